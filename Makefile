@@ -1,0 +1,41 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
+
+.PHONY: setup demo test native-test bench lint clean
+
+setup: $(STAMP)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(NATIVE) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[torch,test]"
+	@touch $@
+
+demo: $(STAMP)
+	@mkdir -p demo
+	$(BIN)/pi-bench export --recipe resnet18-cifar100-12288 --output demo/model.pt
+	$(BIN)/pi-bench latency demo/model.pt
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+native-test:
+	cmake -S . -B build/native -DCMAKE_BUILD_TYPE=Release
+	cmake --build build/native --parallel 2
+	ctest --test-dir build/native --output-on-failure
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-autosave
+
+lint: $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[dev]"
+	$(BIN)/nox
+
+clean:
+	rm -rf build demo $(VENV)

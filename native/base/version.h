@@ -1,0 +1,4 @@
+#pragma once
+namespace pi {
+const char* version();
+}

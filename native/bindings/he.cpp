@@ -1,0 +1,3 @@
+#include "bindings/rooms.h"
+
+void bind_he(pybind11::module_& module) { module.def_submodule("he"); }

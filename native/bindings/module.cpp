@@ -1,0 +1,10 @@
+// The Python module: one submodule a room, no logic.
+#include "bindings/rooms.h"
+
+PYBIND11_MODULE(_native, module) {
+  module.doc() = "Native kernels of pi-bench. Only pi_bench.crypto imports this module.";
+  bind_symmetric(module);
+  bind_ot(module);
+  bind_garble(module);
+  bind_he(module);
+}

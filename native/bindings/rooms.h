@@ -1,0 +1,9 @@
+// What each room adds to the Python module.
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+void bind_symmetric(pybind11::module_& module);
+void bind_ot(pybind11::module_& module);
+void bind_garble(pybind11::module_& module);
+void bind_he(pybind11::module_& module);

@@ -1,0 +1,117 @@
+"""One flat container for metadata and arrays: what parties, launcher and files exchange.
+
+Layout (little endian): magic ``PIBC`` | u16 version | u16 zero | u32 header bytes | header (UTF-8
+JSON, canonical: sorted keys, no spaces) | arrays, each starting at a multiple of 64 bytes from the
+start. The header is ``{"meta": …, "arrays": [[name, dtype, shape, offset, byte_count], …]}``.
+
+Nothing in it can carry code. `decode` validates every field against the buffer before it makes an
+array, and makes views of the buffer: a hostile header cannot cause an allocation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+_MAGIC = b"PIBC"
+_VERSION = 1
+_PREFIX = struct.Struct("<4sHHI")
+_ALIGNMENT = 64
+_DTYPES = frozenset({"|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8"})
+_MAX_RANK = 8
+
+
+class CodecError(ValueError):
+    """The bytes are not a container of this version."""
+
+
+def encode(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Container of `meta` (JSON values only) and `arrays` (little-endian numeric), as bytes.
+
+    Equal content gives equal bytes, so a digest of them is a digest of the content.
+    """
+    contiguous = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    entries: list[list[Any]] = []
+    offset = 0
+    for name, array in contiguous.items():
+        if array.dtype.str not in _DTYPES:
+            raise CodecError(f"array {name!r} has dtype {array.dtype}, which the container cannot hold")
+        entries.append([name, array.dtype.str, list(arrays[name].shape), offset, array.nbytes])
+        offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+    header = json.dumps(
+        {"meta": meta, "arrays": entries}, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
+    start = _data_start(len(header))
+    out = bytearray(start + offset)
+    _PREFIX.pack_into(out, 0, _MAGIC, _VERSION, 0, len(header))
+    out[_PREFIX.size : _PREFIX.size + len(header)] = header
+    for (_, _, _, position, byte_count), array in zip(entries, contiguous.values(), strict=True):
+        out[start + position : start + position + byte_count] = array.tobytes()
+    return bytes(out)
+
+
+def decode(data: bytes | bytearray | memoryview) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Inverse of `encode`; the arrays are read-only views of `data`.
+
+    Raises:
+        CodecError: whatever is wrong with the bytes; never anything else.
+    """
+    view = memoryview(data).cast("B")
+    if len(view) < _PREFIX.size:
+        raise CodecError("shorter than a container's prefix")
+    magic, version, reserved, header_bytes = _PREFIX.unpack_from(view)
+    if magic != _MAGIC:
+        raise CodecError("not a container (wrong magic)")
+    if version != _VERSION or reserved != 0:
+        raise CodecError(f"container version {version}, this program reads version {_VERSION}")
+    start = _data_start(header_bytes)
+    if _PREFIX.size + header_bytes > len(view):
+        raise CodecError("truncated in the header")
+    try:
+        header = json.loads(bytes(view[_PREFIX.size : _PREFIX.size + header_bytes]).decode())
+    except (ValueError, RecursionError) as error:
+        raise CodecError("header is not JSON") from error
+    if not isinstance(header, dict) or set(header) != {"meta", "arrays"}:
+        raise CodecError("header has the wrong fields")
+    meta, entries = header["meta"], header["arrays"]
+    if not isinstance(meta, dict) or not isinstance(entries, list):
+        raise CodecError("header has the wrong types")
+    arrays: dict[str, np.ndarray] = {}
+    for entry in entries:
+        name, array = _decode_array(entry, view, start)
+        if name in arrays:
+            raise CodecError(f"array {name!r} stands twice")
+        arrays[name] = array
+    return meta, arrays
+
+
+def _data_start(header_bytes: int) -> int:
+    return -(-(_PREFIX.size + header_bytes) // _ALIGNMENT) * _ALIGNMENT
+
+
+def _decode_array(entry: Any, view: memoryview, start: int) -> tuple[str, np.ndarray]:
+    if not isinstance(entry, list) or len(entry) != 5:
+        raise CodecError("array entry is malformed")
+    name, dtype, shape, offset, byte_count = entry
+    if not isinstance(name, str) or not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise CodecError("array entry has a wrong name or dtype")
+    if not isinstance(shape, list) or len(shape) > _MAX_RANK or not all(_is_count(d) for d in shape):
+        raise CodecError(f"array {name!r} has an impossible shape")
+    if not _is_count(offset) or not _is_count(byte_count):
+        raise CodecError(f"array {name!r} has an impossible extent")
+    if math.prod(shape) * np.dtype(dtype).itemsize != byte_count:
+        raise CodecError(f"array {name!r}: shape and byte count differ")
+    if start + offset + byte_count > len(view) or offset % _ALIGNMENT:
+        raise CodecError(f"array {name!r} lies outside the container")
+    array = np.frombuffer(view[start + offset : start + offset + byte_count], dtype=dtype).reshape(shape)
+    array.flags.writeable = False
+    return name, array
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 48

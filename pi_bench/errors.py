@@ -1,0 +1,62 @@
+"""Errors that a user can do something about, each with its documented exit code.
+
+Every command catches `PiBenchError` at the top, prints one line (`error: …`) and exits with
+`exit_code`. The message names what was wrong and what to do.
+"""
+
+
+class PiBenchError(Exception):
+    """Base of every expected failure."""
+
+    exit_code = 1
+
+
+class VerificationError(PiBenchError):
+    """The private answer broke its law; the message names the layer."""
+
+    exit_code = 1
+
+
+class UsageError(PiBenchError):
+    """A flag or an argument that cannot be used as given."""
+
+    exit_code = 2
+
+
+class ModelError(PiBenchError):
+    """A model file that is not one, is damaged, is too new, or cannot be lowered or compiled."""
+
+    exit_code = 3
+
+
+class InputError(PiBenchError):
+    """An input array of the wrong shape, dtype or range."""
+
+    exit_code = 4
+
+
+class ConnectionFailedError(PiBenchError):
+    """No connection, a lost one, a time-out, or an address in use."""
+
+    exit_code = 5
+
+
+class PeerError(PiBenchError):
+    """The other party speaks another version or program, or sends what the protocol forbids."""
+
+    exit_code = 6
+
+
+class EnvironmentUnsupportedError(PiBenchError):
+    """This machine cannot run the program (a CPU without AES-NI, no memory to lock, …)."""
+
+    exit_code = 7
+
+
+class PreprocessingSpentError(PiBenchError):
+    """Preprocessing is one-time material and was claimed before."""
+
+    exit_code = 8
+
+
+EXIT_INTERRUPTED = 130

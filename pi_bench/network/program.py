@@ -1,0 +1,220 @@
+"""The public program: what both parties know and run, in static single assignment form.
+
+A program is a sequence of operators; the id of an operator is the id of the value that it makes.
+Values live in Z_2^32 as fixed point: the real number times ``2**scale_bits``. Every tensor has the
+batch as axis 0 and channels (or features) as axis 1.
+
+    InputOp        the client's quantized input
+    LinearOp       a sum of linear terms of earlier *activations* (or the input), plus a bias
+    ActivationOp   groups of elements of one linear value: ReLU and truncate, or truncate only
+    OutputOp       a linear value that is revealed to the client
+
+Only shapes, scales, masks and wiring stand here, and all of it is public. The weights are a separate
+mapping from names to integer arrays that the server alone holds (`Weights`).
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+RING_BITS = 32
+
+Shape = tuple[int, ...]
+
+Weights = Mapping[str, np.ndarray]
+"""Server only. A weighted operator's name → int16 (out, in, kh, kw) or (out, in), each |w| <= 511
+by default; a bias' name → uint32 (out,), already at its linear operator's scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class SumPool:
+    """Sum over windows of axes 2 and 3; the divisor of an average is folded elsewhere."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]  # top, bottom, left, right: zeros
+
+
+@dataclass(frozen=True, slots=True)
+class Subsample:
+    """Every `stride`-th row and column of axes 2 and 3."""
+
+    stride: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """To `shape`, batch included."""
+
+    shape: Shape
+
+
+LocalOp = SumPool | Subsample | Reshape
+"""Linear, without weights: each party applies it to its own share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """Secret weights `weight` (out, in, kh, kw), no bias."""
+
+    weight: str
+    in_shape: Shape  # (batch, in, h, w)
+    out_shape: Shape  # (batch, out, oh, ow)
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]  # top, bottom, left, right
+
+
+@dataclass(frozen=True, slots=True)
+class FullyConnected:
+    """Secret weights `weight` (out, in), no bias."""
+
+    weight: str
+    in_shape: Shape  # (batch, in)
+    out_shape: Shape  # (batch, out)
+
+
+Weighted = Convolution | FullyConnected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearTerm:
+    """One summand: ``(weighted(local(source)) * multiplier) << shift_bits[channel]`` mod 2^32.
+
+    `source` is the id of an `ActivationOp` or the `InputOp`. `local` runs first, in order.
+    `multiplier` is a public integer (1 for weighted terms). `shift_bits` (out channels,) uint8 brings
+    the term to the scale of its linear operator; weights with a scale per channel differ in it.
+    """
+
+    source: int
+    local: tuple[LocalOp, ...]
+    weighted: Weighted | None
+    multiplier: int
+    shift_bits: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputOp:
+    id: int
+    name: str
+    shape: Shape
+    scale_bits: int
+    bound: float  # |x| above this is refused: it would leave the windows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearOp:
+    id: int
+    name: str  # module path(s) of the user's network
+    shape: Shape
+    scale_bits: int
+    terms: tuple[LinearTerm, ...]
+    bias: str | None  # name in the weights
+    mac_count: int
+
+
+class ActivationKind(enum.StrEnum):
+    RELU = "relu"
+    TRUNCATE = "truncate"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActivationGroup:
+    """Elements that one gadget treats alike.
+
+    `index`: flat positions in the tensor, batch included (int64, ascending); None = every element.
+    """
+
+    kind: ActivationKind
+    count: int
+    index: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActivationOp:
+    """y = ReLU(x) >> f or x >> f, by group; the client draws one mask for the whole tensor.
+
+    `truncate_bits` is f, `window_bits` is B of derivation.md section 1: -2^B + 2^f <= X < 2^B must
+    hold for ReLUs, and -2^30 - off <= x < 2^30 - off for elements that are truncated only.
+    """
+
+    id: int
+    name: str
+    shape: Shape
+    scale_bits: int
+    source: int  # id of a LinearOp
+    groups: tuple[ActivationGroup, ...]
+    truncate_bits: int
+    window_bits: int
+    headroom_bits: float  # log2(window / largest calibrated value)
+
+    @property
+    def relu_count(self) -> int:
+        return sum(group.count for group in self.groups if group.kind is ActivationKind.RELU)
+
+    @property
+    def truncation_count(self) -> int:
+        return sum(group.count for group in self.groups if group.kind is ActivationKind.TRUNCATE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputOp:
+    id: int
+    name: str
+    shape: Shape
+    source: int  # id of a LinearOp
+    scale_bits: int
+
+
+Op = InputOp | LinearOp | ActivationOp | OutputOp
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Operators in order: one `InputOp` first, one `OutputOp` last."""
+
+    name: str
+    ops: tuple[Op, ...]
+    weight_bits: int  # public bound: |w| < 2**(weight_bits - 1)
+    labels: tuple[str, ...]
+
+    @property
+    def input(self) -> InputOp:
+        op = self.ops[0]
+        assert isinstance(op, InputOp)
+        return op
+
+    @property
+    def output(self) -> OutputOp:
+        op = self.ops[-1]
+        assert isinstance(op, OutputOp)
+        return op
+
+    @property
+    def linear_ops(self) -> tuple[LinearOp, ...]:
+        return tuple(op for op in self.ops if isinstance(op, LinearOp))
+
+    @property
+    def activation_ops(self) -> tuple[ActivationOp, ...]:
+        return tuple(op for op in self.ops if isinstance(op, ActivationOp))
+
+    @property
+    def relu_count(self) -> int:
+        return sum(op.relu_count for op in self.activation_ops)
+
+    @property
+    def truncation_count(self) -> int:
+        return sum(op.truncation_count for op in self.activation_ops)
+
+    @property
+    def mac_count(self) -> int:
+        return sum(op.mac_count for op in self.linear_ops)
+
+
+def element_count(shape: Shape) -> int:
+    return math.prod(shape)

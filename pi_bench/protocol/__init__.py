@@ -1,0 +1,15 @@
+"""The interface between the harness and the protocols that it measures."""
+
+from pi_bench.protocol.interface import PartyProtocol, ProtocolInfo, ProtocolOptions
+from pi_bench.protocol.preprocessing import Preprocessing
+from pi_bench.protocol.session import Party, SessionLike, Trace
+
+__all__ = [
+    "Party",
+    "PartyProtocol",
+    "Preprocessing",
+    "ProtocolInfo",
+    "ProtocolOptions",
+    "SessionLike",
+    "Trace",
+]

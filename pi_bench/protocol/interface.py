@@ -1,0 +1,67 @@
+"""What a protocol provides: one object per party and session.
+
+The harness calls, on both parties and in this order: `set_up` once a connection; then, any number
+of times, `preprocess` and `infer`. A protocol's steps may send any number of messages in either
+direction in either phase. No state outlives the object; nothing is kept at module level.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from pi_bench.network.program import Program, Weights
+from pi_bench.protocol.preprocessing import Preprocessing
+from pi_bench.protocol.session import SessionLike
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolOptions:
+    """Options of a run that both parties agree on in the handshake."""
+
+    mode: str = "windowed"
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolInfo:
+    """What `pi_bench.registry` finds as ``PROTOCOL`` in each ``pi_bench.protocols.NAME`` package."""
+
+    name: str
+    title: str  # says "insecure" if it is
+    modes: tuple[str, ...]  # the default first
+    secure: bool
+    client: type[PartyProtocol]
+    server: type[PartyProtocol]
+
+
+class PartyProtocol(ABC):
+    """One party of one protocol on one session. `weights` is None at the client."""
+
+    def __init__(
+        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+    ) -> None:
+        self.session = session
+        self.program = program
+        self.options = options
+        self.weights = weights
+
+    def set_up(self) -> None:  # noqa: B027 - optional
+        """Keys and base OTs, once a connection."""
+
+    @abstractmethod
+    def preprocess(self, inference_id: int) -> Preprocessing:
+        """The offline phase of one inference; `inference_id` never repeats in a session."""
+
+    @abstractmethod
+    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """The online phase: claims `material` first, before any byte is sent.
+
+        `encoded_input`: uint32 of the input's shape at the client, None at the server. Returns the
+        revealed output, uint32 of the output's shape, at the client, None at the server.
+        """
+
+    def close(self) -> None:  # noqa: B027 - optional
+        """Wipes secrets."""
