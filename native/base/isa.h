@@ -1,0 +1,29 @@
+// Which instruction set the kernels use: detected at run time, overridden by PI_BENCH_ISA.
+#pragma once
+#include <stdexcept>
+#include <string_view>
+
+namespace pi {
+
+// kAesni: AES-NI, SSSE3 and SSE4.1.
+// kVaes512: also AVX-512 F/BW/DQ/VL/VBMI/IFMA, VAES and GFNI, which every processor with both VAES
+// and AVX-512 has; so a kernel may use any of them under kVaes512 and none of them under kAesni.
+enum class Isa { kAesni, kVaes512 };
+
+// This processor cannot run the kernels, or not the ones that were asked for.
+class UnsupportedCpu : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// request: "auto" or "" (the best that the processor has), "vaes512", "aesni", or "none", which
+// behaves like a processor without AES-NI. Throws UnsupportedCpu, and std::invalid_argument for any
+// other request.
+Isa resolve_isa(std::string_view request);
+
+// resolve_isa of the environment's PI_BENCH_ISA, which is read once.
+Isa selected_isa();
+
+const char* isa_name(Isa isa);
+
+}  // namespace pi

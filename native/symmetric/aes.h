@@ -1,0 +1,70 @@
+// AES-128 and the hash of labels, as templates over a Block4 (block_aesni.h, block_vaes512.h).
+//
+// H(x, j) = AES_{S xor j}(sigma(x)) xor sigma(x): tweakable circular correlation robust in the
+// ideal-cipher model, with the tweak in the key (docs/threat-model.md states the bound).
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "symmetric/tweak.h"
+
+namespace pi {
+
+// One expanded AES-128 key.
+struct alignas(16) RoundKeys {
+  std::uint8_t at[11][kBlockBytes];
+};
+
+// Expands `count` keys of 16 bytes each, four at a time.
+template <class Block4>
+void expand_keys(const std::uint8_t* keys, int count, RoundKeys* out) {
+  constexpr int kRcon[10] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36};
+  constexpr int kUnroll = Block4::kInFlight / 2;
+  alignas(64) std::uint8_t spill[4][kBlockBytes];
+  for (int first = 0; first < count; first += 4 * kUnroll) {
+    Block4 key[kUnroll];
+    for (int i = 0; i < kUnroll; ++i) {
+      const int at = first + 4 * i;
+      if (at + 4 <= count) {
+        key[i] = Block4::load(keys + kBlockBytes * at);
+      } else {
+        const int left = count > at ? count - at : 0;
+        std::memset(spill, 0, sizeof spill);
+        std::memcpy(spill, keys + kBlockBytes * at * (left > 0),
+                    static_cast<std::size_t>(kBlockBytes * left));
+        key[i] = Block4::load(spill);
+      }
+    }
+    for (int round = 0; round < 11; ++round) {
+      for (int i = 0; i < kUnroll; ++i) {
+        key[i].store(spill);
+        for (int j = 0; j < 4 && first + 4 * i + j < count; ++j) {
+          std::memcpy(out[first + 4 * i + j].at[round], spill[j], kBlockBytes);
+        }
+        if (round < 10) key[i] = key[i].next_round_key(kRcon[round]);
+      }
+    }
+  }
+}
+
+// x[i] = AES(x[i]), N values in flight.
+template <int N, class Block4>
+[[gnu::always_inline]] inline void encrypt(Block4* x, const RoundKeys& keys) {
+  const Block4 whitening = Block4::broadcast(keys.at[0]);
+  for (int i = 0; i < N; ++i) x[i] = x[i] ^ whitening;
+  for (int round = 1; round < 10; ++round) {
+    for (int i = 0; i < N; ++i) x[i] = x[i].aes_round(keys.at[round]);
+  }
+  for (int i = 0; i < N; ++i) x[i] = x[i].aes_last_round(keys.at[10]);
+}
+
+// out[i] = H(in[i], j), where `keys` is the schedule of S xor j.
+template <int N, class Block4>
+[[gnu::always_inline]] inline void hash(const Block4* in, Block4* out, const RoundKeys& keys) {
+  Block4 permuted[N];
+  for (int i = 0; i < N; ++i) out[i] = permuted[i] = in[i].sigma();
+  encrypt<N>(out, keys);
+  for (int i = 0; i < N; ++i) out[i] = out[i] ^ permuted[i];
+}
+
+}  // namespace pi

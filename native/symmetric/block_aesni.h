@@ -1,0 +1,109 @@
+// Four 128-bit blocks on the AES-NI path. Include only in files compiled by pi_isa_source(aesni).
+#pragma once
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pi::aesni {
+
+// The interface that every kernel template uses; block_vaes512.h has the other implementation.
+// Kernels are templates over this type, so that code compiled with different flags never shares a
+// symbol; a helper that is no such template must be always_inline.
+struct Block4 {
+  __m128i v[4];
+
+  static constexpr int kInFlight = 2;  // values of this type that hide the latency of AES
+
+  static Block4 load(const void* from) {
+    const auto* p = static_cast<const __m128i*>(from);
+    return {{_mm_loadu_si128(p), _mm_loadu_si128(p + 1), _mm_loadu_si128(p + 2),
+             _mm_loadu_si128(p + 3)}};
+  }
+  static Block4 broadcast(const void* from) {
+    const __m128i b = _mm_loadu_si128(static_cast<const __m128i*>(from));
+    return {{b, b, b, b}};
+  }
+  static Block4 zero() {
+    const __m128i z = _mm_setzero_si128();
+    return {{z, z, z, z}};
+  }
+  void store(void* to) const {
+    auto* p = static_cast<__m128i*>(to);
+    for (int i = 0; i < 4; ++i) _mm_storeu_si128(p + i, v[i]);
+  }
+
+  friend Block4 operator^(Block4 a, Block4 b) {
+    for (int i = 0; i < 4; ++i) a.v[i] = _mm_xor_si128(a.v[i], b.v[i]);
+    return a;
+  }
+  friend Block4 operator&(Block4 a, Block4 b) {
+    for (int i = 0; i < 4; ++i) a.v[i] = _mm_and_si128(a.v[i], b.v[i]);
+    return a;
+  }
+
+  // Block i: all ones if bit 0 of block i is set, else zero.
+  Block4 color_mask() const {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) {
+      const __m128i low = _mm_shuffle_epi32(v[i], 0);
+      out.v[i] = _mm_srai_epi32(_mm_slli_epi32(low, 31), 31);
+    }
+    return out;
+  }
+  // sigma(L || R) = (L xor R) || L with L the high half. Both halves must reach the result: with
+  // the operands of unpackhi swapped, R would cancel and half of every label would be dead.
+  Block4 sigma() const {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) {
+      const __m128i swapped = _mm_shuffle_epi32(v[i], 0x4e);
+      out.v[i] = _mm_xor_si128(swapped, _mm_unpackhi_epi64(_mm_setzero_si128(), v[i]));
+    }
+    return out;
+  }
+  // Block i: words[i] in each of its four 32-bit parts.
+  static Block4 spread(const std::uint32_t* words) {
+    const __m128i w = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
+    return {{_mm_shuffle_epi32(w, 0x00), _mm_shuffle_epi32(w, 0x55), _mm_shuffle_epi32(w, 0xaa),
+             _mm_shuffle_epi32(w, 0xff)}};
+  }
+  // *this must come from spread: block i of `value` where words[i] has a bit of `bit`, else zero.
+  Block4 where_bit(std::uint32_t bit, Block4 value) const {
+    const __m128i b = _mm_set1_epi32(static_cast<int>(bit));
+    Block4 out;
+    for (int i = 0; i < 4; ++i) {
+      out.v[i] = _mm_and_si128(_mm_cmpeq_epi32(_mm_and_si128(v[i], b), b), value.v[i]);
+    }
+    return out;
+  }
+
+  // One AES round with one 16-byte round key for all four blocks.
+  Block4 aes_round(const void* key) const {
+    const __m128i k = _mm_loadu_si128(static_cast<const __m128i*>(key));
+    Block4 out;
+    for (int i = 0; i < 4; ++i) out.v[i] = _mm_aesenc_si128(v[i], k);
+    return out;
+  }
+  Block4 aes_last_round(const void* key) const {
+    const __m128i k = _mm_loadu_si128(static_cast<const __m128i*>(key));
+    Block4 out;
+    for (int i = 0; i < 4; ++i) out.v[i] = _mm_aesenclast_si128(v[i], k);
+    return out;
+  }
+  // *this holds round key r of four keys; returns round key r + 1, whose constant is `rcon`.
+  Block4 next_round_key(int rcon) const {
+    const __m128i rotate_last = _mm_set1_epi32(0x0c0f0e0d);
+    const __m128i constant = _mm_set1_epi32(rcon);
+    Block4 out;
+    for (int i = 0; i < 4; ++i) {
+      // All four columns are equal, so ShiftRows inside aesenclast changes nothing.
+      const __m128i t = _mm_aesenclast_si128(_mm_shuffle_epi8(v[i], rotate_last), constant);
+      __m128i k = _mm_xor_si128(v[i], _mm_slli_si128(v[i], 4));
+      k = _mm_xor_si128(k, _mm_slli_si128(k, 8));
+      out.v[i] = _mm_xor_si128(k, t);
+    }
+    return out;
+  }
+};
+
+}  // namespace pi::aesni

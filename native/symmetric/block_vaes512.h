@@ -1,0 +1,59 @@
+// Four 128-bit blocks on the VAES path. Include only in files compiled by pi_isa_source(vaes512).
+#pragma once
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pi::vaes512 {
+
+// See block_aesni.h, which documents this interface.
+struct Block4 {
+  __m512i v;
+
+  static constexpr int kInFlight = 8;
+
+  static Block4 load(const void* from) { return {_mm512_loadu_si512(from)}; }
+  static Block4 broadcast(const void* from) {
+    return {_mm512_broadcast_i32x4(_mm_loadu_si128(static_cast<const __m128i*>(from)))};
+  }
+  static Block4 zero() { return {_mm512_setzero_si512()}; }
+  void store(void* to) const { _mm512_storeu_si512(to, v); }
+
+  friend Block4 operator^(Block4 a, Block4 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+  friend Block4 operator&(Block4 a, Block4 b) { return {_mm512_and_si512(a.v, b.v)}; }
+
+  Block4 color_mask() const {
+    const __m512i low = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
+    return {_mm512_srai_epi32(_mm512_slli_epi32(low, 31), 31)};
+  }
+  Block4 sigma() const {
+    const __m512i swapped = _mm512_shuffle_epi32(v, _MM_PERM_BADC);
+    return {_mm512_xor_si512(swapped, _mm512_unpackhi_epi64(_mm512_setzero_si512(), v))};
+  }
+  static Block4 spread(const std::uint32_t* words) {
+    const __m512i w =
+        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words)));
+    const __m512i lane = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    return {_mm512_permutexvar_epi32(lane, w)};
+  }
+  Block4 where_bit(std::uint32_t bit, Block4 value) const {
+    const __mmask16 set = _mm512_test_epi32_mask(v, _mm512_set1_epi32(static_cast<int>(bit)));
+    return {_mm512_maskz_mov_epi32(set, value.v)};
+  }
+
+  Block4 aes_round(const void* key) const { return {_mm512_aesenc_epi128(v, broadcast(key).v)}; }
+  Block4 aes_last_round(const void* key) const {
+    return {_mm512_aesenclast_epi128(v, broadcast(key).v)};
+  }
+  Block4 next_round_key(int rcon) const {
+    const __m512i rotate_last = _mm512_set1_epi32(0x0c0f0e0d);
+    const __m512i t =
+        _mm512_aesenclast_epi128(_mm512_shuffle_epi8(v, rotate_last), _mm512_set1_epi32(rcon));
+    __m512i k = _mm512_xor_si512(v, _mm512_bslli_epi128(v, 4));
+    k = _mm512_xor_si512(k, _mm512_bslli_epi128(k, 8));
+    return {_mm512_xor_si512(k, t)};
+  }
+};
+
+}  // namespace pi::vaes512

@@ -1,0 +1,46 @@
+// Domain separation: every use of the hash or of a label PRF has a tweak of its own.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+namespace pi {
+
+inline constexpr int kBlockBytes = 16;
+inline constexpr int kLanes = 32;  // elements that share one hash key a position
+
+// What a block is hashed for. One number, one purpose, in the whole code base.
+enum class Purpose : std::uint8_t {
+  kAndGarbler = 1,      // half-gate rows of the garbler half
+  kAndEvaluator = 2,    // half-gate rows of the evaluator half
+  kSign = 3,            // output label of the ReLU's circuit
+  kTopBit = 4,          // label of the top bit of the client's share
+  kCarry = 5,           // carry into bit f, exact modes
+  kTruncateTopBit = 8,  // label of bit 31 of the client's share, truncation without ReLU
+  kAdditiveOt = 9,      // pads of the additive correlated OT
+  kServerLabel = 16,    // PRF: zero labels of the server's input bits
+  kServerBit = 17,      // PRF: random bits that the garbler draws
+};
+
+// The 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the
+// purpose in the highest bits, stored little-endian.
+struct Tweak {
+  Purpose purpose;
+  std::uint32_t gadget;  // 24 bits
+  std::uint32_t group;
+  std::uint32_t position;  // 24 bits
+  std::uint8_t sub;
+};
+
+// out = seed xor tweak. always_inline: used in files that are compiled with different flags.
+[[gnu::always_inline]] inline void tweaked_key(const std::uint8_t* seed, const Tweak& tweak,
+                                               std::uint8_t* out) {
+  std::uint64_t half[2];
+  std::memcpy(half, seed, sizeof half);
+  half[0] ^= (static_cast<std::uint64_t>(tweak.position) << 40) |
+             (static_cast<std::uint64_t>(tweak.sub) << 32);
+  half[1] ^= (static_cast<std::uint64_t>(tweak.purpose) << 56) |
+             (static_cast<std::uint64_t>(tweak.gadget) << 32) | tweak.group;
+  std::memcpy(out, half, sizeof half);
+}
+
+}  // namespace pi
