@@ -1,0 +1,64 @@
+"""Weights and inputs for a network without a training run: random and usable.
+
+A network's latency depends on its architecture and the ranges of its values, not on what it learnt.
+So weights are He-normal (He et al., ICCV 2015), batch norms get the statistics of calibration inputs,
+and every activation has the sane range that it would have in a trained network. Everything is a
+function of the seed. These generators are for demonstration data; no secret comes from them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+DEFAULT_SEED = 1
+_PIXEL_LIMIT = 2.5
+
+
+def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Images of seeded noise, float32 (count, channels, height, width), |value| <= 2.5.
+
+    Each channel has mean 0 and deviation 1 before clipping, as a data set's images have after the
+    usual normalization. A mixture a sample: from white noise to the smooth fields (grids of every
+    power of two, enlarged) that photographs resemble; so ranges cover both.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    channels, height, width = shape
+    smoothness = np.linspace(0, 1, count, dtype=np.float32)[:, None, None, None]
+    images = generator.standard_normal((count, *shape), dtype=np.float32)
+    step = 2
+    while step < max(height, width):
+        grid = (count, channels, -(-height // step), -(-width // step))
+        field = generator.standard_normal(grid, dtype=np.float32)
+        enlarged = field.repeat(step, axis=2).repeat(step, axis=3)
+        images += smoothness * enlarged[:, :, :height, :width]
+        step *= 2
+    images -= images.mean(axis=(2, 3), keepdims=True)
+    images /= images.std(axis=(2, 3), keepdims=True) + 1e-6
+    return np.clip(images, -_PIXEL_LIMIT, _PIXEL_LIMIT)
+
+
+@torch.no_grad()
+def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
+    """Gives `module` He-normal weights, and its batch norms the statistics of `images`, in place.
+
+    The module is left in evaluation mode.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    norms = []
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+            norms.append((layer, layer.momentum))
+            layer.momentum = None  # a plain average over batches, not a moving one
+    module.train()
+    for batch in torch.from_numpy(images).split(16):
+        module(batch)
+    module.eval()
+    for layer, momentum in norms:
+        layer.momentum = momentum

@@ -1,0 +1,59 @@
+"""The torch networks have the ReLUs that their recipes count."""
+
+import pytest
+from pi_bench.models import load_recipe, parse_recipe, recipe_names
+
+torch = pytest.importorskip("torch")
+
+from pi_bench.models.resnet import build  # noqa: E402
+
+UNEVEN = """
+schema = 1
+name = "uneven"
+family = "resnet"
+dataset = "none"
+input_shape = [2, 13, 9]
+class_count = 3
+blocks = [1, 2, 1]
+widths = [4, 6, 6]
+rho = 0.4
+thinned_stages = [2]
+"""
+
+
+def traced_relus(module, input_shape):
+    seen = []
+    for path, layer in module.named_modules():
+        if isinstance(layer, torch.nn.ReLU):
+            layer.register_forward_hook(
+                lambda _m, _i, out, path=path: seen.append((path, tuple(out.shape[1:])))
+            )
+    logits = module(torch.empty(2, *input_shape, device="meta"))
+    return seen, tuple(logits.shape)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_modules_have_the_relus_of_the_recipe(name):
+    recipe = load_recipe(name)
+    relus, logits = traced_relus(build(recipe, "meta"), recipe.input_shape)
+    assert relus == list(recipe.relu_shapes())
+    assert logits == (2, recipe.class_count)
+
+
+def test_odd_shapes_and_strides():
+    recipe = parse_recipe(UNEVEN, "uneven")
+    relus, _ = traced_relus(build(recipe, "meta"), recipe.input_shape)
+    assert relus == list(recipe.relu_shapes())
+    assert recipe.stem_stride == 2
+
+
+def test_resnet18_has_its_known_parameter_count():
+    module = build(load_recipe("resnet18-cifar100-557056"), "meta")
+    # The public CIFAR ResNet18 for 100 classes.
+    assert sum(parameter.numel() for parameter in module.parameters()) == 11_220_132
+
+
+def test_shortcuts_stand_where_the_shape_changes():
+    state = build(load_recipe("resnet18-cifar100-12288"), "meta").state_dict()
+    shortcuts = {key.rsplit(".", 2)[0] for key in state if ".shortcut.conv." in key}
+    assert shortcuts == {f"stages.{stage}.0.shortcut" for stage in (1, 2, 3)}
