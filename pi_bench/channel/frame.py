@@ -1,0 +1,123 @@
+"""Frames: the header before every message and what it may say.
+
+Layout (little endian, 36 bytes): magic ``PIBF`` | u16 frame version | u16 kind | u64 session |
+u32 inference | u16 step | u16 slice | u32 depth | u64 payload bytes. Magic and version stay where
+they are in every version, so that two versions can name each other.
+
+`step` is the operator's id (0xFFFF: none), `slice` the number of the message within that step and
+direction mod 2^16, `depth` the length of the longest chain of dependent messages that ends here.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass
+
+from pi_bench.errors import PeerError
+
+MAGIC = b"PIBF"
+FRAME_VERSION = 1
+NO_STEP = 0xFFFF
+
+_PREFIX = struct.Struct("<4sH")
+_HEADER = struct.Struct("<4sHHQIHHIQ")
+HEADER_BYTES = _HEADER.size
+
+
+class FrameKind(enum.IntEnum):
+    HANDSHAKE = 1
+    COMMAND = 2
+    SET_UP = 3
+    OFFLINE = 4
+    ONLINE = 5
+    ABORT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    kind: FrameKind
+    session_id: int
+    inference_id: int
+    step: int
+    slice: int
+    depth: int
+    payload_bytes: int
+
+    @property
+    def wire_bytes(self) -> int:
+        return HEADER_BYTES + self.payload_bytes
+
+    def encode(self) -> bytes:
+        return _HEADER.pack(
+            MAGIC,
+            FRAME_VERSION,
+            self.kind,
+            self.session_id,
+            self.inference_id,
+            self.step,
+            self.slice,
+            self.depth,
+            self.payload_bytes,
+        )
+
+    @classmethod
+    def decode(cls, data: bytes | bytearray | memoryview) -> FrameHeader:
+        """Header of exactly `HEADER_BYTES` bytes.
+
+        Raises:
+            PeerError: not a frame, another frame version, or an unknown kind.
+        """
+        magic, version = _PREFIX.unpack_from(data)
+        if magic != MAGIC:
+            raise PeerError(
+                f"the other side does not speak pi-bench (its message begins with {bytes(magic).hex()}, "
+                f"a frame with {MAGIC.hex()}); is this the right address?"
+            )
+        if version != FRAME_VERSION:
+            raise PeerError(
+                f"the other party speaks frame version {version}, this one version {FRAME_VERSION}; "
+                "install the same pi-bench on both sides"
+            )
+        _, _, kind, session_id, inference_id, step, slice_, depth, payload_bytes = _HEADER.unpack(data)
+        try:
+            known = FrameKind(kind)
+        except ValueError:
+            raise PeerError(f"the other party sent a frame of unknown kind {kind}") from None
+        return cls(known, session_id, inference_id, step, slice_, depth, payload_bytes)
+
+    def require(self, expected: FrameHeader) -> None:
+        """Compares everything but the depth, which `Session` bounds.
+
+        Raises:
+            PeerError: naming the first field that differs, what came and what should have come.
+        """
+        for field in ("kind", "session_id", "inference_id", "step", "slice", "payload_bytes"):
+            came, due = getattr(self, field), getattr(expected, field)
+            if came != due:
+                raise PeerError(
+                    f"the other party is out of step: {_WORDS[field]} {_show(field, came)} came where "
+                    f"{_WORDS[field]} {_show(field, due)} was due "
+                    f"(inference {expected.inference_id}, step {_show('step', expected.step)}, "
+                    f"message {expected.slice})"
+                )
+
+
+_WORDS = {
+    "kind": "a frame of kind",
+    "session_id": "session",
+    "inference_id": "inference",
+    "step": "step",
+    "slice": "message number",
+    "payload_bytes": "a payload in bytes of",
+}
+
+
+def _show(field: str, value: int) -> str:
+    if field == "kind":
+        return FrameKind(value).name.lower()
+    if field == "session_id":
+        return f"{value:016x}"
+    if field == "step" and value == NO_STEP:
+        return "none"
+    return str(value)

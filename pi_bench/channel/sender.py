@@ -1,0 +1,164 @@
+"""Sending: at once where the socket takes it, otherwise from a bounded queue by a thread.
+
+Buffers are passed by reference: nothing is copied before the kernel does. The queue is bounded in
+bytes, so a party that computes faster than the link carries waits in `send`.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from pi_bench.errors import ConnectionFailedError
+
+_IOV_MAX = 512  # buffers a sendmsg; the kernel takes 1,024
+
+
+class Sender:
+    """One direction of one socket. One thread calls `send` and `flush`."""
+
+    def __init__(self, connection: socket.socket, *, queue_bytes: int, timeout_s: float) -> None:
+        self._connection = connection
+        self._queue_bytes = queue_bytes
+        self._timeout_s = timeout_s
+        self._changed = threading.Condition()
+        self._pending: deque[memoryview] = deque()
+        self._pending_bytes = 0  # what is being written included
+        self._failure: str | None = None
+        self._closing = False
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout_s))
+        self._thread = threading.Thread(target=self._run, name="pi-bench-sender", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> str | None:
+        return self._failure
+
+    @property
+    def idle(self) -> bool:
+        return self._pending_bytes == 0 and self._failure is None
+
+    def send(self, views: list[memoryview]) -> None:
+        """Sends `views` in order; returns before they have left if the socket is full.
+
+        Raises:
+            ConnectionFailedError: this or an earlier message could not be sent.
+        """
+        self._require_sound()
+        if self._pending_bytes == 0:
+            try:
+                views = _send_some(self._connection, views, socket.MSG_DONTWAIT)
+            except OSError as error:
+                self._fail(_send_reason(error, self._timeout_s))
+                self._require_sound()
+            if not views:
+                return
+        byte_count = sum(view.nbytes for view in views)
+        with self._changed:
+            self._wait_for(
+                lambda: self._pending_bytes == 0 or self._pending_bytes + byte_count <= self._queue_bytes
+            )
+            self._pending.extend(views)
+            self._pending_bytes += byte_count
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Returns when every message has left this process.
+
+        Raises: ConnectionFailedError.
+        """
+        with self._changed:
+            self._wait_for(lambda: self._pending_bytes == 0)
+
+    def close(self) -> None:
+        """Ends the thread; what is still queued is dropped. The socket must be shut down first."""
+        with self._changed:
+            self._closing = True
+            self._pending.clear()
+            self._changed.notify_all()
+        self._thread.join(timeout=self._timeout_s)
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        self._changed.wait_for(lambda: self._failure is not None or self._closing or condition())
+        self._require_sound()
+
+    def _require_sound(self) -> None:
+        if self._failure is not None:
+            raise ConnectionFailedError(self._failure)
+        if self._closing:
+            raise ConnectionFailedError("the connection was closed here")
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._pending) or self._closing)
+                if self._closing:
+                    return
+                batch = [self._pending.popleft() for _ in range(min(_IOV_MAX, len(self._pending)))]
+            total = sum(view.nbytes for view in batch)
+            try:
+                self._send_all(batch)
+            except OSError as error:
+                self._fail(_send_reason(error, self._timeout_s))
+                return
+            with self._changed:
+                self._pending_bytes -= total
+                self._changed.notify_all()
+
+    def _send_all(self, views: list[memoryview]) -> None:
+        """Blocks; a peer that takes nothing for the whole time-out is given up."""
+        while views:
+            started = time.monotonic()
+            before = sum(view.nbytes for view in views)
+            views = _send_some(self._connection, views, 0)
+            stalled = sum(view.nbytes for view in views) == before
+            if stalled and time.monotonic() - started >= 0.9 * self._timeout_s:
+                raise TimeoutError
+
+    def _fail(self, reason: str) -> None:
+        with self._changed:
+            self._failure = self._failure or reason
+            self._changed.notify_all()
+        shut_down(self._connection)  # wakes a reader that waits on the same socket
+
+
+def timeval(seconds: float) -> bytes:
+    """Kernel form of a socket's time-out."""
+    whole = int(seconds)
+    return struct.pack("@ll", whole, int((seconds - whole) * 1e6))
+
+
+def shut_down(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # not connected any more
+
+
+def _send_some(connection: socket.socket, views: list[memoryview], flags: int) -> list[memoryview]:
+    """One or more sendmsg calls; returns what the socket did not take."""
+    position = 0
+    while position < len(views):
+        batch = views[position : position + _IOV_MAX]
+        try:
+            sent = connection.sendmsg(batch, (), flags)
+        except BlockingIOError:
+            break
+        while position < len(views) and sent >= views[position].nbytes:
+            sent -= views[position].nbytes
+            position += 1
+        if sent:
+            views = [views[position][sent:], *views[position + 1 :]]
+            position = 0
+            break
+    return views[position:]
+
+
+def _send_reason(error: OSError, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"the other party took no data for {timeout_s:g} s; it may be stalled or unreachable"
+    return "the other party closed the connection"

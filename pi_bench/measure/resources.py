@@ -1,0 +1,44 @@
+"""Memory and processor time of this process, by phase."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"  # proc(5): resets the high-water mark of resident memory
+
+
+class PeakMemory:
+    """Peak resident memory since the last `reset`.
+
+    `by_phase` is False where the system cannot reset the mark: then a peak is that of the whole
+    life of the process so far.
+    """
+
+    def __init__(self) -> None:
+        self.by_phase = True
+        self.reset()
+
+    def reset(self) -> None:
+        try:
+            _CLEAR.write_text(_RESET_PEAK)
+        except OSError:
+            self.by_phase = False
+
+    def read_bytes(self) -> int:
+        if self.by_phase:
+            try:
+                for line in _STATUS.read_text().splitlines():
+                    if line.startswith("VmHWM:"):
+                        return int(line.split()[1]) * 1024
+            except OSError:
+                self.by_phase = False
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def cpu_time_s() -> float:
+    """Processor time of all threads of this process, user and system."""
+    return time.process_time()

@@ -1,0 +1,218 @@
+"""Agreement before the first cryptographic byte: versions, protocol, options and program.
+
+    client                                              server
+      hello {version, nonce, what it insists on}   ->
+                                                   <-   offer {version, nonce, protocol, mode, digest}
+                                                   <-   the public program
+      confirm {digest, session}                    ->
+
+Whoever disagrees sends an abort with the reason, so that both sides name the same cause. The
+session's id and binding hash the randomness of both parties and everything agreed on: a message of
+another session, or a party that was shown another program, cannot pass for this one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pi_bench
+from pi_bench import codec
+from pi_bench.channel.channel import Channel
+from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.errors import PeerError, PiBenchError
+
+HANDSHAKE_TIMEOUT_S = 10.0
+MAX_HANDSHAKE_BYTES = 4096
+MAX_PROGRAM_BYTES = 64 << 20
+_NONCE_BYTES = 32
+_DOMAIN = b"pi-bench session 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the server runs; `program` is the public program as bytes, `digest` its digest in hex."""
+
+    protocol: str
+    mode: str
+    digest: str
+    program: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Insistence:
+    """What the client accepts alone; None leaves the choice to the server."""
+
+    protocol: str | None = None
+    mode: str | None = None
+    digest: str | None = None
+
+    def require(self, protocol: str, mode: str, digest: str) -> None:
+        """Raises: PeerError, naming what differs and both values."""
+        for word, wanted, offered in (
+            ("protocol", self.protocol, protocol),
+            ("mode", self.mode, mode),
+            ("network digest", self.digest, digest),
+        ):
+            if wanted is not None and wanted != offered:
+                raise PeerError(f"{word}: the client insists on {wanted}, the server offers {offered}")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    protocol: str
+    mode: str
+    digest: str
+    program: bytes
+    session_id: int
+    binding: bytes
+
+
+def greet_as_client(channel: Channel, insistence: Insistence, digest_of: Callable[[bytes], str]) -> Agreement:
+    """The client's side. `digest_of` parses the program's bytes and computes its digest.
+
+    Raises:
+        PeerError: another version or program, or an answer that is not one.
+        ConnectionFailedError: no answer in time.
+    """
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    with _telling_the_peer(channel):
+        _send(
+            channel,
+            0,
+            {
+                "version": pi_bench.__version__,
+                "nonce": nonce.hex(),
+                "protocol": insistence.protocol,
+                "mode": insistence.mode,
+                "digest": insistence.digest,
+            },
+        )
+        offer = _receive(channel, 0)
+        _require_version(offer)
+        protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
+        insistence.require(protocol, mode, digest)
+        program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
+        found = digest_of(program)
+        if found != digest:
+            raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
+        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program))
+        _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
+    return agreement
+
+
+def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
+    """The server's side.
+
+    Raises:
+        PeerError: the client is of another version, insists on something else, or is no client.
+        ConnectionFailedError: it said nothing in time, or left.
+    """
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    with _telling_the_peer(channel):
+        hello = _receive(channel, 0)
+        _require_version(hello)
+        insistence = Insistence(*(_optional_text(hello, name) for name in ("protocol", "mode", "digest")))
+        insistence.require(offer.protocol, offer.mode, offer.digest)
+        _send(
+            channel,
+            0,
+            {
+                "version": pi_bench.__version__,
+                "nonce": nonce.hex(),
+                "protocol": offer.protocol,
+                "mode": offer.mode,
+                "digest": offer.digest,
+            },
+        )
+        channel.send(_header(1, len(offer.program)), [memoryview(offer.program)])
+        agreement = _agree(_nonce(hello), nonce, offer)
+        confirmation = _receive(channel, 1)
+        if (
+            _text(confirmation, "digest") != offer.digest
+            or _text(confirmation, "session") != f"{agreement.session_id:016x}"
+        ):
+            raise PeerError("the client confirmed another session or program than was offered")
+    return agreement
+
+
+def _agree(client_nonce: bytes, server_nonce: bytes, offer: Offer) -> Agreement:
+    hashed = hashlib.sha256(_DOMAIN)
+    for part in (client_nonce, server_nonce, offer.protocol, offer.mode, offer.digest):
+        data = part.encode() if isinstance(part, str) else part
+        hashed.update(len(data).to_bytes(8, "little") + data)
+    binding = hashed.digest()
+    return Agreement(
+        offer.protocol,
+        offer.mode,
+        offer.digest,
+        offer.program,
+        int.from_bytes(binding[:8], "little"),
+        binding,
+    )
+
+
+class _telling_the_peer:
+    """An error on this side becomes an abort with its text before it is raised."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, PiBenchError):
+            self._channel.abort(0, str(error))
+
+
+def _header(number: int, payload_bytes: int) -> FrameHeader:
+    return FrameHeader(FrameKind.HANDSHAKE, 0, 0, NO_STEP, number, 0, payload_bytes)
+
+
+def _send(channel: Channel, number: int, meta: Mapping[str, Any]) -> None:
+    payload = codec.encode(meta, {})
+    channel.send(_header(number, len(payload)), [memoryview(payload)])
+
+
+def _receive(channel: Channel, number: int) -> dict[str, Any]:
+    payload = channel.receive_bounded(_header(number, 0), MAX_HANDSHAKE_BYTES, HANDSHAKE_TIMEOUT_S)
+    try:
+        meta, _ = codec.decode(payload)
+    except codec.CodecError as error:
+        raise PeerError(f"the other party's handshake is malformed: {error}") from error
+    return meta
+
+
+def _require_version(meta: Mapping[str, Any]) -> None:
+    version = _text(meta, "version")
+    if version != pi_bench.__version__:
+        raise PeerError(
+            f"the other party runs pi-bench {version!r}, this one {pi_bench.__version__}; "
+            "install the same version on both sides"
+        )
+
+
+def _text(meta: Mapping[str, Any], name: str) -> str:
+    value = meta.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 128 or not value.isprintable():
+        raise PeerError(f"the other party's handshake lacks a usable {name!r}")
+    return value
+
+
+def _optional_text(meta: Mapping[str, Any], name: str) -> str | None:
+    return None if meta.get(name) is None else _text(meta, name)
+
+
+def _nonce(meta: Mapping[str, Any]) -> bytes:
+    text = _text(meta, "nonce")
+    try:
+        nonce = bytes.fromhex(text)
+    except ValueError:
+        nonce = b""
+    if len(nonce) != _NONCE_BYTES:
+        raise PeerError(f"the other party's handshake lacks a nonce of {_NONCE_BYTES} bytes")
+    return nonce

@@ -1,0 +1,215 @@
+"""`Session`: what a protocol sends and receives on, and where its time is booked."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pi_bench.channel.channel import Channel
+from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.errors import PeerError
+from pi_bench.measure.resources import PeakMemory, cpu_time_s
+from pi_bench.measure.spans import NO_OP, Span, SpanRecorder
+from pi_bench.protocol.session import Party, ReadableBuffer, Trace
+
+
+class Phase(enum.StrEnum):
+    SET_UP = "set_up"
+    OFFLINE = "offline"
+    ONLINE = "online"
+
+
+_KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phase.ONLINE: FrameKind.ONLINE}
+
+
+@dataclass(slots=True)
+class PhaseRecord:
+    """What one party measured in one phase of one inference.
+
+    `depth` is the length of the longest chain of dependent messages; half of it is the number of
+    comm_rounds.
+    """
+
+    phase: Phase
+    inference_id: int
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+    peak_memory_by_phase: bool
+    depth: int
+    spans: list[Span]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "phase": self.phase.value,
+            "inference_id": self.inference_id,
+            "wall_s": self.wall_s,
+            "cpu_s": self.cpu_s,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "peak_memory_by_phase": self.peak_memory_by_phase,
+            "depth": self.depth,
+            "spans": [span.as_dict() for span in self.spans],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PhaseRecord:
+        spans = [Span.from_dict(span) for span in values["spans"]]
+        return cls(**{**values, "phase": Phase(values["phase"]), "spans": spans})
+
+
+class Session:
+    """Implements `pi_bench.protocol.SessionLike` on a `Channel`.
+
+    Both parties must send and receive a message within the same step: frames carry it, and a
+    mismatch is an error. `binding` is 32 bytes that both parties share and that name this session
+    (both parties' randomness, the program, protocol and options): context for key derivation.
+    One thread uses a session.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        party: Party,
+        *,
+        session_id: int,
+        binding: bytes,
+        trace: Trace | None = None,
+    ) -> None:
+        self.channel = channel
+        self.party = party
+        self.session_id = session_id
+        self.binding = binding
+        self.trace = trace
+        self._kind = FrameKind.COMMAND
+        self._inference_id = 0
+        self._recorder = SpanRecorder()
+        self._memory = PeakMemory()
+        self._sent_slices: dict[int, int] = {}
+        self._received_slices: dict[int, int] = {}
+        self._depth_sent = 0
+        self._depth_received = 0
+
+    @contextlib.contextmanager
+    def phase(self, phase: Phase, inference_id: int) -> Iterator[list[PhaseRecord]]:
+        """Messages inside belong to `phase` of `inference_id`. When it ends without an error, the
+        record stands in the list that was handed out."""
+        records: list[PhaseRecord] = []
+        self._kind, self._inference_id = _KINDS[phase], inference_id
+        self._reset_counters()
+        self._memory.reset()
+        cpu_s = cpu_time_s()
+        recorder = self._recorder = SpanRecorder()
+        started = time.perf_counter()
+        try:
+            yield records
+            recorder.pause()
+            wall_s = time.perf_counter() - started
+        finally:
+            self._kind = FrameKind.COMMAND
+        records.append(
+            PhaseRecord(
+                phase=phase,
+                inference_id=inference_id,
+                wall_s=wall_s,
+                cpu_s=cpu_time_s() - cpu_s,
+                peak_memory_bytes=self._memory.read_bytes(),
+                peak_memory_by_phase=self._memory.by_phase,
+                depth=max(self._depth_sent, self._depth_received),
+                spans=list(recorder.spans.values()),
+            )
+        )
+        self._reset_counters()
+
+    @contextlib.contextmanager
+    def step(self, op_id: int, part: str = "") -> Iterator[None]:
+        if not NO_OP <= op_id < NO_STEP:
+            raise ValueError(f"step {op_id} does not fit a frame")
+        self._recorder.enter(op_id, part)
+        try:
+            yield
+        finally:
+            self._recorder.leave()
+
+    def send(self, *buffers: ReadableBuffer) -> None:
+        self._recorder.pause()
+        views = [view for view in map(byte_view, buffers) if view.nbytes]
+        depth = self._depth_received + 1
+        header = self._header(self._sent_slices, depth, sum(view.nbytes for view in views))
+        self.channel.send(header, views)
+        self._depth_sent = max(self._depth_sent, depth)
+        span = self._recorder.current
+        span.sent_bytes += header.payload_bytes
+        span.sent_wire_bytes += header.wire_bytes
+        span.sent_count += 1
+        self._recorder.book_send()
+
+    def receive(self, byte_count: int) -> bytearray:
+        buffer = bytearray(byte_count)
+        self.receive_into(buffer)
+        return buffer
+
+    def receive_into(self, buffer: bytearray | memoryview | np.ndarray) -> None:
+        self._recorder.pause()
+        view = byte_view(buffer)
+        if view.readonly:
+            raise ValueError("cannot receive into a read-only buffer")
+        expected = self._header(self._received_slices, 0, view.nbytes)
+        header = self.channel.receive_into(expected, view)
+        # The peer has received nothing deeper than what was sent from here.
+        if not 1 <= header.depth <= self._depth_sent + 1:
+            raise PeerError(
+                f"the other party counts {header.depth} dependent messages "
+                f"where at most {self._depth_sent + 1} are possible"
+            )
+        self._depth_received = max(self._depth_received, header.depth)
+        span = self._recorder.current
+        span.received_bytes += header.payload_bytes
+        span.received_wire_bytes += header.wire_bytes
+        span.received_count += 1
+        self._recorder.book_wait()
+
+    def flush(self) -> None:
+        self._recorder.pause()
+        self.channel.flush()
+        self._recorder.book_send()
+
+    def abort(self, reason: str) -> None:
+        self.channel.abort(self.session_id, reason)
+
+    def close(self) -> None:
+        self.channel.close()
+
+    def _reset_counters(self) -> None:
+        self._sent_slices.clear()
+        self._received_slices.clear()
+        self._depth_sent = 0
+        self._depth_received = 0
+
+    def _header(self, slices: dict[int, int], depth: int, payload_bytes: int) -> FrameHeader:
+        op_id = self._recorder.current.op_id
+        step = NO_STEP if op_id == NO_OP else op_id
+        number = slices.get(step, 0)
+        slices[step] = (number + 1) & 0xFFFF
+        return FrameHeader(
+            self._kind, self.session_id, self._inference_id, step, number, depth, payload_bytes
+        )
+
+
+def byte_view(buffer: ReadableBuffer) -> memoryview:
+    """The buffer's bytes, without a copy.
+
+    Raises:
+        ValueError: an array that is not C-contiguous.
+    """
+    view = memoryview(buffer)  # type: ignore[arg-type]  # ndarray has the buffer protocol
+    if not view.c_contiguous:
+        raise ValueError("only C-contiguous buffers can be sent or received into")
+    if view.nbytes == 0:
+        return memoryview(b"") if view.readonly else memoryview(bytearray())
+    return view.cast("B")

@@ -1,0 +1,169 @@
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import pi_bench
+from pi_bench import codec
+from pi_bench.channel import Channel, FrameKind
+from pi_bench.channel.frame import NO_STEP, FrameHeader
+from pi_bench.errors import ConnectionFailedError, PeerError, PiBenchError
+from pi_bench.session import handshake
+from pi_bench.session.handshake import Insistence, Offer, greet_as_client, greet_as_server
+
+Both = Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]
+Channels = tuple[Channel, Channel]
+
+
+def digest_of(program: bytes) -> str:
+    return hashlib.sha256(program).hexdigest()
+
+
+PROGRAM = b"a public program" * 10_000
+OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM)
+
+
+def greet(channels: Channels, both: Both, insistence: Insistence, offer: Offer = OFFER) -> tuple[Any, Any]:
+    return both(
+        lambda: greet_as_client(channels[0], insistence, digest_of),
+        lambda: greet_as_server(channels[1], offer),
+    )
+
+
+def test_both_sides_agree(channels: Channels, both: Both) -> None:
+    client, server = greet(channels, both, Insistence("toy", "windowed", OFFER.digest))
+    assert client == server
+    assert client.program == PROGRAM
+    assert len(client.binding) == 32
+    assert client.session_id != 0
+
+
+def test_sessions_differ(channels: Channels, both: Both) -> None:
+    first, _ = greet(channels, both, Insistence())
+    second, _ = greet(channels, both, Insistence())
+    assert first.session_id != second.session_id
+    assert first.binding != second.binding
+
+
+@pytest.mark.parametrize(
+    ("insistence", "word"),
+    [
+        (Insistence(protocol="delphi"), "protocol: the client insists on delphi, the server offers toy"),
+        (Insistence(mode="exact"), "mode: the client insists on exact, the server offers windowed"),
+        (Insistence(digest="00ff"), "network digest: the client insists on 00ff, the server offers"),
+    ],
+)
+def test_disagreement_is_named_on_both_sides(
+    channels: Channels, both: Both, insistence: Insistence, word: str
+) -> None:
+    for error in greet(channels, both, insistence):
+        assert isinstance(error, PeerError)
+        assert word in str(error)
+
+
+def test_another_version_is_named_on_both_sides(
+    channels: Channels, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def client() -> None:
+        meta = {"version": "9.9", "nonce": "00" * 32, "protocol": None, "mode": None, "digest": None}
+        handshake._send(channels[0], 0, meta)
+        handshake._receive(channels[0], 0)
+
+    at_client, at_server = both(client, lambda: greet_as_server(channels[1], OFFER))
+    for error in (at_client, at_server):
+        assert isinstance(error, PeerError)
+        assert "9.9" in str(error) and pi_bench.__version__ in str(error)
+
+
+def test_program_that_is_not_the_announced_one(channels: Channels, both: Both) -> None:
+    client, server = greet(channels, both, Insistence(), dataclasses.replace(OFFER, digest="beef"))
+    assert "announced the digest beef" in str(client)
+    assert "announced the digest beef" in str(server)
+
+
+def test_program_that_does_not_parse(channels: Channels, both: Both) -> None:
+    def refuse(program: bytes) -> str:
+        raise PeerError("operator 3 has no source")
+
+    client, server = both(
+        lambda: greet_as_client(channels[0], Insistence(), refuse),
+        lambda: greet_as_server(channels[1], OFFER),
+    )
+    assert "operator 3" in str(client) and "operator 3" in str(server)
+
+
+def test_silent_client(channels: Channels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handshake, "HANDSHAKE_TIMEOUT_S", 0.2)
+    with pytest.raises(ConnectionFailedError, match=r"0\.2 s"):
+        greet_as_server(channels[1], OFFER)
+
+
+def frame(payload: bytes, number: int = 0) -> FrameHeader:
+    return FrameHeader(FrameKind.HANDSHAKE, 0, 0, NO_STEP, number, 0, len(payload))
+
+
+def test_oversized_hello(channels: Channels, both: Both) -> None:
+    payload = bytes(handshake.MAX_HANDSHAKE_BYTES + 1)
+    channels[0].send(frame(payload), [memoryview(payload)])
+    with pytest.raises(PeerError, match="4097 bytes where at most 4096"):
+        greet_as_server(channels[1], OFFER)
+
+
+HELLO = {"version": pi_bench.__version__, "nonce": "00" * 32, "protocol": None, "mode": None, "digest": None}
+JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=200) | st.lists(st.integers(), max_size=3)
+
+
+class OneMessage:
+    """A channel whose peer has sent one message and nothing more."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload: bytes | None = payload
+        self.aborted = ""
+
+    def receive_bounded(self, expected: FrameHeader, max_bytes: int, deadline_s: float) -> bytearray:
+        if self.payload is None:
+            raise ConnectionFailedError("nothing more")
+        payload, self.payload = self.payload, None
+        return bytearray(payload)
+
+    def send(self, header: FrameHeader, views: Any) -> None:
+        pass
+
+    def abort(self, session_id: int, reason: str) -> None:
+        self.aborted = reason
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(sorted(HELLO)), JSON))
+def test_hostile_fields(changes: dict[str, Any]) -> None:
+    for greeting in (
+        lambda channel: greet_as_server(channel, OFFER),
+        lambda channel: greet_as_client(channel, Insistence(), digest_of),
+    ):
+        channel = OneMessage(codec.encode({**HELLO, **changes}, {}))
+        with pytest.raises(PiBenchError):
+            greeting(channel)
+        assert channel.aborted
+
+
+@given(st.binary(max_size=300))
+def test_hostile_bytes(payload: bytes) -> None:
+    channel = OneMessage(payload)
+    with pytest.raises(PeerError, match="malformed"):
+        greet_as_server(channel, OFFER)  # type: ignore[arg-type]
+
+
+def test_wrong_confirmation(channels: Channels, both: Both) -> None:
+    def client() -> None:
+        handshake._send(channels[0], 0, HELLO)
+        handshake._receive(channels[0], 0)
+        channels[0].receive_bounded(frame(PROGRAM, 1), len(PROGRAM), 5)
+        handshake._send(channels[0], 1, {"digest": OFFER.digest, "session": "00"})
+
+    _, error = both(client, lambda: greet_as_server(channels[1], OFFER))
+    assert isinstance(error, PeerError)
+    assert "confirmed another session" in str(error)
