@@ -8,11 +8,13 @@ direction in either phase. No state outlives the object; nothing is kept at modu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from pi_bench.network.program import Program, Weights
+from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.session import SessionLike
 
@@ -35,6 +37,8 @@ class ProtocolInfo:
     secure: bool
     client: type[PartyProtocol]
     server: type[PartyProtocol]
+    predict: Callable[[Program, str], PredictedBytes]
+    """Payload bytes of one inference of a program in a mode."""
 
 
 class PartyProtocol(ABC):

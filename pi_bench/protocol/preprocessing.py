@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol as StructuralType
+
 import numpy as np
 
 from pi_bench.errors import PreprocessingSpentError
 
 
-class Preprocessing:
-    """Flat arrays for one inference: self-contained, versioned, one-time.
+class Closeable(StructuralType):
+    """Locked memory that `close` wipes."""
 
-    `claim` hands the arrays out once and burns the object, before the first online byte: garbled
-    tables used with two inputs give away delta, a mask used twice gives the difference of inputs.
+    def close(self) -> None: ...
+
+
+class Preprocessing:
+    """Flat arrays for one inference: self-contained, one-time.
+
+    `claim` hands the arrays out once, before the first online byte: garbled tables used with two
+    inputs give away delta, a mask used twice gives the difference of two inputs. `burn` drops what
+    is left and wipes the `secrets` whose memory some arrays are views of.
     """
 
-    def __init__(self, protocol: str, inference_id: int, arrays: dict[str, np.ndarray]) -> None:
+    def __init__(
+        self,
+        protocol: str,
+        inference_id: int,
+        arrays: dict[str, np.ndarray],
+        secrets: Sequence[Closeable] = (),
+    ) -> None:
         self.protocol = protocol
         self.inference_id = inference_id
         self.storage_bytes = sum(array.nbytes for array in arrays.values())
         self._arrays: dict[str, np.ndarray] | None = arrays
+        self._secrets = tuple(secrets)
 
     @property
     def spent(self) -> bool:
@@ -28,8 +45,8 @@ class Preprocessing:
         """The arrays, once.
 
         Raises:
-            PreprocessingSpentError: on the second call.
-            ValueError: if it was made by another protocol.
+            PreprocessingSpentError: on the second call, or after `burn`.
+            ValueError: if another protocol made it.
         """
         if protocol != self.protocol:
             raise ValueError(f"preprocessing of {self.protocol!r} given to {protocol!r}")
@@ -42,5 +59,8 @@ class Preprocessing:
         return arrays
 
     def burn(self) -> None:
-        """Drops the material unused: after an abort, a time-out or a lost connection."""
+        """Drops the material, used or not: after a run, an abort, a time-out or a lost connection."""
         self._arrays = None
+        secrets, self._secrets = self._secrets, ()
+        for secret in secrets:
+            secret.close()

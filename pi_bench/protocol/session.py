@@ -39,6 +39,8 @@ class SessionLike(StructuralType):
 
     party: Party
     trace: Trace | None
+    context: bytes
+    """Unique to this session: made from the randomness of both parties."""
 
     def step(self, op_id: int, part: str = "") -> AbstractContextManager[None]:
         """Time, bytes and waiting inside belong to operator `op_id` (-1: none) and to `part` of the
