@@ -1,0 +1,113 @@
+"""From a torch module to the float graph: the one module of this package that imports torch.
+
+`torch.export` traces the module in inference; running its decompositions with an empty table makes
+the trace functional (in-place operators and aliases are resolved by torch, not here) and leaves the
+operators of the user's code whole. Each is then translated by `lowering_operators`, or refused with
+its module path and what to put in its place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from pi_bench.errors import ModelError
+from pi_bench.network.graph import Graph, InputNode, Node, OutputNode
+from pi_bench.network.graph_check import check_graph
+from pi_bench.network.lowering_operators import Trace, refuse, translate
+
+
+def lower(
+    module: torch.nn.Module,
+    example_input: torch.Tensor,
+    *,
+    name: str = "network",
+    labels: Sequence[str] = (),
+) -> Graph:
+    """The float graph of `module`, without calibrated ranges; `module` is left as it was.
+
+    example_input: float tensor (batch, features) or (batch, channels, height, width).
+
+    Raises:
+        ModelError: something cannot be lowered: the operator, its module path, and what to use.
+    """
+    if not isinstance(example_input, torch.Tensor) or example_input.dim() not in (2, 4):
+        raise ModelError(
+            "the example input is not a tensor (batch, features) or (batch, channels, height, width)"
+        )
+    exported = _export(module, example_input.detach().float().cpu())
+    state = {**exported.state_dict, **exported.constants}
+    signature = exported.graph_signature
+    sources = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    sources.update(signature.inputs_to_lifted_tensor_constants)
+    if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
+        raise ModelError("the network has more than one input or output; export a module with one of each")
+    trace = Trace(sources={key: str(value) for key, value in sources.items()})
+    for fx_node in exported.graph.nodes:
+        if fx_node.op == "placeholder":
+            if fx_node.name in signature.user_inputs:
+                trace.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
+        elif fx_node.op == "call_function":
+            translate(trace, fx_node)
+        elif fx_node.op == "output":
+            result = fx_node.args[0][0]
+            if result not in trace.values:
+                raise ModelError("the network's output does not depend on its input")
+            last = trace.values[result]
+            trace.nodes.append(OutputNode("output", (last.name,), last.shape))
+        else:
+            raise refuse(fx_node, "write it with the operators of torch.nn")
+    nodes = _live(trace.nodes)
+    cited = {value for node in nodes for value in _citations(node)}
+    parameters = {key: state[key].detach().cpu().float().numpy().copy() for key in sorted(cited)}
+    graph = Graph(nodes, parameters, labels=tuple(labels), meta={"name": name})
+    check_graph(graph, calibrated=False)
+    return graph
+
+
+def _export(module: torch.nn.Module, example_input: torch.Tensor) -> torch.export.ExportedProgram:
+    with _inference(module), warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
+        try:
+            traced = torch.export.export(module, (example_input,))
+            functional: torch.export.ExportedProgram = traced.run_decompositions({})
+            return functional
+        except Exception as error:  # whatever the user's forward raises is the user's to read
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"torch.export cannot trace the network: {reason:.200}; write forward() without Python "
+                "branches on tensor values and try torch.export.export(module, (example_input,)) by itself"
+            ) from error
+
+
+@contextmanager
+def _inference(module: torch.nn.Module) -> Iterator[None]:
+    """`module` in evaluation, then each submodule's mode as it was."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Without what the output does not depend on."""
+    wanted = {nodes[-1].name}
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if node.name in wanted or isinstance(node, InputNode):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return tuple(reversed(kept))
+
+
+def _citations(node: Node) -> Iterator[str]:
+    for field in ("weight", "bias", "mean", "variance"):
+        value = getattr(node, field, None)
+        if value is not None:
+            yield value
