@@ -1,0 +1,191 @@
+// 32 blocks or 32 words side by side: the unit of work of every kernel. Templates over Block4, so
+// that files compiled with different flags share no symbol.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "symmetric/aes.h"
+
+namespace pi {
+
+inline constexpr std::size_t kRowBytes = std::size_t{kLanes} * kBlockBytes;
+
+// One word an element; kernels compute with plain loops over `at`, which vectorize.
+struct alignas(64) Words {
+  std::uint32_t at[kLanes];
+};
+
+template <class Block4>
+struct Lanes {
+  static constexpr int kQuads = kLanes / 4;
+  Block4 at[kQuads];
+
+  static Lanes load(const std::uint8_t* from) {
+    Lanes out;
+    for (int i = 0; i < kQuads; ++i) out.at[i] = Block4::load(from + 64 * i);
+    return out;
+  }
+  void store(std::uint8_t* to) const {
+    for (int i = 0; i < kQuads; ++i) at[i].store(to + 64 * i);
+  }
+  static Lanes zero() {
+    Lanes out;
+    for (int i = 0; i < kQuads; ++i) out.at[i] = Block4::zero();
+    return out;
+  }
+  friend Lanes operator^(Lanes a, const Lanes& b) {
+    for (int i = 0; i < kQuads; ++i) a.at[i] = a.at[i] ^ b.at[i];
+    return a;
+  }
+  friend Lanes operator^(Lanes a, Block4 b) {
+    for (int i = 0; i < kQuads; ++i) a.at[i] = a.at[i] ^ b;
+    return a;
+  }
+};
+
+// The first kCount 32-bit words of each of 32 blocks, word by word.
+template <class Block4, int kCount>
+struct BlockWords {
+  Words word[kCount];
+
+  explicit BlockWords(const Lanes<Block4>& blocks) {
+    alignas(64) std::uint32_t raw[kLanes][4];
+    blocks.store(reinterpret_cast<std::uint8_t*>(raw));
+    for (int i = 0; i < kCount; ++i) {
+      for (int lane = 0; lane < kLanes; ++lane) word[i].at[lane] = raw[lane][i];
+    }
+  }
+};
+
+template <class Block4>
+Lanes<Block4> hash_lanes(const Lanes<Block4>& in, const RoundKeys& keys) {
+  Lanes<Block4> out;
+  for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
+    hash<Block4::kInFlight>(in.at + i, out.at + i, keys);
+  }
+  return out;
+}
+
+// The color bit of each of 32 labels.
+template <class Block4>
+Words colors(const Lanes<Block4>& labels) {
+  BlockWords<Block4, 1> words(labels);
+  for (int lane = 0; lane < kLanes; ++lane) words.word[0].at[lane] &= 1u;
+  return words.word[0];
+}
+
+// Hash keys of one purpose at one position for up to kMost groups, expanded together.
+template <class Block4>
+class OutputKeys {
+ public:
+  static constexpr std::size_t kMost = 16;
+
+  OutputKeys(const std::uint8_t* seed, Purpose purpose, std::uint32_t gadget, int position,
+             std::uint32_t first_group, std::size_t count) {
+    std::uint8_t raw[kMost][kBlockBytes];
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t group = first_group + static_cast<std::uint32_t>(i);
+      tweaked_key(seed, {purpose, gadget, group, static_cast<std::uint32_t>(position), 0}, raw[i]);
+    }
+    expand_keys<Block4>(raw[0], static_cast<int>(count), keys_);
+  }
+  const RoundKeys& operator[](std::size_t i) const { return keys_[i]; }
+
+ private:
+  RoundKeys keys_[kMost];
+};
+
+// Small pieces that every kernel uses, in one template so that they have one name a Block4.
+template <class Block4>
+struct Pieces {
+  static Words load_words(const std::uint8_t*& from) {
+    Words out;
+    std::memcpy(out.at, from, sizeof out.at);
+    from += sizeof out.at;
+    return out;
+  }
+  static void store_words(std::uint8_t*& to, const Words& words) {
+    std::memcpy(to, words.at, sizeof words.at);
+    to += sizeof words.at;
+  }
+  static Words words_at(const std::uint32_t* from) {
+    Words out;
+    std::memcpy(out.at, from, sizeof out.at);
+    return out;
+  }
+
+  // 32 packed bits, lane 0 lowest, to words 0 or 1, and back.
+  static Words load_bits(const std::uint8_t*& from) {
+    std::uint32_t packed;
+    std::memcpy(&packed, from, sizeof packed);
+    from += sizeof packed;
+    Words out;
+    for (int lane = 0; lane < kLanes; ++lane) out.at[lane] = (packed >> lane) & 1u;
+    return out;
+  }
+  static void store_bits(std::uint8_t*& to, const Words& bits) {
+    std::uint32_t packed = 0;
+    for (int lane = 0; lane < kLanes; ++lane) packed |= (bits.at[lane] & 1u) << lane;
+    std::memcpy(to, &packed, sizeof packed);
+    to += sizeof packed;
+  }
+
+  // bit is 0 or 1: x or 0, -x or x, a or b. Masks, never a branch on a secret.
+  static std::uint32_t times_bit(std::uint32_t bit, std::uint32_t x) { return (0u - bit) & x; }
+  static std::uint32_t negate_if(std::uint32_t bit, std::uint32_t x) {
+    return (x ^ (0u - bit)) + bit;
+  }
+  static std::uint32_t choose(std::uint32_t bit, std::uint32_t one, std::uint32_t zero) {
+    return zero ^ ((0u - bit) & (one ^ zero));
+  }
+};
+
+// PRF outputs of the label seed: the zero labels of the server's bits, position by position.
+template <class Block4>
+class ServerLabels {
+ public:
+  ServerLabels(const std::uint8_t* label_seed, std::uint32_t gadget) : gadget_(gadget) {
+    expand_keys<Block4>(label_seed, 1, &keys_);
+  }
+
+  void begin_group(std::uint32_t group) {
+    alignas(64) std::uint8_t inputs[kLanes][kBlockBytes];
+    constexpr std::uint8_t kNoSeed[kBlockBytes] = {};
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const Tweak tweak{Purpose::kServerLabel, gadget_, group, 0, static_cast<std::uint8_t>(lane)};
+      tweaked_key(kNoSeed, tweak, inputs[lane]);
+    }
+    inputs_ = Lanes<Block4>::load(inputs[0]);
+    group_ = group;
+  }
+
+  Lanes<Block4> zero_labels(int position) const {
+    const std::uint64_t step[2] = {static_cast<std::uint64_t>(position) << 40, 0};
+    Lanes<Block4> out = inputs_ ^ Block4::broadcast(step);
+    for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
+      encrypt<Block4::kInFlight>(out.at + i, keys_);
+    }
+    return out;
+  }
+
+  // One random bit a lane, which the client never learns.
+  Words random_bits() const {
+    alignas(64) std::uint8_t block[4 * kBlockBytes] = {};
+    constexpr std::uint8_t kNoSeed[kBlockBytes] = {};
+    tweaked_key(kNoSeed, Tweak{Purpose::kServerBit, gadget_, group_, 0, 0}, block);
+    Block4 x = Block4::load(block);
+    encrypt<1>(&x, keys_);
+    x.store(block);
+    const std::uint8_t* from = block;
+    return Pieces<Block4>::load_bits(from);
+  }
+
+ private:
+  RoundKeys keys_;
+  std::uint32_t gadget_;
+  std::uint32_t group_ = 0;
+  Lanes<Block4> inputs_;
+};
+
+}  // namespace pi

@@ -1,0 +1,45 @@
+#include "garble/layout.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "symmetric/tweak.h"
+
+namespace pi {
+namespace {
+
+constexpr std::size_t kLabelRow = std::size_t{kLanes} * kBlockBytes;
+constexpr std::size_t kWordRow = std::size_t{kLanes} * 4;
+constexpr std::size_t kBitRow = kLanes / 8;
+
+}  // namespace
+
+GadgetLayout layout_of(const GadgetSpec& spec) {
+  const bool relu = spec.kind == GadgetKind::kRelu;
+  const int f = spec.truncate_bits;
+  const int top = relu ? spec.window_bits : 31;
+  if (f < 0 || f > top || top > 31 || (!relu && f > 30)) {
+    throw std::invalid_argument("no gadget truncates " + std::to_string(f) +
+                                " bits with the window ending at bit " + std::to_string(top));
+  }
+  const bool carry = spec.exact && f > 0;
+
+  GadgetLayout layout{};
+  layout.first_bit = spec.exact ? 0 : f;
+  layout.gate_count = relu ? top - layout.first_bit : (carry ? f : 0);
+  layout.top_bit = top;
+  layout.carry_at = carry ? f : -1;
+  layout.label_ots = layout.gate_count + 1;
+
+  const auto gates = static_cast<std::size_t>(layout.gate_count);
+  const std::size_t carry_words = relu ? 2 : 1;
+  const std::size_t correction_words = (relu ? 3 : 1) + (carry ? carry_words : 0);
+  const std::size_t state_words = (relu ? 6 : 1) + (carry ? carry_words : 0);
+  const std::size_t state_bits = relu ? (carry ? 3 : 2) : 1;
+  layout.garbled_group_bytes = 2 * gates * kLabelRow + correction_words * kWordRow;
+  layout.state_group_bytes = state_words * kWordRow + state_bits * kBitRow;
+  layout.online_group_bytes = gates * kLabelRow + (relu ? kWordRow : 0) + kBitRow;
+  return layout;
+}
+
+}  // namespace pi

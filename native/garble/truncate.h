@@ -1,0 +1,166 @@
+// Truncation of x = u + v without ReLU (docs/threat-model.md, "Truncation").
+//
+// X = x + offset + 2^30 is not negative, so the shares wrap iff the top bit of u or that of v is
+// set. e = (top of u) xor kappa hides the server's bit; the product of the two top bits is shared
+// by one row under the pad of the client's bit. Exact: an adder over the low bits gives the carry.
+// Pads:
+//
+//   H(top of v) word 0  client knows that of its bit      tau: the wrap
+//   H(carry) word 0     client knows one of two colours   exact: the carry's row
+#pragma once
+#include "garble/gadget.h"
+#include "garble/half_gates.h"
+
+namespace pi {
+
+template <class Block4>
+class Truncate {
+  using P = Pieces<Block4>;
+  static constexpr int kCarryKey = 0;
+  static constexpr int kTopKey = 1;
+  static constexpr std::uint32_t kLift = 1u << 30;  // makes the sign known
+
+ public:
+  static void garble(const GadgetCall& call, const GadgetLayout& layout, const GarbleArguments& in,
+                     std::size_t begin, std::size_t end) {
+    const Block4 delta = Block4::broadcast(in.delta);
+    ServerLabels<Block4> server(in.label_seed, call.gadget);
+    const auto gates = static_cast<std::size_t>(layout.gate_count);
+    for (std::size_t group = begin; group < end; ++group) {
+      const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
+      const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout.gate_count,
+                                   {Purpose::kCarry, Purpose::kTruncateTopBit});
+      const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
+      std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
+      std::uint8_t* state = in.state + group * layout.state_group_bytes;
+      server.begin_group(number);
+      const Carries<Block4> carries =
+          garble_adder(keys, server, delta, layout.gate_count, layout.carry_at, labels, garbled);
+      garbled += 2 * gates * kRowBytes;
+
+      const Lanes<Block4> top = Lanes<Block4>::load(labels + gates * kRowBytes);
+      const BlockWords<Block4, 1> zero(hash_lanes(top, keys.output(kTopKey)));
+      const BlockWords<Block4, 1> one(hash_lanes(top ^ delta, keys.output(kTopKey)));
+      const Words kappa = server.random_bits();
+      Words tau;
+      for (int q = 0; q < kLanes; ++q) {
+        tau.at[q] = zero.word[0].at[q] + kappa.at[q] - one.word[0].at[q];
+      }
+      P::store_words(garbled, tau);
+      P::store_words(state, zero.word[0]);
+      if (layout.carry_at >= 0) {
+        const PadsByColor<Block4, 1> carry(carries.kept, delta, keys.output(kCarryKey));
+        Words row;
+        Words server_share;
+        for (int q = 0; q < kLanes; ++q) {
+          server_share.at[q] = carry.of[0].word[0].at[q] - carry.zero_color.at[q];
+          row.at[q] = server_share.at[q] + 1u - carry.zero_color.at[q] - carry.of[1].word[0].at[q];
+        }
+        P::store_words(garbled, row);
+        P::store_words(state, server_share);
+      }
+      P::store_bits(state, kappa);
+    }
+  }
+
+  // Replaces tau by T = K(active) + v_top tau = K(zero label) + v_top kappa.
+  static void accept(const GadgetCall& call, const GadgetLayout& layout, const AcceptArguments& in,
+                     std::size_t begin, std::size_t end) {
+    const auto gates = static_cast<std::size_t>(layout.gate_count);
+    for (std::size_t first = begin; first < end; first += OutputKeys<Block4>::kMost) {
+      const std::size_t left = end - first;
+      const std::size_t count = left < OutputKeys<Block4>::kMost ? left : OutputKeys<Block4>::kMost;
+      const OutputKeys<Block4> keys(in.hash_seed, Purpose::kTruncateTopBit, call.gadget,
+                                    layout.gate_count,
+                                    call.first_group + static_cast<std::uint32_t>(first), count);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t group = first + i;
+        const std::uint8_t* top = in.active_labels + (group * (gates + 1) + gates) * kRowBytes;
+        const BlockWords<Block4, 1> pad(hash_lanes(Lanes<Block4>::load(top), keys[i]));
+        const Words v = P::words_at(in.v + kLanes * group);
+        std::uint8_t* words =
+            in.garbled + group * layout.garbled_group_bytes + 2 * gates * kRowBytes;
+        const std::uint8_t* from = words;
+        Words tau = P::load_words(from);
+        for (int q = 0; q < kLanes; ++q) {
+          tau.at[q] = pad.word[0].at[q] + P::times_bit(v.at[q] >> 31, tau.at[q]);
+        }
+        P::store_words(words, tau);
+      }
+    }
+  }
+
+  static void encode(const GadgetCall& call, const GadgetLayout& layout, const EncodeArguments& in,
+                     std::size_t begin, std::size_t end) {
+    const Block4 delta = Block4::broadcast(in.delta);
+    ServerLabels<Block4> server(in.label_seed, call.gadget);
+    const int f = call.spec.truncate_bits;
+    const std::uint32_t wrap = wrap_of(f);
+    const auto gates = static_cast<std::size_t>(layout.gate_count);
+    for (std::size_t group = begin; group < end; ++group) {
+      const std::uint8_t* state = in.state + group * layout.state_group_bytes;
+      std::uint8_t* message = in.message + group * layout.online_group_bytes;
+      Words u = P::words_at(in.u + kLanes * group);
+      for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset + kLift;
+      if (gates > 0) {
+        server.begin_group(call.first_group + static_cast<std::uint32_t>(group));
+        encode_labels(server, delta, layout.gate_count, layout.first_bit, u, message);
+        message += gates * kRowBytes;
+      }
+      const Words pad = P::load_words(state);
+      const Words carry = layout.carry_at >= 0 ? P::load_words(state) : Words{};
+      const Words kappa = P::load_bits(state);
+      Words e;
+      std::uint32_t* out_mask = in.out_mask + kLanes * group;
+      for (int q = 0; q < kLanes; ++q) {
+        const std::uint32_t u_top = u.at[q] >> 31;
+        e.at[q] = u_top ^ kappa.at[q];
+        out_mask[q] = carry.at[q] + (kLift >> f) - (u.at[q] >> f) +
+                      (u_top + P::negate_if(e.at[q], pad.at[q])) * wrap;
+      }
+      P::store_bits(message, e);
+    }
+  }
+
+  static void evaluate(const GadgetCall& call, const GadgetLayout& layout,
+                       const EvaluateArguments& in, std::size_t begin, std::size_t end) {
+    const int f = call.spec.truncate_bits;
+    const std::uint32_t wrap = wrap_of(f);
+    const auto gates = static_cast<std::size_t>(layout.gate_count);
+    for (std::size_t group = begin; group < end; ++group) {
+      const std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
+      const std::uint8_t* message = in.message + group * layout.online_group_bytes;
+      Words z = P::words_at(in.next_mask + kLanes * group);
+      const std::uint8_t* words = garbled + 2 * gates * kRowBytes;
+      const Words t = P::load_words(words);
+      if (layout.carry_at >= 0) {
+        const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
+        const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout.gate_count,
+                                     {Purpose::kCarry});
+        const Carries<Block4> carries =
+            evaluate_adder(keys, layout.gate_count, layout.carry_at, message,
+                           in.active_labels + group * (gates + 1) * kRowBytes, garbled);
+        const Words color = colors(carries.kept);
+        const BlockWords<Block4, 1> pad(hash_lanes(carries.kept, keys.output(kCarryKey)));
+        const Words row = P::load_words(words);
+        for (int q = 0; q < kLanes; ++q) {
+          z.at[q] -= pad.word[0].at[q] + P::times_bit(color.at[q], row.at[q]);
+        }
+        message += gates * kRowBytes;
+      }
+      const Words v = P::words_at(in.v + kLanes * group);
+      const Words e = P::load_bits(message);
+      for (int q = 0; q < kLanes; ++q) {
+        const std::uint32_t v_top = v.at[q] >> 31;
+        const std::uint32_t wraps = v_top - (e.at[q] & v_top) - P::negate_if(e.at[q], t.at[q]);
+        z.at[q] = (v.at[q] >> f) - wraps * wrap - z.at[q];
+      }
+      std::memcpy(in.z + kLanes * group, z.at, sizeof z.at);
+    }
+  }
+
+ private:
+  static std::uint32_t wrap_of(int f) { return f == 0 ? 0 : 1u << (32 - f); }
+};
+
+}  // namespace pi

@@ -1,0 +1,202 @@
+"""What the parties see, what wrong material does, and what the boundary refuses."""
+
+import numpy as np
+import pytest
+
+from pi_bench.crypto import gadget as gadgets
+from pi_bench.crypto.gadget import GadgetSpec, group_count
+
+RELU = GadgetSpec("relu", 4, 9, False, 15)
+RELU_EXACT = GadgetSpec("relu", 4, 9, True, 8)
+TRUNCATE = GadgetSpec("truncate", 6, 31, False, 63)
+TRUNCATE_EXACT = GadgetSpec("truncate", 6, 31, True, 32)
+ALL = [RELU, RELU_EXACT, TRUNCATE, TRUNCATE_EXACT]
+KINDS = ["relu", "relu exact", "truncate", "truncate exact"]
+
+
+def balanced(bits: np.ndarray) -> bool:
+    """Each column's mean is within 6.5 standard deviations of 1/2."""
+    return bool(np.all(np.abs(bits.mean(axis=0) - 0.5) < 6.5 * 0.5 / np.sqrt(len(bits))))
+
+
+@pytest.mark.parametrize("spec", ALL, ids=KINDS)
+@pytest.mark.parametrize("x", [-5, 1000])
+def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> None:
+    """Equal u and v in every element: tables, labels, rows, e and z must still look random, and the
+    colours of the garbler's wires with them."""
+    groups = 128
+    v = np.full(32 * groups, 0x9E3779B9, np.uint32)
+    u = np.uint32(x % 2**32) - v
+    run = run_gadget(spec, u, v, isa=isa)
+
+    def bits(data: np.ndarray) -> np.ndarray:
+        return np.unpackbits(data.view(np.uint8), bitorder="little")
+
+    rows = spec.gate_count * 2 * 512
+    sent = run.garbled_sent.reshape(groups, -1)
+    tables = sent[:, :rows].reshape(groups, 2 * spec.gate_count, 32, 16).swapaxes(1, 2)
+    assert balanced(bits(tables.copy()).reshape(32 * groups, -1))
+    words = np.ascontiguousarray(sent[:, rows:]).view(np.uint32).reshape(groups, -1, 32).swapaxes(1, 2)
+    assert balanced(bits(words.copy()).reshape(32 * groups, -1))
+
+    message = run.message.reshape(groups, -1)
+    label_bytes = spec.gate_count * 512
+    labels = message[:, :label_bytes].reshape(groups, spec.gate_count, 32, 16).swapaxes(1, 2)
+    assert balanced(bits(labels.copy()).reshape(32 * groups, -1))
+    assert balanced(bits(np.ascontiguousarray(message[:, -4:])).reshape(-1, 1))
+    if spec.kind == "relu":
+        payload = np.ascontiguousarray(message[:, label_bytes:-4])
+        assert balanced(bits(payload).reshape(32 * groups, 32))
+        # Even without r': the client's sum is masked by the pad of the sign's label.
+        assert balanced(bits(run.z + run.next_mask).reshape(32 * groups, 32))
+    # The packed bits at the end of the state: the server's random bits and colours of zero labels.
+    packed = (spec.state_group_bytes % 128) // 4
+    state_bits = bits(np.ascontiguousarray(run.state.reshape(groups, -1)[:, -4 * packed :]))
+    assert balanced(state_bits.reshape(groups, packed, 32).swapaxes(1, 2).reshape(-1, packed))
+
+
+@pytest.mark.parametrize("spec", ALL, ids=KINDS)
+def test_a_wrong_label_gives_a_wrong_result(run_gadget, isa, spec) -> None:
+    """One flipped bit in the labels of one lane: that lane's results change (a truncation uses few
+    bits of a pad, so some survive by chance), and no other lane's."""
+    rng = np.random.default_rng(3)
+    u, v = rng.integers(0, 2**32, (2, 32 * 16), np.uint32)
+    run = run_gadget(spec, u, v, isa=isa)
+    for position in range(spec.label_ots):
+        for bit in (0, 127):
+            labels = run.active_labels.copy()
+            labels[:, position, 3, bit // 8] ^= 1 << bit % 8
+            changed = (replay(run, isa, labels=labels) != run.z).reshape(16, 32).sum(axis=0)
+            assert changed[3] >= 14, (position, bit)
+            assert changed.sum() == changed[3]
+
+
+@pytest.mark.parametrize("spec", ALL, ids=KINDS)
+@pytest.mark.parametrize("field", ["hash_seed", "gadget", "first_group"])
+def test_another_tweak_or_seed_gives_another_result(run_gadget, spec, field) -> None:
+    rng = np.random.default_rng(4)
+    u, v = rng.integers(0, 2**32, (2, 64), np.uint32)
+    run = run_gadget(spec, u, v, isa="")
+    changed = {"hash_seed": bytes(16), "gadget": 0xABCDEE, "first_group": 6}[field]
+    z = replay(run, "", **{field: changed})
+    assert np.count_nonzero(z == run.z) <= 2 if spec.gate_count else np.any(z != run.z)
+
+
+def replay(run, isa, *, labels=None, hash_seed=None, gadget=0xABCDEF, first_group=5) -> np.ndarray:
+    """The client's side again, with one thing changed."""
+    labels = run.active_labels if labels is None else labels
+    hash_seed = run.hash_seed if hash_seed is None else hash_seed
+    garbled, z = run.garbled_sent.copy(), np.zeros_like(run.z)
+    gadgets.accept(run.spec, hash_seed, gadget, first_group, run.v, labels, garbled, isa=isa)
+    gadgets.evaluate(
+        run.spec, hash_seed, gadget, first_group, run.v, run.beta, labels, garbled, run.message,
+        run.next_mask, z, isa=isa,
+    )  # fmt: skip
+    return z
+
+
+def test_sizes() -> None:
+    """Derivation: 12 labels, 11 ANDs, 352 B of tables; at most 300 B online for a ReLU and 12 B for a
+    truncation, both ways."""
+    spec = GadgetSpec("relu", 12, 23, False, 4095)
+    assert (spec.label_ots, spec.gate_count) == (12, 11)
+    assert spec.garbled_group_bytes == 32 * (352 + 3 * 4)
+    assert spec.online_group_bytes == 32 * (11 * 16 + 4) + 4
+    exact = GadgetSpec("relu", 12, 23, True, 2048)
+    assert (exact.label_ots, exact.gate_count) == (24, 23)
+    truncate = GadgetSpec("truncate", 12, 23, False, 4095)
+    assert (truncate.label_ots, truncate.online_group_bytes) == (1, 4)
+    assert GadgetSpec("truncate", 12, 23, True, 2048).label_ots == 13
+    assert [spec.uses_select for spec in ALL] == [True, True, False, False]
+    assert [group_count(n) for n in (0, 1, 32, 33)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        ("relu", -1, 9, False, 0),
+        ("relu", 10, 9, False, 0),
+        ("relu", 4, 32, True, 0),
+        ("truncate", 31, 31, False, 0),
+        ("maxpool", 4, 9, False, 0),
+    ],
+)
+def test_impossible_gadgets_are_refused(numbers) -> None:
+    with pytest.raises(ValueError):
+        GadgetSpec(*numbers)
+
+
+def garble_arguments(spec: GadgetSpec) -> dict:
+    relu = spec.kind == "relu"
+    return dict(
+        delta=b"\x01" + bytes(15),
+        hash_seed=bytes(16),
+        label_seed=bytes(16),
+        gadget=1,
+        first_group=0,
+        zero_labels=np.zeros((2, spec.label_ots, 32, 16), np.uint8),
+        select_bits=np.zeros(64, np.uint8) if relu else None,
+        alpha=np.zeros(64, np.uint32) if relu else None,
+        out_garbled=np.zeros(2 * spec.garbled_group_bytes, np.uint8),
+        out_state=np.zeros(2 * spec.state_group_bytes, np.uint8),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"delta": bytes(16)}, "lowest bit"),
+        ({"delta": b"\x01"}, "delta"),
+        ({"hash_seed": bytes(15)}, "hash_seed"),
+        ({"gadget": 1 << 24}, "24 bits"),
+        ({"first_group": 2**32 - 1}, "32"),
+        ({"zero_labels": np.zeros((1, 16), np.uint8)}, "zero_labels"),
+        ({"select_bits": np.zeros(63, np.uint8)}, "select_bits"),
+        ({"select_bits": None}, "select_bits"),
+        ({"alpha": None}, "alpha"),
+        ({"alpha": np.zeros(64, np.float32)}, "alpha"),
+        ({"alpha": np.zeros(128, np.uint32)[::2]}, "alpha"),
+        ({"out_garbled": np.zeros(1, np.uint8)}, "out_garbled"),
+        ({"out_state": np.zeros(1, np.uint8)}, "out_state"),
+        ({"out_state": bytes(2 * RELU.state_group_bytes)}, "read-?only|writable"),
+    ],
+)
+def test_garble_refuses(change, error) -> None:
+    arguments = garble_arguments(RELU)
+    gadgets.garble(RELU, **arguments)
+    with pytest.raises((ValueError, TypeError, BufferError), match=error):
+        gadgets.garble(RELU, **(arguments | change))
+
+
+def test_a_truncation_refuses_the_reverse_ot() -> None:
+    arguments = garble_arguments(TRUNCATE)
+    gadgets.garble(TRUNCATE, **arguments)
+    with pytest.raises(ValueError, match="select_bits"):
+        gadgets.garble(TRUNCATE, **(arguments | {"select_bits": np.zeros(64, np.uint8)}))
+    with pytest.raises(ValueError, match="alpha"):
+        gadgets.garble(TRUNCATE, **(arguments | {"alpha": np.zeros(64, np.uint32)}))
+    with pytest.raises(ValueError, match="correlation"):
+        gadgets.correlation(TRUNCATE, np.zeros(32, np.uint32))
+
+
+@pytest.mark.parametrize("step", ["accept", "encode", "evaluate"])
+def test_every_buffer_of_the_other_steps_has_its_size(run_gadget, step) -> None:
+    spec = RELU_EXACT
+    zero = np.zeros(64, np.uint32)
+    run = run_gadget(spec, zero, zero, isa="")
+    arguments = {
+        "accept": (run.hash_seed, 1, 0, run.v, run.active_labels, run.garbled),
+        "encode": (bytes(run.delta), run.label_seed, 1, 0, run.state, run.u, run.message, run.out_mask),
+        "evaluate": (
+            run.hash_seed, 1, 0, run.v, run.beta, run.active_labels, run.garbled, run.message,
+            run.next_mask, run.z,
+        ),
+    }[step]  # fmt: skip
+    function = getattr(gadgets, step)
+    function(spec, *arguments)
+    for i, argument in enumerate(arguments):
+        if isinstance(argument, int):
+            continue
+        wrong = argument[:-1] if isinstance(argument, bytes) else argument[:-1].copy()
+        with pytest.raises(ValueError):
+            function(spec, *arguments[:i], wrong, *arguments[i + 1 :])

@@ -1,0 +1,172 @@
+"""Pins the wire format and every use of the hash.
+
+An evaluator written here from the derivation alone, one element at a time over `cryptography`'s AES,
+must reach the kernels' answers from the same bytes; and the bytes themselves equal recorded digests.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from pi_bench.crypto import gadget as gadgets
+from pi_bench.crypto.gadget import GadgetSpec
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "gadget.json").read_text())
+RING = 2**32
+AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, TRUNCATE_TOP_BIT = 1, 2, 3, 4, 5, 8
+SERVER_LABEL = 16
+
+
+def aes(key: int, block: int) -> int:
+    cipher = Cipher(algorithms.AES(key.to_bytes(16, "little")), modes.ECB()).encryptor()
+    return int.from_bytes(cipher.update(block.to_bytes(16, "little")), "little")
+
+
+def tweak(purpose: int, gadget: int, group: int, position: int, sub: int = 0) -> int:
+    return purpose << 120 | gadget << 96 | group << 64 | position << 40 | sub << 32
+
+
+class SlowEvaluator:
+    """The client of one element: `lane` of the only group of a run."""
+
+    def __init__(self, run, lane: int, gadget: int, group: int) -> None:
+        spec = run.spec
+        self.run, self.spec, self.lane, self.at = run, spec, lane, (gadget, group)
+        self.seed = int.from_bytes(run.hash_seed, "little")
+        self.f, self.top = spec.truncate_bits, spec.window_bits if spec.kind == "relu" else 31
+        self.carry_used = spec.exact and self.f > 0
+        if spec.kind == "relu":
+            self.gates = self.top - (0 if spec.exact else self.f)
+        else:
+            self.gates = self.f if spec.exact else 0
+        rows = 2 * self.gates * 512
+        self.tables = run.garbled_sent[:rows].reshape(self.gates, 2, 32, 16)[:, :, lane]
+        self.corrections = run.garbled_sent[rows:].view(np.uint32).reshape(-1, 32)[:, lane]
+        self.labels = run.message[: self.gates * 512].reshape(self.gates, 32, 16)[:, lane]
+        self.words = run.message[self.gates * 512 : -4].view(np.uint32).reshape(-1, 32)[:, lane]
+        self.e = int(run.message[-4:].view(np.uint32)[0]) >> lane & 1
+        self.own = run.active_labels[0, :, lane]
+
+    def hash(self, label: int, purpose: int, position: int) -> int:
+        high, low = label >> 64, label & (2**64 - 1)
+        permuted = (high ^ low) << 64 | high
+        return aes(self.seed ^ tweak(purpose, *self.at, position), permuted) ^ permuted
+
+    def adder(self) -> tuple[int, int]:
+        """Labels of the last carry and of the carry into bit f."""
+        carry = kept = 0
+        for gate in range(self.gates):
+            if self.carry_used and gate == self.f:
+                kept = carry
+            a = number(self.labels[gate]) ^ carry
+            b = number(self.own[gate]) ^ carry
+            carry ^= self.hash(a, AND_GARBLER, gate) ^ (a & 1) * number(self.tables[gate, 0])
+            carry ^= self.hash(b, AND_EVALUATOR, gate) ^ (b & 1) * (number(self.tables[gate, 1]) ^ a)
+        return carry, carry if self.gates == self.f else kept
+
+    def answer(self) -> int:
+        relu = self.spec.kind == "relu"
+        v, mask = int(self.run.v[self.lane]), int(self.run.next_mask[self.lane])
+        return (self.relu(v) if relu else self.truncate(v)) - mask & RING - 1
+
+    def relu(self, v: int) -> int:
+        last, kept = self.adder()
+        e, rows = self.e, [int(x) for x in self.corrections]
+        sign = number(self.own[-1]) ^ last
+        color = sign & 1
+        cs = color ^ e
+        y = 1 - 2 * cs
+        v_top = v >> self.top & 1
+        window = ((v & (2 << self.top) - 1) >> self.f) - (v_top << (self.top + 1 - self.f))
+        pads = words(self.hash(number(self.own[-1]), TOP_BIT, self.gates))
+        r1, r2, r3 = (pads[i] + v_top * rows[i] for i in range(3))
+        wrap = v_top * cs * e + cs * (1 - 2 * e) * r1 + y * e * r2 + y * (1 - 2 * e) * r3
+        total = words(self.hash(sign, SIGN, self.gates))[0] + color * int(self.words[0])
+        total += cs * window + y * int(self.run.beta[self.lane]) + (wrap << (self.top + 1 - self.f))
+        if self.carry_used:
+            pads, color = words(self.hash(kept, CARRY, self.gates)), kept & 1
+            total += cs * (pads[0] + color * rows[3]) + y * (pads[1] + color * rows[4])
+        return total
+
+    def truncate(self, v: int) -> int:
+        v_top, e, rows = v >> 31, self.e, [int(x) for x in self.corrections]
+        pad = words(self.hash(number(self.own[-1]), TRUNCATE_TOP_BIT, self.gates))[0]
+        t = pad + v_top * rows[0]
+        total = (v >> self.f) - (v_top - e * v_top - (1 - 2 * e) * t << 32 - self.f)
+        if self.carry_used:
+            kept = self.adder()[1]
+            total += words(self.hash(kept, CARRY, self.gates))[0] + (kept & 1) * rows[1]
+        return total
+
+
+def number(label: np.ndarray) -> int:
+    return int.from_bytes(label.tobytes(), "little")
+
+
+def words(block: int) -> list[int]:
+    return [block >> 32 * i & RING - 1 for i in range(4)]
+
+
+def run_of_case(run_gadget, case, isa):
+    """Inputs from SHAKE-128, so that the vectors do not depend on numpy's generators."""
+    spec = GadgetSpec(**case["spec"])
+
+    def stream(name: str, size: int) -> np.ndarray:
+        text = f"pi-bench gadget vector {case['name']} {name}"
+        return np.frombuffer(hashlib.shake_128(text.encode()).digest(size), np.uint8)
+
+    u, v = stream("u", 128).view(np.uint32), stream("v", 128).view(np.uint32)
+    return run_gadget(spec, u, v, isa=isa, stream=stream)
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_slow_evaluator_reaches_the_kernels_answers(run_gadget, case, isa) -> None:
+    run = run_of_case(run_gadget, case, isa)
+    slow = [SlowEvaluator(run, lane, 0xABCDEF, 5).answer() for lane in range(32)]
+    np.testing.assert_array_equal(run.z, np.array(slow, np.uint32))
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_recorded_digests(run_gadget, case, isa) -> None:
+    run = run_of_case(run_gadget, case, isa)
+    assert {name: digest(getattr(run, name)) for name in case["sha256"]} == case["sha256"]
+
+
+def digest(array: np.ndarray) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_server_labels_are_a_prf_of_their_place(run_gadget, case, isa) -> None:
+    run = run_of_case(run_gadget, case, isa)
+    spec, seed = run.spec, int.from_bytes(run.label_seed, "little")
+    lift = 1 << 30 if spec.kind == "truncate" else 0
+    first_bit = 0 if spec.exact else spec.truncate_bits
+    sent = run.message[: spec.gate_count * 512].reshape(spec.gate_count, 32, 16)
+    for gate in range(spec.gate_count):
+        for lane in (0, 1, 17, 31):
+            u = int(run.u[lane]) + spec.offset + lift
+            zero = aes(seed, tweak(SERVER_LABEL, 0xABCDEF, 5, gate, lane))
+            expected = zero ^ (u >> (first_bit + gate) & 1) * number(run.delta)
+            assert number(sent[gate, lane]) == expected
+
+
+def test_choice_bits_and_correlation() -> None:
+    spec = GadgetSpec("relu", 3, 9, False, 7)
+    v = np.arange(64, dtype=np.uint32) * 0x01234567
+    bits = np.unpackbits(gadgets.choice_bits(spec, v), bitorder="little").reshape(2, 7, 32)
+    for group in range(2):
+        for position in range(7):
+            for lane in range(32):
+                assert bits[group, position, lane] == int(v[32 * group + lane]) >> (3 + position) & 1
+    window = (v.astype(np.int64) & 1023) >> 3
+    expected = np.where(window >= 64, window - 128, window)
+    np.testing.assert_array_equal(gadgets.correlation(spec, v).view(np.int32), expected)
+    exact = GadgetSpec("truncate", 5, 31, True, 16)
+    bits = np.unpackbits(gadgets.choice_bits(exact, v), bitorder="little").reshape(2, 6, 32)
+    np.testing.assert_array_equal(bits[:, 5].reshape(-1), v >> 31)
+    np.testing.assert_array_equal(bits[:, 4].reshape(-1), v >> 4 & 1)
