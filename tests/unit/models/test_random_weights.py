@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pi_bench.models import parse_recipe
 
 torch = pytest.importorskip("torch")

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pi_bench.models import load_recipe, parse_recipe, recipe_names
 
 from pi_bench.errors import ModelError
+from pi_bench.models import load_recipe, parse_recipe, recipe_names
 
 PUBLISHED = list(
     csv.DictReader(

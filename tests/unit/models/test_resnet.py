@@ -1,6 +1,7 @@
 """The torch networks have the ReLUs that their recipes count."""
 
 import pytest
+
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
 
 torch = pytest.importorskip("torch")
