@@ -23,7 +23,7 @@ from pi_bench.codec import CodecError, encode
 from pi_bench.errors import ModelError
 from pi_bench.network.graph import Graph, node_from_fields, node_to_fields
 from pi_bench.network.graph_check import check_graph
-from pi_bench.network.model_file_diagnosis import check_archive, explain_content, explain_load_failure
+from pi_bench.network.torch_file import explain_content, load_plain
 
 FORMAT = "pi-bench model"
 FORMAT_VERSION = 1
@@ -82,13 +82,8 @@ def load_model(path: str | os.PathLike[str]) -> Graph:
 def _read(name: str, file: BinaryIO) -> Graph:
     import torch
 
-    check_archive(name, file)
     file_bytes = os.fstat(file.fileno()).st_size
-    file.seek(0)
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises whatever a hostile file makes its parts raise
-        raise explain_load_failure(name, error) from None
+    content = load_plain(name, file)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise explain_content(name, content)
     version = content.get("version")

@@ -1,8 +1,9 @@
-"""What a file is that is no model file, and what its owner should do: one line each. Runs nothing of it."""
+"""Reads torch files without running them, and says of any other file what it is and what to do."""
 
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -23,6 +24,24 @@ STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
 """Where training scripts put the state_dict in a checkpoint."""
 
 _RECORD_LIMIT = 100_000
+
+
+def load_plain(name: str, file: BinaryIO) -> Any:
+    """What ``torch.save`` put into `file`: tensors and plain values; nothing of it runs.
+
+    Raises:
+        ModelError: it is something else, damaged, or holds Python objects.
+    """
+    import torch
+
+    check_archive(name, file)
+    file.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the error below is the one line that the user reads
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler raises whatever a hostile file makes its parts raise
+        raise explain_load_failure(name, error) from None
 
 
 def check_archive(name: str, file: BinaryIO) -> None:
