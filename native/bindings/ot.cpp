@@ -1,3 +1,144 @@
+#include "bindings/buffers.h"
 #include "bindings/rooms.h"
+#include "ot/additive.h"
+#include "ot/softspoken.h"
+#include "symmetric/tweak.h"
 
-void bind_ot(pybind11::module_& module) { module.def_submodule("ot"); }
+namespace py = pybind11;
+using pi::python::isa_of;
+using pi::python::ReadView;
+using pi::python::WriteView;
+using Bytes = ReadView<std::uint8_t>;
+using BytesOut = WriteView<std::uint8_t>;
+using Words = ReadView<std::uint32_t>;
+using WordsOut = WriteView<std::uint32_t>;
+
+namespace {
+
+std::size_t checked_count(std::size_t count) {
+  if (count % pi::kLanes != 0 || count >= std::size_t{1} << 40) {
+    throw py::value_error("count: need a multiple of 32 below 2**40, got " + std::to_string(count));
+  }
+  return count;
+}
+
+void check_tweak(std::uint32_t gadget, std::uint32_t first_group, std::size_t count) {
+  if (gadget >= 1u << 24 || first_group + count / pi::kLanes > std::size_t{1} << 32) {
+    throw py::value_error("gadget has 24 bits, a group number has 32");
+  }
+}
+
+void grow_trees(const py::buffer& roots, const py::buffer& base_pairs, const py::buffer& leaves,
+                const py::buffer& message, const std::string& isa) {
+  const Bytes root_view(roots, "roots", pi::kTrees * pi::kSeedBytes);
+  const Bytes pair_view(base_pairs, "base_pairs", pi::kTreeMessageBytes);
+  const BytesOut leaf_view(leaves, "leaves", pi::kLeafBytes);
+  const BytesOut message_view(message, "message", pi::kTreeMessageBytes);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::grow_trees(path, root_view.data(), pair_view.data(), leaf_view.data(), message_view.data());
+}
+
+void puncture_trees(const py::buffer& delta, const py::buffer& base_keys, const py::buffer& message,
+                    const py::buffer& leaves, const std::string& isa) {
+  const Bytes delta_view(delta, "delta", pi::kSeedBytes);
+  const Bytes key_view(base_keys, "base_keys", pi::kCotBits * pi::kSeedBytes);
+  const Bytes message_view(message, "message", pi::kTreeMessageBytes);
+  const BytesOut leaf_view(leaves, "leaves", pi::kLeafBytes);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::puncture_trees(path, delta_view.data(), key_view.data(), message_view.data(),
+                     leaf_view.data());
+}
+
+void extend_receiver(const py::buffer& leaves, std::uint64_t first_chunk, std::size_t count,
+                     const py::buffer& choice_bits, const py::buffer& message,
+                     const py::buffer& labels, int threads, const std::string& isa) {
+  checked_count(count);
+  const Bytes leaf_view(leaves, "leaves", pi::kLeafBytes);
+  const Bytes choice_view(choice_bits, "choice_bits", count / 8);
+  const BytesOut message_view(message, "message", pi::extension_bytes(count));
+  const BytesOut label_view(labels, "labels", pi::kSeedBytes * count);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::extend_receiver(path, leaf_view.data(), first_chunk, count, choice_view.data(),
+                      message_view.data(), label_view.data(), threads);
+}
+
+void extend_sender(const py::buffer& leaves, const py::buffer& delta, std::uint64_t first_chunk,
+                   std::size_t count, const py::buffer& message, const py::buffer& zero_labels,
+                   int threads, const std::string& isa) {
+  checked_count(count);
+  const Bytes leaf_view(leaves, "leaves", pi::kLeafBytes);
+  const Bytes delta_view(delta, "delta", pi::kSeedBytes);
+  const Bytes message_view(message, "message", pi::extension_bytes(count));
+  const BytesOut label_view(zero_labels, "zero_labels", pi::kSeedBytes * count);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::extend_sender(path, leaf_view.data(), delta_view.data(), first_chunk, count,
+                    message_view.data(), label_view.data(), threads);
+}
+
+void additive_send(const py::buffer& delta, const py::buffer& hash_seed, std::uint32_t gadget,
+                   std::uint32_t first_group, const py::buffer& zero_labels,
+                   const py::buffer& correlation, const py::buffer& tau, const py::buffer& beta,
+                   int threads, const std::string& isa) {
+  const Words correlation_view(correlation, "correlation");
+  const std::size_t count = checked_count(correlation_view.size());
+  check_tweak(gadget, first_group, count);
+  const Bytes delta_view(delta, "delta", pi::kSeedBytes);
+  const Bytes seed_view(hash_seed, "hash_seed", pi::kSeedBytes);
+  const Bytes label_view(zero_labels, "zero_labels", pi::kSeedBytes * count);
+  const WordsOut tau_view(tau, "tau", count);
+  const WordsOut beta_view(beta, "beta", count);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::additive_send(path, delta_view.data(), seed_view.data(), gadget, first_group,
+                    count / pi::kLanes, label_view.data(), correlation_view.data(),
+                    tau_view.data(), beta_view.data(), threads);
+}
+
+void additive_receive(const py::buffer& hash_seed, std::uint32_t gadget, std::uint32_t first_group,
+                      const py::buffer& active_labels, const py::buffer& choices,
+                      const py::buffer& tau, const py::buffer& alpha, int threads,
+                      const std::string& isa) {
+  const Words tau_view(tau, "tau");
+  const std::size_t count = checked_count(tau_view.size());
+  check_tweak(gadget, first_group, count);
+  const Bytes seed_view(hash_seed, "hash_seed", pi::kSeedBytes);
+  const Bytes label_view(active_labels, "active_labels", pi::kSeedBytes * count);
+  const Bytes choice_view(choices, "choices", count);
+  const WordsOut alpha_view(alpha, "alpha", count);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::additive_receive(path, seed_view.data(), gadget, first_group, count / pi::kLanes,
+                       label_view.data(), choice_view.data(), tau_view.data(), alpha_view.data(),
+                       threads);
+}
+
+}  // namespace
+
+void bind_ot(py::module_& module) {
+  py::module_ room = module.def_submodule("ot");
+  room.attr("CHUNK_OTS") = pi::kChunkOts;
+  room.attr("LEAF_BYTES") = pi::kLeafBytes;
+  room.attr("TREE_MESSAGE_BYTES") = pi::kTreeMessageBytes;
+  room.attr("ROOT_BYTES") = pi::kTrees * pi::kSeedBytes;
+  room.def("grow_trees", &grow_trees, py::arg("roots"), py::arg("base_pairs"), py::arg("leaves"),
+           py::arg("message"), py::arg("isa") = "");
+  room.def("puncture_trees", &puncture_trees, py::arg("delta"), py::arg("base_keys"),
+           py::arg("message"), py::arg("leaves"), py::arg("isa") = "");
+  room.def("extend_receiver", &extend_receiver, py::arg("leaves"), py::arg("first_chunk"),
+           py::arg("count"), py::arg("choice_bits"), py::arg("message"), py::arg("labels"),
+           py::arg("threads") = 1, py::arg("isa") = "");
+  room.def("extend_sender", &extend_sender, py::arg("leaves"), py::arg("delta"),
+           py::arg("first_chunk"), py::arg("count"), py::arg("message"), py::arg("zero_labels"),
+           py::arg("threads") = 1, py::arg("isa") = "");
+  room.def("additive_send", &additive_send, py::arg("delta"), py::arg("hash_seed"),
+           py::arg("gadget"), py::arg("first_group"), py::arg("zero_labels"),
+           py::arg("correlation"), py::arg("tau"), py::arg("beta"), py::arg("threads") = 1,
+           py::arg("isa") = "");
+  room.def("additive_receive", &additive_receive, py::arg("hash_seed"), py::arg("gadget"),
+           py::arg("first_group"), py::arg("active_labels"), py::arg("choices"), py::arg("tau"),
+           py::arg("alpha"), py::arg("threads") = 1, py::arg("isa") = "");
+}

@@ -1,0 +1,281 @@
+"""Correlated OT by extension, fresh instances of it, and its additive form.
+
+SoftSpoken (Roy, CRYPTO 2022), semi-honest, over GF(2^4): from 128 base OTs to any number of OTs of
+4 bytes each. Sans I/O; the messages of one instance:
+
+    CotReceiver(base_key_pairs)  -- tree_message (4096 B), once -->  CotSender(delta, base_keys, ...)
+    receiver.extend(choices, n)  -- extension_bytes(n) = 4 n B -->   sender.extend(message, n)
+
+The base OTs run the other way: the COT sender is their receiver, with `base_choice_bits(delta)`.
+tree_message is [tree 32][level 4][bit 2][16]: the XOR of the level's seeds whose last step is `bit`,
+xor base key `bit` of OT 4 tree + level. An extension message is [tree 32][n / 8]: the XOR of the
+tree's 16 generators xor the packed choice bits. A leaf's generator is AES-CTR; every call starts at
+a multiple of 2,048 OTs and both parties must extend by the same counts in the same order.
+
+The counters are private and never restart: two messages under one counter xor to the difference of
+the choice bits. Leaf seeds stay in locked memory, are never written anywhere, and do not survive a
+fork; a new process runs new base OTs.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from pi_bench import _native
+from pi_bench.crypto.kdf import domain_hash
+from pi_bench.crypto.secret import SecretBytes, wipe
+from pi_bench.errors import PeerError
+
+COT_BITS = 128
+LABEL_BYTES = 16
+TREE_MESSAGE_BYTES: int = _native.ot.TREE_MESSAGE_BYTES
+FRESH_BYTES = COT_BITS * 4
+"""What `FreshCotSender.message` has."""
+
+Message = bytes | bytearray | memoryview | np.ndarray
+
+
+def extension_bytes(count: int) -> int:
+    """Size of the message that extends by `count` OTs, a multiple of 32."""
+    if count < 0 or count % 32:
+        raise ValueError(f"OTs are extended in multiples of 32, not {count}")
+    return 4 * count
+
+
+def random_delta(*, label: bool) -> SecretBytes:
+    """16 random bytes; bit 0 of byte 0 is set if delta serves wire labels (their color bit)."""
+    delta = SecretBytes.random(LABEL_BYTES)
+    delta.array[0] |= np.uint8(label)
+    return delta
+
+
+def base_choice_bits(delta: bytes | SecretBytes) -> np.ndarray:
+    """Choice bits uint8 (128,) for the base OTs of a COT sender: NOT delta, little-bit-first."""
+    return 1 - np.unpackbits(_bytes_of(delta, "delta", (LABEL_BYTES,)), bitorder="little")
+
+
+class _Instance:
+    """Leaf seeds and a counter that only goes up."""
+
+    def __init__(self) -> None:
+        self._leaves = SecretBytes(_native.ot.LEAF_BYTES)
+        self._next_chunk = 0
+
+    def _take_chunks(self, count: int) -> int:
+        """First chunk of `count` OTs; burnt even if the call then fails."""
+        extension_bytes(count)
+        first = self._next_chunk
+        self._next_chunk += -(-count // _native.ot.CHUNK_OTS)
+        return first
+
+    def close(self) -> None:
+        """Wipes the secrets; the instance cannot be used afterwards."""
+        self._leaves.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class CotReceiver(_Instance):
+    """Chooses bits and gets active labels: zero_label xor choice delta.
+
+    `base_key_pairs`: uint8 (128, 2, 16), both keys of base OTs in which this party was the sender.
+    They pad `tree_message` and must serve nothing else.
+    """
+
+    def __init__(self, base_key_pairs: np.ndarray) -> None:
+        pairs = _bytes_of(base_key_pairs, "base key pairs", (COT_BITS, 2, LABEL_BYTES))
+        super().__init__()
+        message = bytearray(TREE_MESSAGE_BYTES)
+        with SecretBytes.random(_native.ot.ROOT_BYTES) as roots:
+            _native.ot.grow_trees(roots.array, pairs, self._leaves.array, message)
+        self.tree_message = bytes(message)
+
+    def extend(
+        self, choice_bits: np.ndarray, count: int, out_labels: np.ndarray, *, threads: int = 1
+    ) -> bytearray:
+        """The message for the sender; `out_labels`, uint8 of 16 `count` bytes, gets active labels.
+
+        `choice_bits`: uint8 (count / 8,), little-bit-first; `count` a multiple of 32.
+
+        Raises:
+            ValueError: for choice bits or labels of another shape, size or dtype.
+        """
+        message = bytearray(extension_bytes(count))
+        _bytes_of(choice_bits, "packed choice bits", (count // 8,))
+        _check_labels(out_labels, count)
+        _native.ot.extend_receiver(
+            self._leaves.array, self._take_chunks(count), count, choice_bits, message, out_labels, threads
+        )
+        return message
+
+
+class CotSender(_Instance):
+    """Holds delta and gets the zero labels.
+
+    `base_keys`: uint8 (128, 16), received with `base_choice_bits(delta)`; `tree_message` of the
+    receiver.
+
+    Raises:
+        PeerError: if the tree message has another size than 4096 bytes.
+    """
+
+    def __init__(self, delta: bytes | SecretBytes, base_keys: np.ndarray, tree_message: Message) -> None:
+        delta_bytes = _bytes_of(delta, "delta", (LABEL_BYTES,))
+        keys = _bytes_of(base_keys, "base keys", (COT_BITS, LABEL_BYTES))
+        _check_message(tree_message, TREE_MESSAGE_BYTES, "tree message")
+        super().__init__()
+        self._delta = SecretBytes.copy_of(delta_bytes)
+        _native.ot.puncture_trees(self._delta.array, keys, tree_message, self._leaves.array)
+
+    def extend(self, message: Message, count: int, out_zero_labels: np.ndarray, *, threads: int = 1) -> None:
+        """Writes zero labels, uint8 of 16 `count` bytes, from the receiver's message.
+
+        Raises:
+            PeerError: if the message has another size than `extension_bytes(count)`.
+            ValueError: for labels of another size or a count that is no multiple of 32.
+        """
+        _check_message(message, extension_bytes(count), "extension message")
+        _check_labels(out_zero_labels, count)
+        first = self._take_chunks(count)
+        _native.ot.extend_sender(
+            self._leaves.array, self._delta.array, first, count, message, out_zero_labels, threads
+        )
+
+    def additive_send(
+        self,
+        hash_seed: bytes,
+        gadget: int,
+        first_group: int,
+        zero_labels: np.ndarray,
+        correlation: np.ndarray,
+        *,
+        threads: int = 1,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`additive_send` under this instance's delta."""
+        return additive_send(
+            self._delta, hash_seed, gadget, first_group, zero_labels, correlation, threads=threads
+        )
+
+    def close(self) -> None:
+        super().close()
+        self._delta.close()
+
+
+class FreshCotSender:
+    """The COT sender's side of a fresh instance (a new delta per inference) without base OTs.
+
+    128 OTs of the reverse extension, chosen with NOT delta, take their place; keys are
+    BLAKE2b(context, index, label). `message` (512 bytes) goes to the other party, whose
+    `fresh_cot_receiver` makes the `CotReceiver`; its tree message comes back to `finish`.
+    `context` names the session and the inference, and is the same at both parties.
+    """
+
+    def __init__(self, reverse: CotReceiver, delta: SecretBytes, context: bytes) -> None:
+        self._delta = delta
+        choice_bits = np.packbits(base_choice_bits(delta), bitorder="little")
+        labels = np.empty((COT_BITS, LABEL_BYTES), np.uint8)
+        self.message = bytes(reverse.extend(choice_bits, COT_BITS, labels))
+        self._keys = _fresh_keys(context, labels)
+        wipe(labels)
+        wipe(choice_bits)
+
+    def finish(self, tree_message: Message) -> CotSender:
+        """The fresh instance. Raises PeerError for a tree message of another size."""
+        sender = CotSender(self._delta, self._keys, tree_message)
+        wipe(self._keys)
+        return sender
+
+
+def fresh_cot_receiver(reverse: CotSender, message: Message, context: bytes) -> CotReceiver:
+    """The other side of `FreshCotSender`: send its `tree_message` back.
+
+    Raises:
+        PeerError: if the message has another size than 512 bytes.
+    """
+    labels = np.empty((2, COT_BITS, LABEL_BYTES), np.uint8)
+    reverse.extend(message, COT_BITS, labels[0])
+    np.bitwise_xor(labels[0], reverse._delta.array, out=labels[1])
+    pairs = np.stack([_fresh_keys(context, labels[0]), _fresh_keys(context, labels[1])], axis=1)
+    receiver = CotReceiver(pairs)
+    wipe(labels)
+    wipe(pairs)
+    return receiver
+
+
+def additive_send(
+    delta: bytes | SecretBytes,
+    hash_seed: bytes,
+    gadget: int,
+    first_group: int,
+    zero_labels: np.ndarray,
+    correlation: np.ndarray,
+    *,
+    threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(tau, beta), uint32 like `correlation`: tau goes to the receiver, beta is this party's share.
+
+    alpha + beta = choice correlation mod 2^32. `zero_labels`: uint8 (n, 16); `correlation`: uint32
+    of n elements, n a multiple of 32; `first_group` counts groups of 32. One (hash_seed, gadget,
+    group) is used once.
+    """
+    tau, beta = np.empty_like(correlation), np.empty_like(correlation)
+    delta_bytes = _bytes_of(delta, "delta", (LABEL_BYTES,))
+    _native.ot.additive_send(
+        delta_bytes, hash_seed, gadget, first_group, zero_labels, correlation, tau, beta, threads
+    )
+    return tau, beta
+
+
+def additive_receive(
+    hash_seed: bytes,
+    gadget: int,
+    first_group: int,
+    active_labels: np.ndarray,
+    choices: np.ndarray,
+    tau: np.ndarray,
+    *,
+    threads: int = 1,
+) -> np.ndarray:
+    """alpha, uint32 like `tau`. `choices`: uint8 0/1 an element (not packed); see `additive_send`."""
+    alpha = np.empty_like(tau)
+    _native.ot.additive_receive(hash_seed, gadget, first_group, active_labels, choices, tau, alpha, threads)
+    return alpha
+
+
+def _fresh_keys(context: bytes, labels: np.ndarray) -> np.ndarray:
+    keys = bytearray()
+    for index, label in enumerate(labels):
+        keys += domain_hash("fresh cot", context, index.to_bytes(4, "little"), label)
+    return np.frombuffer(keys, np.uint8).reshape(COT_BITS, LABEL_BYTES)
+
+
+def _bytes_of(data: bytes | SecretBytes | np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:
+    """`data` as contiguous uint8 of `shape`, or ValueError."""
+    if isinstance(data, SecretBytes):
+        array = data.array
+    else:
+        array = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
+    if array.dtype != np.uint8 or array.shape != shape:
+        raise ValueError(f"{what}: need uint8 of shape {shape}, got {array.dtype} of shape {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def _check_message(message: Message, expected: int, what: str) -> None:
+    size = memoryview(message).nbytes
+    if size != expected:
+        raise PeerError(f"correlated OT: the {what} has {size} bytes, not {expected}")
+
+
+def _check_labels(labels: np.ndarray, count: int) -> None:
+    """Before a counter is taken: a mistake of one caller must not put the parties out of step."""
+    if labels.dtype != np.uint8 or labels.nbytes != LABEL_BYTES * count:
+        raise ValueError(f"labels of {count} OTs are uint8 of {LABEL_BYTES * count} bytes")
