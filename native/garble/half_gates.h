@@ -46,7 +46,7 @@ class GroupKeys {
 // carry: zero labels of the carry in, replaced by those of the carry out. u, v: zero labels.
 template <class Block4>
 void garble_gate(const RoundKeys& garbler_key, const RoundKeys& evaluator_key, Block4 delta,
-                 const Lanes<Block4>& u, const Lanes<Block4>& v, Lanes<Block4>& carry,
+                 const Lanes<Block4>& u, const std::uint8_t* v, Lanes<Block4>& carry,
                  std::uint8_t* table) {
   constexpr int kN = Block4::kInFlight / 2;
   for (int i = 0; i < Lanes<Block4>::kQuads; i += kN) {
@@ -60,7 +60,7 @@ void garble_gate(const RoundKeys& garbler_key, const RoundKeys& evaluator_key, B
     }
     hash<2 * kN>(a, ha, garbler_key);
     for (int k = 0; k < kN; ++k) {
-      b[k] = v.at[i + k] ^ carry.at[i + k];
+      b[k] = Block4::load(v + 64 * (i + k)) ^ carry.at[i + k];
       b[kN + k] = b[k] ^ delta;
     }
     hash<2 * kN>(b, hb, evaluator_key);
@@ -115,12 +115,15 @@ Carries<Block4> garble_adder(const GroupKeys<Block4>& keys, const ServerLabels<B
                              Block4 delta, int gate_count, int carry_at,
                              const std::uint8_t* zero_labels, std::uint8_t* tables) {
   Carries<Block4> carries;
+  Lanes<Block4> u;
   for (int gate = 0; gate < gate_count; ++gate) {
     const auto at = static_cast<std::size_t>(gate);
     if (gate == carry_at) carries.kept = carries.last;
-    garble_gate(keys.garbler_half(gate), keys.evaluator_half(gate), delta, server.zero_labels(gate),
-                Lanes<Block4>::load(zero_labels + kRowBytes * at), carries.last,
-                tables + 2 * kRowBytes * at);
+    for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
+      server.zero_labels(gate, i, u.at + i);
+    }
+    garble_gate(keys.garbler_half(gate), keys.evaluator_half(gate), delta, u,
+                zero_labels + kRowBytes * at, carries.last, tables + 2 * kRowBytes * at);
   }
   if (carry_at == gate_count) carries.kept = carries.last;
   return carries;
@@ -173,12 +176,16 @@ void encode_labels(const ServerLabels<Block4>& server, Block4 delta, int gate_co
   Lanes<Block4> spread;
   for (int i = 0; i < Lanes<Block4>::kQuads; ++i) spread.at[i] = Block4::spread(u.at + 4 * i);
   for (int gate = 0; gate < gate_count; ++gate) {
-    Lanes<Block4> labels = server.zero_labels(gate);
     const std::uint32_t bit = 1u << (first_bit + gate);
-    for (int i = 0; i < Lanes<Block4>::kQuads; ++i) {
-      labels.at[i] = labels.at[i] ^ spread.at[i].where_bit(bit, delta);
+    std::uint8_t* row = out + kRowBytes * static_cast<std::size_t>(gate);
+    for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
+      Block4 labels[Block4::kInFlight];
+      server.zero_labels(gate, i, labels);
+      for (int k = 0; k < Block4::kInFlight; ++k) {
+        labels[k] = labels[k] ^ spread.at[i + k].where_bit(bit, delta);
+        labels[k].store(row + 64 * (i + k));
+      }
     }
-    labels.store(out + kRowBytes * static_cast<std::size_t>(gate));
   }
 }
 

@@ -34,13 +34,15 @@ struct Lanes {
     for (int i = 0; i < kQuads; ++i) out.at[i] = Block4::zero();
     return out;
   }
-  friend Lanes operator^(Lanes a, const Lanes& b) {
-    for (int i = 0; i < kQuads; ++i) a.at[i] = a.at[i] ^ b.at[i];
-    return a;
+  friend Lanes operator^(const Lanes& a, const Lanes& b) {
+    Lanes out;
+    for (int i = 0; i < kQuads; ++i) out.at[i] = a.at[i] ^ b.at[i];
+    return out;
   }
-  friend Lanes operator^(Lanes a, Block4 b) {
-    for (int i = 0; i < kQuads; ++i) a.at[i] = a.at[i] ^ b;
-    return a;
+  friend Lanes operator^(const Lanes& a, Block4 b) {
+    Lanes out;
+    for (int i = 0; i < kQuads; ++i) out.at[i] = a.at[i] ^ b;
+    return out;
   }
 };
 
@@ -160,13 +162,12 @@ class ServerLabels {
     group_ = group;
   }
 
-  Lanes<Block4> zero_labels(int position) const {
+  // Zero labels of lanes 4 * first_quad on, as many as are hashed at a time.
+  void zero_labels(int position, int first_quad, Block4* out) const {
     const std::uint64_t step[2] = {static_cast<std::uint64_t>(position) << 40, 0};
-    Lanes<Block4> out = inputs_ ^ Block4::broadcast(step);
-    for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
-      encrypt<Block4::kInFlight>(out.at + i, keys_);
-    }
-    return out;
+    const Block4 at_position = Block4::broadcast(step);
+    for (int i = 0; i < Block4::kInFlight; ++i) out[i] = inputs_.at[first_quad + i] ^ at_position;
+    encrypt<Block4::kInFlight>(out, keys_);
   }
 
   // One random bit a lane, which the client never learns.
