@@ -1,4 +1,7 @@
 // Checked views of Python buffers: every size and type is tested here, before a kernel sees it.
+//
+// Bindings take buffers as py::object, not py::buffer: the message of a failed conversion would
+// show all arguments, keys among them; these messages show none.
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -22,7 +25,7 @@ class View {
  public:
   using Item = std::conditional_t<kWritable, T, const T>;
 
-  View(const py::buffer& buffer, std::string_view name) : info_(buffer.request(kWritable)) {
+  View(const py::object& object, std::string_view name) : info_(request(object, name)) {
     const bool same_type =
         sizeof(T) == 1 ? info_.itemsize == 1 : info_.item_type_is_equivalent_to<T>();
     if (!same_type || !PyBuffer_IsContiguous(info_.view(), 'C')) {
@@ -30,7 +33,7 @@ class View {
                            std::to_string(8 * sizeof(T)) + "-bit unsigned items");
     }
   }
-  View(const py::buffer& buffer, std::string_view name, std::size_t size) : View(buffer, name) {
+  View(const py::object& object, std::string_view name, std::size_t size) : View(object, name) {
     if (this->size() != size) {
       throw py::value_error(std::string(name) + ": need " + std::to_string(size) + " items, got " +
                             std::to_string(this->size()));
@@ -41,6 +44,13 @@ class View {
   std::size_t size() const { return static_cast<std::size_t>(info_.size); }
 
  private:
+  static py::buffer_info request(const py::object& object, std::string_view name) {
+    if (!PyObject_CheckBuffer(object.ptr())) {
+      throw py::type_error(std::string(name) + ": need an object with the buffer protocol");
+    }
+    return py::reinterpret_borrow<py::buffer>(object).request(kWritable);
+  }
+
   py::buffer_info info_;
 };
 

@@ -1,5 +1,3 @@
-#include <pybind11/stl.h>
-
 #include <optional>
 
 #include "bindings/buffers.h"
@@ -55,24 +53,24 @@ pi::GadgetCall call_of(const Gadget& gadget, std::uint32_t number, std::uint32_t
 }
 
 // An optional ring array that a ReLU must have and a truncation must not.
-std::optional<RingElements> relu_words(const Gadget& gadget, const std::optional<py::buffer>& array,
+std::optional<RingElements> relu_words(const Gadget& gadget, const py::object& array,
                                        const char* name, std::size_t elements) {
-  if (array.has_value() != gadget.relu()) {
+  if (array.is_none() == gadget.relu()) {
     throw py::value_error(std::string(name) + ": a ReLU needs it, a truncation has none");
   }
-  if (!array) return std::nullopt;
-  return std::optional<RingElements>(std::in_place, *array, name, elements);
+  if (array.is_none()) return std::nullopt;
+  return std::optional<RingElements>(std::in_place, array, name, elements);
 }
 
 const std::uint32_t* data_of(const std::optional<RingElements>& view) {
   return view ? view->data() : nullptr;
 }
 
-void garble(const Gadget& gadget, const py::buffer& delta, const py::buffer& hash_seed,
-            const py::buffer& label_seed, std::uint32_t number, std::uint32_t first_group,
-            const py::buffer& zero_labels, const std::optional<py::buffer>& select_bits,
-            const std::optional<py::buffer>& alpha, const py::buffer& out_garbled,
-            const py::buffer& out_state, int threads, const std::string& isa) {
+void garble(const Gadget& gadget, const py::object& delta, const py::object& hash_seed,
+            const py::object& label_seed, std::uint32_t number, std::uint32_t first_group,
+            const py::object& zero_labels, const py::object& select_bits, const py::object& alpha,
+            const py::object& out_garbled, const py::object& out_state, int threads,
+            const std::string& isa) {
   const Bytes delta_view(delta, "delta", pi::kBlockBytes);
   if ((delta_view.data()[0] & 1) == 0) throw py::value_error("delta: its lowest bit must be 1");
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
@@ -85,11 +83,11 @@ void garble(const Gadget& gadget, const py::buffer& delta, const py::buffer& has
   const std::size_t elements = labels.size() / row;
   const pi::GadgetCall call = call_of(gadget, number, first_group, elements, threads, isa);
   const auto alpha_view = relu_words(gadget, alpha, "alpha", elements);
-  if (select_bits.has_value() != gadget.relu()) {
+  if (select_bits.is_none() == gadget.relu()) {
     throw py::value_error("select_bits: a ReLU needs it, a truncation has none");
   }
   std::optional<Bytes> select;
-  if (select_bits) select.emplace(*select_bits, "select_bits", elements);
+  if (gadget.relu()) select.emplace(select_bits, "select_bits", elements);
   const OutBytes garbled(out_garbled, "out_garbled",
                          call.group_count * gadget.layout.garbled_group_bytes);
   const OutBytes state(out_state, "out_state", call.group_count * gadget.layout.state_group_bytes);
@@ -99,9 +97,9 @@ void garble(const Gadget& gadget, const py::buffer& delta, const py::buffer& has
              select ? select->data() : nullptr, data_of(alpha_view), garbled.data(), state.data()});
 }
 
-void accept(const Gadget& gadget, const py::buffer& hash_seed, std::uint32_t number,
-            std::uint32_t first_group, const py::buffer& v, const py::buffer& active_labels,
-            const py::buffer& garbled, int threads, const std::string& isa) {
+void accept(const Gadget& gadget, const py::object& hash_seed, std::uint32_t number,
+            std::uint32_t first_group, const py::object& v, const py::object& active_labels,
+            const py::object& garbled, int threads, const std::string& isa) {
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const RingElements share(v, "v");
   const pi::GadgetCall call = call_of(gadget, number, first_group, share.size(), threads, isa);
@@ -111,9 +109,9 @@ void accept(const Gadget& gadget, const py::buffer& hash_seed, std::uint32_t num
   pi::accept(call, {hash_view.data(), share.data(), labels.data(), tables.data()});
 }
 
-void encode(const Gadget& gadget, const py::buffer& delta, const py::buffer& label_seed,
-            std::uint32_t number, std::uint32_t first_group, const py::buffer& state,
-            const py::buffer& u, const py::buffer& out_message, const py::buffer& out_mask,
+void encode(const Gadget& gadget, const py::object& delta, const py::object& label_seed,
+            std::uint32_t number, std::uint32_t first_group, const py::object& state,
+            const py::object& u, const py::object& out_message, const py::object& out_mask,
             int threads, const std::string& isa) {
   const Bytes delta_view(delta, "delta", pi::kBlockBytes);
   const Bytes seed_view(label_seed, "label_seed", pi::kBlockBytes);
@@ -128,10 +126,10 @@ void encode(const Gadget& gadget, const py::buffer& delta, const py::buffer& lab
                     mask.data()});
 }
 
-void evaluate(const Gadget& gadget, const py::buffer& hash_seed, std::uint32_t number,
-              std::uint32_t first_group, const py::buffer& v, const std::optional<py::buffer>& beta,
-              const py::buffer& active_labels, const py::buffer& garbled, const py::buffer& message,
-              const py::buffer& next_mask, const py::buffer& out_z, int threads,
+void evaluate(const Gadget& gadget, const py::object& hash_seed, std::uint32_t number,
+              std::uint32_t first_group, const py::object& v, const py::object& beta,
+              const py::object& active_labels, const py::object& garbled, const py::object& message,
+              const py::object& next_mask, const py::object& out_z, int threads,
               const std::string& isa) {
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const RingElements share(v, "v");
@@ -147,7 +145,7 @@ void evaluate(const Gadget& gadget, const py::buffer& hash_seed, std::uint32_t n
                       tables.data(), received.data(), mask.data(), z.data()});
 }
 
-void choice_bits(const Gadget& gadget, const py::buffer& v, const py::buffer& out) {
+void choice_bits(const Gadget& gadget, const py::object& v, const py::object& out) {
   const RingElements share(v, "v");
   const pi::GadgetCall call = call_of(gadget, 0, 0, share.size(), 1, "");
   const OutRingElements packed(
@@ -156,7 +154,7 @@ void choice_bits(const Gadget& gadget, const py::buffer& v, const py::buffer& ou
   pi::choice_bits(call, share.data(), packed.data());
 }
 
-void correlation(const Gadget& gadget, const py::buffer& v, const py::buffer& out) {
+void correlation(const Gadget& gadget, const py::object& v, const py::object& out) {
   const RingElements share(v, "v");
   const pi::GadgetCall call = call_of(gadget, 0, 0, share.size(), 1, "");
   const OutRingElements result(out, "out", share.size());

@@ -18,7 +18,7 @@ std::size_t whole_units(std::size_t size, std::size_t unit, const char* name) {
   return size / unit;
 }
 
-void aes128_encrypt(const py::buffer& key, const py::buffer& blocks, const py::buffer& out,
+void aes128_encrypt(const py::object& key, const py::object& blocks, const py::object& out,
                     const std::string& isa) {
   const ReadView<std::uint8_t> key_view(key, "key", pi::kBlockBytes);
   const ReadView<std::uint8_t> in_view(blocks, "blocks");
@@ -29,7 +29,7 @@ void aes128_encrypt(const py::buffer& key, const py::buffer& blocks, const py::b
   pi::aes128_encrypt(path, key_view.data(), in_view.data(), count, out_view.data());
 }
 
-void prg(const py::buffer& seed, std::uint64_t first_block, const py::buffer& out,
+void prg(const py::object& seed, std::uint64_t first_block, const py::object& out,
          const std::string& isa) {
   const ReadView<std::uint8_t> seed_view(seed, "seed", pi::kBlockBytes);
   const WriteView<std::uint8_t> out_view(out, "out");
@@ -38,9 +38,9 @@ void prg(const py::buffer& seed, std::uint64_t first_block, const py::buffer& ou
   pi::prg(path, seed_view.data(), first_block, out_view.data(), out_view.size());
 }
 
-void hash_labels(const py::buffer& seed, int purpose, std::uint32_t gadget,
-                 std::uint32_t first_group, std::uint32_t position, const py::buffer& labels,
-                 const py::buffer& out, const std::string& isa) {
+void hash_labels(const py::object& seed, int purpose, std::uint32_t gadget,
+                 std::uint32_t first_group, std::uint32_t position, const py::object& labels,
+                 const py::object& out, const std::string& isa) {
   if (purpose < 0 || purpose > 0xff || gadget >= 1u << 24 || position >= 1u << 24) {
     throw py::value_error("purpose has 8 bits, gadget and position have 24");
   }

@@ -200,3 +200,18 @@ def test_every_buffer_of_the_other_steps_has_its_size(run_gadget, step) -> None:
         wrong = argument[:-1] if isinstance(argument, bytes) else argument[:-1].copy()
         with pytest.raises(ValueError):
             function(spec, *arguments[:i], wrong, *arguments[i + 1 :])
+
+
+def test_errors_show_no_secret() -> None:
+    secret = b"\x01" + b"SECRET-DELTA-15"
+    for change in ({"alpha": 7}, {"zero_labels": None}, {"out_state": bytes(3)}, {"alpha": np.zeros(3)}):
+        with pytest.raises((TypeError, ValueError, BufferError)) as caught:
+            gadgets.garble(RELU, **(garble_arguments(RELU) | {"delta": secret} | change))
+        assert "SECRET" not in str(caught.value)
+
+
+def test_no_elements() -> None:
+    empty = np.zeros(0, np.uint32)
+    for spec in ALL:
+        assert gadgets.choice_bits(spec, empty).size == 0
+        gadgets.encode(spec, b"\x01" + bytes(15), bytes(16), 0, 0, b"", empty, bytearray(), empty.copy())
