@@ -94,8 +94,8 @@ void additive_send(const py::buffer& delta, const py::buffer& hash_seed, std::ui
   const pi::Isa path = isa_of(isa);
   const py::gil_scoped_release release;
   pi::additive_send(path, delta_view.data(), seed_view.data(), gadget, first_group,
-                    count / pi::kLanes, label_view.data(), correlation_view.data(),
-                    tau_view.data(), beta_view.data(), threads);
+                    count / pi::kLanes, label_view.data(), correlation_view.data(), tau_view.data(),
+                    beta_view.data(), threads);
 }
 
 void additive_receive(const py::buffer& hash_seed, std::uint32_t gadget, std::uint32_t first_group,

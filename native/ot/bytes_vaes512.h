@@ -15,7 +15,9 @@ struct Bytes {
 
   static Bytes load(const std::uint8_t* from) { return {_mm512_loadu_si512(from)}; }
   void store_lanes(std::uint8_t* to, std::size_t stride) const {
-    const auto at = [&](std::size_t lane) { return reinterpret_cast<__m128i*>(to + lane * stride); };
+    const auto at = [&](std::size_t lane) {
+      return reinterpret_cast<__m128i*>(to + lane * stride);
+    };
     _mm_storeu_si128(at(0), _mm512_castsi512_si128(v));
     _mm_storeu_si128(at(1), _mm512_extracti32x4_epi32(v, 1));
     _mm_storeu_si128(at(2), _mm512_extracti32x4_epi32(v, 2));

@@ -1,9 +1,9 @@
 // GGM trees of depth 4 (Goldreich, Goldwasser and Micali 1986) and their punctured form.
 //
-// A node s at level j has the children AES_s("pi-ggm/1" | tree | j | bit | 0...). Every node is a key
-// of its own and encrypts these two blocks alone (a leaf: its counters alone), so AES is needed as a
-// PRF only. Node numbers are the path's bits, lsb first: the child `bit` of p at level j is
-// p + (bit << j), and the leaf at position delta's four bits is the one that stays unknown.
+// A node s at level j has the children AES_s("pi-ggm/1" | tree | j | bit | 0...). Every node is a
+// key of its own and encrypts these two blocks alone (a leaf: its counters alone), so AES is needed
+// as a PRF only. Node numbers are the path's bits, lsb first: the child `bit` of p at level j is p
+// + (bit << j), and the leaf at position delta's four bits is the one that stays unknown.
 #include <cstring>
 
 #include "ot/softspoken.h"

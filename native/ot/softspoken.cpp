@@ -21,8 +21,7 @@ const SoftspokenKernels& kernels(Isa isa) {
 // Round keys of all leaves for the length of a call.
 class LeafKeys {
  public:
-  LeafKeys(const SoftspokenKernels& kernels, const std::uint8_t* leaves)
-      : keys_(kTrees * kLeaves) {
+  LeafKeys(const SoftspokenKernels& kernels, const std::uint8_t* leaves) : keys_(kTrees * kLeaves) {
     kernels.expand_leaves(leaves, keys_.data());
   }
   LeafKeys(const LeafKeys&) = delete;
@@ -35,11 +34,18 @@ class LeafKeys {
   std::vector<RoundKeys> keys_;
 };
 
-// For every chunk of `count` OTs: generates, lets `exchange(offset, bytes, scratch)` read or write
-// the message's part (`bytes` of each tree from `offset` on), and transposes into labels.
+using Exchange = std::function<void(std::size_t first, std::size_t bytes, CotScratch& scratch)>;
+
+// to[i] = a[i] xor b[i]; `to` may be `a`.
+void xor_bytes(const std::uint8_t* a, const std::uint8_t* b, std::size_t count, std::uint8_t* to) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(a[i] ^ b[i]);
+}
+
+// For every chunk of `count` OTs: generates, lets `exchange(first OT, bytes, scratch)` read or
+// write the chunk's part of the message (`bytes` of each tree), and transposes into labels.
 void for_chunks(const SoftspokenKernels& kernels, const std::uint8_t* leaves,
                 std::uint64_t first_chunk, std::size_t count, std::uint8_t* labels, int threads,
-                const std::function<void(std::size_t, std::size_t, CotScratch&)>& exchange) {
+                const Exchange& exchange) {
   const LeafKeys keys(kernels, leaves);
   const std::size_t chunks = (count + kChunkOts - 1) / kChunkOts;
   parallel_for(chunks, threads, kChunksPerThread, [&](std::size_t begin, std::size_t end) {
@@ -48,7 +54,7 @@ void for_chunks(const SoftspokenKernels& kernels, const std::uint8_t* leaves,
       const std::size_t first = chunk * kChunkOts;
       const std::size_t ots = std::min(kChunkOts, count - first);
       kernels.generate(keys.get(), first_chunk + chunk, *scratch);
-      exchange(first / 8, ots / 8, *scratch);
+      exchange(first, ots / 8, *scratch);
       std::uint8_t* to = labels + kSeedBytes * first;
       if (ots == kChunkOts) {
         kernels.transpose(*scratch, to);
@@ -68,12 +74,10 @@ void for_chunks(const SoftspokenKernels& kernels, const std::uint8_t* leaves,
 void extend_receiver(Isa isa, const std::uint8_t* leaves, std::uint64_t first_chunk,
                      std::size_t count, const std::uint8_t* choice_bits, std::uint8_t* message,
                      std::uint8_t* labels, int threads) {
-  const auto send = [&](std::size_t offset, std::size_t bytes, CotScratch& scratch) {
+  const auto send = [&](std::size_t first, std::size_t bytes, CotScratch& scratch) {
     for (std::size_t tree = 0; tree < kTrees; ++tree) {
-      std::uint8_t* to = message + tree * (count / 8) + offset;
-      for (std::size_t i = 0; i < bytes; ++i) {
-        to[i] = static_cast<std::uint8_t>(scratch.parity[tree][i] ^ choice_bits[offset + i]);
-      }
+      std::uint8_t* part = message + extension_bytes(first) + bytes * tree;
+      xor_bytes(scratch.parity[tree], choice_bits + first / 8, bytes, part);
     }
   };
   for_chunks(kernels(isa), leaves, first_chunk, count, labels, threads, send);
@@ -86,12 +90,10 @@ void extend_sender(Isa isa, const std::uint8_t* leaves, const std::uint8_t* delt
   for (std::size_t i = 0; i < kCotBits; ++i) {
     std::memset(masks[i], -((delta[i / 8] >> (i % 8)) & 1), kSeedBytes);
   }
-  const auto receive = [&](std::size_t offset, std::size_t bytes, CotScratch& scratch) {
+  const auto receive = [&](std::size_t first, std::size_t bytes, CotScratch& scratch) {
     for (std::size_t tree = 0; tree < kTrees; ++tree) {
-      const std::uint8_t* from = message + tree * (count / 8) + offset;
-      for (std::size_t i = 0; i < bytes; ++i) {
-        scratch.parity[tree][i] = static_cast<std::uint8_t>(scratch.parity[tree][i] ^ from[i]);
-      }
+      const std::uint8_t* part = message + extension_bytes(first) + bytes * tree;
+      xor_bytes(scratch.parity[tree], part, bytes, scratch.parity[tree]);
     }
     kernels(isa).correct(masks[0], scratch);
   };

@@ -1,8 +1,9 @@
-// SoftSpoken correlated OT: Roy, "SoftSpokenOT: Quieter OT Extension from Small-Field Silent VOLE in
-// the Minicrypt Model", CRYPTO 2022, semi-honest (figure 7), over the field of 2^4 elements.
+// SoftSpoken correlated OT: Roy, "SoftSpokenOT: Quieter OT Extension from Small-Field Silent VOLE
+// in the Minicrypt Model", CRYPTO 2022, semi-honest (figure 7), over the field of 2^4 elements.
 //
-// The COT receiver holds 32 GGM trees of 16 leaf seeds; the COT sender holds all leaves of each tree
-// but one, whose position is four bits of delta. With G(leaf) the leaves' generator, for each tree
+// The COT receiver holds 32 GGM trees of 16 leaf seeds; the COT sender holds all leaves of each
+// tree but one, whose position is four bits of delta. With G(leaf) the leaves' generator, for each
+// tree
 //     u = XOR_x G(x),  v_b = XOR_{x with bit b} G(x)  (b < 4),
 // the receiver sends u xor c (c: its choice bits) and keeps v; the sender computes
 //     q_b = v_b xor delta_b (u xor message),
@@ -20,18 +21,20 @@ inline constexpr int kTreeDepth = 4;
 inline constexpr int kTrees = kCotBits / kTreeDepth;
 inline constexpr int kLeaves = 1 << kTreeDepth;
 inline constexpr std::size_t kSeedBytes = 16;
-inline constexpr std::size_t kLeafBytes = kTrees * kLeaves * kSeedBytes;      // [tree][leaf][16]
-inline constexpr std::size_t kTreeMessageBytes = kCotBits * 2 * kSeedBytes;  // [tree][level][bit][16]
+inline constexpr std::size_t kLeafBytes = kTrees * kLeaves * kSeedBytes;  // [tree][leaf][16]
+inline constexpr std::size_t kTreeMessageBytes =
+    kCotBits * 2 * kSeedBytes;  // [tree][level][bit][16]
 
 // OTs that one step of the generators covers: a call uses ceil(count / kChunkOts) counter values,
 // and none of them may ever be used again with the same leaves.
 inline constexpr std::size_t kChunkOts = 2048;
 
-// Bytes of an extension message: [tree][count / 8], bits little-bit-first.
+// Bytes of an extension message: for every chunk of kChunkOts, the last one shorter, [tree][its OTs
+// / 8], bits little-bit-first.
 constexpr std::size_t extension_bytes(std::size_t count) { return kTrees * (count / 8); }
 
-// The COT receiver's trees. roots: [tree][16], fresh and uniform. base_pairs: [tree][level][bit][16],
-// both keys of base OT 4 tree + level; each is used as a one-time pad here.
+// The COT receiver's trees. roots: [tree][16], fresh and uniform. base_pairs:
+// [tree][level][bit][16], both keys of base OT 4 tree + level; each is used as a one-time pad here.
 void grow_trees(Isa isa, const std::uint8_t* roots, const std::uint8_t* base_pairs,
                 std::uint8_t* leaves, std::uint8_t* message);
 

@@ -3,5 +3,6 @@
 #include "symmetric/block_vaes512.h"
 
 namespace pi {
-const SoftspokenKernels kSoftspokenVaes512 = SoftspokenTemplates<vaes512::Block4, vaes512::Bytes>::kTable;
+const SoftspokenKernels kSoftspokenVaes512 =
+    SoftspokenTemplates<vaes512::Block4, vaes512::Bytes>::kTable;
 }  // namespace pi

@@ -1,5 +1,5 @@
-// The bit matrix transpose that turns the columns of an OT extension into labels, as a template over
-// a vector of bytes (bytes_aesni.h, bytes_vaes512.h).
+// The bit matrix transpose that turns the columns of an OT extension into labels, as a template
+// over a vector of bytes (bytes_aesni.h, bytes_vaes512.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,11 +14,13 @@ void transpose_128(const std::uint8_t* rows, std::size_t stride, std::uint8_t* l
   Bytes planes[8][kGroups];
   for (int g = 0; g < kGroups; ++g) {
     Bytes r[8];
-    for (int i = 0; i < 8; ++i) r[i] = Bytes::load(rows + stride * static_cast<std::size_t>(8 * g + i));
-    // 8 by 8 bit blocks by swaps of halves between rows: afterwards bit i of byte k of row r is what
-    // bit r of byte k of row i was.
+    for (int i = 0; i < 8; ++i)
+      r[i] = Bytes::load(rows + stride * static_cast<std::size_t>(8 * g + i));
+    // 8 by 8 bit blocks by swaps of halves between rows: afterwards bit i of byte k of row r is
+    // what bit r of byte k of row i was.
     for (int i = 0; i < 4; ++i) Bytes::template swap_bits<4, 0x0f>(r[i], r[i + 4]);
-    for (int i = 0; i < 8; i += i % 4 == 1 ? 3 : 1) Bytes::template swap_bits<2, 0x33>(r[i], r[i + 2]);
+    for (int i = 0; i < 8; i += i % 4 == 1 ? 3 : 1)
+      Bytes::template swap_bits<2, 0x33>(r[i], r[i + 2]);
     for (int i = 0; i < 8; i += 2) Bytes::template swap_bits<1, 0x55>(r[i], r[i + 1]);
     for (int i = 0; i < 8; ++i) planes[i][g] = r[i];
   }

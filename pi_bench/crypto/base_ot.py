@@ -120,7 +120,8 @@ def _rows(points: list[bytes]) -> np.ndarray:
 def _select(zeros: np.ndarray, ones: np.ndarray, choice_bits: np.ndarray) -> np.ndarray:
     """Row i of `ones` where choice bit i is 1, of `zeros` elsewhere, by masks."""
     mask = (-choice_bits.astype(np.int8)).view(np.uint8)[:, None]
-    return zeros ^ (mask & (zeros ^ ones))
+    selected: np.ndarray = zeros ^ (mask & (zeros ^ ones))
+    return selected
 
 
 def _points_of(data: bytes | bytearray | memoryview) -> list[bytes]:

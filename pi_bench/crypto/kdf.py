@@ -35,7 +35,7 @@ def derive_key(secret: bytes | SecretBytes, purpose: str, *context: Part, byte_c
         raise ValueError(f"a master secret has at least {_MIN_SECRET_BYTES} bytes, not {len(secret)}")
     if not purpose or not 1 <= byte_count <= _MAX_KEY_BYTES:
         raise ValueError("a derived key needs a purpose and 1 to 8160 bytes")
-    material = memoryview(secret.array) if isinstance(secret, SecretBytes) else secret
+    material = secret.array.data if isinstance(secret, SecretBytes) else secret
     info = encode_parts((purpose.encode(), *context))
     return HKDF(algorithm=SHA256(), length=byte_count, salt=_HKDF_SALT, info=info).derive(material)
 

@@ -8,9 +8,10 @@ SoftSpoken (Roy, CRYPTO 2022), semi-honest, over GF(2^4): from 128 base OTs to a
 
 The base OTs run the other way: the COT sender is their receiver, with `base_choice_bits(delta)`.
 tree_message is [tree 32][level 4][bit 2][16]: the XOR of the level's seeds whose last step is `bit`,
-xor base key `bit` of OT 4 tree + level. An extension message is [tree 32][n / 8]: the XOR of the
-tree's 16 generators xor the packed choice bits. A leaf's generator is AES-CTR; every call starts at
-a multiple of 2,048 OTs and both parties must extend by the same counts in the same order.
+xor base key `bit` of OT 4 tree + level. An extension message is, for every chunk of 2,048 OTs and a
+shorter last one, [tree 32][OTs / 8]: the XOR of the tree's 16 generators xor the packed choice bits.
+A leaf's generator is AES-CTR; every call starts at a multiple of 2,048 OTs, and both parties must
+extend by the same counts in the same order.
 
 The counters are private and never restart: two messages under one counter xor to the difference of
 the choice bits. Leaf seeds stay in locked memory, are never written anywhere, and do not survive a
@@ -270,7 +271,7 @@ def _bytes_of(data: bytes | SecretBytes | np.ndarray, what: str, shape: tuple[in
 
 
 def _check_message(message: Message, expected: int, what: str) -> None:
-    size = memoryview(message).nbytes
+    size = message.nbytes if isinstance(message, memoryview | np.ndarray) else len(message)
     if size != expected:
         raise PeerError(f"correlated OT: the {what} has {size} bytes, not {expected}")
 

@@ -17,7 +17,7 @@ import resource
 from types import TracebackType
 from typing import NoReturn
 
-import cffi
+import cffi  # type: ignore[import-untyped]
 import numpy as np
 
 from pi_bench.errors import EnvironmentUnsupportedError
@@ -146,7 +146,7 @@ class SecretBytes:
 
 def fill_random(array: np.ndarray) -> None:
     """Fills a writable contiguous array from the kernel's generator, without a copy elsewhere."""
-    view = memoryview(array).cast("B")
+    view = array.data.cast("B")
     with _ffi.from_buffer(view, require_writable=True) as address:
         filled = 0
         while filled < len(view):
@@ -159,8 +159,9 @@ def fill_random(array: np.ndarray) -> None:
 
 def wipe(array: np.ndarray | bytearray) -> None:
     """Zeroes a writable contiguous buffer by a call that no compiler can leave out."""
-    with _ffi.from_buffer(memoryview(array).cast("B"), require_writable=True) as address:
-        _libc.explicit_bzero(address, memoryview(array).nbytes)
+    view = array.data.cast("B") if isinstance(array, np.ndarray) else memoryview(array)
+    with _ffi.from_buffer(view, require_writable=True) as address:
+        _libc.explicit_bzero(address, view.nbytes)
 
 
 def _why_not_locked(code: int, mapped: int) -> str:

@@ -1,0 +1,107 @@
+// The relation of correlated OT and its additive form, on every path, without Python.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "ot/additive.h"
+#include "ot/softspoken.h"
+#include "symmetric/symmetric.h"
+
+namespace {
+
+int failures = 0;
+
+void check(bool good, const char* what) {
+  if (!good) {
+    std::fprintf(stderr, "FAILED: %s\n", what);
+    ++failures;
+  }
+}
+
+using Buffer = std::vector<std::uint8_t>;
+
+// Test data, different for every `stream`.
+Buffer bytes(std::uint8_t stream, std::size_t count) {
+  const std::uint8_t seed[16] = {stream};
+  Buffer out(count);
+  pi::prg(pi::Isa::kAesni, seed, 0, out.data(), out.size());
+  return out;
+}
+
+int bit_of(const Buffer& packed, std::size_t i) { return packed[i / 8] >> (i % 8) & 1; }
+
+struct Instance {
+  Buffer delta = bytes(1, 16);
+  Buffer full = Buffer(pi::kLeafBytes);
+  Buffer punctured = Buffer(pi::kLeafBytes);
+};
+
+Instance set_up(pi::Isa isa) {
+  Instance instance;
+  const Buffer pairs = bytes(2, pi::kTreeMessageBytes);
+  Buffer message(pi::kTreeMessageBytes);
+  pi::grow_trees(isa, bytes(3, pi::kTrees * pi::kSeedBytes).data(), pairs.data(),
+                 instance.full.data(), message.data());
+  Buffer keys(pi::kCotBits * pi::kSeedBytes);
+  for (std::size_t i = 0; i < pi::kCotBits; ++i) {
+    const std::size_t row = 2 * i + (bit_of(instance.delta, i) == 0);
+    std::memcpy(&keys[pi::kSeedBytes * i], &pairs[pi::kSeedBytes * row], pi::kSeedBytes);
+  }
+  pi::puncture_trees(isa, instance.delta.data(), keys.data(), message.data(),
+                     instance.punctured.data());
+  return instance;
+}
+
+void test_path(pi::Isa isa) {
+  const Instance instance = set_up(isa);
+  for (const std::size_t count : {std::size_t{32}, pi::kChunkOts, 9 * pi::kChunkOts + 96}) {
+    const Buffer choices = bytes(4, count / 8);
+    Buffer message(pi::extension_bytes(count));
+    Buffer active(16 * count);
+    Buffer zero(16 * count);
+    pi::extend_receiver(isa, instance.full.data(), 5, count, choices.data(), message.data(),
+                        active.data(), 2);
+    pi::extend_sender(isa, instance.punctured.data(), instance.delta.data(), 5, count,
+                      message.data(), zero.data(), 1);
+    bool related = true;
+    for (std::size_t i = 0; i < 16 * count; ++i) {
+      const int offset = bit_of(choices, i / 16) * instance.delta[i % 16];
+      related = related && active[i] == (zero[i] ^ offset);
+    }
+    check(related, "active = zero xor choice delta");
+
+    const Buffer seed = bytes(5, 16);
+    Buffer unpacked(count);
+    std::vector<std::uint32_t> correlation(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      unpacked[i] = static_cast<std::uint8_t>(bit_of(choices, i));
+      correlation[i] = static_cast<std::uint32_t>(2654435761u * i);
+    }
+    std::vector<std::uint32_t> tau(count);
+    std::vector<std::uint32_t> beta(count);
+    std::vector<std::uint32_t> alpha(count);
+    pi::additive_send(isa, instance.delta.data(), seed.data(), 6, 7, count / 32, zero.data(),
+                      correlation.data(), tau.data(), beta.data(), 1);
+    pi::additive_receive(isa, seed.data(), 6, 7, count / 32, active.data(), unpacked.data(),
+                         tau.data(), alpha.data(), 2);
+    bool shares = true;
+    for (std::size_t i = 0; i < count; ++i) {
+      shares = shares && alpha[i] + beta[i] == unpacked[i] * correlation[i];
+    }
+    check(shares, "alpha + beta = choice correlation");
+  }
+}
+
+}  // namespace
+
+int main() {
+  for (const char* name : {"aesni", "vaes512"}) {
+    try {
+      test_path(pi::resolve_isa(name));
+    } catch (const pi::UnsupportedCpu& error) {
+      std::printf("skipped %s: %s\n", name, error.what());
+    }
+  }
+  return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
