@@ -150,6 +150,9 @@ class ServerLabels {
   ServerLabels(const std::uint8_t* label_seed, std::uint32_t gadget) : gadget_(gadget) {
     expand_keys<Block4>(label_seed, 1, &keys_);
   }
+  ServerLabels(const ServerLabels&) = delete;
+  ServerLabels& operator=(const ServerLabels&) = delete;
+  ~ServerLabels() { explicit_bzero(&keys_, sizeof keys_); }  // the schedule contains the seed
 
   void begin_group(std::uint32_t group) {
     alignas(64) std::uint8_t inputs[kLanes][kBlockBytes];

@@ -134,10 +134,10 @@ def test_windowed_is_within_one_unit_and_really_windowed(run_gadget, isa) -> Non
 def test_slices_threads_and_paths_give_the_same_bytes(run_gadget, kind, exact) -> None:
     spec = spec_of(kind, 6, 12, exact)
     rng = np.random.default_rng(2)
-    u, v = rng.integers(0, 2**32, (2, 32 * 97), np.uint32)
-    whole = run_gadget(spec, u, v, isa="aesni")
+    u, v = rng.integers(0, 2**32, (2, 32 * 2100), np.uint32)
+    whole = run_gadget(spec, u, v, isa="aesni")  # long enough for every step to use both threads
     others = [
-        run_gadget(spec, u, v, isa="aesni", slices=[1, 16, 40, 40]),
+        run_gadget(spec, u, v, isa="aesni", slices=[1, 16, 83, 2000]),
         run_gadget(spec, u, v, isa="aesni", threads=2),
         run_gadget(spec, u, v, isa=""),
     ]
