@@ -1,0 +1,121 @@
+"""Linear algebra on shares against the reference, which is written apart from it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pi_bench.network.program import (
+    Convolution,
+    FullyConnected,
+    LinearOp,
+    LinearTerm,
+    Reshape,
+    Subsample,
+    SumPool,
+    Weighted,
+)
+from pi_bench.network.reference import linear_reference
+from pi_bench.network.shares import (
+    apply_linear,
+    apply_local,
+    apply_weighted,
+    combine_terms,
+    prepare_weights,
+)
+
+
+def one_term(weighted: Weighted, shift_bits: np.ndarray | None = None) -> LinearOp:
+    shift = np.zeros(weighted.out_shape[1], np.uint8) if shift_bits is None else shift_bits
+    term = LinearTerm(0, (), weighted, 1, shift)
+    return LinearOp(1, "layer", weighted.out_shape, 0, (term,), None, 0)
+
+
+def random_words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.integers(0, 2**32, shape, dtype=np.uint32)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Convolution:
+    def size(low: int, high: int) -> int:
+        return draw(st.integers(low, high))
+
+    kernel = (size(1, 4), size(1, 4))
+    padding = (size(0, 2), size(0, 2), size(0, 2), size(0, 2))
+    stride = (size(1, 3), size(1, 3))
+    height, width = kernel[0] + size(0, 5), kernel[1] + size(0, 5)
+    rows = (height + padding[0] + padding[1] - kernel[0]) // stride[0] + 1
+    columns = (width + padding[2] + padding[3] - kernel[1]) // stride[1] + 1
+    batch, channels, out = size(1, 2), size(1, 4), size(1, 4)
+    shape = (batch, channels, height, width)
+    return Convolution("w", shape, (batch, out, rows, columns), kernel, stride, padding)
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutions(), st.integers(0, 2**32 - 1), st.sampled_from([4, 10, 16]))
+def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: int, bits: int) -> None:
+    rng = np.random.default_rng(seed)
+    limit = (1 << (bits - 1)) - 1
+    weights = rng.integers(-limit, limit + 1, (op.out_shape[1], op.in_shape[1], *op.kernel)).astype(np.int16)
+    x, v = random_words(rng, op.in_shape), random_words(rng, op.in_shape)
+    shift = rng.integers(0, 32, op.out_shape[1]).astype(np.uint8)
+    linear = one_term(op, shift)
+    prepared = prepare_weights(weights, bits)
+    total = combine_terms(linear, [apply_weighted(op, prepared, x - v)])
+    total += combine_terms(linear, [apply_weighted(op, weights, v)])
+    np.testing.assert_array_equal(total, linear_reference(linear, {0: x}, {"w": weights}))
+
+
+@pytest.mark.parametrize("fan_in", [8207, 8208, 8209, 30000])
+@pytest.mark.parametrize("word", [0x80000000, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFF8000])
+def test_worst_case_sums_are_exact(fan_in: int, word: int) -> None:
+    op = FullyConnected("w", (1, fan_in), (1, 2))
+    weights = np.full((2, fan_in), 511, np.int16)
+    weights[1, ::2] = -511
+    share = np.full((1, fan_in), word, np.uint32)
+    share[0, 0] ^= np.uint32(1)  # an odd sum: a lost low bit shows
+    prepared = prepare_weights(weights, 10)
+    assert prepared.split == (fan_in > 8208)
+    exact = [sum(int(w) * int(s) for w, s in zip(row, share[0], strict=True)) % 2**32 for row in weights]
+    assert apply_weighted(op, prepared, share).tolist() == [exact]
+
+
+def test_large_maps_go_through_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pi_bench.network.shares._UNROLLED_BYTES", 8 * 27 * 9 * 2)  # two rows at a time
+    rng = np.random.default_rng(5)
+    op = Convolution("w", (2, 3, 9, 9), (2, 4, 9, 9), (3, 3), (1, 1), (1, 1, 1, 1))
+    weights = rng.integers(-511, 512, (4, 3, 3, 3)).astype(np.int16)
+    x = random_words(rng, op.in_shape)
+    expected = linear_reference(one_term(op), {0: x}, {"w": weights})
+    np.testing.assert_array_equal(apply_weighted(op, prepare_weights(weights), x), expected)
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        (SumPool((2, 2), (2, 2), (0, 0, 0, 0)), Reshape((2, 27))),
+        (SumPool((3, 3), (2, 1), (1, 1, 1, 0)),),
+        (SumPool((6, 6), (6, 6), (0, 0, 0, 0)), Reshape((2, 3))),
+        (Subsample((2, 3)),),
+    ],
+)
+def test_local_operators_are_linear_and_equal_the_reference(
+    ops: tuple[SumPool | Subsample | Reshape, ...],
+) -> None:
+    rng = np.random.default_rng(2)
+    x, v = random_words(rng, (2, 3, 6, 6)), random_words(rng, (2, 3, 6, 6))
+    total = apply_local(ops, x - v) + apply_local(ops, v)
+    term = LinearTerm(0, ops, None, 7, np.full(total.shape[1], 3, np.uint8))
+    op = LinearOp(1, "pool", total.shape, 0, (term,), "b", 0)
+    weights = {"b": random_words(rng, total.shape[1:2])}
+    expected = linear_reference(op, {0: x}, weights)
+    np.testing.assert_array_equal(combine_terms(op, [total], weights["b"]), expected)
+    np.testing.assert_array_equal(apply_linear(op, {0: x}, weights), expected)
+
+
+def test_weights_beyond_the_public_bound_and_wrong_shares_are_refused() -> None:
+    with pytest.raises(ValueError, match="bound 511"):
+        prepare_weights(np.array([[512]], np.int16), 10)
+    op = FullyConnected("w", (1, 2), (1, 1))
+    with pytest.raises(ValueError, match="uint32"):
+        apply_weighted(op, np.ones((1, 2), np.int16), np.zeros((1, 2), np.int64))
