@@ -14,7 +14,8 @@ class Span:
     """Everything one party did for one operator and part within one phase.
 
     compute_s: neither sending nor waiting. send_s: inside `send` and `flush`. wait_s: inside
-    `receive`, the transfer of what is received included.
+    `receive`, the transfer of what is received included. depth_count: messages that made the longest
+    chain of dependent messages longer.
     """
 
     op_id: int
@@ -28,6 +29,7 @@ class Span:
     received_wire_bytes: int = 0
     sent_count: int = 0
     received_count: int = 0
+    depth_count: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -142,8 +142,9 @@ class Session:
         depth = self._depth_received + 1
         header = self._header(self._sent_slices, depth, sum(view.nbytes for view in views))
         self.channel.send(header, views)
-        self._depth_sent = max(self._depth_sent, depth)
         span = self._recorder.current
+        span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
+        self._depth_sent = max(self._depth_sent, depth)
         span.sent_bytes += header.payload_bytes
         span.sent_wire_bytes += header.wire_bytes
         span.sent_count += 1
@@ -167,8 +168,9 @@ class Session:
                 f"the other party counts {header.depth} dependent messages "
                 f"where at most {self._depth_sent + 1} are possible"
             )
-        self._depth_received = max(self._depth_received, header.depth)
         span = self._recorder.current
+        span.depth_count += max(0, header.depth - max(self._depth_sent, self._depth_received))
+        self._depth_received = max(self._depth_received, header.depth)
         span.received_bytes += header.payload_bytes
         span.received_wire_bytes += header.wire_bytes
         span.received_count += 1

@@ -57,6 +57,8 @@ def test_bytes_and_rounds_by_step(sessions: Sessions, both: Both) -> None:
     assert span(at_client, 1).sent_wire_bytes == HEADER_BYTES
     assert span(at_client, 1).sent_count == 1
     assert at_client.depth == at_server.depth == 3  # out, back, out again
+    for record in (at_client, at_server):
+        assert [span(record, op_id).depth_count for op_id in (0, 1)] == [1, 2]
     assert at_client.inference_id == 4
     assert PhaseRecord.from_dict(at_client.as_dict()) == at_client
 
