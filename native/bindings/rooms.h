@@ -7,3 +7,4 @@ void bind_symmetric(pybind11::module_& module);
 void bind_ot(pybind11::module_& module);
 void bind_garble(pybind11::module_& module);
 void bind_he(pybind11::module_& module);
+void bind_he_parts(pybind11::module_& room);

@@ -1,0 +1,35 @@
+// One product of ring elements, off the hot path.
+#pragma once
+#include <cstdint>
+
+#include "he/transform.h"
+#include "he/wiped_buffer.h"
+
+namespace pi::he {
+
+// poly := poly * factor in the negacyclic ring, where poly is in coefficient form, below p, and
+// factor is transformed. sum: scratch of 2 * N words.
+inline void multiply_in_place(const TransformKernels& kernels, const PrimeRing& ring,
+                              const std::uint64_t* factor, std::uint64_t* poly,
+                              WipedBuffer<std::uint64_t>& sum) {
+  sum.clear();
+  kernels.forward(ring, poly);
+  kernels.multiply_add(sum.data(), poly, 0, factor, 0, 1);
+  kernels.reduce(ring, sum.data(), poly);
+  kernels.inverse(ring, poly);
+}
+
+// out = x * y, all in coefficient form, N residues below p.
+inline void negacyclic_product(Isa isa, const PrimeRing& ring, const std::uint64_t* x,
+                               const std::uint64_t* y, std::uint64_t* out) {
+  const TransformKernels& kernels = transform_kernels(isa);
+  WipedBuffer<std::uint64_t> factor(kDegree), sum(2 * kDegree);
+  for (std::size_t i = 0; i < kDegree; ++i) {
+    factor[i] = y[i];
+    out[i] = x[i];
+  }
+  kernels.forward(ring, factor.data());
+  multiply_in_place(kernels, ring, factor.data(), out, sum);
+}
+
+}  // namespace pi::he

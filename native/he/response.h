@@ -1,0 +1,40 @@
+// The server's side: a linear map on ciphertexts, and an answer that tells nothing else of it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "base/isa.h"
+#include "he/ciphertext.h"
+
+namespace pi::he {
+
+// Weights (out, in, taps) and how they become polynomials: polynomial (o, i) holds the channels
+// [o * out_block, ...) x [i * in_block, ...), the weight of local channels (a, b) and tap k at the
+// exponent exponents[a][b][k] below 2N, where N + e means -X^e.
+struct WeightLayout {
+  const std::int16_t* weights;
+  const std::uint16_t* exponents;
+  std::size_t out_channels, in_channels, taps, out_block, in_block;
+
+  std::size_t out_polys() const { return (out_channels + out_block - 1) / out_block; }
+  std::size_t in_polys() const { return (in_channels + in_block - 1) / in_block; }
+};
+
+// All weight polynomials, transformed: [out_poly][in_poly][prime][N] words.
+void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads);
+
+struct Request {
+  WeightLayout layout;
+  const std::uint64_t* prepared;  // of prepare_weights, or nullptr: made as they are needed
+  const std::uint64_t* inputs;    // [tile][in_poly] loaded ciphertexts
+  std::size_t tiles;
+  const std::uint64_t* public_key;  // a loaded ciphertext of zero
+  const std::uint8_t* seeds;        // [tile][out_poly], fresh, secret
+  const std::uint32_t* masks;       // what is subtracted, in the order of the released coefficients
+  Released released;                // [tile][out_poly]
+};
+
+// out: released.offset(released.count) bytes. The time depends on the shapes alone.
+void respond(Isa isa, const Request& request, std::uint8_t* out, int threads);
+
+}  // namespace pi::he

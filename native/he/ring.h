@@ -1,0 +1,53 @@
+// The ring Z_q[X]/(X^N + 1): N, the primes of q and every table that is derived from them.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "he/modular.h"
+
+namespace pi::he {
+
+inline constexpr std::size_t kDegree = 8192;
+inline constexpr int kDegreeBits = 13;
+inline constexpr std::size_t kPrimeCount = 3;
+inline constexpr int kPrimeBits = 50;
+inline constexpr int kPlainBits = 32;  // t = 2^32
+inline constexpr int kFloodBits = 112;
+inline constexpr int kBinomialBits = 21;  // noise: the difference of two sums of 21 bits
+
+// The three largest primes below 2^50 that are 1 modulo 2N. Responses are switched to the first.
+inline constexpr std::array<std::uint64_t, kPrimeCount> kPrimes = {
+    1125899906826241, 1125899906629633, 1125899905744897};
+
+// Roots of the negacyclic transform of one prime. roots[m + i] is the factor of block i of the
+// layer with m blocks: powers of a primitive 2N-th root of unity in bit-reversed order;
+// inverse_roots are their inverses. quotient64 and quotient52 are floor(root * 2^64 / p) and
+// floor(root * 2^52 / p). Plain arrays: kernels of every instruction set read them without a
+// function of another header.
+struct RootTable {
+  std::uint64_t value[kDegree], quotient64[kDegree], quotient52[kDegree];
+  // The factors of the last three layers as the 52-bit kernel reads them: for every 64 coefficients
+  // seven vectors of eight (one, two and four of the layers with N/8, N/4 and N/2 blocks).
+  std::uint64_t tail_value[kDegree / 64 * 56], tail_quotient52[kDegree / 64 * 56];
+};
+
+struct PrimeRing {
+  std::uint64_t p;
+  RootTable forward, inverse;
+  Factor inverse_degree;  // 1/N
+  std::uint64_t inverse_degree_quotient52;
+  Factor one, two64;  // 1 and 2^64: reduce whole words
+  std::uint64_t one_quotient52;
+  std::uint64_t two52, two52_quotient52, two104, two104_quotient52;
+  Factor inverse_plain;        // 1/t
+  std::uint64_t flood_offset;  // 2^kFloodBits
+};
+
+// The ring of kPrimes[index]; all three are made at the first call.
+const PrimeRing& prime_ring(std::size_t index);
+
+Factor make_factor(std::uint64_t value, std::uint64_t p);
+std::uint64_t power_mod(std::uint64_t base, std::uint64_t exponent, std::uint64_t p);
+
+}  // namespace pi::he

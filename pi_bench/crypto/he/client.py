@@ -1,0 +1,84 @@
+"""The client's side: a key, encryption of masks, decryption of shares."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from pi_bench import _native
+from pi_bench.crypto.he.packing import LinearPlan
+from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, SEED_BYTES
+from pi_bench.crypto.secret import SecretBytes
+from pi_bench.errors import PeerError
+
+
+class HeClient:
+    """Holds the secret key, in locked memory; `close` wipes it.
+
+    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once; every message may use it.
+    """
+
+    def __init__(self, *, isa: str = "") -> None:
+        self._isa = isa
+        self._secret = SecretBytes(DEGREE)
+        with SecretBytes.random(SEED_BYTES) as seed:
+            _native.he.sample_ternary(seed.array, self._secret.array, isa)
+        self.public_key = self._encrypt(None, 1, 1)
+
+    def close(self) -> None:
+        self._secret.close()
+
+    def __enter__(self) -> HeClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def encrypt(self, plan: LinearPlan, r: np.ndarray, threads: int = 1) -> bytes:
+        """Encryptions of the mask `r` (uint32 plan.in_shape), plan.upload_bytes bytes.
+
+        Every ciphertext has fresh seeds.
+        """
+        _require(r, plan.in_shape, "r")
+        messages = plan.pack_input(r)
+        try:
+            return self._encrypt(messages, plan.tile_count * plan.in_poly_count, threads)
+        finally:
+            messages.fill(0)
+
+    def decrypt(
+        self, plan: LinearPlan, response: bytes | bytearray | memoryview, threads: int = 1
+    ) -> np.ndarray:
+        """The client's share W r - s, uint32 plan.out_shape.
+
+        Raises:
+            PeerError: the response has the wrong size or a residue out of range.
+        """
+        if len(response) != plan.response_bytes:
+            raise PeerError(
+                f"{plan.name}: the encrypted answer has {len(response)} bytes "
+                f"instead of {plan.response_bytes}"
+            )
+        released = np.empty(plan.released_count, np.uint32)
+        if not _native.he.decrypt(
+            self._secret.array, response, plan.positions, plan.starts, released, threads, self._isa
+        ):
+            raise PeerError(f"{plan.name}: the encrypted answer is damaged (a residue out of range)")
+        out = np.empty(plan.released_count, np.uint32)
+        out[plan.out_index] = released
+        return out.reshape(plan.out_shape)
+
+    def _encrypt(self, messages: np.ndarray | None, count: int, threads: int) -> bytes:
+        out = bytearray(count * CIPHERTEXT_BYTES)
+        public_seeds = os.urandom(count * SEED_BYTES)
+        with SecretBytes.random(count * SEED_BYTES) as noise_seeds:
+            _native.he.encrypt(
+                self._secret.array, messages, public_seeds, noise_seeds.array, out, threads, self._isa
+            )
+        return bytes(out)
+
+
+def _require(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    if array.dtype != np.uint32 or array.shape != shape:
+        raise ValueError(f"{name}: need uint32 {shape}, got {array.dtype} {array.shape}")

@@ -1,0 +1,272 @@
+"""How the tensors of a linear operator lie in polynomials: coefficient packing.
+
+Huang, Lu, Hong, Ding, "Cheetah: Lean and Fast Secure Two-Party Deep Neural Network Inference", USENIX
+Security 2022, section 3.1. A channel of the input is a block of P coefficients, row after row, and
+C channels lie in one polynomial; a weight polynomial holds M output channels, C * P apart. Weight
+(a, b, k, l) of local output channel a and input channel b stands at the exponent
+
+    a C P - (b P + (k - top) width + (l - left)),
+
+so output (a, i, j) appears at a C P + (i width + j) stride, and nothing else does if M C P <= N.
+
+Deviation from the paper: padding is shared. A row ends with max(left, right) zeros, which are also the
+left padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top
+padding of the next one. What is read before the first coefficient is the tail of the polynomial, negated:
+zeros. An image too large for one polynomial is cut into bands of output rows, whose input rows overlap;
+each image of a batch and each band is a tile of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pi_bench.crypto.he import parameters
+from pi_bench.crypto.he.parameters import DEGREE
+from pi_bench.errors import ModelError
+from pi_bench.network.program import Convolution, FullyConnected, Shape, Weighted
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One convolution in a normal form: a 1x1 one without padding has stride 1 (the input is subsampled
+    first), rows and columns that no window reads are dropped."""
+
+    batch: int
+    in_channels: int
+    out_channels: int
+    height: int  # of the input after subsampling and dropping
+    width: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    subsample: tuple[int, int]
+    out_height: int
+    out_width: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def of(cls, weighted: Weighted) -> Geometry:
+        if isinstance(weighted, FullyConnected):
+            (batch, in_channels), (_, out_channels) = weighted.in_shape, weighted.out_shape
+            return cls(batch, in_channels, out_channels, 1, 1, (1, 1), (1, 1), (1, 1), 1, 1, 0, 0, 0, 0)
+        batch, in_channels, height, width = weighted.in_shape
+        _, out_channels, out_height, out_width = weighted.out_shape
+        top, _, left, _ = weighted.padding
+        kernel, stride, subsample = weighted.kernel, weighted.stride, (1, 1)
+        if kernel == (1, 1) and not any(weighted.padding):
+            subsample, stride = stride, (1, 1)
+            height, width = -(-height // subsample[0]), -(-width // subsample[1])
+        bottom = (out_height - 1) * stride[0] + kernel[0] - top - height
+        right = (out_width - 1) * stride[1] + kernel[1] - left - width
+        return cls(
+            batch, in_channels, out_channels, height + min(bottom, 0), width + min(right, 0), kernel, stride,
+            subsample, out_height, out_width, top, max(bottom, 0), left, max(right, 0),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows."""
+
+    in_block: int
+    out_block: int
+    block: int  # coefficients between two channels of a polynomial
+    row: int  # coefficients between two rows
+    top: int  # rows of padding that are shared, not stored
+    band_rows: int  # output rows of a band; the last band may have fewer
+
+    @staticmethod
+    def candidates(geometry: Geometry) -> Iterator[Layout]:
+        row = geometry.width + max(geometry.left, geometry.right)
+        whole = geometry.height + max(geometry.top, geometry.bottom)
+        for band_rows in range(geometry.out_height, 0, -1):
+            rows = (band_rows - 1) * geometry.stride[0] + geometry.kernel[0]
+            top = 0
+            if band_rows == geometry.out_height and whole < rows:
+                rows, top = whole, geometry.top
+            room = DEGREE // (rows * row)
+            for in_block in range(1, min(room, geometry.in_channels) + 1):
+                out_block = min(room // in_block, geometry.out_channels)
+                yield Layout(in_block, out_block, rows * row, row, top, band_rows)
+
+    def counts(self, geometry: Geometry) -> tuple[int, int, int]:
+        """Tiles, input polynomials a tile, output polynomials a tile."""
+        bands = -(-geometry.out_height // self.band_rows)
+        return (
+            geometry.batch * bands,
+            -(-geometry.in_channels // self.in_block),
+            -(-geometry.out_channels // self.out_block),
+        )
+
+    def cost(self, geometry: Geometry) -> tuple[int, int]:
+        """Bytes on the wire without the released coefficients, then products."""
+        tiles, in_polys, out_polys = self.counts(geometry)
+        size = in_polys * parameters.CIPHERTEXT_BYTES + out_polys * parameters.PACKED_POLY_BYTES
+        return tiles * size, tiles * in_polys * out_polys
+
+
+@dataclass(frozen=True)
+class LinearPlan:
+    """The packing of one linear operator, from its public shapes alone.
+
+    Tiles are ordered [image][band]; a message has a tile's polynomials together.
+    """
+
+    name: str
+    in_shape: Shape
+    out_shape: Shape
+    weight_shape: Shape
+    geometry: Geometry
+    layout: Layout
+    tile_count: int
+    in_poly_count: int  # a tile
+    out_poly_count: int  # a tile
+
+    @classmethod
+    def of(cls, weighted: Weighted, weight_bits: int) -> LinearPlan:
+        """The layout with the fewest bytes on the wire, for weights |w| < 2**(weight_bits - 1).
+
+        Raises:
+            ModelError: the rows that one output row reads do not fit into a polynomial, too many
+                polynomials would be summed, or the noise of the worst weights of this shape would be
+                too large.
+        """
+        if not 2 <= weight_bits <= 16:
+            raise ModelError(f"{weighted.weight}: weight_bits is {weight_bits}, it must be 2 to 16")
+        geometry = Geometry.of(weighted)
+        name = weighted.weight
+        candidates = list(Layout.candidates(geometry))
+        if not candidates:
+            raise ModelError(
+                f"{name}: one output row reads {geometry.kernel[0]} rows of {geometry.width} columns, which "
+                f"do not fit into a polynomial of {DEGREE} coefficients; use a smaller input"
+            )
+        limit = parameters.MAX_INPUT_POLYS
+        summable = [candidate for candidate in candidates if candidate.counts(geometry)[1] <= limit]
+        if not summable:
+            raise ModelError(
+                f"{name}: more than {limit} input polynomials would be summed; use a smaller input or fewer "
+                "channels"
+            )
+        layout = min(summable, key=lambda candidate: candidate.cost(geometry))
+        tiles, in_polys, out_polys = layout.counts(geometry)
+        taps = geometry.kernel[0] * geometry.kernel[1]
+        weight_sum = layout.out_block * geometry.in_channels * taps * ((1 << (weight_bits - 1)) - 1)
+        weight_shape: Shape = (geometry.out_channels, geometry.in_channels)
+        if isinstance(weighted, Convolution):
+            weight_shape += weighted.kernel
+        plan = cls(
+            name=name,
+            in_shape=weighted.in_shape,
+            out_shape=weighted.out_shape,
+            weight_shape=weight_shape,
+            geometry=geometry,
+            layout=layout,
+            tile_count=tiles,
+            in_poly_count=in_polys,
+            out_poly_count=out_polys,
+        )
+        parameters.require_noise(weight_sum, plan.released_count, name)
+        return plan
+
+    @property
+    def product_count(self) -> int:
+        """Products of a ciphertext and a weight polynomial."""
+        return self.tile_count * self.in_poly_count * self.out_poly_count
+
+    @property
+    def released_count(self) -> int:
+        g = self.geometry
+        return g.batch * g.out_channels * g.out_height * g.out_width
+
+    @property
+    def upload_bytes(self) -> int:
+        return self.tile_count * self.in_poly_count * parameters.CIPHERTEXT_BYTES
+
+    @cached_property
+    def response_bytes(self) -> int:
+        return self.response_bytes_of(self.starts)
+
+    @staticmethod
+    def response_bytes_of(starts: np.ndarray) -> int:
+        """Size of the response polynomials whose released coefficients begin at `starts`."""
+        return sum(parameters.released_bytes(int(count)) for count in np.diff(starts))
+
+    @property
+    def weight_extents(self) -> tuple[int, int, int]:
+        """(out, in, taps)."""
+        g = self.geometry
+        return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
+
+    @cached_property
+    def exponents(self) -> np.ndarray:
+        """uint16 (out_block, in_block, taps): where weights stand; DEGREE + e means minus X**e."""
+        g, layout = self.geometry, self.layout
+        a, b, k, l = np.ogrid[: layout.out_block, : layout.in_block, : g.kernel[0], : g.kernel[1]]  # noqa: E741
+        read = b * layout.block + (k - layout.top) * layout.row + (l - g.left)
+        exponents: np.ndarray = (a * layout.in_block * layout.block - read) % (2 * DEGREE)
+        return exponents.astype(np.uint16).reshape(layout.out_block, layout.in_block, -1)
+
+    def _bands(self) -> Iterator[tuple[int, int]]:
+        for first in range(0, self.geometry.out_height, self.layout.band_rows):
+            yield first, min(first + self.layout.band_rows, self.geometry.out_height)
+
+    def pack_input(self, tensor: np.ndarray) -> np.ndarray:
+        """uint32 in_shape → uint32 (tiles, in_polys, DEGREE): the messages to encrypt."""
+        g, layout = self.geometry, self.layout
+        image = tensor.reshape(g.batch, g.in_channels, *self.in_shape[2:] or (1, 1))
+        image = image[:, :, :: g.subsample[0], :: g.subsample[1]][:, :, : g.height, : g.width]
+        rows = layout.block // layout.row
+        out = np.zeros((self.tile_count, self.in_poly_count, DEGREE), np.uint32)
+        used = layout.in_block * layout.block
+        channels = self.in_poly_count * layout.in_block
+        blocks = np.zeros((self.tile_count, channels, rows, layout.row), np.uint32)
+        band_count = self.tile_count // g.batch
+        for band, (first_out, _) in enumerate(self._bands()):
+            first = first_out * g.stride[0] - (g.top - layout.top)  # input row at the block's row 0
+            begin, end = max(first, 0), min(first + rows, g.height)
+            if begin < end:
+                target = blocks[band::band_count, : g.in_channels, begin - first : end - first, : g.width]
+                target[...] = image[:, :, begin:end]
+        out[:, :, :used] = blocks.reshape(self.tile_count, self.in_poly_count, used)
+        return out
+
+    @cached_property
+    def _released(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        g, layout = self.geometry, self.layout
+        flat = np.arange(self.released_count, dtype=np.int64)
+        elements = flat.reshape(g.batch, g.out_channels, g.out_height, g.out_width)
+        spread = layout.in_block * layout.block
+        index: list[np.ndarray] = []
+        positions: list[np.ndarray] = []
+        for image in range(g.batch):
+            for first_row, end_row in self._bands():
+                for first in range(0, g.out_channels, layout.out_block):
+                    part = elements[image, first : first + layout.out_block, first_row:end_row]
+                    a, i, j = np.ogrid[: part.shape[0], : part.shape[1], : part.shape[2]]
+                    at = a * spread + i * g.stride[0] * layout.row + j * g.stride[1]
+                    index.append(part.ravel())
+                    positions.append(at.astype(np.uint16).ravel())
+        starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)
+        return np.concatenate(index), np.concatenate(positions), starts
+
+    @property
+    def out_index(self) -> np.ndarray:
+        """int64 (released_count,): flat positions in the output, in the order of the response."""
+        return self._released[0]
+
+    @property
+    def positions(self) -> np.ndarray:
+        """uint16 (released_count,): the released coefficients, in the order of the response."""
+        return self._released[1]
+
+    @property
+    def starts(self) -> np.ndarray:
+        """uint64 (tiles * out_polys + 1,): where each response polynomial's part of `positions` begins."""
+        return self._released[2]

@@ -1,0 +1,66 @@
+"""The scheme's parameters and the public worst case of its noise (derivation.md, section 6)."""
+
+from __future__ import annotations
+
+import math
+
+from pi_bench import _native
+from pi_bench.errors import ModelError
+
+DEGREE: int = _native.he.DEGREE
+PRIMES: tuple[int, int, int] = _native.he.PRIMES
+MODULUS = math.prod(PRIMES)  # q
+PLAIN_BITS: int = _native.he.PLAIN_BITS
+PLAIN_MODULUS = 1 << PLAIN_BITS  # t
+FLOOD_BITS: int = _native.he.FLOOD_BITS
+BINOMIAL_BITS: int = _native.he.BINOMIAL_BITS
+SEED_BYTES: int = _native.he.SEED_BYTES
+CIPHERTEXT_BYTES: int = _native.he.CIPHERTEXT_BYTES
+PACKED_POLY_BYTES: int = _native.he.PACKED_POLY_BYTES
+PUBLIC_KEY_BYTES = CIPHERTEXT_BYTES
+MAX_INPUT_POLYS: int = _native.he.MAX_PRODUCTS - 1  # one more product is the encryption of zero
+
+SIMULATION_BITS = 50
+"""A response of one linear operator is within 2**-SIMULATION_BITS of a simulated one."""
+
+
+def released_bytes(count: int) -> int:
+    """Size of a response polynomial that releases `count` coefficients."""
+    return PACKED_POLY_BYTES + (count * PACKED_POLY_BYTES * 8 // DEGREE + 7) // 8
+
+
+def noise_before_flood(weight_sum: int) -> int:
+    """Bound of the noise modulo q that depends on weights and client randomness.
+
+    `weight_sum` bounds the sum of |w| over all weights of one output polynomial. Each meets noise of
+    at most BINOMIAL_BITS and a rounding of 1/2; the encryption of zero adds e u + e2 s; the mask
+    another rounding.
+    """
+    return (2 * BINOMIAL_BITS + 1) * weight_sum // 2 + 1 + 2 * BINOMIAL_BITS * DEGREE + 1
+
+
+def noise_after_switch(weight_sum: int) -> int:
+    """Bound of the noise modulo the first prime: what decryption must remove.
+
+    Rounding c0 costs 1/2, rounding c1 costs 1/2 for each of the N ternary coefficients of the secret.
+    """
+    total = noise_before_flood(weight_sum) + (1 << FLOOD_BITS)
+    return total * PRIMES[0] // MODULUS + 1 + (DEGREE + 1) // 2 + 1
+
+
+def require_noise(weight_sum: int, released_count: int, name: str) -> None:
+    """Refuses a linear operator that could decrypt wrongly or leave its noise visible.
+
+    Only public figures enter, so a refusal says nothing about the weights.
+
+    Raises:
+        ModelError: `weight_sum` or `released_count` is too large for the parameters.
+    """
+    if noise_after_switch(weight_sum) >= PRIMES[0] // (2 * PLAIN_MODULUS):
+        raise ModelError(f"{name}: too many or too wide weights for the encryption; lower weight_bits")
+    distance_bits = FLOOD_BITS + 1 - math.log2(noise_before_flood(weight_sum) * max(released_count, 1))
+    if distance_bits < SIMULATION_BITS:
+        raise ModelError(
+            f"{name}: the flooding hides the noise by {distance_bits:.1f} bits only, {SIMULATION_BITS} are "
+            "required; lower weight_bits or split the layer"
+        )

@@ -1,0 +1,134 @@
+"""The server's side: linear operators on encrypted masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pi_bench import _native
+from pi_bench.crypto.he.packing import LinearPlan
+from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PRIMES, PUBLIC_KEY_BYTES, SEED_BYTES
+from pi_bench.crypto.secret import SecretBytes
+from pi_bench.errors import PeerError
+
+_LOADED_WORDS: int = _native.he.LOADED_WORDS
+_LOADED_LIMIT_BYTES = 1 << 28
+"""Tiles are answered in runs whose loaded ciphertexts and sums take at most this much memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedWeights:
+    """All weight polynomials of one operator, transformed: uint64, secret as the weights are.
+
+    Only for the instruction set that made them.
+    """
+
+    weights: np.ndarray  # int16 (out, in, taps)
+    transformed: np.ndarray | None  # uint64; None: made anew for every response
+
+
+def prepared_bytes(plan: LinearPlan) -> int:
+    """Memory that `HeServer.prepare` takes for one operator."""
+    return plan.in_poly_count * plan.out_poly_count * len(PRIMES) * DEGREE * 8
+
+
+class HeServer:
+    """Answers under one client's `public_key`.
+
+    Raises:
+        PeerError: the public key has the wrong size or a residue out of range.
+    """
+
+    def __init__(self, public_key: bytes | bytearray | memoryview, *, isa: str = "") -> None:
+        self._isa = isa
+        if len(public_key) != PUBLIC_KEY_BYTES:
+            raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
+        self._public_key = self._load(public_key, 1, "the public key")
+
+    def prepare(self, plan: LinearPlan, weights: np.ndarray, threads: int = 1) -> PreparedWeights:
+        """Transforms `weights` (int16, see `respond`) once for many responses; see `prepared_bytes`."""
+        shaped = _shaped(plan, weights)
+        transformed = np.empty(prepared_bytes(plan) // 8, np.uint64)
+        _native.he.prepare_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, self._isa)
+        return PreparedWeights(shaped, transformed)
+
+    def respond(
+        self,
+        plan: LinearPlan,
+        weights: np.ndarray | PreparedWeights,
+        upload: bytes | bytearray | memoryview,
+        s: np.ndarray,
+        threads: int = 1,
+    ) -> bytes:
+        """The encryption of W r - s modulo 2**32, plan.response_bytes bytes.
+
+        `weights`: int16 (out, in, kh, kw) or (out, in), within the plan's bound (the caller's
+        duty, checked where weights are made), or `prepare` of them. `upload`: the client's encryption
+        of r. `s`: uint32 plan.out_shape, uniform and fresh. The time depends on public shapes alone.
+
+        Raises:
+            PeerError: the upload has the wrong size or a residue out of range.
+        """
+        if s.dtype != np.uint32 or s.shape != plan.out_shape:
+            raise ValueError(f"s: need uint32 {plan.out_shape}, got {s.dtype} {s.shape}")
+        if len(upload) != plan.upload_bytes:
+            raise PeerError(
+                f"{plan.name}: the encrypted mask has {len(upload)} bytes instead of {plan.upload_bytes}"
+            )
+        if not isinstance(weights, PreparedWeights):
+            weights = PreparedWeights(_shaped(plan, weights), None)
+        masks = s.reshape(-1)[plan.out_index]
+        view = memoryview(upload).cast("B")
+        tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES
+        run = max(1, _LOADED_LIMIT_BYTES // ((plan.in_poly_count + 2 * threads) * _LOADED_WORDS * 8))
+        parts: list[bytes | bytearray] = []
+        for first in range(0, plan.tile_count, run):
+            end = min(first + run, plan.tile_count)
+            loaded = self._load(
+                view[first * tile_bytes : end * tile_bytes],
+                (end - first) * plan.in_poly_count,
+                plan.name,
+                threads,
+            )
+            parts.append(self._respond(plan, weights, loaded, masks, (first, end), threads))
+        return b"".join(parts)
+
+    def _respond(
+        self,
+        plan: LinearPlan,
+        weights: PreparedWeights,
+        loaded: np.ndarray,
+        masks: np.ndarray,
+        tiles: tuple[int, int],
+        threads: int,
+    ) -> bytearray:
+        starts = plan.starts[tiles[0] * plan.out_poly_count : tiles[1] * plan.out_poly_count + 1]
+        begin, end = int(starts[0]), int(starts[-1])
+        starts = starts - starts[0]
+        out = bytearray(plan.response_bytes_of(starts))
+        with SecretBytes.random((len(starts) - 1) * SEED_BYTES) as seeds:
+            _native.he.respond(
+                weights.weights, plan.exponents, *_extents(plan), weights.transformed, loaded,
+                self._public_key, seeds.array, masks[begin:end], plan.positions[begin:end], starts, out,
+                threads, self._isa,
+            )  # fmt: skip
+        return out
+
+    def _load(
+        self, ciphertexts: bytes | bytearray | memoryview, count: int, name: str, threads: int = 1
+    ) -> np.ndarray:
+        loaded = np.empty(count * _LOADED_WORDS, np.uint64)
+        if not _native.he.load(ciphertexts, loaded, threads, self._isa):
+            raise PeerError(f"{name}: damaged encryption (a residue out of range)")
+        return loaded
+
+
+def _shaped(plan: LinearPlan, weights: np.ndarray) -> np.ndarray:
+    if weights.dtype != np.int16 or weights.shape != plan.weight_shape:
+        raise ValueError(f"weights: need int16 {plan.weight_shape}, got {weights.dtype} {weights.shape}")
+    return np.ascontiguousarray(weights).reshape(plan.weight_extents)
+
+
+def _extents(plan: LinearPlan) -> tuple[tuple[int, int, int], tuple[int, int]]:
+    return plan.weight_extents, (plan.layout.out_block, plan.layout.in_block)

@@ -1,0 +1,133 @@
+"""An oracle in Python integers: the ring, the convolution; and one key pair a path."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pi_bench import _native
+from pi_bench.crypto.he import HeClient, HeServer
+from pi_bench.crypto.he.parameters import DEGREE
+from pi_bench.network.program import Convolution
+
+Product = Callable[[list[int], list[int], int], list[int]]
+
+
+@pytest.fixture(scope="session")
+def negacyclic_product() -> Product:
+    """product(x, y, modulus): x * y in Z_modulus[X] / (X^N + 1) by multiplications of large integers
+    with a slot a coefficient. x is not negative, y is signed."""
+    return _negacyclic_product
+
+
+def _negacyclic_product(x: list[int], y: list[int], modulus: int) -> list[int]:
+    largest = max(x) * max(map(abs, y)) * DEGREE
+    slot = largest.bit_length() // 8 + 1
+
+    def joined(values: list[int]) -> int:
+        return int.from_bytes(b"".join(value.to_bytes(slot, "little") for value in values), "little")
+
+    left = joined(x)
+    total = [0] * DEGREE
+    for sign in (1, -1):
+        part = [value * sign if value * sign > 0 else 0 for value in y]
+        if not any(part):
+            continue
+        data = (left * joined(part)).to_bytes(2 * DEGREE * slot, "little")
+        for i in range(2 * DEGREE):
+            coefficient = int.from_bytes(data[i * slot : (i + 1) * slot], "little")
+            total[i % DEGREE] += sign * coefficient * (1 if i < DEGREE else -1)
+    return [value % modulus for value in total]
+
+
+@dataclass
+class Parties:
+    client: HeClient
+    server: HeServer
+    isa: str
+
+
+@pytest.fixture(scope="session")
+def make_parties() -> Iterator[Callable[[str], Parties]]:
+    """make_parties(isa): one key pair a path, for all tests."""
+    made: dict[str, Parties] = {}
+
+    def make(isa: str) -> Parties:
+        if isa not in made:
+            client = HeClient(isa=isa)
+            made[isa] = Parties(client, HeServer(client.public_key, isa=isa), isa)
+        return made[isa]
+
+    yield make
+    for parties in made.values():
+        parties.client.close()
+
+
+@pytest.fixture(scope="session")
+def available_isas() -> list[str]:
+    """Every path that this processor can run."""
+    paths = []
+    for name in ("aesni", "vaes512"):
+        try:
+            paths.append(_native.symmetric.resolve_isa(name))
+        except _native.symmetric.UnsupportedCpuError:
+            continue
+    return paths
+
+
+@pytest.fixture(scope="session")
+def available_isa(available_isas: list[str]) -> str:
+    """The best of them."""
+    return available_isas[-1]
+
+
+@pytest.fixture
+def parties(isa: str, make_parties: Callable[[str], Parties]) -> Parties:
+    return make_parties(isa)
+
+
+@pytest.fixture(scope="session")
+def convolution() -> Callable[..., Convolution]:
+    """convolution(batch, in, out, (h, w), (kh, kw), (sh, sw), padding): with its output shape."""
+    return _convolution
+
+
+def _convolution(
+    batch: int,
+    in_channels: int,
+    out_channels: int,
+    size: tuple[int, int],
+    kernel: tuple[int, int] = (3, 3),
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int, int, int] = (1, 1, 1, 1),
+) -> Convolution:
+    out_height = (size[0] + padding[0] + padding[1] - kernel[0]) // stride[0] + 1
+    out_width = (size[1] + padding[2] + padding[3] - kernel[1]) // stride[1] + 1
+    assert out_height > 0 and out_width > 0
+    return Convolution(
+        weight="conv",
+        in_shape=(batch, in_channels, *size),
+        out_shape=(batch, out_channels, out_height, out_width),
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+    )
+
+
+@pytest.fixture(scope="session")
+def convolve() -> Callable[[Convolution, np.ndarray, np.ndarray], np.ndarray]:
+    """convolve(weighted, weights, r): W r in int64, modulo 2**32 as uint32."""
+
+    def run(weighted: Convolution, weights: np.ndarray, r: np.ndarray) -> np.ndarray:
+        top, bottom, left, right = weighted.padding
+        padded = np.pad(r.view(np.int32).astype(np.int64), ((0, 0), (0, 0), (top, bottom), (left, right)))
+        _, _, rows, columns = weighted.out_shape
+        out = np.zeros(weighted.out_shape, np.int64)
+        for k in range(weighted.kernel[0]):
+            for m in range(weighted.kernel[1]):
+                read = padded[:, :, k :: weighted.stride[0], m :: weighted.stride[1]][:, :, :rows, :columns]
+                out += np.einsum("oc,bchw->bohw", weights[:, :, k, m].astype(np.int64), read)
+        return out.astype(np.uint32)
+
+    return run

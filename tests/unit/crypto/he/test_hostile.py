@@ -1,0 +1,95 @@
+"""Bytes off the wire that are not what the protocol sends, and arguments that no caller should give."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer, LinearPlan
+from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, PACKED_POLY_BYTES, PRIMES
+from pi_bench.errors import PeerError
+from pi_bench.network.program import FullyConnected
+
+PLAN = LinearPlan.of(FullyConnected("fc", (1, 20), (1, 3)), 10)
+WEIGHTS = np.ones((3, 20), np.int16)
+S = np.zeros((1, 3), np.uint32)
+R = np.arange(20, dtype=np.uint32).reshape(1, 20)
+
+
+def with_residue(data: bytes, offset: int, value: int) -> bytes:
+    """`data` with the 50-bit residue that starts at byte `offset` replaced."""
+    word = int.from_bytes(data[offset : offset + 7], "little")
+    word = word >> 50 << 50 | value
+    return data[:offset] + word.to_bytes(7, "little") + data[offset + 7 :]
+
+
+@pytest.mark.parametrize("length", [0, 1, PUBLIC_KEY_BYTES - 1, PUBLIC_KEY_BYTES + 1])
+def test_public_keys_of_the_wrong_length(length) -> None:
+    with pytest.raises(PeerError, match=f"{length} bytes instead of {PUBLIC_KEY_BYTES}"):
+        HeServer(bytes(length))
+
+
+@pytest.mark.parametrize("prime", range(3))
+def test_residues_of_the_prime_and_above(parties, prime) -> None:
+    offset = 16 + prime * PACKED_POLY_BYTES + 25 * 77
+    key = parties.client.public_key
+    HeServer(with_residue(key, offset, PRIMES[prime] - 1), isa=parties.isa)
+    upload = parties.client.encrypt(PLAN, R)
+    for bad in (PRIMES[prime], (1 << 50) - 1):
+        with pytest.raises(PeerError, match="public key: damaged"):
+            HeServer(with_residue(key, offset, bad), isa=parties.isa)
+        with pytest.raises(PeerError, match="fc: damaged"):
+            parties.server.respond(PLAN, WEIGHTS, with_residue(upload, offset, bad), S)
+
+
+@pytest.mark.parametrize("length", [0, CIPHERTEXT_BYTES - 1, CIPHERTEXT_BYTES + 1, 2 * CIPHERTEXT_BYTES])
+def test_uploads_of_the_wrong_length(parties, length) -> None:
+    with pytest.raises(PeerError, match="fc: the encrypted mask has"):
+        parties.server.respond(PLAN, WEIGHTS, bytes(length), S)
+
+
+def test_responses_damaged(parties) -> None:
+    response = parties.server.respond(PLAN, WEIGHTS, parties.client.encrypt(PLAN, R), S)
+    assert parties.client.decrypt(PLAN, response).tolist() == [[190, 190, 190]]
+    for wrong in (b"", response[:-1], response + b"\0"):
+        with pytest.raises(PeerError, match="fc: the encrypted answer has"):
+            parties.client.decrypt(PLAN, wrong)
+    damaged = [
+        with_residue(response, 25, PRIMES[0]),  # of c1
+        with_residue(response, PACKED_POLY_BYTES, PRIMES[0]),  # of c0
+        response[:-1] + bytes([response[-1] | 0x80]),  # in the filling: 150 bits in 19 bytes
+    ]
+    for wrong in damaged:
+        with pytest.raises(PeerError, match="damaged"):
+            parties.client.decrypt(PLAN, wrong)
+
+
+def test_random_bytes_never_crash(parties) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        with pytest.raises(PeerError):
+            parties.server.respond(PLAN, WEIGHTS, b"\xff" * 100 + rng.bytes(PLAN.upload_bytes - 100), S)
+        # Random residues are mostly valid: an answer, or a refusal, never anything else.
+        with contextlib.suppress(PeerError):
+            assert parties.client.decrypt(PLAN, rng.bytes(PLAN.response_bytes)).shape == (1, 3)
+
+
+def test_arguments_of_the_wrong_shape_or_type(parties) -> None:
+    upload = parties.client.encrypt(PLAN, R)
+    with pytest.raises(ValueError, match="r: need uint32"):
+        parties.client.encrypt(PLAN, R.astype(np.int64))
+    with pytest.raises(ValueError, match="r: need uint32"):
+        parties.client.encrypt(PLAN, R[0])
+    with pytest.raises(ValueError, match="weights: need int16"):
+        parties.server.respond(PLAN, WEIGHTS.T, upload, S)
+    with pytest.raises(ValueError, match="weights: need int16"):
+        parties.server.prepare(PLAN, WEIGHTS.astype(np.int32))
+    with pytest.raises(ValueError, match="s: need uint32"):
+        parties.server.respond(PLAN, WEIGHTS, upload, S[:, :2])
+
+
+def test_a_closed_client_refuses(isa) -> None:
+    with HeClient(isa=isa) as client:
+        assert len(client.public_key) == PUBLIC_KEY_BYTES
+    with pytest.raises(ValueError, match="wiped"):
+        client.encrypt(PLAN, R)

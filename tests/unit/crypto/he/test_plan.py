@@ -1,0 +1,76 @@
+"""Plans: sizes from public shapes alone, and what is refused."""
+
+import numpy as np
+import pytest
+
+from pi_bench.crypto.he import LinearPlan, parameters
+from pi_bench.errors import ModelError
+from pi_bench.network.program import FullyConnected
+
+
+def test_the_layout_has_the_fewest_bytes(convolution) -> None:
+    """64 channels of 32 x 32 with shared padding are 33 x 33 coefficients each: seven a polynomial."""
+    plan = LinearPlan.of(convolution(1, 64, 64, (32, 32)), 10)
+    assert (plan.layout.in_block, plan.layout.out_block) == (7, 1)
+    assert (plan.in_poly_count, plan.out_poly_count, plan.product_count) == (10, 64, 640)
+    assert plan.upload_bytes == 10 * (16 + 153_600)
+    assert plan.response_bytes == 64 * (51_200 + 6_400)
+
+
+def test_shared_padding_saves_products(convolution) -> None:
+    plan = LinearPlan.of(convolution(1, 512, 512, (4, 4)), 10)
+    assert plan.layout.block == 25  # 5 x 5, not 6 x 6
+    assert plan.product_count < 512 * 512 * 36 / 8192
+
+
+def test_pointwise_strides_subsample_first(convolution) -> None:
+    plan = LinearPlan.of(convolution(1, 64, 128, (32, 32), (1, 1), (2, 2), (0, 0, 0, 0)), 10)
+    assert plan.layout.block == 16 * 16
+
+
+def test_released_coefficients_are_each_output_once(convolution) -> None:
+    plan = LinearPlan.of(convolution(2, 5, 9, (40, 50)), 10)
+    assert np.array_equal(np.sort(plan.out_index), np.arange(plan.released_count))
+    for begin, end in zip(plan.starts[:-1].tolist(), plan.starts[1:].tolist(), strict=True):
+        assert len(set(plan.positions[begin:end].tolist())) == end - begin
+
+
+@pytest.mark.parametrize("size", [(3, 3000), (1, 9000)])
+def test_rows_too_wide_are_refused(convolution, size) -> None:
+    with pytest.raises(ModelError, match=r"conv: .*do not fit into a polynomial"):
+        LinearPlan.of(convolution(1, 1, 1, size), 10)
+
+
+def test_too_many_input_polynomials_are_refused() -> None:
+    most = parameters.MAX_INPUT_POLYS * parameters.DEGREE
+    assert LinearPlan.of(FullyConnected("fc", (1, most), (1, 1)), 10).in_poly_count == 4095
+    with pytest.raises(ModelError, match="more than 4095 input polynomials"):
+        LinearPlan.of(FullyConnected("fc", (1, most + 1), (1, 1)), 10)
+
+
+@pytest.mark.parametrize("weight_bits", [1, 17])
+def test_weights_that_no_int16_holds_are_refused(convolution, weight_bits) -> None:
+    with pytest.raises(ModelError, match="weight_bits"):
+        LinearPlan.of(convolution(1, 1, 1, (4, 4)), weight_bits)
+
+
+def test_noise_that_the_flood_cannot_hide_is_refused() -> None:
+    shape = FullyConnected("fc", (1, 1 << 24), (1, 1 << 20))
+    with pytest.raises(ModelError, match="flooding hides the noise"):
+        LinearPlan.of(shape, 16)
+
+
+def test_noise_that_breaks_decryption_is_refused() -> None:
+    limit = parameters.PRIMES[0] // (2 * parameters.PLAIN_MODULUS)
+    scale = parameters.MODULUS // parameters.PRIMES[0]
+    weight_sum = limit * scale // 22
+    assert parameters.noise_after_switch(weight_sum) >= limit
+    with pytest.raises(ModelError, match="too many or too wide weights"):
+        parameters.require_noise(weight_sum, 1, "layer")
+
+
+def test_figures_of_the_derivation() -> None:
+    """Three dense polynomials of 511: noise 2^28.0, and 8,194 of 131,072 after the switch."""
+    weight_sum = 3 * 8192 * 511
+    assert 2**27.9 < parameters.noise_before_flood(weight_sum) < 2**28.1
+    assert 8193 <= parameters.noise_after_switch(weight_sum) <= 8195
