@@ -37,6 +37,7 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
     """
     if not 2 <= len(graph.nodes) <= MAX_NODES:
         raise ModelError(f"the graph has {len(graph.nodes)} nodes; 2 to {MAX_NODES} are possible")
+    _check_texts(graph)
     _check_wiring(graph.nodes)
     shapes: dict[str, Shape] = {}
     for node in graph.nodes:
@@ -47,8 +48,6 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
             raise _fault(node, f"has {math.prod(expected)} elements; 1 to {MAX_ELEMENTS} are possible")
         shapes[node.name] = expected
         _check_parameters(node, graph)
-    if not all(isinstance(label, str) for label in graph.labels):
-        raise ModelError("a label is not a string")
     if graph.labels and len(graph.labels) != graph.output.shape[0]:
         raise ModelError(f"{len(graph.labels)} labels for {graph.output.shape[0]} outputs")
     if calibrated:
@@ -100,6 +99,20 @@ def _window_count(node: Node, shape: Shape, kernel: Pair, stride: Pair, padding:
     if rows < 1 or columns < 1:
         raise _fault(node, f"has a window {kernel} larger than its padded input {shape}")
     return rows, columns
+
+
+def _check_texts(graph: Graph) -> None:
+    """Names and labels reach terminals and the other party: no control characters."""
+    for node in graph.nodes:
+        if not node.name.isprintable():
+            raise _fault(node, "has a name with control characters")
+    if not all(
+        isinstance(label, str) and label.isprintable() and len(label) <= 256 for label in graph.labels
+    ):
+        raise ModelError("a label is not a printable text of at most 256 characters")
+    name = graph.meta.get("name", "network")
+    if not isinstance(name, str) or not name.isprintable() or len(name) > 256:
+        raise ModelError("the network's name is not a printable text of at most 256 characters")
 
 
 def _check_wiring(nodes: tuple[Node, ...]) -> None:

@@ -1,0 +1,85 @@
+"""Typed, bounded reading of JSON values from a peer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pi_bench.network.program import Shape
+
+_MAX_TEXT = 4096
+_MAX_DIMENSION = 1 << 24
+_MAX_ELEMENTS = 1 << 28
+
+
+class FieldError(ValueError):
+    """A value from a peer that is not what it must be."""
+
+
+class Fields:
+    """A mapping with exactly the fields `names`; `what` names it in messages.
+
+    Every method raises FieldError unless the field is of its type and within its bounds.
+    """
+
+    def __init__(self, value: Any, names: set[str], what: str) -> None:
+        if not isinstance(value, dict) or set(value) != names:
+            raise FieldError(f"a {what} without exactly the fields {sorted(names)}")
+        self._value = value
+        self._what = what
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        return int(self._checked(name, _is_integer(self._value[name], low, high)))
+
+    def number(self, name: str) -> float:
+        value = self._value[name]
+        sound = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**1000
+        return float(self._checked(name, sound and math.isfinite(value)))
+
+    def text(self, name: str) -> str:
+        return str(self._checked(name, _is_text(self._value[name])))
+
+    def optional_text(self, name: str) -> str | None:
+        return None if self._value[name] is None else self.text(name)
+
+    def items(self, name: str, most: int) -> list[Any]:
+        value = self._value[name]
+        return list(self._checked(name, isinstance(value, list) and len(value) <= most))
+
+    def texts(self, name: str, most: int) -> list[str]:
+        items = self.items(name, most)
+        self._checked(name, all(map(_is_text, items)))
+        return items
+
+    def shape(self, name: str) -> Shape:
+        """(batch, features) or (batch, channels, height, width), every dimension at least 1."""
+        sizes = self._integers(name, (2, 4), 1, _MAX_DIMENSION)
+        self._checked(name, math.prod(sizes) <= _MAX_ELEMENTS)
+        return sizes
+
+    def pair(self, name: str) -> tuple[int, int]:
+        first, second = self._integers(name, (2,), 1, _MAX_DIMENSION)
+        return first, second
+
+    def padding(self, name: str) -> tuple[int, int, int, int]:
+        top, bottom, left, right = self._integers(name, (4,), 0, 1 << 12)
+        return top, bottom, left, right
+
+    def _integers(self, name: str, counts: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
+        items = self.items(name, max(counts))
+        self._checked(name, len(items) in counts and all(_is_integer(i, low, high) for i in items))
+        return tuple(items)
+
+    def _checked(self, name: str, sound: bool) -> Any:
+        value = self._value[name]
+        if not sound:
+            raise FieldError(f"a {self._what} whose {name} cannot be {value!r:.60}")
+        return value
+
+
+def _is_integer(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_TEXT and value.isprintable()
