@@ -138,7 +138,7 @@ def test_a_graph_without_ranges_is_not_written(tmp_path):
 
 def test_metadata_that_json_cannot_hold_is_not_written(tmp_path):
     with pytest.raises(ModelError, match="JSON"):
-        save_model(small_graph(meta={"name": object()}), tmp_path / "model.pt")
+        save_model(small_graph(meta={"note": object()}), tmp_path / "model.pt")
 
 
 # What is not a model file.
