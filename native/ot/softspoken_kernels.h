@@ -33,7 +33,7 @@ extern const SoftspokenKernels kSoftspokenVaes512;
 
 template <class Block4, class Bytes>
 struct SoftspokenTemplates {
-  static constexpr int kN = Block4::kInFlight / 2;  // of each of the two leaves in flight
+  static constexpr int kN = Block4::kInFlight < 4 ? Block4::kInFlight : 4;  // a column has four
   static constexpr std::size_t kStepBytes = 64 * kN;
 
   static void expand_leaves(const std::uint8_t* leaves, RoundKeys* keys) {
@@ -77,48 +77,32 @@ struct SoftspokenTemplates {
 
  private:
   // v: column 0 of the tree; its other columns follow at kColumnBytes each.
-  [[gnu::always_inline]] static inline void sum_leaves(const RoundKeys* keys,
-                                                       const std::uint8_t* counters,
-                                                       std::uint8_t* v, std::uint8_t* u) {
-    Block4 sum[kTreeDepth + 1][kN];  // v_0 .. v_3, u
-    for (auto& row : sum) {
-      for (Block4& value : row) value = Block4::zero();
+  static void sum_leaves(const RoundKeys* keys, const std::uint8_t* counters, std::uint8_t* v,
+                         std::uint8_t* u) {
+    // Through memory: the registers of the narrow path hold AES states, but not the sums beside
+    // them.
+    alignas(64) std::uint8_t streams[kLeaves][kStepBytes];
+    for (int x = 0; x < kLeaves; ++x) {
+      Block4 state[kN];
+      for (int i = 0; i < kN; ++i) state[i] = Block4::load(counters + 64 * i);
+      encrypt<kN>(state, keys[x]);
+      for (int i = 0; i < kN; ++i) state[i].store(streams[x] + 64 * i);
     }
-#pragma GCC unroll 8
-    for (int pair = 0; pair < kLeaves / 2; ++pair) {
-      Block4 even[kN];
-      Block4 odd[kN];
-      for (int i = 0; i < kN; ++i) even[i] = odd[i] = Block4::load(counters + 64 * i);
-      encrypt_two(even, keys[2 * pair], odd, keys[2 * pair + 1]);
-      for (int i = 0; i < kN; ++i) {
-        const Block4 both = even[i] ^ odd[i];
-        sum[0][i] = sum[0][i] ^ odd[i];
-        if (pair & 1) sum[1][i] = sum[1][i] ^ both;
-        if (pair & 2) sum[2][i] = sum[2][i] ^ both;
-        if (pair & 4) sum[3][i] = sum[3][i] ^ both;
-        sum[4][i] = sum[4][i] ^ both;
+    for (std::size_t at = 0; at < kStepBytes; at += 64) {
+      Block4 sum[kLeaves];
+      for (int x = 0; x < kLeaves; ++x) sum[x] = Block4::load(streams[x] + at);
+      // Fold the lowest bit of x: the odd half is v_b, and pairs go on to the next bit.
+#pragma GCC unroll 4
+      for (int b = 0; b < kTreeDepth; ++b) {
+        Block4 odd = Block4::zero();
+        for (int x = 0; x < kLeaves >> (b + 1); ++x) {
+          odd = odd ^ sum[2 * x + 1];
+          sum[x] = sum[2 * x] ^ sum[2 * x + 1];
+        }
+        odd.store(v + kColumnBytes * static_cast<std::size_t>(b) + at);
       }
+      sum[0].store(u + at);
     }
-    for (int i = 0; i < kN; ++i) {
-      for (std::size_t b = 0; b < kTreeDepth; ++b) sum[b][i].store(v + kColumnBytes * b + 64 * i);
-      sum[kTreeDepth][i].store(u + 64 * i);
-    }
-  }
-
-  [[gnu::always_inline]] static inline void encrypt_two(Block4* a, const RoundKeys& a_keys,
-                                                        Block4* b, const RoundKeys& b_keys) {
-    const Block4 a_first = Block4::broadcast(a_keys.at[0]);
-    const Block4 b_first = Block4::broadcast(b_keys.at[0]);
-    for (int i = 0; i < kN; ++i) {
-      a[i] = a[i] ^ a_first;
-      b[i] = b[i] ^ b_first;
-    }
-    for (int round = 1; round < 10; ++round) {
-      for (int i = 0; i < kN; ++i) a[i] = a[i].aes_round(a_keys.at[round]);
-      for (int i = 0; i < kN; ++i) b[i] = b[i].aes_round(b_keys.at[round]);
-    }
-    for (int i = 0; i < kN; ++i) a[i] = a[i].aes_last_round(a_keys.at[10]);
-    for (int i = 0; i < kN; ++i) b[i] = b[i].aes_last_round(b_keys.at[10]);
   }
 };
 
