@@ -1,7 +1,22 @@
 """Networks to measure: recipes, their torch modules, random weights. Importing this imports no torch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .catalogue import load_recipe, recipe_names
 from .recipe import Recipe
 from .recipe_schema import parse_recipe
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe", "recipe_names"]
+if TYPE_CHECKING:
+    from .recipe_export import export_recipe
+
+__all__ = ["Recipe", "export_recipe", "load_recipe", "parse_recipe", "recipe_names"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "export_recipe":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .recipe_export import export_recipe
+
+    return export_recipe

@@ -14,14 +14,16 @@ from torch import nn
 
 DEFAULT_SEED = 1
 _PIXEL_LIMIT = 2.5
+_BATCH = 16
 
 
 def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Images of seeded noise, float32 (count, channels, height, width), |value| <= 2.5.
 
-    Each channel has mean 0 and deviation 1 before clipping, as a data set's images have after the
-    usual normalization. A mixture a sample: from white noise to the smooth fields (grids of every
-    power of two, enlarged) that photographs resemble; so ranges cover both.
+    As with a data set's images after the usual normalization, each image has its own brightness and
+    contrast around mean 0 and deviation 1, and pixels end where the sensor's range ends. From white
+    noise (first) to the smooth fields that photographs resemble (last: grids of every power of two,
+    enlarged and added), so that calibrated ranges cover both.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     channels, height, width = shape
@@ -36,6 +38,8 @@ def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
         step *= 2
     images -= images.mean(axis=(2, 3), keepdims=True)
     images /= images.std(axis=(2, 3), keepdims=True) + 1e-6
+    images *= generator.uniform(0.5, 1.5, (count, 1, 1, 1)).astype(np.float32)
+    images += 0.5 * generator.standard_normal((count, 1, 1, 1), dtype=np.float32)
     return np.clip(images, -_PIXEL_LIMIT, _PIXEL_LIMIT)
 
 
@@ -57,8 +61,8 @@ def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
             norms.append((layer, layer.momentum))
             layer.momentum = None  # a plain average over batches, not a moving one
     module.train()
-    for batch in torch.from_numpy(images).split(16):
-        module(batch)
+    for start in range(0, len(images), _BATCH):
+        module(torch.from_numpy(images[start : start + _BATCH]))
     module.eval()
     for layer, momentum in norms:
         layer.momentum = momentum

@@ -6,7 +6,7 @@ from pi_bench.models import load_recipe, parse_recipe, recipe_names
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.resnet import build  # noqa: E402
+from pi_bench.models.resnet import BasicBlock, build  # noqa: E402
 
 UNEVEN = """
 schema = 1
@@ -58,3 +58,18 @@ def test_shortcuts_stand_where_the_shape_changes():
     state = build(load_recipe("resnet18-cifar100-12288"), "meta").state_dict()
     shortcuts = {key.rsplit(".", 2)[0] for key in state if ".shortcut.conv." in key}
     assert shortcuts == {f"stages.{stage}.0.shortcut" for stage in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_computes_its_formula(stride):
+    torch.manual_seed(0)
+    width = 3 if stride == 1 else 5
+    block = BasicBlock(3, width, stride, inner_relu=True, outer_relu=True).eval()
+    x = torch.randn(2, 3, 6, 6)
+    conv, relu = torch.nn.functional.conv2d, torch.nn.functional.relu
+    shortcut = x
+    if stride == 2:
+        shortcut = block.shortcut.bn(conv(x, block.shortcut.conv.weight, stride=2))
+    inner = relu(block.bn1(conv(x, block.conv1.weight, stride=stride, padding=1)))
+    expected = relu(block.bn2(conv(inner, block.conv2.weight, padding=1)) + shortcut)
+    assert torch.equal(block(x), expected)

@@ -364,3 +364,17 @@ def test_deep_nesting_is_refused(model):
             hostile = head + key + deep + b"s."
             archive.writestr(name, hostile if name.endswith("data.pkl") else data)
     assert "damaged or was altered" in refusal(model)
+
+
+def test_many_names_for_one_tensor_ask_for_no_memory(model, monkeypatch):
+    def alias(content):
+        shared = torch.zeros(1 << 16)
+        content["parameters"] = {f"p{index}": shared for index in range(4096)}  # 1 GiB in all
+
+    resave(model, alias)
+
+    def never(*_arguments):
+        raise AssertionError("the digest copies what it hashes")
+
+    monkeypatch.setattr("pi_bench.network.model_file._digest", never)
+    assert "damaged or was altered" in refusal(model)

@@ -1,0 +1,149 @@
+"""`pi-bench export`: a recipe's network as a model file; the list of recipes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from typing import Any
+
+from pi_bench.errors import ModelError, UsageError
+
+_COLUMNS = ("name", "ReLUs", "culled", "thinned", "alpha", "rho", "blocks", "paper: accuracy", "latency")
+_EPILOG = """\
+examples:
+  pi-bench export --list
+  pi-bench export --recipe resnet18-cifar100-12288 -o model.pt
+  pi-bench export --recipe resnet18-cifar100-12288 --weights state.pt --calibration images.npy -o model.pt
+
+Weights are the state_dict of the recipe's network (names: docs/recipes.md). Without them they are
+random: latency and bytes are those of a trained network, answers mean nothing. For a network of your
+own call pi_bench.export(module, example_input, "model.pt", calibration=inputs) in Python.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write a recipe's network to a model file, or list the recipes",
+        description="Write a recipe's network to a model file, or list the recipes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--list", action="store_true", help="the recipes that come with pi-bench")
+    what.add_argument("--recipe", metavar="NAME", help="a name of --list, or a .toml file of your own")
+    parser.add_argument("--json", action="store_true", help="with --list: as JSON")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
+    parser.add_argument("--weights", metavar="FILE", help="state_dict to use instead of random weights")
+    parser.add_argument(
+        "--calibration", metavar="FILE.npy", help="float inputs (samples, channels, height, width)"
+    )
+    parser.add_argument("--seed", type=_seed, default=1, help="of random weights and noise (default 1)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; the exit status.
+
+    Raises:
+        PiBenchError: what the user can do something about.
+    """
+    models = importlib.import_module("pi_bench.models")
+    if args.list:
+        recipes = [models.load_recipe(name).summary() for name in models.recipe_names()]
+        print(json.dumps(recipes, indent=2) if args.json else list_table(recipes))
+        return 0
+    if args.json:
+        raise UsageError("--json goes with --list")
+    if args.output is None:
+        raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
+    recipe = _recipe(models, args.recipe)
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise ModelError('exporting needs torch: pip install "pi-bench[torch]"') from None
+    print(f"exporting {recipe.name} …", file=sys.stderr)
+    graph = models.export_recipe(
+        recipe, args.output, weights=args.weights, calibration=args.calibration, seed=args.seed
+    )
+    print(describe(graph, args.output))
+    return 0
+
+
+def list_table(recipes: list[dict[str, Any]]) -> str:
+    """The recipes as an aligned table; what a paper does not report is a dash."""
+    rows = [_COLUMNS, *map(_row, recipes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    numeric = {1, 4, 5, 7, 8}
+    lines = []
+    for row in rows:
+        cells = (
+            cell.rjust(width) if column in numeric else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(cells).rstrip())
+    lines.append("")
+    lines.append("Accuracy and latency are the paper's (DeepReDuce, with DELPHI), not this program's.")
+    return "\n".join(lines)
+
+
+def describe(graph: Any, path: str) -> str:
+    """What was written, for the terminal: network, weights, calibration, headroom."""
+    meta = graph.meta
+    shape = " x ".join(map(str, graph.input.shape))
+    weight_count = sum(array.size for array in graph.parameters.values())
+    headroom = meta["headroom_bits"]
+    tightest = min(headroom, key=headroom.__getitem__, default=None)
+    lines = [
+        f"wrote {path}: {meta['name']}",
+        f"  {graph.relu_count:,} ReLUs, input {shape}, {graph.output.shape[0]} outputs, "
+        f"{weight_count:,} weights",
+    ]
+    if meta.get("random_weights"):
+        lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
+    calibration = meta["calibration"]
+    noise = "; not real data" if calibration["source"] == "seeded noise" else ""
+    line = f"  calibrated on {calibration['sample_count']} samples of {calibration['source']}{noise}"
+    if tightest is not None:
+        line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
+    return "\n".join([*lines, line])
+
+
+def _recipe(models: Any, name: str) -> Any:
+    if not name.endswith(".toml"):
+        return models.load_recipe(name)
+    try:
+        with open(name, encoding="utf-8") as file:
+            return models.parse_recipe(file.read(), name)
+    except OSError as error:
+        raise ModelError(f"cannot read the recipe {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"recipe {name}: not TOML: it is not UTF-8 text") from None
+
+
+def _row(recipe: dict[str, Any]) -> tuple[str, ...]:
+    accuracy, latency = recipe["published_accuracy_pct"], recipe["published_latency_s"]
+    return (
+        recipe["name"],
+        f"{recipe['relu_count']:,}",
+        "+".join(recipe["culled"]) or "-",
+        "+".join(recipe["thinned"]) or "-",
+        f"{recipe['alpha']:g}",
+        f"{recipe['rho']:g}",
+        "-".join(map(str, recipe["blocks"])),
+        "-" if accuracy is None else f"{accuracy:.2f} %",
+        "-" if latency is None else f"{latency:g} s",
+    )
+
+
+def _seed(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**63 - 1")
+    return value

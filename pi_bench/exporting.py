@@ -1,0 +1,149 @@
+"""`pi_bench.export`: from a torch module to a model file."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pi_bench import __version__
+from pi_bench.errors import ModelError
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.graph import Graph
+from pi_bench.network.graph_float import calibrate, outputs
+from pi_bench.network.model_file import save_model
+
+if TYPE_CHECKING:
+    import torch
+
+MIN_HEADROOM_BITS = 1.0
+
+_COMPARED_SAMPLES = 2
+_RELATIVE_TOLERANCE = 1e-3
+
+
+def export(
+    module: torch.nn.Module,
+    example_input: torch.Tensor | np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    calibration: torch.Tensor | np.ndarray | None = None,
+    labels: Sequence[str] = (),
+    name: str | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> Graph:
+    """Writes `module`, as it is in inference, to the model file `path`.
+
+    Args:
+        module: convolutions, batch norms, fully connected layers, ReLUs, additions, average pooling
+            and flattening, in any arrangement with one input and one output. It is left as it was.
+        example_input: float (batch, features) or (batch, channels, height, width); its values do
+            not matter when `calibration` is given.
+        path: replaced in one step if it exists.
+        calibration: typical inputs, float, shaped as `example_input` but for the batch. The largest
+            value that each layer shows on them, with one bit to spare, is what a private run can
+            represent. Some dozens of real samples are good; the example alone is a poor stand-in.
+        labels: class names, one an output, or none.
+        name: of the network in reports; the module's class by default.
+        meta: JSON values to keep in the file.
+
+    Returns:
+        The graph in the file: ranges calibrated, ``meta["headroom_bits"]`` by layer.
+
+    Raises:
+        ModelError: an operator that cannot be lowered (its module path, what to use instead), a
+            layer whose values leave less than one bit of headroom, or a `path` that cannot be
+            written.
+    """
+    from pi_bench.network.lowering import lower
+
+    example = _tensor(example_input, "the example input")
+    if calibration is None:
+        warnings.warn(
+            "the network is calibrated on the example input alone: "
+            "give pi_bench.export some dozens of typical inputs as calibration=",
+            stacklevel=2,
+        )
+    samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
+    plain = _plain_copy(module)
+    graph = lower(plain, example, name=name or type(module).__name__, labels=labels)
+    _check_equal(plain, graph, samples[:_COMPARED_SAMPLES])
+    notes = {
+        **graph.meta,
+        "created_by": f"pi-bench {__version__}",
+        "calibration": {"source": "example input" if calibration is None else "given inputs"},
+        **(meta or {}),
+    }
+    notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, samples), meta=notes)
+    graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
+    save_model(graph, path)
+    return graph
+
+
+def headroom_bits(graph: Graph) -> dict[str, float]:
+    """Bits that each activation layer has to spare under default compile options.
+
+    Raises:
+        ModelError: a layer has less than one.
+    """
+    program, _ = compile_graph(graph, CompileOptions())
+    headroom = {op.name: round(op.headroom_bits, 3) for op in program.activation_ops}
+    for op in program.activation_ops:
+        if op.headroom_bits < MIN_HEADROOM_BITS:
+            raise ModelError(
+                f"layer {op.name!r} has {op.headroom_bits:.2f} bits of headroom, "
+                f"{MIN_HEADROOM_BITS:g} is needed: its values are too large for 32-bit shares; "
+                "rescale its weights (batch norm does) or check the calibration inputs"
+            )
+    return headroom
+
+
+def _plain_copy(module: torch.nn.Module) -> torch.nn.Module:
+    """In inference, float32 and on the CPU, whatever the user's module is in."""
+    try:
+        return copy.deepcopy(module).cpu().float().eval()
+    except (TypeError, RuntimeError) as error:
+        raise ModelError(f"the module cannot be copied (copy.deepcopy): {error}") from error
+
+
+def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
+    import torch
+
+    try:
+        return torch.as_tensor(values).detach().cpu().float()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{what} is neither a float tensor nor a numpy array: {error}") from None
+
+
+def _samples(values: torch.Tensor | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    samples: np.ndarray = _tensor(values, "calibration").numpy()
+    if samples.ndim != len(shape) + 1 or samples.shape[1:] != shape or len(samples) == 0:
+        wanted = ", ".join(map(str, shape))
+        raise ModelError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
+    if not np.isfinite(samples).all():
+        raise ModelError("calibration inputs hold NaN or infinity")
+    return np.ascontiguousarray(samples)
+
+
+def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray) -> None:
+    """A network whose graph computes something else must not be measured under its name."""
+    import torch
+
+    with torch.no_grad():
+        expected = module(torch.from_numpy(samples)).numpy()
+    actual = outputs(graph, samples)
+    if actual.shape != expected.shape:
+        raise ModelError(f"the lowered network answers {actual.shape}, the module {expected.shape}")
+    largest = max(float(np.abs(expected).max()), 1e-30)
+    error = float(np.abs(actual - expected).max()) / largest
+    if not error < _RELATIVE_TOLERANCE:
+        raise ModelError(
+            f"the lowered network differs from the module by {error:.1e} of its largest output: "
+            "forward() does something that tracing does not see (randomness, state, data-dependent code)"
+        )

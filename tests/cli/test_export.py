@@ -1,0 +1,123 @@
+"""`pi-bench export`: the list, a file, and one line for whatever the user got wrong."""
+
+import argparse
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pi_bench.cli import export
+from pi_bench.errors import ModelError, PiBenchError, UsageError
+from pi_bench.network.model_file import load_model
+
+TINY = """
+schema = 1
+name = "tiny"
+family = "resnet"
+dataset = "none"
+input_shape = [3, 8, 8]
+class_count = 5
+blocks = [1]
+widths = [4]
+"""
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    export.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["export", *map(str, arguments)])
+    return args.run(args)
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def test_the_list_is_a_table(capsys):
+    assert run("--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["name", "ReLUs"]
+    row = next(line for line in lines if "resnet18-cifar100-12288 " in line)
+    expected = "resnet18-cifar100-12288 12,288 S1+S4 S2+S3 0.5 0.5 2-2-2-2 64.97 % 0.45 s"
+    assert " ".join(row.split()) == expected
+    assert len({len(line) for line in lines[1:25]}) <= 2  # aligned
+
+
+def test_the_list_as_json(capsys):
+    assert run("--list", "--json") == 0
+    recipes = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert len(recipes) == 24
+    entry = recipes["resnet18-cifar100-12288"]
+    assert (entry["dataset"], entry["relu_count"]) == ("cifar100", 12288)
+    assert (entry["culled"], entry["thinned"]) == (["S1", "S4"], ["S2", "S3"])
+    assert (entry["alpha"], entry["rho"], entry["blocks"]) == (0.5, 0.5, [2, 2, 2, 2])
+    assert (entry["published_accuracy_pct"], entry["published_latency_s"]) == (64.97, 0.45)
+    assert recipes["resnet18-cifar100-557056"]["published_latency_s"] is None
+
+
+def test_the_list_imports_no_torch():
+    code = (
+        "import argparse, sys; from pi_bench.cli import export;"
+        "export.run(argparse.Namespace(list=True, json=True)); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+def test_a_recipe_becomes_a_file_that_says_it_is_random(recipe, tmp_path, capsys):
+    pytest.importorskip("torch")
+    path = tmp_path / "model.pt"
+    assert run("--recipe", recipe, "-o", path, "--seed", 7) == 0
+    out = capsys.readouterr().out
+    assert "768 ReLUs" in out
+    assert "RANDOM (seed 7)" in out
+    assert "seeded noise; not real data" in out
+    graph = load_model(path)
+    assert (graph.meta["name"], graph.meta["seed"], graph.relu_count) == ("tiny", 7, 768)
+
+
+def test_given_weights_are_not_called_random(recipe, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    from pi_bench.models import parse_recipe
+    from pi_bench.models.resnet import build
+
+    torch.save(build(parse_recipe(TINY, "tiny")).state_dict(), tmp_path / "state.pt")
+    assert run("--recipe", recipe, "--weights", tmp_path / "state.pt", "-o", tmp_path / "model.pt") == 0
+    assert "RANDOM" not in capsys.readouterr().out
+
+
+NAME = "resnet18-cifar100-12288"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], ModelError, f"did you mean {NAME}"),
+        (["--recipe", NAME], UsageError, "--output is missing"),
+        (["--recipe", NAME, "--json", "-o", "m.pt"], UsageError, "--json goes with --list"),
+        (["--recipe", "none.toml", "-o", "m.pt"], ModelError, "cannot read the recipe none.toml: No such"),
+    ],
+)
+def test_wrong_arguments(arguments, kind, message):
+    with pytest.raises(kind) as caught:
+        run(*arguments)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_output_that_cannot_be_written(recipe, tmp_path):
+    pytest.importorskip("torch")
+    for path in (tmp_path, tmp_path / "none" / "model.pt"):
+        with pytest.raises(PiBenchError, match="cannot write"):
+            run("--recipe", recipe, "-o", path)
+
+
+@pytest.mark.parametrize("seed", ["-1", "x", str(1 << 63)])
+def test_impossible_seeds(seed, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("--recipe", "a", "-o", "b", f"--seed={seed}")
+    assert caught.value.code == 2
+    assert "whole number" in capsys.readouterr().err

@@ -1,0 +1,134 @@
+"""`pi_bench.export`: a user's module comes back from the file as the network that it was."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pi_bench
+from pi_bench.errors import ModelError
+from pi_bench.network.graph_float import outputs
+from pi_bench.network.model_file import load_model
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+
+class Branched(nn.Module):
+    """A residual network of a user's own: odd sizes, two branches, overlapping pooling."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(2, 5, 3, padding=1)
+        self.norm = nn.BatchNorm2d(5)
+        self.side = nn.Conv2d(2, 5, 1)
+        self.pool = nn.AvgPool2d(3, stride=2, padding=1)
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.first(x)) + self.side(x))
+        x = self.pool(x)
+        return self.head(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+@pytest.fixture
+def module():
+    torch.manual_seed(0)
+    module = Branched()
+    module(torch.randn(16, 2, 9, 7))  # running statistics of its own
+    return module.train()
+
+
+@pytest.fixture
+def inputs():
+    return torch.randn(8, 2, 9, 7, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_file_holds_the_module(module, inputs, tmp_path):
+    path = tmp_path / "model.pt"
+    written = pi_bench.export(module, inputs[:1], path, calibration=inputs, labels=["a", "b", "c"])
+    loaded = load_model(path)
+    with torch.no_grad():
+        expected = module.eval()(inputs).numpy()
+    np.testing.assert_allclose(outputs(loaded, inputs.numpy()), expected, atol=1e-5)
+    assert loaded.relu_count == 5 * 9 * 7
+    assert loaded.labels == ("a", "b", "c")
+    assert loaded.meta == written.meta
+    assert loaded.meta["name"] == "Branched"
+    assert loaded.meta["calibration"] == {"source": "given inputs", "sample_count": 8}
+    assert min(loaded.meta["headroom_bits"].values()) >= 1
+    assert loaded.ranges["input"] == pytest.approx(float(inputs.abs().max()))
+
+
+def test_the_module_is_left_as_it_was(module, inputs, tmp_path):
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+    assert module.training and module.norm.training
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+def test_numpy_and_double_inputs_and_modules_will_do(module, inputs, tmp_path):
+    graph = pi_bench.export(
+        module.double(), inputs[:1].double().numpy(), tmp_path / "m.pt", calibration=inputs.numpy()
+    )
+    assert graph.relu_count == 5 * 9 * 7
+
+
+def test_the_example_alone_is_used_with_a_warning(module, inputs, tmp_path):
+    with pytest.warns(UserWarning, match="example input alone"):
+        graph = pi_bench.export(module, inputs[:1], tmp_path / "model.pt")
+    assert graph.meta["calibration"] == {"source": "example input", "sample_count": 1}
+
+
+def test_calibration_that_does_not_fit(module, inputs, tmp_path):
+    for calibration, message in [
+        (inputs[:, :1], r"shape \(8, 1, 9, 7\), \(samples, 2, 9, 7\) is needed"),
+        (inputs[:0], "is needed"),
+        (inputs * float("nan"), "NaN or infinity"),
+        ("inputs.npy", "neither a float tensor nor a numpy array"),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=calibration)
+    assert not (tmp_path / "model.pt").exists()
+
+
+def test_labels_that_do_not_fit(module, inputs, tmp_path):
+    with pytest.raises(ModelError, match="2 labels for 3 outputs"):
+        pi_bench.export(module, inputs[:1], tmp_path / "m.pt", calibration=inputs, labels=["a", "b"])
+
+
+def test_a_forward_that_tracing_does_not_see_is_refused(inputs, tmp_path):
+    class Counting(nn.Module):
+        """Traced on its first call, another function from the second on."""
+
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(126, 3)
+            self.calls = 0
+
+        def forward(self, x):
+            if not torch.compiler.is_compiling():
+                x = x * 2
+            return self.fc(x.flatten(1))
+
+    with pytest.raises(ModelError, match="differs from the module"):
+        pi_bench.export(Counting(), inputs[:1], tmp_path / "model.pt", calibration=inputs)
+
+
+def test_an_unsupported_operator_is_named(inputs, tmp_path):
+    module = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(24, 3))
+    with pytest.raises(ModelError, match="max_pool"):
+        pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+
+
+def test_less_than_one_bit_of_headroom_is_refused(module, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr("pi_bench.exporting.MIN_HEADROOM_BITS", 40.0)
+    with pytest.raises(ModelError, match=r"layer '.*' has \d+\.\d\d bits of headroom, 40 is needed"):
+        pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+    assert not (tmp_path / "model.pt").exists()
+
+
+def test_importing_the_package_imports_no_torch():
+    code = "import sys, pi_bench; assert 'torch' not in sys.modules; assert not hasattr(pi_bench, 'nothing')"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
