@@ -167,8 +167,7 @@ class ServerLabels {
 
   // Zero labels of lanes 4 * first_quad on, as many as are hashed at a time.
   void zero_labels(int position, int first_quad, Block4* out) const {
-    const std::uint64_t step[2] = {static_cast<std::uint64_t>(position) << 40, 0};
-    const Block4 at_position = Block4::broadcast(step);
+    const Block4 at_position = Block4::of_halves(0, static_cast<std::uint64_t>(position) << 40);
     for (int i = 0; i < Block4::kInFlight; ++i) out[i] = inputs_.at[first_quad + i] ^ at_position;
     encrypt<Block4::kInFlight>(out, keys_);
   }

@@ -24,6 +24,11 @@ struct Block4 {
     const __m128i b = _mm_loadu_si128(static_cast<const __m128i*>(from));
     return {{b, b, b, b}};
   }
+  // Four times high || low.
+  static Block4 of_halves(std::uint64_t high, std::uint64_t low) {
+    const __m128i b = _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+    return {{b, b, b, b}};
+  }
   static Block4 zero() {
     const __m128i z = _mm_setzero_si128();
     return {{z, z, z, z}};

@@ -17,6 +17,10 @@ struct Block4 {
   static Block4 broadcast(const void* from) {
     return {_mm512_broadcast_i32x4(_mm_loadu_si128(static_cast<const __m128i*>(from)))};
   }
+  static Block4 of_halves(std::uint64_t high, std::uint64_t low) {
+    return {_mm512_broadcast_i32x4(
+        _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low)))};
+  }
   static Block4 zero() { return {_mm512_setzero_si512()}; }
   void store(void* to) const { _mm512_storeu_si512(to, v); }
 
