@@ -1,0 +1,82 @@
+"""`pi-bench infer`: the client party against `pi-bench serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pi_bench.cli import options
+
+if TYPE_CHECKING:
+    from pi_bench.launch.client import Client, ClientOffline, ClientOnline
+    from pi_bench.session import PhaseRecord
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "infer",
+        help="ask a server for a private answer",
+        description="Connects to `pi-bench serve` and prints the network's answer to an input that the "
+        "server never sees. Needs no model file and no torch.",
+    )
+    parser.add_argument("--connect", required=True, metavar="HOST:PORT")
+    parser.add_argument("--input", required=True, metavar="FILE.npy", help="of the network's input shape")
+    parser.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
+    insistence = parser.add_argument_group("what the server must offer (default: whatever it offers)")
+    insistence.add_argument("--protocol", help="fail unless the server runs this protocol")
+    insistence.add_argument("--mode", help="fail unless the server runs this mode")
+    insistence.add_argument("--expect-digest", metavar="HEX", help="fail unless the program has this digest")
+    options.add_threads(parser, "default: all cores")
+    options.add_timeout(parser)
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.launch.placement import thread_environment
+
+    threads = parsed.threads or len(os.sched_getaffinity(0))
+    os.environ.update(thread_environment(threads))  # read when numpy's libraries are loaded, next
+
+    from pi_bench.channel import Address
+    from pi_bench.cli.output import writable, write_array
+    from pi_bench.crypto.symmetric import require_isa
+    from pi_bench.launch.client import Client
+    from pi_bench.launch.inputs import load_input
+    from pi_bench.session.handshake import Insistence
+
+    address = Address.parse(parsed.connect)
+    writable(parsed.output)
+    inputs = load_input(Path(parsed.input))
+    require_isa()
+    insistence = Insistence(parsed.protocol, parsed.mode, parsed.expect_digest)
+    with Client.connect(address, insistence, threads=threads, timeout_s=parsed.timeout) as client:
+        if not client.info.secure:
+            print(f"warning: INSECURE protocol: {client.info.title}", file=sys.stderr)
+        client.require_input(inputs)
+        set_up = client.set_up()
+        offline = client.preprocess()
+        online = client.infer(inputs)
+        client.end()
+        if parsed.output is not None:
+            write_array(Path(parsed.output), online.logits)
+        print(_words(client, set_up, offline, online))
+    return 0
+
+
+def _words(client: Client, set_up: PhaseRecord, offline: ClientOffline, online: ClientOnline) -> str:
+    from pi_bench.report.answer import answer_lines
+    from pi_bench.report.quantities import seconds
+
+    return "\n".join(
+        [
+            f"{client.program.name}, protocol {client.info.title}, mode {client.agreement.mode}, "
+            f"digest {client.agreement.digest[:16]}",
+            *answer_lines(online.logits, client.program.labels),
+            f"set-up {seconds(set_up.wall_s)}, offline {seconds(offline.time_s)}, "
+            f"online {seconds(online.latency_s)}",
+        ]
+    )

@@ -1,0 +1,108 @@
+"""`pi-bench latency`: both parties on this machine, measured and verified."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import options
+
+_DESCRIPTION = """\
+Starts a client and a server process, runs the network between them over TCP with real cryptography,
+and measures. Online latency counts from the float input in memory to the float logits in memory, on
+the client's clock. Every timed run is verified after its clock has stopped.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "latency",
+        help="run a network privately, measure and verify it",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.add_model(parser)
+    options.add_protocol(parser)
+    options.add_compile(parser)
+    measuring = parser.add_argument_group("measuring")
+    measuring.add_argument(
+        "--runs", type=options.positive_int, default=5, metavar="N", help="timed runs (default 5)"
+    )
+    measuring.add_argument(
+        "--warmup", type=options.count, default=1, metavar="N", help="runs before the timed ones (default 1)"
+    )
+    options.add_threads(measuring, "default: half of the cores")
+    options.add_timeout(measuring)
+    files = parser.add_argument_group("input and output")
+    files.add_argument("--input", metavar="FILE.npy", help="the client's input (default: seeded noise)")
+    files.add_argument("--seed", type=options.count, default=0, metavar="N", help="of the noise (default 0)")
+    files.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
+    files.add_argument(
+        "--json", metavar="FILE", help="write the whole result there; `pi-bench schema result` describes it"
+    )
+    files.add_argument(
+        "--expect-digest", metavar="HEX", help="fail unless the public program has this digest (see inspect)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.cli.output import Progress, writable, write_array
+    from pi_bench.launch import placement
+
+    place = placement.place(parsed.threads)
+    for name in ("output", "json"):
+        writable(getattr(parsed, name))
+    info, mode = options.protocol_of(parsed)
+
+    from pi_bench.arithmetic.fixed_point import encode_input
+    from pi_bench.crypto.symmetric import require_isa
+    from pi_bench.launch.inputs import load_input, noise_input
+    from pi_bench.launch.latency import LatencyOptions, measure_latency
+    from pi_bench.launch.model import load
+    from pi_bench.launch.verification import RunVerifier
+    from pi_bench.measure.environment import describe_environment
+    from pi_bench.network.graph_float import outputs
+    from pi_bench.report.result import build_result
+    from pi_bench.report.terminal import render_result
+    from pi_bench.report.warnings import find_warnings
+
+    require_isa()
+    if not info.secure:
+        print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+    with Progress() as progress:
+        progress("loading the model", 0, parsed.warmup + parsed.runs)
+        model = load(Path(parsed.model), options.compile_options(parsed))
+        program = model.program
+        if parsed.input is None:
+            inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
+        else:
+            inputs, words = load_input(Path(parsed.input)), Path(parsed.input).name
+        encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
+        inputs = inputs.reshape(program.input.shape)
+        verifier = RunVerifier(program, model.weights, mode, encoded)
+        settings = LatencyOptions(mode, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest)
+        measurement = measure_latency(model, info, settings, place, inputs, verifier, progress)
+    float_logits = outputs(model.graph, inputs)
+    result = build_result(model, info, settings, measurement, float_logits, describe_environment(), words)
+    result["warnings"] = find_warnings(result)
+    if parsed.json is not None:
+        Path(parsed.json).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+    if parsed.output is not None:
+        write_array(Path(parsed.output), measurement.logits)
+    print(render_result(result, program.labels, result["warnings"]))
+    return _exit_code(result)
+
+
+def _exit_code(result: dict[str, Any]) -> int:
+    from pi_bench.errors import VerificationError
+
+    if result["verification"]["passed"]:
+        return 0
+    failures = result["verification"]["failures"]
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    raise VerificationError(f"verification failed: {failures[0]}{more}")

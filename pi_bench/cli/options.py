@@ -1,0 +1,115 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pi_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pi_bench.network.compiler import CompileOptions
+    from pi_bench.protocol import ProtocolInfo
+
+DEFAULT_PROTOCOL = "delphi"
+DEFAULT_TIMEOUT_S = 120.0
+
+
+def positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a time in seconds between 0 and 1e6")
+    return value
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL.pt", help="made by `pi-bench export` or pi_bench.export()")
+
+
+def add_protocol(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("protocol")
+    group.add_argument(
+        "--protocol",
+        default=DEFAULT_PROTOCOL,
+        help=f"what runs (default {DEFAULT_PROTOCOL}); ideal and null are INSECURE, for tests and overhead",
+    )
+    group.add_argument(
+        "--mode",
+        help="windowed: at most one unit in the last place off; exact: equals the integer network bit "
+        "for bit (default: the protocol's first mode)",
+    )
+
+
+def add_compile(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("fixed point")
+    group.add_argument(
+        "--weight-bits", type=positive_int, default=10, metavar="N", help="bits of a signed weight (10)"
+    )
+    group.add_argument(
+        "--activation-bits",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="bits of an activation's calibrated maximum (10)",
+    )
+    group.add_argument(
+        "--scales",
+        choices=("per-channel", "per-tensor"),
+        default="per-channel",
+        help="weight scales; they are public, and per-tensor reveals fewer of them (per-channel)",
+    )
+
+
+def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", help=f"computing threads of each party ({default})"
+    )
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        default=DEFAULT_TIMEOUT_S,
+        metavar="S",
+        help=f"how long the other party may be silent (default {DEFAULT_TIMEOUT_S:g} s)",
+    )
+
+
+def compile_options(parsed: argparse.Namespace) -> CompileOptions:
+    from pi_bench.network.compiler import CompileOptions
+
+    return CompileOptions(
+        weight_bits=parsed.weight_bits,
+        activation_bits=parsed.activation_bits,
+        per_channel=parsed.scales == "per-channel",
+    )
+
+
+def protocol_of(parsed: argparse.Namespace) -> tuple[ProtocolInfo, str]:
+    """The protocol and the mode that were asked for.
+
+    Raises:
+        UsageError: there is no such protocol or mode.
+    """
+    from pi_bench.registry import find_protocol
+
+    info = find_protocol(parsed.protocol)
+    mode = parsed.mode or info.modes[0]
+    if mode not in info.modes:
+        raise UsageError(f"protocol {info.name} has no mode {mode!r}; it has {', '.join(info.modes)}")
+    return info, mode

@@ -1,0 +1,77 @@
+"""`pi-bench serve`: the server party for clients elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import options
+
+IDLE_TIMEOUT_S = 300.0
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="serve a network to `pi-bench infer`",
+        description="Serves a network, one client after another, until Ctrl-C. It never sees an input.",
+    )
+    options.add_model(parser)
+    parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="port 0: any free one")
+    options.add_protocol(parser)
+    options.add_compile(parser)
+    options.add_threads(parser, "default: all cores")
+    options.add_timeout(parser)
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError; KeyboardInterrupt is how it usually ends."""
+    import os
+
+    from pi_bench.channel import Address
+    from pi_bench.launch.placement import Placement
+
+    address = Address.parse(parsed.listen)
+    info, mode = options.protocol_of(parsed)
+
+    from pi_bench.crypto.symmetric import require_isa
+    from pi_bench.launch.model import load
+    from pi_bench.launch.processes import Parties
+    from pi_bench.protocol import Party
+
+    require_isa()
+    if not info.secure:
+        print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+    model = load(Path(parsed.model), options.compile_options(parsed))
+    threads = parsed.threads or len(os.sched_getaffinity(0))
+    configuration = {
+        "protocol": info.name,
+        "mode": mode,
+        "threads": threads,
+        "timeout_s": parsed.timeout,
+        "idle_timeout_s": IDLE_TIMEOUT_S,
+        "host": address.host,
+        "port": address.port,
+        "measuring": False,
+    }
+    with Parties(Placement(threads, (), ())) as parties:
+        parties.start(Party.SERVER)
+        parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
+        bound, _ = parties.receive(Party.SERVER, "listening")
+        where = Address(bound["host"], bound["port"])
+        print(f"serving {model.program.name} at {where}, protocol {info.title}, mode {mode}", flush=True)
+        print(f"digest {model.digest}", flush=True)
+        while True:
+            kind, event, _ = parties.next_message(Party.SERVER)
+            print(_words(kind, event), flush=True)
+
+
+def _words(kind: str, event: dict[str, Any]) -> str:
+    if kind == "client":
+        return f"client {event['peer']}"
+    if kind == "lost":
+        return f"client {event['peer']} lost: {event['reason']}"
+    return f"client {event['peer']} left after {event['inferences']} inference(s), {event['time_s']:.2f} s"

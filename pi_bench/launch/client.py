@@ -1,0 +1,149 @@
+"""The client party: connects, learns the public program, preprocesses, infers.
+
+It is given an address and an input, never a model: `latency` and `infer` run the same code.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from pi_bench.arithmetic.fixed_point import decode_output, encode_input
+from pi_bench.channel import Address, Channel, connect
+from pi_bench.errors import PeerError, PiBenchError, UsageError
+from pi_bench.network.program_codec import program_digest, program_from_bytes
+from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
+from pi_bench.registry import find_protocol
+from pi_bench.session import Phase, PhaseRecord, Session
+from pi_bench.session.commands import Command, receive_ready, send_command
+from pi_bench.session.handshake import Agreement, Insistence, greet_as_client
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOffline:
+    """`time_s`: until both parties have finished."""
+
+    time_s: float
+    record: PhaseRecord
+    storage_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOnline:
+    """`latency_s`: from the float input in memory to the float logits in memory."""
+
+    latency_s: float
+    record: PhaseRecord
+    output: np.ndarray  # uint32, the output's shape
+    logits: np.ndarray  # float64, the output's shape
+
+
+class Client:
+    """One connection. Errors and `close` burn what was preprocessed and not used."""
+
+    def __init__(self, session: Session, agreement: Agreement, info: ProtocolInfo, threads: int) -> None:
+        self.session = session
+        self.agreement = agreement
+        self.info = info
+        self.program = program_from_bytes(agreement.program)
+        options = ProtocolOptions(mode=agreement.mode, threads=threads)
+        self._protocol = info.client(session, self.program, options, None)
+        self._material: Preprocessing | None = None
+        self._inference_id = 0
+
+    @classmethod
+    def connect(cls, address: Address, insistence: Insistence, *, threads: int, timeout_s: float) -> Client:
+        """Connects and agrees with the server on what runs.
+
+        Raises: ConnectionFailedError, PeerError.
+        """
+        channel = Channel(connect(address), timeout_s=timeout_s)
+        try:
+            agreement = greet_as_client(
+                channel, insistence, lambda data: program_digest(program_from_bytes(data))
+            )
+            try:
+                info = find_protocol(agreement.protocol)
+            except UsageError as error:
+                raise PeerError(f"the server offers what is not installed here: {error}") from error
+            if agreement.mode not in info.modes:
+                raise PeerError(f"protocol {info.name} has no mode {agreement.mode!r}")
+            session = Session(
+                channel, Party.CLIENT, session_id=agreement.session_id, binding=agreement.binding
+            )
+            return cls(session, agreement, info, threads)
+        except BaseException:
+            channel.close()
+            raise
+
+    def set_up(self) -> PhaseRecord:
+        """Keys and base OTs."""
+        with self.session.phase(Phase.SET_UP, 0) as records:
+            self._protocol.set_up()
+            self.session.flush()
+        return records[0]
+
+    def require_input(self, inputs: np.ndarray) -> None:
+        """Refuses a bad input before any work. Raises: InputError."""
+        encode_input(self.program, inputs)
+
+    def preprocess(self, trace: Trace | None = None) -> ClientOffline:
+        """The offline phase of the next inference."""
+        self._inference_id += 1
+        self.session.trace = trace
+        started = time.perf_counter()
+        send_command(self.session, Command.PREPROCESS, self._inference_id)
+        with self.session.phase(Phase.OFFLINE, self._inference_id) as records:
+            self._material = self._protocol.preprocess(self._inference_id)
+            self.session.flush()
+        receive_ready(self.session)
+        time_s = time.perf_counter() - started
+        return ClientOffline(time_s, records[0], self._material.storage_bytes)
+
+    def infer(self, inputs: np.ndarray) -> ClientOnline:
+        """The online phase on what `preprocess` left, which is gone afterwards.
+
+        `inputs`: float, the program's input shape. Raises: InputError before anything is sent.
+        """
+        if self._material is None:
+            raise RuntimeError("preprocess comes before infer")
+        self.require_input(inputs)  # refused before anything is used up
+        material, self._material = self._material, None
+        try:
+            send_command(self.session, Command.INFER, self._inference_id)
+            receive_ready(self.session)
+            with self.session.phase(Phase.ONLINE, self._inference_id) as records:
+                started = time.perf_counter()
+                with self.session.step(self.program.input.id):
+                    encoded = encode_input(self.program, inputs)
+                output = self._protocol.infer(material, encoded)
+                assert output is not None
+                with self.session.step(self.program.output.id):
+                    logits = decode_output(self.program, output)
+                latency_s = time.perf_counter() - started
+                self.session.flush()
+        finally:
+            material.burn()
+        return ClientOnline(latency_s, records[0], output, logits)
+
+    def end(self) -> None:
+        """Takes leave of the server."""
+        send_command(self.session, Command.END, 0)
+        self.session.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PiBenchError):
+            self.session.abort(f"{type(error).__name__} at the client")
+        self.close()
+
+    def close(self) -> None:
+        if self._material is not None:
+            self._material.burn()
+        self._protocol.close()
+        self.session.close()

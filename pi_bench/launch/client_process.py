@@ -1,0 +1,54 @@
+"""The client as a process of its own: it is told an address and an input, nothing of the model."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from pi_bench.channel import Address
+from pi_bench.launch.child import run_party
+from pi_bench.launch.client import Client
+from pi_bench.launch.control import ControlPipe
+from pi_bench.protocol import Trace
+from pi_bench.session.handshake import Insistence
+
+
+def party(control: ControlPipe) -> None:
+    """connect → ready; then each ``run`` → ``done``; ``end``."""
+    _, options, arrays = control.receive()
+    inputs = arrays["input"].copy()
+    started = time.perf_counter()
+    client = Client.connect(
+        Address(options["host"], options["port"]),
+        Insistence(digest=options["expect_digest"]),
+        threads=options["threads"],
+        timeout_s=options["timeout_s"],
+    )
+    with client:
+        handshake_s = time.perf_counter() - started
+        set_up = client.set_up()
+        set_up_s = time.perf_counter() - started
+        control.send(
+            "ready",
+            {"handshake_s": handshake_s, "set_up_s": set_up_s, "set_up": set_up.as_dict()},
+        )
+        while control.receive()[0] == "run":
+            trace = Trace()
+            offline = client.preprocess(trace)
+            online = client.infer(inputs)
+            control.send(
+                "done",
+                {
+                    "offline_s": offline.time_s,
+                    "latency_s": online.latency_s,
+                    "storage_bytes": offline.storage_bytes,
+                    "offline": offline.record.as_dict(),
+                    "online": online.record.as_dict(),
+                },
+                {"output": online.output, "logits": online.logits, **trace.arrays},
+            )
+        client.end()
+
+
+if __name__ == "__main__":
+    sys.exit(run_party(party))

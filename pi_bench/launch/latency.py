@@ -1,0 +1,163 @@
+"""Measures: starts both parties on loopback, leads them through the runs, verifies each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pi_bench.launch.model import LoadedModel
+from pi_bench.launch.placement import Placement
+from pi_bench.launch.processes import Parties
+from pi_bench.launch.verification import RunVerifier, Verdict
+from pi_bench.protocol import Party, ProtocolInfo
+from pi_bench.session import PhaseRecord
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyOptions:
+    mode: str
+    runs: int
+    warmup: int
+    timeout_s: float
+    expect_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One timed inference as both parties saw it."""
+
+    offline_s: float
+    latency_s: float
+    client_offline: PhaseRecord
+    server_offline: PhaseRecord
+    client_online: PhaseRecord
+    server_online: PhaseRecord
+    client_storage_bytes: int
+    server_storage_bytes: int
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Measurement:
+    """Everything that one `pi-bench latency` measured."""
+
+    start_s: float  # from spawning both parties until the client is connected and set up
+    set_up_s: float  # connection, handshake, keys and base OTs
+    handshake_s: float
+    client_set_up: PhaseRecord
+    server_set_up: PhaseRecord
+    placement: Placement
+    runs: list[Run] = field(default_factory=list)
+    logits: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+Progress = Callable[[str, int, int], None]
+
+
+def measure_latency(
+    model: LoadedModel,
+    info: ProtocolInfo,
+    options: LatencyOptions,
+    placement: Placement,
+    inputs: np.ndarray,
+    verifier: RunVerifier,
+    progress: Progress,
+) -> Measurement:
+    """Warm-up and timed runs of `info` in two processes; `inputs` is float, of the input's shape.
+
+    Raises:
+        PiBenchError: of either party, with its name.
+    """
+    with Parties(placement) as parties:
+        progress("starting both parties", 0, options.warmup + options.runs)
+        measurement = _start(parties, model, info, options, placement, inputs)
+        for number in range(options.warmup + options.runs):
+            timed = number >= options.warmup
+            progress("run" if timed else "warm-up", number, options.warmup + options.runs)
+            run, logits = _run_once(parties, verifier)
+            if timed:
+                measurement.runs.append(run)
+                measurement.logits = logits
+            if not run.verdict.passed:
+                break
+        parties.send(Party.CLIENT, "end", {})
+        progress("done", options.warmup + options.runs, options.warmup + options.runs)
+    return measurement
+
+
+def _start(
+    parties: Parties,
+    model: LoadedModel,
+    info: ProtocolInfo,
+    options: LatencyOptions,
+    placement: Placement,
+    inputs: np.ndarray,
+) -> Measurement:
+    started = time.perf_counter()
+    parties.start(Party.SERVER)
+    parties.start(Party.CLIENT)
+    parties.send(
+        Party.SERVER,
+        "serve",
+        {
+            "protocol": info.name,
+            "mode": options.mode,
+            "threads": placement.threads,
+            "timeout_s": options.timeout_s,
+            "idle_timeout_s": None,
+            "host": LOOPBACK,
+            "port": 0,
+            "measuring": True,
+        },
+        model.as_arrays(),
+    )
+    address, _ = parties.receive(Party.SERVER, "listening")
+    parties.send(
+        Party.CLIENT,
+        "connect",
+        {
+            "host": address["host"],
+            "port": address["port"],
+            "expect_digest": options.expect_digest,
+            "threads": placement.threads,
+            "timeout_s": options.timeout_s,
+        },
+        {"input": inputs},
+    )
+    at_server, _ = parties.receive(Party.SERVER, "record")
+    at_client, _ = parties.receive(Party.CLIENT, "ready")
+    return Measurement(
+        start_s=time.perf_counter() - started,
+        set_up_s=at_client["set_up_s"],
+        handshake_s=at_client["handshake_s"],
+        client_set_up=PhaseRecord.from_dict(at_client["set_up"]),
+        server_set_up=PhaseRecord.from_dict(at_server["record"]),
+        placement=placement,
+    )
+
+
+def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray]:
+    """Preprocesses, runs and verifies; both parties wait while the launcher verifies."""
+    parties.send(Party.CLIENT, "run", {})
+    server_offline, _ = parties.receive(Party.SERVER, "record")
+    server_online, server_arrays = parties.receive(Party.SERVER, "record")
+    done, client_arrays = parties.receive(Party.CLIENT, "done")
+    logits, output = client_arrays.pop("logits"), client_arrays.pop("output")
+    verdict = verifier.verify(client_arrays, server_arrays, output)
+    run = Run(
+        offline_s=done["offline_s"],
+        latency_s=done["latency_s"],
+        client_offline=PhaseRecord.from_dict(done["offline"]),
+        server_offline=PhaseRecord.from_dict(server_offline["record"]),
+        client_online=PhaseRecord.from_dict(done["online"]),
+        server_online=PhaseRecord.from_dict(server_online["record"]),
+        client_storage_bytes=done["storage_bytes"],
+        server_storage_bytes=server_offline["storage_bytes"],
+        verdict=verdict,
+    )
+    return run, logits

@@ -1,0 +1,38 @@
+"""A model file as public program and secret weights: the one place where the launcher meets torch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.graph import Graph
+from pi_bench.network.model_file import load_model
+from pi_bench.network.program import Program, Weights
+from pi_bench.network.program_codec import program_digest, program_to_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    graph: Graph
+    program: Program
+    weights: Weights
+    digest: str
+    load_s: float
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """What the server process is given: the program's bytes, and weights as ``w:NAME``."""
+        program = np.frombuffer(program_to_bytes(self.program), np.uint8)
+        return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
+
+
+def load(path: Path, options: CompileOptions) -> LoadedModel:
+    """Raises: ModelError."""
+    started = time.perf_counter()
+    graph = load_model(path)
+    program, weights = compile_graph(graph, options)
+    load_s = time.perf_counter() - started
+    return LoadedModel(graph, program, weights, program_digest(program), load_s)

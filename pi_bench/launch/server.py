@@ -1,0 +1,143 @@
+"""The server party: holds program and weights, follows the client's lead."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pi_bench.channel import Channel
+from pi_bench.errors import PeerError, PiBenchError
+from pi_bench.network.program import Program, Weights
+from pi_bench.network.program_codec import program_digest, program_to_bytes
+from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
+from pi_bench.session import Phase, PhaseRecord, Session
+from pi_bench.session.commands import Command, receive_command, send_ready
+from pi_bench.session.handshake import Offer, greet_as_server
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """One phase as the server saw it; `storage_bytes` after an offline phase."""
+
+    record: PhaseRecord
+    storage_bytes: int = 0
+    trace: Trace | None = None
+
+
+Report = Callable[[ServerReport], None]
+
+
+def _drop(report: ServerReport) -> None:
+    del report
+
+
+class Server:
+    """What one server offers to every client."""
+
+    def __init__(
+        self,
+        program: Program,
+        weights: Weights,
+        info: ProtocolInfo,
+        options: ProtocolOptions,
+        *,
+        timeout_s: float,
+        idle_timeout_s: float | None = None,
+    ) -> None:
+        self._program = program
+        self._weights = weights
+        self._info = info
+        self._options = options
+        self._timeout_s = timeout_s
+        self._idle_timeout_s = idle_timeout_s
+        self._offer = Offer(info.name, options.mode, program_digest(program), program_to_bytes(program))
+
+    def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:
+        """One client from handshake to its leave; returns the number of its inferences.
+
+        `report` gets each phase's record after the phase; only with `tracing` are shares kept.
+
+        Raises: ConnectionFailedError, PeerError, and what the protocol raises.
+        """
+        channel = Channel(connection, timeout_s=self._timeout_s)
+        try:
+            agreement = greet_as_server(channel, self._offer)
+        except BaseException:
+            channel.close()
+            raise
+        session = Session(channel, Party.SERVER, session_id=agreement.session_id, binding=agreement.binding)
+        protocol = self._info.server(session, self._program, self._options, self._weights)
+        visit = _Visit(session, protocol, report, tracing)
+        try:
+            visit.set_up()
+            while True:
+                channel.set_receive_timeout(self._idle_timeout_s)
+                command, inference_id = receive_command(session)
+                channel.set_receive_timeout(self._timeout_s)
+                if command is Command.END:
+                    return visit.inference_count
+                if command is Command.PREPROCESS:
+                    visit.preprocess(inference_id)
+                else:
+                    visit.infer(inference_id)
+        except Exception as error:
+            # Only expected errors carry a text that is fit for the peer.
+            session.abort(str(error) if isinstance(error, PiBenchError) else "internal error at the server")
+            raise
+        finally:
+            visit.burn()
+            protocol.close()
+            session.close()
+
+
+class _Visit:
+    """One client's stay. At most one inference is preprocessed and not used: a client cannot make
+    the server hoard."""
+
+    def __init__(self, session: Session, protocol: PartyProtocol, report: Report, tracing: bool) -> None:
+        self._session = session
+        self._protocol = protocol
+        self._report = report
+        self._tracing = tracing
+        self._material: Preprocessing | None = None
+        self._last_id = 0
+        self.inference_count = 0
+
+    def set_up(self) -> None:
+        with self._session.phase(Phase.SET_UP, 0) as records:
+            self._protocol.set_up()
+            self._session.flush()
+        self._report(ServerReport(records[0]))
+
+    def preprocess(self, inference_id: int) -> None:
+        if inference_id <= self._last_id:
+            raise PeerError(f"the client asked for inference {inference_id} after {self._last_id}")
+        self.burn()
+        self._last_id = inference_id
+        self._session.trace = Trace() if self._tracing else None
+        with self._session.phase(Phase.OFFLINE, inference_id) as records:
+            self._material = self._protocol.preprocess(inference_id)
+            self._session.flush()
+        send_ready(self._session)
+        self._report(ServerReport(records[0], self._material.storage_bytes))
+
+    def infer(self, inference_id: int) -> None:
+        if self._material is None or inference_id != self._last_id:
+            raise PeerError(f"the client asked for inference {inference_id}, which was not preprocessed")
+        material, self._material = self._material, None
+        try:
+            send_ready(self._session)
+            with self._session.phase(Phase.ONLINE, inference_id) as records:
+                self._protocol.infer(material, None)
+                self._session.flush()
+        finally:
+            material.burn()
+        self.inference_count += 1
+        self._report(ServerReport(records[0], trace=self._session.trace))
+        self._session.trace = None
+
+    def burn(self) -> None:
+        if self._material is not None:
+            self._material.burn()
+            self._material = None

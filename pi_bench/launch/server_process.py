@@ -1,0 +1,68 @@
+"""The server as a process of its own: program and weights come as arrays, torch is never imported."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from pi_bench.channel import Address, accept, listen
+from pi_bench.channel.tcp import local_address
+from pi_bench.errors import PiBenchError
+from pi_bench.launch.child import run_party
+from pi_bench.launch.control import ControlClosedError, ControlPipe
+from pi_bench.launch.server import Server, ServerReport
+from pi_bench.network.program_codec import program_from_bytes
+from pi_bench.protocol import ProtocolOptions
+from pi_bench.registry import find_protocol
+from pi_bench.session import Phase
+
+_PROGRAM = "program"
+_FIRST_CONTACT_TIMEOUT_S = 60.0  # of the client that the same launcher starts
+
+
+def party(control: ControlPipe) -> None:
+    """``listening``; then one client with every record (latency), or clients for ever (serve)."""
+    _, options, arrays = control.receive()
+    server = Server(
+        program_from_bytes(arrays[_PROGRAM].tobytes()),
+        {name.removeprefix("w:"): array for name, array in arrays.items() if name.startswith("w:")},
+        find_protocol(options["protocol"]),
+        ProtocolOptions(mode=options["mode"], threads=options["threads"]),
+        timeout_s=options["timeout_s"],
+        idle_timeout_s=options["idle_timeout_s"],
+    )
+    with listen(Address(options["host"], options["port"])) as listener:
+        bound = local_address(listener)
+        control.send("listening", {"host": bound.host, "port": bound.port})
+        if options["measuring"]:
+            connection, _ = accept(listener, _FIRST_CONTACT_TIMEOUT_S)
+            server.serve(connection, lambda report: _report(control, report), tracing=True)
+            return
+        while True:
+            connection, peer = accept(listener)
+            _serve_one(server, control, connection, str(peer))
+
+
+def _serve_one(server: Server, control: ControlPipe, connection: object, peer: str) -> None:
+    """A client that fails, whatever it sends, costs itself and nobody else."""
+    control.send("client", {"peer": peer})
+    started = time.perf_counter()
+    try:
+        count = server.serve(connection)  # type: ignore[arg-type]
+    except ControlClosedError:
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, PiBenchError) else f"internal error: {type(error).__name__}: "
+        control.send("lost", {"peer": peer, "reason": f"{kind}{error}"})
+    else:
+        control.send("left", {"peer": peer, "inferences": count, "time_s": time.perf_counter() - started})
+
+
+def _report(control: ControlPipe, report: ServerReport) -> None:
+    meta = {"record": report.record.as_dict(), "storage_bytes": report.storage_bytes}
+    arrays = report.trace.arrays if report.trace is not None and report.record.phase is Phase.ONLINE else {}
+    control.send("record", meta, arrays)
+
+
+if __name__ == "__main__":
+    sys.exit(run_party(party))

@@ -1,0 +1,119 @@
+"""Checks one run against the integer network, from the shares of both parties, outside every clock.
+
+A linear value must equal the integer linear operator of the inputs that it really had; an activation
+must equal the law of its mode, given its layer's real value and the client's share
+(docs/threat-model.md); the output must equal the last linear value. In exact mode every value must
+equal the reference besides, end to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pi_bench.arithmetic.law import signed
+from pi_bench.network.program import ActivationOp, LinearOp, Program, Weights
+from pi_bench.network.reference import activation_reference, linear_reference, out_of_range, run_reference
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """`max_ulp_error`: largest distance of an activation from its exact-mode result, in units in the
+    last place. `failures`: one sentence a failing layer, in the program's order."""
+
+    compared_count: int = 0
+    mismatch_count: int = 0
+    out_of_range_count: int = 0
+    max_ulp_error: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+class RunVerifier:
+    """Verifies the runs of one program on one input."""
+
+    def __init__(self, program: Program, weights: Weights, mode: str, encoded_input: np.ndarray) -> None:
+        self._program = program
+        self._weights = weights
+        self._mode = mode
+        self._input = encoded_input
+        self._reference = (
+            run_reference(program, weights, encoded_input, mode).values if mode == "exact" else None
+        )
+
+    def verify(self, client: Arrays, server: Arrays, output: np.ndarray) -> Verdict:
+        """`client`, `server`: the traces (`pi_bench.protocol.Trace`); `output`: what was revealed."""
+        verdict = Verdict()
+        values: dict[int, np.ndarray] = {}
+        program = self._program
+        for op in program.ops:
+            try:
+                if op is program.output:
+                    self._compare(verdict, op.name, "the output", output, values[program.output.source])
+                elif isinstance(op, LinearOp):
+                    values[op.id] = _value(f"x:{op.id}", client, server, op.shape)
+                    expected = linear_reference(op, values, self._weights)
+                    self._compare(verdict, op.name, "the linear value", values[op.id], expected)
+                else:
+                    values[op.id] = _value(f"a:{op.id}", client, server, op.shape)
+                    if isinstance(op, ActivationOp):
+                        self._check_activation(verdict, op, values, client[f"x:{op.source}"])
+                    else:
+                        self._compare(verdict, op.name, "the input", values[op.id], self._input)
+            except _MissingShareError as missing:
+                verdict.failures.append(f"layer {op.name!r}: {missing}")
+                return verdict
+            if self._reference is not None and op.id in self._reference and op.id in values:
+                self._compare(verdict, op.name, "the reference", values[op.id], self._reference[op.id])
+        return verdict
+
+    def _check_activation(
+        self, verdict: Verdict, op: ActivationOp, values: Mapping[int, np.ndarray], v: np.ndarray
+    ) -> None:
+        x, y = values[op.source], values[op.id]
+        outside = out_of_range(op, x, self._mode)
+        if outside is not None:
+            verdict.out_of_range_count += outside.count
+            verdict.failures.append(
+                f"layer {op.name!r}: {outside.count} of {x.size} values lie outside the window (the largest "
+                f"is {outside.largest / 2**op.window_bits:.3g} of it); calibrate with inputs like this one"
+            )
+        self._compare(verdict, op.name, "the law", y, activation_reference(op, x, v, self._mode))
+        if outside is None and y.size:
+            exact = activation_reference(op, x, v, "exact")
+            distance = int(np.abs(signed(y - exact)).max())
+            verdict.max_ulp_error = max(verdict.max_ulp_error, distance)
+
+    def _compare(
+        self, verdict: Verdict, name: str, what: str, found: np.ndarray, expected: np.ndarray
+    ) -> None:
+        verdict.compared_count += expected.size
+        if found.shape != expected.shape:
+            verdict.mismatch_count += expected.size
+            verdict.failures.append(f"layer {name!r}: shape {found.shape} where {expected.shape} was due")
+            return
+        wrong = int(np.count_nonzero(found != expected))
+        if wrong:
+            verdict.mismatch_count += wrong
+            verdict.failures.append(f"layer {name!r}: {wrong} of {expected.size} elements break {what}")
+
+
+class _MissingShareError(Exception):
+    """A party did not hand over a share."""
+
+
+def _value(name: str, client: Arrays, server: Arrays, shape: tuple[int, ...]) -> np.ndarray:
+    for party, arrays in (("client", client), ("server", server)):
+        if name not in arrays:
+            raise _MissingShareError(f"the {party} handed over no share {name}")
+        if arrays[name].dtype != np.uint32 or arrays[name].shape != shape:
+            raise _MissingShareError(f"the {party}'s share {name} is not uint32 of shape {shape}")
+    total: np.ndarray = client[name] + server[name]
+    return total

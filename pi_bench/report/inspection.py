@@ -1,0 +1,121 @@
+"""A public program and its predicted bytes, as JSON values and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
+from pi_bench.protocol import Party, ProtocolInfo
+from pi_bench.report.operators import operator_words, shape_words
+from pi_bench.report.quantities import byte_count, count
+from pi_bench.report.text_table import render_table
+
+
+def inspect_program(program: Program, digest: str, info: ProtocolInfo, mode: str) -> dict[str, Any]:
+    """Payload bytes are exact predictions; set-up and frame headers are not in them."""
+    predicted = info.predict(program, mode)
+    return {
+        "name": program.name,
+        "digest": digest,
+        "protocol": info.name,
+        "mode": mode,
+        "relu_count": program.relu_count,
+        "truncation_count": program.truncation_count,
+        "mac_count": program.mac_count,
+        "weight_bits": program.weight_bits,
+        "label_count": len(program.labels),
+        "input_bound": program.input.bound,
+        "predicted_bytes": {
+            "offline": _directions(predicted.offline),
+            "offline_parts": {part: _directions(sent) for part, sent in predicted.offline_parts.items()},
+            "online": _directions(predicted.online),
+        },
+        "operators": [_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
+    }
+
+
+def render_inspection(inspection: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            str(op["id"]),
+            op["name"],
+            op["operator"],
+            shape_words(tuple(op["shape"])),
+            ",".join(map(str, op["sources"])) or "-",
+            str(op["scale_bits"]),
+            "-" if op["truncate_bits"] is None else str(op["truncate_bits"]),
+            "-" if op["window_bits"] is None else str(op["window_bits"]),
+            "-" if op["headroom_bits"] is None else f"{op['headroom_bits']:.1f}",
+            count(op["relu_count"]),
+            count(op["truncation_count"]),
+            f"{op['mac_count'] / 1e6:.2f}" if op["mac_count"] else "-",
+            _bytes_or_dash(op["predicted_bytes"]["client_to_server"]),
+            _bytes_or_dash(op["predicted_bytes"]["server_to_client"]),
+        )
+        for op in inspection["operators"]
+    ]
+    header = [
+        *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "room"),
+        *("ReLUs", "trunc.", "M MACs", "to server", "to client"),
+    ]
+    predicted = inspection["predicted_bytes"]
+    lines = [
+        f"{inspection['name']}: {inspection['relu_count']:,} ReLUs, {inspection['truncation_count']:,} "
+        f"truncations without ReLU, {inspection['mac_count'] / 1e6:,.1f} M multiply-accumulates",
+        f"weights of {inspection['weight_bits']} bits, inputs within {inspection['input_bound']:.4g}",
+        f"digest {inspection['digest']}",
+        "",
+        *render_table(header, rows, left=4),
+        "",
+        "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range; room: to spare",
+        "",
+        f"predicted payload of an inference, protocol {inspection['protocol']}, mode {inspection['mode']}",
+        *render_table(
+            ("phase", "to server", "to client"),
+            [
+                _predicted_row("online", predicted["online"]),
+                _predicted_row("offline", predicted["offline"]),
+                *(_predicted_row(f"  {part}", sent) for part, sent in predicted["offline_parts"].items()),
+            ],
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _operator(op: Op, sent: Mapping[Party, int]) -> dict[str, Any]:
+    activation = op if isinstance(op, ActivationOp) else None
+    if isinstance(op, LinearOp):
+        sources = [term.source for term in op.terms]
+    else:
+        sources = [op.source] if hasattr(op, "source") else []
+    return {
+        "id": op.id,
+        "name": op.name,
+        "operator": operator_words(op),
+        "shape": list(op.shape),
+        "sources": sources,
+        "scale_bits": op.scale_bits,
+        "truncate_bits": activation.truncate_bits if activation else None,
+        "window_bits": activation.window_bits if activation else None,
+        "headroom_bits": activation.headroom_bits if activation else None,
+        "relu_count": activation.relu_count if activation else 0,
+        "truncation_count": activation.truncation_count if activation else 0,
+        "mac_count": op.mac_count if isinstance(op, LinearOp) else 0,
+        "predicted_bytes": _directions(sent),
+    }
+
+
+def _directions(sent: Mapping[Party, int]) -> dict[str, int]:
+    return {
+        "client_to_server": sent.get(Party.CLIENT, 0),
+        "server_to_client": sent.get(Party.SERVER, 0),
+    }
+
+
+def _predicted_row(name: str, sent: Mapping[str, int]) -> tuple[str, str, str]:
+    return name, _bytes_or_dash(sent["client_to_server"]), _bytes_or_dash(sent["server_to_client"])
+
+
+def _bytes_or_dash(value: int) -> str:
+    return byte_count(value) if value else "-"

@@ -1,0 +1,153 @@
+"""The result of `pi-bench latency` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pi_bench.report.answer import answer_lines
+from pi_bench.report.operators import shape_words
+from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
+from pi_bench.report.text_table import render_table
+
+
+def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Sequence[str]) -> str:
+    """Everything that a reader needs, the answer and the latency first."""
+    blocks = [
+        _heading(result),
+        _answer(result, labels),
+        _latency(result),
+        _layers(result),
+        _offline(result),
+        _cost(result),
+        _verdict(result),
+    ]
+    if warnings:
+        blocks.append([f"warning: {warning}" for warning in warnings])
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _heading(result: Mapping[str, Any]) -> list[str]:
+    network = result["network"]
+    return [
+        f"{network['name']}: {network['relu_count']:,} ReLUs, {network['truncation_count']:,} truncations "
+        f"without ReLU, {network['mac_count'] / 1e6:,.1f} M multiply-accumulates",
+        f"protocol {result['protocol_title']}, mode {result['mode']}, loopback, "
+        f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
+    ]
+
+
+def _answer(result: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
+    logits = np.atleast_2d(np.asarray(result["outputs"]["logits"]))
+    return [f"answer ({result['input']})", *answer_lines(logits, labels)]
+
+
+def _latency(result: Mapping[str, Any]) -> list[str]:
+    online, latency = result["online"], result["online"]["latency_s"]
+    return [
+        f"online latency  {seconds(latency['median'])}  "
+        f"(quartiles {seconds(latency['q1'])} to {seconds(latency['q3'])}, "
+        f"{result['runs']} runs after {result['warmup']} warm-up)",
+        f"  {byte_count(online['bytes']['client_to_server'])} client to server, "
+        f"{byte_count(online['bytes']['server_to_client'])} server to client, "
+        f"{online['comm_round_count']:g} communication rounds",
+    ]
+
+
+def _layers(result: Mapping[str, Any]) -> list[str]:
+    header = [
+        *("layer", "operator", "shape", "ReLUs", "trunc.", "client ms", "server ms", "send ms", "wait ms"),
+        *("to server", "to client", "rounds"),
+    ]
+    rows = []
+    for layer in result["online"]["layers"]:
+        client, server = layer["client"], layer["server"]
+        rows.append(
+            (
+                layer["name"],
+                layer["operator"],
+                shape_words(tuple(layer["shape"])),
+                count(layer["relu_count"]),
+                count(layer["truncation_count"]),
+                milliseconds(client["compute_s"]),
+                milliseconds(server["compute_s"]),
+                milliseconds(client["send_s"] + server["send_s"]),
+                milliseconds(client["wait_s"]),
+                _bytes_or_dash(layer["bytes"]["client_to_server"]),
+                _bytes_or_dash(layer["bytes"]["server_to_client"]),
+                f"{layer['comm_round_count']:g}" if layer["comm_round_count"] else "-",
+            )
+        )
+    return ["online, by layer (medians; wait: the client's)", *render_table(header, rows, left=3)]
+
+
+def _offline(result: Mapping[str, Any]) -> list[str]:
+    offline = result["offline"]
+    rows = [
+        (
+            name,
+            milliseconds(part["client"]["compute_s"]),
+            milliseconds(part["server"]["compute_s"]),
+            milliseconds(part["client"]["wait_s"]),
+            milliseconds(part["server"]["wait_s"]),
+            _bytes_or_dash(part["bytes"]["client_to_server"]),
+            _bytes_or_dash(part["bytes"]["server_to_client"]),
+        )
+        for name, part in offline["parts"].items()
+    ]
+    header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
+    return [
+        f"offline  {seconds(offline['time_s'])} an inference, "
+        f"{byte_count(offline['bytes']['client_to_server'])} client to server, "
+        f"{byte_count(offline['bytes']['server_to_client'])} server to client",
+        *render_table(header, rows),
+    ]
+
+
+def _cost(result: Mapping[str, Any]) -> list[str]:
+    storage = result["storage_bytes"]
+    rows = [
+        (
+            party,
+            *(seconds(result["cpu_time_by_phase_s"][party][phase]) for phase in _PHASES),
+            *(byte_count(result["peak_memory_bytes"][party][phase]) for phase in _PHASES),
+            byte_count(storage[party]),
+        )
+        for party in ("client", "server")
+    ]
+    header = (
+        "party",
+        *(f"cpu {phase}" for phase in _WORDS),
+        *(f"peak {phase}" for phase in _WORDS),
+        "stored",
+    )
+    return [
+        f"load model {seconds(result['model_load_s'])}, start {seconds(result['start_s'])}, "
+        f"set-up {seconds(result['setup']['time_s'])}; "
+        f"first inference {seconds(result['first_inference_s'])} (set-up + offline + online)",
+        *render_table(header, rows),
+    ]
+
+
+_PHASES = ("set_up", "offline", "online")
+_WORDS = ("set-up", "offline", "online")
+
+
+def _verdict(result: Mapping[str, Any]) -> list[str]:
+    verification = result["verification"]
+    if not verification["passed"]:
+        return ["verification FAILED", *(f"  {failure}" for failure in verification["failures"])]
+    agrees = "agrees" if verification["argmax_agrees_with_float"] else "does NOT agree"
+    return [
+        f"verification passed ({verification['mode']}): {verification['compared_count']:,} values of "
+        f"{verification['verified_run_count']} runs follow their law, "
+        f"largest distance {verification['max_ulp_error']} ulp; "
+        f"the answer {agrees} with the float network "
+        f"(largest difference {verification['max_float_error']:.4f})",
+    ]
+
+
+def _bytes_or_dash(value: int) -> str:
+    return byte_count(value) if value else "-"

@@ -1,0 +1,50 @@
+"""What a reader of a result should know, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WIDE_SPREAD = 0.25
+_NARROW_HEADROOM_BITS = 0.5
+_MIN_RUNS = 3
+
+
+def find_warnings(result: Mapping[str, Any]) -> list[str]:
+    """Sentences, the gravest first; each says what to do next."""
+    found = []
+    if not result["secure"]:
+        found.append(
+            f"INSECURE: protocol {result['protocol']!r} protects nothing; it is for testing and for "
+            "measuring the harness. Use --protocol delphi with real data."
+        )
+    verification = result["verification"]
+    if not verification["argmax_agrees_with_float"]:
+        found.append(
+            f"the private answer is class {result['outputs']['argmax']}, the float network says "
+            f"{verification['float_argmax']}: the arithmetic is right, so the fixed point is too coarse "
+            "for this input; try a larger --activation-bits or calibrate with more inputs."
+        )
+    latency = result["online"]["latency_s"]
+    spread = (latency["q3"] - latency["q1"]) / latency["median"]
+    if spread > _WIDE_SPREAD:
+        found.append(
+            f"the runs differ (quartiles {spread:.0%} of the median apart): close other programs or raise "
+            "--runs."
+        )
+    if result["runs"] < _MIN_RUNS:
+        found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
+    if result["warmup"] == 0:
+        found.append("without a warm-up the first run pays for cold caches; use --warmup 1.")
+    environment = result["environment"]
+    if not environment["pinned"]:
+        found.append(
+            f"both parties share {environment['usable_core_count']} cores with {environment['threads']} "
+            "thread(s) each: their times include each other's. Use fewer --threads or a larger machine."
+        )
+    if not result["peak_memory_by_phase"]:
+        found.append(
+            "this system cannot reset the memory peak: each peak is that of the process so far, "
+            "not of the phase alone."
+        )
+    return found
