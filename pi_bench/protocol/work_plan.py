@@ -1,0 +1,188 @@
+"""The work that a program asks of a protocol with homomorphic products and garbled gadgets.
+
+From the public program alone: which products run under encryption, which gadgets evaluate which
+elements, in which slices, and how many bytes each message has. Both parties derive the same plan, so
+the receiver of a message always knows its size, and `pi-bench inspect` predicts the bytes from it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pi_bench.arithmetic.law import offset
+from pi_bench.crypto.gadget import LANES, GadgetSpec
+from pi_bench.crypto.he import LinearPlan
+from pi_bench.crypto.ot_extension import BOOTSTRAP_MESSAGE_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.network.program import ActivationKind, ActivationOp, LinearTerm, Program, element_count
+from pi_bench.protocol.prediction import PredictedBytes
+from pi_bench.protocol.session import Party
+
+KAPPA = 128
+WORD_BYTES = 4
+SEED_BYTES = 16
+OT_BYTES = 4
+"""What an extended OT costs on the wire: 128 / k bits, k = 4 (SoftSpoken)."""
+
+PIPELINE_DEPTH = 2
+"""Requests that the client sends ahead of the answer that it waits for, offline: enough that the
+server never waits, few enough that neither party's queue fills while both send."""
+
+_ONLINE_SLICE_BYTES = 3 << 18
+_OFFLINE_SLICE_OTS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProductJob:
+    """One weighted term whose product with the client's mask runs under encryption."""
+
+    number: int
+    op_id: int
+    term: LinearTerm
+    plan: LinearPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GadgetJob:
+    """One group of an activation, padded to whole groups of lanes.
+
+    `number` enters the hash tweaks and is unique in a program. `index` as in `ActivationGroup`.
+    """
+
+    number: int
+    op_id: int
+    spec: GadgetSpec
+    index: np.ndarray | None
+    count: int
+
+    @property
+    def group_count(self) -> int:
+        return -(-self.count // LANES)
+
+    @property
+    def padded_count(self) -> int:
+        return self.group_count * LANES
+
+    @property
+    def online_slices(self) -> list[range]:
+        """Ranges of lane groups: small enough that both parties and the wire work at once."""
+        bytes_per_group = self.spec.online_group_bytes + LANES * WORD_BYTES
+        return _slices(self.group_count, max(1, _ONLINE_SLICE_BYTES // bytes_per_group))
+
+    @property
+    def offline_slices(self) -> list[range]:
+        return _slices(self.group_count, max(1, _OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)))
+
+    def elements(self, groups: range) -> range:
+        """The elements of a range of lane groups, padding included."""
+        return range(groups.start * LANES, groups.stop * LANES)
+
+    def real_elements(self, groups: range) -> range:
+        """The same without padding: the words that are sent."""
+        return range(groups.start * LANES, min(groups.stop * LANES, self.count))
+
+    def label_ot_count(self, groups: range) -> int:
+        return len(groups) * LANES * self.spec.label_ots
+
+    def gather(self, tensor: np.ndarray) -> np.ndarray:
+        """The group's elements of a tensor, flat, without padding; a view if it is all of them."""
+        flat = tensor.reshape(-1)
+        return flat if self.index is None else flat[self.index]
+
+    def scatter(self, values: np.ndarray, tensor: np.ndarray) -> None:
+        """Writes the group's elements, flat, without padding, into a contiguous tensor."""
+        flat = tensor.reshape(-1)
+        if self.index is None:
+            flat[:] = values
+        else:
+            flat[self.index] = values
+
+
+class WorkPlan:
+    """Products and gadgets of a program in the order in which they run."""
+
+    def __init__(self, program: Program, mode: str) -> None:
+        self.program = program
+        self.products: list[ProductJob] = []
+        self.gadgets: dict[int, list[GadgetJob]] = {}
+        for linear in program.linear_ops:
+            for term in linear.terms:
+                if term.weighted is not None:
+                    plan = LinearPlan.of(term.weighted, program.weight_bits)
+                    self.products.append(ProductJob(len(self.products), linear.id, term, plan))
+        number = 0
+        for activation in program.activation_ops:
+            jobs = self.gadgets[activation.id] = []
+            for group in activation.groups:
+                spec = gadget_spec(activation, group.kind, mode)
+                jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count))
+                number += 1
+
+    @cached_property
+    def gadget_jobs(self) -> list[GadgetJob]:
+        return [job for jobs in self.gadgets.values() for job in jobs]
+
+    @cached_property
+    def online_arena_bytes(self) -> int:
+        """The largest activation's messages, server to client: what must be in flight at once."""
+        return max(
+            (
+                sum(job.group_count * job.spec.online_group_bytes for job in jobs)
+                for jobs in self.gadgets.values()
+            ),
+            default=0,
+        )
+
+    @cached_property
+    def widest_activation(self) -> int:
+        """Padded elements of the largest activation."""
+        return max((sum(job.padded_count for job in jobs) for jobs in self.gadgets.values()), default=0)
+
+
+def gadget_spec(op: ActivationOp, kind: ActivationKind, mode: str) -> GadgetSpec:
+    """The gadget for one kind of element of an activation."""
+    return GadgetSpec(
+        kind=kind.value,
+        truncate_bits=op.truncate_bits,
+        window_bits=op.window_bits,
+        exact=mode == "exact",
+        offset=offset(mode, op.truncate_bits),
+    )
+
+
+def part(array: np.ndarray, positions: range) -> np.ndarray:
+    """The view of `array` at `positions` of axis 0."""
+    return array[positions.start : positions.stop]
+
+
+def _slices(group_count: int, groups_per_slice: int) -> list[range]:
+    """Nearly equal ranges of at most `groups_per_slice` groups."""
+    slice_count = max(1, -(-group_count // groups_per_slice))
+    bounds = [group_count * i // slice_count for i in range(slice_count + 1)]
+    return [range(a, b) for a, b in itertools.pairwise(bounds)]
+
+
+def predict_hybrid(program: Program, mode: str) -> PredictedBytes:
+    """For protocols that run a `WorkPlan`: homomorphic products and garbled gadgets."""
+    plan = WorkPlan(program, mode)
+    predicted = PredictedBytes()
+    for product in plan.products:
+        predicted.add_offline("he", Party.CLIENT, product.plan.upload_bytes)
+        predicted.add_offline("he", Party.SERVER, product.plan.response_bytes)
+    predicted.add_offline("ot", Party.SERVER, SEED_BYTES + BOOTSTRAP_MESSAGE_BYTES)
+    predicted.add_offline("ot", Party.CLIENT, SEED_BYTES + TREE_MESSAGE_BYTES)
+    for job in plan.gadget_jobs:
+        spec, lanes = job.spec, job.padded_count
+        predicted.add_offline("ot", Party.CLIENT, OT_BYTES * lanes * spec.label_ots)
+        if spec.uses_select:
+            predicted.add_offline("ot", Party.CLIENT, WORD_BYTES * lanes)
+            predicted.add_offline("ot", Party.SERVER, OT_BYTES * lanes)
+        predicted.add_offline("garbling", Party.SERVER, job.group_count * spec.garbled_group_bytes)
+        predicted.add_online(job.op_id, Party.SERVER, job.group_count * spec.online_group_bytes)
+        predicted.add_online(job.op_id, Party.CLIENT, WORD_BYTES * job.count)
+    predicted.add_online(program.input.id, Party.CLIENT, WORD_BYTES * element_count(program.input.shape))
+    predicted.add_online(program.output.id, Party.SERVER, WORD_BYTES * element_count(program.output.shape))
+    return predicted

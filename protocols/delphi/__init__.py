@@ -1,0 +1,45 @@
+"""DELPHI-style hybrid private inference: secret-shared linear layers, garbled-circuit ReLUs.
+
+    client                                                            server
+      set-up     HE public key  ------------------------------------->
+                 base OTs (reverse direction)  <--------------------->
+      offline    Enc(r) for every weighted product  ----------------->
+                 <-------------------------------  Enc(W r - s), flooded
+                 <-----------  select bits pi: reverse OT extension, fresh delta
+                 tau, OT extension for the labels of v  ------------->
+                 <---------------------------  garbled tables, wrap words
+      online     x - r  --------------------------------------------->
+                 per activation, in slices:
+                 <---------------  active labels of u, one word, one bit
+                 z = y - r' + mask  --------------------------------->
+                 <-----------------------------------------  u of the logits
+
+Source: Mishra et al., DELPHI, USENIX Security 2020, figures 3 and 4 for the linear layers and the
+order of the phases. Where it differs, and why (the derivations stand in docs/threat-model.md):
+
+- shares live in Z_2^32 and not in a prime field: numpy's arithmetic wraps by itself;
+- the circuit computes the sign alone, over a window of bits; product, truncation and masking leave
+  it as one-time-padded words, in the same single round;
+- elements without a ReLU are truncated with the help of one precomputed OT, never locally;
+- the client's labels come from correlated OT on its offline share, so that no OT runs online;
+- the homomorphic scheme is a coefficient-packed BFV without rotations (Huang et al., Cheetah,
+  USENIX Security 2022), with the response re-randomized and flooded.
+
+Security: static semi-honest adversary, two parties; client and server learn what the ideal
+functionality of docs/threat-model.md gives them and nothing else.
+"""
+
+from pi_bench.protocol import ProtocolInfo
+from pi_bench.protocol.work_plan import predict_hybrid
+
+from .party import DelphiClient, DelphiServer
+
+PROTOCOL = ProtocolInfo(
+    name="delphi",
+    title="delphi",
+    modes=("windowed", "exact"),
+    secure=True,
+    client=DelphiClient,
+    server=DelphiServer,
+    predict=predict_hybrid,
+)

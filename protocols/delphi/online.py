@@ -1,0 +1,203 @@
+"""The online phase: one round per activation, linear layers without a message.
+
+    client                                            server
+      q - r  (the quantized input)  ----------------->
+      per activation and slice:
+                <---  active labels of u, word, bit  (encode)
+      z = y + server's mask - r'  (evaluate)  ------->    y - r' = z - mask
+                <---  u of the logits
+
+Source: DELPHI, figure 4, with the one-round gadgets of docs/threat-model.md. The server holds x - r
+of every tensor and computes u = W (x - r) + s + bias; the client holds v = W r - s since the offline
+phase, so u + v = W x + bias.
+
+Buffers are allocated and touched before the phase begins. One arena serves every activation: the
+server writes an activation's messages only after it has received the client's answers to the one
+before, and the client's answers are written only after the next activation's messages arrived, which
+the server sends after it has all the former answers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pi_bench.crypto import gadget
+from pi_bench.crypto.randomness import padded_words
+from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Weights
+from pi_bench.network.shares import apply_local, apply_weighted, finish_term
+from pi_bench.protocol import SessionLike
+from pi_bench.protocol.work_plan import WORD_BYTES, WorkPlan, part
+
+
+class ClientScratch:
+    """The client's online buffers, touched once and reused."""
+
+    def __init__(self, plan: WorkPlan) -> None:
+        largest = max(
+            (
+                len(groups) * job.spec.online_group_bytes
+                for job in plan.gadget_jobs
+                for groups in job.online_slices
+            ),
+            default=0,
+        )
+        self.message = _touched(largest, np.uint8)
+        self.answer = _touched(plan.widest_activation, np.uint32)
+
+
+class ServerScratch:
+    """The server's online buffers, touched once and reused."""
+
+    def __init__(self, plan: WorkPlan) -> None:
+        self.messages = _touched(plan.online_arena_bytes, np.uint8)
+        self.masks = _touched(plan.widest_activation, np.uint32)
+        self.answer = _touched(plan.widest_activation, np.uint32)
+
+
+def client_online(
+    session: SessionLike,
+    plan: WorkPlan,
+    arrays: dict[str, np.ndarray],
+    scratch: ClientScratch,
+    encoded_input: np.ndarray,
+    threads: int,
+) -> np.ndarray:
+    """The logits: uint32 of the output's shape."""
+    program = plan.program
+    with session.step(program.input.id):
+        session.send(encoded_input - arrays[f"mask:{program.input.id}"])
+    for op in program.activation_ops:
+        _client_activation(session, plan, op, arrays, scratch, threads)
+    with session.step(program.output.id):
+        share = np.frombuffer(session.receive(arrays["output_share"].nbytes), np.uint32)
+        return arrays["output_share"] + share.reshape(program.output.shape)
+
+
+def _client_activation(
+    session: SessionLike,
+    plan: WorkPlan,
+    op: ActivationOp,
+    arrays: dict[str, np.ndarray],
+    scratch: ClientScratch,
+    threads: int,
+) -> None:
+    position = 0
+    for job in plan.gadgets[op.id]:
+        with session.step(op.id):
+            next_mask = padded_words(job.gather(arrays[f"mask:{op.id}"]), job.padded_count)
+        select = arrays.get(f"select:{job.number}")
+        for groups in job.online_slices:
+            elements = job.elements(groups)
+            with session.step(op.id):
+                message = scratch.message[: len(groups) * job.spec.online_group_bytes]
+                session.receive_into(message)
+                answer = scratch.answer[position + elements.start : position + elements.stop]
+                gadget.evaluate(
+                    job.spec,
+                    arrays["hash_seed"],
+                    job.number,
+                    groups.start,
+                    part(arrays[f"share:{job.number}"], elements),
+                    None if select is None else part(select, elements),
+                    part(arrays[f"labels:{job.number}"], groups),
+                    part(arrays[f"garbled:{job.number}"], groups),
+                    message,
+                    part(next_mask, elements),
+                    answer,
+                    threads,
+                )
+                session.send(answer[: len(job.real_elements(groups))])
+        position += job.padded_count
+
+
+def server_online(
+    session: SessionLike,
+    plan: WorkPlan,
+    arrays: dict[str, np.ndarray],
+    weights: Weights,
+    scratch: ServerScratch,
+    threads: int,
+) -> None:
+    """Runs the program on x - r; nothing is left at the server but uniform words."""
+    program = plan.program
+    masked: dict[int, np.ndarray] = {}
+    linear: dict[int, np.ndarray] = {}
+    with session.step(program.input.id):
+        words = session.receive(WORD_BYTES * int(np.prod(program.input.shape)))
+        masked[program.input.id] = np.frombuffer(words, np.uint32).reshape(program.input.shape)
+    for op in program.ops[1:]:
+        with session.step(op.id):
+            if isinstance(op, LinearOp):
+                linear[op.id] = _server_linear(op, masked, weights, arrays[f"constant:{op.id}"])
+            elif isinstance(op, ActivationOp):
+                masked[op.id] = _server_activation(
+                    session, plan, op, linear[op.source], arrays, scratch, threads
+                )
+            elif isinstance(op, OutputOp):
+                session.send(linear[op.source])
+    if session.trace is not None:
+        for op_id, share in linear.items():
+            session.trace.keep_linear(op_id, share)
+        for op_id, share in masked.items():
+            session.trace.keep_activation(op_id, share)
+
+
+def _server_linear(
+    op: LinearOp, masked: dict[int, np.ndarray], weights: Weights, constant: np.ndarray
+) -> np.ndarray:
+    """u = W (x - r) + s + bias; `constant` is the last two."""
+    total = constant
+    for term in op.terms:
+        value = apply_local(term.local, masked[term.source])
+        if term.weighted is not None:
+            value = apply_weighted(term.weighted, weights[term.weighted.weight], value)
+        total = total + finish_term(term, value)
+    return total
+
+
+def _server_activation(
+    session: SessionLike,
+    plan: WorkPlan,
+    op: ActivationOp,
+    share: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    scratch: ServerScratch,
+    threads: int,
+) -> np.ndarray:
+    """y - r' of the whole tensor: uint32 of its shape."""
+    position = sent = 0
+    for job in plan.gadgets[op.id]:
+        words = padded_words(job.gather(share), job.padded_count)
+        for groups in job.online_slices:
+            elements = job.elements(groups)
+            end = sent + len(groups) * job.spec.online_group_bytes
+            message = scratch.messages[sent:end]
+            gadget.encode(
+                job.spec,
+                arrays["delta"],
+                arrays["label_seed"],
+                job.number,
+                groups.start,
+                part(arrays[f"state:{job.number}"], groups),
+                part(words, elements),
+                message,
+                scratch.masks[position + elements.start : position + elements.stop],
+                threads,
+            )
+            session.send(message)
+            sent = end
+        position += job.padded_count
+    result = np.empty(op.shape, np.uint32)
+    position = 0
+    for job in plan.gadgets[op.id]:
+        answer = scratch.answer[: job.count]
+        for groups in job.online_slices:
+            session.receive_into(part(answer, job.real_elements(groups)))
+        job.scatter(answer - scratch.masks[position : position + job.count], result)
+        position += job.padded_count
+    return result
+
+
+def _touched(count: int, dtype: type[np.generic]) -> np.ndarray:
+    """Memory whose pages exist: `np.empty` and `np.zeros` leave the first touch to the online phase."""
+    return np.full(count, 1, dtype=dtype)

@@ -1,0 +1,88 @@
+"""INSECURE: client and dealer of the ideal functionality."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pi_bench.crypto.randomness import random_words
+from pi_bench.network.plaintext import activation_value, linear_value
+from pi_bench.network.program import ActivationOp, LinearOp, Program, element_count
+from pi_bench.protocol import Party, PartyProtocol, Preprocessing
+from pi_bench.protocol.prediction import PredictedBytes
+from pi_bench.protocol.work_plan import WORD_BYTES
+
+NAME = "ideal"
+
+
+class InsecureIdealClient(PartyProtocol):
+    """Gives its input to the dealer; keeps the shares that the dealer samples for it."""
+
+    def preprocess(self, inference_id: int) -> Preprocessing:
+        shares: dict[str, np.ndarray] = {}
+        for op in self.program.linear_ops:
+            with self.session.step(op.id, "dealer"):
+                words = self.session.receive(WORD_BYTES * element_count(op.shape))
+                shares[f"share:{op.id}"] = np.frombuffer(words, np.uint32).reshape(op.shape)
+                if self.session.trace is not None:
+                    self.session.trace.keep_linear(op.id, shares[f"share:{op.id}"])
+        if self.session.trace is not None:
+            for value in (self.program.input, *self.program.activation_ops):
+                self.session.trace.keep_activation(value.id, np.zeros(value.shape, np.uint32))
+        return Preprocessing(NAME, inference_id, shares)
+
+    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        assert encoded_input is not None
+        material.claim(NAME)
+        with self.session.step(self.program.input.id):
+            self.session.send(encoded_input)
+        output = self.program.output
+        with self.session.step(output.id):
+            words = self.session.receive(WORD_BYTES * element_count(output.shape))
+            return np.frombuffer(words, np.uint32).reshape(output.shape)
+
+
+class InsecureIdealServer(PartyProtocol):
+    """The dealer: samples the client's shares and computes the network in the clear."""
+
+    def preprocess(self, inference_id: int) -> Preprocessing:
+        shares: dict[str, np.ndarray] = {}
+        for op in self.program.linear_ops:
+            with self.session.step(op.id, "dealer"):
+                shares[f"share:{op.id}"] = random_words(op.shape)
+                self.session.send(shares[f"share:{op.id}"])
+        return Preprocessing(NAME, inference_id, shares)
+
+    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        assert self.weights is not None
+        shares = material.claim(NAME)
+        values: dict[int, np.ndarray] = {}
+        program, trace = self.program, self.session.trace
+        with self.session.step(program.input.id):
+            words = self.session.receive(WORD_BYTES * element_count(program.input.shape))
+            values[program.input.id] = np.frombuffer(words, np.uint32).reshape(program.input.shape)
+        for op in program.ops[1:-1]:
+            with self.session.step(op.id):
+                if isinstance(op, LinearOp):
+                    values[op.id] = linear_value(op, self.weights, values)
+                elif isinstance(op, ActivationOp):
+                    share = shares[f"share:{op.source}"]
+                    values[op.id] = activation_value(op, values[op.source], share, self.options.mode)
+        with self.session.step(program.output.id):
+            self.session.send(values[program.output.source])
+        if trace is not None:
+            for op in program.linear_ops:
+                trace.keep_linear(op.id, values[op.id] - shares[f"share:{op.id}"])
+            for value in (program.input, *program.activation_ops):
+                trace.keep_activation(value.id, values[value.id])
+        return None
+
+
+def predict(program: Program, mode: str) -> PredictedBytes:
+    """Payload bytes of one inference: the same in every mode."""
+    del mode
+    predicted = PredictedBytes()
+    for op in program.linear_ops:
+        predicted.add_offline("dealer", Party.SERVER, WORD_BYTES * element_count(op.shape))
+    predicted.add_online(program.input.id, Party.CLIENT, WORD_BYTES * element_count(program.input.shape))
+    predicted.add_online(program.output.id, Party.SERVER, WORD_BYTES * element_count(program.output.shape))
+    return predicted

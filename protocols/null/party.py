@@ -1,0 +1,162 @@
+"""INSECURE: both parties of `null`, message by message those of `delphi`."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from pi_bench.crypto.base_ot import BASE_OT_MESSAGE_BYTES, base_ot_reply_bytes
+from pi_bench.crypto.he import PUBLIC_KEY_BYTES
+from pi_bench.crypto.ot_extension import BOOTSTRAP_MESSAGE_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.network.plaintext import activation_value, linear_value
+from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Program, Weights
+from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
+from pi_bench.protocol.work_plan import (
+    KAPPA,
+    OT_BYTES,
+    PIPELINE_DEPTH,
+    SEED_BYTES,
+    WORD_BYTES,
+    GadgetJob,
+    WorkPlan,
+)
+
+NAME = "null"
+
+
+class _NullParty(PartyProtocol):
+    def __init__(
+        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+    ) -> None:
+        super().__init__(session, program, options, weights)
+        self._plan = WorkPlan(program, options.mode)
+
+    def _send(self, op_id: int, part: str, byte_count: int) -> None:
+        with self.session.step(op_id, part):
+            self.session.send(bytes(byte_count))
+
+    def _receive(self, op_id: int, part: str, byte_count: int) -> None:
+        with self.session.step(op_id, part):
+            self.session.receive(byte_count)
+
+    def _request_bytes(self, job: GadgetJob, groups: range) -> int:
+        corrections = WORD_BYTES * len(job.elements(groups)) if job.spec.uses_select else 0
+        return corrections + OT_BYTES * job.label_ot_count(groups)
+
+
+class NullClient(_NullParty):
+    """INSECURE: sends its input in the clear."""
+
+    def set_up(self) -> None:
+        self._send(-1, "he", PUBLIC_KEY_BYTES)
+        self._receive(-1, "ot", BASE_OT_MESSAGE_BYTES)
+        self._send(-1, "ot", base_ot_reply_bytes(KAPPA))
+        self._receive(-1, "ot", TREE_MESSAGE_BYTES)
+
+    def preprocess(self, inference_id: int) -> Preprocessing:
+        jobs = self._plan.products
+        for position in range(len(jobs) + PIPELINE_DEPTH):
+            if position < len(jobs):
+                self._send(jobs[position].op_id, "he", jobs[position].plan.upload_bytes)
+            if position >= PIPELINE_DEPTH:
+                job = jobs[position - PIPELINE_DEPTH]
+                self._receive(job.op_id, "he", job.plan.response_bytes)
+        self._receive(-1, "ot", SEED_BYTES)
+        self._receive(-1, "ot", BOOTSTRAP_MESSAGE_BYTES)
+        self._send(-1, "ot", SEED_BYTES + TREE_MESSAGE_BYTES)
+        for gadget in self._plan.gadget_jobs:
+            if gadget.spec.uses_select:
+                self._receive(gadget.op_id, "ot", OT_BYTES * gadget.padded_count)
+        pending: deque[tuple[GadgetJob, range]] = deque()
+        for gadget in self._plan.gadget_jobs:
+            for groups in gadget.offline_slices:
+                self._send(gadget.op_id, "ot", self._request_bytes(gadget, groups))
+                pending.append((gadget, groups))
+                if len(pending) > PIPELINE_DEPTH:
+                    self._receive_garbled(*pending.popleft())
+        for gadget, groups in pending:
+            self._receive_garbled(gadget, groups)
+        if self.session.trace is not None:
+            for op in self.program.linear_ops:
+                self.session.trace.keep_linear(op.id, np.zeros(op.shape, np.uint32))
+            for value in (self.program.input, *self.program.activation_ops):
+                self.session.trace.keep_activation(value.id, np.zeros(value.shape, np.uint32))
+        return Preprocessing(NAME, inference_id, {})
+
+    def _receive_garbled(self, job: GadgetJob, groups: range) -> None:
+        self._receive(job.op_id, "garbling", len(groups) * job.spec.garbled_group_bytes)
+
+    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        assert encoded_input is not None
+        material.claim(NAME)
+        with self.session.step(self.program.input.id):
+            self.session.send(encoded_input)
+        for op in self.program.activation_ops:
+            for job in self._plan.gadgets[op.id]:
+                for groups in job.online_slices:
+                    self._receive(op.id, "", len(groups) * job.spec.online_group_bytes)
+                    self._send(op.id, "", WORD_BYTES * len(job.real_elements(groups)))
+        output = self.program.output
+        with self.session.step(output.id):
+            words = self.session.receive(WORD_BYTES * int(np.prod(output.shape)))
+            return np.frombuffer(words, np.uint32).reshape(output.shape)
+
+
+class NullServer(_NullParty):
+    """INSECURE: sees the input and computes the whole network in the clear."""
+
+    def set_up(self) -> None:
+        self._receive(-1, "he", PUBLIC_KEY_BYTES)
+        self._send(-1, "ot", BASE_OT_MESSAGE_BYTES)
+        self._receive(-1, "ot", base_ot_reply_bytes(KAPPA))
+        self._send(-1, "ot", TREE_MESSAGE_BYTES)
+
+    def preprocess(self, inference_id: int) -> Preprocessing:
+        for job in self._plan.products:
+            self._receive(job.op_id, "he", job.plan.upload_bytes)
+            self._send(job.op_id, "he", job.plan.response_bytes)
+        self._send(-1, "ot", SEED_BYTES)
+        self._send(-1, "ot", BOOTSTRAP_MESSAGE_BYTES)
+        self._receive(-1, "ot", SEED_BYTES + TREE_MESSAGE_BYTES)
+        for gadget in self._plan.gadget_jobs:
+            if gadget.spec.uses_select:
+                self._send(gadget.op_id, "ot", OT_BYTES * gadget.padded_count)
+        for gadget in self._plan.gadget_jobs:
+            for groups in gadget.offline_slices:
+                self._receive(gadget.op_id, "ot", self._request_bytes(gadget, groups))
+                self._send(gadget.op_id, "garbling", len(groups) * gadget.spec.garbled_group_bytes)
+        return Preprocessing(NAME, inference_id, {})
+
+    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        assert self.weights is not None
+        material.claim(NAME)
+        values: dict[int, np.ndarray] = {}
+        with self.session.step(self.program.input.id):
+            words = self.session.receive(WORD_BYTES * int(np.prod(self.program.input.shape)))
+            values[self.program.input.id] = np.frombuffer(words, np.uint32).reshape(self.program.input.shape)
+        for op in self.program.ops[1:]:
+            with self.session.step(op.id):
+                if isinstance(op, LinearOp):
+                    values[op.id] = linear_value(op, self.weights, values)
+                elif isinstance(op, ActivationOp):
+                    self._exchange(op)
+                    no_share = np.zeros(op.shape, np.uint32)
+                    values[op.id] = activation_value(op, values[op.source], no_share, self.options.mode)
+                elif isinstance(op, OutputOp):
+                    self.session.send(values[op.source])
+        if self.session.trace is not None:
+            for op in self.program.linear_ops:
+                self.session.trace.keep_linear(op.id, values[op.id])
+            for value in (self.program.input, *self.program.activation_ops):
+                self.session.trace.keep_activation(value.id, values[value.id])
+        return None
+
+    def _exchange(self, op: ActivationOp) -> None:
+        jobs = self._plan.gadgets[op.id]
+        for job in jobs:
+            for groups in job.online_slices:
+                self.session.send(bytes(len(groups) * job.spec.online_group_bytes))
+        for job in jobs:
+            for groups in job.online_slices:
+                self.session.receive(WORD_BYTES * len(job.real_elements(groups)))

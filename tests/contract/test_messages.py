@@ -1,0 +1,105 @@
+"""What is sent: predicted to the byte, the same for every input, uniform where it is opened."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pi_bench.protocol import Party
+from pi_bench.registry import find_protocol
+
+
+def _shape(messages) -> list[tuple]:
+    return [(m.sender, m.op_id, m.part, len(m.payload)) for m in messages]
+
+
+def _of(messages, phase: str, sender: Party) -> list:
+    return [m for m in messages if m.phase.startswith(phase) and m.sender is sender]
+
+
+def test_bytes_equal_the_prediction(protocol, mode, network, run) -> None:
+    program, weights, inputs = network
+    (outcome,) = run(protocol, program, weights, inputs[:1], mode)
+    predicted = protocol.predict(program, mode)
+    for party in Party:
+        offline = _of(outcome.transcript, "offline", party)
+        online = _of(outcome.transcript, "online", party)
+        assert sum(len(m.payload) for m in offline) == predicted.offline[party]
+        assert sum(len(m.payload) for m in online) == predicted.online[party]
+        for part, senders in predicted.offline_parts.items():
+            assert sum(len(m.payload) for m in offline if m.part == part) == senders[party]
+        for op_id, senders in predicted.online_ops.items():
+            assert sum(len(m.payload) for m in online if m.op_id == op_id) == senders[party]
+
+
+@pytest.mark.parametrize("party", list(Party))
+def test_null_sends_the_messages_of_delphi(party, mode, network, run) -> None:
+    program, weights, inputs = network
+    transcripts = [
+        run(find_protocol(name), program, weights, inputs[:1], mode)[0].transcript
+        for name in ("delphi", "null")
+    ]
+    for phase in ("offline", "online"):
+        delphi, null = (_shape(_of(t, phase, party)) for t in transcripts)
+        assert delphi == null
+
+
+@pytest.mark.parametrize("party", list(Party))
+def test_lengths_do_not_depend_on_secrets(party, mode, network, run) -> None:
+    """Another input, other weights (all zero ones included): the same messages."""
+    program, weights, inputs = network
+    zero = {name: np.zeros_like(array) for name, array in weights.items()}
+    flipped = {name: (-array.astype(np.int64)).astype(array.dtype) for name, array in weights.items()}
+    delphi = find_protocol("delphi")
+    shapes = set()
+    for some_weights, encoded in (
+        (weights, inputs[0]),
+        (zero, np.zeros_like(inputs[0])),
+        (flipped, inputs[1]),
+    ):
+        (outcome,) = run(delphi, program, some_weights, [encoded], mode)
+        shapes.add(tuple(_shape([m for m in outcome.transcript if m.sender is party])))
+    assert len(shapes) == 1
+
+
+FALSE_ALARM = 1e-6
+RUN_COUNT = 4
+
+
+def _assert_uniform(data: bytes, what: str, test_count: int) -> None:
+    """Chi-square over byte values, bounded so that all tests together raise a false alarm with a
+    probability of at most FALSE_ALARM (Laurent and Massart 2000, lemma 1)."""
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    expected = len(data) / 256
+    assert expected >= 5, f"{what}: too little data for the test"
+    statistic = float(((counts - expected) ** 2 / expected).sum())
+    t = math.log(test_count / FALSE_ALARM)
+    bound = 255 + 2 * math.sqrt(255 * t) + 2 * t
+    assert statistic < bound, f"{what}: chi-square {statistic:.0f}, bound {bound:.0f}"
+
+
+def test_what_is_opened_is_uniform(mode, network, run) -> None:
+    """The server sees x - r; the client sees labels, words and bits: constant input and weights must
+    not show in either. Each message kind is pooled over a fixed number of runs."""
+    program, weights, _ = network
+    zero = np.zeros(program.input.shape, np.uint32)
+    outcomes = run(find_protocol("delphi"), program, weights, [zero] * RUN_COUNT, mode)
+    pools: dict[str, bytes] = {}
+    for outcome in outcomes:
+        for message in outcome.transcript:
+            if message.op_id == program.output.id:
+                continue  # the logits' share: the client may know what it reveals
+            kind = f"{message.phase.split()[0]} {message.part} from the {message.sender}"
+            pools[kind] = pools.get(kind, b"") + message.payload
+    pools.pop("offline he from the client")  # 50-bit residues are not uniform bytes: tested in crypto/he
+    pools.pop("offline he from the server")
+    assert len(pools) == 5
+    for kind, data in pools.items():
+        _assert_uniform(data, kind, len(pools))
+
+
+def test_the_uniformity_test_can_fail() -> None:
+    with pytest.raises(AssertionError, match="chi-square"):
+        _assert_uniform(bytes(range(128)) * 64, "half of all values", 1)

@@ -1,0 +1,66 @@
+"""Preprocessing is used once, and a lost peer is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
+from pi_bench.protocol import Party, Preprocessing
+
+
+def test_material_is_claimed_once() -> None:
+    material = Preprocessing("some", 3, {"mask": np.zeros(4, np.uint32)})
+    assert material.storage_bytes == 16
+    assert material.claim("some")["mask"].size == 4
+    with pytest.raises(PreprocessingSpentError, match="inference 3"):
+        material.claim("some")
+
+
+def test_burnt_material_cannot_be_claimed_and_wipes_secrets() -> None:
+    class Secret:
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    secret = Secret()
+    material = Preprocessing("some", 0, {}, [secret])
+    material.burn()
+    material.burn()
+    assert secret.closed == 1
+    with pytest.raises(PreprocessingSpentError):
+        material.claim("some")
+
+
+def test_another_protocols_material_is_refused() -> None:
+    with pytest.raises(ValueError, match="'other'"):
+        Preprocessing("some", 0, {}).claim("other")
+
+
+def test_two_inferences_share_nothing(network, run) -> None:
+    """Equal inputs twice in one session: no mask, label or table repeats."""
+    from pi_bench.registry import find_protocol
+
+    program, weights, inputs = network
+    first, second = run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, "windowed")
+    for party in Party:
+        for name, share in first.traces[party].arrays.items():
+            assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)
+    payloads = [
+        {m.payload for m in outcome.transcript if len(m.payload) >= 16} for outcome in (first, second)
+    ]
+    assert not payloads[0] & payloads[1]
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
+    program, weights, inputs = network
+
+    def cut(session) -> None:
+        if session.party is victim:
+            original = session.send
+            session.send = lambda *buffers: original(*buffers[:-1], memoryview(buffers[-1]).cast("B")[:-1])
+
+    with pytest.raises((PeerError, ConnectionFailedError)):
+        run(protocol, program, weights, inputs[:1], "windowed", tamper=cut)
