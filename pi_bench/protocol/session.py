@@ -39,8 +39,8 @@ class SessionLike(StructuralType):
 
     party: Party
     trace: Trace | None
-    context: bytes
-    """Unique to this session: made from the randomness of both parties."""
+    binding: bytes
+    """32 bytes that name this session: randomness of both parties, program, protocol, options."""
 
     def step(self, op_id: int, part: str = "") -> AbstractContextManager[None]:
         """Time, bytes and waiting inside belong to operator `op_id` (-1: none) and to `part` of the

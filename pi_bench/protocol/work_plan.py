@@ -14,14 +14,14 @@ from functools import cached_property
 import numpy as np
 
 from pi_bench.arithmetic.law import offset
-from pi_bench.crypto.gadget import LANES, GadgetSpec
+from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import LinearPlan
-from pi_bench.crypto.ot_extension import BOOTSTRAP_MESSAGE_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.crypto.symmetric import LANES
 from pi_bench.network.program import ActivationKind, ActivationOp, LinearTerm, Program, element_count
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.session import Party
 
-KAPPA = 128
 WORD_BYTES = 4
 SEED_BYTES = 16
 OT_BYTES = 4
@@ -172,7 +172,7 @@ def predict_hybrid(program: Program, mode: str) -> PredictedBytes:
     for product in plan.products:
         predicted.add_offline("he", Party.CLIENT, product.plan.upload_bytes)
         predicted.add_offline("he", Party.SERVER, product.plan.response_bytes)
-    predicted.add_offline("ot", Party.SERVER, SEED_BYTES + BOOTSTRAP_MESSAGE_BYTES)
+    predicted.add_offline("ot", Party.SERVER, SEED_BYTES + FRESH_BYTES)
     predicted.add_offline("ot", Party.CLIENT, SEED_BYTES + TREE_MESSAGE_BYTES)
     for job in plan.gadget_jobs:
         spec, lanes = job.spec, job.padded_count

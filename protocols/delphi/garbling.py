@@ -24,19 +24,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from pi_bench.crypto import gadget
-from pi_bench.crypto.gadget import LANES
 from pi_bench.crypto.ot_extension import (
-    BOOTSTRAP_MESSAGE_BYTES,
+    FRESH_BYTES,
+    LABEL_BYTES,
     TREE_MESSAGE_BYTES,
     CotReceiver,
     CotSender,
+    FreshCotSender,
     additive_receive,
-    additive_send,
-    fresh_receiver,
-    fresh_sender,
+    fresh_cot_receiver,
+    random_delta,
 )
 from pi_bench.crypto.randomness import padded_words, random_bits
 from pi_bench.crypto.secret import SecretBytes
+from pi_bench.crypto.symmetric import LANES
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import (
     OT_BYTES,
@@ -48,18 +49,22 @@ from pi_bench.protocol.work_plan import (
     part,
 )
 
-LABEL_BYTES = 16
-
 
 def client_garbling(
-    session: SessionLike, plan: WorkPlan, reverse: CotSender, shares: dict[int, np.ndarray], threads: int
+    session: SessionLike,
+    plan: WorkPlan,
+    reverse: CotSender,
+    shares: dict[int, np.ndarray],
+    inference_id: int,
+    threads: int,
 ) -> dict[str, np.ndarray]:
     """The client's material for every gadget: shares, labels, tables, select shares."""
     with session.step(-1, "ot"):
         hash_seed = bytes(session.receive(SEED_BYTES))
-        label_ots, tree_message = fresh_receiver(reverse, session.receive(BOOTSTRAP_MESSAGE_BYTES))
+        context = _fresh_context(session, inference_id)
+        label_ots = fresh_cot_receiver(reverse, session.receive(FRESH_BYTES), context)
         reverse_seed = os.urandom(SEED_BYTES)
-        session.send(reverse_seed + tree_message)
+        session.send(reverse_seed, label_ots.tree_message)
     arrays: dict[str, np.ndarray] = {"hash_seed": np.frombuffer(hash_seed, np.uint8)}
     sources = {op.id: op.source for op in plan.program.activation_ops}
     corrections = {}
@@ -67,14 +72,14 @@ def client_garbling(
         share = job.gather(shares[sources[job.op_id]])
         arrays[f"share:{job.number}"] = padded_words(share, job.padded_count)
         if job.spec.uses_select:
-            corrections[job.number] = _client_select(session, job, reverse, reverse_seed, arrays)
+            corrections[job.number] = _client_select(session, job, reverse, reverse_seed, arrays, threads)
     pending: deque[tuple[GadgetJob, range]] = deque()
     for job in plan.gadget_jobs:
         labels_shape = (job.group_count, job.spec.label_ots, LANES, LABEL_BYTES)
         arrays[f"labels:{job.number}"] = np.empty(labels_shape, np.uint8)
         arrays[f"garbled:{job.number}"] = np.empty((job.group_count, job.spec.garbled_group_bytes), np.uint8)
         for groups in job.offline_slices:
-            _client_request(session, job, groups, label_ots, corrections.get(job.number), arrays)
+            _client_request(session, job, groups, label_ots, corrections.get(job.number), arrays, threads)
             pending.append((job, groups))
             if len(pending) > PIPELINE_DEPTH:
                 _client_accept(session, *pending.popleft(), hash_seed, arrays, threads)
@@ -90,14 +95,17 @@ def _client_select(
     reverse: CotSender,
     reverse_seed: bytes,
     arrays: dict[str, np.ndarray],
+    threads: int,
 ) -> np.ndarray:
     """The client's half of alpha + beta = pi * v''. Returns the corrections tau, to be sent."""
     with session.step(job.op_id, "ot"):
         message = session.receive(OT_BYTES * job.padded_count)
         zero_labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
-        reverse.extend(message, job.padded_count, zero_labels)
+        reverse.extend(message, job.padded_count, zero_labels, threads=threads)
         correlation = gadget.correlation(job.spec, arrays[f"share:{job.number}"])
-        tau, beta = additive_send(reverse.delta, reverse_seed, job.number, 0, zero_labels, correlation)
+        tau, beta = reverse.additive_send(
+            reverse_seed, job.number, 0, zero_labels, correlation, threads=threads
+        )
         arrays[f"select:{job.number}"] = beta
         return tau
 
@@ -109,13 +117,14 @@ def _client_request(
     label_ots: CotReceiver,
     corrections: np.ndarray | None,
     arrays: dict[str, np.ndarray],
+    threads: int,
 ) -> None:
     """Asks for the labels of the bits of v in a slice."""
     elements = job.elements(groups)
     with session.step(job.op_id, "ot"):
         choices = gadget.choice_bits(job.spec, part(arrays[f"share:{job.number}"], elements))
         labels = part(arrays[f"labels:{job.number}"], groups)
-        message = label_ots.extend(choices, job.label_ot_count(groups), labels)
+        message = label_ots.extend(choices, job.label_ot_count(groups), labels, threads=threads)
         session.send(*([] if corrections is None else [part(corrections, elements)]), message)
 
 
@@ -144,37 +153,38 @@ def _client_accept(
 
 
 def server_garbling(
-    session: SessionLike, plan: WorkPlan, reverse: CotReceiver, threads: int
+    session: SessionLike, plan: WorkPlan, reverse: CotReceiver, inference_id: int, threads: int
 ) -> tuple[dict[str, np.ndarray], list[SecretBytes]]:
     """The server's material for every gadget, and the locked memory of delta and label seed."""
-    seeds = _GarblerSeeds(
-        SecretBytes.random(LABEL_BYTES), os.urandom(SEED_BYTES), SecretBytes.random(SEED_BYTES)
-    )
-    seeds.delta.view()[0] |= 1
+    seeds = _GarblerSeeds(random_delta(label=True), os.urandom(SEED_BYTES), SecretBytes.random(SEED_BYTES))
     with session.step(-1, "ot"):
-        bootstrap, base_keys = fresh_sender(reverse, seeds.delta)
+        fresh = FreshCotSender(reverse, seeds.delta, _fresh_context(session, inference_id))
         session.send(seeds.hash_seed)
-        session.send(bootstrap)
+        session.send(fresh.message)
         message = session.receive(SEED_BYTES + TREE_MESSAGE_BYTES)
         reverse_seed = bytes(message[:SEED_BYTES])
-        label_ots = CotSender(seeds.delta, base_keys, message[SEED_BYTES:])
-    arrays = {"delta": seeds.delta.view(), "label_seed": seeds.label_seed.view()}
+        label_ots = fresh.finish(message[SEED_BYTES:])
+    arrays = {"delta": seeds.delta.array, "label_seed": seeds.label_seed.array}
     selects = {
-        job.number: _server_select(session, job, reverse) for job in plan.gadget_jobs if job.spec.uses_select
+        job.number: _server_select(session, job, reverse, threads)
+        for job in plan.gadget_jobs
+        if job.spec.uses_select
     }
     for job in plan.gadget_jobs:
         state = np.empty((job.group_count, job.spec.state_group_bytes), np.uint8)
         arrays[f"state:{job.number}"] = state
         for groups in job.offline_slices:
             select = selects.get(job.number)
-            alpha, zero_labels = _server_answer(session, job, groups, label_ots, select, reverse_seed)
+            alpha, zero_labels = _server_answer(
+                session, job, groups, label_ots, select, reverse_seed, threads
+            )
             with session.step(job.op_id, "garbling"):
                 garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
                 gadget.garble(
                     job.spec,
-                    seeds.delta.view(),
+                    seeds.delta.array,
                     seeds.hash_seed,
-                    seeds.label_seed.view(),
+                    seeds.label_seed.array,
                     job.number,
                     groups.start,
                     zero_labels,
@@ -206,11 +216,11 @@ class _Select:
     labels: np.ndarray  # (padded, 16) uint8
 
 
-def _server_select(session: SessionLike, job: GadgetJob, reverse: CotReceiver) -> _Select:
+def _server_select(session: SessionLike, job: GadgetJob, reverse: CotReceiver, threads: int) -> _Select:
     with session.step(job.op_id, "ot"):
         select = _Select(random_bits(job.padded_count), np.empty((job.padded_count, LABEL_BYTES), np.uint8))
         packed = np.packbits(select.bits, bitorder="little")
-        session.send(reverse.extend(packed, job.padded_count, select.labels))
+        session.send(reverse.extend(packed, job.padded_count, select.labels, threads=threads))
         return select
 
 
@@ -221,6 +231,7 @@ def _server_answer(
     label_ots: CotSender,
     select: _Select | None,
     reverse_seed: bytes,
+    threads: int,
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """A slice's shares alpha of pi * v'' and the zero labels of the bits of v."""
     elements = job.elements(groups)
@@ -229,7 +240,7 @@ def _server_answer(
     with session.step(job.op_id, "ot"):
         message = memoryview(session.receive(correction_bytes + OT_BYTES * ot_count))
         zero_labels = np.empty((ot_count, LABEL_BYTES), np.uint8)
-        label_ots.extend(message[correction_bytes:], ot_count, zero_labels)
+        label_ots.extend(message[correction_bytes:], ot_count, zero_labels, threads=threads)
         if select is None:
             return None, zero_labels
         tau = np.frombuffer(message[:correction_bytes], np.uint32)
@@ -240,5 +251,11 @@ def _server_answer(
             part(select.labels, elements),
             part(select.bits, elements),
             tau,
+            threads=threads,
         )
         return alpha, zero_labels
+
+
+def _fresh_context(session: SessionLike, inference_id: int) -> bytes:
+    """Binds the keys of a fresh OT instance to session and inference."""
+    return session.binding + inference_id.to_bytes(4, "little")

@@ -16,14 +16,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from pi_bench.crypto.base_ot import BASE_OT_MESSAGE_BYTES, BaseOtReceiver, BaseOtSender, base_ot_reply_bytes
+from pi_bench.crypto.base_ot import MESSAGE_BYTES, BaseOtReceiver, BaseOtSender, ot_context, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer
-from pi_bench.crypto.ot_extension import TREE_MESSAGE_BYTES, CotReceiver, CotSender
-from pi_bench.crypto.secret import SecretBytes
+from pi_bench.crypto.ot_extension import (
+    COT_BITS,
+    TREE_MESSAGE_BYTES,
+    CotReceiver,
+    CotSender,
+    base_choice_bits,
+    random_delta,
+)
+from pi_bench.crypto.secret import wipe
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.work_plan import KAPPA
 
 
 @dataclass(slots=True)
@@ -50,13 +54,12 @@ def client_set_up(session: SessionLike) -> ClientKeys:
     with session.step(-1, "he"):
         he = HeClient()
         session.send(he.public_key)
-    with session.step(-1, "ot"):
-        delta = SecretBytes.random(KAPPA // 8)
-        choices = np.unpackbits(~delta.view(), bitorder="little")
-        receiver = BaseOtReceiver(_context(session), session.receive(BASE_OT_MESSAGE_BYTES), choices)
+    with session.step(-1, "ot"), random_delta(label=False) as delta:
+        message = session.receive(MESSAGE_BYTES)
+        receiver = BaseOtReceiver(_context(session), message, base_choice_bits(delta))
         session.send(receiver.reply)
-        corrections = session.receive(TREE_MESSAGE_BYTES)
-        reverse = CotSender(delta, receiver.keys, corrections)
+        reverse = CotSender(delta, receiver.keys, session.receive(TREE_MESSAGE_BYTES))
+        wipe(receiver.keys)
     return ClientKeys(he, reverse)
 
 
@@ -67,11 +70,13 @@ def server_set_up(session: SessionLike) -> ServerKeys:
     with session.step(-1, "ot"):
         sender = BaseOtSender(_context(session))
         session.send(sender.message)
-        reverse = CotReceiver(sender.keys(session.receive(base_ot_reply_bytes(KAPPA))))
+        keys = sender.keys(session.receive(reply_bytes(COT_BITS)))
+        reverse = CotReceiver(keys)
+        wipe(keys)
         session.send(reverse.tree_message)
     return ServerKeys(he, reverse)
 
 
 def _context(session: SessionLike) -> bytes:
     """Binds the base-OT keys to protocol, direction and session."""
-    return b"pi-bench/delphi/reverse/" + session.context
+    return ot_context(session.binding, "delphi reverse")

@@ -23,10 +23,24 @@ import numpy as np
 
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
-from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Weights
-from pi_bench.network.shares import apply_local, apply_weighted, finish_term
+from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Program, Weights
+from pi_bench.network.shares import (
+    PreparedWeights,
+    apply_local,
+    apply_weighted,
+    combine_terms,
+    prepare_weights,
+)
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import WORD_BYTES, WorkPlan, part
+
+
+def prepare_matrices(program: Program, weights: Weights) -> dict[str, PreparedWeights]:
+    """The weights of every product in the form in which the online phase multiplies."""
+    names = {
+        term.weighted.weight for op in program.linear_ops for term in op.terms if term.weighted is not None
+    }
+    return {name: prepare_weights(weights[name], program.weight_bits) for name in names}
 
 
 class ClientScratch:
@@ -114,7 +128,7 @@ def server_online(
     session: SessionLike,
     plan: WorkPlan,
     arrays: dict[str, np.ndarray],
-    weights: Weights,
+    matrices: dict[str, PreparedWeights],
     scratch: ServerScratch,
     threads: int,
 ) -> None:
@@ -128,7 +142,7 @@ def server_online(
     for op in program.ops[1:]:
         with session.step(op.id):
             if isinstance(op, LinearOp):
-                linear[op.id] = _server_linear(op, masked, weights, arrays[f"constant:{op.id}"])
+                linear[op.id] = _server_linear(op, masked, matrices, arrays[f"constant:{op.id}"])
             elif isinstance(op, ActivationOp):
                 masked[op.id] = _server_activation(
                     session, plan, op, linear[op.source], arrays, scratch, threads
@@ -143,16 +157,19 @@ def server_online(
 
 
 def _server_linear(
-    op: LinearOp, masked: dict[int, np.ndarray], weights: Weights, constant: np.ndarray
+    op: LinearOp,
+    masked: dict[int, np.ndarray],
+    matrices: dict[str, PreparedWeights],
+    constant: np.ndarray,
 ) -> np.ndarray:
     """u = W (x - r) + s + bias; `constant` is the last two."""
-    total = constant
+    results = []
     for term in op.terms:
         value = apply_local(term.local, masked[term.source])
         if term.weighted is not None:
-            value = apply_weighted(term.weighted, weights[term.weighted.weight], value)
-        total = total + finish_term(term, value)
-    return total
+            value = apply_weighted(term.weighted, matrices[term.weighted.weight], value)
+        results.append(value)
+    return combine_terms(op, results) + constant
 
 
 def _server_activation(

@@ -32,7 +32,7 @@ class DelphiClient(PartyProtocol):
         masks = products.draw_masks(self.program)
         shares = products.client_products(self.session, self._plan, self._keys.he, masks)
         arrays = garbling.client_garbling(
-            self.session, self._plan, self._keys.reverse, shares, self.options.threads
+            self.session, self._plan, self._keys.reverse, shares, inference_id, self.options.threads
         )
         arrays |= {f"mask:{op_id}": mask for op_id, mask in masks.items()}
         arrays["output_share"] = shares[self.program.output.source]
@@ -65,7 +65,9 @@ class DelphiServer(PartyProtocol):
         self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
     ) -> None:
         super().__init__(session, program, options, weights)
+        assert weights is not None
         self._plan = WorkPlan(program, options.mode)
+        self._matrices = online.prepare_matrices(program, weights)
         self._keys: keys.ServerKeys | None = None
         self._scratch = online.ServerScratch(self._plan)
 
@@ -78,17 +80,16 @@ class DelphiServer(PartyProtocol):
             self.session, self._plan, self._keys.he, self.weights, self.options.threads
         )
         arrays, secrets = garbling.server_garbling(
-            self.session, self._plan, self._keys.reverse, self.options.threads
+            self.session, self._plan, self._keys.reverse, inference_id, self.options.threads
         )
         arrays |= {f"constant:{op_id}": constant for op_id, constant in constants.items()}
         return Preprocessing(NAME, inference_id, arrays, secrets)
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        assert self.weights is not None
         arrays = material.claim(NAME)
         try:
             online.server_online(
-                self.session, self._plan, arrays, self.weights, self._scratch, self.options.threads
+                self.session, self._plan, arrays, self._matrices, self._scratch, self.options.threads
             )
         finally:
             material.burn()

@@ -16,7 +16,7 @@ import numpy as np
 from pi_bench.crypto.he import HeClient, HeServer
 from pi_bench.crypto.randomness import random_words
 from pi_bench.network.program import Program, Weights
-from pi_bench.network.shares import apply_local, finish_term
+from pi_bench.network.shares import apply_local, scale_term
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import PIPELINE_DEPTH, WorkPlan
 
@@ -41,11 +41,11 @@ def client_products(
             job = jobs[position - PIPELINE_DEPTH]
             with session.step(job.op_id, "he"):
                 response = session.receive(job.plan.response_bytes)
-                shares[job.op_id] += finish_term(job.term, he.decrypt(job.plan, response))
+                shares[job.op_id] += scale_term(job.term, he.decrypt(job.plan, response))
     for op in plan.program.linear_ops:
         for term in op.terms:
             if term.weighted is None:
-                shares[op.id] += finish_term(term, apply_local(term.local, masks[term.source]))
+                shares[op.id] += scale_term(term, apply_local(term.local, masks[term.source]))
     return shares
 
 
@@ -65,5 +65,5 @@ def server_products(
             upload = session.receive(job.plan.upload_bytes)
             blind = random_words(weighted.out_shape)
             session.send(he.respond(job.plan, weights[weighted.weight], upload, blind, threads))
-            constants[job.op_id] += finish_term(job.term, blind)
+            constants[job.op_id] += scale_term(job.term, blind)
     return constants

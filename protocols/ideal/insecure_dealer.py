@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.crypto.randomness import random_words
-from pi_bench.network.plaintext import activation_value, linear_value
 from pi_bench.network.program import ActivationOp, LinearOp, Program, element_count
+from pi_bench.network.reference import activation_reference
+from pi_bench.network.shares import apply_linear
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.work_plan import WORD_BYTES
@@ -63,10 +64,10 @@ class InsecureIdealServer(PartyProtocol):
         for op in program.ops[1:-1]:
             with self.session.step(op.id):
                 if isinstance(op, LinearOp):
-                    values[op.id] = linear_value(op, self.weights, values)
+                    values[op.id] = apply_linear(op, values, self.weights)
                 elif isinstance(op, ActivationOp):
                     share = shares[f"share:{op.source}"]
-                    values[op.id] = activation_value(op, values[op.source], share, self.options.mode)
+                    values[op.id] = activation_reference(op, values[op.source], share, self.options.mode)
         with self.session.step(program.output.id):
             self.session.send(values[program.output.source])
         if trace is not None:

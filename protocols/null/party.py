@@ -6,14 +6,14 @@ from collections import deque
 
 import numpy as np
 
-from pi_bench.crypto.base_ot import BASE_OT_MESSAGE_BYTES, base_ot_reply_bytes
+from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
-from pi_bench.crypto.ot_extension import BOOTSTRAP_MESSAGE_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.network.plaintext import activation_value, linear_value
+from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Program, Weights
+from pi_bench.network.reference import activation_reference
+from pi_bench.network.shares import apply_linear
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.work_plan import (
-    KAPPA,
     OT_BYTES,
     PIPELINE_DEPTH,
     SEED_BYTES,
@@ -50,8 +50,8 @@ class NullClient(_NullParty):
 
     def set_up(self) -> None:
         self._send(-1, "he", PUBLIC_KEY_BYTES)
-        self._receive(-1, "ot", BASE_OT_MESSAGE_BYTES)
-        self._send(-1, "ot", base_ot_reply_bytes(KAPPA))
+        self._receive(-1, "ot", MESSAGE_BYTES)
+        self._send(-1, "ot", reply_bytes(COT_BITS))
         self._receive(-1, "ot", TREE_MESSAGE_BYTES)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
@@ -63,7 +63,7 @@ class NullClient(_NullParty):
                 job = jobs[position - PIPELINE_DEPTH]
                 self._receive(job.op_id, "he", job.plan.response_bytes)
         self._receive(-1, "ot", SEED_BYTES)
-        self._receive(-1, "ot", BOOTSTRAP_MESSAGE_BYTES)
+        self._receive(-1, "ot", FRESH_BYTES)
         self._send(-1, "ot", SEED_BYTES + TREE_MESSAGE_BYTES)
         for gadget in self._plan.gadget_jobs:
             if gadget.spec.uses_select:
@@ -108,8 +108,8 @@ class NullServer(_NullParty):
 
     def set_up(self) -> None:
         self._receive(-1, "he", PUBLIC_KEY_BYTES)
-        self._send(-1, "ot", BASE_OT_MESSAGE_BYTES)
-        self._receive(-1, "ot", base_ot_reply_bytes(KAPPA))
+        self._send(-1, "ot", MESSAGE_BYTES)
+        self._receive(-1, "ot", reply_bytes(COT_BITS))
         self._send(-1, "ot", TREE_MESSAGE_BYTES)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
@@ -117,7 +117,7 @@ class NullServer(_NullParty):
             self._receive(job.op_id, "he", job.plan.upload_bytes)
             self._send(job.op_id, "he", job.plan.response_bytes)
         self._send(-1, "ot", SEED_BYTES)
-        self._send(-1, "ot", BOOTSTRAP_MESSAGE_BYTES)
+        self._send(-1, "ot", FRESH_BYTES)
         self._receive(-1, "ot", SEED_BYTES + TREE_MESSAGE_BYTES)
         for gadget in self._plan.gadget_jobs:
             if gadget.spec.uses_select:
@@ -138,11 +138,11 @@ class NullServer(_NullParty):
         for op in self.program.ops[1:]:
             with self.session.step(op.id):
                 if isinstance(op, LinearOp):
-                    values[op.id] = linear_value(op, self.weights, values)
+                    values[op.id] = apply_linear(op, values, self.weights)
                 elif isinstance(op, ActivationOp):
                     self._exchange(op)
                     no_share = np.zeros(op.shape, np.uint32)
-                    values[op.id] = activation_value(op, values[op.source], no_share, self.options.mode)
+                    values[op.id] = activation_reference(op, values[op.source], no_share, self.options.mode)
                 elif isinstance(op, OutputOp):
                     self.session.send(values[op.source])
         if self.session.trace is not None:

@@ -57,7 +57,7 @@ class LoopbackSession:
     ) -> None:
         self.party = party
         self.trace: Trace | None = Trace()
-        self.context = b"loopback session"
+        self.binding = b"loopback session".ljust(32)
         self.phase = "set-up"
         self._inbox, self._outbox, self._transcript = inbox, outbox, transcript
         self._step = (-1, "")

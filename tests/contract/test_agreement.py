@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pi_bench.network.plaintext import activation_value, linear_value
-from pi_bench.network.reference import run_reference
+from pi_bench.network.reference import activation_reference, linear_reference, run_reference
 from pi_bench.protocol import Party
 
 
@@ -17,11 +16,11 @@ def _check_law(program, weights, run, mode, encoded) -> None:
     for op in program.activation_ops:
         values[op.id] = run.value(f"a:{op.id}")
     for op in program.linear_ops:
-        np.testing.assert_array_equal(run.value(f"x:{op.id}"), linear_value(op, weights, values), op.name)
+        np.testing.assert_array_equal(run.value(f"x:{op.id}"), linear_reference(op, values, weights), op.name)
     client = run.traces[Party.CLIENT].arrays
     for op in program.activation_ops:
         x, v = run.value(f"x:{op.source}"), client[f"x:{op.source}"]
-        np.testing.assert_array_equal(values[op.id], activation_value(op, x, v, mode), op.name)
+        np.testing.assert_array_equal(values[op.id], activation_reference(op, x, v, mode), op.name)
     np.testing.assert_array_equal(run.output, run.value(f"x:{program.output.source}"))
 
 
@@ -45,7 +44,7 @@ def test_windowed_activations_are_one_unit_off_at_most(protocol, network, run) -
     (outcome,) = run(protocol, program, weights, inputs[:1], "windowed")
     for op in program.activation_ops:
         x = outcome.value(f"x:{op.source}")
-        exact = activation_value(op, x, np.zeros_like(x), "exact")
+        exact = activation_reference(op, x, np.zeros_like(x), "exact")
         difference = (outcome.value(f"a:{op.id}") - exact).view(np.int32)
         assert np.abs(difference).max() <= 1, op.name
 
