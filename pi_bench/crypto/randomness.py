@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import os
-
 import numpy as np
+
+from pi_bench.crypto import secret
 
 
 def random_words(shape: tuple[int, ...]) -> np.ndarray:
     """Uniform ring elements: uint32 of `shape`, writable."""
-    return np.frombuffer(bytearray(os.urandom(4 * math.prod(shape))), dtype=np.uint32).reshape(shape)
+    words = np.empty(shape, np.uint32)
+    secret.fill_random(words)
+    return words
 
 
 def random_bits(count: int) -> np.ndarray:
     """Uniform bits: uint8 (count,) of 0 and 1."""
-    packed = np.frombuffer(os.urandom(-(-count // 8)), dtype=np.uint8)
+    packed = np.empty(-(-count // 8), np.uint8)
+    secret.fill_random(packed)
     return np.unpackbits(packed, count=count, bitorder="little")
 
 

@@ -37,6 +37,8 @@ from pi_bench.registry import find_protocol
 
 RECEIVE_TIMEOUT_S = 60.0
 
+Network = tuple[Program, Weights, list[np.ndarray]]
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -225,9 +227,19 @@ def small_graph() -> Graph:
 
 
 @pytest.fixture(scope="session", params=[1, 2], ids=["one", "batch"])
-def network(request: pytest.FixtureRequest) -> tuple[Program, Weights, list[np.ndarray]]:
+def network(request: pytest.FixtureRequest) -> Network:
     """A compiled program, its weights, and three encoded inputs."""
-    program, weights = compile_graph(small_graph(), CompileOptions(batch=request.param))
+    return compiled(request.param)
+
+
+@pytest.fixture(scope="session")
+def small_network() -> Network:
+    """The same for one sample."""
+    return compiled(1)
+
+
+def compiled(batch: int) -> Network:
+    program, weights = compile_graph(small_graph(), CompileOptions(batch=batch))
     generator = np.random.default_rng(5)
     inputs = [encode_input(program, generator.normal(size=program.input.shape).clip(-2, 2)) for _ in range(3)]
     return program, weights, inputs
