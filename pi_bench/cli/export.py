@@ -105,11 +105,15 @@ def describe(graph: Any, path: str) -> str:
     if meta.get("random_weights"):
         lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
     calibration = meta["calibration"]
-    noise = "; not real data" if calibration["source"] == "seeded noise" else ""
-    line = f"  calibrated on {calibration['sample_count']} samples of {calibration['source']}{noise}"
+    line = f"  calibrated on {calibration['sample_count']} samples of {calibration['source']}"
     if tightest is not None:
         line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
-    return "\n".join([*lines, line])
+    lines.append(line)
+    if calibration["source"] == "seeded noise" and not meta.get("random_weights"):
+        lines.append(
+            "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
+        )
+    return "\n".join(lines)
 
 
 def _recipe(models: Any, name: str) -> Any:

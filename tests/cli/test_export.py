@@ -74,7 +74,8 @@ def test_a_recipe_becomes_a_file_that_says_it_is_random(recipe, tmp_path, capsys
     out = capsys.readouterr().out
     assert "768 ReLUs" in out
     assert "RANDOM (seed 7)" in out
-    assert "seeded noise; not real data" in out
+    assert "calibrated on 32 samples of seeded noise; headroom at least" in out
+    assert "--calibration" not in out
     graph = load_model(path)
     assert (graph.meta["name"], graph.meta["seed"], graph.relu_count) == ("tiny", 7, 768)
 
@@ -86,7 +87,9 @@ def test_given_weights_are_not_called_random(recipe, tmp_path, capsys):
 
     torch.save(build(parse_recipe(TINY, "tiny")).state_dict(), tmp_path / "state.pt")
     assert run("--recipe", recipe, "--weights", tmp_path / "state.pt", "-o", tmp_path / "model.pt") == 0
-    assert "RANDOM" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "RANDOM" not in out
+    assert "give some with --calibration" in out
 
 
 NAME = "resnet18-cifar100-12288"
