@@ -127,9 +127,12 @@ def _convolve(x: np.ndarray, weight: np.ndarray, stride: Pair, padding: Pair) ->
     count, _, rows, columns = windows.shape[:4]
     matrix = weight.reshape(out_channels, -1)
     out = np.empty((count, out_channels, rows, columns), np.float32)
+    unrolled = np.empty((in_channels, kh, kw, rows, columns), np.float32)
     for sample in range(count):  # one sample's windows at a time bounds the memory
-        unrolled = windows[sample].transpose(0, 3, 4, 1, 2).reshape(in_channels * kh * kw, rows * columns)
-        out[sample] = (matrix @ unrolled).reshape(out_channels, rows, columns)
+        for i in range(kh):
+            for j in range(kw):
+                unrolled[:, i, j] = windows[sample, :, :, :, i, j]
+        out[sample] = (matrix @ unrolled.reshape(-1, rows * columns)).reshape(out_channels, rows, columns)
     return out
 
 

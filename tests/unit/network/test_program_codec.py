@@ -125,6 +125,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
     "unknown weights": change(weighted, op="sparse"),
     "same weights twice": change(LINEAR, bias="c0.weight"),
     "multiplier": change(term, multiplier=0),
+    "multiplier beside weights": change(term, multiplier=2),
     "local": change(term, local=[{"op": "subsample", "stride": [2, 2]}]),
     "window": change(ACTIVATION, window_bits=3, truncate_bits=5),
     "truncation": change(ACTIVATION, truncate_bits=1),
