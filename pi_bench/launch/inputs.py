@@ -24,7 +24,9 @@ def load_input(path: Path) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # numpy parses the header with Python's own tokenizer and parser
         reason = "it holds Python objects" if "pickle" in str(error).lower() else "it is not a .npy file"
         raise InputError(f"{path}: {reason}; save a numeric array with numpy.save") from error
     if not isinstance(array, np.ndarray):

@@ -1,0 +1,70 @@
+"""A small network for every test that needs a model: residual, culled and masked ReLUs, pooling."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pi_bench.network.graph import (
+    AddNode,
+    AvgPoolNode,
+    ConvNode,
+    FlattenNode,
+    Graph,
+    InputNode,
+    LinearNode,
+    OutputNode,
+    ReluNode,
+)
+from pi_bench.network.graph_float import calibrate
+
+
+@pytest.fixture(scope="session")
+def tiny_graph() -> Graph:
+    """Input (2, 6, 6), three classes with labels."""
+    generator = np.random.default_rng(3)
+
+    def weight(*shape: int) -> np.ndarray:
+        return generator.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape).astype(np.float32)
+
+    nodes = (
+        InputNode("input", (), (2, 6, 6)),
+        ConvNode("stem", ("input",), (4, 6, 6), "stem.weight", "stem.bias", (1, 1), (1, 1)),
+        ReluNode("stem.relu", ("stem",), (4, 6, 6), "stem.mask"),
+        ConvNode("body", ("stem.relu",), (4, 6, 6), "body.weight", None, (1, 1), (1, 1)),
+        AddNode("sum", ("body", "stem.relu"), (4, 6, 6)),
+        ReluNode("sum.relu", ("sum",), (4, 6, 6)),
+        AvgPoolNode("pool", ("sum.relu",), (4, 1, 1), (6, 6), (6, 6), (0, 0)),
+        FlattenNode("flatten", ("pool",), (4,)),
+        LinearNode("head", ("flatten",), (3,), "head.weight", "head.bias"),
+        OutputNode("output", ("head",), (3,)),
+    )
+    parameters = {
+        "stem.weight": weight(4, 2, 3, 3),
+        "stem.bias": weight(4, 1).reshape(4) * np.float32(0.1),
+        "body.weight": weight(4, 4, 3, 3),
+        "head.weight": weight(3, 4),
+        "head.bias": weight(3, 1).reshape(3) * np.float32(0.1),
+    }
+    masks = {"stem.mask": generator.random((4, 6, 6)) < 0.5}
+    graph = Graph(nodes, parameters, masks, labels=("cat", "dog", "owl"), meta={"name": "tiny"})
+    return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(256, 2, 6, 6))))
+
+
+@pytest.fixture(scope="session")
+def model_file(tiny_graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny_graph` as ``model.pt``."""
+    from pi_bench.network.model_file import save_model
+
+    path = tmp_path_factory.mktemp("model") / "model.pt"
+    save_model(tiny_graph, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_input() -> np.ndarray:
+    """Float32 (2, 6, 6), within the calibrated range."""
+    return np.random.default_rng(9).normal(size=(2, 6, 6)).clip(-2, 2).astype(np.float32)

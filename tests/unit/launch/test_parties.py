@@ -1,0 +1,172 @@
+"""Server and client over a real socket in one process, with the insecure dealer."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pi_bench.arithmetic.fixed_point import encode_input
+from pi_bench.channel import Address, listen
+from pi_bench.channel.tcp import accept, local_address
+from pi_bench.errors import ConnectionFailedError, InputError, PeerError, PreprocessingSpentError
+from pi_bench.launch.client import Client
+from pi_bench.launch.server import Server, ServerReport
+from pi_bench.network.compiler import compile_graph
+from pi_bench.network.graph import Graph
+from pi_bench.protocol import ProtocolOptions, Trace
+from pi_bench.registry import find_protocol
+from pi_bench.session import Phase
+from pi_bench.session.commands import Command, send_command
+from pi_bench.session.handshake import Insistence
+
+Visit = Callable[[Client], Any]
+
+
+class Hall:
+    """Runs one client against one server and keeps what the server said."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.program, weights = compile_graph(graph)
+        options = ProtocolOptions(mode="exact")
+        info = find_protocol("ideal")
+        self.server = Server(self.program, weights, info, options, timeout_s=5, idle_timeout_s=5)
+        self.reports: list[ServerReport] = []
+        self.outcome: Any = None
+
+    def visit(self, action: Visit, *, tracing: bool = False) -> Any:
+        with listen(Address("127.0.0.1", 0)) as listener:
+
+            def serve() -> None:
+                connection, _ = accept(listener, 5)
+                try:
+                    self.outcome = self.server.serve(connection, self.reports.append, tracing=tracing)
+                except Exception as error:
+                    self.outcome = error
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            address = local_address(listener)
+            try:
+                with Client.connect(address, Insistence(), threads=1, timeout_s=5) as client:
+                    return action(client)
+            finally:
+                thread.join(10)
+                assert not thread.is_alive()
+
+
+@pytest.fixture
+def hall(tiny_graph: Graph) -> Hall:
+    return Hall(tiny_graph)
+
+
+def test_several_inferences_in_one_session(hall: Hall, tiny_input: np.ndarray) -> None:
+    def action(client: Client) -> list[np.ndarray]:
+        client.set_up()
+        outputs = []
+        for factor in (1.0, 0.5):
+            offline = client.preprocess()
+            assert offline.time_s > 0 and offline.storage_bytes > 0
+            online = client.infer(tiny_input * np.float32(factor))
+            assert online.latency_s <= online.record.wall_s
+            outputs.append(online.logits)
+        client.end()
+        return outputs
+
+    first, second = hall.visit(action)
+    assert hall.outcome == 2
+    assert first.shape == (1, 3) and (first != second).any()
+    phases = [report.record.phase for report in hall.reports]
+    assert phases == [Phase.SET_UP, *(Phase.OFFLINE, Phase.ONLINE) * 2]
+    assert all(report.trace is None for report in hall.reports)
+
+
+def test_shares_are_kept_on_request(hall: Hall, tiny_input: np.ndarray) -> None:
+    trace = Trace()
+
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess(trace)
+        client.infer(tiny_input)
+        client.end()
+
+    hall.visit(action, tracing=True)
+    at_server = hall.reports[-1].trace
+    assert at_server is not None
+    name = f"a:{hall.program.input.id}"
+    total = at_server.arrays[name] + trace.arrays[name]
+    np.testing.assert_array_equal(total, encode_input(hall.program, tiny_input))
+
+
+def test_inference_without_preprocessing_is_refused(hall: Hall, tiny_input: np.ndarray) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        with pytest.raises(RuntimeError):
+            client.infer(tiny_input)
+        send_command(client.session, Command.INFER, 0)
+        with pytest.raises(PeerError, match=r"gave up: .*which was not preprocessed"):
+            client.session.receive(2)
+
+    hall.visit(action)
+    assert isinstance(hall.outcome, PeerError)
+
+
+@pytest.mark.parametrize("inference_id", [0, 1])
+def test_an_inference_id_never_repeats(hall: Hall, inference_id: int) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        send_command(client.session, Command.PREPROCESS, inference_id)
+        with pytest.raises(PeerError, match="asked for inference"):
+            client.session.receive(2)
+
+    hall.visit(action)
+    assert isinstance(hall.outcome, PeerError)
+
+
+def test_bad_input_uses_nothing_up(hall: Hall, tiny_input: np.ndarray) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        with pytest.raises(InputError, match="NaN"):
+            client.infer(tiny_input * np.float32("nan"))
+        client.infer(tiny_input)
+        client.end()
+
+    hall.visit(action)
+    assert hall.outcome == 1
+
+
+def test_a_lost_connection_burns_the_material(hall: Hall, tiny_input: np.ndarray) -> None:
+    kept = []
+
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        kept.append(client._material)
+        client.session.channel.close()
+        with pytest.raises(ConnectionFailedError):
+            client.infer(tiny_input)
+
+    hall.visit(action)
+    assert isinstance(hall.outcome, ConnectionFailedError)
+    assert kept[0].spent
+    with pytest.raises(PreprocessingSpentError):
+        kept[0].claim("ideal")
+
+
+GARBAGE = [b"", b"GET / HTTP/1.1\r\n\r\n".ljust(64), bytes(1000), b"PIBF\x02\x00" + bytes(99)]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_instead_of_a_client(hall: Hall, garbage: bytes) -> None:
+    left, right = socket.socketpair()
+    with left:
+        left.sendall(garbage)
+        left.shutdown(socket.SHUT_WR)
+        with pytest.raises((PeerError, ConnectionFailedError)):
+            hall.server.serve(right)

@@ -1,0 +1,86 @@
+"""The parties as processes: what is heard when one fails, and that none is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pi_bench.errors import ConnectionFailedError, PeerError
+from pi_bench.launch.placement import Placement
+from pi_bench.launch.processes import Parties, _rank
+from pi_bench.protocol import Party
+
+ONE_THREAD = Placement(1, (), ())
+
+
+def gone(pid: int, within_s: float = 5.0) -> bool:
+    """Whether the process ends in time; one that nobody has waited for counts as ended."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_killed_party_is_named() -> None:
+    with Parties(ONE_THREAD) as parties:
+        process = parties.start(Party.SERVER)
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(ConnectionFailedError, match=r"server: the server process was killed \(SIGKILL\)"):
+            parties.receive(Party.SERVER, "listening")
+
+
+def test_leaving_the_context_ends_both() -> None:
+    pids = []
+    with pytest.raises(ZeroDivisionError), Parties(ONE_THREAD) as parties:
+        pids += [parties.start(party).pid for party in Party]
+        raise ZeroDivisionError
+    assert len(pids) == 2
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_killed_launcher_leaves_no_orphan() -> None:
+    code = (
+        "import time\n"
+        "from pi_bench.launch.placement import Placement\n"
+        "from pi_bench.launch.processes import Parties\n"
+        "from pi_bench.protocol import Party\n"
+        "with Parties(Placement(1, (), ())) as parties:\n"
+        "    print(*[parties.start(party).pid for party in Party], flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    with launcher.stdout:
+        pids = [int(pid) for pid in launcher.stdout.readline().split()]
+    assert len(pids) == 2
+    launcher.kill()
+    launcher.wait()
+    assert all(gone(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("module", ["client_process", "server_process"])
+def test_parties_never_import_torch(module: str) -> None:
+    code = f"import sys, pi_bench.launch.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_causes_are_told_before_consequences() -> None:
+    errors = [
+        ZeroDivisionError("a bug"),
+        PeerError("digest differs"),
+        PeerError("the other party gave up: digest differs"),
+        ConnectionFailedError("the server process was killed"),
+        ConnectionFailedError("the other party closed the connection"),
+    ]
+    assert sorted(reversed(errors), key=_rank) == errors
