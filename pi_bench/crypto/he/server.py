@@ -63,12 +63,13 @@ class HeServer:
     ) -> bytes:
         """The encryption of W r - s modulo 2**32, plan.response_bytes bytes.
 
-        `weights`: int16 (out, in, kh, kw) or (out, in), within the plan's bound (the caller's
-        duty, checked where weights are made), or `prepare` of them. `upload`: the client's encryption
+        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or `prepare`
+        of them. `upload`: the client's encryption
         of r. `s`: uint32 plan.out_shape, uniform and fresh. The time depends on public shapes alone.
 
         Raises:
             PeerError: the upload has the wrong size or a residue out of range.
+            ValueError: weights or `s` of another shape, type or range.
         """
         if s.dtype != np.uint32 or s.shape != plan.out_shape:
             raise ValueError(f"s: need uint32 {plan.out_shape}, got {s.dtype} {s.shape}")
@@ -127,6 +128,9 @@ class HeServer:
 def _shaped(plan: LinearPlan, weights: np.ndarray) -> np.ndarray:
     if weights.dtype != np.int16 or weights.shape != plan.weight_shape:
         raise ValueError(f"weights: need int16 {plan.weight_shape}, got {weights.dtype} {weights.shape}")
+    bound = 1 << (plan.weight_bits - 1)
+    if bool(((weights >= bound) | (weights <= -bound)).any()):
+        raise ValueError(f"weights: need magnitudes below {bound}, or the noise is not covered by the plan")
     return np.ascontiguousarray(weights).reshape(plan.weight_extents)
 
 

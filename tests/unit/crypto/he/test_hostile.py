@@ -84,6 +84,11 @@ def test_arguments_of_the_wrong_shape_or_type(parties) -> None:
         parties.server.respond(PLAN, WEIGHTS.T, upload, S)
     with pytest.raises(ValueError, match="weights: need int16"):
         parties.server.prepare(PLAN, WEIGHTS.astype(np.int32))
+    for value in (512, -512, -32768):
+        wide = WEIGHTS.copy()
+        wide[2, 3] = value
+        with pytest.raises(ValueError, match="weights: need magnitudes below 512"):
+            parties.server.respond(PLAN, wide, upload, S)
     with pytest.raises(ValueError, match="s: need uint32"):
         parties.server.respond(PLAN, WEIGHTS, upload, S[:, :2])
 

@@ -85,18 +85,24 @@ def test_product_with_a_monomial_rotates_and_negates(isa, exponent) -> None:
     assert np.array_equal(out, expected)
 
 
-def test_uniform_takes_50_bits_a_word_and_skips_what_reaches_the_prime(isa) -> None:
-    seed = bytes(range(16))
+@pytest.mark.parametrize(
+    ("seed", "refused"),
+    # The second was searched for: its 6,880th word for the third prime reaches the prime.
+    [(bytes(range(16)), 0), (b"rejection!" + (10928).to_bytes(6, "little"), 1)],
+)
+def test_uniform_takes_50_bits_a_word_and_skips_what_reaches_the_prime(isa, seed, refused) -> None:
     out = np.empty((3, DEGREE), np.uint64)
     parts.sample_uniform(seed, out, isa)
-    words = symmetric.prg(seed, 0, 8 * (3 * DEGREE + 64)).view(np.uint64) & np.uint64((1 << 50) - 1)
+    words = symmetric.prg(seed, 0, 8 * (3 * DEGREE + refused)).view(np.uint64) & np.uint64((1 << 50) - 1)
     stream = iter(words.tolist())
+    skipped = 0
     for p, residues in zip(PRIMES, out.tolist(), strict=True):
         for residue in residues:
             candidate = next(stream)
             while candidate >= p:
-                candidate = next(stream)
+                candidate, skipped = next(stream), skipped + 1
             assert residue == candidate
+    assert skipped == refused
 
 
 def test_uniform_fills_its_range(isa) -> None:

@@ -159,6 +159,23 @@ def test_response_is_the_formula(isa, secret, negacyclic_product, convolution) -
     assert bytes(out) == expected
 
 
+def test_e2_is_added_before_the_switch(isa) -> None:
+    """The switch rounds e2 away almost always; with every coefficient of sum w c1 on the last value that
+    is rounded down, and a public key of zeros, c1 shows where e2 is positive."""
+    last = (MODULUS // PRIMES[0] - 1) // 2
+    loaded = np.empty(he.LOADED_WORDS, np.uint64)
+    assert he.load(bytes(SEED_BYTES) + pack_polynomial([last] * DEGREE), loaded, 1, isa)
+    inputs = np.concatenate([np.zeros(3 * DEGREE, np.uint64), loaded[: 3 * DEGREE]])
+    plan = LinearPlan.of(FullyConnected("fc", (1, 1), (1, 1)), 10)
+    seed, out = b"seed of response", bytearray(plan.response_bytes)
+    he.respond(
+        np.ones(1, np.int16), plan.exponents, (1, 1, 1), (1, 1), None, inputs, np.zeros_like(inputs), seed,
+        np.zeros(1, np.uint32), plan.positions, plan.starts, out, 1, isa,
+    )  # fmt: skip
+    e2 = binomial(words_of(seed, DEGREE, DEGREE))
+    assert unpack(bytes(out[:PACKED_POLY_BYTES]), DEGREE) == [int(e > 0) for e in e2]
+
+
 def test_noise_of_the_worst_weights_stays_below_the_public_bound(parties, negacyclic_product) -> None:
     """Dense polynomials, all 511: the noise of every released coefficient, and the flood's width."""
     weighted = FullyConnected("fc", (1, 192), (1, 128))

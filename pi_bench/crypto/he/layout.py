@@ -1,0 +1,94 @@
+"""The candidates for packing a convolution into polynomials, and what each costs.
+
+The method and its source stand in packing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pi_bench.crypto.he import parameters
+from pi_bench.crypto.he.parameters import DEGREE
+from pi_bench.network.program import FullyConnected, Weighted
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One convolution in a normal form: a 1x1 one without padding has stride 1 (the input is subsampled
+    first), rows and columns that no window reads are dropped."""
+
+    batch: int
+    in_channels: int
+    out_channels: int
+    height: int  # of the input after subsampling and dropping
+    width: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    subsample: tuple[int, int]
+    out_height: int
+    out_width: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def of(cls, weighted: Weighted) -> Geometry:
+        if isinstance(weighted, FullyConnected):
+            (batch, in_channels), (_, out_channels) = weighted.in_shape, weighted.out_shape
+            return cls(batch, in_channels, out_channels, 1, 1, (1, 1), (1, 1), (1, 1), 1, 1, 0, 0, 0, 0)
+        batch, in_channels, height, width = weighted.in_shape
+        _, out_channels, out_height, out_width = weighted.out_shape
+        top, _, left, _ = weighted.padding
+        kernel, stride, subsample = weighted.kernel, weighted.stride, (1, 1)
+        if kernel == (1, 1) and not any(weighted.padding):
+            subsample, stride = stride, (1, 1)
+            height, width = -(-height // subsample[0]), -(-width // subsample[1])
+        bottom = (out_height - 1) * stride[0] + kernel[0] - top - height
+        right = (out_width - 1) * stride[1] + kernel[1] - left - width
+        return cls(
+            batch, in_channels, out_channels, height + min(bottom, 0), width + min(right, 0), kernel, stride,
+            subsample, out_height, out_width, top, max(bottom, 0), left, max(right, 0),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows."""
+
+    in_block: int
+    out_block: int
+    block: int  # coefficients between two channels of a polynomial
+    row: int  # coefficients between two rows
+    top: int  # rows of padding that are shared, not stored
+    band_rows: int  # output rows of a band; the last band may have fewer
+
+    @staticmethod
+    def candidates(geometry: Geometry) -> Iterator[Layout]:
+        row = geometry.width + max(geometry.left, geometry.right)
+        whole = geometry.height + max(geometry.top, geometry.bottom)
+        for band_rows in range(geometry.out_height, 0, -1):
+            rows = (band_rows - 1) * geometry.stride[0] + geometry.kernel[0]
+            top = 0
+            if band_rows == geometry.out_height and whole < rows:
+                rows, top = whole, geometry.top
+            room = DEGREE // (rows * row)
+            for in_block in range(1, min(room, geometry.in_channels) + 1):
+                out_block = min(room // in_block, geometry.out_channels)
+                yield Layout(in_block, out_block, rows * row, row, top, band_rows)
+
+    def counts(self, geometry: Geometry) -> tuple[int, int, int]:
+        """Tiles, input polynomials a tile, output polynomials a tile."""
+        bands = -(-geometry.out_height // self.band_rows)
+        return (
+            geometry.batch * bands,
+            -(-geometry.in_channels // self.in_block),
+            -(-geometry.out_channels // self.out_block),
+        )
+
+    def cost(self, geometry: Geometry) -> tuple[int, int]:
+        """Bytes on the wire without the released coefficients, then products."""
+        tiles, in_polys, out_polys = self.counts(geometry)
+        size = in_polys * parameters.CIPHERTEXT_BYTES + out_polys * parameters.PACKED_POLY_BYTES
+        return tiles * size, tiles * in_polys * out_polys
