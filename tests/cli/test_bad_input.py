@@ -1,0 +1,147 @@
+"""Whatever is wrong: one line that names it, the documented exit code, no traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pi_bench.channel import Address, listen
+from pi_bench.channel.tcp import local_address
+from pi_bench.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+def fails(capsys: Capture, code: int, *arguments: str) -> str:
+    """Runs a command that must fail with `code`; returns the error's text."""
+    capsys.readouterr()
+    assert main(list(arguments)) == code
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if not line.startswith("warning: ")]
+    assert len(lines) == 1, error
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((3, 6, 6), np.float32), "shape (3, 6, 6)"),
+        (np.zeros((2, 6, 6), np.complex64), "dtype complex64"),
+        (np.array(["a"]), "dtype <U1"),
+        (np.full((2, 6, 6), np.nan), "NaN"),
+        (np.full((2, 6, 6), np.inf), "infinity"),
+        (np.full((2, 6, 6), 1e6), "calibrated for at most"),
+        (np.array([{}], dtype=object), "holds Python objects"),
+    ],
+)
+def test_input_array(
+    model_file: Path, tmp_path: Path, capsys: Capture, array: np.ndarray, words: str
+) -> None:
+    np.save(tmp_path / "x.npy", array, allow_pickle=True)
+    assert words in fails(capsys, 4, "latency", str(model_file), "--input", str(tmp_path / "x.npy"))
+
+
+def test_no_such_files(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert "No such file" in fails(capsys, 4, "latency", str(model_file), "--input", str(tmp_path / "x"))
+    fails(capsys, 3, "latency", str(tmp_path / "model.pt"))
+    fails(capsys, 3, "inspect", str(tmp_path / "model.pt"))
+
+
+def test_file_that_is_no_model(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "model.pt").write_bytes(b"not a model")
+    fails(capsys, 3, "latency", str(tmp_path / "model.pt"))
+
+
+def test_unknown_protocol_and_mode(model_file: Path, capsys: Capture) -> None:
+    assert "delphi, ideal, null" in fails(capsys, 2, "latency", str(model_file), "--protocol", "gazelle")
+    assert "windowed, exact" in fails(capsys, 2, "latency", str(model_file), "--mode", "sloppy")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--runs", "0"),
+        ("--runs", "x"),
+        ("--warmup", "-1"),
+        ("--threads", "0"),
+        ("--timeout", "nan"),
+        ("--wat",),
+    ],
+)
+def test_flags(model_file: Path, capsys: Capture, flags: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["latency", str(model_file), *flags])
+    assert error.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_widths_that_do_not_fit(model_file: Path, capsys: Capture) -> None:
+    assert "99 bits" in fails(capsys, 2, "latency", str(model_file), "--weight-bits", "99")
+
+
+def test_output_is_refused_before_the_run(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
+    for flag in ("--output", "--json"):
+        assert "no folder" in fails(capsys, 2, "latency", str(model_file), flag, str(tmp_path / "no" / "y"))
+        assert "is a folder" in fails(capsys, 2, "latency", str(model_file), flag, str(tmp_path))
+
+
+def test_another_digest(model_file: Path, capsys: Capture) -> None:
+    error = fails(capsys, 6, "latency", str(model_file), "--protocol", "ideal", "--expect-digest", "00ff")
+    assert "the client insists on 00ff, the server offers" in error
+
+
+def test_port_in_use(model_file: Path, capsys: Capture) -> None:
+    with listen(Address("127.0.0.1", 0)) as listener:
+        where = str(local_address(listener))
+        assert "in use" in fails(capsys, 5, "serve", str(model_file), "--listen", where)
+
+
+def test_addresses(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 6, 6)))
+    asking = ("infer", "--input", str(tmp_path / "x.npy"), "--connect")
+    assert "HOST:PORT" in fails(capsys, 2, *asking, "nowhere")
+    with listen(Address("127.0.0.1", 0)) as listener:
+        free = str(local_address(listener))
+    assert "nobody listens there" in fails(capsys, 5, *asking, free)
+
+
+def test_processor_without_aes(model_file: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is read once a process, so the parties and the launcher are new ones."""
+    import os
+    import subprocess
+    import sys
+
+    run = subprocess.run(
+        [sys.executable, "-m", "pi_bench", "latency", str(model_file)],
+        env={**os.environ, "PI_BENCH_ISA": "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 7
+    assert "AES-NI" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
+    capsys.readouterr()
+    assert main(["inspect", str(model_file)]) == 0
+    text = capsys.readouterr().out
+    for words in ("stem.relu", "conv 3x3", "digest", "predicted payload", "garbling"):
+        assert words in text
+    assert main(["inspect", str(model_file), "--json"]) == 0
+    inspection = json.loads(capsys.readouterr().out)
+    assert inspection["relu_count"] == sum(op["relu_count"] for op in inspection["operators"]) > 0
+    assert main(["schema", "result"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"].startswith("Result")
+
+
+def test_help_names_the_exit_codes(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for words in ("exit codes:", "130", "export", "latency", "serve", "infer"):
+        assert words in text

@@ -1,0 +1,209 @@
+"""`pi-bench latency` with two real processes; everything but the parties runs in this one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from pi_bench.cli import main
+from pi_bench.launch import verification
+from pi_bench.network.graph import Graph
+from pi_bench.network.graph_float import outputs
+
+Measured = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    from importlib import resources
+
+    text = resources.files("pi_bench.report").joinpath("result.schema.json").read_text()
+    loaded = json.loads(text)
+    jsonschema.Draft202012Validator.check_schema(loaded)
+    return loaded
+
+
+def measure(model_file: Path, folder: Path, *flags: str) -> Measured:
+    target = folder / "result.json"
+    assert main(["latency", str(model_file), "--runs", "2", "--json", str(target), *flags]) == 0
+    result: Measured = json.loads(target.read_text())
+    return result
+
+
+@pytest.fixture(scope="module")
+def delphi(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    return measure(model_file, tmp_path_factory.mktemp("delphi"))
+
+
+PROMISED = [
+    "schema_version",
+    "network.relu_count",
+    "network.truncation_count",
+    "network.digest",
+    "protocol",
+    "mode",
+    "link",
+    "online.latency_s.median",
+    "online.latency_s.q1",
+    "online.latency_s.q3",
+    "online.latency_s.min",
+    "online.latency_s.max",
+    "online.latency_s.samples",
+    "online.bytes.client_to_server",
+    "online.bytes.server_to_client",
+    "online.wire_bytes.client_to_server",
+    "online.wire_bytes.server_to_client",
+    "online.comm_round_count",
+    "online.layers.0.client.compute_s",
+    "online.layers.0.client.send_s",
+    "online.layers.0.client.wait_s",
+    "online.layers.0.server.compute_s",
+    "online.layers.0.server.send_s",
+    "online.layers.0.server.wait_s",
+    "setup.time_s",
+    "model_load_s",
+    "offline.time_s",
+    "offline.samples_s",
+    "offline.bytes.client_to_server",
+    "offline.bytes.server_to_client",
+    "offline.parts.he",
+    "offline.parts.ot",
+    "offline.parts.garbling",
+    "material_load_s",
+    "first_inference_s",
+    "storage_bytes_per_inference",
+    "peak_memory_bytes.client.offline",
+    "peak_memory_bytes.client.online",
+    "peak_memory_bytes.server.offline",
+    "peak_memory_bytes.server.online",
+    "cpu_time_s.client",
+    "cpu_time_s.server",
+    "outputs.logits",
+    "outputs.argmax",
+    "verification.passed",
+    "verification.mode",
+    "verification.max_ulp_error",
+    "verification.mismatch_count",
+    "verification.compared_count",
+    "verification.argmax_agrees_with_float",
+    "environment",
+]
+
+
+def test_result_has_every_promised_field(delphi: Measured, schema: dict[str, Any]) -> None:
+    jsonschema.validate(delphi, schema)
+    for path in PROMISED:
+        value: Any = delphi
+        for key in path.split("."):
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        assert value is not None, path
+
+
+def test_figures_hang_together(delphi: Measured) -> None:
+    online, layers = delphi["online"], delphi["online"]["layers"]
+    for direction in ("client_to_server", "server_to_client"):
+        assert sum(layer["bytes"][direction] for layer in layers) == online["bytes"][direction]
+        assert online["wire_bytes"][direction] > online["bytes"][direction]
+        parts = delphi["offline"]["parts"].values()
+        assert sum(part["bytes"][direction] for part in parts) == delphi["offline"]["bytes"][direction]
+    assert sum(layer["comm_round_count"] for layer in layers) == online["comm_round_count"]
+    assert sum(layer["relu_count"] for layer in layers) == delphi["network"]["relu_count"]
+    activations = sum(1 for layer in layers if layer["relu_count"] + layer["truncation_count"])
+    assert online["comm_round_count"] == activations + 1  # one each, and the input's way with the logits'
+    assert len(online["latency_s"]["samples"]) == delphi["runs"] == 2
+    total = delphi["setup"]["time_s"] + delphi["offline"]["time_s"] + online["latency_s"]["median"]
+    assert delphi["first_inference_s"] == pytest.approx(total)
+    assert delphi["storage_bytes_per_inference"] == sum(delphi["storage_bytes"].values()) > 0
+
+
+def test_time_is_accounted_for(delphi: Measured) -> None:
+    """The client's online time is its layers' computing, sending and waiting."""
+    layers = delphi["online"]["layers"]
+    booked = sum(sum(layer["client"].values()) for layer in layers)
+    latency = delphi["online"]["latency_s"]
+    assert booked == pytest.approx(latency["median"], rel=0.5)
+
+
+@pytest.mark.parametrize("mode", ["windowed", "exact"])
+def test_private_answer_is_right(
+    model_file: Path, tmp_path: Path, tiny_graph: Graph, tiny_input: np.ndarray, mode: str
+) -> None:
+    np.save(tmp_path / "x.npy", tiny_input)
+    flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
+    result = measure(model_file, tmp_path, *flags, "--runs", "1")
+    assert result["verification"]["passed"] and result["verification"]["mode"] == mode
+    if mode == "exact":
+        assert result["verification"]["max_ulp_error"] == 0
+    logits = np.load(tmp_path / "y")  # under exactly the name that was given
+    np.testing.assert_allclose(logits, outputs(tiny_graph, tiny_input[None]), atol=0.1)
+    assert result["outputs"]["logits"] == logits[0].tolist()
+    assert result["outputs"]["label"] == ("cat", "dog", "owl")[logits[0].argmax()]
+
+
+@pytest.mark.parametrize("protocol", ["ideal", "null"])
+def test_insecure_protocols_say_so(
+    model_file: Path,
+    tmp_path: Path,
+    protocol: str,
+    capsys: pytest.CaptureFixture[str],
+    schema: dict[str, Any],
+) -> None:
+    result = measure(model_file, tmp_path, "--protocol", protocol)
+    jsonschema.validate(result, schema)
+    assert not result["secure"]
+    printed = capsys.readouterr()
+    assert "INSECURE" in printed.err
+    assert printed.out.count("INSECURE") >= 2
+
+
+def test_text_shows_answer_latency_layers_and_verdict(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure(model_file, tmp_path)
+    printed = capsys.readouterr()
+    for words in ("online latency", "stem.relu", "garbling", "verification passed", "use --runs 5"):
+        assert words in printed.out
+    assert printed.err == ""  # no progress bar where nobody watches
+    assert "\x1b" not in printed.out
+
+
+def test_a_wrong_value_fails_and_names_the_layer(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    honest = verification.RunVerifier.verify
+
+    def tampered(self: Any, client: Any, server: dict[str, np.ndarray], output: np.ndarray) -> Any:
+        name = next(name for name in server if name.startswith("a:") and name != "a:0")
+        server = {**server, name: server[name] + np.uint32(1 << 8)}
+        return honest(self, client, server, output)
+
+    monkeypatch.setattr(verification.RunVerifier, "verify", tampered)
+    target = tmp_path / "result.json"
+    assert main(["latency", str(model_file), "--json", str(target), "--warmup", "0"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: verification failed: layer 'stem")
+    assert "verification FAILED" in printed.out
+    assert not json.loads(target.read_text())["verification"]["passed"]
+
+
+def test_the_model_is_not_needed_once_it_is_loaded(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither party process opens it: it is gone before they start."""
+    from pi_bench.launch import latency
+
+    copy = tmp_path / "model.pt"
+    copy.write_bytes(model_file.read_bytes())
+    start = latency._start
+
+    def unlink_and_start(*arguments: Any) -> Any:
+        copy.unlink()
+        return start(*arguments)
+
+    monkeypatch.setattr(latency, "_start", unlink_and_start)
+    assert measure(copy, tmp_path)["verification"]["passed"]

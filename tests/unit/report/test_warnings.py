@@ -1,0 +1,49 @@
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from pi_bench.report.warnings import find_warnings
+
+QUIET: dict[str, Any] = {
+    "secure": True,
+    "protocol": "delphi",
+    "runs": 5,
+    "warmup": 1,
+    "outputs": {"argmax": 3},
+    "verification": {"passed": True, "argmax_agrees_with_float": True, "float_argmax": 3},
+    "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05}},
+    "environment": {"pinned": True, "usable_core_count": 2, "threads": 1},
+    "peak_memory_by_phase": True,
+}
+
+
+def test_a_good_result_has_none() -> None:
+    assert find_warnings(QUIET) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "advice"),
+    [
+        ("secure", False, "Use --protocol delphi"),
+        ("verification.argmax_agrees_with_float", False, "--activation-bits"),
+        ("online.latency_s.q3", 1.5, "raise --runs"),
+        ("runs", 2, "use --runs 5"),
+        ("warmup", 0, "use --warmup 1"),
+        ("environment.pinned", False, "Use fewer --threads"),
+        ("peak_memory_by_phase", False, "not of the phase alone"),
+    ],
+)
+def test_each_cause_is_told_with_advice(path: str, value: object, advice: str) -> None:
+    result = deepcopy(QUIET)
+    *folders, key = path.split(".")
+    place = result
+    for folder in folders:
+        place = place[folder]
+    place[key] = value
+    (warning,) = find_warnings(result)
+    assert advice in warning
+
+
+def test_insecurity_comes_first() -> None:
+    assert find_warnings({**QUIET, "secure": False, "runs": 1})[0].startswith("INSECURE")
