@@ -68,6 +68,7 @@ class Responder {
 
  private:
   static constexpr std::size_t kSumWords = 2 * kDegree;
+  static constexpr std::size_t kComponentWords = kPrimeCount * kDegree;
 
   std::size_t index(std::size_t tile, std::size_t out_poly) const {
     return tile * request_.layout.out_polys() + out_poly;
@@ -92,19 +93,18 @@ class Responder {
         }
       }
       for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
-        for (std::size_t component = 0; component < 2; ++component) {
-          const std::uint64_t* inputs = request_.inputs + (tile * in_polys + first) * kLoadedWords +
-                                        (component * kPrimeCount + k) * kDegree;
-          kernels_.multiply_add(sum(tile, component), weights, stride, inputs, kLoadedWords, count);
-        }
+        const std::uint64_t* inputs =
+            request_.inputs + (tile * in_polys + first) * kLoadedWords + k * kDegree;
+        kernels_.multiply_add_pair(sum(tile, 0), weights, stride, inputs, kLoadedWords,
+                                   kComponentWords, count);
       }
     }
     for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
       for (std::size_t i = 0; i < kDegree; ++i) words_[i] = lift(u_[tile * kDegree + i], ring.p);
       kernels_.forward(ring, words_.data());
+      kernels_.multiply_add_pair(sum(tile, 0), words_.data(), 0, request_.public_key + k * kDegree,
+                                 0, kComponentWords, 1);
       for (std::size_t component = 0; component < 2; ++component) {
-        const std::uint64_t* key = request_.public_key + (component * kPrimeCount + k) * kDegree;
-        kernels_.multiply_add(sum(tile, component), words_.data(), 0, key, 0, 1);
         kernels_.reduce(ring, sum(tile, component), residue(tile, component, k));
         kernels_.inverse(ring, residue(tile, component, k));
       }

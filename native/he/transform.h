@@ -21,10 +21,15 @@ struct TransformKernels {
   void (*forward)(const PrimeRing& ring, std::uint64_t* poly);
   // In place; in and out below p. Divides by N.
   void (*inverse)(const PrimeRing& ring, std::uint64_t* poly);
-  // sum (2 * N words of the kernel's own form, zero at first) += sum over i < count of
-  // x[i] * y[i * y_stride + ...] for transformed polynomials x[i], y[i] below p.
+  // sum (2 * N words of the kernel's own form, zero at first) += sum over i < count of the products
+  // x[i * x_stride ..] * y[i * y_stride ..] of transformed polynomials below p.
   void (*multiply_add)(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
                        const std::uint64_t* y, std::size_t y_stride, std::size_t count);
+  // The same for both components of ciphertexts, `component_stride` words apart in y and 2 * N in
+  // sum: every word of x is read once.
+  void (*multiply_add_pair)(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
+                            const std::uint64_t* y, std::size_t y_stride,
+                            std::size_t component_stride, std::size_t count);
   // out = sum modulo p, below p, N words.
   void (*reduce)(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out);
 };

@@ -188,6 +188,28 @@ void multiply_add(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stri
   }
 }
 
+void multiply_add_pair(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
+                       const std::uint64_t* y, std::size_t y_stride, std::size_t component_stride,
+                       std::size_t count) {
+  std::uint64_t* const second = sum + 2 * kDegree;
+  for (std::size_t i = 0; i < kDegree; i += kLanes) {
+    Vector low = load(sum + i), high = load(sum + kDegree + i);
+    Vector second_low = load(second + i), second_high = load(second + kDegree + i);
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::uint64_t* const at = y + k * y_stride + i;
+      const Vector a = load(x + k * x_stride + i), b = load(at), c = load(at + component_stride);
+      low = _mm512_madd52lo_epu64(low, a, b);
+      high = _mm512_madd52hi_epu64(high, a, b);
+      second_low = _mm512_madd52lo_epu64(second_low, a, c);
+      second_high = _mm512_madd52hi_epu64(second_high, a, c);
+    }
+    store(sum + i, low);
+    store(sum + kDegree + i, high);
+    store(second + i, second_low);
+    store(second + kDegree + i, second_high);
+  }
+}
+
 void reduce(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out) {
   const Modulus m = {splat(ring.p), splat(2 * ring.p)};
   const Root one = {splat(1), splat(ring.one_quotient52)};
@@ -209,6 +231,6 @@ void reduce(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out)
 
 }  // namespace
 
-const TransformKernels kIfmaTransform = {forward, inverse, multiply_add, reduce};
+const TransformKernels kIfmaTransform = {forward, inverse, multiply_add, multiply_add_pair, reduce};
 
 }  // namespace pi::he

@@ -55,6 +55,13 @@ void multiply_add(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stri
   }
 }
 
+void multiply_add_pair(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
+                       const std::uint64_t* y, std::size_t y_stride, std::size_t component_stride,
+                       std::size_t count) {
+  multiply_add(sum, x, x_stride, y, y_stride, count);
+  multiply_add(sum + 2 * kDegree, x, x_stride, y + component_stride, y_stride, count);
+}
+
 void reduce(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out) {
   const std::uint64_t p = ring.p;
   for (std::size_t i = 0; i < kDegree; ++i) {
@@ -64,7 +71,8 @@ void reduce(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out)
 
 }  // namespace
 
-const TransformKernels kScalarTransform = {forward, inverse, multiply_add, reduce};
+const TransformKernels kScalarTransform = {forward, inverse, multiply_add, multiply_add_pair,
+                                           reduce};
 
 const TransformKernels& transform_kernels(Isa isa) {
   return isa == Isa::kVaes512 ? kIfmaTransform : kScalarTransform;

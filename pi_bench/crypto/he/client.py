@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 
 import numpy as np
@@ -60,6 +61,7 @@ class HeClient:
                 f"{plan.name}: the encrypted answer has {len(response)} bytes "
                 f"instead of {plan.response_bytes}"
             )
+        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         released = np.empty(plan.released_count, np.uint32)
         if not _native.he.decrypt(
             self._secret.array, response, plan.positions, plan.starts, released, threads, self._isa
@@ -70,6 +72,7 @@ class HeClient:
         return out.reshape(plan.out_shape)
 
     def _encrypt(self, messages: np.ndarray | None, count: int, threads: int) -> bytes:
+        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         out = bytearray(count * CIPHERTEXT_BYTES)
         public_seeds = os.urandom(count * SEED_BYTES)
         with SecretBytes.random(count * SEED_BYTES) as noise_seeds:

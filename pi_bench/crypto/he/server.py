@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,7 @@ class HeServer:
 
     def prepare(self, plan: LinearPlan, weights: np.ndarray, threads: int = 1) -> PreparedWeights:
         """Transforms `weights` (int16, see `respond`) once for many responses; see `prepared_bytes`."""
+        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         shaped = _shaped(plan, weights)
         transformed = np.empty(prepared_bytes(plan) // 8, np.uint64)
         _native.he.prepare_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, self._isa)
@@ -79,6 +81,7 @@ class HeServer:
             )
         if not isinstance(weights, PreparedWeights):
             weights = PreparedWeights(_shaped(plan, weights), None)
+        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         masks = s.reshape(-1)[plan.out_index]
         view = memoryview(upload).cast("B")
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES

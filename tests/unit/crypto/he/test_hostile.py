@@ -93,6 +93,20 @@ def test_arguments_of_the_wrong_shape_or_type(parties) -> None:
         parties.server.respond(PLAN, WEIGHTS, upload, S[:, :2])
 
 
+def test_errors_of_type_print_no_arguments(parties) -> None:
+    upload = parties.client.encrypt(PLAN, R)
+    response = parties.server.respond(PLAN, WEIGHTS, upload, S)
+    calls = [
+        lambda: parties.client.encrypt(PLAN, R, None),
+        lambda: parties.client.decrypt(PLAN, response, None),
+        lambda: parties.server.prepare(PLAN, WEIGHTS, None),
+        lambda: parties.server.respond(PLAN, WEIGHTS, upload, S, None),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=r"^'NoneType' object cannot be interpreted as an integer$"):
+            call()
+
+
 def test_a_closed_client_refuses(isa) -> None:
     with HeClient(isa=isa) as client:
         assert len(client.public_key) == PUBLIC_KEY_BYTES
