@@ -165,7 +165,7 @@ class Channel:
             except BlockingIOError:
                 raise ConnectionFailedError(
                     f"no data from the other party for {self._timeout_s:g} s; "
-                    "it may be stalled or unreachable"
+                    "it may be busy with another client, stalled or unreachable"
                 ) from None
             except OSError as error:
                 raise ConnectionFailedError(self._sender.failure or _receive_reason(error)) from error

@@ -16,9 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     from pi_bench.cli.parser import make_parser
 
-    parsed = make_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     try:
+        signal.signal(signal.SIGTERM, _terminate)
+        parsed = make_parser().parse_args(arguments)
         return int(parsed.run(parsed))
     except PiBenchError as error:
         _say(str(error))

@@ -28,7 +28,9 @@ def add_parser(subparsers: Any) -> None:
     insistence = parser.add_argument_group("what the server must offer (default: whatever it offers)")
     insistence.add_argument("--protocol", help="fail unless the server runs this protocol")
     insistence.add_argument("--mode", help="fail unless the server runs this mode")
-    insistence.add_argument("--expect-digest", metavar="HEX", help="fail unless the program has this digest")
+    insistence.add_argument(
+        "--expect-digest", type=str.lower, metavar="HEX", help="fail unless the program has this digest"
+    )
     options.add_threads(parser, "default: all cores")
     options.add_timeout(parser)
     parser.set_defaults(run=run)

@@ -44,7 +44,10 @@ def add_parser(subparsers: Any) -> None:
         "--json", metavar="FILE", help="write the whole result there; `pi-bench schema result` describes it"
     )
     files.add_argument(
-        "--expect-digest", metavar="HEX", help="fail unless the public program has this digest (see inspect)"
+        "--expect-digest",
+        type=str.lower,
+        metavar="HEX",
+        help="fail unless the public program has this digest (see inspect)",
     )
     parser.set_defaults(run=run)
 

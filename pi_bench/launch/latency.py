@@ -80,12 +80,12 @@ def measure_latency(
             timed = number >= options.warmup
             progress("run" if timed else "warm-up", number, options.warmup + options.runs)
             run, logits = _run_once(parties, verifier)
-            if timed:
+            if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
                 measurement.runs.append(run)
                 measurement.logits = logits
             if not run.verdict.passed:
                 break
-        parties.send(Party.CLIENT, "end", {})
+        _tell_both(parties, "end")
         progress("done", options.warmup + options.runs, options.warmup + options.runs)
     return measurement
 
@@ -109,7 +109,7 @@ def _start(
             "mode": options.mode,
             "threads": placement.threads,
             "timeout_s": options.timeout_s,
-            "idle_timeout_s": None,
+            "idle_timeout_s": options.timeout_s,
             "host": LOOPBACK,
             "port": 0,
             "measuring": True,
@@ -141,9 +141,15 @@ def _start(
     )
 
 
+def _tell_both(parties: Parties, kind: str) -> None:
+    """The parties' time-outs run only while both have something to do."""
+    for party in Party:
+        parties.send(party, kind, {})
+
+
 def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray]:
     """Preprocesses, runs and verifies; both parties wait while the launcher verifies."""
-    parties.send(Party.CLIENT, "run", {})
+    _tell_both(parties, "run")
     server_offline, _ = parties.receive(Party.SERVER, "record")
     server_online, server_arrays = parties.receive(Party.SERVER, "record")
     done, client_arrays = parties.receive(Party.CLIENT, "done")

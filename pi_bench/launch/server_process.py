@@ -62,6 +62,8 @@ def _report(control: ControlPipe, report: ServerReport) -> None:
     meta = {"record": report.record.as_dict(), "storage_bytes": report.storage_bytes}
     arrays = report.trace.arrays if report.trace is not None and report.record.phase is Phase.ONLINE else {}
     control.send("record", meta, arrays)
+    if report.record.phase is not Phase.OFFLINE:
+        control.receive()  # between runs the launcher verifies; the client is silent meanwhile
 
 
 if __name__ == "__main__":

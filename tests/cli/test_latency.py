@@ -172,8 +172,13 @@ def test_text_shows_answer_latency_layers_and_verdict(
     assert "\x1b" not in printed.out
 
 
+@pytest.mark.parametrize("warmup", ["0", "1"])
 def test_a_wrong_value_fails_and_names_the_layer(
-    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    warmup: str,
 ) -> None:
     honest = verification.RunVerifier.verify
 
@@ -184,7 +189,7 @@ def test_a_wrong_value_fails_and_names_the_layer(
 
     monkeypatch.setattr(verification.RunVerifier, "verify", tampered)
     target = tmp_path / "result.json"
-    assert main(["latency", str(model_file), "--json", str(target), "--warmup", "0"]) == 1
+    assert main(["latency", str(model_file), "--json", str(target), "--warmup", warmup]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith("error: verification failed: layer 'stem")
     assert "verification FAILED" in printed.out

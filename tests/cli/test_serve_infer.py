@@ -157,23 +157,75 @@ def test_signals_end_both_processes(
     assert all(ended(pid) for pid in parties)
 
 
+class Measuring:
+    """A `pi-bench latency` that goes on until something happens to it."""
+
+    def __init__(self, model_file: Path, *flags: str) -> None:
+        self.process = subprocess.Popen(
+            [*PI_BENCH, "latency", str(model_file), "--protocol", "ideal", "--runs", "100000", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        deadline = time.monotonic() + 30
+        self.parties: dict[str, int] = {}
+        while len(self.parties) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            for pid in children.read_text().split():
+                command = Path(f"/proc/{pid}/cmdline").read_text()
+                for name in ("client", "server"):
+                    if f"{name}_process" in command:
+                        self.parties[name] = int(pid)
+        assert str(model_file) not in Path(f"/proc/{self.parties['client']}/cmdline").read_text()
+        time.sleep(1.0)  # set up and running by now
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and errors; no party is left."""
+        try:
+            _, errors = self.process.communicate(timeout=30)
+        finally:
+            self.process.kill()
+        assert "Traceback" not in errors
+        assert all(ended(pid) for pid in self.parties.values())
+        return self.process.returncode, errors.splitlines()[-1]
+
+
 def test_ctrl_c_during_latency_leaves_no_orphan(model_file: Path) -> None:
-    process = subprocess.Popen(
-        [*PI_BENCH, "latency", str(model_file), "--protocol", "ideal", "--runs", "100000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    deadline = time.monotonic() + 30
-    parties: list[str] = []
-    while len(parties) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-        parties = children.read_text().split()
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    measuring = Measuring(model_file)
+    measuring.process.send_signal(signal.SIGINT)
+    assert measuring.end() == (130, "error: interrupted")
+
+
+@pytest.mark.parametrize("party", ["client", "server"])
+def test_killed_party_during_latency(model_file: Path, party: str) -> None:
+    measuring = Measuring(model_file)
+    os.kill(measuring.parties[party], signal.SIGKILL)
+    code, error = measuring.end()
+    assert code == 5
+    assert f"the {party} process was killed (SIGKILL)" in error
+
+
+@pytest.mark.parametrize("party", ["client", "server"])
+def test_frozen_party_during_latency(model_file: Path, party: str) -> None:
+    measuring = Measuring(model_file, "--timeout", "1")
+    os.kill(measuring.parties[party], signal.SIGSTOP)
+    code, error = measuring.end()
+    assert code == 5
+    assert "for 1 s" in error
+
+
+def test_ctrl_c_while_waiting_for_a_server(input_file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = "{}:{}".format(*silent.getsockname())
+        process = subprocess.Popen(
+            [*PI_BENCH, "infer", "--connect", where, "--input", str(input_file)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with silent.accept()[0] as connection:
+            connection.recv(1)  # it has greeted and waits for an offer
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert errors.splitlines()[-1] == "error: interrupted"
-    assert "Traceback" not in errors
-    assert len(parties) == 2 and all(ended(int(pid)) for pid in parties)
+    assert errors == "error: interrupted\n"
