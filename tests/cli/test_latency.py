@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,17 @@ def test_the_model_is_not_needed_once_it_is_loaded(
 
     monkeypatch.setattr(latency, "_start", unlink_and_start)
     assert measure(copy, tmp_path)["verification"]["passed"]
+
+
+def test_verifying_may_take_longer_than_the_time_out(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = verification.RunVerifier.verify
+
+    def slow(self: Any, *arguments: Any) -> Any:
+        time.sleep(1.5)
+        return honest(self, *arguments)
+
+    monkeypatch.setattr(verification.RunVerifier, "verify", slow)
+    flags = ("--timeout", "1", "--warmup", "0", "--protocol", "ideal")
+    assert measure(model_file, tmp_path, *flags)["verification"]["passed"]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,25 @@ from pi_bench.protocol import Party
 ONE_THREAD = Placement(1, (), ())
 
 
-def gone(pid: int, within_s: float = 5.0) -> bool:
-    """Whether the process ends in time; one that nobody has waited for counts as ended."""
+def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except OSError:
+        if condition():
             return True
         time.sleep(0.02)
     return False
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends soon; one that nobody has waited for counts as ended."""
+
+    def ended() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
+    return eventually(ended)
 
 
 def test_a_killed_party_is_named() -> None:
@@ -67,6 +76,25 @@ def test_a_killed_launcher_leaves_no_orphan() -> None:
     launcher.kill()
     launcher.wait()
     assert all(gone(pid) for pid in pids)
+
+
+def test_a_party_that_computes_dies_with_its_launcher() -> None:
+    """It does not look at its pipe, so the kernel must end it."""
+    party = (
+        "import os, time\n"
+        "from pi_bench.launch.child import die_with_launcher\n"
+        "die_with_launcher(os.getppid())\n"
+        "print(os.getpid(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {party!r}])"
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    with launcher.stdout:
+        pid = int(launcher.stdout.readline())
+        launcher.kill()
+        launcher.wait()
+        assert gone(pid)
 
 
 @pytest.mark.parametrize("module", ["client_process", "server_process"])

@@ -5,6 +5,7 @@ from pi_bench.measure.spans import Span, SpanRecorder
 
 
 def test_sending_and_waiting_are_no_computing() -> None:
+    started = time.perf_counter()
     recorder = SpanRecorder()
     recorder.enter(4, "ot")
     time.sleep(0.02)
@@ -15,9 +16,9 @@ def test_sending_and_waiting_are_no_computing() -> None:
     recorder.book_wait()
     recorder.leave()
     span = recorder.spans[4, "ot"]
-    assert 0.02 <= span.compute_s < 0.03
-    assert 0.03 <= span.send_s < 0.04
-    assert 0.04 <= span.wait_s < 0.06
+    total = time.perf_counter() - started
+    assert span.compute_s >= 0.02 and span.send_s >= 0.03 and span.wait_s >= 0.04
+    assert span.compute_s + span.send_s + span.wait_s <= total  # nothing is counted twice
     assert recorder.current is recorder.spans[-1, ""]
 
 
@@ -51,5 +52,5 @@ def test_cpu_time_counts_work_not_sleep() -> None:
     slept = cpu_time_s() - started
     sum(range(2_000_000))
     worked = cpu_time_s() - started
-    assert slept < 0.02 < worked + 0.02
+    assert slept < 0.04
     assert worked > slept

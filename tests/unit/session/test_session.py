@@ -103,9 +103,9 @@ def test_time_is_booked_to_the_innermost_step(sessions: Sessions, both: Both) ->
             server.send(b"x")
 
     record, _ = both(run_client, run_server)
-    assert 0.1 <= span(record, 3, "he").compute_s < 0.2
-    assert 0.02 <= span(record, 3, "ot").compute_s < 0.1
-    assert 0.05 < span(record, -1).wait_s < 0.2
+    assert span(record, 3, "he").compute_s >= 0.1
+    assert span(record, 3, "ot").compute_s >= 0.02
+    assert span(record, -1).wait_s > 0.02
     booked = sum(s.compute_s + s.send_s + s.wait_s for s in record.spans)
     assert booked == pytest.approx(record.wall_s, rel=0.02)
     assert record.cpu_s < record.wall_s
