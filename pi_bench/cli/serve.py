@@ -39,7 +39,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.model import load
-    from pi_bench.launch.processes import Parties
+    from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.protocol import Party
 
     require_isa()
@@ -60,7 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
     with Parties(Placement(threads, (), ())) as parties:
         parties.start(Party.SERVER)
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
-        bound, _ = parties.receive(Party.SERVER, "listening")
+        bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
         print(f"serving {model.program.name} at {where}, protocol {info.title}, mode {mode}", flush=True)
         print(f"digest {model.digest}", flush=True)

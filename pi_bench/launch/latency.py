@@ -10,7 +10,7 @@ import numpy as np
 
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
-from pi_bench.launch.processes import Parties
+from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.verification import RunVerifier, Verdict
 from pi_bench.protocol import Party, ProtocolInfo
 from pi_bench.session import PhaseRecord
@@ -116,7 +116,7 @@ def _start(
         },
         model.as_arrays(),
     )
-    address, _ = parties.receive(Party.SERVER, "listening")
+    address, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
     parties.send(
         Party.CLIENT,
         "connect",

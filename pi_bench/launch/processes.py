@@ -25,6 +25,7 @@ _MODULES = {
     Party.CLIENT: "pi_bench.launch.client_process",
     Party.SERVER: "pi_bench.launch.server_process",
 }
+START_TIMEOUT_S = 60.0  # of a party: Python's start, its imports and its share of the model
 _STOP_S = 2.0
 _SECOND_FAILURE_S = 1.0  # how long the other party's error is waited for when one has failed
 
@@ -123,30 +124,39 @@ class Parties:
                 error = _read_failure(process)
             self._fail(party, error)
 
-    def receive(self, party: Party, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def receive(
+        self, party: Party, kind: str, timeout_s: float | None = None
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The next message of `party`, which must be of `kind`.
+
+        `timeout_s`: only where the party waits for nobody; otherwise its own time-outs end it.
 
         Raises:
             PiBenchError: either party failed; the error that says most, with the party's name.
+            ConnectionFailedError: nothing came within `timeout_s`.
         """
-        got, meta, arrays = self.next_message(party)
+        got, meta, arrays = self.next_message(party, timeout_s)
         if got != kind:
             raise RuntimeError(f"the {party} process sent {got!r} where {kind!r} was due")
         return meta, arrays
 
-    def next_message(self, party: Party) -> Message:
-        """The next message of `party`, of any kind."""
+    def next_message(self, party: Party, timeout_s: float | None = None) -> Message:
+        """The next message of `party`, of any kind; raises as `receive` does."""
         messages = self._running[party].messages
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not messages:
-            for ready in self._ready():
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise ConnectionFailedError(f"the {party} process was not ready within {timeout_s:g} s")
+            for ready in self._ready(left):
                 self._read(ready)
         return messages.popleft()
 
-    def _ready(self) -> list[PartyProcess]:
+    def _ready(self, timeout_s: float | None) -> list[PartyProcess]:
         with selectors.DefaultSelector() as selector:
             for process in self._running.values():
                 selector.register(process.control, selectors.EVENT_READ, process)
-            return [key.data for key, _ in selector.select()]
+            return [key.data for key, _ in selector.select(timeout_s)]
 
     def _read(self, process: PartyProcess) -> None:
         try:

@@ -67,9 +67,10 @@ class Server:
             channel.close()
             raise
         session = Session(channel, Party.SERVER, session_id=agreement.session_id, binding=agreement.binding)
-        protocol = self._info.server(session, self._program, self._options, self._weights)
-        visit = _Visit(session, protocol, report, tracing)
+        visit: _Visit | None = None
         try:
+            protocol = self._info.server(session, self._program, self._options, self._weights)
+            visit = _Visit(session, protocol, report, tracing)
             visit.set_up()
             while True:
                 channel.set_receive_timeout(self._idle_timeout_s)
@@ -86,8 +87,8 @@ class Server:
             session.abort(str(error) if isinstance(error, PiBenchError) else "internal error at the server")
             raise
         finally:
-            visit.burn()
-            protocol.close()
+            if visit is not None:
+                visit.close()
             session.close()
 
 
@@ -136,6 +137,11 @@ class _Visit:
         self.inference_count += 1
         self._report(ServerReport(records[0], trace=self._session.trace))
         self._session.trace = None
+
+    def close(self) -> None:
+        """Burns what was not used and wipes the protocol's secrets."""
+        self.burn()
+        self._protocol.close()
 
     def burn(self) -> None:
         if self._material is not None:

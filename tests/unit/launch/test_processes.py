@@ -49,6 +49,13 @@ def test_a_killed_party_is_named() -> None:
             parties.receive(Party.SERVER, "listening")
 
 
+def test_a_party_that_does_not_start_is_given_up() -> None:
+    with Parties(ONE_THREAD) as parties:
+        parties.start(Party.SERVER)
+        with pytest.raises(ConnectionFailedError, match=r"server process was not ready within 0\.1 s"):
+            parties.receive(Party.SERVER, "listening", 0.1)
+
+
 def test_leaving_the_context_ends_both() -> None:
     pids = []
     with pytest.raises(ZeroDivisionError), Parties(ONE_THREAD) as parties:
