@@ -17,6 +17,9 @@ GROUPS = 1024
 COUNT = GROUPS * LANES
 SPECS = {
     "relu-11-ands": GadgetSpec("relu", 12, 23, False, 4095),
+    "relu-11-ands-chunks-of-2": GadgetSpec("relu", 12, 23, False, 4095, 2),
+    "relu-11-ands-chunks-of-3": GadgetSpec("relu", 12, 23, False, 4095, 3),
+    "relu-11-ands-chunks-of-4": GadgetSpec("relu", 12, 23, False, 4095, 4),
     "relu-19-ands": GadgetSpec("relu", 12, 31, False, 4095),
     "relu-exact": GadgetSpec("relu", 12, 23, True, 2048),
     "truncate": GadgetSpec("truncate", 12, 31, False, 4095),

@@ -4,44 +4,9 @@
 // The carry into the next bit is c xor (u xor c)(v xor c): one AND a bit. A table is two rows of 32
 // blocks: the garbler half's, then the evaluator half's.
 #pragma once
-#include "garble/lanes.h"
+#include "garble/chunks.h"
 
 namespace pi {
-
-// The hash keys of one group: two a gate, then one for each output that is hashed.
-template <class Block4>
-class GroupKeys {
- public:
-  static constexpr int kMostGates = 31;
-
-  // `outputs` are purposes at position gate_count.
-  template <int kOutputs>
-  GroupKeys(const std::uint8_t* seed, std::uint32_t gadget, std::uint32_t group, int gate_count,
-            const Purpose (&outputs)[kOutputs])
-      : gate_count_(gate_count) {
-    static_assert(kOutputs <= kMostOutputs);
-    std::uint8_t raw[2 * kMostGates + kMostOutputs][kBlockBytes];
-    for (int gate = 0; gate < gate_count; ++gate) {
-      const auto position = static_cast<std::uint32_t>(gate);
-      tweaked_key(seed, {Purpose::kAndGarbler, gadget, group, position, 0}, raw[2 * gate]);
-      tweaked_key(seed, {Purpose::kAndEvaluator, gadget, group, position, 0}, raw[2 * gate + 1]);
-    }
-    for (int i = 0; i < kOutputs; ++i) {
-      const auto position = static_cast<std::uint32_t>(gate_count);
-      tweaked_key(seed, {outputs[i], gadget, group, position, 0}, raw[2 * gate_count + i]);
-    }
-    expand_keys<Block4>(raw[0], 2 * gate_count + kOutputs, keys_);
-  }
-
-  const RoundKeys& garbler_half(int gate) const { return keys_[2 * gate]; }
-  const RoundKeys& evaluator_half(int gate) const { return keys_[2 * gate + 1]; }
-  const RoundKeys& output(int i) const { return keys_[2 * gate_count_ + i]; }
-
- private:
-  static constexpr int kMostOutputs = 3;
-  int gate_count_;
-  RoundKeys keys_[2 * kMostGates + kMostOutputs];
-};
 
 // carry: zero labels of the carry in, replaced by those of the carry out. u, v: zero labels.
 template <class Block4>
@@ -110,38 +75,66 @@ struct Carries {
   Lanes<Block4> kept = Lanes<Block4>::zero();
 };
 
+// Garbles the adder and moves `garbled` past its blocks: the tables, then the rows of the chunks.
 template <class Block4>
 Carries<Block4> garble_adder(const GroupKeys<Block4>& keys, const ServerLabels<Block4>& server,
-                             Block4 delta, int gate_count, int carry_at,
-                             const std::uint8_t* zero_labels, std::uint8_t* tables) {
+                             Block4 delta, const GadgetLayout& layout,
+                             const std::uint8_t* zero_labels, std::uint8_t*& garbled) {
   Carries<Block4> carries;
-  Lanes<Block4> u;
-  for (int gate = 0; gate < gate_count; ++gate) {
-    const auto at = static_cast<std::size_t>(gate);
-    if (gate == carry_at) carries.kept = carries.last;
-    for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
-      server.zero_labels(gate, i, u.at + i);
+  Lanes<Block4> u[kMostChunkBits];
+  typename ServerLabels<Block4>::ChunkMasks masks;
+  if (layout.chunked_bits > 0) masks = server.chunk_masks();
+  std::uint8_t* tables = garbled;
+  garbled += 2 * kRowBytes * static_cast<std::size_t>(layout.gate_count);
+  for (int first = 0, width = 0; first < layout.gate_count; first += width) {
+    width = chunk_width(layout.label_chunk, layout.gate_count, first);
+    if (width > 1) {
+      Chunks<Block4>::garble(keys, server, delta, first, width, masks.of(first, width), garbled, u);
+    } else {
+      for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
+        server.zero_labels(first, i, u[0].at + i);
+      }
     }
-    garble_gate(keys.garbler_half(gate), keys.evaluator_half(gate), delta, u,
-                zero_labels + kRowBytes * at, carries.last, tables + 2 * kRowBytes * at);
+    for (int bit = 0; bit < width; ++bit) {
+      const int gate = first + bit;
+      const auto at = static_cast<std::size_t>(gate);
+      if (gate == layout.carry_at) carries.kept = carries.last;
+      garble_gate(keys.garbler_half(gate), keys.evaluator_half(gate), delta, u[bit],
+                  zero_labels + kRowBytes * at, carries.last, tables + 2 * kRowBytes * at);
+    }
   }
-  if (carry_at == gate_count) carries.kept = carries.last;
+  if (layout.carry_at == layout.gate_count) carries.kept = carries.last;
   return carries;
 }
 
+// Evaluates it and moves `message` past labels, keys and pointers, `garbled` past the blocks.
 template <class Block4>
-Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, int gate_count, int carry_at,
-                               const std::uint8_t* server_labels, const std::uint8_t* client_labels,
-                               const std::uint8_t* tables) {
+Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, const GadgetLayout& layout,
+                               const std::uint8_t* client_labels, const std::uint8_t*& message,
+                               const std::uint8_t*& garbled) {
   Carries<Block4> carries;
-  for (int gate = 0; gate < gate_count; ++gate) {
-    const auto at = static_cast<std::size_t>(gate);
-    if (gate == carry_at) carries.kept = carries.last;
-    evaluate_gate(keys.garbler_half(gate), keys.evaluator_half(gate),
-                  server_labels + kRowBytes * at, client_labels + kRowBytes * at, carries.last,
-                  tables + 2 * kRowBytes * at);
+  Lanes<Block4> unlocked[kMostChunkBits];
+  alignas(64) std::uint8_t labels[kMostChunkBits][kRowBytes];
+  const std::uint8_t* row = message;
+  message += kRowBytes * layout.label_rows;
+  const std::uint8_t* tables = garbled;
+  garbled += 2 * kRowBytes * static_cast<std::size_t>(layout.gate_count);
+  for (int first = 0, width = 0; first < layout.gate_count; first += width, row += kRowBytes) {
+    width = chunk_width(layout.label_chunk, layout.gate_count, first);
+    if (width > 1) {
+      Chunks<Block4>::unlock(keys, first, width, row, message, garbled, unlocked);
+      for (int bit = 0; bit < width; ++bit) unlocked[bit].store(labels[bit]);
+    }
+    for (int bit = 0; bit < width; ++bit) {
+      const int gate = first + bit;
+      const auto at = static_cast<std::size_t>(gate);
+      if (gate == layout.carry_at) carries.kept = carries.last;
+      evaluate_gate(keys.garbler_half(gate), keys.evaluator_half(gate),
+                    width > 1 ? labels[bit] : row, client_labels + kRowBytes * at, carries.last,
+                    tables + 2 * kRowBytes * at);
+    }
   }
-  if (carry_at == gate_count) carries.kept = carries.last;
+  if (layout.carry_at == layout.gate_count) carries.kept = carries.last;
   return carries;
 }
 
@@ -168,25 +161,5 @@ struct PadsByColor {
     return BlockWords<Block4, kCount>(out);
   }
 };
-
-// Active labels of the server's bits of u from first_bit on.
-template <class Block4>
-void encode_labels(const ServerLabels<Block4>& server, Block4 delta, int gate_count, int first_bit,
-                   const Words& u, std::uint8_t* out) {
-  Lanes<Block4> spread;
-  for (int i = 0; i < Lanes<Block4>::kQuads; ++i) spread.at[i] = Block4::spread(u.at + 4 * i);
-  for (int gate = 0; gate < gate_count; ++gate) {
-    const std::uint32_t bit = 1u << (first_bit + gate);
-    std::uint8_t* row = out + kRowBytes * static_cast<std::size_t>(gate);
-    for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
-      Block4 labels[Block4::kInFlight];
-      server.zero_labels(gate, i, labels);
-      for (int k = 0; k < Block4::kInFlight; ++k) {
-        labels[k] = labels[k] ^ spread.at[i + k].where_bit(bit, delta);
-        labels[k].store(row + 64 * (i + k));
-      }
-    }
-  }
-}
 
 }  // namespace pi

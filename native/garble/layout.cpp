@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "garble/chunk_plan.h"
 #include "symmetric/tweak.h"
 
 namespace pi {
@@ -22,6 +23,10 @@ GadgetLayout layout_of(const GadgetSpec& spec) {
     throw std::invalid_argument("no gadget truncates " + std::to_string(f) +
                                 " bits with the window ending at bit " + std::to_string(top));
   }
+  if (spec.label_chunk < 1 || spec.label_chunk > kMostChunkBits) {
+    throw std::invalid_argument("label_chunk: need 1 to " + std::to_string(kMostChunkBits) +
+                                " bits, got " + std::to_string(spec.label_chunk));
+  }
   const bool carry = spec.exact && f > 0;
 
   GadgetLayout layout{};
@@ -36,9 +41,20 @@ GadgetLayout layout_of(const GadgetSpec& spec) {
   const std::size_t correction_words = (relu ? 3 : 1) + (carry ? carry_words : 0);
   const std::size_t state_words = (relu ? 6 : 1) + (carry ? carry_words : 0);
   const std::size_t state_bits = relu ? (carry ? 3 : 2) : 1;
-  layout.garbled_group_bytes = 2 * gates * kLabelRow + correction_words * kWordRow;
+  layout.label_chunk = spec.label_chunk;
+  std::size_t rows = 2 * gates;
+  for (int first = 0; first < layout.gate_count; first += spec.label_chunk) {
+    const int width = chunk_width(spec.label_chunk, layout.gate_count, first);
+    rows += static_cast<std::size_t>(unlock_rows(width));
+    layout.label_rows += 1;
+    layout.chunked_bits += width > 1 ? width : 0;
+  }
+  layout.block_bytes = rows * kLabelRow;
+  layout.garbled_group_bytes = layout.block_bytes + correction_words * kWordRow;
   layout.state_group_bytes = state_words * kWordRow + state_bits * kBitRow;
-  layout.online_group_bytes = gates * kLabelRow + (relu ? kWordRow : 0) + kBitRow;
+  layout.online_group_bytes = layout.label_rows * kLabelRow +
+                              static_cast<std::size_t>(layout.chunked_bits) * kBitRow +
+                              (relu ? kWordRow : 0) + kBitRow;
   return layout;
 }
 

@@ -16,18 +16,24 @@ struct GadgetSpec {
   int window_bits;
   bool exact;
   std::uint32_t offset;
+  int label_chunk = 1;  // bits of u that share one key on the wire, 1 to 4
 };
 
 // A gadget adds the shares over `gate_count` bits from `first_bit` on, an AND a bit, and uses the
 // top bit of the client's share besides. Sizes are for a group of 32 elements. In every group the
-// blocks come first, [position][lane][16], then 32 words an item, then 32 packed bits an item.
+// blocks come first, [position][lane][16]; then the packed pointers of the chunks, 32 words an item
+// and 32 packed bits an item.
 struct GadgetLayout {
   int first_bit;
   int gate_count;
   int top_bit;    // the bit of v whose label stands last
   int carry_at;   // gates before the carry into bit truncate_bits; -1: that carry is not used
   int label_ots;  // labels an element of the client: gate_count bits, then the top bit
-  std::size_t garbled_group_bytes;  // tables, then correction words: server to client, offline
+  int label_chunk;
+  int chunked_bits;                 // gates whose bit of u is in a chunk of two bits or more
+  std::size_t label_rows;           // labels and chunk keys an element, online
+  std::size_t block_bytes;          // tables and chunk rows, before the correction words
+  std::size_t garbled_group_bytes;  // blocks, then correction words: server to client, offline
   std::size_t state_group_bytes;    // pads that the server keeps
   std::size_t online_group_bytes;   // labels, words and bits: server to client, online
 };

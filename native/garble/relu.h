@@ -29,15 +29,13 @@ class Relu {
     const auto gates = static_cast<std::size_t>(layout.gate_count);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
-      const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout.gate_count,
+      const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout,
                                    {Purpose::kSign, Purpose::kCarry, Purpose::kTopBit});
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
       std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
       std::uint8_t* state = in.state + group * layout.state_group_bytes;
       server.begin_group(number);
-      const Carries<Block4> carries =
-          garble_adder(keys, server, delta, layout.gate_count, layout.carry_at, labels, garbled);
-      garbled += 2 * gates * kRowBytes;
+      const Carries<Block4> carries = garble_adder(keys, server, delta, layout, labels, garbled);
 
       Words pi;
       for (std::size_t q = 0; q < kLanes; ++q) pi.at[q] = in.select_bits[kLanes * group + q] & 1u;
@@ -73,8 +71,7 @@ class Relu {
         const std::uint8_t* top = in.active_labels + (group * (gates + 1) + gates) * kRowBytes;
         const BlockWords<Block4, 3> pads(hash_lanes(Lanes<Block4>::load(top), keys[i]));
         const Words v = P::words_at(in.v + kLanes * group);
-        std::uint8_t* words =
-            in.garbled + group * layout.garbled_group_bytes + 2 * gates * kRowBytes;
+        std::uint8_t* words = in.garbled + group * layout.garbled_group_bytes + layout.block_bytes;
         for (int row = 0; row < 3; ++row) {
           const std::uint8_t* from = words;
           Words x = P::load_words(from);
@@ -93,15 +90,13 @@ class Relu {
     const Block4 delta = Block4::broadcast(in.delta);
     ServerLabels<Block4> server(in.label_seed, call.gadget);
     const Window window(call.spec);
-    const auto gates = static_cast<std::size_t>(layout.gate_count);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint8_t* state = in.state + group * layout.state_group_bytes;
       std::uint8_t* message = in.message + group * layout.online_group_bytes;
       Words u = P::words_at(in.u + kLanes * group);
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset;
       server.begin_group(call.first_group + static_cast<std::uint32_t>(group));
-      encode_labels(server, delta, layout.gate_count, layout.first_bit, u, message);
-      message += gates * kRowBytes;
+      encode_labels(server, delta, layout, u, message);
 
       const Words row0 = P::load_words(state);
       const Words difference = P::load_words(state);
@@ -145,15 +140,12 @@ class Relu {
     const bool exact = layout.carry_at >= 0;
     for (std::size_t group = begin; group < end; ++group) {
       const GroupKeys<Block4> keys(in.hash_seed, call.gadget,
-                                   call.first_group + static_cast<std::uint32_t>(group),
-                                   layout.gate_count, {Purpose::kSign, Purpose::kCarry});
+                                   call.first_group + static_cast<std::uint32_t>(group), layout,
+                                   {Purpose::kSign, Purpose::kCarry});
       const std::uint8_t* labels = in.active_labels + group * (gates + 1) * kRowBytes;
       const std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
       const std::uint8_t* message = in.message + group * layout.online_group_bytes;
-      const Carries<Block4> carries =
-          evaluate_adder(keys, layout.gate_count, layout.carry_at, message, labels, garbled);
-      message += gates * kRowBytes;
-      garbled += 2 * gates * kRowBytes;
+      const Carries<Block4> carries = evaluate_adder(keys, layout, labels, message, garbled);
 
       const Lanes<Block4> sign = Lanes<Block4>::load(labels + gates * kRowBytes) ^ carries.last;
       const Words color = colors(sign);

@@ -28,15 +28,13 @@ class Truncate {
     const auto gates = static_cast<std::size_t>(layout.gate_count);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
-      const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout.gate_count,
+      const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout,
                                    {Purpose::kCarry, Purpose::kTruncateTopBit});
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
       std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
       std::uint8_t* state = in.state + group * layout.state_group_bytes;
       server.begin_group(number);
-      const Carries<Block4> carries =
-          garble_adder(keys, server, delta, layout.gate_count, layout.carry_at, labels, garbled);
-      garbled += 2 * gates * kRowBytes;
+      const Carries<Block4> carries = garble_adder(keys, server, delta, layout, labels, garbled);
 
       const Lanes<Block4> top = Lanes<Block4>::load(labels + gates * kRowBytes);
       const BlockWords<Block4, 1> zero(hash_lanes(top, keys.output(kTopKey)));
@@ -78,8 +76,7 @@ class Truncate {
         const std::uint8_t* top = in.active_labels + (group * (gates + 1) + gates) * kRowBytes;
         const BlockWords<Block4, 1> pad(hash_lanes(Lanes<Block4>::load(top), keys[i]));
         const Words v = P::words_at(in.v + kLanes * group);
-        std::uint8_t* words =
-            in.garbled + group * layout.garbled_group_bytes + 2 * gates * kRowBytes;
+        std::uint8_t* words = in.garbled + group * layout.garbled_group_bytes + layout.block_bytes;
         const std::uint8_t* from = words;
         Words tau = P::load_words(from);
         for (int q = 0; q < kLanes; ++q) {
@@ -104,8 +101,7 @@ class Truncate {
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset + kLift;
       if (gates > 0) {
         server.begin_group(call.first_group + static_cast<std::uint32_t>(group));
-        encode_labels(server, delta, layout.gate_count, layout.first_bit, u, message);
-        message += gates * kRowBytes;
+        encode_labels(server, delta, layout, u, message);
       }
       const Words pad = P::load_words(state);
       const Words carry = layout.carry_at >= 0 ? P::load_words(state) : Words{};
@@ -131,22 +127,19 @@ class Truncate {
       const std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
       const std::uint8_t* message = in.message + group * layout.online_group_bytes;
       Words z = P::words_at(in.next_mask + kLanes * group);
-      const std::uint8_t* words = garbled + 2 * gates * kRowBytes;
+      const std::uint8_t* words = garbled + layout.block_bytes;
       const Words t = P::load_words(words);
       if (layout.carry_at >= 0) {
         const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
-        const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout.gate_count,
-                                     {Purpose::kCarry});
-        const Carries<Block4> carries =
-            evaluate_adder(keys, layout.gate_count, layout.carry_at, message,
-                           in.active_labels + group * (gates + 1) * kRowBytes, garbled);
+        const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout, {Purpose::kCarry});
+        const Carries<Block4> carries = evaluate_adder(
+            keys, layout, in.active_labels + group * (gates + 1) * kRowBytes, message, garbled);
         const Words color = colors(carries.kept);
         const BlockWords<Block4, 1> pad(hash_lanes(carries.kept, keys.output(kCarryKey)));
         const Words row = P::load_words(words);
         for (int q = 0; q < kLanes; ++q) {
           z.at[q] -= pad.word[0].at[q] + P::times_bit(color.at[q], row.at[q]);
         }
-        message += gates * kRowBytes;
       }
       const Words v = P::words_at(in.v + kLanes * group);
       const Words e = P::load_bits(message);

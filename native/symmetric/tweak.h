@@ -15,10 +15,13 @@ enum class Purpose : std::uint8_t {
   kSign = 3,            // output label of the ReLU's circuit
   kTopBit = 4,          // label of the top bit of the client's share
   kCarry = 5,           // carry into bit f, exact modes
+  kChunk = 6,           // keys of a chunk of the server's bits; sub: the part of the lanes
   kTruncateTopBit = 8,  // label of bit 31 of the client's share, truncation without ReLU
   kAdditiveOt = 9,      // pads of the additive correlated OT
   kServerLabel = 16,    // PRF: zero labels of the server's input bits
   kServerBit = 17,      // PRF: random bits that the garbler draws
+  kChunkKey = 18,       // PRF: keys of chunks; position: gate * 16 + pointer
+  kChunkMask = 19,      // PRF: masks of the pointers, four gates a block
 };
 
 // The 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the

@@ -97,12 +97,14 @@ int main() {
     }
     for (const auto kind : {pi::GadgetKind::kRelu, pi::GadgetKind::kTruncate}) {
       for (const bool exact : {false, true}) {
-        const int wrong = wrong_results(isa, {kind, 12, 23, exact, exact ? 2048u : 4095u});
-        if (wrong == 0) continue;
-        std::fprintf(stderr, "FAILED: %s %s%s: %d wrong results\n", name,
-                     kind == pi::GadgetKind::kRelu ? "relu" : "truncate", exact ? " exact" : "",
-                     wrong);
-        ++failures;
+        for (const int chunk : {1, 2, 3, 4}) {
+          const int wrong = wrong_results(isa, {kind, 12, 23, exact, exact ? 2048u : 4095u, chunk});
+          if (wrong == 0) continue;
+          std::fprintf(stderr, "FAILED: %s %s%s, chunks of %d: %d wrong results\n", name,
+                       kind == pi::GadgetKind::kRelu ? "relu" : "truncate", exact ? " exact" : "",
+                       chunk, wrong);
+          ++failures;
+        }
       }
     }
   }

@@ -36,10 +36,12 @@ class GadgetSpec:
     ``relu``: (x + offset >= 0) * ((x + offset) >> truncate_bits) in the signed window of bits up to
     `window_bits`; ``truncate``: (x + offset) >> truncate_bits for -2^30 <= x + offset < 2^30.
     Not `exact`: less the carry of the low bits of the shares, so one less where that carry is 1.
+    `label_chunk`: bits of u, 1 to 4, whose labels one key on the wire unlocks: fewer bytes online for
+    more offline.
 
     Raises:
         ValueError: the numbers make no gadget (0 <= truncate_bits <= window_bits <= 31; at most 30
-            bits are truncated without ReLU).
+            bits are truncated without ReLU; label_chunk 1 to 4).
     """
 
     kind: Literal["relu", "truncate"]
@@ -47,11 +49,17 @@ class GadgetSpec:
     window_bits: int
     exact: bool
     offset: int
+    label_chunk: int = 1
     native: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         native = _native.garble.Gadget(
-            self.kind, self.truncate_bits, self.window_bits, self.exact, self.offset
+            self.kind,
+            self.truncate_bits,
+            self.window_bits,
+            self.exact,
+            self.offset,
+            self.label_chunk,
         )
         object.__setattr__(self, "native", native)
 

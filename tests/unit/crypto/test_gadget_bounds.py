@@ -10,8 +10,10 @@ RELU = GadgetSpec("relu", 4, 9, False, 15)
 RELU_EXACT = GadgetSpec("relu", 4, 9, True, 8)
 TRUNCATE = GadgetSpec("truncate", 6, 31, False, 63)
 TRUNCATE_EXACT = GadgetSpec("truncate", 6, 31, True, 32)
-ALL = [RELU, RELU_EXACT, TRUNCATE, TRUNCATE_EXACT]
-KINDS = ["relu", "relu exact", "truncate", "truncate exact"]
+RELU_CHUNKS = GadgetSpec("relu", 4, 9, False, 15, 3)
+TRUNCATE_CHUNKS = GadgetSpec("truncate", 6, 31, True, 32, 4)
+ALL = [RELU, RELU_EXACT, TRUNCATE, TRUNCATE_EXACT, RELU_CHUNKS, TRUNCATE_CHUNKS]
+KINDS = ["relu", "relu exact", "truncate", "truncate exact", "relu chunks", "truncate chunks"]
 
 
 def balanced(bits: np.ndarray) -> bool:
@@ -32,17 +34,24 @@ def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> 
     def bits(data: np.ndarray) -> np.ndarray:
         return np.unpackbits(data.view(np.uint8), bitorder="little")
 
-    rows = spec.gate_count * 2 * 512
+    correction_words = (3 + 2 * spec.exact) if spec.kind == "relu" else (1 + spec.exact)
+    rows = spec.garbled_group_bytes - 128 * correction_words
     sent = run.garbled_sent.reshape(groups, -1)
-    tables = sent[:, :rows].reshape(groups, 2 * spec.gate_count, 32, 16).swapaxes(1, 2)
+    tables = sent[:, :rows].reshape(groups, rows // 512, 32, 16).swapaxes(1, 2)
     assert balanced(bits(tables.copy()).reshape(32 * groups, -1))
     words = np.ascontiguousarray(sent[:, rows:]).view(np.uint32).reshape(groups, -1, 32).swapaxes(1, 2)
     assert balanced(bits(words.copy()).reshape(32 * groups, -1))
 
     message = run.message.reshape(groups, -1)
-    label_bytes = spec.gate_count * 512
-    labels = message[:, :label_bytes].reshape(groups, spec.gate_count, 32, 16).swapaxes(1, 2)
+    label_bytes = -(-spec.gate_count // spec.label_chunk) * 512
+    labels = message[:, :label_bytes].reshape(groups, label_bytes // 512, 32, 16).swapaxes(1, 2)
     assert balanced(bits(labels.copy()).reshape(32 * groups, -1))
+    if spec.label_chunk > 1:
+        end = label_bytes + 4 * (spec.gate_count - (spec.gate_count % spec.label_chunk == 1))
+        pointers = np.ascontiguousarray(message[:, label_bytes:end]).view("<u4")
+        lanes = bits(pointers.copy()).reshape(groups, -1, 32).swapaxes(1, 2)
+        assert balanced(lanes.reshape(32 * groups, -1))
+        label_bytes = end
     assert balanced(bits(np.ascontiguousarray(message[:, -4:])).reshape(-1, 1))
     if spec.kind == "relu":
         payload = np.ascontiguousarray(message[:, label_bytes:-4])
@@ -107,13 +116,28 @@ def test_sizes() -> None:
     truncate = GadgetSpec("truncate", 12, 23, False, 4095)
     assert (truncate.label_ots, truncate.online_group_bytes) == (1, 4)
     assert GadgetSpec("truncate", 12, 23, True, 2048).label_ots == 13
-    assert [spec.uses_select for spec in ALL] == [True, True, False, False]
+    assert [spec.uses_select for spec in ALL[:4]] == [True, True, False, False]
     assert [group_count(n) for n in (0, 1, 32, 33)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "keys_online", "chunked_bits", "unlock_blocks"),
+    [(1, 11, 0, 0), (2, 6, 10, 5 * 3 * 2), (3, 4, 11, 3 * 7 * 3 + 3 * 2), (4, 3, 11, 2 * 15 * 4 + 7 * 3)],
+)
+def test_sizes_of_chunks(chunk, keys_online, chunked_bits, unlock_blocks) -> None:
+    """11 labels of u: an odd bit is a plain label, two left over are a chunk; the rest as with labels."""
+    plain = GadgetSpec("relu", 12, 23, False, 4095)
+    spec = GadgetSpec("relu", 12, 23, False, 4095, chunk)
+    assert spec.online_group_bytes == 32 * (16 * keys_online + 4) + 4 * chunked_bits + 4
+    assert spec.garbled_group_bytes - plain.garbled_group_bytes == 32 * 16 * unlock_blocks
+    assert (spec.label_ots, spec.state_group_bytes) == (plain.label_ots, plain.state_group_bytes)
 
 
 @pytest.mark.parametrize(
     "numbers",
     [
+        ("relu", 4, 9, False, 0, 0),
+        ("relu", 4, 9, False, 0, 5),
         ("relu", -1, 9, False, 0),
         ("relu", 10, 9, False, 0),
         ("relu", 4, 32, True, 0),

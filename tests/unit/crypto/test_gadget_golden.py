@@ -18,7 +18,8 @@ from pi_bench.crypto.gadget import GadgetSpec
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "gadget.json").read_text())
 RING = 2**32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, TRUNCATE_TOP_BIT = 1, 2, 3, 4, 5, 8
-SERVER_LABEL = 16
+CHUNK = 6
+SERVER_LABEL, CHUNK_KEY, CHUNK_MASK = 16, 18, 19
 
 
 def aes(key: int, block: int) -> int:
@@ -43,18 +44,44 @@ class SlowEvaluator:
             self.gates = self.top - (0 if spec.exact else self.f)
         else:
             self.gates = self.f if spec.exact else 0
+        self.widths = chunk_widths(self.gates, spec.label_chunk)
         rows = 2 * self.gates * 512
         self.tables = run.garbled_sent[:rows].reshape(self.gates, 2, 32, 16)[:, :, lane]
-        self.corrections = run.garbled_sent[rows:].view(np.uint32).reshape(-1, 32)[:, lane]
-        self.labels = run.message[: self.gates * 512].reshape(self.gates, 32, 16)[:, lane]
-        self.words = run.message[self.gates * 512 : -4].view(np.uint32).reshape(-1, 32)[:, lane]
+        ends = rows + 512 * sum(width * (2**width - 1) for width in self.widths if width > 1)
+        self.unlock_rows = run.garbled_sent[rows:ends].reshape(-1, 32, 16)[:, lane]
+        self.corrections = run.garbled_sent[ends:].view(np.uint32).reshape(-1, 32)[:, lane]
+        ends = 512 * len(self.widths)
+        self.received = run.message[:ends].reshape(-1, 32, 16)[:, lane]
+        pointers = sum(width for width in self.widths if width > 1)
+        self.pointers = run.message[ends : ends + 4 * pointers].view(np.uint32) >> lane & 1
+        self.words = run.message[ends + 4 * pointers : -4].view(np.uint32).reshape(-1, 32)[:, lane]
         self.e = int(run.message[-4:].view(np.uint32)[0]) >> lane & 1
         self.own = run.active_labels[0, :, lane]
+        self.labels = self.server_labels()
 
-    def hash(self, label: int, purpose: int, position: int) -> int:
+    def hash(self, label: int, purpose: int, position: int, sub: int = 0) -> int:
         high, low = label >> 64, label & (2**64 - 1)
         permuted = (high ^ low) << 64 | high
-        return aes(self.seed ^ tweak(purpose, *self.at, position), permuted) ^ permuted
+        return aes(self.seed ^ tweak(purpose, *self.at, position, sub), permuted) ^ permuted
+
+    def server_labels(self) -> list[int]:
+        """The active labels of the bits of u: as received, or unlocked chunk by chunk."""
+        labels: list[int] = []
+        begin = 0
+        half = self.lane // 16 if self.spec.label_chunk == 4 else 0
+        for width, received in zip(self.widths, self.received, strict=True):
+            if width == 1:
+                labels.append(number(received))
+                continue
+            first = len(labels)
+            pointer = sum(int(bit) << i for i, bit in enumerate(self.pointers[first : first + width]))
+            for bit in range(width):
+                label = self.hash(number(received), CHUNK, first + bit, half)
+                if pointer:
+                    label ^= number(self.unlock_rows[begin + bit * (2**width - 1) + pointer - 1])
+                labels.append(label)
+            begin += width * (2**width - 1)
+        return labels
 
     def adder(self) -> tuple[int, int]:
         """Labels of the last carry and of the carry into bit f."""
@@ -62,7 +89,7 @@ class SlowEvaluator:
         for gate in range(self.gates):
             if self.carry_used and gate == self.f:
                 kept = carry
-            a = number(self.labels[gate]) ^ carry
+            a = self.labels[gate] ^ carry
             b = number(self.own[gate]) ^ carry
             carry ^= self.hash(a, AND_GARBLER, gate) ^ (a & 1) * number(self.tables[gate, 0])
             carry ^= self.hash(b, AND_EVALUATOR, gate) ^ (b & 1) * (number(self.tables[gate, 1]) ^ a)
@@ -103,6 +130,10 @@ class SlowEvaluator:
         return total
 
 
+def chunk_widths(gates: int, chunk: int) -> list[int]:
+    return [min(chunk, gates - first) for first in range(0, gates, chunk)]
+
+
 def number(label: np.ndarray) -> int:
     return int.from_bytes(label.tobytes(), "little")
 
@@ -141,18 +172,33 @@ def digest(array: np.ndarray) -> str:
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
-def test_server_labels_are_a_prf_of_their_place(run_gadget, case, isa) -> None:
+def test_server_labels_and_keys_are_a_prf_of_their_place(run_gadget, case, isa) -> None:
     run = run_of_case(run_gadget, case, isa)
     spec, seed = run.spec, int.from_bytes(run.label_seed, "little")
     lift = 1 << 30 if spec.kind == "truncate" else 0
     first_bit = 0 if spec.exact else spec.truncate_bits
-    sent = run.message[: spec.gate_count * 512].reshape(spec.gate_count, 32, 16)
-    for gate in range(spec.gate_count):
-        for lane in (0, 1, 17, 31):
-            u = int(run.u[lane]) + spec.offset + lift
-            zero = aes(seed, tweak(SERVER_LABEL, 0xABCDEF, 5, gate, lane))
-            expected = zero ^ (u >> (first_bit + gate) & 1) * number(run.delta)
-            assert number(sent[gate, lane]) == expected
+    widths = chunk_widths(spec.gate_count, spec.label_chunk)
+    sent = run.message[: len(widths) * 512].reshape(-1, 32, 16)
+    for lane in (0, 1, 17, 31):
+        u = int(run.u[lane]) + spec.offset + lift >> first_bit
+        first = 0
+        for width, received in zip(widths, sent[:, lane], strict=True):
+            value = u >> first & (1 << width) - 1
+            if width == 1:
+                label = aes(seed, tweak(SERVER_LABEL, 0xABCDEF, 5, first, lane))
+                expected = label ^ value * number(run.delta)
+            else:
+                pointer = value ^ mask_of(seed, first, width, lane)
+                expected = aes(seed, tweak(CHUNK_KEY, 0xABCDEF, 5, first << 4 | pointer, lane))
+            assert number(received) == expected
+            first += width
+
+
+def mask_of(seed: int, first: int, width: int, lane: int) -> int:
+    """A chunk's mask: bit t is that of gate first + t, four gates a block and 32 lanes a word."""
+    blocks = [aes(seed, tweak(CHUNK_MASK, 0xABCDEF, 5, block)) for block in range(8)]
+    return sum((words(blocks[gate // 4])[gate % 4] >> lane & 1) << gate - first
+               for gate in range(first, first + width))  # fmt: skip
 
 
 def test_choice_bits_and_correlation() -> None:

@@ -75,10 +75,12 @@ def shares_of(spec: GadgetSpec, rng: np.random.Generator) -> tuple[np.ndarray, n
     return x, (x - v).astype(np.uint32), v
 
 
-def spec_of(kind: str, f: int, top: int, exact: bool, offset: int | None = None) -> GadgetSpec:
+def spec_of(
+    kind: str, f: int, top: int, exact: bool, offset: int | None = None, label_chunk: int = 1
+) -> GadgetSpec:
     if offset is None:
         offset = ((1 << f) >> 1) if exact else (1 << f) - 1
-    return GadgetSpec(kind, f, top, exact, offset)
+    return GadgetSpec(kind, f, top, exact, offset, label_chunk)
 
 
 CASES = [
@@ -92,9 +94,25 @@ CASES = [
     for exact in (False, True)
     for offset in (None, 0)
 ]
+# Chunks that divide the gates, leave one bit alone (a plain label) or leave a narrower chunk; none.
+CHUNKED = [
+    spec_of(kind, f, top, exact, None, chunk)
+    for kind, f, top, exact in [
+        ("relu", 12, 23, False),
+        ("relu", 12, 25, True),
+        ("relu", 0, 31, False),
+        ("relu", 11, 13, False),
+        ("relu", 11, 12, False),
+        ("relu", 7, 7, False),
+        ("truncate", 12, 31, True),
+        ("truncate", 13, 31, True),
+        ("truncate", 9, 31, False),
+    ]
+    for chunk in (2, 3, 4)
+]
 
 
-@pytest.mark.parametrize("spec", CASES, ids=str)
+@pytest.mark.parametrize("spec", CASES + CHUNKED, ids=str)
 def test_law(run_gadget, isa, spec) -> None:
     x, u, v = shares_of(spec, np.random.default_rng(zlib.crc32(str(spec).encode())))
     run = run_gadget(spec, u, v, isa=isa)
@@ -110,7 +128,8 @@ def test_law_for_any_window(run_gadget, data) -> None:
     kind = data.draw(st.sampled_from(["relu", "truncate"]))
     top = data.draw(st.integers(0, 31)) if kind == "relu" else 31
     f = data.draw(st.integers(0, min(top, 31 if kind == "relu" else 30)))
-    spec = spec_of(kind, f, top, data.draw(st.booleans()), data.draw(st.integers(0, (1 << f) - 1)))
+    offset = data.draw(st.integers(0, (1 << f) - 1))
+    spec = spec_of(kind, f, top, data.draw(st.booleans()), offset, data.draw(st.integers(1, 4)))
     x, u, v = shares_of(spec, np.random.default_rng(data.draw(st.integers(0, 2**32))))
     law = relu_law if kind == "relu" else truncate_law
     expected, holds = law(x, v.astype(np.int64), spec)
@@ -131,8 +150,9 @@ def test_windowed_is_within_one_unit_and_really_windowed(run_gadget, isa) -> Non
 
 @pytest.mark.parametrize("kind", ["relu", "truncate"])
 @pytest.mark.parametrize("exact", [False, True])
-def test_slices_threads_and_paths_give_the_same_bytes(run_gadget, kind, exact) -> None:
-    spec = spec_of(kind, 6, 12, exact)
+@pytest.mark.parametrize("chunk", [1, 3, 4])
+def test_slices_threads_and_paths_give_the_same_bytes(run_gadget, kind, exact, chunk) -> None:
+    spec = spec_of(kind, 6, 12, exact, None, chunk)
     rng = np.random.default_rng(2)
     u, v = rng.integers(0, 2**32, (2, 32 * 2100), np.uint32)
     whole = run_gadget(spec, u, v, isa="aesni")  # long enough for every step to use both threads
