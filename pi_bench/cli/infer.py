@@ -72,11 +72,13 @@ def run(parsed: argparse.Namespace) -> int:
 def _words(client: Client, set_up: PhaseRecord, offline: ClientOffline, online: ClientOnline) -> str:
     from pi_bench.report.answer import answer_lines
     from pi_bench.report.quantities import seconds
+    from pi_bench.report.settings import mode_words
 
+    offer = client.agreement.offer
     return "\n".join(
         [
-            f"{client.program.name}, protocol {client.info.title}, mode {client.agreement.mode}, "
-            f"digest {client.agreement.digest[:16]}",
+            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.as_meta())}, "
+            f"digest {offer.digest[:16]}",
             *answer_lines(online.logits, client.program.labels),
             f"set-up {seconds(set_up.wall_s)}, offline {seconds(offline.time_s)}, "
             f"online {seconds(online.latency_s)}",

@@ -26,12 +26,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    info, mode = options.protocol_of(parsed)
+    info, settings = options.protocol_of(parsed)
 
     from pi_bench.launch.model import load
     from pi_bench.report.inspection import inspect_program, render_inspection
 
     model = load(Path(parsed.model), options.compile_options(parsed))
-    inspection = inspect_program(model.program, model.digest, info, mode)
+    inspection = inspect_program(model.program, model.digest, info, settings)
     print(json.dumps(inspection, indent=2) if parsed.json else render_inspection(inspection))
     return 0

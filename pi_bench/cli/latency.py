@@ -60,7 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
     place = placement.place(parsed.threads)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
-    info, mode = options.protocol_of(parsed)
+    info, settings = options.protocol_of(parsed, place.threads)
 
     from pi_bench.arithmetic.fixed_point import encode_input
     from pi_bench.crypto.symmetric import require_isa
@@ -87,11 +87,11 @@ def run(parsed: argparse.Namespace) -> int:
             inputs, words = load_input(Path(parsed.input)), Path(parsed.input).name
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
-        verifier = RunVerifier(program, model.weights, mode, encoded)
-        settings = LatencyOptions(mode, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest)
-        measurement = measure_latency(model, info, settings, place, inputs, verifier, progress)
+        verifier = RunVerifier(program, model.weights, settings.mode, encoded)
+        measuring = LatencyOptions(settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest)
+        measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
     float_logits = outputs(model.graph, inputs)
-    result = build_result(model, info, settings, measurement, float_logits, describe_environment(), words)
+    result = build_result(model, info, measuring, measurement, float_logits, describe_environment(), words)
     result["warnings"] = find_warnings(result)
     if parsed.json is not None:
         Path(parsed.json).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")

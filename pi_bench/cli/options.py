@@ -9,7 +9,7 @@ from pi_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from pi_bench.network.compiler import CompileOptions
-    from pi_bench.protocol import ProtocolInfo
+    from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 DEFAULT_PROTOCOL = "delphi"
 DEFAULT_TIMEOUT_S = 120.0
@@ -51,6 +51,14 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
         "--mode",
         help="windowed: at most one unit in the last place off; exact: equals the integer network bit "
         "for bit (default: the protocol's first mode)",
+    )
+    group.add_argument(
+        "--label-chunk",
+        type=int,
+        choices=(1, 2, 3, 4),
+        default=1,
+        help="bits whose labels one key on the wire unlocks: fewer bytes online for more offline and more "
+        "computing (default 1: a label a bit)",
     )
 
 
@@ -100,16 +108,17 @@ def compile_options(parsed: argparse.Namespace) -> CompileOptions:
     )
 
 
-def protocol_of(parsed: argparse.Namespace) -> tuple[ProtocolInfo, str]:
-    """The protocol and the mode that were asked for.
+def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolInfo, ProtocolOptions]:
+    """The protocol and the options that were asked for.
 
     Raises:
         UsageError: there is no such protocol or mode.
     """
+    from pi_bench.protocol import ProtocolOptions
     from pi_bench.registry import find_protocol
 
     info = find_protocol(parsed.protocol)
     mode = parsed.mode or info.modes[0]
     if mode not in info.modes:
         raise UsageError(f"protocol {info.name} has no mode {mode!r}; it has {', '.join(info.modes)}")
-    return info, mode
+    return info, ProtocolOptions(mode=mode, threads=threads, label_chunk=parsed.label_chunk)

@@ -30,27 +30,28 @@ def add_parser(subparsers: Any) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError; KeyboardInterrupt is how it usually ends."""
     import os
+    from dataclasses import asdict
 
     from pi_bench.channel import Address
     from pi_bench.launch.placement import Placement
 
     address = Address.parse(parsed.listen)
-    info, mode = options.protocol_of(parsed)
+    threads = parsed.threads or len(os.sched_getaffinity(0))
+    info, settings = options.protocol_of(parsed, threads)
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.model import load
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.protocol import Party
+    from pi_bench.report.settings import mode_words
 
     require_isa()
     if not info.secure:
         print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
     model = load(Path(parsed.model), options.compile_options(parsed))
-    threads = parsed.threads or len(os.sched_getaffinity(0))
     configuration = {
         "protocol": info.name,
-        "mode": mode,
-        "threads": threads,
+        "options": asdict(settings),
         "timeout_s": parsed.timeout,
         "idle_timeout_s": IDLE_TIMEOUT_S,
         "host": address.host,
@@ -62,7 +63,8 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        print(f"serving {model.program.name} at {where}, protocol {info.title}, mode {mode}", flush=True)
+        words = mode_words(asdict(settings))
+        print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
         while True:
             kind, event, _ = parties.next_message(Party.SERVER)

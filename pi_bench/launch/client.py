@@ -48,8 +48,9 @@ class Client:
         self.session = session
         self.agreement = agreement
         self.info = info
-        self.program = program_from_bytes(agreement.program)
-        options = ProtocolOptions(mode=agreement.mode, threads=threads)
+        offer = agreement.offer
+        self.program = program_from_bytes(offer.program)
+        options = ProtocolOptions(mode=offer.mode, threads=threads, label_chunk=offer.label_chunk)
         self._protocol = info.client(session, self.program, options, None)
         self._material: Preprocessing | None = None
         self._inference_id = 0
@@ -66,11 +67,11 @@ class Client:
                 channel, insistence, lambda data: program_digest(program_from_bytes(data))
             )
             try:
-                info = find_protocol(agreement.protocol)
+                info = find_protocol(agreement.offer.protocol)
             except UsageError as error:
                 raise PeerError(f"the server offers what is not installed here: {error}") from error
-            if agreement.mode not in info.modes:
-                raise PeerError(f"protocol {info.name} has no mode {agreement.mode!r}")
+            if agreement.offer.mode not in info.modes:
+                raise PeerError(f"protocol {info.name} has no mode {agreement.offer.mode!r}")
             session = Session(
                 channel, Party.CLIENT, session_id=agreement.session_id, binding=agreement.binding
             )

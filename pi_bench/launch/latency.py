@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.verification import RunVerifier, Verdict
-from pi_bench.protocol import Party, ProtocolInfo
+from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.session import PhaseRecord
 
 LOOPBACK = "127.0.0.1"
@@ -20,7 +20,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
-    mode: str
+    protocol: ProtocolOptions  # its `threads` are those of the placement
     runs: int
     warmup: int
     timeout_s: float
@@ -106,8 +106,7 @@ def _start(
         "serve",
         {
             "protocol": info.name,
-            "mode": options.mode,
-            "threads": placement.threads,
+            "options": asdict(options.protocol),
             "timeout_s": options.timeout_s,
             "idle_timeout_s": options.timeout_s,
             "host": LOOPBACK,

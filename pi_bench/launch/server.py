@@ -51,7 +51,9 @@ class Server:
         self._options = options
         self._timeout_s = timeout_s
         self._idle_timeout_s = idle_timeout_s
-        self._offer = Offer(info.name, options.mode, program_digest(program), program_to_bytes(program))
+        self._offer = Offer(
+            info.name, options.mode, program_digest(program), program_to_bytes(program), options.label_chunk
+        )
 
     def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:
         """One client from handshake to its leave; returns the number of its inferences.

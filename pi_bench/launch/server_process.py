@@ -27,7 +27,7 @@ def party(control: ControlPipe) -> None:
         program_from_bytes(arrays[_PROGRAM].tobytes()),
         {name.removeprefix("w:"): array for name, array in arrays.items() if name.startswith("w:")},
         find_protocol(options["protocol"]),
-        ProtocolOptions(mode=options["mode"], threads=options["threads"]),
+        ProtocolOptions(**options["options"]),
         timeout_s=options["timeout_s"],
         idle_timeout_s=options["idle_timeout_s"],
     )

@@ -21,10 +21,11 @@ from pi_bench.protocol.session import SessionLike
 
 @dataclass(frozen=True, slots=True)
 class ProtocolOptions:
-    """Options of a run that both parties agree on in the handshake."""
+    """Options of a run. Both parties agree on all but `threads` in the handshake."""
 
     mode: str = "windowed"
     threads: int = 1
+    label_chunk: int = 1  # bits, 1 to 4, whose labels one key on the wire unlocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class ProtocolInfo:
     secure: bool
     client: type[PartyProtocol]
     server: type[PartyProtocol]
-    predict: Callable[[Program, str], PredictedBytes]
-    """Payload bytes of one inference of a program in a mode."""
+    predict: Callable[[Program, ProtocolOptions], PredictedBytes]
+    """Payload bytes of one inference of a program under the options."""
 
 
 class PartyProtocol(ABC):

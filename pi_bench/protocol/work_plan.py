@@ -19,6 +19,7 @@ from pi_bench.crypto.he import LinearPlan
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.network.program import ActivationKind, ActivationOp, LinearTerm, Program, element_count
+from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.session import Party
 
@@ -33,6 +34,7 @@ server never waits, few enough that neither party's queue fills while both send.
 
 _ONLINE_SLICE_BYTES = 3 << 18
 _OFFLINE_SLICE_OTS = 1 << 17
+_OFFLINE_SLICE_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +76,9 @@ class GadgetJob:
 
     @property
     def offline_slices(self) -> list[range]:
-        return _slices(self.group_count, max(1, _OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)))
+        by_ots = _OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
+        by_bytes = _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
+        return _slices(self.group_count, max(1, min(by_ots, by_bytes)))
 
     def elements(self, groups: range) -> range:
         """The elements of a range of lane groups, padding included."""
@@ -104,7 +108,7 @@ class GadgetJob:
 class WorkPlan:
     """Products and gadgets of a program in the order in which they run."""
 
-    def __init__(self, program: Program, mode: str) -> None:
+    def __init__(self, program: Program, options: ProtocolOptions) -> None:
         self.program = program
         self.products: list[ProductJob] = []
         self.gadgets: dict[int, list[GadgetJob]] = {}
@@ -117,7 +121,7 @@ class WorkPlan:
         for activation in program.activation_ops:
             jobs = self.gadgets[activation.id] = []
             for group in activation.groups:
-                spec = gadget_spec(activation, group.kind, mode)
+                spec = gadget_spec(activation, group.kind, options)
                 jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count))
                 number += 1
 
@@ -142,14 +146,15 @@ class WorkPlan:
         return max((sum(job.padded_count for job in jobs) for jobs in self.gadgets.values()), default=0)
 
 
-def gadget_spec(op: ActivationOp, kind: ActivationKind, mode: str) -> GadgetSpec:
+def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:
     """The gadget for one kind of element of an activation."""
     return GadgetSpec(
         kind=kind.value,
         truncate_bits=op.truncate_bits,
         window_bits=op.window_bits,
-        exact=mode == "exact",
-        offset=offset(mode, op.truncate_bits),
+        exact=options.mode == "exact",
+        offset=offset(options.mode, op.truncate_bits),
+        label_chunk=options.label_chunk,
     )
 
 
@@ -165,9 +170,9 @@ def _slices(group_count: int, groups_per_slice: int) -> list[range]:
     return [range(a, b) for a, b in itertools.pairwise(bounds)]
 
 
-def predict_hybrid(program: Program, mode: str) -> PredictedBytes:
+def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:
     """For protocols that run a `WorkPlan`: homomorphic products and garbled gadgets."""
-    plan = WorkPlan(program, mode)
+    plan = WorkPlan(program, options)
     predicted = PredictedBytes()
     for product in plan.products:
         predicted.add_offline("he", Party.CLIENT, product.plan.upload_bytes)

@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
-from pi_bench.protocol import Party, ProtocolInfo
+from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.operators import operator_words, shape_words
 from pi_bench.report.quantities import byte_count, count
+from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 
 
-def inspect_program(program: Program, digest: str, info: ProtocolInfo, mode: str) -> dict[str, Any]:
+def inspect_program(
+    program: Program, digest: str, info: ProtocolInfo, options: ProtocolOptions
+) -> dict[str, Any]:
     """Payload bytes are exact predictions; set-up and frame headers are not in them."""
-    predicted = info.predict(program, mode)
+    predicted = info.predict(program, options)
     return {
         "name": program.name,
         "digest": digest,
         "protocol": info.name,
-        "mode": mode,
+        "mode": options.mode,
+        "label_chunk": options.label_chunk,
         "relu_count": program.relu_count,
         "truncation_count": program.truncation_count,
         "mac_count": program.mac_count,
@@ -70,7 +74,7 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
         "",
         "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range; room: to spare",
         "",
-        f"predicted payload of an inference, protocol {inspection['protocol']}, mode {inspection['mode']}",
+        f"predicted payload of an inference, protocol {inspection['protocol']}, {mode_words(inspection)}",
         *render_table(
             ("phase", "to server", "to client"),
             [

@@ -40,7 +40,8 @@ def build_result(
         "protocol": info.name,
         "protocol_title": info.title,
         "secure": info.secure,
-        "mode": options.mode,
+        "mode": options.protocol.mode,
+        "label_chunk": options.protocol.label_chunk,
         "runs": len(runs),
         "warmup": options.warmup,
         "link": {"kind": "loopback"},
@@ -70,7 +71,7 @@ def build_result(
         "storage_bytes": {"client": first.client_storage_bytes, "server": first.server_storage_bytes},
         **_resources(measurement),
         "outputs": _outputs(program, measurement.logits),
-        "verification": _verification(options.mode, runs, measurement.logits, float_logits),
+        "verification": _verification(options.protocol.mode, runs, measurement.logits, float_logits),
         "environment": {
             **environment,
             "threads": measurement.placement.threads,

@@ -10,6 +10,7 @@ import numpy as np
 from pi_bench.report.answer import answer_lines
 from pi_bench.report.operators import shape_words
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
+from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 
 
@@ -34,7 +35,7 @@ def _heading(result: Mapping[str, Any]) -> list[str]:
     return [
         f"{network['name']}: {network['relu_count']:,} ReLUs, {network['truncation_count']:,} truncations "
         f"without ReLU, {network['mac_count'] / 1e6:,.1f} M multiply-accumulates",
-        f"protocol {result['protocol_title']}, mode {result['mode']}, loopback, "
+        f"protocol {result['protocol_title']}, {mode_words(result)}, loopback, "
         f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
     ]
 

@@ -2,7 +2,7 @@
 
     client                                              server
       hello {version, nonce, what it insists on}   ->
-                                                   <-   offer {version, nonce, protocol, mode, digest}
+                                                   <-   offer {version, nonce, protocol, options, digest}
                                                    <-   the public program
       confirm {digest, session}                    ->
 
@@ -28,18 +28,31 @@ from pi_bench.errors import PeerError, PiBenchError
 HANDSHAKE_TIMEOUT_S = 10.0
 MAX_HANDSHAKE_BYTES = 4096
 MAX_PROGRAM_BYTES = 64 << 20
+MAX_LABEL_CHUNK = 4
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the server runs; `program` is the public program as bytes, `digest` its digest in hex."""
+    """What the server runs; `program` is the public program as bytes, `digest` its digest in hex.
+
+    `label_chunk` as in `pi_bench.protocol.ProtocolOptions`.
+    """
 
     protocol: str
     mode: str
     digest: str
     program: bytes
+    label_chunk: int = 1
+
+    def as_meta(self) -> dict[str, Any]:
+        return {
+            "protocol": self.protocol,
+            "mode": self.mode,
+            "label_chunk": self.label_chunk,
+            "digest": self.digest,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +76,7 @@ class Insistence:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    protocol: str
-    mode: str
-    digest: str
-    program: bytes
+    offer: Offer
     session_id: int
     binding: bytes
 
@@ -94,12 +104,13 @@ def greet_as_client(channel: Channel, insistence: Insistence, digest_of: Callabl
         offer = _receive(channel, 0)
         _require_version(offer)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
+        label_chunk = _number(offer, "label_chunk", 1, MAX_LABEL_CHUNK)
         insistence.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
-        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program))
+        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, label_chunk))
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     return agreement
 
@@ -120,13 +131,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
         _send(
             channel,
             0,
-            {
-                "version": pi_bench.__version__,
-                "nonce": nonce.hex(),
-                "protocol": offer.protocol,
-                "mode": offer.mode,
-                "digest": offer.digest,
-            },
+            {"version": pi_bench.__version__, "nonce": nonce.hex(), **offer.as_meta()},
         )
         channel.send(_header(1, len(offer.program)), [memoryview(offer.program)])
         agreement = _agree(_nonce(hello), nonce, offer)
@@ -141,18 +146,11 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
 
 def _agree(client_nonce: bytes, server_nonce: bytes, offer: Offer) -> Agreement:
     hashed = hashlib.sha256(_DOMAIN)
-    for part in (client_nonce, server_nonce, offer.protocol, offer.mode, offer.digest):
-        data = part.encode() if isinstance(part, str) else part
+    for part in (client_nonce, server_nonce, *offer.as_meta().values()):
+        data = part if isinstance(part, bytes) else str(part).encode()
         hashed.update(len(data).to_bytes(8, "little") + data)
     binding = hashed.digest()
-    return Agreement(
-        offer.protocol,
-        offer.mode,
-        offer.digest,
-        offer.program,
-        int.from_bytes(binding[:8], "little"),
-        binding,
-    )
+    return Agreement(offer, int.from_bytes(binding[:8], "little"), binding)
 
 
 class _telling_the_peer:
@@ -200,6 +198,13 @@ def _text(meta: Mapping[str, Any], name: str) -> str:
     value = meta.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= 128 or not value.isprintable():
         raise PeerError(f"the other party's handshake lacks a usable {name!r}")
+    return value
+
+
+def _number(meta: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    value = meta.get(name)
+    if type(value) is not int or not least <= value <= most:
+        raise PeerError(f"the other party's handshake lacks a usable {name!r}: {least} to {most}")
     return value
 
 

@@ -20,7 +20,7 @@ class DelphiClient(PartyProtocol):
         self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
     ) -> None:
         super().__init__(session, program, options, weights)
-        self._plan = WorkPlan(program, options.mode)
+        self._plan = WorkPlan(program, options)
         self._keys: keys.ClientKeys | None = None
         self._scratch = online.ClientScratch(self._plan)
 
@@ -66,7 +66,7 @@ class DelphiServer(PartyProtocol):
     ) -> None:
         super().__init__(session, program, options, weights)
         assert weights is not None
-        self._plan = WorkPlan(program, options.mode)
+        self._plan = WorkPlan(program, options)
         self._matrices = online.prepare_matrices(program, weights)
         self._keys: keys.ServerKeys | None = None
         self._scratch = online.ServerScratch(self._plan)

@@ -8,7 +8,7 @@ from pi_bench.crypto.randomness import random_words
 from pi_bench.network.program import ActivationOp, LinearOp, Program, element_count
 from pi_bench.network.reference import activation_reference
 from pi_bench.network.shares import apply_linear
-from pi_bench.protocol import Party, PartyProtocol, Preprocessing
+from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.work_plan import WORD_BYTES
 
@@ -78,9 +78,9 @@ class InsecureIdealServer(PartyProtocol):
         return None
 
 
-def predict(program: Program, mode: str) -> PredictedBytes:
-    """Payload bytes of one inference: the same in every mode."""
-    del mode
+def predict(program: Program, options: ProtocolOptions) -> PredictedBytes:
+    """Payload bytes of one inference: the same under all options."""
+    del options
     predicted = PredictedBytes()
     for op in program.linear_ops:
         predicted.add_offline("dealer", Party.SERVER, WORD_BYTES * element_count(op.shape))

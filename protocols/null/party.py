@@ -30,7 +30,7 @@ class _NullParty(PartyProtocol):
         self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
     ) -> None:
         super().__init__(session, program, options, weights)
-        self._plan = WorkPlan(program, options.mode)
+        self._plan = WorkPlan(program, options)
 
     def _send(self, op_id: int, part: str, byte_count: int) -> None:
         with self.session.step(op_id, part):

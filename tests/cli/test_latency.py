@@ -138,12 +138,24 @@ def test_private_answer_is_right(
     flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
     result = measure(model_file, tmp_path, *flags, "--runs", "1")
     assert result["verification"]["passed"] and result["verification"]["mode"] == mode
+    assert result["label_chunk"] == 1
     if mode == "exact":
         assert result["verification"]["max_ulp_error"] == 0
     logits = np.load(tmp_path / "y")  # under exactly the name that was given
     np.testing.assert_allclose(logits, outputs(tiny_graph, tiny_input[None]), atol=0.1)
     assert result["outputs"]["logits"] == logits[0].tolist()
     assert result["outputs"]["label"] == ("cat", "dog", "owl")[logits[0].argmax()]
+
+
+def test_label_chunks_trade_online_bytes_for_offline_bytes(model_file: Path, tmp_path: Path) -> None:
+    plain, chunked = (
+        measure(model_file, tmp_path, "--label-chunk", chunk, "--runs", "1") for chunk in ("1", "3")
+    )
+    assert chunked["verification"]["passed"] and chunked["label_chunk"] == 3
+    sent = [result["online"]["bytes"]["server_to_client"] for result in (plain, chunked)]
+    stored = [result["storage_bytes"]["client"] for result in (plain, chunked)]
+    assert sent[1] < 0.6 * sent[0]
+    assert stored[1] > stored[0]
 
 
 @pytest.mark.parametrize("protocol", ["ideal", "null"])

@@ -117,10 +117,10 @@ def run_protocol(
     program: Program,
     weights: Weights,
     inputs: list[np.ndarray],
-    mode: str,
+    options: ProtocolOptions | str,
     tamper: Callable[[LoopbackSession], None] | None = None,
 ) -> list[Run]:
-    """One session: set-up, then preprocess and infer for each encoded input."""
+    """One session: set-up, then preprocess and infer for each encoded input. `options`: or a mode."""
     to_server: queue.Queue = queue.Queue()
     to_client: queue.Queue = queue.Queue()
     transcript: list[Message] = []
@@ -128,7 +128,8 @@ def run_protocol(
         Party.CLIENT: LoopbackSession(Party.CLIENT, to_client, to_server, transcript),
         Party.SERVER: LoopbackSession(Party.SERVER, to_server, to_client, transcript),
     }
-    options = ProtocolOptions(mode=mode)
+    if isinstance(options, str):
+        options = ProtocolOptions(mode=options)
     outcomes: dict[Party, list] = {party: [] for party in sessions}
     failures: list[BaseException] = []
 
@@ -179,6 +180,19 @@ def run() -> Callable[..., list[Run]]:
 @pytest.fixture(params=["delphi", "ideal", "null"])
 def protocol(request: pytest.FixtureRequest) -> ProtocolInfo:
     return find_protocol(request.param)
+
+
+@pytest.fixture(
+    params=[
+        ProtocolOptions(),
+        ProtocolOptions(mode="exact"),
+        ProtocolOptions(label_chunk=3),
+        ProtocolOptions(mode="exact", label_chunk=4),
+    ],
+    ids=["windowed", "exact", "windowed-chunks-of-3", "exact-chunks-of-4"],
+)
+def options(request: pytest.FixtureRequest) -> ProtocolOptions:
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=["windowed", "exact"])

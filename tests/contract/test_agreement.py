@@ -24,10 +24,10 @@ def _check_law(program, weights, run, mode, encoded) -> None:
     np.testing.assert_array_equal(run.output, run.value(f"x:{program.output.source}"))
 
 
-def test_each_activation_follows_the_law(protocol, mode, network, run) -> None:
+def test_each_activation_follows_the_law(protocol, options, network, run) -> None:
     program, weights, inputs = network
-    for encoded, outcome in zip(inputs, run(protocol, program, weights, inputs, mode), strict=True):
-        _check_law(program, weights, outcome, mode, encoded)
+    for encoded, outcome in zip(inputs, run(protocol, program, weights, inputs, options), strict=True):
+        _check_law(program, weights, outcome, options.mode, encoded)
 
 
 def test_exact_mode_equals_the_reference_bit_for_bit(protocol, network, run) -> None:

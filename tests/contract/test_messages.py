@@ -19,10 +19,10 @@ def _of(messages, phase: str, sender: Party) -> list:
     return [m for m in messages if m.phase.startswith(phase) and m.sender is sender]
 
 
-def test_bytes_equal_the_prediction(protocol, mode, network, run) -> None:
+def test_bytes_equal_the_prediction(protocol, options, network, run) -> None:
     program, weights, inputs = network
-    (outcome,) = run(protocol, program, weights, inputs[:1], mode)
-    predicted = protocol.predict(program, mode)
+    (outcome,) = run(protocol, program, weights, inputs[:1], options)
+    predicted = protocol.predict(program, options)
     for party in Party:
         offline = _of(outcome.transcript, "offline", party)
         online = _of(outcome.transcript, "online", party)
@@ -35,10 +35,10 @@ def test_bytes_equal_the_prediction(protocol, mode, network, run) -> None:
 
 
 @pytest.mark.parametrize("party", list(Party))
-def test_null_sends_the_messages_of_delphi(party, mode, network, run) -> None:
+def test_null_sends_the_messages_of_delphi(party, options, network, run) -> None:
     program, weights, inputs = network
     transcripts = [
-        run(find_protocol(name), program, weights, inputs[:1], mode)[0].transcript
+        run(find_protocol(name), program, weights, inputs[:1], options)[0].transcript
         for name in ("delphi", "null")
     ]
     for phase in ("offline", "online"):
@@ -47,7 +47,7 @@ def test_null_sends_the_messages_of_delphi(party, mode, network, run) -> None:
 
 
 @pytest.mark.parametrize("party", list(Party))
-def test_lengths_do_not_depend_on_secrets(party, mode, network, run) -> None:
+def test_lengths_do_not_depend_on_secrets(party, options, network, run) -> None:
     """Another input, other weights (all zero ones included): the same messages."""
     program, weights, inputs = network
     zero = {name: np.zeros_like(array) for name, array in weights.items()}
@@ -59,7 +59,7 @@ def test_lengths_do_not_depend_on_secrets(party, mode, network, run) -> None:
         (zero, np.zeros_like(inputs[0])),
         (flipped, inputs[1]),
     ):
-        (outcome,) = run(delphi, program, some_weights, [encoded], mode)
+        (outcome,) = run(delphi, program, some_weights, [encoded], options)
         shapes.add(tuple(_shape([m for m in outcome.transcript if m.sender is party])))
     assert len(shapes) == 1
 
@@ -80,12 +80,12 @@ def _assert_uniform(data: bytes, what: str, test_count: int) -> None:
     assert statistic < bound, f"{what}: chi-square {statistic:.0f}, bound {bound:.0f}"
 
 
-def test_what_is_opened_is_uniform(mode, network, run) -> None:
+def test_what_is_opened_is_uniform(options, network, run) -> None:
     """The server sees x - r; the client sees labels, words and bits: constant input and weights must
     not show in either. Each message kind is pooled over a fixed number of runs."""
     program, weights, _ = network
     zero = np.zeros(program.input.shape, np.uint32)
-    outcomes = run(find_protocol("delphi"), program, weights, [zero] * RUN_COUNT, mode)
+    outcomes = run(find_protocol("delphi"), program, weights, [zero] * RUN_COUNT, options)
     pools: dict[str, bytes] = {}
     for outcome in outcomes:
         for message in outcome.transcript:

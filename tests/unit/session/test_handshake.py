@@ -24,7 +24,7 @@ def digest_of(program: bytes) -> str:
 
 
 PROGRAM = b"a public program" * 10_000
-OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM)
+OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM, label_chunk=3)
 
 
 def greet(channels: Channels, both: Both, insistence: Insistence, offer: Offer = OFFER) -> tuple[Any, Any]:
@@ -37,7 +37,7 @@ def greet(channels: Channels, both: Both, insistence: Insistence, offer: Offer =
 def test_both_sides_agree(channels: Channels, both: Both) -> None:
     client, server = greet(channels, both, Insistence("toy", "windowed", OFFER.digest))
     assert client == server
-    assert client.program == PROGRAM
+    assert client.offer == OFFER
     assert len(client.binding) == 32
     assert client.session_id != 0
 
@@ -46,6 +46,19 @@ def test_sessions_differ(channels: Channels, both: Both) -> None:
     first, _ = greet(channels, both, Insistence())
     second, _ = greet(channels, both, Insistence())
     assert first.session_id != second.session_id
+    assert first.binding != second.binding
+
+
+@pytest.mark.parametrize("label_chunk", [0, 5, True, "2", None])
+def test_options_out_of_range_are_refused(channels: Channels, both: Both, label_chunk: Any) -> None:
+    offer = dataclasses.replace(OFFER, label_chunk=label_chunk)
+    client, server = greet(channels, both, Insistence(), offer)
+    assert "label_chunk" in str(client) and "label_chunk" in str(server)
+
+
+def test_the_binding_covers_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(OFFER, label_chunk=2)
+    first, second = (handshake._agree(b"c" * 32, b"s" * 32, offer) for offer in (OFFER, other))
     assert first.binding != second.binding
 
 
@@ -113,7 +126,14 @@ def test_oversized_hello(channels: Channels, both: Both) -> None:
         greet_as_server(channels[1], OFFER)
 
 
-HELLO = {"version": pi_bench.__version__, "nonce": "00" * 32, "protocol": None, "mode": None, "digest": None}
+HELLO = {
+    "version": pi_bench.__version__,
+    "nonce": "00" * 32,
+    "protocol": None,
+    "mode": None,
+    "label_chunk": None,
+    "digest": None,
+}
 JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=200) | st.lists(st.integers(), max_size=3)
 
 
