@@ -7,7 +7,7 @@ import importlib
 
 import pi_bench
 
-_COMMANDS = ("export", "inspect", "latency", "serve", "infer", "schema")
+_COMMANDS = ("export", "inspect", "latency", "serve", "infer", "micro", "schema")
 
 _DESCRIPTION = """\
 Measures private inference: two real processes, real cryptography in both phases.

@@ -11,9 +11,10 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "schema",
         help="print the JSON Schema of a result",
-        description="Prints the JSON Schema (draft 2020-12) of what `pi-bench latency --json` writes.",
+        description="Prints the JSON Schema (draft 2020-12) of what a command writes with --json: result "
+        "of `pi-bench latency`, micro of `pi-bench micro`.",
     )
-    parser.add_argument("what", choices=("result",))
+    parser.add_argument("what", choices=("result", "micro"))
     parser.set_defaults(run=run)
 
 

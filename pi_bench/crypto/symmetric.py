@@ -35,16 +35,25 @@ def require_isa() -> str:
     return isa
 
 
-def aes128_encrypt(key: bytes, blocks: np.ndarray, *, isa: str = "") -> np.ndarray:
-    """AES-128-ECB of uint8 (..., 16) blocks under a 16-byte key."""
-    out = np.empty_like(blocks)
+def aes128_encrypt(
+    key: bytes, blocks: np.ndarray, *, out: np.ndarray | None = None, isa: str = ""
+) -> np.ndarray:
+    """AES-128-ECB of uint8 (..., 16) blocks under a 16-byte key; into `out` if given."""
+    out = np.empty_like(blocks) if out is None else out
     _native.symmetric.aes128_encrypt(key, blocks, out, isa)
     return out
 
 
-def prg(seed: bytes, first_block: int, byte_count: int, *, isa: str = "") -> np.ndarray:
-    """Pseudorandom uint8 (byte_count,): AES_seed of the counters first_block, first_block + 1, …"""
-    out = np.empty(byte_count, np.uint8)
+def prg(
+    seed: bytes, first_block: int, byte_count: int, *, out: np.ndarray | None = None, isa: str = ""
+) -> np.ndarray:
+    """Pseudorandom uint8 (byte_count,): AES_seed of the counters first_block, first_block + 1, …
+
+    Into `out` if given, which has that many bytes.
+    """
+    out = np.empty(byte_count, np.uint8) if out is None else out
+    if out.nbytes != byte_count:
+        raise ValueError(f"out has {out.nbytes} bytes instead of {byte_count}")
     _native.symmetric.prg(seed, first_block, out, isa)
     return out
 
@@ -57,9 +66,10 @@ def hash_labels(
     position: int,
     labels: np.ndarray,
     *,
+    out: np.ndarray | None = None,
     isa: str = "",
 ) -> np.ndarray:
-    """H of uint8 (groups, 32, 16) labels; group i is tweaked with first_group + i."""
-    out = np.empty_like(labels)
+    """H of uint8 (groups, 32, 16) labels; group i is tweaked with first_group + i. Into `out` if given."""
+    out = np.empty_like(labels) if out is None else out
     _native.symmetric.hash_labels(seed, purpose, gadget, first_group, position, labels, out, isa)
     return out

@@ -1,0 +1,69 @@
+"""What `pi-bench micro` measured, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pi_bench.report.text_table import render_table
+
+_SCALES = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms"))
+
+
+def render_micro(result: Mapping[str, Any]) -> str:
+    environment = result["environment"]
+    rows = [
+        (
+            row["primitive"],
+            row["case"],
+            row["unit"],
+            str(row["threads"]),
+            _time(row["unit_s"]["median"]),
+            _time(row["unit_s"]["q1"]),
+            _time(row["unit_s"]["q3"]),
+            _time(row["limit"]["unit_s"]),
+            row["limit"]["name"].replace("_", " "),
+            f"{row['ratio']:.2f}",
+        )
+        for row in result["results"]
+    ]
+    header = ("primitive", "case", "unit", "threads", "median", "q1", "q3", "limit", "by", "times limit")
+    return "\n".join(
+        [
+            f"{environment['cpu_model']}, {environment['usable_core_count']} cores, "
+            f"instruction set {environment['instruction_set']}",
+            "",
+            *render_table(header, rows, left=3),
+            "",
+            "this machine at its best, measured in this run",
+            *render_table(
+                ("limit", "threads", "rate"),
+                [
+                    (row["name"].replace("_", " "), str(row["threads"]), _rate(row))
+                    for row in result["limits"]
+                ],
+            ),
+        ]
+    )
+
+
+def _rate(row: Mapping[str, Any]) -> str:
+    """Of one entry of `limits`, in the words that such rates are known by."""
+    value = row["value"]
+    match row["name"]:
+        case "memory" | "socket":
+            return f"{1e-9 / value:.1f} GB/s"
+        case "multiply_add":
+            return f"{2e-9 / value:.1f} GFLOP/s"
+        case "aes":
+            return f"{1e-9 / value:.2f} G blocks/s, {_time(value)} a block"
+        case _:
+            return _time(value)
+
+
+def _time(value_s: float) -> str:
+    """Three significant digits; primitives go below what `quantities` shows."""
+    for limit, factor, unit in _SCALES:
+        if value_s < limit:
+            return f"{value_s * factor:.3g} {unit}"
+    return f"{value_s:.3g} s"

@@ -1,0 +1,105 @@
+import json
+from importlib import resources
+
+import jsonschema
+import pytest
+
+from pi_bench.measure.environment import describe_environment
+from pi_bench.measure.micro import FAMILIES, MachineLimits, Settings, Work, run_micro
+from pi_bench.measure.micro import limits as limits_module
+from pi_bench.measure.micro.loopback import Echo, FrameEcho
+from pi_bench.measure.micro.timing import sample
+from pi_bench.report.micro import render_micro
+
+TINY = Settings(count=70, threads=(1, 2), repetitions=2)
+
+
+@pytest.fixture(autouse=True)
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of tiny buffers: wrong as rates, quick as a test."""
+    for name, value in {
+        "_REPETITIONS": 1,
+        "_AES_CALLS": 1,
+        "_STREAM_BYTES": 1 << 16,
+        "_MATRIX_SIZE": 16,
+        "_SOCKET_BYTES": 1 << 16,
+        "_ROUND_TRIPS": 2,
+    }.items():
+        monkeypatch.setattr(limits_module, name, value)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_gives_a_valid_result(name: str) -> None:
+    result = run_micro([name], TINY)
+    result["environment"] = describe_environment()
+    schema = json.loads(resources.files("pi_bench.report").joinpath("micro.schema.json").read_text())
+    jsonschema.validate(json.loads(json.dumps(result, allow_nan=False)), schema)
+    assert {row["primitive"] for row in result["results"]} == {name}
+    for row in result["results"]:
+        assert len(row["unit_s"]["samples"]) == 2
+        assert row["ratio"] == pytest.approx(row["unit_s"]["median"] / row["limit"]["unit_s"])
+        measured = [entry["threads"] for entry in result["limits"] if entry["name"] == row["limit"]["name"]]
+        assert row["threads"] in measured  # held against the same number of threads
+    text = render_micro(result)
+    assert all(f"  {row['case'][:14]}" in text for row in result["results"])
+
+
+@pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot"])
+def test_threads_are_timed_each(name: str) -> None:
+    result = run_micro([name], TINY)
+    assert {row["threads"] for row in result["results"]} == {1, 2}
+
+
+def test_whole_groups_are_counted() -> None:
+    assert {row["unit_count"] for row in run_micro(["relu"], TINY)["results"]} == {96}
+
+
+def test_gadget_bytes_are_those_of_a_relu() -> None:
+    """11 half gates: two labels a gate offline, one a gate online; 12 labels of the client."""
+    row = run_micro(["evaluate"], TINY)["results"][0]
+    assert row["case"] == "evaluate ReLU, 11 ANDs"
+    sizes = row["unit_bytes"]
+    assert 11 * 32 <= sizes["offline"] <= 11 * 32 + 16
+    assert 11 * 16 + 4 < sizes["online_to_client"] < 11 * 16 + 5
+    assert sizes["online_to_server"] == 4
+    assert sizes["client_storage"] == pytest.approx(sizes["offline"] + 12 * 16 + 8)
+
+
+def test_the_slowest_part_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = {"aes": 2.0, "memory": 3.0, "multiply_add": 5.0, "socket": 7.0, "round_trip": 11.0}
+    monkeypatch.setattr(MachineLimits, "_measure", lambda self, name, threads: costs[name] / threads)
+    limits = MachineLimits()
+    assert limits.of(Work(aes_blocks=4, memory_bytes=2), 1) == ("aes", 8.0)
+    assert limits.of(Work(aes_blocks=4, memory_bytes=3), 2) == ("memory", 4.5)
+    assert limits.of(Work(multiply_adds=1, socket_bytes=1), 1) == ("socket", 7.0)
+    assert limits.of(Work(round_trips=1), 2) == ("round_trip", 11.0)  # one connection, not two
+    assert {(row["name"], row["threads"]) for row in limits.measured()} == {
+        *(("aes", 1), ("memory", 1), ("aes", 2), ("memory", 2)),
+        *(("multiply_add", 1), ("socket", 1), ("round_trip", 1)),
+    }
+
+
+def test_short_calls_are_repeated_and_the_first_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    calls = []
+
+    def call() -> None:
+        now[0] += 1.0 if not calls else 1e-3  # the first one is slow
+        calls.append(None)
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    assert sample(call, 3) == pytest.approx([1e-3] * 3)
+    assert len(calls) == 2 + 3 * 2
+
+
+def test_loopback_carries_bytes_and_frames() -> None:
+    with Echo() as echo:
+        echo.send(1_000_003)
+        echo.send(0)
+        echo.round_trips(3)
+    with FrameEcho(1000) as frames:
+        frames.send(5)
+        frames.round_trips(3)
+        assert frames._channel.sent.payload_bytes == 4 * 8 + 5 * 1000
+        assert frames._channel.received.payload_bytes == 4
+    assert echo._process.returncode == frames._process.returncode == 0
