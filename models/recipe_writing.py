@@ -1,0 +1,41 @@
+"""Writes a recipe as the TOML that `recipe_schema.parse_recipe` reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .recipe import Recipe
+from .recipe_schema import SCHEMA_VERSION
+
+_KEYS = (
+    "name",
+    "family",
+    "dataset",
+    "input_shape",
+    "class_count",
+    "blocks",
+    "widths",
+    "alpha",
+    "rho",
+    "stem_relu",
+    "culled_stages",
+    "thinned_stages",
+)
+_PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
+
+
+def format_recipe(recipe: Recipe) -> str:
+    """TOML whose reading gives `recipe` again, every key written out."""
+    lines = [f"schema = {SCHEMA_VERSION}"]
+    lines += [f"{key} = {_value(getattr(recipe, key))}" for key in _KEYS]
+    if recipe.published is not None:
+        reported = {key: getattr(recipe.published, key) for key in _PUBLISHED_KEYS}
+        lines += ["", "[published]"]
+        lines += [f"{key} = {_value(value)}" for key, value in reported.items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    # Texts are printable (the schema sees to it), numbers finite: TOML writes them as JSON does.
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
