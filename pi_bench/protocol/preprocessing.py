@@ -17,7 +17,10 @@ class Closeable(StructuralType):
 
 
 class Preprocessing:
-    """Flat arrays for one inference: self-contained, one-time.
+    """Flat arrays for one inference: self-contained, versioned, one-time.
+
+    `version` is the protocol's own, of the meaning of its arrays: what stores material must store it
+    with the protocol's name, and refuse what it does not know.
 
     `claim` hands the arrays out once, before the first online byte: garbled tables used with two
     inputs give away delta, a mask used twice gives the difference of two inputs. `burn` drops what
@@ -30,8 +33,11 @@ class Preprocessing:
         inference_id: int,
         arrays: dict[str, np.ndarray],
         secrets: Sequence[Closeable] = (),
+        *,
+        version: int = 1,
     ) -> None:
         self.protocol = protocol
+        self.version = version
         self.inference_id = inference_id
         self.storage_bytes = sum(array.nbytes for array in arrays.values())
         self._arrays: dict[str, np.ndarray] | None = arrays
