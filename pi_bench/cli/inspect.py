@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
     options.add_model(parser)
     options.add_protocol(parser)
     options.add_compile(parser)
+    options.add_batch(parser, "default 1")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run)
 

@@ -34,6 +34,7 @@ def add_parser(subparsers: Any) -> None:
     measuring.add_argument(
         "--warmup", type=options.count, default=1, metavar="N", help="runs before the timed ones (default 1)"
     )
+    options.add_batch(measuring, "default: as many as the input file holds, or 1")
     options.add_threads(measuring, "default: half of the cores")
     options.add_timeout(measuring)
     files = parser.add_argument_group("input and output")
@@ -64,7 +65,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.arithmetic.fixed_point import encode_input
     from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.launch.inputs import load_input, noise_input
+    from pi_bench.launch.inputs import batch_of, load_input, noise_input
     from pi_bench.launch.latency import LatencyOptions, measure_latency
     from pi_bench.launch.model import load
     from pi_bench.launch.verification import RunVerifier
@@ -79,12 +80,13 @@ def run(parsed: argparse.Namespace) -> int:
         print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
     with Progress() as progress:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
-        model = load(Path(parsed.model), options.compile_options(parsed))
+        given = None if parsed.input is None else load_input(Path(parsed.input))
+        model = load(Path(parsed.model), options.compile_options(parsed, batch_of(given)))
         program = model.program
-        if parsed.input is None:
+        if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
-            inputs, words = load_input(Path(parsed.input)), Path(parsed.input).name
+            inputs, words = given, Path(parsed.input).name
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
         verifier = RunVerifier(program, model.weights, settings.mode, encoded)

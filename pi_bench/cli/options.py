@@ -82,6 +82,12 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_batch(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--batch", type=positive_int, metavar="N", help=f"inputs of one inference, run together ({default})"
+    )
+
+
 def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--threads", type=positive_int, metavar="N", help=f"computing threads of each party ({default})"
@@ -98,13 +104,14 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def compile_options(parsed: argparse.Namespace) -> CompileOptions:
+def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> CompileOptions:
     from pi_bench.network.compiler import CompileOptions
 
     return CompileOptions(
         weight_bits=parsed.weight_bits,
         activation_bits=parsed.activation_bits,
         per_channel=parsed.scales == "per-channel",
+        batch=parsed.batch or batch or 1,
     )
 
 

@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="port 0: any free one")
     options.add_protocol(parser)
     options.add_compile(parser)
+    options.add_batch(parser, "default 1; a client's input then holds as many")
     options.add_threads(parser, "default: all cores")
     options.add_timeout(parser)
     parser.set_defaults(run=run)

@@ -34,6 +34,11 @@ def load_input(path: Path) -> np.ndarray:
     return array
 
 
+def batch_of(array: np.ndarray | None) -> int | None:
+    """How many inputs an array holds if it has a batch axis, that is rank 4 (images) or 2 (features)."""
+    return None if array is None or array.ndim not in (2, 4) else array.shape[0]
+
+
 def noise_input(op: InputOp, seed: int) -> np.ndarray:
     """Normal noise within the calibrated bound, float32 of the input's shape.
 

@@ -239,3 +239,23 @@ def test_verifying_may_take_longer_than_the_time_out(
     monkeypatch.setattr(verification.RunVerifier, "verify", slow)
     flags = ("--timeout", "1", "--warmup", "0", "--protocol", "ideal")
     assert measure(model_file, tmp_path, *flags)["verification"]["passed"]
+
+
+@pytest.mark.parametrize("flags", [(), ("--batch", "3")])
+def test_a_batch_runs_as_one_inference(
+    flags: tuple[str, ...], model_file: Path, tiny_graph: Graph, tiny_input: np.ndarray, tmp_path: Path
+) -> None:
+    """Three inputs give three answers, each the float network's; the file's own size is the default."""
+    batch = np.stack([tiny_input, -tiny_input, tiny_input / 2])
+    np.save(tmp_path / "x.npy", batch)
+    result = measure(model_file, tmp_path, "--input", str(tmp_path / "x.npy"), "--mode", "exact", *flags)
+    assert result["network"]["relu_count"] == 3 * tiny_graph.relu_count
+    np.testing.assert_allclose(result["outputs"]["logits"], outputs(tiny_graph, batch), atol=0.1)
+
+
+def test_a_batch_that_the_file_does_not_hold_is_named(
+    model_file: Path, tiny_input: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", tiny_input[None].repeat(3, axis=0))
+    assert main(["latency", str(model_file), "--input", str(tmp_path / "x.npy"), "--batch", "2"]) == 4
+    assert "(3, 2, 6, 6)" in capsys.readouterr().err
