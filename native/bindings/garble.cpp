@@ -22,8 +22,8 @@ struct Gadget {
   pi::GadgetLayout layout;
 
   Gadget(const std::string& kind, int truncate_bits, int window_bits, bool exact,
-         std::uint32_t offset, int label_chunk)
-      : spec{kind_of(kind), truncate_bits, window_bits, exact, offset, label_chunk},
+         std::uint32_t offset, int label_chunk, int sign_drop)
+      : spec{kind_of(kind), truncate_bits, window_bits, exact, offset, sign_drop, label_chunk},
         layout(layout_of(spec)) {}
 
   bool relu() const { return spec.kind == pi::GadgetKind::kRelu; }
@@ -169,7 +169,7 @@ void correlation(const Gadget& gadget, const py::object& v, const py::object& ou
 void bind_garble(py::module_& module) {
   py::module_ room = module.def_submodule("garble");
   py::class_<Gadget>(room, "Gadget")
-      .def(py::init<const std::string&, int, int, bool, std::uint32_t, int>())
+      .def(py::init<const std::string&, int, int, bool, std::uint32_t, int, int>())
       .def_property_readonly("label_ots", [](const Gadget& g) { return g.layout.label_ots; })
       .def_property_readonly("gate_count", [](const Gadget& g) { return g.layout.gate_count; })
       .def_property_readonly("garbled_group_bytes",

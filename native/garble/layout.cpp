@@ -27,10 +27,15 @@ GadgetLayout layout_of(const GadgetSpec& spec) {
     throw std::invalid_argument("label_chunk: need 1 to " + std::to_string(kMostChunkBits) +
                                 " bits, got " + std::to_string(spec.label_chunk));
   }
+  const int drop = spec.sign_drop;
+  if (drop < 0 || drop > (relu && !spec.exact ? top - f : 0)) {
+    throw std::invalid_argument("sign_drop: " + std::to_string(drop) +
+                                " bits leave no sign, or the gadget is exact or no ReLU");
+  }
   const bool carry = spec.exact && f > 0;
 
   GadgetLayout layout{};
-  layout.first_bit = spec.exact ? 0 : f;
+  layout.first_bit = spec.exact ? 0 : f + drop;
   layout.gate_count = relu ? top - layout.first_bit : (carry ? f : 0);
   layout.top_bit = top;
   layout.carry_at = carry ? f : -1;

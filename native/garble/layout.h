@@ -16,6 +16,7 @@ struct GadgetSpec {
   int window_bits;
   bool exact;
   std::uint32_t offset;
+  int sign_drop = 0;    // kRelu, not exact: bits above truncate_bits that the sign disregards
   int label_chunk = 1;  // bits of u that share one key on the wire, 1 to 4
 };
 

@@ -4,12 +4,15 @@ A value x of Z_2^l is the sum of the server's share u and the client's share v. 
 f = truncate_bits and carry = [X mod 2^f < v mod 2^f] (the carry out of the low f bits of u + offset
 and v), derivation.md sections 1 to 3:
 
-    ReLU, windowed   max(0, floor(X / 2^f) - carry)
-    ReLU, exact      max(0, floor(X / 2^f))
-    truncate         the same without max
+    ReLU, windowed         max(0, floor(X / 2^f) - carry)
+    ReLU, exact            max(0, floor(X / 2^f))
+    ReLU, truncated-sign   floor(X / 2^f) - carry where floor(X / 2^(f+K)) >= carry(f+K), else 0
+    truncate               as windowed or exact, without max; truncated-sign: as windowed
 
-ReLU is in window arithmetic: only bits f..B of X count, as a signed number of B + 1 - f bits (after
-the carry). The offset makes the windowed error unbiased and the exact one a rounding to nearest.
+with K = sign_drop and carry(n) that of the low n bits: truncated-sign looks for the sign at bits f+K..B
+alone, so that values of [0, 2^(f+K)) may become 0. K = 0 and K = 1 are windowed (`dropped_sign_bits`).
+ReLU is in window arithmetic: only bits f..B of X count, as a signed number of B + 1 - f bits (after the
+carry). The offset makes the windowed error unbiased and the exact one a rounding to nearest.
 """
 
 from __future__ import annotations
@@ -17,14 +20,30 @@ from __future__ import annotations
 import numpy as np
 
 RING_BITS = 32
-MODES = ("windowed", "exact")
+MODES = ("windowed", "exact", "truncated-sign")
+TRUNCATED_SIGN = MODES[2]
 
 
 def offset(mode: str, truncate_bits: int) -> int:
-    """What is added to x before the truncation: 2^f - 1 windowed, 2^(f-1) exact, 0 if f = 0."""
+    """What is added to x before the truncation: 2^(f-1) exact, else 2^f - 1; 0 if f = 0."""
     if mode not in MODES:
         raise ValueError(f"no such mode: {mode!r}")
-    return (1 << truncate_bits) - 1 if mode == "windowed" else (1 << truncate_bits) >> 1
+    return (1 << truncate_bits) >> 1 if mode == "exact" else (1 << truncate_bits) - 1
+
+
+def dropped_sign_bits(mode: str, truncate_bits: int, window_bits: int, sign_drop: int = 0) -> int:
+    """How many low bits of a ReLU's window the circuit for the sign disregards.
+
+    One is free outside exact mode: the circuit then misses the carry out of the quotient's lowest bit
+    alone, which is 1 only where both shares have it set; if that carry turns -1 into 0 the quotient is
+    2 * (-1) + 2 = 0, whose ReLU is 0 either way.
+
+    Raises: ValueError: a sign_drop that the mode has not, or that leaves no bit for the sign.
+    """
+    most = window_bits - truncate_bits
+    if not 0 <= sign_drop <= (most if mode == TRUNCATED_SIGN else 0):
+        raise ValueError(f"mode {mode!r} cannot drop {sign_drop} bits of the sign")
+    return 0 if mode == "exact" else max(sign_drop, min(1, most))
 
 
 def relu_law(
@@ -33,14 +52,18 @@ def relu_law(
     truncate_bits: int,
     window_bits: int,
     mode: str,
+    sign_drop: int = 0,
     *,
     ring_bits: int = RING_BITS,
 ) -> np.ndarray:
     """y of the whole ring, uint32 of x's shape. x, v: ring elements (uint32 or non-negative int64)."""
     big_x = _ring(x, ring_bits) + offset(mode, truncate_bits)
     quotient = (big_x >> truncate_bits) - _carry(big_x, v, truncate_bits, mode)
-    rectified: np.ndarray = np.maximum(_signed(quotient, window_bits + 1 - truncate_bits), 0)
-    return rectified.astype(np.uint32)
+    cut = truncate_bits + dropped_sign_bits(mode, truncate_bits, window_bits, sign_drop)
+    top = (big_x >> cut) - _carry(big_x, v, cut, mode)
+    not_negative = _signed(top, window_bits + 1 - cut) >= 0
+    kept: np.ndarray = np.where(not_negative, _ring(quotient, window_bits + 1 - truncate_bits), 0)
+    return kept.astype(np.uint32)
 
 
 def truncate_law(
@@ -53,11 +76,19 @@ def truncate_law(
 
 
 def relu_in_range(
-    x: np.ndarray, truncate_bits: int, window_bits: int, mode: str, *, ring_bits: int = RING_BITS
+    x: np.ndarray,
+    truncate_bits: int,
+    window_bits: int,
+    mode: str,
+    sign_drop: int = 0,
+    *,
+    ring_bits: int = RING_BITS,
 ) -> np.ndarray:
-    """bool: the window holds X, so `relu_law` is the ReLU of the number that x stands for."""
+    """bool: the window holds X, so `relu_law` is the ReLU of the number that x stands for, but for the
+    values that a dropped sign makes 0."""
     big_x = _signed(_ring(x, ring_bits), ring_bits) + offset(mode, truncate_bits)
-    lowest = -(1 << window_bits) + ((1 << truncate_bits) if mode == "windowed" else 0)
+    cut = truncate_bits + dropped_sign_bits(mode, truncate_bits, window_bits, sign_drop)
+    lowest = -(1 << window_bits) + (0 if mode == "exact" else 1 << cut)
     return (big_x >= lowest) & (big_x < 1 << window_bits)
 
 

@@ -33,6 +33,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.inspection import inspect_program, render_inspection
 
     model = load(Path(parsed.model), options.compile_options(parsed))
+    settings.require(model.program)
     inspection = inspect_program(model.program, model.digest, info, settings)
     print(json.dumps(inspection, indent=2) if parsed.json else render_inspection(inspection))
     return 0

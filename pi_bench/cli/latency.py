@@ -83,13 +83,14 @@ def run(parsed: argparse.Namespace) -> int:
         given = None if parsed.input is None else load_input(Path(parsed.input))
         model = load(Path(parsed.model), options.compile_options(parsed, batch_of(given)))
         program = model.program
+        settings.require(program)
         if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
             inputs, words = given, Path(parsed.input).name
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
-        verifier = RunVerifier(program, model.weights, settings.mode, encoded)
+        verifier = RunVerifier(program, model.weights, settings.mode, encoded, settings.sign_drop)
         measuring = LatencyOptions(settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest)
         measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
     float_logits = outputs(model.graph, inputs)

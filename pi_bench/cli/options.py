@@ -50,7 +50,15 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mode",
         help="windowed: at most one unit in the last place off; exact: equals the integer network bit "
-        "for bit (default: the protocol's first mode)",
+        "for bit; truncated-sign: as windowed, but small values may become 0, see --sign-drop (default: the "
+        "protocol's first mode)",
+    )
+    group.add_argument(
+        "--sign-drop",
+        type=count,
+        metavar="K",
+        help="of mode truncated-sign: the sign disregards K low bits of each window, so that values below "
+        "2^K units in the last place may become 0; fewer gates and bytes, less accuracy",
     )
     group.add_argument(
         "--label-chunk",
@@ -119,8 +127,9 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     """The protocol and the options that were asked for.
 
     Raises:
-        UsageError: there is no such protocol or mode.
+        UsageError: there is no such protocol or mode, or --sign-drop goes with another mode.
     """
+    from pi_bench.arithmetic.law import TRUNCATED_SIGN
     from pi_bench.protocol import ProtocolOptions
     from pi_bench.registry import find_protocol
 
@@ -128,4 +137,8 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     mode = parsed.mode or info.modes[0]
     if mode not in info.modes:
         raise UsageError(f"protocol {info.name} has no mode {mode!r}; it has {', '.join(info.modes)}")
-    return info, ProtocolOptions(mode=mode, threads=threads, label_chunk=parsed.label_chunk)
+    if (parsed.sign_drop is None) == (mode == TRUNCATED_SIGN):
+        raise UsageError(f"--mode {TRUNCATED_SIGN} and --sign-drop K go together: each needs the other")
+    return info, ProtocolOptions(
+        mode=mode, threads=threads, label_chunk=parsed.label_chunk, sign_drop=parsed.sign_drop or 0
+    )

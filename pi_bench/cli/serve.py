@@ -50,6 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     if not info.secure:
         print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
     model = load(Path(parsed.model), options.compile_options(parsed))
+    settings.require(model.program)
     configuration = {
         "protocol": info.name,
         "options": asdict(settings),

@@ -37,11 +37,13 @@ class GadgetSpec:
     `window_bits`; ``truncate``: (x + offset) >> truncate_bits for -2^30 <= x + offset < 2^30.
     Not `exact`: less the carry of the low bits of the shares, so one less where that carry is 1.
     `label_chunk`: bits of u, 1 to 4, whose labels one key on the wire unlocks: fewer bytes online for
-    more offline.
+    more offline. `sign_drop`: bits above truncate_bits that a ReLU which is not exact disregards for the
+    sign; values below 2^(truncate_bits + sign_drop) may become 0.
 
     Raises:
         ValueError: the numbers make no gadget (0 <= truncate_bits <= window_bits <= 31; at most 30
-            bits are truncated without ReLU; label_chunk 1 to 4).
+            bits are truncated without ReLU; label_chunk 1 to 4; sign_drop
+            leaves one bit of the window at least).
     """
 
     kind: Literal["relu", "truncate"]
@@ -50,6 +52,7 @@ class GadgetSpec:
     exact: bool
     offset: int
     label_chunk: int = 1
+    sign_drop: int = 0
     native: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +63,7 @@ class GadgetSpec:
             self.exact,
             self.offset,
             self.label_chunk,
+            self.sign_drop,
         )
         object.__setattr__(self, "native", native)
 

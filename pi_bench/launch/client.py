@@ -50,7 +50,13 @@ class Client:
         self.info = info
         offer = agreement.offer
         self.program = program_from_bytes(offer.program)
-        options = ProtocolOptions(mode=offer.mode, threads=threads, label_chunk=offer.label_chunk)
+        options = ProtocolOptions(
+            mode=offer.mode, threads=threads, label_chunk=offer.label_chunk, sign_drop=offer.sign_drop
+        )
+        try:
+            options.require(self.program)
+        except UsageError as error:
+            raise PeerError(f"the server offers options that do not fit: {error}") from error
         self._protocol = info.client(session, self.program, options, None)
         self._material: Preprocessing | None = None
         self._inference_id = 0

@@ -45,6 +45,7 @@ class Server:
         timeout_s: float,
         idle_timeout_s: float | None = None,
     ) -> None:
+        options.require(program)
         self._program = program
         self._weights = weights
         self._info = info
@@ -52,7 +53,12 @@ class Server:
         self._timeout_s = timeout_s
         self._idle_timeout_s = idle_timeout_s
         self._offer = Offer(
-            info.name, options.mode, program_digest(program), program_to_bytes(program), options.label_chunk
+            info.name,
+            options.mode,
+            program_digest(program),
+            program_to_bytes(program),
+            options.label_chunk,
+            options.sign_drop,
         )
 
     def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:

@@ -23,12 +23,14 @@ Arrays = Mapping[str, np.ndarray]
 @dataclass(slots=True)
 class Verdict:
     """`max_ulp_error`: largest distance of an activation from its exact-mode result, in units in the
-    last place. `failures`: one sentence a failing layer, in the program's order."""
+    last place. `zeroed_count`: activations that windowed mode would have kept and that are 0 because the
+    sign's low bits were dropped. `failures`: one sentence a failing layer, in the program's order."""
 
     compared_count: int = 0
     mismatch_count: int = 0
     out_of_range_count: int = 0
     max_ulp_error: int = 0
+    zeroed_count: int = 0
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -39,10 +41,13 @@ class Verdict:
 class RunVerifier:
     """Verifies the runs of one program on one input."""
 
-    def __init__(self, program: Program, weights: Weights, mode: str, encoded_input: np.ndarray) -> None:
+    def __init__(
+        self, program: Program, weights: Weights, mode: str, encoded_input: np.ndarray, sign_drop: int = 0
+    ) -> None:
         self._program = program
         self._weights = weights
         self._mode = mode
+        self._sign_drop = sign_drop
         self._input = encoded_input
         self._reference = (
             run_reference(program, weights, encoded_input, mode).values if mode == "exact" else None
@@ -78,14 +83,18 @@ class RunVerifier:
         self, verdict: Verdict, op: ActivationOp, values: Mapping[int, np.ndarray], v: np.ndarray
     ) -> None:
         x, y = values[op.source], values[op.id]
-        outside = out_of_range(op, x, self._mode)
+        outside = out_of_range(op, x, self._mode, self._sign_drop)
         if outside is not None:
             verdict.out_of_range_count += outside.count
             verdict.failures.append(
                 f"layer {op.name!r}: {outside.count} of {x.size} values lie outside the window (the largest "
                 f"is {outside.largest / 2**op.window_bits:.3g} of it); calibrate with inputs like this one"
             )
-        self._compare(verdict, op.name, "the law", y, activation_reference(op, x, v, self._mode))
+        expected = activation_reference(op, x, v, self._mode, self._sign_drop)
+        self._compare(verdict, op.name, "the law", y, expected)
+        if self._sign_drop:
+            kept = activation_reference(op, x, v, self._mode)
+            verdict.zeroed_count += int(np.count_nonzero((expected == 0) & (kept != 0)))
         if outside is None and y.size:
             exact = activation_reference(op, x, v, "exact")
             distance = int(np.abs(signed(y - exact)).max())

@@ -52,11 +52,13 @@ def run_reference(
     encoded_input: np.ndarray,
     mode: str = "exact",
     client_shares: Mapping[int, np.ndarray] | None = None,
+    sign_drop: int = 0,
 ) -> ReferenceRun:
     """Every value of one inference.
 
-    encoded_input: uint32 of the input's shape. client_shares: windowed mode only, the client's share
-    (uint32) of each linear value by its id; without them, shares of zero.
+    encoded_input: uint32 of the input's shape. client_shares: not for exact mode, the client's
+    share (uint32) of each linear value by its id; without them, shares of zero. sign_drop: as in
+    `pi_bench.arithmetic.law`.
     """
     run = ReferenceRun()
     for op in program.ops:
@@ -67,8 +69,8 @@ def run_reference(
         elif isinstance(op, ActivationOp):
             x = run.values[op.source]
             share = np.zeros_like(x) if client_shares is None else client_shares[op.source]
-            run.values[op.id] = activation_reference(op, x, share, mode)
-            outside = out_of_range(op, x, mode)
+            run.values[op.id] = activation_reference(op, x, share, mode, sign_drop)
+            outside = out_of_range(op, x, mode, sign_drop)
             if outside is not None:
                 run.out_of_range.append(outside)
         elif isinstance(op, OutputOp):
@@ -86,27 +88,31 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
     return (total & 0xFFFFFFFF).astype(np.uint32)
 
 
-def activation_reference(op: ActivationOp, x: np.ndarray, client_share: np.ndarray, mode: str) -> np.ndarray:
+def activation_reference(
+    op: ActivationOp, x: np.ndarray, client_share: np.ndarray, mode: str, sign_drop: int = 0
+) -> np.ndarray:
     """The law of each element, uint32. x and client_share: uint32 of the operator's shape."""
     flat, share = x.reshape(-1), client_share.reshape(-1)
     y = np.zeros(flat.size, np.uint32)
     for group in op.groups:
         where = np.arange(flat.size) if group.index is None else group.index
         if group.kind is ActivationKind.RELU:
-            y[where] = law.relu_law(flat[where], share[where], op.truncate_bits, op.window_bits, mode)
+            y[where] = law.relu_law(
+                flat[where], share[where], op.truncate_bits, op.window_bits, mode, sign_drop
+            )
         else:
             y[where] = law.truncate_law(flat[where], share[where], op.truncate_bits, mode)
     return y.reshape(op.shape)
 
 
-def out_of_range(op: ActivationOp, x: np.ndarray, mode: str) -> OutOfRange | None:
+def out_of_range(op: ActivationOp, x: np.ndarray, mode: str, sign_drop: int = 0) -> OutOfRange | None:
     """The elements of x (uint32) that the operator's windows do not hold, if any."""
     flat = x.reshape(-1)
     inside = np.ones(flat.size, np.bool_)
     for group in op.groups:
         where = np.arange(flat.size) if group.index is None else group.index
         if group.kind is ActivationKind.RELU:
-            inside[where] = law.relu_in_range(flat[where], op.truncate_bits, op.window_bits, mode)
+            inside[where] = law.relu_in_range(flat[where], op.truncate_bits, op.window_bits, mode, sign_drop)
         else:
             inside[where] = law.truncate_in_range(flat[where], op.truncate_bits, mode)
     if inside.all():

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pi_bench.arithmetic.law import TRUNCATED_SIGN
+from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
@@ -26,6 +28,19 @@ class ProtocolOptions:
     mode: str = "windowed"
     threads: int = 1
     label_chunk: int = 1  # bits, 1 to 4, whose labels one key on the wire unlocks
+    sign_drop: int = 0  # mode truncated-sign: low bits of the window that the sign disregards
+
+    def require(self, program: Program) -> None:
+        """Raises: UsageError: `sign_drop` belongs to no other mode, and leaves each window a bit."""
+        if self.sign_drop and self.mode != TRUNCATED_SIGN:
+            raise UsageError(f"sign drop {self.sign_drop}: only mode {TRUNCATED_SIGN} drops bits of the sign")
+        for op in program.activation_ops:
+            most = op.window_bits - op.truncate_bits
+            if op.relu_count and not 0 <= self.sign_drop <= most:
+                raise UsageError(
+                    f"sign drop {self.sign_drop}: layer {op.name!r} has a window of {most + 1} bits and "
+                    f"needs one for the sign; drop at most {most}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

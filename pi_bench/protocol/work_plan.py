@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pi_bench.arithmetic.law import offset
+from pi_bench.arithmetic.law import dropped_sign_bits, offset
 from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import LinearPlan
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
@@ -148,6 +148,9 @@ class WorkPlan:
 
 def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:
     """The gadget for one kind of element of an activation."""
+    drop = 0
+    if kind is ActivationKind.RELU:
+        drop = dropped_sign_bits(options.mode, op.truncate_bits, op.window_bits, options.sign_drop)
     return GadgetSpec(
         kind=kind.value,
         truncate_bits=op.truncate_bits,
@@ -155,6 +158,7 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
         exact=options.mode == "exact",
         offset=offset(options.mode, op.truncate_bits),
         label_chunk=options.label_chunk,
+        sign_drop=drop,
     )
 
 

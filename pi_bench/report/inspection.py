@@ -24,6 +24,7 @@ def inspect_program(
         "protocol": info.name,
         "mode": options.mode,
         "label_chunk": options.label_chunk,
+        "sign_drop": options.sign_drop,
         "relu_count": program.relu_count,
         "truncation_count": program.truncation_count,
         "mac_count": program.mac_count,

@@ -141,10 +141,12 @@ def _verdict(result: Mapping[str, Any]) -> list[str]:
     if not verification["passed"]:
         return ["verification FAILED", *(f"  {failure}" for failure in verification["failures"])]
     agrees = "agrees" if verification["argmax_agrees_with_float"] else "does NOT agree"
+    zeroed = f"{verification['zeroed_count']:,} values became 0 for the dropped bits of their sign; "
     return [
         f"verification passed ({verification['mode']}): {verification['compared_count']:,} values of "
         f"{verification['verified_run_count']} runs follow their law, "
         f"largest distance {verification['max_ulp_error']} ulp; "
+        f"{zeroed if result['sign_drop'] else ''}"
         f"the answer {agrees} with the float network "
         f"(largest difference {verification['max_float_error']:.4f})",
     ]

@@ -29,6 +29,7 @@ HANDSHAKE_TIMEOUT_S = 10.0
 MAX_HANDSHAKE_BYTES = 4096
 MAX_PROGRAM_BYTES = 64 << 20
 MAX_LABEL_CHUNK = 4
+MAX_SIGN_DROP = 31
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
 
@@ -37,7 +38,7 @@ _DOMAIN = b"pi-bench session 1"
 class Offer:
     """What the server runs; `program` is the public program as bytes, `digest` its digest in hex.
 
-    `label_chunk` as in `pi_bench.protocol.ProtocolOptions`.
+    `label_chunk` and `sign_drop` as in `pi_bench.protocol.ProtocolOptions`.
     """
 
     protocol: str
@@ -45,12 +46,14 @@ class Offer:
     digest: str
     program: bytes
     label_chunk: int = 1
+    sign_drop: int = 0
 
     def as_meta(self) -> dict[str, Any]:
         return {
             "protocol": self.protocol,
             "mode": self.mode,
             "label_chunk": self.label_chunk,
+            "sign_drop": self.sign_drop,
             "digest": self.digest,
         }
 
@@ -105,12 +108,15 @@ def greet_as_client(channel: Channel, insistence: Insistence, digest_of: Callabl
         _require_version(offer)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
         label_chunk = _number(offer, "label_chunk", 1, MAX_LABEL_CHUNK)
+        sign_drop = _number(offer, "sign_drop", 0, MAX_SIGN_DROP)
         insistence.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
-        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, label_chunk))
+        agreement = _agree(
+            nonce, _nonce(offer), Offer(protocol, mode, digest, program, label_chunk, sign_drop)
+        )
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     return agreement
 

@@ -37,7 +37,7 @@ from .party import DelphiClient, DelphiServer
 PROTOCOL = ProtocolInfo(
     name="delphi",
     title="delphi",
-    modes=("windowed", "exact"),
+    modes=("windowed", "exact", "truncated-sign"),
     secure=True,
     client=DelphiClient,
     server=DelphiServer,

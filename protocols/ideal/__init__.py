@@ -18,7 +18,7 @@ from .insecure_dealer import InsecureIdealClient, InsecureIdealServer, predict
 PROTOCOL = ProtocolInfo(
     name="ideal",
     title="ideal (INSECURE: a trusted dealer sees the input and the weights)",
-    modes=("windowed", "exact"),
+    modes=("windowed", "exact", "truncated-sign"),
     secure=False,
     client=InsecureIdealClient,
     server=InsecureIdealServer,

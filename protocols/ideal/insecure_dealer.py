@@ -67,7 +67,9 @@ class InsecureIdealServer(PartyProtocol):
                     values[op.id] = apply_linear(op, values, self.weights)
                 elif isinstance(op, ActivationOp):
                     share = shares[f"share:{op.source}"]
-                    values[op.id] = activation_reference(op, values[op.source], share, self.options.mode)
+                    values[op.id] = activation_reference(
+                        op, values[op.source], share, self.options.mode, self.options.sign_drop
+                    )
         with self.session.step(program.output.id):
             self.session.send(values[program.output.source])
         if trace is not None:

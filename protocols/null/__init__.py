@@ -13,7 +13,7 @@ from .party import NullClient, NullServer
 PROTOCOL = ProtocolInfo(
     name="null",
     title="null (INSECURE: plaintext arithmetic, measures the harness itself)",
-    modes=("windowed", "exact"),
+    modes=("windowed", "exact", "truncated-sign"),
     secure=False,
     client=NullClient,
     server=NullServer,

@@ -142,7 +142,9 @@ class NullServer(_NullParty):
                 elif isinstance(op, ActivationOp):
                     self._exchange(op)
                     no_share = np.zeros(op.shape, np.uint32)
-                    values[op.id] = activation_reference(op, values[op.source], no_share, self.options.mode)
+                    values[op.id] = activation_reference(
+                        op, values[op.source], no_share, self.options.mode, self.options.sign_drop
+                    )
                 elif isinstance(op, OutputOp):
                     self.session.send(values[op.source])
         if self.session.trace is not None:

@@ -158,6 +158,34 @@ def test_label_chunks_trade_online_bytes_for_offline_bytes(model_file: Path, tmp
     assert stored[1] > stored[0]
 
 
+def test_a_dropped_sign_is_named_and_its_effect_counted(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--mode", "truncated-sign", "--sign-drop", "4", "--runs", "1")
+    result = measure(model_file, tmp_path, *flags)
+    assert result["verification"]["passed"]
+    assert (result["mode"], result["sign_drop"]) == ("truncated-sign", 4)
+    text = capsys.readouterr().out
+    assert "mode truncated-sign, sign drop 4 bits" in text
+    assert f"{result['verification']['zeroed_count']:,} values became 0" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--mode", "truncated-sign"), "go together"),
+        (("--sign-drop", "2"), "go together"),
+        (("--mode", "truncated-sign", "--sign-drop", "31"), "drop at most"),
+    ],
+)
+def test_a_bad_sign_drop_is_refused(
+    model_file: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], words: str
+) -> None:
+    for command in (["latency", str(model_file)], ["inspect", str(model_file)]):
+        assert main([*command, *flags]) == 2
+        assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
 def test_insecure_protocols_say_so(
     model_file: Path,

@@ -188,8 +188,9 @@ def protocol(request: pytest.FixtureRequest) -> ProtocolInfo:
         ProtocolOptions(mode="exact"),
         ProtocolOptions(label_chunk=3),
         ProtocolOptions(mode="exact", label_chunk=4),
+        ProtocolOptions(mode="truncated-sign", sign_drop=2),
     ],
-    ids=["windowed", "exact", "windowed-chunks-of-3", "exact-chunks-of-4"],
+    ids=["windowed", "exact", "windowed-chunks-of-3", "exact-chunks-of-4", "truncated-sign"],
 )
 def options(request: pytest.FixtureRequest) -> ProtocolOptions:
     return request.param  # type: ignore[no-any-return]

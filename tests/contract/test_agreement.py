@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pi_bench.errors import UsageError
+from pi_bench.network.program import ActivationKind
 from pi_bench.network.reference import activation_reference, linear_reference, run_reference
-from pi_bench.protocol import Party
+from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.registry import find_protocol
 
 
-def _check_law(program, weights, run, mode, encoded) -> None:
+def _check_law(program, weights, run, options, encoded) -> None:
     """Shares add up to linear values that are exact and to activations that follow the law."""
     values = {program.input.id: run.value(f"a:{program.input.id}")}
     np.testing.assert_array_equal(values[program.input.id], encoded)
@@ -20,14 +23,15 @@ def _check_law(program, weights, run, mode, encoded) -> None:
     client = run.traces[Party.CLIENT].arrays
     for op in program.activation_ops:
         x, v = run.value(f"x:{op.source}"), client[f"x:{op.source}"]
-        np.testing.assert_array_equal(values[op.id], activation_reference(op, x, v, mode), op.name)
+        expected = activation_reference(op, x, v, options.mode, options.sign_drop)
+        np.testing.assert_array_equal(values[op.id], expected, op.name)
     np.testing.assert_array_equal(run.output, run.value(f"x:{program.output.source}"))
 
 
 def test_each_activation_follows_the_law(protocol, options, network, run) -> None:
     program, weights, inputs = network
     for encoded, outcome in zip(inputs, run(protocol, program, weights, inputs, options), strict=True):
-        _check_law(program, weights, outcome, options.mode, encoded)
+        _check_law(program, weights, outcome, options, encoded)
 
 
 def test_exact_mode_equals_the_reference_bit_for_bit(protocol, network, run) -> None:
@@ -49,6 +53,37 @@ def test_windowed_activations_are_one_unit_off_at_most(protocol, network, run) -
         assert np.abs(difference).max() <= 1, op.name
 
 
+def test_a_dropped_sign_changes_small_values_and_saves_bytes(network, run) -> None:
+    program, weights, inputs = network
+    delphi = find_protocol("delphi")
+    dropping = ProtocolOptions(mode="truncated-sign", sign_drop=7)
+    (outcome,) = run(delphi, program, weights, inputs[:1], dropping)
+    zeroed = 0
+    for op in program.activation_ops:
+        x, v = outcome.value(f"x:{op.source}"), outcome.traces[Party.CLIENT].arrays[f"x:{op.source}"]
+        windowed, y = activation_reference(op, x, v, "windowed"), outcome.value(f"a:{op.id}")
+        assert np.all((y == windowed) | ((y == 0) & (windowed < 1 << 7)))
+        zeroed += np.count_nonzero(y != windowed)
+    assert zeroed > 0
+    saved = [delphi.predict(program, o).online[Party.SERVER] for o in (ProtocolOptions(), dropping)]
+    padded = sum(
+        -(-group.count // 32) * 32 for op in program.activation_ops for group in op.groups
+        if group.kind is ActivationKind.RELU
+    )  # fmt: skip
+    assert saved[0] - saved[1] == (7 - 1) * 16 * padded  # windowed drops one bit, which is free
+
+
+def test_options_that_do_not_fit_are_refused(small_network) -> None:
+    program, _, _ = small_network
+    ProtocolOptions(mode="truncated-sign", sign_drop=0).require(program)
+    most = min(op.window_bits - op.truncate_bits for op in program.activation_ops)
+    ProtocolOptions(mode="truncated-sign", sign_drop=most).require(program)
+    with pytest.raises(UsageError, match=r"layer '.*drop at most"):
+        ProtocolOptions(mode="truncated-sign", sign_drop=most + 1).require(program)
+    with pytest.raises(UsageError, match="only mode truncated-sign"):
+        ProtocolOptions(sign_drop=1).require(program)
+
+
 def test_a_wrong_share_breaks_the_law(protocol, network, run) -> None:
     """The check above can fail: one flipped bit in one share is seen."""
     program, weights, inputs = network
@@ -58,4 +93,4 @@ def test_a_wrong_share_breaks_the_law(protocol, network, run) -> None:
     tampered.reshape(-1)[0] ^= 1 << 7
     outcome.traces[Party.SERVER].arrays[f"a:{program.activation_ops[0].id}"] = tampered
     with pytest.raises(AssertionError):
-        _check_law(program, weights, outcome, "windowed", inputs[0])
+        _check_law(program, weights, outcome, ProtocolOptions(), inputs[0])

@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 
-from pi_bench.arithmetic.law import offset, relu_in_range, relu_law, signed, truncate_in_range, truncate_law
+from pi_bench.arithmetic.law import (
+    dropped_sign_bits,
+    offset,
+    relu_in_range,
+    relu_law,
+    signed,
+    truncate_in_range,
+    truncate_law,
+)
 
 RING_BITS = 8
 SETTINGS = [(2, 7), (3, 6), (1, 5), (4, 7)]
+DROPS = [("truncated-sign", 0), ("truncated-sign", 1), ("truncated-sign", 2), ("truncated-sign", 3)]
 
 
 def every_pair() -> tuple[np.ndarray, np.ndarray]:
@@ -15,9 +24,9 @@ def every_pair() -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(np.arange(n), n), np.tile(np.arange(n), n)
 
 
-@pytest.mark.parametrize("mode", ["windowed", "exact"])
+@pytest.mark.parametrize(("mode", "drop"), [("windowed", 0), ("exact", 0), *DROPS])
 @pytest.mark.parametrize(("f", "b"), SETTINGS)
-def test_relu_equals_the_gadget_for_every_pair_of_shares(f: int, b: int, mode: str) -> None:
+def test_relu_equals_the_gadget_for_every_pair_of_shares(f: int, b: int, mode: str, drop: int) -> None:
     u, v = every_pair()
     n = 1 << RING_BITS
     x = (u + v) % n
@@ -27,10 +36,13 @@ def test_relu_equals_the_gadget_for_every_pair_of_shares(f: int, b: int, mode: s
     carry_in = ((u % (1 << f)) + (v % (1 << f))) >> f if mode == "exact" else 0
     total = (uw + vw + carry_in) % (1 << width)
     positive = total < 1 << (width - 1)
+    unseen = dropped_sign_bits(mode, f, b, drop)
+    if unseen:
+        positive = ((uw >> unseen) + (vw >> unseen)) % (1 << (width - unseen)) < 1 << (width - unseen - 1)
     u_top, v_top = uw >> (width - 1), vw >> (width - 1)
     wrap = (u_top & v_top) << width
     y = positive * (uw - (u_top << width) + vw - (v_top << width) + carry_in + wrap)
-    np.testing.assert_array_equal(relu_law(x, v, f, b, mode, ring_bits=RING_BITS), y)
+    np.testing.assert_array_equal(relu_law(x, v, f, b, mode, drop, ring_bits=RING_BITS), y)
 
 
 @pytest.mark.parametrize("mode", ["windowed", "exact"])
@@ -67,6 +79,54 @@ def test_inside_the_window_relu_is_relu_within_one_unit(f: int, b: int, mode: st
     assert not inside.all() or b == RING_BITS - 1
 
 
+@pytest.mark.parametrize("drop", [2, 3])
+@pytest.mark.parametrize(("f", "b"), SETTINGS)
+def test_a_dropped_sign_zeroes_small_values_alone(f: int, b: int, drop: int) -> None:
+    _, v = every_pair()
+    n = 1 << RING_BITS
+    x = np.repeat(np.arange(n), n)
+    inside = relu_in_range(x, f, b, "truncated-sign", drop, ring_bits=RING_BITS)
+    big_x = np.where(x >= n // 2, x - n, x) + offset("windowed", f)
+    windowed = relu_law(x, v, f, b, "windowed", ring_bits=RING_BITS)
+    dropped = relu_law(x, v, f, b, "truncated-sign", drop, ring_bits=RING_BITS)
+    different = inside & (windowed != dropped)
+    assert different.any()
+    assert np.all(dropped[different] == 0)
+    assert np.all((big_x[different] >= 0) & (big_x[different] < 1 << (f + drop)))
+    assert not relu_in_range(n - (1 << b), f, b, "truncated-sign", drop, ring_bits=RING_BITS)
+
+
+@pytest.mark.parametrize(("f", "b"), SETTINGS)
+def test_one_dropped_bit_is_free(f: int, b: int) -> None:
+    """The windowed law is max(0, floor(X / 2^f) - carry) in its range, with a bit less for the sign."""
+    u, v = every_pair()
+    x = (u + v) % (1 << RING_BITS)
+    inside = relu_in_range(x, f, b, "windowed", ring_bits=RING_BITS)
+    big_x = np.where(x >= 1 << (RING_BITS - 1), x - (1 << RING_BITS), x) + offset("windowed", f)
+    carry = big_x % (1 << f) < v % (1 << f)
+    assert dropped_sign_bits("windowed", f, b) == 1
+    law = relu_law(x, v, f, b, "windowed", ring_bits=RING_BITS)
+    np.testing.assert_array_equal(law[inside], np.maximum((big_x >> f) - carry, 0)[inside])
+
+
+def test_a_window_of_one_bit_keeps_it() -> None:
+    assert dropped_sign_bits("windowed", 7, 7) == 0
+    assert dropped_sign_bits("exact", 3, 7) == 0
+    assert dropped_sign_bits("truncated-sign", 3, 7, 4) == 4
+
+
+def test_no_drop_and_one_are_windowed_and_a_bad_one_is_refused() -> None:
+    u, v = every_pair()
+    x = (u + v) % (1 << RING_BITS)
+    windowed = relu_law(x, v, 2, 6, "windowed", ring_bits=RING_BITS)
+    for drop in (0, 1):
+        same = relu_law(x, v, 2, 6, "truncated-sign", drop, ring_bits=RING_BITS)
+        np.testing.assert_array_equal(windowed, same)
+    for mode, drop in (("windowed", 1), ("exact", 1), ("truncated-sign", 5), ("truncated-sign", -1)):
+        with pytest.raises(ValueError, match="cannot drop"):
+            relu_law(x, v, 2, 6, mode, drop)
+
+
 def test_outside_the_window_a_positive_value_can_vanish() -> None:
     x = np.array([1 << 6])
     assert not relu_in_range(x, 2, 5, "exact", ring_bits=8)[0]
@@ -75,6 +135,7 @@ def test_outside_the_window_a_positive_value_can_vanish() -> None:
 
 def test_offsets_and_signs() -> None:
     assert [offset("windowed", f) for f in (0, 1, 12)] == [0, 1, 4095]
+    assert [offset("truncated-sign", f) for f in (0, 1, 12)] == [0, 1, 4095]
     assert [offset("exact", f) for f in (0, 1, 12)] == [0, 1, 2048]
     with pytest.raises(ValueError, match="truncated"):
         offset("truncated", 3)

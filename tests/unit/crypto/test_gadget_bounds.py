@@ -111,6 +111,10 @@ def test_sizes() -> None:
     assert (spec.label_ots, spec.gate_count) == (12, 11)
     assert spec.garbled_group_bytes == 32 * (352 + 3 * 4)
     assert spec.online_group_bytes == 32 * (11 * 16 + 4) + 4
+    dropped = GadgetSpec("relu", 12, 23, False, 4095, sign_drop=4)
+    assert (dropped.label_ots, dropped.gate_count) == (8, 7)
+    assert dropped.online_group_bytes == 32 * (7 * 16 + 4) + 4
+    assert dropped.state_group_bytes == spec.state_group_bytes
     exact = GadgetSpec("relu", 12, 23, True, 2048)
     assert (exact.label_ots, exact.gate_count) == (24, 23)
     truncate = GadgetSpec("truncate", 12, 23, False, 4095)
@@ -136,6 +140,10 @@ def test_sizes_of_chunks(chunk, keys_online, chunked_bits, unlock_blocks) -> Non
 @pytest.mark.parametrize(
     "numbers",
     [
+        ("relu", 4, 9, False, 0, 1, -1),
+        ("relu", 4, 9, False, 0, 1, 6),
+        ("relu", 4, 9, True, 0, 1, 1),
+        ("truncate", 4, 9, False, 0, 1, 1),
         ("relu", 4, 9, False, 0, 0),
         ("relu", 4, 9, False, 0, 5),
         ("relu", -1, 9, False, 0),

@@ -41,7 +41,7 @@ class SlowEvaluator:
         self.f, self.top = spec.truncate_bits, spec.window_bits if spec.kind == "relu" else 31
         self.carry_used = spec.exact and self.f > 0
         if spec.kind == "relu":
-            self.gates = self.top - (0 if spec.exact else self.f)
+            self.gates = self.top - (0 if spec.exact else self.f + spec.sign_drop)
         else:
             self.gates = self.f if spec.exact else 0
         self.widths = chunk_widths(self.gates, spec.label_chunk)
@@ -176,7 +176,7 @@ def test_server_labels_and_keys_are_a_prf_of_their_place(run_gadget, case, isa) 
     run = run_of_case(run_gadget, case, isa)
     spec, seed = run.spec, int.from_bytes(run.label_seed, "little")
     lift = 1 << 30 if spec.kind == "truncate" else 0
-    first_bit = 0 if spec.exact else spec.truncate_bits
+    first_bit = 0 if spec.exact else spec.truncate_bits + spec.sign_drop
     widths = chunk_widths(spec.gate_count, spec.label_chunk)
     sent = run.message[: len(widths) * 512].reshape(-1, 32, 16)
     for lane in (0, 1, 17, 31):

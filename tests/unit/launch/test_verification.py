@@ -17,7 +17,9 @@ def compiled(tiny_graph: Graph) -> Compiled:
     return compile_graph(tiny_graph)
 
 
-def honest_run(compiled: Compiled, mode: str, encoded: np.ndarray) -> tuple[Arrays, Arrays]:
+def honest_run(
+    compiled: Compiled, mode: str, encoded: np.ndarray, sign_drop: int = 0
+) -> tuple[Arrays, Arrays]:
     """Shares of a right run; the client's are uniform."""
     program, weights = compiled
     generator = np.random.default_rng(1)
@@ -33,7 +35,10 @@ def honest_run(compiled: Compiled, mode: str, encoded: np.ndarray) -> tuple[Arra
         else:
             assert isinstance(op, ActivationOp)
             v = client[f"x:{op.source}"]
-            name, values[op.id] = f"a:{op.id}", activation_reference(op, values[op.source], v, mode)
+            name, values[op.id] = (
+                f"a:{op.id}",
+                activation_reference(op, values[op.source], v, mode, sign_drop),
+            )
         client[name], server[name] = share, values[op.id] - share
     return client, server
 
@@ -96,6 +101,20 @@ def test_exact_mode_refuses_a_windowed_result(compiled: Compiled, encoded: np.nd
     case = Case(compiled, "windowed", encoded)
     case.verifier = RunVerifier(case.program, case.weights, "exact", encoded)
     assert not case.verify().passed
+
+
+def test_dropped_sign_is_counted(compiled: Compiled, encoded: np.ndarray) -> None:
+    program, weights = compiled
+    most = min(op.window_bits - op.truncate_bits for op in program.activation_ops)
+    counts = []
+    for drop in (0, most):
+        verifier = RunVerifier(program, weights, "truncated-sign", encoded, drop)
+        client, server = honest_run(compiled, "truncated-sign", encoded, drop)
+        source = f"x:{program.output.source}"
+        verdict = verifier.verify(client, server, client[source] + server[source])
+        assert verdict.mismatch_count == 0
+        counts.append(verdict.zeroed_count)
+    assert counts[0] == 0 < counts[1]
 
 
 def test_missing_or_misshapen_share(case: Case) -> None:

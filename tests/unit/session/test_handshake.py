@@ -24,7 +24,7 @@ def digest_of(program: bytes) -> str:
 
 
 PROGRAM = b"a public program" * 10_000
-OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM, label_chunk=3)
+OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM, label_chunk=3, sign_drop=2)
 
 
 def greet(channels: Channels, both: Both, insistence: Insistence, offer: Offer = OFFER) -> tuple[Any, Any]:
@@ -49,15 +49,17 @@ def test_sessions_differ(channels: Channels, both: Both) -> None:
     assert first.binding != second.binding
 
 
-@pytest.mark.parametrize("label_chunk", [0, 5, True, "2", None])
-def test_options_out_of_range_are_refused(channels: Channels, both: Both, label_chunk: Any) -> None:
-    offer = dataclasses.replace(OFFER, label_chunk=label_chunk)
+@pytest.mark.parametrize("option", ["label_chunk", "sign_drop"])
+@pytest.mark.parametrize("value", [-1, 32, True, "2", None])
+def test_options_out_of_range_are_refused(channels: Channels, both: Both, option: str, value: Any) -> None:
+    offer = dataclasses.replace(OFFER, **{option: value})
     client, server = greet(channels, both, Insistence(), offer)
-    assert "label_chunk" in str(client) and "label_chunk" in str(server)
+    assert option in str(client) and option in str(server)
 
 
-def test_the_binding_covers_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = dataclasses.replace(OFFER, label_chunk=2)
+@pytest.mark.parametrize("option", ["label_chunk", "sign_drop"])
+def test_the_binding_covers_the_options(option: str) -> None:
+    other = dataclasses.replace(OFFER, **{option: 4})
     first, second = (handshake._agree(b"c" * 32, b"s" * 32, offer) for offer in (OFFER, other))
     assert first.binding != second.binding
 
@@ -132,6 +134,7 @@ HELLO = {
     "protocol": None,
     "mode": None,
     "label_chunk": None,
+    "sign_drop": None,
     "digest": None,
 }
 JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=200) | st.lists(st.integers(), max_size=3)
