@@ -108,7 +108,10 @@ def _decode_array(entry: Any, view: memoryview, start: int) -> tuple[str, np.nda
         raise CodecError(f"array {name!r}: shape and byte count differ")
     if start + offset + byte_count > len(view) or offset % _ALIGNMENT:
         raise CodecError(f"array {name!r} lies outside the container")
-    array = np.frombuffer(view[start + offset : start + offset + byte_count], dtype=dtype).reshape(shape)
+    try:
+        array = np.frombuffer(view[start + offset : start + offset + byte_count], dtype=dtype).reshape(shape)
+    except ValueError as error:  # numpy refuses an empty array whose other dimensions are too large
+        raise CodecError(f"array {name!r} has an impossible shape") from error
     array.flags.writeable = False
     return name, array
 

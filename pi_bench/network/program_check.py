@@ -24,6 +24,24 @@ from pi_bench.network.program import (
 )
 from pi_bench.network.program_fields import FieldError
 
+_MOST_ELEMENTS = 1 << 28
+"""Of all tensors of a program together, padding included: a few bytes from a peer must not make a party
+allocate without bound."""
+
+
+class _Elements:
+    """Counts the elements that a party running the program has to hold."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_ELEMENTS
+
+    def take(self, op: Op, *sizes: int) -> None:
+        self._left -= math.prod(sizes)
+        if self._left < 0:
+            raise _fault(
+                op, f"brings the program above {_MOST_ELEMENTS} elements: too large an input or batch"
+            )
+
 
 def check_program(program: Program) -> None:
     """Returns if a party can run the program.
@@ -36,7 +54,9 @@ def check_program(program: Program) -> None:
         raise FieldError("it does not begin with an input and end with an output")
     batch = ops[0].shape[0]
     weight_names: set[str] = set()
+    elements = _Elements()
     for position, op in enumerate(ops):
+        elements.take(op, *op.shape)
         if op.id != position:
             raise _fault(op, f"stands at position {position}")
         if op.shape[0] != batch:
@@ -47,7 +67,7 @@ def check_program(program: Program) -> None:
             if not op.bound > 0:
                 raise _fault(op, "has no bound")
         elif isinstance(op, LinearOp):
-            _check_linear(op, ops[:position], weight_names)
+            _check_linear(op, ops[:position], weight_names, elements)
         else:
             source = ops[op.source] if op.source < position else None
             if not isinstance(source, LinearOp) or source.shape != op.shape:
@@ -60,7 +80,7 @@ def check_program(program: Program) -> None:
         raise FieldError(f"it has {len(program.labels)} labels for {ops[-1].shape[1]} outputs")
 
 
-def _check_linear(op: LinearOp, earlier: tuple[Op, ...], weight_names: set[str]) -> None:
+def _check_linear(op: LinearOp, earlier: tuple[Op, ...], weight_names: set[str], elements: _Elements) -> None:
     if not op.terms:
         raise _fault(op, "has no terms")
     mac_count = 0
@@ -68,7 +88,7 @@ def _check_linear(op: LinearOp, earlier: tuple[Op, ...], weight_names: set[str])
         source = earlier[term.source] if term.source < len(earlier) else None
         if not isinstance(source, InputOp | ActivationOp):
             raise _fault(op, "reads something else than an earlier activation")
-        shape = _term_shape(op, term, source.shape)
+        shape = _term_shape(op, term, source.shape, elements)
         if shape != op.shape or term.shift_bits.shape != (op.shape[1],) or term.shift_bits.max() >= RING_BITS:
             raise _fault(op, f"has a term of shape {shape} with {term.shift_bits.size} shifts")
         if term.weighted is not None:
@@ -91,24 +111,26 @@ def _claim(op: LinearOp, name: str, weight_names: set[str]) -> None:
     weight_names.add(name)
 
 
-def _term_shape(op: LinearOp, term: LinearTerm, shape: Shape) -> Shape:
+def _term_shape(op: LinearOp, term: LinearTerm, shape: Shape, elements: _Elements) -> Shape:
     for local in term.local:
-        shape = _local_shape(op, local, shape)
+        shape = _local_shape(op, local, shape, elements)
+        elements.take(op, *shape)
     weighted = term.weighted
     if weighted is None:
         return shape
     if weighted.in_shape != shape or weighted.out_shape[0] != shape[0]:
         raise _fault(op, f"applies weights for {weighted.in_shape} to {shape}")
     if isinstance(weighted, Convolution):
-        expected = _windows(op, shape, weighted.kernel, weighted.stride, weighted.padding)
+        expected = _windows(op, shape, weighted.kernel, weighted.stride, weighted.padding, elements)
         if len(weighted.out_shape) != 4 or weighted.out_shape[2:] != expected:
             raise _fault(op, f"says {weighted.out_shape} where the windows give {expected}")
     elif len(shape) != 2 or len(weighted.out_shape) != 2:
         raise _fault(op, "connects fully what is not flat")
+    elements.take(op, *weighted.out_shape)
     return weighted.out_shape
 
 
-def _local_shape(op: LinearOp, local: LocalOp, shape: Shape) -> Shape:
+def _local_shape(op: LinearOp, local: LocalOp, shape: Shape, elements: _Elements) -> Shape:
     if isinstance(local, Reshape):
         if math.prod(local.shape) != math.prod(shape) or local.shape[0] != shape[0]:
             raise _fault(op, f"reshapes {shape} to {local.shape}")
@@ -119,7 +141,7 @@ def _local_shape(op: LinearOp, local: LocalOp, shape: Shape) -> Shape:
         rows, columns = (-(-size // step) for size, step in zip(shape[2:], local.stride, strict=True))
     else:
         assert isinstance(local, SumPool)
-        rows, columns = _windows(op, shape, local.kernel, local.stride, local.padding)
+        rows, columns = _windows(op, shape, local.kernel, local.stride, local.padding, elements)
     return (*shape[:2], rows, columns)
 
 
@@ -129,10 +151,12 @@ def _windows(
     kernel: tuple[int, int],
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
+    elements: _Elements,
 ) -> tuple[int, int]:
     if len(shape) != 4:
         raise _fault(op, f"convolves or pools {shape}")
     height, width = shape[2] + padding[0] + padding[1], shape[3] + padding[2] + padding[3]
+    elements.take(op, *shape[:2], height, width)
     if kernel[0] > height or kernel[1] > width:
         raise _fault(op, f"has a window {kernel} larger than its input {shape}")
     return (height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1

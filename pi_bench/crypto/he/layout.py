@@ -68,7 +68,9 @@ class Layout:
     def candidates(geometry: Geometry) -> Iterator[Layout]:
         row = geometry.width + max(geometry.left, geometry.right)
         whole = geometry.height + max(geometry.top, geometry.bottom)
-        for band_rows in range(geometry.out_height, 0, -1):
+        fitting = max((DEGREE // row - geometry.kernel[0]) // geometry.stride[0] + 1, 0)
+        bands = range(min(geometry.out_height - 1, fitting), 0, -1)
+        for band_rows in (geometry.out_height, *bands):
             rows = (band_rows - 1) * geometry.stride[0] + geometry.kernel[0]
             top = 0
             if band_rows == geometry.out_height and whole < rows:

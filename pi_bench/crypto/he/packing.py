@@ -30,6 +30,9 @@ from pi_bench.crypto.he.parameters import DEGREE
 from pi_bench.errors import ModelError
 from pi_bench.network.program import Convolution, Shape, Weighted
 
+_MOST_WIRE_BYTES = 1 << 32
+"""Of one operator: shapes come from the peer, and small ones can need a polynomial for each output row."""
+
 
 @dataclass(frozen=True)
 class LinearPlan:
@@ -55,7 +58,7 @@ class LinearPlan:
 
         Raises:
             ModelError: the rows that one output row reads do not fit into a polynomial, too many
-                polynomials would be summed, or the noise of the worst weights of this shape would be
+                polynomials would be summed or sent, or the noise of the worst weights of this shape would be
                 too large.
         """
         if not 2 <= weight_bits <= 16:
@@ -95,6 +98,12 @@ class LinearPlan:
             out_poly_count=out_polys,
         )
         parameters.require_noise(weight_sum, plan.released_count, name)
+        wire_bytes, _ = layout.cost(geometry)
+        if wire_bytes > _MOST_WIRE_BYTES:
+            raise ModelError(
+                f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most {_MOST_WIRE_BYTES >> 20} are "
+                "allowed; use a smaller batch or input"
+            )
         return plan
 
     @property

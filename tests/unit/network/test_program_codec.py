@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +26,15 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.inspection import inspect_program, lowest_headroom
-from pi_bench.network.program import Program
+from pi_bench.network.program import (
+    ActivationGroup,
+    ActivationKind,
+    ActivationOp,
+    LinearOp,
+    LinearTerm,
+    OutputOp,
+    Program,
+)
 from pi_bench.network.program_codec import program_digest, program_from_bytes, program_to_bytes
 
 
@@ -138,6 +147,27 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
+def identities(rows: int, count: int) -> Program:
+    """`count` ReLUs of what they read, 1024 columns wide: no weights, a few bytes of program each."""
+    shape = (1, 1, rows, 1 << 10)
+    ops: list[Any] = [dataclasses.replace(PROGRAM.input, shape=shape, scale_bits=count)]
+    for scale_bits in range(count, 0, -1):
+        term = LinearTerm(ops[-1].id, (), None, 1, np.zeros(1, np.uint8))
+        x = LinearOp(len(ops), "x", shape, scale_bits, (term,), None, 0)
+        group = ActivationGroup(ActivationKind.RELU, rows << 10, None)
+        ops += [x, ActivationOp(x.id + 1, "y", shape, scale_bits - 1, x.id, (group,), 1, 20, 1.0)]
+    ops.append(OutputOp(len(ops), "out", shape, ops[-2].id, 1))
+    return dataclasses.replace(PROGRAM, ops=tuple(ops), labels=())
+
+
+def test_a_few_bytes_cannot_ask_for_any_amount_of_memory() -> None:
+    small, large = (program_to_bytes(identities(1 << 14, count)) for count in (7, 8))
+    assert len(large) < 8000
+    program_from_bytes(small)
+    with pytest.raises(PeerError, match="elements"):
+        program_from_bytes(large)
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_fields_are_refused(case: str) -> None:
     meta, arrays = codec.decode(BYTES)
@@ -203,6 +233,24 @@ def test_any_field_replaced_by_anything_never_crashes(path: tuple[Any, ...], jun
     except PeerError:
         return
     assert program_to_bytes(program) == data
+
+
+def test_padding_counts_as_elements() -> None:
+    meta, arrays = codec.decode(BYTES)
+    pool = {"op": "sum_pool", "kernel": [8196, 8196], "stride": [1, 1], "padding": [4096] * 4}
+    term(meta)["local"] = [pool]
+    with pytest.raises(PeerError, match="elements"):
+        program_from_bytes(codec.encode(meta, arrays))
+
+
+@pytest.mark.parametrize("shape", [[1 << 47, 1 << 47, 0], [0, 1 << 47, 1 << 40]])
+def test_an_empty_array_of_impossible_shape_is_refused(shape: list[int]) -> None:
+    """numpy refuses these only when it makes the array."""
+    as_sent = json.dumps([0, 1]).replace(" ", "").encode()
+    data = codec.encode({}, {"a": np.zeros((0, 1), np.uint8)}).rstrip(b"\0")
+    header = data[12:].replace(as_sent, json.dumps(shape).replace(" ", "").encode())
+    with pytest.raises(codec.CodecError):
+        codec.decode(data[:8] + len(header).to_bytes(4, "little") + header.ljust(256, b"\0"))
 
 
 @settings(max_examples=300, deadline=None)

@@ -74,3 +74,20 @@ def test_figures_of_the_derivation() -> None:
     weight_sum = 3 * 8192 * 511
     assert 2**27.9 < parameters.noise_before_flood(weight_sum) < 2**28.1
     assert 8193 <= parameters.noise_after_switch(weight_sum) <= 8195
+
+
+@pytest.mark.parametrize(
+    ("batch", "channels", "size", "kernel"),
+    [
+        (1, (1, 1), (1 << 20, 1), (8192, 1)),
+        (1 << 16, (1, 1), (2, 2), (1, 1)),
+        (1, (1, 1 << 17), (90, 90), (90, 90)),
+    ],
+    ids=["a polynomial for each output row", "for each image", "for each output channel"],
+)
+def test_small_shapes_that_take_many_polynomials_are_refused(
+    convolution, batch, channels, size, kernel
+) -> None:
+    weighted = convolution(batch, *channels, size, kernel, (1, 1), (0, 0, 0, 0))
+    with pytest.raises(ModelError, match="polynomials take"):
+        LinearPlan.of(weighted, 10)
