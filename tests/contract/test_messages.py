@@ -100,6 +100,21 @@ def test_what_is_opened_is_uniform(options, network, run) -> None:
         _assert_uniform(data, kind, len(pools))
 
 
+def test_the_clients_share_hides_products_and_bias(small_network, run) -> None:
+    """With zero weights the client's share is the server's mask alone: uniform, whatever the weights."""
+    program, weights, inputs = small_network
+    zero = {name: np.zeros_like(array) for name, array in weights.items()}
+    weighted = [op for op in program.linear_ops if any(term.weighted is not None for term in op.terms)]
+    assert len(weighted) == 5
+    outcomes = run(find_protocol("delphi"), program, zero, [inputs[0]] * RUN_COUNT, "windowed")
+    top_bytes = b"".join(
+        (outcome.traces[Party.CLIENT].arrays[f"x:{op.id}"] >> np.uint32(24)).astype(np.uint8).tobytes()
+        for outcome in outcomes
+        for op in weighted
+    )
+    _assert_uniform(top_bytes, "the client's share of weighted values", 1)
+
+
 def test_the_uniformity_test_can_fail() -> None:
     with pytest.raises(AssertionError, match="chi-square"):
         _assert_uniform(bytes(range(128)) * 64, "half of all values", 1)

@@ -1,0 +1,194 @@
+"""No pad twice: every key with its tweak or counter that two inferences of one session use, recorded.
+
+The schedule is modelled here from the tables of docs/threat-model.md, apart from the kernels, whose
+bytes the golden vectors fix; the calls that it is applied to are those of the protocol.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pi_bench import _native
+from pi_bench.crypto import gadget
+from pi_bench.crypto.gadget import GadgetSpec
+from pi_bench.protocol import work_plan
+from pi_bench.registry import find_protocol
+
+Tweak = tuple[int, int, int, int, int]
+"""Purpose, gadget, group, position, sub."""
+
+LANES = 32
+AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, CHUNK, TRUNCATE_TOP, ADDITIVE = 1, 2, 3, 4, 5, 6, 8, 9
+SERVER_LABEL, SERVER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
+
+
+def encoded(tweak: Tweak) -> int:
+    """The 128-bit tweak; no field may reach into the next one."""
+    value = 0
+    for field, bits in zip(tweak, (8, 24, 32, 24, 8), strict=True):
+        assert 0 <= field < 1 << bits, tweak
+        value = value << bits | field
+    return value << 32
+
+
+def chunks(spec: GadgetSpec) -> Iterator[tuple[int, int]]:
+    """First gate and width of each chunk; a width of 1 is a plain label."""
+    for first in range(0, spec.gate_count, spec.label_chunk):
+        yield first, min(spec.label_chunk, spec.gate_count - first)
+
+
+def hashed(spec: GadgetSpec, outputs: list[int], number: int, groups: range) -> Iterator[Tweak]:
+    """Tweaks of the adder's gates and chunks and of `outputs`."""
+    parts = -(-LANES * (2**spec.label_chunk - 1) // 256)
+    for group in groups:
+        for gate in range(spec.gate_count):
+            yield AND_GARBLER, number, group, gate, 0
+            yield AND_EVALUATOR, number, group, gate, 0
+        for first, width in chunks(spec):
+            if width > 1:
+                for gate in range(first, first + width):
+                    yield from ((CHUNK, number, group, gate, part) for part in range(parts))
+        for purpose in outputs:
+            yield purpose, number, group, spec.gate_count, 0
+
+
+def drawn(spec: GadgetSpec, number: int, groups: range) -> Iterator[Tweak]:
+    """Inputs of the PRF under the label seed."""
+    for group in groups:
+        for first, width in chunks(spec):
+            for lane in range(LANES):
+                if width == 1:
+                    yield SERVER_LABEL, number, group, first, lane
+                else:
+                    for pointer in range(2**width):
+                        yield CHUNK_KEY, number, group, 16 * first + pointer, lane
+        if any(width > 1 for _, width in chunks(spec)):
+            yield from ((CHUNK_MASK, number, group, block, 0) for block in range(8))
+        if spec.kind == "truncate":
+            yield SERVER_BIT, number, group, 0, 0
+
+
+def carries(spec: GadgetSpec) -> list[int]:
+    return [CARRY] if spec.exact and spec.truncate_bits > 0 else []
+
+
+class Uses:
+    """Counts (key, tweak or counter) by who uses it for what."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Counter] = {}
+
+    def add(self, what: str, key: object, places: object) -> None:
+        raw = bytes(key)  # type: ignore[call-overload]
+        self.of.setdefault(what, Counter()).update((raw, place) for place in places)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
+    found = Uses()
+
+    def watch(owner: object, name: str, note) -> None:
+        original = getattr(owner, name)
+
+        def watched(*arguments, **options):
+            note(*arguments)
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    def tweaks(places: Iterator[Tweak]) -> list[int]:
+        return [encoded(place) for place in places]
+
+    def garble(spec, delta, hash_seed, label_seed, number, first, zero_labels, *_) -> None:
+        groups = range(first, first + len(zero_labels) // (LANES * spec.label_ots))
+        outputs = [SIGN, TOP_BIT] if spec.kind == "relu" else [TRUNCATE_TOP]
+        found.add("garbler", hash_seed, tweaks(hashed(spec, outputs + carries(spec), number, groups)))
+        found.add("label seed", label_seed, tweaks(drawn(spec, number, groups)))
+        found.add("delta", delta, [(number, group) for group in groups])
+
+    def encode(spec, delta, label_seed, number, first, state, u, *_) -> None:
+        groups = range(first, first + u.size // LANES)
+        found.add("encoded", label_seed, [(number, group) for group in groups])
+        found.add("delta online", delta, [(number, group) for group in groups])
+
+    def accept(spec, hash_seed, number, first, v, *_) -> None:
+        purpose = TOP_BIT if spec.kind == "relu" else TRUNCATE_TOP
+        groups = range(first, first + v.size // LANES)
+        places = ((purpose, number, group, spec.gate_count, 0) for group in groups)
+        found.add("evaluator", hash_seed, tweaks(places))
+
+    def evaluate(spec, hash_seed, number, first, v, *_) -> None:
+        outputs = ([SIGN] if spec.kind == "relu" else []) + carries(spec)
+        groups = range(first, first + v.size // LANES)
+        found.add("evaluator", hash_seed, tweaks(hashed(spec, outputs, number, groups)))
+
+    def additive(what: str):
+        def note(hash_seed, number, first, labels, *_) -> None:
+            count = labels.nbytes // (16 * LANES)
+            places = ((ADDITIVE, number, group, 0, 0) for group in range(first, first + count))
+            found.add(what, hash_seed, tweaks(places))
+
+        return note
+
+    def chunk_counters(what: str):
+        def note(leaves, *arguments) -> None:
+            first, count = arguments[:2] if what == "receiver" else arguments[1:3]
+            found.add(f"cot {what}", leaves, range(first, first + -(-count // 2048)))
+
+        return note
+
+    watch(gadget, "garble", garble)
+    watch(gadget, "encode", encode)
+    watch(gadget, "accept", accept)
+    watch(gadget, "evaluate", evaluate)
+    watch(_native.ot, "additive_send", lambda delta, *rest: additive("additive sender")(*rest))
+    watch(_native.ot, "additive_receive", additive("additive receiver"))
+    watch(_native.ot, "extend_receiver", chunk_counters("receiver"))
+    watch(_native.ot, "extend_sender", chunk_counters("sender"))
+    watch(_native.ot, "grow_trees", lambda roots, pairs, *_: found.add("base keys", pairs, [0]))
+    watch(_native.he, "encrypt", lambda _s, _m, public, noise, *_: _seeds(found, public, noise))
+    watch(_native.he, "respond", lambda *arguments: _seeds(found, arguments[7]))
+    return found
+
+
+def _seeds(found: Uses, *arrays: object) -> None:
+    for array in arrays:
+        for seed in np.frombuffer(array, np.uint8).reshape(-1, 16):  # type: ignore[call-overload]
+            found.add("seeds of encryption", seed, [0])
+
+
+def test_no_key_meets_a_tweak_or_counter_twice(options, network, run, uses, monkeypatch) -> None:
+    monkeypatch.setattr(work_plan, "_ONLINE_SLICE_BYTES", 1)  # a slice a group, so that slices matter
+    monkeypatch.setattr(work_plan, "_OFFLINE_SLICE_OTS", 1)
+    program, weights, inputs = network
+    assert any(len(job.offline_slices) > 1 for job in work_plan.WorkPlan(program, options).gadget_jobs)
+    run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, options)
+    assert set(uses.of) == {
+        "garbler",
+        "evaluator",
+        "label seed",
+        "delta",
+        "delta online",
+        "encoded",
+        "additive sender",
+        "additive receiver",
+        "cot receiver",
+        "cot sender",
+        "base keys",
+        "seeds of encryption",
+    }
+    for what, places in uses.of.items():
+        ((place, count),) = places.most_common(1)
+        assert count == 1, f"{what}: {place} is used {count} times"
+    assert uses.of["garbler"] == uses.of["evaluator"]
+    assert uses.of["additive sender"] == uses.of["additive receiver"]
+    assert not set(uses.of["garbler"]) & set(uses.of["additive sender"])
+    assert uses.of["delta"] == uses.of["delta online"]
+    assert {seed for seed, _ in uses.of["label seed"]} == {seed for seed, _ in uses.of["encoded"]}
+    for what, count in (("garbler", 2), ("label seed", 2), ("delta", 2), ("additive sender", 2)):
+        assert len({key for key, _ in uses.of[what]}) == count, f"{what}: fresh for each inference"
+    assert len({key for key, _ in uses.of["cot receiver"]}) == 3, "the reverse instance and two fresh ones"
