@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
-from pi_bench.network.program import Convolution, FullyConnected
 
 LAYERS = {
-    "conv3x3-64-32x32": Convolution("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
-    "conv3x3-256-8x8": Convolution("w", (1, 256, 8, 8), (1, 256, 8, 8), (3, 3), (1, 1), (1, 1, 1, 1)),
-    "conv3x3-512-4x4": Convolution("w", (1, 512, 4, 4), (1, 512, 4, 4), (3, 3), (1, 1), (1, 1, 1, 1)),
-    "fc-512-100": FullyConnected("w", (1, 512), (1, 100)),
+    "conv3x3-64-32x32": LinearShape("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "conv3x3-256-8x8": LinearShape("w", (1, 256, 8, 8), (1, 256, 8, 8), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "conv3x3-512-4x4": LinearShape("w", (1, 512, 4, 4), (1, 512, 4, 4), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "fc-512-100": LinearShape("w", (1, 512), (1, 100)),
 }
 
 

@@ -15,10 +15,18 @@ import numpy as np
 
 from pi_bench.arithmetic.law import dropped_sign_bits, offset
 from pi_bench.crypto.gadget import GadgetSpec
-from pi_bench.crypto.he import LinearPlan
+from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.network.program import ActivationKind, ActivationOp, LinearTerm, Program, element_count
+from pi_bench.network.program import (
+    ActivationKind,
+    ActivationOp,
+    Convolution,
+    LinearTerm,
+    Program,
+    Weighted,
+    element_count,
+)
 from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.session import Party
@@ -115,7 +123,7 @@ class WorkPlan:
         for linear in program.linear_ops:
             for term in linear.terms:
                 if term.weighted is not None:
-                    plan = LinearPlan.of(term.weighted, program.weight_bits)
+                    plan = LinearPlan.of(linear_shape(term.weighted), program.weight_bits)
                     self.products.append(ProductJob(len(self.products), linear.id, term, plan))
         number = 0
         for activation in program.activation_ops:
@@ -144,6 +152,14 @@ class WorkPlan:
     def widest_activation(self) -> int:
         """Padded elements of the largest activation."""
         return max((sum(job.padded_count for job in jobs) for jobs in self.gadgets.values()), default=0)
+
+
+def linear_shape(weighted: Weighted) -> LinearShape:
+    """What the encryption needs to know of a weighted operator."""
+    name, in_shape, out_shape = weighted.weight, weighted.in_shape, weighted.out_shape
+    if not isinstance(weighted, Convolution):
+        return LinearShape(name, in_shape, out_shape)
+    return LinearShape(name, in_shape, out_shape, weighted.kernel, weighted.stride, weighted.padding)
 
 
 def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:

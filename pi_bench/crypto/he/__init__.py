@@ -28,8 +28,17 @@ Decryption cannot fail: `LinearPlan.of` refuses shapes and widths whose worst ca
 """
 
 from pi_bench.crypto.he.client import HeClient
+from pi_bench.crypto.he.layout import LinearShape
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import PUBLIC_KEY_BYTES
 from pi_bench.crypto.he.server import HeServer, PreparedWeights, prepared_bytes
 
-__all__ = ["PUBLIC_KEY_BYTES", "HeClient", "HeServer", "LinearPlan", "PreparedWeights", "prepared_bytes"]
+__all__ = [
+    "PUBLIC_KEY_BYTES",
+    "HeClient",
+    "HeServer",
+    "LinearPlan",
+    "LinearShape",
+    "PreparedWeights",
+    "prepared_bytes",
+]

@@ -10,7 +10,26 @@ from dataclasses import dataclass
 
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.parameters import DEGREE
-from pi_bench.network.program import FullyConnected, Weighted
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinearShape:
+    """A convolution, or a fully connected layer where the shapes have no rows and columns."""
+
+    name: str  # in errors
+    in_shape: Shape  # (batch, in, h, w) or (batch, in)
+    out_shape: Shape  # (batch, out, oh, ow) or (batch, out)
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, bottom, left, right
+
+    @property
+    def weight_shape(self) -> Shape:
+        """(out, in, kh, kw) or (out, in)."""
+        taps = self.kernel if len(self.in_shape) == 4 else ()
+        return (self.out_shape[1], self.in_shape[1], *taps)
 
 
 @dataclass(frozen=True)
@@ -34,15 +53,12 @@ class Geometry:
     right: int
 
     @classmethod
-    def of(cls, weighted: Weighted) -> Geometry:
-        if isinstance(weighted, FullyConnected):
-            (batch, in_channels), (_, out_channels) = weighted.in_shape, weighted.out_shape
-            return cls(batch, in_channels, out_channels, 1, 1, (1, 1), (1, 1), (1, 1), 1, 1, 0, 0, 0, 0)
-        batch, in_channels, height, width = weighted.in_shape
-        _, out_channels, out_height, out_width = weighted.out_shape
-        top, _, left, _ = weighted.padding
-        kernel, stride, subsample = weighted.kernel, weighted.stride, (1, 1)
-        if kernel == (1, 1) and not any(weighted.padding):
+    def of(cls, shape: LinearShape) -> Geometry:
+        batch, in_channels, height, width = (*shape.in_shape, 1, 1)[:4]
+        _, out_channels, out_height, out_width = (*shape.out_shape, 1, 1)[:4]
+        top, _, left, _ = shape.padding
+        kernel, stride, subsample = shape.kernel, shape.stride, (1, 1)
+        if kernel == (1, 1) and not any(shape.padding):
             subsample, stride = stride, (1, 1)
             height, width = -(-height // subsample[0]), -(-width // subsample[1])
         bottom = (out_height - 1) * stride[0] + kernel[0] - top - height

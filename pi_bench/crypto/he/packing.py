@@ -25,10 +25,9 @@ from functools import cached_property
 import numpy as np
 
 from pi_bench.crypto.he import parameters
-from pi_bench.crypto.he.layout import Geometry, Layout
+from pi_bench.crypto.he.layout import Geometry, Layout, LinearShape, Shape
 from pi_bench.crypto.he.parameters import DEGREE
 from pi_bench.errors import ModelError
-from pi_bench.network.program import Convolution, Shape, Weighted
 
 _MOST_WIRE_BYTES = 1 << 32
 """Of one operator: shapes come from the peer, and small ones can need a polynomial for each output row."""
@@ -53,7 +52,7 @@ class LinearPlan:
     out_poly_count: int  # a tile
 
     @classmethod
-    def of(cls, weighted: Weighted, weight_bits: int) -> LinearPlan:
+    def of(cls, shape: LinearShape, weight_bits: int) -> LinearPlan:
         """The layout with the fewest bytes on the wire, for weights |w| < 2**(weight_bits - 1).
 
         Raises:
@@ -62,9 +61,9 @@ class LinearPlan:
                 too large.
         """
         if not 2 <= weight_bits <= 16:
-            raise ModelError(f"{weighted.weight}: weight_bits is {weight_bits}, it must be 2 to 16")
-        geometry = Geometry.of(weighted)
-        name = weighted.weight
+            raise ModelError(f"{shape.name}: weight_bits is {weight_bits}, it must be 2 to 16")
+        geometry = Geometry.of(shape)
+        name = shape.name
         candidates = list(Layout.candidates(geometry))
         if not candidates:
             raise ModelError(
@@ -82,14 +81,11 @@ class LinearPlan:
         tiles, in_polys, out_polys = layout.counts(geometry)
         taps = geometry.kernel[0] * geometry.kernel[1]
         weight_sum = layout.out_block * geometry.in_channels * taps * ((1 << (weight_bits - 1)) - 1)
-        weight_shape: Shape = (geometry.out_channels, geometry.in_channels)
-        if isinstance(weighted, Convolution):
-            weight_shape += weighted.kernel
         plan = cls(
             name=name,
-            in_shape=weighted.in_shape,
-            out_shape=weighted.out_shape,
-            weight_shape=weight_shape,
+            in_shape=shape.in_shape,
+            out_shape=shape.out_shape,
+            weight_shape=shape.weight_shape,
             weight_bits=weight_bits,
             geometry=geometry,
             layout=layout,

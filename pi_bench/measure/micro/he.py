@@ -11,10 +11,9 @@ from functools import partial
 
 import numpy as np
 
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, PreparedWeights
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, PreparedWeights
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
 from pi_bench.measure.micro.case import Case, Settings, Work, filled
-from pi_bench.network.program import Convolution
 
 _WEIGHT_BITS = 10
 _TRANSFORM = DEGREE // 2 * (DEGREE.bit_length() - 1) * 3
@@ -22,8 +21,8 @@ _UNIFORM_BLOCKS = len(PRIMES) * DEGREE * 50 / 128
 """AES blocks that expand a ciphertext's uniform half."""
 
 LAYERS = {
-    "conv3x3 64, 32x32": Convolution("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
-    "conv3x3 512, 4x4": Convolution("w", (1, 512, 4, 4), (1, 512, 4, 4), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "conv3x3 64, 32x32": LinearShape("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "conv3x3 512, 4x4": LinearShape("w", (1, 512, 4, 4), (1, 512, 4, 4), (3, 3), (1, 1), (1, 1, 1, 1)),
 }
 
 
@@ -32,7 +31,7 @@ def cases(settings: Settings) -> Iterator[Case]:
         yield from layer_cases(name, layer, settings)
 
 
-def layer_cases(name: str, layer: Convolution, settings: Settings) -> Iterator[Case]:
+def layer_cases(name: str, layer: LinearShape, settings: Settings) -> Iterator[Case]:
     """encrypt, respond (weights transformed before, or on the spot) and decrypt of one operator."""
     plan = LinearPlan.of(layer, _WEIGHT_BITS)
     bound = 1 << (_WEIGHT_BITS - 1)

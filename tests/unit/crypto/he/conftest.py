@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
-from pi_bench.crypto.he import HeClient, HeServer
+from pi_bench.crypto.he import HeClient, HeServer, LinearShape
 from pi_bench.crypto.he.parameters import DEGREE
-from pi_bench.network.program import Convolution
 
 Product = Callable[[list[int], list[int], int], list[int]]
 
@@ -88,7 +87,7 @@ def parties(isa: str, make_parties: Callable[[str], Parties]) -> Parties:
 
 
 @pytest.fixture(scope="session")
-def convolution() -> Callable[..., Convolution]:
+def convolution() -> Callable[..., LinearShape]:
     """convolution(batch, in, out, (h, w), (kh, kw), (sh, sw), padding): with its output shape."""
     return _convolution
 
@@ -101,12 +100,12 @@ def _convolution(
     kernel: tuple[int, int] = (3, 3),
     stride: tuple[int, int] = (1, 1),
     padding: tuple[int, int, int, int] = (1, 1, 1, 1),
-) -> Convolution:
+) -> LinearShape:
     out_height = (size[0] + padding[0] + padding[1] - kernel[0]) // stride[0] + 1
     out_width = (size[1] + padding[2] + padding[3] - kernel[1]) // stride[1] + 1
     assert out_height > 0 and out_width > 0
-    return Convolution(
-        weight="conv",
+    return LinearShape(
+        name="conv",
         in_shape=(batch, in_channels, *size),
         out_shape=(batch, out_channels, out_height, out_width),
         kernel=kernel,
@@ -116,10 +115,10 @@ def _convolution(
 
 
 @pytest.fixture(scope="session")
-def convolve() -> Callable[[Convolution, np.ndarray, np.ndarray], np.ndarray]:
+def convolve() -> Callable[[LinearShape, np.ndarray, np.ndarray], np.ndarray]:
     """convolve(weighted, weights, r): W r in int64, modulo 2**32 as uint32."""
 
-    def run(weighted: Convolution, weights: np.ndarray, r: np.ndarray) -> np.ndarray:
+    def run(weighted: LinearShape, weights: np.ndarray, r: np.ndarray) -> np.ndarray:
         top, bottom, left, right = weighted.padding
         padded = np.pad(r.view(np.int32).astype(np.int64), ((0, 0), (0, 0), (top, bottom), (left, right)))
         _, _, rows, columns = weighted.out_shape

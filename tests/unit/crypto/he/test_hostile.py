@@ -5,12 +5,11 @@ import contextlib
 import numpy as np
 import pytest
 
-from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer, LinearPlan
+from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer, LinearPlan, LinearShape
 from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, PACKED_POLY_BYTES, PRIMES
 from pi_bench.errors import PeerError
-from pi_bench.network.program import FullyConnected
 
-PLAN = LinearPlan.of(FullyConnected("fc", (1, 20), (1, 3)), 10)
+PLAN = LinearPlan.of(LinearShape("fc", (1, 20), (1, 3)), 10)
 WEIGHTS = np.ones((3, 20), np.int16)
 S = np.zeros((1, 3), np.uint32)
 R = np.arange(20, dtype=np.uint32).reshape(1, 20)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, prepared_bytes
-from pi_bench.network.program import Convolution, FullyConnected
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, prepared_bytes
 
 WEIGHT_BITS = 10
 BOUND = 511
@@ -22,7 +21,7 @@ class Case:
     s: np.ndarray
 
 
-def make_case(weighted: Convolution | FullyConnected, seed: int, weights: str = "uniform") -> Case:
+def make_case(weighted: LinearShape, seed: int, weights: str = "uniform") -> Case:
     rng = np.random.default_rng(seed)
     plan = LinearPlan.of(weighted, WEIGHT_BITS)
     shape = plan.weight_shape
@@ -45,7 +44,7 @@ def run(client: HeClient, server: HeServer, case: Case, threads: int = 1) -> np.
     return client.decrypt(case.plan, response, threads)
 
 
-def draw_convolution(data: st.DataObject, convolution) -> Convolution:
+def draw_convolution(data: st.DataObject, convolution) -> LinearShape:
     kernel = data.draw(st.sampled_from([(1, 1), (3, 3), (5, 5), (3, 1), (2, 3)]))
     stride = data.draw(st.sampled_from([(1, 1), (2, 2), (1, 2), (3, 1)]))
     padding = tuple(data.draw(st.integers(0, 2)) for _ in range(4))
@@ -98,7 +97,7 @@ def test_tiles_are_used_where_the_names_say_so(convolution) -> None:
 @pytest.mark.parametrize("shape", [(1, 512, 10), (3, 37, 100), (1, 9000, 3), (1, 1, 1), (1, 3, 9000)])
 def test_fully_connected(parties, shape) -> None:
     batch, ins, outs = shape
-    case = make_case(FullyConnected("fc", (batch, ins), (batch, outs)), ins, "signs")
+    case = make_case(LinearShape("fc", (batch, ins), (batch, outs)), ins, "signs")
     expected = case.r.view(np.int32).astype(np.int64) @ case.weights.astype(np.int64).T
     assert np.array_equal(run(parties.client, parties.server, case), expected.astype(np.uint32) - case.s)
 
@@ -126,7 +125,7 @@ def test_runs_of_tiles_give_the_same(parties, convolution, convolve, monkeypatch
 
 def test_views_of_larger_arrays_are_taken(parties) -> None:
     """Transposed weights and strided masks: the caller's memory order does not matter."""
-    case = make_case(FullyConnected("fc", (2, 6), (2, 5)), 8)
+    case = make_case(LinearShape("fc", (2, 6), (2, 5)), 8)
     wide = np.zeros((2, 10), np.uint32)
     wide[:, ::2] = case.s
     upload = parties.client.encrypt(case.plan, np.asfortranarray(case.r))

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from pi_bench.crypto.he import LinearPlan, parameters
+from pi_bench.crypto.he import LinearPlan, LinearShape, parameters
 from pi_bench.errors import ModelError
-from pi_bench.network.program import FullyConnected
 
 
 def test_the_layout_has_the_fewest_bytes(convolution) -> None:
@@ -43,9 +42,9 @@ def test_rows_too_wide_are_refused(convolution, size) -> None:
 
 def test_too_many_input_polynomials_are_refused() -> None:
     most = parameters.MAX_INPUT_POLYS * parameters.DEGREE
-    assert LinearPlan.of(FullyConnected("fc", (1, most), (1, 1)), 10).in_poly_count == 4095
+    assert LinearPlan.of(LinearShape("fc", (1, most), (1, 1)), 10).in_poly_count == 4095
     with pytest.raises(ModelError, match="more than 4095 input polynomials"):
-        LinearPlan.of(FullyConnected("fc", (1, most + 1), (1, 1)), 10)
+        LinearPlan.of(LinearShape("fc", (1, most + 1), (1, 1)), 10)
 
 
 @pytest.mark.parametrize("weight_bits", [1, 17])
@@ -55,7 +54,7 @@ def test_weights_that_no_int16_holds_are_refused(convolution, weight_bits) -> No
 
 
 def test_noise_that_the_flood_cannot_hide_is_refused() -> None:
-    shape = FullyConnected("fc", (1, 1 << 24), (1, 1 << 20))
+    shape = LinearShape("fc", (1, 1 << 24), (1, 1 << 20))
     with pytest.raises(ModelError, match="flooding hides the noise"):
         LinearPlan.of(shape, 16)
 

@@ -7,7 +7,7 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto import symmetric
-from pi_bench.crypto.he import LinearPlan, parameters
+from pi_bench.crypto.he import LinearPlan, LinearShape, parameters
 from pi_bench.crypto.he.parameters import (
     BINOMIAL_BITS,
     CIPHERTEXT_BYTES,
@@ -19,7 +19,6 @@ from pi_bench.crypto.he.parameters import (
     PRIMES,
     SEED_BYTES,
 )
-from pi_bench.network.program import FullyConnected
 
 he = _native.he
 WIDTH = 50
@@ -166,7 +165,7 @@ def test_e2_is_added_before_the_switch(isa) -> None:
     loaded = np.empty(he.LOADED_WORDS, np.uint64)
     assert he.load(bytes(SEED_BYTES) + pack_polynomial([last] * DEGREE), loaded, 1, isa)
     inputs = np.concatenate([np.zeros(3 * DEGREE, np.uint64), loaded[: 3 * DEGREE]])
-    plan = LinearPlan.of(FullyConnected("fc", (1, 1), (1, 1)), 10)
+    plan = LinearPlan.of(LinearShape("fc", (1, 1), (1, 1)), 10)
     seed, out = b"seed of response", bytearray(plan.response_bytes)
     he.respond(
         np.ones(1, np.int16), plan.exponents, (1, 1, 1), (1, 1), None, inputs, np.zeros_like(inputs), seed,
@@ -178,7 +177,7 @@ def test_e2_is_added_before_the_switch(isa) -> None:
 
 def test_noise_of_the_worst_weights_stays_below_the_public_bound(parties, negacyclic_product) -> None:
     """Dense polynomials, all 511: the noise of every released coefficient, and the flood's width."""
-    weighted = FullyConnected("fc", (1, 192), (1, 128))
+    weighted = LinearShape("fc", (1, 192), (1, 128))
     plan = LinearPlan.of(weighted, 10)
     assert plan.layout.in_block * plan.layout.out_block > 8000
     rng = np.random.default_rng(3)
@@ -226,7 +225,7 @@ def test_fresh_noise_is_the_binomial(parties, negacyclic_product) -> None:
 
 
 def test_every_ciphertext_has_fresh_seeds(parties) -> None:
-    plan = LinearPlan.of(FullyConnected("fc", (5, 9000), (5, 1)), 10)
+    plan = LinearPlan.of(LinearShape("fc", (5, 9000), (5, 1)), 10)
     r = np.zeros(plan.in_shape, np.uint32)
     messages = [parties.client.encrypt(plan, r) for _ in range(2)]
     seeds, bodies = set(), set()
@@ -240,7 +239,7 @@ def test_every_ciphertext_has_fresh_seeds(parties) -> None:
 
 def test_every_response_polynomial_has_fresh_randomness(parties) -> None:
     """Equal weights, inputs and masks: all of c1 and c0 differ between polynomials and calls."""
-    plan = LinearPlan.of(FullyConnected("fc", (1, 8192), (1, 6)), 10)
+    plan = LinearPlan.of(LinearShape("fc", (1, 8192), (1, 6)), 10)
     upload = parties.client.encrypt(plan, np.zeros((1, 8192), np.uint32))
     weights, s = np.zeros((6, 8192), np.int16), np.zeros((1, 6), np.uint32)
     parts = set()
