@@ -13,7 +13,6 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): $(NATIVE) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[torch,test]"
 	@touch $@
 
@@ -26,15 +25,15 @@ test: $(STAMP)
 	$(BIN)/python -m pytest
 
 native-test:
-	cmake -S . -B build/native -DCMAKE_BUILD_TYPE=Release
-	cmake --build build/native --parallel 2
-	ctest --test-dir build/native --output-on-failure
+	cmake --preset release
+	cmake --build --preset release --parallel 2
+	ctest --preset release
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-autosave
 
 lint: $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nox>=2024.4.15"
 	$(BIN)/nox
 
 clean:

@@ -1,39 +1,61 @@
-"""The checks, one session each: `nox` runs them all, `nox -s lint` one."""
+"""The checks, one session each: `nox` runs those of `make lint`, `nox -s NAME` one, `nox -l` lists them."""
+
+import pathlib
+import shutil
 
 import nox
 
+nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "native"]
+nox.options.sessions = ["lint", "layers", "types", "native"]
 
+PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON_ROOTS = ("pi_bench", "protocols", "models", "tests", "benchmarks", "noxfile.py")
+PROSE_ROOTS = ("docs", "native", "README.md", "CHANGELOG.md", "Makefile", "CMakeLists.txt", "pyproject.toml")
+
+
+def install_group(session: nox.Session, group: str) -> None:
+    session.install(*nox.project.dependency_groups(PYPROJECT, group))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Format, style and spelling."""
-    session.install("ruff", "codespell", "clang-format")
+    install_group(session, "lint")
     session.run("ruff", "format", "--check", *PYTHON_ROOTS)
     session.run("ruff", "check", *PYTHON_ROOTS)
-    session.run("codespell", "pi_bench", "protocols", "models", "native", "tests", "docs", "README.md")
+    session.run("codespell", *PYTHON_ROOTS, *PROSE_ROOTS)
     sources = session.run("git", "ls-files", "native/*.h", "native/*.cpp", external=True, silent=True)
     session.run("clang-format", "--dry-run", "--Werror", *sources.split())
 
 
 @nox.session
+def layers(session: nox.Session) -> None:
+    """Who may import whom (pyproject.toml), over the package as it is installed."""
+    install_group(session, "layers")
+    installed = pathlib.Path(session.create_tmp()) / "layers"
+    shutil.rmtree(installed, ignore_errors=True)
+    for source, target in (("pi_bench", "."), ("protocols", "protocols"), ("models", "models")):
+        shutil.copytree(source, installed / "pi_bench" / target, dirs_exist_ok=True)
+    (installed / "pi_bench" / "_native.py").touch()  # the extension module, as an importer sees it
+    configuration = pathlib.Path("pyproject.toml").resolve()
+    with session.chdir(installed):
+        session.run("lint-imports", "--config", str(configuration), "--no-cache")
+
+
+@nox.session
 def types(session: nox.Session) -> None:
-    """mypy strict, and the layering contract, on an editable install."""
-    session.install("torch==2.13.0")
-    session.install("-e", ".[test]", "mypy", "import-linter")
+    """mypy strict over the package, the protocols and the models."""
+    session.install("-e", ".[torch,test]")
+    install_group(session, "types")
     session.run("mypy")
-    session.run("lint-imports")
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """The Python tests."""
-    session.install("torch==2.13.0")
-    session.install("-e", ".[test]")
+    session.install("-e", ".[torch,test]")
     session.run("pytest", *session.posargs)
 
 
@@ -49,14 +71,15 @@ def native(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The benchmarks, their report stored."""
-    session.install("torch==2.13.0")
-    session.install("-e", ".[test]")
+    session.install("-e", ".[torch,test]")
     session.run("pytest", "benchmarks", "--benchmark-enable", "--benchmark-autosave", *session.posargs)
 
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """A wheel holds pi_bench and nothing else, and works from an empty folder."""
-    session.install("build")
-    session.run("python", "-m", "build", "--wheel", "--outdir", "dist")
-    session.run("python", "tests/check_wheel.py", "dist")
+    """What a user installs: built as source distribution, then from that as wheel, and tried."""
+    install_group(session, "wheel")
+    distributions = pathlib.Path(session.create_tmp()) / "dist"
+    shutil.rmtree(distributions, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(distributions))
+    session.run("python", "tests/check_distributions.py", str(distributions))

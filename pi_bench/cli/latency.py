@@ -63,13 +63,13 @@ def run(parsed: argparse.Namespace) -> int:
         writable(getattr(parsed, name))
     info, settings = options.protocol_of(parsed, place.threads)
 
-    from pi_bench.arithmetic.fixed_point import encode_input
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.inputs import batch_of, load_input, noise_input
     from pi_bench.launch.latency import LatencyOptions, measure_latency
     from pi_bench.launch.model import load
     from pi_bench.launch.verification import RunVerifier
     from pi_bench.measure.environment import describe_environment
+    from pi_bench.network.fixed_point import encode_input
     from pi_bench.network.graph_float import outputs
     from pi_bench.report.result import build_result
     from pi_bench.report.terminal import render_result

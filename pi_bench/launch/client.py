@@ -11,9 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from pi_bench.arithmetic.fixed_point import decode_output, encode_input
 from pi_bench.channel import Address, Channel, connect
 from pi_bench.errors import PeerError, PiBenchError, UsageError
+from pi_bench.network.fixed_point import decode_output, encode_input
 from pi_bench.network.program_codec import program_digest, program_from_bytes
 from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
 from pi_bench.registry import find_protocol

@@ -204,6 +204,11 @@ class Program:
         return tuple(op for op in self.ops if isinstance(op, ActivationOp))
 
     @property
+    def source_ops(self) -> tuple[InputOp | ActivationOp, ...]:
+        """The values that linear terms read."""
+        return (self.input, *self.activation_ops)
+
+    @property
     def relu_count(self) -> int:
         return sum(op.relu_count for op in self.activation_ops)
 

@@ -169,7 +169,8 @@ def _server_linear(
         if term.weighted is not None:
             value = apply_weighted(term.weighted, matrices[term.weighted.weight], value)
         results.append(value)
-    return combine_terms(op, results) + constant
+    u: np.ndarray = combine_terms(op, results) + constant
+    return u
 
 
 def _server_activation(

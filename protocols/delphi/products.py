@@ -23,7 +23,7 @@ from pi_bench.protocol.work_plan import PIPELINE_DEPTH, WorkPlan
 
 def draw_masks(program: Program) -> dict[int, np.ndarray]:
     """A fresh uniform mask for the input and for every activation, by id."""
-    return {op.id: random_words(op.shape) for op in (program.input, *program.activation_ops)}
+    return {op.id: random_words(op.shape) for op in program.source_ops}
 
 
 def client_products(

@@ -27,7 +27,7 @@ class InsecureIdealClient(PartyProtocol):
                 if self.session.trace is not None:
                     self.session.trace.keep_linear(op.id, shares[f"share:{op.id}"])
         if self.session.trace is not None:
-            for value in (self.program.input, *self.program.activation_ops):
+            for value in self.program.source_ops:
                 self.session.trace.keep_activation(value.id, np.zeros(value.shape, np.uint32))
         return Preprocessing(NAME, inference_id, shares)
 
@@ -75,7 +75,7 @@ class InsecureIdealServer(PartyProtocol):
         if trace is not None:
             for op in program.linear_ops:
                 trace.keep_linear(op.id, values[op.id] - shares[f"share:{op.id}"])
-            for value in (program.input, *program.activation_ops):
+            for value in program.source_ops:
                 trace.keep_activation(value.id, values[value.id])
         return None
 

@@ -80,7 +80,7 @@ class NullClient(_NullParty):
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, np.zeros(op.shape, np.uint32))
-            for value in (self.program.input, *self.program.activation_ops):
+            for value in self.program.source_ops:
                 self.session.trace.keep_activation(value.id, np.zeros(value.shape, np.uint32))
         return Preprocessing(NAME, inference_id, {})
 
@@ -150,7 +150,7 @@ class NullServer(_NullParty):
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, values[op.id])
-            for value in (self.program.input, *self.program.activation_ops):
+            for value in self.program.source_ops:
                 self.session.trace.keep_activation(value.id, values[value.id])
         return None
 

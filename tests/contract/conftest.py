@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pi_bench.arithmetic.fixed_point import encode_input
 from pi_bench.errors import ConnectionFailedError, PeerError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fixed_point import encode_input
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,

@@ -66,7 +66,7 @@ def test_equal_points_at_two_indices_give_different_keys() -> None:
 
 def test_another_context_at_the_other_side_gives_other_keys() -> None:
     sender = BaseOtSender(CONTEXT)
-    receiver = BaseOtReceiver(ot_context(b"sessio", "nlabels"), sender.message, _bits(4))
+    receiver = BaseOtReceiver(ot_context(b"ses", "sionlabels"), sender.message, _bits(4))
     assert not (sender.keys(receiver.reply) == receiver.keys[:, None]).all(axis=2).any()
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pi_bench.arithmetic.fixed_point import encode_input
 from pi_bench.channel import Address, listen
 from pi_bench.channel.tcp import accept, local_address
 from pi_bench.errors import ConnectionFailedError, InputError, PeerError, PreprocessingSpentError
 from pi_bench.launch.client import Client
 from pi_bench.launch.server import Server, ServerReport
 from pi_bench.network.compiler import compile_graph
+from pi_bench.network.fixed_point import encode_input
 from pi_bench.network.graph import Graph
 from pi_bench.protocol import ProtocolOptions, Trace
 from pi_bench.registry import find_protocol

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.arithmetic.fixed_point import decode_output, encode_input
 from pi_bench.errors import ModelError, UsageError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fixed_point import decode_output, encode_input
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,

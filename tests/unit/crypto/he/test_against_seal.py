@@ -11,11 +11,11 @@ seal = pytest.importorskip("seal", reason="seal-python is not installed")
 
 @pytest.fixture(scope="module")
 def context():
-    parms = seal.EncryptionParameters(seal.scheme_type.bfv)
-    parms.set_poly_modulus_degree(DEGREE)
-    parms.set_coeff_modulus(seal.CoeffModulus.Create(DEGREE, [50, 50, 50]))
-    parms.set_plain_modulus(PLAIN_MODULUS)
-    context = seal.SEALContext(parms)
+    parameters = seal.EncryptionParameters(seal.scheme_type.bfv)
+    parameters.set_poly_modulus_degree(DEGREE)
+    parameters.set_coeff_modulus(seal.CoeffModulus.Create(DEGREE, [50, 50, 50]))
+    parameters.set_plain_modulus(PLAIN_MODULUS)
+    context = seal.SEALContext(parameters)
     assert context.parameters_set()
     return context
 

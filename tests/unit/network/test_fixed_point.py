@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pi_bench.arithmetic.fixed_point import decode_output, encode_input
 from pi_bench.errors import InputError
+from pi_bench.network.fixed_point import decode_output, encode_input
 from pi_bench.network.program import InputOp, LinearOp, OutputOp, Program
 
 PROGRAM = Program(
