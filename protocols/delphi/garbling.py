@@ -17,13 +17,13 @@ inference, so that its material is self-contained.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
 from pi_bench.crypto import gadget
+from pi_bench.crypto.kdf import derive_key
 from pi_bench.crypto.ot_extension import (
     FRESH_BYTES,
     LABEL_BYTES,
@@ -33,7 +33,6 @@ from pi_bench.crypto.ot_extension import (
     FreshCotSender,
     additive_receive,
     fresh_cot_receiver,
-    random_delta,
 )
 from pi_bench.crypto.randomness import padded_words, random_bits
 from pi_bench.crypto.secret import SecretBytes
@@ -49,6 +48,8 @@ from pi_bench.protocol.work_plan import (
     part,
 )
 
+MASTER_BYTES = 32
+
 
 def client_garbling(
     session: SessionLike,
@@ -63,7 +64,8 @@ def client_garbling(
         hash_seed = bytes(session.receive(SEED_BYTES))
         context = _fresh_context(session, inference_id)
         label_ots = fresh_cot_receiver(reverse, session.receive(FRESH_BYTES), context)
-        reverse_seed = os.urandom(SEED_BYTES)
+        with SecretBytes.random(MASTER_BYTES) as master:
+            reverse_seed = derive_key(master, "delphi reverse hash seed", context, byte_count=SEED_BYTES)
         session.send(reverse_seed, label_ots.tree_message)
     arrays: dict[str, np.ndarray] = {"hash_seed": np.frombuffer(hash_seed, np.uint8)}
     sources = {op.id: op.source for op in plan.program.activation_ops}
@@ -156,9 +158,10 @@ def server_garbling(
     session: SessionLike, plan: WorkPlan, reverse: CotReceiver, inference_id: int, threads: int
 ) -> tuple[dict[str, np.ndarray], list[SecretBytes]]:
     """The server's material for every gadget, and the locked memory of delta and label seed."""
-    seeds = _GarblerSeeds(random_delta(label=True), os.urandom(SEED_BYTES), SecretBytes.random(SEED_BYTES))
+    context = _fresh_context(session, inference_id)
+    seeds = _garbler_seeds(context)
     with session.step(-1, "ot"):
-        fresh = FreshCotSender(reverse, seeds.delta, _fresh_context(session, inference_id))
+        fresh = FreshCotSender(reverse, seeds.delta, context)
         session.send(seeds.hash_seed)
         session.send(fresh.message)
         message = session.receive(SEED_BYTES + TREE_MESSAGE_BYTES)
@@ -206,6 +209,19 @@ class _GarblerSeeds:
     delta: SecretBytes  # lowest bit 1: colours
     hash_seed: bytes  # sent to the evaluator
     label_seed: SecretBytes  # gives the zero labels of u, online
+
+
+def _garbler_seeds(context: bytes) -> _GarblerSeeds:
+    """From one random master secret, bound to session and inference: a machine that was restored from
+    a snapshot and draws the same master secret again still gets other seeds in its next session."""
+    with SecretBytes.random(MASTER_BYTES) as master:
+        delta = SecretBytes.copy_of(derive_key(master, "delphi delta", context, byte_count=LABEL_BYTES))
+        delta.array[0] |= 1
+        return _GarblerSeeds(
+            delta,
+            derive_key(master, "delphi hash seed", context, byte_count=SEED_BYTES),
+            SecretBytes.copy_of(derive_key(master, "delphi label seed", context, byte_count=SEED_BYTES)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
