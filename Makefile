@@ -30,7 +30,9 @@ native-test:
 	ctest --preset release
 
 bench: $(STAMP)
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-autosave
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-autosave --benchmark-max-time=0.3 \
+	  --benchmark-columns=median,iqr,rounds --benchmark-quiet
+	$(BIN)/python -m benchmarks.report
 
 lint: $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nox>=2024.4.15"

@@ -72,7 +72,11 @@ def native(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The benchmarks, their report stored."""
     session.install("-e", ".[torch,test]")
-    session.run("pytest", "benchmarks", "--benchmark-enable", "--benchmark-autosave", *session.posargs)
+    session.run(
+        *("python", "-m", "pytest", "benchmarks", "--benchmark-enable", "--benchmark-autosave"),
+        *("--benchmark-max-time=0.3", *session.posargs),
+    )
+    session.run("python", "-m", "benchmarks.report")
 
 
 @nox.session

@@ -18,15 +18,6 @@ LAYERS = {
 }
 
 
-@pytest.fixture(params=["aesni", "vaes512"])
-def isa(request: pytest.FixtureRequest) -> str:
-    try:
-        _native.symmetric.resolve_isa(request.param)
-    except _native.symmetric.UnsupportedCpuError as error:
-        pytest.skip(str(error))
-    return request.param
-
-
 def test_polynomial_product(benchmark, isa: str) -> None:
     """Two forward transforms, one product, one inverse transform, modulo one prime."""
     x = np.random.default_rng(0).integers(0, PRIMES[0], DEGREE, dtype=np.uint64)

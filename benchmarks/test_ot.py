@@ -1,7 +1,4 @@
-"""Oblivious transfer, each step and side: one thread, streaming from memory.
-
-`extra_info` holds the count of OTs and the path; time an OT is the mean over `ots`.
-"""
+"""Oblivious transfer, each step and side: one thread, streaming from memory."""
 
 import os
 
@@ -10,9 +7,12 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender
-from pi_bench.crypto.ot_extension import extension_bytes
+from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
+from pi_bench.measure.micro import Case, Work
+from pi_bench.measure.micro.case import filled
+from pi_bench.measure.micro.cot import EXTENSION_WORK
 
-COUNT = 1 << 18
+COUNT = 1 << 20
 BASE_COUNT = 128
 
 
@@ -21,7 +21,7 @@ def test_base_ot(benchmark, side: str) -> None:
     choices = np.frombuffer(os.urandom(BASE_COUNT), np.uint8) & 1
     sender = BaseOtSender(b"benchmark")
     reply = BaseOtReceiver(b"benchmark", sender.message, choices).reply
-    benchmark.extra_info.update(ots=BASE_COUNT)
+    benchmark.extra_info.update(ots=BASE_COUNT, message_bytes=len(sender.message), reply_bytes=len(reply))
     if side == "receiver":
         benchmark(BaseOtReceiver, b"benchmark", sender.message, choices)
     else:
@@ -31,23 +31,35 @@ def test_base_ot(benchmark, side: str) -> None:
 
 
 @pytest.mark.parametrize("step", ["receiver", "sender", "additive-send", "additive-receive"])
-@pytest.mark.parametrize("isa", ["aesni", "vaes512"])
-def test_correlated_ot(benchmark, isa: str, step: str) -> None:
-    try:
-        _native.symmetric.resolve_isa(isa)
-    except _native.symmetric.UnsupportedCpuError as error:
-        pytest.skip(str(error))
+def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
+    """The kernels themselves: an instance of `ot_extension` takes the process's instruction set."""
     ot = _native.ot
-    leaves, delta, hash_seed = os.urandom(ot.LEAF_BYTES), os.urandom(16), os.urandom(16)
-    packed, message = os.urandom(COUNT // 8), bytearray(extension_bytes(COUNT))
-    labels = np.zeros((COUNT, 16), np.uint8)
-    words, tau, share = np.zeros((3, COUNT), np.uint32)
-    choices = np.zeros(COUNT, np.uint8)
-    steps = {
-        "receiver": lambda: ot.extend_receiver(leaves, 0, COUNT, packed, message, labels, 1, isa),
-        "sender": lambda: ot.extend_sender(leaves, delta, 0, COUNT, message, labels, 1, isa),
-        "additive-send": lambda: ot.additive_send(delta, hash_seed, 1, 0, labels, words, tau, share, 1, isa),
-        "additive-receive": lambda: ot.additive_receive(hash_seed, 1, 0, labels, choices, tau, share, 1, isa),
+    leaves, delta, hash_seed = os.urandom(ot.LEAF_BYTES), os.urandom(LABEL_BYTES), os.urandom(16)
+    packed, message = filled(COUNT // 8), filled(extension_bytes(COUNT))
+    labels = filled(COUNT * LABEL_BYTES).reshape(COUNT, LABEL_BYTES)
+    words, tau, share = filled(12 * COUNT).view(np.uint32).reshape(3, COUNT)
+    choices = filled(COUNT) & 1
+    additive_memory = LABEL_BYTES + 12
+    calls = {
+        "receiver": (
+            EXTENSION_WORK["receiver"],
+            lambda: ot.extend_receiver(leaves, 0, COUNT, packed, message, labels, 1, isa),
+        ),
+        "sender": (
+            EXTENSION_WORK["sender"],
+            lambda: ot.extend_sender(leaves, delta, 0, COUNT, message, labels, 1, isa),
+        ),
+        "additive-send": (
+            Work(aes_blocks=2, memory_bytes=additive_memory),
+            lambda: ot.additive_send(delta, hash_seed, 1, 0, labels, words, tau, share, 1, isa),
+        ),
+        "additive-receive": (
+            Work(aes_blocks=1, memory_bytes=additive_memory),
+            lambda: ot.additive_receive(hash_seed, 1, 0, labels, choices, tau, share, 1, isa),
+        ),
     }
-    benchmark.extra_info.update(isa=isa, ots=COUNT, message_bytes=len(message))
-    benchmark(steps[step])
+    work, call = calls[step]
+    wire = {"wire": extension_bytes(COUNT) / COUNT}
+    time_case(Case(f"COT {step}", "OT", COUNT, 1, work, call, wire), isa, f"cot-{step}-{isa}")
+    if step == "receiver":
+        target("cot-bytes", wire["wire"])

@@ -26,8 +26,12 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.measure.micro.case import Case, Settings, Work, filled
 
 _OTS_PER_ELEMENT = 12
-_LEAF_BITS = 512
-_KNOWN_LEAF_BITS = 480
+_MOVED_BYTES = LABEL_BYTES + extension_bytes(LANES) / LANES
+EXTENSION_WORK = {
+    "receiver": Work(aes_blocks=32 * 16 / COT_BITS, memory_bytes=_MOVED_BYTES),
+    "sender": Work(aes_blocks=32 * 15 / COT_BITS, memory_bytes=_MOVED_BYTES),
+}
+"""Of one OT."""
 
 
 def cases(settings: Settings) -> Iterator[Case]:
@@ -36,7 +40,6 @@ def cases(settings: Settings) -> Iterator[Case]:
     choices, labels = filled(count // 8), filled(count * LABEL_BYTES)
     pairs = filled(COT_BITS * 2 * LABEL_BYTES).reshape(COT_BITS, 2, LABEL_BYTES)
     wire = {"wire": extension_bytes(LANES) / LANES}
-    moved = LABEL_BYTES + extension_bytes(LANES) / LANES
     with CotReceiver(pairs) as receiver, random_delta(label=True) as delta:
         message = receiver.extend(choices, count, labels)
         # The base keys do not fit to delta: the labels come out wrong, in the same time.
@@ -47,7 +50,7 @@ def cases(settings: Settings) -> Iterator[Case]:
                     "OT",
                     count,
                     threads,
-                    Work(aes_blocks=_LEAF_BITS / 128, memory_bytes=moved),
+                    EXTENSION_WORK["receiver"],
                     partial(receiver.extend, choices, count, labels, threads=threads),
                     wire,
                 )
@@ -56,7 +59,7 @@ def cases(settings: Settings) -> Iterator[Case]:
                     "OT",
                     count,
                     threads,
-                    Work(aes_blocks=_KNOWN_LEAF_BITS / 128, memory_bytes=moved),
+                    EXTENSION_WORK["sender"],
                     partial(sender.extend, message, count, labels, threads=threads),
                     wire,
                 )

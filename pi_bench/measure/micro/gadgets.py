@@ -87,11 +87,11 @@ def gadget_cases(name: str, steps: tuple[str, ...], settings: Settings) -> Itera
         }  # fmt: skip
         for step in steps:
             yield Case(
-                f"{step} {name}", "element", count, threads, _work(spec, step), calls[step], _bytes(spec)
+                f"{step} {name}", "element", count, threads, _work(spec, step), calls[step], sizes_of(spec)
             )
 
 
-def _bytes(spec: GadgetSpec) -> dict[str, float]:
+def sizes_of(spec: GadgetSpec) -> dict[str, float]:
     """What an element takes on the wire and in storage."""
     return {
         "offline": spec.garbled_group_bytes / LANES,
@@ -99,7 +99,7 @@ def _bytes(spec: GadgetSpec) -> dict[str, float]:
         "online_to_server": _WORD_BYTES,
         "client_storage": spec.garbled_group_bytes / LANES
         + spec.label_ots * BLOCK_BYTES
-        + (2 if spec.uses_select else 1) * _WORD_BYTES,
+        + (3 if spec.uses_select else 2) * _WORD_BYTES,  # share, mask, and the reverse OT's share
         "server_storage": spec.state_group_bytes / LANES,
     }
 

@@ -62,7 +62,7 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
     assert 11 * 32 <= sizes["offline"] <= 11 * 32 + 16
     assert 11 * 16 + 4 < sizes["online_to_client"] < 11 * 16 + 5
     assert sizes["online_to_server"] == 4
-    assert sizes["client_storage"] == pytest.approx(sizes["offline"] + 12 * 16 + 8)
+    assert sizes["client_storage"] == pytest.approx(sizes["offline"] + 12 * 16 + 12)
 
 
 def test_the_slowest_part_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

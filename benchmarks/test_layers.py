@@ -1,0 +1,80 @@
+"""One layer at a time: online through both parties of delphi in this process, and linear ones alone.
+
+Sockets and processes are not in these figures; test_networks.py has them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks.in_process import TwoParties
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fixed_point import encode_input
+from pi_bench.network.graph import ConvNode, Graph, InputNode, Node, OutputNode, ReluNode
+from pi_bench.network.graph_float import calibrate
+from pi_bench.network.program import Program, Weights
+from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.registry import find_protocol
+
+SHAPE = (64, 32, 32)
+ROUNDS = 5
+
+
+def _graph(*middle: str) -> Graph:
+    """64 channels of 32x32 all along; each of `middle` is "conv" or "relu"."""
+    generator = np.random.default_rng(7)
+    nodes: list[Node] = [InputNode("input", (), SHAPE)]
+    parameters = {}
+    for number, kind in enumerate(middle):
+        name, before = f"{kind}{number}", (nodes[-1].name,)
+        if kind == "relu":
+            nodes.append(ReluNode(name, before, SHAPE))
+        else:
+            nodes.append(ConvNode(name, before, SHAPE, f"{name}.weight", None, (1, 1), (1, 1)))
+            parameters[f"{name}.weight"] = generator.normal(0, (2 / 576) ** 0.5, (64, 64, 3, 3)).astype(
+                np.float32
+            )
+    nodes.append(OutputNode("output", (nodes[-1].name,), SHAPE))
+    graph = Graph(tuple(nodes), parameters, {}, meta={"name": "layer"})
+    return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(8, *SHAPE))))
+
+
+LAYERS = {
+    "convolution": ("conv",),
+    "convolution, ReLU": ("conv", "relu"),
+    "convolution, truncation, convolution": ("conv", "conv"),
+}
+
+
+def _compiled(*middle: str) -> tuple[Program, Weights, np.ndarray]:
+    program, weights = compile_graph(_graph(*middle), CompileOptions())
+    noise = np.random.default_rng(1).normal(size=program.input.shape).clip(-2, 2)
+    return program, weights, encode_input(program, noise)
+
+
+@pytest.mark.parametrize("mode", ["windowed", "exact"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_online(benchmark, name: str, mode: str) -> None:
+    program, weights, encoded = _compiled(*LAYERS[name])
+    options = ProtocolOptions(mode=mode)
+    with TwoParties(find_protocol("delphi"), program, weights, options) as parties:
+        benchmark.pedantic(
+            lambda material: parties.infer(material, encoded),
+            setup=lambda: ((parties.preprocess(),), {}),
+            rounds=ROUNDS,
+            warmup_rounds=1,
+        )
+    predicted = find_protocol("delphi").predict(program, options)
+    benchmark.extra_info.update(
+        layer=name,
+        mode=mode,
+        relu_count=program.relu_count,
+        truncation_count=program.truncation_count,
+        mac_count=program.mac_count,
+        rounds=len(program.activation_ops) + 1,
+        online_bytes={party.value: predicted.online.get(party, 0) for party in Party},
+        offline_bytes={party.value: predicted.offline.get(party, 0) for party in Party},
+    )

@@ -1,0 +1,78 @@
+"""All linear operators of the full ResNet18 on a share, and torch's own float32 inference of it.
+
+Alternating in one process, one thread each: what the server computes online between two activations,
+held against the network without privacy. Two threads of torch stand in ``extra_info``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pi_bench.launch.model import load
+from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.program import ActivationOp, InputOp, Program, Weights
+from pi_bench.network.shares import apply_linear, prepare_weights
+
+FULL = 557_056
+ROUNDS = 9
+
+
+def _linear_pass(program: Program, weights: Weights) -> Callable[[], None]:
+    """Every linear operator on uniform shares of its sources, weights ready as in an inference."""
+    products = {
+        term.weighted.weight for op in program.linear_ops for term in op.terms if term.weighted is not None
+    }
+    ready = {
+        name: prepare_weights(array, program.weight_bits) if name in products else array
+        for name, array in weights.items()
+    }
+    generator = np.random.default_rng(0)  # the time does not depend on the values
+    shares = {
+        op.id: generator.integers(0, 2**32, op.shape, np.uint32)
+        for op in program.ops
+        if isinstance(op, ActivationOp | InputOp)
+    }
+
+    def run() -> None:
+        for op in program.linear_ops:
+            apply_linear(op, shares, ready)
+
+    return run
+
+
+@pytest.mark.long
+def test_resnet18(benchmark, target, network: Callable[[int], Path]) -> None:
+    model = load(network(FULL), CompileOptions())
+    private = _linear_pass(model.program, model.weights)
+    resnet = importlib.import_module("pi_bench.models.resnet")
+    recipe = importlib.import_module("pi_bench.models").load_recipe(f"resnet18-cifar100-{FULL}")
+    module = resnet.build(recipe)
+    image = torch.randn(1, *recipe.input_shape)
+    times_s: dict[int, list[float]] = {1: [], 2: []}
+
+    def infer_in_the_clear() -> None:
+        for threads, samples in times_s.items():
+            torch.set_num_threads(threads)
+            with torch.inference_mode():
+                module(image)
+                started = time.perf_counter()
+                module(image)
+                samples.append(time.perf_counter() - started)
+        torch.set_num_threads(1)
+
+    benchmark.pedantic(private, setup=infer_in_the_clear, rounds=ROUNDS, warmup_rounds=1)
+    torch_s = {threads: statistics.median(samples) for threads, samples in times_s.items()}
+    benchmark.extra_info.update(
+        relu_count=model.program.relu_count,
+        mac_count=model.program.mac_count,
+        torch_s={str(threads): value for threads, value in torch_s.items()},
+    )
+    target("linear-torch", benchmark.stats.stats.median / torch_s[1])

@@ -1,0 +1,17 @@
+"""AES, the generator and the hash of labels, beside the machine's AES rate and memory."""
+
+import pytest
+
+from pi_bench.measure.micro import FAMILIES, Settings
+
+CASES = [
+    *(("aes", number) for number in range(4)),  # two ways, in cache and streamed
+    *(("prg", number) for number in range(2)),
+]
+
+
+@pytest.mark.parametrize(("family", "number"), CASES)
+def test_symmetric(time_case, family: str, number: int, isa: str) -> None:
+    for index, case in enumerate(FAMILIES[family](Settings(isa=isa))):
+        if index == number:
+            time_case(case, isa)
