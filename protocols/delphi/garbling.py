@@ -17,6 +17,7 @@ inference, so that its material is self-contained.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 
@@ -64,6 +65,21 @@ def client_garbling(
         hash_seed = bytes(session.receive(SEED_BYTES))
         context = _fresh_context(session, inference_id)
         label_ots = fresh_cot_receiver(reverse, session.receive(FRESH_BYTES), context)
+    with label_ots:
+        return _client_material(session, plan, reverse, label_ots, hash_seed, shares, context, threads)
+
+
+def _client_material(
+    session: SessionLike,
+    plan: WorkPlan,
+    reverse: CotSender,
+    label_ots: CotReceiver,
+    hash_seed: bytes,
+    shares: dict[int, np.ndarray],
+    context: bytes,
+    threads: int,
+) -> dict[str, np.ndarray]:
+    with session.step(-1, "ot"):
         with SecretBytes.random(MASTER_BYTES) as master:
             reverse_seed = derive_key(master, "delphi reverse hash seed", context, byte_count=SEED_BYTES)
         session.send(reverse_seed, label_ots.tree_message)
@@ -87,7 +103,6 @@ def client_garbling(
                 _client_accept(session, *pending.popleft(), hash_seed, arrays, threads)
     for job, groups in pending:
         _client_accept(session, job, groups, hash_seed, arrays, threads)
-    label_ots.close()
     return arrays
 
 
@@ -159,7 +174,22 @@ def server_garbling(
 ) -> tuple[dict[str, np.ndarray], list[SecretBytes]]:
     """The server's material for every gadget, and the locked memory of delta and label seed."""
     context = _fresh_context(session, inference_id)
-    seeds = _garbler_seeds(context)
+    with contextlib.ExitStack() as on_failure:
+        seeds = _garbler_seeds(context)
+        on_failure.callback(seeds.close)
+        arrays = _server_material(session, plan, reverse, seeds, context, threads)
+        on_failure.pop_all()  # they live as long as the material
+        return arrays, [seeds.delta, seeds.label_seed]
+
+
+def _server_material(
+    session: SessionLike,
+    plan: WorkPlan,
+    reverse: CotReceiver,
+    seeds: _GarblerSeeds,
+    context: bytes,
+    threads: int,
+) -> dict[str, np.ndarray]:
     with session.step(-1, "ot"):
         fresh = FreshCotSender(reverse, seeds.delta, context)
         session.send(seeds.hash_seed)
@@ -168,38 +198,51 @@ def server_garbling(
         reverse_seed = bytes(message[:SEED_BYTES])
         label_ots = fresh.finish(message[SEED_BYTES:])
     arrays = {"delta": seeds.delta.array, "label_seed": seeds.label_seed.array}
-    selects = {
-        job.number: _server_select(session, job, reverse, threads)
-        for job in plan.gadget_jobs
-        if job.spec.uses_select
-    }
-    for job in plan.gadget_jobs:
-        state = np.empty((job.group_count, job.spec.state_group_bytes), np.uint8)
-        arrays[f"state:{job.number}"] = state
-        for groups in job.offline_slices:
+    with label_ots:
+        selects = {
+            job.number: _server_select(session, job, reverse, threads)
+            for job in plan.gadget_jobs
+            if job.spec.uses_select
+        }
+        for job in plan.gadget_jobs:
+            state = np.empty((job.group_count, job.spec.state_group_bytes), np.uint8)
+            arrays[f"state:{job.number}"] = state
             select = selects.get(job.number)
-            alpha, zero_labels = _server_answer(
-                session, job, groups, label_ots, select, reverse_seed, threads
-            )
-            with session.step(job.op_id, "garbling"):
-                garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
-                gadget.garble(
-                    job.spec,
-                    seeds.delta.array,
-                    seeds.hash_seed,
-                    seeds.label_seed.array,
-                    job.number,
-                    groups.start,
-                    zero_labels,
-                    None if select is None else part(select.bits, job.elements(groups)),
-                    alpha,
-                    garbled,
-                    part(state, groups),
-                    threads,
-                )
-                session.send(garbled)
-    label_ots.close()
-    return arrays, [seeds.delta, seeds.label_seed]
+            for groups in job.offline_slices:
+                _server_slice(session, job, groups, label_ots, select, reverse_seed, seeds, state, threads)
+    return arrays
+
+
+def _server_slice(
+    session: SessionLike,
+    job: GadgetJob,
+    groups: range,
+    label_ots: CotSender,
+    select: _Select | None,
+    reverse_seed: bytes,
+    seeds: _GarblerSeeds,
+    state: np.ndarray,
+    threads: int,
+) -> None:
+    """Garbles and sends a slice's tables; its part of `state` stays."""
+    alpha, zero_labels = _server_answer(session, job, groups, label_ots, select, reverse_seed, threads)
+    with session.step(job.op_id, "garbling"):
+        garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
+        gadget.garble(
+            job.spec,
+            seeds.delta.array,
+            seeds.hash_seed,
+            seeds.label_seed.array,
+            job.number,
+            groups.start,
+            zero_labels,
+            None if select is None else part(select.bits, job.elements(groups)),
+            alpha,
+            garbled,
+            part(state, groups),
+            threads,
+        )
+        session.send(garbled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +252,10 @@ class _GarblerSeeds:
     delta: SecretBytes  # lowest bit 1: colours
     hash_seed: bytes  # sent to the evaluator
     label_seed: SecretBytes  # gives the zero labels of u, online
+
+    def close(self) -> None:
+        self.delta.close()
+        self.label_seed.close()
 
 
 def _garbler_seeds(context: bytes) -> _GarblerSeeds:

@@ -14,6 +14,7 @@ the complement of its own delta as choice bits. The label direction needs no bas
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, BaseOtReceiver, BaseOtSender, ot_context, reply_bytes
@@ -51,16 +52,18 @@ class ServerKeys:
 
 def client_set_up(session: SessionLike) -> ClientKeys:
     """Sends the HE public key and receives the base OTs."""
-    with session.step(-1, "he"):
-        he = HeClient()
-        session.send(he.public_key)
-    with session.step(-1, "ot"), random_delta(label=False) as delta:
-        message = session.receive(MESSAGE_BYTES)
-        receiver = BaseOtReceiver(_context(session), message, base_choice_bits(delta))
-        session.send(receiver.reply)
-        reverse = CotSender(delta, receiver.keys, session.receive(TREE_MESSAGE_BYTES))
-        wipe(receiver.keys)
-    return ClientKeys(he, reverse)
+    with contextlib.ExitStack() as on_failure:
+        with session.step(-1, "he"):
+            he = on_failure.enter_context(HeClient())
+            session.send(he.public_key)
+        with session.step(-1, "ot"), random_delta(label=False) as delta:
+            message = session.receive(MESSAGE_BYTES)
+            receiver = BaseOtReceiver(_context(session), message, base_choice_bits(delta))
+            session.send(receiver.reply)
+            reverse = CotSender(delta, receiver.keys, session.receive(TREE_MESSAGE_BYTES))
+            wipe(receiver.keys)
+        on_failure.pop_all()
+        return ClientKeys(he, reverse)
 
 
 def server_set_up(session: SessionLike) -> ServerKeys:
@@ -71,9 +74,11 @@ def server_set_up(session: SessionLike) -> ServerKeys:
         sender = BaseOtSender(_context(session))
         session.send(sender.message)
         keys = sender.keys(session.receive(reply_bytes(COT_BITS)))
-        reverse = CotReceiver(keys)
-        wipe(keys)
-        session.send(reverse.tree_message)
+        with contextlib.ExitStack() as on_failure:
+            reverse = on_failure.enter_context(CotReceiver(keys))
+            wipe(keys)
+            session.send(reverse.tree_message)
+            on_failure.pop_all()
     return ServerKeys(he, reverse)
 
 

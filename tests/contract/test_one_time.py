@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
 from pi_bench.protocol import Party, Preprocessing
+from pi_bench.registry import find_protocol
 
 
 def test_material_is_claimed_once() -> None:
@@ -40,8 +42,6 @@ def test_another_protocols_material_is_refused() -> None:
 
 def test_two_inferences_share_nothing(network, run) -> None:
     """Equal inputs twice in one session: no mask, label or table repeats."""
-    from pi_bench.registry import find_protocol
-
     program, weights, inputs = network
     first, second = run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, "windowed")
     for party in Party:
@@ -64,3 +64,46 @@ def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
 
     with pytest.raises((PeerError, ConnectionFailedError)):
         run(protocol, program, weights, inputs[:1], "windowed", tamper=cut)
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_failure_at_any_message_wipes_every_secret(victim, small_network, run, monkeypatch) -> None:
+    """Set-up, offline and online: what is locked is wiped by the failing party itself, at once, and not
+    when the collector comes to it."""
+    program, weights, inputs = small_network
+    made: list[SecretBytes] = []
+    original = SecretBytes.__init__
+
+    def recorded(self: SecretBytes, byte_count: int) -> None:
+        original(self, byte_count)
+        made.append(self)
+
+    monkeypatch.setattr(SecretBytes, "__init__", recorded)
+
+    def leave_after(count: int):
+        def tamper(session) -> None:
+            if session.party is victim:
+                send, left = session.send, [count]
+
+                def sending(*buffers) -> None:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        raise ConnectionFailedError("cut")
+                    send(*buffers)
+
+                session.send = sending
+
+        return tamper
+
+    sent = 0
+    for sent in range(200):
+        try:
+            run(find_protocol("delphi"), program, weights, inputs[:1], "windowed", leave_after(sent))
+        except ConnectionFailedError:
+            assert made
+            open_ones = [secret for secret in made if not secret.closed]
+            assert not open_ones, f"after {sent} messages of the {victim}: {open_ones}"
+            made.clear()
+        else:
+            break
+    assert 15 < sent < 199
