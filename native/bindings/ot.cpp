@@ -28,8 +28,8 @@ void check_tweak(std::uint32_t gadget, std::uint32_t first_group, std::size_t co
   }
 }
 
-void grow_trees(const py::buffer& roots, const py::buffer& base_pairs, const py::buffer& leaves,
-                const py::buffer& message, const std::string& isa) {
+void grow_trees(const py::object& roots, const py::object& base_pairs, const py::object& leaves,
+                const py::object& message, const std::string& isa) {
   const Bytes root_view(roots, "roots", pi::kTrees * pi::kSeedBytes);
   const Bytes pair_view(base_pairs, "base_pairs", pi::kTreeMessageBytes);
   const BytesOut leaf_view(leaves, "leaves", pi::kLeafBytes);
@@ -39,8 +39,8 @@ void grow_trees(const py::buffer& roots, const py::buffer& base_pairs, const py:
   pi::grow_trees(path, root_view.data(), pair_view.data(), leaf_view.data(), message_view.data());
 }
 
-void puncture_trees(const py::buffer& delta, const py::buffer& base_keys, const py::buffer& message,
-                    const py::buffer& leaves, const std::string& isa) {
+void puncture_trees(const py::object& delta, const py::object& base_keys, const py::object& message,
+                    const py::object& leaves, const std::string& isa) {
   const Bytes delta_view(delta, "delta", pi::kSeedBytes);
   const Bytes key_view(base_keys, "base_keys", pi::kCotBits * pi::kSeedBytes);
   const Bytes message_view(message, "message", pi::kTreeMessageBytes);
@@ -51,9 +51,9 @@ void puncture_trees(const py::buffer& delta, const py::buffer& base_keys, const 
                      leaf_view.data());
 }
 
-void extend_receiver(const py::buffer& leaves, std::uint64_t first_chunk, std::size_t count,
-                     const py::buffer& choice_bits, const py::buffer& message,
-                     const py::buffer& labels, int threads, const std::string& isa) {
+void extend_receiver(const py::object& leaves, std::uint64_t first_chunk, std::size_t count,
+                     const py::object& choice_bits, const py::object& message,
+                     const py::object& labels, int threads, const std::string& isa) {
   checked_count(count);
   const Bytes leaf_view(leaves, "leaves", pi::kLeafBytes);
   const Bytes choice_view(choice_bits, "choice_bits", count / 8);
@@ -65,8 +65,8 @@ void extend_receiver(const py::buffer& leaves, std::uint64_t first_chunk, std::s
                       message_view.data(), label_view.data(), threads);
 }
 
-void extend_sender(const py::buffer& leaves, const py::buffer& delta, std::uint64_t first_chunk,
-                   std::size_t count, const py::buffer& message, const py::buffer& zero_labels,
+void extend_sender(const py::object& leaves, const py::object& delta, std::uint64_t first_chunk,
+                   std::size_t count, const py::object& message, const py::object& zero_labels,
                    int threads, const std::string& isa) {
   checked_count(count);
   const Bytes leaf_view(leaves, "leaves", pi::kLeafBytes);
@@ -79,9 +79,9 @@ void extend_sender(const py::buffer& leaves, const py::buffer& delta, std::uint6
                     message_view.data(), label_view.data(), threads);
 }
 
-void additive_send(const py::buffer& delta, const py::buffer& hash_seed, std::uint32_t gadget,
-                   std::uint32_t first_group, const py::buffer& zero_labels,
-                   const py::buffer& correlation, const py::buffer& tau, const py::buffer& beta,
+void additive_send(const py::object& delta, const py::object& hash_seed, std::uint32_t gadget,
+                   std::uint32_t first_group, const py::object& zero_labels,
+                   const py::object& correlation, const py::object& tau, const py::object& beta,
                    int threads, const std::string& isa) {
   const Words correlation_view(correlation, "correlation");
   const std::size_t count = checked_count(correlation_view.size());
@@ -98,9 +98,9 @@ void additive_send(const py::buffer& delta, const py::buffer& hash_seed, std::ui
                     beta_view.data(), threads);
 }
 
-void additive_receive(const py::buffer& hash_seed, std::uint32_t gadget, std::uint32_t first_group,
-                      const py::buffer& active_labels, const py::buffer& choices,
-                      const py::buffer& tau, const py::buffer& alpha, int threads,
+void additive_receive(const py::object& hash_seed, std::uint32_t gadget, std::uint32_t first_group,
+                      const py::object& active_labels, const py::object& choices,
+                      const py::object& tau, const py::object& alpha, int threads,
                       const std::string& isa) {
   const Words tau_view(tau, "tau");
   const std::size_t count = checked_count(tau_view.size());

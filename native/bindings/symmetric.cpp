@@ -48,6 +48,7 @@ void hash_labels(const py::object& seed, int purpose, std::uint32_t gadget,
   const ReadView<std::uint8_t> label_view(labels, "labels");
   const WriteView<std::uint8_t> out_view(out, "out", label_view.size());
   const std::size_t groups = whole_units(label_view.size(), pi::kLanes * pi::kBlockBytes, "labels");
+  if (groups > (std::size_t{1} << 32) - first_group) throw py::value_error("a group has 32 bits");
   const pi::Tweak tweak{static_cast<pi::Purpose>(purpose), gadget, first_group, position, 0};
   const pi::Isa path = isa_of(isa);
   const py::gil_scoped_release release;

@@ -98,7 +98,8 @@ class Client:
         encode_input(self.program, inputs)
 
     def preprocess(self, trace: Trace | None = None) -> ClientOffline:
-        """The offline phase of the next inference."""
+        """The offline phase of the next inference; material that was not used is burnt, as at the server."""
+        self._burn()
         self._inference_id += 1
         self.session.trace = trace
         started = time.perf_counter()
@@ -150,7 +151,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        if self._material is not None:
-            self._material.burn()
+        self._burn()
         self._protocol.close()
         self.session.close()
+
+    def _burn(self) -> None:
+        if self._material is not None:
+            self._material.burn()
+            self._material = None

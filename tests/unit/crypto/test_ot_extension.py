@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pi_bench import _native
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender, ot_context
 from pi_bench.crypto.ot_extension import (
     FRESH_BYTES,
@@ -251,3 +252,16 @@ def test_a_closed_instance_refuses() -> None:
         receiver.extend(np.zeros(4, np.uint8), 32, np.empty((32, 16), np.uint8))
     with pytest.raises(ValueError, match="wiped"):
         sender.extend(bytes(128), 32, np.empty((32, 16), np.uint8))
+
+
+@pytest.mark.parametrize("message", [7, None, "text", np.zeros(3)])
+def test_errors_of_the_kernels_show_no_secret(message: object) -> None:
+    """A binding that converts its arguments itself would print all of them, leaves and delta too."""
+    leaves, delta = bytearray(b"SECRET-LEAF-SEED" * 512), b"SECRET-DELTA-16B"
+    labels = np.empty((32, 16), np.uint8)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        _native.ot.extend_sender(leaves, delta, 0, 32, message, labels)
+    assert "SECRET" not in str(caught.value)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        _native.ot.additive_send(delta, delta, 0, 0, labels, message, labels, labels)
+    assert "SECRET" not in str(caught.value)

@@ -126,6 +126,9 @@ def test_sizes_and_types_are_checked() -> None:
         symmetric.hash_labels(bytes(16), 1, 0, 0, 0, labels[:, :31].copy())
     with pytest.raises(ValueError, match="24"):
         symmetric.hash_labels(bytes(16), 1, 1 << 24, 0, 0, labels)
+    with pytest.raises(ValueError, match="32 bits"):
+        two = np.zeros((2, 32, 16), np.uint8)
+        symmetric.hash_labels(bytes(16), 1, 0, (1 << 32) - 1, 0, two)  # the second group has number 2^32
     with pytest.raises(TypeError, match="labels"):
         _native.symmetric.hash_labels(bytes(16), 1, 0, 0, 0, labels[:, ::2], labels[:, ::2])
     with pytest.raises(TypeError, match="blocks"):

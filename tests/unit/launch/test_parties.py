@@ -159,6 +159,20 @@ def test_a_lost_connection_burns_the_material(hall: Hall, tiny_input: np.ndarray
         kept[0].claim("ideal")
 
 
+def test_material_that_another_replaces_is_burnt(hall: Hall, tiny_input: np.ndarray) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        unused = client._material
+        client.preprocess()
+        assert unused is not None and unused.spent
+        client.infer(tiny_input)
+        client.end()
+
+    hall.visit(action)
+    assert hall.outcome == 1
+
+
 GARBAGE = [b"", b"GET / HTTP/1.1\r\n\r\n".ljust(64), bytes(1000), b"PIBF\x02\x00" + bytes(99)]
 
 
