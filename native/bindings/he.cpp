@@ -31,7 +31,7 @@ int checked_threads(int threads) {
 // The released coefficients of `count` responses, with everything about them checked.
 class ReleasedView {
  public:
-  ReleasedView(const py::buffer& positions, const py::buffer& starts)
+  ReleasedView(const py::object& positions, const py::object& starts)
       : positions_(positions, "positions"), starts_(starts, "starts") {
     require(starts_.size() >= 2 && starts_.size() <= kMaxPolys,
             "starts: need one item more than responses");
@@ -57,7 +57,7 @@ class ReleasedView {
 // Weights and their exponents: (out, in, taps) and (out_block, in_block, taps).
 class LayoutView {
  public:
-  LayoutView(const py::buffer& weights, const py::buffer& exponents, const py::tuple& shape,
+  LayoutView(const py::object& weights, const py::object& exponents, const py::tuple& shape,
              const py::tuple& block)
       : weights_(weights, "weights"), exponents_(exponents, "exponents") {
     require(shape.size() == 3 && block.size() == 2,
@@ -94,16 +94,16 @@ class LayoutView {
   he::WeightLayout layout_{};
 };
 
-void sample_ternary(const py::buffer& seed, const py::buffer& out, const std::string& isa) {
+void sample_ternary(const py::object& seed, const py::object& out, const std::string& isa) {
   const ReadView<std::uint8_t> seed_view(seed, "seed", he::kSeedBytes);
   const WriteView<std::int8_t> out_view(out, "out", he::kDegree);
   he::WipedBuffer<std::uint64_t> words(he::kDegree);
   he::sample_ternary(isa_of(isa), seed_view.data(), words.data(), out_view.data());
 }
 
-void encrypt(const py::buffer& secret, const std::optional<py::buffer>& messages,
-             const py::buffer& public_seeds, const py::buffer& noise_seeds, const py::buffer& out,
-             int threads, const std::string& isa) {
+void encrypt(const py::object& secret, const py::object& messages, const py::object& public_seeds,
+             const py::object& noise_seeds, const py::object& out, int threads,
+             const std::string& isa) {
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const WriteView<std::uint8_t> out_view(out, "out");
   require(out_view.size() % he::kCiphertextBytes == 0, "out: need whole ciphertexts");
@@ -111,7 +111,7 @@ void encrypt(const py::buffer& secret, const std::optional<py::buffer>& messages
   const ReadView<std::uint8_t> public_view(public_seeds, "public_seeds", count * he::kSeedBytes);
   const ReadView<std::uint8_t> noise_view(noise_seeds, "noise_seeds", count * he::kSeedBytes);
   std::optional<ReadView<std::uint32_t>> message_view;
-  if (messages) message_view.emplace(*messages, "messages", count * he::kDegree);
+  if (!messages.is_none()) message_view.emplace(messages, "messages", count * he::kDegree);
   const std::uint32_t* message_data = message_view ? message_view->data() : nullptr;
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
@@ -120,7 +120,7 @@ void encrypt(const py::buffer& secret, const std::optional<py::buffer>& messages
               out_view.data(), threads);
 }
 
-bool load(const py::buffer& ciphertexts, const py::buffer& out, int threads,
+bool load(const py::object& ciphertexts, const py::object& out, int threads,
           const std::string& isa) {
   const ReadView<std::uint8_t> in_view(ciphertexts, "ciphertexts");
   require(in_view.size() % he::kCiphertextBytes == 0, "ciphertexts: need whole ciphertexts");
@@ -132,8 +132,8 @@ bool load(const py::buffer& ciphertexts, const py::buffer& out, int threads,
   return he::load(path, in_view.data(), count, out_view.data(), threads);
 }
 
-bool decrypt(const py::buffer& secret, const py::buffer& answer, const py::buffer& positions,
-             const py::buffer& starts, const py::buffer& out, int threads, const std::string& isa) {
+bool decrypt(const py::object& secret, const py::object& answer, const py::object& positions,
+             const py::object& starts, const py::object& out, int threads, const std::string& isa) {
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const ReleasedView released(positions, starts);
   const ReadView<std::uint8_t> answer_view(answer, "answer",
@@ -146,8 +146,8 @@ bool decrypt(const py::buffer& secret, const py::buffer& answer, const py::buffe
                      threads);
 }
 
-void prepare_weights(const py::buffer& weights, const py::buffer& exponents, const py::tuple& shape,
-                     const py::tuple& block, const py::buffer& out, int threads,
+void prepare_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
+                     const py::tuple& block, const py::object& out, int threads,
                      const std::string& isa) {
   const LayoutView layout(weights, exponents, shape, block);
   const WriteView<std::uint64_t> out_view(out, "out", layout.prepared_words());
@@ -157,11 +157,11 @@ void prepare_weights(const py::buffer& weights, const py::buffer& exponents, con
   he::prepare_weights(path, layout.get(), out_view.data(), threads);
 }
 
-void respond(const py::buffer& weights, const py::buffer& exponents, const py::tuple& shape,
-             const py::tuple& block, const std::optional<py::buffer>& prepared,
-             const py::buffer& inputs, const py::buffer& public_key, const py::buffer& seeds,
-             const py::buffer& masks, const py::buffer& positions, const py::buffer& starts,
-             const py::buffer& out, int threads, const std::string& isa) {
+void respond(const py::object& weights, const py::object& exponents, const py::tuple& shape,
+             const py::tuple& block, const py::object& prepared, const py::object& inputs,
+             const py::object& public_key, const py::object& seeds, const py::object& masks,
+             const py::object& positions, const py::object& starts, const py::object& out,
+             int threads, const std::string& isa) {
   const LayoutView layout(weights, exponents, shape, block);
   const ReleasedView released(positions, starts);
   he::Request request{};
@@ -178,7 +178,7 @@ void respond(const py::buffer& weights, const py::buffer& exponents, const py::t
   const WriteView<std::uint8_t> out_view(out, "out",
                                          request.released.offset(request.released.count));
   std::optional<ReadView<std::uint64_t>> prepared_view;
-  if (prepared) prepared_view.emplace(*prepared, "prepared", layout.prepared_words());
+  if (!prepared.is_none()) prepared_view.emplace(prepared, "prepared", layout.prepared_words());
   request.prepared = prepared_view ? prepared_view->data() : nullptr;
   request.inputs = input_view.data();
   request.public_key = key_view.data();

@@ -5,8 +5,9 @@ import contextlib
 import numpy as np
 import pytest
 
+from pi_bench import _native
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer, LinearPlan, LinearShape
-from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, PACKED_POLY_BYTES, PRIMES
+from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PACKED_POLY_BYTES, PRIMES
 from pi_bench.errors import PeerError
 
 PLAN = LinearPlan.of(LinearShape("fc", (1, 20), (1, 3)), 10)
@@ -111,3 +112,14 @@ def test_a_closed_client_refuses(isa) -> None:
         assert len(client.public_key) == PUBLIC_KEY_BYTES
     with pytest.raises(ValueError, match="wiped"):
         client.encrypt(PLAN, R)
+
+
+@pytest.mark.parametrize("wrong", [7, "text", np.zeros(3)])
+def test_errors_of_the_kernels_show_no_secret(wrong: object) -> None:
+    """A binding that converts its arguments itself would print all of them, secret and seeds too."""
+    secret, seed = b"SECRET-KEY-POLY!" * (DEGREE // 16), b"SECRET-NOISESEED"
+    out = bytearray(CIPHERTEXT_BYTES)
+    for messages, public in ((wrong, bytes(16)), (None, wrong)):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            _native.he.encrypt(secret, messages, public, seed, out, 1)
+        assert "SECRET" not in str(caught.value)
