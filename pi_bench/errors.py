@@ -35,6 +35,10 @@ class InputError(PiBenchError):
     exit_code = 4
 
 
+class DataError(InputError):
+    """Images to train on that are missing, damaged, or not what their name says."""
+
+
 class ConnectionFailedError(PiBenchError):
     """No connection, a lost one, a time-out, or an address in use."""
 

@@ -24,7 +24,7 @@ exit codes:
   1    verification failed, or an internal error
   2    wrong usage
   3    the model file cannot be read, lowered or compiled
-  4    the input array has the wrong shape, dtype or range
+  4    the input array has the wrong shape, dtype or range; a data archive is missing or damaged
   5    no connection, a lost one, a time-out, a port in use, a party killed
   6    the other party is of another version or program, or breaks the protocol
   7    this machine lacks something, such as AES instructions

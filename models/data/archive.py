@@ -1,0 +1,103 @@
+"""Official archives: found in the data folder, downloaded where wanted, and checked bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pi_bench.errors import DataError
+
+from .dataset import Progress
+
+_TIMEOUT_S = 30
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSource:
+    """A file as its publishers offer it."""
+
+    file_name: str
+    url: str
+    size_bytes: int
+    sha256: str
+
+
+def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: Progress) -> Path:
+    """The archive in `data_dir`, after its size and SHA-256 were checked.
+
+    Args:
+        download: whether to fetch it from its official address if it is not there.
+
+    Raises:
+        DataError: it is missing, cannot be fetched, is cut short, or is another file; the message
+            says what to do.
+    """
+    path = data_dir / source.file_name
+    try:
+        if not path.exists():
+            if not download:
+                raise DataError(
+                    f"{path} is missing: add --download to fetch it, or put {source.url} there "
+                    "by hand; --data-dir names another folder"
+                )
+            _fetch(source, path, progress)
+        with open(path, "rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes < source.size_bytes:
+                raise DataError(
+                    f"{path} is truncated: it has {size_bytes:,} of {source.size_bytes:,} bytes; "
+                    f"delete it and fetch {source.url} again"
+                )
+            if size_bytes > source.size_bytes or _sha256(file, progress, source) != source.sha256:
+                raise DataError(
+                    f"{path} is not the official archive (its SHA-256 differs): "
+                    f"delete it and fetch {source.url} again"
+                )
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    return path
+
+
+def _fetch(source: ArchiveSource, path: Path, progress: Progress) -> None:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            urllib.request.urlopen(source.url, timeout=_TIMEOUT_S) as response,
+            open(partial, "xb") as file,
+        ):
+            done = 0
+            while chunk := response.read(_CHUNK_BYTES):
+                done += len(chunk)
+                if done > source.size_bytes:
+                    raise DataError(
+                        f"{source.url} is larger than the official archive: "
+                        f"get {source.size_bytes:,} bytes elsewhere and put them at {path}"
+                    )
+                file.write(chunk)
+                progress(f"downloading {source.file_name}", done, source.size_bytes)
+        os.replace(partial, path)
+    except OSError as error:  # URLError is one
+        reason = getattr(error, "reason", None) or error.strerror or error
+        raise DataError(
+            f"cannot download {source.url}: {reason}; get it on a machine with network "
+            f"and put it at {path}, or name its folder with --data-dir"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _sha256(file: BinaryIO, progress: Progress, source: ArchiveSource) -> str:
+    digest = hashlib.sha256()
+    done = 0
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        done += len(chunk)
+        progress(f"checking {source.file_name}", done, source.size_bytes)
+    return digest.hexdigest()

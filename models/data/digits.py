@@ -1,0 +1,54 @@
+"""Handwritten digits that scikit-learn carries: 1,797 real images, no download (the default data set).
+
+Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998 (its test part): 8 x 8
+pixels of 17 levels. They are enlarged to the network's input, so that networks for 32 x 32 train on
+them as they are. A fifth of each class is the test split, the same one always.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pi_bench.errors import DataError
+
+from .dataset import Dataset, Split, hold_out
+
+_SIDE = 8
+_LEVELS = 16
+_TEST_FRACTION = 0.2
+_TEST_SEED = 0
+
+
+def read_digits(shape: tuple[int, ...]) -> Dataset:
+    """The digits as images of `shape` (channels, height, width), every channel alike.
+
+    Raises:
+        DataError: a shape that digits do not come in, or scikit-learn is not installed.
+    """
+    channels, height, width = shape
+    if channels not in (1, 3) or height != width or not _SIDE <= height <= 8 * _SIDE or height % _SIDE:
+        raise DataError(
+            f"digits have no images of {channels} x {height} x {width}: 1 or 3 channels, square, "
+            f"{_SIDE} to {8 * _SIDE} pixels wide in steps of {_SIDE} are there; see input_shape in the recipe"
+        )
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise DataError('the digits are part of scikit-learn: pip install "pi-bench[train]"') from None
+    images, labels = load_digits(return_X_y=True)
+    grid = images.reshape(-1, _SIDE, _SIDE) * (255 / _LEVELS)
+    enlarge = interpolation(_SIDE, height)
+    large = np.rint(enlarge @ grid @ enlarge.T).astype(np.uint8)
+    everything = Split(np.repeat(large[:, None], channels, axis=1), labels.astype(np.int64))
+    train, test = hold_out(everything, _TEST_FRACTION, _TEST_SEED)
+    # One pixel of the original either way; a mirrored digit is another one or none.
+    padding = height // _SIDE
+    return Dataset("digits", tuple("0123456789"), train, test, crop_padding=padding, flips=False)
+
+
+def interpolation(small: int, large: int) -> np.ndarray:
+    """The matrix (large, small) of linear interpolation between pixel centers; rows add up to 1."""
+    centers = (np.arange(large) + 0.5) * small / large - 0.5
+    centers = np.clip(centers, 0, small - 1)
+    matrix: np.ndarray = np.maximum(0.0, 1 - np.abs(centers[:, None] - np.arange(small)))
+    return matrix
