@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
@@ -12,8 +13,10 @@ setup: $(STAMP)
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
+# Without build isolation, so that a changed kernel is compiled and not all of them.
 $(STAMP): $(NATIVE) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[torch,test]"
+	$(PIP) install scikit-build-core pybind11 ninja
+	PATH=$(abspath $(BIN)):$$PATH $(PIP) install --no-build-isolation --editable ".[torch,test]"
 	@touch $@
 
 demo: $(STAMP)
@@ -35,7 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.report
 
 lint: $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nox>=2024.4.15"
+	$(PIP) install "nox>=2024.4.15"
 	$(BIN)/nox
 
 clean:

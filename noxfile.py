@@ -8,7 +8,7 @@ import nox
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "layers", "types", "native"]
+nox.options.sessions = ["lint", "layers", "types", "native", "tidy"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON_ROOTS = ("pi_bench", "protocols", "models", "tests", "benchmarks", "noxfile.py")
@@ -69,14 +69,11 @@ def native(session: nox.Session) -> None:
 
 
 @nox.session
-def bench(session: nox.Session) -> None:
-    """The benchmarks, their report stored."""
-    session.install("-e", ".[torch,test]")
-    session.run(
-        *("python", "-m", "pytest", "benchmarks", "--benchmark-enable", "--benchmark-autosave"),
-        *("--benchmark-max-time=0.3", *session.posargs),
-    )
-    session.run("python", "-m", "benchmarks.report")
+def tidy(session: nox.Session) -> None:
+    """clang-tidy (.clang-tidy) over the kernels and their tests."""
+    install_group(session, "tidy")
+    session.run("cmake", "--preset", "tidy", external=True)
+    session.run("cmake", "--build", "--preset", "tidy", "--parallel", "2", external=True)
 
 
 @nox.session

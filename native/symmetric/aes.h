@@ -31,7 +31,7 @@ void expand_keys(const std::uint8_t* keys, int count, RoundKeys* out) {
         const int left = count > at ? count - at : 0;
         std::memset(spill, 0, sizeof spill);
         std::memcpy(spill, keys + kBlockBytes * at * (left > 0),
-                    static_cast<std::size_t>(kBlockBytes * left));
+                    std::size_t{kBlockBytes} * static_cast<std::size_t>(left));
         key[i] = Block4::load(spill);
       }
     }
