@@ -6,6 +6,7 @@
 namespace pi {
 namespace {
 
+#if defined(__x86_64__)
 bool has_aesni() {
   return __builtin_cpu_supports("aes") && __builtin_cpu_supports("ssse3") &&
          __builtin_cpu_supports("sse4.1");
@@ -17,6 +18,10 @@ bool has_vaes512() {
          __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512ifma") &&
          __builtin_cpu_supports("vaes") && __builtin_cpu_supports("gfni");
 }
+#else
+bool has_aesni() { return false; }
+bool has_vaes512() { return false; }
+#endif
 
 std::string requested_isa() {
   const char* request = std::getenv("PI_BENCH_ISA");
@@ -26,20 +31,22 @@ std::string requested_isa() {
 }  // namespace
 
 Isa resolve_isa(std::string_view request) {
-  const bool automatic = request.empty() || request == "auto";
-  if (!automatic && request != "vaes512" && request != "aesni" && request != "none") {
-    throw std::invalid_argument("PI_BENCH_ISA is \"" + std::string(request) +
-                                "\"; use auto, vaes512, aesni or none");
+  if (request == "none") throw UnsupportedCpu("AES-NI is switched off by PI_BENCH_ISA=none");
+  if (request == "portable") return Isa::kPortable;
+  if (request.empty() || request == "auto") {
+    return has_vaes512() ? Isa::kVaes512 : has_aesni() ? Isa::kAesni : Isa::kPortable;
   }
-  if (request == "none" || !has_aesni()) {
-    throw UnsupportedCpu(request == "none" ? "AES-NI is switched off by PI_BENCH_ISA=none"
-                                           : "this processor has no AES-NI");
+  if (request == "aesni") {
+    if (has_aesni()) return Isa::kAesni;
+    throw UnsupportedCpu("PI_BENCH_ISA=aesni, but this processor lacks AES-NI; use auto");
   }
-  if (request == "vaes512" && !has_vaes512()) {
+  if (request == "vaes512") {
+    if (has_vaes512()) return Isa::kVaes512;
     throw UnsupportedCpu(
-        "PI_BENCH_ISA=vaes512, but this processor lacks VAES or AVX-512; use auto or aesni");
+        "PI_BENCH_ISA=vaes512, but this processor lacks VAES or AVX-512; use auto");
   }
-  return request != "aesni" && has_vaes512() ? Isa::kVaes512 : Isa::kAesni;
+  throw std::invalid_argument("PI_BENCH_ISA is \"" + std::string(request) +
+                              "\"; use auto, vaes512, aesni, portable or none");
 }
 
 Isa selected_isa() {
@@ -47,6 +54,8 @@ Isa selected_isa() {
   return resolve_isa(request);
 }
 
-const char* isa_name(Isa isa) { return isa == Isa::kVaes512 ? "vaes512" : "aesni"; }
+const char* isa_name(Isa isa) {
+  return isa == Isa::kVaes512 ? "vaes512" : isa == Isa::kAesni ? "aesni" : "portable";
+}
 
 }  // namespace pi

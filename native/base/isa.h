@@ -5,10 +5,22 @@
 
 namespace pi {
 
+// kPortable: plain C++, any processor; constant time, and many times slower.
 // kAesni: AES-NI, SSSE3 and SSE4.1.
 // kVaes512: also AVX-512 F/BW/DQ/VL/VBMI/IFMA, VAES and GFNI, which every processor with both VAES
 // and AVX-512 has; so a kernel may use any of them under kVaes512 and none of them under kAesni.
-enum class Isa { kAesni, kVaes512 };
+enum class Isa { kPortable, kAesni, kVaes512 };
+
+// The table NAMEPortable, NAMEAesni or NAMEVaes512 that `isa` calls for; files of instruction sets
+// exist on x86-64 alone.
+#if defined(__x86_64__)
+#define PI_KERNELS(isa, name)                   \
+  ((isa) == ::pi::Isa::kVaes512 ? name##Vaes512 \
+   : (isa) == ::pi::Isa::kAesni ? name##Aesni   \
+                                : name##Portable)
+#else
+#define PI_KERNELS(isa, name) (static_cast<void>(isa), name##Portable)
+#endif
 
 // This processor cannot run the kernels, or not the ones that were asked for.
 class UnsupportedCpu : public std::runtime_error {
@@ -16,9 +28,9 @@ class UnsupportedCpu : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// request: "auto" or "" (the best that the processor has), "vaes512", "aesni", or "none", which
-// behaves like a processor without AES-NI. Throws UnsupportedCpu, and std::invalid_argument for any
-// other request.
+// request: "auto" or "" (the best that the processor has), "vaes512", "aesni", "portable", or
+// "none", which refuses: a test of how that is reported. Throws UnsupportedCpu, and
+// std::invalid_argument for any other request.
 Isa resolve_isa(std::string_view request);
 
 // resolve_isa of the environment's PI_BENCH_ISA, which is read once.

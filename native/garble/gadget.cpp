@@ -12,9 +12,8 @@ namespace {
 std::size_t grain_of(int gates) { return 1024 / (1 + static_cast<std::size_t>(gates)); }
 
 const GadgetKernels& kernels(const GadgetCall& call) {
-  const bool wide = call.isa == Isa::kVaes512;
-  if (call.spec.kind == GadgetKind::kRelu) return wide ? kReluVaes512 : kReluAesni;
-  return wide ? kTruncateVaes512 : kTruncateAesni;
+  if (call.spec.kind == GadgetKind::kRelu) return PI_KERNELS(call.isa, kRelu);
+  return PI_KERNELS(call.isa, kTruncate);
 }
 
 template <class Kernel, class Arguments>

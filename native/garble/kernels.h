@@ -18,6 +18,8 @@ struct GadgetKernels {
                    std::size_t begin, std::size_t end);
 };
 
+extern const GadgetKernels kReluPortable;
+extern const GadgetKernels kTruncatePortable;
 extern const GadgetKernels kReluAesni;
 extern const GadgetKernels kReluVaes512;
 extern const GadgetKernels kTruncateAesni;

@@ -74,8 +74,11 @@ void reduce(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out)
 const TransformKernels kScalarTransform = {forward, inverse, multiply_add, multiply_add_pair,
                                            reduce};
 
-const TransformKernels& transform_kernels(Isa isa) {
-  return isa == Isa::kVaes512 ? kIfmaTransform : kScalarTransform;
+const TransformKernels& transform_kernels([[maybe_unused]] Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kVaes512) return kIfmaTransform;
+#endif
+  return kScalarTransform;
 }
 
 }  // namespace pi::he

@@ -14,9 +14,7 @@ namespace {
 
 constexpr std::size_t kChunksPerThread = 4;  // below that, a thread costs more than it saves
 
-const SoftspokenKernels& kernels(Isa isa) {
-  return isa == Isa::kVaes512 ? kSoftspokenVaes512 : kSoftspokenAesni;
-}
+const SoftspokenKernels& kernels(Isa isa) { return PI_KERNELS(isa, kSoftspoken); }
 
 // Round keys of all leaves for the length of a call.
 class LeafKeys {

@@ -28,6 +28,7 @@ struct SoftspokenKernels {
   void (*transpose)(const CotScratch& scratch, std::uint8_t* labels);
 };
 
+extern const SoftspokenKernels kSoftspokenPortable;
 extern const SoftspokenKernels kSoftspokenAesni;
 extern const SoftspokenKernels kSoftspokenVaes512;
 

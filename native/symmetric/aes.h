@@ -1,4 +1,5 @@
-// AES-128 and the hash of labels, as templates over a Block4 (block_aesni.h, block_vaes512.h).
+// AES-128 and the hash of labels, as templates over a Block4 (block_aesni.h, block_vaes512.h,
+// block_portable.h).
 //
 // H(x, j) = AES_{S xor j}(sigma(x)) xor sigma(x): tweakable circular correlation robust in the
 // ideal-cipher model, with the tweak in the key (docs/threat-model.md states the bound).
@@ -6,19 +7,17 @@
 #include <cstdint>
 #include <cstring>
 
-#include "symmetric/tweak.h"
+#include "symmetric/round_keys.h"
 
 namespace pi {
 
-// One expanded AES-128 key.
-struct alignas(16) RoundKeys {
-  std::uint8_t at[11][kBlockBytes];
-};
+// A Block4 without AES rounds: its cipher takes many blocks at once.
+template <class Block4>
+concept Bitsliced = requires(Block4* x, const RoundKeys& keys) { Block4::encrypt(x, 1, keys); };
 
 // Expands `count` keys of 16 bytes each, four at a time.
 template <class Block4>
 void expand_keys(const std::uint8_t* keys, int count, RoundKeys* out) {
-  constexpr int kRcon[10] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36};
   constexpr int kUnroll = Block4::kInFlight / 2;
   alignas(64) std::uint8_t spill[4][kBlockBytes];
   for (int first = 0; first < count; first += 4 * kUnroll) {
@@ -41,10 +40,15 @@ void expand_keys(const std::uint8_t* keys, int count, RoundKeys* out) {
         for (int j = 0; j < 4 && first + 4 * i + j < count; ++j) {
           std::memcpy(out[first + 4 * i + j].at[round], spill[j], kBlockBytes);
         }
-        if (round < 10) key[i] = key[i].next_round_key(kRcon[round]);
+        if (round < 10) key[i] = key[i].next_round_key(kRoundConstants[round]);
       }
     }
   }
+}
+
+template <Bitsliced Block4>
+void expand_keys(const std::uint8_t* keys, int count, RoundKeys* out) {
+  Block4::expand_keys(keys, count, out);
 }
 
 // x[i] = AES(x[i]), N values in flight.
@@ -56,6 +60,11 @@ template <int N, class Block4>
     for (int i = 0; i < N; ++i) x[i] = x[i].aes_round(keys.at[round]);
   }
   for (int i = 0; i < N; ++i) x[i] = x[i].aes_last_round(keys.at[10]);
+}
+
+template <int N, Bitsliced Block4>
+void encrypt(Block4* x, const RoundKeys& keys) {
+  Block4::encrypt(x, N, keys);
 }
 
 // out[i] = H(in[i], j), where `keys` is the schedule of S xor j.

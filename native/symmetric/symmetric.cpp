@@ -5,9 +5,7 @@
 namespace pi {
 namespace {
 
-const SymmetricKernels& kernels(Isa isa) {
-  return isa == Isa::kVaes512 ? kSymmetricVaes512 : kSymmetricAesni;
-}
+const SymmetricKernels& kernels(Isa isa) { return PI_KERNELS(isa, kSymmetric); }
 
 }  // namespace
 

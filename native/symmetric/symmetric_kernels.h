@@ -16,6 +16,7 @@ struct SymmetricKernels {
                       const std::uint8_t* labels, const std::uint8_t* offset, std::uint8_t* out);
 };
 
+extern const SymmetricKernels kSymmetricPortable;
 extern const SymmetricKernels kSymmetricAesni;
 extern const SymmetricKernels kSymmetricVaes512;
 

@@ -105,11 +105,13 @@ void test_exchange(pi::Isa isa) {
 }  // namespace
 
 int main() {
-  std::vector<pi::Isa> paths = {pi::resolve_isa("aesni")};
-  try {
-    paths.push_back(pi::resolve_isa("vaes512"));
-  } catch (const pi::UnsupportedCpu&) {
-    std::puts("vaes512: not on this processor");
+  std::vector<pi::Isa> paths;
+  for (const char* name : {"portable", "aesni", "vaes512"}) {
+    try {
+      paths.push_back(pi::resolve_isa(name));
+    } catch (const pi::UnsupportedCpu&) {
+      std::printf("%s: not on this processor\n", name);
+    }
   }
   test_products(paths);
   for (const pi::Isa isa : paths) {

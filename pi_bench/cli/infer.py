@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,12 @@ def run(parsed: argparse.Namespace) -> int:
     os.environ.update(thread_environment(threads))  # read when numpy's libraries are loaded, next
 
     from pi_bench.channel import Address
-    from pi_bench.cli.output import writable, write_array
+    from pi_bench.cli.output import (
+        warn_of_instruction_set,
+        warn_of_protocol,
+        writable,
+        write_array,
+    )
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
@@ -53,11 +57,10 @@ def run(parsed: argparse.Namespace) -> int:
     address = Address.parse(parsed.connect)
     writable(parsed.output)
     inputs = load_input(Path(parsed.input))
-    require_isa()
+    warn_of_instruction_set(require_isa())
     insistence = Insistence(parsed.protocol, parsed.mode, parsed.expect_digest)
     with Client.connect(address, insistence, threads=threads, timeout_s=parsed.timeout) as client:
-        if not client.info.secure:
-            print(f"warning: INSECURE protocol: {client.info.title}", file=sys.stderr)
+        warn_of_protocol(client.info)
         client.require_input(inputs)
         set_up = client.set_up()
         offline = client.preprocess()

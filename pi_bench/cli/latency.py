@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, writable, write_array
+    from pi_bench.cli.output import (
+        Progress,
+        warn_of_instruction_set,
+        warn_of_protocol,
+        writable,
+        write_array,
+    )
     from pi_bench.launch import placement
 
     place = placement.place(parsed.threads)
@@ -75,9 +80,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.terminal import render_result
     from pi_bench.report.warnings import find_warnings
 
-    require_isa()
-    if not info.secure:
-        print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+    warn_of_instruction_set(require_isa())
+    warn_of_protocol(info)
     with Progress() as progress:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))

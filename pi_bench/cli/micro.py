@@ -18,7 +18,7 @@ rates: AES, memory, multiply-adds, loopback socket. `times limit` is the median 
 machine needs at best for the work that the primitive cannot do without.
 
 names: {", ".join(_NAMES)} (default: all)
-PI_BENCH_ISA=aesni or vaes512 chooses the instruction set.
+PI_BENCH_ISA=portable, aesni or vaes512 chooses the instruction set.
 """
 
 
@@ -59,13 +59,13 @@ def run(parsed: argparse.Namespace) -> int:
 
     os.environ.update(thread_environment(1))  # before numpy loads: its product is timed on one core
 
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.output import Progress, warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.measure.environment import describe_environment
     from pi_bench.measure.micro import Settings, run_micro
     from pi_bench.report.micro import render_micro
 
-    require_isa()
+    warn_of_instruction_set(require_isa())
     threads = parsed.threads or ((1, 2) if len(os.sched_getaffinity(0)) > 1 else (1,))
     settings = Settings(parsed.count, threads, parsed.repetitions)
     with Progress() as progress:

@@ -12,6 +12,8 @@ from pi_bench.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from pi_bench.protocol import ProtocolInfo
+
 _BAR_WIDTH = 24
 
 
@@ -29,6 +31,21 @@ def writable(name: str | None) -> None:
         raise UsageError(f"cannot write {name}: there is no folder {path.absolute().parent}")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise UsageError(f"cannot write {name}: permission denied")
+
+
+def warn_of_protocol(info: ProtocolInfo) -> None:
+    """On stderr: what runs protects nothing."""
+    if not info.secure:
+        print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+
+
+def warn_of_instruction_set(isa: str) -> None:
+    """On stderr: the kernels are plain code (`pi_bench.crypto.symmetric.require_isa`)."""
+    if isa == "portable":
+        print(
+            "warning: SLOW portable kernels: a processor with AES instructions is some twenty times faster",
+            file=sys.stderr,
+        )
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

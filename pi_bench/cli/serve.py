@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ def run(parsed: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from pi_bench.channel import Address
+    from pi_bench.cli.output import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch.placement import Placement
 
     address = Address.parse(parsed.listen)
@@ -46,9 +46,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.protocol import Party
     from pi_bench.report.settings import mode_words
 
-    require_isa()
-    if not info.secure:
-        print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+    warn_of_instruction_set(require_isa())
+    warn_of_protocol(info)
     model = load(Path(parsed.model), options.compile_options(parsed))
     settings.require(model.program)
     configuration = {

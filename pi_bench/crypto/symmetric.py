@@ -18,10 +18,11 @@ LANES = 32
 
 
 def require_isa() -> str:
-    """The instruction set that the kernels use: ``"vaes512"`` or ``"aesni"``.
+    """The instruction set that the kernels use: ``"vaes512"``, ``"aesni"`` or ``"portable"``.
 
-    The environment variable ``PI_BENCH_ISA`` (auto, vaes512, aesni, none) overrides the choice;
-    it is read once a process.
+    The environment variable ``PI_BENCH_ISA`` (auto, vaes512, aesni, portable, none) overrides the
+    choice; it is read once a process. Portable is plain code in constant time, many times slower: the
+    choice for processors without AES instructions. With none every kernel refuses.
 
     Raises:
         EnvironmentUnsupportedError: this processor lacks what is needed or was asked for.
@@ -29,10 +30,11 @@ def require_isa() -> str:
     try:
         isa: str = _native.symmetric.selected_isa()
     except (_native.symmetric.UnsupportedCpuError, ValueError) as error:
-        raise EnvironmentUnsupportedError(
-            f"the cryptography cannot run here: {error} (x86-64 with AES-NI, SSSE3 and SSE4.1 is required)"
-        ) from error
+        raise EnvironmentUnsupportedError(f"the cryptography cannot run here: {error}") from error
     return isa
+
+
+PORTABLE = "portable"
 
 
 def aes128_encrypt(

@@ -37,6 +37,11 @@ def find_warnings(result: Mapping[str, Any]) -> list[str]:
     if result["warmup"] == 0:
         found.append("without a warm-up the first run pays for cold caches; use --warmup 1.")
     environment = result["environment"]
+    if environment["instruction_set"] == "portable":
+        found.append(
+            "the kernels ran on the portable path, some twenty times slower than with AES instructions; "
+            "unset PI_BENCH_ISA or use a processor that has them for figures that you publish."
+        )
     if not environment["pinned"]:
         found.append(
             f"both parties share {environment['usable_core_count']} cores with {environment['threads']} "

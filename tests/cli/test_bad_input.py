@@ -126,6 +126,25 @@ def test_processor_without_aes(model_file: Path, capsys: Capture, monkeypatch: p
     assert "AES-NI" in run.stderr and "Traceback" not in run.stderr
 
 
+def test_portable_kernels_give_the_answer_and_a_warning(model_file: Path, tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    target = tmp_path / "result.json"
+    run = subprocess.run(
+        [sys.executable, "-m", "pi_bench", "latency", str(model_file), "--runs", "1", "--json", str(target)],
+        env={**os.environ, "PI_BENCH_ISA": "portable"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "SLOW portable kernels" in run.stderr
+    result = json.loads(target.read_text())
+    assert result["verification"]["passed"]
+    assert result["environment"]["instruction_set"] == "portable"
+
+
 def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     capsys.readouterr()
     assert main(["inspect", str(model_file)]) == 0

@@ -14,7 +14,7 @@ from pi_bench.crypto.symmetric import LANES
 
 def available_paths() -> list[str]:
     paths = []
-    for isa in ("aesni", "vaes512"):
+    for isa in ("portable", "aesni", "vaes512"):
         try:
             paths.append(_native.symmetric.resolve_isa(isa))
         except _native.symmetric.UnsupportedCpuError:

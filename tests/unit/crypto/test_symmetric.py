@@ -55,7 +55,7 @@ def test_prg_is_aes_of_counters(first: int, size: int) -> None:
     seed = os.urandom(16)
     counters = b"".join((first + i).to_bytes(16, "little") for i in range(-(-size // 16)))
     expected = oracle_aes(seed, counters)[:size]
-    for isa in ("aesni", ""):
+    for isa in ("portable", "aesni", ""):
         assert symmetric.prg(seed, first, size, isa=isa).tobytes() == expected
 
 
@@ -141,16 +141,18 @@ def test_sizes_and_types_are_checked() -> None:
 
 def test_resolve_isa() -> None:
     resolve = _native.symmetric.resolve_isa
+    assert resolve("portable") == "portable"
     assert resolve("aesni") == "aesni"
     assert resolve("auto") in ("aesni", "vaes512")
     with pytest.raises(_native.symmetric.UnsupportedCpuError, match="AES-NI"):
         resolve("none")
-    with pytest.raises(ValueError, match="use auto, vaes512, aesni or none"):
+    with pytest.raises(ValueError, match="use auto, vaes512, aesni, portable or none"):
         resolve("sse9")
 
 
 @pytest.mark.parametrize(
-    ("request_", "message"), [("none", "AES-NI is switched off"), ("sse9", "use auto"), ("aesni", "")]
+    ("request_", "message"),
+    [("none", "AES-NI is switched off"), ("sse9", "use auto"), ("aesni", ""), ("portable", "")],
 )
 def test_require_isa_reads_the_environment(request_: str, message: str) -> None:
     code = (
@@ -169,7 +171,7 @@ def test_require_isa_reads_the_environment(request_: str, message: str) -> None:
     if message:
         assert run.stdout.startswith("refused") and message in run.stdout
     else:
-        assert run.stdout == "aesni\n"
+        assert run.stdout == f"{request_}\n"
 
 
 def test_require_isa_raises_the_documented_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ QUIET: dict[str, Any] = {
     "outputs": {"argmax": 3},
     "verification": {"passed": True, "argmax_agrees_with_float": True, "float_argmax": 3},
     "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05}},
-    "environment": {"pinned": True, "usable_core_count": 2, "threads": 1},
+    "environment": {"instruction_set": "aesni", "pinned": True, "usable_core_count": 2, "threads": 1},
     "peak_memory_by_phase": True,
 }
 
@@ -30,6 +30,7 @@ def test_a_good_result_has_none() -> None:
         ("online.latency_s.q3", 1.5, "raise --runs"),
         ("runs", 2, "use --runs 5"),
         ("warmup", 0, "use --warmup 1"),
+        ("environment.instruction_set", "portable", "unset PI_BENCH_ISA"),
         ("environment.pinned", False, "Use fewer --threads"),
         ("peak_memory_by_phase", False, "not of the phase alone"),
     ],

@@ -67,7 +67,7 @@ def make_parties() -> Iterator[Callable[[str], Parties]]:
 def available_isas() -> list[str]:
     """Every path that this processor can run."""
     paths = []
-    for name in ("aesni", "vaes512"):
+    for name in ("portable", "aesni", "vaes512"):
         try:
             paths.append(_native.symmetric.resolve_isa(name))
         except _native.symmetric.UnsupportedCpuError:

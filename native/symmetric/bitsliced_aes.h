@@ -1,0 +1,17 @@
+// AES-128 without AES instructions, tables or branches: 32 blocks at a time as planes of bits.
+// Plain C++ with vectors of the compiler; it is the path of processors without AES-NI.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "symmetric/round_keys.h"
+
+namespace pi {
+
+// 32 blocks of 16 bytes in place, under one key.
+void bitsliced_encrypt(std::uint8_t* blocks, const RoundKeys& keys);
+
+// Expands `count` keys of 16 bytes each.
+void bitsliced_expand(const std::uint8_t* keys, std::size_t count, RoundKeys* out);
+
+}  // namespace pi
