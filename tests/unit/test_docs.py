@@ -1,0 +1,104 @@
+"""What README.md and docs/ show exists: linked files, commands and their flags, targets, paths, modules."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pi_bench.cli.parser import make_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
+ALL_TEXT = "\n".join(DOCUMENTS.values())
+SHELL_LINES = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", ALL_TEXT, re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+]
+INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", ALL_TEXT, flags=re.DOTALL))
+TARGETS = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_resolve(name: str) -> None:
+    links = re.findall(r"\]\(([^)]+)\)", DOCUMENTS[name])
+    relative = [link for link in links if not re.match(r"[a-z]+:", link)]
+    broken = [link for link in relative if not (ROOT / name).parent.joinpath(link.split("#")[0]).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_to_sections_resolve(name: str) -> None:
+    for path, section in re.findall(r"\]\(([^):#]*)#([^)]+)\)", DOCUMENTS[name]):
+        text = (ROOT / name).parent.joinpath(path).read_text() if path else DOCUMENTS[name]
+        titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        assert section in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+def test_the_front_page_links_every_document() -> None:
+    assert [
+        name for name in DOCUMENTS if name != "README.md" and f"({name})" not in DOCUMENTS["README.md"]
+    ] == []
+
+
+def commands() -> list[str]:
+    shown = [line for line in SHELL_LINES if line.startswith("pi-bench ")]
+    # In running text a name alone (`pi-bench serve`) stands for its command.
+    return shown + [code for code in INLINE if re.match(r"pi-bench \w+ .", code)]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_taken(command: str) -> None:
+    make_parser().parse_args(shlex.split(command, comments=True)[1:])
+
+
+def test_commands_named_in_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in {code for code in INLINE if re.fullmatch(r"pi-bench \w+", code)}:
+        with pytest.raises(SystemExit) as exit_:
+            make_parser().parse_args([*command.split()[1:], "--help"])
+        assert exit_.value.code == 0, command
+
+
+def test_make_targets_exist() -> None:
+    shown = {target for code in (*SHELL_LINES, *INLINE) for target in re.findall(r"^make ([\w-]+)", code)}
+    assert {"demo", "test"} <= shown <= set(TARGETS)
+
+
+def test_paths_exist() -> None:
+    """Of files and folders in backticks; NAME and the like are placeholders."""
+    rooms = "pi_bench|native|protocols|models|benchmarks|tests|docs"
+    paths = [
+        code
+        for code in INLINE
+        if re.fullmatch(rf"(?:{rooms})/[\w./-]*", code) and not re.search("[A-Z]{4}", code)
+    ]
+    assert len(paths) > 1
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_modules_exist() -> None:
+    """Dotted names: a module, or a name in one."""
+    names = {code for code in INLINE if re.fullmatch(r"pi_bench(\.[a-z_]\w*)+", code)}
+    assert len(names) > 1
+    assert [name for name in names if not _is_there(name)] == []
+
+
+def _is_there(name: str) -> bool:
+    """A module, a name in a module, or an attribute of one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[end:]:
+            found = getattr(found, attribute, None)
+        return found is not None
+    return False
