@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
+PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: setup demo test native-test bench lint clean
+.PHONY: setup demo test native-test bench bench-peers lint clean
 
 setup: $(STAMP)
 
@@ -36,6 +37,17 @@ bench: $(STAMP)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-autosave --benchmark-max-time=0.3 \
 	  --benchmark-columns=median,iqr,rounds --benchmark-quiet
 	$(BIN)/python -m benchmarks.report
+
+# Other systems on the same network, each in an environment of its own.
+bench-peers: $(STAMP) $(PEERS)/spu/.installed $(PEERS)/crypten/.installed
+	$(BIN)/python -m benchmarks.peers.compare $(PEERS)
+
+$(PEERS)/%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(PEERS)/$*
+	$(PEERS)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	test ! -f benchmarks/peers/$*-no-deps.txt || $(PEERS)/$*/bin/python -m pip install --quiet \
+	  --disable-pip-version-check --no-deps -r benchmarks/peers/$*-no-deps.txt
+	@touch $@
 
 lint: $(BIN)/python
 	$(PIP) install "nox>=2024.4.15"

@@ -5,41 +5,18 @@ Sockets and processes are not in these figures; test_networks.py has them.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from benchmarks.in_process import TwoParties
+from benchmarks.layers import layer_graph
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fixed_point import encode_input
-from pi_bench.network.graph import ConvNode, Graph, InputNode, Node, OutputNode, ReluNode
-from pi_bench.network.graph_float import calibrate
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.registry import find_protocol
 
-SHAPE = (64, 32, 32)
 ROUNDS = 5
-
-
-def _graph(*middle: str) -> Graph:
-    """64 channels of 32x32 all along; each of `middle` is "conv" or "relu"."""
-    generator = np.random.default_rng(7)
-    nodes: list[Node] = [InputNode("input", (), SHAPE)]
-    parameters = {}
-    for number, kind in enumerate(middle):
-        name, before = f"{kind}{number}", (nodes[-1].name,)
-        if kind == "relu":
-            nodes.append(ReluNode(name, before, SHAPE))
-        else:
-            nodes.append(ConvNode(name, before, SHAPE, f"{name}.weight", None, (1, 1), (1, 1)))
-            parameters[f"{name}.weight"] = generator.normal(0, (2 / 576) ** 0.5, (64, 64, 3, 3)).astype(
-                np.float32
-            )
-    nodes.append(OutputNode("output", (nodes[-1].name,), SHAPE))
-    graph = Graph(tuple(nodes), parameters, {}, meta={"name": "layer"})
-    return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(8, *SHAPE))))
 
 
 LAYERS = {
@@ -50,7 +27,7 @@ LAYERS = {
 
 
 def _compiled(*middle: str) -> tuple[Program, Weights, np.ndarray]:
-    program, weights = compile_graph(_graph(*middle), CompileOptions())
+    program, weights = compile_graph(layer_graph(*middle), CompileOptions())
     noise = np.random.default_rng(1).normal(size=program.input.shape).clip(-2, 2)
     return program, weights, encode_input(program, noise)
 
