@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import InputError, ModelError
 from pi_bench.exporting import export
 from pi_bench.network.graph import Graph
 from pi_bench.network.torch_file import STATE_KEYS, load_plain
+from pi_bench.npy_file import read_npy
 
 from .random_weights import noise_images, randomize
 from .recipe import Recipe
@@ -46,7 +47,7 @@ def export_recipe(
     images = noise_images(_NOISE_IMAGE_COUNT, recipe.input_shape, seed)
     source = "seeded noise"
     if calibration is not None:
-        images, source = _load_images(calibration), "given inputs"
+        images, source = _load_images(calibration, recipe.input_shape), "given inputs"
     if weights is None:
         randomize(module, images, seed)
     else:
@@ -123,14 +124,16 @@ def _listing(kind: str, items: list[str]) -> str:
     return f"{kind}: {', '.join(items[:_NAMED_KEYS])}{more}"
 
 
-def _load_images(path: str | os.PathLike[str]) -> np.ndarray:
+def _load_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:
     try:
-        with open(Path(path), "rb") as file:
-            images = np.load(file, allow_pickle=False)
-    except OSError as error:
-        raise ModelError(f"cannot read the calibration inputs {path}: {error.strerror}") from None
-    except (ValueError, EOFError):
-        raise ModelError(f"the calibration inputs {path} are not a .npy file of numbers") from None
-    if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
-        raise ModelError(f"the calibration inputs {path} are not one array of float numbers")
+        images = read_npy(Path(path))
+    except InputError as error:
+        raise ModelError(f"cannot read the calibration inputs {error}") from None
+    wanted = f"float, (samples, {', '.join(map(str, shape))})"
+    if images.dtype.kind != "f":
+        raise ModelError(f"the calibration inputs {path} have dtype {images.dtype}; {wanted}, is needed")
+    if images.ndim != 1 + len(shape) or images.shape[1:] != shape or len(images) == 0:
+        raise ModelError(f"the calibration inputs {path} have shape {images.shape}; {wanted}, is needed")
+    if not np.isfinite(images).all():
+        raise ModelError(f"the calibration inputs {path} hold NaN or infinity; {wanted}, is needed")
     return images.astype(np.float32)

@@ -28,3 +28,16 @@ def find_protocol(name: str) -> ProtocolInfo:
     found = importlib.import_module(f"{_PROTOCOLS}.{name}").PROTOCOL
     assert isinstance(found, ProtocolInfo)
     return found
+
+
+def require_known(protocol: str | None, mode: str | None) -> None:
+    """Refuses names that no installed protocol bears; None is not looked at.
+
+    Raises:
+        UsageError: there is no such protocol, or none that has such a mode.
+    """
+    found = [find_protocol(name) for name in (protocol_names() if protocol is None else [protocol])]
+    modes = list(dict.fromkeys(known for info in found for known in info.modes))
+    if mode is not None and mode not in modes:
+        whose = "no protocol has a" if protocol is None else f"protocol {protocol} has no"
+        raise UsageError(f"{whose} mode {mode!r}; there are {', '.join(modes)}")

@@ -8,6 +8,8 @@ import json
 import sys
 from typing import Any
 
+from pi_bench.cli import options
+from pi_bench.cli.output import writable
 from pi_bench.errors import ModelError, UsageError
 
 _COLUMNS = ("name", "ReLUs", "culled", "thinned", "alpha", "rho", "blocks", "paper: accuracy", "latency")
@@ -61,10 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
     recipe = _recipe(models, args.recipe)
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise ModelError('exporting needs torch: pip install "pi-bench[torch]"') from None
+    writable(args.output)
+    options.require_torch("export")
     print(f"exporting {recipe.name} …", file=sys.stderr)
     graph = models.export_recipe(
         recipe, args.output, weights=args.weights, calibration=args.calibration, seed=args.seed

@@ -27,9 +27,7 @@ def add_parser(subparsers: Any) -> None:
     insistence = parser.add_argument_group("what the server must offer (default: whatever it offers)")
     insistence.add_argument("--protocol", help="fail unless the server runs this protocol")
     insistence.add_argument("--mode", help="fail unless the server runs this mode")
-    insistence.add_argument(
-        "--expect-digest", type=str.lower, metavar="HEX", help="fail unless the program has this digest"
-    )
+    options.add_expect_digest(insistence)
     options.add_threads(parser, "default: all cores")
     options.add_timeout(parser)
     parser.set_defaults(run=run)
@@ -52,8 +50,10 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
+    from pi_bench.registry import require_known
     from pi_bench.session.handshake import Insistence
 
+    require_known(parsed.protocol, parsed.mode)
     address = Address.parse(parsed.connect)
     writable(parsed.output)
     inputs = load_input(Path(parsed.input))

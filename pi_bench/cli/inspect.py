@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
     info, settings = options.protocol_of(parsed)
+    options.require_torch("inspect")
 
     from pi_bench.launch.model import load
     from pi_bench.report.inspection import inspect_program, render_inspection

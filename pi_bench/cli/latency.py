@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options
+from pi_bench.cli import arguments, options
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -28,27 +28,28 @@ def add_parser(subparsers: Any) -> None:
     options.add_compile(parser)
     measuring = parser.add_argument_group("measuring")
     measuring.add_argument(
-        "--runs", type=options.positive_int, default=5, metavar="N", help="timed runs (default 5)"
+        "--runs", type=arguments.positive_int, default=5, metavar="N", help="timed runs (default 5)"
     )
     measuring.add_argument(
-        "--warmup", type=options.count, default=1, metavar="N", help="runs before the timed ones (default 1)"
+        "--warmup",
+        type=arguments.count,
+        default=1,
+        metavar="N",
+        help="runs before the timed ones (default 1)",
     )
     options.add_batch(measuring, "default: as many as the input file holds, or 1")
     options.add_threads(measuring, "default: half of the cores")
     options.add_timeout(measuring)
     files = parser.add_argument_group("input and output")
     files.add_argument("--input", metavar="FILE.npy", help="the client's input (default: seeded noise)")
-    files.add_argument("--seed", type=options.count, default=0, metavar="N", help="of the noise (default 0)")
+    files.add_argument(
+        "--seed", type=arguments.count, default=0, metavar="N", help="of the noise (default 0)"
+    )
     files.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
     files.add_argument(
         "--json", metavar="FILE", help="write the whole result there; `pi-bench schema result` describes it"
     )
-    files.add_argument(
-        "--expect-digest",
-        type=str.lower,
-        metavar="HEX",
-        help="fail unless the public program has this digest (see inspect)",
-    )
+    options.add_expect_digest(files)
     parser.set_defaults(run=run)
 
 
@@ -80,6 +81,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.terminal import render_result
     from pi_bench.report.warnings import find_warnings
 
+    options.require_torch("latency")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     with Progress() as progress:

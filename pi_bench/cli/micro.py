@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from pi_bench.cli import options
+from pi_bench.cli import arguments
 from pi_bench.errors import UsageError
 
 _NAMES = ("aes", "prg", "cot", "garble", "evaluate", "relu", "truncate", "he", "linear", "channel")
@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to time (default: all)")
     parser.add_argument(
         "--count",
-        type=options.positive_int,
+        type=arguments.positive_int,
         default=200_000,
         metavar="N",
         help="elements that garbling, OT and the generator stream through (default 200000)",
@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> None:
         help="computing threads, each count in turn (default: 1 and, with two cores, 2)",
     )
     parser.add_argument(
-        "--repetitions", type=options.positive_int, default=7, metavar="N", help="timed calls (default 7)"
+        "--repetitions", type=arguments.positive_int, default=7, metavar="N", help="timed calls (default 7)"
     )
     parser.add_argument("--json", action="store_true", help="as JSON; `pi-bench schema micro` describes it")
     parser.set_defaults(run=run)
@@ -76,4 +76,4 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _thread_counts(text: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(options.positive_int(part) for part in text.split(",")))
+    return tuple(dict.fromkeys(arguments.thread_count(part) for part in text.split(",")))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from pi_bench.errors import UsageError
+from pi_bench.cli.arguments import count, digest_prefix, positive_int, positive_seconds, thread_count
+from pi_bench.errors import EnvironmentUnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from pi_bench.network.compiler import CompileOptions
@@ -13,27 +14,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PROTOCOL = "delphi"
 DEFAULT_TIMEOUT_S = 120.0
-
-
-def positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
-
-
-def count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
-def positive_seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a time in seconds between 0 and 1e6")
-    return value
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +53,11 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
 def add_compile(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("fixed point")
     group.add_argument(
-        "--weight-bits", type=positive_int, default=10, metavar="N", help="bits of a signed weight (10)"
+        "--weight-bits",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="bits of a signed weight, 2 to 16 (10)",
     )
     group.add_argument(
         "--activation-bits",
@@ -98,7 +82,7 @@ def add_batch(parser: argparse.ArgumentParser, default: str) -> None:
 
 def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
-        "--threads", type=positive_int, metavar="N", help=f"computing threads of each party ({default})"
+        "--threads", type=thread_count, metavar="N", help=f"computing threads of each party ({default})"
     )
 
 
@@ -110,6 +94,39 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help=f"how long the other party may be silent (default {DEFAULT_TIMEOUT_S:g} s)",
     )
+
+
+def add_expect_digest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--expect-digest",
+        type=digest_prefix,
+        metavar="HEX",
+        help="fail unless the public program has this digest (see inspect); 16 digits or more of it will do",
+    )
+
+
+def require_torch(command: str) -> None:
+    """Model files are read and written by torch.
+
+    Raises:
+        EnvironmentUnsupportedError: it is not installed, or does not load.
+    """
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise EnvironmentUnsupportedError(
+                f"`pi-bench {command}` needs torch, which lacks {error.name!r}"
+            ) from None
+        raise EnvironmentUnsupportedError(
+            f"`pi-bench {command}` needs torch for model files, and torch is not installed: "
+            'pip install "pi-bench[torch]"'
+        ) from None
+    except (ImportError, OSError) as error:
+        raise EnvironmentUnsupportedError(
+            f"`pi-bench {command}` needs torch, which does not load: {error}; "
+            'install it again: pip install "pi-bench[torch]"'
+        ) from None
 
 
 def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> CompileOptions:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 import pi_bench
+from pi_bench.cli.arguments import Parser
 
 _COMMANDS = ("export", "inspect", "latency", "serve", "infer", "micro", "schema")
 
@@ -35,7 +36,7 @@ exit codes:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pi-bench",
         description=_DESCRIPTION,
         epilog=EXIT_CODES,

@@ -6,6 +6,10 @@ import argparse
 from importlib import resources
 from typing import Any
 
+from pi_bench.errors import UsageError
+
+_NAMES = ("result", "micro")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -14,10 +18,15 @@ def add_parser(subparsers: Any) -> None:
         description="Prints the JSON Schema (draft 2020-12) of what a command writes with --json: result "
         "of `pi-bench latency`, micro of `pi-bench micro`.",
     )
-    parser.add_argument("what", choices=("result", "micro"))
+    parser.add_argument("what", nargs="?", metavar="|".join(_NAMES), help="which one")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
+    """Raises: UsageError."""
+    if parsed.what not in _NAMES:
+        names = " or ".join(f"`pi-bench schema {name}`" for name in _NAMES)
+        wrong = "which schema?" if parsed.what is None else f"there is no schema {parsed.what!r}:"
+        raise UsageError(f"{wrong} {names}")
     print(resources.files("pi_bench.report").joinpath(f"{parsed.what}.schema.json").read_text(), end="")
     return 0

@@ -6,32 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pi_bench.errors import InputError
 from pi_bench.network.program import InputOp
-
-MAX_INPUT_BYTES = 1 << 30
+from pi_bench.npy_file import as_native_float, read_npy
 
 
 def load_input(path: Path) -> np.ndarray:
-    """The array in a ``.npy`` file; shape and range are checked where it is encoded.
+    """The real numbers in a ``.npy`` file, native float32 or float64; `encode_input` checks shape and range.
 
     Raises:
-        InputError: no such file, not a ``.npy`` file, or an object array (never unpickled).
+        InputError: no such file, or not one array of real numbers; says which.
     """
-    try:
-        if path.stat().st_size > MAX_INPUT_BYTES:
-            raise InputError(f"{path}: larger than {MAX_INPUT_BYTES} bytes; save one input alone")
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except InputError:
-        raise
-    except Exception as error:  # numpy parses the header with Python's own tokenizer and parser
-        reason = "it holds Python objects" if "pickle" in str(error).lower() else "it is not a .npy file"
-        raise InputError(f"{path}: {reason}; save a numeric array with numpy.save") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path}: an archive of arrays; save one array with numpy.save")
-    return array
+    return as_native_float(read_npy(path))
 
 
 def batch_of(array: np.ndarray | None) -> int | None:

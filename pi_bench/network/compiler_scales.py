@@ -44,8 +44,9 @@ class CompileOptions:
         if not 1.0 <= self.headroom_bits <= 8.0:
             raise UsageError(f"headroom of {self.headroom_bits} bits: 1 to 8 are possible")
         if self.activation_bits < 2 or self.window_above_bits > MAX_WINDOW_BITS - 8:
+            most = MAX_WINDOW_BITS - 8 - math.ceil(self.headroom_bits)
             raise UsageError(
-                f"activations of {self.activation_bits} bits do not fit the ring with this headroom"
+                f"activations of {self.activation_bits} bits: 2 to {most} are possible with this headroom"
             )
         if not 1 <= self.batch <= 4096:
             raise UsageError(f"a batch of {self.batch}: 1 to 4096 are possible")

@@ -22,7 +22,8 @@ def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
         kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise InputError(f"the input has dtype {kind}; an array of real numbers (float32) is needed")
     if array.shape not in (op.shape, op.shape[1:] if op.shape[0] == 1 else op.shape):
-        raise InputError(f"the input has shape {array.shape}; this network takes {op.shape}")
+        one = f" or {op.shape[1:]}" if op.shape[0] == 1 else ""
+        raise InputError(f"the input has shape {array.shape}; this network takes {op.shape}{one}")
     values = array.astype(np.float64).reshape(op.shape)
     if not np.isfinite(values).all():
         raise InputError("the input has NaN or infinity")

@@ -60,7 +60,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Insistence:
-    """What the client accepts alone; None leaves the choice to the server."""
+    """What the client accepts alone; None leaves the choice to the server.
+
+    `digest`: the first hex digits, or all of them; the command line sees to it that they are enough.
+    """
 
     protocol: str | None = None
     mode: str | None = None
@@ -73,7 +76,8 @@ class Insistence:
             ("mode", self.mode, mode),
             ("network digest", self.digest, digest),
         ):
-            if wanted is not None and wanted != offered:
+            same = wanted is None or (offered.startswith(wanted) if offered is digest else wanted == offered)
+            if not same:
                 raise PeerError(f"{word}: the client insists on {wanted}, the server offers {offered}")
 
 

@@ -29,7 +29,7 @@ def fails(capsys: Capture, code: int, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((3, 6, 6), np.float32), "shape (3, 6, 6)"),
+        (np.zeros((3, 6, 6), np.float32), "shape (3, 6, 6); this network takes (1, 2, 6, 6) or (2, 6, 6)"),
         (np.zeros((2, 6, 6), np.complex64), "dtype complex64"),
         (np.array(["a"]), "dtype <U1"),
         (np.full((2, 6, 6), np.nan), "NaN"),
@@ -61,26 +61,71 @@ def test_unknown_protocol_and_mode(model_file: Path, capsys: Capture) -> None:
     assert "windowed, exact" in fails(capsys, 2, "latency", str(model_file), "--mode", "sloppy")
 
 
+def misuses(capsys: Capture, *arguments: str) -> str:
+    """Runs a command whose words do not parse; returns the error's one line."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as error:
+        main(list(arguments))
+    assert error.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(f"(see `pi-bench {arguments[0]} --help`)")
+    return line
+
+
 @pytest.mark.parametrize(
-    "flags",
+    ("flags", "words"),
     [
-        ("--runs", "0"),
-        ("--runs", "x"),
-        ("--warmup", "-1"),
-        ("--threads", "0"),
-        ("--timeout", "nan"),
-        ("--wat",),
+        (("--runs", "0"), "'0' is not a whole number from 1"),
+        (("--runs", "x"), "'x' is not a whole number from 1"),
+        (("--warmup", "-1"), "'-1' is not a whole number from 0"),
+        (("--threads", "0"), "'0' is not a whole number from 1"),
+        (("--threads", "100000"), "1 to 256"),
+        (("--timeout", "nan"), "'nan' is not a time"),
+        (("--timeout", "soon"), "'soon' is not a time"),
+        (("--expect-digest", "00ff"), "16 to 64 hexadecimal digits"),
+        (("--expect-digest", "x" * 64), "16 to 64 hexadecimal digits"),
+        (("--expect-digest", "0" * 65), "16 to 64 hexadecimal digits"),
+        (("--wat",), "--wat"),
     ],
 )
-def test_flags(model_file: Path, capsys: Capture, flags: tuple[str, ...]) -> None:
+def test_flags(model_file: Path, capsys: Capture, flags: tuple[str, ...], words: str) -> None:
+    assert words in misuses(capsys, "latency", str(model_file), *flags)
+
+
+def test_threads_are_bounded_everywhere(model_file: Path, capsys: Capture) -> None:
+    flags = ("--threads", "100000")
+    assert "1 to 256" in misuses(capsys, "serve", str(model_file), "--listen", "127.0.0.1:0", *flags)
+    assert "1 to 256" in misuses(capsys, "infer", "--connect", "h:1", "--input", "x.npy", *flags)
+    assert "1 to 256" in misuses(capsys, "micro", "--threads", "1,100000")
+
+
+def test_infer_knows_names_before_it_connects(
+    tmp_path: Path, tiny_input: np.ndarray, capsys: Capture
+) -> None:
+    np.save(tmp_path / "x.npy", tiny_input)
+    asking = ("infer", "--connect", "127.0.0.1:1", "--input", str(tmp_path / "x.npy"))
+    assert "delphi, ideal, null" in fails(capsys, 2, *asking, "--protocol", "gazelle")
+    assert "windowed, exact" in fails(capsys, 2, *asking, "--mode", "sloppy")
+    assert "windowed, exact" in fails(capsys, 2, *asking, "--protocol", "delphi", "--mode", "sloppy")
+    assert "digits" in misuses(capsys, *asking, "--expect-digest", "beef")
+
+
+def test_schema_says_what_there_is(capsys: Capture) -> None:
+    for words in (["schema"], ["schema", "wat"]):
+        assert "`pi-bench schema result` or `pi-bench schema micro`" in fails(capsys, 2, *words)
+
+
+def test_no_command(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as error:
-        main(["latency", str(model_file), *flags])
+        main([])
     assert error.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_widths_that_do_not_fit(model_file: Path, capsys: Capture) -> None:
     assert "99 bits" in fails(capsys, 2, "latency", str(model_file), "--weight-bits", "99")
+    assert "2 to 20 are" in fails(capsys, 2, "latency", str(model_file), "--activation-bits", "99")
 
 
 def test_output_is_refused_before_the_run(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -90,8 +135,8 @@ def test_output_is_refused_before_the_run(model_file: Path, tmp_path: Path, caps
 
 
 def test_another_digest(model_file: Path, capsys: Capture) -> None:
-    error = fails(capsys, 6, "latency", str(model_file), "--protocol", "ideal", "--expect-digest", "00ff")
-    assert "the client insists on 00ff, the server offers" in error
+    error = fails(capsys, 6, "latency", str(model_file), "--protocol", "ideal", "--expect-digest", "00ff" * 4)
+    assert f"the client insists on {'00ff' * 4}, the server offers" in error
 
 
 def test_port_in_use(model_file: Path, capsys: Capture) -> None:

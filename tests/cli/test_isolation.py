@@ -115,3 +115,36 @@ def test_commands_that_need_no_torch_import_none(command: list[str], tmp_path: P
         [sys.executable, "-c", code, *command], env=environment, capture_output=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+_NO_TORCH = """
+import sys
+
+class _Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+sys.meta_path.insert(0, _Hidden())
+"""
+
+
+@pytest.mark.parametrize("command", ["latency", "inspect", "serve", "export"])
+def test_without_torch_the_error_says_what_needs_it(command: str, model_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_NO_TORCH)
+    words = {
+        "serve": [str(model_file), "--listen", "127.0.0.1:0"],
+        "export": ["--recipe", "resnet18-cifar100-12288", "-o", str(tmp_path / "m.pt")],
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "pi_bench", command, *words.get(command, [str(model_file)])],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 7
+    assert done.stderr.startswith(f"error: `pi-bench {command}` needs torch")
+    assert done.stderr.endswith('pip install "pi-bench[torch]"\n')
+    assert done.stderr.count("\n") == 1

@@ -99,7 +99,7 @@ def test_two_terminals(
 ) -> None:
     server = serving()
     target = input_file.with_name("y.npy")
-    run = infer(server, input_file, "--output", str(target), "--expect-digest", server.digest)
+    run = infer(server, input_file, "--output", str(target), "--expect-digest", server.digest[:16].upper())
     assert run.returncode == 0, run.stderr
     np.testing.assert_allclose(np.load(target), outputs(tiny_graph, tiny_input[None]), atol=0.1)
     assert "online" in run.stdout and ("cat" in run.stdout or "dog" in run.stdout)
@@ -115,11 +115,11 @@ def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_fil
             client.sendall(garbage)
         server.line()
         assert "lost:" in server.line()
-    refused = infer(server, input_file, "--expect-digest", "00ff")
+    refused = infer(server, input_file, "--expect-digest", "00ff" * 16)
     assert refused.returncode == 6
-    assert "insists on 00ff" in refused.stderr and "Traceback" not in refused.stderr
+    assert "insists on 00ff00ff" in refused.stderr and "Traceback" not in refused.stderr
     server.line()
-    assert "insists on 00ff" in server.line()  # both sides name it
+    assert "insists on 00ff00ff" in server.line()  # both sides name it
     wrong_shape = input_file.with_name("wrong.npy")
     np.save(wrong_shape, np.zeros((1, 1)))
     assert infer(server, wrong_shape).returncode == 4

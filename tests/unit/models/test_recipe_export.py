@@ -144,8 +144,18 @@ def test_missing_files_are_named(tmp_path):
         export_recipe(RECIPE, tmp_path / "m.pt", calibration=tmp_path / "none.npy")
 
 
-@pytest.mark.parametrize("array", [np.zeros((2, 3, 8, 8), np.int64), np.array([{}], dtype=object)])
-def test_calibration_files_that_do_not_fit(tmp_path, array):
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((2, 3, 8, 8), np.int64), r"dtype int64; float, \(samples, 3, 8, 8\), is needed"),
+        (np.zeros((3, 8, 8)), r"shape \(3, 8, 8\); float, \(samples, 3, 8, 8\), is needed"),
+        (np.zeros((2, 3, 9, 8)), r"shape \(2, 3, 9, 8\); float, \(samples, 3, 8, 8\), is needed"),
+        (np.zeros((0, 3, 8, 8)), r"shape \(0, 3, 8, 8\)"),
+        (np.full((2, 3, 8, 8), np.nan), "NaN or infinity"),
+        (np.array([{}], dtype=object), "Python objects"),
+    ],
+)
+def test_calibration_files_that_do_not_fit(tmp_path, array, words):
     np.save(tmp_path / "images.npy", array, allow_pickle=True)
-    with pytest.raises(ModelError, match="calibration inputs"):
+    with pytest.raises(ModelError, match=f"calibration inputs .*{words}"):
         export_recipe(RECIPE, tmp_path / "m.pt", calibration=tmp_path / "images.npy")

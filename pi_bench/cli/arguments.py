@@ -1,0 +1,71 @@
+"""What the words on the command line are parsed into, with errors of one line."""
+
+from __future__ import annotations
+
+import argparse
+import string
+from typing import Any, NoReturn
+
+MAX_THREADS = 256
+DIGEST_DIGITS = 64
+MIN_DIGEST_DIGITS = 16
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error of the program, and where the help is."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Of a command too: what it does not know is its own error, so that its own help is named."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"there is no {' '.join(unknown)}")
+        return parsed, unknown
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+def positive_int(text: str) -> int:
+    return _whole_number(text, 1)
+
+
+def count(text: str) -> int:
+    return _whole_number(text, 0)
+
+
+def thread_count(text: str) -> int:
+    value = positive_int(text)
+    if value > MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"{text} threads are too many: 1 to {MAX_THREADS}")
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds between 0 and 1e6")
+    return value
+
+
+def digest_prefix(text: str) -> str:
+    """A digest in hex, lower case: all of its 64 digits, or at least the first 16 as results print them."""
+    digits = text.lower()
+    if not set(digits) <= set(string.hexdigits) or not MIN_DIGEST_DIGITS <= len(digits) <= DIGEST_DIGITS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a digest: {MIN_DIGEST_DIGITS} to {DIGEST_DIGITS} hexadecimal digits, "
+            "as `pi-bench inspect` prints them"
+        )
+    return digits
+
+
+def _whole_number(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
+    return value

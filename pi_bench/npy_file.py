@@ -1,0 +1,97 @@
+"""Reads ``.npy`` files of people: what is wrong with one is said in words, and nothing in it can run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from pi_bench.errors import InputError
+
+MAX_FILE_BYTES = 1 << 30
+_MAGIC = b"\x93NUMPY"
+_ARCHIVE_MAGIC = b"PK\x03\x04"
+_PICKLE_MAGIC = b"\x80"
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The real numbers in a ``.npy`` file, of the file's shape and dtype.
+
+    Raises:
+        InputError: no such file, larger than 1 GiB, not a whole ``.npy`` file, or not of real numbers.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def as_native_float(array: np.ndarray) -> np.ndarray:
+    """Real numbers as float32 or float64 of this machine's byte order.
+
+    float32 where that holds every value of the array's dtype (float16, integers of up to 16 bits),
+    float64 otherwise.
+    """
+    target = np.result_type(array.dtype, np.float32)
+    return array.astype(np.float64 if target.itemsize > 8 else target.newbyteorder("="), copy=False)
+
+
+def _read(path: Path, file: BinaryIO) -> np.ndarray:
+    file_bytes = os.fstat(file.fileno()).st_size
+    if file_bytes > MAX_FILE_BYTES:
+        raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes; save the inputs of one run alone")
+    start = file.read(512)
+    if not start.startswith(_MAGIC):
+        raise InputError(f"{path}: {_what_else(start)}; save a numeric array with numpy.save")
+    file.seek(0)
+    shape, fortran_order, dtype = _header(path, file)
+    if dtype.hasobject:
+        raise InputError(f"{path}: it holds Python objects; save a numeric array with numpy.save")
+    if dtype.kind not in "fiu":
+        raise InputError(f"{path}: dtype {dtype}; an array of real numbers (float32) is needed")
+    count = 1
+    for length in shape:  # not numpy's product, which may overflow
+        count *= length
+    announced_bytes, held_bytes = count * dtype.itemsize, file_bytes - file.tell()
+    if announced_bytes != held_bytes:
+        how = (
+            "is cut off, or its header lies" if held_bytes < announced_bytes else "holds more than one array"
+        )
+        raise InputError(
+            f"{path}: it {how}: shape {shape} of {dtype} takes {announced_bytes} bytes, "
+            f"{held_bytes} follow the header; save one array with numpy.save"
+        )
+    values = np.frombuffer(file.read(), dtype, count)
+    return values.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    try:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, fortran_order, dtype = read(file)
+    except Exception as error:  # numpy reads the header with Python's own parser, which raises many things
+        raise InputError(
+            f"{path}: a .npy file with a damaged header; save the array again with numpy.save"
+        ) from error
+    if any(length < 0 for length in shape):
+        raise InputError(f"{path}: its header announces the impossible shape {shape}")
+    return shape, fortran_order, dtype
+
+
+def _what_else(start: bytes) -> str:
+    if not start:
+        return "it is empty, not a .npy file"
+    if start.startswith(_ARCHIVE_MAGIC):
+        return "it is an archive of arrays (.npz), not a .npy file"
+    if start.startswith(_PICKLE_MAGIC):
+        return "it holds Python objects (a pickle), not a .npy file"
+    try:
+        text = start[:-4].decode() if len(start) == 512 else start.decode()
+    except UnicodeDecodeError:
+        return "it is not a .npy file"
+    return "it is text, not a .npy file" if text.isprintable() or "\n" in text else "it is not a .npy file"
