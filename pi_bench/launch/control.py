@@ -15,6 +15,7 @@ import numpy as np
 from pi_bench import codec, errors
 
 _LENGTH_BYTES = 8
+_STALLED = "the process stopped in the middle of a message to or from the launcher"
 
 
 class ControlClosedError(Exception):
@@ -24,7 +25,9 @@ class ControlClosedError(Exception):
 class ControlPipe:
     """One end of the pipe."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, stall_timeout_s: float | None = None) -> None:
+        """`stall_timeout_s`: how long the other end may take a message, or pause within one of its own."""
+        connection.settimeout(stall_timeout_s)
         self._connection = connection
 
     @classmethod
@@ -37,11 +40,13 @@ class ControlPipe:
     def send(
         self, kind: str, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        """Raises: ControlClosedError."""
+        """Raises: ControlClosedError, ConnectionFailedError (it takes no data)."""
         data = codec.encode({"kind": kind, **meta}, arrays or {})
         try:
             self._connection.sendall(len(data).to_bytes(_LENGTH_BYTES, "little"))
             self._connection.sendall(data)
+        except TimeoutError as error:
+            raise errors.ConnectionFailedError(_STALLED) from error
         except OSError as error:
             raise ControlClosedError from error
 
@@ -50,6 +55,7 @@ class ControlPipe:
 
         Raises:
             ControlClosedError: the other end is gone.
+            ConnectionFailedError: it stopped in the middle of a message.
             PiBenchError: the other end reports this error.
         """
         length = int.from_bytes(self._read(_LENGTH_BYTES), "little")
@@ -68,6 +74,8 @@ class ControlPipe:
         while position < length:
             try:
                 count = self._connection.recv_into(view[position:], 0, socket.MSG_WAITALL)
+            except TimeoutError as error:
+                raise errors.ConnectionFailedError(_STALLED) from error
             except OSError as error:
                 raise ControlClosedError from error
             if count == 0:

@@ -79,7 +79,7 @@ def measure_latency(
         for number in range(options.warmup + options.runs):
             timed = number >= options.warmup
             progress("run" if timed else "warm-up", number, options.warmup + options.runs)
-            run, logits = _run_once(parties, verifier)
+            run, logits = _run_once(parties, verifier, options.timeout_s)
             if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
                 measurement.runs.append(run)
                 measurement.logits = logits
@@ -128,8 +128,8 @@ def _start(
         },
         {"input": inputs},
     )
-    at_server, _ = parties.receive(Party.SERVER, "record")
-    at_client, _ = parties.receive(Party.CLIENT, "ready")
+    last = parties.receive_last({Party.SERVER: "record", Party.CLIENT: "ready"}, options.timeout_s)
+    (at_server, _), (at_client, _) = last[Party.SERVER], last[Party.CLIENT]
     return Measurement(
         start_s=time.perf_counter() - started,
         set_up_s=at_client["set_up_s"],
@@ -146,12 +146,13 @@ def _tell_both(parties: Parties, kind: str) -> None:
         parties.send(party, kind, {})
 
 
-def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray]:
+def _run_once(parties: Parties, verifier: RunVerifier, timeout_s: float) -> tuple[Run, np.ndarray]:
     """Preprocesses, runs and verifies; both parties wait while the launcher verifies."""
     _tell_both(parties, "run")
     server_offline, _ = parties.receive(Party.SERVER, "record")
-    server_online, server_arrays = parties.receive(Party.SERVER, "record")
-    done, client_arrays = parties.receive(Party.CLIENT, "done")
+    last = parties.receive_last({Party.SERVER: "record", Party.CLIENT: "done"}, timeout_s)
+    server_online, server_arrays = last[Party.SERVER]
+    done, client_arrays = last[Party.CLIENT]
     logits, output = client_arrays.pop("logits"), client_arrays.pop("output")
     verdict = verifier.verify(client_arrays, server_arrays, output)
     run = Run(

@@ -51,7 +51,7 @@ class PartyProcess:
                 process_group=0,  # Ctrl-C in the terminal goes to the launcher alone, which ends both
             )
         self.party = party
-        self.control = ControlPipe(here)
+        self.control = ControlPipe(here, START_TIMEOUT_S)
         self.messages: deque[Message] = deque()
 
     @property
@@ -118,6 +118,8 @@ class Parties:
         process = self._running[party]
         try:
             process.control.send(kind, meta, arrays)
+        except ConnectionFailedError as stalled:
+            self._fail(party, stalled)
         except ControlClosedError:
             error = _read_failure(process)
             while error is None:
@@ -139,6 +141,19 @@ class Parties:
         if got != kind:
             raise RuntimeError(f"the {party} process sent {got!r} where {kind!r} was due")
         return meta, arrays
+
+    def receive_last(
+        self, kinds: Mapping[Party, str], timeout_s: float
+    ) -> dict[Party, tuple[dict[str, Any], dict[str, np.ndarray]]]:
+        """What each party sends when it has done its part.
+
+        While both work, their own time-outs end them; once one has finished, the other waits for nobody
+        and gets `timeout_s`: it may be frozen, and nobody else would notice. Raises as `receive` does.
+        """
+        while not any(self._running[party].messages for party in kinds):
+            for ready in self._ready(None):
+                self._read(ready)
+        return {party: self.receive(party, kind, timeout_s) for party, kind in kinds.items()}
 
     def next_message(self, party: Party, timeout_s: float | None = None) -> Message:
         """The next message of `party`, of any kind; raises as `receive` does."""

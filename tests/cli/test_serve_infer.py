@@ -226,7 +226,8 @@ def test_frozen_party_during_latency(model_file: Path, party: str) -> None:
     os.kill(measuring.parties[party], signal.SIGSTOP)
     code, error = measuring.end()
     assert code == 5
-    assert "no data from the other party for" in error
+    # The second where the other party had finished and waited for the launcher only.
+    assert "no data from the other party for" in error or "was not ready within 1 s" in error
 
 
 def test_ctrl_c_while_waiting_for_a_server(input_file: Path) -> None:

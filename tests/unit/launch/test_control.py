@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pi_bench.errors import InputError, PeerError
+from pi_bench.errors import ConnectionFailedError, InputError, PeerError
 from pi_bench.launch.control import ControlClosedError, ControlPipe, error_fields
 from pi_bench.launch.placement import Placement, place, thread_environment
 
@@ -25,6 +25,14 @@ def test_metadata_and_arrays_travel(pipes: Pipes) -> None:
     kind, meta, arrays = pipes[1].receive()
     assert (kind, meta) == ("run", {"runs": 3, "name": "ä"})
     np.testing.assert_array_equal(arrays["x"], [[0, 1, 2], [3, 4, 5]])
+
+
+def test_half_a_message_is_not_waited_for_without_end() -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        left.sendall((100).to_bytes(8, "little") + bytes(50))
+        with pytest.raises(ConnectionFailedError, match="in the middle of a message"):
+            ControlPipe(right, stall_timeout_s=0.05).receive()
 
 
 @pytest.mark.parametrize("error", [InputError("too large"), PeerError("another version")])

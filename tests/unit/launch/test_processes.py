@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pi_bench.errors import ConnectionFailedError, PeerError
+from pi_bench.launch import processes
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import Parties, _rank
 from pi_bench.protocol import Party
@@ -54,6 +56,24 @@ def test_a_party_that_does_not_start_is_given_up() -> None:
         parties.start(Party.SERVER)
         with pytest.raises(ConnectionFailedError, match=r"server process was not ready within 0\.1 s"):
             parties.receive(Party.SERVER, "listening", 0.1)
+
+
+def test_a_party_that_freezes_while_the_other_has_finished_is_given_up() -> None:
+    """Its peer waits for the launcher, not for it, so no time-out of the parties runs."""
+    with Parties(ONE_THREAD) as parties:
+        finished = parties.start(Party.SERVER)
+        os.kill(parties.start(Party.CLIENT).pid, signal.SIGSTOP)
+        finished.messages.append(("record", {}, {}))
+        with pytest.raises(ConnectionFailedError, match=r"client process was not ready within 0\.1 s"):
+            parties.receive_last({Party.SERVER: "record", Party.CLIENT: "done"}, 0.1)
+
+
+def test_a_party_that_takes_no_data_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "START_TIMEOUT_S", 0.1)
+    with Parties(ONE_THREAD) as parties:
+        os.kill(parties.start(Party.SERVER).pid, signal.SIGSTOP)
+        with pytest.raises(ConnectionFailedError, match="server: the process stopped in the middle"):
+            parties.send(Party.SERVER, "serve", {}, {"large": np.zeros(1 << 22, np.uint8)})
 
 
 def test_leaving_the_context_ends_both() -> None:
