@@ -18,8 +18,8 @@ import torch
 
 from pi_bench.launch.model import load
 from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import ActivationOp, InputOp, Program, Weights
-from pi_bench.network.shares import apply_linear, prepare_weights
 
 FULL = 557_056
 ROUNDS = 9
@@ -27,13 +27,9 @@ ROUNDS = 9
 
 def _linear_pass(program: Program, weights: Weights) -> Callable[[], None]:
     """Every linear operator on uniform shares of its sources, weights ready as in an inference."""
-    products = {
-        term.weighted.weight for op in program.linear_ops for term in op.terms if term.weighted is not None
-    }
-    ready = {
-        name: prepare_weights(array, program.weight_bits) if name in products else array
-        for name, array in weights.items()
-    }
+    ready = [PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops]
+    workspace = workspace_for(ready)
+    sums = [np.zeros(op.shape, np.uint32) for op in program.linear_ops]
     generator = np.random.default_rng(0)  # the time does not depend on the values
     shares = {
         op.id: generator.integers(0, 2**32, op.shape, np.uint32)
@@ -42,8 +38,8 @@ def _linear_pass(program: Program, weights: Weights) -> Callable[[], None]:
     }
 
     def run() -> None:
-        for op in program.linear_ops:
-            apply_linear(op, shares, ready)
+        for linear, out in zip(ready, sums, strict=True):
+            linear.add(shares, out, workspace)
 
     return run
 

@@ -1,7 +1,8 @@
-# Each room is typed by its wrapper in pi_bench.crypto, the only importer.
+# Each room is typed by its wrapper in pi_bench.crypto or pi_bench.arithmetic, the only importers.
 from typing import Any
 
 symmetric: Any
 ot: Any
 garble: Any
 he: Any
+linear: Any

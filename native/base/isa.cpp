@@ -16,7 +16,8 @@ bool has_vaes512() {
   return has_aesni() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512ifma") &&
-         __builtin_cpu_supports("vaes") && __builtin_cpu_supports("gfni");
+         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("vaes") &&
+         __builtin_cpu_supports("gfni");
 }
 #else
 bool has_aesni() { return false; }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "base/isa.h"
 
@@ -30,7 +31,8 @@ class View {
         sizeof(T) == 1 ? info_.itemsize == 1 : info_.item_type_is_equivalent_to<T>();
     if (!same_type || !PyBuffer_IsContiguous(info_.view(), 'C')) {
       throw py::type_error(std::string(name) + ": need a C-contiguous buffer of " +
-                           std::to_string(8 * sizeof(T)) + "-bit unsigned items");
+                           std::to_string(8 * sizeof(T)) +
+                           (std::is_signed_v<T> ? "-bit signed items" : "-bit unsigned items"));
     }
   }
   View(const py::object& object, std::string_view name, std::size_t size) : View(object, name) {

@@ -8,3 +8,4 @@ void bind_ot(pybind11::module_& module);
 void bind_garble(pybind11::module_& module);
 void bind_he(pybind11::module_& module);
 void bind_he_parts(pybind11::module_& room);
+void bind_linear(pybind11::module_& module);

@@ -1,8 +1,6 @@
 """Linear algebra on additive shares mod 2^32: what every protocol does between its messages.
 
-Weighted operators run as float64 matrix products (BLAS). A share viewed as int32 times weights of
-bound w, summed over K, stays at or below K * w * 2^31; while that is at most 2^53 the product is
-exact. Where it is not, the share is split into two 16-bit limbs and multiplied twice.
+One use at a time: `prepared_linear.py` has what the online phase repeats.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.network.program import (
     Convolution,
     LinearOp,
@@ -23,33 +22,36 @@ from pi_bench.network.program import (
     Weighted,
 )
 
-_EXACT_BITS = 53
-_UNROLLED_BYTES = 1 << 25
-"""Of one unrolled block of input windows, which bounds the memory of a convolution."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedWeights:
-    """`matrix`: float64 (out, K), K = in * kh * kw. `split`: two limbs are needed for exactness."""
+    """int16 weights in the order in which the kernel reads them; secret as they are."""
 
-    matrix: np.ndarray
-    split: bool
+    packed: np.ndarray
 
 
-def prepare_weights(weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
+def ring_convolution(weighted: Weighted) -> RingConvolution:
+    """The kernel of a weighted operator."""
+    if isinstance(weighted, Convolution):
+        top, _, left, _ = weighted.padding
+        in_shape, out_shape = weighted.in_shape, weighted.out_shape
+        return RingConvolution(in_shape, out_shape, weighted.kernel, weighted.stride, (top, left))
+    in_shape, out_shape = (*weighted.in_shape, 1, 1), (*weighted.out_shape, 1, 1)
+    return RingConvolution(in_shape, out_shape, (1, 1), (1, 1), (0, 0))
+
+
+def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
     """Secret integer weights for `apply_weighted`, once for any number of uses.
 
-    weights: int16 (out, in, kh, kw) or (out, in), |w| < 2**(weight_bits - 1). Whether limbs are
-    needed follows from shape and `weight_bits` alone, which are public: time tells nothing of them.
+    weights: int16 (out, in, kh, kw) or (out, in), |w| < 2**(weight_bits - 1).
 
     Raises:
-        ValueError: a weight beyond the public bound.
+        ValueError: a weight beyond the public bound; weights of another shape.
     """
     limit = (1 << (weight_bits - 1)) - 1
     if weights.size and int(np.abs(weights.astype(np.int32)).max()) > limit:
         raise ValueError(f"a weight exceeds the public bound {limit}")
-    matrix = weights.reshape(weights.shape[0], -1).astype(np.float64)
-    return PreparedWeights(matrix, split=matrix.shape[1] * limit * 2**31 > 2**_EXACT_BITS)
+    return PreparedWeights(ring_convolution(weighted).pack(np.ascontiguousarray(weights)))
 
 
 def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
@@ -77,13 +79,13 @@ def apply_weighted(
             f"{weighted.weight!r} takes uint32 {weighted.in_shape}, not {share.dtype} {share.shape}"
         )
     if isinstance(weights, np.ndarray):
-        weights = prepare_weights(weights, 8 * weights.dtype.itemsize)
-    if not weights.split:
-        return _product(weighted, weights.matrix, share.view(np.int32)).reshape(weighted.out_shape)
-    low = _product(weighted, weights.matrix, share & np.uint32(0xFFFF))
-    high = _product(weighted, weights.matrix, share >> np.uint32(16))
-    low += high << np.uint32(16)
-    return low.reshape(weighted.out_shape)
+        weights = prepare_weights(weighted, weights, 8 * weights.dtype.itemsize)
+    convolution = ring_convolution(weighted)
+    out = np.zeros(weighted.out_shape, np.uint32)
+    workspace = np.empty(convolution.workspace_words, np.uint32)
+    no_shift = np.zeros(weighted.out_shape[1], np.uint8)
+    convolution.add(weights.packed, np.ascontiguousarray(share), 1, no_shift, workspace, out)
+    return out
 
 
 def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
@@ -123,44 +125,6 @@ def apply_linear(
     bias = None if op.bias is None else weights[op.bias]
     assert not isinstance(bias, PreparedWeights)
     return combine_terms(op, results, bias)
-
-
-def _product(weighted: Weighted, matrix: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """matrix times the unrolled integer share, mod 2^32; every sum is exact in float64."""
-    if not isinstance(weighted, Convolution):
-        return _integers(share.astype(np.float64) @ matrix.T)
-    top, bottom, left, right = weighted.padding
-    padded = np.pad(share, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    batch, out_channels, rows, columns = weighted.out_shape
-    out = np.empty((batch, out_channels, rows, columns), np.uint32)
-    row_bytes = 8 * matrix.shape[1] * columns
-    step = max(1, _UNROLLED_BYTES // row_bytes)
-    for sample in range(batch):
-        for first in range(0, rows, step):
-            count = min(step, rows - first)
-            block = _unroll(weighted, padded[sample], first, count)
-            out[sample, :, first : first + count] = _integers(matrix @ block).reshape(
-                out_channels, count, columns
-            )
-    return out
-
-
-def _unroll(weighted: Convolution, image: np.ndarray, first: int, count: int) -> np.ndarray:
-    """The windows of output rows first..first+count as columns: float64 (in * kh * kw, count * columns)."""
-    (kh, kw), (down, across) = weighted.kernel, weighted.stride
-    columns = weighted.out_shape[3]
-    block = np.empty((image.shape[0], kh, kw, count, columns), np.float64)
-    for i in range(kh):
-        top = first * down + i
-        for j in range(kw):
-            block[:, i, j] = image[
-                :, top : top + (count - 1) * down + 1 : down, j : j + (columns - 1) * across + 1 : across
-            ]
-    return block.reshape(-1, count * columns)
-
-
-def _integers(product: np.ndarray) -> np.ndarray:
-    return product.astype(np.int64).astype(np.uint32)
 
 
 def _sum_pool(op: SumPool, share: np.ndarray) -> np.ndarray:

@@ -23,24 +23,15 @@ import numpy as np
 
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
+from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Program, Weights
-from pi_bench.network.shares import (
-    PreparedWeights,
-    apply_local,
-    apply_weighted,
-    combine_terms,
-    prepare_weights,
-)
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import WORD_BYTES, WorkPlan, part
 
 
-def prepare_matrices(program: Program, weights: Weights) -> dict[str, PreparedWeights]:
-    """The weights of every product in the form in which the online phase multiplies."""
-    names = {
-        term.weighted.weight for op in program.linear_ops for term in op.terms if term.weighted is not None
-    }
-    return {name: prepare_weights(weights[name], program.weight_bits) for name in names}
+def prepare_linear(program: Program, weights: Weights) -> dict[int, PreparedLinear]:
+    """The linear operators in the form in which the online phase computes them, by id."""
+    return {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
 
 
 class ClientScratch:
@@ -62,7 +53,8 @@ class ClientScratch:
 class ServerScratch:
     """The server's online buffers, touched once and reused."""
 
-    def __init__(self, plan: WorkPlan) -> None:
+    def __init__(self, plan: WorkPlan, linear: dict[int, PreparedLinear]) -> None:
+        self.workspace = workspace_for(linear.values())
         self.messages = _touched(plan.online_arena_bytes, np.uint8)
         self.masks = _touched(plan.widest_activation, np.uint32)
         self.answer = _touched(plan.widest_activation, np.uint32)
@@ -128,7 +120,7 @@ def server_online(
     session: SessionLike,
     plan: WorkPlan,
     arrays: dict[str, np.ndarray],
-    matrices: dict[str, PreparedWeights],
+    prepared: dict[int, PreparedLinear],
     scratch: ServerScratch,
     threads: int,
 ) -> None:
@@ -142,7 +134,9 @@ def server_online(
     for op in program.ops[1:]:
         with session.step(op.id):
             if isinstance(op, LinearOp):
-                linear[op.id] = _server_linear(op, masked, matrices, arrays[f"constant:{op.id}"])
+                # u = W (x - r) + s + bias, where the last two stand already: one use, no copy.
+                linear[op.id] = arrays[f"constant:{op.id}"]
+                prepared[op.id].add(masked, linear[op.id], scratch.workspace, threads)
             elif isinstance(op, ActivationOp):
                 masked[op.id] = _server_activation(
                     session, plan, op, linear[op.source], arrays, scratch, threads
@@ -154,23 +148,6 @@ def server_online(
             session.trace.keep_linear(op_id, share)
         for op_id, share in masked.items():
             session.trace.keep_activation(op_id, share)
-
-
-def _server_linear(
-    op: LinearOp,
-    masked: dict[int, np.ndarray],
-    matrices: dict[str, PreparedWeights],
-    constant: np.ndarray,
-) -> np.ndarray:
-    """u = W (x - r) + s + bias; `constant` is the last two."""
-    results = []
-    for term in op.terms:
-        value = apply_local(term.local, masked[term.source])
-        if term.weighted is not None:
-            value = apply_weighted(term.weighted, matrices[term.weighted.weight], value)
-        results.append(value)
-    u: np.ndarray = combine_terms(op, results) + constant
-    return u
 
 
 def _server_activation(

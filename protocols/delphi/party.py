@@ -67,9 +67,9 @@ class DelphiServer(PartyProtocol):
         super().__init__(session, program, options, weights)
         assert weights is not None
         self._plan = WorkPlan(program, options)
-        self._matrices = online.prepare_matrices(program, weights)
+        self._linear = online.prepare_linear(program, weights)
         self._keys: keys.ServerKeys | None = None
-        self._scratch = online.ServerScratch(self._plan)
+        self._scratch = online.ServerScratch(self._plan, self._linear)
 
     def set_up(self) -> None:
         self._keys = keys.server_set_up(self.session)
@@ -89,7 +89,7 @@ class DelphiServer(PartyProtocol):
         arrays = material.claim(NAME)
         try:
             online.server_online(
-                self.session, self._plan, arrays, self._matrices, self._scratch, self.options.threads
+                self.session, self._plan, arrays, self._linear, self._scratch, self.options.threads
             )
         finally:
             material.burn()

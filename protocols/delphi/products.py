@@ -57,7 +57,7 @@ def server_products(
     for op in plan.program.linear_ops:
         bias = np.zeros(op.shape[1], np.uint32) if op.bias is None else weights[op.bias]
         channel_wise = bias.reshape(1, -1, *([1] * (len(op.shape) - 2)))
-        constants[op.id] = np.broadcast_to(channel_wise, op.shape).astype(np.uint32)
+        constants[op.id] = np.broadcast_to(channel_wise, op.shape).astype(np.uint32, order="C")
     for job in plan.products:
         weighted = job.term.weighted
         assert weighted is not None

@@ -34,7 +34,7 @@ def cases(settings: Settings) -> Iterator[Case]:
             weight_shape += layer.kernel
         size = int(np.prod(weight_shape))
         weights = (filled(2 * size).view(np.uint16) % 1023).astype(np.int16) - np.int16(511)
-        prepared = prepare_weights(weights.reshape(weight_shape), _WEIGHT_BITS)
+        prepared = prepare_weights(layer, weights.reshape(weight_shape), _WEIGHT_BITS)
         share = filled(4 * int(np.prod(layer.in_shape))).view(np.uint32).reshape(layer.in_shape)
         macs = outputs * size // layer.out_shape[1]
         yield Case(

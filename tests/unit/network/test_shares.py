@@ -60,34 +60,10 @@ def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: 
     x, v = random_words(rng, op.in_shape), random_words(rng, op.in_shape)
     shift = rng.integers(0, 32, op.out_shape[1]).astype(np.uint8)
     linear = one_term(op, shift)
-    prepared = prepare_weights(weights, bits)
+    prepared = prepare_weights(op, weights, bits)
     total = combine_terms(linear, [apply_weighted(op, prepared, x - v)])
     total += combine_terms(linear, [apply_weighted(op, weights, v)])
     np.testing.assert_array_equal(total, linear_reference(linear, {0: x}, {"w": weights}))
-
-
-@pytest.mark.parametrize("fan_in", [8207, 8208, 8209, 30000])
-@pytest.mark.parametrize("word", [0x80000000, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFF8000])
-def test_worst_case_sums_are_exact(fan_in: int, word: int) -> None:
-    op = FullyConnected("w", (1, fan_in), (1, 2))
-    weights = np.full((2, fan_in), 511, np.int16)
-    weights[1, ::2] = -511
-    share = np.full((1, fan_in), word, np.uint32)
-    share[0, 0] ^= np.uint32(1)  # an odd sum: a lost low bit shows
-    prepared = prepare_weights(weights, 10)
-    assert prepared.split == (fan_in > 8208)
-    exact = [sum(int(w) * int(s) for w, s in zip(row, share[0], strict=True)) % 2**32 for row in weights]
-    assert apply_weighted(op, prepared, share).tolist() == [exact]
-
-
-def test_large_maps_go_through_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pi_bench.network.shares._UNROLLED_BYTES", 8 * 27 * 9 * 2)  # two rows at a time
-    rng = np.random.default_rng(5)
-    op = Convolution("w", (2, 3, 9, 9), (2, 4, 9, 9), (3, 3), (1, 1), (1, 1, 1, 1))
-    weights = rng.integers(-511, 512, (4, 3, 3, 3)).astype(np.int16)
-    x = random_words(rng, op.in_shape)
-    expected = linear_reference(one_term(op), {0: x}, {"w": weights})
-    np.testing.assert_array_equal(apply_weighted(op, prepare_weights(weights), x), expected)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +91,9 @@ def test_local_operators_are_linear_and_equal_the_reference(
 
 def test_weights_beyond_the_public_bound_and_wrong_shares_are_refused() -> None:
     with pytest.raises(ValueError, match="bound 511"):
-        prepare_weights(np.array([[512]], np.int16), 10)
+        prepare_weights(FullyConnected("w", (1, 1), (1, 1)), np.array([[512]], np.int16), 10)
     op = FullyConnected("w", (1, 2), (1, 1))
+    with pytest.raises(ValueError, match="weights"):
+        prepare_weights(op, np.ones((2, 2), np.int16))
     with pytest.raises(ValueError, match="uint32"):
         apply_weighted(op, np.ones((1, 2), np.int16), np.zeros((1, 2), np.int64))

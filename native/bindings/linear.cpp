@@ -1,0 +1,120 @@
+#include <pybind11/stl.h>
+
+#include <array>
+
+#include "bindings/buffers.h"
+#include "bindings/rooms.h"
+#include "linear/convolution.h"
+
+namespace py = pybind11;
+using pi::python::ReadView;
+using pi::python::WriteView;
+
+namespace {
+
+using Extents = std::array<std::size_t, 4>;
+using Pair = std::array<std::size_t, 2>;
+
+constexpr std::size_t kMaxExtent = 1 << 20;  // products of two fit a size_t with room
+constexpr std::size_t kMaxItems = std::size_t{1} << 40;
+
+// A shape whose every extent is sane, with the sizes of its buffers.
+struct Convolution {
+  pi::linear::ConvolutionShape shape;
+  std::size_t in_count, out_count, weight_count;
+
+  Convolution(const Extents& in, const Extents& out, const Pair& kernel, const Pair& stride,
+              const Pair& padding)
+      : shape{in[0],     in[1],     in[2],     in[3],     out[1],     out[2],    out[3],
+              kernel[0], kernel[1], stride[0], stride[1], padding[0], padding[1]},
+        in_count(product({in[0], in[1], in[2], in[3]})),
+        out_count(product({out[0], out[1], out[2], out[3]})),
+        weight_count(product({out[1], in[1], kernel[0], kernel[1]})) {
+    if (in[0] != out[0]) throw py::value_error("input and output differ in their batch");
+    product({stride[0], stride[1]});
+    if (padding[0] > kMaxExtent || padding[1] > kMaxExtent) throw py::value_error("padding");
+    product(
+        {(out[2] - 1) * stride[0] + kernel[0], (out[3] - 1) * stride[1] + kernel[1], in[1] + 1});
+  }
+
+ private:
+  static std::size_t product(std::initializer_list<std::size_t> extents) {
+    std::size_t total = 1;
+    for (const std::size_t extent : extents) {
+      if (extent == 0 || extent > kMaxExtent || total > kMaxItems / extent) {
+        throw py::value_error("need positive extents of a size that memory can hold");
+      }
+      total *= extent;
+    }
+    return total;
+  }
+};
+
+void check_shifts(const ReadView<std::uint8_t>& shift_bits) {
+  for (std::size_t i = 0; i < shift_bits.size(); ++i) {
+    if (shift_bits.data()[i] > 31) throw py::value_error("shift_bits: need values below 32");
+  }
+}
+
+void pack(const Convolution& convolution, const py::object& weights, const py::object& out) {
+  const ReadView<std::int16_t> from(weights, "weights", convolution.weight_count);
+  const WriteView<std::int16_t> to(out, "out", pi::linear::packed_weight_count(convolution.shape));
+  const py::gil_scoped_release release;
+  pi::linear::pack_weights(convolution.shape, from.data(), to.data());
+}
+
+void convolve_add(const Convolution& convolution, const py::object& packed, const py::object& share,
+                  std::uint32_t multiplier, const py::object& shift_bits,
+                  const py::object& workspace, const py::object& out, int threads,
+                  const std::string& kernel) {
+  const pi::linear::ConvolutionShape& shape = convolution.shape;
+  const ReadView<std::int16_t> weights(packed, "packed", pi::linear::packed_weight_count(shape));
+  const ReadView<std::uint32_t> x(share, "share", convolution.in_count);
+  const ReadView<std::uint8_t> shifts(shift_bits, "shift_bits", shape.out_channels);
+  check_shifts(shifts);
+  const WriteView<std::uint32_t> work(workspace, "workspace");
+  if (work.size() < pi::linear::workspace_words(shape)) {
+    throw py::value_error("workspace: need at least " +
+                          std::to_string(pi::linear::workspace_words(shape)) + " items");
+  }
+  const WriteView<std::uint32_t> sums(out, "out", convolution.out_count);
+  const pi::linear::Kernel chosen = pi::linear::resolve_kernel(kernel);
+  const py::gil_scoped_release release;
+  pi::linear::convolve_add(chosen, shape, weights.data(), x.data(), multiplier, shifts.data(),
+                           work.data(), sums.data(), threads);
+}
+
+void scale_add(const py::object& x, std::size_t samples, std::uint32_t multiplier,
+               const py::object& shift_bits, const py::object& out) {
+  const ReadView<std::uint8_t> shifts(shift_bits, "shift_bits");
+  check_shifts(shifts);
+  const WriteView<std::uint32_t> sums(out, "out");
+  const ReadView<std::uint32_t> from(x, "x", sums.size());
+  if (samples == 0 || shifts.size() == 0 || sums.size() % samples != 0 ||
+      sums.size() / samples % shifts.size() != 0) {
+    throw py::value_error("x: need whole samples and whole channels");
+  }
+  const std::size_t sample = sums.size() / samples;
+  const py::gil_scoped_release release;
+  for (std::size_t n = 0; n < samples; ++n) {
+    pi::linear::scale_add(from.data() + n * sample, shifts.size(), sample / shifts.size(),
+                          multiplier, shifts.data(), sums.data() + n * sample);
+  }
+}
+
+}  // namespace
+
+void bind_linear(py::module_& module) {
+  py::module_ room = module.def_submodule("linear");
+  py::class_<Convolution>(room, "Convolution")
+      .def(py::init<const Extents&, const Extents&, const Pair&, const Pair&, const Pair&>())
+      .def_property_readonly(
+          "packed_weight_count",
+          [](const Convolution& c) { return pi::linear::packed_weight_count(c.shape); })
+      .def_property_readonly("workspace_words", [](const Convolution& c) {
+        return pi::linear::workspace_words(c.shape);
+      });
+  room.def("pack", &pack);
+  room.def("convolve_add", &convolve_add);
+  room.def("scale_add", &scale_add);
+}

@@ -1,0 +1,52 @@
+"""Linear operators made ready for the online phase: packed weights, no allocation while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from pi_bench.arithmetic.convolution import RingConvolution, scale_add
+from pi_bench.network.program import LinearOp, LinearTerm, Weights
+from pi_bench.network.shares import apply_local, prepare_weights, ring_convolution
+
+
+class PreparedLinear:
+    """One linear operator with its secret weights, |w| < 2**(weight_bits - 1); its bias is apart.
+
+    Raises:
+        ValueError: a weight beyond the public bound, or weights of another shape.
+    """
+
+    def __init__(self, op: LinearOp, weights: Weights, weight_bits: int) -> None:
+        self.op = op
+        self._terms: list[tuple[LinearTerm, RingConvolution | None, np.ndarray]] = []
+        for term in op.terms:
+            if term.weighted is None:
+                self._terms.append((term, None, np.empty(0, np.int16)))
+            else:
+                packed = prepare_weights(term.weighted, weights[term.weighted.weight], weight_bits).packed
+                self._terms.append((term, ring_convolution(term.weighted), packed))
+
+    @property
+    def workspace_words(self) -> int:
+        return max((kernel.workspace_words for _, kernel, _ in self._terms if kernel is not None), default=0)
+
+    def add(
+        self, shares: Mapping[int, np.ndarray], out: np.ndarray, workspace: np.ndarray, threads: int = 1
+    ) -> None:
+        """Adds every term to `out`, uint32 of the value's shape, C-contiguous.
+
+        shares: one party's share of each activation by id. workspace: uint32, see `workspace_for`.
+        """
+        for term, kernel, packed in self._terms:
+            value = np.ascontiguousarray(apply_local(term.local, shares[term.source]))
+            if kernel is None:
+                scale_add(value, term.multiplier, term.shift_bits, out)
+            else:
+                kernel.add(packed, value, term.multiplier, term.shift_bits, workspace, out, threads)
+
+
+def workspace_for(operators: Iterable[PreparedLinear]) -> np.ndarray:
+    """A workspace that is large enough for each of them, its pages touched."""
+    return np.full(max((op.workspace_words for op in operators), default=0), 1, np.uint32)
