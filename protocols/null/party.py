@@ -6,12 +6,12 @@ from collections import deque
 
 import numpy as np
 
+from pi_bench.arithmetic.law import RING_BITS, offset
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Program, Weights
-from pi_bench.network.reference import activation_reference
-from pi_bench.network.shares import apply_linear
+from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
+from pi_bench.network.program import ActivationKind, ActivationOp, LinearOp, OutputOp, Program, Weights
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.work_plan import (
     OT_BYTES,
@@ -31,14 +31,20 @@ class _NullParty(PartyProtocol):
     ) -> None:
         super().__init__(session, program, options, weights)
         self._plan = WorkPlan(program, options)
+        self._zeros = np.zeros(0, np.uint8)  # what every message is made of
+        self._received = np.zeros(0, np.uint8)
 
     def _send(self, op_id: int, part: str, byte_count: int) -> None:
         with self.session.step(op_id, part):
-            self.session.send(bytes(byte_count))
+            if byte_count > self._zeros.size:
+                self._zeros = np.zeros(byte_count, np.uint8)
+            self.session.send(self._zeros[:byte_count])
 
     def _receive(self, op_id: int, part: str, byte_count: int) -> None:
         with self.session.step(op_id, part):
-            self.session.receive(byte_count)
+            if byte_count > self._received.size:
+                self._received = np.zeros(byte_count, np.uint8)
+            self.session.receive_into(self._received[:byte_count])
 
     def _request_bytes(self, job: GadgetJob, groups: range) -> int:
         corrections = WORD_BYTES * len(job.elements(groups)) if job.spec.uses_select else 0
@@ -106,6 +112,14 @@ class NullClient(_NullParty):
 class NullServer(_NullParty):
     """INSECURE: sees the input and computes the whole network in the clear."""
 
+    def __init__(
+        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+    ) -> None:
+        super().__init__(session, program, options, weights)
+        assert weights is not None
+        self._linear = {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
+        self._workspace = workspace_for(self._linear.values())
+
     def set_up(self) -> None:
         self._receive(-1, "he", PUBLIC_KEY_BYTES)
         self._send(-1, "ot", MESSAGE_BYTES)
@@ -138,13 +152,11 @@ class NullServer(_NullParty):
         for op in self.program.ops[1:]:
             with self.session.step(op.id):
                 if isinstance(op, LinearOp):
-                    values[op.id] = apply_linear(op, values, self.weights)
+                    values[op.id] = self._bias(op)
+                    self._linear[op.id].add(values, values[op.id], self._workspace, self.options.threads)
                 elif isinstance(op, ActivationOp):
                     self._exchange(op)
-                    no_share = np.zeros(op.shape, np.uint32)
-                    values[op.id] = activation_reference(
-                        op, values[op.source], no_share, self.options.mode, self.options.sign_drop
-                    )
+                    values[op.id] = _activate(op, values[op.source], self.options.mode)
                 elif isinstance(op, OutputOp):
                     self.session.send(values[op.source])
         if self.session.trace is not None:
@@ -154,11 +166,37 @@ class NullServer(_NullParty):
                 self.session.trace.keep_activation(value.id, values[value.id])
         return None
 
+    def _bias(self, op: LinearOp) -> np.ndarray:
+        total = np.zeros(op.shape, np.uint32)
+        if op.bias is not None:
+            assert self.weights is not None
+            total += self.weights[op.bias].reshape(-1, *(1,) * (len(op.shape) - 2))
+        return total
+
     def _exchange(self, op: ActivationOp) -> None:
         jobs = self._plan.gadgets[op.id]
         for job in jobs:
             for groups in job.online_slices:
-                self.session.send(bytes(len(groups) * job.spec.online_group_bytes))
+                self._send(op.id, "", len(groups) * job.spec.online_group_bytes)
         for job in jobs:
             for groups in job.online_slices:
-                self.session.receive(WORD_BYTES * len(job.real_elements(groups)))
+                self._receive(op.id, "", WORD_BYTES * len(job.real_elements(groups)))
+
+
+def _activate(op: ActivationOp, x: np.ndarray, mode: str) -> np.ndarray:
+    """The law of every mode where the client's share is zero: nothing carries, and the sign of a ReLU is
+    bit window_bits whatever is dropped below it. uint32 of x's shape."""
+    y = (x + np.uint32(offset(mode, op.truncate_bits))).view(np.int32)
+    flat = y.reshape(-1)
+    for group in op.groups:
+        part = flat if group.index is None else flat[group.index]
+        if group.kind is ActivationKind.RELU:
+            above = RING_BITS - 1 - op.window_bits
+            part <<= above
+            part >>= above + op.truncate_bits
+            np.maximum(part, 0, out=part)
+        else:
+            part >>= op.truncate_bits
+        if group.index is not None:
+            flat[group.index] = part
+    return y.view(np.uint32)
