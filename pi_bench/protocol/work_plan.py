@@ -134,8 +134,16 @@ class WorkPlan:
                 number += 1
 
     @cached_property
+    def _sources(self) -> dict[int, int]:
+        return {op.id: op.source for op in self.program.activation_ops}
+
+    @cached_property
     def gadget_jobs(self) -> list[GadgetJob]:
         return [job for jobs in self.gadgets.values() for job in jobs]
+
+    def source_of(self, job: GadgetJob) -> int:
+        """The linear value that a gadget works on."""
+        return self._sources[job.op_id]
 
     @cached_property
     def online_arena_bytes(self) -> int:

@@ -1,0 +1,66 @@
+"""Shares of pi * v'': the server's random select bit times the client's window, per ReLU.
+
+    client (COT sender)                         server (COT receiver)
+                <---  OT extension, choices pi
+      tau = P_0 + v'' - P_1  ------------------>    alpha = P_pi + pi tau
+      beta = -P_0
+
+Source: additive correlated OT (docs/threat-model.md, sections 4 and 7), in the direction opposite to
+that of the labels. pi is drawn before v is known; tau travels with the requests for labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pi_bench.crypto import gadget
+from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender, additive_receive
+from pi_bench.crypto.randomness import random_bits
+from pi_bench.protocol import SessionLike
+from pi_bench.protocol.work_plan import OT_BYTES, GadgetJob, part
+
+
+def client_select(
+    session: SessionLike,
+    job: GadgetJob,
+    reverse: CotSender,
+    reverse_seed: bytes,
+    share: np.ndarray,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(tau, beta), uint32 (padded,) each: tau is still to be sent. `share`: v, uint32 (padded,)."""
+    with session.step(job.op_id, "ot"):
+        message = session.receive(OT_BYTES * job.padded_count)
+        zero_labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
+        reverse.extend(message, job.padded_count, zero_labels, threads=threads)
+        correlation = gadget.correlation(job.spec, share)
+        return reverse.additive_send(reverse_seed, job.number, 0, zero_labels, correlation, threads=threads)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSelect:
+    """The server's bits pi of a gadget and its labels of the reverse OTs."""
+
+    bits: np.ndarray  # (padded,) uint8, 0 or 1
+    labels: np.ndarray  # (padded, 16) uint8
+
+    def alpha(
+        self, job: GadgetJob, groups: range, reverse_seed: bytes, tau: np.ndarray, threads: int
+    ) -> np.ndarray:
+        """The server's share for a slice, uint32, from the client's corrections."""
+        elements = job.elements(groups)
+        labels, bits = part(self.labels, elements), part(self.bits, elements)
+        return additive_receive(reverse_seed, job.number, groups.start, labels, bits, tau, threads=threads)
+
+
+def server_select(session: SessionLike, job: GadgetJob, reverse: CotReceiver, threads: int) -> ServerSelect:
+    """Draws pi and asks for its labels."""
+    with session.step(job.op_id, "ot"):
+        select = ServerSelect(
+            random_bits(job.padded_count), np.empty((job.padded_count, LABEL_BYTES), np.uint8)
+        )
+        packed = np.packbits(select.bits, bitorder="little")
+        session.send(reverse.extend(packed, job.padded_count, select.labels, threads=threads))
+        return select
