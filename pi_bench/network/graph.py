@@ -179,26 +179,26 @@ def node_from_fields(fields: Any) -> Node:
     """
     if not isinstance(fields, dict):
         raise ModelError("a node of the graph is not a mapping of fields")
-    label = repr(fields.get("name"))[:80]
+    node = repr(fields.get("name"))[:80]
     operator = fields.get("operator")
     kind = OPERATORS.get(operator) if isinstance(operator, str) else None
     if kind is None:
-        raise ModelError(f"node {label} has the unknown operator {operator!r:.40}")
+        raise ModelError(f"node {node} has the unknown operator {operator!r:.40}")
     expected = {field.name for field in dataclasses.fields(kind)}
     if set(fields) != expected | {"operator"}:
-        raise ModelError(f"node {label} ({operator}) does not have exactly the fields {sorted(expected)}")
-    values = {name: _parsed(name, fields[name], kind, label) for name in expected}
+        raise ModelError(f"node {node} ({operator}) does not have exactly the fields {sorted(expected)}")
+    values = {name: _parsed(name, fields[name], kind, node) for name in expected}
     return kind(**values)
 
 
-def _parsed(field: str, value: Any, kind: type[Node], label: str) -> Any:
+def _parsed(field: str, value: Any, kind: type[Node], node: str) -> Any:
     optional = "None" in str(kind.__dataclass_fields__[field].type)
     if value is None and optional:
         return None
     if isinstance(value, list):
         value = tuple(value)
     if not _FIELD_CHECKS[field](value):
-        raise ModelError(f"node {label}: field {field!r} cannot be {value!r:.60}")
+        raise ModelError(f"node {node}: field {field!r} cannot be {value!r:.60}")
     return float(value) if field == "epsilon" else value
 
 

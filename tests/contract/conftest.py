@@ -33,7 +33,7 @@ from pi_bench.network.graph import (
 from pi_bench.network.graph_float import calibrate
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, Trace
-from pi_bench.registry import find_protocol
+from pi_bench.registry import find_protocol, protocol_names
 
 RECEIVE_TIMEOUT_S = 60.0
 
@@ -177,7 +177,7 @@ def run() -> Callable[..., list[Run]]:
     return run_protocol
 
 
-@pytest.fixture(params=["delphi", "ideal", "null"])
+@pytest.fixture(params=protocol_names())
 def protocol(request: pytest.FixtureRequest) -> ProtocolInfo:
     return find_protocol(request.param)
 

@@ -28,6 +28,12 @@ def isa(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def available_isas() -> list[str]:
+    """All of them, the best last."""
+    return available_paths()
+
+
 Stream = Callable[[str, int], np.ndarray]
 
 

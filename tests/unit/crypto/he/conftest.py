@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pi_bench import _native
 from pi_bench.crypto.he import HeClient, HeServer, LinearShape
 from pi_bench.crypto.he.parameters import DEGREE
 
@@ -64,20 +63,8 @@ def make_parties() -> Iterator[Callable[[str], Parties]]:
 
 
 @pytest.fixture(scope="session")
-def available_isas() -> list[str]:
-    """Every path that this processor can run."""
-    paths = []
-    for name in ("portable", "aesni", "vaes512"):
-        try:
-            paths.append(_native.symmetric.resolve_isa(name))
-        except _native.symmetric.UnsupportedCpuError:
-            continue
-    return paths
-
-
-@pytest.fixture(scope="session")
 def available_isa(available_isas: list[str]) -> str:
-    """The best of them."""
+    """The best path that this processor can run."""
     return available_isas[-1]
 
 
