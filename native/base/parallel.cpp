@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <exception>
-#include <thread>
-#include <vector>
+
+#include "base/thread_pool.h"
 
 namespace pi {
 
@@ -16,23 +16,8 @@ void parallel_for(std::size_t count, int threads, std::size_t grain,
     body(0, count);
     return;
   }
-  std::vector<std::exception_ptr> failures(parts);
-  const auto run = [&](std::size_t part) {
-    try {
-      body(count * part / parts, count * (part + 1) / parts);
-    } catch (...) {
-      failures[part] = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    workers.reserve(parts - 1);
-    for (std::size_t part = 0; part + 1 < parts; ++part) workers.emplace_back(run, part);
-    run(parts - 1);
-  }
-  for (const std::exception_ptr& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
+  thread_pool_run(
+      parts, [&](std::size_t part) { body(count * part / parts, count * (part + 1) / parts); });
 }
 
 }  // namespace pi

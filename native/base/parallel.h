@@ -5,9 +5,9 @@
 
 namespace pi {
 
-// Calls body(begin, end) on contiguous parts of [0, count), one a thread, the last one on the
-// calling thread, and returns when all are done. `grain` items at least go to a thread, so that a
-// small range starts none. An exception of any part is rethrown here.
+// Calls body(begin, end) on contiguous parts of [0, count), on at most `threads` threads of the
+// process's pool with the calling one, and returns when all are done. `grain` items at least are a
+// part, so that a small range wakes no thread. An exception of any part is rethrown here.
 void parallel_for(std::size_t count, int threads, std::size_t grain,
                   const std::function<void(std::size_t begin, std::size_t end)>& body);
 
