@@ -36,7 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def machine() -> dict[str, object]:
     environment = describe_environment()
-    return {name: environment[name] for name in ("cpu_model", "usable_core_count", "commit", "versions")}
+    named = {name: environment[name] for name in ("cpu_model", "usable_core_count", "commit", "versions")}
+    return named | {"load_average": os.getloadavg()[0]}  # before the first benchmark
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +57,22 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
 
 @pytest.fixture(params=["aesni", "vaes512"])
 def isa(request: pytest.FixtureRequest) -> str:
-    """Each instruction set that this processor has."""
+    """Each instruction set with AES that this processor has."""
+    return _available(request.param)
+
+
+@pytest.fixture(params=["portable", "aesni", "vaes512"])
+def every_isa(request: pytest.FixtureRequest) -> str:
+    """The portable kernels too, which are some twenty times slower."""
+    return _available(request.param)
+
+
+def _available(isa: str) -> str:
     try:
-        aes128_encrypt(bytes(16), filled(16), isa=request.param)
+        aes128_encrypt(bytes(16), filled(16), isa=isa)
     except RuntimeError as error:
         pytest.skip(str(error))
-    return str(request.param)
+    return isa
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from typing import Any
 from benchmarks.targets import TARGETS
 
 STORAGE = Path(".benchmarks")
+BUSY_LOAD = 0.5
+"""Load average of the minute before, from which on other work was running beside the benchmarks."""
 
 
 def newest(storage: Path = STORAGE) -> Path:
@@ -87,6 +89,7 @@ def render(report: Mapping[str, Any]) -> str:
     lines = [
         f"{machine['cpu_model']}, {machine['usable_core_count']} cores, commit {machine['commit']}, "
         f"{report['datetime'][:16]}",
+        *_load_warning(machine["load_average"]),
         "",
         *_table(
             ("", "target", "measured", "ratio to target", "met", "times machine's limit"), target_rows(report)
@@ -98,6 +101,15 @@ def render(report: Mapping[str, Any]) -> str:
         header += ("online up / down", "offline up / down", "rounds", "stored")
         lines += ["", *_table(header, networks)]
     return "\n".join(lines)
+
+
+def _load_warning(load_average: float) -> list[str]:
+    if load_average < BUSY_LOAD:
+        return []
+    return [
+        "",
+        f"The machine was busy when this began (load average {load_average:.1f}): repeat it in quiet.",
+    ]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

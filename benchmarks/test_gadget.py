@@ -8,6 +8,7 @@ from pi_bench.measure.micro import Settings
 from pi_bench.measure.micro.gadgets import SPECS, STEPS, gadget_cases, sizes_of
 
 OTHER_COUNT = 50_000
+PORTABLE_COUNT = 3_200
 RELUS = {11: "ReLU, 11 ANDs", 19: "ReLU, 19 ANDs"}
 
 
@@ -22,9 +23,10 @@ def test_relu(time_case, step: str, and_count: int, threads: int, isa: str) -> N
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("name", SPECS)
-def test_step(time_case, name: str, step: str, isa: str) -> None:
-    (case,) = gadget_cases(name, (step,), Settings(count=OTHER_COUNT, threads=(1,), isa=isa))
-    time_case(case, isa)
+def test_step(time_case, name: str, step: str, every_isa: str) -> None:
+    count = PORTABLE_COUNT if every_isa == "portable" else OTHER_COUNT
+    (case,) = gadget_cases(name, (step,), Settings(count=count, threads=(1,), isa=every_isa))
+    time_case(case, every_isa)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 4])

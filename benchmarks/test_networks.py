@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.targets import NETWORKS, TARGETS
 
-RUNS, WARMUP = 5, 1
+RUNS, WARMUP = 9, 2
 
 
 def _latency(model: Path, *arguments: str) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def _rate(row: Mapping[str, Any]) -> str:
             return f"{1e-9 / value:.1f} GB/s"
         case "multiply_add":
             return f"{2e-9 / value:.1f} GFLOP/s"
+        case "ring_multiply_add":
+            return f"{1e-9 / value:.1f} G/s"
         case "aes":
             return f"{1e-9 / value:.2f} G blocks/s, {_time(value)} a block"
         case _:

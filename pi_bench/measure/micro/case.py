@@ -20,6 +20,7 @@ class Work:
     aes_blocks: float = 0.0
     memory_bytes: float = 0.0  # read or written, each byte once
     multiply_adds: float = 0.0  # of 64-bit lanes: float64 or 52-bit integer
+    ring_multiply_adds: float = 0.0  # a 32-bit word times a 16-bit weight, mod 2^32
     socket_bytes: float = 0.0
     round_trips: float = 0.0
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
 from pi_bench.measure.micro import loopback
 from pi_bench.measure.micro.case import Work, filled
@@ -21,6 +22,8 @@ _AES_CALLS = 64
 _AES_BLOCKS = 1 << 14  # in and out stay in a core's second-level cache
 _STREAM_BYTES = 1 << 28  # all threads together: far beyond the caches
 _MATRIX_SIZE = 512
+_RING_CALLS = 16
+_RING_CHANNELS, _RING_SIDE = 64, 16  # image, weights and sums stay in a core's second-level cache
 _SOCKET_BYTES = 1 << 26
 _ROUND_TRIPS = 200
 
@@ -28,6 +31,7 @@ UNITS: Mapping[str, str] = {
     "aes": "s/block",
     "memory": "s/byte",
     "multiply_add": "s/multiply-add",
+    "ring_multiply_add": "s/multiply-add",
     "socket": "s/byte",
     "round_trip": "s/round trip",
 }
@@ -56,6 +60,7 @@ class MachineLimits:
             "aes": work.aes_blocks,
             "memory": work.memory_bytes,
             "multiply_add": work.multiply_adds,
+            "ring_multiply_add": work.ring_multiply_adds,
             "socket": work.socket_bytes,
             "round_trip": work.round_trips,
         }
@@ -83,6 +88,7 @@ class MachineLimits:
         make, units = {
             "memory": (lambda: _memory(_STREAM_BYTES // threads), _STREAM_BYTES // threads),
             "multiply_add": (_multiply_adds, _MATRIX_SIZE**3),
+            "ring_multiply_add": (_ring_multiply_adds, _RING_CALLS * 9 * _RING_CHANNELS**2 * _RING_SIDE**2),
         }[name]
         return _in_threads_s(make, units, threads)
 
@@ -131,3 +137,19 @@ def _memory(byte_count: int) -> Callable[[], object]:
 def _multiply_adds() -> Callable[[], object]:
     left, right, out = np.ones((3, _MATRIX_SIZE, _MATRIX_SIZE))
     return lambda: np.matmul(left, right, out=out)
+
+
+def _ring_multiply_adds() -> Callable[[], object]:
+    """The backend's own kernel on cached data, as for AES: no library has this product."""
+    shape = (1, _RING_CHANNELS, _RING_SIDE, _RING_SIDE)
+    convolution = RingConvolution(shape, shape, (3, 3), (1, 1), (1, 1))
+    weights = filled(2 * 9 * _RING_CHANNELS**2).view(np.int16).reshape(_RING_CHANNELS, _RING_CHANNELS, 3, 3)
+    packed, shifts = convolution.pack(weights), np.zeros(_RING_CHANNELS, np.uint8)
+    share = filled(4 * _RING_CHANNELS * _RING_SIDE**2).view(np.uint32).reshape(shape)
+    workspace, out = np.zeros(convolution.workspace_words, np.uint32), share.copy()
+
+    def run() -> None:
+        for _ in range(_RING_CALLS):
+            convolution.add(packed, share, 1, shifts, workspace, out)
+
+    return run

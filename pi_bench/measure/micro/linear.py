@@ -1,7 +1,4 @@
-"""Linear operators on shares, exact mod 2^32, as both parties' online phase applies them.
-
-One thread: the threads of a matrix product are chosen when its library loads.
-"""
+"""Linear operators on shares, exact mod 2^32, as the server's online phase applies them."""
 
 from __future__ import annotations
 
@@ -10,38 +7,34 @@ from functools import partial
 
 import numpy as np
 
+from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.measure.micro.case import Case, Settings, Work, filled
-from pi_bench.network.program import Convolution, FullyConnected, Weighted
-from pi_bench.network.shares import apply_weighted, prepare_weights
 
-_WEIGHT_BITS = 10
-_PAD = (1, 1, 1, 1)
-
-LAYERS: dict[str, Weighted] = {
-    "conv3x3 64, 32x32": Convolution("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), _PAD),
-    "conv3x3 128, 16x16": Convolution("w", (1, 128, 16, 16), (1, 128, 16, 16), (3, 3), (1, 1), _PAD),
-    "conv3x3 256, 8x8": Convolution("w", (1, 256, 8, 8), (1, 256, 8, 8), (3, 3), (1, 1), _PAD),
-    "conv3x3 512, 4x4": Convolution("w", (1, 512, 4, 4), (1, 512, 4, 4), (3, 3), (1, 1), _PAD),
-    "fully connected 512, 100": FullyConnected("w", (1, 512), (1, 100)),
+LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
+    "conv3x3 64, 32x32": ((1, 64, 32, 32), (1, 64, 32, 32), 3),
+    "conv3x3 128, 16x16": ((1, 128, 16, 16), (1, 128, 16, 16), 3),
+    "conv3x3 256, 8x8": ((1, 256, 8, 8), (1, 256, 8, 8), 3),
+    "conv3x3 512, 4x4": ((1, 512, 4, 4), (1, 512, 4, 4), 3),
+    "fully connected 512, 100": ((1, 512, 1, 1), (1, 100, 1, 1), 1),
 }
+"""Input and output shape, and the side of the kernel; stride 1, padded to the same size."""
 
 
 def cases(settings: Settings) -> Iterator[Case]:
-    for name, layer in LAYERS.items():
-        outputs = int(np.prod(layer.out_shape))
-        weight_shape: tuple[int, ...] = (layer.out_shape[1], layer.in_shape[1])
-        if isinstance(layer, Convolution):
-            weight_shape += layer.kernel
-        size = int(np.prod(weight_shape))
-        weights = (filled(2 * size).view(np.uint16) % 1023).astype(np.int16) - np.int16(511)
-        prepared = prepare_weights(layer, weights.reshape(weight_shape), _WEIGHT_BITS)
-        share = filled(4 * int(np.prod(layer.in_shape))).view(np.uint32).reshape(layer.in_shape)
-        macs = outputs * size // layer.out_shape[1]
-        yield Case(
-            name,
-            "multiply-add",
-            macs,
-            1,
-            Work(multiply_adds=1, memory_bytes=(4 * share.size + 4 * outputs + size) / macs),
-            partial(apply_weighted, layer, prepared, share),
-        )
+    for name, (in_shape, out_shape, side) in LAYERS.items():
+        convolution = RingConvolution(in_shape, out_shape, (side, side), (1, 1), (side // 2, side // 2))
+        weight_shape = (out_shape[1], in_shape[1], side, side)
+        weight_count, output_count = int(np.prod(weight_shape)), int(np.prod(out_shape))
+        packed = convolution.pack(filled(2 * weight_count).view(np.int16).reshape(weight_shape))
+        share = filled(4 * int(np.prod(in_shape))).view(np.uint32).reshape(in_shape)
+        out = np.zeros(out_shape, np.uint32)
+        workspace, shifts = np.zeros(convolution.workspace_words, np.uint32), np.zeros(out_shape[1], np.uint8)
+        for threads in settings.threads:
+            yield Case(
+                name,
+                "multiply-add",
+                output_count * weight_count // out_shape[1],
+                threads,
+                Work(ring_multiply_adds=1),
+                partial(convolution.add, packed, share, 1, shifts, workspace, out, threads),
+            )

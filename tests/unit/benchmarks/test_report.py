@@ -10,7 +10,7 @@ from benchmarks.targets import TARGETS
 
 
 def stored(*targets: dict) -> dict:
-    info = {"cpu_model": "a processor", "usable_core_count": 2, "commit": "c0ffee"}
+    info = {"cpu_model": "a processor", "usable_core_count": 2, "commit": "c0ffee", "load_average": 0.2}
     entry = {"name": "test_x", "extra_info": {**info, "targets": list(targets)}}
     return {"datetime": "2026-01-02T03:04:05", "benchmarks": [{"name": "y", "extra_info": info}, entry]}
 
@@ -66,3 +66,10 @@ def test_the_newest_report_is_printed(
     assert lines[0] == "a processor, 2 cores, commit c0ffee, 2026-01-02T03:04"
     assert len(lines) == 2 + 2 + len(TARGETS)
     assert {line.count("|") for line in lines[2:]} == {7}
+
+
+def test_a_busy_machine_is_said() -> None:
+    busy = stored()
+    assert "busy" not in report.render(busy)
+    busy["benchmarks"][0]["extra_info"]["load_average"] = 3.14
+    assert "busy when this began (load average 3.1)" in report.render(busy)

@@ -22,6 +22,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         "_AES_CALLS": 1,
         "_STREAM_BYTES": 1 << 16,
         "_MATRIX_SIZE": 16,
+        "_RING_CALLS": 1,
         "_SOCKET_BYTES": 1 << 16,
         "_ROUND_TRIPS": 2,
     }.items():
@@ -67,15 +68,17 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
 
 def test_the_slowest_part_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {"aes": 2.0, "memory": 3.0, "multiply_add": 5.0, "socket": 7.0, "round_trip": 11.0}
+    costs["ring_multiply_add"] = 13.0
     monkeypatch.setattr(MachineLimits, "_measure", lambda self, name, threads: costs[name] / threads)
     limits = MachineLimits()
     assert limits.of(Work(aes_blocks=4, memory_bytes=2), 1) == ("aes", 8.0)
     assert limits.of(Work(aes_blocks=4, memory_bytes=3), 2) == ("memory", 4.5)
     assert limits.of(Work(multiply_adds=1, socket_bytes=1), 1) == ("socket", 7.0)
+    assert limits.of(Work(ring_multiply_adds=2), 2) == ("ring_multiply_add", 13.0)
     assert limits.of(Work(round_trips=1), 2) == ("round_trip", 11.0)  # one connection, not two
     assert {(row["name"], row["threads"]) for row in limits.measured()} == {
         *(("aes", 1), ("memory", 1), ("aes", 2), ("memory", 2)),
-        *(("multiply_add", 1), ("socket", 1), ("round_trip", 1)),
+        *(("ring_multiply_add", 2), ("multiply_add", 1), ("socket", 1), ("round_trip", 1)),
     }
 
 
