@@ -178,4 +178,4 @@ def test_slices_threads_and_paths_give_the_same_bytes(run_gadget, kind, exact, c
     ]
     for other in others:
         for name in ("garbled_sent", "garbled", "state", "message", "out_mask", "z"):
-            np.testing.assert_array_equal(getattr(other, name), getattr(whole, name), err_msg=name)
+            assert np.array_equal(getattr(other, name), getattr(whole, name)), name
