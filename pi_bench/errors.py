@@ -63,4 +63,10 @@ class PreprocessingSpentError(PiBenchError):
     exit_code = 8
 
 
+class TrainingError(PiBenchError):
+    """A training that diverged, or whose folder cannot be written or holds another training."""
+
+    exit_code = 9
+
+
 EXIT_INTERRUPTED = 130

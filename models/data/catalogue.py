@@ -40,7 +40,14 @@ _READERS: dict[str, Callable[[Path, Progress], Dataset]] = {
     "tinyimagenet": read_tinyimagenet,
 }
 
+_SHAPES = {"cifar10": (3, 32, 32), "cifar100": (3, 32, 32), "tinyimagenet": (3, 64, 64)}
+
 DATA_NAMES = ("digits", *ARCHIVES)
+
+
+def image_shape(name: str, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """(channels, height, width) of a data set; `wanted` where it comes in the size that is asked for."""
+    return _SHAPES.get(name, wanted)
 
 
 def load_data(

@@ -10,7 +10,7 @@ from typing import Any
 
 from pi_bench.cli import options
 from pi_bench.cli.output import writable
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import UsageError
 
 _COLUMNS = ("name", "ReLUs", "culled", "thinned", "alpha", "rho", "blocks", "paper: accuracy", "latency")
 _EPILOG = """\
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--json goes with --list")
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
-    recipe = _recipe(models, args.recipe)
+    recipe = options.recipe_of(models, args.recipe)
     writable(args.output)
     options.require_torch("export")
     print(f"exporting {recipe.name} …", file=sys.stderr)
@@ -114,18 +114,6 @@ def describe(graph: Any, path: str) -> str:
             "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
         )
     return "\n".join(lines)
-
-
-def _recipe(models: Any, name: str) -> Any:
-    if not name.endswith(".toml"):
-        return models.load_recipe(name)
-    try:
-        with open(name, encoding="utf-8") as file:
-            return models.parse_recipe(file.read(), name)
-    except OSError as error:
-        raise ModelError(f"cannot read the recipe {name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ModelError(f"recipe {name}: not TOML: it is not UTF-8 text") from None
 
 
 def _row(recipe: dict[str, Any]) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli.arguments import count, digest_prefix, positive_int, positive_seconds, thread_count
-from pi_bench.errors import EnvironmentUnsupportedError, UsageError
+from pi_bench.errors import EnvironmentUnsupportedError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from pi_bench.network.compiler import CompileOptions
@@ -159,3 +159,20 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     return info, ProtocolOptions(
         mode=mode, threads=threads, label_chunk=parsed.label_chunk, sign_drop=parsed.sign_drop or 0
     )
+
+
+def recipe_of(models: Any, name: str) -> Any:
+    """The recipe of that name, or in that ``.toml`` file; `models` is ``pi_bench.models``.
+
+    Raises:
+        ModelError: there is none, or it does not fit the schema.
+    """
+    if not name.endswith(".toml"):
+        return models.load_recipe(name)
+    try:
+        with open(name, encoding="utf-8") as file:
+            return models.parse_recipe(file.read(), name)
+    except OSError as error:
+        raise ModelError(f"cannot read the recipe {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"recipe {name}: not TOML: it is not UTF-8 text") from None

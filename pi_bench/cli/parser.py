@@ -8,7 +8,7 @@ import importlib
 import pi_bench
 from pi_bench.cli.arguments import Parser
 
-_COMMANDS = ("export", "inspect", "latency", "serve", "infer", "micro", "schema")
+_COMMANDS = ("export", "train", "inspect", "latency", "serve", "infer", "micro", "schema")
 
 _DESCRIPTION = """\
 Measures private inference: two real processes, real cryptography in both phases.
@@ -30,6 +30,7 @@ exit codes:
   6    the other party is of another version or program, or breaks the protocol
   7    this machine lacks something, such as AES instructions
   8    one-time preprocessing was used before
+  9    training diverged, or its folder cannot be used
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)
 """

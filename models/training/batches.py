@@ -1,0 +1,96 @@
+"""Images on the device that computes: a whole data set as bytes, cropped and flipped a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..data import Dataset, Split, hold_out
+from ..data.dataset import mean_and_deviation
+
+# Every network of a search chooses its epoch on the same images, whatever its own seed is.
+_HOLD_OUT_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceSplit:
+    images: Tensor  # uint8 (count, channels, height, width)
+    labels: Tensor  # int64 (count,)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Batches:
+    """Normalized batches of one data set.
+
+    Pixels from 0 to 1 lose the training images' mean and are divided by their deviation, by channel:
+    `mean` and `deviation`, float64 (channels,), are what an inference must apply as well.
+    """
+
+    def __init__(self, data: Dataset, validation_fraction: float, device: torch.device) -> None:
+        kept, held = hold_out(data.train, validation_fraction, _HOLD_OUT_SEED)
+        self.mean, self.deviation = mean_and_deviation(kept.images)
+        self._shift = _by_channel(self.mean * 255, device)
+        self._factor = _by_channel(1 / (self.deviation * 255), device)
+        self._crop_padding, self._flips = data.crop_padding, data.flips
+        self.train, self.validation, self.test = (
+            _on_device(split, device) for split in (kept, held, data.test)
+        )
+
+    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The training images in random order, varied: float32 images and labels.
+
+        A function of `seed` and `epoch` alone, so that an epoch can be repeated. The few images that
+        do not fill a last batch wait for another epoch: batch norm wants batches of one size.
+        """
+        generator = torch.Generator().manual_seed(_mixed(seed, epoch))
+        order = torch.randperm(len(self.train), generator=generator)
+        for start in range(0, self.batch_count(batch_size) * batch_size, batch_size):
+            index = order[start : start + batch_size].to(self.train.labels.device)
+            images = augment(self.train.images[index], self._crop_padding, self._flips, generator)
+            yield self.normalized(images), self.train.labels[index]
+
+    def batch_count(self, batch_size: int) -> int:
+        return max(1, len(self.train) // batch_size)
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """float32 of uint8 (count, channels, height, width)."""
+        return (images.float() - self._shift) * self._factor
+
+
+def augment(images: Tensor, padding: int, flips: bool, generator: torch.Generator) -> Tensor:
+    """Each image shifted by up to `padding` pixels either way (black moves in) and perhaps mirrored.
+
+    Args:
+        images: (count, channels, height, width), any dtype and device.
+        generator: on the CPU, so that every device makes the same choices.
+    """
+    count, _, height, width = images.shape
+    top, left = (torch.randint(2 * padding + 1, (count, 1), generator=generator) for _ in range(2))
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    if flips:
+        mirrored = torch.rand(count, 1, generator=generator) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    rows, columns = rows.to(images.device), columns.to(images.device)
+    each = torch.arange(count, device=images.device)
+    padded = functional.pad(images, (padding,) * 4)
+    # Indices on both sides of a slice put their own axes first: (count, height, width, channels).
+    return padded[each[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _mixed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _by_channel(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=device).reshape(1, -1, 1, 1)
+
+
+def _on_device(split: Split, device: torch.device) -> DeviceSplit:
+    return DeviceSplit(torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device))

@@ -1,0 +1,76 @@
+"""The files of a training: each whole or as it was before, checkpoints without code in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pi_bench.errors import TrainingError
+from pi_bench.network.torch_file import load_plain
+
+CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Writes beside `path`, flushes to the disk and renames.
+
+    Raises:
+        TrainingError: it cannot be written (a full disk); what was at `path` is still there.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    try:
+        try:
+            with open(partial, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        kept = "; the last good one is kept" if path.exists() else ""
+        raise TrainingError(
+            f"cannot write {path}: {error.strerror or error}{kept}: make room and run the same command again"
+        ) from None
+
+
+def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """As `torch.save`, whole or not at all. Raises: TrainingError."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    write_whole(path, buffer.getbuffer())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """What `save_tensors` wrote as a checkpoint; None where there is none.
+
+    Raises:
+        TrainingError: the file is no checkpoint of this program.
+        ModelError: it is damaged or holds Python objects, none of which were run.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = load_plain(str(path), file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
+    if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
+        raise TrainingError(f"{path} is no checkpoint of this program: choose another --output folder")
+    return content
+
+
+def write_log(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line an epoch. Raises: TrainingError."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())

@@ -1,0 +1,158 @@
+"""A training from a recipe to a folder: weights, log, and the network as a model file to measure.
+
+recipe.toml      the network as it was trained
+checkpoint.pt    to go on from after a kill
+log.csv          a line an epoch
+state.pt         the weights of the chosen epoch (a state_dict)
+model.pt         the same network, calibrated on training images, for `pi-bench latency`
+result.json      accuracy on the test images, and what it takes to repeat the run
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pi_bench.errors import ModelError, TrainingError
+from pi_bench.exporting import export
+
+from ..data import Dataset
+from ..recipe import Recipe
+from ..recipe_export import load_state
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
+from ..resnet import build
+from .batches import Batches
+from .files import save_tensors, write_whole
+from .settings import TrainingSettings
+from .trainer import Progress, evaluate, train
+
+_CALIBRATION_COUNT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A trained network to distil from."""
+
+    recipe: Recipe
+    weights: Path
+
+
+def for_data(recipe: Recipe, data: str, class_count: int, image_shape: tuple[int, ...]) -> Recipe:
+    """`recipe` with the classes and images of another data set; itself if it is made for `data`.
+
+    Raises:
+        ModelError: the network does not fit the images.
+    """
+    if recipe.dataset == data:
+        return recipe
+    prefix = recipe.name.removesuffix(f"-{recipe.relu_count}").replace(f"-{recipe.dataset}", "")
+    fitted = dataclasses.replace(
+        recipe, dataset=data, class_count=class_count, input_shape=image_shape, published=None
+    )
+    fitted = dataclasses.replace(fitted, name=f"{prefix}-{data}-{fitted.relu_count}")
+    return parse_recipe(format_recipe(fitted), fitted.name)
+
+
+def train_recipe(
+    recipe: Recipe,
+    data: Dataset,
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    teacher: Teacher | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Trains, or goes on training, the recipe's network in `folder`; the content of its result.json.
+
+    Raises:
+        ModelError: the data, or the teacher, is not for this network.
+        TrainingError: divergence, a full disk, or a folder that holds another training.
+    """
+    if recipe.class_count != len(data.class_names) or recipe.input_shape != data.image_shape:
+        raise ModelError(
+            f"recipe {recipe.name} is for {recipe.class_count} classes of {recipe.input_shape} images; "
+            f"{data.name} has {len(data.class_names)} of {data.image_shape}"
+        )
+    device = torch.device(device)
+    identity = {"recipe": format_recipe(recipe), "data": data.name, "teacher": "none"}
+    teaching = None
+    if teacher is not None:
+        teaching = _load_teacher(teacher, recipe, device)
+        identity["teacher"] = hashlib.sha256(teacher.weights.read_bytes()).hexdigest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
+
+    with torch.random.fork_rng(devices=[]), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        torch.manual_seed(settings.seed)
+        module = build(recipe)
+        batches = Batches(data, settings.validation_fraction, device)
+        outcome = train(
+            module,
+            batches,
+            settings,
+            folder,
+            teacher=teaching,
+            identity=identity,
+            device=device,
+            progress=progress,
+        )
+        write_whole(folder / "recipe.toml", identity["recipe"].encode())
+        _, test_accuracy_pct = evaluate(module, batches, batches.test, device)
+    module = module.cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    save_tensors(folder / "state.pt", module.state_dict())
+    result = {
+        "recipe": recipe.summary(),
+        "data": {"name": data.name, "mean": batches.mean.tolist(), "deviation": batches.deviation.tolist()},
+        "settings": settings.as_dict(),
+        "teacher": None if teacher is None else {"name": teacher.recipe.name, "sha256": identity["teacher"]},
+        "chosen_epoch": outcome.epoch,
+        "validation_accuracy_pct": outcome.rows[outcome.epoch - 1].get("validation_accuracy_pct"),
+        "test_accuracy_pct": test_accuracy_pct,
+        "training_s": round(sum(row["seconds"] for row in outcome.rows), 3),
+        "device": device.type,
+        "torch": torch.__version__,
+    }
+    _export(module, batches, recipe, data, result, folder / "model.pt")
+    write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
+    return result
+
+
+def _export(
+    module: nn.Module, batches: Batches, recipe: Recipe, data: Dataset, result: dict[str, Any], path: Path
+) -> None:
+    chosen = np.linspace(0, len(batches.train) - 1, min(_CALIBRATION_COUNT, len(batches.train)))
+    images = batches.normalized(batches.train.images[torch.from_numpy(np.rint(chosen).astype(np.int64))])
+    images = images.cpu().contiguous()
+    meta = {
+        "recipe": recipe.summary(),
+        "random_weights": False,
+        "calibration": {"source": f"training images of {data.name}"},
+        "data": result["data"],
+        "test_accuracy_pct": result["test_accuracy_pct"],
+    }
+    export(module, images[:1], path, calibration=images, labels=data.class_names, name=recipe.name, meta=meta)
+
+
+def _load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.Module:
+    given, wanted = teacher.recipe, recipe
+    for key in ("input_shape", "class_count"):
+        if getattr(given, key) != getattr(wanted, key):
+            raise ModelError(
+                f"the teacher {given.name} is for another task: its {key} is {getattr(given, key)}, "
+                f"that of {wanted.name} is {getattr(wanted, key)}"
+            )
+    module = build(given)
+    load_state(module, teacher.weights)
+    return module.to(device).eval().requires_grad_(False)

@@ -1,0 +1,70 @@
+"""How a network is trained, as data; the defaults are the papers'."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pi_bench.errors import UsageError
+
+SCHEDULES = ("step", "cosine")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """SGD with momentum, and knowledge distillation where there is a teacher.
+
+    The defaults are DeepReDuce's (Jha et al., ICML 2021, section 4): 120 epochs, the learning rate a
+    tenth after every quarter of them, temperature 4, weight 0.9 on the hard targets.
+    `validation_fraction` of the training images choose the epoch; with 0 the last one is kept.
+    """
+
+    epochs: int = 120
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 4e-4
+    schedule: str = "step"
+    temperature: float = 4.0
+    hard_weight: float = 0.9
+    validation_fraction: float = 0.1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises UsageError: a value outside its range; the message names both."""
+        limits: dict[str, tuple[float, float]] = {
+            "epochs": (1, 100_000),
+            "batch_size": (1, 1 << 20),
+            "learning_rate": (1e-12, 1e6),
+            "momentum": (0, 1),
+            "weight_decay": (0, 1e3),
+            "temperature": (1e-3, 1e3),
+            "hard_weight": (0, 1),
+            "validation_fraction": (0, 0.9),
+            "seed": (0, (1 << 63) - 1),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"training: {name} is {value}, allowed: {low:g} to {high:g}")
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"training: schedule is {self.schedule!r}, allowed: {', '.join(SCHEDULES)}")
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Of an epoch, from 0."""
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
+        return self.learning_rate * 0.1 ** (epoch // max(1, self.epochs // 4))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def default_settings(data: str) -> dict[str, Any]:
+    """What the papers use on a data set, as far as it differs; digits are small and get few epochs."""
+    if data == "cifar10":
+        return {"epochs": 150, "schedule": "cosine"}
+    if data == "digits":
+        return {"epochs": 30, "schedule": "cosine", "learning_rate": 0.05}
+    return {}

@@ -1,0 +1,164 @@
+"""`pi-bench train`: a recipe's network trained on real images, ready to measure."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import options
+from pi_bench.cli.arguments import thread_count
+from pi_bench.errors import ModelError, UsageError
+
+_DESCRIPTION = """\
+Trains a recipe's network and writes a folder: recipe.toml, checkpoint.pt, log.csv, state.pt (weights),
+model.pt (for `pi-bench latency`) and result.json (test accuracy). The same command goes on after a kill.
+Settings that are not given are those of the papers (docs/training.md).
+"""
+_EPILOG = """\
+examples:
+  pi-bench train --recipe resnet18-cifar100-12288 --data digits -o trained
+  pi-bench train --recipe resnet18-cifar100-557056 --data cifar100 --download -o teacher
+  pi-bench train --recipe resnet18-cifar100-12288 --data cifar100 --teacher teacher -o student
+  pi-bench latency student/model.pt
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a recipe's network",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--recipe", required=True, metavar="NAME", help="a name of `export --list`, or a .toml file"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    parser.add_argument(
+        "--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1 …"
+    )
+    parser.add_argument(
+        "--threads",
+        type=thread_count,
+        metavar="N",
+        help="computing threads (default: torch's choice); on a busy machine 1 is often faster",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100, tinyimagenet"
+    )
+    data.add_argument(
+        "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
+    )
+    data.add_argument("--download", action="store_true", help="fetch the archive if it is not there")
+    teaching = parser.add_argument_group("knowledge distillation")
+    teaching.add_argument(
+        "--teacher", type=Path, metavar="PATH", help="folder of an earlier training, or a state.pt"
+    )
+    teaching.add_argument(
+        "--teacher-recipe", metavar="NAME", help="of the teacher (default: recipe.toml beside its weights)"
+    )
+    training = parser.add_argument_group("training (defaults depend on the data)")
+    training.add_argument("--epochs", type=int, metavar="N")
+    training.add_argument("--batch-size", type=int, metavar="N")
+    training.add_argument("--learning-rate", type=float, metavar="X")
+    training.add_argument("--schedule", metavar="NAME", help="step or cosine")
+    training.add_argument(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        dest="validation_fraction",
+        help="of the training images, to choose the epoch; 0 keeps the last (0.1)",
+    )
+    training.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation (1)")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.cli.output import Progress
+
+    models = importlib.import_module("pi_bench.models")
+    data_sets = importlib.import_module("pi_bench.models.data")
+    recipe = options.recipe_of(models, parsed.recipe)
+    if parsed.teacher is None and parsed.teacher_recipe is not None:
+        raise UsageError("--teacher-recipe goes with --teacher")
+    options.require_torch("train")
+    import torch
+
+    training = importlib.import_module("pi_bench.models.training")
+    running = importlib.import_module("pi_bench.models.training.run")
+    names = ("epochs", "batch_size", "learning_rate", "schedule", "validation_fraction", "seed")
+    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    settings = training.TrainingSettings(**training.default_settings(parsed.data) | given)
+    device = _device(torch, parsed.device)
+    if parsed.threads is not None:
+        torch.set_num_threads(parsed.threads)
+
+    with Progress() as progress:
+        shape = data_sets.image_shape(parsed.data, recipe.input_shape)
+        data = data_sets.load_data(
+            parsed.data, shape, data_dir=parsed.data_dir, download=parsed.download, progress=progress
+        )
+        fitted = running.for_data(recipe, data.name, len(data.class_names), shape)
+        teacher = _teacher(models, running, parsed, data, shape)
+        print(
+            f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
+            f"of {data.name}, {settings.epochs} epochs, on {device} …",
+            file=sys.stderr,
+        )
+        result = running.train_recipe(
+            fitted, data, settings, parsed.output, teacher=teacher, device=device, progress=progress
+        )
+    print(describe(result, parsed.output))
+    return 0
+
+
+def describe(result: dict[str, Any], folder: Path) -> str:
+    """What was trained, for the terminal."""
+    recipe, settings = result["recipe"], result["settings"]
+    validation = result["validation_accuracy_pct"]
+    chosen = "the last" if validation is None else f"validation accuracy {validation:.2f} %"
+    return (
+        f"wrote {folder}: {recipe['name']}, {recipe['relu_count']:,} ReLUs\n"
+        f"  test accuracy {result['test_accuracy_pct']:.2f} %, epoch {result['chosen_epoch']} of "
+        f"{settings['epochs']} ({chosen}), {result['training_s']:.0f} s of training\n"
+        f"  measure it: pi-bench latency {folder / 'model.pt'}"
+    )
+
+
+def _device(torch: Any, name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        kind = ""
+    if kind not in ("cpu", "cuda"):
+        raise UsageError(f"--device {name}: auto, cpu or cuda is needed")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"--device {name}: torch sees no GPU here; use --device cpu")
+    return name
+
+
+def _teacher(models: Any, running: Any, parsed: argparse.Namespace, data: Any, shape: tuple[int, ...]) -> Any:
+    if parsed.teacher is None:
+        return None
+    weights = parsed.teacher / "state.pt" if parsed.teacher.is_dir() else parsed.teacher
+    if not weights.is_file():
+        raise ModelError(f"--teacher {parsed.teacher}: there are no weights at {weights}")
+    name = parsed.teacher_recipe
+    if name is None:
+        beside = weights.with_name("recipe.toml")
+        if not beside.is_file():
+            raise UsageError(
+                f"--teacher {parsed.teacher}: no recipe.toml beside it, so give --teacher-recipe"
+            )
+        return running.Teacher(options.recipe_of(models, str(beside)), weights)
+    recipe = options.recipe_of(models, name)
+    return running.Teacher(running.for_data(recipe, data.name, len(data.class_names), shape), weights)
