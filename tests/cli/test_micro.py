@@ -34,10 +34,10 @@ def test_the_instruction_set_is_the_variables() -> None:
     ("arguments", "words"),
     [
         (["sha"], "there is no primitive 'sha'; there are aes, prg,"),
-        (["aes", "--threads", "0"], "0 is less than 1"),
-        (["aes", "--threads", "1,x"], "invalid"),
-        (["aes", "--count", "0"], "0 is less than 1"),
-        (["aes", "--repetitions", "-1"], "less than 1"),
+        (["aes", "--threads", "0"], "--threads: '0' is not a whole number from 1"),
+        (["aes", "--threads", "1,x"], "--threads: 'x' is not a whole number from 1"),
+        (["aes", "--count", "0"], "--count: '0' is not a whole number from 1"),
+        (["aes", "--repetitions", "-1"], "--repetitions: '-1' is not a whole number from 1"),
     ],
 )
 def test_bad_arguments_are_named(
