@@ -54,6 +54,7 @@ void test_parts_run_at_once() {
 void test_callers_at_once_and_nested() {
   std::atomic<int> total = 0;
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     callers.emplace_back([&] {
       for (int call = 0; call < 200; ++call) {
