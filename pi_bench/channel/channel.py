@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import time
 from collections.abc import Sequence
@@ -61,6 +62,17 @@ class Channel:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout_s or 0.0))
             self._timeout_s = timeout_s
 
+    @property
+    def timeout_s(self) -> float | None:
+        """Silence that is borne now."""
+        return self._timeout_s
+
+    def readable_within(self, seconds: float) -> bool:
+        """Whether something from the peer, or its end, is there within `seconds`."""
+        poll = select.poll()  # select() itself cannot watch descriptors above 1,023
+        poll.register(self._connection, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
     def send(self, header: FrameHeader, views: Sequence[memoryview]) -> None:
         """One frame; the buffers must stay unchanged until `flush` returns.
 
@@ -89,12 +101,12 @@ class Channel:
 
         Raises:
             PeerError: a mismatch, or more than `max_bytes`.
-            ConnectionFailedError: not complete within `deadline_s` seconds.
+            ConnectionFailedError: not complete within `deadline_s` seconds, or silence in between.
         """
         deadline = time.monotonic() + deadline_s
         before = self._timeout_s
         try:
-            self.set_receive_timeout(deadline_s)
+            self.set_receive_timeout(deadline_s if before is None else min(deadline_s, before))
             header = self._receive_header(deadline)
             length = header.payload_bytes
             header.require(replace(expected, payload_bytes=length))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,16 @@ def run(parsed: argparse.Namespace) -> int:
     inputs = load_input(Path(parsed.input))
     warn_of_instruction_set(require_isa())
     insistence = Insistence(parsed.protocol, parsed.mode, parsed.expect_digest)
-    with Client.connect(address, insistence, threads=threads, timeout_s=parsed.timeout) as client:
+
+    def waiting() -> None:
+        print(
+            f"waiting up to {parsed.timeout:g} s for the server: it may be busy with another client …",
+            file=sys.stderr,
+        )
+
+    with Client.connect(
+        address, insistence, threads=threads, timeout_s=parsed.timeout, waiting=waiting
+    ) as client:
         warn_of_protocol(client.info)
         client.require_input(inputs)
         set_up = client.set_up()

@@ -92,7 +92,8 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
         type=positive_seconds,
         default=DEFAULT_TIMEOUT_S,
         metavar="S",
-        help=f"how long the other party may be silent (default {DEFAULT_TIMEOUT_S:g} s)",
+        help="how long a party may be silent: the other one, in a queue of clients too, or a process of this "
+        f"command that neither speaks nor computes, from its start on (default {DEFAULT_TIMEOUT_S:g} s)",
     )
 
 

@@ -60,8 +60,9 @@ def run(parsed: argparse.Namespace) -> int:
         "port": address.port,
         "measuring": False,
     }
-    with Parties(Placement(threads, (), ())) as parties:
+    with Parties(Placement(threads, (), ()), parsed.timeout) as parties:
         parties.start(Party.SERVER)
+        parties.receive(Party.SERVER, "started", START_TIMEOUT_S)
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])

@@ -32,6 +32,7 @@ def run_party(party: Callable[[ControlPipe], None]) -> int:
     gc.freeze()  # what the imports left is never garbage; collections in a timed phase stay short
     sys.setswitchinterval(0.0005)  # the sender thread gets its turn while the protocol computes
     try:
+        control.send("started", {})
         party(control)
     except ControlClosedError:
         return 1  # the launcher is gone, nobody listens

@@ -6,13 +6,15 @@ It is given an address and an input, never a model: `latency` and `infer` run th
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from pi_bench.channel import Address, Channel, connect
-from pi_bench.errors import PeerError, PiBenchError, UsageError
+from pi_bench.channel.tcp import CONNECT_TIMEOUT_S
+from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
 from pi_bench.network.fixed_point import decode_output, encode_input
 from pi_bench.network.program_codec import program_digest, program_from_bytes
 from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
@@ -62,15 +64,25 @@ class Client:
         self._inference_id = 0
 
     @classmethod
-    def connect(cls, address: Address, insistence: Insistence, *, threads: int, timeout_s: float) -> Client:
+    def connect(
+        cls,
+        address: Address,
+        insistence: Insistence,
+        *,
+        threads: int,
+        timeout_s: float,
+        waiting: Callable[[], None] | None = None,
+    ) -> Client:
         """Connects and agrees with the server on what runs.
+
+        `waiting`: called once if the server, which has one client at a time, does not answer at once.
 
         Raises: ConnectionFailedError, PeerError.
         """
-        channel = Channel(connect(address), timeout_s=timeout_s)
+        channel = Channel(connect(address, min(CONNECT_TIMEOUT_S, timeout_s)), timeout_s=timeout_s)
         try:
             agreement = greet_as_client(
-                channel, insistence, lambda data: program_digest(program_from_bytes(data))
+                channel, insistence, lambda data: program_digest(program_from_bytes(data)), waiting
             )
             try:
                 info = find_protocol(agreement.offer.protocol)
@@ -147,7 +159,7 @@ class Client:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PiBenchError):
-            self.session.abort(f"{type(error).__name__} at the client")
+            self.session.abort(_words_for_the_server(error))
         self.close()
 
     def close(self) -> None:
@@ -159,3 +171,12 @@ class Client:
         if self._material is not None:
             self._material.burn()
             self._material = None
+
+
+def _words_for_the_server(error: PiBenchError) -> str:
+    """Why the client leaves; never the error's own text, which may quote the input."""
+    if isinstance(error, InputError):
+        return "the client's input does not fit this network (its shape, type or range)"
+    if isinstance(error, PeerError):
+        return "the client found the server's messages against the protocol"
+    return "the client failed"

@@ -13,21 +13,23 @@ from typing import Any
 import numpy as np
 
 from pi_bench import codec, errors
+from pi_bench.channel.sender import timeval
 
 _LENGTH_BYTES = 8
-_STALLED = "the process stopped in the middle of a message to or from the launcher"
 
 
 class ControlClosedError(Exception):
     """The other end of the pipe is gone."""
 
 
+class ControlStalledError(Exception):
+    """The other end has stopped in the middle of a message, or takes none."""
+
+
 class ControlPipe:
     """One end of the pipe."""
 
-    def __init__(self, connection: socket.socket, stall_timeout_s: float | None = None) -> None:
-        """`stall_timeout_s`: how long the other end may take a message, or pause within one of its own."""
-        connection.settimeout(stall_timeout_s)
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
     @classmethod
@@ -37,16 +39,21 @@ class ControlPipe:
     def fileno(self) -> int:
         return self._connection.fileno()
 
+    def set_stall(self, seconds: float) -> None:
+        """How long the other end may stop within a message; for ever, unless this is called."""
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._connection.setsockopt(socket.SOL_SOCKET, option, timeval(seconds))
+
     def send(
         self, kind: str, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        """Raises: ControlClosedError, ConnectionFailedError (it takes no data)."""
+        """Raises: ControlClosedError, ControlStalledError."""
         data = codec.encode({"kind": kind, **meta}, arrays or {})
         try:
             self._connection.sendall(len(data).to_bytes(_LENGTH_BYTES, "little"))
             self._connection.sendall(data)
-        except TimeoutError as error:
-            raise errors.ConnectionFailedError(_STALLED) from error
+        except BlockingIOError as error:
+            raise ControlStalledError from error
         except OSError as error:
             raise ControlClosedError from error
 
@@ -55,7 +62,7 @@ class ControlPipe:
 
         Raises:
             ControlClosedError: the other end is gone.
-            ConnectionFailedError: it stopped in the middle of a message.
+            ControlStalledError: it stopped within the message.
             PiBenchError: the other end reports this error.
         """
         length = int.from_bytes(self._read(_LENGTH_BYTES), "little")
@@ -74,8 +81,8 @@ class ControlPipe:
         while position < length:
             try:
                 count = self._connection.recv_into(view[position:], 0, socket.MSG_WAITALL)
-            except TimeoutError as error:
-                raise errors.ConnectionFailedError(_STALLED) from error
+            except BlockingIOError as error:
+                raise ControlStalledError from error
             except OSError as error:
                 raise ControlClosedError from error
             if count == 0:

@@ -73,13 +73,13 @@ def measure_latency(
     Raises:
         PiBenchError: of either party, with its name.
     """
-    with Parties(placement) as parties:
+    with Parties(placement, options.timeout_s) as parties:
         progress("starting both parties", 0, options.warmup + options.runs)
         measurement = _start(parties, model, info, options, placement, inputs)
         for number in range(options.warmup + options.runs):
             timed = number >= options.warmup
             progress("run" if timed else "warm-up", number, options.warmup + options.runs)
-            run, logits = _run_once(parties, verifier, options.timeout_s)
+            run, logits = _run_once(parties, verifier)
             if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
                 measurement.runs.append(run)
                 measurement.logits = logits
@@ -101,6 +101,8 @@ def _start(
     started = time.perf_counter()
     parties.start(Party.SERVER)
     parties.start(Party.CLIENT)
+    for party in Party:  # only then do their time-outs run: starting may take longer on a busy machine
+        parties.receive(party, "started", START_TIMEOUT_S)
     parties.send(
         Party.SERVER,
         "serve",
@@ -128,8 +130,8 @@ def _start(
         },
         {"input": inputs},
     )
-    last = parties.receive_last({Party.SERVER: "record", Party.CLIENT: "ready"}, options.timeout_s)
-    (at_server, _), (at_client, _) = last[Party.SERVER], last[Party.CLIENT]
+    at_server, _ = parties.receive(Party.SERVER, "record")
+    at_client, _ = parties.receive(Party.CLIENT, "ready")
     return Measurement(
         start_s=time.perf_counter() - started,
         set_up_s=at_client["set_up_s"],
@@ -146,13 +148,12 @@ def _tell_both(parties: Parties, kind: str) -> None:
         parties.send(party, kind, {})
 
 
-def _run_once(parties: Parties, verifier: RunVerifier, timeout_s: float) -> tuple[Run, np.ndarray]:
+def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray]:
     """Preprocesses, runs and verifies; both parties wait while the launcher verifies."""
     _tell_both(parties, "run")
     server_offline, _ = parties.receive(Party.SERVER, "record")
-    last = parties.receive_last({Party.SERVER: "record", Party.CLIENT: "done"}, timeout_s)
-    server_online, server_arrays = last[Party.SERVER]
-    done, client_arrays = last[Party.CLIENT]
+    server_online, server_arrays = parties.receive(Party.SERVER, "record")
+    done, client_arrays = parties.receive(Party.CLIENT, "done")
     logits, output = client_arrays.pop("logits"), client_arrays.pop("output")
     verdict = verifier.verify(client_arrays, server_arrays, output)
     run = Run(

@@ -2,97 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import selectors
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from pi_bench.errors import ConnectionFailedError, PiBenchError
-from pi_bench.launch.control import ControlClosedError, ControlPipe
-from pi_bench.launch.placement import Placement, thread_environment
+from pi_bench.launch.control import ControlClosedError, ControlStalledError
+from pi_bench.launch.party_process import Message, PartyProcess, Vigil
+from pi_bench.launch.placement import Placement
 from pi_bench.protocol import Party
 
-_MODULES = {
-    Party.CLIENT: "pi_bench.launch.client_process",
-    Party.SERVER: "pi_bench.launch.server_process",
-}
 START_TIMEOUT_S = 60.0  # of a party: Python's start, its imports and its share of the model
-_STOP_S = 2.0
 _SECOND_FAILURE_S = 1.0  # how long the other party's error is waited for when one has failed
-
-Message = tuple[str, dict[str, Any], dict[str, np.ndarray]]
-
-
-class PartyProcess:
-    """One party and the pipe to it."""
-
-    def __init__(self, party: Party, placement: Placement) -> None:
-        here, there = socket.socketpair()
-        cores = placement.client_cores if party is Party.CLIENT else placement.server_cores
-        with there:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-m", _MODULES[party]),
-                    *("--control-fd", str(there.fileno()), "--launcher", str(os.getpid())),
-                    *(("--cores", ",".join(map(str, cores))) if cores else ()),
-                ],
-                pass_fds=[there.fileno()],
-                env={**os.environ, **thread_environment(placement.threads)},
-                stdin=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C in the terminal goes to the launcher alone, which ends both
-            )
-        self.party = party
-        self.control = ControlPipe(here, START_TIMEOUT_S)
-        self.messages: deque[Message] = deque()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def death(self) -> PiBenchError:
-        """Why the pipe is closed."""
-        try:
-            code = self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            code = 0
-        if code < 0:
-            how = f"was killed ({signal.Signals(-code).name})"
-            if code == -signal.SIGKILL:
-                how += "; the system may have run out of memory"
-        else:
-            how = f"ended without a word (exit code {code})"
-        return ConnectionFailedError(f"the {self.party} process {how}")
-
-    def wait(self) -> None:
-        self._process.wait()
-
-    def terminate(self) -> None:
-        self.control.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-
-    def reap(self) -> None:
-        try:
-            self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 class Parties:
-    """The running parties; leaving the context ends them all."""
+    """The running parties; leaving the context ends them all.
 
-    def __init__(self, placement: Placement) -> None:
+    `silence_s`: how long a party that is waited for may neither speak nor compute.
+    """
+
+    def __init__(self, placement: Placement, silence_s: float) -> None:
         self._placement = placement
+        self._silence_s = silence_s
         self._running: dict[Party, PartyProcess] = {}
 
     def __enter__(self) -> Self:
@@ -105,7 +40,7 @@ class Parties:
             process.reap()
 
     def start(self, party: Party) -> PartyProcess:
-        self._running[party] = PartyProcess(party, self._placement)
+        self._running[party] = PartyProcess(party, self._placement, self._silence_s)
         return self._running[party]
 
     def send(
@@ -118,8 +53,8 @@ class Parties:
         process = self._running[party]
         try:
             process.control.send(kind, meta, arrays)
-        except ConnectionFailedError as stalled:
-            self._fail(party, stalled)
+        except ControlStalledError:
+            self._fail(party, process.stall())
         except ControlClosedError:
             error = _read_failure(process)
             while error is None:
@@ -129,43 +64,38 @@ class Parties:
     def receive(
         self, party: Party, kind: str, timeout_s: float | None = None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """The next message of `party`, which must be of `kind`.
-
-        `timeout_s`: only where the party waits for nobody; otherwise its own time-outs end it.
+        """The next message of `party`, which must be of `kind`; within `timeout_s` if that is given.
 
         Raises:
             PiBenchError: either party failed; the error that says most, with the party's name.
-            ConnectionFailedError: nothing came within `timeout_s`.
+            ConnectionFailedError: nothing came in time, or `party` does nothing.
         """
-        got, meta, arrays = self.next_message(party, timeout_s)
+        process = self._running[party]
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        vigil = Vigil(process)
+        while not process.messages:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise ConnectionFailedError(f"the {party} process was not ready within {timeout_s:g} s")
+            left = vigil.interval_s if deadline is None else deadline - time.monotonic()
+            if not self._read_ready(min(vigil.interval_s, max(0.0, left))) and vigil.over():
+                self._fail(party, process.stall())
+        got, meta, arrays = process.messages.popleft()
         if got != kind:
             raise RuntimeError(f"the {party} process sent {got!r} where {kind!r} was due")
         return meta, arrays
 
-    def receive_last(
-        self, kinds: Mapping[Party, str], timeout_s: float
-    ) -> dict[Party, tuple[dict[str, Any], dict[str, np.ndarray]]]:
-        """What each party sends when it has done its part.
+    def next_message(self, party: Party) -> Message:
+        """The next message of `party`, of any kind, whenever it comes; raises what either party reports."""
+        while not self._running[party].messages:
+            self._read_ready(None)
+        return self._running[party].messages.popleft()
 
-        While both work, their own time-outs end them; once one has finished, the other waits for nobody
-        and gets `timeout_s`: it may be frozen, and nobody else would notice. Raises as `receive` does.
-        """
-        while not any(self._running[party].messages for party in kinds):
-            for ready in self._ready(None):
-                self._read(ready)
-        return {party: self.receive(party, kind, timeout_s) for party, kind in kinds.items()}
-
-    def next_message(self, party: Party, timeout_s: float | None = None) -> Message:
-        """The next message of `party`, of any kind; raises as `receive` does."""
-        messages = self._running[party].messages
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not messages:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise ConnectionFailedError(f"the {party} process was not ready within {timeout_s:g} s")
-            for ready in self._ready(left):
-                self._read(ready)
-        return messages.popleft()
+    def _read_ready(self, timeout_s: float | None) -> bool:
+        """Reads what the parties have said; whether there was anything within `timeout_s`."""
+        ready = self._ready(timeout_s)
+        for process in ready:
+            self._read(process)
+        return bool(ready)
 
     def _ready(self, timeout_s: float | None) -> list[PartyProcess]:
         with selectors.DefaultSelector() as selector:
@@ -178,6 +108,8 @@ class Parties:
             process.messages.append(process.control.receive())
         except ControlClosedError:
             self._fail(process.party, process.death())
+        except ControlStalledError:
+            self._fail(process.party, process.stall())
         except Exception as error:
             self._fail(process.party, error)
 
@@ -186,6 +118,7 @@ class Parties:
         failures = [(party, error)]
         deadline = time.monotonic() + _SECOND_FAILURE_S
         others = [process for process in self._running.values() if process.party is not party]
+        failures[:0] = [(other.party, other.stall()) for other in others if other.stopped]
         while others and len(failures) == 1 and (left := deadline - time.monotonic()) > 0:
             with selectors.DefaultSelector() as selector:
                 selector.register(others[0].control, selectors.EVENT_READ)
@@ -205,6 +138,8 @@ def _read_failure(process: PartyProcess) -> Exception | None:
         process.messages.append(process.control.receive())
     except ControlClosedError:
         return process.death()
+    except ControlStalledError:
+        return process.stall()
     except Exception as error:
         return error
     return None

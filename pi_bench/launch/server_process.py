@@ -17,7 +17,6 @@ from pi_bench.registry import find_protocol
 from pi_bench.session import Phase
 
 _PROGRAM = "program"
-_FIRST_CONTACT_TIMEOUT_S = 60.0  # of the client that the same launcher starts
 
 
 def party(control: ControlPipe) -> None:
@@ -35,7 +34,7 @@ def party(control: ControlPipe) -> None:
         bound = local_address(listener)
         control.send("listening", {"host": bound.host, "port": bound.port})
         if options["measuring"]:
-            connection, _ = accept(listener, _FIRST_CONTACT_TIMEOUT_S)
+            connection, _ = accept(listener, options["timeout_s"])
             server.serve(connection, lambda report: _report(control, report), tracing=True)
             return
         while True:

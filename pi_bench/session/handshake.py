@@ -26,6 +26,8 @@ from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
 from pi_bench.errors import PeerError, PiBenchError
 
 HANDSHAKE_TIMEOUT_S = 10.0
+HELLO_TIMEOUT_S = 3.0  # a client greets as soon as it is connected; an idle one must not hold up the next
+WAIT_NOTICE_S = 1.0
 MAX_HANDSHAKE_BYTES = 4096
 MAX_PROGRAM_BYTES = 64 << 20
 MAX_LABEL_CHUNK = 4
@@ -88,8 +90,16 @@ class Agreement:
     binding: bytes
 
 
-def greet_as_client(channel: Channel, insistence: Insistence, digest_of: Callable[[bytes], str]) -> Agreement:
+def greet_as_client(
+    channel: Channel,
+    insistence: Insistence,
+    digest_of: Callable[[bytes], str],
+    waiting: Callable[[], None] | None = None,
+) -> Agreement:
     """The client's side. `digest_of` parses the program's bytes and computes its digest.
+
+    A server has one client at a time, so its offer may take as long as the channel's time-out;
+    `waiting` is called once if it does not come at once.
 
     Raises:
         PeerError: another version or program, or an answer that is not one.
@@ -108,7 +118,10 @@ def greet_as_client(channel: Channel, insistence: Insistence, digest_of: Callabl
                 "digest": insistence.digest,
             },
         )
-        offer = _receive(channel, 0)
+        patience_s = channel.timeout_s or HANDSHAKE_TIMEOUT_S
+        if waiting is not None and not channel.readable_within(min(WAIT_NOTICE_S, patience_s)):
+            waiting()
+        offer = _receive(channel, 0, patience_s)
         _require_version(offer)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
         label_chunk = _number(offer, "label_chunk", 1, MAX_LABEL_CHUNK)
@@ -134,7 +147,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     with _telling_the_peer(channel):
-        hello = _receive(channel, 0)
+        hello = _receive(channel, 0, HELLO_TIMEOUT_S)
         _require_version(hello)
         insistence = Insistence(*(_optional_text(hello, name) for name in ("protocol", "mode", "digest")))
         insistence.require(offer.protocol, offer.mode, offer.digest)
@@ -145,7 +158,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
         )
         channel.send(_header(1, len(offer.program)), [memoryview(offer.program)])
         agreement = _agree(_nonce(hello), nonce, offer)
-        confirmation = _receive(channel, 1)
+        confirmation = _receive(channel, 1, HANDSHAKE_TIMEOUT_S)
         if (
             _text(confirmation, "digest") != offer.digest
             or _text(confirmation, "session") != f"{agreement.session_id:016x}"
@@ -186,8 +199,8 @@ def _send(channel: Channel, number: int, meta: Mapping[str, Any]) -> None:
     channel.send(_header(number, len(payload)), [memoryview(payload)])
 
 
-def _receive(channel: Channel, number: int) -> dict[str, Any]:
-    payload = channel.receive_bounded(_header(number, 0), MAX_HANDSHAKE_BYTES, HANDSHAKE_TIMEOUT_S)
+def _receive(channel: Channel, number: int, deadline_s: float) -> dict[str, Any]:
+    payload = channel.receive_bounded(_header(number, 0), MAX_HANDSHAKE_BYTES, deadline_s)
     try:
         meta, _ = codec.decode(payload)
     except codec.CodecError as error:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -124,7 +128,7 @@ def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_fil
     np.save(wrong_shape, np.zeros((1, 1)))
     assert infer(server, wrong_shape).returncode == 4
     server.line()
-    assert "lost:" in server.line()
+    assert "lost: the other party gave up: the client's input does not fit this network" in server.line()
     run = infer(server, input_file)
     assert run.returncode == 0
     assert "INSECURE" in run.stderr
@@ -158,89 +162,191 @@ def test_signals_end_both_processes(
 
 
 class Measuring:
-    """A `pi-bench latency` that goes on until something happens to it."""
+    """A `pi-bench latency` that goes on until something happens to it; its progress is read from a terminal.
+
+    Leaving the context ends the parties, stopped ones too, and the launcher.
+    """
 
     def __init__(self, model_file: Path, *flags: str) -> None:
+        self.screen = b""
+        self.parties: dict[str, int] = {}
+        self._master, terminal = pty.openpty()
         self.process = subprocess.Popen(
             [
-                *PI_BENCH,
-                "latency",
-                str(model_file),
-                "--protocol",
-                "ideal",
-                "--runs",
-                "100000",
-                "--threads",
-                "1",
-                *flags,
+                *(*PI_BENCH, "latency", str(model_file), "--protocol", "ideal"),
+                *("--runs", "100000", "--threads", "1", *flags),
             ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            start_new_session=True,
         )
+        os.close(terminal)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        deadline = time.monotonic() + 30
-        self.parties: dict[str, int] = {}
-        while len(self.parties) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
+
+        def both_started() -> bool:
             for pid in children.read_text().split():
                 command = Path(f"/proc/{pid}/cmdline").read_text()
                 for name in ("client", "server"):
                     if f"{name}_process" in command:
                         self.parties[name] = int(pid)
-        assert str(model_file) not in Path(f"/proc/{self.parties['client']}/cmdline").read_text()
-        for pid in self.parties.values():  # a connected party has a thread that sends
-            while len(os.listdir(f"/proc/{pid}/task")) < 2 and time.monotonic() < deadline:
-                time.sleep(0.02)
-        time.sleep(0.5)
+            return len(self.parties) == 2
+
+        assert eventually(both_started), self.screen
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pid in self.parties.values():
+            for number in (signal.SIGCONT, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        os.close(self._master)
+
+    def wait_until_it_runs(self) -> None:
+        assert eventually(lambda: b"run" in self.screen), self.screen
 
     def end(self) -> tuple[int, str]:
         """Exit code and errors; no party is left."""
-        try:
-            _, errors = self.process.communicate(timeout=30)
-        finally:
-            self.process.kill()
-        assert "Traceback" not in errors
+        self.process.wait(timeout=30)
+        self._reader.join()
+        lines = self.screen.decode().replace("\x1b[2K", "\n").splitlines()
+        assert not any("Traceback" in line for line in lines)
         assert all(ended(pid) for pid in self.parties.values())
-        return self.process.returncode, errors.splitlines()[-1]
+        return self.process.returncode, lines[-1].strip()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # the terminal's end is an error to its reader
+            while data := os.read(self._master, 4096):
+                self.screen += data
+
+
+def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_ctrl_c_during_latency_leaves_no_orphan(model_file: Path) -> None:
-    measuring = Measuring(model_file)
-    measuring.process.send_signal(signal.SIGINT)
-    assert measuring.end() == (130, "error: interrupted")
+    with Measuring(model_file) as measuring:
+        assert str(model_file) not in Path(f"/proc/{measuring.parties['client']}/cmdline").read_text()
+        measuring.wait_until_it_runs()
+        os.killpg(measuring.process.pid, signal.SIGINT)
+        assert measuring.end() == (130, "error: interrupted")
 
 
 @pytest.mark.parametrize("party", ["client", "server"])
 def test_killed_party_during_latency(model_file: Path, party: str) -> None:
-    measuring = Measuring(model_file)
-    os.kill(measuring.parties[party], signal.SIGKILL)
-    code, error = measuring.end()
+    with Measuring(model_file) as measuring:
+        measuring.wait_until_it_runs()
+        os.kill(measuring.parties[party], signal.SIGKILL)
+        code, error = measuring.end()
     assert code == 5
     assert f"the {party} process was killed (SIGKILL)" in error
 
 
 @pytest.mark.parametrize("party", ["client", "server"])
-def test_frozen_party_during_latency(model_file: Path, party: str) -> None:
-    measuring = Measuring(model_file, "--timeout", "1")
-    os.kill(measuring.parties[party], signal.SIGSTOP)
-    code, error = measuring.end()
+@pytest.mark.parametrize("when", ["start", "run"])
+def test_frozen_party_during_latency(model_file: Path, party: str, when: str) -> None:
+    """At any moment: as it starts, and between, before or in the runs."""
+    with Measuring(model_file, "--timeout", "1") as measuring:
+        if when == "run":
+            measuring.wait_until_it_runs()
+        frozen = time.monotonic()
+        os.kill(measuring.parties[party], signal.SIGSTOP)
+        code, error = measuring.end()
+        took_s = time.monotonic() - frozen
     assert code == 5
-    # The second where the other party had finished and waited for the launcher only.
-    assert "no data from the other party for" in error or "was not ready within 1 s" in error
+    assert f"the {party} process is stopped (SIGSTOP)" in error
+    assert took_s < 15  # some seconds, were the machine not shared; start-up had a minute of its own
+
+
+def test_both_parties_frozen(model_file: Path) -> None:
+    """Neither can time out, so the launcher does."""
+    with Measuring(model_file, "--timeout", "1") as measuring:
+        measuring.wait_until_it_runs()
+        for pid in measuring.parties.values():
+            os.kill(pid, signal.SIGSTOP)
+        code, error = measuring.end()
+    assert code == 5
+    assert "process is stopped (SIGSTOP)" in error
+
+
+class Asking:
+    """A `pi-bench infer` that leads a process group of its own, as a shell's foreground job does."""
+
+    def __init__(self, where: str, input_file: Path) -> None:
+        self.process = subprocess.Popen(
+            [*PI_BENCH, "infer", "--connect", where, "--input", str(input_file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ctrl_c(self) -> tuple[int, str]:
+        """Its exit code and errors."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        _, errors = self.process.communicate(timeout=20)
+        return self.process.returncode, errors
 
 
 def test_ctrl_c_while_waiting_for_a_server(input_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        where = "{}:{}".format(*silent.getsockname())
-        process = subprocess.Popen(
-            [*PI_BENCH, "infer", "--connect", where, "--input", str(input_file)],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        asking = Asking("{}:{}".format(*silent.getsockname()), input_file)
         with silent.accept()[0] as connection:
             connection.recv(1)  # it has greeted and waits for an offer
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert errors == "error: interrupted\n"
+            assert asking.process.stderr is not None
+            assert "it may be busy with another client" in asking.process.stderr.readline()
+            assert asking.ctrl_c() == (130, "error: interrupted\n")
+
+
+def test_ctrl_c_during_the_run(serving: Callable[..., Serving], input_file: Path) -> None:
+    """The server's party is stopped when the client is connected, so that the run has not ended."""
+    server = serving()
+    (party,) = server.party_pids
+    asking = Asking(server.address, input_file)
+    assert "client 127.0.0.1" in server.line()
+    time.sleep(0.05)
+    os.kill(party, signal.SIGSTOP)
+    try:
+        code, errors = asking.ctrl_c()
+    finally:
+        os.kill(party, signal.SIGCONT)
+    assert (code, errors) == (130, "error: interrupted\n")
+    assert "lost: the other party closed the connection" in server.line()
+    assert infer(server, input_file).returncode == 0  # the next one is served
+
+
+def test_a_connection_that_says_nothing_holds_nobody_up_for_long(
+    serving: Callable[..., Serving], input_file: Path
+) -> None:
+    """The next client waits behind it, hears so, and is served."""
+    server = serving("--protocol", "ideal")
+    where = Address.parse(server.address)
+    with socket.create_connection((where.host, where.port)):
+        assert "client 127.0.0.1" in server.line()
+        run = infer(server, input_file)
+    assert run.returncode == 0, run.stderr
+    assert "it may be busy with another client" in run.stderr
+    assert "lost: no data from the other party for 3 s" in server.line()
+
+
+def test_waiting_for_the_turn_follows_the_time_out(serving: Callable[..., Serving], input_file: Path) -> None:
+    server = serving("--protocol", "ideal")
+    (party,) = server.party_pids
+    os.kill(party, signal.SIGSTOP)
+    try:
+        run = infer(server, input_file, "--timeout", "1.5")
+    finally:
+        os.kill(party, signal.SIGCONT)
+    assert run.returncode == 5
+    assert run.stderr.splitlines()[-1].startswith("error: no data from the other party for 1.5 s")

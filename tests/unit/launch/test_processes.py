@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import ConnectionFailedError, PeerError
-from pi_bench.launch import processes
+from pi_bench.launch.party_process import PartyProcess, Vigil
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import Parties, _rank
 from pi_bench.protocol import Party
@@ -44,41 +44,76 @@ def gone(pid: int) -> bool:
 
 
 def test_a_killed_party_is_named() -> None:
-    with Parties(ONE_THREAD) as parties:
+    with Parties(ONE_THREAD, 5.0) as parties:
         process = parties.start(Party.SERVER)
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(ConnectionFailedError, match=r"server: the server process was killed \(SIGKILL\)"):
-            parties.receive(Party.SERVER, "listening")
+            parties.receive(Party.SERVER, "started")
 
 
 def test_a_party_that_does_not_start_is_given_up() -> None:
-    with Parties(ONE_THREAD) as parties:
+    with Parties(ONE_THREAD, 5.0) as parties:
         parties.start(Party.SERVER)
         with pytest.raises(ConnectionFailedError, match=r"server process was not ready within 0\.1 s"):
-            parties.receive(Party.SERVER, "listening", 0.1)
+            parties.receive(Party.SERVER, "started", 0.1)
 
 
-def test_a_party_that_freezes_while_the_other_has_finished_is_given_up() -> None:
-    """Its peer waits for the launcher, not for it, so no time-out of the parties runs."""
-    with Parties(ONE_THREAD) as parties:
-        finished = parties.start(Party.SERVER)
-        os.kill(parties.start(Party.CLIENT).pid, signal.SIGSTOP)
-        finished.messages.append(("record", {}, {}))
-        with pytest.raises(ConnectionFailedError, match=r"client process was not ready within 0\.1 s"):
-            parties.receive_last({Party.SERVER: "record", Party.CLIENT: "done"}, 0.1)
+def test_a_party_that_is_stopped_as_it_starts_is_named() -> None:
+    started = time.monotonic()
+    with Parties(ONE_THREAD, 0.2) as parties:
+        process = parties.start(Party.SERVER)
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(ConnectionFailedError, match="server: the server process is stopped"):
+            parties.receive(Party.SERVER, "started", 60)
+    assert gone(process.pid)
+    assert time.monotonic() - started < 10
 
 
-def test_a_party_that_takes_no_data_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "START_TIMEOUT_S", 0.1)
-    with Parties(ONE_THREAD) as parties:
-        os.kill(parties.start(Party.SERVER).pid, signal.SIGSTOP)
-        with pytest.raises(ConnectionFailedError, match="server: the process stopped in the middle"):
-            parties.send(Party.SERVER, "serve", {}, {"large": np.zeros(1 << 22, np.uint8)})
+def test_a_stopped_party_that_takes_no_message_is_named() -> None:
+    with Parties(ONE_THREAD, 0.2) as parties:
+        process = parties.start(Party.SERVER)
+        parties.receive(Party.SERVER, "started", 60)
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(ConnectionFailedError, match="server: the server process is stopped"):
+            parties.send(Party.SERVER, "serve", {}, {"weights": np.zeros(1 << 22, np.uint8)})
+
+
+def test_a_stopped_party_is_named_though_another_is_waited_for() -> None:
+    with Parties(ONE_THREAD, 0.2) as parties:
+        for party in Party:
+            parties.start(party)
+        for party in Party:
+            parties.receive(party, "started", 60)
+        os.kill(parties._running[Party.CLIENT].pid, signal.SIGSTOP)
+        with pytest.raises(ConnectionFailedError, match="client: the client process is stopped"):
+            parties.receive(Party.SERVER, "listening")
+
+
+@pytest.mark.parametrize(("code", "given_up"), [("while True: pass", False), ("input()", True)])
+def test_slow_is_not_silent(code: str, given_up: bool) -> None:
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        party = Watched(process.pid)
+        vigil = Vigil(party)  # type: ignore[arg-type]
+        eventually(vigil.over, 4.0 if given_up else 1.5)
+        over = vigil.over()
+        process.kill()
+    assert over is given_up
+
+
+class Watched:
+    """As much of a `PartyProcess` as a `Vigil` looks at."""
+
+    silence_s = 0.0  # a `Vigil` adds a second
+    cpu_ticks = PartyProcess.cpu_ticks
+    _stat = PartyProcess._stat
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
 
 
 def test_leaving_the_context_ends_both() -> None:
     pids = []
-    with pytest.raises(ZeroDivisionError), Parties(ONE_THREAD) as parties:
+    with pytest.raises(ZeroDivisionError), Parties(ONE_THREAD, 5.0) as parties:
         pids += [parties.start(party).pid for party in Party]
         raise ZeroDivisionError
     assert len(pids) == 2
@@ -91,7 +126,7 @@ def test_a_killed_launcher_leaves_no_orphan() -> None:
         "from pi_bench.launch.placement import Placement\n"
         "from pi_bench.launch.processes import Parties\n"
         "from pi_bench.protocol import Party\n"
-        "with Parties(Placement(1, (), ())) as parties:\n"
+        "with Parties(Placement(1, (), ()), 5.0) as parties:\n"
         "    print(*[parties.start(party).pid for party in Party], flush=True)\n"
         "    time.sleep(60)\n"
     )

@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_another_version_is_named_on_both_sides(
     def client() -> None:
         meta = {"version": "9.9", "nonce": "00" * 32, "protocol": None, "mode": None, "digest": None}
         handshake._send(channels[0], 0, meta)
-        handshake._receive(channels[0], 0)
+        handshake._receive(channels[0], 0, 5)
 
     at_client, at_server = both(client, lambda: greet_as_server(channels[1], OFFER))
     for error in (at_client, at_server):
@@ -112,9 +113,34 @@ def test_program_that_does_not_parse(channels: Channels, both: Both) -> None:
 
 
 def test_silent_client(channels: Channels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handshake, "HANDSHAKE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(handshake, "HELLO_TIMEOUT_S", 0.2)
     with pytest.raises(ConnectionFailedError, match=r"0\.2 s"):
         greet_as_server(channels[1], OFFER)
+
+
+def test_a_client_waits_for_its_turn_as_long_as_its_time_out(
+    channels: Channels, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than any step of a handshake may take; it hears that it waits."""
+    for name in ("HANDSHAKE_TIMEOUT_S", "HELLO_TIMEOUT_S", "WAIT_NOTICE_S"):
+        monkeypatch.setattr(handshake, name, 0.2)
+    notices = []
+
+    def late() -> Any:
+        time.sleep(1)
+        return greet_as_server(channels[1], OFFER)
+
+    client, server = both(
+        lambda: greet_as_client(channels[0], Insistence(), digest_of, lambda: notices.append("waiting")), late
+    )
+    assert client == server
+    assert notices == ["waiting"]
+
+
+def test_the_digest_may_be_its_beginning(channels: Channels, both: Both) -> None:
+    client, server = greet(channels, both, Insistence(digest=OFFER.digest[:16]))
+    assert client == server
+    assert client.offer.digest == OFFER.digest
 
 
 def frame(payload: bytes, number: int = 0) -> FrameHeader:
@@ -142,6 +168,8 @@ JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=200) | st.li
 
 class OneMessage:
     """A channel whose peer has sent one message and nothing more."""
+
+    timeout_s = 1.0
 
     def __init__(self, payload: bytes) -> None:
         self.payload: bytes | None = payload
@@ -183,7 +211,7 @@ def test_hostile_bytes(payload: bytes) -> None:
 def test_wrong_confirmation(channels: Channels, both: Both) -> None:
     def client() -> None:
         handshake._send(channels[0], 0, HELLO)
-        handshake._receive(channels[0], 0)
+        handshake._receive(channels[0], 0, 5)
         channels[0].receive_bounded(frame(PROGRAM, 1), len(PROGRAM), 5)
         handshake._send(channels[0], 1, {"digest": OFFER.digest, "session": "00"})
 
