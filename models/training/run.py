@@ -94,7 +94,8 @@ def train_recipe(
     except OSError as error:
         raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
 
-    with torch.random.fork_rng(devices=[]), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    deterministic = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
+    with torch.random.fork_rng(devices=[]), deterministic:
         torch.manual_seed(settings.seed)
         module = build(recipe)
         batches = Batches(data, settings.validation_fraction, device)

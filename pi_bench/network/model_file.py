@@ -48,6 +48,8 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
     }
     if not _is_json(metadata):
         raise ModelError("the graph's metadata must be JSON values: text, numbers, lists, mappings of text")
+    # A numpy number is a float to JSON, but an object of its own, which no reader accepts, to torch.
+    metadata = json.loads(json.dumps(metadata))
     content = {
         "format": FORMAT,
         "version": FORMAT_VERSION,

@@ -136,6 +136,12 @@ def test_a_graph_without_ranges_is_not_written(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_numpy_numbers_in_metadata_are_written_as_plain_ones(tmp_path):
+    save_model(small_graph(meta={"accuracy": np.float64(0.5)}), tmp_path / "model.pt")
+    accuracy = load_model(tmp_path / "model.pt").meta["accuracy"]
+    assert (accuracy, type(accuracy)) == (0.5, float)
+
+
 def test_metadata_that_json_cannot_hold_is_not_written(tmp_path):
     with pytest.raises(ModelError, match="JSON"):
         save_model(small_graph(meta={"note": object()}), tmp_path / "model.pt")

@@ -74,6 +74,18 @@ def test_it_learns(tmp_path, recipe, blobs, settings):
     assert losses[-1] < 0.7 * losses[0]
 
 
+def test_a_gpu_would_compute_with_cudnn_and_deterministically(tmp_path, recipe, blobs, settings):
+    seen = set()
+
+    def look(what, done, total):
+        seen.add((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic))
+
+    before = torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic
+    train_recipe(recipe, blobs, dataclasses.replace(settings, epochs=1), tmp_path, progress=look)
+    assert seen == {(True, True)}
+    assert (torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic) == before
+
+
 def test_the_folder_is_complete(trained, recipe, blobs):
     folder, result = trained
     names = {"recipe.toml", "checkpoint.pt", "log.csv", "state.pt", "model.pt", "result.json"}
