@@ -2,7 +2,9 @@
 #include "bindings/rooms.h"
 
 PYBIND11_MODULE(_native, module) {
-  module.doc() = "Native kernels of pi-bench. Only pi_bench.crypto and pi_bench.arithmetic import this module.";
+  module.doc() =
+      "Native kernels of pi-bench. Only pi_bench.crypto and pi_bench.arithmetic import this "
+      "module.";
   bind_symmetric(module);
   bind_ot(module);
   bind_garble(module);
