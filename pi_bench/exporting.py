@@ -32,7 +32,7 @@ def export(
     example_input: torch.Tensor | np.ndarray,
     path: str | os.PathLike[str],
     *,
-    calibration: torch.Tensor | np.ndarray | None = None,
+    calibration: torch.Tensor | np.ndarray | Sequence[torch.Tensor | np.ndarray] | None = None,
     labels: Sequence[str] = (),
     name: str | None = None,
     meta: Mapping[str, Any] | None = None,
@@ -45,7 +45,8 @@ def export(
         example_input: float (batch, features) or (batch, channels, height, width); its values do
             not matter when `calibration` is given.
         path: replaced in one step if it exists.
-        calibration: typical inputs, float, shaped as `example_input` but for the batch. The largest
+        calibration: typical inputs, float, shaped as `example_input` but for the batch, or a list of
+            such inputs, each with or without a batch axis. The largest
             value that each layer shows on them, with one bit to spare, is what a private run can
             represent. Some dozens of real samples are good; the example alone is a poor stand-in.
         labels: class names, one an output, or none.
@@ -62,7 +63,14 @@ def export(
     """
     from pi_bench.network.lowering import lower
 
+    _require_module(module)
     example = _tensor(example_input, "the example input")
+    if example.dim() not in (2, 4):
+        hint = "; add the batch axis: example_input[None]" if example.dim() in (1, 3) else ""
+        raise ModelError(
+            f"the example input has shape {tuple(example.shape)}; (batch, features) or "
+            f"(batch, channels, height, width) is needed{hint}"
+        )
     if calibration is None:
         warnings.warn(
             "the network is calibrated on the example input alone: "
@@ -71,6 +79,7 @@ def export(
         )
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
     plain = _plain_copy(module)
+    _require_answer(plain, example)
     graph = lower(plain, example, name=name or type(module).__name__, labels=labels)
     _check_equal(plain, graph, samples[:_COMPARED_SAMPLES])
     notes = {
@@ -112,6 +121,33 @@ def _plain_copy(module: torch.nn.Module) -> torch.nn.Module:
         raise ModelError(f"the module cannot be copied (copy.deepcopy): {error}") from error
 
 
+def _require_module(module: object) -> None:
+    import torch
+
+    if isinstance(module, torch.nn.Module):
+        return
+    if isinstance(module, Mapping):
+        raise ModelError(
+            "the module is a mapping, perhaps a state_dict: build the network, call its load_state_dict() "
+            "with it, and give the network"
+        )
+    raise ModelError(f"the module is of type {type(module).__name__}; a torch.nn.Module is needed")
+
+
+def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
+    """An error of the user's own forward is told as it is, before tracing wraps it in its own."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            module(example)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(
+            f"the module itself fails on the example input of shape {tuple(example.shape)}: {reason:.300}"
+        ) from error
+
+
 def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
     import torch
 
@@ -121,8 +157,16 @@ def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
         raise ModelError(f"{what} is neither a float tensor nor a numpy array: {error}") from None
 
 
-def _samples(values: torch.Tensor | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    samples: np.ndarray = _tensor(values, "calibration").numpy()
+def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if isinstance(values, list | tuple):
+        parts = [_tensor(value, f"calibration[{index}]").numpy() for index, value in enumerate(values)]
+        parts = [part[None] if part.ndim == len(shape) else part for part in parts]
+        for index, part in enumerate(parts):
+            if part.shape[1:] != shape:
+                raise ModelError(f"calibration[{index}] has shape {part.shape}, {shape} is needed")
+        samples = np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
+    else:
+        samples = _tensor(values, "calibration").numpy()
     if samples.ndim != len(shape) + 1 or samples.shape[1:] != shape or len(samples) == 0:
         wanted = ", ".join(map(str, shape))
         raise ModelError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")

@@ -107,7 +107,7 @@ class OutputNode(Node):
     """The network's only output, ``(features,)`` or a map: the logits."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph:
     """A network with its weights and what calibration saw.
 
@@ -124,6 +124,11 @@ class Graph:
     ranges: Mapping[str, float] = dataclasses.field(default_factory=dict)
     labels: tuple[str, ...] = ()
     meta: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Short: the arrays would flood a notebook's screen."""
+        name = self.meta.get("name", "network")
+        return f"<Graph {name!r}: {len(self.nodes)} nodes, {self.relu_count:,} ReLUs>"
 
     @property
     def input(self) -> Node:

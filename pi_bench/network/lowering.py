@@ -8,9 +8,10 @@ its module path and what to put in its place.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 
 import torch
 
@@ -69,7 +70,9 @@ def lower(
 
 
 def _export(module: torch.nn.Module, example_input: torch.Tensor) -> torch.export.ExportedProgram:
-    with _inference(module), warnings.catch_warnings(), torch.no_grad():
+    # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
+    silence = redirect_stderr(io.StringIO())
+    with _inference(module), warnings.catch_warnings(), silence, torch.no_grad():
         warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
         try:
             traced = torch.export.export(module, (example_input,))

@@ -93,6 +93,55 @@ def test_calibration_that_does_not_fit(module, inputs, tmp_path):
     assert not (tmp_path / "model.pt").exists()
 
 
+def test_calibration_may_be_a_list(module, inputs, tmp_path):
+    for calibration in (list(inputs), [inputs[:3], inputs[3:].numpy()]):
+        graph = pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=calibration)
+        assert graph.meta["calibration"]["sample_count"] == 8
+    for calibration, message in [
+        ([inputs[0], inputs[:, :1]], r"calibration\[1\] has shape \(8, 1, 9, 7\), \(2, 9, 7\) is needed"),
+        ([], r"shape \(0, 2, 9, 7\)"),
+        (["a.png"], r"calibration\[0\] is neither"),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=calibration)
+
+
+def test_what_is_no_module_is_named(module, inputs, tmp_path):
+    for wrong, message in [(module.state_dict(), "load_state_dict"), (Branched, "torch.nn.Module is needed")]:
+        with pytest.raises(ModelError, match=message):
+            pi_bench.export(wrong, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+
+
+def test_an_example_without_a_batch_axis_is_blamed_itself(module, inputs, tmp_path):
+    with pytest.raises(ModelError, match=r"example input has shape \(2, 9, 7\).*example_input\[None\]"):
+        pi_bench.export(module, inputs[0], tmp_path / "model.pt", calibration=inputs)
+
+
+def test_an_error_of_the_users_forward_is_told_as_it_is(inputs, tmp_path, capfd):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(10, 3))
+    with pytest.raises(
+        ModelError, match=r"module itself fails .*\(1, 2, 9, 7\): mat1 and mat2 shapes"
+    ) as error:
+        pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+    assert "branches" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_control_flow_on_values_is_refused_with_advice(inputs, tmp_path, capfd):
+    class Branching(nn.Module):
+        def forward(self, x):
+            return x.flatten(1) if x.sum() > 0 else -x.flatten(1)
+
+    with pytest.raises(ModelError, match="branches on tensor values"):
+        pi_bench.export(Branching(), inputs[:1], tmp_path / "model.pt", calibration=inputs)
+    assert capfd.readouterr().err == ""  # torch writes its graph there
+
+
+def test_a_graph_is_shown_in_one_line(module, inputs, tmp_path):
+    graph = pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+    assert repr(graph) == f"<Graph 'Branched': {len(graph.nodes)} nodes, 315 ReLUs>"
+
+
 def test_labels_that_do_not_fit(module, inputs, tmp_path):
     with pytest.raises(ModelError, match="2 labels for 3 outputs"):
         pi_bench.export(module, inputs[:1], tmp_path / "m.pt", calibration=inputs, labels=["a", "b"])
