@@ -89,7 +89,7 @@ def render(report: Mapping[str, Any]) -> str:
     lines = [
         f"{machine['cpu_model']}, {machine['usable_core_count']} cores, commit {machine['commit']}, "
         f"{report['datetime'][:16]}",
-        *_load_warning(machine["load_average"]),
+        *load_warning(machine["load_average"]),
         "",
         *_table(
             ("", "target", "measured", "ratio to target", "met", "times machine's limit"), target_rows(report)
@@ -103,7 +103,8 @@ def render(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _load_warning(load_average: float) -> list[str]:
+def load_warning(load_average: float) -> list[str]:
+    """Lines for a reader, none where the machine was quiet."""
     if load_average < BUSY_LOAD:
         return []
     return [

@@ -10,6 +10,7 @@ import argparse
 import datetime
 import importlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from benchmarks.peers.systems import (
     System,
     Workload,
 )
+from benchmarks.report import load_warning
 from pi_bench.measure.environment import describe_environment
 from pi_bench.network.graph_float import outputs
 from pi_bench.network.model_file import load_model, save_model
@@ -165,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repetitions", type=int, default=3, help="inferences a start (3)")
     parser.add_argument("--only", nargs="+", choices=tuple(PLANS), default=tuple(PLANS), metavar="WORKLOAD")
     settings = parser.parse_args(arguments)
+    load_average = os.getloadavg()[0]  # before the first of them
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in settings.only:
@@ -173,12 +176,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows += measure(
                 workload, expected, PLANS[name], settings.peers, settings.rounds, settings.repetitions
             )
-    environment = describe_environment()
+    environment = describe_environment() | {"load_average": load_average}
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     STORED.parent.mkdir(exist_ok=True)
     STORED.write_text(json.dumps({"environment": environment, "time": time, "rows": rows}, indent=1) + "\n")
     where = f"{environment['cpu_model']}, {environment['usable_core_count']} cores"
     print(f"{where}, commit {environment['commit']}, {time}")
+    print("\n".join(load_warning(load_average)))
     print(render(rows))
     return 0
 
