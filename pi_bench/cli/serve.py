@@ -56,6 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
         "options": asdict(settings),
         "timeout_s": parsed.timeout,
         "idle_timeout_s": IDLE_TIMEOUT_S,
+        "poll_s": 0.0,  # the clients' machines and their distance are not known
         "host": address.host,
         "port": address.port,
         "measuring": False,

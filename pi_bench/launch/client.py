@@ -72,14 +72,17 @@ class Client:
         threads: int,
         timeout_s: float,
         waiting: Callable[[], None] | None = None,
+        poll_s: float = 0.0,
     ) -> Client:
-        """Connects and agrees with the server on what runs.
+        """Connects and agrees with the server on what runs. `poll_s` as in `Channel`.
 
         `waiting`: called once if the server, which has one client at a time, does not answer at once.
 
         Raises: ConnectionFailedError, PeerError.
         """
-        channel = Channel(connect(address, min(CONNECT_TIMEOUT_S, timeout_s)), timeout_s=timeout_s)
+        channel = Channel(
+            connect(address, min(CONNECT_TIMEOUT_S, timeout_s)), timeout_s=timeout_s, poll_s=poll_s
+        )
         try:
             agreement = greet_as_client(
                 channel, insistence, lambda data: program_digest(program_from_bytes(data)), waiting

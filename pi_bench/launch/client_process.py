@@ -23,6 +23,7 @@ def party(control: ControlPipe) -> None:
         Insistence(digest=options["expect_digest"]),
         threads=options["threads"],
         timeout_s=options["timeout_s"],
+        poll_s=options["poll_s"],
     )
     with client:
         handshake_s = time.perf_counter() - started

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+_POLL_S = 200e-6  # longer than most waits for a small layer, short beside a large one
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -19,6 +20,12 @@ class Placement:
     @property
     def pinned(self) -> bool:
         return bool(self.client_cores)
+
+    @property
+    def poll_s(self) -> float:
+        """How long a party that waits for the other one may ask before it sleeps: only where its core
+        is its own."""
+        return _POLL_S if self.pinned else 0.0
 
 
 def place(threads: int | None) -> Placement:

@@ -44,6 +44,7 @@ class Server:
         *,
         timeout_s: float,
         idle_timeout_s: float | None = None,
+        poll_s: float = 0.0,
     ) -> None:
         options.require(program)
         self._program = program
@@ -52,6 +53,7 @@ class Server:
         self._options = options
         self._timeout_s = timeout_s
         self._idle_timeout_s = idle_timeout_s
+        self._poll_s = poll_s
         self._offer = Offer(
             info.name,
             options.mode,
@@ -68,7 +70,7 @@ class Server:
 
         Raises: ConnectionFailedError, PeerError, and what the protocol raises.
         """
-        channel = Channel(connection, timeout_s=self._timeout_s)
+        channel = Channel(connection, timeout_s=self._timeout_s, poll_s=self._poll_s)
         try:
             agreement = greet_as_server(channel, self._offer)
         except BaseException:

@@ -29,6 +29,7 @@ def party(control: ControlPipe) -> None:
         ProtocolOptions(**options["options"]),
         timeout_s=options["timeout_s"],
         idle_timeout_s=options["idle_timeout_s"],
+        poll_s=options["poll_s"],
     )
     with listen(Address(options["host"], options["port"])) as listener:
         bound = local_address(listener)

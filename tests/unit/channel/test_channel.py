@@ -75,6 +75,25 @@ def test_queue_is_bounded_in_bytes(sockets: Sockets) -> None:
     left.close()
 
 
+def test_polling_receivers_hear_the_same(sockets: Sockets) -> None:
+    left, right = Channel(sockets[0], timeout_s=5), Channel(sockets[1], timeout_s=0.3, poll_s=0.02)
+    try:
+        for pause_s in (0.0, 0.005, 0.05):  # there already, while it asks, after it fell asleep
+            sender = threading.Timer(pause_s, left.send, (header(5), [memoryview(b"hello")]))
+            sender.start()
+            payload = bytearray(5)
+            right.receive_into(header(5), memoryview(payload))
+            sender.join()
+            assert payload == b"hello"
+        with pytest.raises(ConnectionFailedError, match=r"no data .* for 0\.3 s"):
+            right.receive_into(header(5), memoryview(bytearray(5)))
+        left.close()
+        with pytest.raises(ConnectionFailedError, match="closed"):
+            right.receive_into(header(5), memoryview(bytearray(5)))
+    finally:
+        right.close()
+
+
 def test_silence_is_a_time_out(channels: Pair) -> None:
     channels[1].set_receive_timeout(0.2)
     started = time.monotonic()
