@@ -315,7 +315,6 @@ def test_ctrl_c_during_the_run(serving: Callable[..., Serving], input_file: Path
     (party,) = server.party_pids
     asking = Asking(server.address, input_file)
     assert "client 127.0.0.1" in server.line()
-    time.sleep(0.05)
     os.kill(party, signal.SIGSTOP)
     try:
         code, errors = asking.ctrl_c()

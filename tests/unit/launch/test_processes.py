@@ -51,11 +51,13 @@ def test_a_killed_party_is_named() -> None:
             parties.receive(Party.SERVER, "started")
 
 
-def test_a_party_that_does_not_start_is_given_up() -> None:
-    with Parties(ONE_THREAD, 5.0) as parties:
+def test_a_party_that_is_not_ready_in_time_is_given_up() -> None:
+    """It listens only when it was told what to serve, which it never is here."""
+    with Parties(ONE_THREAD, 60.0) as parties:
         parties.start(Party.SERVER)
+        parties.receive(Party.SERVER, "started", 60)
         with pytest.raises(ConnectionFailedError, match=r"server process was not ready within 0\.1 s"):
-            parties.receive(Party.SERVER, "started", 0.1)
+            parties.receive(Party.SERVER, "listening", 0.1)
 
 
 def test_a_party_that_is_stopped_as_it_starts_is_named() -> None:
