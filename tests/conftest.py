@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.graph_float import calibrate
+
+
+def pytest_configure() -> None:
+    """A shell without job control makes its background jobs ignore Ctrl-C, and what they start: the
+    commands under test must not inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
