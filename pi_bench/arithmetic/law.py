@@ -2,7 +2,7 @@
 
 A value x of Z_2^l is the sum of the server's share u and the client's share v. With X = x + offset,
 f = truncate_bits and carry = [X mod 2^f < v mod 2^f] (the carry out of the low f bits of u + offset
-and v), derivation.md sections 1 to 3:
+and v), docs/threat-model.md sections 3 and 5:
 
     ReLU, windowed         max(0, floor(X / 2^f) - carry)
     ReLU, exact            max(0, floor(X / 2^f))

@@ -139,8 +139,8 @@ class ActivationGroup:
 class ActivationOp:
     """y = ReLU(x) >> f or x >> f, by group; the client draws one mask for the whole tensor.
 
-    `truncate_bits` is f, `window_bits` is B of derivation.md section 1: -2^B + 2^f <= X < 2^B must
-    hold for ReLUs, and -2^30 - off <= x < 2^30 - off for elements that are truncated only.
+    `truncate_bits` is f, `window_bits` is B of docs/threat-model.md section 3, which also gives the
+    range of X for ReLUs by mode; -2^30 - off <= x < 2^30 - off holds for what is truncated only.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""The scheme's parameters and the public worst case of its noise (derivation.md, section 6)."""
+"""The scheme's parameters and the public worst case of its noise (docs/threat-model.md, section 8)."""
 
 from __future__ import annotations
 
