@@ -48,9 +48,9 @@ def _linear_pass(program: Program, weights: Weights) -> Callable[[], None]:
 def test_resnet18(benchmark, target, network: Callable[[int], Path]) -> None:
     model = load(network(FULL), CompileOptions())
     private = _linear_pass(model.program, model.weights)
-    resnet = importlib.import_module("pi_bench.models.resnet")
+    building = importlib.import_module("pi_bench.models.building")
     recipe = importlib.import_module("pi_bench.models").load_recipe(f"resnet18-cifar100-{FULL}")
-    module = resnet.build(recipe)
+    module = building.build(recipe)
     image = torch.randn(1, *recipe.input_shape)
     times_s: dict[int, list[float]] = {1: [], 2: []}
 

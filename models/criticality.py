@@ -39,7 +39,7 @@ def only_stage(recipe: Recipe, stage: int) -> Recipe:
         ModelError: the recipe has no such stage, or has lost ReLUs already.
     """
     require_full(recipe)
-    stages = range(1, len(recipe.blocks) + 1)
+    stages = range(1, recipe.stage_count + 1)
     if stage not in stages:
         raise ModelError(f"recipe {recipe.name} has no stage {stage}: it has stages 1 to {stages[-1]}")
     culled = tuple(other for other in stages if other != stage)

@@ -58,7 +58,7 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
             the network impossible (less than one channel, an input below the total stride).
     """
     require_full(base)
-    stages = list(range(1, len(base.blocks) + 1))
+    stages = list(range(1, base.stage_count + 1))
     if sorted(order) != stages:
         raise ModelError(
             f"the culling order {list(order)} must name each of the stages 1 to {stages[-1]} once"

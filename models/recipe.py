@@ -1,24 +1,28 @@
 """A recipe: what a network is, as data.
 
-A recipe describes a residual network and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
+A recipe describes a network of stages (runs of layers of equal resolution; DeepReDuce, section 2.1)
+and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 
-- culling a stage removes both ReLUs of every block in it;
-- thinning a stage keeps the ReLU between the two convolutions of a block and removes the one after
-  the addition;
-- channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` is a stem of stride
-  ``int(1 // rho)`` (the input keeps its size).
+- culling a stage removes every ReLU in it;
+- thinning a stage keeps the first ReLU of every pair and removes the second: in a residual block,
+  that between the convolutions stays and that after the addition goes;
+- channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
+  stride by ``int(1 // rho)`` (the input keeps its size).
 
-Nothing here imports torch: listing and counting are instant.
+Each family of `families` is a class of recipes with keys of its own. Nothing here imports torch:
+listing and counting are instant.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-Shape = tuple[int, ...]
+from . import recipe_keys
+from .layers import Layer, Shape, Sketch
+from .recipe_keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,61 +35,138 @@ class Published:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(ABC):
     """One network. Stages count from 1; `blocks` and `widths` have one entry a stage."""
 
+    family: ClassVar[str]
+    family_keys: ClassVar[Mapping[str, Key]]  # beside those that every family has
+
     name: str
-    family: str
     dataset: str
     input_shape: Shape  # (channels, height, width)
     class_count: int
     blocks: tuple[int, ...]
     widths: tuple[int, ...]  # before channel scaling
-    alpha: float
-    rho: float
-    stem_relu: bool
-    culled_stages: tuple[int, ...]
-    thinned_stages: tuple[int, ...]
-    published: Published | None
+    alpha: float = 1.0
+    rho: float = 1.0
+    stem_relu: bool = True
+    culled_stages: tuple[int, ...] = ()
+    thinned_stages: tuple[int, ...] = ()
+    published: Published | None = None
+
+    @abstractmethod
+    def sketch(self) -> Sketch:
+        """The network's operators in the order in which they run."""
+
+    @property
+    def can_thin(self) -> bool:
+        """Whether ReLUs come in pairs, of which thinning can keep the first."""
+        return True
+
+    @property
+    def stage_count(self) -> int:
+        return len(self.blocks)
 
     @property
     def stem_stride(self) -> int:
         return int(1 // self.rho)
 
     @property
+    def total_stride(self) -> int:
+        """By how much the last stage's maps are smaller than the input."""
+        stride = self.stem_stride
+        for stage in range(1, self.stage_count + 1):
+            stride *= self.stage_stride(stage)
+        return stride
+
+    @property
     def scaled_widths(self) -> tuple[int, ...]:
-        return tuple(int(width * self.alpha) for width in self.widths)
+        return tuple(map(self.scaled, self.widths))
+
+    def scaled(self, width: int) -> int:
+        """A width after channel scaling."""
+        return int(width * self.alpha)
 
     def stage_stride(self, stage: int) -> int:
-        """Stride of the first block of `stage`: every stage but the first halves the feature map."""
+        """Stride at the start of `stage`: every stage but the first halves the feature map."""
         return 1 if stage == 1 else 2
 
     def keeps_inner_relu(self, stage: int) -> bool:
-        """Whether blocks of `stage` have the ReLU between their convolutions."""
+        """Whether the first ReLU of every pair in `stage` is kept: in a block, between convolutions."""
         return stage not in self.culled_stages
 
     def keeps_outer_relu(self, stage: int) -> bool:
-        """Whether blocks of `stage` have the ReLU after their addition."""
+        """Whether the second ReLU of every pair in `stage` is kept: in a block, after the addition."""
         return stage not in self.culled_stages and stage not in self.thinned_stages
+
+    def layers(self) -> list[Layer]:
+        """Every operator with its shape, parameters and MACs, in order."""
+        return list(self.sketch())
 
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
         """Module path and (channels, height, width) of every ReLU that is kept, in order."""
-        height, width = (_strided(side, self.stem_stride) for side in self.input_shape[1:])
-        if self.stem_relu:
-            yield "stem.relu", (self.scaled_widths[0], height, width)
-        for stage, (count, channels) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
-            stride = self.stage_stride(stage)
-            height, width = _strided(height, stride), _strided(width, stride)
-            for block in range(count):
-                if self.keeps_inner_relu(stage):
-                    yield f"stages.{stage - 1}.{block}.relu1", (channels, height, width)
-                if self.keeps_outer_relu(stage):
-                    yield f"stages.{stage - 1}.{block}.relu2", (channels, height, width)
+        return ((layer.path, layer.shape) for layer in self.sketch() if layer.relu_count)
 
     @property
     def relu_count(self) -> int:
-        return sum(math.prod(shape) for _, shape in self.relu_shapes())
+        return sum(layer.relu_count for layer in self.sketch())
+
+    @property
+    def parameter_count(self) -> int:
+        """What is trained; running statistics of batch norms are not."""
+        return sum(layer.parameter_count for layer in self.sketch())
+
+    @property
+    def mac_count(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers, shortcuts included."""
+        return sum(layer.mac_count for layer in self.sketch())
+
+    @classmethod
+    def schema(cls) -> dict[str, Key]:
+        """Every key that the family's recipes may have, in the order in which they are written."""
+        return {
+            "name": recipe_keys.text(),
+            "family": recipe_keys.choice(cls.family),
+            "dataset": recipe_keys.text(),
+            "input_shape": recipe_keys.wholes(
+                1,
+                recipe_keys.MAX_SIDE,
+                3,
+                3,
+                f"[channels, height, width], each from 1 to {recipe_keys.MAX_SIDE}",
+            ),
+            "class_count": recipe_keys.whole(2, 100_000),
+            **cls.family_keys,
+            "alpha": recipe_keys.real(0.01, 4, required=False),
+            "rho": recipe_keys.real(0.05, 1, required=False),
+            "stem_relu": recipe_keys.flag(),
+            "culled_stages": _STAGES,
+            "thinned_stages": _STAGES,
+        }
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it) of values that do not go together."""
+        count = self.stage_count
+        for key in ("culled_stages", "thinned_stages"):
+            stages = getattr(self, key)
+            if any(stage > count for stage in stages) or list(stages) != sorted(set(stages)):
+                yield key, f"must be stages from 1 to {count}, ascending, each once, not {list(stages)}"
+        both = sorted(set(self.culled_stages) & set(self.thinned_stages))
+        if both:
+            yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
+        if self.thinned_stages and not self.can_thin:
+            yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
+        if min(self.scaled_widths) < 1:
+            yield (
+                "alpha",
+                f"scales widths {list(self.widths)} to {list(self.scaled_widths)}: at least 1 each",
+            )
+        if min(self.input_shape[1:]) < self.total_stride:
+            yield (
+                "input_shape",
+                f"is smaller than {self.total_stride} x {self.total_stride}, the stride of the whole network",
+            )
 
     def summary(self) -> dict[str, Any]:
         """The recipe as JSON values, for `pi-bench export --list --json`."""
@@ -95,6 +176,8 @@ class Recipe:
             "family": self.family,
             "dataset": self.dataset,
             "relu_count": self.relu_count,
+            "parameter_count": self.parameter_count,
+            "mac_count": self.mac_count,
             "input_shape": list(self.input_shape),
             "class_count": self.class_count,
             "blocks": list(self.blocks),
@@ -110,6 +193,11 @@ class Recipe:
         }
 
 
-def _strided(side: int, stride: int) -> int:
-    """Side of a map after a 3x3 convolution with padding 1."""
-    return (side - 1) // stride + 1
+_STAGES = recipe_keys.wholes(
+    1,
+    recipe_keys.MAX_STAGES,
+    0,
+    recipe_keys.MAX_STAGES,
+    f"whole numbers from 1 to {recipe_keys.MAX_STAGES}",
+    required=False,
+)

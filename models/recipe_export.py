@@ -16,9 +16,9 @@ from pi_bench.network.graph import Graph
 from pi_bench.network.torch_file import STATE_KEYS, load_plain
 from pi_bench.npy_file import read_npy
 
+from .building import build
 from .random_weights import noise_images, randomize
 from .recipe import Recipe
-from .resnet import build
 
 _NOISE_IMAGE_COUNT = 32
 _PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile

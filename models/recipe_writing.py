@@ -8,27 +8,13 @@ from typing import Any
 from .recipe import Recipe
 from .recipe_schema import SCHEMA_VERSION
 
-_KEYS = (
-    "name",
-    "family",
-    "dataset",
-    "input_shape",
-    "class_count",
-    "blocks",
-    "widths",
-    "alpha",
-    "rho",
-    "stem_relu",
-    "culled_stages",
-    "thinned_stages",
-)
 _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
 
 
 def format_recipe(recipe: Recipe) -> str:
     """TOML whose reading gives `recipe` again, every key written out."""
     lines = [f"schema = {SCHEMA_VERSION}"]
-    lines += [f"{key} = {_value(getattr(recipe, key))}" for key in _KEYS]
+    lines += [f"{key} = {_value(getattr(recipe, key))}" for key in recipe.schema()]
     if recipe.published is not None:
         reported = {key: getattr(recipe.published, key) for key in _PUBLISHED_KEYS}
         lines += ["", "[published]"]

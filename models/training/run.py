@@ -24,12 +24,12 @@ from torch import nn
 from pi_bench.errors import ModelError, TrainingError
 from pi_bench.exporting import export
 
+from ..building import build
 from ..data import Dataset
 from ..recipe import Recipe
 from ..recipe_export import load_state
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
-from ..resnet import build
 from .batches import Batches
 from .files import save_tensors, write_whole
 from .settings import TrainingSettings

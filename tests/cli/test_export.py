@@ -83,7 +83,7 @@ def test_a_recipe_becomes_a_file_that_says_it_is_random(recipe, tmp_path, capsys
 def test_given_weights_are_not_called_random(recipe, tmp_path, capsys):
     torch = pytest.importorskip("torch")
     from pi_bench.models import parse_recipe
-    from pi_bench.models.resnet import build
+    from pi_bench.models.building import build
 
     torch.save(build(parse_recipe(TINY, "tiny")).state_dict(), tmp_path / "state.pt")
     assert run("--recipe", recipe, "--weights", tmp_path / "state.pt", "-o", tmp_path / "model.pt") == 0

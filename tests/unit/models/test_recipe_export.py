@@ -11,8 +11,8 @@ from pi_bench.network.model_file import load_model
 
 torch = pytest.importorskip("torch")
 
+from pi_bench.models.building import build  # noqa: E402
 from pi_bench.models.recipe_export import load_state  # noqa: E402
-from pi_bench.models.resnet import build  # noqa: E402
 
 RECIPE = parse_recipe(
     """

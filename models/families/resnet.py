@@ -1,0 +1,106 @@
+"""Residual networks (He et al., CVPR 2016): basic or bottleneck blocks, CIFAR or ImageNet stem.
+
+stem     cifar     conv 3x3 · batch norm · ReLU
+         imagenet  conv 7x7, stride 2 · batch norm · ReLU · max-pool 3x3, stride 2
+stage    blocks; the first one of every stage but the first has stride 2
+head     global average · fully connected
+
+DeepReDuce's ResNet9 (section 4) is ResNet10 whose first block has one convolution: `first_block_convs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .. import recipe_keys
+from ..layers import Kind, Sketch
+from ..recipe import Recipe
+from ..recipe_keys import Key
+
+EXPANSION = 4  # of a bottleneck block: its output is that many times as wide as its middle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResNetRecipe(Recipe):
+    """`widths` of bottleneck blocks are those of their middle."""
+
+    family: ClassVar[str] = "resnet"
+    family_keys: ClassVar[Mapping[str, Key]] = {
+        "blocks": recipe_keys.a_stage_each(1, recipe_keys.MAX_COUNT),
+        "widths": recipe_keys.a_stage_each(1, recipe_keys.MAX_WIDTH),
+        "stem": recipe_keys.choice("cifar", "imagenet"),
+        "block": recipe_keys.choice("basic", "bottleneck"),
+        "first_block_convs": recipe_keys.whole(1, 2, required=False),
+    }
+
+    stem: str = "cifar"
+    block: str = "basic"
+    first_block_convs: int = 2
+
+    @property
+    def can_thin(self) -> bool:
+        return self.block == "basic"
+
+    @property
+    def total_stride(self) -> int:
+        # The zero-argument form of super() does not find a class that slots have remade.
+        own = 4 if self.stem == "imagenet" else 1
+        return own * super(ResNetRecipe, self).total_stride
+
+    def block_width(self, width: int) -> int:
+        """Channels behind a block of that (scaled) width."""
+        return EXPANSION * width if self.block == "bottleneck" else width
+
+    def block_convs(self, stage: int, block: int) -> int:
+        """Convolutions of a basic block; `block` counts from 0."""
+        return self.first_block_convs if (stage, block) == (1, 0) else 2
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        if len(self.widths) != len(self.blocks):
+            yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one a stage"
+        if self.block == "bottleneck" and self.first_block_convs != 2:
+            yield "first_block_convs", "must be 2 with bottleneck blocks"
+        yield from super(ResNetRecipe, self).problems()
+
+    def sketch(self) -> Sketch:
+        sketch = Sketch(self.input_shape)
+        imagenet = self.stem == "imagenet"
+        kernel, stride = (7, 2 * self.stem_stride) if imagenet else (3, self.stem_stride)
+        sketch.conv("stem.conv", self.scaled_widths[0], kernel, stride)
+        sketch.norm("stem.bn")
+        sketch.relu("stem.relu", self.stem_relu)
+        if imagenet:
+            sketch.overlapping_pool("stem.pool", 2)
+        for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
+            sketch.stage = stage
+            for block in range(count):
+                stride = self.stage_stride(stage) if block == 0 else 1
+                self._block(sketch, stage, block, width, stride)
+        sketch.stage = 0
+        sketch.global_pool("pool")
+        sketch.linear("classifier", self.class_count)
+        return sketch
+
+    def _block(self, sketch: Sketch, stage: int, block: int, width: int, stride: int) -> None:
+        path = f"stages.{stage - 1}.{block}"
+        inner, outer = self.keeps_inner_relu(stage), self.keeps_outer_relu(stage)
+        before = sketch.shape
+        # Width, kernel and stride of each convolution; a ReLU is behind every one of them.
+        if self.block == "bottleneck":
+            convs = [(width, 1, 1), (width, 3, stride), (self.block_width(width), 1, 1)]
+        else:
+            convs = [(width, 3, stride), (width, 3, 1)][: self.block_convs(stage, block)]
+        for number, (out, kernel, step) in enumerate(convs, 1):
+            sketch.conv(f"{path}.conv{number}", out, kernel, step)
+            sketch.norm(f"{path}.bn{number}")
+            if number < len(convs):
+                sketch.relu(f"{path}.relu{number}", inner)
+        out, after = convs[-1][0], sketch.shape
+        if stride != 1 or before[0] != out:
+            sketch.shape = before
+            sketch.conv(f"{path}.shortcut.conv", out, 1, stride, kind=Kind.SHORTCUT)
+            sketch.norm(f"{path}.shortcut.bn")
+            sketch.shape = after
+        sketch.relu(f"{path}.relu{len(convs)}", outer)

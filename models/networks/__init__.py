@@ -1,0 +1,1 @@
+"""The families' torch modules, one file each; module paths are those of `Recipe.layers`."""

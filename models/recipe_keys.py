@@ -1,0 +1,90 @@
+"""Keys of recipes: what each accepts, in words and as a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pi_bench.errors import ModelError
+
+MAX_SIDE = 1024
+MAX_WIDTH = 4096
+MAX_COUNT = 64
+MAX_STAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`allowed` completes the sentence "key is X, allowed: …"; `convert` makes the recipe's value."""
+
+    allowed: str
+    accepts: Callable[[Any], bool]
+    convert: Callable[[Any], Any] = lambda value: value
+    required: bool = True
+
+
+def whole(low: int, high: int, required: bool = True) -> Key:
+    return Key(f"a whole number from {low} to {high}", _whole(low, high), required=required)
+
+
+def wholes(low: int, high: int, shortest: int, longest: int, what: str, required: bool = True) -> Key:
+    one = _whole(low, high)
+
+    def accepts(value: Any) -> bool:
+        return isinstance(value, list) and shortest <= len(value) <= longest and all(map(one, value))
+
+    return Key(what, accepts, tuple, required)
+
+
+def a_stage_each(low: int, high: int, required: bool = True) -> Key:
+    what = f"1 to {MAX_STAGES} whole numbers from {low} to {high}, one a stage"
+    return wholes(low, high, 1, MAX_STAGES, what, required)
+
+
+def real(low: float, high: float, required: bool = True) -> Key:
+    def accepts(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+    return Key(f"a number from {low:g} to {high:g}", accepts, float, required)
+
+
+def choice(*values: str) -> Key:
+    words = " or ".join(f'"{value}"' for value in values)
+    return Key(words, lambda value: isinstance(value, str) and value in values, required=False)
+
+
+def flag() -> Key:
+    return Key("true or false", lambda value: isinstance(value, bool), required=False)
+
+
+def text() -> Key:
+    return Key("text", lambda value: isinstance(value, str) and 0 < len(value) <= 500 and value.isprintable())
+
+
+def checked(table: dict[str, Any], keys: Mapping[str, Key], origin: str, prefix: str = "") -> dict[str, Any]:
+    """The values of `table`, converted.
+
+    Raises:
+        ModelError: a key that is unknown or missing, or a value outside its range; it names both.
+    """
+    unknown = sorted(set(table) - set(keys))
+    if unknown:
+        raise ModelError(
+            f"recipe {origin}: unknown key {prefix + unknown[0]!r:.80}; known are {', '.join(keys)}"
+        )
+    missing = [name for name, key in keys.items() if key.required and name not in table]
+    if missing:
+        raise ModelError(
+            f"recipe {origin}: key {prefix + missing[0]!r} is missing: {keys[missing[0]].allowed}"
+        )
+    for name, value in table.items():
+        if not keys[name].accepts(value):
+            raise ModelError(
+                f"recipe {origin}: key {prefix + name!r} is {value!r:.60}, allowed: {keys[name].allowed}"
+            )
+    return {name: keys[name].convert(value) for name, value in table.items()}
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
