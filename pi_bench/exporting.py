@@ -40,8 +40,9 @@ def export(
     """Writes `module`, as it is in inference, to the model file `path`.
 
     Args:
-        module: convolutions, batch norms, fully connected layers, ReLUs, additions, average pooling
-            and flattening, in any arrangement with one input and one output. It is left as it was.
+        module: convolutions, batch norms, fully connected layers, ReLUs (masked ones too), additions,
+            average pooling and flattening, in any arrangement with one input and one output. It is
+            left as it was.
         example_input: float (batch, features) or (batch, channels, height, width); its values do
             not matter when `calibration` is given.
         path: replaced in one step if it exists.

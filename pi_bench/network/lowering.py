@@ -1,9 +1,11 @@
-"""From a torch module to the float graph: the one module of this package that imports torch.
+"""From a torch module to the float graph.
 
 `torch.export` traces the module in inference; running its decompositions with an empty table makes
 the trace functional (in-place operators and aliases are resolved by torch, not here) and leaves the
-operators of the user's code whole. Each is then translated by `lowering_operators`, or refused with
-its module path and what to put in its place.
+operators of the user's code whole. What depends on parameters alone is computed (`lowering_constants`),
+masked ReLUs, scales and shifts are found in what is linear in activations (`lowering_masks`), and each
+other operator is translated by `lowering_operators`, or refused with its module path and what to put in
+its place.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ from contextlib import contextmanager, redirect_stderr
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph import Graph, InputNode, Node, OutputNode
+from pi_bench.network.graph import Graph, InputNode, Node, OutputNode, ReluNode
 from pi_bench.network.graph_check import check_graph
+from pi_bench.network.lowering_combinations import Combinations
+from pi_bench.network.lowering_constants import Constants
+from pi_bench.network.lowering_masks import MaskLowering
 from pi_bench.network.lowering_operators import Trace, refuse, translate
 
 
@@ -46,14 +51,22 @@ def lower(
     sources.update(signature.inputs_to_lifted_tensor_constants)
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         raise ModelError("the network has more than one input or output; export a module with one of each")
-    trace = Trace(sources={key: str(value) for key, value in sources.items()})
+    trace = Trace(sources={})
+    constants = Constants(trace)
+    masked = MaskLowering(trace, Combinations(trace, constants))
     for fx_node in exported.graph.nodes:
         if fx_node.op == "placeholder":
             if fx_node.name in signature.user_inputs:
                 trace.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
+            else:
+                name_in_module = str(sources[fx_node.name])
+                constants.add(fx_node, name_in_module, state[name_in_module])
         elif fx_node.op == "call_function":
-            translate(trace, fx_node)
+            if not constants.fold(fx_node) and not masked.take(fx_node):
+                masked.settle_operands(fx_node)
+                translate(trace, fx_node)
         elif fx_node.op == "output":
+            masked.settle_operands(fx_node)
             result = fx_node.args[0][0]
             if result not in trace.values:
                 raise ModelError("the network's output does not depend on its input")
@@ -63,8 +76,12 @@ def lower(
             raise refuse(fx_node, "write it with the operators of torch.nn")
     nodes = _live(trace.nodes)
     cited = {value for node in nodes for value in _citations(node)}
-    parameters = {key: state[key].detach().cpu().float().numpy().copy() for key in sorted(cited)}
-    graph = Graph(nodes, parameters, labels=tuple(labels), meta={"name": name})
+    parameters = {
+        key: masked.parameters[key] if key in masked.parameters else constants.parameter(key)
+        for key in sorted(cited)
+    }
+    masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
+    graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta={"name": name})
     check_graph(graph, calibrated=False)
     return graph
 

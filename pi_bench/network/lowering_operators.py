@@ -77,7 +77,7 @@ def translate(trace: Trace, fx_node: FxNode) -> None:
     if translator is None:
         stem = operator.split(".")[0].strip("_")
         raise refuse(fx_node, next((advice for key, advice in _ADVICE if key in stem), _GENERAL_ADVICE))
-    translator(trace, fx_node, _arguments(fx_node))
+    translator(trace, fx_node, arguments(fx_node))
 
 
 def refuse(fx_node: FxNode, advice: str) -> ModelError:
@@ -96,20 +96,20 @@ def _module(fx_node: FxNode) -> tuple[str, str]:
     return str(path), kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _arguments(fx_node: FxNode) -> dict[str, Any]:
+def arguments(fx_node: FxNode) -> dict[str, Any]:
     """Every argument by its name in the operator's schema, defaults filled in."""
     schema = getattr(fx_node.target, "_schema", None)
     if schema is None:
         return {}
-    arguments: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for position, entry in enumerate(schema.arguments):
         if position < len(fx_node.args):
-            arguments[entry.name] = fx_node.args[position]
+            found[entry.name] = fx_node.args[position]
         elif entry.name in fx_node.kwargs:
-            arguments[entry.name] = fx_node.kwargs[entry.name]
+            found[entry.name] = fx_node.kwargs[entry.name]
         else:
-            arguments[entry.name] = entry.default_value if entry.has_default_value() else None
-    return arguments
+            found[entry.name] = entry.default_value if entry.has_default_value() else None
+    return found
 
 
 def _shape(fx_node: FxNode) -> Shape:
@@ -252,6 +252,13 @@ def _pass_through(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
     trace.values[call] = trace.value(call, next(iter(given.values())))
 
 
+def _conversion(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
+    kind = str(given.get("dtype"))
+    if kind not in ("None", "torch.float32"):
+        raise refuse(call, f"it makes an activation {kind}; keep activations float32")
+    trace.values[call] = trace.value(call, given["self"])
+
+
 _TRANSLATORS: dict[str, Callable[[Trace, FxNode, dict[str, Any]], None]] = {
     "conv2d": _convolution,
     "linear": _linear,
@@ -268,6 +275,8 @@ _TRANSLATORS: dict[str, Callable[[Trace, FxNode, dict[str, Any]], None]] = {
     "reshape": _reshape,
     "squeeze": _reshape,
     "dropout": _pass_through,
+    "_to_copy": _conversion,
+    "to": _conversion,
     "clone": _pass_through,
     "alias": _pass_through,
     "contiguous": _pass_through,

@@ -181,3 +181,48 @@ def test_less_than_one_bit_of_headroom_is_refused(module, inputs, tmp_path, monk
 def test_importing_the_package_imports_no_torch():
     code = "import sys, pi_bench; assert 'torch' not in sys.modules; assert not hasattr(pi_bench, 'nothing')"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+class MaskedReLU(nn.Module):
+    """In the manner of selective network linearization: one mask value a pixel, a frozen parameter."""
+
+    def __init__(self, shape, seed):
+        super().__init__()
+        mask = torch.rand((1, *shape), generator=torch.Generator().manual_seed(seed)) < 0.3
+        self.alpha = nn.Parameter(mask.float(), requires_grad=False)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(x.clone()) * self.alpha + x * (1 - self.alpha)
+
+
+class MaskedBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 3, padding=1)
+        self.bn1, self.bn2 = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+        self.alpha1, self.alpha2 = MaskedReLU((2, 9, 7), 1), MaskedReLU((2, 9, 7), 2)
+        self.head = nn.Linear(126, 3)
+
+    def features(self, x):
+        out = self.alpha1(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(out)), x
+
+    def forward(self, x):
+        out, shortcut = self.features(x)
+        out += shortcut
+        return self.head(torch.flatten(self.alpha2(out), 1))
+
+
+def test_masked_relus_cost_relus_where_the_mask_is_1_and_truncations_elsewhere(inputs, tmp_path):
+    from pi_bench.network.compiler import compile_graph
+    from pi_bench.network.program import ActivationKind
+
+    module = MaskedBlock()
+    pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs)
+    program, _ = compile_graph(load_model(tmp_path / "model.pt"))
+    assert [op.name for op in program.activation_ops] == ["alpha1.masked_relu", "alpha2.masked_relu"]
+    for op, masked in zip(program.activation_ops, [module.alpha1, module.alpha2], strict=True):
+        counts = {group.kind: group.count for group in op.groups}
+        kept = int(masked.alpha.sum())
+        assert counts == {ActivationKind.RELU: kept, ActivationKind.TRUNCATE: 126 - kept}

@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "groups": (nn.Conv2d(3, 6, 3, groups=3), "conv2d.*groups=1"),
     "dilation": (conv(dilation=2), "conv2d.*dilation=1"),
     "layer_norm": (nn.Sequential(nn.Flatten(), nn.LayerNorm(192)), "norm.*BatchNorm2d"),
-    "constant": (FromFunction(lambda m, x: m.a(x) + 1, a=conv()), "add.*no constant"),
+    "alpha": (FromFunction(lambda m, x: torch.add(m.a(x), x.sum(), alpha=2), a=conv()), "cannot be lowered"),
     "broadcast": (FromFunction(lambda m, x: m.a(x) + x[:, :1], a=conv()), "cannot be lowered"),
     "product": (FromFunction(lambda m, x: m.a(x) * m.a(x), a=conv()), "mul.*cannot be lowered"),
     "uneven_pool": (nn.Sequential(conv(), nn.AdaptiveAvgPool2d(3)), "divide"),
