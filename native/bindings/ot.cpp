@@ -1,6 +1,7 @@
 #include "bindings/buffers.h"
 #include "bindings/rooms.h"
 #include "ot/additive.h"
+#include "ot/gilboa.h"
 #include "ot/softspoken.h"
 #include "symmetric/tweak.h"
 
@@ -116,6 +117,54 @@ void additive_receive(const py::object& hash_seed, std::uint32_t gadget, std::ui
                        threads);
 }
 
+std::size_t checked_bits(std::size_t bit_count) {
+  if (bit_count < 1 || bit_count > 32) {
+    throw py::value_error("bit_count: need 1 to 32, got " + std::to_string(bit_count));
+  }
+  return bit_count;
+}
+
+void product_send(const py::object& delta, const py::object& hash_seed, std::uint32_t number,
+                  std::uint32_t first_group, std::size_t bit_count, const py::object& zero_labels,
+                  const py::object& factor, const py::object& corrections, const py::object& share,
+                  int threads, const std::string& isa) {
+  const Words factor_view(factor, "factor");
+  const std::size_t count = checked_count(factor_view.size());
+  const std::size_t groups = count / pi::kLanes;
+  check_tweak(number, first_group, count);
+  const std::size_t correction_count = groups * pi::correction_words(checked_bits(bit_count));
+  const Bytes delta_view(delta, "delta", pi::kSeedBytes);
+  const Bytes seed_view(hash_seed, "hash_seed", pi::kSeedBytes);
+  const Bytes label_view(zero_labels, "zero_labels", pi::kSeedBytes * bit_count * count);
+  const WordsOut correction_view(corrections, "corrections", correction_count);
+  const WordsOut share_view(share, "share", count);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::product_send(path, delta_view.data(), seed_view.data(), number, first_group, groups,
+                   bit_count, label_view.data(), factor_view.data(), correction_view.data(),
+                   share_view.data(), threads);
+}
+
+void product_receive(const py::object& hash_seed, std::uint32_t number, std::uint32_t first_group,
+                     std::size_t bit_count, const py::object& active_labels,
+                     const py::object& factor, const py::object& corrections,
+                     const py::object& share, int threads, const std::string& isa) {
+  const Words factor_view(factor, "factor");
+  const std::size_t count = checked_count(factor_view.size());
+  const std::size_t groups = count / pi::kLanes;
+  check_tweak(number, first_group, count);
+  const std::size_t correction_count = groups * pi::correction_words(checked_bits(bit_count));
+  const Bytes seed_view(hash_seed, "hash_seed", pi::kSeedBytes);
+  const Bytes label_view(active_labels, "active_labels", pi::kSeedBytes * bit_count * count);
+  const Words correction_view(corrections, "corrections", correction_count);
+  const WordsOut share_view(share, "share", count);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  pi::product_receive(path, seed_view.data(), number, first_group, groups, bit_count,
+                      label_view.data(), factor_view.data(), correction_view.data(),
+                      share_view.data(), threads);
+}
+
 }  // namespace
 
 void bind_ot(py::module_& module) {
@@ -141,4 +190,11 @@ void bind_ot(py::module_& module) {
   room.def("additive_receive", &additive_receive, py::arg("hash_seed"), py::arg("gadget"),
            py::arg("first_group"), py::arg("active_labels"), py::arg("choices"), py::arg("tau"),
            py::arg("alpha"), py::arg("threads") = 1, py::arg("isa") = "");
+  room.def("product_send", &product_send, py::arg("delta"), py::arg("hash_seed"), py::arg("number"),
+           py::arg("first_group"), py::arg("bit_count"), py::arg("zero_labels"), py::arg("factor"),
+           py::arg("corrections"), py::arg("share"), py::arg("threads") = 1, py::arg("isa") = "");
+  room.def("product_receive", &product_receive, py::arg("hash_seed"), py::arg("number"),
+           py::arg("first_group"), py::arg("bit_count"), py::arg("active_labels"),
+           py::arg("factor"), py::arg("corrections"), py::arg("share"), py::arg("threads") = 1,
+           py::arg("isa") = "");
 }

@@ -18,6 +18,7 @@ enum class Purpose : std::uint8_t {
   kChunk = 6,           // keys of a chunk of the server's bits; sub: the part of the lanes
   kTruncateTopBit = 8,  // label of bit 31 of the client's share, truncation without ReLU
   kAdditiveOt = 9,      // pads of the additive correlated OT
+  kProductOt = 10,      // pads of the OTs of a product; position: bit of a
   kServerLabel = 16,    // PRF: zero labels of the server's input bits
   kServerBit = 17,      // PRF: random bits that the garbler draws
   kChunkKey = 18,       // PRF: keys of chunks; position: gate * 16 + pointer

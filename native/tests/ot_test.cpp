@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ot/additive.h"
+#include "ot/gilboa.h"
 #include "ot/softspoken.h"
 #include "symmetric/symmetric.h"
 
@@ -93,12 +94,46 @@ void test_path(pi::Isa isa) {
   }
 }
 
+void test_products(pi::Isa isa) {
+  const Buffer delta = bytes(1, 16);
+  const Buffer seed = bytes(5, 16);
+  for (const std::size_t bit_count :
+       {std::size_t{1}, std::size_t{7}, std::size_t{31}, std::size_t{32}}) {
+    const std::size_t groups = 37;
+    const std::size_t count = 32 * groups;
+    const Buffer zero = bytes(6, 16 * bit_count * count);
+    Buffer active = zero;
+    std::vector<std::uint32_t> a(count);
+    std::vector<std::uint32_t> b(count);
+    std::memcpy(a.data(), bytes(7, 4 * count).data(), 4 * count);
+    std::memcpy(b.data(), bytes(8, 4 * count).data(), 4 * count);
+    for (std::size_t i = 0; i < 16 * bit_count * count; ++i) {
+      const std::size_t bit = i / (16 * count);
+      if (a[i / 16 % count] >> bit & 1u) active[i] ^= delta[i % 16];
+    }
+    std::vector<std::uint32_t> corrections(groups * pi::correction_words(bit_count));
+    std::vector<std::uint32_t> one(count);
+    std::vector<std::uint32_t> other(count);
+    pi::product_send(isa, delta.data(), seed.data(), 6, 7, groups, bit_count, zero.data(), b.data(),
+                     corrections.data(), one.data(), 2);
+    pi::product_receive(isa, seed.data(), 6, 7, groups, bit_count, active.data(), a.data(),
+                        corrections.data(), other.data(), 1);
+    bool shares = true;
+    const std::uint32_t ring = bit_count == 32 ? 0xffffffffu : (1u << bit_count) - 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      shares = shares && ((one[i] + other[i] - a[i] * b[i]) & ring) == 0;
+    }
+    check(shares, "shares of a product");
+  }
+}
+
 }  // namespace
 
 int main() {
   for (const char* name : {"portable", "aesni", "vaes512"}) {
     try {
       test_path(pi::resolve_isa(name));
+      test_products(pi::resolve_isa(name));
     } catch (const pi::UnsupportedCpu& error) {
       std::printf("skipped %s: %s\n", name, error.what());
     }

@@ -166,6 +166,11 @@ class CotSender(_Instance):
             self._delta, hash_seed, gadget, first_group, zero_labels, correlation, threads=threads
         )
 
+    @property
+    def delta(self) -> SecretBytes:
+        """For kernels that make both labels of an OT; wiped with the instance."""
+        return self._delta
+
     def close(self) -> None:
         super().close()
         self._delta.close()
