@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..data import Dataset, Split, hold_out
 from ..data.dataset import mean_and_deviation
+from .workers import share
 
 # Every network of a search chooses its epoch on the same images, whatever its own seed is.
 _HOLD_OUT_SEED = 0
@@ -39,6 +40,7 @@ class Batches:
         self._shift = _by_channel(self.mean * 255, device)
         self._factor = _by_channel(1 / (self.deviation * 255), device)
         self._crop_padding, self._flips = data.crop_padding, data.flips
+        self.class_count = len(data.class_names)
         self.train, self.validation, self.test = (
             _on_device(split, device) for split in (kept, held, data.test)
         )
@@ -47,21 +49,25 @@ class Batches:
         """The training images in random order, varied: float32 images and labels.
 
         A function of `seed` and `epoch` alone, so that an epoch can be repeated. The few images that
-        do not fill a last batch wait for another epoch: batch norm wants batches of one size.
+        do not fill a last batch wait for another epoch: batch norm wants batches of one size. Of
+        several workers, each gets its share of every batch.
         """
         generator = torch.Generator().manual_seed(_mixed(seed, epoch))
         order = torch.randperm(len(self.train), generator=generator)
         for start in range(0, self.batch_count(batch_size) * batch_size, batch_size):
             index = order[start : start + batch_size].to(self.train.labels.device)
+            # Each worker varies the whole batch, so that all of them draw the same numbers.
             images = augment(self.train.images[index], self._crop_padding, self._flips, generator)
-            yield self.normalized(images), self.train.labels[index]
+            mine = share(len(index))
+            yield self.normalized(images[mine]), self.train.labels[index[mine]]
 
     def batch_count(self, batch_size: int) -> int:
         return max(1, len(self.train) // batch_size)
 
     def normalized(self, images: Tensor) -> Tensor:
-        """float32 of uint8 (count, channels, height, width)."""
-        return (images.float() - self._shift) * self._factor
+        """float32 of uint8 (count, channels, height, width), in channels-last layout."""
+        values = (images.float() - self._shift) * self._factor
+        return values.contiguous(memory_format=torch.channels_last)
 
 
 def augment(images: Tensor, padding: int, flips: bool, generator: torch.Generator) -> Tensor:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,19 @@ import torch
 from pi_bench.errors import TrainingError
 from pi_bench.network.torch_file import load_plain
 
+from .workers import worker
+
 CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Writes beside `path`, flushes to the disk and renames.
+    """Writes beside `path`, flushes to the disk and renames. Of several workers, worker 0 writes.
 
     Raises:
         TrainingError: it cannot be written (a full disk); what was at `path` is still there.
     """
+    if worker() != 0:
+        return
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         try:
@@ -67,10 +70,12 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def write_log(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One line an epoch. Raises: TrainingError."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+def check_same(saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
+    """Raises TrainingError: `saved` is the checkpoint of a training that is not the one of `wanted`."""
+    found = saved.get("identity", {})
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            raise TrainingError(
+                f"{folder} holds a training with another {key} ({found.get(key)!r:.60}, not {value!r:.60}): "
+                "choose another --output folder, or delete this one"
+            )

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pi_bench.errors import ModelError, TrainingError
+from pi_bench.errors import ModelError, TrainingError, UsageError
 from pi_bench.exporting import export
 
 from ..building import build
@@ -31,9 +31,11 @@ from ..recipe_export import load_state
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from .batches import Batches
+from .epoch import evaluate
 from .files import save_tensors, write_whole
 from .settings import TrainingSettings
-from .trainer import Progress, evaluate, train
+from .trainer import Progress, train
+from .workers import worker, worker_count
 
 _CALIBRATION_COUNT = 64
 
@@ -71,17 +73,24 @@ def train_recipe(
     teacher: Teacher | None = None,
     device: torch.device | str = "cpu",
     progress: Progress = lambda what, done, total: None,
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Trains, or goes on training, the recipe's network in `folder`; the content of its result.json.
 
     Raises:
         ModelError: the data, or the teacher, is not for this network.
+        UsageError: the batch cannot be divided among the workers.
         TrainingError: divergence, a full disk, or a folder that holds another training.
     """
     if recipe.class_count != len(data.class_names) or recipe.input_shape != data.image_shape:
         raise ModelError(
             f"recipe {recipe.name} is for {recipe.class_count} classes of {recipe.input_shape} images; "
             f"{data.name} has {len(data.class_names)} of {data.image_shape}"
+        )
+    if settings.batch_size % worker_count():
+        raise UsageError(
+            f"--batch-size {settings.batch_size} cannot be divided among {worker_count()} workers: "
+            "use a multiple"
         )
     device = torch.device(device)
     identity = {"recipe": format_recipe(recipe), "data": data.name, "teacher": "none"}
@@ -108,9 +117,10 @@ def train_recipe(
             identity=identity,
             device=device,
             progress=progress,
+            tensorboard=tensorboard,
         )
         write_whole(folder / "recipe.toml", identity["recipe"].encode())
-        _, test_accuracy_pct = evaluate(module, batches, batches.test, device)
+        _, test_accuracy_pct = evaluate(module, batches, batches.test)
     module = module.cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     save_tensors(folder / "state.pt", module.state_dict())
     result = {
@@ -125,7 +135,8 @@ def train_recipe(
         "device": device.type,
         "torch": torch.__version__,
     }
-    _export(module, batches, recipe, data, result, folder / "model.pt")
+    if worker() == 0:
+        _export(module, batches, recipe, data, result, folder / "model.pt")
     write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
     return result
 
@@ -156,4 +167,5 @@ def _load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.
             )
     module = build(given)
     load_state(module, teacher.weights)
-    return module.to(device).eval().requires_grad_(False)
+    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module.eval().requires_grad_(False)

@@ -8,26 +8,32 @@ from typing import Any
 
 from pi_bench.errors import UsageError
 
-SCHEDULES = ("step", "cosine")
+OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("step", "cosine", "constant")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """SGD with momentum, and knowledge distillation where there is a teacher.
+    """SGD with momentum (or Adam), and knowledge distillation where there is a teacher.
 
     The defaults are DeepReDuce's (Jha et al., ICML 2021, section 4): 120 epochs, the learning rate a
-    tenth after every quarter of them, temperature 4, weight 0.9 on the hard targets.
-    `validation_fraction` of the training images choose the epoch; with 0 the last one is kept.
+    tenth after every quarter of them, temperature 4, weight 0.9 on the hard targets and so 0.1 on the
+    teacher's. `validation_fraction` of the training images choose the epoch; with 0 the last one is
+    kept. `precision` is that of the forward pass: auto is bfloat16 on a GPU that has it, else float32.
     """
 
     epochs: int = 120
     batch_size: int = 128
+    optimizer: str = "sgd"
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 4e-4
     schedule: str = "step"
     temperature: float = 4.0
     hard_weight: float = 0.9
+    soft_weight: float = 0.1
+    precision: str = "auto"
     validation_fraction: float = 0.1
     seed: int = 1
 
@@ -41,6 +47,7 @@ class TrainingSettings:
             "weight_decay": (0, 1e3),
             "temperature": (1e-3, 1e3),
             "hard_weight": (0, 1),
+            "soft_weight": (0, 1),
             "validation_fraction": (0, 0.9),
             "seed": (0, (1 << 63) - 1),
         }
@@ -48,11 +55,17 @@ class TrainingSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UsageError(f"training: {name} is {value}, allowed: {low:g} to {high:g}")
-        if self.schedule not in SCHEDULES:
-            raise UsageError(f"training: schedule is {self.schedule!r}, allowed: {', '.join(SCHEDULES)}")
+        words = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
+        for name, allowed in words.items():
+            if getattr(self, name) not in allowed:
+                raise UsageError(
+                    f"training: {name} is {getattr(self, name)!r}, allowed: {', '.join(allowed)}"
+                )
 
     def learning_rate_at(self, epoch: int) -> float:
         """Of an epoch, from 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
         if self.schedule == "cosine":
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         return self.learning_rate * 0.1 ** (epoch // max(1, self.epochs // 4))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pi_bench.protocol import ProtocolInfo
 
 _BAR_WIDTH = 24
+_PACE_AFTER_S = 3.0
 
 
 def writable(name: str | None) -> None:
@@ -57,20 +60,47 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 
 class Progress:
-    """A bar on standard error, on a terminal only; gone when it ends."""
+    """A bar on standard error where that is a terminal, gone when it ends; elsewhere nothing, or lines."""
 
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
+    def __init__(self, *, lines: bool = False, silent: bool = False) -> None:
+        """
+        Args:
+            lines: print a line for each new thing that is done where standard error is no terminal.
+            silent: show nothing anywhere.
+        """
+        terminal = sys.stderr.isatty()
+        self._bar = terminal and not silent
+        self._lines = lines and not terminal and not silent
+        self._what = ""
+        self._begun: tuple[float, int] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
+        if self._bar:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if self._shown:
+        if self._lines and what != self._what:
+            print(what, file=sys.stderr, flush=True)
+        if self._bar:
             filled = _BAR_WIDTH * done // max(1, total)
             bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-            print(f"\r\x1b[2K[{bar}] {done}/{total} {what}", end="", file=sys.stderr, flush=True)
+            line = f"[{bar}] {done}/{total} {what}{self._left(done, total)}"
+            # A line that wraps could not be taken back.
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[2K{line[:width]}", end="", file=sys.stderr, flush=True)
+        self._what = what
+
+    def _left(self, done: int, total: int) -> str:
+        """The time that is left at the pace so far; nothing until there is one."""
+        now = time.monotonic()
+        if self._begun is None or done < self._begun[1]:
+            self._begun = now, done
+        begun, first = self._begun
+        if done - first < 2 or now - begun < _PACE_AFTER_S:
+            return ""
+        seconds = round((now - begun) / (done - first) * (total - done))
+        hours, minutes = seconds // 3600, seconds // 60 % 60
+        return f", {f'{hours}:{minutes:02}' if hours else minutes}:{seconds % 60:02} left"

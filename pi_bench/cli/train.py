@@ -22,8 +22,19 @@ examples:
   pi-bench train --recipe resnet18-cifar100-12288 --data digits -o trained
   pi-bench train --recipe resnet18-cifar100-557056 --data cifar100 --download -o teacher
   pi-bench train --recipe resnet18-cifar100-12288 --data cifar100 --teacher teacher -o student
+  torchrun --nproc-per-node 4 -m pi_bench train --recipe resnet18-cifar100-12288 --data cifar100 -o trained
   pi-bench latency student/model.pt
 """
+_SETTINGS = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "precision",
+    "validation_fraction",
+    "seed",
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -65,9 +76,15 @@ def add_parser(subparsers: Any) -> None:
     )
     training = parser.add_argument_group("training (defaults depend on the data)")
     training.add_argument("--epochs", type=int, metavar="N")
-    training.add_argument("--batch-size", type=int, metavar="N")
+    training.add_argument("--batch-size", type=int, metavar="N", help="of all workers together")
+    training.add_argument("--optimizer", metavar="NAME", help="sgd (default) or adam")
     training.add_argument("--learning-rate", type=float, metavar="X")
-    training.add_argument("--schedule", metavar="NAME", help="step or cosine")
+    training.add_argument("--schedule", metavar="NAME", help="step, cosine or constant")
+    training.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="of the forward pass: float32, bfloat16 or auto (default: bfloat16 on a GPU that has it)",
+    )
     training.add_argument(
         "--validation",
         type=float,
@@ -76,6 +93,9 @@ def add_parser(subparsers: Any) -> None:
         help="of the training images, to choose the epoch; 0 keeps the last (0.1)",
     )
     training.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation (1)")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the log for TensorBoard as well, in the folder"
+    )
     parser.set_defaults(run=run)
 
 
@@ -93,29 +113,43 @@ def run(parsed: argparse.Namespace) -> int:
 
     training = importlib.import_module("pi_bench.models.training")
     running = importlib.import_module("pi_bench.models.training.run")
-    names = ("epochs", "batch_size", "learning_rate", "schedule", "validation_fraction", "seed")
-    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    given = {name: getattr(parsed, name) for name in _SETTINGS if getattr(parsed, name) is not None}
     settings = training.TrainingSettings(**training.default_settings(parsed.data) | given)
-    device = _device(torch, parsed.device)
+    workers = importlib.import_module("pi_bench.models.training.workers")
     if parsed.threads is not None:
         torch.set_num_threads(parsed.threads)
 
-    with Progress() as progress:
-        shape = data_sets.image_shape(parsed.data, recipe.input_shape)
-        data = data_sets.load_data(
-            parsed.data, shape, data_dir=parsed.data_dir, download=parsed.download, progress=progress
-        )
-        fitted = running.for_data(recipe, data.name, len(data.class_names), shape)
-        teacher = _teacher(models, running, parsed, data, shape)
-        print(
-            f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
-            f"of {data.name}, {settings.epochs} epochs, on {device} …",
-            file=sys.stderr,
-        )
-        result = running.train_recipe(
-            fitted, data, settings, parsed.output, teacher=teacher, device=device, progress=progress
-        )
-    print(describe(result, parsed.output))
+    with workers.joined(_device(torch, parsed.device)) as device:
+        first = workers.worker() == 0
+        with Progress(lines=True, silent=not first) as progress:
+            shape = data_sets.image_shape(parsed.data, recipe.input_shape)
+            if not first:
+                workers.wait_for_all()  # for worker 0, which may have to download
+            data = data_sets.load_data(
+                parsed.data, shape, data_dir=parsed.data_dir, download=parsed.download, progress=progress
+            )
+            if first:
+                workers.wait_for_all()
+            fitted = running.for_data(recipe, data.name, len(data.class_names), shape)
+            teacher = _teacher(models, running, parsed, data, shape)
+            if first:
+                print(
+                    f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
+                    f"of {data.name}, {settings.epochs} epochs, on {device} …",
+                    file=sys.stderr,
+                )
+            result = running.train_recipe(
+                fitted,
+                data,
+                settings,
+                parsed.output,
+                teacher=teacher,
+                device=device,
+                progress=progress,
+                tensorboard=parsed.tensorboard,
+            )
+    if first:
+        print(describe(result, parsed.output))
     return 0
 
 

@@ -238,6 +238,44 @@ def test_divergence_is_named(tmp_path, recipe, blobs, settings):
     assert not (tmp_path / "state.pt").exists()
 
 
+def test_a_loss_far_above_guessing_is_divergence_too(tmp_path, recipe, blobs, settings):
+    with pytest.raises(
+        TrainingError, match=r"diverged in epoch \d by batch \d+: .* 2 times that of guessing"
+    ):
+        train_recipe(recipe, blobs, dataclasses.replace(settings, learning_rate=60, epochs=20), tmp_path)
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_adam_and_bfloat16_learn_and_resume(tmp_path, recipe, blobs, settings):
+    chosen = dataclasses.replace(
+        settings, optimizer="adam", learning_rate=0.005, precision="bfloat16", epochs=5
+    )
+    result = train_recipe(recipe, blobs, chosen, tmp_path / "whole")
+    assert result["test_accuracy_pct"] > 60  # 33 by chance
+    with pytest.raises(Killed):
+        train_recipe(recipe, blobs, chosen, tmp_path / "killed", progress=kill_at(70))
+    train_recipe(recipe, blobs, chosen, tmp_path / "killed")
+    assert_same_training(tmp_path / "killed", tmp_path / "whole")
+    precise = dataclasses.replace(chosen, precision="float32", epochs=1)
+    train_recipe(recipe, blobs, precise, tmp_path / "precise")
+    losses = [float(log_of(tmp_path / name)[0]["train_loss"]) for name in ("precise", "whole")]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_the_log_for_tensorboard(tmp_path, recipe, blobs, settings):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with pytest.raises(Killed):
+        train_recipe(recipe, blobs, settings, tmp_path, progress=kill_at(76), tensorboard=True)
+    train_recipe(recipe, blobs, settings, tmp_path, tensorboard=True)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    for name in ("train_loss", "validation_accuracy_pct", "learning_rate"):
+        found = [(event.step, event.value) for event in events.Scalars(name)]
+        wanted = [(int(row["epoch"]), pytest.approx(float(row[name]))) for row in log_of(tmp_path)]
+        assert found == wanted
+
+
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, trained, recipe, blobs, settings):
     with pytest.raises(Killed):
         train_recipe(recipe, blobs, settings, tmp_path, progress=kill_at(46))

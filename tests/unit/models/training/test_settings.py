@@ -12,7 +12,7 @@ def test_defaults_are_deepreduces():
     settings = TrainingSettings(**default_settings("cifar100"))
     assert (settings.epochs, settings.batch_size) == (120, 128)
     assert (settings.learning_rate, settings.momentum, settings.weight_decay) == (0.1, 0.9, 4e-4)
-    assert (settings.temperature, settings.hard_weight) == (4, 0.9)
+    assert (settings.temperature, settings.hard_weight, settings.soft_weight) == (4, 0.9, 0.1)
     rates = [settings.learning_rate_at(epoch) for epoch in (0, 29, 30, 59, 60, 90, 119)]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 1e-4, 1e-4])
 
@@ -46,6 +46,9 @@ def test_a_short_run_has_all_steps():
         ("validation_fraction", 1.0),
         ("seed", -1),
         ("schedule", "linear"),
+        ("optimizer", "lion"),
+        ("precision", "float16"),
+        ("soft_weight", -0.1),
     ],
 )
 def test_impossible_values_are_named(key, value):

@@ -1,0 +1,118 @@
+"""Several processes that train one network together, as `torchrun` starts them.
+
+Each takes its share of every batch; gradients are averaged and batch norms see the whole batch, so
+that the result is that of one process but for the order of sums. Worker 0 writes all files. Outside
+of `torchrun` there is one worker and nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed
+import torch.distributed.nn.functional
+from torch import Tensor, nn
+
+from pi_bench.errors import UsageError
+
+
+@contextmanager
+def joined(device: str) -> Iterator[str]:
+    """Joins the group that `torchrun` describes in the environment; the device of this worker.
+
+    Args:
+        device: cpu or cuda; on GPUs each worker of a machine takes its own.
+
+    Raises:
+        UsageError: more workers than GPUs.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    if device.startswith("cuda"):
+        local = int(os.environ["LOCAL_RANK"])
+        if local >= torch.cuda.device_count():
+            raise UsageError(
+                f"torchrun starts worker {local} on a machine with {torch.cuda.device_count()} GPUs: "
+                "lower --nproc-per-node"
+            )
+        device = f"cuda:{local}"
+        torch.cuda.set_device(local)
+    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield device
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def worker_count() -> int:
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def worker() -> int:
+    """This process's number, from 0."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+
+
+def share(count: int) -> slice:
+    """This worker's part of a batch of `count` images; parts are of equal size."""
+    size = count // worker_count()
+    return slice(worker() * size, (worker() + 1) * size)
+
+
+def mean_over_workers(value: Tensor) -> Tensor:
+    if worker_count() > 1:
+        torch.distributed.all_reduce(value)
+        value /= worker_count()
+    return value
+
+
+def wait_for_all() -> None:
+    if worker_count() > 1:
+        torch.distributed.barrier()
+
+
+def shared_training(module: nn.Module, device: torch.device) -> nn.Module:
+    """`module`, its batch norms replaced in place, such that a backward pass averages over workers."""
+    if worker_count() == 1:
+        return module
+    joined_norm = nn.SyncBatchNorm if device.type == "cuda" else _JoinedBatchNorm
+    for part in module.modules():
+        if type(part) is nn.BatchNorm2d:
+            part.__class__ = joined_norm  # type: ignore[assignment]
+            part.process_group = None  # type: ignore[assignment]  # SyncBatchNorm: all workers
+    return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
+
+
+def alone_again(module: nn.Module) -> nn.Module:
+    """`module` with the batch norms that it had before `shared_training`."""
+    for part in module.modules():
+        if type(part) in (nn.SyncBatchNorm, _JoinedBatchNorm):
+            part.__class__ = nn.BatchNorm2d
+    return module
+
+
+class _JoinedBatchNorm(nn.BatchNorm2d):
+    """Batch norm over all workers' parts of a batch (torch's own needs a GPU)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        axes = (0, 2, 3)
+        total: Callable[[Tensor], Tensor] = torch.distributed.nn.functional.all_reduce
+        mean = total(input.mean(axes)) / worker_count()
+        centered = input - mean[:, None, None]
+        variance = total(centered.square().mean(axes)) / worker_count()
+        count = input.numel() // input.shape[1] * worker_count()
+        with torch.no_grad():
+            assert self.running_mean is not None and self.running_var is not None
+            assert self.momentum is not None and self.num_batches_tracked is not None
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked += 1
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        result: Tensor = centered * scale[:, None, None] + self.bias[:, None, None]
+        return result
