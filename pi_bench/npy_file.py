@@ -25,7 +25,7 @@ def read_npy(path: Path) -> np.ndarray:
     """
     try:
         with path.open("rb") as file:
-            return _read(path, file)
+            return parse_npy(str(path), file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
@@ -40,19 +40,19 @@ def as_native_float(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64 if target.itemsize > 8 else target.newbyteorder("="), copy=False)
 
 
-def _read(path: Path, file: BinaryIO) -> np.ndarray:
-    file_bytes = os.fstat(file.fileno()).st_size
+def parse_npy(name: str, file: BinaryIO, file_bytes: int) -> np.ndarray:
+    """As `read_npy`, of an open file of `file_bytes` bytes at its start; `name` is for messages."""
     if file_bytes > MAX_FILE_BYTES:
-        raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes; save the inputs of one run alone")
+        raise InputError(f"{name}: larger than {MAX_FILE_BYTES} bytes; save the inputs of one run alone")
     start = file.read(512)
     if not start.startswith(_MAGIC):
-        raise InputError(f"{path}: {_what_else(start)}; save a numeric array with numpy.save")
+        raise InputError(f"{name}: {_what_else(start)}; save a numeric array with numpy.save")
     file.seek(0)
-    shape, fortran_order, dtype = _header(path, file)
+    shape, fortran_order, dtype = _header(name, file)
     if dtype.hasobject:
-        raise InputError(f"{path}: it holds Python objects; save a numeric array with numpy.save")
+        raise InputError(f"{name}: it holds Python objects; save a numeric array with numpy.save")
     if dtype.kind not in "fiu":
-        raise InputError(f"{path}: dtype {dtype}; an array of real numbers (float32) is needed")
+        raise InputError(f"{name}: dtype {dtype}; an array of real numbers (float32) is needed")
     count = 1
     for length in shape:  # not numpy's product, which may overflow
         count *= length
@@ -62,24 +62,24 @@ def _read(path: Path, file: BinaryIO) -> np.ndarray:
             "is cut off, or its header lies" if held_bytes < announced_bytes else "holds more than one array"
         )
         raise InputError(
-            f"{path}: it {how}: shape {shape} of {dtype} takes {announced_bytes} bytes, "
+            f"{name}: it {how}: shape {shape} of {dtype} takes {announced_bytes} bytes, "
             f"{held_bytes} follow the header; save one array with numpy.save"
         )
     values = np.frombuffer(file.read(), dtype, count)
     return values.reshape(shape, order="F" if fortran_order else "C")
 
 
-def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(name: str, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     try:
         version = npy_format.read_magic(file)
         read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
         shape, fortran_order, dtype = read(file)
     except Exception as error:  # numpy reads the header with Python's own parser, which raises many things
         raise InputError(
-            f"{path}: a .npy file with a damaged header; save the array again with numpy.save"
+            f"{name}: a .npy file with a damaged header; save the array again with numpy.save"
         ) from error
     if any(length < 0 for length in shape):
-        raise InputError(f"{path}: its header announces the impossible shape {shape}")
+        raise InputError(f"{name}: its header announces the impossible shape {shape}")
     return shape, fortran_order, dtype
 
 

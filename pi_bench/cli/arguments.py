@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import string
 from typing import Any, NoReturn
 
@@ -47,6 +48,16 @@ def positive_seconds(text: str) -> float:
         value = 0.0
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds between 0 and 1e6")
+    return value
+
+
+def number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli.arguments import count, digest_prefix, positive_int, positive_seconds, thread_count
+from pi_bench.cli.arguments import count, digest_prefix, number, positive_int, positive_seconds, thread_count
 from pi_bench.errors import EnvironmentUnsupportedError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -65,6 +65,14 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         default=10,
         metavar="N",
         help="bits of an activation's calibrated maximum (10)",
+    )
+    group.add_argument(
+        "--headroom-bits",
+        type=number,
+        default=1.0,
+        metavar="X",
+        help="how many bits larger than calibrated a value may be, 1 to 8; each whole bit costs an AND gate "
+        "and a label a ReLU (1)",
     )
     group.add_argument(
         "--scales",
@@ -136,6 +144,7 @@ def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> Com
     return CompileOptions(
         weight_bits=parsed.weight_bits,
         activation_bits=parsed.activation_bits,
+        headroom_bits=parsed.headroom_bits,
         per_channel=parsed.scales == "per-channel",
         batch=parsed.batch or batch or 1,
     )

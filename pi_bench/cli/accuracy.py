@@ -1,0 +1,186 @@
+"""`pi-bench accuracy`: float, integer and private answers over a data set."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pi_bench.cli import arguments, options
+from pi_bench.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pi_bench.launch.accuracy import Samples
+    from pi_bench.network.graph import Graph
+
+_DESCRIPTION = """\
+Compares the float network, the integer network and real private runs on the same images: accuracy,
+agreement, the error of each layer, and values that left their windows. The integer network answers
+all images, in the law of --mode; two real parties answer a sample, and each of their runs is verified.
+"""
+_EPILOG = """\
+examples:
+  pi-bench accuracy trained/model.pt --data digits
+  pi-bench accuracy model.pt --data images.npz --mode exact       images and labels in one file
+  pi-bench accuracy model.pt --data x.npy --labels y.npy --weight-bits 8
+  pi-bench accuracy model.pt --data cifar10 --mode truncated-sign --sign-drop 4
+"""
+_IMAGE_NAMES = ("images", "inputs", "x", "arr_0")
+_LABEL_NAMES = ("labels", "targets", "y", "arr_1")
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "accuracy",
+        help="compare float, integer and private answers over a data set",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.add_model(parser)
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data",
+        required=True,
+        metavar="WHAT",
+        help="digits, cifar10, cifar100 or tinyimagenet (test images); a .npz of images and labels; "
+        "or a .npy of images",
+    )
+    data.add_argument("--labels", metavar="FILE.npy", help="classes of the images in --data FILE.npy")
+    data.add_argument(
+        "--limit", type=arguments.positive_int, metavar="N", help="so many of the images, evenly spread (all)"
+    )
+    data.add_argument(
+        "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
+    )
+    data.add_argument("--download", action="store_true", help="fetch the archive if it is not there")
+    options.add_protocol(parser)
+    options.add_compile(parser)
+    running = parser.add_argument_group("private runs")
+    running.add_argument(
+        "--private-sample",
+        type=arguments.count,
+        default=8,
+        metavar="N",
+        help="images that two real parties answer, evenly spread; 0: none (default 8)",
+    )
+    options.add_threads(running, "default: half of the cores")
+    options.add_timeout(running)
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the result there; `pi-bench schema accuracy` describes it"
+    )
+    parser.set_defaults(run=run, batch=None)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.cli.output import Progress, warn_of_protocol, writable
+    from pi_bench.launch import placement
+
+    writable(parsed.json)
+    place = placement.place(parsed.threads)
+    info, settings = options.protocol_of(parsed, place.threads)
+    options.require_torch("accuracy")
+
+    from pi_bench.launch.accuracy import compare, run_privately, sample
+    from pi_bench.network.compiler import compile_graph
+    from pi_bench.network.model_file import load_model
+    from pi_bench.network.program_codec import program_digest
+    from pi_bench.report.accuracy import build_accuracy, render_accuracy
+
+    warn_of_protocol(info)
+    with Progress() as progress:
+        graph = load_model(parsed.model)
+        compiling = options.compile_options(parsed)
+        program, _ = compile_graph(graph, compiling)
+        settings.require(program)
+        samples = _samples(parsed, graph, progress)
+        comparison = compare(graph, compiling, settings, samples.inputs, progress)
+        private = None
+        if parsed.private_sample:
+            index = sample(comparison.floats.index, parsed.private_sample)
+            private = run_privately(
+                graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
+            )
+    digest = program_digest(program)
+    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private)
+    if parsed.json is not None:
+        Path(parsed.json).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+    print(render_accuracy(result))
+    return _exit_code(result)
+
+
+def _exit_code(result: Mapping[str, Any]) -> int:
+    from pi_bench.errors import VerificationError
+
+    private = result["private"]
+    if private is not None and not private["verified"]:
+        raise VerificationError(f"verification failed: {private['failures'][0]}")
+    return 0
+
+
+def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:
+    import numpy as np
+
+    from pi_bench.launch.accuracy import Samples, sample
+    from pi_bench.npy_file import as_native_float
+
+    inputs, labels, source = _read(parsed, graph, progress)
+    shape = tuple(graph.input.shape)
+    if inputs.ndim != 1 + len(shape) or inputs.shape[1:] != shape or not len(inputs):
+        raise InputError(
+            f"--data {parsed.data}: images of shape {inputs.shape}; "
+            f"(images, {', '.join(map(str, shape))}) is needed"
+        )
+    if labels is not None:
+        classes = int(np.prod(graph.output.shape))
+        whole = labels.dtype.kind in "iu" and labels.shape == (len(inputs),)
+        if not whole or labels.min() < 0 or labels.max() >= classes:
+            raise InputError(
+                f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
+                f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
+            )
+    if parsed.limit is not None:
+        chosen = sample(np.arange(len(inputs)), parsed.limit)
+        inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
+    return Samples(as_native_float(inputs), labels, source)
+
+
+def _read(
+    parsed: argparse.Namespace, graph: Graph, progress: Any
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    from pi_bench.npy_file import read_npy
+    from pi_bench.npz_file import read_npz
+
+    path = Path(parsed.data)
+    if parsed.labels is not None and path.suffix != ".npy":
+        raise UsageError("--labels goes with --data FILE.npy")
+    if path.suffix == ".npy":
+        labels = None if parsed.labels is None else read_npy(Path(parsed.labels))
+        return read_npy(path), labels, path.name
+    if path.suffix == ".npz":
+        arrays = read_npz(path)
+        images = next((arrays[name] for name in _IMAGE_NAMES if name in arrays), None)
+        if images is None:
+            raise InputError(
+                f"{path}: arrays {', '.join(sorted(arrays)):.200}; name the inputs {_IMAGE_NAMES[0]!r} and "
+                f"their classes {_LABEL_NAMES[0]!r}"
+            )
+        return images, next((arrays[name] for name in _LABEL_NAMES if name in arrays), None), path.name
+    evaluation = importlib.import_module("pi_bench.models.data.evaluation")
+    notes = graph.meta.get("data")
+    own = isinstance(notes, Mapping) and notes.get("name") == parsed.data
+    images, labels, source = evaluation.evaluation_images(
+        parsed.data,
+        tuple(graph.input.shape),
+        notes if own else None,
+        data_dir=parsed.data_dir,
+        download=parsed.download,
+        progress=progress,
+    )
+    return images, labels, source

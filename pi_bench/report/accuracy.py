@@ -1,0 +1,204 @@
+"""What `pi-bench accuracy` found, as JSON values and as text. accuracy.schema.json describes the former."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pi_bench.launch.accuracy import Answers, Comparison, PrivateAnswers, Samples
+from pi_bench.launch.accuracy_layers import LayerError
+from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.program import Program
+from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.report.operators import operator_words
+from pi_bench.report.text_table import render_table
+
+SCHEMA_VERSION = 1
+_NARROW_ROOM_BITS = 0.1
+
+
+def build_accuracy(
+    program: Program,
+    digest: str,
+    options: CompileOptions,
+    info: ProtocolInfo,
+    settings: ProtocolOptions,
+    samples: Samples,
+    comparison: Comparison,
+    private: PrivateAnswers | None,
+) -> dict[str, Any]:
+    """The result as JSON values; `digest` is that of the program for one image."""
+    labels = samples.labels
+    layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
+    compared = [layer for layer in layers if layer["relative_error"] is not None]
+    worst = max(compared, key=lambda layer: layer["relative_error"], default=None)
+    result: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "network": {"name": program.name, "digest": digest, "relu_count": program.relu_count},
+        "protocol": info.name,
+        "mode": settings.mode,
+        "sign_drop": settings.sign_drop,
+        "fixed_point": {
+            "weight_bits": options.weight_bits,
+            "activation_bits": options.activation_bits,
+            "headroom_bits": options.headroom_bits,
+            "per_channel": options.per_channel,
+        },
+        "data": {
+            "source": samples.source,
+            "image_count": len(samples.inputs),
+            "refused_count": len(comparison.refused),
+            "labelled": labels is not None,
+        },
+        "float": _answers(comparison.floats, comparison.floats, labels),
+        "integer": _answers(comparison.integers, comparison.floats, labels),
+        "windowed": None
+        if comparison.windowed is None
+        else _answers(comparison.windowed, comparison.floats, labels),
+        "private": None if private is None else _private(private, comparison, labels),
+        "worst_layer": None if worst is None else worst["name"],
+        "layers": layers,
+    }
+    result["warnings"] = find_accuracy_warnings(result)
+    return result
+
+
+def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
+    """Sentences, the gravest first; each says what to do next."""
+    found = []
+    private, data = result["private"], result["data"]
+    if private is not None and not private["verified"]:
+        found.append(f"a private run broke its law: {private['failures'][0]}")
+    for layer in result["layers"]:
+        if layer["outside_count"]:
+            found.append(
+                f"saturation: {layer['outside_count']:,} values of layer {layer['name']!r} lie outside its "
+                f"window ({-layer['room_bits']:.2f} bits beyond), so their answers are wrong; calibrate with "
+                "more inputs, or raise --headroom-bits"
+            )
+    if data["refused_count"]:
+        found.append(
+            f"{data['refused_count']:,} of {data['image_count']:,} images have a value beyond the input's "
+            "bound and were left out, as a client refuses them; normalize as in training, or calibrate with "
+            "such images"
+        )
+    narrow = [layer for layer in result["layers"] if 0 <= layer["room_bits"] < _NARROW_ROOM_BITS]
+    if narrow and not any(layer["outside_count"] for layer in result["layers"]):
+        found.append(
+            f"layer {narrow[0]['name']!r} came within {narrow[0]['room_bits']:.2f} bits of its window; "
+            "other inputs may leave it: calibrate with more inputs, or raise --headroom-bits"
+        )
+    return found
+
+
+def render_accuracy(result: Mapping[str, Any]) -> str:
+    data, fixed = result["data"], result["fixed_point"]
+    scales = "per-channel" if fixed["per_channel"] else "per-tensor"
+    drop = f", sign drop {result['sign_drop']} bits" if result["sign_drop"] else ""
+    rows = [_row("float", result["float"]), _row(f"integer, {result['mode']}", result["integer"])]
+    if result["windowed"] is not None:
+        rows.append(_row("integer, windowed", result["windowed"]))
+    if result["private"] is not None:
+        rows.append(_row(f"private, {result['protocol']}", result["private"]))
+    lines = [
+        f"{result['network']['name']}: {data['image_count']:,} images of {data['source']}, "
+        f"{data['refused_count']:,} refused",
+        f"mode {result['mode']}{drop}; weights of {fixed['weight_bits']} bits, {scales} scales, "
+        f"activations of {fixed['activation_bits']} bits, headroom {fixed['headroom_bits']:g} bits",
+        "",
+        *render_table(
+            ("answers", "images", "accuracy", "same class as float", "largest logit error", "typical"), rows
+        ),
+    ]
+    if result["private"] is not None:
+        private = result["private"]
+        state = "verified" if private["verified"] else "NOT VERIFIED"
+        lines.append(
+            f"private runs {state}; same class as the integer network in "
+            f"{_percent(private['same_class_as_integer_pct'])} of them"
+        )
+    header = ("layer", "operator", "error", "largest error", "room", "outside", "zeroed")
+    lines += ["", *render_table(header, [_layer_row(layer) for layer in result["layers"]], left=2)]
+    lines += [
+        "",
+        "error: root mean square over that of the float values; room: bits between the largest value and the",
+        "window's end; zeroed: made 0 by the sign drop",
+        f"worst layer: {result['worst_layer'] or '-'}",
+    ]
+    lines += [f"\nwarning: {warning}" for warning in result["warnings"]]
+    return "\n".join(lines)
+
+
+def _answers(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict[str, Any]:
+    reference = floats.logits[np.searchsorted(floats.index, answers.index)]
+    errors = np.abs(answers.logits - reference)
+    classes = answers.logits.argmax(axis=1)
+    return {
+        "image_count": len(answers.index),
+        "accuracy_pct": None if labels is None else _share(classes == labels[answers.index]),
+        "same_class_as_float_pct": _share(classes == reference.argmax(axis=1)),
+        "largest_logit_error": float(errors.max()),
+        "rms_logit_error": float(np.sqrt(np.mean(errors**2))),
+    }
+
+
+def _private(private: PrivateAnswers, comparison: Comparison, labels: np.ndarray | None) -> dict[str, Any]:
+    answers = private.answers
+    integers = comparison.integers.logits[np.searchsorted(comparison.integers.index, answers.index)]
+    same = answers.logits.argmax(axis=1) == integers.argmax(axis=1)
+    return {
+        **_answers(answers, comparison.floats, labels),
+        "same_class_as_integer_pct": _share(same),
+        "largest_difference_from_integer": float(np.abs(answers.logits - integers).max()),
+        "verified": not private.failures,
+        "failures": list(private.failures),
+    }
+
+
+def _layer(name: str, layer: LayerError) -> dict[str, Any]:
+    error = layer.relative_error
+    return {
+        "name": name,
+        "operator": operator_words(layer.op),
+        "relative_error": error if error is None or math.isfinite(error) else 1e300,
+        "largest_error": layer.largest_error if layer.compared_count else None,
+        "largest_value": layer.largest_float if layer.compared_count else None,
+        "room_bits": layer.room_bits,
+        "outside_count": layer.outside_count,
+        "zeroed_count": layer.zeroed_count,
+    }
+
+
+def _row(name: str, answers: Mapping[str, Any]) -> tuple[str, ...]:
+    own = name == "float"
+    return (
+        name,
+        f"{answers['image_count']:,}",
+        _percent(answers["accuracy_pct"]),
+        "-" if own else _percent(answers["same_class_as_float_pct"]),
+        "-" if own else f"{answers['largest_logit_error']:.4g}",
+        "-" if own else f"{answers['rms_logit_error']:.4g}",
+    )
+
+
+def _layer_row(layer: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        layer["name"],
+        layer["operator"],
+        "-" if layer["relative_error"] is None else f"{100 * layer['relative_error']:.3f} %",
+        "-" if layer["largest_error"] is None else f"{layer['largest_error']:.4g}",
+        f"{layer['room_bits']:.2f}",
+        f"{layer['outside_count']:,}" if layer["outside_count"] else "-",
+        f"{layer['zeroed_count']:,}" if layer["zeroed_count"] else "-",
+    )
+
+
+def _share(hits: np.ndarray) -> float:
+    return 100 * float(np.mean(hits))
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} %"

@@ -1,0 +1,141 @@
+"""`pi-bench accuracy`: real parties on a sample, JSON by its schema, one line for whatever is wrong."""
+
+import dataclasses
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from pi_bench.cli import main
+from pi_bench.network.graph import Graph
+from pi_bench.network.graph_float import outputs
+from pi_bench.network.model_file import save_model
+
+
+@pytest.fixture
+def data(tiny_graph: Graph, tmp_path: Path) -> Path:
+    """30 images, of which the float network gets two thirds right."""
+    images = np.random.default_rng(5).normal(size=(30, 2, 6, 6)).clip(-2.5, 2.5).astype(np.float32)
+    labels = outputs(tiny_graph, images).argmax(axis=1)
+    labels[::3] = (labels[::3] + 1) % 3
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    np.save(tmp_path / "x.npy", images)
+    np.save(tmp_path / "y.npy", labels)
+    return tmp_path / "data.npz"
+
+
+def run(model_file: Path, folder: Path, *flags: Any) -> dict[str, Any]:
+    target = folder / "result.json"
+    assert main(["accuracy", str(model_file), *map(str, flags), "--json", str(target)]) == 0
+    result: dict[str, Any] = json.loads(target.read_text())
+    schema = json.loads(resources.files("pi_bench.report").joinpath("accuracy.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(result, schema)
+    return result
+
+
+def test_exact_private_answers_are_the_integer_networks(
+    model_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(model_file, tmp_path, "--data", data, "--mode", "exact", "--private-sample", 4)
+    assert result["float"]["accuracy_pct"] == pytest.approx(200 / 3)
+    private = result["private"]
+    assert (private["image_count"], private["verified"]) == (4, True)
+    assert private["largest_difference_from_integer"] == 0
+    assert private["same_class_as_integer_pct"] == 100
+    assert result["integer"]["same_class_as_float_pct"] > 90
+    assert result["worst_layer"] in {layer["name"] for layer in result["layers"]}
+    assert result["warnings"] == []
+    text = capsys.readouterr().out
+    assert (
+        "30 images of data.npz, 0 refused" in text and "66.67 %" in text and "private runs verified" in text
+    )
+
+
+def test_the_law_of_each_mode_and_the_options_of_fixed_point(
+    model_file: Path, data: Path, tmp_path: Path
+) -> None:
+    pair = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"), "--private-sample", 0)
+    fine = run(model_file, tmp_path, *pair)
+    coarse = run(
+        *(model_file, tmp_path, *pair, "--weight-bits", 4, "--activation-bits", 5),
+        *("--headroom-bits", 2, "--scales", "per-tensor"),
+    )
+    assert fine["private"] is None and fine["windowed"] is None
+    assert coarse["fixed_point"] == {
+        "weight_bits": 4,
+        "activation_bits": 5,
+        "headroom_bits": 2,
+        "per_channel": False,
+    }
+    assert coarse["integer"]["rms_logit_error"] > 4 * fine["integer"]["rms_logit_error"]
+    assert coarse["layers"][0]["room_bits"] > fine["layers"][0]["room_bits"] + 0.5
+    drop = run(model_file, tmp_path, *pair, "--mode", "truncated-sign", "--sign-drop", 5, "--limit", 7)
+    assert drop["windowed"]["rms_logit_error"] < drop["integer"]["rms_logit_error"]
+    assert drop["layers"][0]["zeroed_count"] > 0 and drop["data"]["image_count"] == 7
+
+
+def test_saturation_and_refused_images_are_warned_of(
+    tiny_graph: Graph, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ranges = {name: value / (1.4 if name == "input" else 8) for name, value in tiny_graph.ranges.items()}
+    save_model(dataclasses.replace(tiny_graph, ranges=ranges), tmp_path / "narrow.pt")
+    images = np.load(data)["images"]
+    images[2] *= 3
+    np.save(tmp_path / "x.npy", images)
+    result = run(tmp_path / "narrow.pt", tmp_path, "--data", tmp_path / "x.npy", "--private-sample", 0)
+    assert result["data"]["refused_count"] == 1 and result["float"]["accuracy_pct"] is None
+    first, *_, last = result["warnings"]
+    assert first.startswith("saturation: ") and "'stem.relu' lie outside its window" in first
+    assert last.startswith("1 of 30 images have a value beyond")
+    assert "warning: saturation" in capsys.readouterr().out
+
+
+def test_digits_are_normalized_as_the_model_file_says(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    torch = pytest.importorskip("torch")
+    import pi_bench
+
+    network = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(16, 10))
+    notes = {"name": "digits", "mean": [0.5], "deviation": [0.25]}
+    example = torch.linspace(-2, 2, 256).reshape(1, 1, 16, 16)
+    pi_bench.export(network, example, tmp_path / "m.pt", calibration=example, meta={"data": notes})
+    result = run(tmp_path / "m.pt", tmp_path, "--data", "digits", "--private-sample", 0)
+    assert result["data"]["source"] == "digits (test split, normalized as in training)"
+    assert result["data"]["image_count"] == 359 and result["data"]["refused_count"] == 0
+    assert result["layers"][-1]["largest_value"] > 0
+
+
+def test_wrong_arguments_and_data(
+    model_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = data.parent
+    np.savez(folder / "names.npz", pictures=np.zeros((2, 2, 6, 6)))
+    np.savez(folder / "few.npz", x=np.zeros((2, 2, 6, 6)), y=np.array([1]))
+    np.savez(folder / "class.npz", x=np.zeros((2, 2, 6, 6)), y=np.array([1, 3]))
+    np.save(folder / "shape.npy", np.zeros((2, 6, 6), np.float32))
+    for flags, code, message in [
+        (["--data", folder / "none.npy"], 4, "none.npy: No such file"),
+        (["--data", folder / "names.npz"], 4, "arrays pictures; name the inputs 'images'"),
+        (["--data", folder / "few.npz"], 4, "one whole number from 0 to 2 for each of the 2 images"),
+        (["--data", folder / "class.npz"], 4, "one whole number from 0 to 2"),
+        (["--data", folder / "shape.npy"], 4, "(images, 2, 6, 6) is needed"),
+        (["--data", "digits"], 4, "digits have no images of 2 x 6 x 6"),
+        (["--data", "mnist"], 4, "there is no data set 'mnist'"),
+        (["--data", data, "--labels", "y.npy"], 2, "--labels goes with --data FILE.npy"),
+        (["--data", data, "--headroom-bits", "9"], 2, "headroom of 9.0 bits: 1 to 8 are possible"),
+        (["--data", data, "--mode", "fast"], 2, "no mode 'fast'"),
+        (["--data", data, "--json", folder / "no" / "r.json"], 2, "cannot write"),
+    ]:
+        assert main(["accuracy", str(model_file), *map(str, flags)]) == code
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1 and error.startswith("error: ")
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "accuracy"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Result of pi-bench accuracy"

@@ -1,0 +1,87 @@
+"""Float against integer answers over a data set: errors, saturation, refused images, the sign drop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pi_bench.errors import InputError
+from pi_bench.launch.accuracy import Comparison, compare, sample
+from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.graph import Graph
+from pi_bench.network.graph_float import outputs
+from pi_bench.protocol import ProtocolOptions
+
+
+def images(count: int, seed: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, 2, 6, 6)).clip(-2.5, 2.5).astype(np.float32)
+
+
+def compared(
+    graph: Graph, inputs: np.ndarray, mode: str = "windowed", drop: int = 0, **options: int
+) -> Comparison:
+    settings = ProtocolOptions(mode=mode, threads=1, label_chunk=1, sign_drop=drop)
+    return compare(graph, CompileOptions(**options), settings, inputs, lambda what, done, total: None)
+
+
+def test_every_image_is_answered_and_more_bits_are_closer(tiny_graph: Graph) -> None:
+    inputs = images(70)  # a whole chunk and a part of one
+    errors = []
+    for bits in (6, 10):
+        found = compared(tiny_graph, inputs, "exact", weight_bits=bits, activation_bits=bits)
+        np.testing.assert_allclose(found.floats.logits, outputs(tiny_graph, inputs), atol=1e-6)
+        assert found.floats.index.tolist() == list(range(70)) and not found.refused.size
+        errors.append(np.abs(found.integers.logits - found.floats.logits).max())
+        layer = found.layers.by_name["output"]
+        assert layer.largest_error == pytest.approx(errors[-1]) and layer.outside_count == 0
+    assert 0 < errors[1] < errors[0] / 8
+
+
+def test_layers_are_compared_where_the_float_network_has_them(tiny_graph: Graph) -> None:
+    layers = compared(tiny_graph, images(9)).layers.by_name
+    assert list(layers) == ["stem.relu", "sum.relu", "output"]
+    for layer in layers.values():
+        assert layer.relative_error is not None and 1e-5 < layer.relative_error < 0.02
+        assert layer.room_bits > 0.5
+
+
+def test_values_outside_their_windows_are_counted(tiny_graph: Graph) -> None:
+    inputs = images(6)
+    small = {name: value if name == "input" else value / 8 for name, value in tiny_graph.ranges.items()}
+    found = compared(dataclasses.replace(tiny_graph, ranges=small), inputs)
+    stem = found.layers.by_name["stem.relu"]
+    assert stem.outside_count > 0 and stem.room_bits < 0
+    assert compared(tiny_graph, inputs).layers.by_name["stem.relu"].outside_count == 0
+
+
+def test_images_beyond_the_bound_are_left_out(tiny_graph: Graph) -> None:
+    inputs = images(5)
+    inputs[1, 0, 0, 0] = 100
+    inputs[3, 1, 5, 5] = np.nan
+    found = compared(tiny_graph, inputs)
+    assert found.refused.tolist() == [1, 3] and found.integers.index.tolist() == [0, 2, 4]
+    alone = compared(tiny_graph, inputs[[0, 2, 4]])
+    np.testing.assert_array_equal(found.floats.logits, alone.floats.logits)
+    with pytest.raises(InputError, match=r"every image .*normalize"):
+        compared(tiny_graph, inputs * 100)
+    with pytest.raises(InputError, match=r"shape \(5, 2, 6, 5\); this network takes \(images, 2, 6, 6\)"):
+        compared(tiny_graph, inputs[..., :5])
+
+
+def test_the_sign_drop_makes_small_values_0_and_is_compared_with_windowed(tiny_graph: Graph) -> None:
+    inputs = images(20)
+    found = compared(tiny_graph, inputs, "truncated-sign", 6)
+    assert found.windowed is not None and compared(tiny_graph, inputs).windowed is None
+    dropped, kept = (
+        np.abs(answers.logits - found.floats.logits).max() for answers in (found.integers, found.windowed)
+    )
+    assert dropped > 4 * kept
+    assert found.layers.by_name["stem.relu"].zeroed_count > 0
+    assert found.layers.by_name["output"].zeroed_count == 0
+
+
+def test_samples_are_spread_evenly() -> None:
+    index = np.arange(100, 200)
+    assert sample(index, 3).tolist() == [100, 150, 199]
+    assert sample(index, 500).tolist() == index.tolist()
+    assert sample(index[:1], 4).tolist() == [100]
