@@ -8,10 +8,22 @@ from typing import Any
 import torch
 from torch import nn
 
+from .networks.minionn import Minionn
+from .networks.mobilenet_v1 import MobileNetV1
+from .networks.mobilenet_v2 import MobileNetV2
 from .networks.resnet import ResNet
+from .networks.vgg import Vgg
+from .networks.wide_resnet import WideResNet
 from .recipe import Recipe
 
-_NETWORKS: dict[str, Callable[[Any], nn.Module]] = {"resnet": ResNet}
+_NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
+    "resnet": ResNet,
+    "wide_resnet": WideResNet,
+    "vgg": Vgg,
+    "mobilenet_v1": MobileNetV1,
+    "mobilenet_v2": MobileNetV2,
+    "minionn": Minionn,
+}
 
 
 def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:

@@ -41,6 +41,7 @@ class Recipe(ABC):
 
     family: ClassVar[str]
     family_keys: ClassVar[Mapping[str, Key]]  # beside those that every family has
+    has_stem_relu: ClassVar[bool] = True  # whether a ReLU belongs to no stage
 
     name: str
     dataset: str
@@ -50,7 +51,7 @@ class Recipe(ABC):
     widths: tuple[int, ...]  # before channel scaling
     alpha: float = 1.0
     rho: float = 1.0
-    stem_relu: bool = True
+    stem_relu: bool = False
     culled_stages: tuple[int, ...] = ()
     thinned_stages: tuple[int, ...] = ()
     published: Published | None = None
@@ -81,6 +82,11 @@ class Recipe(ABC):
         return stride
 
     @property
+    def other_widths(self) -> tuple[int, ...]:
+        """Widths beside those of the stages, before channel scaling."""
+        return ()
+
+    @property
     def scaled_widths(self) -> tuple[int, ...]:
         return tuple(map(self.scaled, self.widths))
 
@@ -99,6 +105,10 @@ class Recipe(ABC):
     def keeps_outer_relu(self, stage: int) -> bool:
         """Whether the second ReLU of every pair in `stage` is kept: in a block, after the addition."""
         return stage not in self.culled_stages and stage not in self.thinned_stages
+
+    def keeps_relu(self, stage: int, number: int) -> bool:
+        """Whether the ReLU of that number (from 0) is kept in a stage that is a chain of layers."""
+        return self.keeps_inner_relu(stage) if number % 2 == 0 else self.keeps_outer_relu(stage)
 
     def layers(self) -> list[Layer]:
         """Every operator with its shape, parameters and MACs, in order."""
@@ -140,7 +150,7 @@ class Recipe(ABC):
             **cls.family_keys,
             "alpha": recipe_keys.real(0.01, 4, required=False),
             "rho": recipe_keys.real(0.05, 1, required=False),
-            "stem_relu": recipe_keys.flag(),
+            **({"stem_relu": recipe_keys.flag()} if cls.has_stem_relu else {}),
             "culled_stages": _STAGES,
             "thinned_stages": _STAGES,
         }
@@ -157,11 +167,12 @@ class Recipe(ABC):
             yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
         if self.thinned_stages and not self.can_thin:
             yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
-        if min(self.scaled_widths) < 1:
-            yield (
-                "alpha",
-                f"scales widths {list(self.widths)} to {list(self.scaled_widths)}: at least 1 each",
-            )
+        if len(self.widths) != len(self.blocks):
+            yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one a stage"
+        widths = [*self.widths, *self.other_widths]
+        scaled = list(map(self.scaled, widths))
+        if min(scaled) < 1:
+            yield "alpha", f"scales widths {widths} to {scaled}: at least 1 each"
         if min(self.input_shape[1:]) < self.total_stride:
             yield (
                 "input_shape",

@@ -37,6 +37,10 @@ def wholes(low: int, high: int, shortest: int, longest: int, what: str, required
     return Key(what, accepts, tuple, required)
 
 
+def width() -> Key:
+    return whole(1, MAX_WIDTH, required=False)
+
+
 def a_stage_each(low: int, high: int, required: bool = True) -> Key:
     what = f"1 to {MAX_STAGES} whole numbers from {low} to {high}, one a stage"
     return wholes(low, high, 1, MAX_STAGES, what, required)

@@ -41,7 +41,8 @@ def parse_recipe(text: str, origin: str) -> Recipe:
     del keys["family"]
     values = checked(table, keys, origin)
     # The paper drops the stem's ReLU "along with stages": section 2, observation 3.
-    values.setdefault("stem_relu", not values.get("culled_stages"))
+    if kind.has_stem_relu:
+        values.setdefault("stem_relu", not values.get("culled_stages"))
     recipe = kind(**values, published=None if published is None else _published(published, origin))
     for key, problem in recipe.problems():
         raise ModelError(f"recipe {origin}: key {key!r} {problem}")

@@ -1,12 +1,27 @@
 """The families of networks, one file each: the keys of their recipes, and what they are made of.
 
 To add one: a class of recipes here, its torch module of the same name in `networks`, and a line in
-both registries. Nothing here imports torch.
+both registries (here and in `building`). Nothing here imports torch.
 """
 
 from __future__ import annotations
 
 from ..recipe import Recipe
+from .minionn import MinionnRecipe
+from .mobilenet_v1 import MobileNetV1Recipe
+from .mobilenet_v2 import MobileNetV2Recipe
 from .resnet import ResNetRecipe
+from .vgg import VggRecipe
+from .wide_resnet import WideResNetRecipe
 
-FAMILIES: dict[str, type[Recipe]] = {recipe.family: recipe for recipe in (ResNetRecipe,)}
+FAMILIES: dict[str, type[Recipe]] = {
+    recipe.family: recipe
+    for recipe in (
+        ResNetRecipe,
+        WideResNetRecipe,
+        VggRecipe,
+        MobileNetV1Recipe,
+        MobileNetV2Recipe,
+        MinionnRecipe,
+    )
+}

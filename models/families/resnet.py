@@ -5,7 +5,10 @@ stem     cifar     conv 3x3 · batch norm · ReLU
 stage    blocks; the first one of every stage but the first has stride 2
 head     global average · fully connected
 
-DeepReDuce's ResNet9 (section 4) is ResNet10 whose first block has one convolution: `first_block_convs`.
+Where a block changes the shape, its shortcut is a 1x1 convolution ("projection": option B of the
+paper, section 4.1) or takes every second pixel and pads channels with zeros ("pad": option A, without
+parameters, which the paper uses on CIFAR). The first block of DeepReDuce's ResNet9 (section 4), which
+is ResNet10 otherwise, has one convolution: `first_block_convs`.
 """
 
 from __future__ import annotations
@@ -33,21 +36,27 @@ class ResNetRecipe(Recipe):
         "stem": recipe_keys.choice("cifar", "imagenet"),
         "block": recipe_keys.choice("basic", "bottleneck"),
         "first_block_convs": recipe_keys.whole(1, 2, required=False),
+        "shortcut": recipe_keys.choice("projection", "pad"),
     }
 
     stem: str = "cifar"
     block: str = "basic"
     first_block_convs: int = 2
+    shortcut: str = "projection"
 
     @property
     def can_thin(self) -> bool:
         return self.block == "basic"
 
     @property
-    def total_stride(self) -> int:
+    def stem_stride(self) -> int:
+        """Of the stem's convolution; the ImageNet stem pools behind it."""
         # The zero-argument form of super() does not find a class that slots have remade.
-        own = 4 if self.stem == "imagenet" else 1
-        return own * super(ResNetRecipe, self).total_stride
+        return super(ResNetRecipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
+
+    @property
+    def total_stride(self) -> int:
+        return super(ResNetRecipe, self).total_stride * (2 if self.stem == "imagenet" else 1)
 
     def block_width(self, width: int) -> int:
         """Channels behind a block of that (scaled) width."""
@@ -58,17 +67,16 @@ class ResNetRecipe(Recipe):
         return self.first_block_convs if (stage, block) == (1, 0) else 2
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        if len(self.widths) != len(self.blocks):
-            yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one a stage"
         if self.block == "bottleneck" and self.first_block_convs != 2:
             yield "first_block_convs", "must be 2 with bottleneck blocks"
+        if self.shortcut == "pad" and list(self.scaled_widths) != sorted(self.scaled_widths):
+            yield "shortcut", "can pad channels only where widths do not shrink"
         yield from super(ResNetRecipe, self).problems()
 
     def sketch(self) -> Sketch:
         sketch = Sketch(self.input_shape)
         imagenet = self.stem == "imagenet"
-        kernel, stride = (7, 2 * self.stem_stride) if imagenet else (3, self.stem_stride)
-        sketch.conv("stem.conv", self.scaled_widths[0], kernel, stride)
+        sketch.conv("stem.conv", self.scaled_widths[0], 7 if imagenet else 3, self.stem_stride)
         sketch.norm("stem.bn")
         sketch.relu("stem.relu", self.stem_relu)
         if imagenet:
@@ -98,7 +106,7 @@ class ResNetRecipe(Recipe):
             if number < len(convs):
                 sketch.relu(f"{path}.relu{number}", inner)
         out, after = convs[-1][0], sketch.shape
-        if stride != 1 or before[0] != out:
+        if self.shortcut == "projection" and (stride != 1 or before[0] != out):
             sketch.shape = before
             sketch.conv(f"{path}.shortcut.conv", out, 1, stride, kind=Kind.SHORTCUT)
             sketch.norm(f"{path}.shortcut.bn")

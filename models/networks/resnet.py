@@ -10,23 +10,54 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..families.resnet import EXPANSION, ResNetRecipe
-from .activation import activation
+from .layers import activation
+
+
+class PadShortcut(nn.Module):
+    """Every `stride`-th pixel, and channels of zeros before and behind. It has no weights.
+
+    Written as a convolution with a constant kernel of zeros and ones, an operator that every door to
+    the harness knows.
+    """
+
+    selection: Tensor
+
+    def __init__(self, in_width: int, width: int, stride: int) -> None:
+        super().__init__()
+        selection = torch.zeros(width, in_width, 1, 1)
+        first = (width - in_width) // 2
+        selection[first : first + in_width, :, 0, 0] = torch.eye(in_width)
+        self.register_buffer("selection", selection, persistent=False)
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, self.selection, stride=self.stride)
 
 
 class BasicBlock(nn.Module):
     """relu2(bn2(conv2(relu1(bn1(conv1(x))))) + shortcut(x))."""
 
-    def __init__(self, in_width: int, width: int, stride: int, inner_relu: bool, outer_relu: bool) -> None:
+    def __init__(
+        self,
+        in_width: int,
+        width: int,
+        stride: int,
+        shortcut: nn.Module,
+        inner_relu: bool,
+        outer_relu: bool,
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_width, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = activation(inner_relu)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.shortcut = _shortcut(in_width, width, stride)
+        self.shortcut = shortcut
         self.relu2 = activation(outer_relu)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,11 +69,11 @@ class BasicBlock(nn.Module):
 class SingleConvBlock(nn.Module):
     """relu1(bn1(conv1(x)) + shortcut(x)): the first block of DeepReDuce's ResNet9."""
 
-    def __init__(self, in_width: int, width: int, stride: int, outer_relu: bool) -> None:
+    def __init__(self, in_width: int, width: int, stride: int, shortcut: nn.Module, outer_relu: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_width, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.shortcut = _shortcut(in_width, width, stride)
+        self.shortcut = shortcut
         self.relu1 = activation(outer_relu)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,7 +84,15 @@ class SingleConvBlock(nn.Module):
 class Bottleneck(nn.Module):
     """relu3(bn3(conv3(relu2(bn2(conv2(relu1(bn1(conv1(x)))))))) + shortcut(x)): 1x1, 3x3, 1x1."""
 
-    def __init__(self, in_width: int, width: int, stride: int, inner_relu: bool, outer_relu: bool) -> None:
+    def __init__(
+        self,
+        in_width: int,
+        width: int,
+        stride: int,
+        shortcut: nn.Module,
+        inner_relu: bool,
+        outer_relu: bool,
+    ) -> None:
         super().__init__()
         out_width = EXPANSION * width
         self.conv1 = nn.Conv2d(in_width, width, 1, bias=False)
@@ -64,7 +103,7 @@ class Bottleneck(nn.Module):
         self.relu2 = activation(inner_relu)
         self.conv3 = nn.Conv2d(width, out_width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_width)
-        self.shortcut = _shortcut(in_width, out_width, stride)
+        self.shortcut = shortcut
         self.relu3 = activation(outer_relu)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,15 +140,15 @@ class ResNet(nn.Module):
 
 
 def _stem(recipe: ResNetRecipe, width: int) -> nn.Sequential:
-    channels, stride = recipe.input_shape[0], recipe.stem_stride
-    if recipe.stem == "imagenet":
-        conv = nn.Conv2d(channels, width, 7, stride=2 * stride, padding=3, bias=False)
-    else:
-        conv = nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False)
+    imagenet = recipe.stem == "imagenet"
+    kernel = 7 if imagenet else 3
+    conv = nn.Conv2d(
+        recipe.input_shape[0], width, kernel, stride=recipe.stem_stride, padding=kernel // 2, bias=False
+    )
     parts: OrderedDict[str, nn.Module] = OrderedDict(
         conv=conv, bn=nn.BatchNorm2d(width), relu=activation(recipe.stem_relu)
     )
-    if recipe.stem == "imagenet":
+    if imagenet:
         parts["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
     return nn.Sequential(parts)
 
@@ -118,15 +157,18 @@ def _block(recipe: ResNetRecipe, stage: int, block: int, in_width: int) -> nn.Mo
     width = recipe.scaled_widths[stage - 1]
     stride = recipe.stage_stride(stage) if block == 0 else 1
     inner, outer = recipe.keeps_inner_relu(stage), recipe.keeps_outer_relu(stage)
+    shortcut = _shortcut(recipe, in_width, recipe.block_width(width), stride)
     if recipe.block == "bottleneck":
-        return Bottleneck(in_width, width, stride, inner, outer)
+        return Bottleneck(in_width, width, stride, shortcut, inner, outer)
     if recipe.block_convs(stage, block) == 1:
-        return SingleConvBlock(in_width, width, stride, outer)
-    return BasicBlock(in_width, width, stride, inner, outer)
+        return SingleConvBlock(in_width, width, stride, shortcut, outer)
+    return BasicBlock(in_width, width, stride, shortcut, inner, outer)
 
 
-def _shortcut(in_width: int, width: int, stride: int) -> nn.Module:
+def _shortcut(recipe: ResNetRecipe, in_width: int, width: int, stride: int) -> nn.Module:
     if stride == 1 and in_width == width:
         return nn.Identity()
+    if recipe.shortcut == "pad":
+        return PadShortcut(in_width, width, stride)
     conv = nn.Conv2d(in_width, width, 1, stride=stride, bias=False)
     return nn.Sequential(OrderedDict(conv=conv, bn=nn.BatchNorm2d(width)))

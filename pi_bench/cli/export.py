@@ -12,7 +12,10 @@ from pi_bench.cli import options
 from pi_bench.cli.output import writable
 from pi_bench.errors import UsageError
 
-_COLUMNS = ("name", "ReLUs", "culled", "thinned", "alpha", "rho", "blocks", "paper: accuracy", "latency")
+_COLUMNS = (
+    *("name", "family", "ReLUs", "M params", "M MACs", "culled", "thinned", "alpha", "rho", "blocks"),
+    *("paper: accuracy", "latency"),
+)
 _EPILOG = """\
 examples:
   pi-bench export --list
@@ -77,7 +80,7 @@ def list_table(recipes: list[dict[str, Any]]) -> str:
     """The recipes as an aligned table; what a paper does not report is a dash."""
     rows = [_COLUMNS, *map(_row, recipes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    numeric = {1, 4, 5, 7, 8}
+    numeric = {2, 3, 4, 7, 8, 10, 11}
     lines = []
     for row in rows:
         cells = (
@@ -86,7 +89,7 @@ def list_table(recipes: list[dict[str, Any]]) -> str:
         )
         lines.append("  ".join(cells).rstrip())
     lines.append("")
-    lines.append("Accuracy and latency are the paper's (DeepReDuce, with DELPHI), not this program's.")
+    lines.append("Accuracy and latency are the papers' (latency with DELPHI), not this program's.")
     return "\n".join(lines)
 
 
@@ -120,7 +123,10 @@ def _row(recipe: dict[str, Any]) -> tuple[str, ...]:
     accuracy, latency = recipe["published_accuracy_pct"], recipe["published_latency_s"]
     return (
         recipe["name"],
+        recipe["family"],
         f"{recipe['relu_count']:,}",
+        f"{recipe['parameter_count'] / 1e6:.2f}",
+        f"{recipe['mac_count'] / 1e6:,.0f}",
         "+".join(recipe["culled"]) or "-",
         "+".join(recipe["thinned"]) or "-",
         f"{recipe['alpha']:g}",

@@ -40,17 +40,19 @@ def recipe(tmp_path):
 def test_the_list_is_a_table(capsys):
     assert run("--list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:2] == ["name", "ReLUs"]
+    assert lines[0].split()[:2] == ["name", "family"]
     row = next(line for line in lines if "resnet18-cifar100-12288 " in line)
-    expected = "resnet18-cifar100-12288 12,288 S1+S4 S2+S3 0.5 0.5 2-2-2-2 64.97 % 0.45 s"
+    expected = "resnet18-cifar100-12288 resnet 12,288 2.82 35 S1+S4 S2+S3 0.5 0.5 2-2-2-2 64.97 % 0.45 s"
     assert " ".join(row.split()) == expected
-    assert len({len(line) for line in lines[1:25]}) <= 2  # aligned
+    ends = {line.index(entry) + len(entry) for line in lines[1:-2] for entry in [line.split()[2]]}
+    assert len(ends) == 1  # aligned
 
 
 def test_the_list_as_json(capsys):
     assert run("--list", "--json") == 0
     recipes = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert len(recipes) == 24
+    families = {entry["family"] for entry in recipes.values()}
+    assert families == {"resnet", "wide_resnet", "vgg", "mobilenet_v1", "mobilenet_v2", "minionn"}
     entry = recipes["resnet18-cifar100-12288"]
     assert (entry["dataset"], entry["relu_count"]) == ("cifar100", 12288)
     assert (entry["culled"], entry["thinned"]) == (["S1", "S4"], ["S2", "S3"])

@@ -8,6 +8,7 @@ import pytest
 
 from pi_bench.errors import ModelError
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
+from pi_bench.models.criticality import only_stage
 from pi_bench.models.deepreduce import search_plan
 from pi_bench.models.recipe_writing import format_recipe
 
@@ -44,6 +45,43 @@ def test_five_networks_an_iteration(dataset):
         cull, *reduced = [entry.recipe.relu_count for entry in plan[start : start + 5]]
         # Section 3.3: thinning halves, alpha halves again, rho quarters, both are an eighth.
         assert [cull // count for count in reduced] == [2, 4, 8, 16]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet34-cifar100-966656",
+        "resnet56-cifar100-532480",
+        "vgg16-cifar10-276480",
+        "vgg16-cifar10-avgpool-276480",
+        "mobilenetv1-cifar100-411648",
+    ],
+)
+def test_the_other_networks_of_the_paper_have_a_plan(name):
+    base = load_recipe(name)
+    stages = tuple(range(1, base.stage_count + 1))
+    alone = [only_stage(base, stage) for stage in stages]
+    stem = sum(layer.relu_count for layer in base.layers() if layer.stage == 0)
+    assert sum(recipe.relu_count for recipe in alone) + stem == base.relu_count
+    plan = search_plan(base, stages)
+    assert len(plan) == 5 * (base.stage_count - 1)
+    for start in range(0, len(plan), 5):
+        cull, thin, alpha, rho, compound = [entry.recipe.relu_count for entry in plan[start : start + 5]]
+        assert cull > thin > alpha > rho > compound > 0
+        # Widths and sides are even here, so the scales divide exactly.
+        assert (thin, thin, thin) == (2 * alpha, 4 * rho, 8 * compound)
+    assert [entry.recipe.relu_count for entry in plan[::5]] == sorted(
+        (entry.recipe.relu_count for entry in plan[::5]), reverse=True
+    )
+
+
+def test_thinning_keeps_the_first_relu_of_every_pair():
+    vgg = dataclasses.replace(load_recipe("vgg16-cifar10-276480"), published=None, thinned_stages=(1, 3))
+    kept = [path for path, _ in vgg.relu_shapes() if path.startswith(("stages.0", "stages.2"))]
+    assert kept == ["stages.0.0.relu", "stages.2.0.relu", "stages.2.2.relu"]
+    mobile = dataclasses.replace(load_recipe("mobilenetv1-cifar100-411648"), thinned_stages=(2,))
+    kept = [path for path, _ in mobile.relu_shapes() if path.startswith("stages.1")]
+    assert kept == ["stages.1.0.relu1", "stages.1.1.relu1"]  # behind the depthwise convolutions
 
 
 def test_the_most_critical_stage_is_never_culled():

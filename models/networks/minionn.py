@@ -1,0 +1,34 @@
+"""MiniONN's network for CIFAR-10 as a torch module: biases, no batch norm, mean pooling."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from ..families.minionn import CONVS, MinionnRecipe
+from .layers import activation
+
+
+class Minionn(nn.Module):
+    """Logits (batch, classes) of images (batch, channels, height, width)."""
+
+    def __init__(self, recipe: MinionnRecipe) -> None:
+        super().__init__()
+        stages: list[OrderedDict[str, nn.Module]] = [OrderedDict() for _ in CONVS]
+        in_width = recipe.input_shape[0]
+        for stage, number, width, kernel, stride in recipe.convs():
+            conv = nn.Conv2d(in_width, width, kernel, stride, kernel // 2)
+            relu = activation(recipe.keeps_relu(stage, number))
+            stages[stage - 1][str(number)] = nn.Sequential(OrderedDict(conv=conv, relu=relu))
+            in_width = width
+        for parts in stages[:-1]:
+            parts["pool"] = nn.AvgPool2d(2)
+        self.stages = nn.Sequential(*map(nn.Sequential, stages))
+        self.flatten = nn.Flatten()
+        self.classifier = nn.Linear(math.prod(recipe.feature_shape), recipe.class_count)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.flatten(self.stages(x)))
+        return logits
