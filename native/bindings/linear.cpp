@@ -24,17 +24,22 @@ struct Convolution {
   std::size_t in_count, out_count, weight_count;
 
   Convolution(const Extents& in, const Extents& out, const Pair& kernel, const Pair& stride,
-              const Pair& padding)
-      : shape{in[0],     in[1],     in[2],     in[3],     out[1],     out[2],    out[3],
-              kernel[0], kernel[1], stride[0], stride[1], padding[0], padding[1]},
+              const Pair& padding, const Pair& dilation, std::size_t groups)
+      : shape{in[0],      in[1],       in[2],       in[3],     out[1],    out[2],
+              out[3],     kernel[0],   kernel[1],   stride[0], stride[1], padding[0],
+              padding[1], dilation[0], dilation[1], groups},
         in_count(product({in[0], in[1], in[2], in[3]})),
         out_count(product({out[0], out[1], out[2], out[3]})),
         weight_count(product({out[1], in[1], kernel[0], kernel[1]})) {
+    if (groups == 0 || in[1] % groups != 0 || out[1] % groups != 0) {
+      throw py::value_error("groups: need a divisor of both channel counts");
+    }
+    weight_count /= groups;
     if (in[0] != out[0]) throw py::value_error("input and output differ in their batch");
     product({stride[0], stride[1]});
+    product({dilation[0], dilation[1]});
     if (padding[0] > kMaxExtent || padding[1] > kMaxExtent) throw py::value_error("padding");
-    product(
-        {(out[2] - 1) * stride[0] + kernel[0], (out[3] - 1) * stride[1] + kernel[1], in[1] + 1});
+    product({shape.padded_rows(), shape.padded_columns(), in[1] + 1});
   }
 
  private:
@@ -107,7 +112,8 @@ void scale_add(const py::object& x, std::size_t samples, std::uint32_t multiplie
 void bind_linear(py::module_& module) {
   py::module_ room = module.def_submodule("linear");
   py::class_<Convolution>(room, "Convolution")
-      .def(py::init<const Extents&, const Extents&, const Pair&, const Pair&, const Pair&>())
+      .def(py::init<const Extents&, const Extents&, const Pair&, const Pair&, const Pair&,
+                    const Pair&, std::size_t>())
       .def_property_readonly(
           "packed_weight_count",
           [](const Convolution& c) { return pi::linear::packed_weight_count(c.shape); })

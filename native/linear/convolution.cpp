@@ -6,6 +6,7 @@
 
 #include "base/isa.h"
 #include "base/parallel.h"
+#include "linear/planes.h"
 #include "linear/tile.h"
 
 namespace pi::linear {
@@ -21,10 +22,17 @@ TileFunction function_of(Kernel kernel) {
          : kernel == Kernel::kAvx2  ? convolve_avx2
                                     : convolve_portable;
 }
+
+PlaneFunction plane_function_of(Kernel kernel) {
+  return kernel == Kernel::kVnni512 ? convolve_planes_vnni512
+         : kernel == Kernel::kAvx2  ? convolve_planes_avx2
+                                    : convolve_planes_portable;
+}
 #else
 bool has_avx2() { return false; }
 
 TileFunction function_of(Kernel) { return convolve_portable; }
+PlaneFunction plane_function_of(Kernel) { return convolve_planes_portable; }
 #endif
 
 TileJob job_of(const ConvolutionShape& shape) {
@@ -35,11 +43,53 @@ TileJob job_of(const ConvolutionShape& shape) {
   job.out_columns = shape.out_columns;
   job.kernel_rows = shape.kernel_rows;
   job.block_words = shape.taps() * shape.channel_pairs() * kBlockChannels;
-  job.row_words = shape.padded_columns() * pixel_words;
-  job.run_words = shape.kernel_columns * pixel_words;
-  job.row_stride_words = shape.stride_rows * job.row_words;
+  const std::size_t row_words = shape.padded_columns() * pixel_words;
+  const bool dense = shape.dilation_columns == 1;
+  job.tap_row_words = shape.dilation_rows * row_words;
+  job.runs = dense ? 1 : shape.kernel_columns;
+  job.run_words = dense ? shape.kernel_columns * pixel_words : pixel_words;
+  job.run_step_words = shape.dilation_columns * pixel_words;
+  job.row_stride_words = shape.stride_rows * row_words;
   job.column_stride_words = shape.stride_columns * pixel_words;
   return job;
+}
+
+// Every output channel of every sample reads the planes of its group.
+void convolve_planes(Kernel kernel, const ConvolutionShape& shape, const std::int16_t* weights,
+                     const std::uint32_t* shares, std::uint32_t multiplier,
+                     const std::uint8_t* shift_bits, std::uint32_t* out, int threads) {
+  const PlaneFunction convolve = plane_function_of(kernel);
+  const ConvolutionShape group = shape.group();
+  const std::size_t channel_weights = group.in_channels * shape.taps();
+  PlaneJob job{};
+  job.in_rows = shape.in_rows;
+  job.in_columns = shape.in_columns;
+  job.out_rows = shape.out_rows;
+  job.out_columns = shape.out_columns;
+  job.kernel_rows = shape.kernel_rows;
+  job.kernel_columns = shape.kernel_columns;
+  job.stride_rows = shape.stride_rows;
+  job.stride_columns = shape.stride_columns;
+  job.dilation_rows = shape.dilation_rows;
+  job.dilation_columns = shape.dilation_columns;
+  job.pad_top = shape.pad_top;
+  job.pad_left = shape.pad_left;
+  job.planes = group.in_channels;
+  const std::size_t products = std::max<std::size_t>(1, channel_weights * shape.out_pixels());
+  parallel_for(shape.batch * shape.out_channels, threads, kThreadProducts / (8 * products) + 1,
+               [&](std::size_t begin, std::size_t end) {
+                 PlaneJob part = job;
+                 for (std::size_t i = begin; i < end; ++i) {
+                   const std::size_t channel = i % shape.out_channels;
+                   const std::size_t first =
+                       i / shape.out_channels * shape.groups + channel / group.out_channels;
+                   part.in = shares + first * group.in_channels * shape.in_plane();
+                   part.weights = weights + channel * channel_weights;
+                   part.factor = multiplier << shift_bits[channel];
+                   part.out = out + i * shape.out_pixels();
+                   convolve(part);
+                 }
+               });
 }
 
 }  // namespace
@@ -66,19 +116,24 @@ void convolve_add(Kernel kernel, const ConvolutionShape& shape, const std::int16
                   const std::uint32_t* shares, std::uint32_t multiplier,
                   const std::uint8_t* shift_bits, std::uint32_t* workspace, std::uint32_t* out,
                   int threads) {
+  if (shape.by_planes()) {
+    convolve_planes(kernel, shape, packed, shares, multiplier, shift_bits, out, threads);
+    return;
+  }
   const TileFunction convolve = function_of(kernel);
-  const std::size_t blocks = (shape.out_channels + kBlockChannels - 1) / kBlockChannels;
+  const ConvolutionShape group = shape.group();
+  const std::size_t blocks = (group.out_channels + kBlockChannels - 1) / kBlockChannels;
   const std::size_t block_products = std::max<std::size_t>(
-      1, shape.taps() * shape.in_channels * kBlockChannels * shape.out_pixels());
-  TileJob job = job_of(shape);
-  job.packed = packed;
+      1, group.taps() * group.in_channels * kBlockChannels * group.out_pixels());
+  TileJob job = job_of(group);
   job.workspace = workspace;
   job.multiplier = multiplier;
-  job.shift_bits = shift_bits;
-  for (std::size_t n = 0; n < shape.batch; ++n) {
-    pack_sample(shape, shares + n * shape.in_channels * shape.in_rows * shape.in_columns,
-                workspace);
-    job.out = out + n * shape.out_channels * shape.out_pixels();
+  for (std::size_t part = 0; part < shape.batch * shape.groups; ++part) {
+    const std::size_t g = part % shape.groups;
+    pack_sample(group, shares + part * group.in_channels * shape.in_plane(), workspace);
+    job.packed = packed + g * packed_weight_count(group);
+    job.shift_bits = shift_bits + g * group.out_channels;
+    job.out = out + part * group.out_channels * shape.out_pixels();
     parallel_for(blocks, threads, kThreadProducts / block_products + 1,
                  [&](std::size_t begin, std::size_t end) { convolve(job, begin, end); });
   }

@@ -8,31 +8,48 @@
 
 namespace pi::linear {
 
-// Weights (out_channels, in_channels, kernel_rows, kernel_columns), operands in NCHW order. Zeros
-// surround the input; those below and to the right follow from the number of outputs. A fully
-// connected operator has one row and one column everywhere.
+// Weights (out_channels, in_channels / groups, kernel_rows, kernel_columns), operands in NCHW
+// order. Zeros surround the input; those below and to the right follow from the number of outputs.
+// A fully connected operator has one row and one column everywhere.
 struct ConvolutionShape {
   std::size_t batch, in_channels, in_rows, in_columns;
   std::size_t out_channels, out_rows, out_columns;
   std::size_t kernel_rows, kernel_columns, stride_rows, stride_columns, pad_top, pad_left;
+  std::size_t dilation_rows, dilation_columns;
+  std::size_t groups;  // divides both channel counts
 
   std::size_t taps() const { return kernel_rows * kernel_columns; }
+  std::size_t in_plane() const { return in_rows * in_columns; }
   std::size_t out_pixels() const { return out_rows * out_columns; }
-  std::size_t padded_rows() const { return (out_rows - 1) * stride_rows + kernel_rows; }
-  std::size_t padded_columns() const { return (out_columns - 1) * stride_columns + kernel_columns; }
+  std::size_t padded_rows() const {
+    return (out_rows - 1) * stride_rows + (kernel_rows - 1) * dilation_rows + 1;
+  }
+  std::size_t padded_columns() const {
+    return (out_columns - 1) * stride_columns + (kernel_columns - 1) * dilation_columns + 1;
+  }
   std::size_t channel_pairs() const { return (in_channels + 1) / 2; }
+  // A group with few outputs would leave most lanes of a tile empty: it is computed plane by plane.
+  bool by_planes() const { return groups > 1 && out_channels / groups < 8; }
+  ConvolutionShape group() const {
+    ConvolutionShape part = *this;
+    part.in_channels /= groups;
+    part.out_channels /= groups;
+    part.groups = 1;
+    return part;
+  }
 };
 
 // Output channels that one packed block holds; the last block is filled up with zeros.
 inline constexpr std::size_t kBlockChannels = 32;
 
-// int16 weights that pack_weights() writes: [block][tap][channel pair][32 outputs][2 channels].
+// int16 weights that pack_weights() writes, a group after the other: as they were where the shape
+// is computed by planes, else [block][tap][channel pair][32 outputs][2 channels].
 std::size_t packed_weight_count(const ConvolutionShape& shape);
 void pack_weights(const ConvolutionShape& shape, const std::int16_t* weights, std::int16_t* packed);
 
-// Words that convolve_add() needs for one packed sample: [row][column][channel pair][low, high].
+// Words that convolve_add() needs for one packed group: [row][column][channel pair][low, high].
 std::size_t workspace_words(const ConvolutionShape& shape);
-// `sample`: one sample in CHW order.
+// `sample`: one sample in CHW order of a shape of one group.
 void pack_sample(const ConvolutionShape& shape, const std::uint32_t* sample,
                  std::uint32_t* workspace);
 

@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include "linear/planes.h"
 #include "linear/tile.h"
 
 namespace pi::linear {
@@ -27,6 +28,8 @@ struct Avx2 {
 };
 
 }  // namespace
+
+void convolve_planes_avx2(const PlaneJob& job) { convolve_plane_job(job); }
 
 void convolve_avx2(const TileJob& job, std::size_t first_block, std::size_t last_block) {
   Convolver<Avx2>::run(job, first_block, last_block);

@@ -1,4 +1,5 @@
 // Plain C++ for any processor: four lanes, which compilers turn into what the target has.
+#include "linear/planes.h"
 #include "linear/tile.h"
 
 namespace pi::linear {
@@ -40,6 +41,8 @@ struct Portable {
 };
 
 }  // namespace
+
+void convolve_planes_portable(const PlaneJob& job) { convolve_plane_job(job); }
 
 void convolve_portable(const TileJob& job, std::size_t first_block, std::size_t last_block) {
   Convolver<Portable>::run(job, first_block, last_block);

@@ -1,6 +1,7 @@
 // AVX-512 VNNI: products and sum are one instruction.
 #include <immintrin.h>
 
+#include "linear/planes.h"
 #include "linear/tile.h"
 
 namespace pi::linear {
@@ -22,6 +23,8 @@ struct Vnni512 {
 };
 
 }  // namespace
+
+void convolve_planes_vnni512(const PlaneJob& job) { convolve_plane_job(job); }
 
 void convolve_vnni512(const TileJob& job, std::size_t first_block, std::size_t last_block) {
   Convolver<Vnni512>::run(job, first_block, last_block);

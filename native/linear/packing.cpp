@@ -16,14 +16,7 @@ void store_limbs(std::uint32_t even, std::uint32_t odd, std::uint32_t* to) {
   to[1] = ((even + 0x8000) >> 16) | ((odd + 0x8000) & 0xFFFF0000);
 }
 
-}  // namespace
-
-std::size_t packed_weight_count(const ConvolutionShape& shape) {
-  return block_count(shape) * shape.taps() * shape.channel_pairs() * 2 * kBlockChannels;
-}
-
-void pack_weights(const ConvolutionShape& shape, const std::int16_t* weights,
-                  std::int16_t* packed) {
+void pack_group(const ConvolutionShape& shape, const std::int16_t* weights, std::int16_t* packed) {
   const std::size_t taps = shape.taps();
   std::fill_n(packed, packed_weight_count(shape), std::int16_t{0});
   for (std::size_t out = 0; out < shape.out_channels; ++out) {
@@ -39,8 +32,31 @@ void pack_weights(const ConvolutionShape& shape, const std::int16_t* weights,
   }
 }
 
+}  // namespace
+
+std::size_t packed_weight_count(const ConvolutionShape& shape) {
+  const ConvolutionShape group = shape.group();
+  if (shape.by_planes()) return shape.out_channels * group.in_channels * shape.taps();
+  return shape.groups * block_count(group) * group.taps() * group.channel_pairs() * 2 *
+         kBlockChannels;
+}
+
+void pack_weights(const ConvolutionShape& shape, const std::int16_t* weights,
+                  std::int16_t* packed) {
+  if (shape.by_planes()) {
+    std::copy_n(weights, packed_weight_count(shape), packed);
+    return;
+  }
+  const ConvolutionShape group = shape.group();
+  for (std::size_t g = 0; g < shape.groups; ++g) {
+    pack_group(group, weights + g * group.out_channels * group.in_channels * group.taps(),
+               packed + g * packed_weight_count(group));
+  }
+}
+
 std::size_t workspace_words(const ConvolutionShape& shape) {
-  return shape.padded_rows() * shape.padded_columns() * shape.channel_pairs() * 2;
+  if (shape.by_planes()) return 0;
+  return shape.padded_rows() * shape.padded_columns() * shape.group().channel_pairs() * 2;
 }
 
 void pack_sample(const ConvolutionShape& shape, const std::uint32_t* sample,

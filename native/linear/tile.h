@@ -21,8 +21,8 @@ namespace pi::linear {
 struct TileJob {
   std::size_t out_channels, out_pixels, out_columns, kernel_rows;
   std::size_t block_words;                            // packed weights of 32 channels
-  std::size_t row_words;                              // of the workspace
-  std::size_t run_words;                              // what a row of the kernel covers
+  std::size_t tap_row_words;                          // from one row of the kernel to the next
+  std::size_t runs, run_words, run_step_words;        // what a row of the kernel covers
   std::size_t row_stride_words, column_stride_words;  // from an output's input to the next one's
   const std::int16_t* packed;
   const std::uint32_t* workspace;
@@ -89,22 +89,27 @@ class Convolver {
     for (std::size_t p = 0; p < kCount; ++p) {
       low[p][0] = low[p][1] = high[p][0] = high[p][1] = V::zero();
     }
-    // The pixels of one kernel row are neighbours: their channels form one run.
+    // The pixels of one kernel row are neighbours, whose channels form one run, unless it is
+    // dilated.
     for (std::size_t tap_row = 0; tap_row < job.kernel_rows; ++tap_row) {
-      for (std::size_t at = 0; at < job.run_words; at += 2, weights += kBlockChannels) {
-        const Vector first = V::load(weights);
-        const Vector second = V::load(weights + V::kWords);
+      for (std::size_t run = 0; run < job.runs; ++run) {
+        const std::size_t begin = run * job.run_step_words;
+        for (std::size_t at = begin; at < begin + job.run_words;
+             at += 2, weights += kBlockChannels) {
+          const Vector first = V::load(weights);
+          const Vector second = V::load(weights + V::kWords);
 #pragma GCC unroll 8
-        for (std::size_t p = 0; p < kCount; ++p) {
-          const Vector x = V::splat(origin[p][at]);
-          low[p][0] = V::dot(low[p][0], x, first);
-          low[p][1] = V::dot(low[p][1], x, second);
-          const Vector y = V::splat(origin[p][at + 1]);
-          high[p][0] = V::dot(high[p][0], y, first);
-          high[p][1] = V::dot(high[p][1], y, second);
+          for (std::size_t p = 0; p < kCount; ++p) {
+            const Vector x = V::splat(origin[p][at]);
+            low[p][0] = V::dot(low[p][0], x, first);
+            low[p][1] = V::dot(low[p][1], x, second);
+            const Vector y = V::splat(origin[p][at + 1]);
+            high[p][0] = V::dot(high[p][0], y, first);
+            high[p][1] = V::dot(high[p][1], y, second);
+          }
         }
       }
-      for (std::size_t p = 0; p < kCount; ++p) origin[p] += job.row_words;
+      for (std::size_t p = 0; p < kCount; ++p) origin[p] += job.tap_row_words;
     }
     std::uint32_t sums[kCount][kTileChannels];
     for (std::size_t p = 0; p < kCount; ++p) {

@@ -15,7 +15,8 @@ class RingConvolution:
     """The shape of one operator, all of it public, and its kernel.
 
     in_shape (batch, in, h, w), out_shape (batch, out, oh, ow); `padding`: zeros at the top and left,
-    those below and to the right follow from out_shape.
+    those below and to the right follow from out_shape. Group g of `groups` connects the g-th parts of the
+    input and output channels.
 
     Raises:
         ValueError: an extent that is zero or beyond what memory can hold.
@@ -25,16 +26,20 @@ class RingConvolution:
         self,
         in_shape: tuple[int, ...],
         out_shape: tuple[int, ...],
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        padding: tuple[int, int],
+        kernel: tuple[int, int] = (1, 1),
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int] = (0, 0),
+        dilation: tuple[int, int] = (1, 1),
+        groups: int = 1,
     ) -> None:
-        self._native = _native.linear.Convolution(in_shape, out_shape, kernel, stride, padding)
+        self._native = _native.linear.Convolution(
+            in_shape, out_shape, kernel, stride, padding, dilation, groups
+        )
         self.workspace_words = int(self._native.workspace_words)
         """Of the workspace that `add` needs at least."""
 
     def pack(self, weights: np.ndarray) -> np.ndarray:
-        """int16 (out, in, kh, kw) in the kernel's order, for any number of uses."""
+        """int16 (out, in / groups, kh, kw) in the kernel's order, for any number of uses."""
         packed = np.empty(self._native.packed_weight_count, np.int16)
         _native.linear.pack(self._native, weights, packed)
         return packed

@@ -69,7 +69,7 @@ def convolve(node: ConvNode, operand: Expression, graph: Graph) -> Expression:
     weight = graph.parameters[node.weight].astype(np.float64)
     stride = node.stride
     if weight.shape[2:] == (1, 1) and node.padding == (0, 0) and stride != (1, 1):
-        operand, stride = _local(operand, Subsample(stride), _strided(operand.shape, stride)), (1, 1)
+        operand, stride = _subsampled(operand, stride), (1, 1)
     return _weighted(node, operand, FloatWeights(f"{node.name}.weight", weight, stride, node.padding), graph)
 
 
@@ -129,7 +129,7 @@ def pool(node: AvgPoolNode, operand: Expression) -> Expression:
         return operand
     shape = (operand.shape[0], *node.shape)
     if kernel == (1, 1) and node.padding == (0, 0):
-        return _local(operand, Subsample(stride), shape)
+        return _subsampled(operand, stride)
     rows, columns = node.padding
     pooled = _local(operand, SumPool(kernel, stride, (rows, rows, columns, columns)), shape)
     return replace(
@@ -147,5 +147,6 @@ def _local(operand: Expression, op: LocalOp, shape: Shape) -> Expression:
     return Expression(tuple(terms), rectified=operand.rectified)
 
 
-def _strided(shape: Shape, stride: tuple[int, int]) -> Shape:
-    return (*shape[:2], -(-shape[2] // stride[0]), -(-shape[3] // stride[1]))
+def _subsampled(operand: Expression, stride: tuple[int, int]) -> Expression:
+    rows, columns = (-(-size // step) for size, step in zip(operand.shape[2:], stride, strict=True))
+    return _local(operand, Subsample(stride, (0, 0), (rows, columns)), (*operand.shape[:2], rows, columns))

@@ -26,7 +26,9 @@ class PreparedLinear:
                 self._terms.append((term, None, np.empty(0, np.int16)))
             else:
                 packed = prepare_weights(term.weighted, weights[term.weighted.weight], weight_bits).packed
-                self._terms.append((term, ring_convolution(term.weighted), packed))
+                # Channels within wider ones are no contiguous memory across samples.
+                batch = op.shape[0] if term.weighted.out_shape == op.shape else 1
+                self._terms.append((term, ring_convolution(term.weighted, batch), packed))
 
     @property
     def workspace_words(self) -> int:
@@ -37,14 +39,19 @@ class PreparedLinear:
     ) -> None:
         """Adds every term to `out`, uint32 of the value's shape, C-contiguous.
 
-        shares: one party's share of each activation by id. workspace: uint32, see `workspace_for`.
+        shares: one party's share of each earlier value by id. workspace: uint32, see `workspace_for`.
         """
         for term, kernel, packed in self._terms:
             value = np.ascontiguousarray(apply_local(term.local, shares[term.source]))
-            if kernel is None:
-                scale_add(value, term.multiplier, term.shift_bits, out)
-            else:
-                kernel.add(packed, value, term.multiplier, term.shift_bits, workspace, out, threads)
+            channels = term.shift_bits.size
+            whole = channels == out.shape[1]
+            place = slice(term.first_channel, term.first_channel + channels)
+            for n in range(1 if whole else len(out)):
+                read, made = (value, out) if whole else (value[n : n + 1], out[n : n + 1, place])
+                if kernel is None:
+                    scale_add(read, term.multiplier, term.shift_bits, made)
+                else:
+                    kernel.add(packed, read, term.multiplier, term.shift_bits, workspace, made, threads)
 
 
 def workspace_for(operators: Iterable[PreparedLinear]) -> np.ndarray:

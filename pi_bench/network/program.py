@@ -5,9 +5,15 @@ Values live in Z_2^32 as fixed point: the real number times ``2**scale_bits``. E
 batch as axis 0 and channels (or features) as axis 1.
 
     InputOp        the client's quantized input
-    LinearOp       a sum of linear terms of earlier *activations* (or the input), plus a bias
+    LinearOp       a sum of linear terms of earlier values, plus a bias
     ActivationOp   groups of elements of one linear value: ReLU and truncate, or truncate only
     OutputOp       a linear value that is revealed to the client
+
+Every value is held the same way: the client has its mask and the server the value less that mask. The
+masks of the input and of activations are drawn; that of a linear value follows from those of its sources,
+through an encrypted product where a term has weights and by local arithmetic where none has. So a linear
+value without weights (a residual sum, a concatenation, ``b + ReLU(a - b)``) costs no message, and whatever
+can read an activation can read it (`derived_values`).
 
 Only shapes, scales, masks and wiring stand here, and all of it is public. The weights are a separate
 mapping from names to integer arrays that the server alone holds (`Weights`).
@@ -41,26 +47,61 @@ class SumPool:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The sum of the positions [`begin`, `end`) of one axis, times `factor`."""
+
+    begin: int
+    end: int
+    factor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SumWindows:
+    """Sums over windows that differ: output (i, j) is that of `rows`[i] by `columns`[j] of axes 2 and 3."""
+
+    rows: tuple[Window, ...]
+    columns: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Subsample:
-    """Every `stride`-th row and column of axes 2 and 3."""
+    """`size` rows and columns of axes 2 and 3: number i is ``offset + i * stride``, or where that lies
+    outside, the row or column at that edge."""
 
     stride: tuple[int, int]
+    offset: tuple[int, int]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSlice:
+    """The channels [`first`, `first + count`)."""
+
+    first: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
-    """To `shape`, batch included."""
+    """To `shape`, batch included; row-major."""
 
     shape: Shape
 
 
-LocalOp = SumPool | Subsample | Reshape
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Axis i of the result is axis `axes`[i]; the batch stays where it is."""
+
+    axes: tuple[int, ...]
+
+
+LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | Reshape | Permute
 """Linear, without weights: each party applies it to its own share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Secret weights `weight` (out, in, kh, kw), no bias."""
+    """Secret weights `weight` (out, in / groups, kh, kw), no bias."""
 
     weight: str
     in_shape: Shape  # (batch, in, h, w)
@@ -68,27 +109,51 @@ class Convolution:
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]  # top, bottom, left, right
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns from the first that a window reads to the last."""
+        (rows, columns), (down, across) = self.kernel, self.dilation
+        return (rows - 1) * down + 1, (columns - 1) * across + 1
+
+    @property
+    def weight_shape(self) -> Shape:
+        return (self.out_shape[1], self.in_shape[1] // self.groups, *self.kernel)
 
 
 @dataclass(frozen=True, slots=True)
 class FullyConnected:
-    """Secret weights `weight` (out, in), no bias."""
+    """Secret weights `weight` (out, in / groups), no bias."""
 
     weight: str
     in_shape: Shape  # (batch, in)
     out_shape: Shape  # (batch, out)
+    groups: int = 1
+
+    @property
+    def weight_shape(self) -> Shape:
+        return (self.out_shape[1], self.in_shape[1] // self.groups)
 
 
 Weighted = Convolution | FullyConnected
+
+
+def weighted_mac_count(op: Weighted) -> int:
+    """Multiply-accumulates of one application, batch included."""
+    return math.prod(op.weight_shape[1:]) * math.prod(op.out_shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearTerm:
     """One summand: ``(weighted(local(source)) * multiplier) << shift_bits[channel]`` mod 2^32.
 
-    `source` is the id of an `ActivationOp` or the `InputOp`. `local` runs first, in order.
-    `multiplier` is a public integer (1 for weighted terms). `shift_bits` (out channels,) uint8 brings
-    the term to the scale of its linear operator; weights with a scale per channel differ in it.
+    `source` is the id of any earlier value; with weights one of `derived_values`. `local` runs first, in
+    order. `multiplier` is a public integer, not 0 (1 for weighted terms). `shift_bits` (the term's
+    channels,) uint8 brings it to the scale of its linear operator; weights with a scale per channel
+    differ in it. The term is added to the channels from `first_channel` on: a concatenation is a sum of
+    terms at different places.
     """
 
     source: int
@@ -96,6 +161,7 @@ class LinearTerm:
     weighted: Weighted | None
     multiplier: int
     shift_bits: np.ndarray
+    first_channel: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,7 +271,7 @@ class Program:
 
     @property
     def source_ops(self) -> tuple[InputOp | ActivationOp, ...]:
-        """The values that linear terms read."""
+        """The values whose masks are drawn."""
         return (self.input, *self.activation_ops)
 
     @property
@@ -219,6 +285,18 @@ class Program:
     @property
     def mac_count(self) -> int:
         return sum(op.mac_count for op in self.linear_ops)
+
+
+def derived_values(program: Program) -> frozenset[int]:
+    """Ids of the values whose masks the client knows before any product: what weights can read.
+
+    The input, activations, and linear values that are made of these alone and without weights.
+    """
+    known = {op.id for op in program.source_ops}
+    for op in program.linear_ops:
+        if all(term.weighted is None and term.source in known for term in op.terms):
+            known.add(op.id)
+    return frozenset(known)
 
 
 def element_count(shape: Shape) -> int:

@@ -17,25 +17,23 @@ from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
     ActivationOp,
-    Convolution,
-    FullyConnected,
     InputOp,
     LinearOp,
     LinearTerm,
-    LocalOp,
     Op,
     OutputOp,
     Program,
-    Reshape,
-    Subsample,
-    SumPool,
-    Weighted,
 )
 from pi_bench.network.program_check import check_program
-from pi_bench.network.program_fields import FieldError, Fields
+from pi_bench.network.program_codec_operators import (
+    local_from_fields,
+    operator_to_fields,
+    weighted_from_fields,
+)
+from pi_bench.network.program_fields import MAX_DIMENSION, FieldError, Fields
 
 _FORMAT = "pi-bench program"
-_VERSION = 1
+_VERSION = 2
 
 
 def program_digest(program: Program) -> str:
@@ -102,9 +100,10 @@ def _op_to_fields(op: Op, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             terms.append(
                 {
                     "source": term.source,
-                    "local": [_local_to_fields(local) for local in term.local],
-                    "weighted": _weighted_to_fields(term.weighted),
+                    "local": [operator_to_fields(local) for local in term.local],
+                    "weighted": None if term.weighted is None else operator_to_fields(term.weighted),
                     "multiplier": term.multiplier,
+                    "first_channel": term.first_channel,
                 }
             )
         return {"op": "linear", **fields, "terms": terms, "bias": op.bias, "mac_count": op.mac_count}
@@ -162,22 +161,23 @@ def _op_from_fields(value: Any, arrays: dict[str, np.ndarray]) -> Op:
         scale_bits=scale_bits,
         source=fields.integer("source", 0, 1 << 14),
         groups=groups,
-        truncate_bits=fields.integer("truncate_bits", 1, 30),
+        truncate_bits=fields.integer("truncate_bits", 0, 30),
         window_bits=fields.integer("window_bits", 2, 31),
         headroom_bits=fields.number("headroom_bits"),
     )
 
 
 def _term_from_fields(value: Any, shift_bits: np.ndarray | None) -> LinearTerm:
-    fields = Fields(value, {"source", "local", "weighted", "multiplier"}, "term")
+    fields = Fields(value, {"source", "local", "weighted", "multiplier", "first_channel"}, "term")
     if shift_bits is None or shift_bits.dtype != np.uint8 or shift_bits.ndim != 1:
         raise FieldError("a term has no shifts")
     return LinearTerm(
         source=fields.integer("source", 0, 1 << 14),
-        local=tuple(_local_from_fields(item) for item in fields.items("local", 16)),
-        weighted=_weighted_from_fields(value["weighted"]),
-        multiplier=fields.integer("multiplier", 1, 1 << 16),
+        local=tuple(local_from_fields(item) for item in fields.items("local", 16)),
+        weighted=None if value["weighted"] is None else weighted_from_fields(value["weighted"]),
+        multiplier=fields.integer("multiplier", -(1 << 16), 1 << 16),
         shift_bits=shift_bits,
+        first_channel=fields.integer("first_channel", 0, MAX_DIMENSION),
     )
 
 
@@ -188,55 +188,3 @@ def _group_from_fields(value: Any, index: np.ndarray | None) -> ActivationGroup:
     if index is not None and (index.dtype != np.int64 or index.ndim != 1):
         raise FieldError("a group's index is malformed")
     return ActivationGroup(ActivationKind(value["kind"]), fields.integer("count", 1, 1 << 40), index)
-
-
-def _local_to_fields(op: LocalOp) -> dict[str, Any]:
-    if isinstance(op, SumPool):
-        pool = {"kernel": list(op.kernel), "stride": list(op.stride), "padding": list(op.padding)}
-        return {"op": "sum_pool", **pool}
-    if isinstance(op, Subsample):
-        return {"op": "subsample", "stride": list(op.stride)}
-    return {"op": "reshape", "shape": list(op.shape)}
-
-
-def _local_from_fields(value: Any) -> LocalOp:
-    kind = value.get("op") if isinstance(value, dict) else None
-    if kind == "sum_pool":
-        fields = Fields(value, {"op", "kernel", "stride", "padding"}, "sum_pool")
-        return SumPool(fields.pair("kernel"), fields.pair("stride"), fields.padding("padding"))
-    if kind == "subsample":
-        return Subsample(Fields(value, {"op", "stride"}, "subsample").pair("stride"))
-    if kind == "reshape":
-        return Reshape(Fields(value, {"op", "shape"}, "reshape").shape("shape"))
-    raise FieldError(f"a local operator of the unknown kind {kind!r:.40}")
-
-
-def _weighted_to_fields(op: Weighted | None) -> dict[str, Any] | None:
-    if op is None:
-        return None
-    fields = {"weight": op.weight, "in_shape": list(op.in_shape), "out_shape": list(op.out_shape)}
-    if isinstance(op, FullyConnected):
-        return {"op": "fully_connected", **fields}
-    window = {"kernel": list(op.kernel), "stride": list(op.stride), "padding": list(op.padding)}
-    return {"op": "convolution", **fields, **window}
-
-
-def _weighted_from_fields(value: Any) -> Weighted | None:
-    if value is None:
-        return None
-    kind = value.get("op") if isinstance(value, dict) else None
-    shared = {"op", "weight", "in_shape", "out_shape"}
-    if kind == "fully_connected":
-        fields = Fields(value, shared, kind)
-        return FullyConnected(fields.text("weight"), fields.shape("in_shape"), fields.shape("out_shape"))
-    if kind != "convolution":
-        raise FieldError(f"a weighted operator of the unknown kind {kind!r:.40}")
-    fields = Fields(value, shared | {"kernel", "stride", "padding"}, kind)
-    return Convolution(
-        fields.text("weight"),
-        fields.shape("in_shape"),
-        fields.shape("out_shape"),
-        fields.pair("kernel"),
-        fields.pair("stride"),
-        fields.padding("padding"),
-    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pi_bench.network.program import Shape
 
 _MAX_TEXT = 4096
-_MAX_DIMENSION = 1 << 24
+MAX_DIMENSION = 1 << 24
 _MAX_ELEMENTS = 1 << 28
+_MAX_AXES = 6
 
 
 class FieldError(ValueError):
@@ -52,20 +54,30 @@ class Fields:
         return items
 
     def shape(self, name: str) -> Shape:
-        """(batch, features) or (batch, channels, height, width), every dimension at least 1."""
-        sizes = self._integers(name, (2, 4), 1, _MAX_DIMENSION)
+        """Batch first, 2 to 6 dimensions, each at least 1."""
+        sizes = self._integers(name, range(2, _MAX_AXES + 1), 1, MAX_DIMENSION)
         self._checked(name, math.prod(sizes) <= _MAX_ELEMENTS)
         return sizes
 
     def pair(self, name: str) -> tuple[int, int]:
-        first, second = self._integers(name, (2,), 1, _MAX_DIMENSION)
+        first, second = self._integers(name, (2,), 1, MAX_DIMENSION)
         return first, second
+
+    def offsets(self, name: str) -> tuple[int, int]:
+        first, second = self._integers(name, (2,), -MAX_DIMENSION, MAX_DIMENSION)
+        return first, second
+
+    def axes(self, name: str) -> tuple[int, ...]:
+        """An order of 2 to 6 axes."""
+        axes = self._integers(name, range(2, _MAX_AXES + 1), 0, _MAX_AXES - 1)
+        self._checked(name, sorted(axes) == list(range(len(axes))))
+        return axes
 
     def padding(self, name: str) -> tuple[int, int, int, int]:
         top, bottom, left, right = self._integers(name, (4,), 0, 1 << 12)
         return top, bottom, left, right
 
-    def _integers(self, name: str, counts: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
+    def _integers(self, name: str, counts: Sequence[int], low: int, high: int) -> tuple[int, ...]:
         items = self.items(name, max(counts))
         self._checked(name, len(items) in counts and all(_is_integer(i, low, high) for i in items))
         return tuple(items)

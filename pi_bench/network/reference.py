@@ -15,17 +15,13 @@ from pi_bench.arithmetic import law
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
-    Convolution,
     InputOp,
     LinearOp,
-    LinearTerm,
-    LocalOp,
     OutputOp,
     Program,
-    Subsample,
-    SumPool,
     Weights,
 )
+from pi_bench.network.reference_terms import term_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,8 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
     """The linear value, uint32, from the (uint32) values of its sources."""
     total = np.zeros(op.shape, np.int64)
     for term in op.terms:
-        total += _term(term, law.signed(values[term.source]), weights)
+        value = term_reference(term, law.signed(values[term.source]), weights)
+        total[:, term.first_channel : term.first_channel + value.shape[1]] += value
     if op.bias is not None:
         total += law.signed(weights[op.bias]).reshape(-1, *(1,) * (len(op.shape) - 2))
     return (total & 0xFFFFFFFF).astype(np.uint32)
@@ -119,37 +116,3 @@ def out_of_range(op: ActivationOp, x: np.ndarray, mode: str, sign_drop: int = 0)
         return None
     largest = int(np.abs(law.signed(flat[~inside])).max())
     return OutOfRange(op.id, op.name, int(np.count_nonzero(~inside)), largest)
-
-
-def _term(term: LinearTerm, value: np.ndarray, weights: Weights) -> np.ndarray:
-    for op in term.local:
-        value = _local(op, value)
-    if term.weighted is not None:
-        weight = weights[term.weighted.weight].astype(np.int64)
-        value = _convolve(term.weighted, weight, value) if weight.ndim == 4 else value @ weight.T  # type: ignore[arg-type]
-    factor = term.multiplier * 2 ** term.shift_bits.astype(np.int64)
-    return value * factor.reshape(-1, *(1,) * (value.ndim - 2))
-
-
-def _convolve(op: Convolution, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """One shifted channel mix for each position of the kernel. weight: int64 (out, in, kh, kw)."""
-    top, bottom, left, right = op.padding
-    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    _, _, rows, columns = op.out_shape
-    out = np.zeros(op.out_shape, np.int64)
-    for i in range(op.kernel[0]):
-        for j in range(op.kernel[1]):
-            shifted = padded[:, :, i :: op.stride[0], j :: op.stride[1]][:, :, :rows, :columns]
-            out += np.einsum("oc,nchw->nohw", weight[:, :, i, j], shifted)
-    return out
-
-
-def _local(op: LocalOp, x: np.ndarray) -> np.ndarray:
-    if isinstance(op, Subsample):
-        return x[:, :, :: op.stride[0], :: op.stride[1]]
-    if isinstance(op, SumPool):
-        top, bottom, left, right = op.padding
-        padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, op.kernel, axis=(2, 3))
-        return windows[:, :, :: op.stride[0], :: op.stride[1]].sum(axis=(4, 5))  # type: ignore[no-any-return]
-    return x.reshape(op.shape)

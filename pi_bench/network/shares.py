@@ -16,11 +16,9 @@ from pi_bench.network.program import (
     LinearOp,
     LinearTerm,
     LocalOp,
-    Reshape,
-    Subsample,
-    SumPool,
     Weighted,
 )
+from pi_bench.network.shares_local import LOCAL_FUNCTIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,20 +28,29 @@ class PreparedWeights:
     packed: np.ndarray
 
 
-def ring_convolution(weighted: Weighted) -> RingConvolution:
-    """The kernel of a weighted operator."""
+def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvolution:
+    """The kernel of a weighted operator, for the operator's batch or for another one."""
+    in_shape, out_shape = (
+        (batch or shape[0], *shape[1:]) for shape in (weighted.in_shape, weighted.out_shape)
+    )
     if isinstance(weighted, Convolution):
         top, _, left, _ = weighted.padding
-        in_shape, out_shape = weighted.in_shape, weighted.out_shape
-        return RingConvolution(in_shape, out_shape, weighted.kernel, weighted.stride, (top, left))
-    in_shape, out_shape = (*weighted.in_shape, 1, 1), (*weighted.out_shape, 1, 1)
-    return RingConvolution(in_shape, out_shape, (1, 1), (1, 1), (0, 0))
+        return RingConvolution(
+            in_shape,
+            out_shape,
+            weighted.kernel,
+            weighted.stride,
+            (top, left),
+            weighted.dilation,
+            weighted.groups,
+        )
+    return RingConvolution((*in_shape, 1, 1), (*out_shape, 1, 1), groups=weighted.groups)
 
 
 def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
     """Secret integer weights for `apply_weighted`, once for any number of uses.
 
-    weights: int16 (out, in, kh, kw) or (out, in), |w| < 2**(weight_bits - 1).
+    weights: int16 of `weighted.weight_shape`, |w| < 2**(weight_bits - 1).
 
     Raises:
         ValueError: a weight beyond the public bound; weights of another shape.
@@ -57,13 +64,7 @@ def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 
 def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
     """Linear operators without weights on a share (uint32, batch first)."""
     for op in ops:
-        if isinstance(op, SumPool):
-            share = _sum_pool(op, share)
-        elif isinstance(op, Subsample):
-            share = share[:, :, :: op.stride[0], :: op.stride[1]]
-        else:
-            assert isinstance(op, Reshape)
-            share = share.reshape(op.shape)
+        share = LOCAL_FUNCTIONS[type(op)](op, share)
     return share
 
 
@@ -98,15 +99,24 @@ def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
     return value
 
 
+def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
+    """Adds a term to its place in a share of the linear value, from a share of its product.
+
+    result: the share of ``weighted(local(source))``, or of ``local(source)`` without weights.
+    """
+    first = term.first_channel
+    total[:, first : first + result.shape[1]] += scale_term(term, result)
+
+
 def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray | None = None) -> np.ndarray:
     """A share of the linear value from shares of its terms' products (before multiplier and shift).
 
-    results: one array a term, in order: the share of ``weighted(local(source))``, or of
-    ``local(source)`` without weights. bias: uint32 (channels,), given by one party only.
+    results: one array a term, in order, as for `add_term`. bias: uint32 (channels,), given by one
+    party only.
     """
     total = np.zeros(op.shape, np.uint32)
     for term, result in zip(op.terms, results, strict=True):
-        total += scale_term(term, result)
+        add_term(term, result, total)
     if bias is not None:
         total += bias.reshape((-1,) + (1,) * (len(op.shape) - 2))
     return total
@@ -115,7 +125,7 @@ def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray 
 def apply_linear(
     op: LinearOp, shares: Mapping[int, np.ndarray], weights: Mapping[str, np.ndarray | PreparedWeights]
 ) -> np.ndarray:
-    """The whole operator, bias included, on values or on one party's shares by activation id."""
+    """The whole operator, bias included, on values or on one party's shares by id."""
     results = []
     for term in op.terms:
         value = apply_local(term.local, shares[term.source])
@@ -125,21 +135,3 @@ def apply_linear(
     bias = None if op.bias is None else weights[op.bias]
     assert not isinstance(bias, PreparedWeights)
     return combine_terms(op, results, bias)
-
-
-def _sum_pool(op: SumPool, share: np.ndarray) -> np.ndarray:
-    (kh, kw), (down, across) = op.kernel, op.stride
-    top, bottom, left, right = op.padding
-    padded = np.pad(share, ((0, 0), (0, 0), (top, bottom), (left, right))) if any(op.padding) else share
-    if padded.shape[2:] == (kh, kw):
-        whole: np.ndarray = padded.sum(axis=(2, 3), dtype=np.uint32, keepdims=True)
-        return whole
-    rows = (padded.shape[2] - kh) // down + 1
-    columns = (padded.shape[3] - kw) // across + 1
-    total = np.zeros((*padded.shape[:2], rows, columns), np.uint32)
-    for i in range(kh):
-        for j in range(kw):
-            total += padded[
-                :, :, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * across + 1 : across
-            ]
-    return total

@@ -15,20 +15,17 @@ import numpy as np
 
 from pi_bench.arithmetic.law import dropped_sign_bits, offset
 from pi_bench.crypto.gadget import GadgetSpec
-from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
-    Convolution,
-    LinearTerm,
     Program,
-    Weighted,
     element_count,
 )
 from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
+from pi_bench.protocol.products import ProductJob, product_jobs
 from pi_bench.protocol.session import Party
 
 WORD_BYTES = 4
@@ -43,16 +40,6 @@ server never waits, few enough that neither party's queue fills while both send.
 _ONLINE_SLICE_BYTES = 3 << 18
 _OFFLINE_SLICE_OTS = 1 << 17
 _OFFLINE_SLICE_BYTES = 1 << 23
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ProductJob:
-    """One weighted term whose product with the client's mask runs under encryption."""
-
-    number: int
-    op_id: int
-    term: LinearTerm
-    plan: LinearPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,8 +110,7 @@ class WorkPlan:
         for linear in program.linear_ops:
             for term in linear.terms:
                 if term.weighted is not None:
-                    plan = LinearPlan.of(linear_shape(term.weighted), program.weight_bits)
-                    self.products.append(ProductJob(len(self.products), linear.id, term, plan))
+                    self.products += product_jobs(linear.id, term, program.weight_bits, len(self.products))
         number = 0
         for activation in program.activation_ops:
             jobs = self.gadgets[activation.id] = []
@@ -160,14 +146,6 @@ class WorkPlan:
     def widest_activation(self) -> int:
         """Padded elements of the largest activation."""
         return max((sum(job.padded_count for job in jobs) for jobs in self.gadgets.values()), default=0)
-
-
-def linear_shape(weighted: Weighted) -> LinearShape:
-    """What the encryption needs to know of a weighted operator."""
-    name, in_shape, out_shape = weighted.weight, weighted.in_shape, weighted.out_shape
-    if not isinstance(weighted, Convolution):
-        return LinearShape(name, in_shape, out_shape)
-    return LinearShape(name, in_shape, out_shape, weighted.kernel, weighted.stride, weighted.padding)
 
 
 def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:

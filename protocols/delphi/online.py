@@ -126,8 +126,7 @@ def server_online(
 ) -> None:
     """Runs the program on x - r; nothing is left at the server but uniform words."""
     program = plan.program
-    masked: dict[int, np.ndarray] = {}
-    linear: dict[int, np.ndarray] = {}
+    masked: dict[int, np.ndarray] = {}  # every value less what the client holds of it
     with session.step(program.input.id):
         words = session.receive(WORD_BYTES * int(np.prod(program.input.shape)))
         masked[program.input.id] = np.frombuffer(words, np.uint32).reshape(program.input.shape)
@@ -135,19 +134,19 @@ def server_online(
         with session.step(op.id):
             if isinstance(op, LinearOp):
                 # u = W (x - r) + s + bias, where the last two stand already: one use, no copy.
-                linear[op.id] = arrays[f"constant:{op.id}"]
-                prepared[op.id].add(masked, linear[op.id], scratch.workspace, threads)
+                masked[op.id] = arrays[f"constant:{op.id}"]
+                prepared[op.id].add(masked, masked[op.id], scratch.workspace, threads)
             elif isinstance(op, ActivationOp):
                 masked[op.id] = _server_activation(
-                    session, plan, op, linear[op.source], arrays, scratch, threads
+                    session, plan, op, masked[op.source], arrays, scratch, threads
                 )
             elif isinstance(op, OutputOp):
-                session.send(linear[op.source])
+                session.send(masked[op.source])
     if session.trace is not None:
-        for op_id, share in linear.items():
-            session.trace.keep_linear(op_id, share)
-        for op_id, share in masked.items():
-            session.trace.keep_activation(op_id, share)
+        for linear in program.linear_ops:
+            session.trace.keep_linear(linear.id, masked[linear.id])
+        for source in program.source_ops:
+            session.trace.keep_activation(source.id, masked[source.id])
 
 
 def _server_activation(

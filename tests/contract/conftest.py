@@ -32,8 +32,10 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph_float import calibrate
 from pi_bench.network.program import Program, Weights
+from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, Trace
 from pi_bench.registry import find_protocol, protocol_names
+from tests.contract.term_program import term_program
 
 RECEIVE_TIMEOUT_S = 60.0
 
@@ -241,10 +243,14 @@ def small_graph() -> Graph:
     return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(64, 2, 8, 8))))
 
 
-@pytest.fixture(scope="session", params=[1, 2], ids=["one", "batch"])
+@pytest.fixture(scope="session", params=[1, 2, None], ids=["one", "batch", "terms"])
 def network(request: pytest.FixtureRequest) -> Network:
-    """A compiled program, its weights, and three encoded inputs."""
-    return compiled(request.param)
+    """A program, its weights, and three encoded inputs: compiled for a batch, or one with every term."""
+    if request.param is not None:
+        return compiled(request.param)
+    program, weights = term_program()
+    program = program_from_bytes(program_to_bytes(program))  # checked
+    return program, weights, encoded_inputs(program)
 
 
 @pytest.fixture(scope="session")
@@ -255,6 +261,9 @@ def small_network() -> Network:
 
 def compiled(batch: int) -> Network:
     program, weights = compile_graph(small_graph(), CompileOptions(batch=batch))
+    return program, weights, encoded_inputs(program)
+
+
+def encoded_inputs(program: Program) -> list[np.ndarray]:
     generator = np.random.default_rng(5)
-    inputs = [encode_input(program, generator.normal(size=program.input.shape).clip(-2, 2)) for _ in range(3)]
-    return program, weights, inputs
+    return [encode_input(program, generator.normal(size=program.input.shape).clip(-2, 2)) for _ in range(3)]

@@ -19,7 +19,8 @@ def _check_law(program, weights, run, options, encoded) -> None:
     for op in program.activation_ops:
         values[op.id] = run.value(f"a:{op.id}")
     for op in program.linear_ops:
-        np.testing.assert_array_equal(run.value(f"x:{op.id}"), linear_reference(op, values, weights), op.name)
+        values[op.id] = run.value(f"x:{op.id}")
+        np.testing.assert_array_equal(values[op.id], linear_reference(op, values, weights), op.name)
     client = run.traces[Party.CLIENT].arrays
     for op in program.activation_ops:
         x, v = run.value(f"x:{op.source}"), client[f"x:{op.source}"]

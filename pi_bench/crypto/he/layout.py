@@ -24,6 +24,7 @@ class LinearShape:
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, bottom, left, right
+    dilation: tuple[int, int] = (1, 1)
 
     @property
     def weight_shape(self) -> Shape:
@@ -43,6 +44,8 @@ class Geometry:
     height: int  # of the input after subsampling and dropping
     width: int
     kernel: tuple[int, int]
+    dilation: tuple[int, int]
+    extent: tuple[int, int]  # rows and columns from the first that a window reads to the last
     stride: tuple[int, int]
     subsample: tuple[int, int]
     out_height: int
@@ -61,11 +64,13 @@ class Geometry:
         if kernel == (1, 1) and not any(shape.padding):
             subsample, stride = stride, (1, 1)
             height, width = -(-height // subsample[0]), -(-width // subsample[1])
-        bottom = (out_height - 1) * stride[0] + kernel[0] - top - height
-        right = (out_width - 1) * stride[1] + kernel[1] - left - width
+        rows, columns = ((taps - 1) * step + 1 for taps, step in zip(kernel, shape.dilation, strict=True))
+        bottom = (out_height - 1) * stride[0] + rows - top - height
+        right = (out_width - 1) * stride[1] + columns - left - width
         return cls(
-            batch, in_channels, out_channels, height + min(bottom, 0), width + min(right, 0), kernel, stride,
-            subsample, out_height, out_width, top, max(bottom, 0), left, max(right, 0),
+            batch, in_channels, out_channels, height + min(bottom, 0), width + min(right, 0), kernel,
+            shape.dilation, (rows, columns), stride, subsample, out_height, out_width, top, max(bottom, 0),
+            left, max(right, 0),
         )  # fmt: skip
 
 
@@ -84,10 +89,10 @@ class Layout:
     def candidates(geometry: Geometry) -> Iterator[Layout]:
         row = geometry.width + max(geometry.left, geometry.right)
         whole = geometry.height + max(geometry.top, geometry.bottom)
-        fitting = max((DEGREE // row - geometry.kernel[0]) // geometry.stride[0] + 1, 0)
+        fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
         bands = range(min(geometry.out_height - 1, fitting), 0, -1)
         for band_rows in (geometry.out_height, *bands):
-            rows = (band_rows - 1) * geometry.stride[0] + geometry.kernel[0]
+            rows = (band_rows - 1) * geometry.stride[0] + geometry.extent[0]
             top = 0
             if band_rows == geometry.out_height and whole < rows:
                 rows, top = whole, geometry.top

@@ -5,7 +5,7 @@ Security 2022, section 3.1. A channel of the input is a block of P coefficients,
 C channels lie in one polynomial; a weight polynomial holds M output channels, C * P apart. Weight
 (a, b, k, l) of local output channel a and input channel b stands at the exponent
 
-    a C P - (b P + (k - top) width + (l - left)),
+    a C P - (b P + (k - top) width + (l - left)),        k and l times the dilation,
 
 so output (a, i, j) appears at a C P + (i width + j) stride, and nothing else does if M C P <= N.
 
@@ -67,7 +67,7 @@ class LinearPlan:
         candidates = list(Layout.candidates(geometry))
         if not candidates:
             raise ModelError(
-                f"{name}: one output row reads {geometry.kernel[0]} rows of {geometry.width} columns, which "
+                f"{name}: one output row reads {geometry.extent[0]} rows of {geometry.width} columns, which "
                 f"do not fit into a polynomial of {DEGREE} coefficients; use a smaller input"
             )
         limit = parameters.MAX_INPUT_POLYS
@@ -136,7 +136,8 @@ class LinearPlan:
         """uint16 (out_block, in_block, taps): where weights stand; DEGREE + e means minus X**e."""
         g, layout = self.geometry, self.layout
         a, b, k, l = np.ogrid[: layout.out_block, : layout.in_block, : g.kernel[0], : g.kernel[1]]  # noqa: E741
-        read = b * layout.block + (k - layout.top) * layout.row + (l - g.left)
+        down, across = g.dilation
+        read = b * layout.block + (k * down - layout.top) * layout.row + (l * across - g.left)
         exponents: np.ndarray = (a * layout.in_block * layout.block - read) % (2 * DEGREE)
         return exponents.astype(np.uint16).reshape(layout.out_block, layout.in_block, -1)
 

@@ -26,13 +26,19 @@ KERNELS = ["", *supported_kernels()]
 
 
 def expected(
-    weights: np.ndarray, share: np.ndarray, out_shape: tuple[int, ...], stride: tuple[int, int], pad: tuple
+    weights: np.ndarray,
+    share: np.ndarray,
+    out_shape: tuple[int, ...],
+    stride: tuple[int, int],
+    pad: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
 ) -> np.ndarray:
     """In int64, which wraps mod 2^64 and so is exact mod 2^32."""
-    _, _, rows, columns = out_shape
-    kh, kw = weights.shape[2:]
+    batch, outputs, rows, columns = out_shape
+    (kh, kw), (down, across) = weights.shape[2:], dilation
     top, left = pad
-    height, width = (rows - 1) * stride[0] + kh, (columns - 1) * stride[1] + kw
+    height, width = (rows - 1) * stride[0] + kh * down, (columns - 1) * stride[1] + kw * across
     padded = np.zeros(
         (*share.shape[:2], top + share.shape[2] + height, left + share.shape[3] + width), np.int64
     )
@@ -40,8 +46,10 @@ def expected(
     out = np.zeros(out_shape, np.int64)
     for i in range(rows):
         for j in range(columns):
-            window = padded[:, :, i * stride[0] : i * stride[0] + kh, j * stride[1] : j * stride[1] + kw]
-            out[:, :, i, j] = np.einsum("ncij,ocij->no", window, weights.astype(np.int64))
+            at = padded[:, :, i * stride[0] :, j * stride[1] :]
+            window = at[:, :, : kh * down : down, : kw * across : across].reshape(batch, groups, -1, kh, kw)
+            grouped = weights.astype(np.int64).reshape(groups, -1, *weights.shape[1:])
+            out[:, :, i, j] = np.einsum("ngcij,gocij->ngo", window, grouped).reshape(batch, outputs)
     return out.astype(np.uint32)
 
 
@@ -52,13 +60,15 @@ def test_every_shape_and_kernel(kernel: str, data: st.DataObject) -> None:
     def size(low: int, high: int) -> int:
         return data.draw(st.integers(low, high))
 
-    batch, channels, outputs = size(1, 2), size(1, 5), data.draw(st.sampled_from([1, 7, 16, 33, 64]))
+    batch, groups = size(1, 2), size(1, 3)
+    channels, outputs = groups * size(1, 5), groups * data.draw(st.sampled_from([1, 7, 16, 33, 64]))
+    dilation = (size(1, 3), size(1, 3))
     kernel_size, stride = (size(1, 4), size(1, 4)), (size(1, 3), size(1, 3))
     in_size, pad = (size(1, 7), size(1, 7)), (size(0, 2), size(0, 2))
     out_size = (size(1, 5), size(1, 5))
     rng = np.random.default_rng(size(0, 2**32))
     extremes = np.array([-32768, -32767, -1, 0, 1, 32767], np.int16)
-    weights = rng.choice(extremes, (outputs, channels, *kernel_size))
+    weights = rng.choice(extremes, (outputs, channels // groups, *kernel_size))
     words = np.array(
         [0, 1, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF8000, 0x80000000, 0x80008000, 0xFFFFFFFF], np.uint32
     )
@@ -68,12 +78,13 @@ def test_every_shape_and_kernel(kernel: str, data: st.DataObject) -> None:
     out_shape = (batch, outputs, *out_size)
     before = rng.integers(0, 2**32, out_shape, dtype=np.uint32)
 
-    convolution = RingConvolution(share.shape, out_shape, kernel_size, stride, pad)
+    convolution = RingConvolution(share.shape, out_shape, kernel_size, stride, pad, dilation, groups)
     workspace = rng.integers(0, 2**32, convolution.workspace_words, dtype=np.uint32)  # what a use left
     out = before.copy()
     convolution.add(convolution.pack(weights), share, multiplier, shift, workspace, out, 2, kernel=kernel)
 
-    product = expected(weights, share, out_shape, stride, pad) * np.uint32(multiplier & 0xFFFFFFFF)
+    product = expected(weights, share, out_shape, stride, pad, dilation, groups)
+    product *= np.uint32(multiplier & 0xFFFFFFFF)
     np.testing.assert_array_equal(out, before + (product << shift.astype(np.uint32)[:, None, None]))
 
 
@@ -108,6 +119,12 @@ def test_bad_sizes_are_refused() -> None:
         RingConvolution((1, 0, 4, 4), (1, 2, 4, 4), (3, 3), (1, 1), (1, 1))
     with pytest.raises(ValueError, match="extents"):
         RingConvolution((1, 2, 4, 4), (1, 2, 4, 4), (3, 3), (1, 2**40), (1, 1))
+    for groups in (0, 3):
+        with pytest.raises(ValueError, match="groups"):
+            RingConvolution((1, 3, 4, 4), (1, 2, 4, 4), groups=groups)
+    for dilation in ((0, 1), (1, 2**62)):
+        with pytest.raises(ValueError, match="extents"):
+            RingConvolution((1, 2, 4, 4), (1, 2, 4, 4), (3, 3), dilation=dilation)
     with pytest.raises(ValueError, match="batch"):
         RingConvolution((1, 2, 4, 4), (2, 2, 4, 4), (3, 3), (1, 1), (1, 1))
     convolution = RingConvolution((1, 2, 4, 4), (1, 2, 4, 4), (3, 3), (1, 1), (1, 1))

@@ -233,7 +233,7 @@ def test_strided_pointwise_convolutions_subsample_first() -> None:
     graph = b.graph(b.conv("c", "x", kernel=1, stride=2))
     program, weights = compile_graph(graph)
     (term,) = program.linear_ops[0].terms
-    assert term.local == (Subsample((2, 2)),)
+    assert term.local == (Subsample((2, 2), (0, 0), (4, 4)),)
     assert term.weighted is not None and term.weighted.in_shape == (1, 4, 4, 4)
     assert worst_error(graph, program, weights, b.inputs(graph)) < 0.02
 

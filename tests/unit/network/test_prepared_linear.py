@@ -24,7 +24,7 @@ def residual() -> LinearOp:
     one = Convolution("one", (2, 3, 3, 3), (2, 5, 3, 3), (1, 1), (1, 1), (0, 0, 0, 0))
     terms = (
         LinearTerm(0, (), three, 1, np.array([0, 1, 2, 3, 31], np.uint8)),
-        LinearTerm(1, (Subsample((2, 2)),), one, 1, np.array([4, 0, 0, 9, 0], np.uint8)),
+        LinearTerm(1, (Subsample((2, 2), (0, 0), (3, 3)),), one, 1, np.array([4, 0, 0, 9, 0], np.uint8)),
         LinearTerm(2, (SumPool((2, 2), (2, 2), (0, 0, 0, 0)),), None, -3, np.arange(5, dtype=np.uint8)),
     )
     return LinearOp(3, "residual", (2, 5, 3, 3), 0, terms, None, 0)

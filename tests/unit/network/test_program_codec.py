@@ -34,8 +34,10 @@ from pi_bench.network.program import (
     LinearTerm,
     OutputOp,
     Program,
+    derived_values,
 )
 from pi_bench.network.program_codec import program_digest, program_from_bytes, program_to_bytes
+from tests.contract.term_program import term_program
 
 
 def small_program() -> Program:
@@ -106,7 +108,7 @@ def weighted(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
-    "version": lambda meta: meta.update(version=2),
+    "version": lambda meta: meta.update(version=1),
     "format": lambda meta: meta.update(format="x"),
     "extra field": lambda meta: meta.update(extra=1),
     "no operators": lambda meta: meta.update(ops=[]),
@@ -127,7 +129,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
     "bound": change(INPUT, bound=0),
     "bound of 10**400": change(INPUT, bound=10**400),
     "reads the future": change(term, source=2),
-    "reads a linear value": change(term, source=1),
+    "reads itself": change(term, source=1),
     "kernel": change(weighted, kernel=[9, 9]),
     "stride": change(weighted, stride=[0, 1]),
     "in shape": change(weighted, in_shape=[2, 3, 4, 4]),
@@ -135,7 +137,27 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
     "same weights twice": change(LINEAR, bias="c0.weight"),
     "multiplier": change(term, multiplier=0),
     "multiplier beside weights": change(term, multiplier=2),
-    "local": change(term, local=[{"op": "subsample", "stride": [2, 2]}]),
+    "local": change(term, local=[{"op": "subsample", "stride": [2, 2], "offset": [0, 0], "size": [2, 2]}]),
+    "shifted beyond the channels": change(term, first_channel=1),
+    "permuted batch": change(term, local=[{"op": "permute", "axes": [1, 0, 2, 3]}]),
+    "axis twice": change(term, local=[{"op": "permute", "axes": [0, 1, 1, 3]}]),
+    "too many channels": change(term, local=[{"op": "channel_slice", "first": 1, "count": 2}]),
+    "no channels": change(term, local=[{"op": "channel_slice", "first": 0, "count": 0}]),
+    "no windows": change(term, local=[{"op": "sum_windows", "rows": [], "columns": [[0, 4, 1]]}]),
+    "window outside": change(
+        term, local=[{"op": "sum_windows", "rows": [[0, 5, 1]], "columns": [[0, 4, 1]]}]
+    ),
+    "empty window": change(term, local=[{"op": "sum_windows", "rows": [[2, 2, 1]], "columns": [[0, 4, 1]]}]),
+    "window without factor": change(term, local=[{"op": "sum_windows", "rows": [[0, 4]], "columns": []}]),
+    "many rows": change(
+        term, local=[{"op": "subsample", "stride": [1, 1], "offset": [0, 0], "size": [4, 1 << 24]}]
+    ),
+    "groups": change(weighted, groups=3),
+    "no groups of channels": change(weighted, groups=0),
+    "dilation": change(weighted, dilation=[1, 9]),
+    "dilated by zero": change(weighted, dilation=[0, 1]),
+    "weights on a product": lambda meta: meta["ops"][3]["terms"][0].update(source=1),
+    "nothing truncated": change(ACTIVATION, truncate_bits=0),
     "window": change(ACTIVATION, window_bits=3, truncate_bits=5),
     "truncation": change(ACTIVATION, truncate_bits=1),
     "no groups": change(ACTIVATION, groups=[]),
@@ -281,3 +303,11 @@ def test_inspection_counts_what_the_program_has() -> None:
     assert sum(row.mac_count for row in rows) == PROGRAM.mac_count
     assert [len(row.weighted) for row in rows] == [0, 1, 0, 1, 0, 1, 0]
     assert lowest_headroom(PROGRAM) in PROGRAM.activation_ops
+
+
+def test_every_kind_of_term_makes_the_round_trip() -> None:
+    program, _ = term_program()
+    data = program_to_bytes(program)
+    again = program_from_bytes(data)
+    assert repr(again) == repr(program) and program_to_bytes(again) == data
+    assert derived_values(program) == {0, 3, 4, 5, 6, 7, 8, 9, 11}

@@ -6,14 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.network.program import (
+    ChannelSlice,
     Convolution,
     FullyConnected,
     LinearOp,
     LinearTerm,
+    LocalOp,
+    Permute,
     Reshape,
     Subsample,
     SumPool,
+    SumWindows,
     Weighted,
+    Window,
 )
 from pi_bench.network.reference import linear_reference
 from pi_bench.network.shares import (
@@ -43,12 +48,15 @@ def convolutions(draw: st.DrawFn) -> Convolution:
     kernel = (size(1, 4), size(1, 4))
     padding = (size(0, 2), size(0, 2), size(0, 2), size(0, 2))
     stride = (size(1, 3), size(1, 3))
-    height, width = kernel[0] + size(0, 5), kernel[1] + size(0, 5)
-    rows = (height + padding[0] + padding[1] - kernel[0]) // stride[0] + 1
-    columns = (width + padding[2] + padding[3] - kernel[1]) // stride[1] + 1
-    batch, channels, out = size(1, 2), size(1, 4), size(1, 4)
+    dilation = (size(1, 3), size(1, 3))
+    extent = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
+    height, width = extent[0] + size(0, 5), extent[1] + size(0, 5)
+    rows = (height + padding[0] + padding[1] - extent[0]) // stride[0] + 1
+    columns = (width + padding[2] + padding[3] - extent[1]) // stride[1] + 1
+    batch, groups = size(1, 2), size(1, 3)
+    channels, out = groups * size(1, 4), groups * size(1, 4)
     shape = (batch, channels, height, width)
-    return Convolution("w", shape, (batch, out, rows, columns), kernel, stride, padding)
+    return Convolution("w", shape, (batch, out, rows, columns), kernel, stride, padding, dilation, groups)
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,7 +64,7 @@ def convolutions(draw: st.DrawFn) -> Convolution:
 def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: int, bits: int) -> None:
     rng = np.random.default_rng(seed)
     limit = (1 << (bits - 1)) - 1
-    weights = rng.integers(-limit, limit + 1, (op.out_shape[1], op.in_shape[1], *op.kernel)).astype(np.int16)
+    weights = rng.integers(-limit, limit + 1, op.weight_shape).astype(np.int16)
     x, v = random_words(rng, op.in_shape), random_words(rng, op.in_shape)
     shift = rng.integers(0, 32, op.out_shape[1]).astype(np.uint8)
     linear = one_term(op, shift)
@@ -72,11 +80,19 @@ def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: 
         (SumPool((2, 2), (2, 2), (0, 0, 0, 0)), Reshape((2, 27))),
         (SumPool((3, 3), (2, 1), (1, 1, 1, 0)),),
         (SumPool((6, 6), (6, 6), (0, 0, 0, 0)), Reshape((2, 3))),
-        (Subsample((2, 3)),),
+        (Subsample((2, 3), (0, 0), (3, 2)),),
+        (Subsample((2, 1), (-2, 3), (6, 4)),),  # beyond the edges: what stands at the edge
+        (
+            SumWindows(
+                (Window(0, 4, 3), Window(3, 6, 1)), (Window(0, 1, 9), Window(2, 5, 2), Window(0, 6, 1))
+            ),
+        ),
+        (ChannelSlice(1, 2), Permute((0, 1, 3, 2))),
+        (Reshape((2, 3, 2, 3, 6)), Permute((0, 2, 1, 4, 3)), Reshape((2, 6, 6, 3))),
     ],
 )
 def test_local_operators_are_linear_and_equal_the_reference(
-    ops: tuple[SumPool | Subsample | Reshape, ...],
+    ops: tuple[LocalOp, ...],
 ) -> None:
     rng = np.random.default_rng(2)
     x, v = random_words(rng, (2, 3, 6, 6)), random_words(rng, (2, 3, 6, 6))

@@ -75,7 +75,7 @@ def parties(isa: str, make_parties: Callable[[str], Parties]) -> Parties:
 
 @pytest.fixture(scope="session")
 def convolution() -> Callable[..., LinearShape]:
-    """convolution(batch, in, out, (h, w), (kh, kw), (sh, sw), padding): with its output shape."""
+    """convolution(batch, in, out, (h, w), (kh, kw), (sh, sw), padding, dilation): with its output shape."""
     return _convolution
 
 
@@ -87,9 +87,11 @@ def _convolution(
     kernel: tuple[int, int] = (3, 3),
     stride: tuple[int, int] = (1, 1),
     padding: tuple[int, int, int, int] = (1, 1, 1, 1),
+    dilation: tuple[int, int] = (1, 1),
 ) -> LinearShape:
-    out_height = (size[0] + padding[0] + padding[1] - kernel[0]) // stride[0] + 1
-    out_width = (size[1] + padding[2] + padding[3] - kernel[1]) // stride[1] + 1
+    extent = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
+    out_height = (size[0] + padding[0] + padding[1] - extent[0]) // stride[0] + 1
+    out_width = (size[1] + padding[2] + padding[3] - extent[1]) // stride[1] + 1
     assert out_height > 0 and out_width > 0
     return LinearShape(
         name="conv",
@@ -98,6 +100,7 @@ def _convolution(
         kernel=kernel,
         stride=stride,
         padding=padding,
+        dilation=dilation,
     )
 
 
@@ -112,7 +115,8 @@ def convolve() -> Callable[[LinearShape, np.ndarray, np.ndarray], np.ndarray]:
         out = np.zeros(weighted.out_shape, np.int64)
         for k in range(weighted.kernel[0]):
             for m in range(weighted.kernel[1]):
-                read = padded[:, :, k :: weighted.stride[0], m :: weighted.stride[1]][:, :, :rows, :columns]
+                at = padded[:, :, k * weighted.dilation[0] :, m * weighted.dilation[1] :]
+                read = at[:, :, :: weighted.stride[0], :: weighted.stride[1]][:, :, :rows, :columns]
                 out += np.einsum("oc,bchw->bohw", weights[:, :, k, m].astype(np.int64), read)
         return out.astype(np.uint32)
 

@@ -48,10 +48,12 @@ def draw_convolution(data: st.DataObject, convolution) -> LinearShape:
     kernel = data.draw(st.sampled_from([(1, 1), (3, 3), (5, 5), (3, 1), (2, 3)]))
     stride = data.draw(st.sampled_from([(1, 1), (2, 2), (1, 2), (3, 1)]))
     padding = tuple(data.draw(st.integers(0, 2)) for _ in range(4))
-    least = [max(1, kernel[axis] - sum(padding[2 * axis : 2 * axis + 2])) for axis in (0, 1)]
+    dilation = data.draw(st.sampled_from([(1, 1), (2, 2), (1, 3)]))
+    extent = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
+    least = [max(1, extent[axis] - sum(padding[2 * axis : 2 * axis + 2])) for axis in (0, 1)]
     size = tuple(data.draw(st.integers(least[axis], 13)) for axis in (0, 1))
     batch, ins, outs = (data.draw(st.integers(1, top)) for top in (2, 20, 20))
-    return convolution(batch, ins, outs, size, kernel, stride, padding)
+    return convolution(batch, ins, outs, size, kernel, stride, padding, dilation)
 
 
 @settings(max_examples=80, deadline=None)
@@ -75,6 +77,7 @@ LARGE = {
     "tiles, 7x7": (1, 1, 2, (130, 96), (7, 7), (2, 2), (3, 3, 3, 3)),
     "one row a tile": (1, 1, 2, (5, 2600), (3, 3), (1, 1), (1, 1, 1, 1)),
     "kernel beyond the image": (1, 5, 4, (1, 1), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "dilated tiles": (1, 2, 3, (100, 110), (3, 3), (1, 1), (4, 4, 4, 4), (4, 4)),
     "rows that no window reads": (1, 3, 3, (8, 8), (3, 3), (3, 3), (0, 0, 0, 0)),
 }
 

@@ -1,0 +1,93 @@
+"""The terms of linear operators on signed integers (int64): plain, slow, and apart from the shares' code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pi_bench.network.program import (
+    ChannelSlice,
+    Convolution,
+    FullyConnected,
+    LinearTerm,
+    Permute,
+    Reshape,
+    Subsample,
+    SumPool,
+    SumWindows,
+    Weights,
+)
+
+
+def term_reference(term: LinearTerm, value: np.ndarray, weights: Weights) -> np.ndarray:
+    """``(weighted(local(value)) * multiplier) << shift_bits[channel]``, int64 that may wrap mod 2^64."""
+    for op in term.local:
+        value = _LOCAL[type(op)](op, value)
+    if isinstance(term.weighted, Convolution):
+        value = _convolve(term.weighted, weights[term.weighted.weight].astype(np.int64), value)
+    elif term.weighted is not None:
+        value = _connect(term.weighted, weights[term.weighted.weight].astype(np.int64), value)
+    factor = term.multiplier * 2 ** term.shift_bits.astype(np.int64)
+    return value * factor.reshape(-1, *(1,) * (value.ndim - 2))
+
+
+def _convolve(op: Convolution, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """One shifted channel mix for each group and position of the kernel."""
+    top, bottom, left, right = op.padding
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    _, _, rows, columns = op.out_shape
+    out = np.zeros(op.out_shape, np.int64)
+    outs, ins = weight.shape[0] // op.groups, weight.shape[1]
+    for group in range(op.groups):
+        read, made = slice(group * ins, (group + 1) * ins), slice(group * outs, (group + 1) * outs)
+        for i in range(op.kernel[0]):
+            for j in range(op.kernel[1]):
+                at = padded[:, read, i * op.dilation[0] :, j * op.dilation[1] :]
+                shifted = at[:, :, :: op.stride[0], :: op.stride[1]][:, :, :rows, :columns]
+                out[:, made] += np.einsum("oc,nchw->nohw", weight[made, :, i, j], shifted)
+    return out
+
+
+def _connect(op: FullyConnected, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    grouped = x.reshape(len(x), op.groups, 1, -1) * weight.reshape(op.groups, -1, weight.shape[1])
+    out: np.ndarray = grouped.sum(axis=3).reshape(op.out_shape)
+    return out
+
+
+def _sum_pool(op: SumPool, x: np.ndarray) -> np.ndarray:
+    top, bottom, left, right = op.padding
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, op.kernel, axis=(2, 3))
+    return windows[:, :, :: op.stride[0], :: op.stride[1]].sum(axis=(4, 5))  # type: ignore[no-any-return]
+
+
+def _sum_windows(op: SumWindows, x: np.ndarray) -> np.ndarray:
+    out = np.empty((*x.shape[:2], len(op.rows), len(op.columns)), np.int64)
+    for i, row in enumerate(op.rows):
+        for j, column in enumerate(op.columns):
+            inside = x[:, :, row.begin : row.end, column.begin : column.end]
+            out[:, :, i, j] = inside.sum(axis=(2, 3)) * (row.factor * column.factor)
+    return out
+
+
+def _subsample(op: Subsample, x: np.ndarray) -> np.ndarray:
+    rows, columns = (
+        [
+            min(max(op.offset[axis] + i * op.stride[axis], 0), x.shape[2 + axis] - 1)
+            for i in range(op.size[axis])
+        ]
+        for axis in (0, 1)
+    )
+    return x[:, :, rows][:, :, :, columns]
+
+
+_LOCAL: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
+    SumPool: _sum_pool,
+    SumWindows: _sum_windows,
+    Subsample: _subsample,
+    ChannelSlice: lambda op, x: x[:, op.first : op.first + op.count],
+    Reshape: lambda op, x: x.reshape(op.shape),
+    Permute: lambda op, x: np.transpose(x, op.axes),
+}

@@ -1,0 +1,74 @@
+"""Grouped terms as several encrypted products: what they cover, what they cost, and that they add up."""
+
+import numpy as np
+import pytest
+
+from pi_bench.crypto.he import HeClient, HeServer
+from pi_bench.network.program import Convolution, FullyConnected, LinearOp, LinearTerm, Weighted
+from pi_bench.network.reference import linear_reference
+from pi_bench.protocol.products import ProductJob, product_jobs
+
+
+def jobs_of(weighted: Weighted) -> tuple[LinearOp, list[ProductJob]]:
+    """The term stands at channel 1 of an operator with two channels more."""
+    batch, channels, *size = weighted.out_shape
+    term = LinearTerm(0, (), weighted, 1, (np.arange(channels) % 3).astype(np.uint8), 1)
+    op = LinearOp(1, "layer", (batch, channels + 2, *size), 0, (term,), None, 0)
+    return op, list(product_jobs(1, term, 6, 5))
+
+
+def depthwise(channels: int, size: int, multiple: int = 1) -> Convolution:
+    shape, out = (1, channels, size, size), (1, channels * multiple, size, size)
+    return Convolution("w", shape, out, (3, 3), (1, 1), (1, 1, 1, 1), groups=channels)
+
+
+CASES: dict[str, Weighted] = {
+    "depthwise": depthwise(70, 16),
+    "with a multiplier": depthwise(9, 8, 2),
+    "groups": Convolution("w", (2, 6, 5, 4), (2, 9, 5, 4), (1, 3), (1, 1), (0, 0, 1, 1), groups=3),
+    "features": FullyConnected("w", (2, 100), (2, 100), groups=100),
+    "one group": Convolution("w", (1, 3, 4, 4), (1, 2, 4, 4), (1, 1), (1, 1), (0, 0, 0, 0)),
+}
+
+
+@pytest.fixture(scope="module")
+def parties():
+    with HeClient() as client:
+        yield client, HeServer(client.public_key)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_products_of_all_jobs_add_up_to_the_term(case, parties) -> None:
+    client, server = parties
+    weighted = CASES[case]
+    op, jobs = jobs_of(weighted)
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-31, 32, weighted.weight_shape).astype(np.int16)
+    r = rng.integers(0, 2**32, weighted.in_shape, dtype=np.uint32)
+    total = np.zeros(op.shape, np.uint32)
+    for job in jobs:
+        blind = rng.integers(0, 2**32, job.plan.out_shape, dtype=np.uint32)
+        upload = client.encrypt(job.plan, job.operand(r))
+        response = server.respond(job.plan, job.dense_weights(weights), upload, blind)
+        job.add(client.decrypt(job.plan, response), total)
+        job.add(blind, total)
+    np.testing.assert_array_equal(total, linear_reference(op, {0: r}, {"w": weights}))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_jobs_cover_each_group_once_and_are_numbered(case) -> None:
+    weighted = CASES[case]
+    _, jobs = jobs_of(weighted)
+    assert [job.number for job in jobs] == list(range(5, 5 + len(jobs)))
+    covered = [group for job in jobs for group in range(job.first_group, job.first_group + job.group_count)]
+    assert covered == list(range(weighted.groups))
+    assert sum(job.plan.in_shape[1] for job in jobs) == weighted.in_shape[1]
+    assert sum(job.plan.out_shape[1] for job in jobs) == weighted.out_shape[1]
+
+
+def test_several_groups_share_polynomials_where_that_is_cheaper() -> None:
+    """512 channels of 4 x 4: 25 coefficients each with shared padding, 327 channels in a polynomial."""
+    _, jobs = jobs_of(depthwise(512, 4))
+    sent = sum(job.plan.upload_bytes + job.plan.response_bytes for job in jobs)
+    alone = jobs_of(depthwise(1, 4))[1][0].plan
+    assert 12 * sent < 512 * (alone.upload_bytes + alone.response_bytes)
