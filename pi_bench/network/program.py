@@ -95,7 +95,14 @@ class Permute:
     axes: tuple[int, ...]
 
 
-LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | Reshape | Permute
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """Zeros around axes 2 and 3: the operand's place in a larger map."""
+
+    padding: tuple[int, int, int, int]  # top, bottom, left, right
+
+
+LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | Reshape | Permute | Pad
 """Linear, without weights: each party applies it to its own share."""
 
 

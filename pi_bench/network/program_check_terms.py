@@ -12,6 +12,7 @@ from pi_bench.network.program import (
     LinearOp,
     LinearTerm,
     Op,
+    Pad,
     Permute,
     Reshape,
     Shape,
@@ -130,6 +131,12 @@ def _permute(op: LinearOp, local: Permute, shape: Shape, elements: Elements) -> 
     return tuple(shape[axis] for axis in local.axes)
 
 
+def _pad(op: LinearOp, local: Pad, shape: Shape, elements: Elements) -> Shape:
+    _require_map(op, shape)
+    top, bottom, left, right = local.padding
+    return (*shape[:2], shape[2] + top + bottom, shape[3] + left + right)
+
+
 def _require_map(op: LinearOp, shape: Shape) -> None:
     if len(shape) != 4:
         raise fault(op, f"convolves, pools or subsamples {shape}")
@@ -142,4 +149,5 @@ _LOCAL_SHAPES: Mapping[type, Callable[[LinearOp, Any, Shape, Elements], Shape]] 
     ChannelSlice: _channel_slice,
     Reshape: _reshape,
     Permute: _permute,
+    Pad: _pad,
 }

@@ -11,6 +11,7 @@ from pi_bench.network.program import (
     Convolution,
     FullyConnected,
     LocalOp,
+    Pad,
     Permute,
     Reshape,
     Subsample,
@@ -56,6 +57,7 @@ _LOCAL: Mapping[str, tuple[type[LocalOp], _Readers]] = {
     "channel_slice": (ChannelSlice, {"first": _channel, "count": _channel_count}),
     "reshape": (Reshape, {"shape": Fields.shape}),
     "permute": (Permute, {"axes": Fields.axes}),
+    "pad": (Pad, {"padding": Fields.padding}),
 }
 
 _WEIGHTS: _Readers = {

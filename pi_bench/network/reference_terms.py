@@ -12,6 +12,7 @@ from pi_bench.network.program import (
     Convolution,
     FullyConnected,
     LinearTerm,
+    Pad,
     Permute,
     Reshape,
     Subsample,
@@ -83,6 +84,14 @@ def _subsample(op: Subsample, x: np.ndarray) -> np.ndarray:
     return x[:, :, rows][:, :, :, columns]
 
 
+def _pad(op: Pad, x: np.ndarray) -> np.ndarray:
+    top, bottom, left, right = op.padding
+    count, channels, height, width = x.shape
+    out = np.zeros((count, channels, top + height + bottom, left + width + right), np.int64)
+    out[:, :, top : top + height, left : left + width] = x
+    return out
+
+
 _LOCAL: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     SumPool: _sum_pool,
     SumWindows: _sum_windows,
@@ -90,4 +99,5 @@ _LOCAL: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     ChannelSlice: lambda op, x: x[:, op.first : op.first + op.count],
     Reshape: lambda op, x: x.reshape(op.shape),
     Permute: lambda op, x: np.transpose(x, op.axes),
+    Pad: _pad,
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from pi_bench.network.program import (
     ChannelSlice,
+    Pad,
     Permute,
     Reshape,
     Subsample,
@@ -74,6 +75,11 @@ def _permute(op: Permute, share: np.ndarray) -> np.ndarray:
     return share.transpose(op.axes)
 
 
+def _pad(op: Pad, share: np.ndarray) -> np.ndarray:
+    top, bottom, left, right = op.padding
+    return np.pad(share, ((0, 0), (0, 0), (top, bottom), (left, right)))
+
+
 LOCAL_FUNCTIONS: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     SumPool: _sum_pool,
     SumWindows: _sum_windows,
@@ -81,5 +87,6 @@ LOCAL_FUNCTIONS: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     ChannelSlice: _channel_slice,
     Reshape: _reshape,
     Permute: _permute,
+    Pad: _pad,
 }
 """What each operator does, as ``function(op, share)``; the result may be a view."""

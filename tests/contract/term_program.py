@@ -15,6 +15,7 @@ from pi_bench.network.program import (
     LinearOp,
     LinearTerm,
     OutputOp,
+    Pad,
     Permute,
     Program,
     Reshape,
@@ -75,12 +76,13 @@ def term_program() -> tuple[Program, Weights]:
         shape=(BATCH, 12, 2, 3),
     )
     grouped = Convolution("grouped", joined.shape, (BATCH, 4, 2, 3), (3, 3), (1, 1), (1, 1, 1, 1), groups=2)
+    corner = (Subsample((2, 2), (1, 1), (1, 2)), Pad((1, 0, 0, 1)))
     y = _linear(
         10,
         "y",
         17,
         _term(9, grouped),
-        _term(2, local=(odd, ChannelSlice(2, 3)), shape=(BATCH, 3, 2, 3), shift=3, place=1),
+        _term(2, local=(*corner, ChannelSlice(2, 3)), shape=(BATCH, 3, 2, 3), shift=3, place=1),
     )
     active = _activation(11, "active", y, 9)
     by_parts = FullyConnected("parts", (BATCH, 24), (BATCH, 6), groups=2)
