@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pi_bench.exporting import export
+    from pi_bench.network.checkpoint import load_weights
 
 __version__ = "0.1.0"
 
-__all__ = ["export"]
+__all__ = ["export", "load_weights"]
+
+_HOMES = {"export": "pi_bench.exporting", "load_weights": "pi_bench.network.checkpoint"}
 
 
 def __getattr__(name: str) -> Any:
     # The parties import this package and have no use for what exporting needs.
-    if name != "export":
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pi_bench.exporting import export
-
-    return export
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -152,6 +152,8 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
 def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
     import torch
 
+    if isinstance(values, np.ndarray) and not values.flags.writeable:
+        values = values.copy()  # torch has no tensors that cannot be written
     try:
         return torch.as_tensor(values).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""`pi-bench export`: a recipe's network as a model file; the list of recipes."""
+"""`pi-bench export`: a network as a model file, from a recipe or a module; the list of recipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any
 
-from pi_bench.cli import options
+from pi_bench.cli import export_module, options
 from pi_bench.cli.output import writable
 from pi_bench.errors import UsageError
 
@@ -16,15 +16,18 @@ _COLUMNS = (
     *("name", "family", "ReLUs", "M params", "M MACs", "culled", "thinned", "alpha", "rho", "blocks"),
     *("paper: accuracy", "latency"),
 )
+_MODULE_OPTIONS = ("module_arguments", "input_shape", "mask_pattern", "mask_threshold")
 _EPILOG = """\
 examples:
   pi-bench export --list
   pi-bench export --recipe resnet18-cifar100-12288 -o model.pt
   pi-bench export --recipe resnet18-cifar100-12288 --weights state.pt --calibration images.npy -o model.pt
+  pi-bench export --module my_network:build --weights checkpoint.pt --mask-pattern '*.alpha' \\
+      --calibration images.npy -o model.pt
 
-Weights are the state_dict of the recipe's network (names: docs/recipes.md). Without them they are
-random: latency and bytes are those of a trained network, answers mean nothing. For a network of your
-own call pi_bench.export(module, example_input, "model.pt", calibration=inputs) in Python.
+Weights are the state_dict of the network (of a recipe: docs/recipes.md). Without them those of a recipe
+are random: latency and bytes are those of a trained network, answers mean nothing. In Python, call
+pi_bench.export(module, example_input, "model.pt", calibration=inputs).
 """
 
 
@@ -32,21 +35,27 @@ def add_parser(subparsers: Any) -> None:
     """Adds the command to `argparse` subparsers; its namespace has ``run``."""
     parser = subparsers.add_parser(
         "export",
-        help="write a recipe's network to a model file, or list the recipes",
-        description="Write a recipe's network to a model file, or list the recipes.",
+        help="write a network to a model file, or list the recipes",
+        description="Write a recipe's network, or one of your own, to a model file; or list the recipes.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="the recipes that come with pi-bench")
     what.add_argument("--recipe", metavar="NAME", help="a name of --list, or a .toml file of your own")
+    what.add_argument(
+        "--module",
+        metavar="MODULE:NAME",
+        help="a torch module, or what returns one, in a Python module of your own (its code is run)",
+    )
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
-    parser.add_argument("--weights", metavar="FILE", help="state_dict to use instead of random weights")
+    parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
     parser.add_argument(
-        "--calibration", metavar="FILE.npy", help="float inputs (samples, channels, height, width)"
+        "--calibration", metavar="FILE.npy", help="typical float inputs (samples, channels, height, width)"
     )
     parser.add_argument("--seed", type=_seed, default=1, help="of random weights and noise (default 1)")
+    export_module.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -65,13 +74,20 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--json goes with --list")
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
-    recipe = options.recipe_of(models, args.recipe)
+    recipe = None if args.recipe is None else options.recipe_of(models, args.recipe)
     writable(args.output)
     options.require_torch("export")
-    print(f"exporting {recipe.name} …", file=sys.stderr)
-    graph = models.export_recipe(
-        recipe, args.output, weights=args.weights, calibration=args.calibration, seed=args.seed
-    )
+    print(f"exporting {args.module if recipe is None else recipe.name} …", file=sys.stderr)
+    if recipe is None:
+        graph = export_module.export_module(args)
+    else:
+        given = {name: getattr(args, name) for name in _MODULE_OPTIONS}
+        wrong = next((name for name, value in given.items() if value is not None), None)
+        if wrong is not None:
+            raise UsageError(f"--{wrong.replace('_', '-')} goes with --module")
+        graph = models.export_recipe(
+            recipe, args.output, weights=args.weights, calibration=args.calibration, seed=args.seed
+        )
     print(describe(graph, args.output))
     return 0
 

@@ -1,0 +1,119 @@
+"""`pi-bench export --module`: the user's own module, weights and masks, from its file to a model file."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pi_bench.cli import main
+from pi_bench.network.model_file import load_model
+
+torch = pytest.importorskip("torch")
+
+SOURCE = """
+import torch
+from torch import nn
+
+def build(classes=3):
+    features = nn.Sequential(nn.AvgPool2d(6), nn.Flatten())
+    return nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), *features, nn.Linear(4, classes))
+
+network = build(5)
+text = "no module"
+
+class Failing(nn.Module):
+    def __init__(self):
+        raise RuntimeError("no\\nGPU")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "users_own_network.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "users_own_network", raising=False)
+    return tmp_path
+
+
+def run(*flags: object) -> int:
+    return main(["export", "-o", "m.pt", *map(str, flags)])
+
+
+def test_weights_and_masks_of_a_checkpoint(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        "module.0.weight": torch.randn(4, 2, 3, 3, generator=generator),
+        "module.0.bias": torch.zeros(4),
+        "module.4.weight": torch.randn(7, 4, generator=generator),
+        "module.4.bias": torch.zeros(7),
+        "module.1.alpha": torch.linspace(0, 1, 144).reshape(1, 4, 6, 6),
+    }
+    torch.save({"state_dict": state}, "checkpoint.pt")
+    np.save("images.npy", np.random.default_rng(0).normal(size=(9, 2, 6, 6)))
+    flags = ["--module", "users_own_network:build", "--module-arguments", '{"classes": 7}']
+    flags += ["--weights", "checkpoint.pt", "--calibration", "images.npy", "--mask-pattern", "*.alpha"]
+    assert run(*flags) == 3
+    assert "'1.alpha' of checkpoint.pt is not binary: 142 of 144" in capsys.readouterr().err
+    assert run(*flags, "--mask-threshold", "0.75") == 0
+    assert "36 ReLUs, input 2 x 6 x 6, 7 outputs" in capsys.readouterr().out
+    graph = load_model("m.pt")
+    np.testing.assert_array_equal(graph.parameters["0.weight"], state["module.0.weight"].numpy())
+    assert graph.meta["calibration"] == {"source": "given inputs", "sample_count": 9}
+    assert graph.meta["name"] == "build"
+
+
+def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--module", "users_own_network:network", "--input-shape", "2,6,6") == 0
+    assert "calibrated on 32 samples of seeded noise" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (["users_own_network"], 2, "MODULE:NAME is needed"),
+        (["users_own_netwerk:build"], 3, "ModuleNotFoundError: No module named 'users_own_netwerk'"),
+        (["users_own_network:bild"], 3, "has no attribute 'bild'"),
+        (["users_own_network:text"], 3, "TypeError: 'str' object is not callable"),
+        (["users_own_network:Failing"], 3, "RuntimeError: no GPU"),
+        (["users_own_network:torch.zeros"], 3, "TypeError: zeros()"),
+        (["users_own_network:build", "--module-arguments", '{"width": 1}'], 3, "unexpected keyword argument"),
+        (["users_own_network:build"], 2, "which inputs? give --calibration"),
+        (["users_own_network:build", "--mask-pattern", "*"], 2, "--mask-pattern goes with --weights"),
+        (
+            ["users_own_network:build", "--mask-threshold", "1"],
+            2,
+            "--mask-threshold goes with --mask-pattern",
+        ),
+        (["users_own_network:build", "--input-shape", "3,6,6"], 3, "module itself fails"),
+    ],
+)
+def test_wrong_arguments(
+    folder: Path, flags: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--module", *flags) == code
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") <= 2 and "Traceback" not in error
+    assert not (folder / "m.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--module", "a:b", "--input-shape", "3,32"], "is no shape"),
+        (["--module", "a:b", "--module-arguments", "[1]"], "is no JSON object"),
+        (["--module", "a:b", "--recipe", "c"], "not allowed with"),
+    ],
+)
+def test_words_that_cannot_be_parsed(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(*flags)
+    assert message in capsys.readouterr().err
+
+
+def test_options_of_a_module_do_not_go_with_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--recipe", "resnet18-cifar100-12288", "--mask-pattern", "*") == 2
+    assert "--mask-pattern goes with --module" in capsys.readouterr().err
