@@ -15,7 +15,8 @@ def add_parser(subparsers: Any) -> None:
         "inspect",
         help="print a model's public program and predicted bytes",
         description="Prints operators, shapes, scales, windows, ReLUs, truncations without ReLU, "
-        "multiply-accumulates and the predicted bytes of each phase. Runs nothing.",
+        "parameters and multiply-accumulates by operator and by resolution, and the predicted bytes of each "
+        "phase. Runs nothing.",
     )
     options.add_model(parser)
     options.add_protocol(parser)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pi_bench.errors import UsageError
 
-_NAMES = ("result", "accuracy", "micro")
+_NAMES = ("result", "accuracy", "inspection", "micro")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,7 +16,8 @@ def add_parser(subparsers: Any) -> None:
         "schema",
         help="print the JSON Schema of a result",
         description="Prints the JSON Schema (draft 2020-12) of what a command writes with --json: result "
-        "of `pi-bench latency`, accuracy of `pi-bench accuracy`, micro of `pi-bench micro`.",
+        "of `pi-bench latency`, accuracy of `pi-bench accuracy`, inspection of `pi-bench inspect`, micro of "
+        "`pi-bench micro`.",
     )
     parser.add_argument("what", nargs="?", metavar="|".join(_NAMES), help="which one")
     parser.set_defaults(run=run)

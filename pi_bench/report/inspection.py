@@ -1,10 +1,12 @@
-"""A public program and its predicted bytes, as JSON values and as text."""
+"""A public program and its predicted bytes, as JSON values (inspection.schema.json) and as text."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.operators import operator_words, shape_words
@@ -12,13 +14,17 @@ from pi_bench.report.quantities import byte_count, count
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 
+SCHEMA_VERSION = 1
+
 
 def inspect_program(
     program: Program, digest: str, info: ProtocolInfo, options: ProtocolOptions
 ) -> dict[str, Any]:
     """Payload bytes are exact predictions; set-up and frame headers are not in them."""
     predicted = info.predict(program, options)
+    distribution = [dataclasses.asdict(share) for share in by_resolution(program)]
     return {
+        "schema_version": SCHEMA_VERSION,
         "name": program.name,
         "digest": digest,
         "protocol": info.name,
@@ -28,6 +34,7 @@ def inspect_program(
         "relu_count": program.relu_count,
         "truncation_count": program.truncation_count,
         "mac_count": program.mac_count,
+        "parameter_count": sum(share["parameter_count"] for share in distribution),
         "weight_bits": program.weight_bits,
         "label_count": len(program.labels),
         "input_bound": program.input.bound,
@@ -36,6 +43,7 @@ def inspect_program(
             "offline_parts": {part: _directions(sent) for part, sent in predicted.offline_parts.items()},
             "online": _directions(predicted.online),
         },
+        "distribution": distribution,
         "operators": [_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
     }
 
@@ -54,6 +62,7 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
             "-" if op["headroom_bits"] is None else f"{op['headroom_bits']:.1f}",
             count(op["relu_count"]),
             count(op["truncation_count"]),
+            count(op["parameter_count"]),
             f"{op['mac_count'] / 1e6:.2f}" if op["mac_count"] else "-",
             _bytes_or_dash(op["predicted_bytes"]["client_to_server"]),
             _bytes_or_dash(op["predicted_bytes"]["server_to_client"]),
@@ -62,18 +71,25 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
     ]
     header = [
         *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "room"),
-        *("ReLUs", "trunc.", "M MACs", "to server", "to client"),
+        *("ReLUs", "trunc.", "params", "M MACs", "to server", "to client"),
     ]
     predicted = inspection["predicted_bytes"]
     lines = [
         f"{inspection['name']}: {inspection['relu_count']:,} ReLUs, {inspection['truncation_count']:,} "
-        f"truncations without ReLU, {inspection['mac_count'] / 1e6:,.1f} M multiply-accumulates",
+        f"truncations without ReLU, {inspection['mac_count'] / 1e6:,.1f} M multiply-accumulates, "
+        f"{inspection['parameter_count']:,} parameters",
         f"weights of {inspection['weight_bits']} bits, inputs within {inspection['input_bound']:.4g}",
         f"digest {inspection['digest']}",
         "",
         *render_table(header, rows, left=4),
         "",
         "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range; room: to spare",
+        "",
+        "by resolution (a run of layers of equal resolution is a stage)",
+        *render_table(
+            ("resolution", "params", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
+            _distribution_rows(inspection),
+        ),
         "",
         f"predicted payload of an inference, protocol {inspection['protocol']}, {mode_words(inspection)}",
         *render_table(
@@ -106,9 +122,23 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> dict[str, Any]:
         "headroom_bits": activation.headroom_bits if activation else None,
         "relu_count": activation.relu_count if activation else 0,
         "truncation_count": activation.truncation_count if activation else 0,
+        "parameter_count": parameter_count(op),
         "mac_count": op.mac_count if isinstance(op, LinearOp) else 0,
         "predicted_bytes": _directions(sent),
     }
+
+
+def _distribution_rows(inspection: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Each count beside its percentage of the network's."""
+    rows = []
+    for share in inspection["distribution"]:
+        cells = ["vector" if share["resolution"] is None else "x".join(map(str, share["resolution"]))]
+        for key, unit in (("parameter", 1), ("mac", 1e6), ("relu", 1), ("truncation", 1)):
+            value, total = share[f"{key}_count"], inspection[f"{key}_count"]
+            cells.append(f"{value / unit:,.2f}" if unit != 1 and value else count(value))
+            cells.append(f"{100 * value / total:.0f} %" if value else "")
+        rows.append(tuple(cells))
+    return rows
 
 
 def _directions(sent: Mapping[Party, int]) -> dict[str, int]:

@@ -18,7 +18,7 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: 
         ).rstrip()
         for line in lines
     ]
-    return [aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]]
+    return [aligned[0], "  ".join("-" * width for width in widths).rstrip(), *aligned[1:]]
 
 
 def _cut(cell: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -194,11 +195,17 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     capsys.readouterr()
     assert main(["inspect", str(model_file)]) == 0
     text = capsys.readouterr().out
-    for words in ("stem.relu", "conv 3x3", "digest", "predicted payload", "garbling"):
+    for words in ("stem.relu", "conv 3x3", "digest", "predicted payload", "garbling", "by resolution"):
         assert words in text
     assert main(["inspect", str(model_file), "--json"]) == 0
     inspection = json.loads(capsys.readouterr().out)
-    assert inspection["relu_count"] == sum(op["relu_count"] for op in inspection["operators"]) > 0
+    assert main(["schema", "inspection"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(inspection, schema)
+    for key in ("relu_count", "parameter_count", "mac_count"):
+        for rows in ("operators", "distribution"):
+            assert inspection[key] == sum(row[key] for row in inspection[rows]) > 0
     assert main(["schema", "result"]) == 0
     assert json.loads(capsys.readouterr().out)["title"].startswith("Result")
 

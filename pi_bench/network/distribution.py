@@ -1,0 +1,56 @@
+"""Where a program's parameters, multiply-accumulates, ReLUs and truncations are.
+
+DeepReDuce's Figure 3 for any network. A stage of its section 2.1 is a run of layers of equal resolution:
+so operators are summed by the height and width of what they make.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionShare:
+    """`resolution`: (height, width), None for vectors. Counts are of one inference, whole batch."""
+
+    resolution: tuple[int, int] | None
+    parameter_count: int = 0
+    mac_count: int = 0
+    relu_count: int = 0
+    truncation_count: int = 0
+
+
+def parameter_count(op: Op) -> int:
+    """Weights and biases of an operator as it runs: batch norms are folded into them."""
+    if not isinstance(op, LinearOp):
+        return 0
+    weights = sum(math.prod(term.weighted.weight_shape) for term in op.terms if term.weighted is not None)
+    return weights + (0 if op.bias is None else op.shape[1])
+
+
+def by_resolution(program: Program) -> list[ResolutionShare]:
+    """A share for every resolution, in the order in which the program first meets them."""
+    shares: dict[tuple[int, int] | None, ResolutionShare] = {}
+    for op in program.ops:
+        if not isinstance(op, LinearOp | ActivationOp):
+            continue
+        resolution = (op.shape[2], op.shape[3]) if len(op.shape) == 4 else None
+        share = shares.get(resolution, ResolutionShare(resolution))
+        if isinstance(op, LinearOp):
+            share = dataclasses.replace(
+                share,
+                parameter_count=share.parameter_count + parameter_count(op),
+                mac_count=share.mac_count + op.mac_count,
+            )
+        else:
+            share = dataclasses.replace(
+                share,
+                relu_count=share.relu_count + op.relu_count,
+                truncation_count=share.truncation_count + op.truncation_count,
+            )
+        shares[resolution] = share
+    return list(shares.values())
