@@ -120,16 +120,17 @@ void encrypt(const py::object& secret, const py::object& messages, const py::obj
               out_view.data(), threads);
 }
 
-bool load(const py::object& ciphertexts, const py::object& out, int threads,
+bool load(const py::object& ciphertexts, std::size_t group, const py::object& out, int threads,
           const std::string& isa) {
   const ReadView<std::uint8_t> in_view(ciphertexts, "ciphertexts");
   require(in_view.size() % he::kCiphertextBytes == 0, "ciphertexts: need whole ciphertexts");
   const std::size_t count = in_view.size() / he::kCiphertextBytes;
+  require(group >= 1 && count % group == 0, "group: need whole groups of ciphertexts");
   const WriteView<std::uint64_t> out_view(out, "out", count * he::kLoadedWords);
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
   const py::gil_scoped_release release;
-  return he::load(path, in_view.data(), count, out_view.data(), threads);
+  return he::load(path, in_view.data(), count, group, out_view.data(), threads);
 }
 
 bool decrypt(const py::object& secret, const py::object& answer, const py::object& positions,
@@ -207,8 +208,8 @@ void bind_he(py::module_& module) {
   room.def("sample_ternary", &sample_ternary, py::arg("seed"), py::arg("out"), py::arg("isa") = "");
   room.def("encrypt", &encrypt, py::arg("secret"), py::arg("messages"), py::arg("public_seeds"),
            py::arg("noise_seeds"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
-  room.def("load", &load, py::arg("ciphertexts"), py::arg("out"), py::arg("threads"),
-           py::arg("isa") = "");
+  room.def("load", &load, py::arg("ciphertexts"), py::arg("group"), py::arg("out"),
+           py::arg("threads"), py::arg("isa") = "");
   room.def("decrypt", &decrypt, py::arg("secret"), py::arg("answer"), py::arg("positions"),
            py::arg("starts"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
   room.def("prepare_weights", &prepare_weights, py::arg("weights"), py::arg("exponents"),

@@ -1,10 +1,13 @@
 // The parts of the scheme one by one, so that tests can hold each against integers of any size.
+#include <algorithm>
+#include <vector>
+
 #include "bindings/buffers.h"
 #include "bindings/rooms.h"
 #include "he/bit_packing.h"
 #include "he/product.h"
+#include "he/residues.h"
 #include "he/sampling.h"
-#include "he/scaling.h"
 
 namespace py = pybind11;
 namespace he = pi::he;
@@ -33,58 +36,92 @@ void sample_uniform(const py::buffer& seed, const py::buffer& out, const std::st
   he::sample_uniform(isa_of(isa), seed_view.data(), out_view.data());
 }
 
-template <void (*kSample)(const std::uint64_t*, std::int8_t*)>
-void small_from_words(const py::buffer& words, const py::buffer& out) {
+// `count` items of a view and as many zeros as the kernels' lanes need.
+template <class T>
+std::vector<T> padded_copy(const T* items, std::size_t count) {
+  std::vector<T> copy(he::padded(count));
+  std::copy_n(items, count, copy.begin());
+  return copy;
+}
+
+template <class T>
+void copy_out(const std::vector<T>& from, const WriteView<T>& to) {
+  std::copy_n(from.begin(), to.size(), to.data());
+}
+
+template <auto kKernel>
+void small_from_words(const py::buffer& words, const py::buffer& out, const std::string& isa) {
   const ReadView<std::uint64_t> word_view(words, "words", he::kDegree);
   const WriteView<std::int8_t> out_view(out, "out", he::kDegree);
-  kSample(word_view.data(), out_view.data());
+  (he::residue_kernels(isa_of(isa)).*kKernel)(word_view.data(), he::kDegree, out_view.data());
 }
 
-void flood_modulo(std::size_t prime, const py::buffer& words, const py::buffer& out) {
-  const he::PrimeRing& ring = ring_of(prime);
+void flood_modulo(std::size_t prime, const py::buffer& words, const py::buffer& out,
+                  const std::string& isa) {
   const WriteView<std::uint64_t> out_view(out, "out");
-  const ReadView<std::uint64_t> word_view(words, "words", 2 * out_view.size());
-  for (std::size_t i = 0; i < out_view.size(); ++i) {
-    out_view.data()[i] = he::flood_modulo(ring, word_view.data() + 2 * i);
-  }
+  const std::size_t count = out_view.size();
+  const ReadView<std::uint64_t> word_view(words, "words", 2 * count);
+  std::vector<std::uint64_t> in(2 * he::padded(count)), result(he::padded(count));
+  std::copy_n(word_view.data(), 2 * count, in.begin());
+  he::residue_kernels(isa_of(isa)).flood(ring_of(prime), in.data(), result.size(), result.data());
+  copy_out(result, out_view);
 }
 
-void encode(std::size_t prime, const py::buffer& messages, const py::buffer& out) {
-  const he::PrimeRing& ring = ring_of(prime);
-  const ReadView<std::uint32_t> message_view(messages, "messages");
-  const WriteView<std::uint64_t> out_view(out, "out", message_view.size());
-  for (std::size_t i = 0; i < out_view.size(); ++i)
-    out_view.data()[i] = he::encode(ring, message_view.data()[i]);
+void encode(std::size_t prime, const py::buffer& messages, const py::buffer& out,
+            const std::string& isa) {
+  const ReadView<std::uint32_t> view(messages, "messages");
+  const WriteView<std::uint64_t> out_view(out, "out", view.size());
+  const std::vector<std::uint32_t> in = padded_copy(view.data(), view.size());
+  std::vector<std::uint64_t> result(in.size());
+  he::residue_kernels(isa_of(isa)).encode(ring_of(prime), in.data(), in.size(), result.data());
+  copy_out(result, out_view);
 }
 
-void switch_down(const py::buffer& residues, const py::buffer& out) {
+void switch_down(const py::buffer& residues, const py::buffer& out, const std::string& isa) {
   const WriteView<std::uint64_t> out_view(out, "out");
   const std::size_t count = out_view.size();
   const ReadView<std::uint64_t> view(residues, "residues", he::kPrimeCount * count);
-  const std::uint64_t* x = view.data();
-  for (std::size_t i = 0; i < count; ++i) {
-    out_view.data()[i] =
-        he::switch_down(he::switch_constants(), x[i], x[count + i], x[2 * count + i]);
-  }
+  std::vector<std::uint64_t> x[he::kPrimeCount], result(he::padded(count));
+  for (std::size_t k = 0; k < he::kPrimeCount; ++k)
+    x[k] = padded_copy(view.data() + k * count, count);
+  he::residue_kernels(isa_of(isa))
+      .switch_down(he::switch_constants(), x[0].data(), x[1].data(), x[2].data(), result.size(),
+                   result.data());
+  copy_out(result, out_view);
 }
 
-void decode(const py::buffer& residues, const py::buffer& out) {
+void decode(const py::buffer& residues, const py::buffer& out, const std::string& isa) {
   const ReadView<std::uint64_t> view(residues, "residues");
   const WriteView<std::uint32_t> out_view(out, "out", view.size());
-  for (std::size_t i = 0; i < view.size(); ++i) out_view.data()[i] = he::decode(view.data()[i]);
+  const std::vector<std::uint64_t> in = padded_copy(view.data(), view.size());
+  std::vector<std::uint32_t> result(in.size());
+  he::residue_kernels(isa_of(isa)).decode(in.data(), in.size(), result.data());
+  copy_out(result, out_view);
 }
 
-void pack(const py::buffer& values, const py::buffer& out) {
+void lift(std::size_t prime, const py::buffer& small, const py::buffer& out,
+          const std::string& isa) {
+  const ReadView<std::int32_t> view(small, "small");
+  const WriteView<std::uint64_t> out_view(out, "out", view.size());
+  const std::vector<std::int32_t> in = padded_copy(view.data(), view.size());
+  std::vector<std::uint64_t> result(in.size());
+  he::residue_kernels(isa_of(isa)).lift(ring_of(prime).p, in.data(), in.size(), result.data());
+  copy_out(result, out_view);
+}
+
+void pack(const py::buffer& values, const py::buffer& out, const std::string& isa) {
   const ReadView<std::uint64_t> view(values, "values");
   const WriteView<std::uint8_t> out_view(out, "out", he::packed_bytes(view.size()));
-  he::pack(view.data(), view.size(), out_view.data());
+  he::residue_kernels(isa_of(isa)).pack(view.data(), view.size(), out_view.data());
 }
 
-bool unpack(const py::buffer& packed, std::size_t prime, const py::buffer& out) {
+bool unpack(const py::buffer& packed, std::size_t prime, const py::buffer& out,
+            const std::string& isa) {
   const he::PrimeRing& ring = ring_of(prime);
   const WriteView<std::uint64_t> out_view(out, "out");
   const ReadView<std::uint8_t> view(packed, "packed", he::packed_bytes(out_view.size()));
-  return he::unpack(view.data(), out_view.size(), ring.p, out_view.data());
+  return he::residue_kernels(isa_of(isa))
+      .unpack(view.data(), out_view.size(), ring.p, out_view.data());
 }
 
 }  // namespace
@@ -95,14 +132,18 @@ void bind_he_parts(py::module_& room) {
             py::arg("isa") = "");
   parts.def("sample_uniform", &sample_uniform, py::arg("seed"), py::arg("out"),
             py::arg("isa") = "");
-  parts.def("ternary_from_words", &small_from_words<he::ternary_from_words>, py::arg("words"),
-            py::arg("out"));
-  parts.def("binomial_from_words", &small_from_words<he::binomial_from_words>, py::arg("words"),
-            py::arg("out"));
-  parts.def("flood_modulo", &flood_modulo, py::arg("prime"), py::arg("words"), py::arg("out"));
-  parts.def("encode", &encode, py::arg("prime"), py::arg("messages"), py::arg("out"));
-  parts.def("switch_down", &switch_down, py::arg("residues"), py::arg("out"));
-  parts.def("decode", &decode, py::arg("residues"), py::arg("out"));
-  parts.def("pack", &pack, py::arg("values"), py::arg("out"));
-  parts.def("unpack", &unpack, py::arg("packed"), py::arg("prime"), py::arg("out"));
+  parts.def("ternary_from_words", &small_from_words<&he::ResidueKernels::ternary>, py::arg("words"),
+            py::arg("out"), py::arg("isa") = "");
+  parts.def("binomial_from_words", &small_from_words<&he::ResidueKernels::binomial>,
+            py::arg("words"), py::arg("out"), py::arg("isa") = "");
+  parts.def("flood_modulo", &flood_modulo, py::arg("prime"), py::arg("words"), py::arg("out"),
+            py::arg("isa") = "");
+  parts.def("encode", &encode, py::arg("prime"), py::arg("messages"), py::arg("out"),
+            py::arg("isa") = "");
+  parts.def("switch_down", &switch_down, py::arg("residues"), py::arg("out"), py::arg("isa") = "");
+  parts.def("decode", &decode, py::arg("residues"), py::arg("out"), py::arg("isa") = "");
+  parts.def("lift", &lift, py::arg("prime"), py::arg("small"), py::arg("out"), py::arg("isa") = "");
+  parts.def("pack", &pack, py::arg("values"), py::arg("out"), py::arg("isa") = "");
+  parts.def("unpack", &unpack, py::arg("packed"), py::arg("prime"), py::arg("out"),
+            py::arg("isa") = "");
 }

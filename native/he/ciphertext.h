@@ -13,7 +13,7 @@
 namespace pi::he {
 
 inline constexpr std::size_t kCiphertextBytes = kSeedBytes + kPrimeCount * kPackedPolyBytes;
-// Words of one transformed ciphertext: [component][prime][N].
+// Words of one transformed ciphertext.
 inline constexpr std::size_t kLoadedWords = 2 * kPrimeCount * kDegree;
 
 // Which coefficients each of `count` responses releases: positions[starts[i] .. starts[i + 1]).
@@ -35,10 +35,11 @@ void encrypt(Isa isa, const std::int8_t* secret, const std::uint32_t* messages, 
              const std::uint8_t* public_seeds, const std::uint8_t* noise_seeds, std::uint8_t* out,
              int threads);
 
-// Transforms ciphertexts off the wire, kLoadedWords each; false if a residue is not below its
-// prime.
-bool load(Isa isa, const std::uint8_t* ciphertexts, std::size_t count, std::uint64_t* out,
-          int threads);
+// Transforms ciphertexts off the wire, kLoadedWords each, interleaved by groups as transform.h has
+// them: [group][prime][block][ciphertext of the group][component][kLanes]. False if a residue is
+// not below its prime.
+bool load(Isa isa, const std::uint8_t* ciphertexts, std::size_t count, std::size_t group,
+          std::uint64_t* out, int threads);
 
 // answer: the responses. out: the released values in order. False if a residue is out of range.
 bool decrypt(Isa isa, const std::int8_t* secret, const std::uint8_t* answer,

@@ -8,14 +8,11 @@
 namespace pi::he {
 
 // poly := poly * factor in the negacyclic ring, where poly is in coefficient form, below p, and
-// factor is transformed. sum: scratch of 2 * N words.
+// factor is transformed.
 inline void multiply_in_place(const TransformKernels& kernels, const PrimeRing& ring,
-                              const std::uint64_t* factor, std::uint64_t* poly,
-                              WipedBuffer<std::uint64_t>& sum) {
-  sum.clear();
-  kernels.forward(ring, poly);
-  kernels.multiply_add(sum.data(), poly, 0, factor, 0, 1);
-  kernels.reduce(ring, sum.data(), poly);
+                              const std::uint64_t* factor, std::uint64_t* poly) {
+  forward_in_place(kernels, ring, poly);
+  kernels.multiply(ring, poly, factor);
   kernels.inverse(ring, poly);
 }
 
@@ -23,13 +20,13 @@ inline void multiply_in_place(const TransformKernels& kernels, const PrimeRing& 
 inline void negacyclic_product(Isa isa, const PrimeRing& ring, const std::uint64_t* x,
                                const std::uint64_t* y, std::uint64_t* out) {
   const TransformKernels& kernels = transform_kernels(isa);
-  WipedBuffer<std::uint64_t> factor(kDegree), sum(2 * kDegree);
+  WipedBuffer<std::uint64_t> factor(kDegree);
   for (std::size_t i = 0; i < kDegree; ++i) {
     factor[i] = y[i];
     out[i] = x[i];
   }
-  kernels.forward(ring, factor.data());
-  multiply_in_place(kernels, ring, factor.data(), out, sum);
+  forward_in_place(kernels, ring, factor.data());
+  multiply_in_place(kernels, ring, factor.data(), out);
 }
 
 }  // namespace pi::he

@@ -1,9 +1,10 @@
 #include "he/response.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/parallel.h"
-#include "he/scaling.h"
+#include "he/residues.h"
 #include "he/transform.h"
 #include "he/wiped_buffer.h"
 
@@ -12,13 +13,12 @@ namespace {
 
 using Words = WipedBuffer<std::uint64_t>;
 
-// Weight polynomials that are transformed before they meet the ciphertexts: few enough to stay in
-// the second-level cache beside the sums.
-constexpr std::size_t kGroup = 4;
+// Weight polynomials that one pass transforms and uses: few enough to stay in a cache.
+constexpr std::size_t kWeightPolys = 64;
 
-void transform_weight(const TransformKernels& kernels, const PrimeRing& ring,
-                      const WeightLayout& layout, std::size_t out_poly, std::size_t in_poly,
-                      std::uint64_t* poly) {
+// Weight polynomial (out_poly, in_poly) in coefficient form, as integers.
+void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t in_poly,
+                   std::int32_t* poly) {
   std::fill_n(poly, kDegree, 0);
   const std::size_t first_out = out_poly * layout.out_block, first_in = in_poly * layout.in_block;
   const std::size_t outs = std::min(layout.out_block, layout.out_channels - first_out);
@@ -28,153 +28,205 @@ void transform_weight(const TransformKernels& kernels, const PrimeRing& ring,
         layout.weights + ((first_out + a) * layout.in_channels + first_in) * layout.taps;
     const std::uint16_t* exponent = layout.exponents + a * layout.in_block * layout.taps;
     for (std::size_t i = 0; i < run; ++i) {
-      const std::int64_t sign = -static_cast<std::int64_t>(exponent[i] >> kDegreeBits);
+      const std::int32_t sign = -(exponent[i] >> kDegreeBits);
       // Kernels larger than the image put two weights on one exponent: so they are added.
-      poly[exponent[i] % kDegree] += static_cast<std::uint64_t>((weight[i] ^ sign) - sign);
+      poly[exponent[i] % kDegree] += (weight[i] ^ sign) - sign;
     }
   }
-  for (std::size_t i = 0; i < kDegree; ++i)
-    poly[i] = lift(static_cast<std::int64_t>(poly[i]), ring.p);
-  kernels.forward(ring, poly);
 }
 
-// One output polynomial of every tile.
+// Transforms weight polynomials and interleaves those of one output polynomial.
+class WeightTransform {
+ public:
+  explicit WeightTransform(Isa isa)
+      : transform_(transform_kernels(isa)), residues_(residue_kernels(isa)), poly_(kDegree) {}
+
+  // placed: of place_weights. out: [block][in_poly][kLanes] of `prime`, in_polys of them.
+  void run(const PrimeRing& ring, const std::int32_t* placed, std::size_t in_poly,
+           std::size_t in_polys, std::uint64_t* out) {
+    residues_.lift(ring.p, placed, kDegree, poly_.data());
+    transform_.forward(ring, poly_.data(), out + in_poly * kLanes, in_polys * kLanes);
+  }
+
+ private:
+  const TransformKernels& transform_;
+  const ResidueKernels& residues_;
+  Words poly_;
+};
+
+// Up to kMaxOutputs output polynomials of every tile at a time.
 class Responder {
  public:
-  Responder(Isa isa, const Request& request)
+  Responder(Isa isa, const Request& request, const std::size_t* offsets, std::size_t outputs)
       : isa_(isa),
-        kernels_(transform_kernels(isa)),
+        transform_(transform_kernels(isa)),
+        residue_kernels_(residue_kernels(isa)),
         request_(request),
-        weights_(kGroup * kDegree),
-        sums_(request.tiles * 2 * kSumWords),
-        residues_(request.tiles * kLoadedWords),
-        words_(kDegree),
-        u_(request.tiles * kDegree),
-        e2_(request.tiles * kDegree),
-        flood_(request.tiles * 2 * kDegree) {}
+        offsets_(offsets),
+        in_polys_(request.layout.in_polys()),
+        poly_words_(in_polys_ * kDegree),
+        weight_transform_(isa),
+        placed_(request.prepared == nullptr ? outputs * poly_words_ : 0),
+        weights_(request.prepared == nullptr ? outputs * poly_words_ : 0),
+        blinds_(outputs * kDegree),
+        residues_(request.tiles * outputs * kLoadedWords),
+        u_(request.tiles * outputs * kDegree),
+        e2_(request.tiles * outputs * kDegree),
+        words_(2 * kDegree),
+        released_(kPrimeCount * kDegree),
+        plain_(kDegree) {}
 
-  void respond(std::size_t out_poly, std::uint8_t* out) {
+  void respond(std::size_t first, std::size_t outputs, std::uint8_t* out) {
     for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
-      const std::size_t n = index(tile, out_poly);
-      sample_response_noise(isa_, request_.seeds + n * kSeedBytes, 2 * request_.released.size(n),
-                            words_.data(), u_.data() + tile * kDegree, e2_.data() + tile * kDegree,
-                            flood_.data() + tile * 2 * kDegree);
+      for (std::size_t o = 0; o < outputs; ++o) {
+        const std::size_t at = (tile * outputs + o) * kDegree;
+        sample_blind(isa_, request_.seeds + index(tile, first + o) * kSeedBytes, words_.data(),
+                     u_.data() + at, e2_.data() + at);
+      }
     }
-    for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(out_poly, k);
+    if (request_.prepared == nullptr) {
+      for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
+        place_weights(request_.layout, first + n / in_polys_, n % in_polys_,
+                      placed_.data() + n * kDegree);
+      }
+    }
+    for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(first, outputs, k);
     for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
-      finish(tile, index(tile, out_poly), out + request_.released.offset(index(tile, out_poly)));
+      for (std::size_t o = 0; o < outputs; ++o) {
+        finish(tile * outputs + o, index(tile, first + o), out);
+      }
     }
   }
 
  private:
-  static constexpr std::size_t kSumWords = 2 * kDegree;
-  static constexpr std::size_t kComponentWords = kPrimeCount * kDegree;
-
   std::size_t index(std::size_t tile, std::size_t out_poly) const {
     return tile * request_.layout.out_polys() + out_poly;
   }
 
   // residues = sum of weights * inputs + u * public key, modulo prime k, in coefficient form.
-  void multiply(std::size_t out_poly, std::size_t k) {
+  void multiply(std::size_t first, std::size_t outputs, std::size_t k) {
     const PrimeRing& ring = prime_ring(k);
-    const std::size_t in_polys = request_.layout.in_polys();
-    sums_.clear();
-    for (std::size_t first = 0; first < in_polys; first += kGroup) {
-      const std::size_t count = std::min(kGroup, in_polys - first);
-      const std::uint64_t* weights = weights_.data();
-      std::size_t stride = kDegree;
-      if (request_.prepared != nullptr) {
-        stride = kPrimeCount * kDegree;
-        weights = request_.prepared + (out_poly * in_polys + first) * stride + k * kDegree;
-      } else {
-        for (std::size_t i = 0; i < count; ++i) {
-          transform_weight(kernels_, ring, request_.layout, out_poly, first + i,
-                           weights_.data() + i * kDegree);
-        }
+    Combination combination{};
+    if (request_.prepared != nullptr) {
+      combination.weights = request_.prepared + (first * kPrimeCount + k) * poly_words_;
+      combination.weight_stride = kPrimeCount * poly_words_;
+    } else {
+      for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
+        weight_transform_.run(ring, placed_.data() + n * kDegree, n % in_polys_, in_polys_,
+                              weights_.data() + n / in_polys_ * poly_words_);
       }
-      for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
-        const std::uint64_t* inputs =
-            request_.inputs + (tile * in_polys + first) * kLoadedWords + k * kDegree;
-        kernels_.multiply_add_pair(sum(tile, 0), weights, stride, inputs, kLoadedWords,
-                                   kComponentWords, count);
-      }
+      combination.weights = weights_.data();
+      combination.weight_stride = poly_words_;
     }
+    combination.input_count = in_polys_;
+    combination.blinds = blinds_.data();
+    combination.key = request_.public_key + k * 2 * kDegree;
+    combination.out_stride = kLoadedWords;
+    combination.component_stride = kPrimeCount * kDegree;
+    combination.output_count = outputs;
+    combination.blocks = kLaneBlocks;
     for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
-      for (std::size_t i = 0; i < kDegree; ++i) words_[i] = lift(u_[tile * kDegree + i], ring.p);
-      kernels_.forward(ring, words_.data());
-      kernels_.multiply_add_pair(sum(tile, 0), words_.data(), 0, request_.public_key + k * kDegree,
-                                 0, kComponentWords, 1);
-      for (std::size_t component = 0; component < 2; ++component) {
-        kernels_.reduce(ring, sum(tile, component), residue(tile, component, k));
-        kernels_.inverse(ring, residue(tile, component, k));
+      for (std::size_t o = 0; o < outputs; ++o) {
+        std::uint64_t* const blind = blinds_.data() + o * kDegree;
+        residue_kernels_.lift_bytes(ring.p, u_.data() + (tile * outputs + o) * kDegree, kDegree,
+                                    blind);
+        forward_in_place(transform_, ring, blind);
+      }
+      combination.inputs = request_.inputs + tile * in_polys_ * kLoadedWords + k * 2 * poly_words_;
+      combination.out = residue(tile * outputs, 0, k);
+      transform_.combine(ring, combination);
+      for (std::size_t o = 0; o < outputs; ++o) {
+        transform_.inverse(ring, residue(tile * outputs + o, 0, k));
+        transform_.inverse(ring, residue(tile * outputs + o, 1, k));
       }
     }
   }
 
   // Adds e2 to c1; releases c0 with the mask taken off and the flood added; switches down; packs.
-  void finish(std::size_t tile, std::size_t n, std::uint8_t* out) {
-    const Switch& constants = switch_constants();
-    for (std::size_t i = 0; i < kDegree; ++i) {
-      std::uint64_t x[kPrimeCount];
-      for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        x[k] =
-            add_mod(residue(tile, 1, k)[i], lift(e2_[tile * kDegree + i], kPrimes[k]), kPrimes[k]);
-      }
-      words_[i] = switch_down(constants, x[0], x[1], x[2]);
+  // `slot`: which of the polynomials here, n: which of the answer.
+  void finish(std::size_t slot, std::size_t n, std::uint8_t* answer) {
+    std::uint8_t* const out = answer + offsets_[n];
+    for (std::size_t k = 0; k < kPrimeCount; ++k) {
+      residue_kernels_.add_bytes(kPrimes[k], e2_.data() + slot * kDegree, kDegree,
+                                 residue(slot, 1, k));
     }
-    pack(words_.data(), kDegree, out);
+    residue_kernels_.switch_down(switch_constants(), residue(slot, 1, 0), residue(slot, 1, 1),
+                                 residue(slot, 1, 2), kDegree, words_.data());
+    residue_kernels_.pack(words_.data(), kDegree, out);
+
     const std::uint64_t first = request_.released.starts[n];
-    const std::size_t size = request_.released.size(n);
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::size_t position = request_.released.positions[first + i];
-      const std::uint32_t negated = 0u - request_.masks[first + i - request_.released.starts[0]];
-      const std::uint64_t* flood = flood_.data() + 2 * (tile * kDegree + i);
-      std::uint64_t x[kPrimeCount];
-      for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        const PrimeRing& ring = prime_ring(k);
-        const std::uint64_t added =
-            add_mod(encode(ring, negated), flood_modulo(ring, flood), ring.p);
-        x[k] = add_mod(residue(tile, 0, k)[position], added, ring.p);
-      }
-      words_[i] = switch_down(constants, x[0], x[1], x[2]);
+    const std::size_t size = request_.released.size(n), count = padded(size);
+    const std::uint16_t* const positions = request_.released.positions + first;
+    const std::uint32_t* const masks = request_.masks + (first - request_.released.starts[0]);
+    for (std::size_t i = 0; i < size; ++i) plain_[i] = 0u - masks[i];
+    sample_flood(isa_, request_.seeds + n * kSeedBytes, count, words_.data());
+    for (std::size_t k = 0; k < kPrimeCount; ++k) {
+      const PrimeRing& ring = prime_ring(k);
+      std::uint64_t* const sum = released_.data() + k * kDegree;
+      std::uint64_t* const c0 = residue(slot, 0, k);
+      std::uint64_t* const term = residue(slot, 1, k);  // c1 has left
+      for (std::size_t i = 0; i < size; ++i) sum[i] = c0[positions[i]];
+      residue_kernels_.encode(ring, plain_.data(), count, term);
+      residue_kernels_.add(ring.p, term, count, sum);
+      residue_kernels_.flood(ring, words_.data(), count, term);
+      residue_kernels_.add(ring.p, term, count, sum);
     }
-    pack(words_.data(), size, out + kPackedPolyBytes);
+    residue_kernels_.switch_down(switch_constants(), released_.data(), released_.data() + kDegree,
+                                 released_.data() + 2 * kDegree, count, words_.data());
+    residue_kernels_.pack(words_.data(), size, out + kPackedPolyBytes);
   }
 
-  std::uint64_t* sum(std::size_t tile, std::size_t component) {
-    return sums_.data() + (tile * 2 + component) * kSumWords;
-  }
-  std::uint64_t* residue(std::size_t tile, std::size_t component, std::size_t k) {
-    return residues_.data() + tile * kLoadedWords + (component * kPrimeCount + k) * kDegree;
+  std::uint64_t* residue(std::size_t slot, std::size_t component, std::size_t k) {
+    return residues_.data() + slot * kLoadedWords + (component * kPrimeCount + k) * kDegree;
   }
 
   Isa isa_;
-  const TransformKernels& kernels_;
+  const TransformKernels& transform_;
+  const ResidueKernels& residue_kernels_;
   const Request& request_;
-  Words weights_, sums_, residues_, words_;
+  const std::size_t* offsets_;
+  std::size_t in_polys_, poly_words_;
+  WeightTransform weight_transform_;
+  WipedBuffer<std::int32_t> placed_;
+  Words weights_, blinds_, residues_;
   WipedBuffer<std::int8_t> u_, e2_;
-  Words flood_;
+  Words words_, released_;
+  WipedBuffer<std::uint32_t> plain_;
 };
 
 }  // namespace
 
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
-  const TransformKernels& kernels = transform_kernels(isa);
-  const std::size_t in_polys = layout.in_polys();
+  const std::size_t in_polys = layout.in_polys(), poly_words = in_polys * kDegree;
   parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
+    WeightTransform transform(isa);
+    WipedBuffer<std::int32_t> placed(kDegree);
     for (std::size_t n = begin; n < end; ++n) {
+      place_weights(layout, n / in_polys, n % in_polys, placed.data());
       for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        transform_weight(kernels, prime_ring(k), layout, n / in_polys, n % in_polys,
-                         out + (n * kPrimeCount + k) * kDegree);
+        transform.run(prime_ring(k), placed.data(), n % in_polys, in_polys,
+                      out + (n / in_polys * kPrimeCount + k) * poly_words);
       }
     }
   });
 }
 
 void respond(Isa isa, const Request& request, std::uint8_t* out, int threads) {
-  parallel_for(request.layout.out_polys(), threads, 1, [&](std::size_t begin, std::size_t end) {
-    Responder responder(isa, request);
-    for (std::size_t out_poly = begin; out_poly < end; ++out_poly) responder.respond(out_poly, out);
+  std::vector<std::size_t> offsets(request.released.count);
+  for (std::size_t n = 0, at = 0; n < offsets.size(); ++n) {
+    offsets[n] = at;
+    at += kPackedPolyBytes + packed_bytes(request.released.size(n));
+  }
+  const std::size_t in_polys = request.layout.in_polys(), out_polys = request.layout.out_polys();
+  const std::size_t outputs =
+      std::clamp(kWeightPolys / in_polys, std::size_t{1}, std::min(kMaxOutputs, out_polys));
+  const std::size_t groups = (out_polys + outputs - 1) / outputs;
+  parallel_for(groups, threads, 1, [&](std::size_t begin, std::size_t end) {
+    Responder responder(isa, request, offsets.data(), outputs);
+    for (std::size_t group = begin; group < end; ++group) {
+      const std::size_t first = group * outputs;
+      responder.respond(first, std::min(outputs, out_polys - first), out);
+    }
   });
 }
 

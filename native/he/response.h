@@ -20,13 +20,13 @@ struct WeightLayout {
   std::size_t in_polys() const { return (in_channels + in_block - 1) / in_block; }
 };
 
-// All weight polynomials, transformed: [out_poly][in_poly][prime][N] words.
+// All weight polynomials, transformed: [out_poly][prime][block][in_poly][kLanes] words.
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads);
 
 struct Request {
   WeightLayout layout;
   const std::uint64_t* prepared;  // of prepare_weights, or nullptr: made as they are needed
-  const std::uint64_t* inputs;    // [tile][in_poly] loaded ciphertexts
+  const std::uint64_t* inputs;    // loaded ciphertexts, a group a tile
   std::size_t tiles;
   const std::uint64_t* public_key;  // a loaded ciphertext of zero
   const std::uint8_t* seeds;        // [tile][out_poly], fresh, secret

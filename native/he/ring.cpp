@@ -51,14 +51,10 @@ void fill_ring(std::uint64_t p, PrimeRing& ring) {
   fill_roots(psi, p, ring.forward);
   fill_roots(power_mod(psi, p - 2, p), p, ring.inverse);
   ring.inverse_degree = make_factor(power_mod(kDegree, p - 2, p), p);
-  ring.inverse_degree_quotient52 = quotient52(ring.inverse_degree.value, p);
   ring.one = make_factor(1, p);
-  ring.one_quotient52 = quotient52(1, p);
+  ring.two52 = make_factor(power_mod(2, 52, p), p);
   ring.two64 = make_factor(power_mod(2, 64, p), p);
-  ring.two52 = power_mod(2, 52, p);
-  ring.two52_quotient52 = quotient52(ring.two52, p);
-  ring.two104 = power_mod(2, 104, p);
-  ring.two104_quotient52 = quotient52(ring.two104, p);
+  ring.two104 = make_factor(power_mod(2, 104, p), p);
   ring.flood_offset = power_mod(2, kFloodBits, p);
   ring.inverse_plain = make_factor(power_mod(power_mod(2, kPlainBits, p), p - 2, p), p);
 }

@@ -35,13 +35,10 @@ struct RootTable {
 struct PrimeRing {
   std::uint64_t p;
   RootTable forward, inverse;
-  Factor inverse_degree;  // 1/N
-  std::uint64_t inverse_degree_quotient52;
-  Factor one, two64;  // 1 and 2^64: reduce whole words
-  std::uint64_t one_quotient52;
-  std::uint64_t two52, two52_quotient52, two104, two104_quotient52;
-  Factor inverse_plain;        // 1/t
-  std::uint64_t flood_offset;  // 2^kFloodBits
+  Factor inverse_degree;             // 1/N
+  Factor one, two52, two64, two104;  // 1, 2^52, 2^64, 2^104: reduce wide sums by their limbs
+  Factor inverse_plain;              // 1/t
+  std::uint64_t flood_offset;        // 2^kFloodBits
 };
 
 // The ring of kPrimes[index]; all three are made at the first call.

@@ -13,26 +13,49 @@
 
 namespace pi::he {
 
-// Products that may be added before reduce(): the 52-bit kernel's accumulators hold no more.
+// Products that combine() may add: the 52-bit kernel's accumulators hold no more.
 inline constexpr std::size_t kMaxProducts = 4096;
 
+// Polynomials that are multiplied lie interleaved: kLanes coefficients of each in turn, so that a
+// sum of products reads memory in one stream.
+inline constexpr std::size_t kLanes = 8;
+inline constexpr std::size_t kLaneBlocks = kDegree / kLanes;
+
+// Output polynomials that one pass over the inputs serves.
+inline constexpr std::size_t kMaxOutputs = 4;
+
+// out[o][component] = sum over i of weights[o][i] * inputs[i][component] + blinds[o] *
+// key[component], of transformed polynomials below p; a prime at a time. `blocks` of kLanes
+// coefficients each.
+struct Combination {
+  const std::uint64_t* weights;  // of output o at o * weight_stride: [block][input][kLanes]
+  std::size_t weight_stride;
+  const std::uint64_t* inputs;  // [block][input][component][kLanes]
+  std::size_t input_count;      // below kMaxProducts
+  const std::uint64_t* blinds;  // of output o at o * kDegree: [block][kLanes]
+  const std::uint64_t* key;     // [block][component][kLanes]
+  std::uint64_t* out;  // of output o at o * out_stride, component c at c * component_stride
+  std::size_t out_stride, component_stride;
+  std::size_t output_count;  // 1 to kMaxOutputs
+  std::size_t blocks;
+};
+
 struct TransformKernels {
-  // In place; in: below 4p, out: below p.
-  void (*forward)(const PrimeRing& ring, std::uint64_t* poly);
+  // poly: below 4p, overwritten. Block b of kLanes coefficients goes to out + b * stride, below p:
+  // out = poly and stride = kLanes transform in place, others interleave.
+  void (*forward)(const PrimeRing& ring, std::uint64_t* poly, std::uint64_t* out,
+                  std::size_t stride);
   // In place; in and out below p. Divides by N.
   void (*inverse)(const PrimeRing& ring, std::uint64_t* poly);
-  // sum (2 * N words of the kernel's own form, zero at first) += sum over i < count of the products
-  // x[i * x_stride ..] * y[i * y_stride ..] of transformed polynomials below p.
-  void (*multiply_add)(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
-                       const std::uint64_t* y, std::size_t y_stride, std::size_t count);
-  // The same for both components of ciphertexts, `component_stride` words apart in y and 2 * N in
-  // sum: every word of x is read once.
-  void (*multiply_add_pair)(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
-                            const std::uint64_t* y, std::size_t y_stride,
-                            std::size_t component_stride, std::size_t count);
-  // out = sum modulo p, below p, N words.
-  void (*reduce)(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out);
+  // x = x * y, coefficient by coefficient, of transformed polynomials below p.
+  void (*multiply)(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t* y);
+  void (*combine)(const PrimeRing& ring, const Combination& combination);
 };
+
+inline void forward_in_place(const TransformKernels& kernels, const PrimeRing& ring,
+                             std::uint64_t* poly) {
+  kernels.forward(ring, poly, poly, kLanes);
+}
 
 extern const TransformKernels kScalarTransform;
 extern const TransformKernels kIfmaTransform;

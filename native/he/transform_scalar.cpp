@@ -4,7 +4,7 @@
 namespace pi::he {
 namespace {
 
-void forward(const PrimeRing& ring, std::uint64_t* poly) {
+void forward(const PrimeRing& ring, std::uint64_t* poly, std::uint64_t* out, std::size_t stride) {
   const std::uint64_t p = ring.p;
   const RootTable& roots = ring.forward;
   for (std::size_t blocks = 1, half = kDegree / 2; blocks < kDegree; blocks *= 2, half /= 2) {
@@ -20,8 +20,9 @@ void forward(const PrimeRing& ring, std::uint64_t* poly) {
       }
     }
   }
-  for (std::size_t i = 0; i < kDegree; ++i)
-    poly[i] = subtract_once(subtract_once(poly[i], 2 * p), p);
+  for (std::size_t i = 0; i < kDegree; ++i) {
+    out[i / kLanes * stride + i % kLanes] = subtract_once(subtract_once(poly[i], 2 * p), p);
+  }
 }
 
 void inverse(const PrimeRing& ring, std::uint64_t* poly) {
@@ -40,39 +41,47 @@ void inverse(const PrimeRing& ring, std::uint64_t* poly) {
       }
     }
   }
-  for (std::size_t i = 0; i < kDegree; ++i) poly[i] = multiply(poly[i], ring.inverse_degree, p);
+  for (std::size_t i = 0; i < kDegree; ++i)
+    poly[i] = pi::he::multiply(poly[i], ring.inverse_degree, p);
 }
 
-// sum: N low words, then N high words.
-void multiply_add(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
-                  const std::uint64_t* y, std::size_t y_stride, std::size_t count) {
-  for (std::size_t i = 0; i < kDegree; ++i) {
-    u128 total = (static_cast<u128>(sum[kDegree + i]) << 64) | sum[i];
-    for (std::size_t k = 0; k < count; ++k)
-      total += static_cast<u128>(x[k * x_stride + i]) * y[k * y_stride + i];
-    sum[i] = static_cast<std::uint64_t>(total);
-    sum[kDegree + i] = static_cast<std::uint64_t>(total >> 64);
-  }
+std::uint64_t reduce(const PrimeRing& ring, u128 total) {
+  const auto low = static_cast<std::uint64_t>(total),
+             high = static_cast<std::uint64_t>(total >> 64);
+  return add_mod(pi::he::multiply(low, ring.one, ring.p),
+                 pi::he::multiply(high, ring.two64, ring.p), ring.p);
 }
 
-void multiply_add_pair(std::uint64_t* sum, const std::uint64_t* x, std::size_t x_stride,
-                       const std::uint64_t* y, std::size_t y_stride, std::size_t component_stride,
-                       std::size_t count) {
-  multiply_add(sum, x, x_stride, y, y_stride, count);
-  multiply_add(sum + 2 * kDegree, x, x_stride, y + component_stride, y_stride, count);
+void multiply(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t* y) {
+  for (std::size_t i = 0; i < kDegree; ++i) x[i] = reduce(ring, static_cast<u128>(x[i]) * y[i]);
 }
 
-void reduce(const PrimeRing& ring, const std::uint64_t* sum, std::uint64_t* out) {
-  const std::uint64_t p = ring.p;
-  for (std::size_t i = 0; i < kDegree; ++i) {
-    out[i] = add_mod(multiply(sum[i], ring.one, p), multiply(sum[kDegree + i], ring.two64, p), p);
+void combine(const PrimeRing& ring, const Combination& c) {
+  for (std::size_t block = 0; block < c.blocks; ++block) {
+    const std::uint64_t* const inputs = c.inputs + block * c.input_count * 2 * kLanes;
+    const std::uint64_t* const key = c.key + block * 2 * kLanes;
+    for (std::size_t output = 0; output < c.output_count; ++output) {
+      const std::uint64_t* const weights =
+          c.weights + output * c.weight_stride + block * c.input_count * kLanes;
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const std::uint64_t blind = c.blinds[output * kDegree + block * kLanes + lane];
+        for (std::size_t component = 0; component < 2; ++component) {
+          u128 total = static_cast<u128>(blind) * key[component * kLanes + lane];
+          for (std::size_t i = 0; i < c.input_count; ++i) {
+            total += static_cast<u128>(weights[i * kLanes + lane]) *
+                     inputs[(2 * i + component) * kLanes + lane];
+          }
+          std::uint64_t* const out = c.out + output * c.out_stride + component * c.component_stride;
+          out[block * kLanes + lane] = reduce(ring, total);
+        }
+      }
+    }
   }
 }
 
 }  // namespace
 
-const TransformKernels kScalarTransform = {forward, inverse, multiply_add, multiply_add_pair,
-                                           reduce};
+const TransformKernels kScalarTransform = {forward, inverse, multiply, combine};
 
 const TransformKernels& transform_kernels([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)

@@ -43,18 +43,27 @@ void test_products(const std::vector<pi::Isa>& paths) {
   }
 }
 
-// The longest sum that the kernels promise, of the largest values: kMaxProducts * (-1) * (-1).
+// The longest sum that the kernels promise, of the largest values: kMaxProducts * (-1) * (-1), in
+// every output and component.
 void test_longest_sum(pi::Isa isa) {
-  const pi::he::TransformKernels& kernels = pi::he::transform_kernels(isa);
-  for (std::size_t k = 0; k < pi::he::kPrimeCount; ++k) {
-    const pi::he::PrimeRing& ring = pi::he::prime_ring(k);
-    const std::vector<std::uint64_t> minus_one(kDegree, ring.p - 1);
-    std::vector<std::uint64_t> sum(2 * kDegree), out(kDegree);
-    kernels.multiply_add(sum.data(), minus_one.data(), 0, minus_one.data(), 0,
-                         pi::he::kMaxProducts);
-    kernels.reduce(ring, sum.data(), out.data());
-    check(out == std::vector<std::uint64_t>(kDegree, pi::he::kMaxProducts),
-          "the longest sum is exact");
+  constexpr std::size_t kInputs = pi::he::kMaxProducts - 1, kLanes = pi::he::kLanes;
+  for (std::size_t outputs = 1; outputs <= pi::he::kMaxOutputs; ++outputs) {
+    for (std::size_t k = 0; k < pi::he::kPrimeCount; ++k) {
+      const pi::he::PrimeRing& ring = pi::he::prime_ring(k);
+      const std::vector<std::uint64_t> minus_one(2 * kDegree * pi::he::kMaxOutputs, ring.p - 1);
+      std::vector<std::uint64_t> out(outputs * 2 * kLanes);
+      pi::he::Combination combination{};
+      combination.weights = combination.inputs = minus_one.data();
+      combination.blinds = combination.key = minus_one.data();
+      combination.input_count = kInputs;
+      combination.out = out.data();
+      combination.out_stride = 2 * kLanes;
+      combination.component_stride = kLanes;
+      combination.output_count = outputs;
+      combination.blocks = 1;
+      pi::he::transform_kernels(isa).combine(ring, combination);
+      check(out == std::vector<std::uint64_t>(out.size(), kInputs + 1), "the longest sum is exact");
+    }
   }
 }
 
@@ -67,12 +76,12 @@ void test_exchange(pi::Isa isa) {
   pi::he::sample_ternary(isa, seeds[0], words.data(), secret.data());
   std::vector<std::uint8_t> wire(pi::he::kCiphertextBytes);
   pi::he::encrypt(isa, secret.data(), nullptr, 1, seeds[1], seeds[2], wire.data(), 1);
-  check(pi::he::load(isa, wire.data(), 1, key.data(), 1), "the public key loads");
+  check(pi::he::load(isa, wire.data(), 1, 1, key.data(), 1), "the public key loads");
   std::vector<std::uint32_t> message(kDegree);
   message[0] = 4000000000u;
   message[1] = 7;
   pi::he::encrypt(isa, secret.data(), message.data(), 1, seeds[3], seeds[4], wire.data(), 1);
-  check(pi::he::load(isa, wire.data(), 1, inputs.data(), 1), "the mask loads");
+  check(pi::he::load(isa, wire.data(), 1, 1, inputs.data(), 1), "the mask loads");
 
   const std::int16_t weights[2] = {3, -5};
   const std::uint16_t exponents[2] = {0, 2 * kDegree - 1};
@@ -98,7 +107,7 @@ void test_exchange(pi::Isa isa) {
   wire[wire.size() - 1] = 0xff;
   wire[wire.size() - 2] = wire[wire.size() - 3] = wire[wire.size() - 4] = 0xff;
   wire[wire.size() - 5] = wire[wire.size() - 6] = wire[wire.size() - 7] = 0xff;
-  check(!pi::he::load(isa, wire.data(), 1, inputs.data(), 1),
+  check(!pi::he::load(isa, wire.data(), 1, 1, inputs.data(), 1),
         "a residue above its prime is refused");
 }
 

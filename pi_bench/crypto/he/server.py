@@ -45,7 +45,7 @@ class HeServer:
         self._isa = isa
         if len(public_key) != PUBLIC_KEY_BYTES:
             raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
-        self._public_key = self._load(public_key, 1, "the public key")
+        self._public_key = self._load(public_key, 1, "the public key", 1)
 
     def prepare(self, plan: LinearPlan, weights: np.ndarray, threads: int = 1) -> PreparedWeights:
         """Transforms `weights` (int16, see `respond`) once for many responses; see `prepared_bytes`."""
@@ -91,7 +91,7 @@ class HeServer:
             end = min(first + run, plan.tile_count)
             loaded = self._load(
                 view[first * tile_bytes : end * tile_bytes],
-                (end - first) * plan.in_poly_count,
+                plan.in_poly_count,
                 plan.name,
                 threads,
             )
@@ -120,10 +120,10 @@ class HeServer:
         return out
 
     def _load(
-        self, ciphertexts: bytes | bytearray | memoryview, count: int, name: str, threads: int = 1
+        self, ciphertexts: bytes | bytearray | memoryview, group: int, name: str, threads: int
     ) -> np.ndarray:
-        loaded = np.empty(count * _LOADED_WORDS, np.uint64)
-        if not _native.he.load(ciphertexts, loaded, threads, self._isa):
+        loaded = np.empty(len(ciphertexts) // CIPHERTEXT_BYTES * _LOADED_WORDS, np.uint64)
+        if not _native.he.load(ciphertexts, group, loaded, threads, self._isa):
             raise PeerError(f"{name}: damaged encryption (a residue out of range)")
         return loaded
 

@@ -115,11 +115,11 @@ def test_uniform_fills_its_range(isa) -> None:
     assert ((counts - expected) ** 2 / expected).sum() < 64  # chi-squared, 15 degrees, 1e-7
 
 
-def test_ternary_maps_thirds_of_the_words() -> None:
+def test_ternary_maps_thirds_of_the_words(isa) -> None:
     words = np.zeros(DEGREE, np.uint64)
     words[:6] = [0, 2**64 // 3, 2**64 // 3 + 1, 2 * 2**64 // 3, 2 * 2**64 // 3 + 1, 2**64 - 1]
     out = np.empty(DEGREE, np.int8)
-    parts.ternary_from_words(words, out)
+    parts.ternary_from_words(words, out, isa)
     assert out[:6].tolist() == [-1, -1, 0, 0, 1, 1]
 
 
@@ -133,12 +133,12 @@ def test_ternary_is_uniform(isa) -> None:
     assert ((counts - expected) ** 2 / expected).sum() < 32.3  # chi-squared, 2 degrees, 1e-7
 
 
-def test_binomial_counts_bits() -> None:
+def test_binomial_counts_bits(isa) -> None:
     words = np.random.default_rng(0).integers(0, 2**64, DEGREE, dtype=np.uint64)
     low = (1 << BINOMIAL_BITS) - 1
     words[0], words[1] = low, low << BINOMIAL_BITS
     out = np.empty(DEGREE, np.int8)
-    parts.binomial_from_words(words, out)
+    parts.binomial_from_words(words, out, isa)
     expected = [
         (word & low).bit_count() - (word >> BINOMIAL_BITS & low).bit_count() for word in words.tolist()
     ]
@@ -150,11 +150,11 @@ def test_binomial_counts_bits() -> None:
 
 
 @pytest.mark.parametrize("prime", range(3))
-def test_flood_is_exactly_uniform_over_its_width(prime) -> None:
+def test_flood_is_exactly_uniform_over_its_width(isa, prime) -> None:
     words = np.random.default_rng(prime).integers(0, 2**64, (1000, 2), dtype=np.uint64)
     words[0], words[1] = 0, 2**64 - 1
     out = np.empty(1000, np.uint64)
-    parts.flood_modulo(prime, words, out)
+    parts.flood_modulo(prime, words, out, isa)
     values = [(low + (high << 64)) % 2 ** (FLOOD_BITS + 1) - 2**FLOOD_BITS for low, high in words.tolist()]
     assert (values[0], values[1]) == (-(2**FLOOD_BITS), 2**FLOOD_BITS - 1)
     assert out.tolist() == [value % PRIMES[prime] for value in values]
@@ -164,16 +164,16 @@ EDGE_MESSAGES = [0, 1, 2, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 2, 2**32 - 1]
 
 
 @pytest.mark.parametrize("prime", range(3))
-def test_encode_rounds_q_m_over_t(prime) -> None:
+def test_encode_rounds_q_m_over_t(isa, prime) -> None:
     messages = np.random.default_rng(prime).integers(0, 2**32, 1000, dtype=np.uint32)
     messages[: len(EDGE_MESSAGES)] = EDGE_MESSAGES
     out = np.empty(1000, np.uint64)
-    parts.encode(prime, messages, out)
+    parts.encode(prime, messages, out, isa)
     expected = [(2 * MODULUS * m + PLAIN_MODULUS) // (2 * PLAIN_MODULUS) for m in messages.tolist()]
     assert out.tolist() == [value % PRIMES[prime] for value in expected]
 
 
-def test_switch_rounds_to_the_nearest() -> None:
+def test_switch_rounds_to_the_nearest(isa) -> None:
     rng = np.random.default_rng(3)
     divisor = PRIMES[1] * PRIMES[2]
     half = divisor // 2
@@ -182,11 +182,11 @@ def test_switch_rounds_to_the_nearest() -> None:
     values += [(k * divisor + half + side) % MODULUS for k in (1, PRIMES[0] - 1) for side in (0, 1)]
     residues = np.array([[value % p for value in values] for p in PRIMES], np.uint64)
     out = np.empty(len(values), np.uint64)
-    parts.switch_down(residues, out)
+    parts.switch_down(residues, out, isa)
     assert out.tolist() == [(2 * value + divisor) // (2 * divisor) % PRIMES[0] for value in values]
 
 
-def test_decode_rounds_to_the_nearest() -> None:
+def test_decode_rounds_to_the_nearest(isa) -> None:
     p = PRIMES[0]
     values = np.random.default_rng(4).integers(0, p, 1000, dtype=np.uint64).tolist()
     for m in (*EDGE_MESSAGES, 12345):
@@ -195,33 +195,51 @@ def test_decode_rounds_to_the_nearest() -> None:
         values += [(m * p // PLAIN_MODULUS + side) % p for side in (0, 1)]
     values += [0, p - 1, p // 2, p // 2 + 1]
     out = np.empty(len(values), np.uint32)
-    parts.decode(np.array(values, np.uint64), out)
+    parts.decode(np.array(values, np.uint64), out, isa)
     expected = [(2 * PLAIN_MODULUS * value + p) // (2 * p) % PLAIN_MODULUS for value in values]
     assert out.tolist() == expected
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 100, DEGREE])
-def test_packing_is_50_bits_each_little_bit_first(count) -> None:
+@pytest.mark.parametrize("prime", range(3))
+def test_small_integers_become_residues(isa, prime) -> None:
+    small = np.arange(-40, 41, dtype=np.int32) * 700
+    out = np.empty(len(small), np.uint64)
+    parts.lift(prime, small, out, isa)
+    assert out.tolist() == [value % PRIMES[prime] for value in small.tolist()]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 8, 9, 16, 100, DEGREE])
+def test_packing_is_50_bits_each_little_bit_first(isa, count) -> None:
     values = np.random.default_rng(count).integers(0, PRIMES[2], count, dtype=np.uint64)
     packed = np.empty((50 * count + 7) // 8, np.uint8)
-    parts.pack(values, packed)
+    parts.pack(values, packed, isa)
     whole = sum(value << (50 * i) for i, value in enumerate(values.tolist()))
     assert packed.tobytes() == whole.to_bytes(len(packed), "little")
     back = np.empty(count, np.uint64)
-    assert parts.unpack(packed, 2, back)
+    assert parts.unpack(packed, 2, back, isa)
     assert np.array_equal(back, values)
 
 
-def test_unpacking_refuses_what_reaches_the_prime_and_dirty_filling() -> None:
+def test_unpacking_refuses_what_reaches_the_prime_and_dirty_filling(isa) -> None:
+    for count in (8, 19):  # whole vectors, and a rest
+        size = (50 * count + 7) // 8
+        for prime, p in enumerate(PRIMES):
+            good = sum((p - 1) << (50 * place) for place in range(count))
+            values = np.empty(count, np.uint64)
+            assert parts.unpack(good.to_bytes(size, "little"), prime, values, isa)
+            assert (values == p - 1).all()
+            for place in range(count):
+                whole = good + (1 << (50 * place))
+                assert not parts.unpack(whole.to_bytes(size, "little"), prime, values, isa)
     out = np.empty(3, np.uint64)
     for prime, p in enumerate(PRIMES):
         good = (p - 1) * (1 + (1 << 50) + (1 << 100))
-        assert parts.unpack(good.to_bytes(19, "little"), prime, out)
-        assert not parts.unpack((good | 1 << 151).to_bytes(19, "little"), prime, out)
+        assert parts.unpack(good.to_bytes(19, "little"), prime, out, isa)
+        assert not parts.unpack((good | 1 << 151).to_bytes(19, "little"), prime, out, isa)
         for bad in (p, p + 1, (1 << 50) - 1):
             for place in range(3):
                 whole = good + ((bad - p + 1) << (50 * place))
-                assert not parts.unpack(whole.to_bytes(19, "little"), prime, out)
+                assert not parts.unpack(whole.to_bytes(19, "little"), prime, out, isa)
 
 
 def test_bindings_refuse_wrong_sizes_and_types() -> None:

@@ -116,8 +116,8 @@ def test_response_is_the_formula(isa, secret, negacyclic_product, convolution) -
     masks = rng.integers(0, 2**32, plan.released_count, dtype=np.uint32)
     seeds = rng.bytes(SEED_BYTES * plan.out_poly_count)
     loaded, key = np.empty(count * he.LOADED_WORDS, np.uint64), np.empty(he.LOADED_WORDS, np.uint64)
-    assert he.load(upload, loaded, 1, isa)
-    assert he.load(public_key, key, 1, isa)
+    assert he.load(upload, count, loaded, 1, isa)
+    assert he.load(public_key, 1, key, 1, isa)
     out = bytearray(plan.response_bytes)
     shape, block = plan.weight_extents, (plan.layout.out_block, plan.layout.in_block)
     he.respond(
@@ -163,8 +163,9 @@ def test_e2_is_added_before_the_switch(isa) -> None:
     is rounded down, and a public key of zeros, c1 shows where e2 is positive."""
     last = (MODULUS // PRIMES[0] - 1) // 2
     loaded = np.empty(he.LOADED_WORDS, np.uint64)
-    assert he.load(bytes(SEED_BYTES) + pack_polynomial([last] * DEGREE), loaded, 1, isa)
-    inputs = np.concatenate([np.zeros(3 * DEGREE, np.uint64), loaded[: 3 * DEGREE]])
+    assert he.load(bytes(SEED_BYTES) + pack_polynomial([last] * DEGREE), 1, loaded, 1, isa)
+    lanes = loaded.reshape(3 * DEGREE // 8, 2, 8)  # (prime and block of coefficients, component, lane)
+    inputs = np.stack([np.zeros_like(lanes[:, 0]), lanes[:, 0]], axis=1).reshape(-1)
     plan = LinearPlan.of(LinearShape("fc", (1, 1), (1, 1)), 10)
     seed, out = b"seed of response", bytearray(plan.response_bytes)
     he.respond(
