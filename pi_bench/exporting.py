@@ -28,8 +28,8 @@ _RELATIVE_TOLERANCE = 1e-3
 
 
 def export(
-    module: torch.nn.Module,
-    example_input: torch.Tensor | np.ndarray,
+    module: torch.nn.Module | torch.export.ExportedProgram | str | os.PathLike[str],
+    example_input: torch.Tensor | np.ndarray | None,
     path: str | os.PathLike[str],
     *,
     calibration: torch.Tensor | np.ndarray | Sequence[torch.Tensor | np.ndarray] | None = None,
@@ -42,9 +42,10 @@ def export(
     Args:
         module: convolutions, batch norms, fully connected layers, ReLUs (masked ones too), additions,
             average pooling and flattening, in any arrangement with one input and one output. It is
-            left as it was.
+            left as it was. Or what `torch.export.export` makes of one, or the path of a ``.pt2`` or
+            ``.onnx`` file, of which nothing is run but operators that networks here may have.
         example_input: float (batch, features) or (batch, channels, height, width); its values do
-            not matter when `calibration` is given.
+            not matter when `calibration` is given. None for programs and files, which know its shape.
         path: replaced in one step if it exists.
         calibration: typical inputs, float, shaped as `example_input` but for the batch, or a list of
             such inputs, each with or without a batch axis. The largest
@@ -64,7 +65,9 @@ def export(
     """
     from pi_bench.network.lowering import lower
 
-    _require_module(module)
+    module = _opened(module)
+    if example_input is None:
+        example_input = _example(module, calibration)
     example = _tensor(example_input, "the example input")
     if example.dim() not in (2, 4):
         hint = "; add the batch axis: example_input[None]" if example.dim() in (1, 3) else ""
@@ -79,10 +82,10 @@ def export(
             stacklevel=2,
         )
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
-    plain = _plain_copy(module)
+    plain, traced = _plain_copy(module, example)
     _require_answer(plain, example)
-    graph = lower(plain, example, name=name or type(module).__name__, labels=labels)
-    _check_equal(plain, graph, samples[:_COMPARED_SAMPLES])
+    graph = lower(traced, example, name=name or _name(module), labels=labels)
+    _check_equal(plain, graph, samples, len(example))
     notes = {
         **graph.meta,
         "created_by": f"pi-bench {__version__}",
@@ -114,25 +117,70 @@ def headroom_bits(graph: Graph) -> dict[str, float]:
     return headroom
 
 
-def _plain_copy(module: torch.nn.Module) -> torch.nn.Module:
-    """In inference, float32 and on the CPU, whatever the user's module is in."""
-    try:
-        return copy.deepcopy(module).cpu().float().eval()
-    except (TypeError, RuntimeError) as error:
-        raise ModelError(f"the module cannot be copied (copy.deepcopy): {error}") from error
+def _opened(module: Any) -> Any:
+    """A module or an ExportedProgram; files are read.
 
-
-def _require_module(module: object) -> None:
+    Raises:
+        ModelError: it is neither, or no file of a network.
+    """
     import torch
 
-    if isinstance(module, torch.nn.Module):
-        return
+    if isinstance(module, str | os.PathLike):
+        from pi_bench.network.interchange.source import read_file
+
+        return read_file(module)
+    if isinstance(module, torch.nn.Module | torch.export.ExportedProgram):
+        return module
     if isinstance(module, Mapping):
         raise ModelError(
             "the module is a mapping, perhaps a state_dict: build the network, call its load_state_dict() "
             "with it, and give the network"
         )
     raise ModelError(f"the module is of type {type(module).__name__}; a torch.nn.Module is needed")
+
+
+def _example(module: Any, calibration: Any) -> torch.Tensor:
+    """Zeros of the shape that a program or a file knows.
+
+    Raises:
+        ModelError: a torch module, which does not know it; or nothing to calibrate with.
+    """
+    import torch
+
+    from pi_bench.network.interchange.foreign_module import ForeignModule
+    from pi_bench.network.interchange.source import example_shape
+
+    if not isinstance(module, ForeignModule | torch.export.ExportedProgram):
+        raise ModelError("a torch module needs an example input: float (batch, channels, height, width)")
+    if calibration is None:
+        raise ModelError("give some dozens of typical inputs as calibration=, or an example input")
+    first = calibration[0] if len(calibration) else None
+    known = None if first is None else tuple(_tensor(first, "calibration[0]").shape)
+    return torch.zeros(example_shape(module, known))
+
+
+def _name(module: Any) -> str:
+    """The class of the module, also of one that was traced or came from a file."""
+    if hasattr(module, "graph_signature"):
+        stacks = (node.meta.get("nn_module_stack") for node in module.graph.nodes)
+        kinds = [next(iter(stack.values()))[1] for stack in stacks if stack]
+        return str(kinds[0]).rpartition(".")[2] if kinds else "network"
+    return str(getattr(module, "network_name", type(module).__name__))
+
+
+def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, Any]:
+    """(what answers, what is traced): in inference, float32 and on the CPU, whatever the user's is in."""
+    import torch
+
+    if isinstance(module, torch.export.ExportedProgram):
+        return module.module(check_guards=False), module
+    try:
+        plain = copy.deepcopy(module).cpu().float().eval()
+    except (TypeError, RuntimeError) as error:
+        raise ModelError(f"the module cannot be copied (copy.deepcopy): {error}") from error
+    if hasattr(plain, "require_bounded"):
+        plain.require_bounded(example)
+    return plain, plain
 
 
 def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
@@ -178,13 +226,19 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(samples)
 
 
-def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray) -> None:
-    """A network whose graph computes something else must not be measured under its name."""
+def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, batch: int) -> None:
+    """A network whose graph computes something else must not be measured under its name.
+
+    batch: of the example input; a program, and many a module, takes no other.
+    """
     import torch
 
+    count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
+    compared = np.resize(samples, (count, *samples.shape[1:]))  # repeated where there are too few
     with torch.no_grad():
-        expected = module(torch.from_numpy(samples)).numpy()
-    actual = outputs(graph, samples)
+        parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, count, batch)]
+    expected = torch.cat(parts).numpy()
+    actual = outputs(graph, compared)
     if actual.shape != expected.shape:
         raise ModelError(f"the lowered network answers {actual.shape}, the module {expected.shape}")
     largest = max(float(np.abs(expected).max()), 1e-30)

@@ -16,7 +16,6 @@ _COLUMNS = (
     *("name", "family", "ReLUs", "M params", "M MACs", "culled", "thinned", "alpha", "rho", "blocks"),
     *("paper: accuracy", "latency"),
 )
-_MODULE_OPTIONS = ("module_arguments", "input_shape", "mask_pattern", "mask_threshold")
 _EPILOG = """\
 examples:
   pi-bench export --list
@@ -48,6 +47,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="MODULE:NAME",
         help="a torch module, or what returns one, in a Python module of your own (its code is run)",
     )
+    what.add_argument(
+        "--pt2",
+        metavar="FILE",
+        help="an archive of torch.export.save; nothing of it is run but its operators",
+    )
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
     parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
@@ -74,20 +78,21 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--json goes with --list")
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
+    export_module.require_fitting(args)
     recipe = None if args.recipe is None else options.recipe_of(models, args.recipe)
     writable(args.output)
     options.require_torch("export")
-    print(f"exporting {args.module if recipe is None else recipe.name} …", file=sys.stderr)
-    if recipe is None:
-        graph = export_module.export_module(args)
-    else:
-        given = {name: getattr(args, name) for name in _MODULE_OPTIONS}
-        wrong = next((name for name, value in given.items() if value is not None), None)
-        if wrong is not None:
-            raise UsageError(f"--{wrong.replace('_', '-')} goes with --module")
+    if recipe is not None:
+        print(f"exporting {recipe.name} …", file=sys.stderr)
         graph = models.export_recipe(
             recipe, args.output, weights=args.weights, calibration=args.calibration, seed=args.seed
         )
+    elif args.module is not None:
+        print(f"exporting {args.module} …", file=sys.stderr)
+        graph = export_module.export_module(args)
+    else:
+        print(f"exporting {args.pt2} …", file=sys.stderr)
+        graph = export_module.export_file(args, args.pt2)
     print(describe(graph, args.output))
     return 0
 

@@ -1,4 +1,4 @@
-"""`pi-bench export --module`: a network of the user's own, built by the user's own code, as a model file."""
+"""`pi-bench export --module`, `--pt2`: networks of the user's own, from code or from a file."""
 
 from __future__ import annotations
 
@@ -48,20 +48,49 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def require_fitting(parsed: argparse.Namespace) -> None:
+    """Raises: UsageError: an option that does not go with the kind of network."""
+    for name in ("module_arguments", "mask_pattern", "mask_threshold"):
+        if getattr(parsed, name) is not None and parsed.module is None:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --module")
+    if parsed.input_shape is not None and parsed.recipe is not None:
+        raise UsageError("--input-shape goes with --module: a recipe has its own")
+    if parsed.weights is not None and parsed.recipe is None and parsed.module is None:
+        raise UsageError("--weights goes with --recipe or --module: a file has its own")
+    if parsed.mask_pattern is not None and parsed.weights is None:
+        raise UsageError("--mask-pattern goes with --weights: it names tensors of the checkpoint")
+    if parsed.mask_threshold is not None and parsed.mask_pattern is None:
+        raise UsageError("--mask-threshold goes with --mask-pattern")
+
+
+def export_file(parsed: argparse.Namespace, path: str) -> Graph:
+    """Writes the network of a file as a model file.
+
+    Raises:
+        UsageError: no shape of an input.
+        ModelError: the file holds no network, or one that cannot be lowered.
+    """
+    from pi_bench.exporting import export
+    from pi_bench.network.interchange.source import read_file
+
+    module = read_file(path)
+    sizes = module.input_shape[1:]
+    shape = None if None in sizes else tuple(int(size) for size in sizes if size is not None)
+    inputs, source = calibration_inputs(parsed, shape)
+    meta: dict[str, Any] = {"calibration": {"source": source}, "random_weights": False}
+    return export(module, None, parsed.output, calibration=inputs, meta=meta)
+
+
 def export_module(parsed: argparse.Namespace) -> Graph:
     """Builds the module, loads its weights and masks, and writes the model file.
 
     Raises:
-        UsageError: options that do not go together, or no shape of an input.
+        UsageError: no shape of an input.
         ModelError: the module cannot be built, the weights do not fit, or it cannot be lowered.
     """
     from pi_bench.exporting import export
     from pi_bench.network.checkpoint import load_weights
 
-    if parsed.mask_pattern is not None and parsed.weights is None:
-        raise UsageError("--mask-pattern goes with --weights: it names tensors of the checkpoint")
-    if parsed.mask_threshold is not None and parsed.mask_pattern is None:
-        raise UsageError("--mask-threshold goes with --mask-pattern")
     module = build_module(parsed.module, parsed.module_arguments or {})
     if parsed.weights is not None:
         load_weights(module, parsed.weights, masks=parsed.mask_pattern, threshold=parsed.mask_threshold)

@@ -27,7 +27,7 @@ from pi_bench.network.lowering_operators import Trace, refuse, translate
 
 
 def lower(
-    module: torch.nn.Module,
+    module: torch.nn.Module | torch.export.ExportedProgram,
     example_input: torch.Tensor,
     *,
     name: str = "network",
@@ -86,14 +86,17 @@ def lower(
     return graph
 
 
-def _export(module: torch.nn.Module, example_input: torch.Tensor) -> torch.export.ExportedProgram:
+def _export(
+    module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
+) -> torch.export.ExportedProgram:
     # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
     silence = redirect_stderr(io.StringIO())
     with _inference(module), warnings.catch_warnings(), silence, torch.no_grad():
         warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
         try:
-            traced = torch.export.export(module, (example_input,))
-            functional: torch.export.ExportedProgram = traced.run_decompositions({})
+            if isinstance(module, torch.nn.Module):
+                module = torch.export.export(module, (example_input,))
+            functional: torch.export.ExportedProgram = module.run_decompositions({})
             return functional
         except Exception as error:  # whatever the user's forward raises is the user's to read
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -104,8 +107,11 @@ def _export(module: torch.nn.Module, example_input: torch.Tensor) -> torch.expor
 
 
 @contextmanager
-def _inference(module: torch.nn.Module) -> Iterator[None]:
-    """`module` in evaluation, then each submodule's mode as it was."""
+def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterator[None]:
+    """`module` in evaluation, then each submodule's mode as it was; a program's mode is what it is."""
+    if isinstance(module, torch.export.ExportedProgram):
+        yield
+        return
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

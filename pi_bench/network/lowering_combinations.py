@@ -69,7 +69,7 @@ class Combinations:
         Raises:
             ModelError: a sum or product that broadcasts an activation.
         """
-        rule = _RULES.get(str(call.target).removeprefix("aten.").split(".")[0])
+        rule = RULES.get(str(call.target).removeprefix("aten.").split(".")[0])
         combination = None if rule is None else rule(self, call, given)
         if combination is None:
             return None
@@ -219,7 +219,7 @@ def _same(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combinati
     return these._pending.get(source) if hasattr(source, "op") else None
 
 
-_RULES: Mapping[str, Callable[[Combinations, FxNode, dict[str, Any]], Combination | None]] = {
+RULES: Mapping[str, Callable[[Combinations, FxNode, dict[str, Any]], Combination | None]] = {
     "mul": _product,
     "multiply": _product,
     "div": _quotient,

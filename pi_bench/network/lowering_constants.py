@@ -27,7 +27,7 @@ reciprocal relu repeat reshape round rsqrt rsub scalar_tensor select sigmoid sig
 square squeeze stack std sub sum t tanh tensor threshold tile to to_copy transpose trunc type_as
 unbind unsafe_view unsqueeze var view where zeros zeros_like
 """
-_FOLDED = frozenset(_FOLDED_NAMES.split())
+FOLDED = frozenset(_FOLDED_NAMES.split())
 _SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0}
 
 
@@ -89,7 +89,7 @@ class Constants:
             source, index = fx_node.args
             self._keep(fx_node, self._values[source][index])
             return True
-        if stem not in _FOLDED:
+        if stem not in FOLDED:
             if operands or stem.startswith(("rand", "bernoulli")):
                 raise refuse(fx_node, "what it computes from parameters alone must be computed before export")
             return False
@@ -116,7 +116,7 @@ class Constants:
             return value.to("meta") if meta and isinstance(value, torch.Tensor) else value
 
         args, kwargs = torch.fx.node.map_arg(arguments, operand)
-        if "device" in kwargs:
+        if any(argument.name == "device" for argument in fx_node.target._schema.arguments):
             kwargs = {**kwargs, "device": torch.device("meta" if meta else "cpu")}
         return fx_node.target(*args, **kwargs)
 

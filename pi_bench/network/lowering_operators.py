@@ -71,20 +71,25 @@ def translate(trace: Trace, fx_node: FxNode) -> None:
         ModelError: the operator, or a use of it, is not supported.
     """
     operator = str(fx_node.target).removeprefix("aten.")
-    translator = _TRANSLATORS.get(operator.split(".")[0])
+    translator = TRANSLATORS.get(operator.split(".")[0])
     if fx_node.target.__class__.__name__ == "builtin_function_or_method":  # operator.getitem of a tuple
         translator = _getitem
     if translator is None:
-        stem = operator.split(".")[0].strip("_")
-        raise refuse(fx_node, next((advice for key, advice in _ADVICE if key in stem), _GENERAL_ADVICE))
+        raise refuse(fx_node, advice(operator))
     translator(trace, fx_node, arguments(fx_node))
 
 
-def refuse(fx_node: FxNode, advice: str) -> ModelError:
+def advice(operator: str) -> str:
+    """What to use in place of an operator that is not supported."""
+    stem = operator.split(".")[0].strip("_")
+    return next((words for key, words in _ADVICE if key in stem), _GENERAL_ADVICE)
+
+
+def refuse(fx_node: FxNode, what_to_do: str) -> ModelError:
     path, _ = _module(fx_node)
     place = f"in module {path!r}" if path else "in the network's forward()"
     operator = str(fx_node.target).removeprefix("aten.")
-    return ModelError(f"operator {operator} {place} cannot be lowered: {advice}")
+    return ModelError(f"operator {operator} {place} cannot be lowered: {what_to_do}")
 
 
 def _module(fx_node: FxNode) -> tuple[str, str]:
@@ -259,7 +264,7 @@ def _conversion(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
     trace.values[call] = trace.value(call, given["self"])
 
 
-_TRANSLATORS: dict[str, Callable[[Trace, FxNode, dict[str, Any]], None]] = {
+TRANSLATORS: dict[str, Callable[[Trace, FxNode, dict[str, Any]], None]] = {
     "conv2d": _convolution,
     "linear": _linear,
     "batch_norm": _batch_norm,

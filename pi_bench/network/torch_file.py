@@ -69,7 +69,7 @@ def check_archive(name: str, file: BinaryIO) -> None:
         )
     if "archive_format" in names:
         raise ModelError(
-            f"{name} is a torch.export archive: give its original torch module to pi_bench.export"
+            f"{name} is a torch.export archive, no model yet: make one with `pi-bench export --pt2 FILE`"
         )
     if "data.pkl" not in names:
         raise ModelError(f"{name} is a zip archive but not of torch: {_EXPORT}")

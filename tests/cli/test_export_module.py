@@ -117,3 +117,24 @@ def test_words_that_cannot_be_parsed(
 def test_options_of_a_module_do_not_go_with_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--recipe", "resnet18-cifar100-12288", "--mask-pattern", "*") == 2
     assert "--mask-pattern goes with --module" in capsys.readouterr().err
+
+
+def test_an_archive_of_torch_export(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 1), torch.nn.ReLU(), torch.nn.Flatten())
+    torch.export.save(torch.export.export(network, (torch.zeros(1, 2, 3, 3),)), "network.pt2")
+    assert run("--pt2", "network.pt2") == 0
+    out = capsys.readouterr().out
+    assert "36 ReLUs, input 2 x 3 x 3, 36 outputs" in out and "seeded noise" in out
+    np.save("images.npy", np.random.default_rng(0).normal(size=(9, 2, 3, 3)))
+    assert run("--pt2", "network.pt2", "--calibration", "images.npy") == 0
+    assert "9 samples of given inputs" in capsys.readouterr().out
+    np.save("images.npy", np.zeros((9, 2, 4, 3)))
+    for flags, code, message in [
+        (["--pt2", "none.pt2"], 3, "cannot read the network none.pt2: No such file"),
+        (["--pt2", "images.npy"], 3, "neither a torch.export archive (.pt2) nor an ONNX file"),
+        (["--pt2", "network.pt2", "--calibration", "images.npy"], 3, "(samples, 2, 3, 3) is needed"),
+        (["--pt2", "network.pt2", "--weights", "w.pt"], 2, "--weights goes with --recipe or --module"),
+    ]:
+        assert run(*flags) == code
+        error = capsys.readouterr().err
+        assert message in error and "Traceback" not in error

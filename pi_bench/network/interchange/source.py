@@ -1,0 +1,79 @@
+"""What `pi_bench.export` is given: a torch module, an ExportedProgram, or a file of one of the doors."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import BinaryIO
+
+import torch
+
+from pi_bench.errors import ModelError
+from pi_bench.network.interchange.foreign_module import ForeignModule
+from pi_bench.network.interchange.pt2 import read_pt2
+
+_ZIP_MAGIC = b"PK"
+MAX_FILE_BYTES = 1 << 32
+
+
+def read_file(path: str | os.PathLike[str]) -> ForeignModule:
+    """The network in a ``.pt2`` archive or an ONNX file, told apart by content.
+
+    Raises:
+        ModelError: it cannot be read, is neither, or cannot be lowered.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError(f"{name} is not a regular file: give the path of a .pt2 or .onnx file")
+            if status.st_size > MAX_FILE_BYTES:
+                raise ModelError(f"{name} is larger than {MAX_FILE_BYTES} bytes, as no network here is")
+            return _read(name, file)
+    except OSError as error:
+        raise ModelError(f"cannot read the network {name}: {error.strerror or error}") from None
+
+
+def _read(name: str, file: BinaryIO) -> ForeignModule:
+    head = file.read(64)
+    file.seek(0)
+    if head.startswith(_ZIP_MAGIC):
+        return read_pt2(name, file)
+    raise ModelError(f"{name} is neither a torch.export archive (.pt2) nor an ONNX file")
+
+
+def example_shape(
+    source: torch.nn.Module | torch.export.ExportedProgram, sample_shape: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """The shape of an input, batch first, as the file or the program has it; a batch that is open is 1.
+
+    sample_shape: of the calibration inputs without batch, which decides what the source leaves open.
+
+    Raises:
+        ModelError: an open size that nothing decides, or dynamic shapes.
+    """
+    if isinstance(source, torch.export.ExportedProgram):
+        return _program_shape(source)
+    assert isinstance(source, ForeignModule)
+    batch, *sizes = source.input_shape
+    if None in sizes:
+        if sample_shape is None or len(sample_shape) != len(sizes):
+            raise ModelError(
+                f"the file leaves sizes of its input open {source.input_shape}: calibrate with inputs that "
+                "have the shape that you mean"
+            )
+        sizes = [given if size is None else size for size, given in zip(sizes, sample_shape, strict=True)]
+    return (1 if batch is None else batch, *(int(size) for size in sizes if size is not None))
+
+
+def _program_shape(program: torch.export.ExportedProgram) -> tuple[int, ...]:
+    inputs = [node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
+    if len(inputs) != 1 or not isinstance(inputs[0].meta.get("val"), torch.Tensor):
+        raise ModelError("the network has more than one input or output; export a module with one of each")
+    value = inputs[0].meta["val"]
+    if any(not isinstance(size, int) for size in value.shape):
+        raise ModelError("the program has dynamic shapes: export it with fixed ones, without dynamic_shapes")
+    if value.dtype != torch.float32:
+        raise ModelError(f"the program takes {value.dtype}; export it with a float32 example input")
+    return tuple(value.shape)
