@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .catalogue import load_recipe, recipe_names
+from .catalogue import full_recipe, load_recipe, recipe_names
+from .deepreduce import narrowed
 from .recipe import Recipe
 from .recipe_schema import parse_recipe
 
 if TYPE_CHECKING:
     from .recipe_export import export_recipe
 
-__all__ = ["Recipe", "export_recipe", "load_recipe", "parse_recipe", "recipe_names"]
+__all__ = [
+    "Recipe",
+    "export_recipe",
+    "full_recipe",
+    "load_recipe",
+    "narrowed",
+    "parse_recipe",
+    "recipe_names",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,20 @@ def load_recipe(name: str) -> Recipe:
     raise ModelError(f"there is no recipe {name!r}: {hint}")
 
 
+def full_recipe(network: str, data: str) -> Recipe | None:
+    """The shipped network with all its ReLUs whose recipe's name starts with `network` (as resnet18).
+
+    That for `data` if there is one, otherwise that for the smallest images; None where there is none.
+    """
+    found = [
+        recipe
+        for name, recipe in _shipped().items()
+        if name.startswith(f"{network}-") and not recipe.culled_stages and not recipe.thinned_stages
+    ]
+    found.sort(key=lambda recipe: (recipe.dataset != data, recipe.input_shape, -recipe.relu_count))
+    return found[0] if found else None
+
+
 @cache
 def _shipped() -> dict[str, Recipe]:
     texts = {

@@ -81,3 +81,15 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
             recipe = dataclasses.replace(recipe, name=name)
             plan.append(PlannedNetwork(iteration, step, parse_recipe(format_recipe(recipe), name)))
     return plan
+
+
+def narrowed(base: Recipe, factor: float) -> Recipe:
+    """`base` with `factor` times its channels, to search from where the whole is too much to train.
+
+    Raises:
+        ModelError: less than one channel is left.
+    """
+    recipe = dataclasses.replace(base, alpha=base.alpha * factor, published=None)
+    name = f"{base_name(base)}-{recipe.relu_count}"
+    recipe = dataclasses.replace(recipe, name=name)
+    return parse_recipe(format_recipe(recipe), name)

@@ -69,4 +69,8 @@ class TrainingError(PiBenchError):
     exit_code = 9
 
 
+class DivergedError(TrainingError):
+    """The loss of a training is no number, or stays high: the same settings would end the same way."""
+
+
 EXIT_INTERRUPTED = 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import DivergedError
 
 _LIMIT = 2.0  # times the cross-entropy of a guess, which an untrained network has
 _PATIENCE = 4  # looks in a row
@@ -25,14 +25,14 @@ class DivergenceWatch:
             when: where in the training this is, for the message.
 
         Raises:
-            TrainingError: the loss is no number, or has been twice that of guessing in every one of
+            DivergedError: the loss is no number, or has been twice that of guessing in every one of
                 the last four looks.
         """
         if not math.isfinite(loss):
-            raise TrainingError(f"training diverged in {when}: the loss is no number; {self._advice}")
+            raise DivergedError(f"training diverged in {when}: the loss is no number; {self._advice}")
         self._bad_looks = self._bad_looks + 1 if loss > _LIMIT * self.chance_loss else 0
         if self._bad_looks >= _PATIENCE:
-            raise TrainingError(
+            raise DivergedError(
                 f"training diverged in {when}: the loss stays above {_LIMIT:g} times that of guessing "
                 f"({loss:.3g}, guessing has {self.chance_loss:.3g}); {self._advice}"
             )

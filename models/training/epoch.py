@@ -46,7 +46,7 @@ def train_epoch(
         penalty: what is added to each batch's loss.
 
     Raises:
-        TrainingError: it diverges.
+        DivergedError: it diverges.
     """
     module.train()
     device = batches.train.images.device

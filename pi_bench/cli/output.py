@@ -36,6 +36,14 @@ def writable(name: str | None) -> None:
         raise UsageError(f"cannot write {name}: permission denied")
 
 
+def writable_folder(path: Path) -> None:
+    """Makes the folder if it is not there. Raises: UsageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot use {path} as the output folder: {error.strerror}") from None
+
+
 def warn_of_protocol(info: ProtocolInfo) -> None:
     """On stderr: what runs protects nothing."""
     if not info.secure:
@@ -78,6 +86,10 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Makes room for a line of text; the next call draws the bar again."""
         if self._bar:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 

@@ -8,7 +8,18 @@ import importlib
 import pi_bench
 from pi_bench.cli.arguments import Parser
 
-_COMMANDS = ("export", "train", "inspect", "latency", "accuracy", "serve", "infer", "micro", "schema")
+_COMMANDS = (
+    "export",
+    "train",
+    "reduce",
+    "inspect",
+    "latency",
+    "accuracy",
+    "serve",
+    "infer",
+    "micro",
+    "schema",
+)
 
 _DESCRIPTION = """\
 Measures private inference: two real processes, real cryptography in both phases.

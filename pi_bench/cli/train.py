@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options
-from pi_bench.cli.arguments import thread_count
+from pi_bench.cli import options, training_options
 from pi_bench.errors import ModelError, UsageError
 
 _DESCRIPTION = """\
@@ -25,16 +24,6 @@ examples:
   torchrun --nproc-per-node 4 -m pi_bench train --recipe resnet18-cifar100-12288 --data cifar100 -o trained
   pi-bench latency student/model.pt
 """
-_SETTINGS = (
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-    "schedule",
-    "precision",
-    "validation_fraction",
-    "seed",
-)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -50,23 +39,9 @@ def add_parser(subparsers: Any) -> None:
         "--recipe", required=True, metavar="NAME", help="a name of `export --list`, or a .toml file"
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
-    parser.add_argument(
-        "--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1 …"
-    )
-    parser.add_argument(
-        "--threads",
-        type=thread_count,
-        metavar="N",
-        help="computing threads (default: torch's choice); on a busy machine 1 is often faster",
-    )
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100, tinyimagenet"
-    )
-    data.add_argument(
-        "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
-    )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is not there")
+    training_options.add_device(parser)
+    training_options.add_threads(parser, "default: torch's choice; on a busy machine 1 is often faster")
+    training_options.add_data(parser)
     teaching = parser.add_argument_group("knowledge distillation")
     teaching.add_argument(
         "--teacher", type=Path, metavar="PATH", help="folder of an earlier training, or a state.pt"
@@ -74,25 +49,7 @@ def add_parser(subparsers: Any) -> None:
     teaching.add_argument(
         "--teacher-recipe", metavar="NAME", help="of the teacher (default: recipe.toml beside its weights)"
     )
-    training = parser.add_argument_group("training (defaults depend on the data)")
-    training.add_argument("--epochs", type=int, metavar="N")
-    training.add_argument("--batch-size", type=int, metavar="N", help="of all workers together")
-    training.add_argument("--optimizer", metavar="NAME", help="sgd (default) or adam")
-    training.add_argument("--learning-rate", type=float, metavar="X")
-    training.add_argument("--schedule", metavar="NAME", help="step, cosine or constant")
-    training.add_argument(
-        "--precision",
-        metavar="NAME",
-        help="of the forward pass: float32, bfloat16 or auto (default: bfloat16 on a GPU that has it)",
-    )
-    training.add_argument(
-        "--validation",
-        type=float,
-        metavar="SHARE",
-        dest="validation_fraction",
-        help="of the training images, to choose the epoch; 0 keeps the last (0.1)",
-    )
-    training.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation (1)")
+    training_options.add_training(parser)
     parser.add_argument(
         "--tensorboard", action="store_true", help="write the log for TensorBoard as well, in the folder"
     )
@@ -113,25 +70,20 @@ def run(parsed: argparse.Namespace) -> int:
 
     training = importlib.import_module("pi_bench.models.training")
     running = importlib.import_module("pi_bench.models.training.run")
-    given = {name: getattr(parsed, name) for name in _SETTINGS if getattr(parsed, name) is not None}
-    settings = training.TrainingSettings(**training.default_settings(parsed.data) | given)
+    settings = training_options.settings_of(training, parsed)
     workers = importlib.import_module("pi_bench.models.training.workers")
     if parsed.threads is not None:
         torch.set_num_threads(parsed.threads)
 
-    with workers.joined(_device(torch, parsed.device)) as device:
+    with workers.joined(training_options.device_of(torch, parsed.device)) as device:
         first = workers.worker() == 0
         with Progress(lines=True, silent=not first) as progress:
-            shape = data_sets.image_shape(parsed.data, recipe.input_shape)
             if not first:
                 workers.wait_for_all()  # for worker 0, which may have to download
-            data = data_sets.load_data(
-                parsed.data, shape, data_dir=parsed.data_dir, download=parsed.download, progress=progress
-            )
+            data, fitted = training_options.data_for(data_sets, running, parsed, recipe, progress)
             if first:
                 workers.wait_for_all()
-            fitted = running.for_data(recipe, data.name, len(data.class_names), shape)
-            teacher = _teacher(models, running, parsed, data, shape)
+            teacher = _teacher(models, running, parsed, data, data.image_shape)
             if first:
                 print(
                     f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
@@ -164,20 +116,6 @@ def describe(result: dict[str, Any], folder: Path) -> str:
         f"{settings['epochs']} ({chosen}), {result['training_s']:.0f} s of training\n"
         f"  measure it: pi-bench latency {folder / 'model.pt'}"
     )
-
-
-def _device(torch: Any, name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(name).type
-    except RuntimeError:
-        kind = ""
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"--device {name}: auto, cpu or cuda is needed")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: torch sees no GPU here; use --device cpu")
-    return name
 
 
 def _teacher(models: Any, running: Any, parsed: argparse.Namespace, data: Any, shape: tuple[int, ...]) -> Any:

@@ -1,0 +1,1 @@
+"""Searches for networks with fewer ReLUs: independent trainings, run by an engine, to a Pareto frontier."""

@@ -1,0 +1,71 @@
+"""Private latency of a search's networks: one at a time, after all trainings, each measured once.
+
+How to measure is the caller's: models know no launcher. It writes a result of `pi-bench latency --json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pi_bench.errors import ModelError, VerificationError
+
+from .candidate import Candidate
+from .job import Progress
+
+Measure = Callable[[Path, Path], None]
+"""Measures the model file of the first path and writes the result to the second."""
+
+LATENCY_FILE = "latency.json"
+
+
+def measure_all(
+    candidates: Sequence[Candidate],
+    root: Path,
+    measure: Measure,
+    settings: Mapping[str, Any],
+    progress: Progress,
+) -> list[Candidate]:
+    """The candidates with their latencies; a network that an earlier run measured is not measured again.
+
+    Args:
+        root: what their folders are relative to.
+        settings: keys of a result and the values that they must have for it to be used again.
+
+    Raises:
+        PiBenchError: whatever `measure` raises, but for a network that is wrong in private, or that cannot
+            be compiled: that one is listed with why.
+    """
+    found = []
+    for number, candidate in enumerate(candidates):
+        progress(f"measuring {candidate.name}", number, len(candidates))
+        if candidate.failure:
+            found.append(candidate)
+            continue
+        folder = root / candidate.folder
+        result = _stored(folder / LATENCY_FILE, settings)
+        if result is None:
+            partial = folder / f".{LATENCY_FILE}.partial"
+            try:
+                measure(folder / "model.pt", partial)
+            except (ModelError, VerificationError) as error:
+                found.append(replace(candidate, failure=f"not measured: {error}"))
+                continue
+            os.replace(partial, folder / LATENCY_FILE)
+            result = json.loads((folder / LATENCY_FILE).read_text())
+        found.append(candidate.measured(result))
+    return found
+
+
+def _stored(path: Path, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A result measured with these settings, if there is one and the network has not changed since."""
+    try:
+        result: dict[str, Any] = json.loads(path.read_text())
+        newer = path.stat().st_mtime_ns >= path.with_name("model.pt").stat().st_mtime_ns
+    except (OSError, ValueError):
+        return None
+    return result if newer and all(result.get(key) == value for key, value in settings.items()) else None

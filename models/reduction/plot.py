@@ -1,0 +1,82 @@
+"""The figure of a search: accuracy over ReLUs and over private latency, with both Pareto frontiers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pi_bench.errors import EnvironmentUnsupportedError
+
+from ..training.files import write_whole
+from .candidate import Candidate
+
+PLOT_FILE = "pareto.svg"
+
+_MARKERS = {"baseline": "s", "deepreduce": "o", "snl": "^"}
+_OTHER_MARKERS = "Dv<>P*"
+
+
+def require_matplotlib() -> None:
+    """Before a long search rather than after it. Raises: EnvironmentUnsupportedError."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise EnvironmentUnsupportedError(
+            'the figure needs matplotlib, which is not installed: pip install "pi-bench[train]", or --no-plot'
+        ) from None
+
+
+def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
+    """An SVG that is a function of its arguments alone.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    measured = any(one.latency_s is not None for one in candidates)
+    with matplotlib.rc_context({"svg.hashsalt": "pi-bench", "svg.fonttype": "path"}):
+        figure = Figure(figsize=(11 if measured else 5.5, 4.2), layout="constrained")
+        axes = figure.subplots(1, 2 if measured else 1, sharey=True, squeeze=False)[0]
+        _draw(axes[0], candidates, "relu_count", "relu_frontier", 1, "ReLUs")
+        axes[0].set_ylabel("test accuracy, %")
+        if measured:
+            _draw(axes[1], candidates, "latency_s", "latency_frontier", 1000, "private online latency, ms")
+        axes[0].legend(loc="lower right", fontsize="small")
+        figure.suptitle(title, fontsize="medium")
+        content = io.BytesIO()
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    write_whole(path, content.getbuffer())
+
+
+def _draw(
+    axes: Any, candidates: Sequence[Candidate], cost: str, flag: str, factor: float, label: str
+) -> None:
+    """Frontier members filled, the others hollow; the line is what the frontier reaches at each cost."""
+    shown = [
+        (getattr(one, cost) * factor, one.test_accuracy_pct, getattr(one, flag), one.method)
+        for one in candidates
+        if getattr(one, cost) and one.test_accuracy_pct is not None
+    ]
+    line = sorted((x, y) for x, y, best, _ in shown if best)
+    axes.plot(*zip(*line, strict=True), color="0.6", drawstyle="steps-post", zorder=1) if line else None
+    others = iter(_OTHER_MARKERS * len(shown))
+    for index, method in enumerate(dict.fromkeys(method for *_, method in shown)):
+        marker, color = _MARKERS.get(method) or next(others), f"C{index}"
+        for best in (True, False):
+            points = [(x, y) for x, y, is_best, whose in shown if whose == method and is_best == best]
+            if points:
+                axes.scatter(
+                    *zip(*points, strict=True),
+                    marker=marker,
+                    edgecolors=color,
+                    facecolors=color if best else "none",
+                    label=f"{method}{', on the frontier' if best else ''}",
+                    zorder=2,
+                )
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.grid(alpha=0.3)

@@ -1,0 +1,171 @@
+"""DeepReDuce from a network with all its ReLUs to the candidates of its frontier (Jha et al., ICML 2021).
+
+    recipes/             the base network and the search plan
+    teacher/             the network with all its ReLUs
+    criticality/s1 …     ReLUs in one stage only, trained without and with knowledge distillation (s1-kd)
+    networks/1-cull …    the search plan: five networks an iteration, distilled from the teacher
+
+Three rounds of trainings, independent within a round: the teacher beside the stages without distillation;
+the stages with it, whose accuracies make the culling order (equation 1); the plan's networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pi_bench.errors import DivergedError, ModelError
+
+from ..criticality import only_stage, require_full
+from ..deepreduce import PlannedNetwork, search_plan
+from ..recipe import Recipe
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
+from ..training import TrainingSettings
+from ..training.files import write_whole
+from .ablation import order_of
+from .candidate import Candidate, candidate_of
+from .engine import Announce, Engine, run_jobs
+from .job import Job, Outcome, Progress
+from .search_folder import claimed
+from .training_job import training_job
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """`order`: stages from least to most critical; None: from equation 1. `teacher`: the folder of a
+    training of the base network; None: it is trained first."""
+
+    training: TrainingSettings
+    data_dir: Path
+    device: str
+    threads: int
+    order: tuple[int, ...] | None = None
+    teacher: Path | None = None
+
+
+def deepreduce(
+    base: Recipe,
+    settings: SearchSettings,
+    root: Path,
+    engine: Engine,
+    *,
+    progress: Progress,
+    announce: Announce,
+    say: Callable[[str], None],
+) -> list[Candidate]:
+    """Runs, or goes on with, the search in the folder `root`.
+
+    Returns:
+        The baseline, where it was trained here, and the 5 * (D - 1) networks, diverged ones included.
+
+    Raises:
+        ModelError: `base` is reduced already, or the teacher is of another network.
+        TrainingError: the teacher diverged, a file cannot be written, or `root` holds another search.
+    """
+    require_full(base)
+    if settings.order is not None:
+        search_plan(base, settings.order)  # refuses an order of other stages before anything starts
+    if settings.teacher is not None:
+        _require_full_teacher(settings.teacher, base)
+    identity = {
+        "search": "deepreduce",
+        "recipe": format_recipe(base),
+        "training": settings.training.as_dict(),
+        "order": None if settings.order is None else list(settings.order),
+        "threads": settings.threads,
+        "device": settings.device.partition(":")[0],
+    }
+    with claimed(root, identity):
+        return _Search(base, settings, root, engine, progress, announce, say).run()
+
+
+def step_of(planned: PlannedNetwork) -> str:
+    """As ``1-cull``: also the network's folder."""
+    return f"{planned.iteration}-{planned.step}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    base: Recipe
+    settings: SearchSettings
+    root: Path
+    engine: Engine
+    progress: Progress
+    announce: Announce
+    say: Callable[[str], None]
+
+    def run(self) -> list[Candidate]:
+        stages = range(1, self.base.stage_count + 1) if self.settings.order is None else ()
+        single = {stage: only_stage(self.base, stage) for stage in stages}
+        ablated = {stage: self._job(f"s{stage}", recipe, "criticality") for stage, recipe in single.items()}
+        own = None if self.settings.teacher else self._job("teacher", self.base)
+        first = self._run([*([own] if own else []), *ablated.values()])
+        if own and first["teacher"].result is None:
+            raise DivergedError(f"the teacher: {first['teacher'].failure}")
+        teacher = self.settings.teacher or self.root / "teacher"
+
+        order = self.settings.order
+        if order is None:
+            taught = self._run(
+                [self._job(f"s{k}-kd", recipe, "criticality", teacher) for k, recipe in single.items()]
+            )
+            order = order_of(
+                single,
+                {stage: first[f"s{stage}"] for stage in single},
+                {stage: taught[f"s{stage}-kd"] for stage in single},
+                self.root,
+            )
+        self.say(f"culling order: {', '.join(f'S{stage}' for stage in order)}")
+
+        plan = search_plan(self.base, order)
+        self._write_recipes(plan)
+        last = self._run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
+        found = [
+            candidate_of("deepreduce", step_of(one), one.recipe, last[step_of(one)], self.root)
+            for one in plan
+        ]
+        if own:
+            found.insert(0, candidate_of("baseline", "", self.base, first["teacher"], self.root))
+        return found
+
+    def _job(self, name: str, recipe: Recipe, folder: str = "", teacher: Path | None = None) -> Job:
+        return training_job(
+            name,
+            recipe,
+            self.settings.training,
+            self.root / folder / name,
+            data_dir=self.settings.data_dir,
+            device=self.settings.device,
+            threads=self.settings.threads,
+            teacher=teacher,
+        )
+
+    def _run(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
+        return run_jobs(self.engine, jobs, self.progress, self.announce)
+
+    def _write_recipes(self, plan: Sequence[PlannedNetwork]) -> None:
+        """The whole plan, before its first training."""
+        folder = self.root / "recipes"
+        folder.mkdir(exist_ok=True)
+        recipes = {"full": self.base, **{step_of(one): one.recipe for one in plan}}
+        for name, recipe in recipes.items():
+            path = folder / f"{name}.toml"
+            if not path.exists():
+                write_whole(path, format_recipe(recipe).encode())
+
+
+def _require_full_teacher(folder: Path, base: Recipe) -> None:
+    path = folder / "recipe.toml"
+    try:
+        recipe = parse_recipe(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"--teacher {folder} is not the folder of a training: {path}: {error}") from None
+    if format_recipe(recipe) != format_recipe(base):
+        raise ModelError(
+            f"the teacher in {folder} is another network, {recipe.name}: the search starts from {base.name} "
+            "and distils from that network with all its ReLUs"
+        )
+    if not (folder / "state.pt").is_file():
+        raise ModelError(f"the teacher in {folder} is not trained to its end: there is no state.pt")

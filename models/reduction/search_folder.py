@@ -1,0 +1,61 @@
+"""A folder holds one search, and one process at a time works in it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pi_bench.errors import TrainingError
+
+from ..training.files import write_whole
+
+_SEARCH_FILE = "search.json"
+_LOCK_FILE = ".lock"
+
+
+@contextmanager
+def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
+    """The folder for this search alone, until the context ends.
+
+    Args:
+        search: what makes it the search that it is, as JSON values; search.json keeps it.
+
+    Raises:
+        TrainingError: the folder cannot be used, holds another search, or another process works in it.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(root / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise TrainingError(f"cannot use {root} as the output folder: {error.strerror or error}") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingError(f"another process works in {root}: wait for it, or end it") from None
+        _check_same(root, search)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_same(root: Path, search: Mapping[str, Any]) -> None:
+    path = root / _SEARCH_FILE
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        write_whole(path, (json.dumps(search, indent=2) + "\n").encode())
+        return
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"cannot read {path}: {error}: choose another --output folder") from None
+    for key, value in search.items():
+        if not isinstance(found, dict) or found.get(key) != value:
+            raise TrainingError(
+                f"{root} holds another search, with another {key}: choose another --output folder, "
+                "or delete this one"
+            )

@@ -1,0 +1,132 @@
+"""The job that trains one recipe, with or without a teacher, in a folder of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pi_bench.errors import TrainingError
+
+from ..data import Dataset, load_data
+from ..recipe import Recipe
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
+from ..training import TrainingSettings
+from ..training.run import Teacher, train_recipe
+from .job import Job, Progress
+
+_RESULT_FILE = "result.json"
+_LOCK_FILE = ".lock"
+
+
+def training_job(
+    name: str,
+    recipe: Recipe,
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    data_dir: Path,
+    device: str,
+    threads: int,
+    teacher: Path | None = None,
+) -> Job:
+    """Args: teacher: the folder of a training."""
+    arguments = {
+        "recipe": format_recipe(recipe),
+        "settings": settings.as_dict(),
+        "data_dir": str(data_dir.absolute()),
+        "device": device,
+        "threads": threads,
+        "teacher": None if teacher is None else str(teacher.absolute()),
+    }
+    return Job("train", name, str(folder.absolute()), arguments)
+
+
+def run(job: Job, progress: Progress) -> dict[str, Any]:
+    """Trains to the end, from the last checkpoint if there is one; the content of result.json.
+
+    Raises: PiBenchError, as `training.run.train_recipe`.
+    """
+    arguments, folder = job.arguments, Path(job.folder)
+    recipe = parse_recipe(arguments["recipe"], job.name)
+    teacher = None
+    if arguments["teacher"] is not None:
+        beside = Path(arguments["teacher"])
+        text = (beside / "recipe.toml").read_text(encoding="utf-8")
+        teacher = Teacher(parse_recipe(text, str(beside)), beside / "state.pt")
+    torch.set_num_threads(arguments["threads"])
+    data = _data(recipe.dataset, recipe.input_shape, arguments["data_dir"])
+    with _locked(folder):
+        for left in folder.glob(".*.partial"):  # of a process that was killed while it wrote
+            left.unlink()
+        return train_recipe(
+            recipe,
+            data,
+            TrainingSettings(**arguments["settings"]),
+            folder,
+            teacher=teacher,
+            device=arguments["device"],
+            progress=progress,
+        )
+
+
+def stored_result(job: Job) -> dict[str, Any] | None:
+    """What `run` left behind when it ended; None where it did not.
+
+    Raises:
+        TrainingError: the folder holds another training.
+    """
+    folder, arguments = Path(job.folder), job.arguments
+    try:
+        result: dict[str, Any] = json.loads((folder / _RESULT_FILE).read_text())
+        recipe = (folder / "recipe.toml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"cannot read {folder / _RESULT_FILE}: {error}; delete {folder}") from None
+    teacher = arguments["teacher"]
+    taught = result.get("teacher")
+    for key, found, wanted in (
+        ("recipe", recipe, arguments["recipe"]),
+        ("settings", result.get("settings"), arguments["settings"]),
+        ("teacher", taught and taught["sha256"], teacher and _digest(str(Path(teacher) / "state.pt"))),
+    ):
+        if found != wanted:
+            raise TrainingError(
+                f"{folder} holds a training with another {key}: choose another --output folder, or delete it"
+            )
+    return result
+
+
+@lru_cache(maxsize=1)
+def _data(name: str, shape: tuple[int, ...], data_dir: str) -> Dataset:
+    return load_data(name, shape, data_dir=Path(data_dir))
+
+
+@lru_cache(maxsize=4)
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time: a worker that is believed dead may still be writing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise TrainingError(f"cannot use {folder}: {error.strerror or error}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,18 @@
+"""`pi-bench reduce METHOD`: searches for networks with fewer ReLUs; a module a method."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_METHODS = ("deepreduce", "frontier")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers; the namespace of each method has ``run``."""
+    parser = subparsers.add_parser(
+        "reduce", help="search for networks with fewer ReLUs, to a Pareto frontier"
+    )
+    methods = parser.add_subparsers(title="methods", metavar="METHOD", required=True)
+    for name in _METHODS:
+        importlib.import_module(f"{__package__}.{name}").add_parser(methods)

@@ -1,0 +1,98 @@
+"""`pi-bench reduce deepreduce`: DeepReDuce from a full network to measured candidates and their frontier."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import options, training_options
+from pi_bench.cli.reduce import engines, frontier, measuring, networks
+
+_DESCRIPTION = """\
+Finds out which stages' ReLUs matter (criticality), removes the others (culling, thinning, reshaping: five
+networks an iteration), trains each with knowledge distillation from the full network, measures each with
+`pi-bench latency`, and writes a folder: recipes, a training a network, pareto.csv and pareto.svg.
+The same command goes on after a kill; what was trained or measured is not repeated.
+"""
+_EPILOG = """\
+examples:
+  pi-bench reduce deepreduce --network resnet18 --alpha 0.125 --data digits --epochs 10 -o digits
+  pi-bench reduce deepreduce --network resnet18 --data cifar100 --download --device cuda -o cifar100
+  pi-bench reduce deepreduce --network resnet18 --data cifar100 --order 1,4,2,3 --teacher teacher -o known
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "deepreduce",
+        help="criticality, culling, thinning, reshaping, distillation (Jha et al., ICML 2021)",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    networks.add_options(parser)
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    parser.add_argument(
+        "--order",
+        type=_order,
+        metavar="K,K,…",
+        help="stages from least to most critical, as 1,4,2,3; skips finding it out",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FOLDER",
+        help="of an earlier training of the full network (default: trained first)",
+    )
+    training_options.add_data(parser)
+    training_options.add_training(parser)
+    engines.add_options(parser)
+    measuring.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.cli.output import Progress
+
+    models = importlib.import_module("pi_bench.models")
+    base = networks.base_recipe(models, parsed)
+    measuring.require(parsed)
+    options.require_torch("reduce")
+    import torch
+
+    data_sets = importlib.import_module("pi_bench.models.data")
+    running = importlib.import_module("pi_bench.models.training.run")
+    training = importlib.import_module("pi_bench.models.training")
+    search = importlib.import_module("pi_bench.models.reduction.search")
+    settings = search.SearchSettings(
+        training=training_options.settings_of(training, parsed),
+        data_dir=parsed.data_dir,
+        device=training_options.device_of(torch, parsed.device),
+        threads=parsed.threads or 1,
+        order=parsed.order,
+        teacher=parsed.teacher,
+    )
+    with Progress() as progress:
+        # Here, so that whatever is wrong with the data is found once and before anything starts.
+        data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
+        del data
+        say = engines.Narrator(progress)
+        with engines.engine_of(parsed, settings.device, torch) as engine:
+            candidates = search.deepreduce(
+                fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
+            )
+        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
+    title = f"DeepReDuce on {fitted.name}"
+    print(frontier.conclude(candidates, parsed.output, title, plot=parsed.plot))
+    return 0
+
+
+def _order(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"S?\d+(,S?\d+)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of stages as 1,4,2,3")
+    return tuple(int(word.removeprefix("S")) for word in text.split(","))

@@ -1,0 +1,83 @@
+"""`pi-bench reduce frontier`: the networks of several searches in one table and one figure."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import options
+from pi_bench.cli.output import writable_folder
+from pi_bench.report.text_table import render_table
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "frontier",
+        help="one frontier of several searches",
+        description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a search")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    parser.add_argument("--title", default="Pareto frontier", help="of the figure")
+    parser.add_argument("--no-plot", dest="plot", action="store_false", help="no figure; needs no matplotlib")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    options.require_torch("reduce")
+    table = importlib.import_module("pi_bench.models.reduction.table")
+    if parsed.plot:
+        importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
+    writable_folder(parsed.output)
+    candidates = [
+        one
+        for folder in parsed.folders
+        for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
+    ]
+    print(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot))
+    return 0
+
+
+def conclude(candidates: list[Any], root: Path, title: str, plot: bool) -> str:
+    """Writes table and figure; what to say on the terminal. Raises: TrainingError."""
+    marking = importlib.import_module("pi_bench.models.reduction.candidate")
+    table = importlib.import_module("pi_bench.models.reduction.table")
+    found = marking.with_frontiers(candidates)
+    table.write_table(root / table.TABLE_FILE, found)
+    written = [table.TABLE_FILE]
+    if plot:
+        drawing = importlib.import_module("pi_bench.models.reduction.plot")
+        drawing.write_plot(root / drawing.PLOT_FILE, found, title)
+        written.append(drawing.PLOT_FILE)
+    on_relus = sum(one.relu_frontier for one in found)
+    return (
+        f"{_rendered(found)}\n"
+        f"wrote {' and '.join(written)} to {root}: {on_relus} of {len(found)} networks on the ReLU frontier"
+    )
+
+
+def _rendered(candidates: list[Any]) -> str:
+    """On the frontier of ReLUs, of latency: R, L."""
+    rows = [
+        (
+            one.name,
+            f"{one.method} {one.step}",
+            f"{one.relu_count:,}",
+            _figure(one.test_accuracy_pct, "{:.2f}"),
+            _figure(one.accuracy_per_kilorelu, "{:.3g}"),
+            _figure(one.latency_s, "{:.1f}", 1000),
+            ("R" if one.relu_frontier else "") + ("L" if one.latency_frontier else ""),
+        )
+        for one in candidates
+    ]
+    header = ("network", "made by", "ReLUs", "accuracy %", "% per kReLU", "online ms", "frontier")
+    failures = [f"{one.name}: {one.failure}" for one in candidates if one.failure]
+    return "\n".join([*render_table(header, rows, left=2), *failures])
+
+
+def _figure(value: float | None, form: str, factor: float = 1) -> str:
+    return "-" if value is None else form.format(value * factor)

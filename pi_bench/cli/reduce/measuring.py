@@ -1,0 +1,99 @@
+"""Options of the searches: how their networks are measured, by `pi-bench latency` in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pi_bench import errors
+from pi_bench.cli import options
+from pi_bench.cli.arguments import count, positive_int
+from pi_bench.errors import PiBenchError
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("measuring each network, after the trainings")
+    group.add_argument(
+        "--no-latency", dest="latency", action="store_false", help="do not measure: ReLUs and accuracy alone"
+    )
+    group.add_argument(
+        "--runs", type=positive_int, default=5, metavar="N", help="timed runs of each network (default 5)"
+    )
+    group.add_argument(
+        "--warmup", type=count, default=1, metavar="N", help="runs before the timed ones (default 1)"
+    )
+    group.add_argument("--no-plot", dest="plot", action="store_false", help="no figure; needs no matplotlib")
+    options.add_protocol(parser)
+
+
+def require(parsed: argparse.Namespace) -> None:
+    """Before a long search rather than after it.
+
+    Raises:
+        UsageError: there is no such protocol or mode.
+        EnvironmentUnsupportedError: the figure needs matplotlib.
+    """
+    if parsed.latency:
+        options.protocol_of(parsed)
+    if parsed.plot:
+        importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
+
+
+def measured(parsed: argparse.Namespace, candidates: list[Any], root: Path, progress: Any) -> list[Any]:
+    """The candidates with their private latencies, unless --no-latency.
+
+    Raises: PiBenchError.
+    """
+    if not parsed.latency:
+        return candidates
+    from pi_bench.cli.output import warn_of_protocol
+
+    info, settings = options.protocol_of(parsed)
+    warn_of_protocol(info)
+    wanted = {
+        "protocol": info.name,
+        "mode": settings.mode,
+        "label_chunk": settings.label_chunk,
+        "sign_drop": settings.sign_drop,
+        "runs": parsed.runs,
+        "warmup": parsed.warmup,
+    }
+    flags = ["--protocol", info.name, "--mode", settings.mode, "--label-chunk", str(settings.label_chunk)]
+    flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
+    if parsed.sign_drop is not None:
+        flags += ["--sign-drop", str(parsed.sign_drop)]
+    measuring = importlib.import_module("pi_bench.models.reduction.measuring")
+    found: list[Any] = measuring.measure_all(
+        candidates, root, lambda model, result: _latency(model, result, flags), wanted, progress
+    )
+    return found
+
+
+def _latency(model: Path, result: Path, flags: list[str]) -> None:
+    """`pi-bench latency MODEL --json RESULT`. Raises: PiBenchError, as that command."""
+    command = [sys.executable, "-m", "pi_bench", "latency", str(model), "--json", str(result), *flags]
+    # Its own progress would be drawn over ours: its standard error is ours only where it fails.
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 0:
+        return
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    message = lines[-1].removeprefix("error: ") if lines else f"exit status {done.returncode}"
+    kinds = {kind.exit_code: kind for kind in _kinds()}
+    raise kinds.get(done.returncode, PiBenchError)(f"measuring {model}: {message}")
+
+
+def _kinds() -> list[type[PiBenchError]]:
+    return [
+        errors.PreprocessingSpentError,
+        errors.EnvironmentUnsupportedError,
+        errors.PeerError,
+        errors.ConnectionFailedError,
+        errors.InputError,
+        errors.ModelError,
+        errors.UsageError,
+        errors.VerificationError,
+    ]

@@ -1,0 +1,39 @@
+"""Options of the searches: which network they start from."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pi_bench.cli import options
+from pi_bench.errors import UsageError
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--network",
+        required=True,
+        metavar="NAME",
+        help="to start from, with all its ReLUs: resnet18 …, a recipe's name, or a .toml file",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        metavar="X",
+        help="narrow the network first: its channels times X (its own alpha times X)",
+    )
+
+
+def base_recipe(models: Any, parsed: argparse.Namespace) -> Any:
+    """The recipe to start from; `models` is ``pi_bench.models``.
+
+    Raises:
+        ModelError: there is none of that name, or narrowing it leaves no channel.
+        UsageError: an --alpha outside its range.
+    """
+    recipe = models.full_recipe(parsed.network, parsed.data) or options.recipe_of(models, parsed.network)
+    if parsed.alpha is None:
+        return recipe
+    if not 0 < parsed.alpha <= 1:
+        raise UsageError(f"--alpha is {parsed.alpha:g}, allowed: above 0, up to 1")
+    return models.narrowed(recipe, parsed.alpha)

@@ -1,0 +1,181 @@
+"""`pi-bench reduce`: from a network to a measured frontier, and one line for whatever the user got wrong."""
+
+import csv
+import json
+
+import pytest
+
+from pi_bench.cli.parser import make_parser
+from pi_bench.errors import DataError, ModelError, PiBenchError, TrainingError, UsageError
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+RECIPE = """
+schema = 1
+name = "small-digits"
+family = "resnet"
+dataset = "digits"
+input_shape = [1, 8, 8]
+class_count = 10
+blocks = [1, 1]
+widths = [2, 4]
+"""
+
+
+def run(*arguments):
+    parsed = make_parser().parse_args(["reduce", *map(str, arguments)])
+    return parsed.run(parsed)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "small.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def search(small, folder, *more):
+    fixed = ("--data", "digits", "--epochs", 1, "--device", "cpu", "--jobs", 2, "--runs", 1, "--warmup", 0)
+    return run("deepreduce", "--network", small, "-o", folder, *fixed, *more)
+
+
+def table_of(folder):
+    with open(folder / "pareto.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def searched(small, tmp_path_factory):
+    """A whole search, order given: a teacher and five networks, measured with real cryptography."""
+    folder = tmp_path_factory.mktemp("searched")
+    assert search(small, folder, "--order", "1,2") == 0
+    return folder
+
+
+def test_to_a_measured_frontier(searched):
+    rows = table_of(searched)
+    assert [row["step"] for row in rows] == ["", "1-cull", "1-thin", "1-alpha", "1-rho", "1-compound"]
+    relus = [int(row["relu_count"]) for row in rows]
+    assert relus == sorted(relus, reverse=True)
+    for row in rows:
+        network = searched / row["folder"]
+        measured = json.loads((network / "latency.json").read_text())
+        assert float(row["latency_s"]) == pytest.approx(measured["online"]["latency_s"]["median"], rel=1e-5)
+        assert measured["verification"]["passed"]
+        assert (measured["protocol"], measured["secure"]) == ("delphi", True)
+        assert measured["network"]["relu_count"] == int(row["relu_count"])
+        trained = json.loads((network / "result.json").read_text())
+        assert float(row["test_accuracy_pct"]) == pytest.approx(trained["test_accuracy_pct"], rel=1e-5)
+        assert trained["recipe"]["name"] == row["name"] == measured["network"]["name"]
+    assert any(row["relu_frontier"] == "yes" for row in rows)
+    assert any(row["latency_frontier"] == "yes" for row in rows)
+    picture = (searched / "pareto.svg").read_text()
+    assert picture.count("<svg") == 1
+
+
+def test_the_same_command_again_does_nothing_twice(searched, small, capsys):
+    before = {path: path.stat().st_mtime_ns for path in searched.rglob("*.*") if path.parent != searched}
+    table, picture = (searched / "pareto.csv").read_bytes(), (searched / "pareto.svg").read_bytes()
+    assert search(small, searched, "--order", "1,2") == 0
+    assert {
+        path: path.stat().st_mtime_ns for path in searched.rglob("*.*") if path.parent != searched
+    } == before
+    assert ((searched / "pareto.csv").read_bytes(), (searched / "pareto.svg").read_bytes()) == (
+        table,
+        picture,
+    )
+    out, err = capsys.readouterr()
+    assert "from an earlier run" in err
+    assert "6 networks" in out
+
+
+def test_one_frontier_of_several_searches(searched, tmp_path, capsys):
+    assert run("frontier", searched, searched, "-o", tmp_path / "both", "--title", "twice") == 0
+    rows = table_of(tmp_path / "both")
+    assert len(rows) == 12
+    for row in rows:
+        assert (tmp_path / "both" / row["folder"] / "model.pt").is_file()
+    assert "12 networks" in capsys.readouterr().out
+    assert (tmp_path / "both" / "pareto.svg").is_file()
+
+
+def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeypatch):
+    asked = []
+
+    def measure(model, result, flags):
+        asked.append(flags)
+        result.write_text((model.parent / "latency.json").read_text())
+
+    monkeypatch.setattr("pi_bench.cli.reduce.measuring._latency", measure)
+    assert search(small, searched, "--order", "1,2") == 0
+    assert asked == []
+    assert search(small, searched, "--order", "1,2", "--mode", "exact") == 0
+    assert len(asked) == 6
+    assert asked[0][:4] == ["--protocol", "delphi", "--mode", "exact"]
+
+
+def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypatch):
+    from pi_bench.errors import ConnectionFailedError, VerificationError
+
+    def wrong(model, result, flags):
+        raise VerificationError("layer stem.relu is off by one")
+
+    def gone(model, result, flags):
+        raise ConnectionFailedError("a party was killed")
+
+    monkeypatch.setattr("pi_bench.cli.reduce.measuring._latency", wrong)
+    assert search(small, searched, "--order", "1,2", "--mode", "exact") == 0
+    rows = table_of(searched)
+    assert all("layer stem.relu is off by one" in row["failure"] for row in rows)
+    assert not any(row["latency_frontier"] == "yes" for row in rows)
+    assert any(row["relu_frontier"] == "yes" for row in rows)
+    monkeypatch.setattr("pi_bench.cli.reduce.measuring._latency", gone)
+    with pytest.raises(ConnectionFailedError):
+        search(small, searched, "--order", "1,2", "--mode", "exact")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--epochs", 0], UsageError, "epochs is 0, allowed: 1 to 100000"),
+        (["--order", "1,3"], ModelError, "must name each of the stages 1 to 2 once"),
+        (["--alpha", 0], UsageError, "--alpha is 0, allowed: above 0, up to 1"),
+        (["--alpha", 0.2], ModelError, "key 'alpha' scales widths [2, 4] to [0, 0]"),
+        (["--data", "mnist"], DataError, "there is no data set 'mnist'; there are digits, cifar10"),
+        (["--data", "cifar100"], DataError, "cifar-100-binary.tar.gz is missing: add --download"),
+        (["--teacher", "nowhere"], ModelError, "--teacher nowhere is not the folder of a training"),
+        (["--ray-address", "auto"], UsageError, "--ray-address goes with --engine ray"),
+        (["--network", "resnet19"], ModelError, "there is no recipe 'resnet19'"),
+        (["--mode", "fuzzy"], UsageError, "protocol delphi has no mode 'fuzzy'"),
+    ],
+)
+def test_what_is_wrong_is_named(small, tmp_path, arguments, error, message):
+    with pytest.raises(PiBenchError) as caught:
+        search(small, tmp_path / "out", "--data-dir", tmp_path, *arguments)
+    assert isinstance(caught.value, error)
+    assert message in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_a_file(small, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(TrainingError, match=r"cannot use .*out as the output folder"):
+        search(small, tmp_path / "out")
+
+
+def test_no_folder_of_a_search(tmp_path):
+    with pytest.raises(ModelError, match=r"cannot read .*pareto\.csv"):
+        run("frontier", tmp_path, "-o", tmp_path / "out")
+
+
+def test_a_family_name_stands_for_its_full_network():
+    from pi_bench import models
+
+    assert models.full_recipe("resnet18", "tinyimagenet").name == "resnet18-tinyimagenet-2228224"
+    assert models.full_recipe("resnet18", "digits").relu_count == 557_056
+    assert models.full_recipe("resnet", "digits") is None
+    assert (
+        models.narrowed(models.full_recipe("resnet18", "cifar100"), 0.25).name == "resnet18-cifar100-139264"
+    )

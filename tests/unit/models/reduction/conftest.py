@@ -1,0 +1,95 @@
+"""A network of two stages, so that a search has five candidates, on digits of 8 x 8 pixels."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from pi_bench.models import parse_recipe  # noqa: E402
+from pi_bench.models.reduction.job import perform  # noqa: E402
+from pi_bench.models.reduction.search import SearchSettings, deepreduce  # noqa: E402
+from pi_bench.models.training import TrainingSettings  # noqa: E402
+
+RECIPE = """
+schema = 1
+name = "small-digits"
+family = "resnet"
+dataset = "digits"
+input_shape = [1, 8, 8]
+class_count = 10
+blocks = [1, 1]
+widths = [2, 4]
+"""
+
+
+class InlineEngine:
+    """Runs each job here and now, and remembers which."""
+
+    def __init__(self):
+        self.names = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def run(self, jobs, progress):
+        for job in jobs:
+            self.names.append(job.name)
+            yield job, perform(job.to_json(), progress)
+
+
+@pytest.fixture(autouse=True)
+def threads_restored():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def base():
+    return parse_recipe(RECIPE, "small.toml")
+
+
+@pytest.fixture(scope="session")
+def settings():
+    training = TrainingSettings(epochs=1, batch_size=128, learning_rate=0.05)
+    return SearchSettings(training, Path("nowhere"), "cpu", threads=1)
+
+
+@pytest.fixture
+def search(base, settings):
+    """Runs the search in a folder; the candidates, and what was said of each job."""
+
+    def run(folder, engine, base=base, settings=settings):
+        heard = []
+        candidates = deepreduce(
+            base,
+            settings,
+            folder,
+            engine,
+            progress=lambda what, done, total: None,
+            announce=lambda outcome, fresh: heard.append((outcome.job.name, fresh)),
+            say=lambda words: None,
+        )
+        return candidates, heard
+
+    return run
+
+
+def weights_of(folder):
+    """Every network of a search by its folder: its weights, and its result but for the seconds."""
+    found = {}
+    for path in sorted(folder.rglob("result.json")):
+        result = json.loads(path.read_text())
+        del result["training_s"]
+        state = torch.load(path.with_name("state.pt"), weights_only=True)
+        found[str(path.parent.relative_to(folder))] = (
+            result,
+            {name: value.numpy().tobytes() for name, value in state.items()},
+        )
+    return found
