@@ -52,6 +52,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="an archive of torch.export.save; nothing of it is run but its operators",
     )
+    what.add_argument(
+        "--onnx", metavar="FILE", help='an ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
+    )
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
     parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
@@ -91,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"exporting {args.module} …", file=sys.stderr)
         graph = export_module.export_module(args)
     else:
-        print(f"exporting {args.pt2} …", file=sys.stderr)
-        graph = export_module.export_file(args, args.pt2)
+        print(f"exporting {args.pt2 or args.onnx} …", file=sys.stderr)
+        graph = export_module.export_file(args, args.pt2 or args.onnx)
     print(describe(graph, args.output))
     return 0
 

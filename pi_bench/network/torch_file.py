@@ -112,14 +112,19 @@ def explain_content(name: str, content: Any) -> ModelError:
     return ModelError(f"{name} is a torch file that holds a {kind}, not a pi-bench model: {_EXPORT}")
 
 
+def is_onnx(head: bytes) -> bool:
+    """Whether a file that begins so is an ONNX model, as most programs write it."""
+    return _ONNX.match(head) is not None
+
+
 def _foreign(name: str, head: bytes) -> str:
     for magic, what in _MAGICS:
         if head.startswith(magic):
             return what
     if head[:2] in _PICKLE_PROTOCOLS:
         return f"is a Python pickle, which could run code; nothing of it was run: {_EXPORT}"
-    if name.lower().endswith(".onnx") or _ONNX.match(head):
-        return "is an ONNX file, which pi-bench does not read yet: give the torch module to pi_bench.export"
+    if name.lower().endswith(".onnx") or is_onnx(head):
+        return "is an ONNX file, no model yet: make one with `pi-bench export --onnx FILE`"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 27:
         return (
             "is a safetensors file: weights without their network; load it into its module and "

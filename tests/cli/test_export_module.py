@@ -133,8 +133,38 @@ def test_an_archive_of_torch_export(folder: Path, capsys: pytest.CaptureFixture[
         (["--pt2", "none.pt2"], 3, "cannot read the network none.pt2: No such file"),
         (["--pt2", "images.npy"], 3, "neither a torch.export archive (.pt2) nor an ONNX file"),
         (["--pt2", "network.pt2", "--calibration", "images.npy"], 3, "(samples, 2, 3, 3) is needed"),
+        (["--onnx", "none.onnx"], 3, "cannot read the network none.onnx: No such file"),
+        (["--onnx", "images.npy"], 3, "neither a torch.export archive (.pt2) nor an ONNX file"),
         (["--pt2", "network.pt2", "--weights", "w.pt"], 2, "--weights goes with --recipe or --module"),
     ]:
         assert run(*flags) == code
         error = capsys.readouterr().err
         assert message in error and "Traceback" not in error
+
+
+def test_an_onnx_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx = pytest.importorskip("onnx")
+    weight = onnx.numpy_helper.from_array(np.ones((4, 2, 1, 1), np.float32), "conv.weight")
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "conv.weight"], ["a"]),
+        onnx.helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["batch", 2, 3, "width"]), ("y", None))
+    ]
+    graph = onnx.helper.make_graph(nodes, "users network", ends[:1], ends[1:], [weight])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), "n.onnx")
+    assert run("--onnx", "n.onnx") == 2
+    assert "which inputs?" in capsys.readouterr().err
+    assert run("--onnx", "n.onnx", "--input-shape", "2,3,5") == 0
+    assert "users network\n  60 ReLUs, input 2 x 3 x 5" in capsys.readouterr().out
+
+
+def test_onnx_is_an_extra(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "n.onnx").write_bytes(b"\x08\x08\x12\x00")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert run("--onnx", "n.onnx") == 7
+    assert 'pip install "pi-bench[onnx]"' in capsys.readouterr().err

@@ -10,7 +10,9 @@ import torch
 
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import ForeignModule
+from pi_bench.network.interchange.onnx_graph import read_onnx
 from pi_bench.network.interchange.pt2 import read_pt2
+from pi_bench.network.torch_file import is_onnx
 
 _ZIP_MAGIC = b"PK"
 MAX_FILE_BYTES = 1 << 32
@@ -40,6 +42,8 @@ def _read(name: str, file: BinaryIO) -> ForeignModule:
     file.seek(0)
     if head.startswith(_ZIP_MAGIC):
         return read_pt2(name, file)
+    if name.lower().endswith(".onnx") or is_onnx(head):
+        return read_onnx(name, file)
     raise ModelError(f"{name} is neither a torch.export archive (.pt2) nor an ONNX file")
 
 
