@@ -43,7 +43,7 @@ class QueueSession:
         assert len(payload) == byte_count, "the parties are out of step"
         return bytearray(payload)
 
-    def receive_into(self, buffer: object) -> None:
+    def receive_into(self, buffer: object, *, meanwhile: Iterator[None] | None = None) -> None:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         payload = self._inbox.get(timeout=RECEIVE_TIMEOUT_S)
         assert len(payload) == view.nbytes, "the parties are out of step"

@@ -54,29 +54,39 @@ class Convolver {
  private:
   using Vector = typename V::Vector;
   static constexpr std::size_t kTileChannels = 2 * V::kWords;
+  static constexpr std::size_t kAheadBytes = 4096;
 
   static void sweep(const TileJob& job, const std::uint32_t* weights, std::size_t channel) {
     const std::size_t pixels = job.out_pixels;
     std::size_t pixel = 0;
-    for (; pixel + V::kPixels <= pixels; pixel += V::kPixels) {
-      tile<V::kPixels>(job, weights, channel, pixel);
+    if (pixels >= V::kPixels) {
+      tile<V::kPixels, true>(job, weights, channel, 0);
+      pixel = V::kPixels;
+    } else {
+      rest<V::kPixels - 1, true>(job, weights, channel, 0, pixels);
+      pixel = pixels;
     }
-    rest<V::kPixels - 1>(job, weights, channel, pixel, pixels - pixel);
+    for (; pixel + V::kPixels <= pixels; pixel += V::kPixels) {
+      tile<V::kPixels, false>(job, weights, channel, pixel);
+    }
+    rest<V::kPixels - 1, false>(job, weights, channel, pixel, pixels - pixel);
   }
 
-  template <std::size_t kCount>
+  template <std::size_t kCount, bool kFirst>
   static void rest(const TileJob& job, const std::uint32_t* weights, std::size_t channel,
                    std::size_t pixel, std::size_t count) {
     if constexpr (kCount > 0) {
       if (count == kCount) {
-        tile<kCount>(job, weights, channel, pixel);
+        tile<kCount, kFirst>(job, weights, channel, pixel);
       } else {
-        rest<kCount - 1>(job, weights, channel, pixel, count);
+        rest<kCount - 1, kFirst>(job, weights, channel, pixel, count);
       }
     }
   }
 
-  template <std::size_t kCount>
+  // The first tile of the channels brings their weights from memory, which the processor by itself
+  // fetches up to the next page only.
+  template <std::size_t kCount, bool kFirst>
   static void tile(const TileJob& job, const std::uint32_t* weights, std::size_t channel,
                    std::size_t first_pixel) {
     const std::uint32_t* origin[kCount];
@@ -98,6 +108,11 @@ class Convolver {
              at += 2, weights += kBlockChannels) {
           const Vector first = V::load(weights);
           const Vector second = V::load(weights + V::kWords);
+          if constexpr (kFirst) {
+            const auto* ahead = reinterpret_cast<const char*>(weights) + kAheadBytes;
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + 64);
+          }
 #pragma GCC unroll 8
           for (std::size_t p = 0; p < kCount; ++p) {
             const Vector x = V::splat(origin[p][at]);

@@ -6,8 +6,8 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pi_bench.channel.frame import HEADER_BYTES, FrameHeader, FrameKind
 from pi_bench.channel.sender import Sender, shut_down, timeval
@@ -39,9 +39,8 @@ class Channel:
 
     `timeout_s`: how long the peer may stay silent, or take no data, before the connection is given
     up. `poll_s`: how long a receiver asks again and again before it sleeps: being woken takes tens of
-    microseconds, but asking takes a core that nobody else may need. It sleeps at once after a message
-    that came later than that: the next one will, too. One thread uses a channel. No allocation follows
-    a length that the peer sent.
+    microseconds, but asking takes a core that nobody else may need; it sleeps at once while its own
+    sending thread has work. One thread uses a channel. No allocation follows a length that the peer sent.
     """
 
     def __init__(
@@ -54,9 +53,9 @@ class Channel:
     ) -> None:
         self._connection = connection
         self._header = bytearray(HEADER_BYTES)
+        self._header_view = memoryview(self._header)
         self._timeout_s: float | None = None
         self._poll_s = poll_s
-        self._last_wait_s = 0.0
         self.sent = Traffic()
         self.received = Traffic()
         self.set_receive_timeout(timeout_s)
@@ -90,14 +89,18 @@ class Channel:
     def flush(self) -> None:
         self._sender.flush()
 
-    def receive_into(self, expected: FrameHeader, view: memoryview) -> FrameHeader:
-        """The next frame, which must match `expected`, its payload into `view`.
+    def receive_into(
+        self, expected: FrameHeader, view: memoryview, meanwhile: Iterator[None] | None = None
+    ) -> FrameHeader:
+        """The next frame, which must match `expected`, its payload into `view`. While it is asked for,
+        one step of `meanwhile` is taken after each answer that nothing has come.
 
         Raises: PeerError, ConnectionFailedError.
         """
-        header = self._receive_header()
+        header, position = self._receive_header(view, meanwhile)
         header.require(expected)
-        self._read_exactly(view)
+        if position < view.nbytes:
+            self._read_exactly(view[position:])
         self.received.count(header.payload_bytes)
         return header
 
@@ -113,9 +116,9 @@ class Channel:
         before = self._timeout_s
         try:
             self.set_receive_timeout(deadline_s if before is None else min(deadline_s, before))
-            header = self._receive_header(deadline)
+            header, _ = self._receive_header(memoryview(b""), deadline=deadline)
             length = header.payload_bytes
-            header.require(replace(expected, payload_bytes=length))
+            header.require(expected._replace(payload_bytes=length))
             if length > max_bytes:
                 raise PeerError(
                     f"the other party announced {length} bytes where at most {max_bytes} are allowed"
@@ -151,21 +154,30 @@ class Channel:
         while time.monotonic() < deadline and self._connection.recv(_PIECE_BYTES):
             pass
 
-    def _receive_header(self, deadline: float | None = None) -> FrameHeader:
-        header_view = memoryview(self._header)
-        started = time.perf_counter()
-        polled = self._poll(header_view) if self._last_wait_s < self._poll_s else 0
-        self._read_exactly(header_view[polled:], deadline)
-        self._last_wait_s = time.perf_counter() - started
+    def _receive_header(
+        self,
+        payload: memoryview,
+        meanwhile: Iterator[None] | None = None,
+        deadline: float | None = None,
+    ) -> tuple[FrameHeader, int]:
+        """The next header, and how many bytes of what follows it stand in `payload` already: with a
+        small message that saves the second call into the kernel."""
+        views = [self._header_view, payload] if payload else [self._header_view]
+        count = self._receive_some(views, meanwhile=meanwhile)
+        if count < HEADER_BYTES:
+            self._read_exactly(self._header_view[count:], deadline)
         header = FrameHeader.decode(self._header)
+        position = max(0, count - HEADER_BYTES)
         if header.kind is FrameKind.ABORT:
-            raise PeerError(f"the other party gave up: {self._read_abort(header.payload_bytes)}")
-        return header
+            reason = self._read_abort(header.payload_bytes, bytes(payload[:position]))
+            raise PeerError(f"the other party gave up: {reason}")
+        return header, position
 
-    def _read_abort(self, length: int) -> str:
+    def _read_abort(self, length: int, begun: bytes) -> str:
         if length > MAX_ABORT_BYTES:
             return "(no reason that can be read)"
-        text = bytes(self._read_in_pieces(length, time.monotonic() + _LINGER_S))
+        rest = max(0, length - len(begun))
+        text = begun[:length] + self._read_in_pieces(rest, time.monotonic() + _LINGER_S)
         return "".join(c if c.isprintable() else "?" for c in text.decode(errors="replace"))
 
     def _read_in_pieces(self, length: int, deadline: float) -> bytearray:
@@ -177,35 +189,50 @@ class Channel:
             payload += part
         return payload
 
-    def _poll(self, view: memoryview) -> int:
-        """Bytes that came within `poll_s`; errors and the end of the stream are left to the next read."""
-        until = time.perf_counter() + self._poll_s
-        while time.perf_counter() < until:
-            try:
-                return self._connection.recv_into(view, 0, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                continue
-            except OSError:
+    def _receive_some(
+        self, views: list[memoryview], flags: int = 0, meanwhile: Iterator[None] | None = None
+    ) -> int:
+        """How many bytes of `views` have come: what is there while it asks, or what it was woken for;
+        with MSG_WAITALL it sleeps until they are full.
+
+        Raises: ConnectionFailedError.
+        """
+        if self._poll_s and self._sender.idle:
+            until = time.perf_counter() + self._poll_s
+            while time.perf_counter() < until:
+                try:
+                    count = self._connection.recvmsg_into(views, 0, socket.MSG_DONTWAIT)[0]
+                except BlockingIOError:
+                    if meanwhile is not None:
+                        next(meanwhile, None)
+                    continue
+                except OSError:
+                    break
+                if count:
+                    return count
                 break
-        return 0
+        return self._sleep_for(views, flags)
+
+    def _sleep_for(self, views: list[memoryview], flags: int) -> int:
+        try:
+            count = self._connection.recvmsg_into(views, 0, flags)[0]
+        except BlockingIOError:
+            raise ConnectionFailedError(
+                f"no data from the other party for {self._timeout_s:g} s; "
+                "it may be busy with another client, stalled or unreachable"
+            ) from None
+        except OSError as error:
+            raise ConnectionFailedError(self._sender.failure or _receive_reason(error)) from error
+        if count == 0:
+            raise ConnectionFailedError(self._sender.failure or "the other party closed the connection")
+        return count
 
     def _read_exactly(self, view: memoryview, deadline: float | None = None) -> None:
         position, total = 0, view.nbytes
         while position < total:
             if deadline is not None and time.monotonic() > deadline:
                 raise ConnectionFailedError("the other party took too long; it may be overloaded or stalled")
-            try:
-                count = self._connection.recv_into(view[position:], 0, socket.MSG_WAITALL)
-            except BlockingIOError:
-                raise ConnectionFailedError(
-                    f"no data from the other party for {self._timeout_s:g} s; "
-                    "it may be busy with another client, stalled or unreachable"
-                ) from None
-            except OSError as error:
-                raise ConnectionFailedError(self._sender.failure or _receive_reason(error)) from error
-            if count == 0:
-                raise ConnectionFailedError(self._sender.failure or "the other party closed the connection")
-            position += count
+            position += self._receive_some([view[position:]], socket.MSG_WAITALL)
 
 
 def _receive_reason(error: OSError) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pi_bench.errors import PeerError
 
@@ -20,7 +20,6 @@ MAGIC = b"PIBF"
 FRAME_VERSION = 1
 NO_STEP = 0xFFFF
 
-_PREFIX = struct.Struct("<4sH")
 _HEADER = struct.Struct("<4sHHQIHHIQ")
 HEADER_BYTES = _HEADER.size
 
@@ -34,8 +33,10 @@ class FrameKind(enum.IntEnum):
     ABORT = 6
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+_KIND_OF = {kind.value: kind for kind in FrameKind}
+
+
+class FrameHeader(NamedTuple):
     kind: FrameKind
     session_id: int
     inference_id: int
@@ -49,17 +50,7 @@ class FrameHeader:
         return HEADER_BYTES + self.payload_bytes
 
     def encode(self) -> bytes:
-        return _HEADER.pack(
-            MAGIC,
-            FRAME_VERSION,
-            self.kind,
-            self.session_id,
-            self.inference_id,
-            self.step,
-            self.slice,
-            self.depth,
-            self.payload_bytes,
-        )
+        return _HEADER.pack(MAGIC, FRAME_VERSION, *self)
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview) -> FrameHeader:
@@ -68,7 +59,7 @@ class FrameHeader:
         Raises:
             PeerError: not a frame, another frame version, or an unknown kind.
         """
-        magic, version = _PREFIX.unpack_from(data)
+        magic, version, kind, *fields = _HEADER.unpack(data)
         if magic != MAGIC:
             raise PeerError(
                 f"the other side does not speak pi-bench (its message begins with {bytes(magic).hex()}, "
@@ -79,12 +70,10 @@ class FrameHeader:
                 f"the other party speaks frame version {version}, this one version {FRAME_VERSION}; "
                 "install the same pi-bench on both sides"
             )
-        _, _, kind, session_id, inference_id, step, slice_, depth, payload_bytes = _HEADER.unpack(data)
-        try:
-            known = FrameKind(kind)
-        except ValueError:
-            raise PeerError(f"the other party sent a frame of unknown kind {kind}") from None
-        return cls(known, session_id, inference_id, step, slice_, depth, payload_bytes)
+        known = _KIND_OF.get(kind)
+        if known is None:
+            raise PeerError(f"the other party sent a frame of unknown kind {kind}")
+        return cls(known, *fields)
 
     def require(self, expected: FrameHeader) -> None:
         """Compares everything but the depth, which `Session` bounds.
@@ -92,7 +81,9 @@ class FrameHeader:
         Raises:
             PeerError: naming the first field that differs, what came and what should have come.
         """
-        for field in ("kind", "session_id", "inference_id", "step", "slice", "payload_bytes"):
+        if self[:_DEPTH] == expected[:_DEPTH] and self[_DEPTH + 1 :] == expected[_DEPTH + 1 :]:
+            return
+        for field in _WORDS:
             came, due = getattr(self, field), getattr(expected, field)
             if came != due:
                 raise PeerError(
@@ -111,6 +102,7 @@ _WORDS = {
     "slice": "message number",
     "payload_bytes": "a payload in bytes of",
 }
+_DEPTH = FrameHeader._fields.index("depth")
 
 
 def _show(field: str, value: int) -> str:

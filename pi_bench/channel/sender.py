@@ -48,7 +48,8 @@ class Sender:
         Raises:
             ConnectionFailedError: this or an earlier message could not be sent.
         """
-        self._require_sound()
+        if self._failure is not None or self._closing:
+            self._require_sound()
         if self._pending_bytes == 0:
             try:
                 views = _send_some(self._connection, views, socket.MSG_DONTWAIT)
@@ -140,21 +141,18 @@ def shut_down(connection: socket.socket) -> None:
 
 
 def _send_some(connection: socket.socket, views: list[memoryview], flags: int) -> list[memoryview]:
-    """One or more sendmsg calls; returns what the socket did not take."""
+    """What the socket does not take of `views`."""
     position = 0
     while position < len(views):
-        batch = views[position : position + _IOV_MAX]
         try:
-            sent = connection.sendmsg(batch, (), flags)
+            sent = connection.sendmsg(views[position : position + _IOV_MAX], (), flags)
         except BlockingIOError:
             break
-        while position < len(views) and sent >= views[position].nbytes:
-            sent -= views[position].nbytes
+        while position < len(views) and sent >= len(views[position]):
+            sent -= len(views[position])
             position += 1
         if sent:
-            views = [views[position][sent:], *views[position + 1 :]]
-            position = 0
-            break
+            return [views[position][sent:], *views[position + 1 :]]
     return views[position:]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-_POLL_S = 200e-6  # longer than most waits for a small layer, short beside a large one
+_POLL_S = 1e-3  # longer than most waits within an inference
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

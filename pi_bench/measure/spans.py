@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -43,21 +44,21 @@ class SpanRecorder:
     """Spans of one phase. Spans nest: time counts for the innermost alone."""
 
     def __init__(self) -> None:
-        self.spans: dict[tuple[int, str], Span] = {}
-        self._stack = [self._span(NO_OP, "")]
+        self._steps: dict[tuple[int, str], _Step] = {}
+        self.current = self.step(NO_OP, "").span
         self._since = time.perf_counter()
 
     @property
-    def current(self) -> Span:
-        return self._stack[-1]
+    def spans(self) -> list[Span]:
+        return [step.span for step in self._steps.values()]
 
-    def enter(self, op_id: int, part: str) -> None:
-        self.pause()
-        self._stack.append(self._span(op_id, part))
-
-    def leave(self) -> None:
-        self.pause()
-        self._stack.pop()
+    def step(self, op_id: int, part: str) -> _Step:
+        """Within it, time counts for this span: one object a key, for any number of uses."""
+        key = (op_id, part)
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = _Step(self, Span(op_id, part))
+        return step
 
     def pause(self) -> None:
         """Books the time since the last mark as computing."""
@@ -75,8 +76,24 @@ class SpanRecorder:
         self.current.wait_s += now - self._since
         self._since = now
 
-    def _span(self, op_id: int, part: str) -> Span:
-        key = (op_id, part)
-        if key not in self.spans:
-            self.spans[key] = Span(op_id, part)
-        return self.spans[key]
+
+class _Step(AbstractContextManager[None]):
+    """A span as a context; within itself it may be entered again."""
+
+    __slots__ = ("_outer", "_recorder", "span")
+
+    def __init__(self, recorder: SpanRecorder, span: Span) -> None:
+        self._recorder = recorder
+        self._outer: list[Span] = []
+        self.span = span
+
+    def __enter__(self) -> None:
+        recorder = self._recorder
+        recorder.pause()
+        self._outer.append(recorder.current)
+        recorder.current = self.span
+
+    def __exit__(self, *_: object) -> None:
+        recorder = self._recorder
+        recorder.pause()
+        recorder.current = self._outer.pop()

@@ -34,6 +34,11 @@ class PreparedLinear:
     def workspace_words(self) -> int:
         return max((kernel.workspace_words for _, kernel, _ in self._terms if kernel is not None), default=0)
 
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """What `add` reads apart from shares, in its order."""
+        return [packed for _, _, packed in self._terms]
+
     def add(
         self, shares: Mapping[int, np.ndarray], out: np.ndarray, workspace: np.ndarray, threads: int = 1
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol as StructuralType
 
@@ -55,8 +56,14 @@ class SessionLike(StructuralType):
         Raises: PeerError, ConnectionFailedError.
         """
 
-    def receive_into(self, buffer: bytearray | memoryview | np.ndarray) -> None:
-        """As `receive`, into a writable buffer whose size is the expected size."""
+    def receive_into(
+        self, buffer: bytearray | memoryview | np.ndarray, *, meanwhile: Iterator[None] | None = None
+    ) -> None:
+        """As `receive`, into a writable buffer whose size is the expected size.
+
+        `meanwhile`: steps of some microseconds that may be taken until the message comes, such as
+        `pi_bench.arithmetic.prefetch`; none has to be.
+        """
 
     def flush(self) -> None:
         """Returns when every message sent so far has left this process."""

@@ -20,6 +20,7 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
+    LinearOp,
     Program,
     element_count,
 )
@@ -42,7 +43,7 @@ _OFFLINE_SLICE_OTS = 1 << 17
 _OFFLINE_SLICE_BYTES = 1 << 23
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class GadgetJob:
     """One group of an activation, padded to whole groups of lanes.
 
@@ -63,13 +64,13 @@ class GadgetJob:
     def padded_count(self) -> int:
         return self.group_count * LANES
 
-    @property
+    @cached_property
     def online_slices(self) -> list[range]:
         """Ranges of lane groups: small enough that both parties and the wire work at once."""
         bytes_per_group = self.spec.online_group_bytes + LANES * WORD_BYTES
         return _slices(self.group_count, max(1, _ONLINE_SLICE_BYTES // bytes_per_group))
 
-    @property
+    @cached_property
     def offline_slices(self) -> list[range]:
         by_ots = _OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
         by_bytes = _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
@@ -130,6 +131,18 @@ class WorkPlan:
     def source_of(self, job: GadgetJob) -> int:
         """The linear value that a gadget works on."""
         return self._sources[job.op_id]
+
+    @cached_property
+    def linear_after(self) -> dict[int, list[int]]:
+        """By activation, the linear operators that the server computes before its next message."""
+        found: dict[int, list[int]] = {}
+        here: list[int] = []
+        for op in self.program.ops:
+            if isinstance(op, ActivationOp):
+                here = found[op.id] = []
+            elif isinstance(op, LinearOp):
+                here.append(op.id)
+        return found
 
     @cached_property
     def online_arena_bytes(self) -> int:

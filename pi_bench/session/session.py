@@ -6,13 +6,14 @@ import contextlib
 import enum
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pi_bench.channel.channel import Channel
-from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.channel.frame import HEADER_BYTES, NO_STEP, FrameHeader, FrameKind
 from pi_bench.errors import PeerError
 from pi_bench.measure.resources import PeakMemory, cpu_time_s
 from pi_bench.measure.spans import NO_OP, Span, SpanRecorder
@@ -121,60 +122,61 @@ class Session:
                 peak_memory_bytes=self._memory.read_bytes(),
                 peak_memory_by_phase=self._memory.by_phase,
                 depth=max(self._depth_sent, self._depth_received),
-                spans=list(recorder.spans.values()),
+                spans=recorder.spans,
             )
         )
         self._reset_counters()
 
-    @contextlib.contextmanager
-    def step(self, op_id: int, part: str = "") -> Iterator[None]:
+    def step(self, op_id: int, part: str = "") -> AbstractContextManager[None]:
         if not NO_OP <= op_id < NO_STEP:
             raise ValueError(f"step {op_id} does not fit a frame")
-        self._recorder.enter(op_id, part)
-        try:
-            yield
-        finally:
-            self._recorder.leave()
+        return self._recorder.step(op_id, part)
 
     def send(self, *buffers: ReadableBuffer) -> None:
-        self._recorder.pause()
-        views = [view for view in map(byte_view, buffers) if view.nbytes]
+        recorder = self._recorder
+        recorder.pause()
+        views = [view for view in map(byte_view, buffers) if view]
+        size = sum(map(len, views))
         depth = self._depth_received + 1
-        header = self._header(self._sent_slices, depth, sum(view.nbytes for view in views))
-        self.channel.send(header, views)
-        span = self._recorder.current
-        span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
-        self._depth_sent = max(self._depth_sent, depth)
-        span.sent_bytes += header.payload_bytes
-        span.sent_wire_bytes += header.wire_bytes
+        span = recorder.current
+        self.channel.send(self._header(span.op_id, self._sent_slices, depth, size), views)
+        if depth > self._depth_sent:
+            span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
+            self._depth_sent = depth
+        span.sent_bytes += size
+        span.sent_wire_bytes += HEADER_BYTES + size
         span.sent_count += 1
-        self._recorder.book_send()
+        recorder.book_send()
 
     def receive(self, byte_count: int) -> bytearray:
         buffer = bytearray(byte_count)
         self.receive_into(buffer)
         return buffer
 
-    def receive_into(self, buffer: bytearray | memoryview | np.ndarray) -> None:
-        self._recorder.pause()
+    def receive_into(
+        self, buffer: bytearray | memoryview | np.ndarray, *, meanwhile: Iterator[None] | None = None
+    ) -> None:
+        recorder = self._recorder
+        recorder.pause()
         view = byte_view(buffer)
         if view.readonly:
             raise ValueError("cannot receive into a read-only buffer")
-        expected = self._header(self._received_slices, 0, view.nbytes)
-        header = self.channel.receive_into(expected, view)
+        span, size = recorder.current, len(view)
+        expected = self._header(span.op_id, self._received_slices, 0, size)
+        header = self.channel.receive_into(expected, view, meanwhile)
         # The peer has received nothing deeper than what was sent from here.
         if not 1 <= header.depth <= self._depth_sent + 1:
             raise PeerError(
                 f"the other party counts {header.depth} dependent messages "
                 f"where at most {self._depth_sent + 1} are possible"
             )
-        span = self._recorder.current
-        span.depth_count += max(0, header.depth - max(self._depth_sent, self._depth_received))
-        self._depth_received = max(self._depth_received, header.depth)
-        span.received_bytes += header.payload_bytes
-        span.received_wire_bytes += header.wire_bytes
+        if header.depth > self._depth_received:
+            span.depth_count += max(0, header.depth - max(self._depth_sent, self._depth_received))
+            self._depth_received = header.depth
+        span.received_bytes += size
+        span.received_wire_bytes += HEADER_BYTES + size
         span.received_count += 1
-        self._recorder.book_wait()
+        recorder.book_wait()
 
     def flush(self) -> None:
         self._recorder.pause()
@@ -193,8 +195,7 @@ class Session:
         self._depth_sent = 0
         self._depth_received = 0
 
-    def _header(self, slices: dict[int, int], depth: int, payload_bytes: int) -> FrameHeader:
-        op_id = self._recorder.current.op_id
+    def _header(self, op_id: int, slices: dict[int, int], depth: int, payload_bytes: int) -> FrameHeader:
         step = NO_STEP if op_id == NO_OP else op_id
         number = slices.get(step, 0)
         slices[step] = (number + 1) & 0xFFFF

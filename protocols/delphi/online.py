@@ -19,12 +19,22 @@ the server sends after it has all the former answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.program import ActivationOp, LinearOp, OutputOp, Program, Weights
+from pi_bench.network.program import (
+    ActivationOp,
+    LinearOp,
+    OutputOp,
+    Program,
+    Weights,
+    element_count,
+)
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import WORD_BYTES, WorkPlan, part
 
@@ -58,6 +68,10 @@ class ServerScratch:
         self.messages = _touched(plan.online_arena_bytes, np.uint8)
         self.masks = _touched(plan.widest_activation, np.uint32)
         self.answer = _touched(plan.widest_activation, np.uint32)
+        self.results = {
+            op.id: _touched(element_count(op.shape), np.uint32).reshape(op.shape)
+            for op in plan.program.activation_ops
+        }
 
 
 def client_online(
@@ -96,7 +110,9 @@ def _client_activation(
             elements = job.elements(groups)
             with session.step(op.id):
                 message = scratch.message[: len(groups) * job.spec.online_group_bytes]
-                session.receive_into(message)
+                labels = part(arrays[f"labels:{job.number}"], groups)
+                garbled = part(arrays[f"garbled:{job.number}"], groups)
+                session.receive_into(message, meanwhile=prefetch((labels, garbled)))
                 answer = scratch.answer[position + elements.start : position + elements.stop]
                 gadget.evaluate(
                     job.spec,
@@ -105,8 +121,8 @@ def _client_activation(
                     groups.start,
                     part(arrays[f"share:{job.number}"], elements),
                     None if select is None else part(select, elements),
-                    part(arrays[f"labels:{job.number}"], groups),
-                    part(arrays[f"garbled:{job.number}"], groups),
+                    labels,
+                    garbled,
                     message,
                     part(next_mask, elements),
                     answer,
@@ -137,8 +153,13 @@ def server_online(
                 masked[op.id] = arrays[f"constant:{op.id}"]
                 prepared[op.id].add(masked, masked[op.id], scratch.workspace, threads)
             elif isinstance(op, ActivationOp):
+                coming = [
+                    array
+                    for op_id in plan.linear_after[op.id]
+                    for array in (*prepared[op_id].weights, arrays[f"constant:{op_id}"])
+                ]
                 masked[op.id] = _server_activation(
-                    session, plan, op, masked[op.source], arrays, scratch, threads
+                    session, plan, op, masked[op.source], arrays, scratch, threads, prefetch(coming)
                 )
             elif isinstance(op, OutputOp):
                 session.send(masked[op.source])
@@ -146,7 +167,8 @@ def server_online(
         for linear in program.linear_ops:
             session.trace.keep_linear(linear.id, masked[linear.id])
         for source in program.source_ops:
-            session.trace.keep_activation(source.id, masked[source.id])
+            # A copy: the memory is the next inference's, too.
+            session.trace.keep_activation(source.id, masked[source.id].copy())
 
 
 def _server_activation(
@@ -157,8 +179,9 @@ def _server_activation(
     arrays: dict[str, np.ndarray],
     scratch: ServerScratch,
     threads: int,
+    meanwhile: Iterator[None],
 ) -> np.ndarray:
-    """y - r' of the whole tensor: uint32 of its shape."""
+    """y - r' of the whole tensor: uint32 of its shape; `meanwhile` as in `SessionLike.receive_into`."""
     position = sent = 0
     for job in plan.gadgets[op.id]:
         words = padded_words(job.gather(share), job.padded_count)
@@ -181,13 +204,15 @@ def _server_activation(
             session.send(message)
             sent = end
         position += job.padded_count
-    result = np.empty(op.shape, np.uint32)
+    result = scratch.results[op.id]
     position = 0
     for job in plan.gadgets[op.id]:
-        answer = scratch.answer[: job.count]
+        answer = result.reshape(-1) if job.index is None else scratch.answer[: job.count]
         for groups in job.online_slices:
-            session.receive_into(part(answer, job.real_elements(groups)))
-        job.scatter(answer - scratch.masks[position : position + job.count], result)
+            session.receive_into(part(answer, job.real_elements(groups)), meanwhile=meanwhile)
+        answer -= scratch.masks[position : position + job.count]
+        if job.index is not None:
+            job.scatter(answer, result)
         position += job.padded_count
     return result
 

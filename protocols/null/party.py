@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 
 from pi_bench.arithmetic.law import RING_BITS, offset
+from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
@@ -40,11 +42,13 @@ class _NullParty(PartyProtocol):
                 self._zeros = np.zeros(byte_count, np.uint8)
             self.session.send(self._zeros[:byte_count])
 
-    def _receive(self, op_id: int, part: str, byte_count: int) -> None:
+    def _receive(
+        self, op_id: int, part: str, byte_count: int, meanwhile: Iterator[None] | None = None
+    ) -> None:
         with self.session.step(op_id, part):
             if byte_count > self._received.size:
                 self._received = np.zeros(byte_count, np.uint8)
-            self.session.receive_into(self._received[:byte_count])
+            self.session.receive_into(self._received[:byte_count], meanwhile=meanwhile)
 
     def _request_bytes(self, job: GadgetJob, groups: range) -> int:
         corrections = WORD_BYTES * len(job.elements(groups)) if job.spec.uses_select else 0
@@ -140,11 +144,11 @@ class NullServer(_NullParty):
             for groups in gadget.offline_slices:
                 self._receive(gadget.op_id, "ot", self._request_bytes(gadget, groups))
                 self._send(gadget.op_id, "garbling", len(groups) * gadget.spec.garbled_group_bytes)
-        return Preprocessing(NAME, inference_id, {})
+        biases = {f"constant:{op.id}": self._bias(op) for op in self.program.linear_ops}
+        return Preprocessing(NAME, inference_id, biases)
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        assert self.weights is not None
-        material.claim(NAME)
+        arrays = material.claim(NAME)
         values: dict[int, np.ndarray] = {}
         with self.session.step(self.program.input.id):
             words = self.session.receive(WORD_BYTES * int(np.prod(self.program.input.shape)))
@@ -152,7 +156,7 @@ class NullServer(_NullParty):
         for op in self.program.ops[1:]:
             with self.session.step(op.id):
                 if isinstance(op, LinearOp):
-                    values[op.id] = self._bias(op)
+                    values[op.id] = arrays[f"constant:{op.id}"]
                     self._linear[op.id].add(values, values[op.id], self._workspace, self.options.threads)
                 elif isinstance(op, ActivationOp):
                     self._exchange(op)
@@ -174,13 +178,14 @@ class NullServer(_NullParty):
         return total
 
     def _exchange(self, op: ActivationOp) -> None:
+        meanwhile = prefetch(w for i in self._plan.linear_after[op.id] for w in self._linear[i].weights)
         jobs = self._plan.gadgets[op.id]
         for job in jobs:
             for groups in job.online_slices:
                 self._send(op.id, "", len(groups) * job.spec.online_group_bytes)
         for job in jobs:
             for groups in job.online_slices:
-                self._receive(op.id, "", WORD_BYTES * len(job.real_elements(groups)))
+                self._receive(op.id, "", WORD_BYTES * len(job.real_elements(groups)), meanwhile)
 
 
 def _activate(op: ActivationOp, x: np.ndarray, mode: str) -> np.ndarray:

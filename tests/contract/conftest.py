@@ -90,8 +90,9 @@ class LoopbackSession:
             raise PeerError(f"step {step}, {len(payload)} bytes where {self._step[0]}, {byte_count} were due")
         return bytearray(payload)
 
-    def receive_into(self, buffer: object) -> None:
+    def receive_into(self, buffer: object, *, meanwhile: Iterator[None] | None = None) -> None:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        next(meanwhile or iter(()), None)
         view[:] = self.receive(view.nbytes)
 
     def flush(self) -> None:

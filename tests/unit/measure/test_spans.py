@@ -1,5 +1,7 @@
 import time
 
+import pytest
+
 from pi_bench.measure.resources import PeakMemory, cpu_time_s
 from pi_bench.measure.spans import Span, SpanRecorder
 
@@ -7,27 +9,38 @@ from pi_bench.measure.spans import Span, SpanRecorder
 def test_sending_and_waiting_are_no_computing() -> None:
     started = time.perf_counter()
     recorder = SpanRecorder()
-    recorder.enter(4, "ot")
-    time.sleep(0.02)
-    recorder.pause()
-    time.sleep(0.03)
-    recorder.book_send()
-    time.sleep(0.04)
-    recorder.book_wait()
-    recorder.leave()
-    span = recorder.spans[4, "ot"]
+    outside = recorder.current
+    with recorder.step(4, "ot"):
+        time.sleep(0.02)
+        recorder.pause()
+        time.sleep(0.03)
+        recorder.book_send()
+        time.sleep(0.04)
+        recorder.book_wait()
+        span = recorder.current
     total = time.perf_counter() - started
     assert span.compute_s >= 0.02 and span.send_s >= 0.03 and span.wait_s >= 0.04
     assert span.compute_s + span.send_s + span.wait_s <= total  # nothing is counted twice
-    assert recorder.current is recorder.spans[-1, ""]
+    assert recorder.current is outside
+    assert recorder.spans == [outside, span] and (span.op_id, span.part) == (4, "ot")
 
 
 def test_a_step_entered_twice_is_one_span() -> None:
     recorder = SpanRecorder()
+    outside = recorder.current
     for _ in range(2):
-        recorder.enter(1, "")
-        recorder.leave()
-    assert len(recorder.spans) == 2  # the step, and what belongs to none
+        with recorder.step(1, ""), recorder.step(2, ""), recorder.step(1, ""):
+            assert recorder.current.op_id == 1
+        assert recorder.current is outside
+    assert [span.op_id for span in recorder.spans] == [-1, 1, 2]
+
+
+def test_an_error_leaves_a_step() -> None:
+    recorder = SpanRecorder()
+    outside = recorder.current
+    with pytest.raises(ZeroDivisionError), recorder.step(1, ""):
+        1 / 0  # noqa: B018
+    assert recorder.current is outside
 
 
 def test_a_span_travels() -> None:

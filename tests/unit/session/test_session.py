@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.errors import PeerError
-from pi_bench.measure.spans import Span
+from pi_bench.measure.spans import NO_OP, Span
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import (
     Command,
@@ -162,8 +161,8 @@ def test_lost_and_repeated_messages_are_noticed(sessions: Sessions) -> None:
 @pytest.mark.parametrize("depth", [0, 2, 2**32 - 1])
 def test_impossible_depth(sessions: Sessions, depth: int) -> None:
     client, server = sessions
-    header = client._header({}, 1, 1)
-    client.channel.send(replace(header, depth=depth), [memoryview(b"x")])
+    header = client._header(NO_OP, {}, 1, 1)
+    client.channel.send(header._replace(depth=depth), [memoryview(b"x")])
     with pytest.raises(PeerError, match="dependent messages"):
         server.receive(1)
 
