@@ -40,10 +40,10 @@ def export(
     """Writes `module`, as it is in inference, to the model file `path`.
 
     Args:
-        module: convolutions, batch norms, fully connected layers, ReLUs (masked ones too), additions,
-            average pooling and flattening, in any arrangement with one input and one output. It is
-            left as it was. Or what `torch.export.export` makes of one, or the path of a ``.pt2`` or
-            ``.onnx`` file, of which nothing is run but operators that networks here may have.
+        module: convolutions, batch norms, fully connected layers, ReLUs (masked, clamped, leaky and
+            parametric ones too), additions, concatenation, average- and max-pooling, reshapes and slices,
+            in any arrangement with one input and one output. It is left as it was. Or what
+            `torch.export.export` makes of one, or the path of a ``.pt2`` or ``.onnx`` file, of which nothing is run but operators that networks here may have.
         example_input: float (batch, features) or (batch, channels, height, width); its values do
             not matter when `calibration` is given. None for programs and files, which know its shape.
         path: replaced in one step if it exists.

@@ -4,8 +4,10 @@ Every scale is a power of two. An activation of calibrated range R has the large
 ``R * 2**scale_bits <= 2**activation_bits``. A weighted term's natural scale is the source's plus the
 weights' (per output channel: the largest with ``|w| < 2**(weight_bits-1)``); public left shifts
 bring all terms and channels to the scale of the linear value, which is the finest natural one that
-leaves the calibrated headroom. So truncation and window are one pair an activation, and the window
-above the truncated bits is ``activation_bits + headroom_bits`` wide in every layer.
+leaves the calibrated headroom. A term without weights has a public integer multiplier, of the weights'
+width where its factor is no product of a small integer and a power of two. So truncation and window are
+one pair an activation, and the window above the truncated bits is ``activation_bits + headroom_bits`` wide
+in every layer.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from pi_bench.network.program import Convolution, FullyConnected, LinearTerm, We
 
 MAX_WINDOW_BITS = 29
 _MAX_SCALE_BITS = 64
+_EXACT_FACTOR = 4095
+"""Public factors with an odd part up to this are not rounded to the weights' width."""
 _EXTRA_BITS = 4
 """A dead layer's scale ends this far above the natural one: finer than that there is nothing."""
 
@@ -75,19 +79,26 @@ def activation_scale_bits(maximum: float, activation_bits: int) -> int:
 
 
 def scales_of_activation(
-    name: str, expression: Expression, maximum: float, options: CompileOptions
+    name: str, expression: Expression, maximum: float, options: CompileOptions, *, reserve_bits: int = 0
 ) -> tuple[int, int]:
     """(scale of the linear value, scale of the activation made of it).
+
+    reserve_bits: by which the linear value can still be multiplied.
 
     Raises:
         ModelError: the layer does not fit the ring with the headroom that is asked for.
     """
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
     out = min(activation_scale_bits(maximum, options.activation_bits), natural + _EXTRA_BITS)
-    largest_truncation = MAX_WINDOW_BITS - options.window_above_bits
+    largest_truncation = MAX_WINDOW_BITS - options.window_above_bits - reserve_bits
     linear = min(max(natural, out + 1), out + largest_truncation)
     _check_scale(name, linear, expression)
     return linear, out
+
+
+def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
+    """The scale at which a sum without weights is exact, as far as its factors are."""
+    return max(int(_natural_scales(term, options).max()) for term in expression.terms)
 
 
 def scale_of_output(name: str, expression: Expression, maximum: float, options: CompileOptions) -> int:
@@ -135,19 +146,26 @@ def _quantized_term(
         weights[term.weights.name] = np.ascontiguousarray(integers)
         weighted = _weighted_op(term)
     else:
-        multiplier = round(2.0 ** int(own_bits[0]) / term.divisor)
-    return LinearTerm(term.source, term.local, weighted, multiplier, shift.astype(np.uint8))
+        multiplier = round(math.ldexp(term.factor, int(own_bits[0])))
+    first = term.first_channel
+    return LinearTerm(term.source, term.local, weighted, multiplier, shift.astype(np.uint8), first)
 
 
 def _weighted_op(term: FloatTerm) -> Weighted:
     assert term.weights is not None
     weights = term.weights
     if weights.values.ndim == 2:
-        return FullyConnected(weights.name, term.local_shape, term.shape)
-    rows, columns = weights.padding
-    kernel = (int(weights.values.shape[2]), int(weights.values.shape[3]))
-    padding = (rows, rows, columns, columns)
-    return Convolution(weights.name, term.local_shape, term.shape, kernel, weights.stride, padding)
+        return FullyConnected(weights.name, term.local_shape, term.shape, weights.groups)
+    return Convolution(
+        weights.name,
+        term.local_shape,
+        term.shape,
+        (int(weights.values.shape[2]), int(weights.values.shape[3])),
+        weights.stride,
+        weights.padding,
+        weights.dilation,
+        weights.groups,
+    )
 
 
 def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
@@ -155,10 +173,7 @@ def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
     limit = (1 << (options.weight_bits - 1)) - 1
     channels = term.shape[1]
     if term.weights is None:
-        bits = term.divisor.bit_length() - 1
-        if term.divisor != 1 << bits:  # not a power of two: a multiplier of the weights' width
-            bits = (limit * term.divisor).bit_length() - 1
-        return np.full(channels, term.source_scale_bits + bits, np.int64)
+        return np.full(channels, term.source_scale_bits + _factor_bits(term.factor, limit), np.int64)
     largest = np.abs(term.weights.values).reshape(channels, -1).max(axis=1)
     bits_of_channel = np.full(channels, _MAX_SCALE_BITS, np.int64)
     alive = largest > 0
@@ -173,14 +188,31 @@ def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
     return term.source_scale_bits + bits_of_channel
 
 
+def _factor_bits(factor: float, limit: int) -> int:
+    """The scale of a public factor as an integer: the coarsest exact one, if there is one, else the finest
+    with an integer of at most `limit`."""
+    mantissa, exponent = math.frexp(abs(factor))
+    odd = int(math.ldexp(mantissa, 53))
+    zeros = (odd & -odd).bit_length() - 1
+    if odd >> zeros <= max(limit, _EXACT_FACTOR):
+        return 53 - zeros - exponent
+    return math.frexp((limit + 0.49) / abs(factor))[1] - 1
+
+
 def _check_scale(name: str, scale_bits: int, expression: Expression) -> None:
     finest = max(term.source_scale_bits for term in expression.terms)
-    unweighted = [term.source_scale_bits for term in expression.terms if term.weights is None]
-    if abs(scale_bits) > _MAX_SCALE_BITS or (unweighted and max(unweighted) > scale_bits):
+    unweighted = [term for term in expression.terms if term.weights is None]
+    if abs(scale_bits) > _MAX_SCALE_BITS or not all(_is_held(term, scale_bits) for term in unweighted):
         raise ModelError(
             f"layer {name!r}: its calibrated range does not fit 32-bit fixed point next to its inputs' "
             f"(scales 2^{scale_bits} and 2^{finest}); use fewer activation bits or normalize the layer"
         )
+
+
+def _is_held(term: FloatTerm, scale_bits: int) -> bool:
+    """Whether the term's factor has an integer multiplier at the scale, up to a part in 64."""
+    at_scale = math.ldexp(term.factor, scale_bits - term.source_scale_bits)
+    return abs(at_scale) < 1 << 31 and abs(round(at_scale) - at_scale) * 64 <= abs(at_scale)
 
 
 def _ceil_log2(value: float) -> int:

@@ -1,152 +1,172 @@
 """What the compiler makes of float nodes before scales are chosen: sums of linear terms.
 
-An expression is ``sum(term) + bias``; a term is ``weights * local(source) / divisor`` of one earlier
-activation. Batch normalization folds into the weights here, and so do the divisors of average pools.
+An expression is ``sum(term) + bias``; a term is ``factor * weights * local(source)`` of one earlier value,
+at a place among the channels. Batch normalization folds into weights, or becomes weights of its own (one a
+channel) where a term has none, so that its numbers stay secret; the divisors of average pools and other
+public factors fold into weights, or stay public multipliers.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pi_bench.errors import ModelError
-from pi_bench.network.graph import AvgPoolNode, BatchNormNode, ConvNode, Graph, LinearNode
-from pi_bench.network.program import LocalOp, Reshape, Shape, Subsample, SumPool
+from pi_bench.network.program import LocalOp, Pad, Reshape, Shape
+
+NO_PADDING = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatWeights:
-    """`values` float64 (out, in, kh, kw) or (out, in); stride and padding are a convolution's."""
+    """`values` float64 (out, in / groups, kh, kw) or (out, in / groups); the rest is a convolution's."""
 
     name: str
     values: np.ndarray
     stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
+    padding: tuple[int, int, int, int] = NO_PADDING
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTerm:
-    """`source`: id of the activation's operator. Shapes include the batch."""
+    """`source`: id of the value's operator. Shapes include the batch. `factor` is 1 beside weights."""
 
     source: int
     source_scale_bits: int
     local: tuple[LocalOp, ...]
     local_shape: Shape  # after the local operators, before the weights
     shape: Shape
-    divisor: int = 1
+    factor: float = 1.0
     weights: FloatWeights | None = None
+    first_channel: int = 0
+
+    @property
+    def channels(self) -> slice:
+        return slice(self.first_channel, self.first_channel + self.shape[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """`bias` float64 (channels,). Only expressions with weights have one."""
+    """`bias` float64 (channels,)."""
 
+    shape: Shape
     terms: tuple[FloatTerm, ...]
     bias: np.ndarray | None = None
     rectified: bool = False  # a value that ReLU leaves as it is
-
-    @property
-    def shape(self) -> Shape:
-        return self.terms[0].shape
 
     @property
     def is_weighted(self) -> bool:
         return any(term.weights is not None for term in self.terms)
 
     @property
+    def is_local(self) -> bool:
+        """A sum of whole values without weights: local operators apply to its terms one by one."""
+        whole = all(term.weights is None and term.shape == self.shape for term in self.terms)
+        return whole and self.bias is None
+
+    @property
     def is_single(self) -> bool:
-        """One activation, possibly after local operators: what weights can be applied to."""
-        return len(self.terms) == 1 and not self.is_weighted
+        """One value, possibly after local operators: what weights can be applied to."""
+        return len(self.terms) == 1 and self.is_local
 
 
-def of_activation(source: int, scale_bits: int, shape: Shape, *, rectified: bool) -> Expression:
-    return Expression((FloatTerm(source, scale_bits, (), shape, shape),), rectified=rectified)
+def of_value(source: int, scale_bits: int, shape: Shape, *, rectified: bool = False) -> Expression:
+    return Expression(shape, (FloatTerm(source, scale_bits, (), shape, shape),), rectified=rectified)
 
 
-def convolve(node: ConvNode, operand: Expression, graph: Graph) -> Expression:
-    weight = graph.parameters[node.weight].astype(np.float64)
-    stride = node.stride
-    if weight.shape[2:] == (1, 1) and node.padding == (0, 0) and stride != (1, 1):
-        operand, stride = _subsampled(operand, stride), (1, 1)
-    return _weighted(node, operand, FloatWeights(f"{node.name}.weight", weight, stride, node.padding), graph)
-
-
-def connect(node: LinearNode, operand: Expression, graph: Graph) -> Expression:
-    weight = graph.parameters[node.weight].astype(np.float64)
-    return _weighted(node, operand, FloatWeights(f"{node.name}.weight", weight), graph)
-
-
-def _weighted(
-    node: ConvNode | LinearNode, operand: Expression, weights: FloatWeights, graph: Graph
-) -> Expression:
+def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.ndarray | None) -> Expression:
+    """Weights on a single value. bias: float (channels,)."""
     (term,) = operand.terms
-    weights = replace(weights, values=weights.values / term.divisor)
-    bias = None if node.bias is None else graph.parameters[node.bias].astype(np.float64)
-    shape = (term.shape[0], *node.shape)
-    return Expression((replace(term, local_shape=term.shape, shape=shape, divisor=1, weights=weights),), bias)
+    weights = replace(weights, values=weights.values * term.factor)
+    weighted = replace(term, local_shape=term.shape, shape=shape, factor=1.0, weights=weights)
+    return Expression(shape, (weighted,), None if bias is None else bias.astype(np.float64))
 
 
-def normalize(node: BatchNormNode, operand: Expression, graph: Graph) -> Expression:
-    """Batch normalization of a sum of weighted terms, folded into their weights.
+def normalize(operand: Expression, gain: np.ndarray, shift: np.ndarray, name: str) -> Expression:
+    """``gain * operand + shift`` with secret gain and shift of each channel, float64 (channels,).
 
-    Raises:
-        ModelError: a term has no weights to fold into.
+    name: of the weights that terms without weights get.
     """
-    if not all(term.weights is not None for term in operand.terms):
-        raise ModelError(
-            f"batch_norm {node.name!r} does not follow a convolution or fully connected layer, so "
-            "it cannot be folded; put it right behind one (conv, batch_norm, then ReLU or sum)"
-        )
-    parameters = graph.parameters
-    gain = 1 / np.sqrt(parameters[node.variance].astype(np.float64) + node.epsilon)
-    if node.weight is not None:
-        gain = gain * parameters[node.weight]
-    bias = -parameters[node.mean] * gain
-    if node.bias is not None:
-        bias = bias + parameters[node.bias]
-    if operand.bias is not None:
-        bias = bias + operand.bias * gain
-    return Expression(tuple(_scaled(term, gain) for term in operand.terms), bias)
+    terms = tuple(
+        _gained(term, gain[term.channels], f"{name}.weight.{i}" if i else f"{name}.weight")
+        for i, term in enumerate(operand.terms)
+    )
+    return Expression(operand.shape, terms, shift if operand.bias is None else operand.bias * gain + shift)
 
 
-def _scaled(term: FloatTerm, gain: np.ndarray) -> FloatTerm:
-    assert term.weights is not None
-    values = term.weights.values * gain.reshape(-1, *(1,) * (term.weights.values.ndim - 1))
-    return replace(term, weights=replace(term.weights, values=values))
+def _gained(term: FloatTerm, gain: np.ndarray, name: str) -> FloatTerm:
+    if term.weights is not None:
+        values = term.weights.values * gain.reshape(-1, *(1,) * (term.weights.values.ndim - 1))
+        return replace(term, weights=replace(term.weights, values=values))
+    channels = term.shape[1]
+    values = (gain * term.factor).reshape(channels, 1, *(1,) * (len(term.shape) - 2))
+    weights = FloatWeights(name, values, groups=channels)
+    return replace(term, local_shape=term.shape, factor=1.0, weights=weights)
 
 
-def add(left: Expression, right: Expression) -> Expression:
-    biases = [expression.bias for expression in (left, right) if expression.bias is not None]
-    return Expression(left.terms + right.terms, sum(biases[1:], biases[0]) if biases else None)
-
-
-def pool(node: AvgPoolNode, operand: Expression) -> Expression:
-    """Average pooling of a sum of activations: a sum over windows now, the divisor later."""
-    kernel, stride = node.kernel, node.stride
-    if kernel == (1, 1) and stride == (1, 1) and node.padding == (0, 0):
+def scale(operand: Expression, factor: float, shift: float) -> Expression:
+    """``factor * operand + shift``, both public."""
+    if factor == 1 and shift == 0:
         return operand
-    shape = (operand.shape[0], *node.shape)
-    if kernel == (1, 1) and node.padding == (0, 0):
-        return _subsampled(operand, stride)
-    rows, columns = node.padding
-    pooled = _local(operand, SumPool(kernel, stride, (rows, rows, columns, columns)), shape)
-    return replace(
-        pooled, terms=tuple(replace(term, divisor=term.divisor * math.prod(kernel)) for term in pooled.terms)
+    bias = operand.bias
+    if bias is not None or shift:
+        bias = (np.zeros(operand.shape[1]) if bias is None else bias) * factor + shift
+    terms = tuple(_multiplied(term, factor) for term in operand.terms)
+    rectified = operand.rectified and factor >= 0 and shift >= 0
+    return Expression(operand.shape, terms, bias, rectified)
+
+
+def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
+    if term.weights is None:
+        return replace(term, factor=term.factor * factor)
+    return replace(term, weights=replace(term.weights, values=term.weights.values * factor))
+
+
+def add(expressions: Sequence[Expression]) -> Expression:
+    biases = [expression.bias for expression in expressions if expression.bias is not None]
+    return Expression(
+        expressions[0].shape,
+        tuple(term for expression in expressions for term in expression.terms),
+        sum(biases[1:], biases[0]) if biases else None,
+        all(expression.rectified for expression in expressions),
     )
 
 
-def flatten(operand: Expression) -> Expression:
-    shape = (operand.shape[0], math.prod(operand.shape[1:]))
-    return operand if shape == operand.shape else _local(operand, Reshape(shape), shape)
+def place(operand: Expression, first_channel: int, shape: Shape) -> Expression:
+    """The operand among the channels of a wider value that is 0 elsewhere."""
+    terms = (replace(term, first_channel=term.first_channel + first_channel) for term in operand.terms)
+    bias = None
+    if operand.bias is not None:
+        bias = np.zeros(shape[1])
+        bias[first_channel : first_channel + operand.shape[1]] = operand.bias
+    return Expression(shape, tuple(terms), bias, operand.rectified)
 
 
-def _local(operand: Expression, op: LocalOp, shape: Shape) -> Expression:
+def apply(operand: Expression, op: LocalOp, shape: Shape) -> Expression:
+    """A local operator on an expression that `is_local`."""
     terms = (replace(term, local=(*term.local, op), local_shape=shape, shape=shape) for term in operand.terms)
-    return Expression(tuple(terms), rectified=operand.rectified)
+    return Expression(shape, tuple(terms), rectified=operand.rectified)
 
 
-def _subsampled(operand: Expression, stride: tuple[int, int]) -> Expression:
-    rows, columns = (-(-size // step) for size, step in zip(operand.shape[2:], stride, strict=True))
-    return _local(operand, Subsample(stride, (0, 0), (rows, columns)), (*operand.shape[:2], rows, columns))
+def reshape(operand: Expression, shape: Shape) -> Expression:
+    return operand if shape == operand.shape else apply(operand, Reshape(shape), shape)
+
+
+def take_padding(operand: Expression) -> tuple[Expression, tuple[int, int, int, int]]:
+    """A single value without the zeros that its last local operator puts around it, and those zeros."""
+    (term,) = operand.terms
+    last = term.local[-1] if term.local else None
+    if not isinstance(last, Pad):
+        return operand, NO_PADDING
+    top, bottom, left, right = last.padding
+    height, width = term.shape[2:]
+    shape = (*term.shape[:2], height - top - bottom, width - left - right)
+    bare = replace(term, local=term.local[:-1], local_shape=shape, shape=shape)
+    return replace(operand, shape=shape, terms=(bare,)), last.padding
+
+
+Handler = Callable[..., Expression]
+"""``handler(compiler, node)``: the expression of a node from those of its inputs."""

@@ -9,20 +9,19 @@ import numpy as np
 from pi_bench.errors import ModelError
 from pi_bench.network.graph import (
     AddNode,
-    AvgPoolNode,
     BatchNormNode,
+    ConcatNode,
     ConvNode,
-    FlattenNode,
     Graph,
     InputNode,
     LinearNode,
     Node,
     OutputNode,
-    Pair,
+    PReluNode,
     ReluNode,
     Shape,
-    operator_name,
 )
+from pi_bench.network.graph_shapes import fault, infer_shape, parameter
 
 MAX_NODES = 4096
 MAX_ELEMENTS = 1 << 26
@@ -43,9 +42,9 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
     for node in graph.nodes:
         expected = infer_shape(node, [shapes[name] for name in node.inputs], graph)
         if tuple(node.shape) != expected:
-            raise _fault(node, f"says shape {node.shape} where its inputs give {expected}")
+            raise fault(node, f"says shape {node.shape} where its inputs give {expected}")
         if not 1 <= math.prod(expected) <= MAX_ELEMENTS:
-            raise _fault(node, f"has {math.prod(expected)} elements; 1 to {MAX_ELEMENTS} are possible")
+            raise fault(node, f"has {math.prod(expected)} elements; 1 to {MAX_ELEMENTS} are possible")
         shapes[node.name] = expected
         _check_parameters(node, graph)
     if graph.labels and len(graph.labels) != graph.output.shape[0]:
@@ -54,58 +53,11 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
         _check_ranges(graph)
 
 
-def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
-    """The shape of a node's value from its inputs' shapes and its weights.
-
-    Raises:
-        ModelError: if the operator cannot be applied to them.
-    """
-    if isinstance(node, InputNode):
-        if len(node.shape) not in (1, 3) or min(node.shape) < 1:
-            raise _fault(node, f"has shape {node.shape}; (features,) or (channels, height, width) is needed")
-        return tuple(node.shape)
-    first = inputs[0]
-    if isinstance(node, ConvNode):
-        weight = _parameter(node, graph, node.weight)
-        if weight.ndim != 4 or len(first) != 3 or weight.shape[1] != first[0]:
-            raise _fault(node, f"has weights {weight.shape} that do not fit an input of shape {first}")
-        kernel = (int(weight.shape[2]), int(weight.shape[3]))
-        return (int(weight.shape[0]), *_window_count(node, first, kernel, node.stride, node.padding))
-    if isinstance(node, LinearNode):
-        weight = _parameter(node, graph, node.weight)
-        if weight.ndim != 2 or first != (weight.shape[1],):
-            raise _fault(node, f"has weights {weight.shape} that do not fit an input of shape {first}")
-        return (int(weight.shape[0]),)
-    if isinstance(node, AvgPoolNode):
-        if len(first) != 3:
-            raise _fault(node, f"needs (channels, height, width), not {first}")
-        if any(2 * pad > size for pad, size in zip(node.padding, node.kernel, strict=True)):
-            raise _fault(node, f"has a padding {node.padding} of more than half its kernel {node.kernel}")
-        return (first[0], *_window_count(node, first, node.kernel, node.stride, node.padding))
-    if isinstance(node, FlattenNode):
-        return (math.prod(first),)
-    if isinstance(node, AddNode) and inputs[0] != inputs[1]:
-        raise _fault(node, f"adds shapes {inputs[0]} and {inputs[1]}; equal ones are needed")
-    return first
-
-
-def _window_count(node: Node, shape: Shape, kernel: Pair, stride: Pair, padding: Pair) -> Pair:
-    if min(kernel) < 1 or min(stride) < 1 or max(padding) >= 1 << 12:
-        raise _fault(node, f"has kernel {kernel}, stride {stride}, padding {padding}")
-    rows, columns = (
-        (size + 2 * pad - window) // step + 1
-        for size, window, step, pad in zip(shape[1:], kernel, stride, padding, strict=True)
-    )
-    if rows < 1 or columns < 1:
-        raise _fault(node, f"has a window {kernel} larger than its padded input {shape}")
-    return rows, columns
-
-
 def _check_texts(graph: Graph) -> None:
     """Names and labels reach terminals and the other party: no control characters."""
     for node in graph.nodes:
         if not node.name.isprintable():
-            raise _fault(node, "has a name with control characters")
+            raise fault(node, "has a name with control characters")
     if not all(
         isinstance(label, str) and label.isprintable() and len(label) <= 256 for label in graph.labels
     ):
@@ -122,22 +74,23 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
     used: set[str] = set()
     for position, node in enumerate(nodes):
         if node.name in seen:
-            raise _fault(node, "stands twice in the graph")
+            raise fault(node, "stands twice in the graph")
         if (isinstance(node, InputNode) and position > 0) or (
             isinstance(node, OutputNode) and position < len(nodes) - 1
         ):
-            raise _fault(node, "is a second input or output; a network has one of each")
+            raise fault(node, "is a second input or output; a network has one of each")
         arity = 0 if isinstance(node, InputNode) else 2 if isinstance(node, AddNode) else 1
-        if len(node.inputs) != arity:
-            raise _fault(node, f"has {len(node.inputs)} inputs, {arity} are needed")
+        most = 256 if isinstance(node, ConcatNode) else arity
+        if not arity <= len(node.inputs) <= most:
+            raise fault(node, f"has {len(node.inputs)} inputs, {arity} are needed")
         for name in node.inputs:
             if name not in seen:
-                raise _fault(node, f"reads {name!r}, which no earlier node makes")
+                raise fault(node, f"reads {name!r}, which no earlier node makes")
         seen.add(node.name)
         used.update(node.inputs)
     unused = [node for node in nodes[:-1] if node.name not in used]
     if unused:
-        raise _fault(unused[0], "feeds no other node")
+        raise fault(unused[0], "feeds no other node")
 
 
 def _check_parameters(node: Node, graph: Graph) -> None:
@@ -148,40 +101,29 @@ def _check_parameters(node: Node, graph: Graph) -> None:
             if name is not None:
                 _check_vector(node, graph, name)
         if not math.isfinite(node.epsilon) or node.epsilon < 0:
-            raise _fault(node, f"has epsilon {node.epsilon}")
+            raise fault(node, f"has epsilon {node.epsilon}")
         if float(graph.parameters[node.variance].min()) + node.epsilon <= 0:
-            raise _fault(node, "has a running variance that is not positive")
+            raise fault(node, "has a running variance that is not positive")
+    elif isinstance(node, PReluNode):
+        slopes = parameter(node, graph, node.weight)
+        if slopes.shape not in ((1,), node.shape[:1]):
+            raise fault(node, f"has slopes of shape {slopes.shape}, (1,) or {node.shape[:1]} is needed")
     elif isinstance(node, ReluNode) and node.mask is not None:
         mask = graph.masks.get(node.mask)
         if mask is None or mask.dtype != np.bool_ or mask.shape != tuple(node.shape):
-            raise _fault(node, f"needs the mask {node.mask!r}, bool of shape {node.shape}")
+            raise fault(node, f"needs the mask {node.mask!r}, bool of shape {node.shape}")
 
 
 def _check_vector(node: Node, graph: Graph, name: str) -> None:
-    vector = _parameter(node, graph, name)
+    vector = parameter(node, graph, name)
     if vector.shape != (node.shape[0],):
-        raise _fault(node, f"has a parameter {name!r} of shape {vector.shape}, {(node.shape[0],)} is needed")
-
-
-def _parameter(node: Node, graph: Graph, name: str) -> np.ndarray:
-    array = graph.parameters.get(name)
-    if array is None:
-        raise _fault(node, f"cites the parameter {name!r}, which the graph does not have")
-    if array.dtype != np.float32 or array.size == 0:
-        raise _fault(node, f"has a parameter {name!r} of dtype {array.dtype}, float32 is needed")
-    if not np.isfinite(array).all():
-        raise _fault(node, f"has NaN or infinity in its parameter {name!r}: train or load it again")
-    return array
+        raise fault(node, f"has a parameter {name!r} of shape {vector.shape}, {(node.shape[0],)} is needed")
 
 
 def _check_ranges(graph: Graph) -> None:
     for node in graph.nodes:
         value = graph.ranges.get(node.name)
         if value is None:
-            raise _fault(node, "has no calibrated range: export the network with calibration inputs")
+            raise fault(node, "has no calibrated range: export the network with calibration inputs")
         if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            raise _fault(node, f"has the calibrated range {value!r}; a finite number is needed")
-
-
-def _fault(node: Node, what: str) -> ModelError:
-    return ModelError(f"{operator_name(node)} {node.name!r} {what}")
+            raise fault(node, f"has the calibrated range {value!r}; a finite number is needed")

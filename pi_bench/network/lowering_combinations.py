@@ -25,16 +25,18 @@ _SAMPLE_ADVICE = "its constant differs between the samples of a batch; give it a
 class Combination:
     """``sum(coefficients[name] * value of the node) + constant``, of `shape` without batch.
 
-    Coefficients and constant: float64 arrays that broadcast to `shape`.
+    Coefficients and constant: float64 arrays that broadcast to `shape`. `literal`: they stand as numbers
+    in the network's code, so that they are no secret; what comes from parameters and buffers is one.
     """
 
     shape: Shape
     coefficients: Mapping[str, np.ndarray]
     constant: np.ndarray
+    literal: bool = True
 
-    def times(self, factor: np.ndarray | float) -> Combination:
+    def times(self, factor: np.ndarray | float, *, literal: bool = False) -> Combination:
         scaled = {name: value * factor for name, value in self.coefficients.items()}
-        return Combination(self.shape, scaled, self.constant * factor)
+        return Combination(self.shape, scaled, self.constant * factor, self.literal and literal)
 
     def plus(self, other: Combination) -> Combination:
         names = [*self.coefficients, *(name for name in other.coefficients if name not in self.coefficients)]
@@ -42,11 +44,12 @@ class Combination:
         total = {
             name: self.coefficients.get(name, zero) + other.coefficients.get(name, zero) for name in names
         }
-        return Combination(self.shape, total, self.constant + other.constant)
+        literal = self.literal and other.literal
+        return Combination(self.shape, total, self.constant + other.constant, literal)
 
     def without_zeros(self) -> Combination:
         alive = {name: value for name, value in self.coefficients.items() if value.any()}
-        return Combination(self.shape, alive, self.constant)
+        return Combination(self.shape, alive, self.constant, self.literal)
 
 
 class Combinations:
@@ -122,7 +125,13 @@ class Combinations:
         if found is not None:
             return found
         constant = self.constant(call, argument)
-        return None if constant is None or shape is None else Combination(shape, {}, constant)
+        if constant is None or shape is None:
+            return None
+        return Combination(shape, {}, constant, _is_literal(argument))
+
+
+def _is_literal(argument: Any) -> bool:
+    return isinstance(argument, bool | int | float)
 
 
 def _product(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
@@ -133,7 +142,7 @@ def _times(these: Combinations, call: FxNode, left: Any, right: Any) -> Combinat
     for activation, factor in ((left, right), (right, left)):
         combination, constant = these.activation(activation), these.constant(call, factor)
         if combination is not None and constant is not None:
-            return combination.times(constant)
+            return combination.times(constant, literal=_is_literal(factor))
     return None
 
 
@@ -143,7 +152,7 @@ def _quotient(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combi
         return None
     if not np.all(divisor):
         raise refuse(call, "it divides by zero")
-    return combination.times(1 / divisor)
+    return combination.times(1 / divisor, literal=_is_literal(given["other"]))
 
 
 def _sum(these: Combinations, call: FxNode, left: Any, right: Any, gain: float) -> Combination | None:
@@ -155,7 +164,7 @@ def _sum(these: Combinations, call: FxNode, left: Any, right: Any, gain: float) 
         return None
     if first.shape != second.shape:
         raise refuse(call, f"shapes {first.shape} and {second.shape} differ; add tensors of equal shape")
-    return first.plus(second.times(gain))
+    return first.plus(second.times(gain, literal=True))
 
 
 def _addition(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
@@ -177,7 +186,7 @@ def _reverse_subtraction(these: Combinations, call: FxNode, given: dict[str, Any
 
 def _negation(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
     combination = these.activation(given["self"])
-    return None if combination is None else combination.times(-1.0)
+    return None if combination is None else combination.times(-1.0, literal=True)
 
 
 def _choice(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode
+from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
 from pi_bench.network.lowering_combinations import Combination, Combinations
 from pi_bench.network.lowering_operators import FxNode, Trace, arguments, refuse
 
@@ -85,12 +85,14 @@ class MaskLowering:
             summands.append(self._masked(call, source, np.rint(kept)))
         constant = combination.constant
         for name, coefficient in coefficients.items():
-            summands.append(self._scaled(call, self._node(name), coefficient, constant))
+            node = self._node(name)
+            summands.append(self._scaled(call, node, coefficient, constant, literal=combination.literal))
             constant = np.zeros(())
         if not summands:
             raise refuse(call, "its value does not depend on the network's input")
         if constant.any():
-            summands[0] = self._scaled(call, summands[0], np.ones(()), constant)
+            ones = np.ones(())
+            summands[0] = self._scaled(call, summands[0], ones, constant, literal=combination.literal)
         total = summands[0]
         for summand in summands[1:]:
             total = self._append(
@@ -111,10 +113,16 @@ class MaskLowering:
         self.masks[f"{name}.mask"] = mask.copy()
         return self._append(ReluNode(name, (source.name,), source.shape, f"{name}.mask"))
 
-    def _scaled(self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray) -> Node:
-        """gain * node + shift, as a batch normalization with statistics 0 and 1."""
+    def _scaled(
+        self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
+    ) -> Node:
+        """gain * node + shift, as a batch normalization with statistics 0 and 1 unless both are literals."""
         if np.all(gain == 1) and not shift.any():
             return node
+        if literal and gain.size == shift.size == 1 and np.isfinite(gain).all() and np.isfinite(shift).all():
+            name = self._trace.name(call, "scale")
+            numbers = float(gain.item()), float(shift.item())
+            return self._append(ScaleNode(name, (node.name,), node.shape, *numbers))
         channels = node.shape[0]
         name = self._trace.name(call, "scale")
         values = {

@@ -26,7 +26,8 @@ from pi_bench.network.graph_check import check_graph
 from pi_bench.network.torch_file import explain_content, load_plain
 
 FORMAT = "pi-bench model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 has fewer operators and fields, whose absence means what it meant then: it is read too."""
 
 _FIELDS = {"format", "version", "nodes", "ranges", "labels", "meta", "parameters", "masks", "sha256"}
 
@@ -56,7 +57,7 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
         **metadata,
         "parameters": {name: torch.from_numpy(array.copy()) for name, array in graph.parameters.items()},
         "masks": {name: torch.from_numpy(array.copy()) for name, array in graph.masks.items()},
-        "sha256": _digest(metadata, graph.parameters, graph.masks),
+        "sha256": _digest(FORMAT_VERSION, metadata, graph.parameters, graph.masks),
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -107,7 +108,7 @@ def _read(name: str, file: BinaryIO) -> Graph:
     if parameters is None or masks is None:
         raise damaged
     try:
-        digest = _digest(metadata, parameters, masks)
+        digest = _digest(version, metadata, parameters, masks)
     except CodecError:
         raise damaged from None
     if digest != content["sha256"]:
@@ -147,11 +148,11 @@ def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray]
     return arrays
 
 
-def _digest(metadata: dict[str, Any], parameters: Any, masks: Any) -> str:
+def _digest(version: int, metadata: dict[str, Any], parameters: Any, masks: Any) -> str:
     """SHA-256, hexadecimal, over the canonical container of everything but the digest."""
     arrays = {f"parameters/{name}": array for name, array in parameters.items()}
     arrays |= {f"masks/{name}": array for name, array in masks.items()}
-    meta = {"format": FORMAT, "version": FORMAT_VERSION, **metadata}
+    meta = {"format": FORMAT, "version": version, **metadata}
     return hashlib.sha256(encode(meta, arrays)).hexdigest()
 
 

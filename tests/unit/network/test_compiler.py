@@ -323,22 +323,6 @@ def test_random_networks_stay_close_to_their_float_twins(seed: int, layers: list
     assert sum(agreed) >= 6
 
 
-def norm_after_sum(b: Builder) -> str:
-    return b.norm("late", b.add("sum", b.relu("r", b.conv("c", "x")), "x"))
-
-
-def norm_of_a_shared_value(b: Builder) -> str:
-    value = b.conv("c", "x")
-    return b.add("sum", b.norm("late", value), value)
-
-
-@pytest.mark.parametrize("build", [norm_after_sum, norm_of_a_shared_value])
-def test_batch_norm_elsewhere_is_refused(build: object) -> None:
-    b = Builder()
-    with pytest.raises(ModelError, match="'late'"):
-        compile_graph(b.graph(build(b)))  # type: ignore[operator]
-
-
 def test_ranges_that_do_not_fit_are_refused_by_name() -> None:
     b = Builder()
     graph = b.graph(b.add("sum", b.relu("r", b.conv("c", "x")), "x"))

@@ -132,24 +132,36 @@ def test_names_are_module_paths() -> None:
 
 
 REFUSED: dict[str, tuple[nn.Module, str]] = {
-    "max_pool": (nn.Sequential(conv(), nn.MaxPool2d(2)), "max_pool2d.*module '1'.*average pooling"),
+    "dilated_pool": (
+        nn.Sequential(conv(), nn.MaxPool2d(2, dilation=2)),
+        "max_pool2d.*module '1'.*dilation=1",
+    ),
+    "uneven_max": (nn.Sequential(conv(), nn.AdaptiveMaxPool2d(3)), "divide"),
+    "lp_pool": (FromFunction(lambda m, x: functional.lp_pool2d(x, 2, 2)), "cannot be lowered"),
     "gelu": (nn.Sequential(conv(), nn.GELU()), "gelu.*'1'.*ReLU"),
     "sigmoid": (FromFunction(lambda m, x: torch.sigmoid(m.a(x)), a=conv()), r"sigmoid.*forward\(\).*ReLU"),
     "softmax": (nn.Sequential(conv(), nn.Softmax(1)), "softmax.*logits"),
-    "groups": (nn.Conv2d(3, 6, 3, groups=3), "conv2d.*groups=1"),
-    "dilation": (conv(dilation=2), "conv2d.*dilation=1"),
+    "transposed": (nn.ConvTranspose2d(3, 2, 2), "transposed convolution"),
+    "conv3d": (FromFunction(lambda m, x: m.c(x[:, None])[:, 0], c=nn.Conv3d(1, 1, 1)), "conv3d.*Conv2d"),
     "layer_norm": (nn.Sequential(nn.Flatten(), nn.LayerNorm(192)), "norm.*BatchNorm2d"),
-    "alpha": (FromFunction(lambda m, x: torch.add(m.a(x), x.sum(), alpha=2), a=conv()), "cannot be lowered"),
+    "no_statistics": (nn.BatchNorm2d(3, track_running_stats=False), "whose statistics are fixed"),
     "broadcast": (FromFunction(lambda m, x: m.a(x) + x[:, :1], a=conv()), "cannot be lowered"),
-    "product": (FromFunction(lambda m, x: m.a(x) * m.a(x), a=conv()), "mul.*cannot be lowered"),
-    "uneven_pool": (nn.Sequential(conv(), nn.AdaptiveAvgPool2d(3)), "divide"),
-    "pool_pad": (nn.AvgPool2d(3, padding=1, count_include_pad=False), "count_include_pad=True"),
-    "pool_ceil": (nn.AvgPool2d(3, ceil_mode=True), "ceil_mode=False"),
+    "product": (FromFunction(lambda m, x: m.a(x) * m.a(x), a=conv()), "mul.*products of two activations"),
+    "jump": (nn.Threshold(0.5, 0.0), "threshold.*jumps"),
+    "steep": (nn.LeakyReLU(1.5), "slope is 1.5"),
+    "empty_clamp": (FromFunction(lambda m, x: x.clamp(2, 1)), "second must be larger"),
+    "reflected": (nn.ReflectionPad2d(1), "'reflect' is not supported"),
+    "padded_with_ones": (nn.ConstantPad2d(1, 1.0), "zeros or with the edge"),
+    "batch_to_channels": (FromFunction(lambda m, x: x.reshape(1, -1, 8, 8)), "leave the batch axis"),
+    "batch_moved": (FromFunction(lambda m, x: x.transpose(0, 1)), "batch axis"),
+    "batch_cut": (FromFunction(lambda m, x: x[:1]), "batch axis"),
+    "batch_joined": (FromFunction(lambda m, x: torch.cat([x, x])), "batch axis"),
     "linear_on_map": (nn.Linear(8, 2), "linear.*flatten"),
     "always_dropout": (FromFunction(lambda m, x: functional.dropout(x, 0.5, True)), "dropout"),
     "branch": (FromFunction(lambda m, x: x if x.sum() > 0 else -x), "torch.export"),
     "two_outputs": (FromFunction(lambda m, x: (x, m.a(x)), a=conv()), "one of each"),
     "mean_of_all": (FromFunction(lambda m, x: m.a(x).mean(1), a=conv()), "mean.*height and width"),
+    "median": (FromFunction(lambda m, x: x.median(2)[0]), "median.*cannot be lowered"),
 }
 
 
@@ -157,7 +169,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
 def test_what_cannot_be_lowered_is_refused_with_advice(case: str) -> None:
     module, message = REFUSED[case]
     with pytest.raises(ModelError, match=message) as caught:
-        lower(module, torch.zeros(1, 3, 8, 8))
+        lower(module, torch.zeros(2, 3, 8, 8))
     assert "\n" not in str(caught.value)
 
 

@@ -18,7 +18,7 @@ from pi_bench.network.graph import (
     OutputNode,
     ReluNode,
 )
-from pi_bench.network.model_file import load_model, save_model
+from pi_bench.network.model_file import _digest, load_model, save_model
 
 torch = pytest.importorskip("torch")
 
@@ -84,7 +84,7 @@ def test_what_goes_in_comes_out(model):
 
 def test_the_file_is_plain_data_and_the_same_every_time(model, tmp_path):
     content = torch.load(model, weights_only=True)
-    assert (content["format"], content["version"]) == ("pi-bench model", 1)
+    assert (content["format"], content["version"]) == ("pi-bench model", 2)
     again = tmp_path / "again.pt"
     save_model(small_graph(), again)
     assert again.read_bytes() == model.read_bytes()
@@ -345,9 +345,25 @@ def test_alterations_are_found(model, change):
 
 
 def test_a_newer_version(model):
-    resave(model, set_key("version", 2))
+    resave(model, set_key("version", 3))
     message = refusal(model)
-    assert "format version 2" in message and "update pi-bench" in message
+    assert "format version 3" in message and "update pi-bench" in message
+
+
+def test_a_file_of_version_1(model):
+    """Nodes without the fields that version 2 added, whose defaults are what version 1 meant."""
+    content = torch.load(model, weights_only=True)
+    for node in content["nodes"]:
+        for field in ("dilation", "groups", "ceil", "count_padding", "divisor"):
+            node.pop(field, None)
+    metadata = {key: content[key] for key in ("nodes", "ranges", "labels", "meta")}
+    arrays = [{name: t.numpy() for name, t in content[kind].items()} for kind in ("parameters", "masks")]
+    content |= {"version": 1, "sha256": _digest(1, metadata, *arrays)}
+    torch.save(content, model)
+    assert load_model(model).nodes == small_graph().nodes
+    content["version"] = 2  # which its digest does not fit
+    torch.save(content, model)
+    assert "damaged or was altered" in refusal(model)
 
 
 @pytest.mark.parametrize("version", [0, "1", None])

@@ -1,0 +1,69 @@
+"""Each operator from a torch module to a private inference: the same function all the way.
+
+float torch ~ float graph ~ integer reference == ideal == delphi in exact mode, and delphi in windowed mode
+follows its law.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fixed_point import decode_output, encode_input
+from pi_bench.network.graph_float import calibrate, outputs
+from pi_bench.network.program import Program, Weights
+from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
+from pi_bench.network.reference import activation_reference, linear_reference, run_reference
+from pi_bench.protocol import Party
+from pi_bench.registry import find_protocol
+
+torch = pytest.importorskip("torch")
+
+from pi_bench.network.lowering import lower  # noqa: E402
+from tests.operators import MODULES, prepared  # noqa: E402
+
+
+@dataclasses.dataclass
+class Case:
+    program: Program
+    weights: Weights
+    inputs: np.ndarray  # encoded
+    expected: np.ndarray  # float
+
+
+@cache
+def case(name: str) -> Case:
+    module, x, expected = prepared(name)
+    graph = lower(module, x[:1])
+    np.testing.assert_allclose(outputs(graph, x.numpy()), expected.numpy(), rtol=1e-4, atol=1e-5)
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, x.numpy()))
+    program, weights = compile_graph(graph, CompileOptions(batch=2))
+    program = program_from_bytes(program_to_bytes(program))  # what a client would accept
+    return Case(program, weights, encode_input(program, x[:2].numpy()), expected[:2].numpy())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_operator_computes_privately_what_the_module_computes(name: str, run) -> None:
+    this = case(name)
+    program, weights = this.program, this.weights
+    reference = run_reference(program, weights, this.inputs)
+    assert reference.out_of_range == []
+    answer = reference.values[program.output.id]
+    error = np.abs(decode_output(program, answer) - this.expected).max() / np.abs(this.expected).max()
+    assert error < 0.02
+    for protocol in ("ideal", "delphi"):
+        (outcome,) = run(find_protocol(protocol), program, weights, [this.inputs], "exact")
+        np.testing.assert_array_equal(outcome.output, answer, protocol)
+    (outcome,) = run(find_protocol("delphi"), program, weights, [this.inputs], "windowed")
+    shares = outcome.traces[Party.CLIENT].arrays
+    values = {op.id: outcome.value(f"a:{op.id}") for op in program.source_ops}
+    for linear in program.linear_ops:
+        values[linear.id] = outcome.value(f"x:{linear.id}")
+        np.testing.assert_array_equal(values[linear.id], linear_reference(linear, values, weights))
+    for op in program.activation_ops:
+        expected = activation_reference(op, values[op.source], shares[f"x:{op.source}"], "windowed")
+        np.testing.assert_array_equal(values[op.id], expected)
