@@ -43,7 +43,8 @@ def export(
         module: convolutions, batch norms, fully connected layers, ReLUs (masked, clamped, leaky and
             parametric ones too), additions, concatenation, average- and max-pooling, reshapes and slices,
             in any arrangement with one input and one output. It is left as it was. Or what
-            `torch.export.export` makes of one, or the path of a ``.pt2`` or ``.onnx`` file, of which nothing is run but operators that networks here may have.
+            `torch.export.export` makes of one, or the path of a ``.pt2`` or ``.onnx`` file, of which
+            nothing is run but operators that networks here may have.
         example_input: float (batch, features) or (batch, channels, height, width); its values do
             not matter when `calibration` is given. None for programs and files, which know its shape.
         path: replaced in one step if it exists.
@@ -184,17 +185,36 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
 
 
 def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
-    """An error of the user's own forward is told as it is, before tracing wraps it in its own."""
+    """An error of the user's own forward is told as it is, before tracing wraps it in its own.
+
+    Raises:
+        ModelError: forward() fails, or answers with something else than one float tensor.
+    """
     import torch
 
     try:
         with torch.no_grad():
-            module(example)
+            answer = module(example)
+    except ModelError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        more = "; a network takes one input" if "positional argument" in reason else ""
         raise ModelError(
-            f"the module itself fails on the example input of shape {tuple(example.shape)}: {reason:.300}"
+            f"the module itself fails on the example input of shape {tuple(example.shape)}: "
+            f"{reason:.300}{more}"
         ) from error
+    if not isinstance(answer, torch.Tensor):
+        raise ModelError(
+            f"the module answers with a {type(answer).__name__}; wrap it in a module whose forward() returns "
+            "one tensor, the logits"
+        )
+    if answer.dtype != torch.float32:
+        raise ModelError(f"the module answers with {answer.dtype}; its output must be float logits")
+    if answer.dim() < 2 or len(answer) != len(example):
+        raise ModelError(
+            f"the module answers {tuple(answer.shape)} to {len(example)} inputs; (batch, outputs) is needed"
+        )
 
 
 def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:

@@ -11,6 +11,7 @@ its place.
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -51,6 +52,7 @@ def lower(
     sources.update(signature.inputs_to_lifted_tensor_constants)
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         raise ModelError("the network has more than one input or output; export a module with one of each")
+    _require_straight(exported)
     trace = Trace(sources={})
     constants = Constants(trace)
     masked = MaskLowering(trace, Combinations(trace, constants))
@@ -67,7 +69,8 @@ def lower(
                 translate(trace, fx_node)
         elif fx_node.op == "output":
             masked.settle_operands(fx_node)
-            result = fx_node.args[0][0]
+            # Changed buffers (counters, running statistics) are outputs of a trace too.
+            result = next(value for value in fx_node.args[0] if value.name == signature.user_outputs[0])
             if result not in trace.values:
                 raise ModelError("the network's output does not depend on its input")
             last = trace.values[result]
@@ -91,7 +94,7 @@ def _export(
 ) -> torch.export.ExportedProgram:
     # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
     silence = redirect_stderr(io.StringIO())
-    with _inference(module), warnings.catch_warnings(), silence, torch.no_grad():
+    with _inference(module), warnings.catch_warnings(), silence, _quiet_logs(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
         try:
             if isinstance(module, torch.nn.Module):
@@ -104,6 +107,32 @@ def _export(
                 f"torch.export cannot trace the network: {reason:.200}; write forward() without Python "
                 "branches on tensor values and try torch.export.export(module, (example_input,)) by itself"
             ) from error
+
+
+def _require_straight(program: torch.export.ExportedProgram) -> None:
+    """Raises: ModelError: the program branches or loops, or its shapes depend on values."""
+    for fx_node in program.graph.nodes:
+        if isinstance(fx_node.target, torch._ops.HigherOrderOperator):
+            raise refuse(
+                fx_node, "control flow on values has no private counterpart; write forward() without it"
+            )
+        value = fx_node.meta.get("val")
+        sizes = value.shape if isinstance(value, torch.Tensor) else ()
+        if isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool) or not all(
+            isinstance(size, int) for size in sizes
+        ):
+            raise refuse(fx_node, "its shape or value depends on the input's values; keep shapes fixed")
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Without what torch logs where it gives up; the error says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

@@ -19,13 +19,13 @@ from pi_bench.network.lowering_operators import FxNode, Trace, refuse
 
 _FOLDED_NAMES = """
 abs add addcdiv addcmul alias all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or
-broadcast_to cat ceil clamp clamp_max clamp_min clone concat contiguous cumsum detach div eq erf exp
-expand expand_as flatten flip floor full full_like ge gt hardtanh heaviside index_select le lerp
-lift_fresh_copy linalg_vector_norm log logical_and logical_not logical_or logical_xor lt masked_fill
-max maximum mean min minimum mul ne neg new_full new_ones new_zeros norm ones ones_like permute pow
-reciprocal relu repeat reshape round rsqrt rsub scalar_tensor select sigmoid sign slice softmax sqrt
-square squeeze stack std sub sum t tanh tensor threshold tile to to_copy transpose trunc type_as
-unbind unsafe_view unsqueeze var view where zeros zeros_like
+broadcast_to cat ceil clamp clamp_max clamp_min clone concat contiguous cumsum detach div eq erf exp expand
+expand_as flatten flip floor full full_like ge gt hardtanh heaviside index_select le lerp lift_fresh_copy
+linalg_vector_norm log logical_and logical_not logical_or logical_xor lt masked_fill matmul max maximum mean
+min minimum mm mul native_batch_norm_legit native_layer_norm ne neg new_full new_ones new_zeros norm ones
+ones_like permute pow reciprocal relu repeat reshape round rsqrt rsub scalar_tensor select sigmoid sign
+slice softmax sqrt square squeeze stack std std_mean sub sum t tanh tensor threshold tile to to_copy
+transpose trunc type_as unbind unsafe_view unsqueeze var var_mean view where zeros zeros_like
 """
 FOLDED = frozenset(_FOLDED_NAMES.split())
 _SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0}

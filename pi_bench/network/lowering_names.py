@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pi_bench.network import lowering_operators
+from pi_bench.network.lowering_advice import advice
 from pi_bench.network.lowering_combinations import RULES
 from pi_bench.network.lowering_constants import FOLDED
 
@@ -16,4 +17,4 @@ def is_known(stem: str) -> bool:
 
 def what_to_use(stem: str) -> str:
     """The advice of a refusal."""
-    return lowering_operators.advice(stem)
+    return advice(stem)

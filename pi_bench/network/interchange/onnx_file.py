@@ -37,7 +37,7 @@ _DTYPES = {
 
 
 def read_model(name: str, file: BinaryIO) -> Any:
-    """The ModelProto in `file`, checked by onnx.
+    """The ModelProto in `file`, parsed by onnx.
 
     Raises:
         EnvironmentUnsupportedError: onnx is not installed.

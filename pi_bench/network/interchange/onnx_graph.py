@@ -32,7 +32,11 @@ def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
         ModelError: it is damaged, of an opset that is not read, holds control flow, dynamic shapes,
             several inputs or outputs, or an operator that networks here do not have.
     """
-    return _Translation(name, read_model(name, file)).module()
+    model = read_model(name, file)
+    try:
+        return _Translation(name, model).module()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
+        raise ModelError(f"{name} is damaged, or not as ONNX is specified: export it again") from None
 
 
 class _Translation:

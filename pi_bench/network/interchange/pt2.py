@@ -54,7 +54,7 @@ class _Translation:
             if kind == "user_input":
                 inputs.append(self._user_input(entry["arg"]))
             elif kind in ("parameter", "buffer", "tensor_constant"):
-                references[entry["arg"]["name"]] = entry[f"{kind}_name"]
+                references[_text(entry["arg"]["name"])] = _text(entry[f"{kind}_name"])
             else:
                 raise ModelError(
                     f"{self._name} takes a {kind!r:.40}; networks of tensors alone are supported"
@@ -76,13 +76,13 @@ class _Translation:
             references=references,
             input_name=inputs[0],
             input_shape=self._input_shape(inputs[0]),
-            output_name=outputs[0]["arg"]["as_tensor"]["name"],
+            output_name=_text(outputs[0]["arg"]["as_tensor"]["name"]),
         )
 
     def _user_input(self, argument: dict[str, Any]) -> str:
         if "as_tensor" not in argument:
             raise ModelError(f"{self._name} takes an input that is no tensor; export a module of one tensor")
-        name: str = argument["as_tensor"]["name"]
+        name = _text(argument["as_tensor"]["name"])
         dtype = self._graph["tensor_values"][name]["dtype"]
         if dtype_of(dtype) != torch.float32:
             raise ModelError(f"{self._name} takes {dtype_of(dtype)}; export it with a float32 example input")
@@ -122,7 +122,7 @@ class _Translation:
             operator=stem,
             function=function,
             args=(),
-            kwargs={entry["name"]: self._argument(where, entry["arg"]) for entry in node["inputs"]},
+            kwargs={_text(entry["name"]): self._argument(where, entry["arg"]) for entry in node["inputs"]},
             outputs=self._results(where, node["outputs"]),
             path=path,
             kind=kind,
@@ -130,9 +130,10 @@ class _Translation:
 
     def _results(self, where: str, entries: list[dict[str, Any]]) -> tuple[str | None, ...]:
         if len(entries) == 1 and "as_tensors" in entries[0]:
-            return tuple(entry["name"] for entry in entries[0]["as_tensors"])
+            return tuple(_text(entry["name"]) for entry in entries[0]["as_tensors"])
         if all("as_tensor" in entry or "as_none" in entry for entry in entries):
-            return tuple(entry["as_tensor"]["name"] if "as_tensor" in entry else None for entry in entries)
+            made = [entry.get("as_tensor") for entry in entries]
+            return tuple(None if value is None else _text(value["name"]) for value in made)
         raise ModelError(f"{where} makes a number; {self._name} {_DYNAMIC}")
 
     def _argument(self, where: str, argument: dict[str, Any]) -> Any:
@@ -143,14 +144,14 @@ class _Translation:
             return list(value)
         match kind:
             case "as_tensor":
-                return Ref(value["name"])
+                return Ref(_text(value["name"]))
             case "as_tensors":
-                return [Ref(entry["name"]) for entry in value]
+                return [Ref(_text(entry["name"])) for entry in value]
             case "as_none":
                 return None
             case "as_optional_tensors":
                 entries = [entry.get("as_tensor") for entry in value]
-                return [None if entry is None else Ref(entry["name"]) for entry in entries]
+                return [None if entry is None else Ref(_text(entry["name"])) for entry in entries]
             case "as_scalar_type":
                 return dtype_of(value)
             case "as_device":
@@ -164,3 +165,9 @@ class _Translation:
         if kind == "as_graph":
             raise ModelError(f"{where} is control flow: write forward() without it")
         raise ModelError(f"{where} takes {kind!r:.40}, which networks here do not have")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -16,6 +16,10 @@ import torch
 from pi_bench.errors import ModelError
 
 SCHEMA_MAJOR = 8
+_MALFORMED = (
+    *(zipfile.BadZipFile, RuntimeError, EOFError, OverflowError),
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError),
+)
 _RECORD_LIMIT = 100_000
 _JSON_LIMIT_BYTES = 1 << 27
 _DTYPES = {
@@ -48,7 +52,7 @@ def read_archive(name: str, file: BinaryIO) -> Archive:
     try:
         with zipfile.ZipFile(file) as archive:
             return _Reader(name, archive).read()
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, RuntimeError, EOFError):
+    except _MALFORMED:
         raise damaged from None
 
 

@@ -192,7 +192,60 @@ def pooled() -> tuple[list[Any], dict[str, np.ndarray]]:
     return nodes, {"w": values(3, 2, 3, 3), "v": values(4, 3, 3, 3)}
 
 
+def moved() -> tuple[list[Any], dict[str, np.ndarray]]:
+    """Every way of taking tensors apart and putting them together."""
+    node = helper.make_node
+    nodes = [
+        node("Split", ["x", "sizes"], ["left", "right"], axis=1),
+        node("Concat", ["right", "left", "x"], ["joined"], axis=1),
+        node("Pad", ["joined", "pads"], ["padded"]),
+        node("Slice", ["padded", "starts", "ends", "axes"], ["cut"]),
+        node("Conv", ["cut", "grouped"], ["g"], group=2, dilations=[2, 1], pads=[0, 1, 2, 1]),
+        node("Relu", ["g"], ["r"]),
+        node("ReduceMean", ["r"], ["m"], axes=[2, 3], keepdims=0),
+        node("Unsqueeze", ["m", "last"], ["u"]),
+        node("Flatten", ["u"], ["y"]),
+    ]
+    tensors = {
+        "sizes": np.array([1, 1], np.int64),
+        "pads": np.array([0, 0, 1, 0, 0, 0, 0, 2], np.int64),
+        "starts": np.array([1, -6], np.int64),
+        "ends": np.array([1 << 40, -1], np.int64),
+        "axes": np.array([2, 3], np.int64),
+        "last": np.array([2, 3], np.int64),
+        "grouped": values(4, 2, 3, 3),
+    }
+    return nodes, tensors
+
+
+def activated() -> tuple[list[Any], dict[str, np.ndarray]]:
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("LeakyRelu", ["a"], ["l"], alpha=0.125),
+        node("Conv", ["l", "v"], ["b"]),
+        node("PRelu", ["b", "slopes"], ["p"]),
+        node("Clip", ["p", "zero", "six"], ["c"]),
+        node("MaxPool", ["c"], ["m"], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 0]),
+        node("AveragePool", ["m"], ["g"], kernel_shape=[2, 2], pads=[1, 1, 1, 1], count_include_pad=0),
+        node("Mul", ["g", "gain"], ["s"]),
+        node("GlobalMaxPool", ["s"], ["t"]),
+        node("Flatten", ["t"], ["y"]),
+    ]
+    tensors = {
+        "w": values(3, 2, 1, 1),
+        "v": 4 * values(3, 3, 1, 1),
+        "slopes": np.array([0.5, 0.25, 0], np.float32).reshape(3, 1, 1),
+        "zero": np.array(0, np.float32),
+        "six": np.array(6, np.float32),
+        "gain": np.array([0.5, 2, 1], np.float32).reshape(1, 3, 1, 1),
+    }
+    return nodes, tensors
+
+
 FORMS = {
+    "moved": moved(),
+    "activated": activated(),
     "shape_arithmetic": shape_arithmetic(),
     "masked": masked(where=False),
     "masked_by_where": masked(where=True),
