@@ -103,7 +103,7 @@ def compare(
             "every image of the data has a value beyond the network's input bound, so that a client "
             "refuses it: normalize the images as in training"
         )
-    layers = LayerErrors(graph, settings.mode, settings.sign_drop)
+    layers = LayerErrors(graph, compile_graph(graph, options)[0], settings.mode, settings.sign_drop)
     generator = np.random.default_rng(_SHARES_SEED)
     floats, integers, windowed = [], [], []
     index = np.flatnonzero(taken)
@@ -118,7 +118,7 @@ def compare(
         exact = evaluate(graph, batch)
         floats.append(exact[graph.output.name])
         for op, x, share, y in run.values(encoded, settings.mode, settings.sign_drop, generator):
-            layers.observe(op, x, share, y, exact.get(op.name))
+            layers.observe(op, x, share, y, exact)
             if op is program.output:
                 integers.append(decode_output(program, y))
         if settings.mode == TRUNCATED_SIGN:

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pi_bench.arithmetic.law import signed
-from pi_bench.network.graph import Graph
-from pi_bench.network.program import ActivationOp, OutputOp
+from pi_bench.network.graph import Graph, operator_name
+from pi_bench.network.program import ActivationOp, LinearOp, Op, OutputOp, Program
 from pi_bench.network.reference import activation_reference, out_of_range
+
+_COMPOSED = ("clamp", "leaky_relu", "max_pool", "prelu")
+_TRUNCATION_BITS = 30
+_RING_BITS = 31
 
 
 @dataclass(slots=True)
 class LayerError:
-    """Of one activation or the output.
+    """Of one layer with activations, or of the output.
 
-    error_square_sum, float_square_sum: over all its values; None-like 0 where the float network has no
-    value of this name. largest_error: of one value. largest_integer: |x| that entered the window.
-    outside_count: values outside the window; zeroed_count: made 0 by the sign drop alone.
+    operator: of the float network. error_square_sum, float_square_sum, largest_error, largest_float: over
+    all of its values. room_bits: log2 of the window over the largest value that entered it, the least of its
+    activations; of the output the window is the ring. outside_count: values outside their windows;
+    zeroed_count: made 0 by the sign drop alone.
     """
 
-    op: ActivationOp | OutputOp
+    operator: str
     compared_count: int = 0
     error_square_sum: float = 0.0
     float_square_sum: float = 0.0
     largest_error: float = 0.0
     largest_float: float = 0.0
-    largest_integer: int = 0
+    room_bits: float = math.inf
     outside_count: int = 0
     zeroed_count: int = 0
 
@@ -41,50 +47,79 @@ class LayerError:
             return 0.0 if self.error_square_sum == 0 else math.inf
         return math.sqrt(self.error_square_sum / self.float_square_sum)
 
-    @property
-    def room_bits(self) -> float:
-        """log2 of the window over the largest value that entered it: what calibration has left.
-
-        Negative where values were outside; of the output the window is the ring.
-        """
-        top_bits = 31
-        if isinstance(self.op, ActivationOp):
-            top_bits = self.op.window_bits if self.op.relu_count else 30
-        return top_bits - math.log2(max(self.largest_integer, 1))
-
 
 class LayerErrors:
-    """Collects `LayerError`s by layer, in the program's order."""
+    """Collects `LayerError`s by layer, in the program's order.
 
-    def __init__(self, graph: Graph, mode: str, sign_drop: int) -> None:
-        self._shapes = {node.name: tuple(node.shape) for node in graph.nodes}
+    A layer of the float network may be several operators of the program (a max-pool is a tournament); the
+    last of them makes its value.
+    """
+
+    def __init__(self, graph: Graph, program: Program, mode: str, sign_drop: int) -> None:
+        operators = {node.name: operator_name(node) for node in graph.nodes}
         self._mode = mode
         self._sign_drop = sign_drop
-        self.by_name: dict[str, LayerError] = {}
+        self._makers = _makers(program, operators)
+        self.by_name = {
+            op.name: LayerError(operators.get(op.name, "activation"))
+            for op in program.ops
+            if isinstance(op, ActivationOp | OutputOp)
+        }
 
     def observe(
-        self,
-        op: ActivationOp | OutputOp,
-        x: np.ndarray,
-        share: np.ndarray,
-        y: np.ndarray,
-        exact: np.ndarray | None,
+        self, op: Op, x: np.ndarray, share: np.ndarray, y: np.ndarray, exact: Mapping[str, np.ndarray]
     ) -> None:
-        """One batch: the law took x, with the client's share of it, to y; `exact` is the float value."""
-        layer = self.by_name.setdefault(op.name, LayerError(op))
-        layer.largest_integer = max(layer.largest_integer, int(np.abs(signed(x)).max()))
-        if isinstance(op, ActivationOp):
-            outside = out_of_range(op, x, self._mode, self._sign_drop)
-            layer.outside_count += 0 if outside is None else outside.count
-            if self._sign_drop:
-                kept = activation_reference(op, x, share, self._mode)
-                layer.zeroed_count += int(np.count_nonzero((y == 0) & (kept != 0)))
-        if exact is None or exact.shape != y.shape:
+        """One batch: `op` took x, of which the client's share is `share`, to y; `exact`: the float values."""
+        layer = self.by_name.get(op.name)
+        if layer is None:
             return
-        float_values = exact.astype(np.float64)
-        errors = np.ldexp(y.view(np.int32).astype(np.float64), -op.scale_bits) - float_values
-        layer.compared_count += errors.size
-        layer.error_square_sum += float(np.vdot(errors, errors))
-        layer.float_square_sum += float(np.vdot(float_values, float_values))
-        layer.largest_error = max(layer.largest_error, float(np.abs(errors).max()))
-        layer.largest_float = max(layer.largest_float, float(np.abs(float_values).max()))
+        if isinstance(op, ActivationOp):
+            self._observe_window(layer, op, x, share, y)
+        elif isinstance(op, OutputOp):
+            layer.room_bits = min(layer.room_bits, _room(_RING_BITS, x))
+        if self._makers.get(op.name) == op.id and op.name in exact and exact[op.name].shape == y.shape:
+            _compare(layer, y, op.scale_bits, exact[op.name].astype(np.float64))
+
+    def _observe_window(
+        self, layer: LayerError, op: ActivationOp, x: np.ndarray, share: np.ndarray, y: np.ndarray
+    ) -> None:
+        window_bits = op.window_bits if op.relu_count else _TRUNCATION_BITS
+        layer.room_bits = min(layer.room_bits, _room(window_bits, x))
+        outside = out_of_range(op, x, self._mode, self._sign_drop)
+        layer.outside_count += 0 if outside is None else outside.count
+        if self._sign_drop:
+            kept = activation_reference(op, x, share, self._mode)
+            layer.zeroed_count += int(np.count_nonzero((y == 0) & (kept != 0)))
+
+
+def _makers(program: Program, operators: Mapping[str, str]) -> dict[str, int]:
+    """Layer → id of the operator that makes its value: the last of its name.
+
+    Not sums with weights, which are named after those and not after what is made of them; and not activations
+    that are a part of something else, the rest of which may stand in a later sum.
+    """
+    makers: dict[str, int] = {}
+    for op in program.ops:
+        weighted = isinstance(op, LinearOp) and any(term.weighted is not None for term in op.terms)
+        kind = operators.get(op.name)
+        part = kind in _COMPOSED or (kind != "relu" and isinstance(op, ActivationOp) and op.relu_count > 0)
+        if weighted:
+            continue
+        if part and isinstance(op, ActivationOp):
+            makers.pop(op.name, None)
+        else:
+            makers[op.name] = op.id
+    return makers
+
+
+def _compare(layer: LayerError, y: np.ndarray, scale_bits: int, exact: np.ndarray) -> None:
+    errors = np.ldexp(y.view(np.int32).astype(np.float64), -scale_bits) - exact
+    layer.compared_count += errors.size
+    layer.error_square_sum += float(np.vdot(errors, errors))
+    layer.float_square_sum += float(np.vdot(exact, exact))
+    layer.largest_error = max(layer.largest_error, float(np.abs(errors).max()))
+    layer.largest_float = max(layer.largest_float, float(np.abs(exact).max()))
+
+
+def _room(window_bits: int, x: np.ndarray) -> float:
+    return window_bits - math.log2(max(int(np.abs(signed(x)).max()), 1))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.program import ActivationOp, InputOp, LinearOp, OutputOp, Program, Weights
+from pi_bench.network.program import ActivationOp, InputOp, LinearOp, Op, OutputOp, Program, Weights
 from pi_bench.network.reference import activation_reference
 
 EXACT = "exact"
@@ -30,9 +30,9 @@ class IntegerRun:
 
     def values(
         self, encoded: np.ndarray, mode: str, sign_drop: int, generator: np.random.Generator
-    ) -> Iterator[tuple[ActivationOp | OutputOp, np.ndarray, np.ndarray, np.ndarray]]:
-        """(operator, what it read, the client's share of that, what it made) for each activation and the
-        output, in order; of an output the first three are the same value.
+    ) -> Iterator[tuple[Op, np.ndarray, np.ndarray, np.ndarray]]:
+        """(operator, what it read, the client's share of that, what it made) for each operator but the
+        input, in order; of what is no activation all three are the same value.
 
         encoded: uint32 of the input's shape. Arrays are uint32 and must not be changed; each is given
         up when its last reader is through.
@@ -42,13 +42,14 @@ class IntegerRun:
             if isinstance(op, InputOp):
                 values[op.id] = encoded
             elif isinstance(op, LinearOp):
-                values[op.id] = self._linear_value(op, values)
+                y = values[op.id] = self._linear_value(op, values)
+                yield op, y, y, y
             elif isinstance(op, ActivationOp):
                 x = values[op.source]
                 share = x if mode == EXACT else generator.integers(0, 1 << 32, x.shape, np.uint32)
                 values[op.id] = activation_reference(op, x, share, mode, sign_drop)
                 yield op, x, share, values[op.id]
-            else:
+            elif isinstance(op, OutputOp):
                 yield op, values[op.source], values[op.source], values[op.source]
             for read in [read for read, last in self._last_reader.items() if last == op.id]:
                 values.pop(read, None)

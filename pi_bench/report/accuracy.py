@@ -13,7 +13,6 @@ from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-from pi_bench.report.operators import operator_words
 from pi_bench.report.text_table import render_table
 
 SCHEMA_VERSION = 1
@@ -162,7 +161,7 @@ def _layer(name: str, layer: LayerError) -> dict[str, Any]:
     error = layer.relative_error
     return {
         "name": name,
-        "operator": operator_words(layer.op),
+        "operator": layer.operator,
         "relative_error": error if error is None or math.isfinite(error) else 1e300,
         "largest_error": layer.largest_error if layer.compared_count else None,
         "largest_value": layer.largest_float if layer.compared_count else None,

@@ -1,6 +1,7 @@
 """Float against integer answers over a data set: errors, saturation, refused images, the sign drop."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,3 +86,27 @@ def test_samples_are_spread_evenly() -> None:
     assert sample(index, 3).tolist() == [100, 150, 199]
     assert sample(index, 500).tolist() == index.tolist()
     assert sample(index[:1], 4).tolist() == [100]
+
+
+def test_a_layer_of_several_operators_is_compared_by_its_last(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    import pi_bench
+
+    nn = torch.nn
+    pooled = [nn.MaxPool2d(3, 2, 1), nn.Conv2d(4, 4, 3), nn.ReLU6(), nn.Conv2d(4, 3, 2), nn.LeakyReLU(0.25)]
+    network = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), *pooled, nn.Flatten())
+    torch.manual_seed(0)
+    inputs = torch.randn(12, 2, 10, 9)
+    graph = pi_bench.export(network, inputs[:1], tmp_path / "m.pt", calibration=inputs)
+    layers = compared(graph, inputs.numpy(), "exact").layers.by_name
+    operators = {name: layer.operator for name, layer in layers.items()}
+    assert operators | {"0": "conv"} == {
+        "0": "conv",
+        "1": "max_pool",
+        "3": "clamp",
+        "5": "leaky_relu",
+        "output": "output",
+    }
+    for name, layer in layers.items():
+        assert layer.relative_error is None or layer.relative_error < 0.03, name
+    assert [name for name, layer in layers.items() if layer.relative_error is None] == ["5"]

@@ -7,7 +7,7 @@ from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fixed_point import encode_input
 from pi_bench.network.graph import Graph
 from pi_bench.network.integer_run import IntegerRun
-from pi_bench.network.program import LinearOp
+from pi_bench.network.program import ActivationOp, LinearOp
 from pi_bench.network.reference import run_reference
 
 
@@ -18,11 +18,13 @@ def test_values_are_the_references(tiny_graph: Graph, mode: str, drop: int) -> N
     encoded = encode_input(program, inputs)
     run = IntegerRun(program, weights)
     seen = list(run.values(encoded, mode, drop, np.random.default_rng(2)))
-    shares = {op.source: share for op, _, share, _ in seen}
+    activations = [entry for entry in seen if isinstance(entry[0], ActivationOp)]
+    shares = {op.source: share for op, _, share, _ in activations}
     reference = run_reference(program, weights, encoded, mode, shares, drop).values
-    assert [op.id for op, *_ in seen] == [op.id for op in program.ops[1:] if not isinstance(op, LinearOp)]
+    assert [op.id for op, *_ in seen] == [op.id for op in program.ops[1:]]
     for op, x, _, y in seen:
-        np.testing.assert_array_equal(x, reference[op.source], err_msg=op.name)
+        source = op.id if isinstance(op, LinearOp) else op.source
+        np.testing.assert_array_equal(x, reference[source], err_msg=op.name)
         np.testing.assert_array_equal(y, reference[op.id], err_msg=op.name)
 
 
@@ -31,7 +33,11 @@ def test_shares_are_drawn_anew_and_by_the_generator(tiny_graph: Graph) -> None:
     encoded = encode_input(program, np.zeros(program.input.shape))
     run = IntegerRun(program, weights)
     first, again, other = (
-        [share for _, _, share, _ in run.values(encoded, "windowed", 0, np.random.default_rng(seed))]
+        [
+            share
+            for op, _, share, _ in run.values(encoded, "windowed", 0, np.random.default_rng(seed))
+            if isinstance(op, ActivationOp)
+        ]
         for seed in (1, 1, 2)
     )
     assert all(np.array_equal(left, right) for left, right in zip(first, again, strict=True))
