@@ -39,6 +39,7 @@ def add_parser(subparsers: Any) -> None:
     )
     options.add_batch(measuring, "default: as many as the input file holds, or 1")
     options.add_threads(measuring, "default: half of the cores")
+    options.add_weight_cache(measuring)
     options.add_timeout(measuring)
     files = parser.add_argument_group("input and output")
     files.add_argument("--input", metavar="FILE.npy", help="the client's input (default: seeded noise)")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PROTOCOL = "delphi"
 DEFAULT_TIMEOUT_S = 120.0
+DEFAULT_WEIGHT_CACHE_MB = 250
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +95,18 @@ def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def add_weight_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weight-cache",
+        type=count,
+        default=DEFAULT_WEIGHT_CACHE_MB,
+        metavar="MB",
+        help="memory that the server may spend on weights transformed for the offline phase, never more than "
+        "a quarter of what is free at its start; what does not fit is transformed for every inference "
+        f"({DEFAULT_WEIGHT_CACHE_MB})",
+    )
+
+
 def add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
@@ -167,7 +180,11 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     if (parsed.sign_drop is None) == (mode == TRUNCATED_SIGN):
         raise UsageError(f"--mode {TRUNCATED_SIGN} and --sign-drop K go together: each needs the other")
     return info, ProtocolOptions(
-        mode=mode, threads=threads, label_chunk=parsed.label_chunk, sign_drop=parsed.sign_drop or 0
+        mode=mode,
+        threads=threads,
+        label_chunk=parsed.label_chunk,
+        sign_drop=parsed.sign_drop or 0,
+        weight_cache_bytes=1_000_000 * getattr(parsed, "weight_cache", 0),
     )
 
 

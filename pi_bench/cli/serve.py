@@ -23,6 +23,7 @@ def add_parser(subparsers: Any) -> None:
     options.add_compile(parser)
     options.add_batch(parser, "default 1; a client's input then holds as many")
     options.add_threads(parser, "default: all cores")
+    options.add_weight_cache(parser)
     options.add_timeout(parser)
     parser.set_defaults(run=run)
 

@@ -51,6 +51,7 @@ class Server:
         self._weights = weights
         self._info = info
         self._options = options
+        self._prepared = info.server.prepare(program, options, weights)
         self._timeout_s = timeout_s
         self._idle_timeout_s = idle_timeout_s
         self._poll_s = poll_s
@@ -79,7 +80,7 @@ class Server:
         session = Session(channel, Party.SERVER, session_id=agreement.session_id, binding=agreement.binding)
         visit: _Visit | None = None
         try:
-            protocol = self._info.server(session, self._program, self._options, self._weights)
+            protocol = self._info.server(session, self._program, self._options, self._weights, self._prepared)
             visit = _Visit(session, protocol, report, tracing)
             visit.set_up()
             while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 from pi_bench.channel import Address, accept, listen
 from pi_bench.channel.tcp import local_address
@@ -11,6 +12,7 @@ from pi_bench.errors import PiBenchError
 from pi_bench.launch.child import run_party
 from pi_bench.launch.control import ControlClosedError, ControlPipe
 from pi_bench.launch.server import Server, ServerReport
+from pi_bench.measure.resources import available_memory_bytes
 from pi_bench.network.program_codec import program_from_bytes
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.registry import find_protocol
@@ -26,7 +28,7 @@ def party(control: ControlPipe) -> None:
         program_from_bytes(arrays[_PROGRAM].tobytes()),
         {name.removeprefix("w:"): array for name, array in arrays.items() if name.startswith("w:")},
         find_protocol(options["protocol"]),
-        ProtocolOptions(**options["options"]),
+        _within_memory(ProtocolOptions(**options["options"])),
         timeout_s=options["timeout_s"],
         idle_timeout_s=options["idle_timeout_s"],
         poll_s=options["poll_s"],
@@ -41,6 +43,14 @@ def party(control: ControlPipe) -> None:
         while True:
             connection, peer = accept(listener)
             _serve_one(server, control, connection, str(peer))
+
+
+def _within_memory(options: ProtocolOptions) -> ProtocolOptions:
+    """Of what is free at the start, weights in a faster form may take a quarter."""
+    available = available_memory_bytes()
+    if available is None:
+        return options
+    return replace(options, weight_cache_bytes=min(options.weight_cache_bytes, available // 4))
 
 
 def _serve_one(server: Server, control: ControlPipe, connection: object, peer: str) -> None:

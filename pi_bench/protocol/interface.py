@@ -23,12 +23,15 @@ from pi_bench.protocol.session import SessionLike
 
 @dataclass(frozen=True, slots=True)
 class ProtocolOptions:
-    """Options of a run. Both parties agree on all but `threads` in the handshake."""
+    """Options of a run. Both parties agree on all but `threads` and `weight_cache_bytes` in the
+    handshake."""
 
     mode: str = "windowed"
     threads: int = 1
     label_chunk: int = 1  # bits, 1 to 4, whose labels one key on the wire unlocks
     sign_drop: int = 0  # mode truncated-sign: low bits of the window that the sign disregards
+
+    weight_cache_bytes: int = 0  # what a server may spend on weights in the form that is used offline
 
     def require(self, program: Program) -> None:
         """Raises: UsageError: `sign_drop` belongs to no other mode, and leaves each window a bit."""
@@ -58,15 +61,30 @@ class ProtocolInfo:
 
 
 class PartyProtocol(ABC):
-    """One party of one protocol on one session. `weights` is None at the client."""
+    """One party of one protocol on one session. `weights` is None at the client.
+
+    `prepared`: at a server, what `prepare` gave for the same program, options and weights, or None.
+    """
 
     def __init__(
-        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+        self,
+        session: SessionLike,
+        program: Program,
+        options: ProtocolOptions,
+        weights: Weights | None,
+        prepared: object = None,
     ) -> None:
+        del prepared
         self.session = session
         self.program = program
         self.options = options
         self.weights = weights
+
+    @classmethod
+    def prepare(cls, program: Program, options: ProtocolOptions, weights: Weights) -> object:
+        """What a server computes once for all its sessions, if anything; nothing may change it later."""
+        del program, options, weights
+        return None
 
     def set_up(self) -> None:  # noqa: B027 - optional
         """Keys and base OTs, once a connection."""

@@ -34,10 +34,6 @@ SEED_BYTES = 16
 OT_BYTES = 4
 """What an extended OT costs on the wire: 128 / k bits, k = 4 (SoftSpoken)."""
 
-PIPELINE_DEPTH = 2
-"""Requests that the client sends ahead of the answer that it waits for, offline: enough that the
-server never waits, few enough that neither party's queue fills while both send."""
-
 _ONLINE_SLICE_BYTES = 3 << 18
 _OFFLINE_SLICE_OTS = 1 << 17
 _OFFLINE_SLICE_BYTES = 1 << 23
@@ -127,6 +123,14 @@ class WorkPlan:
     @cached_property
     def gadget_jobs(self) -> list[GadgetJob]:
         return [job for jobs in self.gadgets.values() for job in jobs]
+
+    def products_of(self, op_id: int) -> list[ProductJob]:
+        """The products that make up a linear value."""
+        return [job for job in self.products if job.op_id == op_id]
+
+    def gadgets_of_source(self, op_id: int) -> list[GadgetJob]:
+        """The gadgets that work on a linear value."""
+        return [job for job in self.gadget_jobs if self.source_of(job) == op_id]
 
     def source_of(self, job: GadgetJob) -> int:
         """The linear value that a gadget works on."""

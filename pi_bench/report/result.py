@@ -43,6 +43,7 @@ def build_result(
         "mode": options.protocol.mode,
         "label_chunk": options.protocol.label_chunk,
         "sign_drop": options.protocol.sign_drop,
+        "weight_cache_bytes": options.protocol.weight_cache_bytes,
         "runs": len(runs),
         "warmup": options.warmup,
         "link": {"kind": "loopback"},
@@ -57,6 +58,7 @@ def build_result(
         "offline": {
             "time_s": median(offline_s),
             "samples_s": offline_s,
+            "hidden_s": median(_hidden_offline_s(run) for run in runs),
             **_bytes([first.client_offline]),
             "parts": _parts(runs),
         },
@@ -124,6 +126,21 @@ def _times(spans_of_runs: Sequence[Sequence[Span]]) -> dict[str, float]:
     }
 
 
+def _busy_s(spans: Iterable[Span]) -> float:
+    return sum(span.compute_s + span.send_s for span in spans)
+
+
+def _hidden_offline_s(run: Run) -> float:
+    """What both parties did beyond the time that passed."""
+    busy_s = _busy_s(run.client_offline.spans) + _busy_s(run.server_offline.spans)
+    return max(0.0, busy_s - run.offline_s)
+
+
+def _hidden_online_s(client: Iterable[Span], server: Iterable[Span]) -> float:
+    """What the server did while the client did not wait."""
+    return max(0.0, _busy_s(server) - sum(span.wait_s for span in client))
+
+
 def _chosen(record: PhaseRecord, choose: Callable[[Span], bool]) -> list[Span]:
     return [span for span in record.spans if choose(span)]
 
@@ -168,6 +185,10 @@ def _layer(op: Op, runs: Sequence[Run]) -> dict[str, Any]:
         "mac_count": op.mac_count if isinstance(op, LinearOp) else 0,
         "client": _times([_chosen(run.client_online, of_layer) for run in runs]),
         "server": _times([_chosen(run.server_online, of_layer) for run in runs]),
+        "hidden_s": median(
+            _hidden_online_s(_chosen(run.client_online, of_layer), _chosen(run.server_online, of_layer))
+            for run in runs
+        ),
         "bytes": _directions(client, "bytes"),
         "wire_bytes": _directions(client, "wire_bytes"),
         "comm_round_count": sum(span.depth_count for span in client) / 2,

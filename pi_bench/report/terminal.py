@@ -60,7 +60,7 @@ def _latency(result: Mapping[str, Any]) -> list[str]:
 def _layers(result: Mapping[str, Any]) -> list[str]:
     header = [
         *("layer", "operator", "shape", "ReLUs", "trunc.", "client ms", "server ms", "send ms", "wait ms"),
-        *("to server", "to client", "rounds"),
+        *("hidden ms", "to server", "to client", "rounds"),
     ]
     rows = []
     for layer in result["online"]["layers"]:
@@ -76,12 +76,16 @@ def _layers(result: Mapping[str, Any]) -> list[str]:
                 milliseconds(server["compute_s"]),
                 milliseconds(client["send_s"] + server["send_s"]),
                 milliseconds(client["wait_s"]),
+                milliseconds(layer["hidden_s"]),
                 _bytes_or_dash(layer["bytes"]["client_to_server"]),
                 _bytes_or_dash(layer["bytes"]["server_to_client"]),
                 f"{layer['comm_round_count']:g}" if layer["comm_round_count"] else "-",
             )
         )
-    return ["online, by layer (medians; wait: the client's)", *render_table(header, rows, left=3)]
+    return [
+        "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
+        *render_table(header, rows, left=3),
+    ]
 
 
 def _offline(result: Mapping[str, Any]) -> list[str]:
@@ -100,7 +104,8 @@ def _offline(result: Mapping[str, Any]) -> list[str]:
     ]
     header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
     return [
-        f"offline  {seconds(offline['time_s'])} an inference, "
+        f"offline  {seconds(offline['time_s'])} an inference "
+        f"({seconds(offline['hidden_s'])} more of both parties' work hidden by overlap), "
         f"{byte_count(offline['bytes']['client_to_server'])} client to server, "
         f"{byte_count(offline['bytes']['server_to_client'])} server to client",
         *render_table(header, rows),

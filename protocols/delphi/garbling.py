@@ -1,4 +1,4 @@
-"""Offline garbling: the server's tables and the client's labels, for every activation element.
+"""Offline garbling: the server's tables and the client's labels, a slice of a gadget at a time.
 
     client                                               server
                 <---  hash seed; reverse OT extension, choices NOT delta (a fresh delta)
@@ -10,16 +10,15 @@
                 <---  garbled tables, wrap words
 
 Sources: half gates (Zahur, Rosulek, Evans, EUROCRYPT 2015); SoftSpoken OT (Roy, CRYPTO 2022); the
-gadgets: docs/threat-model.md. The order is forced: v comes from the products, the labels of v from
-the OTs, the tables from the labels. delta, both hash seeds and the label seed are fresh for every
+gadgets: docs/threat-model.md. For a gadget the order is forced: v comes from the products, the labels of
+v from the OTs, the tables from the labels. delta, both hash seeds and the label seed are fresh for every
 inference, so that its material is self-contained.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -35,92 +34,81 @@ from pi_bench.crypto.ot_extension import (
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
-from pi_bench.crypto.symmetric import LANES
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.work_plan import (
-    OT_BYTES,
-    PIPELINE_DEPTH,
-    SEED_BYTES,
-    WORD_BYTES,
-    GadgetJob,
-    WorkPlan,
-    part,
-)
+from pi_bench.protocol.offline_schedule import Garble
+from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, WORD_BYTES, GadgetJob, part
 
+from .material import Arena
 from .seeds import GarblerSeeds, inference_context, reverse_hash_seed
-from .select import ServerSelect, client_select, server_select
+from .select import ClientSelect, ServerSelect
 
 
-def client_garbling(
-    session: SessionLike,
-    plan: WorkPlan,
-    reverse: CotSender,
-    shares: dict[int, np.ndarray],
-    inference_id: int,
-    threads: int,
-) -> dict[str, np.ndarray]:
-    """The client's material for every gadget: shares, labels, tables, select shares."""
-    context = inference_context(session, inference_id)
-    with session.step(-1, "ot"):
-        hash_seed = bytes(session.receive(SEED_BYTES))
-        label_ots = fresh_cot_receiver(reverse, session.receive(FRESH_BYTES), context)
-    with label_ots:
-        with session.step(-1, "ot"):
-            reverse_seed = reverse_hash_seed(context)
-            session.send(reverse_seed, label_ots.tree_message)
-        evaluator = _Evaluator(session, label_ots, hash_seed, threads)
-        corrections = {}
-        for job in plan.gadget_jobs:
-            share = evaluator.take_share(job, shares[plan.source_of(job)])
-            if job.spec.uses_select:
-                tau, beta = client_select(session, job, reverse, reverse_seed, share, threads)
-                corrections[job.number], evaluator.arrays[f"select:{job.number}"] = tau, beta
-        pending: deque[tuple[GadgetJob, range]] = deque()
-        for job in plan.gadget_jobs:
-            evaluator.allocate(job)
-            for groups in job.offline_slices:
-                evaluator.request(job, groups, corrections.get(job.number))
-                pending.append((job, groups))
-                if len(pending) > PIPELINE_DEPTH:
-                    evaluator.accept(*pending.popleft())
-        for job, groups in pending:
-            evaluator.accept(job, groups)
-    return evaluator.arrays
+class Evaluator:
+    """The client: asks for labels and keeps in `arrays` what comes. A context manager."""
 
-
-class _Evaluator:
-    """The client: asks for labels slice by slice and keeps what comes in `arrays`."""
-
-    def __init__(self, session: SessionLike, label_ots: CotReceiver, hash_seed: bytes, threads: int) -> None:
-        self.arrays: dict[str, np.ndarray] = {"hash_seed": np.frombuffer(hash_seed, np.uint8)}
+    def __init__(
+        self, session: SessionLike, reverse: CotSender, arena: Arena, inference_id: int, threads: int
+    ) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
         self._session = session
-        self._label_ots = label_ots
-        self._hash_seed = hash_seed
+        self._reverse = reverse
+        self._arena = arena
+        self._context = inference_context(session, inference_id)
         self._threads = threads
+        self._label_ots: CotReceiver | None = None
+        self._selects: dict[int, ClientSelect] = {}
+        self._hash_seed = self._reverse_seed = b""
 
-    def take_share(self, job: GadgetJob, linear_share: np.ndarray) -> np.ndarray:
-        share = padded_words(job.gather(linear_share), job.padded_count)
-        self.arrays[f"share:{job.number}"] = share
-        return share
+    def __enter__(self) -> Self:
+        return self
 
-    def allocate(self, job: GadgetJob) -> None:
-        labels_shape = (job.group_count, job.spec.label_ots, LANES, LABEL_BYTES)
-        garbled_shape = (job.group_count, job.spec.garbled_group_bytes)
-        self.arrays[f"labels:{job.number}"] = np.empty(labels_shape, np.uint8)
-        self.arrays[f"garbled:{job.number}"] = np.empty(garbled_shape, np.uint8)
+    def __exit__(self, *_: object) -> None:
+        if self._label_ots is not None:
+            self._label_ots.close()
 
-    def request(self, job: GadgetJob, groups: range, corrections: np.ndarray | None) -> None:
-        """Asks for the labels of the bits of v in a slice."""
+    def accept_seeds(self) -> None:
+        """Receives the garbler's seed and begins the label OTs."""
+        with self._session.step(-1, "ot"):
+            self._hash_seed = bytes(self._session.receive(SEED_BYTES))
+            self.arrays["hash_seed"] = np.frombuffer(self._hash_seed, np.uint8)
+            message = self._session.receive(FRESH_BYTES)
+            self._label_ots = fresh_cot_receiver(self._reverse, message, self._context)
+
+    def send_trees(self) -> None:
+        """Sends what the server's side of the label OTs, and of the selects, begins with."""
+        assert self._label_ots is not None
+        with self._session.step(-1, "ot"):
+            self._reverse_seed = reverse_hash_seed(self._context)
+            self._session.send(self._reverse_seed, self._label_ots.tree_message)
+
+    def accept_select(self, job: GadgetJob) -> None:
+        self._selects[job.number] = ClientSelect.accept(self._session, job, self._reverse, self._threads)
+
+    def ask(self, slice_: Garble, linear_share: np.ndarray) -> None:
+        """Asks for the labels of the bits of v in a slice. `linear_share`: v, of the whole value."""
+        assert self._label_ots is not None
+        job, groups = slice_.job, slice_.groups
+        if groups.start == 0:
+            self._begin(job, linear_share)
         elements = job.elements(groups)
         with self._session.step(job.op_id, "ot"):
-            choices = gadget.choice_bits(job.spec, part(self.arrays[f"share:{job.number}"], elements))
+            share = part(self.arrays[f"share:{job.number}"], elements)
+            corrections: list[np.ndarray] = []
+            if job.spec.uses_select:
+                beta = part(self.arrays[f"select:{job.number}"], elements)
+                select = self._selects[job.number]
+                corrections.append(select.share(job, groups, self._reverse_seed, share, beta))
+            choices = gadget.choice_bits(job.spec, share)
             labels = part(self.arrays[f"labels:{job.number}"], groups)
             ot_count = job.label_ot_count(groups)
             message = self._label_ots.extend(choices, ot_count, labels, threads=self._threads)
-            self._session.send(*([] if corrections is None else [part(corrections, elements)]), message)
+            self._session.send(*corrections, message)
+        if slice_.last:
+            self._selects.pop(job.number, None)
 
-    def accept(self, job: GadgetJob, groups: range) -> None:
+    def accept(self, slice_: Garble) -> None:
         """Receives a slice's tables where they stay, and prepares its wrap words."""
+        job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "garbling"):
             garbled = part(self.arrays[f"garbled:{job.number}"], groups)
             self._session.receive_into(garbled)
@@ -135,64 +123,69 @@ class _Evaluator:
                 self._threads,
             )
 
-
-def server_garbling(
-    session: SessionLike, plan: WorkPlan, reverse: CotReceiver, inference_id: int, threads: int
-) -> tuple[dict[str, np.ndarray], list[SecretBytes]]:
-    """The server's material for every gadget, and the locked memory of delta and label seed."""
-    context = inference_context(session, inference_id)
-    with contextlib.ExitStack() as on_failure:
-        seeds = GarblerSeeds.fresh(context)
-        on_failure.callback(seeds.close)
-        arrays = _server_material(session, plan, reverse, seeds, context, threads)
-        on_failure.pop_all()  # they live as long as the material
-        return arrays, [seeds.delta, seeds.label_seed]
+    def _begin(self, job: GadgetJob, linear_share: np.ndarray) -> None:
+        self.arrays |= self._arena.arrays_of(job)
+        share = padded_words(job.gather(linear_share), job.padded_count)
+        np.copyto(self.arrays[f"share:{job.number}"], share)
 
 
-def _server_material(
-    session: SessionLike,
-    plan: WorkPlan,
-    reverse: CotReceiver,
-    seeds: GarblerSeeds,
-    context: bytes,
-    threads: int,
-) -> dict[str, np.ndarray]:
-    with session.step(-1, "ot"):
-        fresh = FreshCotSender(reverse, seeds.delta, context)
-        session.send(seeds.hash_seed)
-        session.send(fresh.message)
-        message = session.receive(SEED_BYTES + TREE_MESSAGE_BYTES)
-        label_ots = fresh.finish(message[SEED_BYTES:])
-    arrays = {"delta": seeds.delta.array, "label_seed": seeds.label_seed.array}
-    with label_ots:
-        garbler = _Garbler(session, label_ots, seeds, bytes(message[:SEED_BYTES]), threads)
-        selects = {
-            job.number: server_select(session, job, reverse, threads)
-            for job in plan.gadget_jobs
-            if job.spec.uses_select
-        }
-        for job in plan.gadget_jobs:
-            state = np.empty((job.group_count, job.spec.state_group_bytes), np.uint8)
-            arrays[f"state:{job.number}"] = state
-            for groups in job.offline_slices:
-                garbler.garble(job, groups, selects.get(job.number), part(state, groups))
-    return arrays
+class Garbler:
+    """The server: answers slice by slice and keeps its state of each in `arrays`. A context manager: in
+    the end, `seeds.delta` and `seeds.label_seed` live as long as the material if `keep` was called."""
 
+    def __init__(
+        self, session: SessionLike, reverse: CotReceiver, arena: Arena, inference_id: int, threads: int
+    ) -> None:
+        self._session = session
+        self._reverse = reverse
+        self._arena = arena
+        self._threads = threads
+        self._context = inference_context(session, inference_id)
+        self._on_exit = contextlib.ExitStack()
+        self.seeds = GarblerSeeds.fresh(self._context)
+        self._kept = self._on_exit.enter_context(contextlib.ExitStack())
+        self._kept.callback(self.seeds.close)
+        self.arrays = {"delta": self.seeds.delta.array, "label_seed": self.seeds.label_seed.array}
+        self._fresh: FreshCotSender | None = None
+        self._label_ots: CotSender | None = None
+        self._reverse_seed = b""
+        self._selects: dict[int, ServerSelect] = {}
 
-@dataclass(frozen=True, slots=True)
-class _Garbler:
-    """The server: answers requests slice by slice."""
+    def __enter__(self) -> Self:
+        return self
 
-    session: SessionLike
-    label_ots: CotSender
-    seeds: GarblerSeeds
-    reverse_seed: bytes
-    threads: int
+    def __exit__(self, *_: object) -> None:
+        self._on_exit.close()
 
-    def garble(self, job: GadgetJob, groups: range, select: ServerSelect | None, state: np.ndarray) -> None:
-        """Garbles and sends a slice's tables; `state` stays."""
+    def keep(self) -> list[SecretBytes]:
+        """The locked memory of delta and label seed, no longer closed by this object."""
+        self._kept.pop_all()
+        return [self.seeds.delta, self.seeds.label_seed]
+
+    def send_seeds(self) -> None:
+        with self._session.step(-1, "ot"):
+            self._fresh = FreshCotSender(self._reverse, self.seeds.delta, self._context)
+            self._session.send(self.seeds.hash_seed)
+            self._session.send(self._fresh.message)
+
+    def receive_trees(self) -> None:
+        assert self._fresh is not None
+        with self._session.step(-1, "ot"):
+            message = self._session.receive(SEED_BYTES + TREE_MESSAGE_BYTES)
+            self._reverse_seed = bytes(message[:SEED_BYTES])
+            self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
+
+    def send_select(self, job: GadgetJob) -> None:
+        self._selects[job.number] = ServerSelect.send(self._session, job, self._reverse, self._threads)
+
+    def answer(self, slice_: Garble) -> None:
+        """Garbles and sends a slice's tables; its state stays."""
+        job, groups = slice_.job, slice_.groups
+        if groups.start == 0:
+            self.arrays |= self._arena.arrays_of(job)
+        select = self._selects.get(job.number)
         alpha, zero_labels = self._labels(job, groups, select)
-        with self.session.step(job.op_id, "garbling"):
+        with self._session.step(job.op_id, "garbling"):
             garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
             gadget.garble(
                 job.spec,
@@ -205,23 +198,26 @@ class _Garbler:
                 None if select is None else part(select.bits, job.elements(groups)),
                 alpha,
                 garbled,
-                state,
-                self.threads,
+                part(self.arrays[f"state:{job.number}"], groups),
+                self._threads,
             )
-            self.session.send(garbled)
+            self._session.send(garbled)
+        if slice_.last:
+            self._selects.pop(job.number, None)
 
     def _labels(
         self, job: GadgetJob, groups: range, select: ServerSelect | None
     ) -> tuple[np.ndarray | None, np.ndarray]:
         """A slice's shares alpha of pi * v'' and the zero labels of the bits of v."""
+        assert self._label_ots is not None
         ot_count = job.label_ot_count(groups)
         correction_bytes = 0 if select is None else WORD_BYTES * len(job.elements(groups))
-        with self.session.step(job.op_id, "ot"):
-            message = memoryview(self.session.receive(correction_bytes + OT_BYTES * ot_count))
+        with self._session.step(job.op_id, "ot"):
+            message = memoryview(self._session.receive(correction_bytes + OT_BYTES * ot_count))
             zero_labels = np.empty((ot_count, LABEL_BYTES), np.uint8)
             request = message[correction_bytes:]
-            self.label_ots.extend(request, ot_count, zero_labels, threads=self.threads)
+            self._label_ots.extend(request, ot_count, zero_labels, threads=self._threads)
             if select is None:
                 return None, zero_labels
             tau = np.frombuffer(message[:correction_bytes], np.uint32)
-            return select.alpha(job, groups, self.reverse_seed, tau, self.threads), zero_labels
+            return select.alpha(job, groups, self._reverse_seed, tau, self._threads), zero_labels

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.network.program import Program, Weights
-from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
+from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.work_plan import WorkPlan
 
-from . import garbling, keys, online, products
+from . import keys, online
+from .garbling import Garbler
+from .material import ArenaPool
+from .offline import ClientOffline, server_offline
+from .prepared import PreparedServer
+from .products import draw_masks
 
 NAME = "delphi"
 
@@ -23,25 +28,26 @@ class DelphiClient(PartyProtocol):
         self._plan = WorkPlan(program, options)
         self._keys: keys.ClientKeys | None = None
         self._scratch = online.ClientScratch(self._plan)
+        self._pool = ArenaPool(self._plan, Party.CLIENT)
 
     def set_up(self) -> None:
         self._keys = keys.client_set_up(self.session)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
         assert self._keys is not None
-        masks = products.draw_masks(self.program)
-        shares = products.client_products(self.session, self._plan, self._keys.he, masks)
-        arrays = garbling.client_garbling(
-            self.session, self._plan, self._keys.reverse, shares, inference_id, self.options.threads
-        )
+        masks = draw_masks(self.program)
+        with self._pool.take() as lease:
+            arrays, values = ClientOffline(
+                self.session, self._plan, self._keys, lease, masks, inference_id, self.options.threads
+            ).run()
         arrays |= {f"mask:{op_id}": mask for op_id, mask in masks.items()}
-        arrays["output_share"] = shares[self.program.output.source]
+        arrays["output_share"] = values[self.program.output.source]
         if self.session.trace is not None:
-            for op_id, share in shares.items():
-                self.session.trace.keep_linear(op_id, share)
+            for op in self.program.linear_ops:
+                self.session.trace.keep_linear(op.id, values[op.id])
             for op_id, mask in masks.items():
                 self.session.trace.keep_activation(op_id, mask)
-        return Preprocessing(NAME, inference_id, arrays)
+        return Preprocessing(NAME, inference_id, arrays, [lease])
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
         assert encoded_input is not None
@@ -62,34 +68,58 @@ class DelphiServer(PartyProtocol):
     """Holds the weights; garbles; learns nothing."""
 
     def __init__(
-        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+        self,
+        session: SessionLike,
+        program: Program,
+        options: ProtocolOptions,
+        weights: Weights | None,
+        prepared: object = None,
     ) -> None:
         super().__init__(session, program, options, weights)
         assert weights is not None
-        self._plan = WorkPlan(program, options)
-        self._linear = online.prepare_linear(program, weights)
+        if prepared is None:
+            prepared = self.prepare(program, options, weights)
+        assert isinstance(prepared, PreparedServer)
+        self._prepared = prepared
         self._keys: keys.ServerKeys | None = None
-        self._scratch = online.ServerScratch(self._plan, self._linear)
+        self._scratch = online.ServerScratch(prepared.plan, prepared.linear)
+        self._pool = ArenaPool(prepared.plan, Party.SERVER)
+
+    @classmethod
+    def prepare(cls, program: Program, options: ProtocolOptions, weights: Weights) -> PreparedServer:
+        return PreparedServer.of(program, options, weights)
 
     def set_up(self) -> None:
         self._keys = keys.server_set_up(self.session)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
         assert self._keys is not None and self.weights is not None
-        constants = products.server_products(
-            self.session, self._plan, self._keys.he, self.weights, self.options.threads
-        )
-        arrays, secrets = garbling.server_garbling(
-            self.session, self._plan, self._keys.reverse, inference_id, self.options.threads
-        )
-        arrays |= {f"constant:{op_id}": constant for op_id, constant in constants.items()}
-        return Preprocessing(NAME, inference_id, arrays, secrets)
+        plan, threads = self._prepared.plan, self.options.threads
+        with (
+            self._pool.take() as lease,
+            Garbler(self.session, self._keys.reverse, lease.arena, inference_id, threads) as garbler,
+        ):
+            arrays = server_offline(
+                self.session,
+                plan,
+                self._keys,
+                self._prepared.products,
+                self.weights,
+                garbler,
+                threads,
+            )
+            return Preprocessing(NAME, inference_id, arrays, [*garbler.keep(), lease])
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
         arrays = material.claim(NAME)
         try:
             online.server_online(
-                self.session, self._plan, arrays, self._linear, self._scratch, self.options.threads
+                self.session,
+                self._prepared.plan,
+                arrays,
+                self._prepared.linear,
+                self._scratch,
+                self.options.threads,
             )
         finally:
             material.burn()

@@ -12,6 +12,7 @@ known before any product (`derived_values`), and their masks can be uploaded too
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,10 @@ from pi_bench.crypto.randomness import random_words
 from pi_bench.network.program import Program, Weights, derived_values
 from pi_bench.network.shares import add_term, apply_linear, apply_local
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.work_plan import PIPELINE_DEPTH, WorkPlan
+from pi_bench.protocol.products import ProductJob
+from pi_bench.protocol.work_plan import WorkPlan
+
+from .prepared import PreparedProducts
 
 
 def draw_masks(program: Program) -> dict[int, np.ndarray]:
@@ -29,54 +33,73 @@ def draw_masks(program: Program) -> dict[int, np.ndarray]:
     return {op.id: random_words(op.shape) for op in program.source_ops}
 
 
-def client_products(
-    session: SessionLike, plan: WorkPlan, he: HeClient, masks: dict[int, np.ndarray]
-) -> dict[int, np.ndarray]:
-    """The client's share of every linear value, by id: uint32 of the value's shape."""
-    known = dict(masks)  # what the client holds of each value
-    derived = derived_values(plan.program)
-    for op in plan.program.linear_ops:
-        if op.id in derived:
-            known[op.id] = apply_linear(replace(op, bias=None), known, {})
-    products = {
-        op.id: np.zeros(op.shape, np.uint32) for op in plan.program.linear_ops if op.id not in derived
-    }
-    jobs = plan.products
-    for position in range(len(jobs) + PIPELINE_DEPTH):
-        if position < len(jobs):
-            job = jobs[position]
-            with session.step(job.op_id, "he"):
-                session.send(he.encrypt(job.plan, job.operand(known[job.term.source])))
-        if position >= PIPELINE_DEPTH:
-            job = jobs[position - PIPELINE_DEPTH]
-            with session.step(job.op_id, "he"):
-                response = session.receive(job.plan.response_bytes)
-                job.add(he.decrypt(job.plan, response), products[job.op_id])
-    for op in plan.program.linear_ops:
-        if op.id in products:
-            for term in op.terms:
-                if term.weighted is None:
-                    add_term(term, apply_local(term.local, known[term.source]), products[op.id])
-            known[op.id] = products[op.id]
-    return {op.id: known[op.id] for op in plan.program.linear_ops}
+class ClientProducts:
+    """The client: asks with encrypted masks and keeps its share of every value in `known`, by id."""
+
+    def __init__(
+        self, session: SessionLike, plan: WorkPlan, he: HeClient, masks: dict[int, np.ndarray], threads: int
+    ) -> None:
+        self.known = dict(masks)
+        self._session = session
+        self._he = he
+        self._threads = threads
+        derived = derived_values(plan.program)
+        for op in plan.program.linear_ops:
+            if op.id in derived:
+                self.known[op.id] = apply_linear(replace(op, bias=None), self.known, {})
+        self._unknown = [op for op in plan.program.linear_ops if op.id not in derived]
+        self._totals = {op.id: np.zeros(op.shape, np.uint32) for op in self._unknown}
+        self._missing = Counter(job.op_id for job in plan.products)
+
+    def ask(self, job: ProductJob) -> None:
+        """Sends the encrypted mask."""
+        with self._session.step(job.op_id, "he"):
+            operand = job.operand(self.known[job.term.source])
+            self._session.send(self._he.encrypt(job.plan, operand, self._threads))
+
+    def accept(self, job: ProductJob) -> None:
+        """Receives the product; values whose last one it was become known."""
+        with self._session.step(job.op_id, "he"):
+            response = self._session.receive(job.plan.response_bytes)
+            job.add(self._he.decrypt(job.plan, response, self._threads), self._totals[job.op_id])
+            self._missing[job.op_id] -= 1
+            while self._unknown and not self._missing[self._unknown[0].id]:
+                op = self._unknown.pop(0)
+                total = self._totals.pop(op.id)
+                for term in op.terms:
+                    if term.weighted is None:
+                        add_term(term, apply_local(term.local, self.known[term.source]), total)
+                self.known[op.id] = total
 
 
-def server_products(
-    session: SessionLike, plan: WorkPlan, he: HeServer, weights: Weights, threads: int
-) -> dict[int, np.ndarray]:
-    """What the server adds to its online products, by linear id: bias plus s, at the value's scale."""
-    constants = {}
-    for op in plan.program.linear_ops:
-        bias = np.zeros(op.shape[1], np.uint32) if op.bias is None else weights[op.bias]
-        channel_wise = bias.reshape(1, -1, *([1] * (len(op.shape) - 2)))
-        constants[op.id] = np.broadcast_to(channel_wise, op.shape).astype(np.uint32, order="C")
-    for job in plan.products:
-        weighted = job.term.weighted
-        assert weighted is not None
-        with session.step(job.op_id, "he"):
-            upload = session.receive(job.plan.upload_bytes)
+class ServerProducts:
+    """The server: answers, and keeps in `constants` what it adds to its online products, by linear id:
+    bias plus s, at the value's scale."""
+
+    def __init__(
+        self,
+        session: SessionLike,
+        plan: WorkPlan,
+        he: HeServer,
+        prepared: PreparedProducts,
+        weights: Weights,
+        threads: int,
+    ) -> None:
+        self.constants: dict[int, np.ndarray] = {}
+        for op in plan.program.linear_ops:
+            bias = np.zeros(op.shape[1], np.uint32) if op.bias is None else weights[op.bias]
+            channel_wise = bias.reshape(1, -1, *([1] * (len(op.shape) - 2)))
+            self.constants[op.id] = np.broadcast_to(channel_wise, op.shape).astype(np.uint32, order="C")
+        self._session = session
+        self._he = he
+        self._prepared = prepared
+        self._threads = threads
+
+    def answer(self, job: ProductJob) -> None:
+        """Receives a mask and sends the product, less a fresh share of its own."""
+        with self._session.step(job.op_id, "he"):
+            upload = self._session.receive(job.plan.upload_bytes)
             blind = random_words(job.plan.out_shape)
-            dense = job.dense_weights(weights[weighted.weight])
-            session.send(he.respond(job.plan, dense, upload, blind, threads))
-            job.add(blind, constants[job.op_id])
-    return constants
+            weights = self._prepared.weights_of(job)
+            self._session.send(self._he.respond(job.plan, weights, upload, blind, self._threads))
+            job.add(blind, self.constants[job.op_id])

@@ -12,6 +12,7 @@ that of the labels. pi is drawn before v is known; tau travels with the requests
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -22,21 +23,38 @@ from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import OT_BYTES, GadgetJob, part
 
 
-def client_select(
-    session: SessionLike,
-    job: GadgetJob,
-    reverse: CotSender,
-    reverse_seed: bytes,
-    share: np.ndarray,
-    threads: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(tau, beta), uint32 (padded,) each: tau is still to be sent. `share`: v, uint32 (padded,)."""
-    with session.step(job.op_id, "ot"):
-        message = session.receive(OT_BYTES * job.padded_count)
-        zero_labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
-        reverse.extend(message, job.padded_count, zero_labels, threads=threads)
-        correlation = gadget.correlation(job.spec, share)
-        return reverse.additive_send(reverse_seed, job.number, 0, zero_labels, correlation, threads=threads)
+@dataclass(frozen=True, slots=True)
+class ClientSelect:
+    """The client's zero labels of a gadget's reverse OTs."""
+
+    reverse: CotSender
+    zero_labels: np.ndarray  # (padded, 16) uint8
+    threads: int
+
+    @classmethod
+    def accept(cls, session: SessionLike, job: GadgetJob, reverse: CotSender, threads: int) -> Self:
+        """Receives the server's choices."""
+        with session.step(job.op_id, "ot"):
+            message = session.receive(OT_BYTES * job.padded_count)
+            zero_labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
+            reverse.extend(message, job.padded_count, zero_labels, threads=threads)
+            return cls(reverse, zero_labels, threads)
+
+    def share(
+        self, job: GadgetJob, groups: range, reverse_seed: bytes, v: np.ndarray, beta: np.ndarray
+    ) -> np.ndarray:
+        """tau of a slice, still to be sent; `beta`, uint32 like v, the slice's, gets the client's share."""
+        labels = part(self.zero_labels, job.elements(groups))
+        tau, share = self.reverse.additive_send(
+            reverse_seed,
+            job.number,
+            groups.start,
+            labels,
+            gadget.correlation(job.spec, v),
+            threads=self.threads,
+        )
+        np.copyto(beta, share)
+        return tau
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,16 @@ class ServerSelect:
     bits: np.ndarray  # (padded,) uint8, 0 or 1
     labels: np.ndarray  # (padded, 16) uint8
 
+    @classmethod
+    def send(cls, session: SessionLike, job: GadgetJob, reverse: CotReceiver, threads: int) -> Self:
+        """Draws pi and asks for its labels."""
+        with session.step(job.op_id, "ot"):
+            labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
+            select = cls(random_bits(job.padded_count), labels)
+            packed = np.packbits(select.bits, bitorder="little")
+            session.send(reverse.extend(packed, job.padded_count, labels, threads=threads))
+            return select
+
     def alpha(
         self, job: GadgetJob, groups: range, reverse_seed: bytes, tau: np.ndarray, threads: int
     ) -> np.ndarray:
@@ -53,14 +81,3 @@ class ServerSelect:
         elements = job.elements(groups)
         labels, bits = part(self.labels, elements), part(self.bits, elements)
         return additive_receive(reverse_seed, job.number, groups.start, labels, bits, tau, threads=threads)
-
-
-def server_select(session: SessionLike, job: GadgetJob, reverse: CotReceiver, threads: int) -> ServerSelect:
-    """Draws pi and asks for its labels."""
-    with session.step(job.op_id, "ot"):
-        select = ServerSelect(
-            random_bits(job.padded_count), np.empty((job.padded_count, LABEL_BYTES), np.uint8)
-        )
-        packed = np.packbits(select.bits, bitorder="little")
-        session.send(reverse.extend(packed, job.padded_count, select.labels, threads=threads))
-        return select

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,21 +14,33 @@ from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYT
 from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import ActivationKind, ActivationOp, LinearOp, OutputOp, Program, Weights
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
-from pi_bench.protocol.work_plan import (
-    OT_BYTES,
-    PIPELINE_DEPTH,
-    SEED_BYTES,
-    WORD_BYTES,
-    GadgetJob,
-    WorkPlan,
+from pi_bench.protocol.offline_schedule import (
+    Exchange,
+    Garble,
+    Product,
+    Seeds,
+    Select,
+    Trees,
+    Turn,
+    client_turns,
+    offline_schedule,
 )
+from pi_bench.protocol.work_plan import SEED_BYTES, WORD_BYTES, WorkPlan
 
 NAME = "null"
+
+_Move = Callable[[int, str, int], None]
+"""Sends or receives: step, part, bytes."""
 
 
 class _NullParty(PartyProtocol):
     def __init__(
-        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+        self,
+        session: SessionLike,
+        program: Program,
+        options: ProtocolOptions,
+        weights: Weights | None,
+        prepared: object = None,
     ) -> None:
         super().__init__(session, program, options, weights)
         self._plan = WorkPlan(program, options)
@@ -50,9 +61,28 @@ class _NullParty(PartyProtocol):
                 self._received = np.zeros(byte_count, np.uint8)
             self.session.receive_into(self._received[:byte_count], meanwhile=meanwhile)
 
-    def _request_bytes(self, job: GadgetJob, groups: range) -> int:
-        corrections = WORD_BYTES * len(job.elements(groups)) if job.spec.uses_select else 0
-        return corrections + OT_BYTES * job.label_ot_count(groups)
+    def _request(self, exchange: Exchange, move: _Move) -> None:
+        """The messages with which the client asks."""
+        match exchange:
+            case Trees():
+                move(-1, "ot", exchange.request_bytes)
+            case Product():
+                move(exchange.job.op_id, "he", exchange.request_bytes)
+            case Garble():
+                move(exchange.job.op_id, "ot", exchange.request_bytes)
+
+    def _answer(self, exchange: Exchange, move: _Move) -> None:
+        """The messages with which the server answers."""
+        match exchange:
+            case Seeds():
+                move(-1, "ot", SEED_BYTES)
+                move(-1, "ot", FRESH_BYTES)
+            case Select():
+                move(exchange.job.op_id, "ot", exchange.answer_bytes)
+            case Product():
+                move(exchange.job.op_id, "he", exchange.answer_bytes)
+            case Garble():
+                move(exchange.job.op_id, "garbling", exchange.answer_bytes)
 
 
 class NullClient(_NullParty):
@@ -65,37 +95,17 @@ class NullClient(_NullParty):
         self._receive(-1, "ot", TREE_MESSAGE_BYTES)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        jobs = self._plan.products
-        for position in range(len(jobs) + PIPELINE_DEPTH):
-            if position < len(jobs):
-                self._send(jobs[position].op_id, "he", jobs[position].plan.upload_bytes)
-            if position >= PIPELINE_DEPTH:
-                job = jobs[position - PIPELINE_DEPTH]
-                self._receive(job.op_id, "he", job.plan.response_bytes)
-        self._receive(-1, "ot", SEED_BYTES)
-        self._receive(-1, "ot", FRESH_BYTES)
-        self._send(-1, "ot", SEED_BYTES + TREE_MESSAGE_BYTES)
-        for gadget in self._plan.gadget_jobs:
-            if gadget.spec.uses_select:
-                self._receive(gadget.op_id, "ot", OT_BYTES * gadget.padded_count)
-        pending: deque[tuple[GadgetJob, range]] = deque()
-        for gadget in self._plan.gadget_jobs:
-            for groups in gadget.offline_slices:
-                self._send(gadget.op_id, "ot", self._request_bytes(gadget, groups))
-                pending.append((gadget, groups))
-                if len(pending) > PIPELINE_DEPTH:
-                    self._receive_garbled(*pending.popleft())
-        for gadget, groups in pending:
-            self._receive_garbled(gadget, groups)
+        for turn, exchange in client_turns(offline_schedule(self._plan)):
+            if turn is Turn.ASK:
+                self._request(exchange, self._send)
+            else:
+                self._answer(exchange, self._receive)
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, np.zeros(op.shape, np.uint32))
             for value in self.program.source_ops:
                 self.session.trace.keep_activation(value.id, np.zeros(value.shape, np.uint32))
         return Preprocessing(NAME, inference_id, {})
-
-    def _receive_garbled(self, job: GadgetJob, groups: range) -> None:
-        self._receive(job.op_id, "garbling", len(groups) * job.spec.garbled_group_bytes)
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
         assert encoded_input is not None
@@ -117,7 +127,12 @@ class NullServer(_NullParty):
     """INSECURE: sees the input and computes the whole network in the clear."""
 
     def __init__(
-        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
+        self,
+        session: SessionLike,
+        program: Program,
+        options: ProtocolOptions,
+        weights: Weights | None,
+        prepared: object = None,
     ) -> None:
         super().__init__(session, program, options, weights)
         assert weights is not None
@@ -131,19 +146,9 @@ class NullServer(_NullParty):
         self._send(-1, "ot", TREE_MESSAGE_BYTES)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        for job in self._plan.products:
-            self._receive(job.op_id, "he", job.plan.upload_bytes)
-            self._send(job.op_id, "he", job.plan.response_bytes)
-        self._send(-1, "ot", SEED_BYTES)
-        self._send(-1, "ot", FRESH_BYTES)
-        self._receive(-1, "ot", SEED_BYTES + TREE_MESSAGE_BYTES)
-        for gadget in self._plan.gadget_jobs:
-            if gadget.spec.uses_select:
-                self._send(gadget.op_id, "ot", OT_BYTES * gadget.padded_count)
-        for gadget in self._plan.gadget_jobs:
-            for groups in gadget.offline_slices:
-                self._receive(gadget.op_id, "ot", self._request_bytes(gadget, groups))
-                self._send(gadget.op_id, "garbling", len(groups) * gadget.spec.garbled_group_bytes)
+        for exchange in offline_schedule(self._plan):
+            self._request(exchange, self._receive)
+            self._answer(exchange, self._send)
         biases = {f"constant:{op.id}": self._bias(op) for op in self.program.linear_ops}
         return Preprocessing(NAME, inference_id, biases)
 

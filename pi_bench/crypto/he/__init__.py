@@ -31,7 +31,7 @@ from pi_bench.crypto.he.client import HeClient
 from pi_bench.crypto.he.layout import LinearShape
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import PUBLIC_KEY_BYTES
-from pi_bench.crypto.he.server import HeServer, PreparedWeights, prepared_bytes
+from pi_bench.crypto.he.server import HeServer, PreparedWeights, prepare_weights, prepared_bytes
 
 __all__ = [
     "PUBLIC_KEY_BYTES",
@@ -40,5 +40,6 @@ __all__ = [
     "LinearPlan",
     "LinearShape",
     "PreparedWeights",
+    "prepare_weights",
     "prepared_bytes",
 ]

@@ -30,8 +30,20 @@ class PreparedWeights:
 
 
 def prepared_bytes(plan: LinearPlan) -> int:
-    """Memory that `HeServer.prepare` takes for one operator."""
+    """Memory that `prepare_weights` takes for one operator."""
     return plan.in_poly_count * plan.out_poly_count * len(PRIMES) * DEGREE * 8
+
+
+def prepare_weights(
+    plan: LinearPlan, weights: np.ndarray, threads: int = 1, *, isa: str = ""
+) -> PreparedWeights:
+    """Transforms `weights` (int16, see `HeServer.respond`) once for many responses and clients; see
+    `prepared_bytes`."""
+    threads = operator.index(threads)  # a TypeError of the binding would print its arguments
+    shaped = _shaped(plan, weights)
+    transformed = np.empty(prepared_bytes(plan) // 8, np.uint64)
+    _native.he.prepare_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, isa)
+    return PreparedWeights(shaped, transformed)
 
 
 class HeServer:
@@ -47,14 +59,6 @@ class HeServer:
             raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
         self._public_key = self._load(public_key, 1, "the public key", 1)
 
-    def prepare(self, plan: LinearPlan, weights: np.ndarray, threads: int = 1) -> PreparedWeights:
-        """Transforms `weights` (int16, see `respond`) once for many responses; see `prepared_bytes`."""
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
-        shaped = _shaped(plan, weights)
-        transformed = np.empty(prepared_bytes(plan) // 8, np.uint64)
-        _native.he.prepare_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, self._isa)
-        return PreparedWeights(shaped, transformed)
-
     def respond(
         self,
         plan: LinearPlan,
@@ -65,9 +69,9 @@ class HeServer:
     ) -> bytes:
         """The encryption of W r - s modulo 2**32, plan.response_bytes bytes.
 
-        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or `prepare`
-        of them. `upload`: the client's encryption
-        of r. `s`: uint32 plan.out_shape, uniform and fresh. The time depends on public shapes alone.
+        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or
+        `prepare_weights` of them. `upload`: the client's encryption of r. `s`: uint32 plan.out_shape,
+        uniform and fresh. The time depends on public shapes alone.
 
         Raises:
             PeerError: the upload has the wrong size or a residue out of range.

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, PreparedWeights
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, PreparedWeights, prepare_weights
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
 from pi_bench.measure.micro.case import Case, Settings, Work, filled
 
@@ -45,11 +45,11 @@ def layer_cases(name: str, layer: LinearShape, settings: Settings) -> Iterator[C
         server = HeServer(client.public_key, isa=settings.isa)
         upload = client.encrypt(plan, r)
         response = server.respond(plan, weights, upload, s)
-        prepared = server.prepare(plan, weights)
+        prepared = prepare_weights(plan, weights, isa=settings.isa)
         for threads in settings.threads:
             calls: dict[str, Callable[[], object]] = {
                 "encrypt": partial(client.encrypt, plan, r, threads),
-                "prepare": partial(server.prepare, plan, weights, threads),
+                "prepare": partial(prepare_weights, plan, weights, threads, isa=settings.isa),
                 "respond": partial(server.respond, plan, weights, upload, s, threads),
                 "respond, prepared": partial(server.respond, plan, prepared, upload, s, threads),
                 "decrypt": partial(client.decrypt, plan, response, threads),

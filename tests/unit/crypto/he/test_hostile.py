@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
-from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer, LinearPlan, LinearShape
+from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer, LinearPlan, LinearShape, prepare_weights
 from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PACKED_POLY_BYTES, PRIMES
 from pi_bench.errors import PeerError
 
@@ -83,7 +83,7 @@ def test_arguments_of_the_wrong_shape_or_type(parties) -> None:
     with pytest.raises(ValueError, match="weights: need int16"):
         parties.server.respond(PLAN, WEIGHTS.T, upload, S)
     with pytest.raises(ValueError, match="weights: need int16"):
-        parties.server.prepare(PLAN, WEIGHTS.astype(np.int32))
+        prepare_weights(PLAN, WEIGHTS.astype(np.int32))
     for value in (512, -512, -32768):
         wide = WEIGHTS.copy()
         wide[2, 3] = value
@@ -99,7 +99,7 @@ def test_errors_of_type_print_no_arguments(parties) -> None:
     calls = [
         lambda: parties.client.encrypt(PLAN, R, None),
         lambda: parties.client.decrypt(PLAN, response, None),
-        lambda: parties.server.prepare(PLAN, WEIGHTS, None),
+        lambda: prepare_weights(PLAN, WEIGHTS, None),
         lambda: parties.server.respond(PLAN, WEIGHTS, upload, S, None),
     ]
     for call in calls:

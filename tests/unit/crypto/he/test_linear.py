@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, prepared_bytes
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, prepare_weights, prepared_bytes
 
 WEIGHT_BITS = 10
 BOUND = 511
@@ -108,7 +108,7 @@ def test_fully_connected(parties, shape) -> None:
 def test_prepared_weights_give_the_same(parties, convolution, convolve) -> None:
     weighted = convolution(1, 40, 30, (8, 8))
     case = make_case(weighted, 5)
-    prepared = parties.server.prepare(case.plan, case.weights, threads=2)
+    prepared = prepare_weights(case.plan, case.weights, threads=2, isa=parties.isa)
     assert prepared.transformed.nbytes == prepared_bytes(case.plan)
     upload = parties.client.encrypt(case.plan, case.r)
     response = parties.server.respond(case.plan, prepared, upload, case.s)

@@ -1,0 +1,106 @@
+"""Where an inference's tables, labels and states lie: one mapping a party, used again and again.
+
+Fresh memory is slow to touch for the first time, so a mapping whose material is burnt serves a later
+inference. Never two at once: it goes back to the pool when its material is burnt, and if that has not
+happened the next inference gets a mapping of its own. It is one anonymous mapping in huge pages where the
+system has them, with a gadget's arrays side by side, in the order in which the phases read them.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Self
+
+import numpy as np
+
+from pi_bench.crypto.ot_extension import LABEL_BYTES
+from pi_bench.crypto.symmetric import LANES
+from pi_bench.protocol import Party
+from pi_bench.protocol.work_plan import GadgetJob, WorkPlan
+
+_ALIGNMENT = 64
+
+_Layout = dict[str, tuple[tuple[int, ...], np.dtype]]
+
+
+class Arena:
+    """Arrays for one inference's gadgets at one party, by name; their bytes are what was there before."""
+
+    def __init__(self, plan: WorkPlan, party: Party) -> None:
+        layouts = {job.number: _layout(job, party) for job in plan.gadget_jobs}
+        sizes = [_size(*form) for layout in layouts.values() for form in layout.values()]
+        self._pages = mmap.mmap(-1, max(1, sum(sizes)), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            self._pages.madvise(mmap.MADV_HUGEPAGE)
+        self._arrays: dict[int, dict[str, np.ndarray]] = {}
+        position = 0
+        for number, layout in layouts.items():
+            self._arrays[number] = {}
+            for name, (shape, dtype) in layout.items():
+                count = int(np.prod(shape))
+                array = np.frombuffer(self._pages, dtype, count, position).reshape(shape)
+                self._arrays[number][f"{name}:{number}"] = array
+                position += _size(shape, dtype)
+
+    def arrays_of(self, job: GadgetJob) -> dict[str, np.ndarray]:
+        """A gadget's arrays, as ``NAME:NUMBER``."""
+        return self._arrays[job.number]
+
+
+class ArenaPool:
+    """The mappings of one party's connection that no material occupies."""
+
+    def __init__(self, plan: WorkPlan, party: Party) -> None:
+        self._plan, self._party = plan, party
+        self._free: list[Arena] = []
+
+    def take(self) -> Lease:
+        """A mapping that nothing else uses until the lease is closed."""
+        return Lease(self, self._free.pop() if self._free else Arena(self._plan, self._party))
+
+    def give_back(self, arena: Arena) -> None:
+        self._free.append(arena)
+
+
+class Lease:
+    """A mapping for as long as its material lives; one of material's `secrets`, which `burn` closes."""
+
+    def __init__(self, pool: ArenaPool, arena: Arena) -> None:
+        self._pool = pool
+        self._arena: Arena | None = arena
+
+    @property
+    def arena(self) -> Arena:
+        assert self._arena is not None, "the material of this lease is burnt"
+        return self._arena
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is not None:
+            self.close()
+
+    def close(self) -> None:
+        """Nothing may use the arrays from here on."""
+        arena, self._arena = self._arena, None
+        if arena is not None:
+            self._pool.give_back(arena)
+
+
+def _layout(job: GadgetJob, party: Party) -> _Layout:
+    spec, groups = job.spec, job.group_count
+    if party is Party.SERVER:
+        return {"state": ((groups, spec.state_group_bytes), np.dtype(np.uint8))}
+    words = ((job.padded_count,), np.dtype(np.uint32))
+    return {
+        "share": words,
+        **({"select": words} if spec.uses_select else {}),
+        "labels": ((groups, spec.label_ots, LANES, LABEL_BYTES), np.dtype(np.uint8)),
+        "garbled": ((groups, spec.garbled_group_bytes), np.dtype(np.uint8)),
+    }
+
+
+def _size(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    byte_count = int(np.prod(shape)) * dtype.itemsize
+    return -(-byte_count // _ALIGNMENT) * _ALIGNMENT

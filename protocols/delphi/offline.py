@@ -1,0 +1,103 @@
+"""The offline phase: products, OTs and garbling in the order of `pi_bench.protocol.offline_schedule`.
+
+While the server works on one layer's products, the client decrypts the last one's, chooses its labels
+and encrypts the next one's masks: both parties and the wire are busy at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pi_bench.network.program import Weights
+from pi_bench.protocol import SessionLike
+from pi_bench.protocol.offline_schedule import (
+    Exchange,
+    Garble,
+    Product,
+    Seeds,
+    Select,
+    Trees,
+    Turn,
+    client_turns,
+    offline_schedule,
+)
+from pi_bench.protocol.work_plan import WorkPlan
+
+from .garbling import Evaluator, Garbler
+from .keys import ClientKeys, ServerKeys
+from .material import Lease
+from .prepared import PreparedProducts
+from .products import ClientProducts, ServerProducts
+
+
+class ClientOffline:
+    """The client's side of one offline phase."""
+
+    def __init__(
+        self,
+        session: SessionLike,
+        plan: WorkPlan,
+        keys: ClientKeys,
+        lease: Lease,
+        masks: dict[int, np.ndarray],
+        inference_id: int,
+        threads: int,
+    ) -> None:
+        self._plan = plan
+        self._products = ClientProducts(session, plan, keys.he, masks, threads)
+        self._evaluator = Evaluator(session, keys.reverse, lease.arena, inference_id, threads)
+
+    def run(self) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
+        """The material of every gadget by name, and what the client holds of every value by id."""
+        with self._evaluator:
+            for turn, exchange in client_turns(offline_schedule(self._plan)):
+                (self._ask if turn is Turn.ASK else self._accept)(exchange)
+        return self._evaluator.arrays, self._products.known
+
+    def _ask(self, exchange: Exchange) -> None:
+        match exchange:
+            case Product():
+                self._products.ask(exchange.job)
+            case Trees():
+                self._evaluator.send_trees()
+            case Garble():
+                share = self._products.known[self._plan.source_of(exchange.job)]
+                self._evaluator.ask(exchange, share)
+
+    def _accept(self, exchange: Exchange) -> None:
+        match exchange:
+            case Product():
+                self._products.accept(exchange.job)
+            case Seeds():
+                self._evaluator.accept_seeds()
+            case Select():
+                self._evaluator.accept_select(exchange.job)
+            case Garble():
+                self._evaluator.accept(exchange)
+
+
+def server_offline(
+    session: SessionLike,
+    plan: WorkPlan,
+    keys: ServerKeys,
+    prepared: PreparedProducts,
+    weights: Weights,
+    garbler: Garbler,
+    threads: int,
+) -> dict[str, np.ndarray]:
+    """Answers every exchange; the server's material of every gadget and linear value."""
+    products = ServerProducts(session, plan, keys.he, prepared, weights, threads)
+    for exchange in offline_schedule(plan):
+        match exchange:
+            case Product():
+                products.answer(exchange.job)
+            case Seeds():
+                garbler.send_seeds()
+            case Trees():
+                garbler.receive_trees()
+            case Select():
+                garbler.send_select(exchange.job)
+            case Garble():
+                garbler.answer(exchange)
+    constants = {f"constant:{op_id}": constant for op_id, constant in products.constants.items()}
+    return garbler.arrays | constants

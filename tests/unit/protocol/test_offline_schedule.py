@@ -1,0 +1,131 @@
+"""The order of the offline phase, from the public program alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+
+import pytest
+
+from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.network.program import LinearOp
+from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.protocol.offline_schedule import (
+    Exchange,
+    Garble,
+    Product,
+    Seeds,
+    Select,
+    Trees,
+    Turn,
+    client_turns,
+    offline_schedule,
+)
+from pi_bench.protocol.work_plan import SEED_BYTES, WorkPlan, predict_hybrid
+from tests.contract.conftest import compiled
+
+
+@pytest.fixture(scope="module", params=["windowed", "exact"])
+def plan(request) -> WorkPlan:
+    program, _, _ = compiled(1)
+    return WorkPlan(program, ProtocolOptions(mode=request.param))
+
+
+def test_everything_is_exchanged_once(plan) -> None:
+    exchanges = offline_schedule(plan)
+    assert sum(isinstance(exchange, Seeds) for exchange in exchanges) == 1
+    assert sum(isinstance(exchange, Trees) for exchange in exchanges) == 1
+    assert [e.job.number for e in exchanges if isinstance(e, Product)] == [j.number for j in plan.products]
+    selects = [e.job.number for e in exchanges if isinstance(e, Select)]
+    assert sorted(selects) == [job.number for job in plan.gadget_jobs if job.spec.uses_select]
+    for job in plan.gadget_jobs:
+        slices = [e for e in exchanges if isinstance(e, Garble) and e.job is job]
+        assert [slice_.groups for slice_ in slices] == job.offline_slices
+        assert [slice_.last for slice_ in slices] == [False] * (len(slices) - 1) + [True]
+
+
+def test_what_an_exchange_needs_stands_before_it(plan) -> None:
+    """A table needs the products of its value and of every value before it, its seeds and its select."""
+    exchanges = offline_schedule(plan)
+    linear_order = [op.id for op in plan.program.ops if isinstance(op, LinearOp)]
+    for position, exchange in enumerate(exchanges):
+        assert 0 <= exchange.needs <= position
+        complete = exchanges[: exchange.needs]
+        if isinstance(exchange, Garble):
+            source = plan.source_of(exchange.job)
+            value_ids = linear_order[: linear_order.index(source) + 1]
+            needed = {job.number for job in plan.products if job.op_id in value_ids}
+            assert needed <= {e.job.number for e in complete if isinstance(e, Product)}
+            assert any(isinstance(e, Seeds) for e in complete)
+            assert any(isinstance(e, Trees) for e in exchanges[:position])
+            if exchange.job.spec.uses_select:
+                assert any(isinstance(e, Select) and e.job is exchange.job for e in complete)
+
+
+def test_tables_come_while_the_next_products_are_under_way(plan) -> None:
+    """Between the last product of a value and its tables stand the products of the next one."""
+    exchanges = offline_schedule(plan)
+    first = next(e for e in exchanges if isinstance(e, Garble))
+    after = exchanges[first.needs : exchanges.index(first)]
+    assert any(isinstance(e, Product) and e.job.op_id != plan.source_of(first.job) for e in after)
+
+
+def test_bytes_are_those_of_the_prediction(plan) -> None:
+    exchanges = offline_schedule(plan)
+    predicted = predict_hybrid(plan.program, ProtocolOptions(mode=_mode(plan)))
+    sums = {Party.CLIENT: sum(e.request_bytes for e in exchanges)}
+    sums[Party.SERVER] = sum(e.answer_bytes for e in exchanges)
+    for party in Party:
+        assert sums[party] == predicted.offline[party]
+    assert (exchanges[0].answer_bytes, exchanges[0].request_bytes) == (SEED_BYTES + FRESH_BYTES, 0)
+
+
+def _mode(plan: WorkPlan) -> str:
+    return "exact" if plan.gadget_jobs[0].spec.exact else "windowed"
+
+
+@pytest.mark.parametrize("window_bytes", [1, 200_000, 1 << 40])
+def test_the_client_asks_in_order_within_needs_and_window(plan, window_bytes) -> None:
+    exchanges = offline_schedule(plan)
+    asked: list[Exchange] = []
+    accepted: list[Exchange] = []
+    most = 0
+    for turn, exchange in client_turns(exchanges, window_bytes):
+        if turn is Turn.ACCEPT:
+            assert exchange in asked
+            accepted.append(exchange)
+            continue
+        assert exchange.needs <= len(accepted)
+        asked.append(exchange)
+        under_way = asked[len(accepted) :]
+        requests, answers = (sum(getattr(e, n) for e in under_way) for n in ("request_bytes", "answer_bytes"))
+        assert len(under_way) == 1 or max(requests, answers) <= window_bytes
+        most = max(most, len(under_way))
+    assert asked == accepted == exchanges
+    assert (most > 2) == (window_bytes > 1)
+
+
+def test_needs_alone_hold_the_client_up_in_a_wide_window() -> None:
+    exchanges = [Exchange(5, 5, needs) for needs in (0, 0, 2, 1, 4)]
+    turns = [(turn.name, exchanges.index(e)) for turn, e in client_turns(exchanges, 100)]
+    assert turns == [
+        ("ASK", 0), ("ASK", 1), ("ACCEPT", 0), ("ACCEPT", 1), ("ASK", 2), ("ASK", 3),
+        ("ACCEPT", 2), ("ACCEPT", 3), ("ASK", 4), ("ACCEPT", 4),
+    ]  # fmt: skip
+
+
+def test_a_program_without_activations_still_exchanges_its_seeds() -> None:
+    program, _, _ = compiled(1)
+    plan = WorkPlan(program, ProtocolOptions())
+    plan.gadgets.clear()
+    kinds = [type(e) for e in _without_activations(plan)]
+    assert kinds[0] is Seeds
+    assert kinds[-1] is Trees
+    assert _without_activations(plan)[-1].request_bytes == TREE_MESSAGE_BYTES + SEED_BYTES
+    assert all(a is Product for a, _ in pairwise(kinds[1:]))
+
+
+def _without_activations(plan: WorkPlan) -> list[Exchange]:
+    ops = tuple(op for op in plan.program.ops if isinstance(op, LinearOp))
+    plan.program = dataclasses.replace(plan.program, ops=ops)
+    return offline_schedule(plan)
