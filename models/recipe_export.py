@@ -29,6 +29,7 @@ def export_recipe(
     *,
     weights: str | os.PathLike[str] | None = None,
     calibration: str | os.PathLike[str] | None = None,
+    calibration_percentile: float = 100.0,
     seed: int = 1,
 ) -> Graph:
     """Writes the recipe's network to the model file `path`.
@@ -37,6 +38,7 @@ def export_recipe(
         weights: a state_dict saved by ``torch.save``; without it weights are random, from `seed`.
         calibration: a ``.npy`` of float inputs (samples, channels, height, width); without it noise,
             from `seed`.
+        calibration_percentile: as of `pi_bench.export`.
 
     Raises:
         ModelError: weights or inputs that do not fit the recipe, or whatever `pi_bench.export` raises.
@@ -58,7 +60,15 @@ def export_recipe(
     if weights is None or calibration is None:
         meta["seed"] = seed
     example = torch.from_numpy(images[:1])
-    return export(module, example, path, calibration=images, name=recipe.name, meta=meta)
+    return export(
+        module,
+        example,
+        path,
+        calibration=images,
+        calibration_percentile=calibration_percentile,
+        name=recipe.name,
+        meta=meta,
+    )
 
 
 def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:

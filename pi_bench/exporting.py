@@ -33,6 +33,7 @@ def export(
     path: str | os.PathLike[str],
     *,
     calibration: torch.Tensor | np.ndarray | Sequence[torch.Tensor | np.ndarray] | None = None,
+    calibration_percentile: float = 100.0,
     labels: Sequence[str] = (),
     name: str | None = None,
     meta: Mapping[str, Any] | None = None,
@@ -52,6 +53,8 @@ def export(
             such inputs, each with or without a batch axis. The largest
             value that each layer shows on them, with one bit to spare, is what a private run can
             represent. Some dozens of real samples are good; the example alone is a poor stand-in.
+        calibration_percentile: of the samples' largest values, 50 to 100: less than 100 leaves out the
+            most extreme samples, for finer scales; `pi-bench accuracy` says what saturates then.
         labels: class names, one an output, or none.
         name: of the network in reports; the module's class by default.
         meta: JSON values to keep in the file.
@@ -66,6 +69,8 @@ def export(
     """
     from pi_bench.network.lowering import lower
 
+    if not 50 <= calibration_percentile <= 100:
+        raise ModelError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
     module = _opened(module)
     if example_input is None:
         example_input = _example(module, calibration)
@@ -94,7 +99,9 @@ def export(
         **(meta or {}),
     }
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
-    graph = dataclasses.replace(graph, ranges=calibrate(graph, samples), meta=notes)
+    if calibration_percentile != 100:
+        notes["calibration"]["percentile"] = calibration_percentile
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
     save_model(graph, path)
     return graph

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from pi_bench.cli import export_module, options
+from pi_bench.cli.arguments import number
 from pi_bench.cli.output import writable
 from pi_bench.errors import UsageError
 
@@ -61,6 +62,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--calibration", metavar="FILE.npy", help="typical float inputs (samples, channels, height, width)"
     )
+    parser.add_argument(
+        "--calibration-percentile",
+        type=number,
+        default=100.0,
+        metavar="P",
+        help="of the samples' largest values in each layer, 50 to 100; less leaves out the most extreme "
+        "samples, for finer scales (100)",
+    )
     parser.add_argument("--seed", type=_seed, default=1, help="of random weights and noise (default 1)")
     export_module.add_options(parser)
     parser.set_defaults(run=run)
@@ -88,7 +97,12 @@ def run(args: argparse.Namespace) -> int:
     if recipe is not None:
         print(f"exporting {recipe.name} …", file=sys.stderr)
         graph = models.export_recipe(
-            recipe, args.output, weights=args.weights, calibration=args.calibration, seed=args.seed
+            recipe,
+            args.output,
+            weights=args.weights,
+            calibration=args.calibration,
+            calibration_percentile=args.calibration_percentile,
+            seed=args.seed,
         )
     elif args.module is not None:
         print(f"exporting {args.module} …", file=sys.stderr)

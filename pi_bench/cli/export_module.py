@@ -78,7 +78,14 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
     shape = None if None in sizes else tuple(int(size) for size in sizes if size is not None)
     inputs, source = calibration_inputs(parsed, shape)
     meta: dict[str, Any] = {"calibration": {"source": source}, "random_weights": False}
-    return export(module, None, parsed.output, calibration=inputs, meta=meta)
+    return export(
+        module,
+        None,
+        parsed.output,
+        calibration=inputs,
+        calibration_percentile=parsed.calibration_percentile,
+        meta=meta,
+    )
 
 
 def export_module(parsed: argparse.Namespace) -> Graph:
@@ -97,7 +104,15 @@ def export_module(parsed: argparse.Namespace) -> Graph:
     inputs, source = calibration_inputs(parsed, None)
     name = parsed.module.rpartition(":")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}, "random_weights": False}
-    return export(module, inputs[:1], parsed.output, calibration=inputs, name=name, meta=meta)
+    return export(
+        module,
+        inputs[:1],
+        parsed.output,
+        calibration=inputs,
+        calibration_percentile=parsed.calibration_percentile,
+        name=name,
+        meta=meta,
+    )
 
 
 def build_module(reference: str, arguments: dict[str, Any]) -> Any:

@@ -38,21 +38,28 @@ def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate([evaluate(graph, part)[graph.output.name] for part in _chunks(graph, inputs)])
 
 
-def calibrate(graph: Graph, inputs: np.ndarray) -> dict[str, float]:
-    """Largest |value| of each node over `inputs`: what `Graph.ranges` holds.
+def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> dict[str, float]:
+    """What `Graph.ranges` holds: of each node, the percentile over the samples of their largest |value|.
+
+    100 is the largest of all. Less leaves out the samples with the largest values, for finer scales; of the
+    input it is always the largest, as a client refuses what is beyond.
 
     Raises:
         ModelError: a value overflows float32 or is NaN, naming the node.
     """
-    ranges = {node.name: 0.0 for node in graph.nodes}
+    largest: dict[str, list[np.ndarray]] = {node.name: [] for node in graph.nodes}
     for part in _chunks(graph, inputs):
         with np.errstate(over="ignore", invalid="ignore"):
             values = evaluate(graph, part)
         for node in graph.nodes:
-            largest = float(np.abs(values[node.name]).max())
-            if not math.isfinite(largest):
+            of_sample = np.abs(values[node.name]).reshape(len(part), -1).max(axis=1)
+            if not np.isfinite(of_sample).all():
                 raise ModelError(f"{operator_name(node)} {node.name!r} makes NaN or infinity in calibration")
-            ranges[node.name] = max(ranges[node.name], largest)
+            largest[node.name].append(of_sample)
+    ranges = {}
+    for node in graph.nodes:
+        share = 100.0 if isinstance(node, InputNode) else percentile
+        ranges[node.name] = float(np.percentile(np.concatenate(largest[node.name]), share))
     return ranges
 
 

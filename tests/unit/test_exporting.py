@@ -93,6 +93,22 @@ def test_calibration_that_does_not_fit(module, inputs, tmp_path):
     assert not (tmp_path / "model.pt").exists()
 
 
+def test_a_percentile_leaves_out_the_most_extreme_samples(module, inputs, tmp_path):
+    inputs[0] *= 40
+    largest, most = (
+        pi_bench.export(
+            module, inputs[:1], tmp_path / "m.pt", calibration=inputs, calibration_percentile=percentile
+        )
+        for percentile in (100, 80)
+    )
+    assert most.ranges["input"] == largest.ranges["input"] == pytest.approx(float(inputs.abs().max()))
+    ordinary = pi_bench.export(module, inputs[1:2], tmp_path / "m.pt", calibration=inputs[1:]).ranges
+    assert largest.ranges["head"] > 10 * ordinary["head"] >= 10 * most.ranges["head"]
+    assert most.meta["calibration"]["percentile"] == 80 and "percentile" not in largest.meta["calibration"]
+    with pytest.raises(ModelError, match="calibration_percentile 101: 50 to 100"):
+        pi_bench.export(module, inputs[:1], tmp_path / "m.pt", calibration=inputs, calibration_percentile=101)
+
+
 def test_calibration_may_be_a_list(module, inputs, tmp_path):
     for calibration in (list(inputs), [inputs[:3], inputs[3:].numpy()]):
         graph = pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=calibration)
