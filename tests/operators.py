@@ -96,6 +96,7 @@ SHAPE = (3, 7, 6)
 MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     # convolution
     "depthwise": (nn.Sequential(nn.Conv2d(3, 6, 3, padding=1, groups=3, bias=False), nn.ReLU(), nn.Conv2d(6, 2, 1)), SHAPE),
+    "more groups than taps": (nn.Sequential(nn.Conv2d(3, 24, 1), nn.Conv2d(24, 48, (2, 3), stride=(1, 2), dilation=(2, 1), groups=24), nn.ReLU(), nn.Conv2d(48, 3, 1)), SHAPE),
     "groups, stride, dilation": (nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(2, 1), dilation=(2, 3), groups=2), (4, 9, 8)),
     "same with even kernel": (nn.Conv2d(3, 2, (4, 2), padding="same"), SHAPE),
     "asymmetric padding": (FromFunction(lambda m, x: m.c(functional.pad(x, (1, 0, 2, 1))), c=nn.Conv2d(3, 2, 3)), SHAPE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,14 +44,28 @@ def apply(node: Node, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
 def _conv(node: ConvNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
     weight, x = graph.parameters[node.weight], _padded(inputs[0], padding_sides(node.padding))
     outs, ins = len(weight) // node.groups, weight.shape[1]
-    parts = [
-        _convolve(x[:, g * ins : (g + 1) * ins], weight[g * outs : (g + 1) * outs], node)
-        for g in range(node.groups)
-    ]
-    out = parts[0] if node.groups == 1 else np.concatenate(parts, axis=1)
+    if node.groups > math.prod(weight.shape[1:]):
+        out = _convolve_by_taps(x, weight, node)
+    else:
+        parts = [
+            _convolve(x[:, g * ins : (g + 1) * ins], weight[g * outs : (g + 1) * outs], node)
+            for g in range(node.groups)
+        ]
+        out = parts[0] if node.groups == 1 else np.concatenate(parts, axis=1)
     if node.bias is not None:
         out += graph.parameters[node.bias][:, None, None]
     return out
+
+
+def _convolve_by_taps(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.ndarray:
+    """All groups at once, a weight of each at a time: for many groups of few channels."""
+    (down, across), (_, rows, columns) = node.dilation, node.shape
+    grouped = weight.reshape(1, node.groups, -1, *weight.shape[1:], 1, 1)
+    out = np.zeros((len(x), node.groups, grouped.shape[2], rows, columns), np.float32)
+    for b, i, j in np.ndindex(*weight.shape[1:]):
+        read = x[:, b :: weight.shape[1], i * down :: node.stride[0], j * across :: node.stride[1]]
+        out += read[:, :, None, :rows, :columns] * grouped[:, :, :, b, i, j]
+    return out.reshape(len(x), *node.shape)
 
 
 def _convolve(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.ndarray:
