@@ -46,13 +46,12 @@ def encode(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     header = json.dumps(
         {"meta": meta, "arrays": entries}, sort_keys=True, separators=(",", ":"), allow_nan=False
     ).encode()
-    start = _data_start(len(header))
-    out = bytearray(start + offset)
-    _PREFIX.pack_into(out, 0, _MAGIC, _VERSION, 0, len(header))
-    out[_PREFIX.size : _PREFIX.size + len(header)] = header
-    for (_, _, _, position, byte_count), array in zip(entries, contiguous.values(), strict=True):
-        out[start + position : start + position + byte_count] = array.tobytes()
-    return bytes(out)
+    prefix = _PREFIX.pack(_MAGIC, _VERSION, 0, len(header)) + header
+    parts: list[bytes | memoryview] = [prefix, bytes(_data_start(len(header)) - len(prefix))]
+    for array in contiguous.values():  # joined at the end: large arrays are copied once
+        parts.append(array.reshape(-1).view(np.uint8).data)
+        parts.append(bytes(-array.nbytes % _ALIGNMENT))
+    return b"".join(parts)
 
 
 def decode(data: bytes | bytearray | memoryview) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PROTOCOL = "delphi"
 DEFAULT_TIMEOUT_S = 120.0
-DEFAULT_WEIGHT_CACHE_MB = 250
+DEFAULT_WEIGHT_CACHE_MB = 1000
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -46,7 +46,8 @@ class Run:
 class Measurement:
     """Everything that one `pi-bench latency` measured."""
 
-    start_s: float  # from spawning both parties until the client is connected and set up
+    start_s: float  # from spawning both parties until the client is set up, without `prepare_s`
+    prepare_s: float  # what the server does once for all its clients
     set_up_s: float  # connection, handshake, keys and base OTs
     handshake_s: float
     client_set_up: PhaseRecord
@@ -135,7 +136,8 @@ def _start(
     at_server, _ = parties.receive(Party.SERVER, "record")
     at_client, _ = parties.receive(Party.CLIENT, "ready")
     return Measurement(
-        start_s=time.perf_counter() - started,
+        start_s=time.perf_counter() - started - address["prepare_s"],
+        prepare_s=address["prepare_s"],
         set_up_s=at_client["set_up_s"],
         handshake_s=at_client["handshake_s"],
         client_set_up=PhaseRecord.from_dict(at_client["set_up"]),

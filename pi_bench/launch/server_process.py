@@ -24,6 +24,7 @@ _PROGRAM = "program"
 def party(control: ControlPipe) -> None:
     """``listening``; then one client with every record (latency), or clients for ever (serve)."""
     _, options, arrays = control.receive()
+    started = time.perf_counter()
     server = Server(
         program_from_bytes(arrays[_PROGRAM].tobytes()),
         {name.removeprefix("w:"): array for name, array in arrays.items() if name.startswith("w:")},
@@ -33,9 +34,10 @@ def party(control: ControlPipe) -> None:
         idle_timeout_s=options["idle_timeout_s"],
         poll_s=options["poll_s"],
     )
+    prepare_s = time.perf_counter() - started
     with listen(Address(options["host"], options["port"])) as listener:
         bound = local_address(listener)
-        control.send("listening", {"host": bound.host, "port": bound.port})
+        control.send("listening", {"host": bound.host, "port": bound.port, "prepare_s": prepare_s})
         if options["measuring"]:
             connection, _ = accept(listener, options["timeout_s"])
             server.serve(connection, lambda report: _report(control, report), tracing=True)

@@ -49,6 +49,7 @@ def build_result(
         "link": {"kind": "loopback"},
         "input": inputs_words,
         "model_load_s": model.load_s,
+        "server_prepare_s": measurement.prepare_s,
         "start_s": measurement.start_s,
         "setup": {
             "time_s": measurement.set_up_s,
