@@ -133,18 +133,16 @@ def test_each_way_of_writing_it_is_one_masked_relu() -> None:
         np.testing.assert_array_equal(graph.masks[relus[f"{name}.masked_relu"].mask], mask, err_msg=name)
 
 
-@pytest.mark.parametrize("shape", [(1, *SHAPE), SHAPE, (4, 1, 1), (1, 4, 1, 1), (6, 5), ()], ids=str)
-def test_masks_of_pixels_channels_and_layers(shape: tuple[int, ...]) -> None:
-    mask = a_mask(shape)
-    graph = lowered(Network(Activation(mask, FORMULAS["snl"])))
-    assert graph.relu_count == int(mask.expand(1, *SHAPE).sum())
-
-
-@pytest.mark.parametrize(("value", "kinds"), [(0.0, 0), (1.0, 1)], ids=["linear", "full"])
-def test_a_mask_of_one_kind_leaves_no_mask(value: float, kinds: int) -> None:
-    graph = lowered(Network(Activation(torch.full((1, *SHAPE), value), FORMULAS["snl"])))
+def test_masks_of_pixels_channels_and_layers() -> None:
+    masks = [a_mask(shape) for shape in [(1, *SHAPE), SHAPE, (4, 1, 1), (1, 4, 1, 1), (6, 5), ()]]
+    masks += [torch.zeros(1, *SHAPE), torch.ones(1, *SHAPE)]
+    layers = [[nn.Conv2d(4, 4, 1), Activation(mask, FORMULAS["snl"])] for mask in masks]
+    graph = lowered(nn.Sequential(nn.Conv2d(3, 4, 1), *(part for pair in layers for part in pair)))
+    assert graph.relu_count == sum(int(mask.expand(1, *SHAPE).sum()) for mask in masks)
     relus = [node for node in graph.nodes if isinstance(node, ReluNode)]
-    assert len(relus) == kinds and not graph.masks
+    whole = [mask for mask in masks if mask.all()]
+    assert len(relus) == sum(bool(mask.any()) for mask in masks) and relus[-1].mask is None
+    assert len(graph.masks) == len(relus) - len(whole)
 
 
 def test_boolean_buffers_and_features() -> None:
