@@ -119,6 +119,8 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "two activations of one value": (_raw(lambda m, x: functional.relu(x) - functional.relu6(x) + functional.leaky_relu(x, 0.2)), SHAPE),
     # pools
     "max pool": (_after(lambda m, x: functional.max_pool2d(x, 2)), SHAPE),
+    "max pool of values read elsewhere": (_after(lambda m, x: torch.cat([functional.max_pool2d(x, 2), x[:, :, 1:4, :3]], 1)), SHAPE),
+    "max pool of a dropped-out ReLU": (nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Dropout(0.5), nn.MaxPool2d(3, 1, 1), nn.Conv2d(4, 2, 1)), SHAPE),
     "max pool of raw values": (_raw(lambda m, x: functional.max_pool2d(x, 3, 2, 1)), SHAPE),
     "max pool, stride 1": (_after(lambda m, x: functional.max_pool2d(x, 5, 1, 2)), SHAPE),
     "max pool, wide stride": (_after(lambda m, x: functional.max_pool2d(x, (4, 5), (3, 2), (2, 1))), SHAPE),

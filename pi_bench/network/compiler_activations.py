@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pi_bench.network import compiler_terms
+from pi_bench.network import compiler_pooling, compiler_terms
 from pi_bench.network.compiler_scales import scales_of_activation
 from pi_bench.network.compiler_terms import Expression, Handler
 from pi_bench.network.compiler_values import Values
@@ -43,8 +43,13 @@ def demands(graph: Graph) -> tuple[dict[str, float], dict[str, int]]:
 
 def _relu(values: Values, node: ReluNode) -> Expression:
     source = node.inputs[0]
-    if values.expressions[values.source(source)].rectified:
+    expression = values.expressions[values.source(source)]
+    if expression.rectified:
         return values.summand(source)
+    readers = values.readers(node.name)
+    if node.mask is None and len(readers) == 1 and compiler_pooling.takes_relu(readers[0]):
+        values.deferred[node.name] = source
+        return expression
     return values.activation(node.name, source, _mask_groups(values, node), rectified=node.mask is None)
 
 

@@ -4,6 +4,9 @@ max(a, b) = b + ReLU(a - b) is exact: nothing is truncated, and values keep thei
 compared first and then its columns (or the other way round, whichever takes fewer comparisons), so that
 neighbouring windows share them. Beyond the edge of the input stands the edge itself, which every window that
 reaches there contains. The values that are compared in one round are stacked as channels of one activation.
+
+A ReLU that only a max-pool reads goes behind it, max(ReLU(x)) = ReLU(max(x)): fewer elements have one. What
+the pool compares is truncated before, which is cheap.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
     ChannelSlice,
+    LinearOp,
     Subsample,
     SumPool,
     SumWindows,
@@ -120,10 +124,18 @@ class _Axis(NamedTuple):
         return self.window_count + self.kernel - width
 
 
+def takes_relu(node: Node) -> bool:
+    """Whether a ReLU before the node has fewer elements behind it."""
+    return isinstance(node, MaxPoolNode) and node.kernel != (1, 1)
+
+
 def _max_pool(values: Values, node: MaxPoolNode) -> Expression:
-    operand = values.single(node.inputs[0])
+    source = node.inputs[0]
+    relu = values.deferred.get(values.source(source))
+    source = source if relu is None else relu
+    operand = values.single(source)
     if operand.terms[0].factor != 1:
-        operand = values.value(node.inputs[0])
+        operand = values.value(source)
     sides = padding_sides(node.padding)
     axes = [
         _Axis(i, operand.shape[2 + i], node.kernel[i], node.stride[i], sides[2 * i], node.shape[1 + i])
@@ -134,10 +146,10 @@ def _max_pool(values: Values, node: MaxPoolNode) -> Expression:
         rows.comparisons * columns.size + columns.comparisons * rows.window_count
     ):
         axes.reverse()
-    tournament = _Tournament(values, node, values.maximum(values.source(node.inputs[0])))
+    tournament = _Tournament(values, node, values.maximum(values.source(source)))
     for axis in axes:
         operand = tournament.along(axis, operand)
-    return operand
+    return operand if relu is None else tournament.rectified(operand)
 
 
 class _Tournament:
@@ -170,6 +182,22 @@ class _Tournament:
             contestants = [*_unstacked(winners, pairs), *contestants[2 * pairs :]]
         return contestants[0]
 
+    def rectified(self, operand: Expression) -> Expression:
+        """ReLU of a value, nothing truncated."""
+        scale_bits = operand.terms[0].source_scale_bits
+        return self._relu(self._values.emit_linear(self._name, operand, scale_bits), self._maximum)
+
+    def _relu(self, linear: LinearOp, maximum: float) -> Expression:
+        op = self._values.emit_activation(
+            self._name,
+            linear,
+            (ActivationGroup(ActivationKind.RELU, math.prod(linear.shape), None),),
+            0,
+            self._window_bits(maximum, linear.scale_bits),
+            maximum,
+        )
+        return compiler_terms.of_value(op.id, op.scale_bits, op.shape, rectified=True)
+
     def _maxima(self, left: list[Expression], right: list[Expression]) -> Expression:
         """The larger of each pair, stacked as channels."""
         values = self._values
@@ -178,16 +206,7 @@ class _Tournament:
         difference = compiler_terms.add([first, compiler_terms.scale(second, -1.0, 0.0)])
         scale_bits = first.terms[0].source_scale_bits
         linear = values.emit_linear(self._name, difference, scale_bits)
-        maximum = self._maximum if rectified else 2 * self._maximum
-        op = values.emit_activation(
-            self._name,
-            linear,
-            (ActivationGroup(ActivationKind.RELU, math.prod(linear.shape), None),),
-            0,
-            self._window_bits(maximum, scale_bits),
-            maximum,
-        )
-        surplus = compiler_terms.of_value(op.id, scale_bits, op.shape)
+        surplus = self._relu(linear, self._maximum if rectified else 2 * self._maximum)
         total = compiler_terms.add([second, surplus])
         larger = values.emit_linear(self._name, total, scale_bits)
         return compiler_terms.of_value(larger.id, scale_bits, larger.shape, rectified=rectified)

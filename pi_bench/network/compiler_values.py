@@ -9,7 +9,6 @@ operator that others read, and costs no message, unless its scale has grown too 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -25,7 +24,7 @@ from pi_bench.network.compiler_scales import (
     scales_of_activation,
 )
 from pi_bench.network.compiler_terms import Expression
-from pi_bench.network.graph import Graph, IdentityNode
+from pi_bench.network.graph import Graph, IdentityNode, Node
 from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
@@ -59,12 +58,13 @@ class Values:
         for node in graph.nodes:
             name = node.inputs[0] if isinstance(node, IdentityNode) else node.name
             self._alias[node.name] = self._alias.get(name, name)
-        self._readers = Counter(
-            self._alias[name]
-            for node in graph.nodes
-            if not isinstance(node, IdentityNode)
-            for name in node.inputs
-        )
+        self._readers: dict[str, list[Node]] = {}
+        for node in graph.nodes:
+            if not isinstance(node, IdentityNode):
+                for name in node.inputs:
+                    self._readers.setdefault(self._alias[name], []).append(node)
+        self.deferred: dict[str, str] = {}
+        """ReLUs that the max-pool behind them takes over, and what they read."""
         self._bounds = {self._alias[name]: bound for name, bound in bounds.items()}
         self._reserve = {self._alias[name]: bits for name, bits in reserve.items()}
         self._linear: dict[str, LinearOp] = {}
@@ -75,6 +75,10 @@ class Values:
         """The node whose value `name` is, behind identities."""
         return self._alias[name]
 
+    def readers(self, name: str) -> list[Node]:
+        """What reads the value of a node, identities left out."""
+        return self._readers.get(self._alias[name], [])
+
     def maximum(self, name: str) -> float:
         """Largest magnitude that the windows of a value are made for."""
         return max(self.graph.ranges[name], self._bounds.get(name, 0.0))
@@ -83,7 +87,7 @@ class Values:
         """Weights are applied once, so a weighted value with several readers is truncated."""
         name = self._alias[name]
         expression = self.expressions[name]
-        if expression.is_weighted and self._readers[name] > 1:
+        if expression.is_weighted and len(self._readers[name]) > 1:
             return self.truncated(name)
         return expression
 

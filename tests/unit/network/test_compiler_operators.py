@@ -57,7 +57,7 @@ def kinds(program: Program) -> list[str]:
     ids=["2", "3/2", "3", "5", "4/4", "1x8", "1/2"],
 )
 def test_max_pools_share_comparisons_and_take_logarithmic_rounds(pool, rounds, comparisons) -> None:
-    program, _ = compiled(nn.Sequential(conv(3, 1, 1), nn.ReLU(), pool))
+    program, _ = compiled(rectified(pool))
     tournament = program.activation_ops[1:]
     assert len(tournament) == rounds
     assert sum(op.relu_count for op in tournament) == comparisons
@@ -67,12 +67,32 @@ def test_max_pools_share_comparisons_and_take_logarithmic_rounds(pool, rounds, c
     assert all(op.window_bits <= relu.window_bits - relu.truncate_bits for op in tournament)
 
 
+def rectified(pool: nn.Module, channels: int = 1) -> nn.Module:
+    """The pool of a value after ReLU, which a second ReLU keeps from going behind the pool."""
+    return nn.Sequential(conv(3, channels, 1), nn.ReLU(), nn.ReLU(), pool)
+
+
 def test_differences_of_signed_values_have_a_window_of_one_bit_more() -> None:
     signed, _ = compiled(nn.Sequential(conv(3, 2, 1), nn.MaxPool2d(2)))
-    rectified, _ = compiled(nn.Sequential(conv(3, 2, 1), nn.ReLU(), nn.MaxPool2d(2)))
-    assert kinds(signed)[0] == "truncate"
-    maximum = [program.activation_ops[-1].window_bits for program in (signed, rectified)]
+    positive, _ = compiled(rectified(nn.MaxPool2d(2), 2))
+    assert kinds(signed) == ["truncate", "relu", "relu"] and kinds(positive) == ["relu"] * 3
+    maximum = [program.activation_ops[-1].window_bits for program in (signed, positive)]
     assert maximum[0] == maximum[1] + 1
+
+
+def test_a_relu_goes_behind_the_max_pool_that_alone_reads_it() -> None:
+    program, _ = compiled(nn.Sequential(conv(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)))
+    assert kinds(program) == ["truncate", "relu", "relu", "relu"]
+    last = program.activation_ops[-1]
+    assert last.relu_count == 4 * 4 * 4 and last.truncate_bits == 0
+    assert program.relu_count == 4 * (4 * 8 + 4 * 4 + 4 * 4)
+    program, _ = compiled(FromFunction(_pool_and_read, c=conv(3, 4, 1)))
+    assert kinds(program)[0] == "relu"
+
+
+def _pool_and_read(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    y = functional.relu(m.c(x))
+    return functional.max_pool2d(y, 2) + y[:, :, ::2, ::2]
 
 
 def test_sums_of_activations_are_read_by_weights_without_a_truncation() -> None:
