@@ -130,8 +130,8 @@ def _cost(result: Mapping[str, Any]) -> list[str]:
         "stored",
     )
     return [
-        f"load model {seconds(result['model_load_s'])}, prepare server {seconds(result['server_prepare_s'])}, "
-        f"start {seconds(result['start_s'])}, "
+        f"load model {seconds(result['model_load_s'])}, "
+        f"prepare server {seconds(result['server_prepare_s'])}, start {seconds(result['start_s'])}, "
         f"set-up {seconds(result['setup']['time_s'])}; "
         f"first inference {seconds(result['first_inference_s'])} (set-up + offline + online)",
         *render_table(header, rows),
