@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <bit>
 #include <optional>
 
 #include "bindings/buffers.h"
@@ -60,15 +61,16 @@ class LayoutView {
   LayoutView(const py::object& weights, const py::object& exponents, const py::tuple& shape,
              const py::tuple& block)
       : weights_(weights, "weights"), exponents_(exponents, "exponents") {
-    require(shape.size() == 3 && block.size() == 2,
-            "shape and block: need (out, in, taps) and (out, in)");
+    require(shape.size() == 3 && block.size() == 3,
+            "shape and block: need (out, in, taps) and (out, in, run)");
     layout_ = {weights_.data(),
                exponents_.data(),
                shape[0].cast<std::size_t>(),
                shape[1].cast<std::size_t>(),
                shape[2].cast<std::size_t>(),
                block[0].cast<std::size_t>(),
-               block[1].cast<std::size_t>()};
+               block[1].cast<std::size_t>(),
+               block[2].cast<std::size_t>()};
     for (const std::size_t extent : {layout_.out_channels, layout_.in_channels, layout_.taps,
                                      layout_.out_block, layout_.in_block}) {
       require(extent >= 1 && extent <= kMaxPolys,
@@ -78,14 +80,18 @@ class LayoutView {
             "weights: size and shape differ");
     require(exponents_.size() == layout_.out_block * layout_.in_block * layout_.taps,
             "exponents: size and shape differ");
+    const std::size_t run = layout_.run;
+    require(run == 1 || (std::has_single_bit(run) && run >= he::kMinRun && run <= he::kDegree),
+            "block: a run is 1, or a power of two from 64 to N");
     for (std::size_t i = 0; i < exponents_.size(); ++i) {
       require(exponents_.data()[i] < 2 * he::kDegree, "exponents: need items below 2N");
+      require(exponents_.data()[i] % run == 0, "exponents: need multiples of the run");
     }
     require(layout_.in_polys() < he::kMaxProducts, "shape: too many input polynomials for one sum");
   }
   const he::WeightLayout& get() const { return layout_; }
   std::size_t prepared_words() const {
-    return layout_.out_polys() * layout_.in_polys() * he::kPrimeCount * he::kDegree;
+    return layout_.out_polys() * layout_.in_polys() * he::kPrimeCount * layout_.words();
   }
 
  private:
@@ -205,6 +211,7 @@ void bind_he(py::module_& module) {
   room.attr("PACKED_POLY_BYTES") = he::kPackedPolyBytes;
   room.attr("LOADED_WORDS") = he::kLoadedWords;
   room.attr("MAX_PRODUCTS") = he::kMaxProducts;
+  room.attr("MIN_RUN") = he::kMinRun;
   room.def("sample_ternary", &sample_ternary, py::arg("seed"), py::arg("out"), py::arg("isa") = "");
   room.def("encrypt", &encrypt, py::arg("secret"), py::arg("messages"), py::arg("public_seeds"),
            py::arg("noise_seeds"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");

@@ -16,10 +16,14 @@ using Words = WipedBuffer<std::uint64_t>;
 // Weight polynomials that one pass transforms and uses: few enough to stay in a cache.
 constexpr std::size_t kWeightPolys = 64;
 
-// Weight polynomial (out_poly, in_poly) in coefficient form, as integers.
+// Coefficients of a placed weight polynomial: kernels work on whole vectors.
+std::size_t placed_words(const WeightLayout& layout) { return padded(layout.words()); }
+
+// Every run-th coefficient of weight polynomial (out_poly, in_poly), as integers; the others are
+// zero.
 void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t in_poly,
                    std::int32_t* poly) {
-  std::fill_n(poly, kDegree, 0);
+  std::fill_n(poly, placed_words(layout), 0);
   const std::size_t first_out = out_poly * layout.out_block, first_in = in_poly * layout.in_block;
   const std::size_t outs = std::min(layout.out_block, layout.out_channels - first_out);
   const std::size_t run = std::min(layout.in_block, layout.in_channels - first_in) * layout.taps;
@@ -30,7 +34,7 @@ void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t
     for (std::size_t i = 0; i < run; ++i) {
       const std::int32_t sign = -(exponent[i] >> kDegreeBits);
       // Kernels larger than the image put two weights on one exponent: so they are added.
-      poly[exponent[i] % kDegree] += (weight[i] ^ sign) - sign;
+      poly[exponent[i] % kDegree / layout.run] += (weight[i] ^ sign) - sign;
     }
   }
 }
@@ -41,11 +45,17 @@ class WeightTransform {
   explicit WeightTransform(Isa isa)
       : transform_(transform_kernels(isa)), residues_(residue_kernels(isa)), poly_(kDegree) {}
 
-  // placed: of place_weights. out: [block][in_poly][kLanes] of `prime`, in_polys of them.
-  void run(const PrimeRing& ring, const std::int32_t* placed, std::size_t in_poly,
-           std::size_t in_polys, std::uint64_t* out) {
-    residues_.lift(ring.p, placed, kDegree, poly_.data());
-    transform_.forward(ring, poly_.data(), out + in_poly * kLanes, in_polys * kLanes);
+  // placed: of place_weights. out: of one output polynomial and prime, as prepare_weights has it.
+  void run(const WeightLayout& layout, const PrimeRing& ring, const std::int32_t* placed,
+           std::size_t in_poly, std::uint64_t* out) {
+    const std::size_t in_polys = layout.in_polys();
+    residues_.lift(ring.p, placed, placed_words(layout), poly_.data());
+    if (layout.run == 1) {
+      transform_.forward(ring, poly_.data(), out + in_poly * kLanes, in_polys * kLanes);
+      return;
+    }
+    forward_runs(ring, poly_.data(), layout.words());
+    for (std::size_t i = 0; i < layout.words(); ++i) out[i * in_polys + in_poly] = poly_[i];
   }
 
  private:
@@ -65,9 +75,11 @@ class Responder {
         offsets_(offsets),
         in_polys_(request.layout.in_polys()),
         poly_words_(in_polys_ * kDegree),
+        weight_words_(in_polys_ * request.layout.words()),
+        placed_words_(placed_words(request.layout)),
         weight_transform_(isa),
-        placed_(request.prepared == nullptr ? outputs * poly_words_ : 0),
-        weights_(request.prepared == nullptr ? outputs * poly_words_ : 0),
+        placed_(request.prepared == nullptr ? outputs * in_polys_ * placed_words_ : 0),
+        weights_(request.prepared == nullptr ? outputs * weight_words_ : 0),
         blinds_(outputs * kDegree),
         residues_(request.tiles * outputs * kLoadedWords),
         u_(request.tiles * outputs * kDegree),
@@ -87,7 +99,7 @@ class Responder {
     if (request_.prepared == nullptr) {
       for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
         place_weights(request_.layout, first + n / in_polys_, n % in_polys_,
-                      placed_.data() + n * kDegree);
+                      placed_.data() + n * placed_words_);
       }
     }
     for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(first, outputs, k);
@@ -108,16 +120,17 @@ class Responder {
     const PrimeRing& ring = prime_ring(k);
     Combination combination{};
     if (request_.prepared != nullptr) {
-      combination.weights = request_.prepared + (first * kPrimeCount + k) * poly_words_;
-      combination.weight_stride = kPrimeCount * poly_words_;
+      combination.weights = request_.prepared + (first * kPrimeCount + k) * weight_words_;
+      combination.weight_stride = kPrimeCount * weight_words_;
     } else {
       for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
-        weight_transform_.run(ring, placed_.data() + n * kDegree, n % in_polys_, in_polys_,
-                              weights_.data() + n / in_polys_ * poly_words_);
+        weight_transform_.run(request_.layout, ring, placed_.data() + n * placed_words_,
+                              n % in_polys_, weights_.data() + n / in_polys_ * weight_words_);
       }
       combination.weights = weights_.data();
-      combination.weight_stride = poly_words_;
+      combination.weight_stride = weight_words_;
     }
+    combination.run_blocks = std::max(request_.layout.run / kLanes, std::size_t{1});
     combination.input_count = in_polys_;
     combination.blinds = blinds_.data();
     combination.key = request_.public_key + k * 2 * kDegree;
@@ -185,7 +198,7 @@ class Responder {
   const ResidueKernels& residue_kernels_;
   const Request& request_;
   const std::size_t* offsets_;
-  std::size_t in_polys_, poly_words_;
+  std::size_t in_polys_, poly_words_, weight_words_, placed_words_;
   WeightTransform weight_transform_;
   WipedBuffer<std::int32_t> placed_;
   Words weights_, blinds_, residues_;
@@ -197,15 +210,15 @@ class Responder {
 }  // namespace
 
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
-  const std::size_t in_polys = layout.in_polys(), poly_words = in_polys * kDegree;
+  const std::size_t in_polys = layout.in_polys(), weight_words = in_polys * layout.words();
   parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
     WeightTransform transform(isa);
     WipedBuffer<std::int32_t> placed(kDegree);
     for (std::size_t n = begin; n < end; ++n) {
       place_weights(layout, n / in_polys, n % in_polys, placed.data());
       for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        transform.run(prime_ring(k), placed.data(), n % in_polys, in_polys,
-                      out + (n / in_polys * kPrimeCount + k) * poly_words);
+        transform.run(layout, prime_ring(k), placed.data(), n % in_polys,
+                      out + (n / in_polys * kPrimeCount + k) * weight_words);
       }
     }
   });
@@ -218,8 +231,9 @@ void respond(Isa isa, const Request& request, std::uint8_t* out, int threads) {
     at += kPackedPolyBytes + packed_bytes(request.released.size(n));
   }
   const std::size_t in_polys = request.layout.in_polys(), out_polys = request.layout.out_polys();
-  const std::size_t outputs =
-      std::clamp(kWeightPolys / in_polys, std::size_t{1}, std::min(kMaxOutputs, out_polys));
+  const bool small = request.prepared != nullptr || request.layout.run > 1;
+  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / in_polys,
+                                         std::size_t{1}, std::min(kMaxOutputs, out_polys));
   const std::size_t groups = (out_polys + outputs - 1) / outputs;
   parallel_for(groups, threads, 1, [&](std::size_t begin, std::size_t end) {
     Responder responder(isa, request, offsets.data(), outputs);

@@ -10,17 +10,21 @@ namespace pi::he {
 
 // Weights (out, in, taps) and how they become polynomials: polynomial (o, i) holds the channels
 // [o * out_block, ...) x [i * in_block, ...), the weight of local channels (a, b) and tap k at the
-// exponent exponents[a][b][k] below 2N, where N + e means -X^e.
+// exponent exponents[a][b][k] below 2N, where N + e means -X^e. All exponents are multiples of
+// `run`: 1, or a power of two of at least kMinRun.
 struct WeightLayout {
   const std::int16_t* weights;
   const std::uint16_t* exponents;
-  std::size_t out_channels, in_channels, taps, out_block, in_block;
+  std::size_t out_channels, in_channels, taps, out_block, in_block, run;
 
   std::size_t out_polys() const { return (out_channels + out_block - 1) / out_block; }
   std::size_t in_polys() const { return (in_channels + in_block - 1) / in_block; }
+  // Words of a weight polynomial, transformed modulo one prime: a value a run.
+  std::size_t words() const { return kDegree / run; }
 };
 
-// All weight polynomials, transformed: [out_poly][prime][block][in_poly][kLanes] words.
+// All weight polynomials, transformed: [out_poly][prime][block][in_poly][kLanes] words, or
+// [out_poly][prime][run][in_poly].
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads);
 
 struct Request {

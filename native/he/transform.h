@@ -21,6 +21,10 @@ inline constexpr std::size_t kMaxProducts = 4096;
 inline constexpr std::size_t kLanes = 8;
 inline constexpr std::size_t kLaneBlocks = kDegree / kLanes;
 
+// A polynomial in X^run, with run a power of two, has equal values over runs of `run` transformed
+// coefficients, in every kernel's order if run is at least kMinRun.
+inline constexpr std::size_t kMinRun = 64;
+
 // Output polynomials that one pass over the inputs serves.
 inline constexpr std::size_t kMaxOutputs = 4;
 
@@ -30,6 +34,8 @@ inline constexpr std::size_t kMaxOutputs = 4;
 struct Combination {
   const std::uint64_t* weights;  // of output o at o * weight_stride: [block][input][kLanes]
   std::size_t weight_stride;
+  // Blocks that share their weights: 1, or run / kLanes with weights[run][input], a word each.
+  std::size_t run_blocks;
   const std::uint64_t* inputs;  // [block][input][component][kLanes]
   std::size_t input_count;      // below kMaxProducts
   const std::uint64_t* blinds;  // of output o at o * kDegree: [block][kLanes]
@@ -51,6 +57,10 @@ struct TransformKernels {
   void (*multiply)(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t* y);
   void (*combine)(const PrimeRing& ring, const Combination& combination);
 };
+
+// The transform of a polynomial in X^(N / count), count a power of two of at most N / kMinRun: of
+// its `count` coefficients, below 4p, into a value a run, below p.
+void forward_runs(const PrimeRing& ring, std::uint64_t* values, std::size_t count);
 
 inline void forward_in_place(const TransformKernels& kernels, const PrimeRing& ring,
                              std::uint64_t* poly) {

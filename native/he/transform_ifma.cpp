@@ -270,12 +270,13 @@ struct Sum {
 };
 
 // All sums of a block stay in registers while its inputs and weights stream by.
-template <std::size_t kOutputs>
+template <std::size_t kOutputs, bool kRuns>
 void combine_outputs(const PrimeRing& ring, const Combination& c) {
   const Reduction reduction(ring);
   for (std::size_t block = 0; block < c.blocks; ++block) {
     const std::uint64_t* inputs = c.inputs + block * c.input_count * 2 * kLanes;
-    const std::uint64_t* weights = c.weights + block * c.input_count * kLanes;
+    const std::size_t place = kRuns ? block / c.run_blocks : block * kLanes;
+    const std::uint64_t* weights = c.weights + place * c.input_count;
     const Vector key0 = load(c.key + block * 2 * kLanes);
     const Vector key1 = load(c.key + block * 2 * kLanes + kLanes);
     Sum sums[kOutputs][2];
@@ -284,10 +285,12 @@ void combine_outputs(const PrimeRing& ring, const Combination& c) {
       sums[o][0].add(blind, key0);
       sums[o][1].add(blind, key1);
     }
-    for (std::size_t i = 0; i < c.input_count; ++i, inputs += 2 * kLanes, weights += kLanes) {
+    for (std::size_t i = 0; i < c.input_count;
+         ++i, inputs += 2 * kLanes, weights += kRuns ? 1 : kLanes) {
       const Vector first = load(inputs), second = load(inputs + kLanes);
       for (std::size_t o = 0; o < kOutputs; ++o) {
-        const Vector weight = load(weights + o * c.weight_stride);
+        const std::uint64_t* const at = weights + o * c.weight_stride;
+        const Vector weight = kRuns ? splat(*at) : load(at);
         sums[o][0].add(weight, first);
         sums[o][1].add(weight, second);
       }
@@ -300,18 +303,23 @@ void combine_outputs(const PrimeRing& ring, const Combination& c) {
   }
 }
 
-void combine(const PrimeRing& ring, const Combination& c) {
+template <bool kRuns>
+void combine_any(const PrimeRing& ring, const Combination& c) {
   static_assert(kMaxOutputs == 4);
   switch (c.output_count) {
     case 1:
-      return combine_outputs<1>(ring, c);
+      return combine_outputs<1, kRuns>(ring, c);
     case 2:
-      return combine_outputs<2>(ring, c);
+      return combine_outputs<2, kRuns>(ring, c);
     case 3:
-      return combine_outputs<3>(ring, c);
+      return combine_outputs<3, kRuns>(ring, c);
     default:
-      return combine_outputs<4>(ring, c);
+      return combine_outputs<4, kRuns>(ring, c);
   }
+}
+
+void combine(const PrimeRing& ring, const Combination& c) {
+  c.run_blocks > 1 ? combine_any<true>(ring, c) : combine_any<false>(ring, c);
 }
 
 }  // namespace

@@ -4,10 +4,11 @@
 namespace pi::he {
 namespace {
 
-void forward(const PrimeRing& ring, std::uint64_t* poly, std::uint64_t* out, std::size_t stride) {
+// The first layers of the transform, on every (N / count)-th coefficient.
+void forward_layers(const PrimeRing& ring, std::uint64_t* poly, std::size_t count) {
   const std::uint64_t p = ring.p;
   const RootTable& roots = ring.forward;
-  for (std::size_t blocks = 1, half = kDegree / 2; blocks < kDegree; blocks *= 2, half /= 2) {
+  for (std::size_t blocks = 1, half = count / 2; blocks < count; blocks *= 2, half /= 2) {
     for (std::size_t block = 0; block < blocks; ++block) {
       const Factor root = {roots.value[blocks + block], roots.quotient64[blocks + block]};
       std::uint64_t* low = poly + 2 * half * block;
@@ -20,6 +21,11 @@ void forward(const PrimeRing& ring, std::uint64_t* poly, std::uint64_t* out, std
       }
     }
   }
+}
+
+void forward(const PrimeRing& ring, std::uint64_t* poly, std::uint64_t* out, std::size_t stride) {
+  const std::uint64_t p = ring.p;
+  forward_layers(ring, poly, kDegree);
   for (std::size_t i = 0; i < kDegree; ++i) {
     out[i / kLanes * stride + i % kLanes] = subtract_once(subtract_once(poly[i], 2 * p), p);
   }
@@ -57,18 +63,20 @@ void multiply(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t* y) {
 }
 
 void combine(const PrimeRing& ring, const Combination& c) {
+  const bool runs = c.run_blocks > 1;
   for (std::size_t block = 0; block < c.blocks; ++block) {
     const std::uint64_t* const inputs = c.inputs + block * c.input_count * 2 * kLanes;
     const std::uint64_t* const key = c.key + block * 2 * kLanes;
     for (std::size_t output = 0; output < c.output_count; ++output) {
       const std::uint64_t* const weights =
-          c.weights + output * c.weight_stride + block * c.input_count * kLanes;
+          c.weights + output * c.weight_stride +
+          (runs ? block / c.run_blocks * c.input_count : block * c.input_count * kLanes);
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         const std::uint64_t blind = c.blinds[output * kDegree + block * kLanes + lane];
         for (std::size_t component = 0; component < 2; ++component) {
           u128 total = static_cast<u128>(blind) * key[component * kLanes + lane];
           for (std::size_t i = 0; i < c.input_count; ++i) {
-            total += static_cast<u128>(weights[i * kLanes + lane]) *
+            total += static_cast<u128>(weights[runs ? i : i * kLanes + lane]) *
                      inputs[(2 * i + component) * kLanes + lane];
           }
           std::uint64_t* const out = c.out + output * c.out_stride + component * c.component_stride;
@@ -80,6 +88,12 @@ void combine(const PrimeRing& ring, const Combination& c) {
 }
 
 }  // namespace
+
+void forward_runs(const PrimeRing& ring, std::uint64_t* values, std::size_t count) {
+  forward_layers(ring, values, count);
+  for (std::size_t i = 0; i < count; ++i)
+    values[i] = subtract_once(subtract_once(values[i], 2 * ring.p), ring.p);
+}
 
 const TransformKernels kScalarTransform = {forward, inverse, multiply, combine};
 

@@ -56,6 +56,7 @@ void test_longest_sum(pi::Isa isa) {
       combination.weights = combination.inputs = minus_one.data();
       combination.blinds = combination.key = minus_one.data();
       combination.input_count = kInputs;
+      combination.run_blocks = 1;
       combination.out = out.data();
       combination.out_stride = 2 * kLanes;
       combination.component_stride = kLanes;
@@ -90,7 +91,7 @@ void test_exchange(pi::Isa isa) {
   const std::uint32_t mask[1] = {12345};
   const pi::he::Released released = {positions, starts, 1};
   pi::he::Request request{};
-  request.layout = {weights, exponents, 1, 2, 1, 1, 2};
+  request.layout = {weights, exponents, 1, 2, 1, 1, 2, 1};
   request.inputs = inputs.data();
   request.tiles = 1;
   request.public_key = key.data();

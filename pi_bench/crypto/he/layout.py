@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pi_bench import _native
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.parameters import DEGREE
 
 Shape = tuple[int, ...]
+
+MIN_RUN: int = _native.he.MIN_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class Geometry:
     left: int
     right: int
 
+    @property
+    def slides_not(self) -> bool:
+        """A kernel of one tap, on the input as it is."""
+        return self.kernel == self.stride == (1, 1) and self.top == self.left == 0
+
     @classmethod
     def of(cls, shape: LinearShape) -> Geometry:
         batch, in_channels, height, width = (*shape.in_shape, 1, 1)[:4]
@@ -76,7 +84,12 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Layout:
-    """C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows."""
+    """C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows.
+
+    Without a kernel to slide, every weight stands at a multiple of P. With P a power of two, such a weight
+    polynomial has equal values over runs of P transformed coefficients: a transform of N / P words gives it,
+    and a product reads a word a run. So a block of 1x1 kernels is rounded up to a power of two.
+    """
 
     in_block: int
     out_block: int
@@ -96,10 +109,17 @@ class Layout:
             top = 0
             if band_rows == geometry.out_height and whole < rows:
                 rows, top = whole, geometry.top
-            room = DEGREE // (rows * row)
+            block = rows * row
+            if geometry.slides_not and block > MIN_RUN // 2:
+                block = 1 << (block - 1).bit_length()
+            room = DEGREE // block
             for in_block in range(1, min(room, geometry.in_channels) + 1):
                 out_block = min(room // in_block, geometry.out_channels)
-                yield Layout(in_block, out_block, rows * row, row, top, band_rows)
+                yield Layout(in_block, out_block, block, row, top, band_rows)
+
+    def run(self, geometry: Geometry) -> int:
+        """Transformed coefficients over which a weight polynomial is constant: P, or 1."""
+        return self.block if geometry.slides_not and self.block >= MIN_RUN else 1
 
     def counts(self, geometry: Geometry) -> tuple[int, int, int]:
         """Tiles, input polynomials a tile, output polynomials a tile."""

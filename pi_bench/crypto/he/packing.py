@@ -13,7 +13,8 @@ Deviation from the paper: padding is shared. A row ends with max(left, right) ze
 left padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top
 padding of the next one. What is read before the first coefficient is the tail of the polynomial, negated:
 zeros. An image too large for one polynomial is cut into bands of output rows, whose input rows overlap;
-each image of a batch and each band is a tile of its own.
+each image of a batch and each band is a tile of its own. A block of kernels of one tap is rounded up to
+a power of two, so that the transforms of their weights are short (layout.py).
 """
 
 from __future__ import annotations
@@ -131,6 +132,11 @@ class LinearPlan:
         g = self.geometry
         return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
 
+    @property
+    def run(self) -> int:
+        """Transformed coefficients over which a weight polynomial is constant; 1: nothing is known."""
+        return self.layout.run(self.geometry)
+
     @cached_property
     def exponents(self) -> np.ndarray:
         """uint16 (out_block, in_block, taps): where weights stand; DEGREE + e means minus X**e."""
@@ -154,7 +160,9 @@ class LinearPlan:
         out = np.zeros((self.tile_count, self.in_poly_count, DEGREE), np.uint32)
         used = layout.in_block * layout.block
         channels = self.in_poly_count * layout.in_block
-        blocks = np.zeros((self.tile_count, channels, rows, layout.row), np.uint32)
+        padded = np.zeros((self.tile_count, channels, layout.block), np.uint32)
+        blocks = padded[:, :, : rows * layout.row].reshape(self.tile_count, channels, rows, layout.row)
+        assert np.shares_memory(blocks, padded)
         band_count = self.tile_count // g.batch
         for band, (first_out, _) in enumerate(self._bands()):
             first = first_out * g.stride[0] - (g.top - layout.top)  # input row at the block's row 0
@@ -162,7 +170,7 @@ class LinearPlan:
             if begin < end:
                 target = blocks[band::band_count, : g.in_channels, begin - first : end - first, : g.width]
                 target[...] = image[:, :, begin:end]
-        out[:, :, :used] = blocks.reshape(self.tile_count, self.in_poly_count, used)
+        out[:, :, :used] = padded.reshape(self.tile_count, self.in_poly_count, used)
         return out
 
     @cached_property

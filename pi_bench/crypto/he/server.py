@@ -31,7 +31,7 @@ class PreparedWeights:
 
 def prepared_bytes(plan: LinearPlan) -> int:
     """Memory that `prepare_weights` takes for one operator."""
-    return plan.in_poly_count * plan.out_poly_count * len(PRIMES) * DEGREE * 8
+    return plan.in_poly_count * plan.out_poly_count * len(PRIMES) * (DEGREE // plan.run) * 8
 
 
 def prepare_weights(
@@ -141,5 +141,5 @@ def _shaped(plan: LinearPlan, weights: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(weights).reshape(plan.weight_extents)
 
 
-def _extents(plan: LinearPlan) -> tuple[tuple[int, int, int], tuple[int, int]]:
-    return plan.weight_extents, (plan.layout.out_block, plan.layout.in_block)
+def _extents(plan: LinearPlan) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    return plan.weight_extents, (plan.layout.out_block, plan.layout.in_block, plan.run)

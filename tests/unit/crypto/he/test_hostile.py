@@ -123,3 +123,18 @@ def test_errors_of_the_kernels_show_no_secret(wrong: object) -> None:
         with pytest.raises((TypeError, ValueError)) as caught:
             _native.he.encrypt(secret, messages, public, seed, out, 1)
         assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("run", "exponent", "words"),
+    [
+        (48, 0, "power of two"),
+        (32, 0, "power of two"),
+        (0, 0, "power of two"),
+        (64, 32, "multiples of the run"),
+    ],
+)
+def test_runs_that_do_not_fit_are_refused(run, exponent, words) -> None:
+    exponents, out = np.array([[[exponent]]], np.uint16), np.empty(3 * 8192, np.uint64)
+    with pytest.raises(ValueError, match=words):
+        _native.he.prepare_weights(np.ones(1, np.int16), exponents, (1, 1, 1), (1, 1, run), out, 1)

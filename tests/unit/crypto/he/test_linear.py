@@ -78,6 +78,9 @@ LARGE = {
     "one row a tile": (1, 1, 2, (5, 2600), (3, 3), (1, 1), (1, 1, 1, 1)),
     "kernel beyond the image": (1, 5, 4, (1, 1), (3, 3), (1, 1), (1, 1, 1, 1)),
     "dilated tiles": (1, 2, 3, (100, 110), (3, 3), (1, 1), (4, 4, 4, 4), (4, 4)),
+    "1x1 of 7x7": (1, 150, 70, (7, 7), (1, 1), (1, 1), (0, 0, 0, 0)),
+    "1x1 of 28x28": (2, 9, 11, (28, 28), (1, 1), (1, 1), (0, 0, 0, 0)),
+    "1x1 in bands, stride 2": (1, 3, 4, (200, 221), (1, 1), (2, 2), (0, 0, 0, 0)),
     "rows that no window reads": (1, 3, 3, (8, 8), (3, 3), (3, 3), (0, 0, 0, 0)),
 }
 
@@ -105,8 +108,26 @@ def test_fully_connected(parties, shape) -> None:
     assert np.array_equal(run(parties.client, parties.server, case), expected.astype(np.uint32) - case.s)
 
 
-def test_prepared_weights_give_the_same(parties, convolution, convolve) -> None:
-    weighted = convolution(1, 40, 30, (8, 8))
+def test_weights_of_one_tap_are_constant_over_runs(convolution) -> None:
+    """And take the memory of a word a run; other kernels, and maps too small to gain, do not."""
+    plans = {name: LinearPlan.of(convolution(*LARGE[name]), WEIGHT_BITS) for name in LARGE}
+    runs = {name: plan.run for name, plan in plans.items() if plan.run > 1}
+    assert runs == {
+        "cifar shortcut": 64,
+        "1x1 of 7x7": 64,
+        "1x1 of 28x28": 1024,
+        "1x1 in bands, stride 2": plans["1x1 in bands, stride 2"].layout.block,
+    }
+    for name, length in runs.items():
+        plan = plans[name]
+        assert length & (length - 1) == 0
+        assert not (plan.exponents % length).any()
+        assert prepared_bytes(plan) == plan.in_poly_count * plan.out_poly_count * 3 * 8192 // length * 8
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 30, (8, 8)), LARGE["1x1 of 7x7"], LARGE["1x1 of 28x28"]])
+def test_prepared_weights_give_the_same(parties, convolution, convolve, shape) -> None:
+    weighted = convolution(*shape)
     case = make_case(weighted, 5)
     prepared = prepare_weights(case.plan, case.weights, threads=2, isa=parties.isa)
     assert prepared.transformed.nbytes == prepared_bytes(case.plan)

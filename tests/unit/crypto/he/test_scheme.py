@@ -119,7 +119,7 @@ def test_response_is_the_formula(isa, secret, negacyclic_product, convolution) -
     assert he.load(upload, count, loaded, 1, isa)
     assert he.load(public_key, 1, key, 1, isa)
     out = bytearray(plan.response_bytes)
-    shape, block = plan.weight_extents, (plan.layout.out_block, plan.layout.in_block)
+    shape, block = plan.weight_extents, (plan.layout.out_block, plan.layout.in_block, plan.run)
     he.respond(
         weights, plan.exponents, shape, block, None, loaded, key, seeds, masks[plan.out_index],
         plan.positions, plan.starts, out, 2, isa,
@@ -169,7 +169,7 @@ def test_e2_is_added_before_the_switch(isa) -> None:
     plan = LinearPlan.of(LinearShape("fc", (1, 1), (1, 1)), 10)
     seed, out = b"seed of response", bytearray(plan.response_bytes)
     he.respond(
-        np.ones(1, np.int16), plan.exponents, (1, 1, 1), (1, 1), None, inputs, np.zeros_like(inputs), seed,
+        np.ones(1, np.int16), plan.exponents, (1, 1, 1), (1, 1, 1), None, inputs, np.zeros_like(inputs), seed,
         np.zeros(1, np.uint32), plan.positions, plan.starts, out, 1, isa,
     )  # fmt: skip
     e2 = binomial(words_of(seed, DEGREE, DEGREE))
