@@ -27,7 +27,7 @@ from pi_bench.network.integer_run import IntegerRun
 
 SIZE = 96
 OPTIONS = CompileOptions(weight_bits=12, activation_bits=12)
-LARGEST_ERROR = 0.05  # of the largest logit; statistics of four noise images make unusual networks
+LARGEST_ERROR = 0.1  # of the largest logit; statistics of four noise images make unusual networks
 TAKEN = {
     "torchvision": "resnet18 resnext50_32x4d vgg11_bn densenet121 squeezenet1_1 mobilenet_v2 googlenet "
     "shufflenet_v2_x0_5 mnasnet0_5 regnet_x_400mf",

@@ -20,6 +20,7 @@ _FLOAT = 1
 _TENSOR_ATTRIBUTE = 4
 _STATIC_ELEMENTS = 1024
 _NAMED_BY_MODULE = "torch.nn.modules.onnx."
+_SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 _WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
@@ -101,7 +102,7 @@ class _Translation:
             return self._constant(place, node, value)
         if node.op_type not in OPERATORS and node.op_type not in STATIC:
             raise ModelError(f"{place} cannot be lowered: {what_to_use(node.op_type.lower())}")
-        path = self._path(node)
+        path, kind = self._place(node)
         return [
             Step(
                 operator=node.op_type,
@@ -110,7 +111,7 @@ class _Translation:
                 kwargs={},
                 outputs=tuple(name or None for name in node.output),
                 path=path,
-                kind=_NAMED_BY_MODULE + node.op_type if path else "",
+                kind=kind,
             )
         ]
 
@@ -146,22 +147,27 @@ class _Translation:
                 return [int(value) for value in entry.ints]
         raise ModelError(f"{place} has the attribute {entry.name!r:.40}, of a kind that is not supported")
 
-    def _path(self, node: Any) -> str:
-        """The module that the node was: by the name of its weights, or its own (`/layer1/conv/Conv`)."""
-        path = ""
-        if node.op_type in _WEIGHTED:
-            weights = [name for name in node.input if self._references.get(name, "").count(".")]
-            path = self._references[weights[0]].rpartition(".")[0] if weights else ""
-        if not path and node.name.startswith("/"):
+    def _place(self, node: Any) -> tuple[str, str]:
+        """(path, class) of the module that the node was, by the name of its weights, by what torch's exporter
+        notes, or by the node's own name (`/layer1/conv/Conv`)."""
+        path, kind = "", _NAMED_BY_MODULE + node.op_type
+        notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
+        scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])
+        weights = [name for name in node.input if self._references.get(name, "").count(".")]
+        if weights and node.op_type in _WEIGHTED:
+            path = self._references[weights[0]].rpartition(".")[0]
+        elif len(scopes) > 1 and len(scopes) == len(classes):
+            path, kind = scopes[-2], classes[-2]
+        elif node.name.startswith("/"):
             for part in node.name.split("/")[1:-1]:
                 path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
-        elif not path:
+        else:
             path = re.sub(r"\W", "_", node.name)
         if not all(re.fullmatch(r"\w+", part) for part in path.split(".")):
-            return ""
+            return "", ""
         while any(path == taken or path.startswith(f"{taken}.") for taken in self._tensors):
             path += "_"
-        return path
+        return path, kind
 
 
 def _call(operator: str, attributes: dict[str, Any], *inputs: Any) -> Any:

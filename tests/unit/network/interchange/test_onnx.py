@@ -261,6 +261,19 @@ def test_forms_that_exporters_write(form: str, tmp_path: Path) -> None:
         assert relu.name.startswith("block.act") and graph.relu_count == 20
 
 
+def test_names_are_what_the_exporter_notes(tmp_path: Path) -> None:
+    nodes, tensors = masked(where=False)
+    places = ["a.conv", "a.act", *["a.masked"] * 4]
+    for node, place in zip(nodes, places, strict=True):
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', 'a', '{place}', 'op']")
+        kind = "torch.nn.modules.activation.ReLU" if place == "a.act" else "users.Masked"
+        node.metadata_props.add(
+            key="pkg.torch.onnx.class_hierarchy", value=f"['users.Network', 'users.A', '{kind}', 'aten.op']"
+        )
+    graph = exported(model(nodes, tensors), tmp_path)
+    assert [node.name for node in graph.nodes] == ["input", "c", "a.masked.masked_relu", "output"]
+
+
 def test_what_torch_writes(tmp_path: Path) -> None:
     import warnings
 
