@@ -3,9 +3,11 @@
     client                                                            server
       set-up     HE public key  ------------------------------------->
                  base OTs (reverse direction)  <--------------------->
-      offline    Enc(r) for every weighted product  ----------------->
+      offline    <-------------------  seeds, fresh delta; its OTs' trees  ->
+                 layer by layer, a layer's tables behind the next one's products:
+                 <-----------------------  select bits pi: reverse OT extension
+                 Enc(r) for every weighted product  ----------------->
                  <-------------------------------  Enc(W r - s), flooded
-                 <-----------  select bits pi: reverse OT extension, fresh delta
                  tau, OT extension for the labels of v  ------------->
                  <---------------------------  garbled tables, wrap words
       online     x - r  --------------------------------------------->
