@@ -67,11 +67,12 @@ def export(
             layer whose values leave less than one bit of headroom, or a `path` that cannot be
             written.
     """
+    from pi_bench.network.interchange.source import network_name, open_source
     from pi_bench.network.lowering import lower
 
     if not 50 <= calibration_percentile <= 100:
         raise ModelError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
-    module = _opened(module)
+    module = open_source(module)
     if example_input is None:
         example_input = _example(module, calibration)
     example = _tensor(example_input, "the example input")
@@ -90,7 +91,7 @@ def export(
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
     plain, traced = _plain_copy(module, example)
     _require_answer(plain, example)
-    graph = lower(traced, example, name=name or _name(module), labels=labels)
+    graph = lower(traced, example, name=name or network_name(module), labels=labels)
     _check_equal(plain, graph, samples, len(example))
     notes = {
         **graph.meta,
@@ -125,28 +126,6 @@ def headroom_bits(graph: Graph) -> dict[str, float]:
     return headroom
 
 
-def _opened(module: Any) -> Any:
-    """A module or an ExportedProgram; files are read.
-
-    Raises:
-        ModelError: it is neither, or no file of a network.
-    """
-    import torch
-
-    if isinstance(module, str | os.PathLike):
-        from pi_bench.network.interchange.source import read_file
-
-        return read_file(module)
-    if isinstance(module, torch.nn.Module | torch.export.ExportedProgram):
-        return module
-    if isinstance(module, Mapping):
-        raise ModelError(
-            "the module is a mapping, perhaps a state_dict: build the network, call its load_state_dict() "
-            "with it, and give the network"
-        )
-    raise ModelError(f"the module is of type {type(module).__name__}; a torch.nn.Module is needed")
-
-
 def _example(module: Any, calibration: Any) -> torch.Tensor:
     """Zeros of the shape that a program or a file knows.
 
@@ -155,25 +134,14 @@ def _example(module: Any, calibration: Any) -> torch.Tensor:
     """
     import torch
 
-    from pi_bench.network.interchange.foreign_module import ForeignModule
     from pi_bench.network.interchange.source import example_shape
 
-    if not isinstance(module, ForeignModule | torch.export.ExportedProgram):
-        raise ModelError("a torch module needs an example input: float (batch, channels, height, width)")
+    first = calibration[0] if calibration is not None and len(calibration) else None
+    known = None if first is None else tuple(_tensor(first, "calibration[0]").shape)
+    shape = example_shape(module, known)
     if calibration is None:
         raise ModelError("give some dozens of typical inputs as calibration=, or an example input")
-    first = calibration[0] if len(calibration) else None
-    known = None if first is None else tuple(_tensor(first, "calibration[0]").shape)
-    return torch.zeros(example_shape(module, known))
-
-
-def _name(module: Any) -> str:
-    """The class of the module, also of one that was traced or came from a file."""
-    if hasattr(module, "graph_signature"):
-        stacks = (node.meta.get("nn_module_stack") for node in module.graph.nodes)
-        kinds = [next(iter(stack.values()))[1] for stack in stacks if stack]
-        return str(kinds[0]).rpartition(".")[2] if kinds else "network"
-    return str(getattr(module, "network_name", type(module).__name__))
+    return torch.zeros(shape)
 
 
 def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, Any]:

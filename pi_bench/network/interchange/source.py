@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import BinaryIO
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 import torch
 
@@ -16,6 +17,33 @@ from pi_bench.network.torch_file import is_onnx
 
 _ZIP_MAGIC = b"PK"
 MAX_FILE_BYTES = 1 << 32
+
+
+def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
+    """A module or a program as it is; of a path the network in the file.
+
+    Raises:
+        ModelError: it is neither, or no file of a network.
+    """
+    if isinstance(source, str | os.PathLike):
+        return read_file(source)
+    if isinstance(source, torch.nn.Module | torch.export.ExportedProgram):
+        return source
+    if isinstance(source, Mapping):
+        raise ModelError(
+            "the module is a mapping, perhaps a state_dict: build the network, call its load_state_dict() "
+            "with it, and give the network"
+        )
+    raise ModelError(f"the module is of type {type(source).__name__}; a torch.nn.Module is needed")
+
+
+def network_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
+    """The class of the module, also of one that was traced; what a file calls itself."""
+    if isinstance(source, torch.export.ExportedProgram):
+        stacks = (node.meta.get("nn_module_stack") for node in source.graph.nodes)
+        kinds = [next(iter(stack.values()))[1] for stack in stacks if stack]
+        return str(kinds[0]).rpartition(".")[2] if kinds else "network"
+    return source.network_name if isinstance(source, ForeignModule) else type(source).__name__
 
 
 def read_file(path: str | os.PathLike[str]) -> ForeignModule:
@@ -55,11 +83,12 @@ def example_shape(
     sample_shape: of the calibration inputs without batch, which decides what the source leaves open.
 
     Raises:
-        ModelError: an open size that nothing decides, or dynamic shapes.
+        ModelError: an open size that nothing decides, dynamic shapes, or a module that knows no shape.
     """
     if isinstance(source, torch.export.ExportedProgram):
         return _program_shape(source)
-    assert isinstance(source, ForeignModule)
+    if not isinstance(source, ForeignModule):
+        raise ModelError("a torch module needs an example input: float (batch, channels, height, width)")
     batch, *sizes = source.input_shape
     if None in sizes:
         if sample_shape is None or len(sample_shape) != len(sizes):

@@ -1,7 +1,5 @@
 """ONNX files: operators as other runtimes compute them, in every opset; strangers' files refused."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +13,21 @@ from pi_bench.network.graph_float import outputs
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from pi_bench.network.interchange.onnx_file import OPSETS  # noqa: E402
 from pi_bench.network.interchange.source import read_file  # noqa: E402
-
-GENERATOR = np.random.default_rng(2)
-INPUT = (1, 2, 6, 5)
-Nodes = Sequence[Any]
-
-
-def values(*shape: int) -> np.ndarray:
-    return (GENERATOR.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
-
-
-def model(
-    nodes: Nodes,
-    tensors: dict[str, np.ndarray],
-    *,
-    opset: int = 17,
-    shape: Sequence[Any] = INPUT,
-    dtype: int = TensorProto.FLOAT,
-    outputs_: Sequence[str] = ("y",),
-) -> Any:
-    graph = helper.make_graph(
-        list(nodes),
-        "network",
-        [helper.make_tensor_value_info("x", dtype, shape)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs_],
-        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-
-
-def answer(proto: Any, x: np.ndarray) -> np.ndarray:
-    """By onnxruntime, or where it is not installed by onnx, whose batch norms before opset 14 differ."""
-    try:
-        import onnxruntime
-    except ImportError:
-        if proto.opset_import[0].version < 14:
-            pytest.skip("onnxruntime is not installed")
-        found: np.ndarray = ReferenceEvaluator(proto).run(None, {"x": x})[0]
-        return found
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    found = session.run(None, {"x": x})[0]
-    return found
-
-
-def exported(proto: Any, folder: Path, inputs: np.ndarray | None = None) -> Any:
-    """The graph, after its answers were compared with another runtime's."""
-    onnx.save(proto, folder / "network.onnx")
-    if inputs is None:
-        inputs = GENERATOR.normal(size=(3, *INPUT[1:])).astype(np.float32)
-    graph = pi_bench.export(folder / "network.onnx", None, folder / "m.pt", calibration=inputs)
-    expected = np.concatenate([answer(proto, sample[None]) for sample in inputs])
-    np.testing.assert_allclose(outputs(graph, inputs), expected, rtol=1e-4, atol=1e-5)
-    return graph
+from tests.onnx_models import (  # noqa: E402
+    GENERATOR,
+    INPUT,
+    answer,
+    exported,
+    external,
+    model,
+    shape_arithmetic,
+    values,
+)
 
 
 def by_opset(opset: int) -> tuple[list[Any], dict[str, np.ndarray]]:
@@ -132,28 +84,6 @@ def test_names_are_those_of_the_weights(tmp_path: Path) -> None:
 def test_the_two_oracles_agree() -> None:
     proto, x = model(*by_opset(17)), GENERATOR.normal(size=INPUT).astype(np.float32)
     np.testing.assert_allclose(answer(proto, x), ReferenceEvaluator(proto).run(None, {"x": x})[0], atol=1e-5)
-
-
-def shape_arithmetic() -> tuple[list[Any], dict[str, np.ndarray]]:
-    """As exporters write x.view(x.size(0), -1)."""
-    node = helper.make_node
-    nodes = [
-        node("Shape", ["x"], ["sizes"]),
-        node("Gather", ["sizes", "first"], ["batch"], axis=0),
-        node("Unsqueeze", ["batch", "zero"], ["batches"]),
-        node("Concat", ["batches", "rest"], ["target"], axis=0),
-        node("Reshape", ["x", "target"], ["flat"]),
-        node("MatMul", ["flat", "w"], ["product"]),
-        node("Add", ["product", "b"], ["y"]),
-    ]
-    tensors = {
-        "first": np.array(0, np.int64),
-        "zero": np.array([0], np.int64),
-        "rest": np.array([-1], np.int64),
-        "w": values(60, 3),
-        "b": values(3),
-    }
-    return nodes, tensors
 
 
 def masked(*, where: bool) -> tuple[list[Any], dict[str, np.ndarray]]:
@@ -303,21 +233,6 @@ def test_open_sizes_are_those_of_the_calibration(tmp_path: Path) -> None:
         pi_bench.export(tmp_path / "network.onnx", None, tmp_path / "m.pt", calibration=calibration)
 
 
-def external(folder: Path, location: str, form: Any = None, **entries: int) -> Path:
-    """A model whose weights lie in another file."""
-    nodes, tensors = form or shape_arithmetic()
-    proto = model(nodes, tensors)
-    (folder / "weights.bin").write_bytes(bytes(8) + tensors["w"].tobytes())
-    for tensor in proto.graph.initializer:
-        if tensor.name == "w":
-            tensor.ClearField("raw_data")
-            tensor.data_location = TensorProto.EXTERNAL
-            for key, value in {"location": location, "offset": 8, **entries}.items():
-                tensor.external_data.add(key=key, value=str(value))
-    (folder / "network.onnx").write_bytes(proto.SerializeToString())
-    return folder / "network.onnx"
-
-
 def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
     inputs = GENERATOR.normal(size=(3, *INPUT[1:])).astype(np.float32)
     form = shape_arithmetic()
@@ -325,97 +240,3 @@ def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
     path = external(tmp_path, "weights.bin", form)
     outside = pi_bench.export(path, None, tmp_path / "m.pt", calibration=inputs)
     np.testing.assert_array_equal(outputs(outside, inputs), outputs(inside, inputs))
-
-
-def test_external_data_reaches_no_other_file(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (tmp_path / "secret.bin").write_bytes(bytes(8 + 60 * 3 * 4))
-    os.symlink(tmp_path / "secret.bin", folder / "link.bin")
-    os.mkfifo(folder / "pipe.bin")
-    (folder / "folder").mkdir()
-    for location, entries, message in [
-        ("../secret.bin", {}, "only a file beside the model"),
-        (str(tmp_path / "secret.bin"), {}, "only a file beside the model"),
-        ("..", {}, "only a file beside the model"),
-        ("", {}, "only a file beside the model"),
-        ("folder/../../secret.bin", {}, "only a file beside the model"),
-        ("link.bin", {}, "cannot be read"),
-        ("pipe.bin", {}, "does not hold tensor 'w'"),
-        ("folder", {}, "cannot be read|does not hold"),
-        ("none.bin", {}, "none.bin, which cannot be read: No such file.*one folder"),
-        ("weights.bin", {"length": 4}, "takes 720 bytes, not 4"),
-        ("weights.bin", {"offset": -4}, "takes 720 bytes"),
-        ("weights.bin", {"offset": 1 << 40}, "does not hold tensor 'w'"),
-    ]:
-        with pytest.raises(ModelError, match=message) as caught:
-            read_file(external(folder, location, **entries))
-        assert "\n" not in str(caught.value)
-
-
-def one(operator: str, *names: str, **attributes: Any) -> list[Any]:
-    return [helper.make_node(operator, ["x", *names], ["y"], name="n", **attributes)]
-
-
-def conditional() -> list[Any]:
-    branch = helper.make_graph([], "branch", [], [])
-    return [helper.make_node("If", ["x"], ["y"], name="n", then_branch=branch, else_branch=branch)]
-
-
-REFUSED: dict[str, tuple[Any, str]] = {
-    "control_flow": (model(conditional(), {}), "If .'n'. is control flow"),
-    "unknown": (model(one("GRU", "w"), {"w": values(2, 2)}), "operator GRU .'n'. cannot be lowered"),
-    "activation": (model(one("Sigmoid"), {}), "sigmoid.* in module 'n' cannot be lowered: use torch.nn.ReLU"),
-    "domain": (
-        model([helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")], {}),
-        "com.microsoft.Gelu .* not one of ONNX's own",
-    ),
-    "old": (model(one("Relu"), {}, opset=8), "opset 8; 9 to 25 are read"),
-    "new": (model(one("Relu"), {}, opset=26), "opset 26; 9 to 25 are read"),
-    "integers": (model(one("Relu"), {}, dtype=TensorProto.INT64), "not float32"),
-    "complex": (model(one("Relu"), {}, dtype=TensorProto.COMPLEX64), "not float32"),
-    "outputs": (model(one("Relu"), {}, outputs_=("y", "y")), "1 inputs and 2 outputs"),
-    "inputs": (model(one("Add", "z"), {}), "reads 'z', which nothing makes"),
-    "attribute": (model(one("Relu", fast=1), {}), "attribute 'fast' is not supported"),
-    "training": (
-        model(
-            one("BatchNormalization", *"abcd", training_mode=1),
-            {name: 1 + values(2) ** 2 for name in "abcd"},
-        ),
-        "export in evaluation",
-    ),
-    "one_dimension": (
-        model(one("Conv", "w"), {"w": values(3, 2, 3)}, shape=(1, 2, 9)),
-        "only two-dimensional|inputs? .*shape",
-    ),
-    "memory": (model(one("Expand", "s"), {"s": np.array([1 << 40, 2, 6, 5])}), "too many for a network"),
-    "random": (model([helper.make_node("RandomNormal", [], ["y"], shape=[2])], {}), "RandomNormal"),
-    "made_by_nothing": (model([helper.make_node("Relu", ["x"], ["z"])], {}), "'y' is made by no operator"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_networks_here_do_not_have_is_refused(case: str, tmp_path: Path) -> None:
-    proto, message = REFUSED[case]
-    (tmp_path / "network.onnx").write_bytes(proto.SerializeToString())
-    calibration = np.zeros((1, 2, 9) if case == "one_dimension" else INPUT, np.float32)
-    with pytest.raises(ModelError, match=message) as caught:
-        pi_bench.export(tmp_path / "network.onnx", None, tmp_path / "m.pt", calibration=calibration)
-    assert "\n" not in str(caught.value)
-
-
-def test_damaged_files_are_refused(tmp_path: Path) -> None:
-    proto = model(*shape_arithmetic())
-    whole = proto.SerializeToString()
-    short = onnx.ModelProto()
-    short.CopyFrom(proto)
-    short.graph.initializer[3].raw_data = b"1234"
-    for content, message in [
-        (whole[: len(whole) // 2], "truncated or damaged"),
-        (b"\x08\x08:\xff\xff\xff", "truncated or damaged"),
-        (b"", "not an ONNX model"),
-        (short.SerializeToString(), r"tensor 'w' does not hold \(60, 3\) numbers"),
-    ]:
-        (tmp_path / "network.onnx").write_bytes(content)
-        with pytest.raises(ModelError, match=message):
-            read_file(tmp_path / "network.onnx")

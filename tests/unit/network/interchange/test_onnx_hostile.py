@@ -1,0 +1,112 @@
+"""ONNX files of strangers: external data stays in its folder, and what no network has is refused."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pi_bench
+from pi_bench.errors import ModelError
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper  # noqa: E402
+
+from pi_bench.network.interchange.source import read_file  # noqa: E402
+from tests.onnx_models import INPUT, external, model, shape_arithmetic, values  # noqa: E402
+
+
+def test_external_data_reaches_no_other_file(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(8 + 60 * 3 * 4))
+    os.symlink(tmp_path / "secret.bin", folder / "link.bin")
+    os.mkfifo(folder / "pipe.bin")
+    (folder / "folder").mkdir()
+    for location, entries, message in [
+        ("../secret.bin", {}, "only a file beside the model"),
+        (str(tmp_path / "secret.bin"), {}, "only a file beside the model"),
+        ("..", {}, "only a file beside the model"),
+        ("", {}, "only a file beside the model"),
+        ("folder/../../secret.bin", {}, "only a file beside the model"),
+        ("link.bin", {}, "cannot be read"),
+        ("pipe.bin", {}, "does not hold tensor 'w'"),
+        ("folder", {}, "cannot be read|does not hold"),
+        ("none.bin", {}, "none.bin, which cannot be read: No such file.*one folder"),
+        ("weights.bin", {"length": 4}, "takes 720 bytes, not 4"),
+        ("weights.bin", {"offset": -4}, "takes 720 bytes"),
+        ("weights.bin", {"offset": 1 << 40}, "does not hold tensor 'w'"),
+    ]:
+        with pytest.raises(ModelError, match=message) as caught:
+            read_file(external(folder, location, **entries))
+        assert "\n" not in str(caught.value)
+
+
+def one(operator: str, *names: str, **attributes: Any) -> list[Any]:
+    return [helper.make_node(operator, ["x", *names], ["y"], name="n", **attributes)]
+
+
+def conditional() -> list[Any]:
+    branch = helper.make_graph([], "branch", [], [])
+    return [helper.make_node("If", ["x"], ["y"], name="n", then_branch=branch, else_branch=branch)]
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "control_flow": (model(conditional(), {}), "If .'n'. is control flow"),
+    "unknown": (model(one("GRU", "w"), {"w": values(2, 2)}), "operator GRU .'n'. cannot be lowered"),
+    "activation": (model(one("Sigmoid"), {}), "sigmoid.* in module 'n' cannot be lowered: use torch.nn.ReLU"),
+    "domain": (
+        model([helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")], {}),
+        "com.microsoft.Gelu .* not one of ONNX's own",
+    ),
+    "old": (model(one("Relu"), {}, opset=8), "opset 8; 9 to 25 are read"),
+    "new": (model(one("Relu"), {}, opset=26), "opset 26; 9 to 25 are read"),
+    "integers": (model(one("Relu"), {}, dtype=TensorProto.INT64), "not float32"),
+    "complex": (model(one("Relu"), {}, dtype=TensorProto.COMPLEX64), "not float32"),
+    "outputs": (model(one("Relu"), {}, outputs_=("y", "y")), "1 inputs and 2 outputs"),
+    "inputs": (model(one("Add", "z"), {}), "reads 'z', which nothing makes"),
+    "attribute": (model(one("Relu", fast=1), {}), "attribute 'fast' is not supported"),
+    "training": (
+        model(
+            one("BatchNormalization", *"abcd", training_mode=1),
+            {name: 1 + values(2) ** 2 for name in "abcd"},
+        ),
+        "export in evaluation",
+    ),
+    "one_dimension": (
+        model(one("Conv", "w"), {"w": values(3, 2, 3)}, shape=(1, 2, 9)),
+        "only two-dimensional|inputs? .*shape",
+    ),
+    "memory": (model(one("Expand", "s"), {"s": np.array([1 << 40, 2, 6, 5])}), "too many for a network"),
+    "random": (model([helper.make_node("RandomNormal", [], ["y"], shape=[2])], {}), "RandomNormal"),
+    "made_by_nothing": (model([helper.make_node("Relu", ["x"], ["z"])], {}), "'y' is made by no operator"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_networks_here_do_not_have_is_refused(case: str, tmp_path: Path) -> None:
+    proto, message = REFUSED[case]
+    (tmp_path / "network.onnx").write_bytes(proto.SerializeToString())
+    calibration = np.zeros((1, 2, 9) if case == "one_dimension" else INPUT, np.float32)
+    with pytest.raises(ModelError, match=message) as caught:
+        pi_bench.export(tmp_path / "network.onnx", None, tmp_path / "m.pt", calibration=calibration)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    proto = model(*shape_arithmetic())
+    whole = proto.SerializeToString()
+    short = onnx.ModelProto()
+    short.CopyFrom(proto)
+    short.graph.initializer[3].raw_data = b"1234"
+    for content, message in [
+        (whole[: len(whole) // 2], "truncated or damaged"),
+        (b"\x08\x08:\xff\xff\xff", "truncated or damaged"),
+        (b"", "not an ONNX model"),
+        (short.SerializeToString(), r"tensor 'w' does not hold \(60, 3\) numbers"),
+    ]:
+        (tmp_path / "network.onnx").write_bytes(content)
+        with pytest.raises(ModelError, match=message):
+            read_file(tmp_path / "network.onnx")
