@@ -34,8 +34,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.model import load
     from pi_bench.report.inspection import inspect_program, render_inspection
 
-    model = load(Path(parsed.model), options.compile_options(parsed))
+    model = load(Path(parsed.model), options.compile_options(parsed), merge=parsed.merge)
     settings.require(model.program)
-    inspection = inspect_program(model.program, model.digest, info, settings)
+    inspection = inspect_program(model.program, model.digest, info, settings, model.merging)
     print(json.dumps(inspection, indent=2) if parsed.json else render_inspection(inspection))
     return 0

@@ -88,7 +88,8 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
-        model = load(Path(parsed.model), options.compile_options(parsed, batch_of(given)))
+        compiling = options.compile_options(parsed, batch_of(given))
+        model = load(Path(parsed.model), compiling, merge=parsed.merge)
         program = model.program
         settings.require(program)
         if given is None:

@@ -81,6 +81,12 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         default="per-channel",
         help="weight scales; they are public, and per-tensor reveals fewer of them (per-channel)",
     )
+    group.add_argument(
+        "--merge",
+        action="store_true",
+        help="merge linear layers between which no ReLU stands where that is predicted to save online time "
+        "and no offline bytes grow; the float network stays the same, the integer one is another",
+    )
 
 
 def add_batch(parser: argparse.ArgumentParser, default: str) -> None:

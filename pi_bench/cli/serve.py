@@ -50,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
-    model = load(Path(parsed.model), options.compile_options(parsed))
+    model = load(Path(parsed.model), options.compile_options(parsed), merge=parsed.merge)
     settings.require(model.program)
     configuration = {
         "protocol": info.name,

@@ -10,6 +10,7 @@ import numpy as np
 
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import Graph
+from pi_bench.network.merging import Merging, merge_linear
 from pi_bench.network.model_file import load_model
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program_codec import program_digest, program_to_bytes
@@ -22,6 +23,7 @@ class LoadedModel:
     weights: Weights
     digest: str
     load_s: float
+    merging: Merging | None = None  # None: was not asked for
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """What the server process is given: the program's bytes, and weights as ``w:NAME``."""
@@ -29,10 +31,15 @@ class LoadedModel:
         return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
 
 
-def load(path: Path, options: CompileOptions) -> LoadedModel:
-    """Raises: ModelError."""
+def load(path: Path, options: CompileOptions, *, merge: bool = False) -> LoadedModel:
+    """`merge`: with linear layers merged where that pays.
+
+    Raises: ModelError.
+    """
     started = time.perf_counter()
-    graph = load_model(path)
+    graph, merging = load_model(path), None
+    if merge:
+        graph, merging = merge_linear(graph, options.weight_bits)
     program, weights = compile_graph(graph, options)
     load_s = time.perf_counter() - started
-    return LoadedModel(graph, program, weights, program_digest(program), load_s)
+    return LoadedModel(graph, program, weights, program_digest(program), load_s, merging)

@@ -10,7 +10,13 @@ import math
 from collections.abc import Mapping
 
 from pi_bench.errors import ModelError
-from pi_bench.network import compiler_activations, compiler_linear, compiler_pooling, compiler_terms
+from pi_bench.network import (
+    compiler_activations,
+    compiler_linear,
+    compiler_merged,
+    compiler_pooling,
+    compiler_terms,
+)
 from pi_bench.network.compiler_scales import CompileOptions, activation_scale_bits
 from pi_bench.network.compiler_terms import Expression, Handler
 from pi_bench.network.compiler_values import Values
@@ -66,6 +72,7 @@ _HANDLERS: Mapping[type[Node], Handler] = {
     **compiler_linear.HANDLERS,
     **compiler_activations.HANDLERS,
     **compiler_pooling.HANDLERS,
+    **compiler_merged.HANDLERS,
     OutputNode: _output,
 }
 """Identities have none: a reader sees what stands before them."""

@@ -56,16 +56,17 @@ class Expression:
     terms: tuple[FloatTerm, ...]
     bias: np.ndarray | None = None
     rectified: bool = False  # a value that ReLU leaves as it is
+    reads_products: bool = False  # terms without weights read operators that have some
 
     @property
     def is_weighted(self) -> bool:
-        return any(term.weights is not None for term in self.terms)
+        return self.reads_products or any(term.weights is not None for term in self.terms)
 
     @property
     def is_local(self) -> bool:
         """A sum of whole values without weights: local operators apply to its terms one by one."""
         whole = all(term.weights is None and term.shape == self.shape for term in self.terms)
-        return whole and self.bias is None
+        return whole and self.bias is None and not self.reads_products
 
     @property
     def is_single(self) -> bool:
@@ -132,6 +133,7 @@ def add(expressions: Sequence[Expression]) -> Expression:
         tuple(term for expression in expressions for term in expression.terms),
         sum(biases[1:], biases[0]) if biases else None,
         all(expression.rectified for expression in expressions),
+        any(expression.reads_products for expression in expressions),
     )
 
 

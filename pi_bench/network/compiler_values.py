@@ -54,6 +54,7 @@ class Values:
         self.ops: list[Op] = []
         self.weights: dict[str, np.ndarray] = {}
         self.expressions: dict[str, Expression] = {}
+        self.titles = {node.name for node in graph.nodes}  # and those of merged operators
         self._alias: dict[str, str] = {}
         for node in graph.nodes:
             name = node.inputs[0] if isinstance(node, IdentityNode) else node.name
@@ -144,13 +145,13 @@ class Values:
 
     def activation_scale(self, source: str) -> int:
         """Of activations of the value `source`."""
-        return self._scales(self._alias[source])[1]
+        name = self._alias[source]
+        return self.scales(name, self.expressions[name])[1]
 
-    def _scales(self, name: str) -> tuple[int, int]:
+    def scales(self, name: str, expression: Expression) -> tuple[int, int]:
+        """Of the linear value `name` that an expression makes, and of its activations."""
         reserve = self._reserve.get(name, 0)
-        return scales_of_activation(
-            name, self.expressions[name], self.maximum(name), self.options, reserve_bits=reserve
-        )
+        return scales_of_activation(name, expression, self.maximum(name), self.options, reserve_bits=reserve)
 
     def linear_op(self, name: str, *, reveal: bool = False) -> LinearOp:
         """The linear operator that makes the value `name` for activations or the output, emitted once."""
@@ -160,7 +161,7 @@ class Values:
             if reveal:
                 scale_bits = scale_of_output(name, expression, self.maximum(name), self.options)
             else:
-                scale_bits, _ = self._scales(name)
+                scale_bits, _ = self.scales(name, expression)
             self._linear[name] = self.emit_linear(name, expression, scale_bits)
         return self._linear[name]
 
@@ -170,7 +171,7 @@ class Values:
         bias_name = None
         self.weights.update(quantized.weights)
         if quantized.bias is not None:
-            bias_name = self._fresh_name(f"{name}.bias")
+            bias_name = self.fresh_name(f"{name}.bias")
             self.weights[bias_name] = quantized.bias
         paths = [
             term.weights.name.removesuffix(".weight") for term in expression.terms if term.weights is not None
@@ -187,8 +188,8 @@ class Values:
         self.ops.append(op)
         return op
 
-    def _fresh_name(self, name: str) -> str:
-        """A bias stands beside every operator that has one, and values can have several operators."""
+    def fresh_name(self, name: str) -> str:
+        """Of weights: a value can have several operators, each with a bias of its own."""
         candidates = (f"{name}.{i}" if i else name for i in range(len(self.ops) + 1))
         return next(candidate for candidate in candidates if candidate not in self.weights)
 

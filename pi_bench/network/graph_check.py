@@ -22,6 +22,7 @@ from pi_bench.network.graph import (
     Shape,
 )
 from pi_bench.network.graph_shapes import fault, infer_shape, parameter
+from pi_bench.network.merged_node import MergedNode
 
 MAX_NODES = 4096
 MAX_ELEMENTS = 1 << 26
@@ -80,7 +81,7 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
         ):
             raise fault(node, "is a second input or output; a network has one of each")
         arity = 0 if isinstance(node, InputNode) else 2 if isinstance(node, AddNode) else 1
-        most = 256 if isinstance(node, ConcatNode) else arity
+        most = 256 if isinstance(node, ConcatNode | MergedNode) else arity
         if not arity <= len(node.inputs) <= most:
             raise fault(node, f"has {len(node.inputs)} inputs, {arity} are needed")
         for name in node.inputs:

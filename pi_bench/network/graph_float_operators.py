@@ -32,6 +32,7 @@ from pi_bench.network.graph import (
     SubsampleNode,
     padding_sides,
 )
+from pi_bench.network.merged_node import MergedNode, apply_merged
 from pi_bench.network.pooling import PoolWindow, average_windows
 
 
@@ -199,4 +200,5 @@ _FUNCTIONS: Mapping[type[Node], Callable[[Any, list[np.ndarray], Graph], np.ndar
     SliceNode: _slice,
     SubsampleNode: _subsample,
     PadNode: _pad,
+    MergedNode: lambda node, inputs, graph: apply_merged(node, inputs),
 }

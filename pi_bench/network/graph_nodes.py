@@ -232,4 +232,4 @@ _OPERATOR_NAMES = {kind: name for name, kind in OPERATORS.items()}
 
 
 def operator_name(node: Node) -> str:
-    return _OPERATOR_NAMES[type(node)]
+    return _OPERATOR_NAMES.get(type(node), "merged")

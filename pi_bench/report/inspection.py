@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.network.distribution import by_resolution, parameter_count
+from pi_bench.network.merging import Merging
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
+from pi_bench.report.merging import merging_fields, merging_lines
 from pi_bench.report.operators import operator_words, shape_words
 from pi_bench.report.quantities import byte_count, count
 from pi_bench.report.settings import mode_words
@@ -18,7 +20,11 @@ SCHEMA_VERSION = 1
 
 
 def inspect_program(
-    program: Program, digest: str, info: ProtocolInfo, options: ProtocolOptions
+    program: Program,
+    digest: str,
+    info: ProtocolInfo,
+    options: ProtocolOptions,
+    merging: Merging | None = None,
 ) -> dict[str, Any]:
     """Payload bytes are exact predictions; set-up and frame headers are not in them."""
     predicted = info.predict(program, options)
@@ -36,6 +42,7 @@ def inspect_program(
         "mac_count": program.mac_count,
         "parameter_count": sum(share["parameter_count"] for share in distribution),
         "weight_bits": program.weight_bits,
+        "merging": merging_fields(merging),
         "label_count": len(program.labels),
         "input_bound": program.input.bound,
         "predicted_bytes": {
@@ -80,6 +87,7 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
         f"{inspection['parameter_count']:,} parameters",
         f"weights of {inspection['weight_bits']} bits, inputs within {inspection['input_bound']:.4g}",
         f"digest {inspection['digest']}",
+        *merging_lines(inspection["merging"]),
         "",
         *render_table(header, rows, left=4),
         "",

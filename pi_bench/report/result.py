@@ -14,6 +14,7 @@ from pi_bench.measure.spans import Span
 from pi_bench.measure.statistics import summarize
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.report.merging import merging_fields
 from pi_bench.report.operators import operator_words
 from pi_bench.session import PhaseRecord
 
@@ -97,6 +98,7 @@ def _network(model: LoadedModel) -> dict[str, Any]:
         "truncation_count": program.truncation_count,
         "mac_count": program.mac_count,
         "weight_bits": program.weight_bits,
+        "merging": merging_fields(model.merging),
         "input_shape": list(program.input.shape),
         "output_shape": list(program.output.shape),
     }

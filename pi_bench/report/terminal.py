@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import shape_words
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
 from pi_bench.report.settings import mode_words
@@ -37,6 +38,7 @@ def _heading(result: Mapping[str, Any]) -> list[str]:
         f"without ReLU, {network['mac_count'] / 1e6:,.1f} M multiply-accumulates",
         f"protocol {result['protocol_title']}, {mode_words(result)}, loopback, "
         f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
+        *merging_lines(network["merging"]),
     ]
 
 

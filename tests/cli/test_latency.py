@@ -15,6 +15,8 @@ from pi_bench.cli import main
 from pi_bench.launch import verification
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph_float import outputs
+from pi_bench.network.model_file import save_model
+from tests.unit.network.merging_graphs import culled_graph
 
 Measured = dict[str, Any]
 
@@ -287,3 +289,16 @@ def test_a_batch_that_the_file_does_not_hold_is_named(
     np.save(tmp_path / "x.npy", tiny_input[None].repeat(3, axis=0))
     assert main(["latency", str(model_file), "--input", str(tmp_path / "x.npy"), "--batch", "2"]) == 4
     assert "(3, 2, 6, 6)" in capsys.readouterr().err
+
+
+def test_merged_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
+    model = tmp_path / "culled.pt"
+    save_model(culled_graph(), model)
+    plain, merged = measure(model, tmp_path), measure(model, tmp_path, "--merge")
+    jsonschema.validate(merged, schema)
+    assert plain["network"]["merging"] is None
+    merging = merged["network"]["merging"]
+    assert merging["operators"] and merging["dissolved"]
+    assert merged["verification"]["passed"]
+    assert merged["network"]["truncation_count"] < plain["network"]["truncation_count"]
+    assert merged["online"]["comm_round_count"] < plain["online"]["comm_round_count"]

@@ -31,11 +31,14 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.graph_float import calibrate
+from pi_bench.network.merging import merge_keeping
+from pi_bench.network.merging_plan import Planner
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, Trace
 from pi_bench.registry import find_protocol, protocol_names
 from tests.contract.term_program import term_program
+from tests.unit.network.merging_graphs import culled_graph
 
 RECEIVE_TIMEOUT_S = 60.0
 
@@ -244,10 +247,16 @@ def small_graph() -> Graph:
     return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(64, 2, 8, 8))))
 
 
-@pytest.fixture(scope="session", params=[1, 2, None], ids=["one", "batch", "terms"])
+@pytest.fixture(scope="session", params=[1, 2, "terms", "merged"])
 def network(request: pytest.FixtureRequest) -> Network:
-    """A program, its weights, and three encoded inputs: compiled for a batch, or one with every term."""
-    if request.param is not None:
+    """A program, its weights, and three encoded inputs: compiled for a batch, one with every term, or one
+    whose linear layers are merged, borders included."""
+    if request.param == "merged":
+        graph = culled_graph()
+        merged = merge_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
+        program, weights = compile_graph(merged, CompileOptions(batch=2))
+        return program, weights, encoded_inputs(program)
+    if request.param != "terms":
         return compiled(request.param)
     program, weights = term_program()
     program = program_from_bytes(program_to_bytes(program))  # checked

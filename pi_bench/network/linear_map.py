@@ -1,0 +1,269 @@
+"""Linear maps between feature maps, composed exactly, zero padding between them included.
+
+One convolution reads zeros around its input. Two in a row read zeros around the *intermediate* map too,
+so their composition is no convolution: near the borders its kernel depends on the position. A `LinearMap`
+is a convolution whose kernel depends on the class of the output row and of the output column,
+
+    y[o, i, j] = sum over c, p, q of K[r(i), s(j)][o, c, p, q] x[c, i down - top + p, j across - left + q]
+                 + b[r(i), s(j)][o],
+
+zeros around x. Classes are few: one for the inside, one for each row or column near a border that some
+intermediate padding reaches. A fully connected layer is one whose kernel covers its input.
+
+`Axis` is the public half of this (sizes and classes of rows or columns), from which costs follow without
+touching a weight; kernels are float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self, TypeVar
+
+import numpy as np
+
+Kind = TypeVar("Kind", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction: output i reads inputs ``i * stride - before + [0, extent)``; `classes`: r(i)."""
+
+    in_size: int
+    out_size: int
+    stride: int
+    before: int  # zeros in front of the input
+    extent: int
+    classes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, in_size: int, out_size: int, stride: int, before: int, extent: int) -> Self:
+        """Of a convolution: one class."""
+        return cls(in_size, out_size, stride, before, extent, (0,) * out_size)
+
+    @property
+    def class_count(self) -> int:
+        return max(self.classes) + 1
+
+    @property
+    def after(self) -> int:
+        """Zeros behind the input that some output reads."""
+        return max(0, (self.out_size - 1) * self.stride - self.before + self.extent - self.in_size)
+
+    def representative(self, kind: int) -> int:
+        """The first output of a class."""
+        return self.classes.index(kind)
+
+    @cached_property
+    def inside(self) -> range:
+        """The longest run of outputs of one class: what stays a convolution."""
+        runs, start = [], 0
+        for _, run in itertools.groupby(self.classes):
+            count = len(list(run))
+            runs.append(range(start, start + count))
+            start += count
+        return max(runs, key=len)
+
+    @property
+    def borders(self) -> tuple[range, ...]:
+        """The outputs before and behind the inside, where there are any."""
+        ends = (range(0, self.inside.start), range(self.inside.stop, self.out_size))
+        return tuple(border for border in ends if border)
+
+    def read_by(self, outputs: range) -> range:
+        """The inputs that these outputs read; one at least."""
+        start = min(max(outputs.start * self.stride - self.before, 0), self.in_size - 1)
+        stop = min((outputs.stop - 1) * self.stride - self.before + self.extent, self.in_size)
+        return range(start, max(stop, start + 1))
+
+    def taps(self, output: int, read: range) -> tuple[slice, slice]:
+        """The taps of an output that lie in the inputs `read`, and where they lie there."""
+        start = output * self.stride - self.before
+        first = max(start, read.start)
+        last = max(first, min(start + self.extent, read.stop))
+        return slice(first - start, last - start), slice(first - read.start, last - read.start)
+
+    def after_axis(self, first: Axis) -> tuple[Axis, list[list[int | None]]]:
+        """This axis behind `first`, and for each class of the result the class of `first` that each tap
+        of this axis reads: None where it reads the padding between the two."""
+        kinds: list[tuple[int, tuple[int | None, ...]]] = []
+        for i, own in enumerate(self.classes):
+            positions = (i * self.stride - self.before + tap for tap in range(self.extent))
+            taps = tuple(first.classes[m] if 0 <= m < first.out_size else None for m in positions)
+            kinds.append((own, taps))
+        distinct, classes = _numbered(kinds)
+        joined = Axis(
+            first.in_size,
+            self.out_size,
+            self.stride * first.stride,
+            self.before * first.stride + first.before,
+            (self.extent - 1) * first.stride + first.extent,
+            classes,
+        )
+        return joined, [list(taps) for _, taps in distinct]
+
+    def own_class(self, of: Axis) -> list[int]:
+        """For each class of `of`, which has the same outputs and refines this axis, the class here."""
+        return [self.classes[of.representative(kind)] for kind in range(of.class_count)]
+
+    def joined(self, other: Axis) -> Axis:
+        """The axis of a sum: windows that cover both, classes that refine both.
+
+        Raises:
+            ValueError: strides that differ although more than one output is read.
+        """
+        if (self.in_size, self.out_size) != (other.in_size, other.out_size) or (
+            self.out_size > 1 and self.stride != other.stride
+        ):
+            raise ValueError("maps of other sizes or strides cannot be summed")
+        _, classes = _numbered(list(zip(self.classes, other.classes, strict=True)))
+        before = max(self.before, other.before)
+        extent = before + max(self.extent - self.before, other.extent - other.before)
+        return Axis(self.in_size, self.out_size, self.stride, before, extent, classes)
+
+    def trimmed(self) -> tuple[Axis, int]:
+        """Without the taps that only ever read zeros; also the number of taps cut in front."""
+        front = max(0, self.before - (self.out_size - 1) * self.stride)
+        last = self.in_size + self.before  # the first output alone can read this far: i = 0
+        extent = min(self.extent, last)
+        front = min(front, extent - 1)
+        return replace(self, before=self.before - front, extent=extent - front), front
+
+
+@dataclass(frozen=True, slots=True)
+class MapShape:
+    """A `LinearMap` without its weights: all that costs depend on."""
+
+    rows: Axis
+    columns: Axis
+    out_channels: int
+    in_channels: int
+
+    def after(self, first: MapShape) -> MapShape:
+        rows, columns = self.rows.after_axis(first.rows)[0], self.columns.after_axis(first.columns)[0]
+        return MapShape(rows.trimmed()[0], columns.trimmed()[0], self.out_channels, first.in_channels)
+
+    def plus(self, other: MapShape) -> MapShape:
+        rows, columns = self.rows.joined(other.rows), self.columns.joined(other.columns)
+        return replace(self, rows=rows, columns=columns)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """`kernel`: float64 (row classes, column classes, out, in, extent of rows, extent of columns);
+    `bias`: float64 (row classes, column classes, out)."""
+
+    rows: Axis
+    columns: Axis
+    kernel: np.ndarray
+    bias: np.ndarray
+
+    @classmethod
+    def convolution(
+        cls, weight: np.ndarray, rows: Axis, columns: Axis, bias: np.ndarray | None = None
+    ) -> Self:
+        """weight: float64 (out, in, kh, kw), bias: float64 (out,)."""
+        bias = np.zeros(len(weight)) if bias is None else bias
+        return cls(rows, columns, weight[None, None], bias[None, None])
+
+    @property
+    def shape(self) -> MapShape:
+        return MapShape(self.rows, self.columns, self.out_channels, self.in_channels)
+
+    @property
+    def out_channels(self) -> int:
+        return int(self.kernel.shape[2])
+
+    @property
+    def in_channels(self) -> int:
+        return int(self.kernel.shape[3])
+
+    def normalized(self, gain: np.ndarray, shift: np.ndarray) -> LinearMap:
+        """Output channels times `gain` (out,), plus `shift` (out,)."""
+        return replace(self, kernel=self.kernel * gain[:, None, None, None], bias=self.bias * gain + shift)
+
+    def unbiased(self) -> LinearMap:
+        return replace(self, bias=np.zeros_like(self.bias))
+
+    def after(self, first: LinearMap) -> LinearMap:
+        """This map applied to the result of `first`."""
+        rows, row_taps = self.rows.after_axis(first.rows)
+        columns, column_taps = self.columns.after_axis(first.columns)
+        own_rows, own_columns = self.rows.own_class(rows), self.columns.own_class(columns)
+        shape = (len(row_taps), len(column_taps), self.out_channels, first.in_channels)
+        kernel = np.zeros((*shape, rows.extent, columns.extent))
+        bias = self.bias[np.ix_(own_rows, own_columns)].copy()
+        high, wide = first.rows.extent, first.columns.extent
+        for r, s in np.ndindex(shape[:2]):
+            for k, a in enumerate(row_taps[r]):
+                for m, b in enumerate(column_taps[s]):
+                    if a is None or b is None:
+                        continue
+                    mix = self.kernel[own_rows[r], own_columns[s], :, :, k, m]
+                    top, left = k * first.rows.stride, m * first.columns.stride
+                    kernel[r, s, :, :, top : top + high, left : left + wide] += np.tensordot(
+                        mix, first.kernel[a, b], axes=(1, 0)
+                    )
+                    bias[r, s] += mix @ first.bias[a, b]
+        return LinearMap(rows, columns, kernel, bias).trimmed()
+
+    def plus(self, other: LinearMap) -> LinearMap:
+        """The sum of two maps of equal sizes.
+
+        Raises:
+            ValueError: they have other strides.
+        """
+        rows, columns = self.rows.joined(other.rows), self.columns.joined(other.columns)
+        shape = (rows.class_count, columns.class_count, self.out_channels, self.in_channels)
+        kernel = np.zeros((*shape, rows.extent, columns.extent))
+        bias = np.zeros(shape[:3])
+        for part in (self, other):
+            top, left = rows.before - part.rows.before, columns.before - part.columns.before
+            chosen = np.ix_(part.rows.own_class(rows), part.columns.own_class(columns))
+            kernel[..., top : top + part.rows.extent, left : left + part.columns.extent] += part.kernel[
+                chosen
+            ]
+            bias += part.bias[chosen]
+        return LinearMap(rows, columns, kernel, bias)
+
+    def trimmed(self) -> LinearMap:
+        rows, top = self.rows.trimmed()
+        columns, left = self.columns.trimmed()
+        kernel = self.kernel[..., top : top + rows.extent, left : left + columns.extent]
+        return LinearMap(rows, columns, kernel, self.bias)
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """float64 (out, oh, ow) of x (in, h, w): the definition, position by position."""
+        rows, columns = self.rows, self.columns
+        padded = np.pad(x, ((0, 0), (rows.before, rows.after), (columns.before, columns.after)))
+        out = np.zeros((self.out_channels, rows.out_size, columns.out_size))
+        for i, j in np.ndindex(out.shape[1:]):
+            top, left = i * rows.stride, j * columns.stride
+            window = padded[:, top : top + rows.extent, left : left + columns.extent]
+            kernel = self.kernel[rows.classes[i], columns.classes[j]]
+            out[:, i, j] = np.tensordot(kernel[..., : window.shape[1], : window.shape[2]], window, axes=3)
+            out[:, i, j] += self.bias[rows.classes[i], columns.classes[j]]
+        return out
+
+    def dense(self) -> tuple[np.ndarray, np.ndarray]:
+        """As a fully connected layer over flattened maps: float64 (out * oh * ow, in * h * w), and the
+        bias (out * oh * ow,)."""
+        rows, columns = self.rows, self.columns
+        shape = (self.out_channels, rows.out_size, columns.out_size)
+        matrix = np.zeros((*shape, self.in_channels, rows.in_size, columns.in_size))
+        for i, j in np.ndindex(shape[1:]):
+            own_down, down = rows.taps(i, range(rows.in_size))
+            own_across, across = columns.taps(j, range(columns.in_size))
+            kernel = self.kernel[rows.classes[i], columns.classes[j]]
+            matrix[:, i, j, :, down, across] = kernel[:, :, own_down, own_across]
+        bias = self.bias[np.ix_(rows.classes, columns.classes)].transpose(2, 0, 1)
+        return matrix.reshape(bias.size, -1), bias.reshape(-1)
+
+
+def _numbered(kinds: Sequence[Kind]) -> tuple[list[Kind], tuple[int, ...]]:
+    """The distinct kinds in the order in which they come, and the number of each one."""
+    numbers: dict[Kind, int] = {}
+    classes = tuple(numbers.setdefault(kind, len(numbers)) for kind in kinds)
+    return list(numbers), classes
