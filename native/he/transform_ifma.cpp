@@ -1,46 +1,11 @@
 // AVX-512 IFMA kernels: 52-bit products, eight coefficients a vector. Transformed polynomials are
 // transposed within every 64 coefficients, so that the last three layers pair whole vectors.
-//
-// No function of another header may be instantiated here: the linker could keep this copy for
-// processors that lack the instructions.
-#include <immintrin.h>
-
-#include "he/transform.h"
+#include "he/ifma_vector.h"
 
 namespace pi::he {
 namespace {
 
-using Vector = __m512i;
-
-constexpr std::uint64_t kMask52 = (std::uint64_t{1} << 52) - 1;
 constexpr std::size_t kBlock = 64;
-
-struct Modulus {
-  Vector p, p2, negative;  // negative: -p modulo 2^52
-};
-
-struct Root {
-  Vector value, quotient;
-};
-
-Vector splat(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
-Modulus modulus_of(const PrimeRing& ring) {
-  return {splat(ring.p), splat(2 * ring.p), splat(kMask52 + 1 - ring.p)};
-}
-Root root_of(const Factor& factor) { return {splat(factor.value), splat(factor.quotient >> 12)}; }
-Vector load(const std::uint64_t* from) { return _mm512_loadu_si512(from); }
-void store(std::uint64_t* to, Vector x) { _mm512_storeu_si512(to, x); }
-Vector subtract_once_512(Vector x, Vector bound) {
-  return _mm512_min_epu64(x, _mm512_sub_epi64(x, bound));
-}
-
-// x * root modulo p, below 2p, for x below 2^52.
-Vector multiply_lazy_512(Vector x, const Root& root, const Modulus& m) {
-  const Vector zero = _mm512_setzero_si512();
-  const Vector quotient = _mm512_madd52hi_epu64(zero, x, root.quotient);
-  const Vector low = _mm512_madd52lo_epu64(zero, x, root.value);
-  return _mm512_and_si512(_mm512_madd52lo_epu64(low, quotient, m.negative), splat(kMask52));
-}
 
 void butterfly(Vector& a, Vector& b, const Root& root, const Modulus& m) {
   const Vector x = subtract_once_512(a, m.p2);
@@ -225,105 +190,8 @@ void inverse(const PrimeRing& ring, std::uint64_t* poly) {
   });
 }
 
-// low + 2^52 high modulo p, brought below p.
-struct Reduction {
-  explicit Reduction(const PrimeRing& ring)
-      : m(modulus_of(ring)),
-        one(root_of(ring.one)),
-        two52(root_of(ring.two52)),
-        two104(root_of(ring.two104)),
-        mask(splat(kMask52)),
-        p4(splat(4 * ring.p)) {}
-
-  // In three 52-bit limbs, each brought below 2p.
-  Vector of(Vector low, Vector high) const {
-    high = _mm512_add_epi64(high, _mm512_srli_epi64(low, 52));
-    Vector total = multiply_lazy_512(_mm512_and_si512(low, mask), one, m);
-    total = _mm512_add_epi64(total, multiply_lazy_512(_mm512_and_si512(high, mask), two52, m));
-    total = _mm512_add_epi64(total, multiply_lazy_512(_mm512_srli_epi64(high, 52), two104, m));
-    return subtract_once_512(subtract_once_512(subtract_once_512(total, p4), m.p2), m.p);
-  }
-
-  Modulus m;
-  Root one, two52, two104;
-  Vector mask, p4;
-};
-
-void multiply(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t* y) {
-  const Reduction reduction(ring);
-  const Vector zero = _mm512_setzero_si512();
-  for (std::size_t i = 0; i < kDegree; i += kLanes) {
-    const Vector a = load(x + i), b = load(y + i);
-    store(x + i,
-          reduction.of(_mm512_madd52lo_epu64(zero, a, b), _mm512_madd52hi_epu64(zero, a, b)));
-  }
-}
-
-// A sum of products in two halves of 52 bits each.
-struct Sum {
-  Vector low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
-
-  void add(Vector a, Vector b) {
-    low = _mm512_madd52lo_epu64(low, a, b);
-    high = _mm512_madd52hi_epu64(high, a, b);
-  }
-};
-
-// All sums of a block stay in registers while its inputs and weights stream by.
-template <std::size_t kOutputs, bool kRuns>
-void combine_outputs(const PrimeRing& ring, const Combination& c) {
-  const Reduction reduction(ring);
-  for (std::size_t block = 0; block < c.blocks; ++block) {
-    const std::uint64_t* inputs = c.inputs + block * c.input_count * 2 * kLanes;
-    const std::size_t place = kRuns ? block / c.run_blocks : block * kLanes;
-    const std::uint64_t* weights = c.weights + place * c.input_count;
-    const Vector key0 = load(c.key + block * 2 * kLanes);
-    const Vector key1 = load(c.key + block * 2 * kLanes + kLanes);
-    Sum sums[kOutputs][2];
-    for (std::size_t o = 0; o < kOutputs; ++o) {
-      const Vector blind = load(c.blinds + o * kDegree + block * kLanes);
-      sums[o][0].add(blind, key0);
-      sums[o][1].add(blind, key1);
-    }
-    for (std::size_t i = 0; i < c.input_count;
-         ++i, inputs += 2 * kLanes, weights += kRuns ? 1 : kLanes) {
-      const Vector first = load(inputs), second = load(inputs + kLanes);
-      for (std::size_t o = 0; o < kOutputs; ++o) {
-        const std::uint64_t* const at = weights + o * c.weight_stride;
-        const Vector weight = kRuns ? splat(*at) : load(at);
-        sums[o][0].add(weight, first);
-        sums[o][1].add(weight, second);
-      }
-    }
-    for (std::size_t o = 0; o < kOutputs; ++o) {
-      std::uint64_t* const out = c.out + o * c.out_stride + block * kLanes;
-      store(out, reduction.of(sums[o][0].low, sums[o][0].high));
-      store(out + c.component_stride, reduction.of(sums[o][1].low, sums[o][1].high));
-    }
-  }
-}
-
-template <bool kRuns>
-void combine_any(const PrimeRing& ring, const Combination& c) {
-  static_assert(kMaxOutputs == 4);
-  switch (c.output_count) {
-    case 1:
-      return combine_outputs<1, kRuns>(ring, c);
-    case 2:
-      return combine_outputs<2, kRuns>(ring, c);
-    case 3:
-      return combine_outputs<3, kRuns>(ring, c);
-    default:
-      return combine_outputs<4, kRuns>(ring, c);
-  }
-}
-
-void combine(const PrimeRing& ring, const Combination& c) {
-  c.run_blocks > 1 ? combine_any<true>(ring, c) : combine_any<false>(ring, c);
-}
-
 }  // namespace
 
-const TransformKernels kIfmaTransform = {forward, inverse, multiply, combine};
+const TransformKernels kIfmaTransform = {forward, inverse, multiply_ifma, combine_ifma};
 
 }  // namespace pi::he
