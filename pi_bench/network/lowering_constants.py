@@ -28,7 +28,7 @@ slice softmax sqrt square squeeze stack std std_mean sub sum t tanh tensor thres
 transpose trunc type_as unbind unsafe_view unsqueeze var var_mean view where zeros zeros_like
 """
 FOLDED = frozenset(_FOLDED_NAMES.split())
-_SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0}
+_SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "full_like": None}
 
 
 class Constants:
@@ -75,9 +75,9 @@ class Constants:
         operands = fx_node.all_input_nodes
         if stem == "assert_tensor_metadata":  # what tracing has already made certain
             return True
-        if stem in _SHAPED_LIKE and operands[0] in self._trace.values:  # of an activation: without batch
-            shape = self._trace.values[operands[0]].shape
-            self._keep(fx_node, torch.full(shape, _SHAPED_LIKE[stem]))
+        if stem in _SHAPED_LIKE and operands[0] not in self._values:  # of an activation: without batch
+            value: Any = fx_node.args[1] if stem == "full_like" else _SHAPED_LIKE[stem]
+            self._keep(fx_node, torch.full(tuple(fx_node.meta["val"].shape[1:]), value))
             return True
         if stem in ("expand_as", "type_as") and operands[0] in self._values:
             # Of an activation: float32, and a product with it broadcasts by itself.

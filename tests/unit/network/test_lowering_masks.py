@@ -78,6 +78,10 @@ FORMULAS: dict[str, Formula] = {
     "logical": lambda m, x: m.mask.bool().logical_not().to(x.dtype) * x + m.mask.type_as(x) * torch.relu(x),
     "copied": lambda m, x: (m.mask * torch.relu(x)).clone() + ((1 - m.mask) * x).contiguous(),
     "ones": lambda m, x: m.mask * torch.relu(x) + (torch.ones_like(x) - m.mask) * x,
+    "halves": lambda m, x: (
+        m.mask * torch.relu(x)
+        + (torch.full_like(2 * x, 1.0) - m.mask) * torch.where(m.mask.bool(), torch.zeros_like(-x), x)
+    ),
     "divided": lambda m, x: (2 * m.mask * torch.relu(x) + (2 - 2 * m.mask) * x) / 2,
 }
 
