@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .catalogue import full_recipe, load_recipe, recipe_names
 from .deepreduce import narrowed
+from .linearization.placement import snl_placement
 from .recipe import Recipe
 from .recipe_schema import parse_recipe
 
@@ -20,6 +21,7 @@ __all__ = [
     "narrowed",
     "parse_recipe",
     "recipe_names",
+    "snl_placement",
 ]
 
 

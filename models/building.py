@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .networks.masked_relu import mask_relus
 from .networks.minionn import Minionn
 from .networks.mobilenet_v1 import MobileNetV1
 from .networks.mobilenet_v2 import MobileNetV2
@@ -27,6 +28,15 @@ _NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
 
 
 def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
-    """The recipe's network in evaluation mode; weights as torch initializes them (global generator)."""
+    """The recipe's network in evaluation mode; weights as torch initializes them (global generator).
+
+    Masks, where the recipe has some, keep everything: which ReLUs they are to keep comes with the weights.
+
+    Raises:
+        ModelError: masks for ReLUs that cannot be masked.
+    """
     with torch.device(device):
-        return _NETWORKS[recipe.family](recipe).eval()
+        module = _NETWORKS[recipe.family](recipe)
+        if recipe.kept_relus is not None:
+            mask_relus(module, recipe.relu_shapes(), recipe.masks)
+        return module.eval()

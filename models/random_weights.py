@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from .networks.masked_relu import masked_relus
+
 DEFAULT_SEED = 1
 _PIXEL_LIMIT = 2.5
 _BATCH = 16
@@ -66,3 +68,25 @@ def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
     module.eval()
     for layer, momentum in norms:
         layer.momentum = momentum
+
+
+@torch.no_grad()
+def draw_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
+    """Gives the masked ReLUs of `module` binary masks that keep `kept_relus` in places chosen at random.
+
+    Where masks are for channels, channels are drawn as long as they fit; a number that they do not add
+    up to is not reached.
+    """
+    relus = list(masked_relus(module).values())
+    costs = np.concatenate([np.full(part.mask.numel(), part.relus_each) for part in relus])
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(costs))
+    kept = np.zeros(len(costs), np.float32)
+    for index in order:
+        if costs[index] <= kept_relus:
+            kept[index] = 1
+            kept_relus -= costs[index]
+    start = 0
+    for part in relus:
+        end = start + part.mask.numel()
+        part.mask.copy_(torch.from_numpy(kept[start:end]).reshape(part.mask.shape))
+        start = end

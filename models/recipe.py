@@ -6,6 +6,8 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - culling a stage removes every ReLU in it;
 - thinning a stage keeps the first ReLU of every pair and removes the second: in a residual block,
   that between the convolutions stays and that after the addition goes;
+- masks keep `kept_relus` of the ReLUs that are then left, chosen one by one or channel by channel (SNL,
+  Cho et al., ICML 2022): which ones stands in the weights, as that is what training decides;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -54,6 +56,8 @@ class Recipe(ABC):
     stem_relu: bool = False
     culled_stages: tuple[int, ...] = ()
     thinned_stages: tuple[int, ...] = ()
+    kept_relus: int | None = None
+    masks: str = "pixel"
     published: Published | None = None
 
     @abstractmethod
@@ -115,11 +119,17 @@ class Recipe(ABC):
         return list(self.sketch())
 
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
-        """Module path and (channels, height, width) of every ReLU that is kept, in order."""
+        """Module path and (channels, height, width) of every ReLU layer that is kept, in order; whole layers,
+        whatever masks keep of them."""
         return ((layer.path, layer.shape) for layer in self.sketch() if layer.relu_count)
 
     @property
     def relu_count(self) -> int:
+        return self.maskable_count if self.kept_relus is None else self.kept_relus
+
+    @property
+    def maskable_count(self) -> int:
+        """ReLUs without masks, or with masks that keep all of them."""
         return sum(layer.relu_count for layer in self.sketch())
 
     @property
@@ -153,6 +163,8 @@ class Recipe(ABC):
             **({"stem_relu": recipe_keys.flag()} if cls.has_stem_relu else {}),
             "culled_stages": _STAGES,
             "thinned_stages": _STAGES,
+            "kept_relus": recipe_keys.whole(0, 1 << 40, required=False),
+            "masks": recipe_keys.choice("pixel", "channel"),
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -178,6 +190,8 @@ class Recipe(ABC):
                 "input_shape",
                 f"is smaller than {self.total_stride} x {self.total_stride}, the stride of the whole network",
             )
+        elif self.kept_relus is not None and self.kept_relus > self.maskable_count:
+            yield "kept_relus", f"is {self.kept_relus}, the network has {self.maskable_count} without masks"
 
     def summary(self) -> dict[str, Any]:
         """The recipe as JSON values, for `pi-bench export --list --json`."""
@@ -198,6 +212,7 @@ class Recipe(ABC):
             "alpha": self.alpha,
             "rho": self.rho,
             "stem_relu": self.stem_relu,
+            "masks": None if self.kept_relus is None else self.masks,
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,
             "source": published.source if published else None,

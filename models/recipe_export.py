@@ -17,7 +17,8 @@ from pi_bench.network.graph import Graph
 from pi_bench.npy_file import read_npy
 
 from .building import build
-from .random_weights import noise_images, randomize
+from .networks.masked_relu import kept_relu_count
+from .random_weights import draw_masks, noise_images, randomize
 from .recipe import Recipe
 
 _NOISE_IMAGE_COUNT = 32
@@ -49,9 +50,12 @@ def export_recipe(
     if calibration is not None:
         images, source = _load_images(calibration, recipe.input_shape), "given inputs"
     if weights is None:
+        if recipe.kept_relus is not None:
+            draw_masks(module, recipe.kept_relus, seed)
         randomize(module, images, seed)
     else:
         load_state(module, weights)
+    require_masks(module, recipe)
     meta: dict[str, Any] = {
         "recipe": recipe.summary(),
         "random_weights": weights is None,
@@ -69,6 +73,18 @@ def export_recipe(
         name=recipe.name,
         meta=meta,
     )
+
+
+def require_masks(module: nn.Module, recipe: Recipe) -> None:
+    """Raises ModelError: masks that are not binary, or keep more or fewer ReLUs than the recipe says."""
+    if recipe.kept_relus is None:
+        return
+    found = kept_relu_count(module)
+    if found != recipe.kept_relus:
+        raise ModelError(
+            f"the masks keep {found:,} ReLUs, recipe {recipe.name} says {recipe.kept_relus:,}: "
+            "give weights of a linearization to that number (`pi-bench reduce snl`)"
+        )
 
 
 def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from .job import Job, Outcome, Progress, outcome_of, stored_failure
-from .training_job import stored_result
+from .job import Job, Outcome, Progress, outcome_of, stored
 
 RETRY_COUNT = 3
 """How often a job whose process died is run again, from its last checkpoint."""
@@ -50,8 +49,7 @@ def run_jobs(
     outcomes: dict[str, Outcome] = {}
     waiting = []
     for job in jobs:
-        stored = stored_result(job)
-        outcome = Outcome(job, stored) if stored is not None else stored_failure(job)
+        outcome = stored(job)
         if outcome is None:
             waiting.append(job)
         else:

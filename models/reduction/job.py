@@ -23,8 +23,9 @@ Progress = Callable[[str, int, int], None]
 
 FAILURE_FILE = "failed.json"
 
-# What a job of a kind does: NAME(job, progress) returns what the job's result.json holds.
-_KINDS = {"train": "training_job.run"}
+# The module of each kind: its run(job, progress) returns what the job's result.json holds, its
+# stored_result(job) what an earlier run left there, or None.
+_KINDS = {"train": "training_job", "linearize": "linearization_job"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,8 @@ class Outcome:
 def perform(text: str, progress: Progress) -> str:
     """Runs the job of `text`; its answer. Every engine's workers call this and nothing else."""
     job = Job(**json.loads(text))
-    module, _, function = _KINDS[job.kind].partition(".")
     try:
-        run = getattr(importlib.import_module(f".{module}", __package__), function)
-        return json.dumps({"result": run(job, progress)})
+        return json.dumps({"result": _module(job).run(job, progress)})
     except DivergedError as error:
         return _failed(job, str(error))
     except PiBenchError as error:
@@ -77,7 +76,21 @@ def outcome_of(job: Job, answer: str) -> Outcome:
     raise kind(f"{job.name}: {content['message']}")
 
 
-def stored_failure(job: Job) -> Outcome | None:
+def stored(job: Job) -> Outcome | None:
+    """What became of the job in an earlier run, if it ended there.
+
+    Raises:
+        TrainingError: its folder holds something else.
+    """
+    result = _module(job).stored_result(job)
+    return _stored_failure(job) if result is None else Outcome(job, result)
+
+
+def _module(job: Job) -> Any:
+    return importlib.import_module(f".{_KINDS[job.kind]}", __package__)
+
+
+def _stored_failure(job: Job) -> Outcome | None:
     """A divergence of an earlier run: it would diverge again."""
     try:
         content = json.loads((Path(job.folder) / FAILURE_FILE).read_text())

@@ -15,12 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_bench.errors import DivergedError, ModelError
+from pi_bench.errors import DivergedError
 
 from ..criticality import only_stage, require_full
 from ..deepreduce import PlannedNetwork, search_plan
 from ..recipe import Recipe
-from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from ..training.files import write_whole
@@ -29,6 +28,7 @@ from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine, run_jobs
 from .job import Job, Outcome, Progress
 from .search_folder import claimed
+from .teacher import require_full_teacher
 from .training_job import training_job
 
 
@@ -68,7 +68,7 @@ def deepreduce(
     if settings.order is not None:
         search_plan(base, settings.order)  # refuses an order of other stages before anything starts
     if settings.teacher is not None:
-        _require_full_teacher(settings.teacher, base)
+        require_full_teacher(settings.teacher, base)
     identity = {
         "search": "deepreduce",
         "recipe": format_recipe(base),
@@ -154,18 +154,3 @@ class _Search:
             path = folder / f"{name}.toml"
             if not path.exists():
                 write_whole(path, format_recipe(recipe).encode())
-
-
-def _require_full_teacher(folder: Path, base: Recipe) -> None:
-    path = folder / "recipe.toml"
-    try:
-        recipe = parse_recipe(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"--teacher {folder} is not the folder of a training: {path}: {error}") from None
-    if format_recipe(recipe) != format_recipe(base):
-        raise ModelError(
-            f"the teacher in {folder} is another network, {recipe.name}: the search starts from {base.name} "
-            "and distils from that network with all its ReLUs"
-        )
-    if not (folder / "state.pt").is_file():
-        raise ModelError(f"the teacher in {folder} is not trained to its end: there is no state.pt")

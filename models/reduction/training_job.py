@@ -24,7 +24,7 @@ from ..training import TrainingSettings
 from ..training.run import Teacher, train_recipe
 from .job import Job, Progress
 
-_RESULT_FILE = "result.json"
+RESULT_FILE = "result.json"
 _LOCK_FILE = ".lock"
 
 
@@ -38,8 +38,9 @@ def training_job(
     device: str,
     threads: int,
     teacher: Path | None = None,
+    start: Path | None = None,
 ) -> Job:
-    """Args: teacher: the folder of a training."""
+    """Args: teacher: the folder of a training. start: weights to start from; None: random ones."""
     arguments = {
         "recipe": format_recipe(recipe),
         "settings": settings.as_dict(),
@@ -47,6 +48,7 @@ def training_job(
         "device": device,
         "threads": threads,
         "teacher": None if teacher is None else str(teacher.absolute()),
+        "start": None if start is None else str(start.absolute()),
     }
     return Job("train", name, str(folder.absolute()), arguments)
 
@@ -58,14 +60,10 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     """
     arguments, folder = job.arguments, Path(job.folder)
     recipe = parse_recipe(arguments["recipe"], job.name)
-    teacher = None
-    if arguments["teacher"] is not None:
-        beside = Path(arguments["teacher"])
-        text = (beside / "recipe.toml").read_text(encoding="utf-8")
-        teacher = Teacher(parse_recipe(text, str(beside)), beside / "state.pt")
+    teacher = None if arguments["teacher"] is None else teacher_of(arguments["teacher"])
     torch.set_num_threads(arguments["threads"])
-    data = _data(recipe.dataset, recipe.input_shape, arguments["data_dir"])
-    with _locked(folder):
+    data = data_of(recipe.dataset, recipe.input_shape, arguments["data_dir"])
+    with locked(folder):
         for left in folder.glob(".*.partial"):  # of a process that was killed while it wrote
             left.unlink()
         return train_recipe(
@@ -74,6 +72,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             TrainingSettings(**arguments["settings"]),
             folder,
             teacher=teacher,
+            start=None if arguments["start"] is None else Path(arguments["start"]),
             device=arguments["device"],
             progress=progress,
         )
@@ -87,18 +86,19 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     """
     folder, arguments = Path(job.folder), job.arguments
     try:
-        result: dict[str, Any] = json.loads((folder / _RESULT_FILE).read_text())
+        result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
         recipe = (folder / "recipe.toml").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {folder / _RESULT_FILE}: {error}; delete {folder}") from None
-    teacher = arguments["teacher"]
+        raise TrainingError(f"cannot read {folder / RESULT_FILE}: {error}; delete {folder}") from None
+    teacher, start = arguments["teacher"], arguments["start"]
     taught = result.get("teacher")
     for key, found, wanted in (
         ("recipe", recipe, arguments["recipe"]),
         ("settings", result.get("settings"), arguments["settings"]),
-        ("teacher", taught and taught["sha256"], teacher and _digest(str(Path(teacher) / "state.pt"))),
+        ("teacher", taught and taught["sha256"], teacher and weights_digest(teacher)),
+        ("start", result.get("start_sha256"), start and _digest(start)),
     ):
         if found != wanted:
             raise TrainingError(
@@ -108,17 +108,28 @@ def stored_result(job: Job) -> dict[str, Any] | None:
 
 
 @lru_cache(maxsize=1)
-def _data(name: str, shape: tuple[int, ...], data_dir: str) -> Dataset:
+def data_of(name: str, shape: tuple[int, ...], data_dir: str) -> Dataset:
     return load_data(name, shape, data_dir=Path(data_dir))
 
 
-@lru_cache(maxsize=4)
+def teacher_of(folder: str) -> Teacher:
+    """The network of a training's folder."""
+    path = Path(folder) / "recipe.toml"
+    return Teacher(parse_recipe(path.read_text(encoding="utf-8"), str(path)), Path(folder) / "state.pt")
+
+
+def weights_digest(folder: str) -> str:
+    """Of the weights in a training's folder."""
+    return _digest(str(Path(folder) / "state.pt"))
+
+
+@lru_cache(maxsize=16)
 def _digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One process at a time: a worker that is believed dead may still be writing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from pi_bench.exporting import export
 from ..building import build
 from ..data import Dataset
 from ..recipe import Recipe
-from ..recipe_export import load_state
+from ..recipe_export import load_state, require_masks
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from .batches import Batches
@@ -71,42 +73,40 @@ def train_recipe(
     folder: Path,
     *,
     teacher: Teacher | None = None,
+    start: Path | None = None,
     device: torch.device | str = "cpu",
     progress: Progress = lambda what, done, total: None,
     tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Trains, or goes on training, the recipe's network in `folder`; the content of its result.json.
 
+    Args:
+        start: weights to start from, a state_dict; a recipe with masks needs it. None: random ones.
+
     Raises:
-        ModelError: the data, or the teacher, is not for this network.
+        ModelError: the data, the teacher or the weights to start from are not for this network.
         UsageError: the batch cannot be divided among the workers.
         TrainingError: divergence, a full disk, or a folder that holds another training.
     """
-    if recipe.class_count != len(data.class_names) or recipe.input_shape != data.image_shape:
-        raise ModelError(
-            f"recipe {recipe.name} is for {recipe.class_count} classes of {recipe.input_shape} images; "
-            f"{data.name} has {len(data.class_names)} of {data.image_shape}"
-        )
+    require_data(recipe, data)
     if settings.batch_size % worker_count():
         raise UsageError(
             f"--batch-size {settings.batch_size} cannot be divided among {worker_count()} workers: "
             "use a multiple"
         )
     device = torch.device(device)
-    identity = {"recipe": format_recipe(recipe), "data": data.name, "teacher": "none"}
+    identity = {"recipe": format_recipe(recipe), "data": data.name, "teacher": "none", "start": "none"}
     teaching = None
     if teacher is not None:
-        teaching = _load_teacher(teacher, recipe, device)
-        identity["teacher"] = hashlib.sha256(teacher.weights.read_bytes()).hexdigest()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
-
-    deterministic = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
-    with torch.random.fork_rng(devices=[]), deterministic:
-        torch.manual_seed(settings.seed)
+        teaching = load_teacher(teacher, recipe, device)
+        identity["teacher"] = digest_of(teacher.weights)
+    make_folder(folder)
+    with repeatable(settings.seed):
         module = build(recipe)
+        if start is not None:
+            load_state(module, start)
+            identity["start"] = digest_of(start)
+        require_masks(module, recipe)
         batches = Batches(data, settings.validation_fraction, device)
         outcome = train(
             module,
@@ -128,6 +128,7 @@ def train_recipe(
         "data": {"name": data.name, "mean": batches.mean.tolist(), "deviation": batches.deviation.tolist()},
         "settings": settings.as_dict(),
         "teacher": None if teacher is None else {"name": teacher.recipe.name, "sha256": identity["teacher"]},
+        "start_sha256": None if start is None else identity["start"],
         "chosen_epoch": outcome.epoch,
         "validation_accuracy_pct": outcome.rows[outcome.epoch - 1].get("validation_accuracy_pct"),
         "test_accuracy_pct": test_accuracy_pct,
@@ -157,7 +158,38 @@ def _export(
     export(module, images[:1], path, calibration=images, labels=data.class_names, name=recipe.name, meta=meta)
 
 
-def _load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.Module:
+def require_data(recipe: Recipe, data: Dataset) -> None:
+    """Raises ModelError: the recipe is for other classes or images."""
+    if recipe.class_count != len(data.class_names) or recipe.input_shape != data.image_shape:
+        raise ModelError(
+            f"recipe {recipe.name} is for {recipe.class_count} classes of {recipe.input_shape} images; "
+            f"{data.name} has {len(data.class_names)} of {data.image_shape}"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Raises: TrainingError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
+
+
+@contextmanager
+def repeatable(seed: int) -> Iterator[None]:
+    """Initial weights follow from the seed, and a GPU's convolutions are deterministic."""
+    deterministic = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
+    with torch.random.fork_rng(devices=[]), deterministic:
+        torch.manual_seed(seed)
+        yield
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.Module:
+    """Frozen, for evaluation. Raises ModelError: it is of another network or task."""
     given, wanted = teacher.recipe, recipe
     for key in ("input_shape", "class_count"):
         if getattr(given, key) != getattr(wanted, key):

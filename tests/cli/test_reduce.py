@@ -7,6 +7,7 @@ import pytest
 
 from pi_bench.cli.parser import make_parser
 from pi_bench.errors import DataError, ModelError, PiBenchError, TrainingError, UsageError
+from pi_bench.network.model_file import load_model
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -179,3 +180,57 @@ def test_a_family_name_stands_for_its_full_network():
     assert (
         models.narrowed(models.full_recipe("resnet18", "cifar100"), 0.25).name == "resnet18-cifar100-139264"
     )
+
+
+QUICK = ("--data", "digits", "--epochs", 1, "--finetune-epochs", 1, "--device", "cpu", "--threads", 1)
+LINEARIZING = ("--batch-size", 64, "--mask-learning-rate", 0.02, "--lasso", 0.03)
+
+
+def test_snl_meets_its_budgets_in_private(small, tmp_path, capsys):
+    """Two processes with real cryptography run what the masks left, and the answer is verified."""
+    fixed = (*QUICK, *LINEARIZING, "--runs", 1, "--warmup", 0, "--no-plot")
+    assert run("snl", "--budget", 60, 200, "--network", small, "-o", tmp_path, *fixed) == 0
+    out, err = capsys.readouterr()
+    assert "linearized: 60 ReLUs of the" in err
+    assert "snl pixel-60" in out
+    rows = {row["step"]: row for row in table_of(tmp_path)}
+    assert list(rows) == ["", "pixel-200", "pixel-60"]
+    for budget in (200, 60):
+        row = rows[f"pixel-{budget}"]
+        measured = json.loads((tmp_path / row["folder"] / "latency.json").read_text())
+        assert int(row["relu_count"]) == measured["network"]["relu_count"] == budget
+        assert measured["verification"]["passed"]
+        assert measured["protocol"] == "delphi"
+    # A weight file with masks is a network of `export` too, and one without weights has as many ReLUs.
+    recipe = tmp_path / "networks" / "60" / "recipe.toml"
+    for more in (["--weights", str(recipe.with_name("state.pt"))], []):
+        model = tmp_path / "model.pt"
+        parsed = make_parser().parse_args(["export", "--recipe", str(recipe), "-o", str(model), *more])
+        assert parsed.run(parsed) == 0
+        assert load_model(model).relu_count == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--budget", 600], UsageError, "--budget 600: small-digits has 512 ReLUs, a budget must be below"),
+        (["--budget", 9, "--masks", "row"], UsageError, "masks is 'row', allowed: pixel, channel"),
+        (["--budget", 9, "--lasso", 0], UsageError, r"lasso is 0.0, allowed: 1e-12 to 1000"),
+        (["--budget", 9, "--masks", "channel"], UsageError, "16 is the least for small-digits"),
+        (["--budget", 9, "--teacher", "nowhere"], ModelError, "not the folder of a training"),
+        (["--budget", 9, "--data", "cifar100"], DataError, "cifar-100-binary.tar.gz is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_linearization_is_named(small, tmp_path, arguments, error, message):
+    with pytest.raises(PiBenchError) as caught:
+        run("snl", "--network", small, "--data-dir", tmp_path, "-o", tmp_path / "out", *arguments)
+    assert isinstance(caught.value, error)
+    assert message in str(caught.value)
+    assert not (tmp_path / "out" / "teacher").exists()
+
+
+def test_what_is_wrong_with_a_pruning_is_named(small, tmp_path):
+    for budget, message in ((600, "a budget must be below that"), (100, "256 is the least for small-digits")):
+        with pytest.raises(UsageError, match=rf"--budget {budget}: .*{message}"):
+            run("prune", "--budget", budget, "--network", small, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -24,14 +24,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def base_recipe(models: Any, parsed: argparse.Namespace) -> Any:
-    """The recipe to start from; `models` is ``pi_bench.models``.
+def base_recipe(models: Any, parsed: argparse.Namespace, *, snl: bool = False) -> Any:
+    """The recipe to start from.
+
+    Args:
+        models: ``pi_bench.models``.
+        snl: whether a network that is named by its family has its ReLUs where SNL's have them.
 
     Raises:
         ModelError: there is none of that name, or narrowing it leaves no channel.
         UsageError: an --alpha outside its range.
     """
-    recipe = models.full_recipe(parsed.network, parsed.data) or options.recipe_of(models, parsed.network)
+    recipe = models.full_recipe(parsed.network, parsed.data)
+    if recipe is not None and snl:
+        recipe = models.snl_placement(recipe)
+    recipe = recipe or options.recipe_of(models, parsed.network)
     if parsed.alpha is None:
         return recipe
     if not 0 < parsed.alpha <= 1:

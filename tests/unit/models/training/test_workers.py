@@ -18,10 +18,10 @@ from pi_bench.models.training import run  # noqa: E402
 TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "pi_bench")
 
 
-def train(together, recipe, folder, *more):
+def train(together, recipe, folder):
     start = TOGETHER if together else ("-m", "pi_bench")
     command = [sys.executable, *start, "train", "--recipe", recipe, "--data", "digits", "-o", folder]
-    options = ["--epochs", 2, "--batch-size", 64, "--device", "cpu", "--threads", 1, *more]
+    options = ["--batch-size", 64, "--epochs", 1, "--learning-rate", 0.01, "--threads", 1, "--device", "cpu"]
     return subprocess.run(
         [*map(str, command), *map(str, options)], capture_output=True, text=True, timeout=120, check=False
     )
@@ -50,7 +50,8 @@ def test_two_workers_are_one_but_for_rounding(small, tmp_path):
     states = [torch.load(folder / "state.pt", weights_only=True) for folder in (alone, together)]
     assert list(states[0]) == list(states[1])
     for name, value in states[0].items():
-        torch.testing.assert_close(states[1][name], value, rtol=0.02, atol=0.005, msg=name)
+        # Batch norms that saw half a batch each would be off by a hundredth.
+        torch.testing.assert_close(states[1][name], value, rtol=1e-3, atol=5e-4, msg=name)
     assert {path.name for path in together.iterdir()} == {path.name for path in alone.iterdir()}
     assert json.loads((together / "result.json").read_text())["settings"]["batch_size"] == 64
 

@@ -1,0 +1,169 @@
+"""Masks and weights trained together, from all ReLUs down to the smallest budget (Algorithm 1, line 1 to 10).
+
+The way down does not depend on the budget, only where it ends does. So one descent serves several
+budgets: each gets the weights and masks that a descent to it alone would end with.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pi_bench.errors import TrainingError
+
+from ..networks.masked_relu import MaskedRelu, masked_relus
+from ..training.batches import Batches
+from ..training.divergence import DivergenceWatch
+from ..training.epoch import evaluate, train_epoch
+from ..training.files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
+from ..training.logs import EpochLog
+from ..training.trainer import Progress, copied_state, make_optimizer
+from .schedule import LassoSchedule
+from .selection import count_above
+from .settings import LinearizationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where the descent to a budget ends: weights and real masks, `epoch` (from 1), and their ReLUs."""
+
+    budget: int
+    epoch: int
+    relu_count: int
+    state: Mapping[str, Tensor]
+
+
+def descend(
+    module: nn.Module,
+    batches: Batches,
+    settings: LinearizationSettings,
+    budgets: Sequence[int],
+    folder: Path,
+    *,
+    teacher: nn.Module,
+    identity: Mapping[str, Any],
+    device: torch.device,
+    progress: Progress,
+    landed: Callable[[Landing], None],
+    tensorboard: bool = False,
+) -> None:
+    """Linearizes `module`, a trained network whose ReLUs are masked by ones, in place.
+
+    Goes on from the folder's checkpoint if it has one, and writes `checkpoint.pt` and `log.csv` there
+    after each epoch.
+
+    Args:
+        budgets: fewer than the ReLUs of `module`, at least 1 each.
+        landed: told each budget's landing, as soon as it is known; after a kill perhaps again.
+
+    Raises:
+        TrainingError: it diverges, does not reach a budget within the limit of epochs, has gone below
+            a budget in an earlier run that did not ask for it, or a file cannot be written.
+    """
+    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    relus = masked_relus(module)
+    for part in relus.values():
+        part.mask.requires_grad_(True)
+    optimizer = make_optimizer(module, settings.training)
+    full_count = relu_count(relus, settings.threshold)
+    schedule = LassoSchedule(settings.lasso, settings.lasso_growth, full_count)
+    rows: list[dict[str, float]] = []
+    landings: list[int] = []
+    path = folder / "checkpoint.pt"
+    saved = load_checkpoint(path)
+    if saved is not None:
+        check_same(saved, {**identity, **settings.as_dict()}, folder)
+        module.load_state_dict(saved["module"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule = LassoSchedule(**saved["schedule"])
+        rows, landings = saved["rows"], saved["landings"]
+    waiting = sorted(set(budgets) - set(landings), reverse=True)
+    if rows and waiting and waiting[0] >= schedule.lowest_count:
+        raise TrainingError(
+            f"{folder} holds a linearization that has gone down to {schedule.lowest_count:,} ReLUs and did "
+            f"not stop at {waiting[0]:,}: choose another --output folder for that budget"
+        )
+    log = EpochLog(folder, rows, tensorboard=tensorboard)
+    watch = DivergenceWatch(batches.class_count, settings.learning_rate)
+
+    while waiting:
+        epoch, begun = len(rows), time.monotonic()
+        if epoch == settings.epoch_limit:
+            raise TrainingError(
+                f"{epoch} epochs left {int(rows[-1]['relu_count']):,} ReLUs, more than the budget of "
+                f"{waiting[0]:,}: raise --lasso above {settings.lasso:g}, or --epoch-limit"
+            )
+        before = copied_state(module)
+        left = int(rows[-1]["relu_count"]) if rows else full_count
+        loss = train_epoch(
+            module,
+            batches,
+            epoch,
+            settings.training,
+            optimizer,
+            teacher=teacher,
+            watch=watch,
+            report=_reporter(progress, epoch, full_count, left, waiting),
+            penalty=partial(lasso_penalty, relus, schedule.coefficient),
+        )
+        count = relu_count(relus, settings.threshold)
+        row = {"epoch": epoch + 1, "lasso": schedule.coefficient, "relu_count": count, "train_loss": loss}
+        if len(batches.validation):
+            validation_loss, accuracy = evaluate(module, batches, batches.validation)
+            row |= {"validation_loss": validation_loss, "validation_accuracy_pct": accuracy}
+        rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+        schedule = schedule.after(count)
+        after = copied_state(module)
+        while waiting and count <= waiting[0]:
+            # Before the first epoch all masks are 1, and none of them is larger than another.
+            budget = waiting.pop(0)
+            if count < budget and epoch > 0:
+                landed(Landing(budget, epoch, left, before))
+            else:
+                landed(Landing(budget, epoch + 1, count, after))
+            landings.append(budget)
+        save_tensors(
+            path,
+            {
+                "format": CHECKPOINT_FORMAT,
+                "identity": {**identity, **settings.as_dict()},
+                "module": after,
+                "optimizer": optimizer.state_dict(),
+                "schedule": asdict(schedule),
+                "landings": landings,
+                "rows": rows,
+            },
+        )
+        log.add(rows)
+    log.close()
+
+
+def lasso_penalty(relus: Mapping[str, MaskedRelu], coefficient: float) -> Tensor:
+    """coefficient * |masks|_1, over ReLUs: a number for a whole channel counts once for each of them."""
+    norms = [part.mask.abs().sum() * part.relus_each for part in relus.values()]
+    return coefficient * torch.stack(norms).sum()
+
+
+def relu_count(relus: Mapping[str, MaskedRelu], threshold: float) -> int:
+    return count_above(mask_values(relus), {site: part.relus_each for site, part in relus.items()}, threshold)
+
+
+def mask_values(relus: Mapping[str, MaskedRelu]) -> dict[str, np.ndarray]:
+    """float32 copies, by site."""
+    masks = {site: part.mask.detach().cpu() for site, part in relus.items()}
+    return {site: mask.clone(memory_format=torch.contiguous_format).numpy() for site, mask in masks.items()}
+
+
+def _reporter(
+    progress: Progress, epoch: int, full_count: int, left: int, waiting: Sequence[int]
+) -> Callable[[int, int], None]:
+    what = f"linearizing, epoch {epoch + 1}: {left:,} ReLUs, down to {waiting[-1]:,}"
+    return lambda done, count: progress(what, full_count - left, full_count - waiting[-1])

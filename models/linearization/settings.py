@@ -1,0 +1,83 @@
+"""Algorithm 1's numbers as data; the defaults are those of the published code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pi_bench.errors import UsageError
+
+from ..training import TrainingSettings
+
+GRANULARITIES = ("pixel", "channel")
+
+
+@dataclass(frozen=True, slots=True)
+class LinearizationSettings:
+    """Masks and weights under one Adam, cross-entropy + distillation + lasso * |masks|_1.
+
+    `lasso` is lambda, `lasso_growth` kappa, `threshold` epsilon. `epoch_limit` ends a linearization that
+    comes to nothing.
+    """
+
+    masks: str = "pixel"
+    learning_rate: float = 1e-3
+    lasso: float = 1e-5
+    lasso_growth: float = 1.1
+    threshold: float = 1e-2
+    epoch_limit: int = 2000
+    batch_size: int = 128
+    temperature: float = 4.0
+    precision: str = "auto"
+    validation_fraction: float = 0.1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises UsageError: a value outside its range; the message names both."""
+        if self.masks not in GRANULARITIES:
+            raise UsageError(f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}")
+        limits = {"lasso": (1e-12, 1e3), "lasso_growth": (1.0001, 100), "threshold": (0, 0.99)}
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"linearization: {name} is {value}, allowed: {low:g} to {high:g}")
+        self.training  # noqa: B018  it checks the rest
+
+    @property
+    def training(self) -> TrainingSettings:
+        return TrainingSettings(
+            epochs=self.epoch_limit,
+            batch_size=self.batch_size,
+            optimizer="adam",
+            learning_rate=self.learning_rate,
+            weight_decay=0.0,
+            schedule="constant",
+            temperature=self.temperature,
+            hard_weight=1.0,
+            soft_weight=1.0,
+            precision=self.precision,
+            validation_fraction=self.validation_fraction,
+            seed=self.seed,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def default_linearization(data: str) -> dict[str, Any]:
+    """As far as it differs on a data set: an epoch of digits is ten batches, so each has to do more."""
+    if data == "digits":
+        return {"learning_rate": 5e-3, "lasso": 1e-4, "epoch_limit": 400}
+    return {}
+
+
+def default_finetuning(data: str) -> dict[str, Any]:
+    """The training with frozen masks."""
+    return {
+        "epochs": 10 if data == "digits" else 100,
+        "learning_rate": 1e-2 if data == "digits" else 1e-3,
+        "schedule": "cosine",
+        "weight_decay": 5e-4,
+        "hard_weight": 1.0,
+        "soft_weight": 1.0,
+    }

@@ -1,0 +1,108 @@
+"""The job that linearizes one trained network down to its budgets, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pi_bench.errors import TrainingError
+
+from ..linearization.run import landing_of, linearize
+from ..linearization.settings import LinearizationSettings
+from ..recipe import Recipe
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
+from ..training.files import write_whole
+from .job import Job, Progress
+from .training_job import data_of, locked, teacher_of, weights_digest
+
+LANDINGS_FILE = "landings.json"
+
+
+def linearization_job(
+    name: str,
+    recipe: Recipe,
+    settings: LinearizationSettings,
+    budgets: Sequence[int],
+    folder: Path,
+    *,
+    data_dir: Path,
+    device: str,
+    threads: int,
+    teacher: Path,
+) -> Job:
+    """Args: teacher: the folder of a training of `recipe`."""
+    arguments = {
+        "recipe": format_recipe(recipe),
+        "settings": settings.as_dict(),
+        "budgets": sorted(budgets, reverse=True),
+        "data_dir": str(data_dir.absolute()),
+        "device": device,
+        "threads": threads,
+        "teacher": str(teacher.absolute()),
+    }
+    return Job("linearize", name, str(folder.absolute()), arguments)
+
+
+def run(job: Job, progress: Progress) -> dict[str, Any]:
+    """Linearizes to the end, from the last checkpoint if there is one; the content of landings.json.
+
+    Raises: PiBenchError, as `linearization.run.linearize`.
+    """
+    arguments, folder = job.arguments, Path(job.folder)
+    recipe = parse_recipe(arguments["recipe"], job.name)
+    torch.set_num_threads(arguments["threads"])
+    data = data_of(recipe.dataset, recipe.input_shape, arguments["data_dir"])
+    with locked(folder):
+        linearize(
+            recipe,
+            data,
+            LinearizationSettings(**arguments["settings"]),
+            arguments["budgets"],
+            folder,
+            teacher=teacher_of(arguments["teacher"]),
+            device=arguments["device"],
+            progress=progress,
+        )
+        result = {
+            "recipe": arguments["recipe"],
+            "settings": arguments["settings"],
+            "teacher_sha256": weights_digest(arguments["teacher"]),
+            "landings": [landing_of(folder, budget) for budget in arguments["budgets"]],
+        }
+        write_whole(folder / LANDINGS_FILE, (json.dumps(result, indent=2) + "\n").encode())
+    return result
+
+
+def stored_result(job: Job) -> dict[str, Any] | None:
+    """What `run` left behind when it ended; None where it did not, or not at all of these budgets.
+
+    Raises:
+        TrainingError: the folder holds another linearization.
+    """
+    folder, arguments = Path(job.folder), job.arguments
+    try:
+        result: dict[str, Any] = json.loads((folder / LANDINGS_FILE).read_text())
+        wanted = {
+            "recipe": arguments["recipe"],
+            "settings": arguments["settings"],
+            "teacher_sha256": weights_digest(arguments["teacher"]),
+        }
+        landings = {landing["budget"]: landing for landing in result["landings"]}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"cannot read {folder / LANDINGS_FILE}: {error}; delete {folder}") from None
+    for key, value in wanted.items():
+        if result.get(key) != value:
+            raise TrainingError(
+                f"{folder} holds a linearization with another {key}: choose another --output folder, "
+                "or delete it"
+            )
+    if not set(arguments["budgets"]) <= set(landings):
+        return None
+    return {**result, "landings": [landings[budget] for budget in arguments["budgets"]]}

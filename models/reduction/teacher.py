@@ -1,0 +1,27 @@
+"""The trained network with all its ReLUs that a search starts from and distils from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pi_bench.errors import ModelError
+
+from ..recipe import Recipe
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
+
+
+def require_full_teacher(folder: Path, base: Recipe) -> None:
+    """Raises ModelError: `folder` is no finished training of `base`."""
+    path = folder / "recipe.toml"
+    try:
+        recipe = parse_recipe(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"--teacher {folder} is not the folder of a training: {path}: {error}") from None
+    if format_recipe(recipe) != format_recipe(base):
+        raise ModelError(
+            f"the teacher in {folder} is another network, {recipe.name}: the search starts from {base.name} "
+            "and distils from that network with all its ReLUs"
+        )
+    if not (folder / "state.pt").is_file():
+        raise ModelError(f"the teacher in {folder} is not trained to its end: there is no state.pt")

@@ -1,0 +1,66 @@
+"""Options of the searches that go to budgets of ReLUs: SNL and the baseline that it is compared with."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import training_options
+from pi_bench.cli.arguments import positive_int
+from pi_bench.cli.reduce import engines, measuring, networks
+
+_SHARED = ("batch_size", "precision", "validation_fraction", "seed")
+
+
+def add_options(parser: argparse.ArgumentParser, several: str) -> None:
+    """Args: several: what several budgets in one call share."""
+    parser.add_argument(
+        "--budget",
+        required=True,
+        nargs="+",
+        type=positive_int,
+        metavar="N",
+        help=f"ReLUs to keep; several numbers share {several}",
+    )
+    networks.add_options(parser)
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FOLDER",
+        help="of an earlier training of the full network (default: trained first)",
+    )
+    training_options.add_data(parser)
+    training_options.add_training(parser)
+    group = parser.add_argument_group("finetuning of each network, with distillation from the full one")
+    group.add_argument("--finetune-epochs", type=int, metavar="N", help="(100; digits 10)")
+    group.add_argument("--finetune-learning-rate", type=float, metavar="X", help="(1e-3; digits 1e-2)")
+    engines.add_options(parser)
+    measuring.add_options(parser)
+
+
+def shared_settings(trained: Any) -> dict[str, Any]:
+    """What the teacher's `TrainingSettings` have in common with those of every later step."""
+    return {name: getattr(trained, name) for name in _SHARED}
+
+
+def finetuning_settings(parsed: argparse.Namespace, trained: Any) -> Any:
+    """Raises UsageError: a value outside its range."""
+    training = importlib.import_module("pi_bench.models.training")
+    linearization = importlib.import_module("pi_bench.models.linearization.settings")
+    given = {"epochs": parsed.finetune_epochs, "learning_rate": parsed.finetune_learning_rate}
+    return training.TrainingSettings(
+        **linearization.default_finetuning(parsed.data) | shared_settings(trained) | chosen(given)
+    )
+
+
+def budgets_of(parsed: argparse.Namespace) -> tuple[int, ...]:
+    """Largest first, each once."""
+    return tuple(sorted(set(parsed.budget), reverse=True))
+
+
+def chosen(values: dict[str, Any]) -> dict[str, Any]:
+    """Without the options that were not given."""
+    return {name: value for name, value in values.items() if value is not None}

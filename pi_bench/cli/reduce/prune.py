@@ -1,0 +1,67 @@
+"""`pi-bench reduce prune`: l1-norm filter pruning to a budget of ReLUs, or to several."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Any
+
+from pi_bench.cli import options, training_options
+from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
+
+_DESCRIPTION = """\
+The structured baseline that SNL is compared with (Li et al., ICLR 2017): removes the filters with the
+smallest l1 norms, as few as the budget of ReLUs asks for, and finetunes with knowledge distillation from the
+full network. Whole filters go, so a network meets its budget from below. Residual networks of basic blocks.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "prune",
+        help="the structured baseline: l1-norm filter pruning (Li et al., ICLR 2017)",
+        description=_DESCRIPTION,
+        epilog="example:\n  pi-bench reduce prune --budget 30000 --network resnet18 --data digits -o l1\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    budgets.add_options(parser, "the full network")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.cli.output import Progress
+
+    models = importlib.import_module("pi_bench.models")
+    base = networks.base_recipe(models, parsed, snl=True)
+    measuring.require(parsed)
+    options.require_torch("reduce")
+    import torch
+
+    data_sets = importlib.import_module("pi_bench.models.data")
+    running = importlib.import_module("pi_bench.models.training.run")
+    training = importlib.import_module("pi_bench.models.training")
+    search = importlib.import_module("pi_bench.models.reduction.prune")
+    trained = training_options.settings_of(training, parsed)
+    settings = search.PruningSettings(
+        budgets=budgets.budgets_of(parsed),
+        training=trained,
+        finetuning=budgets.finetuning_settings(parsed, trained),
+        data_dir=parsed.data_dir,
+        device=training_options.device_of(torch, parsed.device),
+        threads=parsed.threads or 1,
+        teacher=parsed.teacher,
+    )
+    with Progress() as progress:
+        data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
+        del data
+        say = engines.Narrator(progress)
+        with engines.engine_of(parsed, settings.device, torch) as engine:
+            candidates = search.prune(
+                fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
+            )
+        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
+    title = f"Filter pruning of {fitted.name}"
+    print(frontier.conclude(candidates, parsed.output, title, plot=parsed.plot))
+    return 0

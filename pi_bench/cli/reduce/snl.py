@@ -1,0 +1,113 @@
+"""`pi-bench reduce snl`: selective network linearization to a budget of ReLUs, or to several."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+from typing import Any
+
+from pi_bench.cli import options, training_options
+from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
+
+_DESCRIPTION = """\
+Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
+keeps exactly as many as the budget allows, finetunes with knowledge distillation from the full network,
+measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv and pareto.svg.
+The same command goes on after a kill; smaller budgets can be added later.
+"""
+_EPILOG = """\
+examples:
+  pi-bench reduce snl --budget 15000 --network resnet18 --data digits -o folder
+  pi-bench reduce snl --budget 60000 30000 15000 --network resnet18 --data cifar100 --download -o snl
+  pi-bench reduce snl --budget 30000 --masks channel --network resnet18 --data cifar100 -o channels
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "snl",
+        help="selective network linearization: single ReLUs to a budget (Cho et al., ICML 2022)",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    budgets.add_options(parser, "one linearization")
+    group = parser.add_argument_group("linearization (defaults depend on the data)")
+    group.add_argument(
+        "--masks", metavar="NAME", help="pixel (default): ReLUs stay or go one by one; channel: channels do"
+    )
+    group.add_argument(
+        "--mask-learning-rate", type=float, metavar="X", help="Adam's, for masks and weights (1e-3)"
+    )
+    group.add_argument("--lasso", type=float, metavar="X", help="lambda at first, the masks' penalty (1e-5)")
+    group.add_argument(
+        "--lasso-growth", type=float, metavar="X", help="kappa: factor where an epoch frees no ReLU (1.1)"
+    )
+    group.add_argument(
+        "--threshold", type=float, metavar="X", help="epsilon: a mask above it is a ReLU (0.01)"
+    )
+    group.add_argument("--epoch-limit", type=int, metavar="N", help="of the linearization (2000)")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    from pi_bench.cli.output import Progress
+
+    models = importlib.import_module("pi_bench.models")
+    base = networks.base_recipe(models, parsed, snl=True)
+    measuring.require(parsed)
+    options.require_torch("reduce")
+    import torch
+
+    data_sets = importlib.import_module("pi_bench.models.data")
+    running = importlib.import_module("pi_bench.models.training.run")
+    search = importlib.import_module("pi_bench.models.reduction.snl")
+    settings = _settings(search, parsed, training_options.device_of(torch, parsed.device))
+    with Progress() as progress:
+        # Here, so that whatever is wrong with the data is found once and before anything starts.
+        data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
+        del data
+        say = engines.Narrator(progress)
+        with engines.engine_of(parsed, settings.device, torch) as engine:
+            candidates = search.snl(
+                fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
+            )
+        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
+    print(frontier.conclude(candidates, parsed.output, f"SNL on {fitted.name}", plot=parsed.plot))
+    return 0
+
+
+def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
+    """Raises UsageError: a value outside its range."""
+    training = importlib.import_module("pi_bench.models.training")
+    linearization = importlib.import_module("pi_bench.models.linearization.settings")
+    trained = training_options.settings_of(training, parsed)
+    given = {
+        "masks": parsed.masks,
+        "learning_rate": parsed.mask_learning_rate,
+        "lasso": parsed.lasso,
+        "lasso_growth": parsed.lasso_growth,
+        "threshold": parsed.threshold,
+        "epoch_limit": parsed.epoch_limit,
+    }
+    threads = parsed.threads or 1
+    # Nothing else runs beside the linearization.
+    alone = max(threads, len(os.sched_getaffinity(0)) if device == "cpu" and parsed.engine == "local" else 1)
+    return search.SnlSettings(
+        budgets=budgets.budgets_of(parsed),
+        training=trained,
+        linearization=linearization.LinearizationSettings(
+            **linearization.default_linearization(parsed.data)
+            | budgets.shared_settings(trained)
+            | budgets.chosen(given)
+        ),
+        finetuning=budgets.finetuning_settings(parsed, trained),
+        data_dir=parsed.data_dir,
+        device=device,
+        threads=threads,
+        linearization_threads=threads if parsed.threads else alone,
+        teacher=parsed.teacher,
+    )
