@@ -25,6 +25,7 @@ from .engine import RETRY_COUNT
 from .job import Job, Progress
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_start = subprocess.Popen
 
 
 class LocalEngine:
@@ -110,7 +111,7 @@ class _Worker:
                 raise TrainingError("the search was ended")
             if self._process is None or self._process.poll() is not None:
                 # In a session of its own: Ctrl-C reaches the search alone, which ends its processes.
-                self._process = subprocess.Popen(
+                self._process = _start(
                     [sys.executable, "-m", f"{__package__}.worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -138,6 +138,8 @@ def locked(folder: Path) -> Iterator[None]:
         raise TrainingError(f"cannot use {folder}: {error.strerror or error}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())  # for whoever wonders which process trains here
         yield
     finally:
         os.close(handle)

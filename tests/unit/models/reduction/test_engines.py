@@ -1,0 +1,171 @@
+"""Engines: what is killed goes on from its checkpoint, and the frontier is the same whoever computed it."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pi_bench.errors import EnvironmentUnsupportedError, TrainingError  # noqa: E402
+from pi_bench.models.reduction import engine_local  # noqa: E402
+from pi_bench.models.reduction.engine_local import LocalEngine  # noqa: E402
+from pi_bench.models.reduction.engine_ray import RayEngine  # noqa: E402
+from pi_bench.models.reduction.training_job import training_job  # noqa: E402
+
+from .conftest import InlineEngine, weights_of  # noqa: E402
+
+EPOCHS = 4
+
+
+@pytest.fixture(scope="module")
+def longer(settings):
+    training = dataclasses.replace(settings.training, epochs=EPOCHS)
+    return dataclasses.replace(settings, training=training, order=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, base, longer):
+    """The same search in one process that nobody kills."""
+    from pi_bench.models.reduction.search import deepreduce
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
+    candidates = deepreduce(base, longer, folder, InlineEngine(), **quiet)
+    return candidates, weights_of(folder)
+
+
+class Killer(threading.Thread):
+    """Kills the process that trains in each of `folders`, once, when it has a checkpoint."""
+
+    def __init__(self, *folders):
+        super().__init__(daemon=True)
+        self.waiting, self.killed, self.ended = list(folders), [], threading.Event()
+
+    def run(self):
+        while self.waiting and not self.ended.wait(0.002):
+            for folder in list(self.waiting):
+                if (folder / "log.csv").exists():
+                    self.waiting.remove(folder)
+                    if not (folder / "result.json").exists():
+                        os.kill(int((folder / ".lock").read_text()), signal.SIGKILL)
+                        self.killed.append(folder.name)
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+def test_killed_processes_change_nothing(tmp_path, search, longer, undisturbed):
+    victims = [tmp_path / name for name in ("teacher", "networks/1-cull", "networks/1-compound")]
+    with LocalEngine(2, threads=1) as engine, Killer(*victims) as killer:
+        candidates, _ = search(tmp_path, engine, settings=longer)
+    assert sorted(killer.killed) == ["1-compound", "1-cull", "teacher"]
+    assert candidates == undisturbed[0]
+    assert weights_of(tmp_path) == undisturbed[1]
+
+
+@pytest.fixture
+def job(tmp_path, base, longer):
+    arguments = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
+    return training_job("lonely", base, longer.training, tmp_path / "lonely", **arguments)
+
+
+def test_a_process_that_dies_again_and_again(job, monkeypatch):
+    def start_and_kill(command, **options):
+        process = subprocess.Popen(command, **options)
+        process.kill()
+        return process
+
+    monkeypatch.setattr(engine_local, "_start", start_and_kill)
+    with (
+        LocalEngine(1, threads=1) as engine,
+        pytest.raises(TrainingError, match=r"lonely: its process died 4 times \(exit status -9\)"),
+    ):
+        list(engine.run([job], lambda *_: None))
+
+
+def test_leaving_ends_the_processes(job):
+    begun = threading.Event()
+    engine = LocalEngine(1, threads=1)
+    ends = []
+
+    def run():
+        try:
+            list(engine.run([job], lambda *_: begun.set()))
+        except TrainingError as error:
+            ends.append(str(error))
+
+    thread = threading.Thread(target=run)
+    with engine:
+        thread.start()
+        assert begun.wait(60)
+        process = engine._workers[0]._process
+        assert process.poll() is None
+    assert process.poll() == -signal.SIGKILL
+    thread.join()
+    assert ends == ["the search was ended"]
+
+
+SEARCH = """
+import sys
+from pathlib import Path
+from pi_bench.models.reduction.engine_local import LocalEngine
+from pi_bench.models.reduction.job import Job
+
+with LocalEngine(1, threads=1) as engine:
+    list(engine.run([Job(**eval(sys.argv[1]))], lambda *_: print("begun", flush=True)))
+"""
+
+
+def test_no_process_outlives_a_killed_search(job):
+    endless = dataclasses.replace(
+        job, arguments={**job.arguments, "settings": {**job.arguments["settings"], "epochs": 100_000}}
+    )
+    command = [sys.executable, "-c", SEARCH, repr(dataclasses.asdict(endless))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as search:
+        assert search.stdout.readline() == "begun\n"
+        worker = int((Path(job.folder) / ".lock").read_text())
+        os.kill(worker, 0)
+        search.kill()
+        deadline = time.monotonic() + 30
+        while alive(worker):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_ray_is_asked_for_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EnvironmentUnsupportedError, match=r'pip install "pi-bench\[ray\]"'):
+        RayEngine(None, None, threads=1, gpu=False)
+
+
+RAY = 'Ray is not installed (a large package): pip install "pi-bench[ray]", or nox -s ray'
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_ray_cluster_whose_workers_are_killed(tmp_path, search, longer, undisturbed):
+    pytest.importorskip("ray", reason=RAY)
+    victims = [tmp_path / name for name in ("teacher", "networks/1-cull")]
+    with RayEngine(None, 2, threads=1, gpu=False) as engine, Killer(*victims) as killer:
+        candidates, _ = search(tmp_path, engine, settings=longer)
+    assert sorted(killer.killed) == ["1-cull", "teacher"]
+    assert candidates == undisturbed[0]
+    assert weights_of(tmp_path) == undisturbed[1]
