@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: setup demo test native-test bench bench-peers lint clean
+.PHONY: setup demo test fuzz native-test bench bench-peers lint clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Random networks, thousands of them: tests/laws.
+fuzz: $(STAMP)
+	PI_BENCH_FUZZ=20 $(BIN)/python -m pytest tests/laws
 
 native-test:
 	cmake --preset release

@@ -1,0 +1,101 @@
+"""Exactness as a law of random networks: the integer reference is torch's answer within fixed point, `ideal`
+and `delphi` are the reference bit for bit, windowed runs follow their law, and what leaves its range is told.
+
+PI_BENCH_FUZZ=N draws N times as many networks (`make fuzz`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+
+pytest.importorskip("torch")
+
+from pi_bench.launch.verification import RunVerifier
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fixed_point import decode_output, encode_input
+from pi_bench.network.graph_check import check_graph
+from pi_bench.network.graph_float import outputs
+from pi_bench.network.program import Program, Weights
+from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
+from pi_bench.network.reference import run_reference
+from pi_bench.protocol import Party
+from pi_bench.registry import find_protocol
+from tests.contract.conftest import Run, run_protocol
+from tests.laws.networks import Network, networks
+from tests.laws.torch_graph import Evaluation, fixed_point_bound
+
+FUZZ = int(os.environ.get("PI_BENCH_FUZZ", "1"))
+BATCH = 2
+
+
+def law(count: int) -> settings:
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+    return settings(max_examples=count * FUZZ, deadline=None, suppress_health_check=slow)
+
+
+def compiled(network: Network) -> tuple[Program, Weights, np.ndarray]:
+    """What a client would accept, the weights, and two encoded inputs."""
+    check_graph(network.graph)
+    program, weights = compile_graph(network.graph, CompileOptions(batch=BATCH))
+    program = program_from_bytes(program_to_bytes(program))
+    return program, weights, encode_input(program, network.inputs[:BATCH])
+
+
+def verified(run: Run, program: Program, weights: Weights, mode: str, encoded: np.ndarray) -> None:
+    verifier = RunVerifier(program, weights, mode, encoded)
+    verdict = verifier.verify(run.traces[Party.CLIENT].arrays, run.traces[Party.SERVER].arrays, run.output)
+    assert verdict.failures == []
+
+
+@law(150)
+@given(networks())
+def test_the_integer_network_is_the_float_one_within_fixed_point(network: Network) -> None:
+    program, weights, encoded = compiled(network)
+    expected = Evaluation(network.graph)(network.inputs)
+    np.testing.assert_allclose(
+        outputs(network.graph, network.inputs), expected, atol=1e-4 * max(1.0, float(np.abs(expected).max()))
+    )
+    run = run_reference(program, weights, encoded)
+    assert run.out_of_range == []
+    error = np.abs(decode_output(program, run.values[program.output.id]) - expected[:BATCH]).max()
+    assert error <= fixed_point_bound(network.graph, network.inputs)
+
+
+@law(40)
+@given(networks())
+def test_every_protocol_is_the_integer_network_bit_for_bit(network: Network) -> None:
+    program, weights, encoded = compiled(network)
+    answer = run_reference(program, weights, encoded).values[program.output.id]
+    for name in ("ideal", "delphi"):
+        (run,) = run_protocol(find_protocol(name), program, weights, [encoded], "exact")
+        np.testing.assert_array_equal(run.output, answer, name)
+        verified(run, program, weights, "exact", encoded)
+
+
+@law(30)
+@given(networks())
+def test_windowed_runs_follow_their_law(network: Network) -> None:
+    program, weights, encoded = compiled(network)
+    (run,) = run_protocol(find_protocol("delphi"), program, weights, [encoded], "windowed")
+    verified(run, program, weights, "windowed", encoded)
+
+
+@law(60)
+@given(networks())
+def test_values_out_of_their_range_are_told(network: Network) -> None:
+    """Windows for a third of what is there: either every value fits all the same, and the answer is right, or
+    the layer is named."""
+    graph = network.graph
+    narrow = {name: size if name == "x" else size / 3 for name, size in graph.ranges.items()}
+    program, weights, encoded = compiled(Network(dataclasses.replace(graph, ranges=narrow), network.inputs))
+    run = run_reference(program, weights, encoded)
+    event(f"out of range: {bool(run.out_of_range)}")
+    if not run.out_of_range:
+        expected = Evaluation(graph)(network.inputs[:BATCH])
+        error = np.abs(decode_output(program, run.values[program.output.id]) - expected).max()
+        assert error <= fixed_point_bound(graph, network.inputs)
