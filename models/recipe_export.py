@@ -93,7 +93,7 @@ def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
     Raises:
         ModelError: as `load_weights`.
     """
-    load_weights(module, path, advice="docs/recipes.md lists the names of the recipe's weights")
+    load_weights(module, path, target="the recipe", advice="docs/recipes.md lists the names")
 
 
 def _load_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:

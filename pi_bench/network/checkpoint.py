@@ -40,6 +40,7 @@ def load_weights(
     *,
     masks: str | None = None,
     threshold: float | None = None,
+    target: str = "the module",
     advice: str = "build the module that the checkpoint was saved from",
 ) -> None:
     """Gives `module` the weights of the state_dict, or of the checkpoint holding one, at `path`.
@@ -49,7 +50,7 @@ def load_weights(
             that the module has too is loaded as any other; one that it lacks, ``PATH.alpha``, masks the
             `torch.nn.ReLU` at ``PATH``, which is replaced by a `MaskedReLU`.
         threshold: makes masks binary: 1 above it. Without it a mask must be 0 and 1 alone.
-        advice: what to do if names do not fit, for the message.
+        target, advice: what names may not fit, and what to do then, for the message.
 
     Raises:
         ModelError: no such file, not a state_dict, keys missing, unexpected or of another shape, a mask
@@ -80,7 +81,9 @@ def load_weights(
         ),
     ]
     if any(problems):
-        raise ModelError(f"the weights {name} do not fit: {'; '.join(filter(None, problems))}; {advice}")
+        raise ModelError(
+            f"the weights {name} do not fit {target}: {'; '.join(filter(None, problems))}; {advice}"
+        )
     module.load_state_dict({**{key: wanted[key] for key in counters}, **state})
 
 

@@ -10,11 +10,7 @@ its place.
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
 
 import torch
 
@@ -25,6 +21,7 @@ from pi_bench.network.lowering_combinations import Combinations
 from pi_bench.network.lowering_constants import Constants
 from pi_bench.network.lowering_masks import MaskLowering
 from pi_bench.network.lowering_operators import Trace, refuse, translate
+from pi_bench.network.lowering_tracing import require_straight, traced
 
 
 def lower(
@@ -45,14 +42,14 @@ def lower(
         raise ModelError(
             "the example input is not a tensor (batch, features) or (batch, channels, height, width)"
         )
-    exported = _export(module, example_input.detach().float().cpu())
+    exported = traced(module, example_input.detach().float().cpu())
     state = {**exported.state_dict, **exported.constants}
     signature = exported.graph_signature
     sources = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
     sources.update(signature.inputs_to_lifted_tensor_constants)
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         raise ModelError("the network has more than one input or output; export a module with one of each")
-    _require_straight(exported)
+    require_straight(exported)
     trace = Trace(sources={})
     constants = Constants(trace)
     masked = MaskLowering(trace, Combinations(trace, constants))
@@ -87,67 +84,6 @@ def lower(
     graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta={"name": name})
     check_graph(graph, calibrated=False)
     return graph
-
-
-def _export(
-    module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
-) -> torch.export.ExportedProgram:
-    # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
-    silence = redirect_stderr(io.StringIO())
-    with _inference(module), warnings.catch_warnings(), silence, _quiet_logs(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
-        try:
-            if isinstance(module, torch.nn.Module):
-                module = torch.export.export(module, (example_input,))
-            functional: torch.export.ExportedProgram = module.run_decompositions({})
-            return functional
-        except Exception as error:  # whatever the user's forward raises is the user's to read
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(
-                f"torch.export cannot trace the network: {reason:.200}; write forward() without Python "
-                "branches on tensor values and try torch.export.export(module, (example_input,)) by itself"
-            ) from error
-
-
-def _require_straight(program: torch.export.ExportedProgram) -> None:
-    """Raises: ModelError: the program branches or loops, or its shapes depend on values."""
-    for fx_node in program.graph.nodes:
-        if isinstance(fx_node.target, torch._ops.HigherOrderOperator):
-            raise refuse(
-                fx_node, "control flow on values has no private counterpart; write forward() without it"
-            )
-        value = fx_node.meta.get("val")
-        sizes = value.shape if isinstance(value, torch.Tensor) else ()
-        if isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool) or not all(
-            isinstance(size, int) for size in sizes
-        ):
-            raise refuse(fx_node, "its shape or value depends on the input's values; keep shapes fixed")
-
-
-@contextmanager
-def _quiet_logs() -> Iterator[None]:
-    """Without what torch logs where it gives up; the error says it."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-@contextmanager
-def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterator[None]:
-    """`module` in evaluation, then each submodule's mode as it was; a program's mode is what it is."""
-    if isinstance(module, torch.export.ExportedProgram):
-        yield
-        return
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -90,7 +90,7 @@ def test_masks_that_fit_nothing_are_named(tmp_path: Path) -> None:
     path = saved(tmp_path / "c.pt", plain(), **{"9__mask": MASK})
     with pytest.raises(ModelError, match="'9' is no module"):
         pi_bench.load_weights(plain(), path, masks="*.mask")
-    with pytest.raises(ModelError, match=r"do not fit: unexpected: 9\.mask; build the module"):
+    with pytest.raises(ModelError, match=r"do not fit the module: unexpected: 9\.mask; build the module"):
         pi_bench.load_weights(plain(), path)
 
 

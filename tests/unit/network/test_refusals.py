@@ -55,8 +55,15 @@ def rows(m: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 REFUSED: dict[str, tuple[nn.Module, str]] = {
-    "branch": (inside(lambda m, x: x if x.sum() > 0 else -x), "torch.export cannot trace.*Python branches"),
-    "loop": (inside(looped), "torch.export cannot trace.*Python branches"),
+    "branch": (
+        inside(lambda m, x: x if x.sum() > 0 else -x),
+        "torch.export cannot trace module '1'.*Python branches",
+    ),
+    "loop": (inside(looped), "torch.export cannot trace module '1'.*Python branches"),
+    "branch_of_all": (
+        alone(lambda m, x: m.conv(x) if x.sum() > 0 else x),
+        "cannot trace the network: .*branches",
+    ),
     "cond": (
         inside(lambda m, x: torch.cond(x.sum() > 0, lambda y: m.conv(y), lambda y: -y, (x,))),
         r"cond in module '1' cannot be lowered: control flow .*write forward\(\) without it",
