@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pi_bench.network import compiler_terms
+from pi_bench.network.batch_norm import gain_and_shift
 from pi_bench.network.compiler_terms import Expression, FloatWeights, Handler
 from pi_bench.network.compiler_values import Values
 from pi_bench.network.graph import (
@@ -61,13 +62,7 @@ def _linear(values: Values, node: LinearNode) -> Expression:
 
 
 def _batch_norm(values: Values, node: BatchNormNode) -> Expression:
-    parameters = values.graph.parameters
-    gain = 1 / np.sqrt(parameters[node.variance].astype(np.float64) + node.epsilon)
-    if node.weight is not None:
-        gain = gain * parameters[node.weight]
-    shift = -parameters[node.mean] * gain
-    if node.bias is not None:
-        shift = shift + parameters[node.bias]
+    gain, shift = gain_and_shift(node, values.graph)
     operand = values.summand(node.inputs[0])
     if not operand.is_weighted:
         operand = values.single(node.inputs[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pi_bench.network.batch_norm import gain_and_shift
 from pi_bench.network.graph import (
     AdaptiveAvgPoolNode,
     AddNode,
@@ -32,7 +33,9 @@ from pi_bench.network.graph import (
     SubsampleNode,
     padding_sides,
 )
-from pi_bench.network.merged_node import MergedNode, apply_merged
+from pi_bench.network.graph_float_convolution import convolve
+from pi_bench.network.graph_float_merged import apply_merged
+from pi_bench.network.merged_node import MergedNode
 from pi_bench.network.pooling import PoolWindow, average_windows
 
 
@@ -49,7 +52,13 @@ def _conv(node: ConvNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
         out = _convolve_by_taps(x, weight, node)
     else:
         parts = [
-            _convolve(x[:, g * ins : (g + 1) * ins], weight[g * outs : (g + 1) * outs], node)
+            convolve(
+                x[:, g * ins : (g + 1) * ins],
+                weight[g * outs : (g + 1) * outs],
+                node.shape[1:],  # type: ignore[arg-type]
+                node.stride,
+                node.dilation,
+            )
             for g in range(node.groups)
         ]
         out = parts[0] if node.groups == 1 else np.concatenate(parts, axis=1)
@@ -69,22 +78,6 @@ def _convolve_by_taps(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.n
     return out.reshape(len(x), *node.shape)
 
 
-def _convolve(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.ndarray:
-    """Of one group, of a padded input."""
-    out_channels, in_channels, kh, kw = weight.shape
-    (down, across), (_, rows, columns) = node.dilation, node.shape
-    matrix = weight.reshape(out_channels, -1)
-    out = np.empty((len(x), out_channels, rows, columns), np.float32)
-    unrolled = np.empty((in_channels, kh, kw, rows, columns), np.float32)
-    for sample in range(len(x)):  # one sample's windows at a time bounds the memory
-        for i in range(kh):
-            for j in range(kw):
-                read = x[sample, :, i * down :: node.stride[0], j * across :: node.stride[1]]
-                unrolled[:, i, j] = read[:, :rows, :columns]
-        out[sample] = (matrix @ unrolled.reshape(-1, rows * columns)).reshape(out_channels, rows, columns)
-    return out
-
-
 def _linear(node: LinearNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
     out: np.ndarray = inputs[0] @ graph.parameters[node.weight].T
     if node.bias is not None:
@@ -93,13 +86,7 @@ def _linear(node: LinearNode, inputs: list[np.ndarray], graph: Graph) -> np.ndar
 
 
 def _batch_norm(node: BatchNormNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
-    parameters, x = graph.parameters, inputs[0]
-    gain = 1 / np.sqrt(parameters[node.variance].astype(np.float64) + node.epsilon)
-    if node.weight is not None:
-        gain = gain * parameters[node.weight]
-    shift = -parameters[node.mean] * gain
-    if node.bias is not None:
-        shift = shift + parameters[node.bias]
+    (gain, shift), x = gain_and_shift(node, graph), inputs[0]
     normalized: np.ndarray = x * _column(gain, x) + _column(shift, x)
     return normalized
 

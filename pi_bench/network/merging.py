@@ -19,19 +19,19 @@ from pi_bench.network.linear_map import LinearMap
 from pi_bench.network.merged_node import MergedNode, MergedTerm
 from pi_bench.network.merging_composition import Composer
 from pi_bench.network.merging_forms import Form, walls
-from pi_bench.network.merging_plan import Planner, materialized
+from pi_bench.network.merging_plan import Cost, Planner, materialized
 
 
 @dataclass(frozen=True, slots=True)
 class Merging:
     """What was merged. `values`: name → the weighted layers that now are one operator (with its borders).
-    `dissolved`: linear values that are no longer computed, truncated and sent. Predicted online seconds
-    and offline bytes of the linear part, as the plan weighed them."""
+    `dissolved`: linear values that are no longer computed, truncated and sent. `before`, `after`: what the
+    linear part costs, as the plan weighed it."""
 
     values: dict[str, tuple[str, ...]]
     dissolved: tuple[str, ...]
-    online_s: tuple[float, float]  # before, after
-    offline_bytes: tuple[float, float]
+    before: Cost
+    after: Cost
 
 
 def merge_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Merging]:
@@ -41,17 +41,14 @@ def merge_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Merging]:
         ModelError: the graph cannot be compiled at all.
     """
     planner = Planner(graph, weight_bits)
-    before, kept = planner.unmerged(), planner.best()
-    costs = planner.cost(before), planner.cost(kept)
-    online_s, offline_bytes = (
-        (getattr(costs[0], name), getattr(costs[1], name)) for name in ("online_s", "offline_bytes")
-    )
-    dissolved = tuple(name for name in before if name not in kept)
+    everything, kept = planner.unmerged(), planner.best()
+    before, after = planner.cost(everything), planner.cost(kept)
+    dissolved = tuple(name for name in everything if name not in kept)
     if not dissolved:
-        return graph, Merging({}, (), online_s, offline_bytes)
+        return graph, Merging({}, (), before, after)
     merged = merge_keeping(graph, kept, planner)
     values = {node.name: node.layers for node in merged.nodes if isinstance(node, MergedNode)}
-    return merged, Merging(values, dissolved, online_s, offline_bytes)
+    return merged, Merging(values, dissolved, before, after)
 
 
 def merge_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pi_bench.network.batch_norm import gain_and_shift
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -108,12 +109,7 @@ class Composer:
         return LinearMap.convolution(weight, rows, columns, bias)
 
     def _normalize(self, node: BatchNormNode, below: LinearMap, biased: bool) -> LinearMap:
-        gain = 1 / np.sqrt(self._parameter(node.variance) + node.epsilon)
-        if node.weight is not None:
-            gain = gain * self._parameter(node.weight)
-        shift = -self._parameter(node.mean) * gain
-        if node.bias is not None:
-            shift = shift + self._parameter(node.bias)
+        gain, shift = gain_and_shift(node, self._graph)
         return below.normalized(gain, shift if biased else np.zeros_like(shift))
 
     def _parameter(self, name: str) -> np.ndarray:

@@ -17,8 +17,8 @@ def merging_fields(merging: Merging | None) -> dict[str, Any] | None:
         "operators": [{"name": name, "layers": list(layers)} for name, layers in merging.values.items()],
         "dissolved": list(merging.dissolved),
         "predicted": {
-            "online_s": {"before": merging.online_s[0], "after": merging.online_s[1]},
-            "offline_bytes": {"before": merging.offline_bytes[0], "after": merging.offline_bytes[1]},
+            "online_s": {"before": merging.before.online_s, "after": merging.after.online_s},
+            "offline_bytes": {"before": merging.before.offline_bytes, "after": merging.after.offline_bytes},
         },
     }
 

@@ -42,8 +42,8 @@ def test_whatever_is_dissolved_the_network_stays_the_same(graph: Graph, data: An
 def test_the_plan_costs_no_more_than_what_it_replaces(graph: Graph) -> None:
     merged, merging = merge_linear(graph, 10)
     _assert_same_network(graph, merged)
-    assert merging.online_s[1] <= merging.online_s[0]
-    assert merging.offline_bytes[1] <= merging.offline_bytes[0]
+    assert merging.after.online_s <= merging.before.online_s
+    assert merging.after.offline_bytes <= merging.before.offline_bytes
     assert set(merging.values) == {node.name for node in merged.nodes if isinstance(node, MergedNode)}
     assert bool(merging.values) <= bool(merging.dissolved)
 
@@ -80,4 +80,4 @@ def test_nothing_is_merged_where_a_relu_stands_between_all_layers() -> None:
     merged, merging = merge_linear(graph, 10)
     assert merged is graph
     assert merging.values == {}
-    assert merging.online_s[0] == merging.online_s[1]
+    assert merging.before == merging.after

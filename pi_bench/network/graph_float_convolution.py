@@ -1,0 +1,23 @@
+"""Convolution of float32 maps that are padded already: of graphs' nodes and of merged layers' pieces."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Pair = tuple[int, int]
+
+
+def convolve(x: np.ndarray, weight: np.ndarray, size: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
+    """(batch, out, *size) of x (batch, in, rows, columns); weight: (out, in, kh, kw)."""
+    out_channels, in_channels, kh, kw = weight.shape
+    (down, across), (rows, columns) = dilation, size
+    matrix = weight.reshape(out_channels, -1)
+    out = np.empty((len(x), out_channels, rows, columns), np.float32)
+    unrolled = np.empty((in_channels, kh, kw, rows, columns), np.float32)
+    for sample in range(len(x)):  # one sample's windows at a time bounds the memory
+        for i in range(kh):
+            for j in range(kw):
+                read = x[sample, :, i * down :: stride[0], j * across :: stride[1]]
+                unrolled[:, i, j] = read[:, :rows, :columns]
+        out[sample] = (matrix @ unrolled.reshape(-1, rows * columns)).reshape(out_channels, rows, columns)
+    return out
