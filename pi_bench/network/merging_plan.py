@@ -33,12 +33,14 @@ from pi_bench.network.linear_map import MapShape
 from pi_bench.network.merging_forms import Form, M, Region, axes_of, walls
 from pi_bench.network.merging_pieces import Piece, pieces_of
 
-_MAC_S = 1.5e-11
-_TRUNCATION_S = 1.2e-8
-_ROUND_S = 1.0e-4
+_MAC_S = 1.9e-11
+_LAYER_S = 3e-5
+_TRUNCATION_S = 2e-9
+_ROUND_S = 1e-4
 _TRUNCATION_BYTES = 10
-"""A multiply-accumulate, a truncated element, an activation's two messages: the order of magnitude that
-`pi-bench micro` and `null` show on one core and loopback. Only their ratios matter here."""
+"""A multiply-accumulate, and a truncated element with its word each way, as `pi-bench micro linear truncate`
+shows them on one core; a weighted operator without its products, and an activation's two messages, as the
+layers of `latency --protocol null` show them on loopback. Rounded: only their ratios matter here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:
             plan = LinearPlan.of(shape, weight_bits)
         except ModelError:  # too large to pack
             return IMPOSSIBLE
-        total += Cost(piece.mac_count * _MAC_S, plan.upload_bytes + plan.response_bytes)
+        total += Cost(piece.mac_count * _MAC_S + _LAYER_S, plan.upload_bytes + plan.response_bytes)
     return total
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, training_options
-from pi_bench.cli.reduce import engines, frontier, measuring, networks
+from pi_bench.cli.reduce import engines, measuring, networks
+from pi_bench.cli.reduce.conducting import conduct
 
 _DESCRIPTION = """\
 Finds out which stages' ReLUs matter (criticality), removes the others (culling, thinning, reshaping: five
@@ -57,16 +58,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress
-
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed)
     measuring.require(parsed)
     options.require_torch("reduce")
     import torch
 
-    data_sets = importlib.import_module("pi_bench.models.data")
-    running = importlib.import_module("pi_bench.models.training.run")
     training = importlib.import_module("pi_bench.models.training")
     search = importlib.import_module("pi_bench.models.reduction.search")
     settings = search.SearchSettings(
@@ -77,19 +74,7 @@ def run(parsed: argparse.Namespace) -> int:
         order=parsed.order,
         teacher=parsed.teacher,
     )
-    with Progress() as progress:
-        # Here, so that whatever is wrong with the data is found once and before anything starts.
-        data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
-        del data
-        say = engines.Narrator(progress)
-        with engines.engine_of(parsed, settings.device, torch) as engine:
-            candidates = search.deepreduce(
-                fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
-            )
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
-    title = f"DeepReDuce on {fitted.name}"
-    print(frontier.conclude(candidates, parsed.output, title, plot=parsed.plot))
-    return 0
+    return conduct(parsed, base, settings, search.deepreduce, "DeepReDuce on {}")
 
 
 def _order(text: str) -> tuple[int, ...]:

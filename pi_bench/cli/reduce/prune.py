@@ -7,7 +7,8 @@ import importlib
 from typing import Any
 
 from pi_bench.cli import options, training_options
-from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
+from pi_bench.cli.reduce import budgets, measuring, networks
+from pi_bench.cli.reduce.conducting import conduct
 
 _DESCRIPTION = """\
 The structured baseline that SNL is compared with (Li et al., ICLR 2017): removes the filters with the
@@ -31,16 +32,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress
-
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed, snl=True)
     measuring.require(parsed)
     options.require_torch("reduce")
     import torch
 
-    data_sets = importlib.import_module("pi_bench.models.data")
-    running = importlib.import_module("pi_bench.models.training.run")
     training = importlib.import_module("pi_bench.models.training")
     search = importlib.import_module("pi_bench.models.reduction.prune")
     trained = training_options.settings_of(training, parsed)
@@ -53,15 +50,4 @@ def run(parsed: argparse.Namespace) -> int:
         threads=parsed.threads or 1,
         teacher=parsed.teacher,
     )
-    with Progress() as progress:
-        data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
-        del data
-        say = engines.Narrator(progress)
-        with engines.engine_of(parsed, settings.device, torch) as engine:
-            candidates = search.prune(
-                fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
-            )
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
-    title = f"Filter pruning of {fitted.name}"
-    print(frontier.conclude(candidates, parsed.output, title, plot=parsed.plot))
-    return 0
+    return conduct(parsed, base, settings, search.prune, "Filter pruning of {}")

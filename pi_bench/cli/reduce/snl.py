@@ -8,7 +8,8 @@ import os
 from typing import Any
 
 from pi_bench.cli import options, training_options
-from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
+from pi_bench.cli.reduce import budgets, measuring, networks
+from pi_bench.cli.reduce.conducting import conduct
 
 _DESCRIPTION = """\
 Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
@@ -54,30 +55,15 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress
-
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed, snl=True)
     measuring.require(parsed)
     options.require_torch("reduce")
     import torch
 
-    data_sets = importlib.import_module("pi_bench.models.data")
-    running = importlib.import_module("pi_bench.models.training.run")
     search = importlib.import_module("pi_bench.models.reduction.snl")
     settings = _settings(search, parsed, training_options.device_of(torch, parsed.device))
-    with Progress() as progress:
-        # Here, so that whatever is wrong with the data is found once and before anything starts.
-        data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
-        del data
-        say = engines.Narrator(progress)
-        with engines.engine_of(parsed, settings.device, torch) as engine:
-            candidates = search.snl(
-                fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
-            )
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
-    print(frontier.conclude(candidates, parsed.output, f"SNL on {fitted.name}", plot=parsed.plot))
-    return 0
+    return conduct(parsed, base, settings, search.snl, "SNL on {}")
 
 
 def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:

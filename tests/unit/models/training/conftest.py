@@ -1,14 +1,10 @@
-"""A network and images so small that an epoch takes a moment; one thread, since more would wait."""
+"""A network so small that an epoch takes a moment."""
 
-from collections.abc import Iterator
-
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from pi_bench.models import parse_recipe  # noqa: E402
-from pi_bench.models.data import Dataset, Split  # noqa: E402
 from pi_bench.models.training import TrainingSettings  # noqa: E402
 
 RECIPE = """
@@ -24,31 +20,13 @@ widths = [4, 8]
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _one_thread(one_thread):
+    """Every test here: more threads would wait for each other."""
 
 
 @pytest.fixture(scope="session")
 def recipe():
     return parse_recipe(RECIPE, "tiny.toml")
-
-
-@pytest.fixture(scope="session")
-def blobs():
-    """Three classes told apart by where a bright square lies, in noise."""
-    generator = np.random.default_rng(11)
-
-    def split(count):
-        labels = np.arange(count) % 3
-        images = generator.integers(0, 90, (count, 2, 8, 8))
-        for index, label in enumerate(labels):
-            images[index, :, 2 * label : 2 * label + 3, 1:5] += 160
-        return Split(images.astype(np.uint8), labels.astype(np.int64))
-
-    return Dataset("blobs", ("low", "mid", "high"), split(600), split(60), crop_padding=1, flips=True)
 
 
 @pytest.fixture
