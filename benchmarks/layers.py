@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from pi_bench.network.graph import ConvNode, Graph, InputNode, Node, OutputNode, ReluNode
-from pi_bench.network.graph_float import calibrate
+from pi_bench.network.graph.float_run import calibrate
 
 SHAPE = (64, 32, 32)
 

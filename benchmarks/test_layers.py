@@ -11,8 +11,8 @@ import pytest
 from benchmarks.in_process import TwoParties
 from benchmarks.layers import layer_graph
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import encode_input
 from pi_bench.network.program import Program, Weights
+from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.registry import find_protocol
 

@@ -18,7 +18,7 @@ import torch
 
 from pi_bench.launch.model import load
 from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
+from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import ActivationOp, InputOp, Program, Weights
 
 FULL = 557_056

@@ -12,7 +12,7 @@ from torch import nn
 
 from pi_bench.errors import InputError, ModelError
 from pi_bench.exporting import export
-from pi_bench.network.checkpoint import load_weights
+from pi_bench.network.files.checkpoint import load_weights
 from pi_bench.network.graph import Graph
 from pi_bench.npy_file import read_npy
 

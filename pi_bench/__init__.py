@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pi_bench.exporting import export
-    from pi_bench.network.checkpoint import load_weights
+    from pi_bench.network.files.checkpoint import load_weights
 
 __version__ = "0.1.0"
 
 __all__ = ["export", "load_weights"]
 
-_HOMES = {"export": "pi_bench.exporting", "load_weights": "pi_bench.network.checkpoint"}
+_HOMES = {"export": "pi_bench.exporting", "load_weights": "pi_bench.network.files.checkpoint"}
 
 
 def __getattr__(name: str) -> Any:

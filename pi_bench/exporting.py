@@ -14,9 +14,9 @@ import numpy as np
 from pi_bench import __version__
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
-from pi_bench.network.graph_float import calibrate, outputs
-from pi_bench.network.model_file import save_model
+from pi_bench.network.graph.float_run import calibrate, outputs
 
 if TYPE_CHECKING:
     import torch

@@ -22,8 +22,8 @@ import torch
 import pi_bench
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import decode_output, encode_input
-from pi_bench.network.integer_run import IntegerRun
+from pi_bench.network.execution.integer_run import IntegerRun
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 SIZE = 96
 OPTIONS = CompileOptions(weight_bits=12, activation_bits=12)

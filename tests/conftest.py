@@ -20,7 +20,7 @@ from pi_bench.network.graph import (
     OutputNode,
     ReluNode,
 )
-from pi_bench.network.graph_float import calibrate
+from pi_bench.network.graph.float_run import calibrate
 
 
 def pytest_configure() -> None:
@@ -64,7 +64,7 @@ def tiny_graph() -> Graph:
 @pytest.fixture(scope="session")
 def model_file(tiny_graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`tiny_graph` as ``model.pt``."""
-    from pi_bench.network.model_file import save_model
+    from pi_bench.network.files.model_file import save_model
 
     path = tmp_path_factory.mktemp("model") / "model.pt"
     save_model(tiny_graph, path)

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import pi_bench
-from pi_bench.network.graph_float import outputs
+from pi_bench.network.graph.float_run import outputs
 
 GENERATOR = np.random.default_rng(2)
 INPUT = (1, 2, 6, 5)

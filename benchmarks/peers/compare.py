@@ -37,8 +37,8 @@ from benchmarks.peers.systems import (
 )
 from benchmarks.report import load_warning
 from pi_bench.measure.environment import describe_environment
-from pi_bench.network.graph_float import outputs
-from pi_bench.network.model_file import load_model, save_model
+from pi_bench.network.files.model_file import load_model, save_model
+from pi_bench.network.graph.float_run import outputs
 
 STORED = Path(".benchmarks/peers.json")
 PLANS: dict[str, tuple[System, ...]] = {

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pi_bench.errors import TrainingError
-from pi_bench.network.torch_file import load_plain
+from pi_bench.network.files.torch_file import load_plain
 
 from .workers import worker
 

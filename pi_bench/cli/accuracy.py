@@ -89,9 +89,9 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.launch.accuracy import compare, run_privately, sample
     from pi_bench.network.compiler import compile_graph
+    from pi_bench.network.files.model_file import load_model
     from pi_bench.network.merging import merge_linear
-    from pi_bench.network.model_file import load_model
-    from pi_bench.network.program_codec import program_digest
+    from pi_bench.network.program.codec import program_digest
     from pi_bench.report.accuracy import build_accuracy, render_accuracy
 
     warn_of_protocol(info)

@@ -96,7 +96,7 @@ def export_module(parsed: argparse.Namespace) -> Graph:
         ModelError: the module cannot be built, the weights do not fit, or it cannot be lowered.
     """
     from pi_bench.exporting import export
-    from pi_bench.network.checkpoint import load_weights
+    from pi_bench.network.files.checkpoint import load_weights
 
     module = build_module(parsed.module, parsed.module_arguments or {})
     if parsed.weights is not None:

@@ -76,8 +76,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.model import load
     from pi_bench.launch.verification import RunVerifier
     from pi_bench.measure.environment import describe_environment
-    from pi_bench.network.fixed_point import encode_input
-    from pi_bench.network.graph_float import outputs
+    from pi_bench.network.graph.float_run import outputs
+    from pi_bench.network.program.fixed_point import encode_input
     from pi_bench.report.result import build_result
     from pi_bench.report.terminal import render_result
     from pi_bench.report.warnings import find_warnings

@@ -15,11 +15,11 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import decode_output, encode_input
+from pi_bench.network.execution.integer_run import IntegerRun
 from pi_bench.network.graph import Graph
-from pi_bench.network.graph_float import evaluate
-from pi_bench.network.integer_run import IntegerRun
-from pi_bench.network.program_codec import program_digest
+from pi_bench.network.graph.float_run import evaluate
+from pi_bench.network.program.codec import program_digest
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 Progress = Callable[[str, int, int], None]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pi_bench.arithmetic.law import signed
+from pi_bench.network.execution.reference import activation_reference, out_of_range
 from pi_bench.network.graph import Graph, operator_name
 from pi_bench.network.program import ActivationOp, LinearOp, Op, OutputOp, Program
-from pi_bench.network.reference import activation_reference, out_of_range
 
 _COMPOSED = ("clamp", "leaky_relu", "max_pool", "prelu")
 _TRUNCATION_BITS = 30

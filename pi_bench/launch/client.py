@@ -15,8 +15,8 @@ import numpy as np
 from pi_bench.channel import Address, Channel, connect
 from pi_bench.channel.tcp import CONNECT_TIMEOUT_S
 from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
-from pi_bench.network.fixed_point import decode_output, encode_input
-from pi_bench.network.program_codec import program_digest, program_from_bytes
+from pi_bench.network.program.codec import program_digest, program_from_bytes
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase, PhaseRecord, Session

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.files.model_file import load_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.merging import Merging, merge_linear
-from pi_bench.network.model_file import load_model
 from pi_bench.network.program import Program, Weights
-from pi_bench.network.program_codec import program_digest, program_to_bytes
+from pi_bench.network.program.codec import program_digest, program_to_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pi_bench.channel import Channel
 from pi_bench.errors import PeerError, PiBenchError
 from pi_bench.network.program import Program, Weights
-from pi_bench.network.program_codec import program_digest, program_to_bytes
+from pi_bench.network.program.codec import program_digest, program_to_bytes
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_command, send_ready

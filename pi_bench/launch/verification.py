@@ -14,8 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pi_bench.arithmetic.law import signed
+from pi_bench.network.execution.reference import (
+    activation_reference,
+    linear_reference,
+    out_of_range,
+    run_reference,
+)
 from pi_bench.network.program import ActivationOp, LinearOp, Program, Weights
-from pi_bench.network.reference import activation_reference, linear_reference, out_of_range, run_reference
 
 Arrays = Mapping[str, np.ndarray]
 

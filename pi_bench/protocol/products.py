@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
+from pi_bench.network.execution.shares import add_term, apply_local
 from pi_bench.network.program import Convolution, LinearTerm, Shape, Weighted
-from pi_bench.network.shares import add_term, apply_local
 
 
 @dataclass(frozen=True, slots=True, eq=False)

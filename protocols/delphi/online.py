@@ -26,7 +26,7 @@ import numpy as np
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
-from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
+from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import (
     ActivationOp,
     LinearOp,

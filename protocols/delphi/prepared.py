@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto.he import PreparedWeights, prepare_weights, prepared_bytes
-from pi_bench.network.prepared_linear import PreparedLinear
+from pi_bench.network.execution.prepared_linear import PreparedLinear
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.protocol.products import ProductJob

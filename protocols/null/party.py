@@ -11,7 +11,7 @@ from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.network.prepared_linear import PreparedLinear, workspace_for
+from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import ActivationKind, ActivationOp, LinearOp, OutputOp, Program, Weights
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.offline_schedule import (

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from pi_bench.cli import main
+from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
-from pi_bench.network.graph_float import outputs
-from pi_bench.network.model_file import save_model
+from pi_bench.network.graph.float_run import outputs
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from pi_bench.cli import export
 from pi_bench.errors import ModelError, UsageError
-from pi_bench.network.model_file import load_model
+from pi_bench.network.files.model_file import load_model
 
 TINY = """
 schema = 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pi_bench.cli import main
-from pi_bench.network.model_file import load_model
+from pi_bench.network.files.model_file import load_model
 
 torch = pytest.importorskip("torch")
 

@@ -13,10 +13,10 @@ import pytest
 
 from pi_bench.cli import main
 from pi_bench.launch import verification
+from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
-from pi_bench.network.graph_float import outputs
-from pi_bench.network.model_file import save_model
-from tests.unit.network.merging_graphs import culled_graph
+from pi_bench.network.graph.float_run import outputs
+from tests.unit.network.merging.merging_graphs import culled_graph
 
 Measured = dict[str, Any]
 

@@ -7,7 +7,7 @@ import pytest
 
 from pi_bench.cli.parser import make_parser
 from pi_bench.errors import DataError, ModelError, PiBenchError, TrainingError, UsageError
-from pi_bench.network.model_file import load_model
+from pi_bench.network.files.model_file import load_model
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")

@@ -20,7 +20,7 @@ import pytest
 
 from pi_bench.channel import Address
 from pi_bench.network.graph import Graph
-from pi_bench.network.graph_float import outputs
+from pi_bench.network.graph.float_run import outputs
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
 

@@ -10,7 +10,7 @@ from pi_bench.cli import train
 from pi_bench.errors import DataError, ModelError, PiBenchError, UsageError
 from pi_bench.models import load_recipe
 from pi_bench.models.recipe_writing import format_recipe
-from pi_bench.network.model_file import load_model
+from pi_bench.network.files.model_file import load_model
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")

@@ -18,7 +18,6 @@ import pytest
 
 from pi_bench.errors import ConnectionFailedError, PeerError
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import encode_input
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -30,15 +29,16 @@ from pi_bench.network.graph import (
     OutputNode,
     ReluNode,
 )
-from pi_bench.network.graph_float import calibrate
+from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.merging import merge_keeping
-from pi_bench.network.merging_plan import Planner
+from pi_bench.network.merging.plan import Planner
 from pi_bench.network.program import Program, Weights
-from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
+from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
+from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, Trace
 from pi_bench.registry import find_protocol, protocol_names
 from tests.contract.term_program import term_program
-from tests.unit.network.merging_graphs import culled_graph
+from tests.unit.network.merging.merging_graphs import culled_graph
 
 RECEIVE_TIMEOUT_S = 60.0
 

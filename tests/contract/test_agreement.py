@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import UsageError
+from pi_bench.network.execution.reference import activation_reference, linear_reference, run_reference
 from pi_bench.network.program import ActivationKind
-from pi_bench.network.reference import activation_reference, linear_reference, run_reference
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.registry import find_protocol
 

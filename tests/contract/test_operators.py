@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import decode_output, encode_input
-from pi_bench.network.graph_float import calibrate, outputs
+from pi_bench.network.execution.reference import activation_reference, linear_reference, run_reference
+from pi_bench.network.graph.float_run import calibrate, outputs
 from pi_bench.network.program import Program, Weights
-from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
-from pi_bench.network.reference import activation_reference, linear_reference, run_reference
+from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
 

@@ -40,8 +40,8 @@ from pi_bench.network.graph import (
     SliceNode,
     SubsampleNode,
 )
-from pi_bench.network.graph_float import calibrate
-from pi_bench.network.graph_shapes import infer_shape
+from pi_bench.network.graph.float_run import calibrate
+from pi_bench.network.graph.shapes import infer_shape
 
 MOST_ELEMENTS = 1000
 _SAMPLES = 24

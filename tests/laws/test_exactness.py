@@ -17,12 +17,12 @@ pytest.importorskip("torch")
 
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import decode_output, encode_input
-from pi_bench.network.graph_check import check_graph
-from pi_bench.network.graph_float import outputs
+from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.graph.check import check_graph
+from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program import Program, Weights
-from pi_bench.network.program_codec import program_from_bytes, program_to_bytes
-from pi_bench.network.reference import run_reference
+from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
 from tests.contract.conftest import Run, run_protocol

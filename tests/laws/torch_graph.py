@@ -1,6 +1,6 @@
 """A float graph in torch, float64: the answer that fixed point is held against, and what rounding may do.
 
-Written apart from `graph_float`, from torch's own operators.
+Written apart from `graph.float_run`, from torch's own operators.
 """
 
 from __future__ import annotations

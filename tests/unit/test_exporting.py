@@ -8,8 +8,8 @@ import pytest
 
 import pi_bench
 from pi_bench.errors import ModelError
-from pi_bench.network.graph_float import outputs
-from pi_bench.network.model_file import load_model
+from pi_bench.network.files.model_file import load_model
+from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

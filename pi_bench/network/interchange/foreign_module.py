@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph_check import MAX_ELEMENTS
+from pi_bench.network.graph.check import MAX_ELEMENTS
 
 MAX_STEPS = 20_000
 _TORCH_CLASSES = "torch.nn.modules."

@@ -14,7 +14,7 @@ from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
 from pi_bench.network.interchange.onnx_file import constant, read_model
 from pi_bench.network.interchange.onnx_operators import OPERATORS, STATIC, apply
-from pi_bench.network.lowering_names import what_to_use
+from pi_bench.network.lowering.names import what_to_use
 
 _FLOAT = 1
 _TENSOR_ATTRIBUTE = 4

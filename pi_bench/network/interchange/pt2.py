@@ -10,7 +10,7 @@ import torch
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
 from pi_bench.network.interchange.pt2_archive import Archive, dtype_of, read_archive
-from pi_bench.network.lowering_names import is_known, what_to_use
+from pi_bench.network.lowering.names import is_known, what_to_use
 
 _TARGET = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)")
 _MEMORY_FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 import torch
 
 from pi_bench.errors import ModelError
+from pi_bench.network.files.torch_file import is_onnx
 from pi_bench.network.interchange.foreign_module import ForeignModule
 from pi_bench.network.interchange.onnx_graph import read_onnx
 from pi_bench.network.interchange.pt2 import read_pt2
-from pi_bench.network.torch_file import is_onnx
 
 _ZIP_MAGIC = b"PK"
 MAX_FILE_BYTES = 1 << 32

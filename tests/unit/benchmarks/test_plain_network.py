@@ -21,7 +21,7 @@ from pi_bench.network.graph import (
     OutputNode,
     ReluNode,
 )
-from pi_bench.network.graph_float import outputs
+from pi_bench.network.graph.float_run import outputs
 
 
 class Operators:

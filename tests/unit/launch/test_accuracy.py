@@ -10,7 +10,7 @@ from pi_bench.errors import InputError
 from pi_bench.launch.accuracy import Comparison, compare, sample
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.graph import Graph
-from pi_bench.network.graph_float import outputs
+from pi_bench.network.graph.float_run import outputs
 from pi_bench.protocol import ProtocolOptions
 
 

@@ -16,8 +16,8 @@ from pi_bench.errors import ConnectionFailedError, InputError, PeerError, Prepro
 from pi_bench.launch.client import Client
 from pi_bench.launch.server import Server, ServerReport
 from pi_bench.network.compiler import compile_graph
-from pi_bench.network.fixed_point import encode_input
 from pi_bench.network.graph import Graph
+from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import ProtocolOptions, Trace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase

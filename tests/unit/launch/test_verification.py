@@ -3,10 +3,10 @@ import pytest
 
 from pi_bench.launch.verification import RunVerifier, Verdict
 from pi_bench.network.compiler import compile_graph
-from pi_bench.network.fixed_point import encode_input
+from pi_bench.network.execution.reference import activation_reference, linear_reference
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import ActivationOp, InputOp, LinearOp, Program, Weights
-from pi_bench.network.reference import activation_reference, linear_reference
+from pi_bench.network.program.fixed_point import encode_input
 
 Compiled = tuple[Program, Weights]
 Arrays = dict[str, np.ndarray]

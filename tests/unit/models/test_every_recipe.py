@@ -11,9 +11,9 @@ import pytest
 import pi_bench
 from pi_bench.models import load_recipe, recipe_names
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.fixed_point import decode_output, encode_input
-from pi_bench.network.model_file import load_model
-from pi_bench.network.reference import run_reference
+from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.files.model_file import load_model
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 torch = pytest.importorskip("torch")
 

@@ -5,9 +5,9 @@ import pytest
 
 from pi_bench.errors import ModelError
 from pi_bench.models import export_recipe, load_recipe, parse_recipe
+from pi_bench.network.files.model_file import load_model
 from pi_bench.network.graph import ReluNode
-from pi_bench.network.graph_float import outputs
-from pi_bench.network.model_file import load_model
+from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 

@@ -17,9 +17,9 @@ from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus  
 from pi_bench.models.recipe_export import load_state  # noqa: E402
 from pi_bench.models.training import TrainingSettings  # noqa: E402
 from pi_bench.models.training.run import Teacher, train_recipe  # noqa: E402
+from pi_bench.network.files.model_file import load_model  # noqa: E402
 from pi_bench.network.graph import ReluNode  # noqa: E402
-from pi_bench.network.graph_float import outputs  # noqa: E402
-from pi_bench.network.model_file import load_model  # noqa: E402
+from pi_bench.network.graph.float_run import outputs  # noqa: E402
 
 RELU_COUNT = 2 * 4 * 64 + 2 * 8 * 16
 BUDGETS = (300, 200, 120)

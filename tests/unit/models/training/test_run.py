@@ -20,8 +20,8 @@ from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
 from pi_bench.models.training import TrainingSettings, trainer  # noqa: E402
 from pi_bench.models.training.files import write_whole  # noqa: E402
 from pi_bench.models.training.run import Teacher, for_data, train_recipe  # noqa: E402
-from pi_bench.network.graph_float import calibrate, outputs  # noqa: E402
-from pi_bench.network.model_file import load_model  # noqa: E402
+from pi_bench.network.files.model_file import load_model  # noqa: E402
+from pi_bench.network.graph.float_run import calibrate, outputs  # noqa: E402
 
 
 class Killed(BaseException):

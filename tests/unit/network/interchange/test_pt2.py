@@ -14,7 +14,7 @@ import pytest
 
 import pi_bench
 from pi_bench.errors import ModelError
-from pi_bench.network.graph_float import outputs
+from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402

@@ -1,0 +1,204 @@
+"""ReLUs, and what is made of them: clamps, and leaky ReLUs with public or secret slopes.
+
+    clamp(x, low, high)   low + ReLU(x - low) - ReLU(x - high)
+    leaky, slope a < 1    ReLU((1 - a) x) + a x, both truncated in one round: no scale grows
+
+Both ReLUs, and the ReLU and the truncation, work on linear values that share x's mask up to a factor; they
+are gadgets of their own. A public slope is an integer multiplier of x: m for the slope and 2^k - m for the
+rest, so that positive values come out exactly. Secret slopes fold into the weights that make x, which get
+twice the output channels: the client sees one more width, not the slopes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from pi_bench.network.compiler import pooling, sums
+from pi_bench.network.compiler.scales import scales_of_activation
+from pi_bench.network.compiler.sums import Expression, Handler
+from pi_bench.network.compiler.values import Values
+from pi_bench.network.graph import ClampNode, Graph, LeakyReluNode, Node, PReluNode, ReluNode
+from pi_bench.network.program import ActivationGroup, ActivationKind, ChannelSlice, LinearOp
+
+_SLOPE_BITS = 8
+"""Least width of a public slope."""
+
+
+def demands(graph: Graph) -> tuple[dict[str, float], dict[str, int]]:
+    """What `Values` must know of the values that these activations read: bounds and reserve."""
+    bounds: dict[str, float] = {}
+    reserve: dict[str, int] = {}
+    for node in graph.nodes:
+        if isinstance(node, ClampNode):
+            limits = [abs(limit) for limit in (node.low, node.high) if limit is not None]
+            bounds[node.inputs[0]] = max(*limits, bounds.get(node.inputs[0], 0.0))
+        elif isinstance(node, LeakyReluNode):
+            reserve[node.inputs[0]] = _SLOPE_BITS
+    return bounds, reserve
+
+
+def _relu(values: Values, node: ReluNode) -> Expression:
+    source = node.inputs[0]
+    expression = values.expressions[values.source(source)]
+    if expression.rectified:
+        return values.summand(source)
+    readers = values.readers(node.name)
+    if node.mask is None and len(readers) == 1 and pooling.takes_relu(readers[0]):
+        values.deferred[node.name] = source
+        return expression
+    return values.activation(node.name, source, _mask_groups(values, node), rectified=node.mask is None)
+
+
+def _mask_groups(values: Values, node: ReluNode) -> tuple[ActivationGroup, ...]:
+    if node.mask is None:
+        return (_everywhere(ActivationKind.RELU, values.options.batch * math.prod(node.shape)),)
+    return _split(np.tile(values.graph.masks[node.mask].reshape(-1), values.options.batch))
+
+
+def _everywhere(kind: ActivationKind, count: int) -> ActivationGroup:
+    return ActivationGroup(kind, count, None)
+
+
+def _split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
+    """ReLU where the flat bool array is True, truncation elsewhere."""
+    positions = {
+        ActivationKind.RELU: np.flatnonzero(keeps_relu),
+        ActivationKind.TRUNCATE: np.flatnonzero(~keeps_relu),
+    }
+    return tuple(
+        ActivationGroup(kind, index.size, None if index.size == keeps_relu.size else index.astype(np.int64))
+        for kind, index in positions.items()
+        if index.size
+    )
+
+
+def _clamp(values: Values, node: ClampNode) -> Expression:
+    source = node.inputs[0]
+    parts = []
+    if node.low is not None:
+        parts.append(_above(values, node, node.low))
+    else:
+        parts.append(values.truncated(source))
+    if node.high is not None:
+        parts.append(sums.scale(_above(values, node, node.high), -1.0, 0.0))
+    low = node.low or 0.0
+    total = sums.scale(sums.add(parts), 1.0, low)
+    return replace(total, rectified=node.low is not None and node.low >= 0)
+
+
+def _above(values: Values, node: ClampNode, bound: float) -> Expression:
+    """ReLU(x - bound). The window of a shifted value is a bit wider: bounds are within `maximum`."""
+    source = node.inputs[0]
+    linear = values.linear_op(source)
+    maximum = values.maximum(values.source(source))
+    truncate_bits = linear.scale_bits - values.activation_scale(source)
+    window_bits = truncate_bits + values.options.window_above_bits
+    if bound:
+        shifted = sums.scale(_read(linear), 1.0, -bound)
+        linear = values.emit_linear(node.name, shifted, linear.scale_bits)
+        window_bits, maximum = window_bits + 1, 2 * maximum
+    groups = (_everywhere(ActivationKind.RELU, math.prod(linear.shape)),)
+    op = values.emit_activation(node.name, linear, groups, truncate_bits, window_bits, maximum)
+    return sums.of_value(op.id, op.scale_bits, op.shape, rectified=True)
+
+
+def _read(linear: LinearOp) -> Expression:
+    return sums.of_value(linear.id, linear.scale_bits, linear.shape)
+
+
+def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
+    source = node.inputs[0]
+    if values.expressions[values.source(source)].rectified:
+        return values.summand(source)
+    linear, maximum = values.linear_op(source), values.maximum(values.source(source))
+    truncate_bits = linear.scale_bits - values.activation_scale(source)
+    window_bits = truncate_bits + values.options.window_above_bits
+    slope_bits = min(9, 29 - window_bits)
+    slope = round(math.ldexp(node.slope, slope_bits))
+    parts = []
+    for kind, multiplier in (
+        (ActivationKind.RELU, (1 << slope_bits) - slope),
+        (ActivationKind.TRUNCATE, slope),
+    ):
+        if not multiplier:
+            continue
+        gain = math.ldexp(multiplier, -slope_bits)
+        scaled = sums.scale(_read(linear), gain, 0.0)
+        part = values.emit_linear(node.name, scaled, linear.scale_bits + slope_bits)
+        op = values.emit_activation(
+            node.name,
+            part,
+            (_everywhere(kind, math.prod(linear.shape)),),
+            truncate_bits + slope_bits,
+            window_bits + slope_bits + (multiplier > 1 << slope_bits),
+            maximum * abs(gain),
+        )
+        parts.append(sums.of_value(op.id, op.scale_bits, op.shape))
+    return sums.add(parts)
+
+
+def _prelu(values: Values, node: PReluNode) -> Expression:
+    """Any slopes: where some are above 1, a third part has what is subtracted (all channels have it, so that
+    which ones need it stays secret)."""
+    source = node.inputs[0]
+    expression = values.summand(source)
+    if expression.rectified:
+        return expression
+    if not expression.is_weighted:
+        expression = values.single(source)
+    channels = expression.shape[1]
+    slopes = np.broadcast_to(values.graph.parameters[node.weight].astype(np.float64), channels)
+    gains = [np.maximum(1 - slopes, 0), slopes]
+    signs = [1.0, 1.0]
+    if (slopes > 1).any():
+        gains.append(np.maximum(slopes - 1, 0))
+        signs.append(-1.0)
+    stacked = _stacked(expression, gains, f"{node.name}.slope")
+    maximum = values.maximum(values.source(source)) * max(1.0, *(float(np.abs(gain).max()) for gain in gains))
+    linear_scale, scale_bits = scales_of_activation(node.name, stacked, maximum, values.options)
+    linear = values.emit_linear(node.name, stacked, linear_scale)
+    keeps_relu = np.ones((values.options.batch, len(gains), channels, *linear.shape[2:]), np.bool_)
+    keeps_relu[:, 1] = False
+    truncate_bits = linear_scale - scale_bits
+    window_bits = truncate_bits + values.options.window_above_bits
+    groups = _split(keeps_relu.reshape(-1))
+    op = values.emit_activation(node.name, linear, groups, truncate_bits, window_bits, maximum)
+    whole = sums.of_value(op.id, scale_bits, op.shape)
+    parts = (
+        sums.apply(whole, ChannelSlice(i * channels, channels), expression.shape) for i in range(len(gains))
+    )
+    return sums.add([sums.scale(part, sign, 0.0) for part, sign in zip(parts, signs, strict=True)])
+
+
+def _stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expression:
+    """The expression times each gain (channels,), one copy behind the other."""
+    channels = expression.shape[1]
+    shape = (expression.shape[0], len(gains) * channels, *expression.shape[2:])
+    zero = np.zeros(channels)
+    copies = [sums.normalize(expression, gain, zero, f"{name}.{i}") for i, gain in enumerate(gains)]
+    terms = []
+    for position, term in enumerate(expression.terms):
+        own = [copy.terms[position] for copy in copies]
+        weights = [part.weights for part in own if part.weights is not None]
+        if term.weights is not None and term.weights.groups == 1 and term.shape == expression.shape:
+            values = np.concatenate([part.values for part in weights])
+            terms.append(replace(own[0], shape=shape, weights=replace(weights[0], values=values)))
+            continue
+        for i, (part, own_weights) in enumerate(zip(own, weights, strict=True)):
+            named = replace(own_weights, name=f"{own_weights.name}.{i}") if i else own_weights
+            first = part.first_channel + i * channels
+            terms.append(replace(part, first_channel=first, weights=named))
+    biases = [copy.bias for copy in copies if copy.bias is not None and expression.bias is not None]
+    return Expression(shape, tuple(terms), np.concatenate(biases) if biases else None)
+
+
+HANDLERS: Mapping[type[Node], Handler] = {
+    ReluNode: _relu,
+    ClampNode: _clamp,
+    LeakyReluNode: _leaky_relu,
+    PReluNode: _prelu,
+}

@@ -1,0 +1,78 @@
+"""From the float graph to the public program and the server's weights; deterministic.
+
+Consecutive linear nodes become one linear operator, a sum of terms (`compiler.sums`); which values get an
+operator of their own is decided in `compiler.values`, scales in `compiler.scales`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from pi_bench.errors import ModelError
+from pi_bench.network.compiler import (
+    activations,
+    linear,
+    merged,
+    pooling,
+    sums,
+)
+from pi_bench.network.compiler.scales import CompileOptions, activation_scale_bits
+from pi_bench.network.compiler.sums import Expression, Handler
+from pi_bench.network.compiler.values import Values
+from pi_bench.network.graph import Graph, InputNode, Node, OutputNode
+from pi_bench.network.graph.check import check_graph
+from pi_bench.network.program import InputOp, OutputOp, Program, Weights
+
+__all__ = ["CompileOptions", "compile_graph"]
+
+
+def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[Program, Weights]:
+    """The public program and the secret weights of a calibrated graph.
+
+    Raises:
+        ModelError: naming the layer that cannot be compiled, and what to do.
+    """
+    check_graph(graph)
+    options = options or CompileOptions()
+    values = Values(graph, options, *activations.demands(graph))
+    for node in graph.nodes:
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            values.expressions[node.name] = handler(values, node)
+    program = Program(
+        name=str(graph.meta.get("name", "network")),
+        ops=tuple(values.ops),
+        weight_bits=options.weight_bits,
+        labels=graph.labels,
+    )
+    return program, values.weights
+
+
+def _input(values: Values, node: InputNode) -> Expression:
+    maximum, options = values.graph.ranges[node.name], values.options
+    if maximum == 0:
+        raise ModelError("the calibration inputs are all zero: calibrate with real inputs")
+    scale_bits = activation_scale_bits(maximum, options.activation_bits)
+    shape = (options.batch, *node.shape)
+    bound = math.ldexp(maximum, math.floor(options.headroom_bits))
+    values.ops.append(InputOp(0, node.name, shape, scale_bits, bound))
+    return sums.of_value(0, scale_bits, shape)
+
+
+def _output(values: Values, node: OutputNode) -> Expression:
+    source = values.linear_op(node.inputs[0], reveal=True)
+    op = OutputOp(len(values.ops), node.name, source.shape, source.id, source.scale_bits)
+    values.ops.append(op)
+    return sums.of_value(op.id, op.scale_bits, op.shape)
+
+
+_HANDLERS: Mapping[type[Node], Handler] = {
+    InputNode: _input,
+    **linear.HANDLERS,
+    **activations.HANDLERS,
+    **pooling.HANDLERS,
+    **merged.HANDLERS,
+    OutputNode: _output,
+}
+"""Identities have none: a reader sees what stands before them."""

@@ -1,0 +1,221 @@
+"""The values of a program under compilation: which operators stand for which expressions.
+
+A value gets an activation of its own (and so crosses the wire) where a ReLU reads it, or where a value with
+weights must be brought back to an activation's scale: it is an operand of weights, is pooled or reshaped,
+or has several readers. Such truncations are shared by all readers. A sum without weights becomes a linear
+operator that others read, and costs no message, unless its scale has grown too fine for that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from pi_bench.network.compiler import sums
+from pi_bench.network.compiler.scales import (
+    CompileOptions,
+    QuantizedLinear,
+    activation_scale_bits,
+    derived_scale_bits,
+    quantize,
+    scale_of_output,
+    scales_of_activation,
+)
+from pi_bench.network.compiler.sums import Expression
+from pi_bench.network.graph import Graph, IdentityNode, Node
+from pi_bench.network.program import (
+    ActivationGroup,
+    ActivationKind,
+    ActivationOp,
+    LinearOp,
+    Op,
+    element_count,
+    weighted_mac_count,
+)
+
+_GROWTH_BITS = 4
+"""By which a sum without weights may exceed an activation's bits: what reads it has less room for weights."""
+
+
+class Values:
+    """State of one walk over the graph.
+
+    `bounds`: of some nodes, a magnitude that their windows must hold beside the calibrated one. `reserve`:
+    of some nodes, bits that their linear value leaves free above its window.
+    """
+
+    def __init__(
+        self, graph: Graph, options: CompileOptions, bounds: Mapping[str, float], reserve: Mapping[str, int]
+    ) -> None:
+        self.graph = graph
+        self.options = options
+        self.ops: list[Op] = []
+        self.weights: dict[str, np.ndarray] = {}
+        self.expressions: dict[str, Expression] = {}
+        self.titles = {node.name for node in graph.nodes}  # and those of merged operators
+        self._alias: dict[str, str] = {}
+        for node in graph.nodes:
+            name = node.inputs[0] if isinstance(node, IdentityNode) else node.name
+            self._alias[node.name] = self._alias.get(name, name)
+        self._readers: dict[str, list[Node]] = {}
+        for node in graph.nodes:
+            if not isinstance(node, IdentityNode):
+                for name in node.inputs:
+                    self._readers.setdefault(self._alias[name], []).append(node)
+        self.deferred: dict[str, str] = {}
+        """ReLUs that the max-pool behind them takes over, and what they read."""
+        self._bounds = {self._alias[name]: bound for name, bound in bounds.items()}
+        self._reserve = {self._alias[name]: bits for name, bits in reserve.items()}
+        self._linear: dict[str, LinearOp] = {}
+        self._derived: dict[str, Expression] = {}
+        self._truncated: dict[str, Expression] = {}
+
+    def source(self, name: str) -> str:
+        """The node whose value `name` is, behind identities."""
+        return self._alias[name]
+
+    def readers(self, name: str) -> list[Node]:
+        """What reads the value of a node, identities left out."""
+        return self._readers.get(self._alias[name], [])
+
+    def maximum(self, name: str) -> float:
+        """Largest magnitude that the windows of a value are made for."""
+        return max(self.graph.ranges[name], self._bounds.get(name, 0.0))
+
+    def summand(self, name: str) -> Expression:
+        """Weights are applied once, so a weighted value with several readers is truncated."""
+        name = self._alias[name]
+        expression = self.expressions[name]
+        if expression.is_weighted and len(self._readers[name]) > 1:
+            return self.truncated(name)
+        return expression
+
+    def local(self, name: str) -> Expression:
+        """As an operand of local operators, which run before weights and not behind them."""
+        expression = self.expressions[self._alias[name]]
+        return expression if expression.is_local else self.value(name)
+
+    def single(self, name: str) -> Expression:
+        """As an operand of weights: one value."""
+        expression = self.expressions[self._alias[name]]
+        return expression if expression.is_single else self.value(name)
+
+    def value(self, name: str) -> Expression:
+        """As one value with an operator of its own, at about an activation's scale."""
+        name = self._alias[name]
+        expression = self.expressions[name]
+        if expression.is_weighted or name in self._truncated:
+            return self.truncated(name)
+        if name not in self._derived:
+            scale_bits = derived_scale_bits(expression, self.options)
+            finest = activation_scale_bits(self.maximum(name), self.options.activation_bits) + _GROWTH_BITS
+            if scale_bits > finest:
+                return self.truncated(name)
+            self._derived[name] = self.derive(name, expression)
+        return self._derived[name]
+
+    def derive(self, name: str, expression: Expression) -> Expression:
+        """A linear operator for an expression without weights at its natural scale: no message."""
+        scale_bits = derived_scale_bits(expression, self.options)
+        op = self.emit_linear(name, expression, scale_bits)
+        return sums.of_value(op.id, scale_bits, op.shape, rectified=expression.rectified)
+
+    def truncated(self, name: str) -> Expression:
+        """The value at an activation's scale, shared by all readers."""
+        name = self._alias[name]
+        if name not in self._truncated:
+            count = element_count(self.expressions[name].shape)
+            groups = (ActivationGroup(ActivationKind.TRUNCATE, count, None),)
+            self._truncated[name] = self.activation(name, name, groups, rectified=False)
+        return self._truncated[name]
+
+    def activation(
+        self, name: str, source: str, groups: tuple[ActivationGroup, ...], *, rectified: bool
+    ) -> Expression:
+        """An activation `name` of the value `source`, at that value's own scale."""
+        source = self._alias[source]
+        linear = self.linear_op(source)
+        scale_bits = self.activation_scale(source)
+        truncate_bits = linear.scale_bits - scale_bits
+        window_bits = truncate_bits + self.options.window_above_bits
+        op = self.emit_activation(name, linear, groups, truncate_bits, window_bits, self.maximum(source))
+        return sums.of_value(op.id, scale_bits, op.shape, rectified=rectified)
+
+    def activation_scale(self, source: str) -> int:
+        """Of activations of the value `source`."""
+        name = self._alias[source]
+        return self.scales(name, self.expressions[name])[1]
+
+    def scales(self, name: str, expression: Expression) -> tuple[int, int]:
+        """Of the linear value `name` that an expression makes, and of its activations."""
+        reserve = self._reserve.get(name, 0)
+        return scales_of_activation(name, expression, self.maximum(name), self.options, reserve_bits=reserve)
+
+    def linear_op(self, name: str, *, reveal: bool = False) -> LinearOp:
+        """The linear operator that makes the value `name` for activations or the output, emitted once."""
+        name = self._alias[name]
+        if name not in self._linear:
+            expression = self.expressions[name]
+            if reveal:
+                scale_bits = scale_of_output(name, expression, self.maximum(name), self.options)
+            else:
+                scale_bits, _ = self.scales(name, expression)
+            self._linear[name] = self.emit_linear(name, expression, scale_bits)
+        return self._linear[name]
+
+    def emit_linear(self, name: str, expression: Expression, scale_bits: int) -> LinearOp:
+        """Appends the linear operator of an expression at a scale."""
+        quantized: QuantizedLinear = quantize(name, expression, scale_bits, self.options)
+        bias_name = None
+        self.weights.update(quantized.weights)
+        if quantized.bias is not None:
+            bias_name = self.fresh_name(f"{name}.bias")
+            self.weights[bias_name] = quantized.bias
+        paths = [
+            term.weights.name.removesuffix(".weight") for term in expression.terms if term.weights is not None
+        ]
+        op = LinearOp(
+            id=len(self.ops),
+            name=" + ".join(paths) or name,
+            shape=expression.shape,
+            scale_bits=scale_bits,
+            terms=quantized.terms,
+            bias=bias_name,
+            mac_count=sum(weighted_mac_count(term.weighted) for term in quantized.terms if term.weighted),
+        )
+        self.ops.append(op)
+        return op
+
+    def fresh_name(self, name: str) -> str:
+        """Of weights: a value can have several operators, each with a bias of its own."""
+        candidates = (f"{name}.{i}" if i else name for i in range(len(self.ops) + 1))
+        return next(candidate for candidate in candidates if candidate not in self.weights)
+
+    def emit_activation(
+        self,
+        name: str,
+        source: LinearOp,
+        groups: tuple[ActivationGroup, ...],
+        truncate_bits: int,
+        window_bits: int,
+        maximum: float,
+    ) -> ActivationOp:
+        """Appends an activation of values of at most `maximum`."""
+        relu = any(group.kind is ActivationKind.RELU for group in groups)
+        room = window_bits if relu else 30
+        headroom = room - source.scale_bits - math.log2(maximum) if maximum else float(room)
+        op = ActivationOp(
+            id=len(self.ops),
+            name=name,
+            shape=source.shape,
+            scale_bits=source.scale_bits - truncate_bits,
+            source=source.id,
+            groups=groups,
+            truncate_bits=truncate_bits,
+            window_bits=window_bits,
+            headroom_bits=headroom,
+        )
+        self.ops.append(op)
+        return op

@@ -1,0 +1,1 @@
+"""What a program computes: the integer reference, and the operators on one party's shares."""

@@ -1,0 +1,64 @@
+"""Linear operators made ready for the online phase: packed weights, no allocation while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from pi_bench.arithmetic.convolution import RingConvolution, scale_add
+from pi_bench.network.execution.shares import apply_local, prepare_weights, ring_convolution
+from pi_bench.network.program import LinearOp, LinearTerm, Weights
+
+
+class PreparedLinear:
+    """One linear operator with its secret weights, |w| < 2**(weight_bits - 1); its bias is apart.
+
+    Raises:
+        ValueError: a weight beyond the public bound, or weights of another shape.
+    """
+
+    def __init__(self, op: LinearOp, weights: Weights, weight_bits: int) -> None:
+        self.op = op
+        self._terms: list[tuple[LinearTerm, RingConvolution | None, np.ndarray]] = []
+        for term in op.terms:
+            if term.weighted is None:
+                self._terms.append((term, None, np.empty(0, np.int16)))
+            else:
+                packed = prepare_weights(term.weighted, weights[term.weighted.weight], weight_bits).packed
+                # Channels within wider ones are no contiguous memory across samples.
+                batch = op.shape[0] if term.weighted.out_shape == op.shape else 1
+                self._terms.append((term, ring_convolution(term.weighted, batch), packed))
+
+    @property
+    def workspace_words(self) -> int:
+        return max((kernel.workspace_words for _, kernel, _ in self._terms if kernel is not None), default=0)
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """What `add` reads apart from shares, in its order."""
+        return [packed for _, _, packed in self._terms]
+
+    def add(
+        self, shares: Mapping[int, np.ndarray], out: np.ndarray, workspace: np.ndarray, threads: int = 1
+    ) -> None:
+        """Adds every term to `out`, uint32 of the value's shape, C-contiguous.
+
+        shares: one party's share of each earlier value by id. workspace: uint32, see `workspace_for`.
+        """
+        for term, kernel, packed in self._terms:
+            value = np.ascontiguousarray(apply_local(term.local, shares[term.source]))
+            channels = term.shift_bits.size
+            whole = channels == out.shape[1]
+            place = slice(term.first_channel, term.first_channel + channels)
+            for n in range(1 if whole else len(out)):
+                read, made = (value, out) if whole else (value[n : n + 1], out[n : n + 1, place])
+                if kernel is None:
+                    scale_add(read, term.multiplier, term.shift_bits, made)
+                else:
+                    kernel.add(packed, read, term.multiplier, term.shift_bits, workspace, made, threads)
+
+
+def workspace_for(operators: Iterable[PreparedLinear]) -> np.ndarray:
+    """A workspace that is large enough for each of them, its pages touched."""
+    return np.full(max((op.workspace_words for op in operators), default=0), 1, np.uint32)

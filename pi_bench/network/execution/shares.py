@@ -1,0 +1,137 @@
+"""Linear algebra on additive shares mod 2^32: what every protocol does between its messages.
+
+One use at a time: `execution.prepared_linear.py` has what the online phase repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pi_bench.arithmetic.convolution import RingConvolution
+from pi_bench.network.execution.shares_local import LOCAL_FUNCTIONS
+from pi_bench.network.program import (
+    Convolution,
+    LinearOp,
+    LinearTerm,
+    LocalOp,
+    Weighted,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedWeights:
+    """int16 weights in the order in which the kernel reads them; secret as they are."""
+
+    packed: np.ndarray
+
+
+def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvolution:
+    """The kernel of a weighted operator, for the operator's batch or for another one."""
+    in_shape, out_shape = (
+        (batch or shape[0], *shape[1:]) for shape in (weighted.in_shape, weighted.out_shape)
+    )
+    if isinstance(weighted, Convolution):
+        top, _, left, _ = weighted.padding
+        return RingConvolution(
+            in_shape,
+            out_shape,
+            weighted.kernel,
+            weighted.stride,
+            (top, left),
+            weighted.dilation,
+            weighted.groups,
+        )
+    return RingConvolution((*in_shape, 1, 1), (*out_shape, 1, 1), groups=weighted.groups)
+
+
+def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
+    """Secret integer weights for `apply_weighted`, once for any number of uses.
+
+    weights: int16 of `weighted.weight_shape`, |w| < 2**(weight_bits - 1).
+
+    Raises:
+        ValueError: a weight beyond the public bound; weights of another shape.
+    """
+    limit = (1 << (weight_bits - 1)) - 1
+    if weights.size and int(np.abs(weights.astype(np.int32)).max()) > limit:
+        raise ValueError(f"a weight exceeds the public bound {limit}")
+    return PreparedWeights(ring_convolution(weighted).pack(np.ascontiguousarray(weights)))
+
+
+def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
+    """Linear operators without weights on a share (uint32, batch first)."""
+    for op in ops:
+        share = LOCAL_FUNCTIONS[type(op)](op, share)
+    return share
+
+
+def apply_weighted(
+    weighted: Weighted, weights: np.ndarray | PreparedWeights, share: np.ndarray
+) -> np.ndarray:
+    """Weights times a share, exact mod 2^32: uint32 of `weighted.out_shape`.
+
+    share: uint32 of `weighted.in_shape`. Raw weights are prepared on the spot, for their own bound.
+    """
+    if share.dtype != np.uint32 or share.shape != weighted.in_shape:
+        raise ValueError(
+            f"{weighted.weight!r} takes uint32 {weighted.in_shape}, not {share.dtype} {share.shape}"
+        )
+    if isinstance(weights, np.ndarray):
+        weights = prepare_weights(weighted, weights, 8 * weights.dtype.itemsize)
+    convolution = ring_convolution(weighted)
+    out = np.zeros(weighted.out_shape, np.uint32)
+    workspace = np.empty(convolution.workspace_words, np.uint32)
+    no_shift = np.zeros(weighted.out_shape[1], np.uint8)
+    convolution.add(weights.packed, np.ascontiguousarray(share), 1, no_shift, workspace, out)
+    return out
+
+
+def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
+    """``(value * multiplier) << shift_bits[channel]`` mod 2^32."""
+    if term.multiplier != 1:
+        value = value * np.uint32(term.multiplier & 0xFFFFFFFF)
+    if term.shift_bits.any():
+        column = (-1,) + (1,) * (value.ndim - 2)
+        value = value << term.shift_bits.astype(np.uint32).reshape(column)
+    return value
+
+
+def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
+    """Adds a term to its place in a share of the linear value, from a share of its product.
+
+    result: the share of ``weighted(local(source))``, or of ``local(source)`` without weights.
+    """
+    first = term.first_channel
+    total[:, first : first + result.shape[1]] += scale_term(term, result)
+
+
+def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray | None = None) -> np.ndarray:
+    """A share of the linear value from shares of its terms' products (before multiplier and shift).
+
+    results: one array a term, in order, as for `add_term`. bias: uint32 (channels,), given by one
+    party only.
+    """
+    total = np.zeros(op.shape, np.uint32)
+    for term, result in zip(op.terms, results, strict=True):
+        add_term(term, result, total)
+    if bias is not None:
+        total += bias.reshape((-1,) + (1,) * (len(op.shape) - 2))
+    return total
+
+
+def apply_linear(
+    op: LinearOp, shares: Mapping[int, np.ndarray], weights: Mapping[str, np.ndarray | PreparedWeights]
+) -> np.ndarray:
+    """The whole operator, bias included, on values or on one party's shares by id."""
+    results = []
+    for term in op.terms:
+        value = apply_local(term.local, shares[term.source])
+        if term.weighted is not None:
+            value = apply_weighted(term.weighted, weights[term.weighted.weight], value)
+        results.append(value)
+    bias = None if op.bias is None else weights[op.bias]
+    assert not isinstance(bias, PreparedWeights)
+    return combine_terms(op, results, bias)

@@ -1,0 +1,1 @@
+"""Model files and checkpoints: reading and writing, of untrusted bytes too."""

@@ -1,0 +1,183 @@
+"""``model.pt``: the versioned container of a float graph. docs/model-file.md is its specification.
+
+The file is what ``torch.save`` makes of plain dicts, lists, strings, numbers and tensors, so that
+``torch.load(weights_only=True)`` reads it and nothing in it can run. A SHA-256 over metadata and
+tensors finds damage and alteration; it is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from pi_bench.codec import CodecError, encode
+from pi_bench.errors import ModelError
+from pi_bench.network.files.torch_file import explain_content, load_plain
+from pi_bench.network.graph import Graph, node_from_fields, node_to_fields
+from pi_bench.network.graph.check import check_graph
+
+FORMAT = "pi-bench model"
+FORMAT_VERSION = 2
+"""Version 1 has fewer operators and fields, whose absence means what it meant then: it is read too."""
+
+_FIELDS = {"format", "version", "nodes", "ranges", "labels", "meta", "parameters", "masks", "sha256"}
+
+
+def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
+    """Writes `graph` (calibrated) to `path`, which a reader sees whole or not at all.
+
+    Raises:
+        ModelError: the graph does not hold together, or `path` cannot be written.
+    """
+    import torch
+
+    check_graph(graph)
+    metadata = {
+        "nodes": [node_to_fields(node) for node in graph.nodes],
+        "ranges": dict(graph.ranges),
+        "labels": list(graph.labels),
+        "meta": dict(graph.meta),
+    }
+    if not _is_json(metadata):
+        raise ModelError("the graph's metadata must be JSON values: text, numbers, lists, mappings of text")
+    # A numpy number is a float to JSON, but an object of its own, which no reader accepts, to torch.
+    metadata = json.loads(json.dumps(metadata))
+    content = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        **metadata,
+        "parameters": {name: torch.from_numpy(array.copy()) for name, array in graph.parameters.items()},
+        "masks": {name: torch.from_numpy(array.copy()) for name, array in graph.masks.items()},
+        "sha256": _digest(FORMAT_VERSION, metadata, graph.parameters, graph.masks),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    _replace(Path(path), buffer.getbuffer())
+
+
+def load_model(path: str | os.PathLike[str]) -> Graph:
+    """The graph in the file at `path`, validated.
+
+    Raises:
+        ModelError: not a model file, a damaged or altered one, or one of a newer version. The
+            message is one line and says what the file is and what to do.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ModelError(f"{name} is not a regular file: give the path of a model.pt")
+            return _read(name, file)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ModelError(f"cannot read the model {name}: {reason}") from None
+
+
+def _read(name: str, file: BinaryIO) -> Graph:
+    import torch
+
+    file_bytes = os.fstat(file.fileno()).st_size
+    content = load_plain(name, file)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise explain_content(name, content)
+    version = content.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise ModelError(f"{name} is damaged: its format version is {version!r:.40}; export it again")
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"{name} has format version {version}, this program reads up to {FORMAT_VERSION}: update pi-bench"
+        )
+    damaged = ModelError(f"{name} is damaged or was altered: export it again")
+    if set(content) != _FIELDS:
+        raise damaged
+    metadata = {key: content[key] for key in ("nodes", "ranges", "labels", "meta")}
+    kinds = {"nodes": list, "ranges": dict, "labels": list, "meta": dict}
+    if not all(isinstance(metadata[key], kind) for key, kind in kinds.items()) or not _is_json(metadata):
+        raise damaged
+    parameters = _arrays(content["parameters"], torch.float32, file_bytes)
+    masks = _arrays(content["masks"], torch.bool, file_bytes)
+    if parameters is None or masks is None:
+        raise damaged
+    try:
+        digest = _digest(version, metadata, parameters, masks)
+    except CodecError:
+        raise damaged from None
+    if digest != content["sha256"]:
+        raise damaged
+    graph = Graph(
+        nodes=tuple(node_from_fields(fields) for fields in metadata["nodes"]),
+        parameters=parameters,
+        masks=masks,
+        ranges=metadata["ranges"],
+        labels=tuple(metadata["labels"]),
+        meta=metadata["meta"],
+    )
+    check_graph(graph)
+    return graph
+
+
+def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray] | None:
+    """Numpy views of `tensors`; None unless they are plain and no larger than the file they came in.
+
+    A stride of 0 makes a few bytes look like any number of elements, hence the limit.
+    """
+    import torch
+
+    if not isinstance(tensors, dict):
+        return None
+    arrays: dict[str, np.ndarray] = {}
+    total_bytes = 0
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or type(tensor) is not torch.Tensor:
+            return None
+        if tensor.layout != torch.strided or tensor.dtype != dtype or tensor.device.type != "cpu":
+            return None
+        total_bytes += math.prod(tensor.shape) * tensor.element_size()
+        if total_bytes > limit_bytes or not tensor.is_contiguous():
+            return None
+        arrays[name] = tensor.detach().numpy()
+    return arrays
+
+
+def _digest(version: int, metadata: dict[str, Any], parameters: Any, masks: Any) -> str:
+    """SHA-256, hexadecimal, over the canonical container of everything but the digest."""
+    arrays = {f"parameters/{name}": array for name, array in parameters.items()}
+    arrays |= {f"masks/{name}": array for name, array in masks.items()}
+    meta = {"format": FORMAT, "version": version, **metadata}
+    return hashlib.sha256(encode(meta, arrays)).hexdigest()
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _replace(path: Path, data: memoryview) -> None:
+    """Writes beside `path` and renames: never half a file, and the old one until the new one is whole."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"cannot write {path}: it exists and is not a regular file")
+        target = path.resolve()  # a link keeps pointing where it does
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
+        try:
+            with open(partial, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ModelError(f"cannot write {path}: {reason}; choose another output path") from None

@@ -1,0 +1,65 @@
+"""The float operator graph of a user's network: what a model file holds and the compiler reads.
+
+A graph is a sequence of nodes (`graph.nodes`) in static single assignment form: every node comes after its
+inputs, the only `InputNode` first, the only `OutputNode` last. A node's name is the module path in the
+user's network, unique in the graph, and is also the name of the value that it makes. Shapes leave
+the batch out: ``(channels, height, width)`` or ``(features,)``.
+
+Parameters stand apart, float32, under names that the nodes cite. `pi_bench.network.graph.check`
+validates a graph from an untrusted file, `pi_bench.network.graph.float_run` evaluates one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pi_bench.network.graph.nodes import ACTIVATIONS, Node, ReluNode
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Graph:
+    """A network with its weights and what calibration saw.
+
+    parameters: float32 arrays by the names that nodes cite.
+    masks: bool arrays by the names that `ReluNode`s cite.
+    ranges: node name → largest |value| over the calibration inputs; empty before calibration.
+    labels: class names, one an output feature, or none.
+    meta: what the exporter noted (JSON values), never read by the compiler but for ``meta["name"]``.
+    """
+
+    nodes: tuple[Node, ...]
+    parameters: Mapping[str, np.ndarray]
+    masks: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    ranges: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Short: the arrays would flood a notebook's screen."""
+        name = self.meta.get("name", "network")
+        return f"<Graph {name!r}: {len(self.nodes)} nodes, {self.relu_count:,} ReLUs>"
+
+    @property
+    def input(self) -> Node:
+        return self.nodes[0]
+
+    @property
+    def output(self) -> Node:
+        return self.nodes[-1]
+
+    @property
+    def relu_count(self) -> int:
+        """ReLUs (and clamps, leaky and parametric ReLUs) of one inference of one sample."""
+        return sum(
+            int(np.count_nonzero(self.masks[node.mask]))
+            if isinstance(node, ReluNode) and node.mask is not None
+            else math.prod(node.shape)
+            for node in self.nodes
+            if isinstance(node, ACTIVATIONS)
+        )

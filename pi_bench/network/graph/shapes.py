@@ -1,0 +1,235 @@
+"""Shapes of a graph's values from their inputs' shapes, and what an operator's own numbers must satisfy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pi_bench.errors import ModelError
+from pi_bench.network.graph import (
+    AdaptiveAvgPoolNode,
+    AddNode,
+    AvgPoolNode,
+    ClampNode,
+    ConcatNode,
+    ConvNode,
+    FlattenNode,
+    Graph,
+    InputNode,
+    LeakyReluNode,
+    LinearNode,
+    MaxPoolNode,
+    Node,
+    Padding,
+    PadNode,
+    Pair,
+    PermuteNode,
+    ReshapeNode,
+    ScaleNode,
+    Shape,
+    SliceNode,
+    SubsampleNode,
+    operator_name,
+    padding_sides,
+)
+from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.pooling import window_count
+
+_MOST_PADDING = 1 << 12
+_MOST_AXES = 5
+
+
+def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
+    """The shape of a node's value from its inputs' shapes and its weights.
+
+    Raises:
+        ModelError: if the operator cannot be applied to them.
+    """
+    rule = _RULES.get(type(node))
+    return inputs[0] if rule is None else rule(node, inputs, graph)
+
+
+def parameter(node: Node, graph: Graph, name: str) -> np.ndarray:
+    """The parameter that a node cites: float32, finite, not empty.
+
+    Raises:
+        ModelError: the graph has none such.
+    """
+    array = graph.parameters.get(name)
+    if array is None:
+        raise fault(node, f"cites the parameter {name!r}, which the graph does not have")
+    if array.dtype != np.float32 or array.size == 0:
+        raise fault(node, f"has a parameter {name!r} of dtype {array.dtype}, float32 is needed")
+    if not np.isfinite(array).all():
+        raise fault(node, f"has NaN or infinity in its parameter {name!r}: train or load it again")
+    return array
+
+
+def fault(node: Node, what: str) -> ModelError:
+    return ModelError(f"{operator_name(node)} {node.name!r} {what}")
+
+
+def _input(node: InputNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if len(node.shape) not in (1, 3) or min(node.shape) < 1:
+        raise fault(node, f"has shape {node.shape}; (features,) or (channels, height, width) is needed")
+    return tuple(node.shape)
+
+
+def _conv(node: ConvNode, inputs: list[Shape], graph: Graph) -> Shape:
+    weight, first = parameter(node, graph, node.weight), inputs[0]
+    groups = node.groups
+    if groups < 1 or weight.ndim != 4 or len(first) != 3 or weight.shape[1] * groups != first[0]:
+        raise fault(node, f"has weights {weight.shape} that do not fit an input of shape {first}")
+    if weight.shape[0] % groups:
+        raise fault(node, f"has {weight.shape[0]} output channels in {groups} groups")
+    if min(node.dilation) < 1 or max(node.dilation) >= _MOST_PADDING:
+        raise fault(node, f"has dilation {node.dilation}")
+    extent = tuple((taps - 1) * step + 1 for taps, step in zip(weight.shape[2:], node.dilation, strict=True))
+    counts = _window_counts(node, first, (extent[0], extent[1]), node.stride, node.padding, ceil=False)
+    return (int(weight.shape[0]), *counts)
+
+
+def _linear(node: LinearNode, inputs: list[Shape], graph: Graph) -> Shape:
+    weight = parameter(node, graph, node.weight)
+    if weight.ndim != 2 or inputs[0] != (weight.shape[1],):
+        raise fault(node, f"has weights {weight.shape} that do not fit an input of shape {inputs[0]}")
+    return (int(weight.shape[0]),)
+
+
+def _scale(node: ScaleNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if node.factor == 0 or not math.isfinite(node.factor) or not math.isfinite(node.shift):
+        raise fault(node, f"has factor {node.factor} and shift {node.shift}")
+    return inputs[0]
+
+
+def _clamp(node: ClampNode, inputs: list[Shape], graph: Graph) -> Shape:
+    low = -math.inf if node.low is None else node.low
+    high = math.inf if node.high is None else node.high
+    if not low < high or (math.isinf(low) and math.isinf(high)):
+        raise fault(node, f"has the bounds {node.low} and {node.high}; the second must be larger")
+    return inputs[0]
+
+
+def _leaky_relu(node: LeakyReluNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if not abs(node.slope) < 1:
+        raise fault(node, f"has the slope {node.slope}; between -1 and 1 is possible")
+    return inputs[0]
+
+
+def _add(node: AddNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if inputs[0] != inputs[1]:
+        raise fault(node, f"adds shapes {inputs[0]} and {inputs[1]}; equal ones are needed")
+    return inputs[0]
+
+
+def _concat(node: ConcatNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if len({shape[1:] for shape in inputs}) != 1:
+        raise fault(node, f"joins shapes {inputs}, which differ in more than their channels")
+    return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+
+
+def _pool(node: AvgPoolNode | MaxPoolNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first = _map(node, inputs[0])
+    sides = padding_sides(node.padding)
+    if any(2 * max(sides[2 * axis : 2 * axis + 2]) > node.kernel[axis] for axis in (0, 1)):
+        raise fault(node, f"has a padding {node.padding} of more than half its kernel {node.kernel}")
+    if isinstance(node, AvgPoolNode) and node.divisor is not None and not 1 <= node.divisor < 1 << 24:
+        raise fault(node, f"divides by {node.divisor}")
+    return (first[0], *_window_counts(node, first, node.kernel, node.stride, node.padding, ceil=node.ceil))
+
+
+def _adaptive(node: AdaptiveAvgPoolNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first = _map(node, inputs[0])
+    if len(node.shape) != 3 or min(node.shape) < 1 or node.shape[0] != first[0]:
+        raise fault(node, f"pools {first} to {node.shape}")
+    return tuple(node.shape)
+
+
+def _reshape(node: ReshapeNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if not 1 <= len(node.shape) <= _MOST_AXES or math.prod(node.shape) != math.prod(inputs[0]):
+        raise fault(node, f"reshapes {inputs[0]} to {node.shape}")
+    return tuple(node.shape)
+
+
+def _permute(node: PermuteNode, inputs: list[Shape], graph: Graph) -> Shape:
+    if sorted(node.axes) != list(range(len(inputs[0]))):
+        raise fault(node, f"brings the axes of {inputs[0]} into the order {node.axes}")
+    return tuple(inputs[0][axis] for axis in node.axes)
+
+
+def _slice(node: SliceNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first, count = inputs[0], node.shape[0] if node.shape else 0
+    if count < 1 or node.first + count > first[0]:
+        raise fault(node, f"takes {count} channels from {node.first} on of {first}")
+    return (count, *first[1:])
+
+
+def _subsample(node: SubsampleNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first = _map(node, inputs[0])
+    if min(node.stride) < 1 or len(node.shape) != 3 or min(node.shape) < 1:
+        raise fault(node, f"takes every {node.stride} of {first} to {node.shape}")
+    return (first[0], *node.shape[1:])
+
+
+def _pad(node: PadNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first, sides = inputs[0], padding_sides(node.padding)
+    if max(*sides, *node.channels) >= _MOST_PADDING or (any(sides) and len(first) != 3):
+        raise fault(node, f"pads {first} by {node.channels} channels and {sides}")
+    channels = first[0] + sum(node.channels)
+    if len(first) != 3:
+        return (channels, *first[1:])
+    return (channels, first[1] + sides[0] + sides[1], first[2] + sides[2] + sides[3])
+
+
+def _map(node: Node, shape: Shape) -> Shape:
+    if len(shape) != 3:
+        raise fault(node, f"needs (channels, height, width), not {shape}")
+    return shape
+
+
+def _window_counts(
+    node: Node, shape: Shape, window: Pair, stride: Pair, padding: Padding, *, ceil: bool
+) -> Pair:
+    sides = padding_sides(padding)
+    if min(window) < 1 or min(stride) < 1 or max(sides) >= _MOST_PADDING:
+        raise fault(node, f"has a window {window}, stride {stride}, padding {padding}")
+    rows, columns = (
+        window_count(
+            shape[1 + axis],
+            window[axis],
+            stride[axis],
+            sides[2 * axis],
+            sides[2 * axis + 1],
+            ceil=ceil,
+        )
+        for axis in (0, 1)
+    )
+    if rows < 1 or columns < 1:
+        raise fault(node, f"has a window {window} larger than its padded input {shape}")
+    return rows, columns
+
+
+_RULES: Mapping[type[Node], Callable[[Any, list[Shape], Graph], Shape]] = {
+    InputNode: _input,
+    ConvNode: _conv,
+    LinearNode: _linear,
+    ScaleNode: _scale,
+    ClampNode: _clamp,
+    LeakyReluNode: _leaky_relu,
+    AddNode: _add,
+    ConcatNode: _concat,
+    AvgPoolNode: _pool,
+    MaxPoolNode: _pool,
+    AdaptiveAvgPoolNode: _adaptive,
+    FlattenNode: lambda node, inputs, graph: (math.prod(inputs[0]),),
+    ReshapeNode: _reshape,
+    PermuteNode: _permute,
+    SliceNode: _slice,
+    SubsampleNode: _subsample,
+    PadNode: _pad,
+    MergedNode: lambda node, inputs, graph: tuple(node.shape),
+}
+"""Operators whose value has another shape than their first input, or that can be wrong for it."""

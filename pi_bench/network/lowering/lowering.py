@@ -1,0 +1,104 @@
+"""From a torch module to the float graph.
+
+`torch.export` traces the module in inference; running its decompositions with an empty table makes
+the trace functional (in-place operators and aliases are resolved by torch, not here) and leaves the
+operators of the user's code whole. What depends on parameters alone is computed (`lowering.constants`),
+masked ReLUs, scales and shifts are found in what is linear in activations (`lowering.masks`), and each
+other operator is translated by `lowering.operators`, or refused with its module path and what to put in
+its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from pi_bench.errors import ModelError
+from pi_bench.network.graph import Graph, InputNode, Node, OutputNode, ReluNode
+from pi_bench.network.graph.check import check_graph
+from pi_bench.network.lowering.combinations import Combinations
+from pi_bench.network.lowering.constants import Constants
+from pi_bench.network.lowering.masks import MaskLowering
+from pi_bench.network.lowering.operators import Trace, refuse, translate
+from pi_bench.network.lowering.tracing import require_straight, traced
+
+
+def lower(
+    module: torch.nn.Module | torch.export.ExportedProgram,
+    example_input: torch.Tensor,
+    *,
+    name: str = "network",
+    labels: Sequence[str] = (),
+) -> Graph:
+    """The float graph of `module`, without calibrated ranges; `module` is left as it was.
+
+    example_input: float tensor (batch, features) or (batch, channels, height, width).
+
+    Raises:
+        ModelError: something cannot be lowered: the operator, its module path, and what to use.
+    """
+    if not isinstance(example_input, torch.Tensor) or example_input.dim() not in (2, 4):
+        raise ModelError(
+            "the example input is not a tensor (batch, features) or (batch, channels, height, width)"
+        )
+    exported = traced(module, example_input.detach().float().cpu())
+    state = {**exported.state_dict, **exported.constants}
+    signature = exported.graph_signature
+    sources = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    sources.update(signature.inputs_to_lifted_tensor_constants)
+    if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
+        raise ModelError("the network has more than one input or output; export a module with one of each")
+    require_straight(exported)
+    trace = Trace(sources={})
+    constants = Constants(trace)
+    masked = MaskLowering(trace, Combinations(trace, constants))
+    for fx_node in exported.graph.nodes:
+        if fx_node.op == "placeholder":
+            if fx_node.name in signature.user_inputs:
+                trace.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
+            else:
+                name_in_module = str(sources[fx_node.name])
+                constants.add(fx_node, name_in_module, state[name_in_module])
+        elif fx_node.op == "call_function":
+            if not constants.fold(fx_node) and not masked.take(fx_node):
+                masked.settle_operands(fx_node)
+                translate(trace, fx_node)
+        elif fx_node.op == "output":
+            masked.settle_operands(fx_node)
+            # Changed buffers (counters, running statistics) are outputs of a trace too.
+            result = next(value for value in fx_node.args[0] if value.name == signature.user_outputs[0])
+            if result not in trace.values:
+                raise ModelError("the network's output does not depend on its input")
+            last = trace.values[result]
+            trace.nodes.append(OutputNode("output", (last.name,), last.shape))
+        else:
+            raise refuse(fx_node, "write it with the operators of torch.nn")
+    nodes = _live(trace.nodes)
+    cited = {value for node in nodes for value in _citations(node)}
+    parameters = {
+        key: masked.parameters[key] if key in masked.parameters else constants.parameter(key)
+        for key in sorted(cited)
+    }
+    masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
+    graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta={"name": name})
+    check_graph(graph, calibrated=False)
+    return graph
+
+
+def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Without what the output does not depend on."""
+    wanted = {nodes[-1].name}
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if node.name in wanted or isinstance(node, InputNode):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return tuple(reversed(kept))
+
+
+def _citations(node: Node) -> Iterator[str]:
+    for field in ("weight", "bias", "mean", "variance"):
+        value = getattr(node, field, None)
+        if value is not None:
+            yield value

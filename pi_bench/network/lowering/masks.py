@@ -1,0 +1,170 @@
+"""ReLU masks: which combinations of x and relu(x) are a ReLU of some elements, and what else they are.
+
+Selective network linearization (SNL, Cho et al., ICML 2022) computes mask * relu(x) + (1 - mask) * x. The
+coefficients of relu(x) and of x then add up to 1 in every element, and a binary mask makes the first of
+them 0 or 1. A mask that is not binary has no private counterpart and is refused with what it holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pi_bench.errors import ModelError
+from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
+from pi_bench.network.lowering.combinations import Combination, Combinations
+from pi_bench.network.lowering.operators import FxNode, Trace, arguments, refuse
+
+_TOLERANCE = 1e-5
+"""By which a mask's and its complement's coefficients, computed in float32, may miss 1."""
+
+
+class MaskLowering:
+    """Turns the combinations of one trace into nodes. `masks` and `parameters`: what those cite."""
+
+    def __init__(self, trace: Trace, combinations: Combinations) -> None:
+        self._trace = trace
+        self._combinations = combinations
+        self.masks: dict[str, np.ndarray] = {}
+        self.parameters: dict[str, np.ndarray] = {}
+
+    def take(self, call: FxNode) -> bool:
+        """Takes the call if it is linear in activations; False leaves it to others.
+
+        Raises:
+            ModelError: it is, and cannot be lowered.
+        """
+        combination = self._combinations.collect(call, arguments(call))
+        if combination is None:
+            return False
+        found = self._recognized(call, combination)
+        if found is not None:
+            self._trace.values[call] = found
+        elif len(call.users) > 1 and len(combination.coefficients) == 1:
+            self._settle(call)  # so that each reader sees the same value, not its parts
+        return True
+
+    def settle_operands(self, call: FxNode) -> None:
+        """Makes nodes of the combinations that `call`, an operator of another kind, reads.
+
+        Raises:
+            ModelError: a mask that is not binary, or coefficients that differ inside a channel.
+        """
+        for operand in call.all_input_nodes:
+            if operand in self._combinations and operand not in self._trace.values:
+                self._settle(operand)
+
+    def _recognized(self, call: FxNode, combination: Combination) -> Node | None:
+        """The node that the combination is as it stands: a value, a ReLU, or a masked ReLU."""
+        if combination.constant.any():
+            return None
+        coefficients = combination.coefficients
+        if len(coefficients) == 1:
+            ((name, coefficient),) = coefficients.items()
+            return self._node(name) if np.all(coefficient == 1) else None
+        pairs = self._pairs(combination)
+        if len(coefficients) != 2 or len(pairs) != 1:
+            return None
+        relu, source = pairs[0]
+        kept = coefficients[relu.name]
+        if not np.all((kept == 0) | (kept == 1)) or not np.all(kept + coefficients[source.name] == 1):
+            return None
+        return self._masked(call, source, kept)
+
+    def _settle(self, call: FxNode) -> None:
+        combination = self._combinations[call]
+        coefficients = dict(combination.coefficients)
+        summands: list[Node] = []
+        for relu, source in self._pairs(combination):
+            kept, rest = coefficients[relu.name], coefficients[source.name]
+            if not np.all(np.abs(kept + rest - 1) <= _TOLERANCE):
+                continue
+            _require_binary(call, kept)
+            del coefficients[relu.name], coefficients[source.name]
+            summands.append(self._masked(call, source, np.rint(kept)))
+        constant = combination.constant
+        for name, coefficient in coefficients.items():
+            node = self._node(name)
+            summands.append(self._scaled(call, node, coefficient, constant, literal=combination.literal))
+            constant = np.zeros(())
+        if not summands:
+            raise refuse(call, "its value does not depend on the network's input")
+        if constant.any():
+            ones = np.ones(())
+            summands[0] = self._scaled(call, summands[0], ones, constant, literal=combination.literal)
+        total = summands[0]
+        for summand in summands[1:]:
+            total = self._append(
+                AddNode(self._trace.name(call, "add"), (total.name, summand.name), total.shape)
+            )
+        self._trace.values[call] = total
+
+    def _pairs(self, combination: Combination) -> list[tuple[Node, Node]]:
+        """(relu(x), x) for each x of which the combination has both."""
+        nodes = [self._node(name) for name in combination.coefficients]
+        relus = [node for node in nodes if isinstance(node, ReluNode) and node.mask is None]
+        by_name = {node.name: node for node in nodes}
+        return [(relu, by_name[relu.inputs[0]]) for relu in relus if relu.inputs[0] in by_name]
+
+    def _masked(self, call: FxNode, source: Node, kept: np.ndarray) -> Node:
+        mask = np.broadcast_to(kept, source.shape) == 1
+        name = self._trace.name(call, "masked_relu")
+        self.masks[f"{name}.mask"] = mask.copy()
+        return self._append(ReluNode(name, (source.name,), source.shape, f"{name}.mask"))
+
+    def _scaled(
+        self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
+    ) -> Node:
+        """gain * node + shift, as a batch normalization with statistics 0 and 1 unless both are literals."""
+        if np.all(gain == 1) and not shift.any():
+            return node
+        if literal and gain.size == shift.size == 1 and np.isfinite(gain).all() and np.isfinite(shift).all():
+            name = self._trace.name(call, "scale")
+            numbers = float(gain.item()), float(shift.item())
+            return self._append(ScaleNode(name, (node.name,), node.shape, *numbers))
+        channels = node.shape[0]
+        name = self._trace.name(call, "scale")
+        values = {
+            "weight": _by_channel(call, gain, node),
+            "bias": _by_channel(call, shift, node),
+            "mean": np.zeros(channels, np.float32),
+            "variance": np.ones(channels, np.float32),
+        }
+        self.parameters.update({f"{name}.{key}": value for key, value in values.items()})
+        cited = {key: f"{name}.{key}" for key in values}
+        return self._append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
+
+    def _append(self, node: Node) -> Node:
+        self._trace.nodes.append(node)
+        return node
+
+    def _node(self, name: str) -> Node:
+        return next(node for node in self._trace.nodes if node.name == name)
+
+
+def _require_binary(call: FxNode, kept: np.ndarray) -> None:
+    """Raises: ModelError: with how many elements of the mask are neither 0 nor 1, and the range."""
+    odd = ~(np.minimum(np.abs(kept), np.abs(kept - 1)) <= _TOLERANCE)
+    if odd.any():
+        raise refuse(
+            call,
+            f"{np.count_nonzero(odd):,} of {odd.size:,} elements of its ReLU mask are neither 0 nor 1 (they "
+            f"lie between {kept.min():.4g} and {kept.max():.4g}); binarize the mask, for instance with "
+            "(mask > 0.5).float(), and finetune before export",
+        )
+
+
+def _by_channel(call: FxNode, values: np.ndarray, node: Node) -> np.ndarray:
+    """float32 (channels,) of a coefficient that is one number a channel."""
+    full = np.broadcast_to(values, node.shape).reshape(node.shape[0], -1)
+    if (full != full[:, :1]).any():
+        raise refuse(
+            call,
+            "a factor or shift of each element is supported only as a ReLU mask: "
+            "mask * relu(x) + (1 - mask) * x; use one number a channel",
+        )
+    column: Any = full[:, 0].astype(np.float32)
+    if not np.isfinite(column).all():
+        raise ModelError(str(refuse(call, "a factor or shift of it is NaN or infinite")))
+    return np.ascontiguousarray(column)

@@ -1,0 +1,42 @@
+"""Each operator of a torch.export trace as nodes of the float graph, or refused with advice.
+
+Only the structure of the trace is read here (names, arguments, shapes): this module needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pi_bench.network.lowering import (
+    activations,
+    movement,
+    pooling,
+    weights,
+)
+from pi_bench.network.lowering.advice import advice
+from pi_bench.network.lowering.trace import FxNode, Trace, Translator, arguments, refuse
+
+__all__ = ["TRANSLATORS", "FxNode", "Trace", "arguments", "refuse", "translate"]
+
+
+def translate(trace: Trace, fx_node: FxNode) -> None:
+    """Appends the nodes of one call.
+
+    Raises:
+        ModelError: the operator, or a use of it, is not supported.
+    """
+    operator = str(fx_node.target).removeprefix("aten.")
+    translator = TRANSLATORS.get(operator.split(".")[0])
+    if fx_node.target.__class__.__name__ == "builtin_function_or_method":  # operator.getitem of a tuple
+        translator = movement.getitem
+    if translator is None:
+        raise refuse(fx_node, advice(operator))
+    translator(trace, fx_node, arguments(fx_node))
+
+
+TRANSLATORS: Mapping[str, Translator] = {
+    **weights.TRANSLATORS,
+    **activations.TRANSLATORS,
+    **pooling.TRANSLATORS,
+    **movement.TRANSLATORS,
+}

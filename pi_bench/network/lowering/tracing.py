@@ -1,0 +1,113 @@
+"""Traces a module with torch.export, as it is in inference, and says where torch gave up."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+
+import torch
+
+from pi_bench.errors import ModelError
+from pi_bench.network.lowering.trace import refuse
+
+
+def traced(
+    module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
+) -> torch.export.ExportedProgram:
+    """What torch.export makes of `module`, functional, the operators of the user's code whole.
+
+    Raises:
+        ModelError: torch.export cannot trace it: the module in which it gave up, and the reason.
+    """
+    # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
+    silence = redirect_stderr(io.StringIO())
+    quiet = warnings.catch_warnings()
+    with _inference(module), quiet, silence, _quiet_logs(), torch.no_grad():
+        warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
+        try:
+            if isinstance(module, torch.nn.Module):
+                module = torch.export.export(module, (example_input,))
+            functional: torch.export.ExportedProgram = module.run_decompositions({})
+            return functional
+        except Exception as error:  # whatever the user's forward raises is the user's to read
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            path = _where_it_fails(module, example_input)
+            place = f"module {path!r}" if path else "the network"
+            raise ModelError(
+                f"torch.export cannot trace {place}: {reason:.200}; write forward() without Python "
+                "branches on tensor values and try torch.export.export(module, (example_input,)) by itself"
+            ) from error
+
+
+def require_straight(program: torch.export.ExportedProgram) -> None:
+    """Raises: ModelError: the program branches or loops, or its shapes depend on values."""
+    for fx_node in program.graph.nodes:
+        if isinstance(fx_node.target, torch._ops.HigherOrderOperator):
+            raise refuse(
+                fx_node, "control flow on values has no private counterpart; write forward() without it"
+            )
+        value = fx_node.meta.get("val")
+        sizes = value.shape if isinstance(value, torch.Tensor) else ()
+        if isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool) or not all(
+            isinstance(size, int) for size in sizes
+        ):
+            raise refuse(fx_node, "its shape or value depends on the input's values; keep shapes fixed")
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Without what torch logs where it gives up; the error says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterator[None]:
+    """`module` in evaluation, then each submodule's mode as it was; a program's mode is what it is."""
+    if isinstance(module, torch.export.ExportedProgram):
+        yield
+        return
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _where_it_fails(
+    module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
+) -> str:
+    """The path of the module whose forward() cannot be traced; "" of the outermost. It traces once more, with
+    hooks, which some operators do not go together with."""
+    if isinstance(module, torch.export.ExportedProgram):
+        return ""
+    names = {id(part): name for name, part in module.named_modules()}
+    paths: list[str] = []
+
+    def enter(part: torch.nn.Module, inputs: object) -> None:
+        paths.append(names.get(id(part), ""))
+
+    def leave(part: torch.nn.Module, inputs: object, result: object) -> None:
+        paths.pop()
+
+    handles = [
+        torch.nn.modules.module.register_module_forward_pre_hook(enter),
+        torch.nn.modules.module.register_module_forward_hook(leave),
+    ]
+    try:
+        torch.export.export(module, (example_input,))
+    except Exception:  # as before
+        return paths[-1] if paths else ""
+    finally:
+        for handle in handles:
+            handle.remove()
+    return ""

@@ -1,0 +1,190 @@
+"""The public program as canonical bytes: what the server sends in the handshake, and its digest.
+
+Decoding trusts nothing: every field is checked for type and bounds, operators for order, and shapes
+for agreement from operator to operator, so that a client can allocate and compute by the program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from pi_bench import codec
+from pi_bench.errors import PeerError
+from pi_bench.network.program import (
+    ActivationGroup,
+    ActivationKind,
+    ActivationOp,
+    InputOp,
+    LinearOp,
+    LinearTerm,
+    Op,
+    OutputOp,
+    Program,
+)
+from pi_bench.network.program.check import check_program
+from pi_bench.network.program.codec_operators import (
+    local_from_fields,
+    operator_to_fields,
+    weighted_from_fields,
+)
+from pi_bench.network.program.fields import MAX_DIMENSION, FieldError, Fields
+
+_FORMAT = "pi-bench program"
+_VERSION = 2
+
+
+def program_digest(program: Program) -> str:
+    """SHA-256 of the canonical bytes, hex: names the public architecture."""
+    return hashlib.sha256(program_to_bytes(program)).hexdigest()
+
+
+def program_to_bytes(program: Program) -> bytes:
+    """Equal programs give equal bytes."""
+    arrays: dict[str, np.ndarray] = {}
+    ops = [_op_to_fields(op, arrays) for op in program.ops]
+    meta = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "name": program.name,
+        "weight_bits": program.weight_bits,
+        "labels": list(program.labels),
+        "ops": ops,
+    }
+    return codec.encode(meta, arrays)
+
+
+def program_from_bytes(data: bytes | bytearray | memoryview) -> Program:
+    """Inverse of `program_to_bytes`, for bytes from a peer.
+
+    Raises:
+        PeerError: whatever is wrong with them; never anything else.
+    """
+    try:
+        data = bytes(data)  # the arrays are views: nobody may change them later
+        meta, arrays = codec.decode(data)
+        top = Fields(meta, {"format", "version", "name", "weight_bits", "labels", "ops"}, "program")
+        if meta["format"] != _FORMAT or meta["version"] != _VERSION:
+            raise FieldError(f"it is {meta['format']!r:.40} version {meta['version']!r:.20}")
+        program = Program(
+            name=top.text("name"),
+            ops=tuple(_op_from_fields(fields, arrays) for fields in top.items("ops", 1 << 14)),
+            weight_bits=top.integer("weight_bits", 2, 16),
+            labels=tuple(top.texts("labels", 1 << 16)),
+        )
+        check_program(program)
+        if program_to_bytes(program) != data:
+            raise FieldError("its bytes are not the canonical ones, so its digest would mean nothing")
+    except (codec.CodecError, FieldError) as error:
+        raise PeerError(f"the server's program cannot be used: {error}") from error
+    return program
+
+
+def _op_to_fields(op: Op, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "id": op.id,
+        "name": op.name,
+        "shape": list(op.shape),
+        "scale_bits": op.scale_bits,
+    }
+    if isinstance(op, InputOp):
+        return {"op": "input", **fields, "bound": op.bound}
+    if isinstance(op, OutputOp):
+        return {"op": "output", **fields, "source": op.source}
+    if isinstance(op, LinearOp):
+        terms = []
+        for i, term in enumerate(op.terms):
+            arrays[f"{op.id}.shift.{i}"] = term.shift_bits
+            terms.append(
+                {
+                    "source": term.source,
+                    "local": [operator_to_fields(local) for local in term.local],
+                    "weighted": None if term.weighted is None else operator_to_fields(term.weighted),
+                    "multiplier": term.multiplier,
+                    "first_channel": term.first_channel,
+                }
+            )
+        return {"op": "linear", **fields, "terms": terms, "bias": op.bias, "mac_count": op.mac_count}
+    groups = []
+    for i, group in enumerate(op.groups):
+        if group.index is not None:
+            arrays[f"{op.id}.index.{i}"] = group.index
+        groups.append({"kind": group.kind.value, "count": group.count, "indexed": group.index is not None})
+    return {
+        "op": "activation",
+        **fields,
+        "source": op.source,
+        "groups": groups,
+        "truncate_bits": op.truncate_bits,
+        "window_bits": op.window_bits,
+        "headroom_bits": op.headroom_bits,
+    }
+
+
+_COMMON = {"op", "id", "name", "shape", "scale_bits"}
+_OWN = {
+    "input": {"bound"},
+    "output": {"source"},
+    "linear": {"terms", "bias", "mac_count"},
+    "activation": {"source", "groups", "truncate_bits", "window_bits", "headroom_bits"},
+}
+
+
+def _op_from_fields(value: Any, arrays: dict[str, np.ndarray]) -> Op:
+    kind = value.get("op") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in _OWN:
+        raise FieldError(f"an operator of the unknown kind {kind!r:.40}")
+    fields = Fields(value, _COMMON | _OWN[kind], kind)
+    op_id, name, shape = fields.integer("id", 0, 1 << 14), fields.text("name"), fields.shape("shape")
+    scale_bits = fields.integer("scale_bits", -64, 64)
+    if kind == "input":
+        return InputOp(op_id, name, shape, scale_bits, fields.number("bound"))
+    if kind == "output":
+        return OutputOp(op_id, name, shape, fields.integer("source", 0, 1 << 14), scale_bits)
+    if kind == "linear":
+        terms = tuple(
+            _term_from_fields(item, arrays.get(f"{op_id}.shift.{i}"))
+            for i, item in enumerate(fields.items("terms", 1 << 10))
+        )
+        bias = fields.optional_text("bias")
+        return LinearOp(op_id, name, shape, scale_bits, terms, bias, fields.integer("mac_count", 0, 1 << 53))
+    groups = tuple(
+        _group_from_fields(item, arrays.get(f"{op_id}.index.{i}"))
+        for i, item in enumerate(fields.items("groups", 2))
+    )
+    return ActivationOp(
+        id=op_id,
+        name=name,
+        shape=shape,
+        scale_bits=scale_bits,
+        source=fields.integer("source", 0, 1 << 14),
+        groups=groups,
+        truncate_bits=fields.integer("truncate_bits", 0, 30),
+        window_bits=fields.integer("window_bits", 2, 31),
+        headroom_bits=fields.number("headroom_bits"),
+    )
+
+
+def _term_from_fields(value: Any, shift_bits: np.ndarray | None) -> LinearTerm:
+    fields = Fields(value, {"source", "local", "weighted", "multiplier", "first_channel"}, "term")
+    if shift_bits is None or shift_bits.dtype != np.uint8 or shift_bits.ndim != 1:
+        raise FieldError("a term has no shifts")
+    return LinearTerm(
+        source=fields.integer("source", 0, 1 << 14),
+        local=tuple(local_from_fields(item) for item in fields.items("local", 16)),
+        weighted=None if value["weighted"] is None else weighted_from_fields(value["weighted"]),
+        multiplier=fields.integer("multiplier", -(1 << 16), 1 << 16),
+        shift_bits=shift_bits,
+        first_channel=fields.integer("first_channel", 0, MAX_DIMENSION),
+    )
+
+
+def _group_from_fields(value: Any, index: np.ndarray | None) -> ActivationGroup:
+    fields = Fields(value, {"kind", "count", "indexed"}, "group")
+    if value["kind"] not in tuple(ActivationKind) or value["indexed"] is not (index is not None):
+        raise FieldError("a group of elements is malformed")
+    if index is not None and (index.dtype != np.int64 or index.ndim != 1):
+        raise FieldError("a group's index is malformed")
+    return ActivationGroup(ActivationKind(value["kind"]), fields.integer("count", 1, 1 << 40), index)

@@ -1,0 +1,116 @@
+"""The parts of a linear term as JSON values, and back from a peer's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pi_bench.network.program import (
+    ChannelSlice,
+    Convolution,
+    FullyConnected,
+    LocalOp,
+    Pad,
+    Permute,
+    Reshape,
+    Subsample,
+    SumPool,
+    SumWindows,
+    Weighted,
+    Window,
+)
+from pi_bench.network.program.fields import MAX_DIMENSION, FieldError, Fields
+
+_MOST_WINDOWS = 1 << 12
+_MOST_FACTOR = 1 << 16
+
+_Readers = Mapping[str, Callable[[Fields, str], Any]]
+
+
+def _channel(fields: Fields, name: str) -> int:
+    return fields.integer(name, 0, MAX_DIMENSION)
+
+
+def _channel_count(fields: Fields, name: str) -> int:
+    return fields.integer(name, 1, MAX_DIMENSION)
+
+
+def _windows(fields: Fields, name: str) -> tuple[Window, ...]:
+    return tuple(_window(item) for item in fields.items(name, _MOST_WINDOWS))
+
+
+def _window(value: Any) -> Window:
+    if not isinstance(value, list) or len(value) != 3:
+        raise FieldError("a window of a pool is malformed")
+    fields = Fields(dict(zip(("begin", "end", "factor"), value, strict=True)), _WINDOW, "window")
+    begin, end = (fields.integer(name, 0, MAX_DIMENSION) for name in ("begin", "end"))
+    return Window(begin, end, fields.integer("factor", 1, _MOST_FACTOR))
+
+
+_WINDOW = {"begin", "end", "factor"}
+
+_LOCAL: Mapping[str, tuple[type[LocalOp], _Readers]] = {
+    "sum_pool": (SumPool, {"kernel": Fields.pair, "stride": Fields.pair, "padding": Fields.padding}),
+    "sum_windows": (SumWindows, {"rows": _windows, "columns": _windows}),
+    "subsample": (Subsample, {"stride": Fields.pair, "offset": Fields.offsets, "size": Fields.pair}),
+    "channel_slice": (ChannelSlice, {"first": _channel, "count": _channel_count}),
+    "reshape": (Reshape, {"shape": Fields.shape}),
+    "permute": (Permute, {"axes": Fields.axes}),
+    "pad": (Pad, {"padding": Fields.padding}),
+}
+
+_WEIGHTS: _Readers = {
+    "weight": Fields.text,
+    "in_shape": Fields.shape,
+    "out_shape": Fields.shape,
+    "groups": _channel_count,
+}
+_WEIGHTED: Mapping[str, tuple[type[Weighted], _Readers]] = {
+    "fully_connected": (FullyConnected, _WEIGHTS),
+    "convolution": (
+        Convolution,
+        {
+            **_WEIGHTS,
+            "kernel": Fields.pair,
+            "stride": Fields.pair,
+            "padding": Fields.padding,
+            "dilation": Fields.pair,
+        },
+    ),
+}
+
+_NAMES = {kind: name for table in (_LOCAL, _WEIGHTED) for name, (kind, _) in table.items()}
+
+
+def operator_to_fields(op: LocalOp | Weighted) -> dict[str, Any]:
+    """``op`` and the operator's own fields, all JSON values."""
+    fields = {field.name: _plain(getattr(op, field.name)) for field in dataclasses.fields(op)}
+    return {"op": _NAMES[type(op)], **fields}
+
+
+def local_from_fields(value: Any) -> LocalOp:
+    """Raises: FieldError: an unknown operator, or a field that it cannot have."""
+    local: LocalOp = _from_fields(value, _LOCAL, "a local operator")
+    return local
+
+
+def weighted_from_fields(value: Any) -> Weighted:
+    """Raises: FieldError: an unknown operator, or a field that it cannot have."""
+    weighted: Weighted = _from_fields(value, _WEIGHTED, "a weighted operator")
+    return weighted
+
+
+def _from_fields(value: Any, table: Mapping[str, tuple[type, _Readers]], what: str) -> Any:
+    name = value.get("op") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in table:
+        raise FieldError(f"{what} of the unknown kind {name!r:.40}")
+    kind, readers = table[name]
+    fields = Fields(value, {"op", *readers}, name)
+    return kind(**{field: read(fields, field) for field, read in readers.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Window):
+        return [value.begin, value.end, value.factor]
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

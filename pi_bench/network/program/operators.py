@@ -1,0 +1,86 @@
+"""Operators of a program: each makes the value that has its id."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+from pi_bench.network.program.terms import LinearTerm, Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputOp:
+    id: int
+    name: str
+    shape: Shape
+    scale_bits: int
+    bound: float  # |x| above this is refused: it would leave the windows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearOp:
+    id: int
+    name: str  # module path(s) of the user's network
+    shape: Shape
+    scale_bits: int
+    terms: tuple[LinearTerm, ...]
+    bias: str | None  # name in the weights
+    mac_count: int
+
+
+class ActivationKind(enum.StrEnum):
+    RELU = "relu"
+    TRUNCATE = "truncate"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActivationGroup:
+    """Elements that one gadget treats alike.
+
+    `index`: flat positions in the tensor, batch included (int64, ascending); None = every element.
+    """
+
+    kind: ActivationKind
+    count: int
+    index: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActivationOp:
+    """y = ReLU(x) >> f or x >> f, by group; the client draws one mask for the whole tensor.
+
+    `truncate_bits` is f, `window_bits` is B of docs/threat-model.md section 3, which also gives the
+    range of X for ReLUs by mode; -2^30 - off <= x < 2^30 - off holds for what is truncated only.
+    """
+
+    id: int
+    name: str
+    shape: Shape
+    scale_bits: int
+    source: int  # id of a LinearOp
+    groups: tuple[ActivationGroup, ...]
+    truncate_bits: int
+    window_bits: int
+    headroom_bits: float  # log2(window / largest calibrated value)
+
+    @property
+    def relu_count(self) -> int:
+        return sum(group.count for group in self.groups if group.kind is ActivationKind.RELU)
+
+    @property
+    def truncation_count(self) -> int:
+        return sum(group.count for group in self.groups if group.kind is ActivationKind.TRUNCATE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputOp:
+    id: int
+    name: str
+    shape: Shape
+    source: int  # id of a LinearOp
+    scale_bits: int
+
+
+Op = InputOp | LinearOp | ActivationOp | OutputOp
