@@ -2,8 +2,8 @@
 
 A linear value must equal the integer linear operator of the inputs that it really had; an activation
 must equal the law of its mode, given its layer's real value and the client's share
-(docs/threat-model.md); the output must equal the last linear value. In exact mode every value must
-equal the reference besides, end to end.
+(docs/threat-model.md); an element-wise product must be the product; the output must equal the last
+linear value. In exact mode every value must equal the reference besides, end to end.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from pi_bench.arithmetic.law import signed
 from pi_bench.network.execution.reference import (
     activation_reference,
     linear_reference,
+    multiply_reference,
     out_of_range,
+    product_out_of_range,
     run_reference,
 )
-from pi_bench.network.program import ActivationOp, LinearOp, Program, Weights
+from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, Weights
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -75,6 +77,8 @@ class RunVerifier:
                     values[op.id] = _value(f"a:{op.id}", client, server, op.shape)
                     if isinstance(op, ActivationOp):
                         self._check_activation(verdict, op, values, client[f"x:{op.source}"])
+                    elif isinstance(op, MultiplyOp):
+                        self._check_product(verdict, op, values)
                     else:
                         self._compare(verdict, op.name, "the input", values[op.id], self._input)
             except _MissingShareError as missing:
@@ -104,6 +108,16 @@ class RunVerifier:
             exact = activation_reference(op, x, v, "exact")
             distance = int(np.abs(signed(y - exact)).max())
             verdict.max_ulp_error = max(verdict.max_ulp_error, distance)
+
+    def _check_product(self, verdict: Verdict, op: MultiplyOp, values: Mapping[int, np.ndarray]) -> None:
+        outside = product_out_of_range(op, values)
+        if outside is not None:
+            verdict.out_of_range_count += outside.count
+            verdict.failures.append(
+                f"layer {op.name!r}: {outside.count} of {values[op.id].size} products do not fit 32 bits "
+                f"(the largest is 2^{outside.largest.bit_length() - 1}); calibrate with inputs like this one"
+            )
+        self._compare(verdict, op.name, "the product", values[op.id], multiply_reference(op, values))
 
     def _compare(
         self, verdict: Verdict, name: str, what: str, found: np.ndarray, expected: np.ndarray

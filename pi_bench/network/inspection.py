@@ -8,6 +8,7 @@ from pi_bench.network.program import (
     ActivationOp,
     InputOp,
     LinearOp,
+    MultiplyOp,
     Op,
     OutputOp,
     Program,
@@ -21,7 +22,7 @@ class OperatorRow:
     """Fields that an operator does not have are None. Counts are of one inference (whole batch)."""
 
     op_id: int
-    operator: str  # input, linear, relu, truncate, relu+truncate, output
+    operator: str  # input, linear, relu, truncate, relu+truncate, multiply, output
     name: str
     shape: Shape
     scale_bits: int
@@ -69,5 +70,7 @@ def _operator(op: Op) -> str:
         return "+".join(group.kind.value for group in op.groups)
     if isinstance(op, LinearOp):
         return "linear"
+    if isinstance(op, MultiplyOp):
+        return "multiply"
     assert isinstance(op, InputOp | OutputOp)
     return "input" if isinstance(op, InputOp) else "output"

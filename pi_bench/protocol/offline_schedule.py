@@ -11,22 +11,31 @@ tables. It is forced within a layer, not across layers. So the tables of an acti
 products later than its value, while the server works on the next layer's products; the select bits,
 which need no v, come before. Both parties derive this list from the public program, and each message
 has its place in it: the client asks in the list's order and the server answers in the list's order.
+
+Cross products of element-wise products need masks alone, which are drawn before the phase begins. Their
+OTs go with the select bits; a slice's corrections follow some slices later, so that neither party waits
+for the other and few labels wait for their corrections.
 """
 
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.network.program import ActivationOp, LinearOp
+from pi_bench.protocol.multiplications import CrossJob
 from pi_bench.protocol.products import ProductJob
 from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, WORD_BYTES, GadgetJob, WorkPlan
 
 WINDOW_BYTES = 48 << 20
 """Requests, and answers, that may be under way at once: less than a channel's queue holds, so that no
 party ever waits in `send` for one that does the same."""
+
+_CROSSES_UNDER_WAY = 4
+"""Slices whose labels wait for corrections."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +87,22 @@ class Garble(Exchange):
         return self.groups.stop == self.job.group_count
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossChoices(Exchange):
+    """Reverse OTs with the bits of the server's factors of a slice of a cross product: no request."""
+
+    job: CrossJob
+    groups: range
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossCorrections(Exchange):
+    """The client's corrections for these OTs: no answer."""
+
+    job: CrossJob
+    groups: range
+
+
 class Turn(enum.Enum):
     """What the client does with an exchange."""
 
@@ -87,35 +112,7 @@ class Turn(enum.Enum):
 
 def offline_schedule(plan: WorkPlan) -> list[Exchange]:
     """Every exchange of an offline phase, once, in order."""
-    exchanges: list[Exchange] = [Seeds(0, SEED_BYTES + FRESH_BYTES, 0)]
-    due: list[tuple[GadgetJob, int]] = []  # gadgets whose values are asked for, and what they need
-    values: dict[int, int] = {}  # by linear op: exchanges after which the client knows its share
-
-    def garble_what_is_due() -> None:
-        if due and not any(isinstance(exchange, Trees) for exchange in exchanges):
-            exchanges.append(Trees(SEED_BYTES + TREE_MESSAGE_BYTES, 0, 1))
-        for job, needs in due:
-            exchanges.extend(_garble(job, groups, needs) for groups in job.offline_slices)
-        due.clear()
-
-    for op in plan.program.ops:
-        if isinstance(op, LinearOp):
-            exchanges += [
-                Select(0, OT_BYTES * job.padded_count, 0, job)
-                for job in plan.gadgets_of_source(op.id)
-                if job.spec.uses_select
-            ]
-            products = plan.products_of(op.id)
-            exchanges += [Product(job.plan.upload_bytes, job.plan.response_bytes, 0, job) for job in products]
-            values[op.id] = len(exchanges)
-            if products:
-                garble_what_is_due()
-        elif isinstance(op, ActivationOp):
-            due += [(job, values[op.source]) for job in plan.gadgets[op.id]]
-    garble_what_is_due()
-    if not plan.gadget_jobs:
-        exchanges.append(Trees(SEED_BYTES + TREE_MESSAGE_BYTES, 0, 1))
-    return exchanges
+    return _Schedule(plan).exchanges
 
 
 def client_turns(
@@ -134,6 +131,62 @@ def client_turns(
             requests, answers = requests + ahead.request_bytes, answers + ahead.answer_bytes
         yield Turn.ACCEPT, exchange
         requests, answers = requests - exchange.request_bytes, answers - exchange.answer_bytes
+
+
+class _Schedule:
+    def __init__(self, plan: WorkPlan) -> None:
+        self.exchanges: list[Exchange] = [Seeds(0, SEED_BYTES + FRESH_BYTES, 0)]
+        self._plan = plan
+        self._begun = False
+        self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # their values are asked for; what they need
+        self._crosses: deque[CrossCorrections] = deque()  # their choices stand in the list
+        values: dict[int, int] = {}  # by linear op: exchanges after which the client knows its share
+        for op in plan.program.ops:
+            if isinstance(op, LinearOp):
+                self._before_products(op.id)
+                products = plan.products_of(op.id)
+                self.exchanges += [
+                    Product(job.plan.upload_bytes, job.plan.response_bytes, 0, job) for job in products
+                ]
+                values[op.id] = len(self.exchanges)
+                if products:
+                    self._finish()
+            elif isinstance(op, ActivationOp):
+                self._gadgets += [(job, values[op.source]) for job in plan.gadgets[op.id]]
+        self._finish()
+        self._begin()
+
+    def _before_products(self, linear_id: int) -> None:
+        """What the activations of a value need of the server, none of it the value itself."""
+        self.exchanges += [
+            Select(0, OT_BYTES * job.padded_count, 0, job)
+            for job in self._plan.gadgets_of_source(linear_id)
+            if job.spec.uses_select
+        ]
+        for cross in self._plan.crosses_of_source(linear_id):
+            for groups in cross.offline_slices:
+                self.exchanges.append(CrossChoices(0, cross.choice_bytes(groups), 0, cross, groups))
+                needs, request_bytes = len(self.exchanges), cross.correction_bytes(groups)
+                self._crosses.append(CrossCorrections(request_bytes, 0, needs, cross, groups))
+                if len(self._crosses) > _CROSSES_UNDER_WAY:
+                    self._begin()
+                    self.exchanges.append(self._crosses.popleft())
+
+    def _begin(self) -> None:
+        """The client's seeds, once: before anything that they enter."""
+        if not self._begun:
+            self.exchanges.append(Trees(SEED_BYTES + TREE_MESSAGE_BYTES, 0, 1))
+            self._begun = True
+
+    def _finish(self) -> None:
+        """Corrections and tables that are due."""
+        if self._crosses or self._gadgets:
+            self._begin()
+        self.exchanges += self._crosses
+        self._crosses.clear()
+        for job, needs in self._gadgets:
+            self.exchanges += [_garble(job, groups, needs) for groups in job.offline_slices]
+        self._gadgets.clear()
 
 
 def _garble(job: GadgetJob, groups: range, needs: int) -> Garble:

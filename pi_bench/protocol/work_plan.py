@@ -7,7 +7,6 @@ the receiver of a message always knows its size, and `pi-bench inspect` predicts
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +24,8 @@ from pi_bench.network.program import (
     element_count,
 )
 from pi_bench.protocol.interface import ProtocolOptions
+from pi_bench.protocol.lane_groups import LaneGroups, slices
+from pi_bench.protocol.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.products import ProductJob, product_jobs
 from pi_bench.protocol.session import Party
@@ -40,7 +41,7 @@ _OFFLINE_SLICE_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
-class GadgetJob:
+class GadgetJob(LaneGroups):
     """One group of an activation, padded to whole groups of lanes.
 
     `number` enters the hash tweaks and is unique in a program. `index` as in `ActivationGroup`.
@@ -52,33 +53,17 @@ class GadgetJob:
     index: np.ndarray | None
     count: int
 
-    @property
-    def group_count(self) -> int:
-        return -(-self.count // LANES)
-
-    @property
-    def padded_count(self) -> int:
-        return self.group_count * LANES
-
     @cached_property
     def online_slices(self) -> list[range]:
         """Ranges of lane groups: small enough that both parties and the wire work at once."""
         bytes_per_group = self.spec.online_group_bytes + LANES * WORD_BYTES
-        return _slices(self.group_count, max(1, _ONLINE_SLICE_BYTES // bytes_per_group))
+        return slices(self.group_count, max(1, _ONLINE_SLICE_BYTES // bytes_per_group))
 
     @cached_property
     def offline_slices(self) -> list[range]:
         by_ots = _OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
         by_bytes = _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
-        return _slices(self.group_count, max(1, min(by_ots, by_bytes)))
-
-    def elements(self, groups: range) -> range:
-        """The elements of a range of lane groups, padding included."""
-        return range(groups.start * LANES, groups.stop * LANES)
-
-    def real_elements(self, groups: range) -> range:
-        """The same without padding: the words that are sent."""
-        return range(groups.start * LANES, min(groups.stop * LANES, self.count))
+        return slices(self.group_count, max(1, min(by_ots, by_bytes)))
 
     def label_ot_count(self, groups: range) -> int:
         return len(groups) * LANES * self.spec.label_ots
@@ -98,12 +83,13 @@ class GadgetJob:
 
 
 class WorkPlan:
-    """Products and gadgets of a program in the order in which they run."""
+    """Products, gadgets and multiplications of a program in the order in which they run."""
 
     def __init__(self, program: Program, options: ProtocolOptions) -> None:
         self.program = program
         self.products: list[ProductJob] = []
         self.gadgets: dict[int, list[GadgetJob]] = {}
+        self.multiplications = MultiplicationPlan(program)
         for linear in program.linear_ops:
             for term in linear.terms:
                 if term.weighted is not None:
@@ -131,6 +117,11 @@ class WorkPlan:
     def gadgets_of_source(self, op_id: int) -> list[GadgetJob]:
         """The gadgets that work on a linear value."""
         return [job for job in self.gadget_jobs if self.source_of(job) == op_id]
+
+    def crosses_of_source(self, op_id: int) -> list[CrossJob]:
+        """The cross products of the element-wise products of a linear value's activations."""
+        activation_ids = [activation for activation, source in self._sources.items() if source == op_id]
+        return list(self.multiplications.crosses(activation_ids))
 
     def source_of(self, job: GadgetJob) -> int:
         """The linear value that a gadget works on."""
@@ -186,13 +177,6 @@ def part(array: np.ndarray, positions: range) -> np.ndarray:
     return array[positions.start : positions.stop]
 
 
-def _slices(group_count: int, groups_per_slice: int) -> list[range]:
-    """Nearly equal ranges of at most `groups_per_slice` groups."""
-    slice_count = max(1, -(-group_count // groups_per_slice))
-    bounds = [group_count * i // slice_count for i in range(slice_count + 1)]
-    return [range(a, b) for a, b in itertools.pairwise(bounds)]
-
-
 def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:
     """For protocols that run a `WorkPlan`: homomorphic products and garbled gadgets."""
     plan = WorkPlan(program, options)
@@ -211,6 +195,13 @@ def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes
         predicted.add_offline("garbling", Party.SERVER, job.group_count * spec.garbled_group_bytes)
         predicted.add_online(job.op_id, Party.SERVER, job.group_count * spec.online_group_bytes)
         predicted.add_online(job.op_id, Party.CLIENT, WORD_BYTES * job.count)
+    for cross in plan.multiplications.crosses():
+        for groups in cross.offline_slices:
+            predicted.add_offline("ot", Party.SERVER, cross.choice_bytes(groups))
+            predicted.add_offline("ot", Party.CLIENT, cross.correction_bytes(groups))
+    for multiply in plan.multiplications.jobs:
+        predicted.add_online(multiply.op.id, Party.SERVER, multiply.opened_bytes)
+        predicted.add_online(multiply.op.id, Party.CLIENT, multiply.answer_bytes)
     predicted.add_online(program.input.id, Party.CLIENT, WORD_BYTES * element_count(program.input.shape))
     predicted.add_online(program.output.id, Party.SERVER, WORD_BYTES * element_count(program.output.shape))
     return predicted

@@ -8,10 +8,16 @@ from typing import Any
 
 from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.merging import Merging
-from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
+from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.merging import merging_fields, merging_lines
-from pi_bench.report.operators import operator_words, shape_words
+from pi_bench.report.operators import (
+    counts_words,
+    network_counts,
+    operator_counts,
+    operator_words,
+    shape_words,
+)
 from pi_bench.report.quantities import byte_count, count
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
@@ -37,9 +43,7 @@ def inspect_program(
         "mode": options.mode,
         "label_chunk": options.label_chunk,
         "sign_drop": options.sign_drop,
-        "relu_count": program.relu_count,
-        "truncation_count": program.truncation_count,
-        "mac_count": program.mac_count,
+        **network_counts(program),
         "parameter_count": sum(share["parameter_count"] for share in distribution),
         "weight_bits": program.weight_bits,
         "merging": merging_fields(merging),
@@ -69,6 +73,7 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
             "-" if op["headroom_bits"] is None else f"{op['headroom_bits']:.1f}",
             count(op["relu_count"]),
             count(op["truncation_count"]),
+            count(op["square_count"] + op["product_count"]),
             count(op["parameter_count"]),
             f"{op['mac_count'] / 1e6:.2f}" if op["mac_count"] else "-",
             _bytes_or_dash(op["predicted_bytes"]["client_to_server"]),
@@ -78,13 +83,11 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
     ]
     header = [
         *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "room"),
-        *("ReLUs", "trunc.", "params", "M MACs", "to server", "to client"),
+        *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
     ]
     predicted = inspection["predicted_bytes"]
     lines = [
-        f"{inspection['name']}: {inspection['relu_count']:,} ReLUs, {inspection['truncation_count']:,} "
-        f"truncations without ReLU, {inspection['mac_count'] / 1e6:,.1f} M multiply-accumulates, "
-        f"{inspection['parameter_count']:,} parameters",
+        f"{inspection['name']}: {counts_words(inspection)}, {inspection['parameter_count']:,} parameters",
         f"weights of {inspection['weight_bits']} bits, inputs within {inspection['input_bound']:.4g}",
         f"digest {inspection['digest']}",
         *merging_lines(inspection["merging"]),
@@ -114,24 +117,18 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
 
 def _operator(op: Op, sent: Mapping[Party, int]) -> dict[str, Any]:
     activation = op if isinstance(op, ActivationOp) else None
-    if isinstance(op, LinearOp):
-        sources = [term.source for term in op.terms]
-    else:
-        sources = [op.source] if hasattr(op, "source") else []
     return {
         "id": op.id,
         "name": op.name,
         "operator": operator_words(op),
         "shape": list(op.shape),
-        "sources": sources,
+        "sources": list(operands(op)),
         "scale_bits": op.scale_bits,
         "truncate_bits": activation.truncate_bits if activation else None,
         "window_bits": activation.window_bits if activation else None,
         "headroom_bits": activation.headroom_bits if activation else None,
-        "relu_count": activation.relu_count if activation else 0,
-        "truncation_count": activation.truncation_count if activation else 0,
+        **operator_counts(op),
         "parameter_count": parameter_count(op),
-        "mac_count": op.mac_count if isinstance(op, LinearOp) else 0,
         "predicted_bytes": _directions(sent),
     }
 

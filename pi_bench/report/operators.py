@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pi_bench.network.program import (
     ActivationOp,
     Convolution,
@@ -9,7 +11,9 @@ from pi_bench.network.program import (
     InputOp,
     LinearOp,
     LinearTerm,
+    MultiplyOp,
     Op,
+    Program,
     SumPool,
 )
 
@@ -22,7 +26,42 @@ def operator_words(op: Op) -> str:
     if isinstance(op, ActivationOp):
         kinds = ((op.relu_count, "ReLU"), (op.truncation_count, "truncate"))
         return " | ".join(word for count, word in kinds if count)
+    if isinstance(op, MultiplyOp):
+        return "square" if op.square_count else "product"
     return "input" if isinstance(op, InputOp) else "output"
+
+
+def operator_counts(op: Op) -> dict[str, int]:
+    """What a reader pays for, kind by kind, as it stands in results."""
+    activation = op if isinstance(op, ActivationOp) else None
+    multiply = op if isinstance(op, MultiplyOp) else None
+    return {
+        "relu_count": activation.relu_count if activation else 0,
+        "truncation_count": activation.truncation_count if activation else 0,
+        "square_count": multiply.square_count if multiply else 0,
+        "product_count": multiply.product_count if multiply else 0,
+        "mac_count": op.mac_count if isinstance(op, LinearOp) else 0,
+    }
+
+
+def network_counts(program: Program) -> dict[str, int]:
+    """`operator_counts` of all operators together."""
+    return {
+        "relu_count": program.relu_count,
+        "truncation_count": program.truncation_count,
+        "square_count": program.square_count,
+        "product_count": program.product_count,
+        "mac_count": program.mac_count,
+    }
+
+
+def counts_words(counts: Mapping[str, int]) -> str:
+    """`network_counts` in a line."""
+    words = [f"{counts['relu_count']:,} ReLUs", f"{counts['truncation_count']:,} truncations without ReLU"]
+    for kind in ("square", "product"):
+        if counts[f"{kind}_count"]:
+            words.append(f"{counts[f'{kind}_count']:,} {kind}s")
+    return ", ".join([*words, f"{counts['mac_count'] / 1e6:,.1f} M multiply-accumulates"])
 
 
 def shape_words(shape: tuple[int, ...]) -> str:

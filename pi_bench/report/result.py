@@ -12,10 +12,10 @@ from pi_bench.launch.latency import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.measure.spans import Span
 from pi_bench.measure.statistics import summarize
-from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
+from pi_bench.network.program import ActivationOp, Op, Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.merging import merging_fields
-from pi_bench.report.operators import operator_words
+from pi_bench.report.operators import network_counts, operator_counts, operator_words
 from pi_bench.session import PhaseRecord
 
 SCHEMA_VERSION = 1
@@ -94,9 +94,7 @@ def _network(model: LoadedModel) -> dict[str, Any]:
     return {
         "name": program.name,
         "digest": model.digest,
-        "relu_count": program.relu_count,
-        "truncation_count": program.truncation_count,
-        "mac_count": program.mac_count,
+        **network_counts(program),
         "weight_bits": program.weight_bits,
         "merging": merging_fields(model.merging),
         "input_shape": list(program.input.shape),
@@ -183,9 +181,7 @@ def _layer(op: Op, runs: Sequence[Run]) -> dict[str, Any]:
         "name": op.name,
         "operator": operator_words(op),
         "shape": list(op.shape),
-        "relu_count": op.relu_count if isinstance(op, ActivationOp) else 0,
-        "truncation_count": op.truncation_count if isinstance(op, ActivationOp) else 0,
-        "mac_count": op.mac_count if isinstance(op, LinearOp) else 0,
+        **operator_counts(op),
         "client": _times([_chosen(run.client_online, of_layer) for run in runs]),
         "server": _times([_chosen(run.server_online, of_layer) for run in runs]),
         "hidden_s": median(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pi_bench.report.answer import answer_lines
 from pi_bench.report.merging import merging_lines
-from pi_bench.report.operators import shape_words
+from pi_bench.report.operators import counts_words, shape_words
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
@@ -34,8 +34,7 @@ def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Se
 def _heading(result: Mapping[str, Any]) -> list[str]:
     network = result["network"]
     return [
-        f"{network['name']}: {network['relu_count']:,} ReLUs, {network['truncation_count']:,} truncations "
-        f"without ReLU, {network['mac_count'] / 1e6:,.1f} M multiply-accumulates",
+        f"{network['name']}: {counts_words(network)}",
         f"protocol {result['protocol_title']}, {mode_words(result)}, loopback, "
         f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
         *merging_lines(network["merging"]),
@@ -61,8 +60,8 @@ def _latency(result: Mapping[str, Any]) -> list[str]:
 
 def _layers(result: Mapping[str, Any]) -> list[str]:
     header = [
-        *("layer", "operator", "shape", "ReLUs", "trunc.", "client ms", "server ms", "send ms", "wait ms"),
-        *("hidden ms", "to server", "to client", "rounds"),
+        *("layer", "operator", "shape", "ReLUs", "trunc.", "squares"),
+        *("client ms", "server ms", "send ms", "wait ms", "hidden ms", "to server", "to client", "rounds"),
     ]
     rows = []
     for layer in result["online"]["layers"]:
@@ -74,6 +73,7 @@ def _layers(result: Mapping[str, Any]) -> list[str]:
                 shape_words(tuple(layer["shape"])),
                 count(layer["relu_count"]),
                 count(layer["truncation_count"]),
+                count(layer["square_count"] + layer["product_count"]),
                 milliseconds(client["compute_s"]),
                 milliseconds(server["compute_s"]),
                 milliseconds(client["send_s"] + server["send_s"]),

@@ -57,7 +57,8 @@ class Evaluator:
         self._threads = threads
         self._label_ots: CotReceiver | None = None
         self._selects: dict[int, ClientSelect] = {}
-        self._hash_seed = self._reverse_seed = b""
+        self._hash_seed = b""
+        self.reverse_seed = b""  # of the reverse OTs' hashes; public
 
     def __enter__(self) -> Self:
         return self
@@ -78,8 +79,8 @@ class Evaluator:
         """Sends what the server's side of the label OTs, and of the selects, begins with."""
         assert self._label_ots is not None
         with self._session.step(-1, "ot"):
-            self._reverse_seed = reverse_hash_seed(self._context)
-            self._session.send(self._reverse_seed, self._label_ots.tree_message)
+            self.reverse_seed = reverse_hash_seed(self._context)
+            self._session.send(self.reverse_seed, self._label_ots.tree_message)
 
     def accept_select(self, job: GadgetJob) -> None:
         self._selects[job.number] = ClientSelect.accept(self._session, job, self._reverse, self._threads)
@@ -97,7 +98,7 @@ class Evaluator:
             if job.spec.uses_select:
                 beta = part(self.arrays[f"select:{job.number}"], elements)
                 select = self._selects[job.number]
-                corrections.append(select.share(job, groups, self._reverse_seed, share, beta))
+                corrections.append(select.share(job, groups, self.reverse_seed, share, beta))
             choices = gadget.choice_bits(job.spec, share)
             labels = part(self.arrays[f"labels:{job.number}"], groups)
             ot_count = job.label_ot_count(groups)
@@ -148,7 +149,7 @@ class Garbler:
         self.arrays = {"delta": self.seeds.delta.array, "label_seed": self.seeds.label_seed.array}
         self._fresh: FreshCotSender | None = None
         self._label_ots: CotSender | None = None
-        self._reverse_seed = b""
+        self.reverse_seed = b""  # of the reverse OTs' hashes; public
         self._selects: dict[int, ServerSelect] = {}
 
     def __enter__(self) -> Self:
@@ -172,7 +173,7 @@ class Garbler:
         assert self._fresh is not None
         with self._session.step(-1, "ot"):
             message = self._session.receive(SEED_BYTES + TREE_MESSAGE_BYTES)
-            self._reverse_seed = bytes(message[:SEED_BYTES])
+            self.reverse_seed = bytes(message[:SEED_BYTES])
             self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
 
     def send_select(self, job: GadgetJob) -> None:
@@ -220,4 +221,4 @@ class Garbler:
             if select is None:
                 return None, zero_labels
             tau = np.frombuffer(message[:correction_bytes], np.uint32)
-            return select.alpha(job, groups, self._reverse_seed, tau, self._threads), zero_labels
+            return select.alpha(job, groups, self.reverse_seed, tau, self._threads), zero_labels

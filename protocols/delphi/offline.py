@@ -11,6 +11,8 @@ import numpy as np
 from pi_bench.network.program import Weights
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.offline_schedule import (
+    CrossChoices,
+    CrossCorrections,
     Exchange,
     Garble,
     Product,
@@ -23,6 +25,7 @@ from pi_bench.protocol.offline_schedule import (
 )
 from pi_bench.protocol.work_plan import WorkPlan
 
+from .crosses import ClientCrosses, ServerCrosses
 from .garbling import Evaluator, Garbler
 from .keys import ClientKeys, ServerKeys
 from .material import Lease
@@ -46,13 +49,15 @@ class ClientOffline:
         self._plan = plan
         self._products = ClientProducts(session, plan, keys.he, masks, threads)
         self._evaluator = Evaluator(session, keys.reverse, lease.arena, inference_id, threads)
+        self._crosses = ClientCrosses(session, keys.reverse, threads)
 
     def run(self) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
-        """The material of every gadget by name, and what the client holds of every value by id."""
+        """The material of every gadget and cross product by name, and what the client holds of every value
+        by id."""
         with self._evaluator:
             for turn, exchange in client_turns(offline_schedule(self._plan)):
                 (self._ask if turn is Turn.ASK else self._accept)(exchange)
-        return self._evaluator.arrays, self._products.known
+        return self._evaluator.arrays | self._crosses.arrays, self._products.known
 
     def _ask(self, exchange: Exchange) -> None:
         match exchange:
@@ -63,6 +68,9 @@ class ClientOffline:
             case Garble():
                 share = self._products.known[self._plan.source_of(exchange.job)]
                 self._evaluator.ask(exchange, share)
+            case CrossCorrections():
+                mask = self._products.known[exchange.job.masked_by]
+                self._crosses.ask(exchange, self._evaluator.reverse_seed, mask)
 
     def _accept(self, exchange: Exchange) -> None:
         match exchange:
@@ -74,6 +82,8 @@ class ClientOffline:
                 self._evaluator.accept_select(exchange.job)
             case Garble():
                 self._evaluator.accept(exchange)
+            case CrossChoices():
+                self._crosses.accept(exchange)
 
 
 def server_offline(
@@ -85,8 +95,9 @@ def server_offline(
     garbler: Garbler,
     threads: int,
 ) -> dict[str, np.ndarray]:
-    """Answers every exchange; the server's material of every gadget and linear value."""
+    """Answers every exchange; the server's material of every gadget, cross product and linear value."""
     products = ServerProducts(session, plan, keys.he, prepared, weights, threads)
+    crosses = ServerCrosses(session, keys.reverse, threads)
     for exchange in offline_schedule(plan):
         match exchange:
             case Product():
@@ -99,5 +110,9 @@ def server_offline(
                 garbler.send_select(exchange.job)
             case Garble():
                 garbler.answer(exchange)
+            case CrossChoices():
+                crosses.send(exchange)
+            case CrossCorrections():
+                crosses.receive(exchange, garbler.reverse_seed)
     constants = {f"constant:{op_id}": constant for op_id, constant in products.constants.items()}
-    return garbler.arrays | constants
+    return garbler.arrays | crosses.arrays | constants

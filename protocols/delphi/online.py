@@ -3,8 +3,9 @@
     client                                            server
       q - r  (the quantized input)  ----------------->
       per activation and slice:
-                <---  active labels of u, word, bit  (encode)
+                <---  active labels of u, word, bit  (encode); opened factors of its products
       z = y + server's mask - r'  (evaluate)  ------->    y - r' = z - mask
+      share of each product less its mask  ---------->    product less its mask
                 <---  u of the logits
 
 Source: DELPHI, figure 4, with the one-round gadgets of docs/threat-model.md. The server holds x - r
@@ -38,6 +39,8 @@ from pi_bench.network.program import (
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.work_plan import WORD_BYTES, WorkPlan, part
 
+from .multiplications import ProductScratch, client_product, finish_product, open_factors
+
 
 def prepare_linear(program: Program, weights: Weights) -> dict[int, PreparedLinear]:
     """The linear operators in the form in which the online phase computes them, by id."""
@@ -58,6 +61,7 @@ class ClientScratch:
         )
         self.message = _touched(largest, np.uint8)
         self.answer = _touched(plan.widest_activation, np.uint32)
+        self.products = ProductScratch(plan.multiplications)
 
 
 class ServerScratch:
@@ -72,6 +76,7 @@ class ServerScratch:
             op.id: _touched(element_count(op.shape), np.uint32).reshape(op.shape)
             for op in plan.program.activation_ops
         }
+        self.products = ProductScratch(plan.multiplications)
 
 
 def client_online(
@@ -102,6 +107,7 @@ def _client_activation(
     threads: int,
 ) -> None:
     position = 0
+    own = scratch.products.own.get(op.id)  # its share of the result, if that is multiplied
     for job in plan.gadgets[op.id]:
         with session.step(op.id):
             next_mask = padded_words(job.gather(arrays[f"mask:{op.id}"]), job.padded_count)
@@ -129,7 +135,14 @@ def _client_activation(
                     threads,
                 )
                 session.send(answer[: len(job.real_elements(groups))])
+        if own is not None:
+            with session.step(op.id):
+                answers = scratch.answer[position : position + job.count]
+                job.scatter(answers + next_mask[: job.count], own)
         position += job.padded_count
+    for product in plan.multiplications.in_round[op.id]:
+        left_mask, next_mask = arrays[f"mask:{product.op.left}"], arrays[f"mask:{product.op.id}"]
+        client_product(session, product, arrays, scratch.products, left_mask, next_mask)
 
 
 def server_online(
@@ -158,9 +171,7 @@ def server_online(
                     for op_id in plan.linear_after[op.id]
                     for array in (*prepared[op_id].weights, arrays[f"constant:{op_id}"])
                 ]
-                masked[op.id] = _server_activation(
-                    session, plan, op, masked[op.source], arrays, scratch, threads, prefetch(coming)
-                )
+                _server_activation(session, plan, op, masked, arrays, scratch, threads, prefetch(coming))
             elif isinstance(op, OutputOp):
                 session.send(masked[op.source])
     if session.trace is not None:
@@ -175,13 +186,16 @@ def _server_activation(
     session: SessionLike,
     plan: WorkPlan,
     op: ActivationOp,
-    share: np.ndarray,
+    masked: dict[int, np.ndarray],
     arrays: dict[str, np.ndarray],
     scratch: ServerScratch,
     threads: int,
     meanwhile: Iterator[None],
-) -> np.ndarray:
-    """y - r' of the whole tensor: uint32 of its shape; `meanwhile` as in `SessionLike.receive_into`."""
+) -> None:
+    """Adds y - r' of the whole tensor to `masked`, and the products of its round; `meanwhile` as in
+    `SessionLike.receive_into`."""
+    share = masked[op.source]
+    products = plan.multiplications.in_round[op.id]
     position = sent = 0
     for job in plan.gadgets[op.id]:
         words = padded_words(job.gather(share), job.padded_count)
@@ -203,7 +217,11 @@ def _server_activation(
             )
             session.send(message)
             sent = end
+        if products:
+            job.scatter(0 - scratch.masks[position : position + job.count], scratch.products.own[op.id])
         position += job.padded_count
+    for product in products:
+        open_factors(session, product, arrays, scratch.products, masked.get(product.op.left))
     result = scratch.results[op.id]
     position = 0
     for job in plan.gadgets[op.id]:
@@ -214,7 +232,10 @@ def _server_activation(
         if job.index is not None:
             job.scatter(answer, result)
         position += job.padded_count
-    return result
+    masked[op.id] = result
+    for product in products:
+        left = masked[product.op.left]
+        masked[product.op.id] = finish_product(session, product, arrays, scratch.products, result, left)
 
 
 def _touched(count: int, dtype: type[np.generic]) -> np.ndarray:

@@ -41,6 +41,7 @@ class DelphiClient(PartyProtocol):
                 self.session, self._plan, self._keys, lease, masks, inference_id, self.options.threads
             ).run()
         arrays |= {f"mask:{op_id}": mask for op_id, mask in masks.items()}
+        arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
         arrays["output_share"] = values[self.program.output.source]
         if self.session.trace is not None:
             for op in self.program.linear_ops:

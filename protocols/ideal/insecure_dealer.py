@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.crypto.randomness import random_words
-from pi_bench.network.execution.reference import activation_reference
+from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.execution.shares import apply_linear
-from pi_bench.network.program import ActivationOp, LinearOp, Program, element_count
+from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, element_count
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.work_plan import WORD_BYTES
@@ -70,6 +70,8 @@ class InsecureIdealServer(PartyProtocol):
                     values[op.id] = activation_reference(
                         op, values[op.source], share, self.options.mode, self.options.sign_drop
                     )
+                elif isinstance(op, MultiplyOp):
+                    values[op.id] = multiply_reference(op, values)
         with self.session.step(program.output.id):
             self.session.send(values[program.output.source])
         if trace is not None:

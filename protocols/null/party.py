@@ -12,9 +12,19 @@ from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.program import ActivationKind, ActivationOp, LinearOp, OutputOp, Program, Weights
+from pi_bench.network.program import (
+    ActivationKind,
+    ActivationOp,
+    LinearOp,
+    MultiplyOp,
+    OutputOp,
+    Program,
+    Weights,
+)
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.offline_schedule import (
+    CrossChoices,
+    CrossCorrections,
     Exchange,
     Garble,
     Product,
@@ -68,7 +78,7 @@ class _NullParty(PartyProtocol):
                 move(-1, "ot", exchange.request_bytes)
             case Product():
                 move(exchange.job.op_id, "he", exchange.request_bytes)
-            case Garble():
+            case Garble() | CrossCorrections():
                 move(exchange.job.op_id, "ot", exchange.request_bytes)
 
     def _answer(self, exchange: Exchange, move: _Move) -> None:
@@ -77,7 +87,7 @@ class _NullParty(PartyProtocol):
             case Seeds():
                 move(-1, "ot", SEED_BYTES)
                 move(-1, "ot", FRESH_BYTES)
-            case Select():
+            case Select() | CrossChoices():
                 move(exchange.job.op_id, "ot", exchange.answer_bytes)
             case Product():
                 move(exchange.job.op_id, "he", exchange.answer_bytes)
@@ -117,6 +127,9 @@ class NullClient(_NullParty):
                 for groups in job.online_slices:
                     self._receive(op.id, "", len(groups) * job.spec.online_group_bytes)
                     self._send(op.id, "", WORD_BYTES * len(job.real_elements(groups)))
+            for product in self._plan.multiplications.in_round[op.id]:
+                self._receive(product.op.id, "", product.opened_bytes)
+                self._send(product.op.id, "", product.answer_bytes)
         output = self.program.output
         with self.session.step(output.id):
             words = self.session.receive(WORD_BYTES * int(np.prod(output.shape)))
@@ -163,6 +176,8 @@ class NullServer(_NullParty):
                 if isinstance(op, LinearOp):
                     values[op.id] = arrays[f"constant:{op.id}"]
                     self._linear[op.id].add(values, values[op.id], self._workspace, self.options.threads)
+                elif isinstance(op, MultiplyOp):
+                    values[op.id] = values[op.left] * values[op.right]
                 elif isinstance(op, ActivationOp):
                     self._exchange(op)
                     values[op.id] = _activate(op, values[op.source], self.options.mode)
@@ -188,9 +203,14 @@ class NullServer(_NullParty):
         for job in jobs:
             for groups in job.online_slices:
                 self._send(op.id, "", len(groups) * job.spec.online_group_bytes)
+        products = self._plan.multiplications.in_round[op.id]
+        for product in products:
+            self._send(product.op.id, "", product.opened_bytes)
         for job in jobs:
             for groups in job.online_slices:
                 self._receive(op.id, "", WORD_BYTES * len(job.real_elements(groups)), meanwhile)
+        for product in products:
+            self._receive(product.op.id, "", product.answer_bytes)
 
 
 def _activate(op: ActivationOp, x: np.ndarray, mode: str) -> np.ndarray:

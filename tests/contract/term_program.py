@@ -8,12 +8,14 @@ from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
     ActivationOp,
+    ChannelMap,
     ChannelSlice,
     Convolution,
     FullyConnected,
     InputOp,
     LinearOp,
     LinearTerm,
+    MultiplyOp,
     OutputOp,
     Pad,
     Permute,
@@ -33,7 +35,8 @@ BATCH = 2
 
 def term_program() -> tuple[Program, Weights]:
     """x -> dilated depthwise convolution d -> ReLU(d) - ReLU(d - c), max-pooled by one comparison, joined
-    with parts of x, convolved by groups -> ReLU -> grouped connection, all at scales of small integers."""
+    with parts of x, convolved by groups -> ReLU a -> a^2 + channels of a -> truncated times channels of a
+    -> grouped connection, all at scales of small integers."""
     x = InputOp(0, "x", (BATCH, 3, 7, 6), 6, 2.0)
     depthwise = Convolution(
         "depthwise", x.shape, (BATCH, 6, 4, 5), (3, 2), (2, 1), (2, 1, 0, 1), (1, 2), groups=3
@@ -85,18 +88,33 @@ def term_program() -> tuple[Program, Weights]:
         _term(2, local=(*corner, ChannelSlice(2, 3)), shape=(BATCH, 3, 2, 3), shift=3, place=1),
     )
     active = _activation(11, "active", y, 9)
+    square = MultiplyOp(12, "square", active.shape, 16, 11, 11)
+    picked = _linear(13, "picked", 8, _term(11, local=(ChannelMap((3, -1, 0, 0)),), shape=active.shape))
+    polynomial = _linear(
+        14,
+        "polynomial",
+        16,
+        _term(12, shape=active.shape),
+        _term(13, shape=active.shape, shift=8),
+        bias="polynomial.bias",
+    )
+    cut = _activation(15, "cut", polynomial, 8, kind=ActivationKind.TRUNCATE)
+    product = MultiplyOp(16, "product", active.shape, 16, 13, 15)
     by_parts = FullyConnected("parts", (BATCH, 24), (BATCH, 6), groups=2)
     whole = FullyConnected("whole", (BATCH, 24), (BATCH, 2))
     logits = _linear(
-        12,
+        17,
         "logits",
         16,
-        _term(11, by_parts, local=(Reshape((BATCH, 24)),)),
+        _term(16, by_parts, local=(Reshape((BATCH, 24)),)),
         _term(9, whole, local=(ChannelSlice(8, 4), Reshape((BATCH, 24))), place=4, shift=1),
         bias="logits.bias",
     )
-    output = OutputOp(13, "out", logits.shape, 12, 16)
-    ops = (x, d, shifted, low, high, clamp, difference, positive, greater, joined, y, active, logits, output)
+    output = OutputOp(18, "out", logits.shape, 17, 16)
+    ops = (
+        *(x, d, shifted, low, high, clamp, difference, positive, greater, joined, y, active),
+        *(square, picked, polynomial, cut, product, logits, output),
+    )
     return Program("every term", ops, 6, ()), _weights()
 
 
@@ -132,16 +150,25 @@ def _linear(
             6: (6, 2, 3),
             8: (6, 2, 3),
             10: (4, 2, 3),
-            12: (6,),
+            13: (4, 2, 3),
+            14: (4, 2, 3),
+            17: (6,),
         }
         shape = (BATCH, *shapes[op_id])
     macs = sum(weighted_mac_count(term.weighted) for term in terms if term.weighted is not None)
     return LinearOp(op_id, name, shape, scale_bits, terms, bias, macs)
 
 
-def _activation(op_id: int, name: str, source: LinearOp, cut: int, window: int = 20) -> ActivationOp:
+def _activation(
+    op_id: int,
+    name: str,
+    source: LinearOp,
+    cut: int,
+    window: int = 20,
+    kind: ActivationKind = ActivationKind.RELU,
+) -> ActivationOp:
     count = int(np.prod(source.shape))
-    group = ActivationGroup(ActivationKind.RELU, count, None)
+    group = ActivationGroup(kind, count, None)
     scale = source.scale_bits - cut
     return ActivationOp(op_id, name, source.shape, scale, source.id, (group,), cut, window, 1.0)
 
@@ -157,6 +184,7 @@ def _weights() -> Weights:
         "d.bias": rng.integers(0, 2**9, 6).astype(np.uint32),
         "c": (-rng.integers(2**9, 2**11, 6)).astype(np.uint32),
         "grouped": integers(4, 6, 3, 3),
+        "polynomial.bias": rng.integers(-(2**14), 2**14, 4).astype(np.uint32),
         "parts": integers(6, 12),
         "whole": integers(2, 24),
         "logits.bias": rng.integers(0, 2**32, 6, dtype=np.uint32),

@@ -16,11 +16,13 @@ def _check_law(program, weights, run, options, encoded) -> None:
     """Shares add up to linear values that are exact and to activations that follow the law."""
     values = {program.input.id: run.value(f"a:{program.input.id}")}
     np.testing.assert_array_equal(values[program.input.id], encoded)
-    for op in program.activation_ops:
+    for op in program.source_ops[1:]:
         values[op.id] = run.value(f"a:{op.id}")
     for op in program.linear_ops:
         values[op.id] = run.value(f"x:{op.id}")
         np.testing.assert_array_equal(values[op.id], linear_reference(op, values, weights), op.name)
+    for op in program.multiply_ops:
+        np.testing.assert_array_equal(values[op.id], values[op.left] * values[op.right], op.name)
     client = run.traces[Party.CLIENT].arrays
     for op in program.activation_ops:
         x, v = run.value(f"x:{op.source}"), client[f"x:{op.source}"]

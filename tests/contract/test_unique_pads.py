@@ -15,7 +15,7 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto import gadget
 from pi_bench.crypto.gadget import GadgetSpec
-from pi_bench.protocol import work_plan
+from pi_bench.protocol import multiplications, work_plan
 from pi_bench.registry import find_protocol
 
 Tweak = tuple[int, int, int, int, int]
@@ -23,6 +23,7 @@ Tweak = tuple[int, int, int, int, int]
 
 LANES = 32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, CHUNK, TRUNCATE_TOP, ADDITIVE = 1, 2, 3, 4, 5, 6, 8, 9
+PRODUCT = 10
 SERVER_LABEL, SERVER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
 
 
@@ -134,6 +135,18 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
 
         return note
 
+    def product(what: str):
+        def note(hash_seed, number, first, bit_count, labels, *_) -> None:
+            groups = labels.nbytes // (16 * LANES * bit_count)
+            places = ((PRODUCT, number, first + i, bit, 0) for bit in range(bit_count) for i in range(groups))
+            found.add(what, hash_seed, tweaks(places))
+
+        return note
+
+    def factors(hash_seed, number, first, bit_count, labels, factor, *_) -> None:
+        """The server's masks t: one that came twice would show the difference of what it masks."""
+        found.add("factors", b"", [int(word) for word in factor])
+
     def chunk_counters(what: str):
         def note(leaves, *arguments) -> None:
             first, count = arguments[:2] if what == "receiver" else arguments[1:3]
@@ -147,6 +160,9 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
     watch(gadget, "evaluate", evaluate)
     watch(_native.ot, "additive_send", lambda delta, *rest: additive("additive sender")(*rest))
     watch(_native.ot, "additive_receive", additive("additive receiver"))
+    watch(_native.ot, "product_send", lambda delta, *rest: product("product sender")(*rest))
+    watch(_native.ot, "product_receive", product("product receiver"))
+    watch(_native.ot, "product_receive", factors)
     watch(_native.ot, "extend_receiver", chunk_counters("receiver"))
     watch(_native.ot, "extend_sender", chunk_counters("sender"))
     watch(_native.ot, "grow_trees", lambda roots, pairs, *_: found.add("base keys", pairs, [0]))
@@ -164,10 +180,12 @@ def _seeds(found: Uses, *arrays: object) -> None:
 def test_no_key_meets_a_tweak_or_counter_twice(options, network, run, uses, monkeypatch) -> None:
     monkeypatch.setattr(work_plan, "_ONLINE_SLICE_BYTES", 1)  # a slice a group, so that slices matter
     monkeypatch.setattr(work_plan, "_OFFLINE_SLICE_OTS", 1)
+    monkeypatch.setattr(multiplications, "_OFFLINE_SLICE_OTS", 1)
     program, weights, inputs = network
     assert any(len(job.offline_slices) > 1 for job in work_plan.WorkPlan(program, options).gadget_jobs)
     run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, options)
-    assert set(uses.of) == {
+    products = {"product sender", "product receiver", "factors"} if program.multiply_ops else set()
+    assert set(uses.of) == products | {
         "garbler",
         "evaluator",
         "label seed",
@@ -181,12 +199,18 @@ def test_no_key_meets_a_tweak_or_counter_twice(options, network, run, uses, monk
         "base keys",
         "seeds of encryption",
     }
+    factors = uses.of.pop("factors", Counter())
+    assert sum(factors.values()) - len(factors) <= 1, "uniform words, of which two may be alike"
     for what, places in uses.of.items():
         ((place, count),) = places.most_common(1)
         assert count == 1, f"{what}: {place} is used {count} times"
     assert uses.of["garbler"] == uses.of["evaluator"]
     assert uses.of["additive sender"] == uses.of["additive receiver"]
     assert not set(uses.of["garbler"]) & set(uses.of["additive sender"])
+    if products:
+        assert uses.of["product sender"] == uses.of["product receiver"]
+        assert not set(uses.of["product sender"]) & set(uses.of["additive sender"])
+        assert {key for key, _ in uses.of["product sender"]} == {key for key, _ in uses.of["additive sender"]}
     assert uses.of["delta"] == uses.of["delta online"]
     assert {seed for seed, _ in uses.of["label seed"]} == {seed for seed, _ in uses.of["encoded"]}
     for what, count in (("garbler", 2), ("label seed", 2), ("delta", 2), ("additive sender", 2)):

@@ -7,8 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.execution.reference import activation_reference
-from pi_bench.network.program import ActivationOp, InputOp, LinearOp, Op, OutputOp, Program, Weights
+from pi_bench.network.execution.reference import activation_reference, multiply_reference
+from pi_bench.network.program import (
+    ActivationOp,
+    InputOp,
+    LinearOp,
+    MultiplyOp,
+    Op,
+    OutputOp,
+    Program,
+    Weights,
+    operands,
+)
 
 EXACT = "exact"
 
@@ -44,6 +54,9 @@ class IntegerRun:
             elif isinstance(op, LinearOp):
                 y = values[op.id] = self._linear_value(op, values)
                 yield op, y, y, y
+            elif isinstance(op, MultiplyOp):
+                y = values[op.id] = multiply_reference(op, values)
+                yield op, y, y, y
             elif isinstance(op, ActivationOp):
                 x = values[op.source]
                 share = x if mode == EXACT else generator.integers(0, 1 << 32, x.shape, np.uint32)
@@ -66,8 +79,5 @@ def _last_readers(program: Program) -> dict[int, int]:
     """Value's id → id of the last operator that reads it."""
     last: dict[int, int] = {}
     for op in program.ops:
-        if isinstance(op, LinearOp):
-            last.update((term.source, op.id) for term in op.terms)
-        elif not isinstance(op, InputOp):
-            last[op.source] = op.id
+        last.update((read, op.id) for read in operands(op))
     return last

@@ -18,6 +18,7 @@ from pi_bench.network.program import (
     ActivationOp,
     InputOp,
     LinearOp,
+    MultiplyOp,
     OutputOp,
     Program,
     Weights,
@@ -26,17 +27,17 @@ from pi_bench.network.program import (
 
 @dataclass(frozen=True, slots=True)
 class OutOfRange:
-    """Values of one activation that left its window."""
+    """Values of one activation that left its window, or of one product that left the ring."""
 
     op_id: int
     name: str
     count: int
-    largest: int  # of |x| among them
+    largest: int  # of |x| among them, of |y| of a product
 
 
 @dataclass(slots=True)
 class ReferenceRun:
-    """`values`: operator id → uint32 of its shape. `out_of_range`: only activations that have any."""
+    """`values`: operator id → uint32 of its shape. `out_of_range`: only operators that have any."""
 
     values: dict[int, np.ndarray] = field(default_factory=dict)
     out_of_range: list[OutOfRange] = field(default_factory=list)
@@ -69,6 +70,11 @@ def run_reference(
             outside = out_of_range(op, x, mode, sign_drop)
             if outside is not None:
                 run.out_of_range.append(outside)
+        elif isinstance(op, MultiplyOp):
+            run.values[op.id] = multiply_reference(op, run.values)
+            outside = product_out_of_range(op, run.values)
+            if outside is not None:
+                run.out_of_range.append(outside)
         elif isinstance(op, OutputOp):
             run.values[op.id] = run.values[op.source]
     return run
@@ -83,6 +89,21 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
     if op.bias is not None:
         total += law.signed(weights[op.bias]).reshape(-1, *(1,) * (len(op.shape) - 2))
     return (total & 0xFFFFFFFF).astype(np.uint32)
+
+
+def multiply_reference(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The element-wise product, uint32, of (uint32) values."""
+    product: np.ndarray = law.signed(values[op.left]) * law.signed(values[op.right]) & 0xFFFFFFFF
+    return product.astype(np.uint32)
+
+
+def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> OutOfRange | None:
+    """The products of (uint32) values that are no longer numbers of [-2^31, 2^31), if any."""
+    product = np.abs(law.signed(values[op.left]) * law.signed(values[op.right]))
+    outside = product >= 1 << 31
+    if not outside.any():
+        return None
+    return OutOfRange(op.id, op.name, int(np.count_nonzero(outside)), int(product.max()))
 
 
 def activation_reference(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.network.program import (
+    ChannelMap,
     ChannelSlice,
     Convolution,
     FullyConnected,
@@ -92,11 +93,20 @@ def _pad(op: Pad, x: np.ndarray) -> np.ndarray:
     return out
 
 
+def _channel_map(op: ChannelMap, x: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(x), len(op.channels), *x.shape[2:]), np.int64)
+    for made, read in enumerate(op.channels):
+        if read >= 0:
+            out[:, made] = x[:, read]
+    return out
+
+
 _LOCAL: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     SumPool: _sum_pool,
     SumWindows: _sum_windows,
     Subsample: _subsample,
     ChannelSlice: lambda op, x: x[:, op.first : op.first + op.count],
+    ChannelMap: _channel_map,
     Reshape: lambda op, x: x.reshape(op.shape),
     Permute: lambda op, x: np.transpose(x, op.axes),
     Pad: _pad,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.network.program import (
+    ChannelMap,
     ChannelSlice,
     Pad,
     Permute,
@@ -67,6 +68,13 @@ def _channel_slice(op: ChannelSlice, share: np.ndarray) -> np.ndarray:
     return share[:, op.first : op.first + op.count]
 
 
+def _channel_map(op: ChannelMap, share: np.ndarray) -> np.ndarray:
+    channels = np.array(op.channels)
+    mapped = share[:, channels]
+    mapped[:, channels < 0] = 0
+    return mapped
+
+
 def _reshape(op: Reshape, share: np.ndarray) -> np.ndarray:
     return share.reshape(op.shape)
 
@@ -85,6 +93,7 @@ LOCAL_FUNCTIONS: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     SumWindows: _sum_windows,
     Subsample: _subsample,
     ChannelSlice: _channel_slice,
+    ChannelMap: _channel_map,
     Reshape: _reshape,
     Permute: _permute,
     Pad: _pad,

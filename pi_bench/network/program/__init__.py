@@ -6,11 +6,14 @@ from pi_bench.network.program.operators import (
     ActivationOp,
     InputOp,
     LinearOp,
+    MultiplyOp,
     Op,
     OutputOp,
+    operands,
 )
 from pi_bench.network.program.program import RING_BITS, Program, Weights, derived_values
 from pi_bench.network.program.terms import (
+    ChannelMap,
     ChannelSlice,
     Convolution,
     FullyConnected,
@@ -34,6 +37,7 @@ __all__ = [
     "ActivationGroup",
     "ActivationKind",
     "ActivationOp",
+    "ChannelMap",
     "ChannelSlice",
     "Convolution",
     "FullyConnected",
@@ -41,6 +45,7 @@ __all__ = [
     "LinearOp",
     "LinearTerm",
     "LocalOp",
+    "MultiplyOp",
     "Op",
     "OutputOp",
     "Pad",
@@ -56,5 +61,6 @@ __all__ = [
     "Window",
     "derived_values",
     "element_count",
+    "operands",
     "weighted_mac_count",
 ]

@@ -11,6 +11,7 @@ from pi_bench.network.program import (
     ActivationOp,
     InputOp,
     LinearOp,
+    MultiplyOp,
     Op,
     OutputOp,
     Program,
@@ -45,6 +46,8 @@ def check_program(program: Program) -> None:
                 raise fault(op, "is a second input")
             if not op.bound > 0:
                 raise fault(op, "has no bound")
+        elif isinstance(op, MultiplyOp):
+            _check_multiply(op, ops[:position], readable)
         elif isinstance(op, LinearOp):
             _check_linear(op, ops[:position], readable, weight_names, elements)
         else:
@@ -71,7 +74,7 @@ def _check_linear(
     mac_count = 0
     for term in op.terms:
         source = earlier[term.source] if term.source < len(earlier) else None
-        if not isinstance(source, InputOp | LinearOp | ActivationOp):
+        if source is None or isinstance(source, OutputOp):
             raise fault(op, "reads something else than an earlier value")
         shape = term_shape(op, term, source.shape, elements)
         end = term.first_channel + shape[1]
@@ -92,6 +95,18 @@ def _check_linear(
         _claim(op, op.bias, weight_names)
     if op.mac_count != mac_count:
         raise fault(op, f"counts {op.mac_count} multiplications instead of {mac_count}")
+
+
+def _check_multiply(op: MultiplyOp, earlier: tuple[Op, ...], readable: frozenset[int]) -> None:
+    if not op.left <= op.right < len(earlier) or not isinstance(earlier[op.right], ActivationOp):
+        raise fault(op, "does not multiply an earlier activation with itself or with a value before it")
+    left, right = earlier[op.left], earlier[op.right]
+    if op.left not in readable:
+        raise fault(op, "multiplies a value whose mask follows from a product under encryption")
+    if not left.shape == right.shape == op.shape:
+        raise fault(op, f"multiplies {left.shape} and {right.shape} to {op.shape}")
+    if op.scale_bits != left.scale_bits + right.scale_bits:
+        raise fault(op, "has a scale that is not the sum of its factors'")
 
 
 def _claim(op: LinearOp, name: str, weight_names: set[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pi_bench.network.program import (
+    ChannelMap,
     ChannelSlice,
     Convolution,
     LinearOp,
@@ -119,6 +120,12 @@ def _channel_slice(op: LinearOp, local: ChannelSlice, shape: Shape, elements: El
     return (shape[0], local.count, *shape[2:])
 
 
+def _channel_map(op: LinearOp, local: ChannelMap, shape: Shape, elements: Elements) -> Shape:
+    if max(local.channels) >= shape[1]:
+        raise fault(op, f"takes channel {max(local.channels)} of {shape}")
+    return (shape[0], len(local.channels), *shape[2:])
+
+
 def _reshape(op: LinearOp, local: Reshape, shape: Shape, elements: Elements) -> Shape:
     if math.prod(local.shape) != math.prod(shape) or local.shape[0] != shape[0]:
         raise fault(op, f"reshapes {shape} to {local.shape}")
@@ -147,6 +154,7 @@ _LOCAL_SHAPES: Mapping[type, Callable[[LinearOp, Any, Shape, Elements], Shape]] 
     SumWindows: _sum_windows,
     Subsample: _subsample,
     ChannelSlice: _channel_slice,
+    ChannelMap: _channel_map,
     Reshape: _reshape,
     Permute: _permute,
     Pad: _pad,

@@ -20,6 +20,7 @@ from pi_bench.network.program import (
     InputOp,
     LinearOp,
     LinearTerm,
+    MultiplyOp,
     Op,
     OutputOp,
     Program,
@@ -33,7 +34,7 @@ from pi_bench.network.program.codec_operators import (
 from pi_bench.network.program.fields import MAX_DIMENSION, FieldError, Fields
 
 _FORMAT = "pi-bench program"
-_VERSION = 2
+_VERSION = 3
 
 
 def program_digest(program: Program) -> str:
@@ -93,6 +94,8 @@ def _op_to_fields(op: Op, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         return {"op": "input", **fields, "bound": op.bound}
     if isinstance(op, OutputOp):
         return {"op": "output", **fields, "source": op.source}
+    if isinstance(op, MultiplyOp):
+        return {"op": "multiply", **fields, "left": op.left, "right": op.right}
     if isinstance(op, LinearOp):
         terms = []
         for i, term in enumerate(op.terms):
@@ -128,6 +131,7 @@ _OWN = {
     "input": {"bound"},
     "output": {"source"},
     "linear": {"terms", "bias", "mac_count"},
+    "multiply": {"left", "right"},
     "activation": {"source", "groups", "truncate_bits", "window_bits", "headroom_bits"},
 }
 
@@ -143,6 +147,9 @@ def _op_from_fields(value: Any, arrays: dict[str, np.ndarray]) -> Op:
         return InputOp(op_id, name, shape, scale_bits, fields.number("bound"))
     if kind == "output":
         return OutputOp(op_id, name, shape, fields.integer("source", 0, 1 << 14), scale_bits)
+    if kind == "multiply":
+        left, right = (fields.integer(factor, 0, 1 << 14) for factor in ("left", "right"))
+        return MultiplyOp(op_id, name, shape, scale_bits, left, right)
     if kind == "linear":
         terms = tuple(
             _term_from_fields(item, arrays.get(f"{op_id}.shift.{i}"))

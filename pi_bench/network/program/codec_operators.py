@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pi_bench.network.program import (
+    ChannelMap,
     ChannelSlice,
     Convolution,
     FullyConnected,
@@ -55,6 +56,7 @@ _LOCAL: Mapping[str, tuple[type[LocalOp], _Readers]] = {
     "sum_windows": (SumWindows, {"rows": _windows, "columns": _windows}),
     "subsample": (Subsample, {"stride": Fields.pair, "offset": Fields.offsets, "size": Fields.pair}),
     "channel_slice": (ChannelSlice, {"first": _channel, "count": _channel_count}),
+    "channel_map": (ChannelMap, {"channels": Fields.channels}),
     "reshape": (Reshape, {"shape": Fields.shape}),
     "permute": (Permute, {"axes": Fields.axes}),
     "pad": (Pad, {"padding": Fields.padding}),

@@ -9,6 +9,7 @@ from typing import Any
 from pi_bench.network.program import Shape
 
 _MAX_TEXT = 4096
+MOST_CHANNELS = 1 << 16
 MAX_DIMENSION = 1 << 24
 _MAX_ELEMENTS = 1 << 28
 _MAX_AXES = 6
@@ -72,6 +73,12 @@ class Fields:
         axes = self._integers(name, range(2, _MAX_AXES + 1), 0, _MAX_AXES - 1)
         self._checked(name, sorted(axes) == list(range(len(axes))))
         return axes
+
+    def channels(self, name: str) -> tuple[int, ...]:
+        """At least one channel's number, or -1 for none."""
+        items = self.items(name, MOST_CHANNELS)
+        self._checked(name, bool(items) and all(_is_integer(i, -1, MAX_DIMENSION) for i in items))
+        return tuple(items)
 
     def padding(self, name: str) -> tuple[int, int, int, int]:
         top, bottom, left, right = self._integers(name, (4,), 0, 1 << 12)

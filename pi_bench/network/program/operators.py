@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pi_bench.network.program.terms import LinearTerm, Shape
+from pi_bench.network.program.terms import LinearTerm, Shape, element_count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +75,31 @@ class ActivationOp:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MultiplyOp:
+    """y = left * right element by element, mod 2^32; `scale_bits` is the sum of theirs.
+
+    `right` is an activation, in whose round the product is computed; `left` is the same one (a square) or
+    one of `derived_values` before it. Readers see the product at its double scale: a sum, then a truncation.
+    """
+
+    id: int
+    name: str
+    shape: Shape
+    scale_bits: int
+    left: int
+    right: int
+
+    @property
+    def square_count(self) -> int:
+        return element_count(self.shape) if self.left == self.right else 0
+
+    @property
+    def product_count(self) -> int:
+        """Elements that are products of two values."""
+        return element_count(self.shape) - self.square_count
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OutputOp:
     id: int
     name: str
@@ -83,4 +108,13 @@ class OutputOp:
     scale_bits: int
 
 
-Op = InputOp | LinearOp | ActivationOp | OutputOp
+Op = InputOp | LinearOp | ActivationOp | MultiplyOp | OutputOp
+
+
+def operands(op: Op) -> tuple[int, ...]:
+    """Ids of the values that an operator reads."""
+    if isinstance(op, InputOp):
+        return ()
+    if isinstance(op, LinearOp):
+        return tuple(term.source for term in op.terms)
+    return (op.left, op.right) if isinstance(op, MultiplyOp) else (op.source,)

@@ -7,13 +7,14 @@ batch as axis 0 and channels (or features) as axis 1.
     InputOp        the client's quantized input
     LinearOp       a sum of linear terms of earlier values, plus a bias
     ActivationOp   groups of elements of one linear value: ReLU and truncate, or truncate only
+    MultiplyOp     the product of two values element by element; a square if both are one
     OutputOp       a linear value that is revealed to the client
 
 Every value is held the same way: the client has its mask and the server the value less that mask. The
-masks of the input and of activations are drawn; that of a linear value follows from those of its sources,
-through an encrypted product where a term has weights and by local arithmetic where none has. So a linear
-value without weights (a residual sum, a concatenation, ``b + ReLU(a - b)``) costs no message, and whatever
-can read an activation can read it (`derived_values`).
+masks of the input, of activations and of products are drawn; that of a linear value follows from those
+of its sources, through an encrypted product where a term has weights and by local arithmetic where none
+has. So a linear value without weights (a residual sum, a concatenation, ``b + ReLU(a - b)``) costs no
+message, and whatever can read an activation can read it (`derived_values`).
 
 Only shapes, scales, masks and wiring stand here, and all of it is public. The weights are a separate
 mapping from names to integer arrays that the server alone holds (`Weights`).
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pi_bench.network.program.operators import ActivationOp, InputOp, LinearOp, Op, OutputOp
+from pi_bench.network.program.operators import ActivationOp, InputOp, LinearOp, MultiplyOp, Op, OutputOp
 
 RING_BITS = 32
 
@@ -65,9 +66,13 @@ class Program:
         return tuple(op for op in self.ops if isinstance(op, ActivationOp))
 
     @property
-    def source_ops(self) -> tuple[InputOp | ActivationOp, ...]:
+    def multiply_ops(self) -> tuple[MultiplyOp, ...]:
+        return tuple(op for op in self.ops if isinstance(op, MultiplyOp))
+
+    @property
+    def source_ops(self) -> tuple[InputOp | ActivationOp | MultiplyOp, ...]:
         """The values whose masks are drawn."""
-        return (self.input, *self.activation_ops)
+        return tuple(op for op in self.ops if isinstance(op, InputOp | ActivationOp | MultiplyOp))
 
     @property
     def relu_count(self) -> int:
@@ -78,6 +83,14 @@ class Program:
         return sum(op.truncation_count for op in self.activation_ops)
 
     @property
+    def square_count(self) -> int:
+        return sum(op.square_count for op in self.multiply_ops)
+
+    @property
+    def product_count(self) -> int:
+        return sum(op.product_count for op in self.multiply_ops)
+
+    @property
     def mac_count(self) -> int:
         return sum(op.mac_count for op in self.linear_ops)
 
@@ -85,7 +98,7 @@ class Program:
 def derived_values(program: Program) -> frozenset[int]:
     """Ids of the values whose masks the client knows before any product: what weights can read.
 
-    The input, activations, and linear values that are made of these alone and without weights.
+    The input, activations, products, and linear values that are made of these alone and without weights.
     """
     known = {op.id for op in program.source_ops}
     for op in program.linear_ops:

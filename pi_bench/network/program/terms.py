@@ -55,6 +55,13 @@ class ChannelSlice:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelMap:
+    """Channel i of the result is channel `channels[i]`, or zeros where that is -1."""
+
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reshape:
     """To `shape`, batch included; row-major."""
 
@@ -75,7 +82,7 @@ class Pad:
     padding: tuple[int, int, int, int]  # top, bottom, left, right
 
 
-LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | Reshape | Permute | Pad
+LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | ChannelMap | Reshape | Permute | Pad
 """Linear, without weights: each party applies it to its own share."""
 
 

@@ -3,10 +3,11 @@ import pytest
 
 from pi_bench.launch.verification import RunVerifier, Verdict
 from pi_bench.network.compiler import compile_graph
-from pi_bench.network.execution.reference import activation_reference, linear_reference
+from pi_bench.network.execution.reference import activation_reference, linear_reference, multiply_reference
 from pi_bench.network.graph import Graph
-from pi_bench.network.program import ActivationOp, InputOp, LinearOp, Program, Weights
+from pi_bench.network.program import ActivationOp, InputOp, LinearOp, MultiplyOp, Program, Weights
 from pi_bench.network.program.fixed_point import encode_input
+from tests.contract.term_program import term_program
 
 Compiled = tuple[Program, Weights]
 Arrays = dict[str, np.ndarray]
@@ -32,6 +33,8 @@ def honest_run(
             name, values[op.id] = f"a:{op.id}", encoded
         elif isinstance(op, LinearOp):
             name, values[op.id] = f"x:{op.id}", linear_reference(op, values, weights)
+        elif isinstance(op, MultiplyOp):
+            name, values[op.id] = f"a:{op.id}", multiply_reference(op, values)
         else:
             assert isinstance(op, ActivationOp)
             v = client[f"x:{op.source}"]
@@ -130,3 +133,20 @@ def test_value_outside_its_window_names_the_layer(compiled: Compiled, encoded: n
     assert verdict.out_of_range_count > 0
     first = compiled[0].activation_ops[0]
     assert repr(first.name) in verdict.failures[0] and "outside the window" in verdict.failures[0]
+
+
+@pytest.mark.parametrize("mode", ["windowed", "exact"])
+def test_products_must_be_the_product_and_fit_the_ring(mode: str) -> None:
+    program, weights = term_program()
+    encoded = encode_input(program, np.random.default_rng(2).normal(size=program.input.shape).clip(-2, 2))
+    case = Case((program, weights), mode, encoded)
+    assert case.verify().passed
+    for op in program.multiply_ops:
+        right = case.server[f"a:{op.id}"]
+        case.server[f"a:{op.id}"] = right + np.uint32(1)
+        (first, *_) = case.verify().failures
+        assert repr(op.name) in first and "break the product" in first
+        case.server[f"a:{op.id}"] = right
+    case.server["a:11"][:] = (1 << 16) - case.client["a:11"]
+    outside = [line for line in case.verify().failures if "do not fit 32 bits (the largest is 2^32)" in line]
+    assert len(outside) == 1 and "'square'" in outside[0]

@@ -9,8 +9,11 @@ import pytest
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.network.program import LinearOp
-from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.protocol import Party, ProtocolOptions, multiplications
+from pi_bench.protocol import offline_schedule as offline_schedule_module
 from pi_bench.protocol.offline_schedule import (
+    CrossChoices,
+    CrossCorrections,
     Exchange,
     Garble,
     Product,
@@ -23,10 +26,13 @@ from pi_bench.protocol.offline_schedule import (
 )
 from pi_bench.protocol.work_plan import SEED_BYTES, WorkPlan, predict_hybrid
 from tests.contract.conftest import compiled
+from tests.contract.term_program import term_program
 
 
-@pytest.fixture(scope="module", params=["windowed", "exact"])
+@pytest.fixture(scope="module", params=["windowed", "exact", "products"])
 def plan(request) -> WorkPlan:
+    if request.param == "products":
+        return WorkPlan(term_program()[0], ProtocolOptions())
     program, _, _ = compiled(1)
     return WorkPlan(program, ProtocolOptions(mode=request.param))
 
@@ -60,6 +66,31 @@ def test_what_an_exchange_needs_stands_before_it(plan) -> None:
             assert any(isinstance(e, Trees) for e in exchanges[:position])
             if exchange.job.spec.uses_select:
                 assert any(isinstance(e, Select) and e.job is exchange.job for e in complete)
+
+
+@pytest.mark.parametrize("ots_a_slice", [1, 1 << 17])
+def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots_a_slice) -> None:
+    """Both in the order of cross products and slices; few slices' labels wait at once."""
+    monkeypatch.setattr(multiplications, "_OFFLINE_SLICE_OTS", ots_a_slice)
+    monkeypatch.setattr(offline_schedule_module, "_CROSSES_UNDER_WAY", 1)
+    plan = WorkPlan(term_program()[0], ProtocolOptions())
+    exchanges = offline_schedule(plan)
+    due = [(job.number, groups) for job in plan.multiplications.crosses() for groups in job.offline_slices]
+    assert len(due) == (6 if ots_a_slice == 1 else 3)
+    for kind in (CrossChoices, CrossCorrections):
+        assert [(e.job.number, e.groups) for e in exchanges if isinstance(e, kind)] == due
+    places = {
+        (e.job.number, e.groups.start): i for i, e in enumerate(exchanges) if isinstance(e, CrossChoices)
+    }
+    waiting = most = 0
+    for position, exchange in enumerate(exchanges):
+        waiting += isinstance(exchange, CrossChoices) - isinstance(exchange, CrossCorrections)
+        most = max(most, waiting)
+        if isinstance(exchange, CrossCorrections):
+            choices = places[exchange.job.number, exchange.groups.start]
+            assert exchange.needs == choices + 1 <= position
+            assert any(isinstance(e, Trees) for e in exchanges[:position])
+    assert (waiting, most) == (0, 2)
 
 
 def test_tables_come_while_the_next_products_are_under_way(plan) -> None:

@@ -14,6 +14,7 @@ from pi_bench.network.execution.shares import (
     prepare_weights,
 )
 from pi_bench.network.program import (
+    ChannelMap,
     ChannelSlice,
     Convolution,
     FullyConnected,
@@ -89,6 +90,7 @@ def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: 
             ),
         ),
         (ChannelSlice(1, 2), Permute((0, 1, 3, 2))),
+        (ChannelMap((2, -1, 0, 0)), ChannelMap((1, 3))),
         (Pad((1, 0, 2, 3)), SumPool((2, 3), (1, 2), (0, 0, 0, 0))),
         (Reshape((2, 3, 2, 3, 6)), Permute((0, 2, 1, 4, 3)), Reshape((2, 6, 6, 3))),
     ],

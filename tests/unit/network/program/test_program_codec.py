@@ -310,4 +310,31 @@ def test_every_kind_of_term_makes_the_round_trip() -> None:
     data = program_to_bytes(program)
     again = program_from_bytes(data)
     assert repr(again) == repr(program) and program_to_bytes(again) == data
-    assert derived_values(program) == {0, 3, 4, 5, 6, 7, 8, 9, 11}
+    assert derived_values(program) == {0, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16}
+    assert program.square_count == program.product_count == 2 * 4 * 6
+
+
+HOSTILE_PRODUCTS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
+    "of a value under encryption": lambda ops: ops[16].update(left=1),
+    "of a later value": lambda ops: ops[16].update(left=16),
+    "of values in the wrong order": lambda ops: ops[16].update(left=15, right=11),
+    "of a linear value": lambda ops: ops[16].update(right=14),
+    "of the input with itself": lambda ops: ops[16].update(left=0, right=0),
+    "of other shapes": lambda ops: ops[16].update(left=7),
+    "at another scale": lambda ops: ops[16].update(scale_bits=15),
+    "of nothing": lambda ops: ops[16].update(left=99, right=99),
+    "channel that is not there": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[4, 0, 0, 0]),
+    "channel below none": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[-2, 0, 0, 0]),
+    "no channels": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[]),
+    "more channels": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[0] * 5),
+    "too many channels": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[0] * (1 << 17)),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_PRODUCTS)
+def test_hostile_products_and_channel_maps_are_refused(case: str) -> None:
+    meta, arrays = codec.decode(program_to_bytes(term_program()[0]))
+    meta = copy.deepcopy(meta)
+    HOSTILE_PRODUCTS[case](meta["ops"])
+    with pytest.raises(PeerError):
+        program_from_bytes(codec.encode(meta, arrays))

@@ -1,0 +1,115 @@
+"""Cross products of element-wise products: shares of t r, the server's random factor times the client's mask.
+
+    client (COT sender)                         server (COT receiver)
+                <---  reverse OT extension, choices: the bits of t
+      tau (packed words)  ------------------>    alpha
+      beta
+
+Source: Gilboa, CRYPTO 1999 (`pi_bench.crypto.gilboa`; docs/threat-model.md, section 7), on the reverse
+OTs of the select bits. The offline half of `multiplications.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pi_bench.crypto import gilboa
+from pi_bench.crypto.ot_extension import CotReceiver, CotSender
+from pi_bench.crypto.randomness import padded_words, random_words
+from pi_bench.protocol import SessionLike
+from pi_bench.protocol.multiplications import CrossJob
+from pi_bench.protocol.offline_schedule import CrossChoices, CrossCorrections
+from pi_bench.protocol.work_plan import part
+
+_Place = tuple[int, int]
+"""Number of the cross product, first lane group of the slice."""
+
+
+class ClientCrosses:
+    """The client: keeps its share beta of every cross product in `arrays`, as ``cross:NUMBER``."""
+
+    def __init__(self, session: SessionLike, reverse: CotSender, threads: int) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self._session = session
+        self._reverse = reverse
+        self._threads = threads
+        self._zero_labels: dict[_Place, np.ndarray] = {}
+        self._factor = np.empty(0, np.uint32)  # r of the cross product under way, padded
+
+    def accept(self, slice_: CrossChoices) -> None:
+        """Receives the server's choices."""
+        job, groups = slice_.job, slice_.groups
+        with self._session.step(job.op_id, "ot"):
+            message = self._session.receive(job.choice_bytes(groups))
+            labels = gilboa.empty_labels(job.bit_count, len(groups))
+            self._reverse.extend(message, job.ot_count(groups), labels, threads=self._threads)
+            self._zero_labels[job.number, groups.start] = labels
+
+    def ask(self, slice_: CrossCorrections, reverse_seed: bytes, mask: np.ndarray) -> None:
+        """Sends the corrections of a slice. `mask`: r, of the whole value."""
+        job, groups = slice_.job, slice_.groups
+        with self._session.step(job.op_id, "ot"):
+            if groups.start == 0:
+                self._factor = padded_words(mask.reshape(-1), job.padded_count)
+                self.arrays[f"cross:{job.number}"] = np.empty_like(self._factor)
+            elements = job.elements(groups)
+            corrections, beta = gilboa.product_send(
+                self._reverse,
+                reverse_seed,
+                job.number,
+                groups.start,
+                job.bit_count,
+                self._zero_labels.pop((job.number, groups.start)),
+                part(self._factor, elements),
+                threads=self._threads,
+            )
+            part(self.arrays[f"cross:{job.number}"], elements)[:] = beta
+            self._session.send(corrections)
+
+
+class ServerCrosses:
+    """The server: draws every factor t, and keeps it and its share alpha in `arrays`, as ``factor:NUMBER``
+    and ``cross:NUMBER``."""
+
+    def __init__(self, session: SessionLike, reverse: CotReceiver, threads: int) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self._session = session
+        self._reverse = reverse
+        self._threads = threads
+        self._active_labels: dict[_Place, np.ndarray] = {}
+
+    def send(self, slice_: CrossChoices) -> None:
+        """Asks for the labels of the bits of t in a slice."""
+        job, groups = slice_.job, slice_.groups
+        with self._session.step(job.op_id, "ot"):
+            factor = part(self._factor(job), job.elements(groups))
+            labels = gilboa.empty_labels(job.bit_count, len(groups))
+            choices = gilboa.choice_bits(factor, job.bit_count)
+            message = self._reverse.extend(choices, job.ot_count(groups), labels, threads=self._threads)
+            self._active_labels[job.number, groups.start] = labels
+            self._session.send(message)
+
+    def receive(self, slice_: CrossCorrections, reverse_seed: bytes) -> None:
+        """Receives the corrections of a slice."""
+        job, groups = slice_.job, slice_.groups
+        with self._session.step(job.op_id, "ot"):
+            message = self._session.receive(job.correction_bytes(groups))
+            elements = job.elements(groups)
+            part(self.arrays[f"cross:{job.number}"], elements)[:] = gilboa.product_receive(
+                reverse_seed,
+                job.number,
+                groups.start,
+                job.bit_count,
+                self._active_labels.pop((job.number, groups.start)),
+                part(self._factor(job), elements),
+                np.frombuffer(message, np.uint32),
+                threads=self._threads,
+            )
+
+    def _factor(self, job: CrossJob) -> np.ndarray:
+        """t of a cross product, padded; drawn at its first slice."""
+        name = f"factor:{job.number}"
+        if name not in self.arrays:
+            self.arrays[name] = random_words((job.padded_count,))
+            self.arrays[f"cross:{job.number}"] = np.empty_like(self.arrays[name])
+        return self.arrays[name]
