@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pi_bench.channel.frame import HEADER_BYTES, FrameHeader, FrameKind
+from pi_bench.channel.link import Pace
+from pi_bench.channel.paced_sender import PacedSender
 from pi_bench.channel.sender import Sender, shut_down, timeval
 from pi_bench.errors import ConnectionFailedError, PeerError
 
@@ -40,7 +42,8 @@ class Channel:
     `timeout_s`: how long the peer may stay silent, or take no data, before the connection is given
     up. `poll_s`: how long a receiver asks again and again before it sleeps: being woken takes tens of
     microseconds, but asking takes a core that nobody else may need; it sleeps at once while its own
-    sending thread has work. One thread uses a channel. No allocation follows a length that the peer sent.
+    sending thread has work. `pace`: what is sent crosses an emulated link (`channel.link`). One thread
+    uses a channel. No allocation follows a length that the peer sent.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Channel:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         queue_bytes: int = DEFAULT_QUEUE_BYTES,
         poll_s: float = 0.0,
+        pace: Pace | None = None,
     ) -> None:
         self._connection = connection
         self._header = bytearray(HEADER_BYTES)
@@ -59,7 +63,10 @@ class Channel:
         self.sent = Traffic()
         self.received = Traffic()
         self.set_receive_timeout(timeout_s)
-        self._sender = Sender(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
+        if pace is None:
+            self._sender = Sender(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
+        else:
+            self._sender = PacedSender(connection, queue_bytes=queue_bytes, timeout_s=timeout_s, pace=pace)
 
     def set_receive_timeout(self, timeout_s: float | None) -> None:
         """Silence that is borne from now on, in seconds; None waits for ever."""

@@ -58,12 +58,15 @@ class Sender:
                 self._require_sound()
             if not views:
                 return
+        self._enqueue(views)
+
+    def _enqueue(self, views: list[memoryview]) -> None:
         byte_count = sum(view.nbytes for view in views)
         with self._changed:
             self._wait_for(
                 lambda: self._pending_bytes == 0 or self._pending_bytes + byte_count <= self._queue_bytes
             )
-            self._pending.extend(views)
+            self._append(views)
             self._pending_bytes += byte_count
             self._changed.notify_all()
 
@@ -99,7 +102,10 @@ class Sender:
                 self._changed.wait_for(lambda: bool(self._pending) or self._closing)
                 if self._closing:
                     return
-                batch = [self._pending.popleft() for _ in range(min(_IOV_MAX, len(self._pending)))]
+                batch = self._take()
+            if not batch:
+                self._rest()
+                continue
             total = sum(view.nbytes for view in batch)
             try:
                 self._send_all(batch)
@@ -109,6 +115,16 @@ class Sender:
             with self._changed:
                 self._pending_bytes -= total
                 self._changed.notify_all()
+
+    def _append(self, views: list[memoryview]) -> None:
+        self._pending.extend(views)
+
+    def _take(self) -> list[memoryview]:
+        """What may be written now; where it is nothing, `_rest` is called before it is asked again."""
+        return [self._pending.popleft() for _ in range(min(_IOV_MAX, len(self._pending)))]
+
+    def _rest(self) -> None:
+        """Waits until something of what is pending may be written, or a little less."""
 
     def _send_all(self, views: list[memoryview]) -> None:
         """Blocks; a peer that takes nothing for the whole time-out is given up."""

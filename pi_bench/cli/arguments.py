@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import string
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pi_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pi_bench.channel.link import Link
 
 MAX_THREADS = 256
 DIGEST_DIGITS = 64
@@ -59,6 +64,16 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return value
+
+
+def link(text: str) -> Link | None:
+    """None: loopback as it is."""
+    from pi_bench.channel.link import Link
+
+    try:
+        return None if text == "loopback" else Link.parse(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def digest_prefix(text: str) -> str:

@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="runs before the timed ones (default 1)",
     )
+    options.add_link(measuring, "default: loopback as it is")
     options.add_batch(measuring, "default: as many as the input file holds, or 1")
     options.add_threads(measuring, "default: half of the cores")
     options.add_weight_cache(measuring)
@@ -99,7 +100,9 @@ def run(parsed: argparse.Namespace) -> int:
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
         verifier = RunVerifier(program, model.weights, settings.mode, encoded, settings.sign_drop)
-        measuring = LatencyOptions(settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest)
+        measuring = LatencyOptions(
+            settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
+        )
         measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
     float_logits = outputs(model.graph, inputs)
     result = build_result(model, info, measuring, measurement, float_logits, describe_environment(), words)

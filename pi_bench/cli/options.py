@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli.arguments import count, digest_prefix, number, positive_int, positive_seconds, thread_count
+from pi_bench.cli.arguments import (
+    count,
+    digest_prefix,
+    link,
+    number,
+    positive_int,
+    positive_seconds,
+    thread_count,
+)
 from pi_bench.errors import EnvironmentUnsupportedError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -110,6 +118,16 @@ def add_weight_cache(parser: argparse.ArgumentParser) -> None:
         help="memory that the server may spend on weights transformed for the offline phase, never more than "
         "a quarter of what is free at its start; what does not fit is transformed for every inference "
         f"({DEFAULT_WEIGHT_CACHE_MB})",
+    )
+
+
+def add_link(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--link",
+        type=link,
+        metavar="LINK",
+        help="the link between the parties, each direction apart: lan, 10g, wan, mobile, or bandwidth and "
+        f"round trip such as 100Mbit,40ms (up= and down= for bandwidths apart); {default}",
     )
 
 

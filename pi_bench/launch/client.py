@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from pi_bench.channel import Address, Channel, connect
+from pi_bench.channel.link import Pace
 from pi_bench.channel.tcp import CONNECT_TIMEOUT_S
 from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
 from pi_bench.network.program.codec import program_digest, program_from_bytes
@@ -73,15 +74,19 @@ class Client:
         timeout_s: float,
         waiting: Callable[[], None] | None = None,
         poll_s: float = 0.0,
+        pace: Pace | None = None,
     ) -> Client:
-        """Connects and agrees with the server on what runs. `poll_s` as in `Channel`.
+        """Connects and agrees with the server on what runs. `poll_s` and `pace` as in `Channel`.
 
         `waiting`: called once if the server, which has one client at a time, does not answer at once.
 
         Raises: ConnectionFailedError, PeerError.
         """
         channel = Channel(
-            connect(address, min(CONNECT_TIMEOUT_S, timeout_s)), timeout_s=timeout_s, poll_s=poll_s
+            connect(address, min(CONNECT_TIMEOUT_S, timeout_s)),
+            timeout_s=timeout_s,
+            poll_s=poll_s,
+            pace=pace,
         )
         try:
             agreement = greet_as_client(

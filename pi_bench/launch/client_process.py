@@ -6,17 +6,20 @@ import sys
 import time
 
 from pi_bench.channel import Address
+from pi_bench.channel.link import Link
 from pi_bench.launch.child import run_party
 from pi_bench.launch.client import Client
 from pi_bench.launch.control import ControlPipe
 from pi_bench.protocol import Trace
 from pi_bench.session.handshake import Insistence
+from pi_bench.session.probe import MeasuredLink, probe_as_client, probe_bytes
 
 
 def party(control: ControlPipe) -> None:
-    """connect → ready; then each ``run`` → ``done``; ``end``."""
+    """connect → ready; then each ``run`` → ``done``; ``end``. An emulated link is probed before the first."""
     _, options, arrays = control.receive()
     inputs = arrays["input"].copy()
+    link = None if options["link"] is None else Link(**options["link"])
     started = time.perf_counter()
     client = Client.connect(
         Address(options["host"], options["port"]),
@@ -24,6 +27,7 @@ def party(control: ControlPipe) -> None:
         threads=options["threads"],
         timeout_s=options["timeout_s"],
         poll_s=options["poll_s"],
+        pace=None if link is None else link.up,
     )
     with client:
         handshake_s = time.perf_counter() - started
@@ -33,7 +37,10 @@ def party(control: ControlPipe) -> None:
             "ready",
             {"handshake_s": handshake_s, "set_up_s": set_up_s, "set_up": set_up.as_dict()},
         )
+        probed: MeasuredLink | None = None
         while control.receive()[0] == "run":
+            if link is not None and probed is None:
+                probed = probe_as_client(client.session, probe_bytes(link))
             trace = Trace()
             offline = client.preprocess(trace)
             online = client.infer(inputs)
@@ -45,6 +52,7 @@ def party(control: ControlPipe) -> None:
                     "storage_bytes": offline.storage_bytes,
                     "offline": offline.record.as_dict(),
                     "online": online.record.as_dict(),
+                    "probed_link": None if probed is None else probed.as_dict(),
                 },
                 {"output": online.output, "logits": online.logits, **trace.arrays},
             )

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from pi_bench.channel.link import Link
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
@@ -25,6 +26,7 @@ class LatencyOptions:
     warmup: int
     timeout_s: float
     expect_digest: str | None = None
+    link: Link | None = None  # None: loopback as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Measurement:
     client_set_up: PhaseRecord
     server_set_up: PhaseRecord
     placement: Placement
+    probed_link: dict[str, float] | None = None  # what an emulated one really does
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
 
@@ -80,7 +83,7 @@ def measure_latency(
         for number in range(options.warmup + options.runs):
             timed = number >= options.warmup
             progress("run" if timed else "warm-up", number, options.warmup + options.runs)
-            run, logits = _run_once(parties, verifier)
+            run, logits, measurement.probed_link = _run_once(parties, verifier)
             if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
                 measurement.runs.append(run)
                 measurement.logits = logits
@@ -99,6 +102,7 @@ def _start(
     placement: Placement,
     inputs: np.ndarray,
 ) -> Measurement:
+    link = None if options.link is None else asdict(options.link)
     started = time.perf_counter()
     parties.start(Party.SERVER)
     parties.start(Party.CLIENT)
@@ -113,6 +117,7 @@ def _start(
             "timeout_s": options.timeout_s,
             "idle_timeout_s": options.timeout_s,
             "poll_s": placement.poll_s,
+            "link": link,
             "host": LOOPBACK,
             "port": 0,
             "measuring": True,
@@ -129,6 +134,7 @@ def _start(
             "expect_digest": options.expect_digest,
             "threads": placement.threads,
             "poll_s": placement.poll_s,
+            "link": link,
             "timeout_s": options.timeout_s,
         },
         {"input": inputs},
@@ -152,7 +158,7 @@ def _tell_both(parties: Parties, kind: str) -> None:
         parties.send(party, kind, {})
 
 
-def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray]:
+def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray, dict[str, float] | None]:
     """Preprocesses, runs and verifies; both parties wait while the launcher verifies."""
     _tell_both(parties, "run")
     server_offline, _ = parties.receive(Party.SERVER, "record")
@@ -171,4 +177,4 @@ def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray]
         server_storage_bytes=server_offline["storage_bytes"],
         verdict=verdict,
     )
-    return run, logits
+    return run, logits, done["probed_link"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pi_bench.channel import Channel
+from pi_bench.channel.link import Pace
 from pi_bench.errors import PeerError, PiBenchError
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
@@ -14,6 +15,7 @@ from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo,
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_command, send_ready
 from pi_bench.session.handshake import Offer, greet_as_server
+from pi_bench.session.probe import probe_as_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Server:
         timeout_s: float,
         idle_timeout_s: float | None = None,
         poll_s: float = 0.0,
+        pace: Pace | None = None,
     ) -> None:
         options.require(program)
         self._program = program
@@ -55,6 +58,7 @@ class Server:
         self._timeout_s = timeout_s
         self._idle_timeout_s = idle_timeout_s
         self._poll_s = poll_s
+        self._pace = pace
         self._offer = Offer(
             info.name,
             options.mode,
@@ -71,7 +75,7 @@ class Server:
 
         Raises: ConnectionFailedError, PeerError, and what the protocol raises.
         """
-        channel = Channel(connection, timeout_s=self._timeout_s, poll_s=self._poll_s)
+        channel = Channel(connection, timeout_s=self._timeout_s, poll_s=self._poll_s, pace=self._pace)
         try:
             agreement = greet_as_server(channel, self._offer)
         except BaseException:
@@ -89,7 +93,11 @@ class Server:
                 channel.set_receive_timeout(self._timeout_s)
                 if command is Command.END:
                     return visit.inference_count
-                if command is Command.PREPROCESS:
+                if command is Command.PROBE:
+                    if self._pace is None:
+                        raise PeerError("the client wants to probe a link that is not emulated")
+                    probe_as_server(session, inference_id)
+                elif command is Command.PREPROCESS:
                     visit.preprocess(inference_id)
                 else:
                     visit.infer(inference_id)

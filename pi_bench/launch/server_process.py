@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from pi_bench.channel import Address, accept, listen
+from pi_bench.channel.link import Link
 from pi_bench.channel.tcp import local_address
 from pi_bench.errors import PiBenchError
 from pi_bench.launch.child import run_party
@@ -33,6 +34,7 @@ def party(control: ControlPipe) -> None:
         timeout_s=options["timeout_s"],
         idle_timeout_s=options["idle_timeout_s"],
         poll_s=options["poll_s"],
+        pace=None if options.get("link") is None else Link(**options["link"]).down,
     )
     prepare_s = time.perf_counter() - started
     with listen(Address(options["host"], options["port"])) as listener:

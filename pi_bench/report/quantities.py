@@ -28,3 +28,11 @@ def count(value: int) -> str:
 
 def _digits(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def rate(bits_per_s: float) -> str:
+    """Such as ``100 Mbit/s``."""
+    for unit, size in (("Gbit/s", 1e9), ("Mbit/s", 1e6)):
+        if bits_per_s >= size:
+            return f"{bits_per_s / size:.3g} {unit}"
+    return f"{bits_per_s / 1e3:.3g} kbit/s"

@@ -14,6 +14,7 @@ from pi_bench.measure.spans import Span
 from pi_bench.measure.statistics import summarize
 from pi_bench.network.program import ActivationOp, Op, Program
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.report.link import link_fields
 from pi_bench.report.merging import merging_fields
 from pi_bench.report.operators import network_counts, operator_counts, operator_words
 from pi_bench.session import PhaseRecord
@@ -47,7 +48,7 @@ def build_result(
         "weight_cache_bytes": options.protocol.weight_cache_bytes,
         "runs": len(runs),
         "warmup": options.warmup,
-        "link": {"kind": "loopback"},
+        "link": _probed(link_fields(options.link), measurement.probed_link),
         "input": inputs_words,
         "model_load_s": model.load_s,
         "server_prepare_s": measurement.prepare_s,
@@ -87,6 +88,10 @@ def build_result(
             },
         },
     }
+
+
+def _probed(link: dict[str, Any], measured: dict[str, float] | None) -> dict[str, Any]:
+    return link if measured is None else {**link, "measured": measured}
 
 
 def _network(model: LoadedModel) -> dict[str, Any]:

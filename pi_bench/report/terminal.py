@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
@@ -35,8 +36,9 @@ def _heading(result: Mapping[str, Any]) -> list[str]:
     network = result["network"]
     return [
         f"{network['name']}: {counts_words(network)}",
-        f"protocol {result['protocol_title']}, {mode_words(result)}, loopback, "
+        f"protocol {result['protocol_title']}, {mode_words(result)}, {link_words(result['link'])}, "
         f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
+        *probe_lines(result["link"]),
         *merging_lines(network["merging"]),
     ]
 

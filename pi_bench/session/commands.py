@@ -16,6 +16,7 @@ class Command(enum.IntEnum):
     PREPROCESS = 1
     INFER = 2
     END = 3
+    PROBE = 4
 
 
 def send_command(session: Session, command: Command, inference_id: int) -> None:

@@ -87,6 +87,9 @@ def misuses(capsys: Capture, *arguments: str) -> str:
         (("--expect-digest", "00ff"), "16 to 64 hexadecimal digits"),
         (("--expect-digest", "x" * 64), "16 to 64 hexadecimal digits"),
         (("--expect-digest", "0" * 65), "16 to 64 hexadecimal digits"),
+        (("--link", "moon"), "the link 'moon' cannot be read: write lan, 10g, wan, mobile, loopback"),
+        (("--link", "100Mbit"), "lacks a round trip"),
+        (("--link", "5kbit,40ms"), "1Mbit to 100Gbit"),
         (("--wat",), "--wat"),
     ],
 )

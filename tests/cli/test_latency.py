@@ -188,6 +188,30 @@ def test_a_bad_sign_drop_is_refused(
         assert words in capsys.readouterr().err
 
 
+def test_a_link_is_emulated_probed_and_named(
+    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Emulation never lets anything through early, so these bounds hold on any machine."""
+    result = measure(model_file, tmp_path, "--link", "rtt=8ms,up=100Mbit,down=200Mbit", "--runs", "1")
+    jsonschema.validate(result, schema)
+    assert result["verification"]["passed"]
+    link, online = result["link"], result["online"]
+    assert (link["kind"], link["rtt_s"]) == ("emulated", 8e-3)
+    assert (link["up_bits_per_s"], link["down_bits_per_s"]) == (1e8, 2e8)
+    assert link["measured"]["rtt_s"] >= 8e-3
+    assert online["latency_s"]["min"] >= online["comm_round_count"] * 8e-3
+    offline_s = 8 * result["offline"]["wire_bytes"]["client_to_server"] / 1e8
+    assert result["offline"]["time_s"] >= offline_s
+    text = capsys.readouterr().out
+    assert "emulated link rtt=8ms,up=100Mbit,down=200Mbit (100 Mbit/s up, 200 Mbit/s down" in text
+    assert "the link as probed" in text
+
+
+def test_loopback_is_the_default_and_has_a_name(delphi: Measured, model_file: Path, tmp_path: Path) -> None:
+    assert delphi["link"] == {"kind": "loopback"}
+    assert measure(model_file, tmp_path, "--link", "loopback", "--runs", "1")["link"] == {"kind": "loopback"}
+
+
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
 def test_insecure_protocols_say_so(
     model_file: Path,

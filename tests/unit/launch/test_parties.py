@@ -184,3 +184,16 @@ def test_garbage_instead_of_a_client(hall: Hall, garbage: bytes) -> None:
         left.shutdown(socket.SHUT_WR)
         with pytest.raises((PeerError, ConnectionFailedError)):
             hall.server.serve(right)
+
+
+def test_a_link_that_is_not_emulated_is_not_probed(hall: Hall) -> None:
+    """The probe of `latency --link` is no door of `serve`."""
+
+    def action(client: Client) -> None:
+        client.set_up()
+        send_command(client.session, Command.PROBE, 1 << 20)
+        client.session.receive(1)
+
+    with pytest.raises(PeerError, match="not emulated"):
+        hall.visit(action)
+    assert isinstance(hall.outcome, PeerError)

@@ -1,0 +1,130 @@
+"""Links that are emulated between two processes of one machine: a delay and a rate a direction.
+
+Each party holds back what it sends: a message occupies its direction for its bytes over the rate, then
+travels for half of the round trip. Bytes are those of frames; the headers of TCP and IP, its slow start and
+losses are not emulated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from pi_bench.errors import UsageError
+
+_PIECE_S = 100e-6
+_MIN_PIECE_BYTES = 16 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One direction: `delay_s` from end to end, `bits_per_s` at most."""
+
+    delay_s: float
+    bits_per_s: float
+
+    def transfer_s(self, byte_count: int) -> float:
+        """How long the direction is occupied by so many bytes."""
+        return 8 * byte_count / self.bits_per_s
+
+    @property
+    def piece_bytes(self) -> int:
+        """Pieces in which a message travels: the receiver gets its beginning before its end is sent."""
+        return max(_MIN_PIECE_BYTES, int(self.bits_per_s / 8 * _PIECE_S))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`up`: client to server."""
+
+    name: str
+    rtt_s: float
+    up_bits_per_s: float
+    down_bits_per_s: float
+
+    @property
+    def up(self) -> Pace:
+        return Pace(self.rtt_s / 2, self.up_bits_per_s)
+
+    @property
+    def down(self) -> Pace:
+        return Pace(self.rtt_s / 2, self.down_bits_per_s)
+
+    @classmethod
+    def parse(cls, text: str) -> Link:
+        """A name of `LINKS`, or bandwidth and round trip in any order: ``100Mbit,40ms``. Fields may be named,
+        ``rtt=40ms,up=10Mbit,down=40Mbit``.
+
+        Raises:
+            UsageError: it is neither, or a number is out of range.
+        """
+        if text in LINKS:
+            return LINKS[text]
+        values: dict[str, float] = {}
+        for word in text.split(","):
+            name, value = _field(word, text)
+            if name in values:
+                raise UsageError(f"the link {text!r} has two values of {name}")
+            values[name] = value
+        rate = values.get("bandwidth", math.nan)
+        up, down = values.get("up", rate), values.get("down", rate)
+        if "rtt" not in values or math.isnan(up) or math.isnan(down):
+            missing = "a bandwidth" if "rtt" in values else "a round trip"
+            raise UsageError(f"the link {text!r} lacks {missing}: {_FORM}")
+        link = cls(text, values["rtt"], up, down)
+        if link.rtt_s > _MAX_RTT_S:
+            raise UsageError(f"the link {text!r}: its round trip must be at most {_MAX_RTT_S:g} s")
+        if not all(_MIN_BITS_PER_S <= bits <= _MAX_BITS_PER_S for bits in (up, down)):
+            raise UsageError(f"the link {text!r}: its bandwidth must be 1Mbit to 100Gbit (a second)")
+        return link
+
+
+class Timeline:
+    """When what is sent on one direction arrives; `now` is any clock that only moves forwards."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._free_at = -math.inf
+
+    def arrival(self, byte_count: int, now: float) -> float:
+        """Of the next `byte_count` bytes, handed over at `now`, in seconds of that clock."""
+        self._free_at = max(self._free_at, now) + self._pace.transfer_s(byte_count)
+        return self._free_at + self._pace.delay_s
+
+
+_MAX_RTT_S = 2.0  # the handshake bears no more
+_MIN_BITS_PER_S, _MAX_BITS_PER_S = 1e6, 1e11
+_TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+_RATES = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
+_UNITS = {"rtt": _TIMES, "bandwidth": _RATES, "up": _RATES, "down": _RATES}
+
+LINKS = {
+    link.name: link
+    for link in (
+        Link("lan", 0.2e-3, 1e9, 1e9),
+        Link("10g", 0.1e-3, 1e10, 1e10),
+        Link("wan", 40e-3, 1e8, 1e8),
+        Link("mobile", 50e-3, 1e7, 4e7),
+    )
+}
+"""LAN, fast LAN, wide area, and a phone: round trip in s, client to server and back in bits a second."""
+
+_FORM = (
+    f"write {', '.join(LINKS)}, loopback, or bandwidth and round trip as in 100Mbit,40ms "
+    "(kbit, Mbit or Gbit a second; us, ms or s; up= and down= for two bandwidths)"
+)
+
+
+def _field(word: str, text: str) -> tuple[str, float]:
+    """Name and value in bits a second or seconds; the unit tells what an unnamed field is."""
+    name, equals, quantity = word.strip().rpartition("=")
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([a-z]+)", quantity.lower(), re.ASCII)
+    if found is None:
+        raise UsageError(f"the link {text!r} cannot be read: {_FORM}")
+    if not equals:
+        name = "rtt" if found[2] in _TIMES else "bandwidth"
+    unit = _UNITS.get(name, {}).get(found[2])
+    if unit is None:
+        raise UsageError(f"the link {text!r} cannot be read: {_FORM}")
+    return name, float(found[1]) * unit

@@ -1,0 +1,92 @@
+"""What an emulated link really does, measured on the session itself before the first inference.
+
+client                                server
+  PROBE size  ------------------->
+              <-------------------      ready
+  a byte      ------------------->
+              <-------------------      a byte         several times: the round trip
+  size bytes  ------------------->
+              <-------------------      a byte         bandwidth up
+  a byte      ------------------->
+              <-------------------      size bytes     bandwidth down
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from pi_bench.channel.link import Link
+from pi_bench.errors import PeerError
+from pi_bench.session.commands import Command, send_command
+from pi_bench.session.session import Session
+
+MAX_BYTES = 16 << 20
+_ROUND_TRIPS = 5
+_TRANSFER_S = 0.2  # what the slower direction takes for its bytes
+_MIN_BYTES = 32 << 10
+_SHORTEST_S = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLink:
+    """`rtt_s`: the shortest of a few; rates of one transfer in each direction."""
+
+    rtt_s: float
+    up_bits_per_s: float
+    down_bits_per_s: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def probe_bytes(link: Link) -> int:
+    """Of the transfers with which `link` is probed."""
+    slower = min(link.up_bits_per_s, link.down_bits_per_s)
+    return int(min(MAX_BYTES, max(_MIN_BYTES, slower * _TRANSFER_S / 8)))
+
+
+def probe_as_client(
+    session: Session, size: int, clock: Callable[[], float] = time.perf_counter
+) -> MeasuredLink:
+    """Times round trips of a byte, then `size` bytes each way."""
+    byte, payload = bytearray(1), _touched(size)
+
+    def timed_s(sent: bytearray, received: bytearray) -> float:
+        started = clock()
+        session.send(sent)
+        session.receive_into(received)
+        return clock() - started
+
+    send_command(session, Command.PROBE, size)
+    session.receive_into(byte)
+    rtt_s = min(timed_s(byte, bytearray(1)) for _ in range(_ROUND_TRIPS))
+    up_s = timed_s(payload, byte) - rtt_s
+    down_s = timed_s(byte, payload) - rtt_s
+    return MeasuredLink(rtt_s, 8 * size / max(_SHORTEST_S, up_s), 8 * size / max(_SHORTEST_S, down_s))
+
+
+def probe_as_server(session: Session, size: int) -> None:
+    """The other side.
+
+    Raises:
+        PeerError: nothing, or more than `MAX_BYTES`, is asked for.
+    """
+    if not 0 < size <= MAX_BYTES:
+        raise PeerError(f"the client wants to probe the link with {size} bytes; 1 to {MAX_BYTES} are taken")
+    byte, payload = bytearray(1), _touched(size)
+    session.send(byte)
+    for _ in range(_ROUND_TRIPS):
+        session.receive_into(byte)
+        session.send(byte)
+    session.receive_into(payload)
+    session.send(byte)
+    session.receive_into(byte)
+    session.send(payload)
+    session.flush()
+
+
+def _touched(size: int) -> bytearray:
+    """Memory whose pages exist, so that no transfer waits for them."""
+    return bytearray(b"\x01") * size
