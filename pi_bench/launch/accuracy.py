@@ -27,8 +27,8 @@ Progress = Callable[[str, int, int], None]
 _CHUNK_ELEMENTS = 6_000_000
 _CHUNK_SAMPLES = 64
 _PRIVATE_RELUS = 400_000
-_SHARES_SEED = 0
-"""Of the simulated shares: statistics that repeat; no private run ever reads them."""
+_SIMULATED_SHARES_SEED = 0
+"""Fixed, so that statistics repeat: no share of a private run comes from it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,7 @@ def compare(
             "refuses it: normalize the images as in training"
         )
     layers = LayerErrors(graph, compile_graph(graph, options)[0], settings.mode, settings.sign_drop)
-    generator = np.random.default_rng(_SHARES_SEED)
+    generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
     floats, integers, windowed = [], [], []
     index = np.flatnonzero(taken)
     run: IntegerRun | None = None

@@ -1,12 +1,11 @@
-"""ReLUs, and what is made of them: clamps, and leaky ReLUs with public or secret slopes.
+"""ReLUs, and what is made of them: clamps, and ReLUs with secret slopes (public ones: `compiler.slopes`).
 
-    clamp(x, low, high)   low + ReLU(x - low) - ReLU(x - high)
-    leaky, slope a < 1    ReLU((1 - a) x) + a x, both truncated in one round: no scale grows
+    clamp(x, low, high)     low + ReLU(x - low) - ReLU(x - high)
+    parametric, slope a     ReLU((1 - a) x) + a x
 
-Both ReLUs, and the ReLU and the truncation, work on linear values that share x's mask up to a factor; they
-are gadgets of their own. A public slope is an integer multiplier of x: m for the slope and 2^k - m for the
-rest, so that positive values come out exactly. Secret slopes fold into the weights that make x, which get
-twice the output channels: the client sees one more width, not the slopes.
+The parts work on linear values that share x's mask up to a factor; they are gadgets of one round, and their
+sum is a linear operator without a message. Slopes fold into the weights that make x, which get twice the
+output channels: the client sees one more width, not the slopes.
 """
 
 from __future__ import annotations
@@ -21,24 +20,18 @@ from pi_bench.network.compiler import pooling, sums
 from pi_bench.network.compiler.scales import scales_of_activation
 from pi_bench.network.compiler.sums import Expression, Handler
 from pi_bench.network.compiler.values import Values
-from pi_bench.network.graph import ClampNode, Graph, LeakyReluNode, Node, PReluNode, ReluNode
+from pi_bench.network.graph import ClampNode, Graph, Node, PReluNode, ReluNode
 from pi_bench.network.program import ActivationGroup, ActivationKind, ChannelSlice, LinearOp
 
-_SLOPE_BITS = 8
-"""Least width of a public slope."""
 
-
-def demands(graph: Graph) -> tuple[dict[str, float], dict[str, int]]:
-    """What `Values` must know of the values that these activations read: bounds and reserve."""
-    bounds: dict[str, float] = {}
-    reserve: dict[str, int] = {}
+def bounds(graph: Graph) -> dict[str, float]:
+    """Of values that clamps read, a magnitude that their windows must hold beside the calibrated one."""
+    found: dict[str, float] = {}
     for node in graph.nodes:
         if isinstance(node, ClampNode):
             limits = [abs(limit) for limit in (node.low, node.high) if limit is not None]
-            bounds[node.inputs[0]] = max(*limits, bounds.get(node.inputs[0], 0.0))
-        elif isinstance(node, LeakyReluNode):
-            reserve[node.inputs[0]] = _SLOPE_BITS
-    return bounds, reserve
+            found[node.inputs[0]] = max(*limits, found.get(node.inputs[0], 0.0))
+    return found
 
 
 def _relu(values: Values, node: ReluNode) -> Expression:
@@ -87,7 +80,7 @@ def _clamp(values: Values, node: ClampNode) -> Expression:
         parts.append(sums.scale(_above(values, node, node.high), -1.0, 0.0))
     low = node.low or 0.0
     total = sums.scale(sums.add(parts), 1.0, low)
-    return replace(total, rectified=node.low is not None and node.low >= 0)
+    return values.derive(node.name, replace(total, rectified=node.low is not None and node.low >= 0))
 
 
 def _above(values: Values, node: ClampNode, bound: float) -> Expression:
@@ -108,37 +101,6 @@ def _above(values: Values, node: ClampNode, bound: float) -> Expression:
 
 def _read(linear: LinearOp) -> Expression:
     return sums.of_value(linear.id, linear.scale_bits, linear.shape)
-
-
-def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
-    source = node.inputs[0]
-    if values.expressions[values.source(source)].rectified:
-        return values.summand(source)
-    linear, maximum = values.linear_op(source), values.maximum(values.source(source))
-    truncate_bits = linear.scale_bits - values.activation_scale(source)
-    window_bits = truncate_bits + values.options.window_above_bits
-    slope_bits = min(9, 29 - window_bits)
-    slope = round(math.ldexp(node.slope, slope_bits))
-    parts = []
-    for kind, multiplier in (
-        (ActivationKind.RELU, (1 << slope_bits) - slope),
-        (ActivationKind.TRUNCATE, slope),
-    ):
-        if not multiplier:
-            continue
-        gain = math.ldexp(multiplier, -slope_bits)
-        scaled = sums.scale(_read(linear), gain, 0.0)
-        part = values.emit_linear(node.name, scaled, linear.scale_bits + slope_bits)
-        op = values.emit_activation(
-            node.name,
-            part,
-            (_everywhere(kind, math.prod(linear.shape)),),
-            truncate_bits + slope_bits,
-            window_bits + slope_bits + (multiplier > 1 << slope_bits),
-            maximum * abs(gain),
-        )
-        parts.append(sums.of_value(op.id, op.scale_bits, op.shape))
-    return sums.add(parts)
 
 
 def _prelu(values: Values, node: PReluNode) -> Expression:
@@ -171,7 +133,8 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
     parts = (
         sums.apply(whole, ChannelSlice(i * channels, channels), expression.shape) for i in range(len(gains))
     )
-    return sums.add([sums.scale(part, sign, 0.0) for part, sign in zip(parts, signs, strict=True)])
+    total = sums.add([sums.scale(part, sign, 0.0) for part, sign in zip(parts, signs, strict=True)])
+    return values.derive(node.name, total)
 
 
 def _stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expression:
@@ -199,6 +162,5 @@ def _stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expr
 HANDLERS: Mapping[type[Node], Handler] = {
     ReluNode: _relu,
     ClampNode: _clamp,
-    LeakyReluNode: _leaky_relu,
     PReluNode: _prelu,
 }

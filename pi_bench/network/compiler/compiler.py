@@ -15,6 +15,7 @@ from pi_bench.network.compiler import (
     linear,
     merged,
     pooling,
+    slopes,
     sums,
 )
 from pi_bench.network.compiler.scales import CompileOptions, activation_scale_bits
@@ -35,7 +36,7 @@ def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[
     """
     check_graph(graph)
     options = options or CompileOptions()
-    values = Values(graph, options, *activations.demands(graph))
+    values = Values(graph, options, activations.bounds(graph))
     for node in graph.nodes:
         handler = _HANDLERS.get(type(node))
         if handler is not None:
@@ -71,6 +72,7 @@ _HANDLERS: Mapping[type[Node], Handler] = {
     InputNode: _input,
     **linear.HANDLERS,
     **activations.HANDLERS,
+    **slopes.HANDLERS,
     **pooling.HANDLERS,
     **merged.HANDLERS,
     OutputNode: _output,

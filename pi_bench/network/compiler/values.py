@@ -42,13 +42,10 @@ _GROWTH_BITS = 4
 class Values:
     """State of one walk over the graph.
 
-    `bounds`: of some nodes, a magnitude that their windows must hold beside the calibrated one. `reserve`:
-    of some nodes, bits that their linear value leaves free above its window.
+    `bounds`: of some nodes, a magnitude that their windows must hold beside the calibrated one.
     """
 
-    def __init__(
-        self, graph: Graph, options: CompileOptions, bounds: Mapping[str, float], reserve: Mapping[str, int]
-    ) -> None:
+    def __init__(self, graph: Graph, options: CompileOptions, bounds: Mapping[str, float]) -> None:
         self.graph = graph
         self.options = options
         self.ops: list[Op] = []
@@ -67,7 +64,6 @@ class Values:
         self.deferred: dict[str, str] = {}
         """ReLUs that the max-pool behind them takes over, and what they read."""
         self._bounds = {self._alias[name]: bound for name, bound in bounds.items()}
-        self._reserve = {self._alias[name]: bits for name, bits in reserve.items()}
         self._linear: dict[str, LinearOp] = {}
         self._derived: dict[str, Expression] = {}
         self._truncated: dict[str, Expression] = {}
@@ -150,8 +146,7 @@ class Values:
 
     def scales(self, name: str, expression: Expression) -> tuple[int, int]:
         """Of the linear value `name` that an expression makes, and of its activations."""
-        reserve = self._reserve.get(name, 0)
-        return scales_of_activation(name, expression, self.maximum(name), self.options, reserve_bits=reserve)
+        return scales_of_activation(name, expression, self.maximum(name), self.options)
 
     def linear_op(self, name: str, *, reveal: bool = False) -> LinearOp:
         """The linear operator that makes the value `name` for activations or the output, emitted once."""

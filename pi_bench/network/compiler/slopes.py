@@ -1,0 +1,122 @@
+"""Leaky ReLUs with public slopes: ReLU((1 - a) x) + a x, both truncated in one round, so that no scale grows.
+
+Both parts work on linear values that share a mask up to a factor, a public integer; they are gadgets of their
+own, and their sum is a linear operator without a message.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pi_bench.arithmetic.law import RING_BITS
+from pi_bench.network.compiler import sums
+from pi_bench.network.compiler.scales import MAX_WINDOW_BITS, scales_of_activation
+from pi_bench.network.compiler.sums import Expression, Handler
+from pi_bench.network.compiler.values import Values
+from pi_bench.network.graph import LeakyReluNode, Node
+from pi_bench.network.program import ActivationGroup, ActivationKind, element_count
+
+_RESERVE_BITS = 7
+"""Left above the windows of what a public slope multiplies, where half of what there is for weights is not
+less: the slope's relative error is then 2^-8 at most."""
+_ROUNDED_UP = 1 + 2.0**-6
+_LARGEST_MULTIPLIER = 4095
+_LEAST_WINDOW_BITS = 3
+"""Above the truncated bits, where a slope is so close to 1 that the ReLU's part is small."""
+_TRUNCATION_BITS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Multiplier:
+    """``integer / 2**bits``."""
+
+    integer: int
+    bits: int
+
+    @property
+    def value(self) -> float:
+        return math.ldexp(self.integer, -self.bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """leaky(x) = ReLU(`relu` * x') + `rest` * x' with x' = `gain` * x: ``gain * (relu + rest)`` is 1, so that
+    positive values come out as they are, and ``gain * rest`` is the slope as far as it is rounded."""
+
+    gain: float
+    relu: Multiplier
+    rest: Multiplier
+
+
+def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Split:
+    """A public slope of size below 1, as two multipliers of a linear value.
+
+    The linear value is truncated by `truncate_bits`, and x by that and `window_above_bits` has its window.
+    A slope that is a short fraction is exact. Of others the smaller part has a multiplier with as many bits
+    as the window leaves, on a scale of its own, so that small slopes are as precise as large ones; the other
+    part has none, and the gain, which folds into weights, makes up for both.
+    """
+    window_bits = truncate_bits + window_above_bits
+    for bits in range(MAX_WINDOW_BITS - window_bits + (slope >= 0)):
+        whole = math.ldexp(slope, bits)
+        if whole == int(whole):
+            return Split(1.0, Multiplier((1 << bits) - int(whole), bits), Multiplier(int(whole), bits))
+    one = Multiplier(1, 0)
+    if slope <= 0.5:
+        room = abs(slope) * _ROUNDED_UP * 2.0**window_bits + 2.0**truncate_bits
+        rest = _rounded(slope / (1 - slope), _TRUNCATION_BITS - math.ceil(math.log2(room)))
+        return Split(1 / (1 + rest.value), one, rest)
+    relu = _rounded(
+        (1 - slope) / slope, MAX_WINDOW_BITS - truncate_bits - relu_window(1 - slope, window_above_bits)
+    )
+    return Split(1 / (1 + relu.value), relu, one)
+
+
+def relu_window(gain: float, window_above_bits: int) -> int:
+    """Window above the truncated bits of ``gain * x``."""
+    return max(window_above_bits + math.ceil(math.log2(gain)), _LEAST_WINDOW_BITS)
+
+
+def _rounded(ratio: float, most_bits: int) -> Multiplier:
+    """The nearest one with that many bits, or fewer where the integer would grow too large."""
+    _, exponent = math.frexp(_LARGEST_MULTIPLIER / abs(ratio))
+    bits = min(most_bits, exponent - 1)
+    return Multiplier(round(math.ldexp(ratio, bits)), bits)
+
+
+def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
+    source, options = node.inputs[0], values.options
+    expression = values.summand(source)
+    if expression.rectified:
+        return expression
+    maximum = values.maximum(values.source(source))
+    # Scales for the slope as it is: rounding it changes the gain by less than they can tell.
+    sample = sums.scale(expression, 1 - node.slope if node.slope <= 0.5 else node.slope, 0.0)
+    spare_bits = MAX_WINDOW_BITS - options.window_above_bits
+    reserve = min(_RESERVE_BITS, spare_bits // 2) + (node.slope < 0)
+    linear_scale, scale_bits = scales_of_activation(node.name, sample, maximum, options, reserve_bits=reserve)
+    truncate_bits = linear_scale - scale_bits
+    split = split_slope(node.slope, truncate_bits, options.window_above_bits)
+    linear = values.emit_linear(node.name, sums.scale(expression, split.gain, 0.0), linear_scale)
+    read = sums.of_value(linear.id, linear.scale_bits, linear.shape)
+    parts = []
+    for kind, multiplier in ((ActivationKind.RELU, split.relu), (ActivationKind.TRUNCATE, split.rest)):
+        if not multiplier.integer:
+            continue
+        gain = abs(split.gain * multiplier.value)
+        above = relu_window(gain, options.window_above_bits)
+        part = linear
+        if multiplier.bits or multiplier.integer != 1:
+            scaled = sums.scale(read, multiplier.value, 0.0)
+            part = values.emit_linear(node.name, scaled, linear_scale + multiplier.bits)
+        cut = truncate_bits + multiplier.bits
+        groups = (ActivationGroup(kind, element_count(linear.shape), None),)
+        window = min(cut + above, RING_BITS - 1)
+        op = values.emit_activation(node.name, part, groups, cut, window, maximum * gain)
+        parts.append(sums.of_value(op.id, op.scale_bits, op.shape))
+    return values.derive(node.name, sums.add(parts))
+
+
+HANDLERS: Mapping[type[Node], Handler] = {LeakyReluNode: _leaky_relu}
