@@ -22,6 +22,10 @@ _RESERVE_BITS = 7
 """Left above the windows of what a public slope multiplies, where half of what there is for weights is not
 less: the slope's relative error is then 2^-8 at most."""
 _ROUNDED_UP = 1 + 2.0**-6
+_EXACT_BITS = 4
+"""Slopes that are so many bits long are exact, whatever the window leaves: so the scale of the linear value,
+which depends on the gain, cannot decide whether there is a gain."""
+_PASSES = 3
 _LARGEST_MULTIPLIER = 4095
 _LEAST_WINDOW_BITS = 3
 """Above the truncated bits, where a slope is so close to 1 that the ReLU's part is small."""
@@ -54,12 +58,12 @@ def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Spl
     """A public slope of size below 1, as two multipliers of a linear value.
 
     The linear value is truncated by `truncate_bits`, and x by that and `window_above_bits` has its window.
-    A slope that is a short fraction is exact. Of others the smaller part has a multiplier with as many bits
+    A slope that is a fraction of 16 is exact. Of others the smaller part has a multiplier with as many bits
     as the window leaves, on a scale of its own, so that small slopes are as precise as large ones; the other
     part has none, and the gain, which folds into weights, makes up for both.
     """
     window_bits = truncate_bits + window_above_bits
-    for bits in range(MAX_WINDOW_BITS - window_bits + (slope >= 0)):
+    for bits in range(_EXACT_BITS + 1):
         whole = math.ldexp(slope, bits)
         if whole == int(whole):
             return Split(1.0, Multiplier((1 << bits) - int(whole), bits), Multiplier(int(whole), bits))
@@ -92,13 +96,18 @@ def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
     if expression.rectified:
         return expression
     maximum = values.maximum(values.source(source))
-    # Scales for the slope as it is: rounding it changes the gain by less than they can tell.
-    sample = sums.scale(expression, 1 - node.slope if node.slope <= 0.5 else node.slope, 0.0)
     spare_bits = MAX_WINDOW_BITS - options.window_above_bits
     reserve = min(_RESERVE_BITS, spare_bits // 2) + (node.slope < 0)
-    linear_scale, scale_bits = scales_of_activation(node.name, sample, maximum, options, reserve_bits=reserve)
-    truncate_bits = linear_scale - scale_bits
-    split = split_slope(node.slope, truncate_bits, options.window_above_bits)
+    split, truncate_bits = split_slope(node.slope, 1, options.window_above_bits), 0
+    for _ in range(_PASSES):  # the gain decides the scale, and the scale the last bits of the gain
+        scaled = sums.scale(expression, split.gain, 0.0)
+        linear_scale, scale_bits = scales_of_activation(
+            node.name, scaled, maximum, options, reserve_bits=reserve
+        )
+        if truncate_bits == linear_scale - scale_bits:
+            break
+        truncate_bits = linear_scale - scale_bits
+        split = split_slope(node.slope, truncate_bits, options.window_above_bits)
     linear = values.emit_linear(node.name, sums.scale(expression, split.gain, 0.0), linear_scale)
     read = sums.of_value(linear.id, linear.scale_bits, linear.shape)
     parts = []
@@ -109,8 +118,8 @@ def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
         above = relu_window(gain, options.window_above_bits)
         part = linear
         if multiplier.bits or multiplier.integer != 1:
-            scaled = sums.scale(read, multiplier.value, 0.0)
-            part = values.emit_linear(node.name, scaled, linear_scale + multiplier.bits)
+            multiplied = sums.scale(read, multiplier.value, 0.0)
+            part = values.emit_linear(node.name, multiplied, linear_scale + multiplier.bits)
         cut = truncate_bits + multiplier.bits
         groups = (ActivationGroup(kind, element_count(linear.shape), None),)
         window = min(cut + above, RING_BITS - 1)

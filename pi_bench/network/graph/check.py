@@ -95,6 +95,12 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
 
 
 def _check_parameters(node: Node, graph: Graph) -> None:
+    if isinstance(node, BatchNormNode | PReluNode) and len(node.shape) not in (1, 3):
+        raise fault(
+            node,
+            f"has parameters for the channels of a value of shape {node.shape}; reshape that to (features,) "
+            "or (channels, height, width) before",
+        )
     if isinstance(node, ConvNode | LinearNode) and node.bias is not None:
         _check_vector(node, graph, node.bias)
     elif isinstance(node, BatchNormNode):

@@ -21,10 +21,11 @@ from pi_bench.network.graph import (
     Node,
     OutputNode,
     PReluNode,
+    ScaleNode,
 )
 from pi_bench.network.graph.float_run import calibrate, outputs
 from pi_bench.network.program import ActivationOp
-from pi_bench.network.program.fixed_point import encode_input
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 WINDOW_ABOVE = 11
 SLOPES = [0.001, 0.0033, 0.01, 0.02, 0.1, 0.2, 0.2291, 0.3, 0.49, 0.51, 0.7, 0.9, 0.99, 0.999]
@@ -52,6 +53,23 @@ def test_short_fractions_are_exact_slopes() -> None:
     for slope in (0.5, 0.25, 0.125, -0.5, 0.75, 3 / 16, 0.0):
         split = split_slope(slope, 9, WINDOW_ABOVE)
         assert (split.gain, split.rest.value) == (1.0, slope)
+
+
+def test_a_gain_does_not_hide_the_bits_that_the_value_needs() -> None:
+    """0.3 x needs nine bits, though 1.25 * 0.3 needs three: that, the gain of another slope, had decided."""
+    x = np.linspace(-2.2, 2.2, 48, dtype=np.float32).reshape(24, 2)
+    nodes = (
+        InputNode("x", (), (2,)),
+        ScaleNode("scaled", ("x",), (2,), 0.3, 0.0),
+        LeakyReluNode("leaky", ("scaled",), (2,), -0.25),
+        OutputNode("out", ("leaky",), (2,)),
+    )
+    graph = Graph(nodes, {}, {}, meta={"name": "scaled"})
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, x))
+    program, weights = compile_graph(graph, CompileOptions(batch=24))
+    run = run_reference(program, weights, encode_input(program, x))
+    error = np.abs(decode_output(program, run.values[program.output.id]) - outputs(graph, x))
+    assert error.max() < 0.003
 
 
 class Ramp:

@@ -140,6 +140,17 @@ def test_what_cannot_be_applied_is_refused_by_name(message: str) -> None:
         check_graph(HOSTILE[message](every_node()), calibrated=False)
 
 
+def test_parameters_of_channels_need_maps_or_features() -> None:
+    """They become weights, which a series (channels, length) cannot have."""
+    ones = np.ones(3, np.float32)
+    norm = BatchNormNode("norm", ("series",), (3, 5), None, None, "ones", "ones", 1e-5)
+    for node in (norm, PReluNode("slopes", ("series",), (3, 5), "ones")):
+        series = ReshapeNode("series", ("x",), (3, 5))
+        nodes = (InputNode("x", (), (15,)), series, node, OutputNode("out", (node.name,), (3, 5)))
+        with pytest.raises(ModelError, match=rf"{node.name}.*\(3, 5\); reshape that"):
+            check_graph(Graph(nodes, {"ones": ones}, {}), calibrated=False)
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
