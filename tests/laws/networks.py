@@ -144,7 +144,7 @@ def _conv(b: Builder, x: Node) -> None:
 
 
 def _linear(b: Builder, x: Node) -> None:
-    if len(x.shape) == 3:
+    if len(x.shape) > 1:
         b.add(FlattenNode, (x,))
         x = b.nodes[-1]
     outputs = b.size(1, 8)
@@ -197,7 +197,10 @@ def _reshape(b: Builder, x: Node) -> None:
     first = b.draw(st.sampled_from([n for n in range(1, count + 1) if count % n == 0]))
     rest = count // first
     second = b.draw(st.sampled_from([n for n in range(1, rest + 1) if rest % n == 0]))
-    b.add(ReshapeNode, (x,), shape=(first, second, rest // second))
+    shape = (
+        (first, rest) if b.draw(st.booleans()) and b.draw(st.booleans()) else (first, second, rest // second)
+    )
+    b.add(ReshapeNode, (x,), shape=shape)
 
 
 def _permute(b: Builder, x: Node) -> None:
@@ -248,6 +251,7 @@ DRAWERS: dict[str, Callable[[Builder, Node], None]] = {
 """Each operator by its drawer: a new one is an entry here and in `torch_graph`."""
 
 _ON_MAPS = {"conv", "avg pool", "adaptive", "max pool", "subsample"}
+_NOT_ON_SERIES = {*_ON_MAPS, "batch norm", "prelu", "pad"}
 _TWICE = ("conv", "relu", "masked relu", "max pool", "add", "batch norm")
 
 
@@ -257,6 +261,7 @@ def networks(draw: st.DrawFn) -> Network:
     b = Builder(draw)
     for _ in range(b.size(1, 12)):
         x = b.operand()
-        kinds = [kind for kind in (*DRAWERS, *_TWICE) if len(x.shape) == 3 or kind not in _ON_MAPS]
+        missing = {1: _ON_MAPS, 2: _NOT_ON_SERIES, 3: set[str]()}[len(x.shape)]
+        kinds = [kind for kind in (*DRAWERS, *_TWICE) if kind not in missing]
         DRAWERS[draw(st.sampled_from(kinds))](b, x)
     return b.finished()
