@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pi_bench.costs import UNITS, Costs
+from pi_bench.costs.file import write_costs
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -27,6 +30,17 @@ def pytest_configure() -> None:
     """A shell without job control makes its background jobs ignore Ctrl-C, and what they start: the
     commands under test must not inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
+    """What commands predict with in tests, in their own processes too: nothing is measured."""
+    costs = Costs({name: 1e-8 * (1 + i) for i, name in enumerate(UNITS)}, 1, {"cpu_model": "made up"})
+    path = tmp_path_factory.mktemp("costs") / "costs.json"
+    write_costs(costs, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PI_BENCH_COSTS", str(path))
+        yield costs
 
 
 @pytest.fixture(scope="session")

@@ -7,35 +7,53 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options
+from pi_bench.cli import options, prediction
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "inspect",
-        help="print a model's public program and predicted bytes",
-        description="Prints operators, shapes, scales, windows, ReLUs, truncations without ReLU, "
-        "parameters and multiply-accumulates by operator and by resolution, and the predicted bytes of each "
-        "phase. Runs nothing.",
+        help="print a model's public program and what it will cost",
+        description="Prints operators, shapes, scales, calibrated ranges, windows, ReLUs, truncations "
+        "without ReLU, parameters and multiply-accumulates by operator and by resolution, which layers are "
+        "merged or why not, and the predicted bytes and times of each phase over a link. Runs nothing of "
+        "the model.",
     )
     options.add_model(parser)
     options.add_protocol(parser)
     options.add_compile(parser)
     options.add_batch(parser, "default 1")
+    options.add_link(parser, "to predict for (default: loopback)")
+    options.add_threads(parser, "default: half of the cores")
+    options.add_weight_cache(parser)
+    prediction.add_prediction(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    info, settings = options.protocol_of(parsed)
+    from pi_bench.cli.output import Progress
+    from pi_bench.launch import placement
+
+    place = placement.place(parsed.threads)
+    info, settings = options.protocol_of(parsed, place.threads)
     options.require_torch("inspect")
 
     from pi_bench.launch.model import load
+    from pi_bench.protocol.simulated_run import Setting
     from pi_bench.report.inspection import inspect_program, render_inspection
 
-    model = load(Path(parsed.model), options.compile_options(parsed), merge=parsed.merge)
+    compiling = options.compile_options(parsed)
+    model = load(Path(parsed.model), compiling, merge=parsed.merge)
     settings.require(model.program)
     inspection = inspect_program(model.program, model.digest, info, settings, model.merging)
+    with Progress() as progress:
+        costs = prediction.costs_of(parsed, info, place.threads, progress)
+    if costs is not None:
+        setting = Setting(costs, parsed.link, polls=place.pinned)
+        inspection["prediction"], inspection["explanation"] = prediction.predict(
+            model, compiling, info, settings, setting, explain=parsed.explain
+        )
     print(json.dumps(inspection, indent=2) if parsed.json else render_inspection(inspection))
     return 0

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, options
+from pi_bench.cli import arguments, options, prediction
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -42,6 +42,7 @@ def add_parser(subparsers: Any) -> None:
     options.add_threads(measuring, "default: half of the cores")
     options.add_weight_cache(measuring)
     options.add_timeout(measuring)
+    prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument("--input", metavar="FILE.npy", help="the client's input (default: seeded noise)")
     files.add_argument(
@@ -79,6 +80,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.measure.environment import describe_environment
     from pi_bench.network.graph.float_run import outputs
     from pi_bench.network.program.fixed_point import encode_input
+    from pi_bench.protocol.simulated_run import Setting
+    from pi_bench.report.prediction import compared
     from pi_bench.report.result import build_result
     from pi_bench.report.terminal import render_result
     from pi_bench.report.warnings import find_warnings
@@ -99,6 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
             inputs, words = given, Path(parsed.input).name
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
+        costs = prediction.costs_of(parsed, info, place.threads, progress)
         verifier = RunVerifier(program, model.weights, settings.mode, encoded, settings.sign_drop)
         measuring = LatencyOptions(
             settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
@@ -106,6 +110,12 @@ def run(parsed: argparse.Namespace) -> int:
         measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
     float_logits = outputs(model.graph, inputs)
     result = build_result(model, info, measuring, measurement, float_logits, describe_environment(), words)
+    if costs is not None:
+        setting = Setting(costs, parsed.link, polls=place.pinned)
+        predicted, result["explanation"] = prediction.predict(
+            model, compiling, info, settings, setting, explain=parsed.explain
+        )
+        result["prediction"] = compared(predicted, result)
     result["warnings"] = find_warnings(result)
     if parsed.json is not None:
         Path(parsed.json).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")

@@ -31,6 +31,15 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+def describe_machine() -> dict[str, str]:
+    """What the speed of the kernels depends on."""
+    return {
+        "cpu_model": _cpu_model(),
+        "usable_core_count": str(len(os.sched_getaffinity(0))),
+        "instruction_set": _instruction_set(),
+    }
+
+
 def _cpu_model() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -18,6 +18,7 @@ from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
+from pi_bench.protocol.script import RunScript
 from pi_bench.protocol.session import SessionLike
 
 
@@ -58,6 +59,8 @@ class ProtocolInfo:
     server: type[PartyProtocol]
     predict: Callable[[Program, ProtocolOptions], PredictedBytes]
     """Payload bytes of one inference of a program under the options."""
+    script: Callable[[Program, ProtocolOptions], RunScript] | None = None
+    """What both parties compute and send, from which times are predicted; None: they are not."""
 
 
 class PartyProtocol(ABC):

@@ -10,7 +10,8 @@ from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.merging import Merging
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
-from pi_bench.report.merging import merging_fields, merging_lines
+from pi_bench.report.explanation import explanation_lines
+from pi_bench.report.merging import kept_lines, merging_fields, merging_lines
 from pi_bench.report.operators import (
     counts_words,
     network_counts,
@@ -18,6 +19,7 @@ from pi_bench.report.operators import (
     operator_words,
     shape_words,
 )
+from pi_bench.report.prediction import prediction_lines
 from pi_bench.report.quantities import byte_count, count
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
@@ -54,6 +56,8 @@ def inspect_program(
             "offline_parts": {part: _directions(sent) for part, sent in predicted.offline_parts.items()},
             "online": _directions(predicted.online),
         },
+        "prediction": None,  # where costs are known, and what explains it where that was asked for
+        "explanation": None,
         "distribution": distribution,
         "operators": [_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
     }
@@ -70,6 +74,7 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
             str(op["scale_bits"]),
             "-" if op["truncate_bits"] is None else str(op["truncate_bits"]),
             "-" if op["window_bits"] is None else str(op["window_bits"]),
+            "-" if op["calibrated_maximum"] is None else f"{op['calibrated_maximum']:.4g}",
             "-" if op["headroom_bits"] is None else f"{op['headroom_bits']:.1f}",
             count(op["relu_count"]),
             count(op["truncation_count"]),
@@ -82,7 +87,7 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
         for op in inspection["operators"]
     ]
     header = [
-        *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "room"),
+        *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "range", "room"),
         *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
     ]
     predicted = inspection["predicted_bytes"]
@@ -91,10 +96,12 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
         f"weights of {inspection['weight_bits']} bits, inputs within {inspection['input_bound']:.4g}",
         f"digest {inspection['digest']}",
         *merging_lines(inspection["merging"]),
+        *kept_lines(inspection["merging"]),
         "",
         *render_table(header, rows, left=4),
         "",
-        "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range; room: to spare",
+        "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range",
+        "range: largest value in calibration; room: bits of the window to spare",
         "",
         "by resolution (a run of layers of equal resolution is a stage)",
         *render_table(
@@ -112,6 +119,10 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
             ],
         ),
     ]
+    if inspection["prediction"] is not None:
+        lines += ["", *prediction_lines(inspection["prediction"])]
+    if inspection["explanation"] is not None:
+        lines += ["", *explanation_lines(inspection["explanation"])]
     return "\n".join(lines)
 
 
@@ -127,6 +138,7 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> dict[str, Any]:
         "truncate_bits": activation.truncate_bits if activation else None,
         "window_bits": activation.window_bits if activation else None,
         "headroom_bits": activation.headroom_bits if activation else None,
+        "calibrated_maximum": activation.calibrated_maximum if activation else None,
         **operator_counts(op),
         "parameter_count": parameter_count(op),
         "predicted_bytes": _directions(sent),

@@ -78,6 +78,8 @@ def build_result(
         **_resources(measurement),
         "outputs": _outputs(program, measurement.logits),
         "verification": _verification(options.protocol.mode, runs, measurement.logits, float_logits),
+        "prediction": None,  # where costs are known, and what explains it where that was asked for
+        "explanation": None,
         "environment": {
             **environment,
             "threads": measurement.placement.threads,

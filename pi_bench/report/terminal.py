@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
+from pi_bench.report.prediction import comparison_lines
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
@@ -25,6 +27,7 @@ def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Se
         _layers(result),
         _offline(result),
         _cost(result),
+        *_prediction(result),
         _verdict(result),
     ]
     if warnings:
@@ -114,6 +117,20 @@ def _offline(result: Mapping[str, Any]) -> list[str]:
         f"{byte_count(offline['bytes']['server_to_client'])} server to client",
         *render_table(header, rows),
     ]
+
+
+def _prediction(result: Mapping[str, Any]) -> list[list[str]]:
+    """Predicted beside measured, and why it costs what it costs where that was asked for."""
+    blocks = []
+    if result["prediction"] is not None:
+        blocks.append(comparison_lines(result["prediction"], result))
+    if result["explanation"] is not None:
+        measured = {
+            "online": result["online"]["latency_s"]["median"],
+            "offline": result["offline"]["time_s"],
+        }
+        blocks.append(explanation_lines(result["explanation"], measured))
+    return blocks
 
 
 def _cost(result: Mapping[str, Any]) -> list[str]:

@@ -113,6 +113,7 @@ class Session:
             wall_s = time.perf_counter() - started
         finally:
             self._kind = FrameKind.COMMAND
+            self._recorder = SpanRecorder()  # commands between phases belong to none
         records.append(
             PhaseRecord(
                 phase=phase,

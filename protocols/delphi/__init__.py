@@ -32,6 +32,7 @@ functionality of docs/threat-model.md gives them and nothing else.
 """
 
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.protocol.hybrid_script import hybrid_script
 from pi_bench.protocol.work_plan import predict_hybrid
 
 from .party import DelphiClient, DelphiServer
@@ -44,4 +45,5 @@ PROTOCOL = ProtocolInfo(
     client=DelphiClient,
     server=DelphiServer,
     predict=predict_hybrid,
+    script=hybrid_script,
 )

@@ -12,6 +12,7 @@ import pytest
 from pi_bench.channel import Address, listen
 from pi_bench.channel.tcp import local_address
 from pi_bench.cli import main
+from pi_bench.network.graph import Graph
 
 Capture = pytest.CaptureFixture[str]
 
@@ -208,11 +209,54 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     schema = json.loads(capsys.readouterr().out)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(inspection, schema)
+    assert inspection["prediction"]["online"]["bytes"] == inspection["predicted_bytes"]["online"]
+    assert inspection["prediction"]["offline"]["bytes"] == inspection["predicted_bytes"]["offline"]
+    assert inspection["explanation"] is None
     for key in ("relu_count", "parameter_count", "mac_count"):
         for rows in ("operators", "distribution"):
             assert inspection[key] == sum(row[key] for row in inspection[rows]) > 0
     assert main(["schema", "result"]) == 0
     assert json.loads(capsys.readouterr().out)["title"].startswith("Result")
+
+
+def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capture) -> None:
+    main(["schema", "inspection"])
+    schema = json.loads(capsys.readouterr().out)
+    flags = ("--merge", "--explain", "--json")
+    near, far = (
+        json.loads((main(["inspect", str(model_file), "--link", link, *flags]), capsys.readouterr().out)[1])
+        for link in ("loopback", "wan")
+    )
+    for inspection in (near, far):
+        jsonschema.validate(inspection, schema)
+        assert inspection["explanation"]["online"]["causes"]
+    assert far["prediction"]["link"]["rtt_s"] == 0.04
+    assert far["prediction"]["online"]["latency_s"] > near["prediction"]["online"]["latency_s"]
+    assert far["explanation"]["online"]["causes"][0]["cause"] == "rounds"
+    assert main(["inspect", str(model_file), "--merge", "--explain", "--link", "wan"]) == 0
+    text = capsys.readouterr().out
+    for words in ("predicted on made up", "what costs most online", "range", "emulated link wan"):
+        assert words in text
+
+
+def test_inspect_says_what_calibration_found(model_file: Path, capsys: Capture, tiny_graph: Graph) -> None:
+    capsys.readouterr()
+    main(["inspect", str(model_file), "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["operators"]}
+    for name in ("stem.relu", "sum.relu"):
+        source = name.removesuffix(".relu")
+        assert rows[name]["calibrated_maximum"] == pytest.approx(tiny_graph.ranges[source])
+    assert rows["input"]["calibrated_maximum"] is None
+
+
+def test_costs_that_are_none(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "costs.json").write_text("{}")
+    for command in ("inspect", "latency"):
+        error = fails(capsys, 4, command, str(model_file), "--costs", str(tmp_path / "costs.json"))
+        assert "holds no costs of version 1; measure them again" in error
+        assert "No such file" in fails(capsys, 4, command, str(model_file), "--costs", str(tmp_path / "no"))
+        both = ("--costs", "x", "--measure-costs")
+        assert "not allowed with" in misuses(capsys, command, str(model_file), *both)
 
 
 def test_help_names_the_exit_codes(capsys: Capture) -> None:

@@ -212,6 +212,45 @@ def test_loopback_is_the_default_and_has_a_name(delphi: Measured, model_file: Pa
     assert measure(model_file, tmp_path, "--link", "loopback", "--runs", "1")["link"] == {"kind": "loopback"}
 
 
+def test_predicted_stands_beside_measured_and_bytes_are_the_same(delphi: Measured) -> None:
+    predicted = delphi["prediction"]
+    for phase in ("online", "offline"):
+        for unit in ("bytes", "wire_bytes"):
+            assert predicted[phase][unit] == delphi[phase][unit]
+    assert predicted["online"]["comm_round_count"] == delphi["online"]["comm_round_count"]
+    for own, layer in zip(predicted["online"]["layers"], delphi["online"]["layers"], strict=True):
+        for field in ("id", "name", "bytes", "wire_bytes", "comm_round_count"):
+            assert own[field] == layer[field], layer["name"]
+    for name, part in delphi["offline"]["parts"].items():
+        assert predicted["offline"]["parts"][name]["bytes"] == part["bytes"]
+        assert predicted["offline"]["parts"][name]["wire_bytes"] == part["wire_bytes"]
+    ratio = predicted["online"]["latency_s"] / delphi["online"]["latency_s"]["median"]
+    assert predicted["over_measured"]["online"] == pytest.approx(ratio)
+    assert delphi["explanation"] is None
+
+
+@pytest.mark.parametrize("flags", [("--mode", "exact"), ("--label-chunk", "2"), ("--link", "1Gbit,1ms")])
+def test_predicted_bytes_are_right_in_every_setting(
+    model_file: Path, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    result = measure(model_file, tmp_path, "--runs", "1", *flags)
+    for phase in ("online", "offline"):
+        assert result["prediction"][phase]["wire_bytes"] == result[phase]["wire_bytes"]
+
+
+def test_explanations_are_told_and_written(
+    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = measure(model_file, tmp_path, "--explain", "--runs", "1")
+    jsonschema.validate(result, schema)
+    text = capsys.readouterr().out
+    for phase in ("online", "offline"):
+        assert f"what costs most {phase}" in text
+        assert all(line in text for line in result["explanation"][phase]["lines"])
+    assert "predicted beside measured" in text
+    assert result["explanation"]["relus"]["line"] in text
+
+
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
 def test_insecure_protocols_say_so(
     model_file: Path,
@@ -223,6 +262,7 @@ def test_insecure_protocols_say_so(
     result = measure(model_file, tmp_path, "--protocol", protocol)
     jsonschema.validate(result, schema)
     assert not result["secure"]
+    assert result["prediction"] is None  # their work is another
     printed = capsys.readouterr()
     assert "INSECURE" in printed.err
     assert printed.out.count("INSECURE") >= 2

@@ -15,7 +15,7 @@ import numpy as np
 from pi_bench.crypto import gadget as gadgets
 from pi_bench.crypto.gadget import GadgetSpec, group_count
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
-from pi_bench.measure.micro.case import Case, Settings, Work, filled
+from pi_bench.measure.micro.case import Case, Settings, Work, filled, paged
 
 STEPS = ("garble", "accept", "encode", "evaluate")
 RELU_11 = GadgetSpec("relu", 12, 23, False, 4095)
@@ -26,6 +26,10 @@ SPECS = {
     "exact ReLU, 23 ANDs": GadgetSpec("relu", 12, 23, True, 2048),
     "truncation": GadgetSpec("truncate", 12, 31, False, 4095),
     "exact truncation": GadgetSpec("truncate", 12, 31, True, 2048),
+    **{
+        f"ReLU, 11 ANDs, chunks of {bits}": GadgetSpec("relu", 12, 23, False, 4095, label_chunk=bits)
+        for bits in (2, 3, 4)
+    },
 }
 _GADGET = 1
 _WORD_BYTES = 4
@@ -62,8 +66,8 @@ def gadget_cases(name: str, steps: tuple[str, ...], settings: Settings) -> Itera
     u, v, alpha, beta, next_mask = filled(5 * count * _WORD_BYTES).view(np.uint32).reshape(5, count)
     select = filled(count) & 1 if spec.uses_select else None
     alpha_or_none, beta_or_none = (alpha, beta) if spec.uses_select else (None, None)
-    labels = filled(count * spec.label_ots * BLOCK_BYTES).reshape(groups, spec.label_ots, LANES, BLOCK_BYTES)
-    garbled, state = filled(groups * spec.garbled_group_bytes), filled(groups * spec.state_group_bytes)
+    labels = paged(count * spec.label_ots * BLOCK_BYTES).reshape(groups, spec.label_ots, LANES, BLOCK_BYTES)
+    garbled, state = paged(groups * spec.garbled_group_bytes), paged(groups * spec.state_group_bytes)
     message = filled(groups * spec.online_group_bytes)
     mask, z = filled(2 * count * _WORD_BYTES).view(np.uint32).reshape(2, count)
     delta, hash_seed, label_seed = b"\x01" + os.urandom(15), os.urandom(16), os.urandom(16)

@@ -22,19 +22,35 @@ LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
 
 def cases(settings: Settings) -> Iterator[Case]:
     for name, (in_shape, out_shape, side) in LAYERS.items():
-        convolution = RingConvolution(in_shape, out_shape, (side, side), (1, 1), (side // 2, side // 2))
-        weight_shape = (out_shape[1], in_shape[1], side, side)
-        weight_count, output_count = int(np.prod(weight_shape)), int(np.prod(out_shape))
-        packed = convolution.pack(filled(2 * weight_count).view(np.int16).reshape(weight_shape))
-        share = filled(4 * int(np.prod(in_shape))).view(np.uint32).reshape(in_shape)
-        out = np.zeros(out_shape, np.uint32)
-        workspace, shifts = np.zeros(convolution.workspace_words, np.uint32), np.zeros(out_shape[1], np.uint8)
-        for threads in settings.threads:
-            yield Case(
-                name,
-                "multiply-add",
-                output_count * weight_count // out_shape[1],
-                threads,
-                Work(ring_multiply_adds=1),
-                partial(convolution.add, packed, share, 1, shifts, workspace, out, threads),
-            )
+        yield from layer_cases(name, in_shape, out_shape, side, settings)
+
+
+def layer_cases(
+    name: str,
+    in_shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    side: int,
+    settings: Settings,
+    groups: int = 1,
+) -> Iterator[Case]:
+    """One operator padded to the same size, or to half of it where the output's shape says so."""
+    stride = max(1, round(in_shape[2] / out_shape[2]))
+    pad = side // 2
+    convolution = RingConvolution(
+        in_shape, out_shape, (side, side), (stride, stride), (pad, pad), groups=groups
+    )
+    weight_shape = (out_shape[1], in_shape[1] // groups, side, side)
+    weight_count, output_count = int(np.prod(weight_shape)), int(np.prod(out_shape))
+    packed = convolution.pack(filled(2 * weight_count).view(np.int16).reshape(weight_shape))
+    share = filled(4 * int(np.prod(in_shape))).view(np.uint32).reshape(in_shape)
+    out = np.zeros(out_shape, np.uint32)
+    workspace, shifts = np.zeros(convolution.workspace_words, np.uint32), np.zeros(out_shape[1], np.uint8)
+    for threads in settings.threads:
+        yield Case(
+            name,
+            "multiply-add",
+            output_count * weight_count // out_shape[1],
+            threads,
+            Work(ring_multiply_adds=1),
+            partial(convolution.add, packed, share, 1, shifts, workspace, out, threads),
+        )

@@ -26,6 +26,7 @@ from pi_bench.network.compiler.scales import (
 from pi_bench.network.compiler.sums import Expression
 from pi_bench.network.graph import Graph, IdentityNode, Node
 from pi_bench.network.program import (
+    UNWINDOWED_BITS,
     ActivationGroup,
     ActivationKind,
     ActivationOp,
@@ -199,7 +200,7 @@ class Values:
     ) -> ActivationOp:
         """Appends an activation of values of at most `maximum`."""
         relu = any(group.kind is ActivationKind.RELU for group in groups)
-        room = window_bits if relu else 30
+        room = window_bits if relu else UNWINDOWED_BITS
         headroom = room - source.scale_bits - math.log2(maximum) if maximum else float(room)
         op = ActivationOp(
             id=len(self.ops),

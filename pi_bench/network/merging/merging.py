@@ -26,12 +26,14 @@ from pi_bench.network.merging.plan import Cost, Planner, materialized
 class Merging:
     """What was merged. `values`: name → the weighted layers that now are one operator (with its borders).
     `dissolved`: linear values that are no longer computed, truncated and sent. `before`, `after`: what the
-    linear part costs, as the plan weighed it."""
+    linear part costs, as the plan weighed it. `kept`: values that stay → what the linear part would cost if
+    one of them alone were dissolved too, which is why it stays."""
 
     values: dict[str, tuple[str, ...]]
     dissolved: tuple[str, ...]
     before: Cost
     after: Cost
+    kept: dict[str, Cost]
 
 
 def merge_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Merging]:
@@ -45,10 +47,10 @@ def merge_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Merging]:
     before, after = planner.cost(everything), planner.cost(kept)
     dissolved = tuple(name for name in everything if name not in kept)
     if not dissolved:
-        return graph, Merging({}, (), before, after)
+        return graph, Merging({}, (), before, after, planner.alone(kept))
     merged = merge_keeping(graph, kept, planner)
     values = {node.name: node.layers for node in merged.nodes if isinstance(node, MergedNode)}
-    return merged, Merging(values, dissolved, before, after)
+    return merged, Merging(values, dissolved, before, after, planner.alone(kept))
 
 
 def merge_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:

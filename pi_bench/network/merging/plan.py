@@ -111,6 +111,15 @@ class Planner:
                     best, best_cost, improved = kept, cost, True
         return tuple(name for name in everything if name in best)
 
+    def alone(self, kept: Collection[str]) -> dict[str, Cost]:
+        """Of each value that stays although it could be dissolved: what the plan would cost without it."""
+        everything = self.unmerged()
+        return {
+            name: self.cost([other for other in kept if other != name])
+            for name in kept
+            if self._is_weighted(name, everything)
+        }
+
     def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
         """Runs of neighbours in a region to dissolve together, longest first; then single values, either
         way."""

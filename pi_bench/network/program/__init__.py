@@ -1,6 +1,7 @@
 """The public program that both parties know and run, its checks and its bytes."""
 
 from pi_bench.network.program.operators import (
+    UNWINDOWED_BITS,
     ActivationGroup,
     ActivationKind,
     ActivationOp,
@@ -34,6 +35,7 @@ from pi_bench.network.program.terms import (
 
 __all__ = [
     "RING_BITS",
+    "UNWINDOWED_BITS",
     "ActivationGroup",
     "ActivationKind",
     "ActivationOp",

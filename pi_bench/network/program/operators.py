@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,10 @@ class LinearOp:
     terms: tuple[LinearTerm, ...]
     bias: str | None  # name in the weights
     mac_count: int
+
+
+UNWINDOWED_BITS = 30
+"""Bits below which a value must stay that is truncated only."""
 
 
 class ActivationKind(enum.StrEnum):
@@ -64,6 +69,14 @@ class ActivationOp:
     truncate_bits: int
     window_bits: int
     headroom_bits: float  # log2(window / largest calibrated value)
+
+    @property
+    def calibrated_maximum(self) -> float | None:
+        """The largest magnitude in calibration, which the window was made for; None if all was 0."""
+        room = self.window_bits if self.relu_count else UNWINDOWED_BITS
+        if self.headroom_bits == room:
+            return None
+        return math.ldexp(2.0**-self.headroom_bits, room - self.scale_bits - self.truncate_bits)
 
     @property
     def relu_count(self) -> int:

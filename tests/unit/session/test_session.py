@@ -83,6 +83,20 @@ def test_messages_that_wait_for_none_share_a_round(sessions: Sessions, both: Bot
     assert at_client.depth == at_server.depth == 2
 
 
+def test_commands_between_phases_belong_to_none(sessions: Sessions, both: Both) -> None:
+    client, server = sessions
+
+    def run(session: Session, sends: bool) -> PhaseRecord:
+        with session.phase(Phase.OFFLINE, 1) as records:
+            (session.send(b"xyz") if sends else session.receive(3))
+        (session.send(b"go") if sends else session.receive(2))
+        return records[0]
+
+    at_client, at_server = both(lambda: run(client, True), lambda: run(server, False))
+    assert sum(span.sent_bytes for span in at_client.spans) == 3
+    assert sum(span.received_bytes for span in at_server.spans) == 3
+
+
 def test_time_is_booked_to_the_innermost_step(sessions: Sessions, both: Both) -> None:
     client, server = sessions
 

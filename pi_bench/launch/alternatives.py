@@ -1,0 +1,65 @@
+"""What other settings of the same network would cost, predicted: the remedies that an explanation names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pi_bench.crypto.he import prepared_bytes
+from pi_bench.launch.model import LoadedModel
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.merging import merge_linear
+from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.protocol.causes import scaled
+from pi_bench.protocol.script import Purpose, RunScript
+from pi_bench.protocol.simulated_run import PredictedRun, Setting, predict_run
+from pi_bench.protocol.work_plan import WorkPlan
+
+HALF_RELUS = "half of the ReLUs"
+MERGE = "--merge"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """`change`: a flag, or a change of the network. `truncation_count`: of what would run."""
+
+    change: str
+    run: PredictedRun
+    truncation_count: int
+
+
+def alternatives(
+    model: LoadedModel,
+    compiling: CompileOptions,
+    info: ProtocolInfo,
+    options: ProtocolOptions,
+    setting: Setting,
+) -> list[Alternative]:
+    """Each alone, with everything else as it is."""
+    assert info.script is not None
+    program = model.program
+    script = info.script(program, options)
+    halved = RunScript(scaled(script.offline, Purpose.RELU, 0.5), scaled(script.online, Purpose.RELU, 0.5))
+    found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
+    if model.merging is None:
+        merged, merging = merge_linear(model.graph, compiling.weight_bits)
+        if merging.dissolved:
+            other, _ = compile_graph(merged, compiling)
+            run = predict_run(info.script(other, options), setting)
+            found.append(Alternative(MERGE, run, other.truncation_count))
+    for change, settings in _other_options(model, options):
+        run = predict_run(info.script(program, settings), setting)
+        found.append(Alternative(change, run, program.truncation_count))
+    return found
+
+
+def _other_options(model: LoadedModel, options: ProtocolOptions) -> Iterator[tuple[str, ProtocolOptions]]:
+    for bits in (1, 2, 3, 4):
+        if bits != options.label_chunk:
+            yield f"--label-chunk {bits}", replace(options, label_chunk=bits)
+    if options.mode == "exact":
+        yield "--mode windowed", replace(options, mode="windowed")
+    needed = sum(prepared_bytes(job.plan) for job in WorkPlan(model.program, options).products)
+    if needed > options.weight_cache_bytes:
+        megabytes = -(-needed // 10**6)
+        yield f"--weight-cache {megabytes}", replace(options, weight_cache_bytes=megabytes * 10**6)

@@ -1,0 +1,201 @@
+"""Plays a phase's script: two parties, each busy with one thing at a time, and a link between them.
+
+A message leaves when its sender has handed it over: it is copied in and out at the machine's rate, travels
+for the link's delay and waits for what is ahead of it in its direction. A party that receives waits until the
+message is there; one that has slept is woken. What is not modelled: full socket buffers, memory bandwidth
+that both parties share, and other programs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pi_bench.channel.frame import HEADER_BYTES
+from pi_bench.channel.link import Link, Timeline
+from pi_bench.costs import Costs
+from pi_bench.costs.work import STREAMED
+from pi_bench.protocol.script import Action, Kind, PhaseScript
+from pi_bench.protocol.session import Party
+
+POLL_S = 1e-3
+"""How long a receiver asks before it sleeps; then it is woken."""
+
+
+@dataclass(slots=True)
+class PredictedSpan:
+    """As `pi_bench.measure.spans.Span`, predicted."""
+
+    step: int
+    part: str
+    compute_s: float = 0.0
+    send_s: float = 0.0
+    wait_s: float = 0.0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    sent_count: int = 0
+    received_count: int = 0
+    depth_count: int = 0
+
+    @property
+    def sent_wire_bytes(self) -> int:
+        return self.sent_bytes + HEADER_BYTES * self.sent_count
+
+    @property
+    def received_wire_bytes(self) -> int:
+        return self.received_bytes + HEADER_BYTES * self.received_count
+
+
+@dataclass(slots=True)
+class PredictedPhase:
+    """`time_s`: until the client has done its last action. `depth`: as in `PhaseRecord`."""
+
+    time_s: float
+    depth: int
+    spans: dict[Party, dict[tuple[int, str], PredictedSpan]]
+
+    def of_step(self, party: Party, step: int) -> list[PredictedSpan]:
+        return [span for (op_id, _), span in self.spans[party].items() if op_id == step]
+
+    def of_part(self, party: Party, part: str) -> list[PredictedSpan]:
+        return [span for (_, name), span in self.spans[party].items() if name == part]
+
+
+@dataclass(slots=True)
+class _Message:
+    begins: float  # its first bytes can be read
+    arrives: float  # its last ones
+    byte_count: int
+    depth: int
+
+
+@dataclass(slots=True)
+class _Player:
+    """One party on its way through its script."""
+
+    party: Party
+    actions: Iterator[Action]
+    slowed: float  # times as long as alone
+    inbox: deque[_Message] = field(default_factory=deque)
+    spans: dict[tuple[int, str], PredictedSpan] = field(default_factory=dict)
+    time_s: float = 0.0
+    idle_s: float = 0.0  # that it has asked for its last message, and could read ahead
+    arrived_s: float = 0.0  # when all that it has sent over an emulated link is there
+    depth_sent: int = 0
+    depth_received: int = 0
+    pending: Action | None = None
+
+    def span(self, action: Action) -> PredictedSpan:
+        key = (action.step, action.part)
+        if key not in self.spans:
+            self.spans[key] = PredictedSpan(*key)
+        return self.spans[key]
+
+
+class Simulation:
+    """`link`: None for loopback. `polls`: receivers have a core of their own to ask on."""
+
+    def __init__(self, costs: Costs, link: Link | None = None, *, polls: bool = True) -> None:
+        self._costs = costs
+        self._link = link
+        self._poll_s = POLL_S if polls and link is None else 0.0
+
+    def play(self, script: PhaseScript) -> PredictedPhase:
+        """Raises: ValueError: the parties wait for each other for ever, or a message has two sizes."""
+        players = {
+            party: _Player(party, iter(role.actions), self._costs.together[f"{party} {script.name}"])
+            for party, role in script.roles.items()
+        }
+        lines = {
+            Party.CLIENT: None if self._link is None else Timeline(self._link.up),
+            Party.SERVER: None if self._link is None else Timeline(self._link.down),
+        }
+        moved = True
+        while moved:
+            moved = False
+            for party, player in players.items():
+                other = players[Party.SERVER if party is Party.CLIENT else Party.CLIENT]
+                moved |= self._advance(player, other, lines[party])
+        stuck = [player.party for player in players.values() if player.pending is not None]
+        if stuck or any(player.inbox for player in players.values()):
+            raise ValueError(f"the script does not end: {stuck or 'a message that nobody receives'}")
+        client, server = players[Party.CLIENT], players[Party.SERVER]
+        depth = max(client.depth_sent, client.depth_received, server.depth_sent, server.depth_received)
+        return PredictedPhase(client.time_s, depth, {party: p.spans for party, p in players.items()})
+
+    def _advance(self, player: _Player, other: _Player, line: Timeline | None) -> bool:
+        """Plays what can be played now; whether that was anything."""
+        moved = False
+        while True:
+            action = player.pending or next(player.actions, None)
+            player.pending = None
+            if action is None:
+                return moved
+            if action.kind is Kind.RECEIVE and not player.inbox:
+                player.pending = action
+                return moved
+            moved = True
+            if action.kind is Kind.COMPUTE:
+                seconds = self._costs.seconds(action.work) - self._read_ahead_s(player, action)
+                seconds *= player.slowed
+                player.span(action).compute_s += seconds
+                player.time_s += seconds
+            elif action.kind is Kind.FLUSH:
+                left_s = max(0.0, player.arrived_s - player.time_s)
+                player.span(action).send_s += left_s
+                player.time_s += left_s
+            elif action.kind is Kind.SEND:
+                self._send(player, other, action, line)
+            else:
+                self._receive(player, action)
+
+    def _read_ahead_s(self, player: _Player, action: Action) -> float:
+        """Of what streams from memory, the part that the party has read while it waited."""
+        streamed_s = action.work.units.get(STREAMED, 0.0) * self._costs.unit_s[STREAMED]
+        read_s = min(streamed_s, player.idle_s)
+        player.idle_s = 0.0
+        return read_s
+
+    def _send(self, player: _Player, other: _Player, action: Action, line: Timeline | None) -> None:
+        unit_s, wire_bytes = self._costs.unit_s, HEADER_BYTES + action.byte_count
+        copying_s = unit_s["message"] + wire_bytes * unit_s["byte sent"]
+        started = player.time_s
+        player.time_s += copying_s
+        if line is None:
+            begins, arrives = started + unit_s["hop"], player.time_s + unit_s["hop"]
+        else:
+            player.arrived_s = line.arrival(wire_bytes, started)
+            begins = arrives = max(player.arrived_s, player.time_s) + unit_s["hop"]
+        depth = player.depth_received + 1
+        other.inbox.append(_Message(begins, arrives, action.byte_count, depth))
+        if action.between:
+            return
+        span = player.span(action)
+        if depth > player.depth_sent:
+            span.depth_count += max(0, depth - max(player.depth_sent, player.depth_received))
+            player.depth_sent = depth
+        span.send_s += copying_s
+        span.sent_bytes += action.byte_count
+        span.sent_count += 1
+
+    def _receive(self, player: _Player, action: Action) -> None:
+        unit_s, message = self._costs.unit_s, player.inbox.popleft()
+        if message.byte_count != action.byte_count:
+            raise ValueError(f"{action.byte_count} bytes are due where {message.byte_count} come")
+        copying_s = unit_s["message"] + (HEADER_BYTES + action.byte_count) * unit_s["byte received"]
+        waited_s = message.begins - player.time_s
+        player.idle_s = min(max(0.0, waited_s), self._poll_s)
+        woken_s = unit_s["wake"] if waited_s > self._poll_s else 0.0
+        # What has come is copied while the rest comes: in a row on loopback, at the end of a slower link.
+        begins = message.begins if self._link is None else message.arrives - copying_s
+        done = max(message.arrives, max(player.time_s, begins) + copying_s) + woken_s
+        if not action.between:
+            span = player.span(action)
+            if message.depth > player.depth_received:
+                span.depth_count += max(0, message.depth - max(player.depth_sent, player.depth_received))
+                player.depth_received = message.depth
+            span.wait_s += done - player.time_s
+            span.received_bytes += action.byte_count
+            span.received_count += 1
+        player.time_s = done
