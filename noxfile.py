@@ -59,13 +59,6 @@ def test(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-@nox.session
-def ray(session: nox.Session) -> None:
-    """The tests of engine `ray`, on a cluster of this machine."""
-    session.install("-e", ".[ray,test]")
-    session.run("pytest", "tests/unit/models/reduction/test_engines.py", "-k", "ray", *session.posargs)
-
-
 @nox.session(venv_backend="none")
 def native(session: nox.Session) -> None:
     """The C++ tests, warnings as errors, then under the sanitizers."""

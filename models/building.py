@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .merging.network import merge
 from .networks.masked_relu import mask_relus
 from .networks.minionn import Minionn
 from .networks.mobilenet_v1 import MobileNetV1
@@ -33,10 +34,11 @@ def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
     Masks, where the recipe has some, keep everything: which ReLUs they are to keep comes with the weights.
 
     Raises:
-        ModelError: masks for ReLUs that cannot be masked.
+        ModelError: masks for ReLUs that cannot be masked, or layers that cannot be merged.
     """
     with torch.device(device):
         module = _NETWORKS[recipe.family](recipe)
         if recipe.kept_relus is not None:
             mask_relus(module, recipe.relu_shapes(), recipe.masks)
-        return module.eval()
+        module.eval()
+        return module if recipe.merged is None else merge(module, recipe)

@@ -89,9 +89,9 @@ def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGH
 
 def require_full(recipe: Recipe) -> None:
     """Raises ModelError unless `recipe` is a baseline: reduction starts from all ReLUs."""
-    if recipe.culled_stages or recipe.thinned_stages or recipe.kept_relus is not None:
+    if recipe.culled_stages or recipe.thinned_stages or recipe.kept_relus is not None or recipe.merged:
         raise ModelError(
-            f"recipe {recipe.name} is culled, thinned or masked already: "
+            f"recipe {recipe.name} is culled, thinned, masked or merged already: "
             "start from the network with all its ReLUs"
         )
 

@@ -19,6 +19,7 @@ class Kind(Enum):
     LINEAR = "linear"
     RELU = "relu"
     POOL = "pool"
+    MAX_POOL = "max_pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,15 @@ class Sketch:
         if kept:
             self._note(path, Kind.RELU)
 
-    def pool(self, path: str, size: int) -> None:
+    def pool(self, path: str, size: int, kind: Kind = Kind.POOL) -> None:
         """Windows of `size` by `size` that do not overlap; what is left over at the border is dropped."""
         self.shape = (self.shape[0], *(side // size for side in self.shape[1:]))
-        self._note(path, Kind.POOL)
+        self._note(path, kind)
 
     def overlapping_pool(self, path: str, stride: int) -> None:
-        """Windows of 3 by 3, padded so that stride 1 would keep the size."""
+        """The maxima of windows of 3 by 3, padded so that stride 1 would keep the size."""
         self.shape = (self.shape[0], *(strided(side, stride) for side in self.shape[1:]))
-        self._note(path, Kind.POOL)
+        self._note(path, Kind.MAX_POOL)
 
     def global_pool(self, path: str) -> None:
         self.shape = (self.shape[0],)

@@ -8,6 +8,7 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
   that between the convolutions stays and that after the addition goes;
 - masks keep `kept_relus` of the ReLUs that are then left, chosen one by one or channel by channel (SNL,
   Cho et al., ICML 2022): which ones stands in the weights, as that is what training decides;
+- `merged` says how far adjacent linear layers are merged into larger convolutions (`merging.extents`);
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -58,6 +59,7 @@ class Recipe(ABC):
     thinned_stages: tuple[int, ...] = ()
     kept_relus: int | None = None
     masks: str = "pixel"
+    merged: str | None = None
     published: Published | None = None
 
     @abstractmethod
@@ -165,6 +167,7 @@ class Recipe(ABC):
             "thinned_stages": _STAGES,
             "kept_relus": recipe_keys.whole(0, 1 << 40, required=False),
             "masks": recipe_keys.choice("pixel", "channel"),
+            "merged": recipe_keys.choice("paper", "full"),
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -213,6 +216,7 @@ class Recipe(ABC):
             "rho": self.rho,
             "stem_relu": self.stem_relu,
             "masks": None if self.kept_relus is None else self.masks,
+            "merged": self.merged,
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,
             "source": published.source if published else None,

@@ -25,7 +25,7 @@ FAILURE_FILE = "failed.json"
 
 # The module of each kind: its run(job, progress) returns what the job's result.json holds, its
 # stored_result(job) what an earlier run left there, or None.
-_KINDS = {"train": "training_job", "linearize": "linearization_job"}
+_KINDS = {"train": "training_job", "linearize": "linearization_job", "merge": "merging_job"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,10 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100, tinyimagenet"
     )
+    add_archive(data)
+
+
+def add_archive(data: argparse._ActionsContainer) -> None:
     data.add_argument(
         "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
     )

@@ -182,6 +182,46 @@ def test_a_family_name_stands_for_its_full_network():
     )
 
 
+def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, capsys):
+    """A culled network: fewer rounds and truncations than as it was, measured with real cryptography."""
+    fixed = ("--finetune-epochs", 2, "--device", "cpu", "--jobs", 1, "--runs", 1, "--warmup", 0, "--no-plot")
+    culled = searched / "networks" / "1-cull"
+    for _ in range(2):
+        assert run("merge", culled, "-o", tmp_path, "--extent", "full", *fixed) == 0
+    out, err = capsys.readouterr()
+    assert "5 convolutions became 2" in err
+    assert "5 to 2" in out and "wrote merging.csv" in out
+    with open(tmp_path / "merging.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert int(row["truncation_count_merged"]) == 0 < int(row["truncation_count_unmerged"])
+    assert float(row["comm_round_count_merged"]) < float(row["comm_round_count_unmerged"])
+    assert float(row["inside_difference"]) < 1e-5 < float(row["border_difference"])
+    (merged,) = table_of(tmp_path)
+    for folder in (merged["folder"], "merged/1-cull/unmerged", "merged/1-cull/kept-borders"):
+        measured = json.loads((tmp_path / folder / "latency.json").read_text())
+        assert measured["verification"]["passed"] and measured["protocol"] == "delphi"
+        assert (measured["network"]["merging"] is not None) == folder.endswith("kept-borders")
+    # What is merged is a network of `export`, and of one frontier with the search that it comes from.
+    recipe, weights = (tmp_path / merged["folder"] / name for name in ("recipe.toml", "state.pt"))
+    parsed = make_parser().parse_args(
+        ["export", "--recipe", str(recipe), "--weights", str(weights), "-o", str(tmp_path / "again.pt")]
+    )
+    assert parsed.run(parsed) == 0
+    assert run("frontier", searched, tmp_path, "-o", tmp_path / "both", "--no-plot") == 0
+    assert len(table_of(tmp_path / "both")) == 7
+
+
+def test_what_is_wrong_with_a_merging_is_named(searched, tmp_path):
+    for folders, error, message in (
+        (["nowhere"], ModelError, "nowhere is not the folder of a finished training"),
+        ([searched / "teacher"], ModelError, "there is nothing to merge in small-digits"),
+        ([searched / "teacher", searched / "teacher"], UsageError, "have the same name"),
+    ):
+        with pytest.raises(PiBenchError) as caught:
+            run("merge", *folders, "-o", tmp_path / "out", "--device", "cpu", "--jobs", 1)
+        assert isinstance(caught.value, error) and message in str(caught.value)
+
+
 QUICK = ("--data", "digits", "--epochs", 1, "--finetune-epochs", 1, "--device", "cpu", "--threads", 1)
 LINEARIZING = ("--batch-size", 64, "--mask-learning-rate", 0.02, "--lasso", 0.03)
 

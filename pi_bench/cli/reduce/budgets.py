@@ -11,7 +11,7 @@ from pi_bench.cli import training_options
 from pi_bench.cli.arguments import positive_int
 from pi_bench.cli.reduce import engines, measuring, networks
 
-_SHARED = ("batch_size", "precision", "validation_fraction", "seed")
+SHARED = ("batch_size", "precision", "validation_fraction", "seed")
 
 
 def add_options(parser: argparse.ArgumentParser, several: str) -> None:
@@ -34,26 +34,30 @@ def add_options(parser: argparse.ArgumentParser, several: str) -> None:
     )
     training_options.add_data(parser)
     training_options.add_training(parser)
-    group = parser.add_argument_group("finetuning of each network, with distillation from the full one")
-    group.add_argument("--finetune-epochs", type=int, metavar="N", help="(100; digits 10)")
-    group.add_argument("--finetune-learning-rate", type=float, metavar="X", help="(1e-3; digits 1e-2)")
+    add_finetuning(parser, "the full one", "1e-3; digits 1e-2")
     engines.add_options(parser)
     measuring.add_options(parser)
 
 
+def add_finetuning(parser: argparse.ArgumentParser, teacher: str, rates: str) -> None:
+    """Args: teacher: which network it distils from. rates: the default learning rates, in words."""
+    group = parser.add_argument_group(f"finetuning of each network, with distillation from {teacher}")
+    group.add_argument("--finetune-epochs", type=int, metavar="N", help="(100; digits 10)")
+    group.add_argument("--finetune-learning-rate", type=float, metavar="X", help=f"({rates})")
+
+
 def shared_settings(trained: Any) -> dict[str, Any]:
     """What the teacher's `TrainingSettings` have in common with those of every later step."""
-    return {name: getattr(trained, name) for name in _SHARED}
+    return {name: getattr(trained, name) for name in SHARED}
 
 
-def finetuning_settings(parsed: argparse.Namespace, trained: Any) -> Any:
-    """Raises UsageError: a value outside its range."""
+def finetuning_settings(parsed: argparse.Namespace, defaults: dict[str, Any], shared: dict[str, Any]) -> Any:
+    """Args: defaults: of the method, on the data. shared: the settings of `SHARED`.
+
+    Raises UsageError: a value outside its range."""
     training = importlib.import_module("pi_bench.models.training")
-    linearization = importlib.import_module("pi_bench.models.linearization.settings")
     given = {"epochs": parsed.finetune_epochs, "learning_rate": parsed.finetune_learning_rate}
-    return training.TrainingSettings(
-        **linearization.default_finetuning(parsed.data) | shared_settings(trained) | chosen(given)
-    )
+    return training.TrainingSettings(**defaults | shared | chosen(given))
 
 
 def budgets_of(parsed: argparse.Namespace) -> tuple[int, ...]:

@@ -43,8 +43,13 @@ def require(parsed: argparse.Namespace) -> None:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
 
 
-def measured(parsed: argparse.Namespace, candidates: list[Any], root: Path, progress: Any) -> list[Any]:
+def measured(
+    parsed: argparse.Namespace, candidates: list[Any], root: Path, progress: Any, *, merges: bool = False
+) -> list[Any]:
     """The candidates with their private latencies, unless --no-latency.
+
+    Args: merges: whether to measure with `--merge`, which a result does not say where nothing is gained: such
+        networks are in folders of their own.
 
     Raises: PiBenchError.
     """
@@ -66,6 +71,7 @@ def measured(parsed: argparse.Namespace, candidates: list[Any], root: Path, prog
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
     if parsed.sign_drop is not None:
         flags += ["--sign-drop", str(parsed.sign_drop)]
+    flags += ["--merge"] if merges else []
     measuring = importlib.import_module("pi_bench.models.reduction.measuring")
     found: list[Any] = measuring.measure_all(
         candidates, root, lambda model, result: _latency(model, result, flags), wanted, progress

@@ -39,12 +39,15 @@ def run(parsed: argparse.Namespace) -> int:
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
+    linearization = importlib.import_module("pi_bench.models.linearization.settings")
     search = importlib.import_module("pi_bench.models.reduction.prune")
     trained = training_options.settings_of(training, parsed)
     settings = search.PruningSettings(
         budgets=budgets.budgets_of(parsed),
         training=trained,
-        finetuning=budgets.finetuning_settings(parsed, trained),
+        finetuning=budgets.finetuning_settings(
+            parsed, linearization.default_finetuning(parsed.data), budgets.shared_settings(trained)
+        ),
         data_dir=parsed.data_dir,
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,

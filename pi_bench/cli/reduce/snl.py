@@ -90,7 +90,9 @@ def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
             | budgets.shared_settings(trained)
             | budgets.chosen(given)
         ),
-        finetuning=budgets.finetuning_settings(parsed, trained),
+        finetuning=budgets.finetuning_settings(
+            parsed, linearization.default_finetuning(parsed.data), budgets.shared_settings(trained)
+        ),
         data_dir=parsed.data_dir,
         device=device,
         threads=threads,

@@ -78,5 +78,5 @@ def test_what_cannot_be_pruned(base):
     for name in ("resnet50-imagenet-9608704", "vgg16-cifar10-276480"):
         with pytest.raises(ModelError, match="cannot be pruned: residual networks of basic blocks"):
             pruned_recipe(load_recipe(name), 1000)
-    with pytest.raises(ModelError, match="masked already"):
+    with pytest.raises(ModelError, match="masked or merged already"):
         pruned_recipe(dataclasses.replace(base, kept_relus=100), 50)

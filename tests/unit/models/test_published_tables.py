@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pi_bench.models import load_recipe, recipe_names
-from pi_bench.models.merged import conv_count, merged_conv_count, merged_layers, merged_mac_count
+from pi_bench.models.merging.counting import conv_count, merged_conv_count, merged_layers, merged_mac_count
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 RESNET18 = dataclasses.replace(load_recipe("resnet18-cifar100-557056"), published=None)
@@ -134,5 +134,7 @@ def test_merging_keeps_what_it_cannot_merge():
     # The first block of a culled stage keeps its shortcut; a chain of layers merges as blocks do.
     paths = [layer.path for layer in merged_layers(culled)]
     assert paths.count("stages.1.0.shortcut.conv") == 1 and "stages.1.1.conv1" not in paths
-    vgg = dataclasses.replace(load_recipe("vgg16-cifar10-276480"), thinned_stages=(1, 3))
-    assert merged_conv_count(vgg) == 13 - 2
+    # A max-pool stands between the stages of VGG16: what it reads stays.
+    for name, merged in (("vgg16-cifar10-276480", 1), ("vgg16-cifar10-avgpool-276480", 2)):
+        vgg = dataclasses.replace(load_recipe(name), thinned_stages=(1, 3))
+        assert merged_conv_count(vgg) == 13 - merged

@@ -137,7 +137,7 @@ def test_what_is_refused(base, snl_settings, pruning_settings, tmp_path, lineari
     foreign = dataclasses.replace(snl_settings, teacher=linearized[0] / "teacher")
     with pytest.raises(ModelError, match="is another network, small-digits"):
         run(snl, other, foreign, tmp_path / "out")
-    with pytest.raises(ModelError, match="culled, thinned or masked already"):
+    with pytest.raises(ModelError, match="culled, thinned, masked or merged already"):
         run(snl, dataclasses.replace(base, kept_relus=5), snl_settings, tmp_path / "out")
     with pytest.raises(UsageError, match=r"--budget 200: 256 is the least for small-digits"):
         run(prune, base, pruning_settings, tmp_path / "out")

@@ -157,7 +157,7 @@ def test_ray_is_asked_for_where_it_is_missing(monkeypatch):
         RayEngine(None, None, threads=1, gpu=False)
 
 
-RAY = 'Ray is not installed (a large package): pip install "pi-bench[ray]", or nox -s ray'
+RAY = 'Ray is not installed (it has no wheel for every machine): pip install "pi-bench[ray]"'
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own

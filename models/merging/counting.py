@@ -7,16 +7,17 @@ not the rule; this one gives most of them (the tests list which, and what is pri
 - the blocks of a culled stage are merged into one block: two convolutions stay of it;
 - the stem stays, and what keeps its ReLU; shortcuts are not counted as layers.
 
-The cost is the paper's too: a merged kernel grows, and the borders of padded maps differ. What merging
-really costs, the harness measures on the merged network.
+The cost is the paper's too: a merged kernel grows. `network` makes the merged network itself, which has as
+many convolutions on its main path; what it costs, the harness measures on it.
 """
 
 from __future__ import annotations
 
-from .layers import Kind, Layer
-from .recipe import Recipe
+from ..layers import Kind, Layer
+from ..recipe import Recipe
 
 _CULLED_STAGE_CONVS = 2
+_ENDS = (Kind.CONV, Kind.RELU, Kind.MAX_POOL)
 
 
 def conv_count(recipe: Recipe) -> int:
@@ -55,12 +56,12 @@ def _until_conv(layers: list[Layer], count: int) -> list[Layer]:
 
 
 def _before_relus(layers: list[Layer]) -> list[Layer]:
-    """Without the convolutions that no ReLU follows before the next one."""
+    """Without the convolutions that neither a ReLU nor a maximum follows before the next one."""
     kept = []
     for index, layer in enumerate(layers):
         if layer.kind is Kind.CONV:
-            following = (later.kind for later in layers[index + 1 :] if later.kind in (Kind.CONV, Kind.RELU))
-            if next(following, None) is not Kind.RELU:
+            following = (later.kind for later in layers[index + 1 :] if later.kind in _ENDS)
+            if next(following, Kind.CONV) is Kind.CONV:
                 continue
         kept.append(layer)
     return kept

@@ -1,0 +1,152 @@
+"""Affine maps between feature maps as one convolution each, and how they compose.
+
+Zero padding between two convolutions is ignored: the composed one reads the first one's values beyond the
+border as if they had been computed there. Where no tap meets a border both are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pi_bench.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """out[o, y] = bias[o] + sum of weight[o, i, a] * in[i, stride * y - padding + a], rows and columns alike.
+
+    `weight` is float64 (out, in, size, size), `bias` float64 (out,). `depth`: how many layers it is
+    the composition of; 0 is the identity.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    stride: int = 1
+    padding: int = 0
+    depth: int = 1
+
+    @property
+    def plain(self) -> bool:
+        return self.depth == 0
+
+    @property
+    def size(self) -> int:
+        return self.weight.shape[-1]
+
+    def after(self, first: Kernel) -> Kernel:
+        """This map applied to what `first` gives: kernel first.size + first.stride * (size - 1)."""
+        if first.plain:
+            return self
+        if self.plain:
+            return first
+        # Taps of this kernel lie `first.stride` pixels of the input apart; each lays down a copy of `first`.
+        return Kernel(
+            functional.conv_transpose2d(self.weight, first.weight, stride=first.stride),
+            self.bias + self.weight.sum(dim=(2, 3)) @ first.bias,
+            first.stride * self.stride,
+            first.padding + first.stride * self.padding,
+            first.depth + self.depth,
+        )
+
+    def plus(self, other: Kernel) -> Kernel:
+        """Raises ModelError: another stride, so that the sum is no convolution."""
+        if self.stride != other.stride:
+            raise ModelError(f"a sum of convolutions of strides {self.stride} and {other.stride} is none")
+        before = max(self.padding, other.padding)
+        end = max(one.size - one.padding for one in (self, other))
+        wide = [
+            _extended(one.weight, before - one.padding, end + one.padding - one.size) for one in (self, other)
+        ]
+        depth = max(self.depth, other.depth, 1)
+        return Kernel(wide[0] + wide[1], self.bias + other.bias, self.stride, before, depth)
+
+    def followed_by_gain(self, gain: Tensor, shift: Tensor) -> Kernel:
+        """With a batch normalization behind it, gain * out + shift."""
+        return replace(self, weight=self.weight * gain[:, None, None, None], bias=self.bias * gain + shift)
+
+    def without_bias(self) -> Kernel:
+        return replace(self, bias=torch.zeros_like(self.bias))
+
+    def cropped(self, side: int, out_side: int) -> Kernel:
+        """Without the rows and columns of taps that meet no pixel of a map of `side`, as far as a convolution
+        with the same padding on all sides can be without them."""
+        # Tap a of output y meets input stride * y - padding + a.
+        reach = self.stride * (out_side - 1)
+        front = max(0, self.padding - reach)
+        back = max(0, self.size - (side + self.padding))
+        weight = self.weight[:, :, front : self.size - back, front : self.size - back]
+        return replace(self, weight=weight, padding=self.padding - front)
+
+    def inside(self, side: int, out_side: int) -> slice:
+        """The rows of the output all of whose taps meet pixels of a map of `side`."""
+        first = min(out_side, -(-self.padding // self.stride))
+        end = (side + self.padding - self.size) // self.stride + 1
+        return slice(first, max(first, min(end, out_side)))
+
+    def on_whole_map(self, side: int) -> Tensor:
+        """As the matrix (out, in * side * side) of its only output, on a map of (in, side, side)."""
+        end = max(0, side + self.padding - self.size)
+        window = functional.pad(self.weight, (0, end, 0, end))
+        rows = slice(self.padding, self.padding + side)
+        return window[:, :, rows, rows].flatten(1)
+
+
+def identity(channels: int, device: torch.device) -> Kernel:
+    weight = torch.eye(channels, dtype=torch.float64, device=device)[:, :, None, None]
+    return Kernel(weight, weight.new_zeros(channels), depth=0)
+
+
+def of_convolution(layer: nn.Conv2d) -> Kernel:
+    """Grouped ones become dense. Raises ModelError: not square, or dilated."""
+    if len({*layer.kernel_size}) + len({*layer.stride}) + len({*map(str, layer.padding)}) != 3:
+        raise ModelError("merging needs convolutions whose kernel, stride and padding are square")
+    if layer.dilation != (1, 1) or not isinstance(layer.padding, tuple):
+        raise ModelError("merging needs convolutions without dilation, and with padding in numbers")
+    weight = layer.weight.detach().double()
+    if layer.groups > 1:
+        dense = weight.new_zeros(layer.out_channels, layer.in_channels, *layer.kernel_size)
+        outs, ins = layer.out_channels // layer.groups, layer.in_channels // layer.groups
+        for group in range(layer.groups):
+            rows, columns = slice(group * outs, (group + 1) * outs), slice(group * ins, (group + 1) * ins)
+            dense[rows, columns] = weight[rows]
+        weight = dense
+    bias = weight.new_zeros(layer.out_channels) if layer.bias is None else layer.bias.detach().double()
+    return Kernel(weight, bias, layer.stride[0], layer.padding[0])
+
+
+def of_linear(layer: nn.Linear, channels: int, side: int) -> Kernel:
+    """A fully connected layer on a map of (channels, side, side): a kernel as large as the map."""
+    weight = layer.weight.detach().double().reshape(-1, channels, side, side)
+    bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach().double()
+    return Kernel(weight, bias, side)
+
+
+def of_mean(channels: int, size: int, device: torch.device) -> Kernel:
+    """Average pooling of windows that do not overlap."""
+    taps = identity(channels, device).weight.expand(-1, -1, size, size) / size**2
+    return Kernel(taps.contiguous(), taps.new_zeros(channels), size)
+
+
+def of_pad_shortcut(channels: int, padded: tuple[int, int], stride: int, device: torch.device) -> Kernel:
+    """Every `stride`-th pixel; so many channels of zeros before and behind."""
+    weight = functional.pad(identity(channels, device).weight, (0, 0, 0, 0, 0, 0, *padded))
+    return Kernel(weight, weight.new_zeros(len(weight)), stride)
+
+
+def gain_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What the layer does in evaluation, float64 (channels,) each."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    gain = 1 / (norm.running_var.detach().double() + norm.eps).sqrt()
+    shift = -norm.running_mean.detach().double() * gain
+    if norm.affine:
+        weight, bias = norm.weight.detach().double(), norm.bias.detach().double()
+        gain, shift = gain * weight, shift * weight + bias
+    return gain, shift
+
+
+def _extended(weight: Tensor, before: int, after: int) -> Tensor:
+    return functional.pad(weight, (before, after, before, after))

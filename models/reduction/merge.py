@@ -1,0 +1,173 @@
+"""Merging of trained networks' adjacent linear layers, and the finetuning that adapts them to their borders.
+
+merged/N                one trained network with its layers merged, and what that changes (`merging_job`)
+merged/N/unmerged, …    its model file, to be measured beside the merged one
+networks/N              finetuned with distillation from the unmerged network
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pi_bench.errors import ModelError, UsageError
+
+from ..linearization import settings as linearization
+from ..recipe import Recipe
+from ..recipe_schema import parse_recipe
+from ..training import TrainingSettings
+from .candidate import Candidate, candidate_of
+from .engine import Announce, Engine
+from .job import Progress
+from .merging_job import START_FILE, UNMERGED_FOLDERS, merged_recipe, merging_job
+from .rounds import Rounds, ended
+from .search_folder import claimed
+
+
+@dataclass(frozen=True, slots=True)
+class MergingSettings:
+    """`folders`: of trainings. `teacher`: the folder of a training to distil from; None: each network's own,
+    unmerged."""
+
+    folders: tuple[Path, ...]
+    extent: str
+    finetuning: TrainingSettings
+    data_dir: Path
+    device: str
+    threads: int
+    teacher: Path | None = None
+
+
+def default_finetuning(data: str) -> dict[str, Any]:
+    """As SNL's, but with Adam: without batch norms, kernels of every size learn at one rate only so."""
+    changes = {"optimizer": "adam", "learning_rate": 1e-4, "weight_decay": 0.0}
+    return linearization.default_finetuning(data) | changes
+
+
+def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe and result.json of a finished training.
+
+    Raises:
+        ModelError: `folder` is none.
+    """
+    path = folder / "recipe.toml"
+    try:
+        recipe = parse_recipe(path.read_text(encoding="utf-8"), str(path))
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        settings = dict(result["settings"])
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder} is not the folder of a finished training: {error}") from None
+    for name in ("state.pt", "model.pt"):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is not the folder of a finished training: there is no {name}")
+    return recipe, settings
+
+
+def names_of(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by what they are called in the output folder.
+
+    Raises:
+        UsageError: two are called the same.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        name = folder.absolute().name
+        if name in found:
+            raise UsageError(
+                f"{found[name]} and {folder} have the same name: merge them to two --output folders"
+            )
+        found[name] = folder
+    return found
+
+
+def merge_networks(
+    settings: MergingSettings,
+    root: Path,
+    engine: Engine,
+    *,
+    progress: Progress,
+    announce: Announce,
+    say: Callable[[str], None],
+) -> list[Candidate]:
+    """Runs, or goes on with, merging and finetuning in the folder `root`. Networks may be added later.
+
+    Returns:
+        The finetuned networks, diverged ones included.
+
+    Raises:
+        ModelError: no training, nothing to merge, or layers that cannot be merged.
+        UsageError: two networks of one name.
+        TrainingError: a file cannot be written, or `root` holds another merging.
+    """
+    folders = names_of(settings.folders)
+    recipes = {
+        name: merged_recipe(trained_in(folder)[0], settings.extent) for name, folder in folders.items()
+    }
+    identity = {
+        "search": "merge",
+        "extent": settings.extent,
+        "finetuning": settings.finetuning.as_dict(),
+        "threads": settings.threads,
+        "device": settings.device.partition(":")[0],
+    }
+    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
+    with claimed(root, identity):
+        _merged(settings, rounds, folders, say)
+        outcomes = rounds.run(
+            [
+                rounds.training(
+                    name,
+                    recipe,
+                    settings.finetuning,
+                    root / "networks" / name,
+                    settings.teacher or folders[name],
+                    root / "merged" / name / START_FILE,
+                )
+                for name, recipe in recipes.items()
+            ]
+        )
+        return [
+            candidate_of("merged", f"{settings.extent}-{name}", recipe, outcomes[name], root)
+            for name, recipe in recipes.items()
+        ]
+
+
+def unmerged_candidates(settings: MergingSettings, root: Path) -> dict[str, list[Candidate]]:
+    """The networks as they were, by how they are to be measured: as they are ("unmerged"), and with `--merge`
+    ("kept-borders")."""
+    return {
+        place: [
+            Candidate(recipe.name, place, name, recipe.relu_count, folder=f"merged/{name}/{place}")
+            for name, folder in names_of(settings.folders).items()
+            for recipe in (trained_in(folder)[0],)
+        ]
+        for place in UNMERGED_FOLDERS
+    }
+
+
+def _merged(
+    settings: MergingSettings, rounds: Rounds, folders: dict[str, Path], say: Callable[[str], None]
+) -> None:
+    jobs = [
+        merging_job(
+            name,
+            settings.extent,
+            folder,
+            rounds.root / "merged" / name,
+            validation_fraction=settings.finetuning.validation_fraction,
+            data_dir=settings.data_dir,
+            device=settings.device,
+            threads=settings.threads,
+        )
+        for name, folder in folders.items()
+    ]
+    outcomes = rounds.run(jobs, announce=lambda outcome, fresh: None)
+    for name in folders:
+        result = ended(outcomes[name]).result
+        assert result is not None
+        convs = f"{result['conv_count_unmerged']} convolutions became {result['conv_count']}"
+        accuracies = [f"{result[f'test_accuracy_{state}_pct']:.2f} %" for state in ("unmerged", "merged")]
+        say(f"  {name}: {convs}, test accuracy {' became '.join(accuracies)}")

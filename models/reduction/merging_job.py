@@ -1,0 +1,149 @@
+"""The job that merges one trained network and measures what that changes, before anything is finetuned."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pi_bench.errors import ModelError, TrainingError
+
+from ..building import build
+from ..criticality import base_name
+from ..layers import Kind
+from ..merging.borders import border_effect
+from ..merging.counting import conv_count
+from ..merging.network import merged_network, planned
+from ..recipe import Recipe
+from ..recipe_export import load_state
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
+from ..training.batches import Batches
+from ..training.epoch import evaluate
+from ..training.files import save_tensors, write_whole
+from .job import Job, Progress
+from .training_job import data_of, locked, teacher_of, weights_digest
+
+MERGING_FILE = "merging.json"
+START_FILE = "start.pt"
+UNMERGED_FOLDERS = ("unmerged", "kept-borders")
+_COMPARED_IMAGES = 512
+
+
+def merged_recipe(recipe: Recipe, extent: str) -> Recipe:
+    """The recipe of a network after merging. Raises ModelError: it is merged already."""
+    if recipe.merged is not None:
+        raise ModelError(f"{recipe.name} is merged already")
+    name = f"{base_name(recipe)}-merged-{recipe.relu_count}"
+    merged = dataclasses.replace(recipe, name=name, merged=extent, published=None)
+    return parse_recipe(format_recipe(merged), name)
+
+
+def merging_job(
+    name: str,
+    extent: str,
+    trained: Path,
+    folder: Path,
+    *,
+    validation_fraction: float,
+    data_dir: Path,
+    device: str,
+    threads: int,
+) -> Job:
+    """Args: trained: the folder of a training of the network."""
+    arguments = {
+        "extent": extent,
+        "trained": str(trained.absolute()),
+        "validation_fraction": validation_fraction,
+        "data_dir": str(data_dir.absolute()),
+        "device": device,
+        "threads": threads,
+    }
+    return Job("merge", name, str(folder.absolute()), arguments)
+
+
+def run(job: Job, progress: Progress) -> dict[str, Any]:
+    """Writes the merged network's recipe and weights to start from, the unmerged model file, and what merging
+    changes; the content of merging.json.
+
+    Raises:
+        ModelError: there is nothing to merge, or a layer has no rule.
+        TrainingError: a file cannot be written.
+    """
+    arguments, folder = job.arguments, Path(job.folder)
+    torch.set_num_threads(arguments["threads"])
+    before = teacher_of(arguments["trained"])
+    recipe = merged_recipe(before.recipe, arguments["extent"])
+    data = data_of(recipe.dataset, recipe.input_shape, arguments["data_dir"])
+    module = build(before.recipe)
+    load_state(module, before.weights)
+    found = planned(module, recipe)
+    if not any(value.is_merged for value in found.values):
+        raise ModelError(
+            f"there is nothing to merge in {before.recipe.name}: a ReLU is behind each convolution"
+        )
+    network = merged_network(found, recipe.input_shape)
+
+    device = torch.device(arguments["device"])
+    module.to(device), network.to(device)
+    batches = Batches(data, arguments["validation_fraction"], device)
+    progress(f"merging {before.recipe.name}", 0, 1)
+    accuracies = {
+        f"{split}_accuracy_{state}_pct": evaluate(one, batches, getattr(batches, split))[1]
+        for split in ("test", "validation")
+        if len(getattr(batches, split))
+        for state, one in (("unmerged", module), ("merged", network))
+    }
+    images = batches.normalized(batches.test.images[:_COMPARED_IMAGES])
+    effect = border_effect(found, network, images)
+    result = {
+        "recipe": format_recipe(recipe),
+        "trained_sha256": weights_digest(arguments["trained"]),
+        "conv_count_unmerged": conv_count(before.recipe),
+        "shortcut_count_unmerged": sum(layer.kind is Kind.SHORTCUT for layer in before.recipe.layers()),
+        "parameter_count_unmerged": before.recipe.parameter_count,
+        "conv_count": network.conv_count,
+        "shortcut_count": network.shortcut_count,
+        "parameter_count": sum(part.numel() for part in network.parameters()),
+        **accuracies,
+        "border_effect": effect.as_dict(),
+    }
+    _write(folder, result, network, Path(arguments["trained"]) / "model.pt")
+    return result
+
+
+def _write(folder: Path, result: dict[str, Any], network: torch.nn.Module, model: Path) -> None:
+    """Raises: TrainingError."""
+    with locked(folder):
+        for name in UNMERGED_FOLDERS:
+            (folder / name).mkdir(exist_ok=True)
+            write_whole(folder / name / "model.pt", model.read_bytes())
+        save_tensors(folder / START_FILE, network.cpu().state_dict())
+        write_whole(folder / "recipe.toml", result["recipe"].encode())
+        write_whole(folder / MERGING_FILE, (json.dumps(result, indent=2) + "\n").encode())
+
+
+def stored_result(job: Job) -> dict[str, Any] | None:
+    """What `run` left behind when it ended; None where it did not.
+
+    Raises:
+        TrainingError: the folder holds a merging of another network.
+    """
+    folder, arguments = Path(job.folder), job.arguments
+    try:
+        result: dict[str, Any] = json.loads((folder / MERGING_FILE).read_text())
+        found = parse_recipe(result["recipe"], str(folder)), result["trained_sha256"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"cannot read {folder / MERGING_FILE}: {error}; delete {folder}") from None
+    before = teacher_of(arguments["trained"]).recipe
+    wanted = merged_recipe(before, arguments["extent"]), weights_digest(arguments["trained"])
+    if found != wanted:
+        raise TrainingError(
+            f"{folder} holds a merging of another network: choose another --output folder, or delete it"
+        )
+    return result

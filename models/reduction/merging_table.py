@@ -1,0 +1,82 @@
+"""merging.csv: what merging did to each network: convolutions, accuracy, borders, private cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..training.files import write_whole
+from .candidate import Candidate
+from .measuring import LATENCY_FILE
+from .merging_job import MERGING_FILE, UNMERGED_FOLDERS
+
+MERGING_TABLE = "merging.csv"
+
+_COUNTS = ("conv_count", "shortcut_count", "parameter_count")
+_STATES = ("unmerged", "merged")
+_MEASURED = ("comm_round_count", "truncation_count", "latency_s", "online_bytes", "offline_s")
+
+
+def merging_rows(candidates: Sequence[Candidate], root: Path) -> list[dict[str, Any]]:
+    """A row for each finetuned network of `merge.merge_networks`; None is what is not known.
+
+    `inside_difference`, `border_difference`: the largest of its values (`merging.borders`)."""
+    return [_row(one, root) for one in candidates]
+
+
+def write_merging_table(rows: Sequence[Mapping[str, Any]], root: Path) -> None:
+    """Raises: TrainingError."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _written(value) for key, value in row.items()})
+    write_whole(root / MERGING_TABLE, text.getvalue().encode())
+
+
+def _row(one: Candidate, root: Path) -> dict[str, Any]:
+    extent, _, name = one.step.partition("-")
+    folder = root / "merged" / name
+    found = json.loads((folder / MERGING_FILE).read_text())
+    row: dict[str, Any] = {"name": name, "extent": extent, "relu_count": one.relu_count}
+    for key in _COUNTS:
+        row |= {f"{key}_unmerged": found[f"{key}_unmerged"], f"{key}_merged": found[key]}
+    for split in ("test", "validation"):
+        row |= {f"{split}_{state}_pct": found.get(f"{split}_accuracy_{state}_pct") for state in _STATES}
+        row[f"{split}_finetuned_pct"] = getattr(one, f"{split}_accuracy_pct")
+    effect = found["border_effect"]
+    for key in ("inside_difference", "border_difference"):
+        row[key] = max((value[key] for value in effect["values"] if value[key] is not None), default=None)
+    row |= {key: effect[key] for key in ("logit_difference", "changed_answer_pct")}
+    places = {state: folder / state for state in UNMERGED_FOLDERS} | {"merged": root / one.folder}
+    for state, place in places.items():
+        figures = _private(place / LATENCY_FILE)
+        row |= {f"{key}_{state.replace('-', '_')}": figures.get(key) for key in _MEASURED}
+    return row | {"failure": one.failure}
+
+
+def _private(path: Path) -> dict[str, Any]:
+    """Of a result of `pi-bench latency`; nothing where the network was not measured."""
+    try:
+        result = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    online = result["online"]
+    figures = (
+        online["comm_round_count"],
+        result["network"]["truncation_count"],
+        online["latency_s"]["median"],
+        sum(online["bytes"].values()),
+        result["offline"]["time_s"],
+    )
+    return dict(zip(_MEASURED, figures, strict=True))
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

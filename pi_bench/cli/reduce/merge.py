@@ -1,0 +1,165 @@
+"""`pi-bench reduce merge`: adjacent linear layers of trained networks as one convolution, finetuned."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import Any
+
+from pi_bench.cli import options, training_options
+from pi_bench.cli.reduce import budgets, engines, frontier, measuring
+from pi_bench.cli.reduce.conducting import searched
+from pi_bench.errors import UsageError
+from pi_bench.report.text_table import render_table
+
+_DESCRIPTION = """\
+Makes one larger convolution of convolutions between which no ReLU is left, as DeepReDuce does for its
+Table 7, in trained networks; of residual blocks without ReLUs too. Zero padding between merged layers is
+lost, so the borders of maps differ: what that does to accuracy, values and logits is measured, and a
+finetuning with knowledge distillation from the unmerged network follows. Both are measured with `pi-bench
+latency`, and so is the unmerged network with `pi-bench latency --merge`, which keeps the borders exactly and
+needs no finetuning. Writes a folder: a training a network, merging.csv, pareto.csv. The same command goes on
+after a kill.
+"""
+_EPILOG = """\
+examples:
+  pi-bench reduce merge deepreduce/networks/2-cull deepreduce/networks/2-thin -o merged
+  pi-bench reduce merge --extent full deepreduce/networks/* -o merged-fully
+  pi-bench reduce frontier deepreduce merged -o both
+"""
+
+_EFFECT = (
+    "network",
+    "convolutions",
+    "accuracy %",
+    "merged",
+    "finetuned",
+    "inside",
+    "borders",
+    "logits differ",
+)
+_PRIVATE = ("network", "rounds", "truncations", "online ms")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "merge",
+        help="trained networks with adjacent linear layers merged (DeepReDuce's Table 7), finetuned",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="of a training, as a search's networks/2-cull"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    parser.add_argument(
+        "--extent",
+        choices=("paper", "full"),
+        default="paper",
+        help="paper (default): what Table 7 counts, two convolutions a culled stage; full: no linear value "
+        "is left between ReLUs",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FOLDER",
+        help="of a training to distil from (default: each network as it was)",
+    )
+    training_options.add_archive(parser.add_argument_group("data (that of the trainings)"))
+    budgets.add_finetuning(parser, "the unmerged one", "1e-4, of Adam")
+    engines.add_options(parser)
+    measuring.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: PiBenchError."""
+    measuring.require(parsed)
+    options.require_torch("reduce")
+    import torch
+
+    search = importlib.import_module("pi_bench.models.reduction.merge")
+    base, parsed.data, shared = _trained(search, parsed.folders)
+    settings = search.MergingSettings(
+        folders=tuple(parsed.folders),
+        extent=parsed.extent,
+        finetuning=budgets.finetuning_settings(parsed, search.default_finetuning(parsed.data), shared),
+        data_dir=parsed.data_dir,
+        device=training_options.device_of(torch, parsed.device),
+        threads=parsed.threads or 1,
+        teacher=parsed.teacher,
+    )
+    from pi_bench.cli.output import Progress
+
+    with Progress() as progress:
+        candidates, _ = searched(
+            parsed, base, settings, lambda _, *given, **said: search.merge_networks(*given, **said), progress
+        )
+        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
+        for place, found in search.unmerged_candidates(settings, parsed.output).items():
+            merges = place == "kept-borders"
+            measuring.measured(parsed, found, parsed.output, progress, merges=merges)
+    print(_conclude(parsed, candidates))
+    return 0
+
+
+def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]]:
+    """A recipe of the trainings, their data set, and the settings that a finetuning shares with them.
+
+    Raises:
+        ModelError: a folder of no training.
+        UsageError: trainings that do not go together.
+    """
+    found = [search.trained_in(folder) for folder in folders]
+    recipe, settings = found[0]
+    for folder, (other, others) in zip(folders, found, strict=True):
+        if other.dataset != recipe.dataset or other.input_shape != recipe.input_shape:
+            raise UsageError(f"{folders[0]} and {folder} are trained on other images: merge them one by one")
+        if others["validation_fraction"] != settings["validation_fraction"]:
+            raise UsageError(
+                f"{folders[0]} and {folder} have other validation images: merge them to two --output folders"
+            )
+    return recipe, recipe.dataset, {name: settings[name] for name in budgets.SHARED}
+
+
+def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:
+    """Writes the tables; what to say on the terminal. Raises: TrainingError."""
+    table = importlib.import_module("pi_bench.models.reduction.merging_table")
+    rows = table.merging_rows(candidates, parsed.output)
+    table.write_merging_table(rows, parsed.output)
+    said = frontier.conclude(candidates, parsed.output, "Merged networks", plot=parsed.plot)
+    parts = [*render_table(_EFFECT, [_effect(row) for row in rows]), ""]
+    if parsed.latency:
+        parts += ["private: as it was, with `latency --merge`, merged"]
+        parts += [*render_table(_PRIVATE, [_private(row) for row in rows]), ""]
+    return "\n".join([*parts, said, f"wrote {table.MERGING_TABLE} to {parsed.output}"])
+
+
+def _effect(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["name"],
+        f"{row['conv_count_unmerged']} to {row['conv_count_merged']}",
+        *(_figure(row[f"test_{state}_pct"], "{:.2f}") for state in ("unmerged", "merged", "finetuned")),
+        _figure(row["inside_difference"], "{:.0e}"),
+        *(_figure(row[key], "{:.1%}") for key in ("border_difference", "logit_difference")),
+    )
+
+
+def _private(row: dict[str, Any]) -> tuple[str, ...]:
+    def three(key: str, form: str, factor: float = 1) -> str:
+        states = ("unmerged", "kept_borders", "merged")
+        return ", ".join(_figure(row[f"{key}_{state}"], form, factor) for state in states)
+
+    return (
+        row["name"],
+        three("comm_round_count", "{:g}"),
+        three("truncation_count", "{:,}"),
+        three("latency_s", "{:.2f}", 1000),
+    )
+
+
+def _figure(value: float | None, form: str, factor: float = 1) -> str:
+    return "-" if value is None else form.format(value * factor)
