@@ -12,9 +12,11 @@ import os
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
+from pi_bench.errors import ModelError
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
@@ -83,6 +85,33 @@ def test_windowed_runs_follow_their_law(network: Network) -> None:
     program, weights, encoded = compiled(network)
     (run,) = run_protocol(find_protocol("delphi"), program, weights, [encoded], "windowed")
     verified(run, program, weights, "windowed", encoded)
+
+
+SETTINGS = st.builds(
+    CompileOptions,
+    weight_bits=st.integers(2, 16),
+    activation_bits=st.integers(2, 13),
+    headroom_bits=st.sampled_from([1.0, 1.5, 2.0, 4.0, 8.0]),
+    per_channel=st.booleans(),
+    batch=st.just(BATCH),
+)
+
+
+@law(40)
+@given(networks(), SETTINGS)
+def test_every_setting_fits_its_windows_or_is_refused(network: Network, options: CompileOptions) -> None:
+    try:
+        program, weights = compile_graph(network.graph, options)
+    except ModelError as refused:
+        event(f"refused: {refused}"[:60])
+        assert "32-bit fixed point" in str(refused) or "2^31" in str(refused)
+        return
+    program = program_from_bytes(program_to_bytes(program))
+    encoded = encode_input(program, network.inputs[:BATCH])
+    reference = run_reference(program, weights, encoded)
+    assert reference.out_of_range == []
+    (run,) = run_protocol(find_protocol("ideal"), program, weights, [encoded], "exact")
+    np.testing.assert_array_equal(run.output, reference.values[program.output.id])
 
 
 @law(60)
