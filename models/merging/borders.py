@@ -12,6 +12,8 @@ from torch import Tensor, fx
 from .network import MergedNetwork, MergedValue
 from .tracing import Value, ValuePlan
 
+_REMEMBERED = 64
+
 
 @dataclass(frozen=True, slots=True)
 class ValueDifference:
@@ -47,15 +49,17 @@ def border_effect(found: ValuePlan, merged: MergedNetwork, images: Tensor) -> Bo
     Args:
         found: the unmerged network.
         merged: what `network.merged_network` made of it, untrained since.
-        images: normalized, (count, channels, height, width).
+        images: normalized, (count, channels, height, width). Logits are compared on all of them, values on
+            the first few, since all values are remembered at once.
     """
     recorder = _Recorder(found.graph)
-    logits = recorder.run(images)
+    recorder.run(images[:_REMEMBERED])
     seen = recorder.seen
     values = tuple(
         _difference(value, merged, seen, _sides(value, seen)) for value in found.values if value.is_merged
     )
-    others = merged(images)
+    parts = images.split(_REMEMBERED)
+    logits, others = (torch.cat([network(part) for part in parts]) for network in (found.graph, merged))
     changed = (logits.argmax(dim=1) != others.argmax(dim=1)).double().mean()
     return BorderEffect(values, _share(others - logits, logits), 100 * float(changed))
 

@@ -1,4 +1,4 @@
-"""What searches that start from a trained network have in common: its training, and rounds of others."""
+"""What searches have in common: rounds of trainings, and that of the network that they start from."""
 
 from __future__ import annotations
 

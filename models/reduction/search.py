@@ -25,11 +25,11 @@ from ..training import TrainingSettings
 from ..training.files import write_whole
 from .ablation import order_of
 from .candidate import Candidate, candidate_of
-from .engine import Announce, Engine, run_jobs
-from .job import Job, Outcome, Progress
+from .engine import Announce, Engine
+from .job import Job, Progress
+from .rounds import Rounds
 from .search_folder import claimed
 from .teacher import require_full_teacher
-from .training_job import training_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ def deepreduce(
         "threads": settings.threads,
         "device": settings.device.partition(":")[0],
     }
+    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
     with claimed(root, identity):
-        return _Search(base, settings, root, engine, progress, announce, say).run()
+        return _Search(base, settings, rounds, say).run()
 
 
 def step_of(planned: PlannedNetwork) -> str:
@@ -90,10 +91,7 @@ def step_of(planned: PlannedNetwork) -> str:
 class _Search:
     base: Recipe
     settings: SearchSettings
-    root: Path
-    engine: Engine
-    progress: Progress
-    announce: Announce
+    rounds: Rounds
     say: Callable[[str], None]
 
     def run(self) -> list[Candidate]:
@@ -101,53 +99,42 @@ class _Search:
         single = {stage: only_stage(self.base, stage) for stage in stages}
         ablated = {stage: self._job(f"s{stage}", recipe, "criticality") for stage, recipe in single.items()}
         own = None if self.settings.teacher else self._job("teacher", self.base)
-        first = self._run([*([own] if own else []), *ablated.values()])
+        first = self.rounds.run([*([own] if own else []), *ablated.values()])
         if own and first["teacher"].result is None:
             raise DivergedError(f"the teacher: {first['teacher'].failure}")
-        teacher = self.settings.teacher or self.root / "teacher"
+        root = self.rounds.root
+        teacher = self.settings.teacher or root / "teacher"
 
         order = self.settings.order
         if order is None:
-            taught = self._run(
+            taught = self.rounds.run(
                 [self._job(f"s{k}-kd", recipe, "criticality", teacher) for k, recipe in single.items()]
             )
             order = order_of(
                 single,
                 {stage: first[f"s{stage}"] for stage in single},
                 {stage: taught[f"s{stage}-kd"] for stage in single},
-                self.root,
+                root,
             )
         self.say(f"culling order: {', '.join(f'S{stage}' for stage in order)}")
 
         plan = search_plan(self.base, order)
         self._write_recipes(plan)
-        last = self._run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
+        last = self.rounds.run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
         found = [
-            candidate_of("deepreduce", step_of(one), one.recipe, last[step_of(one)], self.root)
-            for one in plan
+            candidate_of("deepreduce", step_of(one), one.recipe, last[step_of(one)], root) for one in plan
         ]
         if own:
-            found.insert(0, candidate_of("baseline", "", self.base, first["teacher"], self.root))
+            found.insert(0, candidate_of("baseline", "", self.base, first["teacher"], root))
         return found
 
     def _job(self, name: str, recipe: Recipe, folder: str = "", teacher: Path | None = None) -> Job:
-        return training_job(
-            name,
-            recipe,
-            self.settings.training,
-            self.root / folder / name,
-            data_dir=self.settings.data_dir,
-            device=self.settings.device,
-            threads=self.settings.threads,
-            teacher=teacher,
-        )
-
-    def _run(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
-        return run_jobs(self.engine, jobs, self.progress, self.announce)
+        place = self.rounds.root / folder / name
+        return self.rounds.training(name, recipe, self.settings.training, place, teacher)
 
     def _write_recipes(self, plan: Sequence[PlannedNetwork]) -> None:
         """The whole plan, before its first training."""
-        folder = self.root / "recipes"
+        folder = self.rounds.root / "recipes"
         folder.mkdir(exist_ok=True)
         recipes = {"full": self.base, **{step_of(one): one.recipe for one in plan}}
         for name, recipe in recipes.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import training_options
@@ -25,13 +24,6 @@ def add_options(parser: argparse.ArgumentParser, several: str) -> None:
         help=f"ReLUs to keep; several numbers share {several}",
     )
     networks.add_options(parser)
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
-    parser.add_argument(
-        "--teacher",
-        type=Path,
-        metavar="FOLDER",
-        help="of an earlier training of the full network (default: trained first)",
-    )
     training_options.add_data(parser)
     training_options.add_training(parser)
     add_finetuning(parser, "the full one", "1e-3; digits 1e-2")

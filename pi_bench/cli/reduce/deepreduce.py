@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
-from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, training_options
@@ -36,18 +35,11 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     networks.add_options(parser)
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
     parser.add_argument(
         "--order",
         type=_order,
         metavar="K,K,…",
         help="stages from least to most critical, as 1,4,2,3; skips finding it out",
-    )
-    parser.add_argument(
-        "--teacher",
-        type=Path,
-        metavar="FOLDER",
-        help="of an earlier training of the full network (default: trained first)",
     )
     training_options.add_data(parser)
     training_options.add_training(parser)

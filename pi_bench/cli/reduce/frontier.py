@@ -9,6 +9,7 @@ from typing import Any
 
 from pi_bench.cli import options
 from pi_bench.cli.output import writable_folder
+from pi_bench.cli.reduce import networks
 from pi_bench.report.text_table import render_table
 
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a search")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    networks.add_output(parser)
     parser.add_argument("--title", default="Pareto frontier", help="of the figure")
     parser.add_argument("--no-plot", dest="plot", action="store_false", help="no figure; needs no matplotlib")
     parser.set_defaults(run=run)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, training_options
-from pi_bench.cli.reduce import budgets, engines, frontier, measuring
+from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
 from pi_bench.cli.reduce.conducting import searched
 from pi_bench.errors import UsageError
 from pi_bench.report.text_table import render_table
@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="of a training, as a search's networks/2-cull"
     )
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    networks.add_output(parser)
     parser.add_argument(
         "--extent",
         choices=("paper", "full"),

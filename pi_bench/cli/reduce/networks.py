@@ -1,8 +1,9 @@
-"""Options of the searches: which network they start from."""
+"""Options of the searches: which network they start from, and where they write."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options
@@ -22,6 +23,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="narrow the network first: its channels times X (its own alpha times X)",
     )
+    add_output(parser)
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FOLDER",
+        help="of an earlier training of the full network (default: trained first)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
 
 
 def base_recipe(models: Any, parsed: argparse.Namespace, *, snl: bool = False) -> Any:

@@ -109,3 +109,10 @@ def test_teaching_loss_by_hand():
     found = teaching_loss(torch.tensor(logits), torch.tensor(teacher), 4.0)
     assert float(found) == pytest.approx(16 * soft)
     assert float(teaching_loss(torch.tensor(teacher), torch.tensor(teacher), 4.0)) == pytest.approx(0)
+
+
+def test_images_are_in_channels_last_layout(blobs):
+    batches = Batches(blobs, 0.1, torch.device("cpu"))
+    images, _ = next(batches.epoch(1, 0, 32))
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert not images.is_contiguous()

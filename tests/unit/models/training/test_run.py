@@ -18,6 +18,7 @@ from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
 from pi_bench.models.data import Split, load_data  # noqa: E402
 from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
 from pi_bench.models.training import TrainingSettings, trainer  # noqa: E402
+from pi_bench.models.training.epoch import mixed_precision  # noqa: E402
 from pi_bench.models.training.files import write_whole  # noqa: E402
 from pi_bench.models.training.run import Teacher, for_data, train_recipe  # noqa: E402
 from pi_bench.network.files.model_file import load_model  # noqa: E402
@@ -260,6 +261,43 @@ def test_adam_and_bfloat16_learn_and_resume(tmp_path, recipe, blobs, settings):
     train_recipe(recipe, blobs, precise, tmp_path / "precise")
     losses = [float(log_of(tmp_path / name)[0]["train_loss"]) for name in ("precise", "whole")]
     assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind", "has_bfloat16", "enabled"),
+    [
+        ("auto", "cuda", True, True),
+        ("auto", "cuda", False, False),
+        ("auto", "cpu", True, False),
+        ("float32", "cuda", True, False),
+        ("bfloat16", "cpu", False, True),
+    ],
+)
+def test_where_the_forward_pass_is_in_bfloat16(monkeypatch, precision, kind, has_bfloat16, enabled):
+    """A GPU is asked what it has itself, not what it emulates."""
+    asked = []
+    monkeypatch.setattr(torch, "autocast", lambda device, **how: asked.append((device, how)))
+    supported = {False: has_bfloat16, True: True}
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: supported[including_emulation]
+    )
+    mixed_precision(precision, torch.device(kind))
+    assert asked == [(kind, {"dtype": torch.bfloat16, "enabled": enabled})]
+
+
+def test_weights_are_trained_in_channels_last_and_exported_contiguous(tmp_path, recipe, blobs, settings):
+    seen = set()
+
+    def look(module, inputs, output):
+        if module.training and isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3):
+            layout = {"memory_format": torch.channels_last}
+            seen.add((module.weight.is_contiguous(**layout), inputs[0].is_contiguous(**layout)))
+
+    with torch.nn.modules.module.register_module_forward_hook(look):
+        train_recipe(recipe, blobs, dataclasses.replace(settings, epochs=1), tmp_path)
+    assert seen == {(True, True)}
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert all(value.is_contiguous() for value in state.values())
 
 
 def test_the_log_for_tensorboard(tmp_path, recipe, blobs, settings):
