@@ -58,7 +58,7 @@ def border_effect(found: ValuePlan, merged: MergedNetwork, images: Tensor) -> Bo
     values = tuple(
         _difference(value, merged, seen, _sides(value, seen)) for value in found.values if value.is_merged
     )
-    parts = images.split(_REMEMBERED)
+    parts = torch.split(images, _REMEMBERED)
     logits, others = (torch.cat([network(part) for part in parts]) for network in (found.graph, merged))
     changed = (logits.argmax(dim=1) != others.argmax(dim=1)).double().mean()
     return BorderEffect(values, _share(others - logits, logits), 100 * float(changed))
