@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: setup demo test fuzz native-test bench bench-peers lint clean
+.PHONY: setup demo test fuzz native-test bench bench-peers proof lint clean
 
 setup: $(STAMP)
 
@@ -41,6 +41,10 @@ bench: $(STAMP)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-autosave --benchmark-max-time=0.3 \
 	  --benchmark-columns=median,iqr,rounds --benchmark-quiet
 	$(BIN)/python -m benchmarks.report
+
+# Every network of docs/networks.md, measured: writes its table.
+proof: $(STAMP)
+	$(BIN)/python -m benchmarks.proof
 
 # Other systems on the same network, each in an environment of its own.
 bench-peers: $(STAMP) $(PEERS)/spu/.installed $(PEERS)/crypten/.installed

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markdown import table
 from benchmarks.targets import TARGETS
 
 STORAGE = Path(".benchmarks")
@@ -91,7 +92,7 @@ def render(report: Mapping[str, Any]) -> str:
         f"{report['datetime'][:16]}",
         *load_warning(machine["load_average"]),
         "",
-        *_table(
+        *table(
             ("", "target", "measured", "ratio to target", "met", "times machine's limit"), target_rows(report)
         ),
     ]
@@ -99,7 +100,7 @@ def render(report: Mapping[str, Any]) -> str:
     if networks:
         header = ("network", "ReLUs", "online", "quartiles", "offline", "set-up + offline + online")
         header += ("online up / down", "offline up / down", "rounds", "stored")
-        lines += ["", *_table(header, networks)]
+        lines += ["", *table(header, networks)]
     return "\n".join(lines)
 
 
@@ -111,15 +112,6 @@ def load_warning(load_average: float) -> list[str]:
         "",
         f"The machine was busy when this began (load average {load_average:.1f}): repeat it in quiet.",
     ]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    rule = "|".join(["---", *("---:" for _ in header[1:])])
-    return [_line(header), f"|{rule}|", *map(_line, rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

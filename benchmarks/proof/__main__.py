@@ -1,0 +1,104 @@
+"""Every network of this field, measured: ``python -m benchmarks.proof`` (`make proof`).
+
+Exports each network with random weights, runs `pi-bench latency` on it, and writes the table of
+docs/networks.md, with the figures as JSON and CSV beside it. What `--work` holds already is not measured
+again, so that it goes on after an interruption; other networks keep the figures that docs/ has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.proof.measuring import FailedRow, measure
+from benchmarks.proof.networks import NETWORKS, Network
+from benchmarks.proof.table import as_csv, markdown
+from benchmarks.report import load_warning
+
+BEGIN, END = "<!-- python -m benchmarks.proof writes from here -->", "<!-- to here -->"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = _parser().parse_args(arguments)
+    chosen = [network for network in NETWORKS if not parsed.only or network.name in parsed.only]
+    unknown = set(parsed.only or ()) - {network.name for network in NETWORKS}
+    if unknown:
+        names = ", ".join(network.name for network in NETWORKS)
+        print(f"error: no network {sorted(unknown)[0]!r}; there are {names}", file=sys.stderr)
+        return 2
+    warning = load_warning(os.getloadavg()[0])
+    for line in warning:
+        print(line, file=sys.stderr)
+    failed = [network for network in chosen if not _measured(network, parsed, bool(warning))]
+    write(parsed.docs, parsed.work)
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.proof",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these networks (default: all)")
+    parser.add_argument("--again", action="store_true", help="measure also what --work holds already")
+    parser.add_argument("--work", type=Path, default=Path("build/proof"), metavar="FOLDER")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), metavar="FOLDER")
+    parser.add_argument(
+        "--searched",
+        type=Path,
+        default=Path("build/proof/snl"),
+        metavar="FOLDER",
+        help="of `pi-bench reduce snl`: its networks' masks are taken, else masks are drawn",
+    )
+    return parser
+
+
+def _measured(network: Network, parsed: argparse.Namespace, busy: bool) -> bool:
+    path = parsed.work / f"{network.name}.json"
+    if path.exists() and not parsed.again:
+        print(f"{network.name}: measured before")
+        return True
+    path.unlink(missing_ok=True)
+    begun = time.monotonic()
+    try:
+        found = measure(network, parsed.work, parsed.searched, busy)
+    except FailedRow as error:
+        print(f"{network.name}: {error}", file=sys.stderr)
+        return False
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=2) + "\n")
+    partial.replace(path)
+    online_ms = 1e3 * found["online_s"]["median"]
+    print(f"{network.name}: {online_ms:.1f} ms online; {time.monotonic() - begun:.0f} s", flush=True)
+    return True
+
+
+def write(docs: Path, work: Path) -> None:
+    """The figures of `docs`, replaced where `work` has newer ones, as JSON, CSV and Markdown."""
+    stored = docs / "networks" / "figures.json"
+    records: dict[str, Any] = {}
+    if stored.exists():
+        records = {record["name"]: record for record in json.loads(stored.read_text())}
+    for network in NETWORKS:
+        path = work / f"{network.name}.json"
+        if path.exists():
+            records[network.name] = json.loads(path.read_text())
+    ordered = [records[network.name] for network in NETWORKS if network.name in records]
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.write_text(json.dumps(ordered, indent=2) + "\n")
+    stored.with_suffix(".csv").write_text(as_csv(ordered))
+    page = docs / "networks.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{markdown(ordered)}\n\n{END}{after}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

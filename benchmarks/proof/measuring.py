@@ -1,0 +1,109 @@
+"""One network as a user would measure it: `pi-bench export`, `pi-bench latency`, each a command."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.proof.networks import Network
+
+WARMUP = 1
+TRAINED, DRAWN = "trained", "drawn at random"
+
+
+class FailedRow(Exception):
+    """A command that ended with an error; its last line."""
+
+
+def measure(network: Network, folder: Path, searched: Path, busy: bool) -> dict[str, Any]:
+    """The record of a network (`record`).
+
+    folder: for the model file and the result. searched: of a `pi-bench reduce snl`, whose networks have
+    masks that were trained; where it lacks one, its masks are drawn. busy: whether other work runs.
+
+    Raises:
+        FailedRow: naming the command and what it said.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe, model, masks = _model(network, folder, searched)
+    result = folder / f"{network.name}.result.json"
+    _pi_bench("latency", model, "--runs", network.runs, "--warmup", WARMUP, "--json", result)
+    return record(network, recipe, masks, json.loads(result.read_text())) | {"busy": busy}
+
+
+def _model(network: Network, folder: Path, searched: Path) -> tuple[Any, Path, str | None]:
+    """The recipe, its model file, and where the masks come from."""
+    models = importlib.import_module("pi_bench.models")
+    recipe, model = models.load_recipe(network.recipe), folder / f"{network.name}.pt"
+    if network.masks is None:
+        _pi_bench("export", "--recipe", network.recipe, "--output", model)
+        return recipe, model, None
+    trained = searched / "networks" / str(network.masks)
+    if (trained / "state.pt").exists():
+        path = trained / "recipe.toml"
+        _pi_bench("export", "--recipe", path, "--weights", trained / "state.pt", "--output", model)
+        return models.parse_recipe(path.read_text(), str(path)), model, TRAINED
+    recipe = dataclasses.replace(recipe, name=network.name, kept_relus=network.masks, published=None)
+    path = folder / f"{network.name}.toml"
+    writing = importlib.import_module("pi_bench.models.recipe_writing")
+    path.write_text(writing.format_recipe(recipe))
+    _pi_bench("export", "--recipe", path, "--output", model)
+    return recipe, model, DRAWN
+
+
+def record(network: Network, recipe: Any, masks: str | None, result: dict[str, Any]) -> dict[str, Any]:
+    """What the table shows of a result (`pi-bench schema result`), as JSON values in SI units."""
+    online, verification = result["online"], result["verification"]
+    environment = result["environment"]
+    return {
+        "name": network.name,
+        "title": network.title,
+        "masks": masks,
+        "parameter_count": recipe.parameter_count,
+        "relu_count": recipe.relu_count,
+        "paper_relu_count": network.paper,
+        "source": network.source,
+        "garbled_relu_count": result["network"]["relu_count"],
+        "truncation_count": result["network"]["truncation_count"],
+        "mac_count": result["network"]["mac_count"],
+        "mode": result["mode"],
+        "runs": result["runs"],
+        "online_s": {name: online["latency_s"][name] for name in ("median", "q1", "q3", "min", "max")},
+        "offline_s": result["offline"]["time_s"],
+        "comm_round_count": online["comm_round_count"],
+        "online_bytes": online["wire_bytes"],
+        "offline_bytes": result["offline"]["wire_bytes"],
+        "storage_bytes": result["storage_bytes"],
+        "peak_memory_bytes": {
+            party: max(phases.values()) for party, phases in result["peak_memory_bytes"].items()
+        },
+        "verified": verification["passed"],
+        "max_ulp_error": verification["max_ulp_error"],
+        "mismatch_count": verification["mismatch_count"],
+        "out_of_range_count": verification["out_of_range_count"],
+        "compared_count": verification["compared_count"],
+        "argmax_agrees_with_float": verification["argmax_agrees_with_float"],
+        "machine": {
+            name: environment[name] for name in ("cpu_model", "usable_core_count", "instruction_set")
+        },
+        "commit": environment["commit"],
+        "time": environment["time"],
+    }
+
+
+def _pi_bench(*arguments: object) -> None:
+    words = [str(argument) for argument in arguments]
+    # Each party's threads are the command's own choice, not this process's.
+    variables = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pi_bench", *words], capture_output=True, text=True, env=variables
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise FailedRow(f"pi-bench {words[0]}: {said[0]}")
