@@ -42,10 +42,10 @@ def export(
 
     Args:
         module: convolutions, batch norms, fully connected layers, ReLUs (masked, clamped, leaky and
-            parametric ones too), additions, concatenation, average- and max-pooling, reshapes and slices,
-            in any arrangement with one input and one output. It is left as it was. Or what
-            `torch.export.export` makes of one, or the path of a ``.pt2`` or ``.onnx`` file, of which
-            nothing is run but operators that networks here may have.
+            parametric ones too), polynomials of degree 2 and 3, additions, concatenation, average- and
+            max-pooling, reshapes and slices, in any arrangement with one input and one output. It is
+            left as it was. Or what `torch.export.export` makes of one, or the path of a ``.pt2`` or
+            ``.onnx`` file, of which nothing is run but operators that networks here may have.
         example_input: float (batch, features) or (batch, channels, height, width); its values do
             not matter when `calibration` is given. None for programs and files, which know its shape.
         path: replaced in one step if it exists.

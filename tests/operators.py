@@ -67,6 +67,22 @@ def _prelu(channels: int, low: float, high: float) -> nn.PReLU:
     return prelu
 
 
+class Polynomial(nn.Module):
+    """Coefficients of each channel, the constant first; ReLU in every third channel if it is a mixture."""
+
+    def __init__(self, channels: int, degree: int, *, mixture: bool = False) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(degree)
+        self.coefficients = nn.Parameter(torch.rand(degree + 1, channels, 1, 1, generator=generator) + 0.2)
+        self.coefficients.data[degree, ::2] *= -1
+        relu = torch.arange(channels) % 3 == 0
+        self.register_buffer("relu", (relu if mixture else relu & False).reshape(-1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = sum(coefficient * x**power for power, coefficient in enumerate(self.coefficients))
+        return torch.where(self.relu, functional.relu(x), y)
+
+
 def _shuffle(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
     n, c, h, w = x.shape
     return x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
@@ -117,6 +133,17 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "prelu above one": (_raw(lambda m, x: m.p(x), p=_prelu(6, -0.5, 1.5)), SHAPE),
     "prelu of a sum": (_raw(lambda m, x: m.p(m.c(x) + functional.relu(x)), c=nn.Conv2d(6, 6, 3, padding=1, groups=2), p=_prelu(6, 0, 0.5)), SHAPE),
     "two activations of one value": (_raw(lambda m, x: functional.relu(x) - functional.relu6(x) + functional.leaky_relu(x, 0.2)), SHAPE),
+    "square": (_raw(lambda m, x: x * x), SHAPE),
+    "cube": (_raw(lambda m, x: x**3), SHAPE),
+    "quadratic of channels": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 2)), SHAPE),
+    "cubic of channels": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3)), SHAPE),
+    "mixture of ReLUs and quadratics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 2, mixture=True)), SHAPE),
+    "mixture of ReLUs and cubics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, mixture=True)), SHAPE),
+    "mixture of all degrees": (_raw(lambda m, x: torch.cat([m.p(x[:, :3]), m.q(x[:, 3:]), x[:, 1:2]], 1), p=Polynomial(3, 2), q=Polynomial(3, 3, mixture=True)), SHAPE),
+    "quadratic of a ReLU": (_after(lambda m, x: m.p(x), p=Polynomial(6, 2)), SHAPE),
+    "quadratic of a sum": (_after(lambda m, x: m.p(m.c(x) + x) + x, c=nn.Conv2d(6, 6, 3, padding=1), p=Polynomial(6, 2)), SHAPE),
+    "square of the input": (nn.Sequential(FromFunction(lambda m, x: torch.square(x)), nn.Conv2d(3, 2, 3)), SHAPE),
+    "quadratic features": (FromFunction(lambda m, x: m.out(0.2 * m.fc(x.flatten(1)) ** 2 + 0.5 * m.fc(x.flatten(1))), fc=nn.Linear(126, 9), out=nn.Linear(9, 4)), SHAPE),
     # pools
     "max pool": (_after(lambda m, x: functional.max_pool2d(x, 2)), SHAPE),
     "max pool of values read elsewhere": (_after(lambda m, x: torch.cat([functional.max_pool2d(x, 2), x[:, :, 1:4, :3]], 1)), SHAPE),

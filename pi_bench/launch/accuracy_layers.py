@@ -102,7 +102,8 @@ def _makers(program: Program, operators: Mapping[str, str]) -> dict[str, int]:
     for op in program.ops:
         weighted = isinstance(op, LinearOp) and any(term.weighted is not None for term in op.terms)
         kind = operators.get(op.name)
-        part = kind in _COMPOSED or (kind != "relu" and isinstance(op, ActivationOp) and op.relu_count > 0)
+        whole = kind in ("relu", "polynomial")
+        part = kind in _COMPOSED or (not whole and isinstance(op, ActivationOp) and op.relu_count > 0)
         if weighted:
             continue
         if part and isinstance(op, ActivationOp):

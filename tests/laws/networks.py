@@ -33,6 +33,7 @@ from pi_bench.network.graph import (
     OutputNode,
     PadNode,
     PermuteNode,
+    PolynomialNode,
     PReluNode,
     ReluNode,
     ReshapeNode,
@@ -178,6 +179,24 @@ def _prelu(b: Builder, x: Node) -> None:
     b.add(PReluNode, (x,), key)
 
 
+def _polynomial(b: Builder, x: Node) -> None:
+    """Of degree 2 or 3, all channels alike or not; some are ReLUs, some linear."""
+    channels, degree = x.shape[0], b.size(2, 3)
+    key = b.parameter("c", channels, degree + 1, scale=0.4)
+    table = b.parameters[key]
+    table[:, 2:] += np.float32(0.2) * np.sign(table[:, 2:])
+    if b.draw(st.booleans()):
+        table[:] = table[:1]
+    if b.draw(st.booleans()):  # a bare power
+        table[:] = np.eye(degree + 1, dtype=np.float32)[degree]
+    table[b.rng.random(channels) < 0.2, degree] = 0
+    if b.draw(st.booleans()):
+        b.masks[f"{b.name}.relu"] = b.rng.random(channels) < b.number(0, 1)
+        b.add(PolynomialNode, (x,), key, f"{b.name}.relu")
+    else:
+        b.add(PolynomialNode, (x,), key, None)
+
+
 def _avg_pool(b: Builder, x: Node) -> None:
     kernel = b.pair(1, 4)
     padding = tuple(b.size(0, kernel[side // 2] // 2) for side in range(4))
@@ -234,6 +253,7 @@ DRAWERS: dict[str, Callable[[Builder, Node], None]] = {
     "clamp": _clamp,
     "leaky relu": lambda b, x: b.add(LeakyReluNode, (x,), b.number(-0.9, 0.9)),
     "prelu": _prelu,
+    "polynomial": _polynomial,
     "add": lambda b, x: b.add(AddNode, (x, b.alike(x, but_channels=False))),
     "concat": lambda b, x: b.add(ConcatNode, (x, b.alike(x, but_channels=True))),
     "avg pool": _avg_pool,
@@ -251,8 +271,8 @@ DRAWERS: dict[str, Callable[[Builder, Node], None]] = {
 """Each operator by its drawer: a new one is an entry here and in `torch_graph`."""
 
 _ON_MAPS = {"conv", "avg pool", "adaptive", "max pool", "subsample"}
-_NOT_ON_SERIES = {*_ON_MAPS, "batch norm", "prelu", "pad"}
-_TWICE = ("conv", "relu", "masked relu", "max pool", "add", "batch norm")
+_NOT_ON_SERIES = {*_ON_MAPS, "batch norm", "prelu", "polynomial", "pad"}
+_TWICE = ("conv", "relu", "masked relu", "max pool", "add", "batch norm", "polynomial")
 
 
 @st.composite

@@ -6,7 +6,7 @@ Written apart from `graph.float_run`, from torch's own operators.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from pi_bench.network.graph import (
     OutputNode,
     PadNode,
     PermuteNode,
+    PolynomialNode,
     PReluNode,
     ReluNode,
     ReshapeNode,
@@ -39,7 +40,9 @@ from pi_bench.network.graph import (
     SliceNode,
     SubsampleNode,
     padding_sides,
+    range_names,
 )
+from pi_bench.network.graph.polynomials import reduced_node
 
 Tensor = torch.Tensor
 
@@ -76,6 +79,12 @@ class Rounding:
         largest = w.abs().reshape(len(w), -1).amax(1).reshape(-1, *(1,) * (w.dim() - 1))
         return w + self._weight_unit * largest * self._signs(w)
 
+    def factor(self, node: PolynomialNode, z: Tensor, ranges: Mapping[str, float]) -> Tensor:
+        """Of products: half of the bits below the headroom, for the largest of what they make."""
+        inside = {what: ranges[name] for what, name in range_names(node).items()}
+        squares = max(inside["root"] ** 2, inside["inner"], 2 * inside["cube"], 2 * inside["joined"])
+        return z + 2.0**-13 * math.sqrt(squares) * self._signs(z)
+
     def _signs(self, x: Tensor) -> Tensor:
         return torch.randint(0, 2, x.shape, generator=self._generator).double() * 2 - 1
 
@@ -84,30 +93,30 @@ class Evaluation:
     """One evaluation of a graph, exact or perturbed."""
 
     def __init__(self, graph: Graph, rounding: Rounding | None = None) -> None:
-        self._graph = graph
-        self._rounding = rounding
+        self.graph = graph
+        self.rounding = rounding
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         values: dict[str, Tensor] = {}
-        for node in self._graph.nodes:
+        for node in self.graph.nodes:
             if isinstance(node, InputNode):
                 value = torch.from_numpy(inputs).double()
             else:
                 value = _FUNCTIONS[type(node)](self, node, *(values[name] for name in node.inputs))
-            if self._rounding is not None:
-                value = self._rounding.value(node, value)
+            if self.rounding is not None:
+                value = self.rounding.value(node, value)
             values[node.name] = value
-        return values[self._graph.output.name].numpy()
+        return values[self.graph.output.name].numpy()
 
     def parameter(self, name: str) -> Tensor:
-        return torch.from_numpy(self._graph.parameters[name]).double()
+        return torch.from_numpy(self.graph.parameters[name]).double()
 
     def weight(self, name: str) -> Tensor:
         w = self.parameter(name)
-        return w if self._rounding is None else self._rounding.weight(w)
+        return w if self.rounding is None else self.rounding.weight(w)
 
     def mask(self, name: str) -> Tensor:
-        return torch.from_numpy(self._graph.masks[name])
+        return torch.from_numpy(self.graph.masks[name])
 
 
 def _padded(x: Tensor, padding: tuple[int, ...], value: float = 0.0) -> Tensor:
@@ -144,6 +153,29 @@ def _clamp(e: Evaluation, node: ClampNode, x: Tensor) -> Tensor:
 
 def _prelu(e: Evaluation, node: PReluNode, x: Tensor) -> Tensor:
     return functional.prelu(x, e.weight(node.weight))
+
+
+def _polynomial(e: Evaluation, node: PolynomialNode, x: Tensor) -> Tensor:
+    table = e.parameter(node.coefficients)
+    column = (-1, *(1,) * (x.dim() - 2))
+    y = sum(c.reshape(column) * x**power for power, c in enumerate(table.T))
+    if e.rounding is not None:
+        y = _rounded_polynomial(e, node, x, column)
+    return y if node.relu is None else torch.where(e.mask(node.relu).reshape(column), x.relu(), y)
+
+
+def _rounded_polynomial(e: Evaluation, node: PolynomialNode, x: Tensor, column: tuple) -> Tensor:
+    """As parties compute it: z^2 + outer or z (z^2 + inner) + outer of a rounded affine image z."""
+    reduced = reduced_node(node, e.graph)
+    scale, shift, inner, outer, gain = (
+        torch.from_numpy(part).reshape(column)
+        for part in (reduced.scale, reduced.shift, reduced.inner, reduced.outer, reduced.gain)
+    )
+    kinds = torch.from_numpy(reduced.kinds).reshape(column)
+    z = e.rounding.weight(scale.reshape(-1, 1)).reshape(column) * x + shift
+    z = e.rounding.factor(node, z, e.graph.ranges)
+    bracket = e.rounding.factor(node, z**2 + inner, e.graph.ranges)
+    return torch.where(kinds == 3, z * bracket + outer, torch.where(kinds == 2, gain * (z**2 + outer), z))
 
 
 def _extended(node: AvgPoolNode | MaxPoolNode, x: Tensor, value: float) -> Tensor:
@@ -199,6 +231,7 @@ _FUNCTIONS: dict[type[Node], Callable[..., Any]] = {
     ClampNode: _clamp,
     LeakyReluNode: lambda e, node, x: functional.leaky_relu(x, node.slope),
     PReluNode: _prelu,
+    PolynomialNode: _polynomial,
     AddNode: lambda e, node, x, y: x + y,
     ConcatNode: lambda e, node, *xs: torch.cat(xs, 1),
     AvgPoolNode: _avg_pool,

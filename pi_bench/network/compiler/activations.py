@@ -49,14 +49,14 @@ def _relu(values: Values, node: ReluNode) -> Expression:
 def _mask_groups(values: Values, node: ReluNode) -> tuple[ActivationGroup, ...]:
     if node.mask is None:
         return (_everywhere(ActivationKind.RELU, values.options.batch * math.prod(node.shape)),)
-    return _split(np.tile(values.graph.masks[node.mask].reshape(-1), values.options.batch))
+    return split(np.tile(values.graph.masks[node.mask].reshape(-1), values.options.batch))
 
 
 def _everywhere(kind: ActivationKind, count: int) -> ActivationGroup:
     return ActivationGroup(kind, count, None)
 
 
-def _split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
+def split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
     """ReLU where the flat bool array is True, truncation elsewhere."""
     positions = {
         ActivationKind.RELU: np.flatnonzero(keeps_relu),
@@ -107,11 +107,9 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
     """Any slopes: where some are above 1, a third part has what is subtracted (all channels have it, so that
     which ones need it stays secret)."""
     source = node.inputs[0]
-    expression = values.summand(source)
-    if expression.rectified:
-        return expression
-    if not expression.is_weighted:
-        expression = values.single(source)
+    if values.expressions[values.source(source)].rectified:
+        return values.summand(source)
+    expression = values.weighable(source)
     channels = expression.shape[1]
     slopes = np.broadcast_to(values.graph.parameters[node.weight].astype(np.float64), channels)
     gains = [np.maximum(1 - slopes, 0), slopes]
@@ -127,7 +125,7 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
     keeps_relu[:, 1] = False
     truncate_bits = linear_scale - scale_bits
     window_bits = truncate_bits + values.options.window_above_bits
-    groups = _split(keeps_relu.reshape(-1))
+    groups = split(keeps_relu.reshape(-1))
     op = values.emit_activation(node.name, linear, groups, truncate_bits, window_bits, maximum)
     whole = sums.of_value(op.id, scale_bits, op.shape)
     parts = (

@@ -63,10 +63,7 @@ def _linear(values: Values, node: LinearNode) -> Expression:
 
 def _batch_norm(values: Values, node: BatchNormNode) -> Expression:
     gain, shift = gain_and_shift(node, values.graph)
-    operand = values.summand(node.inputs[0])
-    if not operand.is_weighted:
-        operand = values.single(node.inputs[0])
-    return sums.normalize(operand, gain, shift, node.name)
+    return sums.normalize(values.weighable(node.inputs[0]), gain, shift, node.name)
 
 
 def _scale(values: Values, node: ScaleNode) -> Expression:

@@ -78,6 +78,11 @@ def activation_scale_bits(maximum: float, activation_bits: int) -> int:
     return min(activation_bits - _ceil_log2(maximum), _MAX_SCALE_BITS)
 
 
+def bits_below(bits: int, maximum: float) -> int:
+    """The finest scale at which a value of that size is below 2^bits; 64 if it is 0."""
+    return _MAX_SCALE_BITS if maximum == 0 else bits - _ceil_log2(maximum)
+
+
 def scales_of_activation(
     name: str, expression: Expression, maximum: float, options: CompileOptions, *, reserve_bits: int = 0
 ) -> tuple[int, int]:
@@ -104,8 +109,7 @@ def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
 def scale_of_output(name: str, expression: Expression, maximum: float, options: CompileOptions) -> int:
     """The finest scale of a revealed linear value with the headroom left below 2^31."""
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
-    limit = _MAX_SCALE_BITS if maximum == 0 else 31 - math.ceil(options.headroom_bits) - _ceil_log2(maximum)
-    linear = min(natural, limit)
+    linear = min(natural, bits_below(31 - math.ceil(options.headroom_bits), maximum))
     _check_scale(name, linear, expression)
     return linear
 

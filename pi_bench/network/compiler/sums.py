@@ -117,7 +117,7 @@ def scale(operand: Expression, factor: float, shift: float) -> Expression:
         bias = (np.zeros(operand.shape[1]) if bias is None else bias) * factor + shift
     terms = tuple(_multiplied(term, factor) for term in operand.terms)
     rectified = operand.rectified and factor >= 0 and shift >= 0
-    return Expression(operand.shape, terms, bias, rectified)
+    return replace(operand, terms=terms, bias=bias, rectified=rectified)
 
 
 def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
@@ -144,7 +144,7 @@ def place(operand: Expression, first_channel: int, shape: Shape) -> Expression:
     if operand.bias is not None:
         bias = np.zeros(shape[1])
         bias[first_channel : first_channel + operand.shape[1]] = operand.bias
-    return Expression(shape, tuple(terms), bias, operand.rectified)
+    return replace(operand, shape=shape, terms=tuple(terms), bias=bias)
 
 
 def apply(operand: Expression, op: LocalOp, shape: Shape) -> Expression:

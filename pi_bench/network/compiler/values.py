@@ -9,6 +9,7 @@ operator that others read, and costs no message, unless its scale has grown too 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -99,6 +100,14 @@ class Values:
         expression = self.expressions[self._alias[name]]
         return expression if expression.is_single else self.value(name)
 
+    def weighable(self, name: str) -> Expression:
+        """As an operand of secret factors of channels: they fold into its weights, or become weights of one
+        value."""
+        expression = self.summand(name)
+        if expression.reads_products:
+            return self.truncated(name)
+        return expression if expression.is_weighted else self.single(name)
+
     def value(self, name: str) -> Expression:
         """As one value with an operator of its own, at about an activation's scale."""
         name = self._alias[name]
@@ -169,9 +178,7 @@ class Values:
         if quantized.bias is not None:
             bias_name = self.fresh_name(f"{name}.bias")
             self.weights[bias_name] = quantized.bias
-        paths = [
-            term.weights.name.removesuffix(".weight") for term in expression.terms if term.weights is not None
-        ]
+        paths = [_path(term.weights.name) for term in expression.terms if term.weights is not None]
         op = LinearOp(
             id=len(self.ops),
             name=" + ".join(paths) or name,
@@ -215,3 +222,8 @@ class Values:
         )
         self.ops.append(op)
         return op
+
+
+def _path(weights: str) -> str:
+    """What weights belong to, without the number that those of further terms have."""
+    return re.sub(r"\.weight(\.\d+)?$", "", weights)

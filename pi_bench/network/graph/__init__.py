@@ -24,6 +24,7 @@ from pi_bench.network.graph.nodes import (
     PadNode,
     Pair,
     PermuteNode,
+    PolynomialNode,
     PReluNode,
     ReluNode,
     ReshapeNode,
@@ -33,6 +34,7 @@ from pi_bench.network.graph.nodes import (
     SubsampleNode,
     operator_name,
     padding_sides,
+    range_names,
 )
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Padding",
     "Pair",
     "PermuteNode",
+    "PolynomialNode",
     "ReluNode",
     "ReshapeNode",
     "ScaleNode",
@@ -69,4 +72,5 @@ __all__ = [
     "node_to_fields",
     "operator_name",
     "padding_sides",
+    "range_names",
 ]

@@ -17,9 +17,11 @@ from pi_bench.network.graph import (
     LinearNode,
     Node,
     OutputNode,
+    PolynomialNode,
     PReluNode,
     ReluNode,
     Shape,
+    range_names,
 )
 from pi_bench.network.graph.merged_node import MergedNode
 from pi_bench.network.graph.shapes import fault, infer_shape, parameter
@@ -95,7 +97,7 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
 
 
 def _check_parameters(node: Node, graph: Graph) -> None:
-    if isinstance(node, BatchNormNode | PReluNode) and len(node.shape) not in (1, 3):
+    if isinstance(node, BatchNormNode | PolynomialNode | PReluNode) and len(node.shape) not in (1, 3):
         raise fault(
             node,
             f"has parameters for the channels of a value of shape {node.shape}; reshape that to (features,) "
@@ -119,6 +121,19 @@ def _check_parameters(node: Node, graph: Graph) -> None:
         mask = graph.masks.get(node.mask)
         if mask is None or mask.dtype != np.bool_ or mask.shape != tuple(node.shape):
             raise fault(node, f"needs the mask {node.mask!r}, bool of shape {node.shape}")
+    elif isinstance(node, PolynomialNode):
+        _check_polynomial(node, graph)
+
+
+def _check_polynomial(node: PolynomialNode, graph: Graph) -> None:
+    table, channels = parameter(node, graph, node.coefficients), node.shape[0]
+    if table.shape not in ((channels, 3), (channels, 4)):
+        raise fault(
+            node, f"has coefficients of shape {table.shape}; {(channels, 3)} or {(channels, 4)} is needed"
+        )
+    mask = None if node.relu is None else graph.masks.get(node.relu)
+    if node.relu is not None and (mask is None or mask.dtype != np.bool_ or mask.shape != (channels,)):
+        raise fault(node, f"needs the mask {node.relu!r}, bool of shape {(channels,)}")
 
 
 def _check_vector(node: Node, graph: Graph, name: str) -> None:
@@ -129,8 +144,9 @@ def _check_vector(node: Node, graph: Graph, name: str) -> None:
 
 def _check_ranges(graph: Graph) -> None:
     for node in graph.nodes:
-        value = graph.ranges.get(node.name)
-        if value is None:
-            raise fault(node, "has no calibrated range: export the network with calibration inputs")
-        if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            raise fault(node, f"has the calibrated range {value!r}; a finite number is needed")
+        for name in (node.name, *range_names(node).values()):
+            value = graph.ranges.get(name)
+            if value is None:
+                raise fault(node, "has no calibrated range: export the network with calibration inputs")
+            if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+                raise fault(node, f"has the calibrated range {value!r}; a finite number is needed")

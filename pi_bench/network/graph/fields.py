@@ -82,6 +82,8 @@ _FIELD_CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "mean": _is_name,
     "variance": _is_name,
     "mask": _is_name,
+    "coefficients": _is_name,
+    "relu": _is_name,
     "epsilon": _is_number,
     "factor": _is_number,
     "shift": _is_number,

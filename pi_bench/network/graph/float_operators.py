@@ -24,6 +24,7 @@ from pi_bench.network.graph import (
     Node,
     PadNode,
     PermuteNode,
+    PolynomialNode,
     PReluNode,
     ReluNode,
     ReshapeNode,
@@ -36,6 +37,7 @@ from pi_bench.network.graph.batch_norm import gain_and_shift
 from pi_bench.network.graph.float_convolution import convolve
 from pi_bench.network.graph.float_merged import apply_merged
 from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.polynomials import evaluate_polynomials
 from pi_bench.network.graph.pooling import PoolWindow, average_windows
 
 
@@ -167,6 +169,11 @@ def _padded(x: np.ndarray, sides: tuple[int, int, int, int]) -> np.ndarray:
     return np.pad(x, ((0, 0), (0, 0), sides[:2], sides[2:]))
 
 
+def _polynomial(node: PolynomialNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
+    relu = None if node.relu is None else graph.masks[node.relu]
+    return evaluate_polynomials(graph.parameters[node.coefficients], relu, inputs[0])
+
+
 _FUNCTIONS: Mapping[type[Node], Callable[[Any, list[np.ndarray], Graph], np.ndarray]] = {
     ConvNode: _conv,
     LinearNode: _linear,
@@ -176,6 +183,7 @@ _FUNCTIONS: Mapping[type[Node], Callable[[Any, list[np.ndarray], Graph], np.ndar
     ClampNode: _clamp,
     LeakyReluNode: _leaky_relu,
     PReluNode: _prelu,
+    PolynomialNode: _polynomial,
     AddNode: lambda node, inputs, graph: inputs[0] + inputs[1],
     ConcatNode: lambda node, inputs, graph: np.concatenate(inputs, axis=1),
     AvgPoolNode: _avg_pool,

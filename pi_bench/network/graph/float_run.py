@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from pi_bench.errors import InputError, ModelError
-from pi_bench.network.graph import Graph, InputNode, operator_name
+from pi_bench.network.graph import Graph, InputNode, Node, PolynomialNode, operator_name, range_names
 from pi_bench.network.graph.float_operators import apply
+from pi_bench.network.graph.polynomials import inside_values, reduced_node
 
 _CHUNK_BYTES = 64_000_000
 
@@ -39,7 +40,8 @@ def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
 
 
 def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> dict[str, float]:
-    """What `Graph.ranges` holds: of each node, the percentile over the samples of their largest |value|.
+    """What `Graph.ranges` holds: the percentile over the samples of the largest |value| of each node, and of
+    the values inside polynomial activations.
 
     100 is the largest of all. Less leaves out the samples with the largest values, for finer scales; of the
     input it is always the largest, as a client refuses what is beyond.
@@ -47,20 +49,30 @@ def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> di
     Raises:
         ModelError: a value overflows float32 or is NaN, naming the node.
     """
-    largest: dict[str, list[np.ndarray]] = {node.name: [] for node in graph.nodes}
+    largest: dict[str, list[np.ndarray]] = {}
     for part in _chunks(graph, inputs):
         with np.errstate(over="ignore", invalid="ignore"):
             values = evaluate(graph, part)
-        for node in graph.nodes:
-            of_sample = np.abs(values[node.name]).reshape(len(part), -1).max(axis=1)
-            if not np.isfinite(of_sample).all():
-                raise ModelError(f"{operator_name(node)} {node.name!r} makes NaN or infinity in calibration")
-            largest[node.name].append(of_sample)
-    ranges = {}
-    for node in graph.nodes:
-        share = 100.0 if isinstance(node, InputNode) else percentile
-        ranges[node.name] = float(np.percentile(np.concatenate(largest[node.name]), share))
-    return ranges
+            for node in graph.nodes:
+                for name, value in _ranged(graph, node, values):
+                    of_sample = np.abs(value).reshape(len(part), -1).max(axis=1, initial=0.0)
+                    if not np.isfinite(of_sample).all():
+                        kind = operator_name(node)
+                        raise ModelError(f"{kind} {node.name!r} makes NaN or infinity in calibration")
+                    largest.setdefault(name, []).append(of_sample)
+    shares = {graph.input.name: 100.0}
+    return {
+        name: float(np.percentile(np.concatenate(parts), shares.get(name, percentile)))
+        for name, parts in largest.items()
+    }
+
+
+def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """What has a calibrated range: a node's value, and the values inside a polynomial activation."""
+    yield node.name, values[node.name]
+    if isinstance(node, PolynomialNode):
+        inside = inside_values(reduced_node(node, graph), values[node.inputs[0]])
+        yield from ((name, inside[what]) for what, name in range_names(node).items())
 
 
 def _chunks(graph: Graph, inputs: np.ndarray) -> Iterator[np.ndarray]:

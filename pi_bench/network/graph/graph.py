@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from pi_bench.network.graph.nodes import ACTIVATIONS, Node, ReluNode
+from pi_bench.network.graph.nodes import ACTIVATIONS, Node, PolynomialNode, ReluNode
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -27,8 +27,9 @@ class Graph:
     """A network with its weights and what calibration saw.
 
     parameters: float32 arrays by the names that nodes cite.
-    masks: bool arrays by the names that `ReluNode`s cite.
-    ranges: node name → largest |value| over the calibration inputs; empty before calibration.
+    masks: bool arrays by the names that `ReluNode`s and `PolynomialNode`s cite.
+    ranges: node name → largest |value| over the calibration inputs, `range_names` besides; empty before
+        calibration.
     labels: class names, one an output feature, or none.
     meta: what the exporter noted (JSON values), never read by the compiler but for ``meta["name"]``.
     """
@@ -56,10 +57,13 @@ class Graph:
     @property
     def relu_count(self) -> int:
         """ReLUs (and clamps, leaky and parametric ReLUs) of one inference of one sample."""
-        return sum(
-            int(np.count_nonzero(self.masks[node.mask]))
-            if isinstance(node, ReluNode) and node.mask is not None
-            else math.prod(node.shape)
-            for node in self.nodes
-            if isinstance(node, ACTIVATIONS)
-        )
+        return sum(_relu_count(node, self.masks) for node in self.nodes)
+
+
+def _relu_count(node: Node, masks: Mapping[str, np.ndarray]) -> int:
+    if isinstance(node, PolynomialNode):
+        channels = 0 if node.relu is None else int(np.count_nonzero(masks[node.relu]))
+        return channels * math.prod(node.shape[1:])
+    if isinstance(node, ReluNode) and node.mask is not None:
+        return int(np.count_nonzero(masks[node.mask]))
+    return math.prod(node.shape) if isinstance(node, ACTIVATIONS) else 0

@@ -108,6 +108,18 @@ class PReluNode(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class PolynomialNode(Node):
+    """A polynomial of x of degree 2 or 3, or max(0, x) in the channels where `relu` is True (a mixture).
+
+    Parameter: coefficients (channels, degree + 1), secret, the constant first. `relu`: mask (channels,);
+    None = nowhere. What a channel is (a ReLU, or its degree) is public, and the sign of a leading x^2.
+    """
+
+    coefficients: str
+    relu: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AddNode(Node):
     """Sum of two values of equal shape."""
 
@@ -212,6 +224,7 @@ OPERATORS: Mapping[str, type[Node]] = {
     "clamp": ClampNode,
     "leaky_relu": LeakyReluNode,
     "prelu": PReluNode,
+    "polynomial": PolynomialNode,
     "add": AddNode,
     "concat": ConcatNode,
     "avg_pool": AvgPoolNode,
@@ -229,6 +242,12 @@ OPERATORS: Mapping[str, type[Node]] = {
 """The names of operators in files and messages."""
 
 _OPERATOR_NAMES = {kind: name for name, kind in OPERATORS.items()}
+
+
+def range_names(node: Node) -> dict[str, str]:
+    """Names in a graph's ranges for values inside a node, beside its own (`graph.polynomials`)."""
+    inside = ("scaled", "root", "inner", "cube", "joined") if isinstance(node, PolynomialNode) else ()
+    return {value: f"{node.name}#{value}" for value in inside}
 
 
 def operator_name(node: Node) -> str:

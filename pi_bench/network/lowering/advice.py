@@ -42,7 +42,8 @@ _ADVICE = (
 )
 GENERAL_ADVICE = (
     "use convolution, batch normalization, linear layers, ReLU, ReLU6, clamp, leaky and parametric ReLU, "
-    "sums, concatenation, average and maximum pooling, reshapes and slices only"
+    "polynomials of degree 2 and 3, sums, concatenation, average and maximum pooling, reshapes and slices "
+    "only"
 )
 
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pi_bench.network.graph import Node, ReluNode, Shape
 from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.operators import FxNode, Trace, refuse
+from pi_bench.network.lowering.trace import stem
+
+if TYPE_CHECKING:
+    from pi_bench.network.lowering.polynomials import Powers
 
 _SAMPLE_ADVICE = "its constant differs between the samples of a batch; give it a batch axis of 1"
 
@@ -55,9 +59,10 @@ class Combination:
 class Combinations:
     """The combinations of one trace that no node stands for yet."""
 
-    def __init__(self, trace: Trace, constants: Constants) -> None:
+    def __init__(self, trace: Trace, constants: Constants, powers: Powers) -> None:
         self._trace = trace
         self._constants = constants
+        self.powers = powers
         self._pending: dict[FxNode, Combination] = {}
 
     def __contains__(self, argument: Any) -> bool:
@@ -72,7 +77,7 @@ class Combinations:
         Raises:
             ModelError: a sum or product that broadcasts an activation.
         """
-        rule = RULES.get(str(call.target).removeprefix("aten.").split(".")[0])
+        rule = RULES.get(stem(call))
         combination = None if rule is None else rule(self, call, given)
         if combination is None:
             return None
@@ -90,6 +95,11 @@ class Combinations:
         if node is not None:
             return Combination(tuple(node.shape), {self._first_alike(node).name: np.ones(())}, np.zeros(()))
         return self._pending.get(argument)
+
+    def is_plain(self, argument: Any) -> bool:
+        """A value that stands for itself: not a power, which may belong to a polynomial."""
+        node: Node | None = self._trace.values.get(argument)
+        return node is not None and node.name not in self.powers
 
     def _first_alike(self, node: Node) -> Node:
         """The same ReLU, where forward() takes it of the same value twice."""
@@ -138,7 +148,22 @@ def _product(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combin
     return _times(these, call, given["self"], given["other"])
 
 
+def _square(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
+    base = these.activation(given["self"])
+    return None if base is None else these.powers.power(call, base, 2)
+
+
+def _power(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
+    base, exponent = these.activation(given["self"]), these.constant(call, given["exponent"])
+    if base is None or exponent is None or (exponent != exponent.flat[0]).any():
+        return None
+    return these.powers.power(call, base, float(exponent.flat[0]))
+
+
 def _times(these: Combinations, call: FxNode, left: Any, right: Any) -> Combination | None:
+    first, second = these.activation(left), these.activation(right)
+    if first is not None and second is not None:
+        return these.powers.product(call, first, second)
     for activation, factor in ((left, right), (right, left)):
         combination, constant = these.activation(activation), these.constant(call, factor)
         if combination is not None and constant is not None:
@@ -169,7 +194,7 @@ def _sum(these: Combinations, call: FxNode, left: Any, right: Any, gain: float) 
 
 def _addition(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
     operands = (given["self"], given["other"])
-    if given["alpha"] == 1 and all(operand in these._trace.values for operand in operands):
+    if given["alpha"] == 1 and all(these.is_plain(operand) for operand in operands):
         return None  # a residual sum
     return _sum(these, call, *operands, float(given["alpha"]))
 
@@ -228,9 +253,20 @@ def _same(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combinati
     return these._pending.get(source) if hasattr(source, "op") else None
 
 
+FACTORS: Mapping[str, tuple[str, ...]] = {
+    "mul": ("self", "other"),
+    "multiply": ("self", "other"),
+    "addcmul": ("tensor1", "tensor2"),
+    "square": ("self",),
+    "pow": ("self",),
+}
+"""The operands of a call that are multiplied with each other or with themselves."""
+
 RULES: Mapping[str, Callable[[Combinations, FxNode, dict[str, Any]], Combination | None]] = {
     "mul": _product,
     "multiply": _product,
+    "square": _square,
+    "pow": _power,
     "div": _quotient,
     "divide": _quotient,
     "true_divide": _quotient,

@@ -3,9 +3,9 @@
 `torch.export` traces the module in inference; running its decompositions with an empty table makes
 the trace functional (in-place operators and aliases are resolved by torch, not here) and leaves the
 operators of the user's code whole. What depends on parameters alone is computed (`lowering.constants`),
-masked ReLUs, scales and shifts are found in what is linear in activations (`lowering.masks`), and each
-other operator is translated by `lowering.operators`, or refused with its module path and what to put in
-its place.
+masked ReLUs, scales and shifts are found in what is linear in activations (`lowering.masks`), powers of
+one activation become polynomials (`lowering.polynomials`), and each other operator is translated by
+`lowering.operators`, or refused with its module path and what to put in its place.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph import Graph, InputNode, Node, OutputNode, ReluNode
+from pi_bench.network.graph import Graph, InputNode, Node, OutputNode, PolynomialNode, ReluNode
 from pi_bench.network.graph.check import check_graph
 from pi_bench.network.lowering.combinations import Combinations
 from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.masks import MaskLowering
 from pi_bench.network.lowering.operators import Trace, refuse, translate
+from pi_bench.network.lowering.polynomials import Powers
 from pi_bench.network.lowering.tracing import require_straight, traced
 
 
@@ -52,7 +53,8 @@ def lower(
     require_straight(exported)
     trace = Trace(sources={})
     constants = Constants(trace)
-    masked = MaskLowering(trace, Combinations(trace, constants))
+    powers = Powers(trace)
+    masked = MaskLowering(trace, Combinations(trace, constants, powers))
     for fx_node in exported.graph.nodes:
         if fx_node.op == "placeholder":
             if fx_node.name in signature.user_inputs:
@@ -76,11 +78,12 @@ def lower(
             raise refuse(fx_node, "write it with the operators of torch.nn")
     nodes = _live(trace.nodes)
     cited = {value for node in nodes for value in _citations(node)}
-    parameters = {
-        key: masked.parameters[key] if key in masked.parameters else constants.parameter(key)
-        for key in sorted(cited)
-    }
+    made = {**masked.parameters, **powers.parameters}
+    parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}
     masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
+    masks |= {
+        node.relu: powers.masks[node.relu] for node in nodes if isinstance(node, PolynomialNode) and node.relu
+    }
     graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta={"name": name})
     check_graph(graph, calibrated=False)
     return graph
@@ -98,7 +101,7 @@ def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
 
 
 def _citations(node: Node) -> Iterator[str]:
-    for field in ("weight", "bias", "mean", "variance"):
+    for field in ("weight", "bias", "mean", "variance", "coefficients"):
         value = getattr(node, field, None)
         if value is not None:
             yield value

@@ -13,8 +13,9 @@ import numpy as np
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
-from pi_bench.network.lowering.combinations import Combination, Combinations
+from pi_bench.network.lowering.combinations import FACTORS, Combination, Combinations
 from pi_bench.network.lowering.operators import FxNode, Trace, arguments, refuse
+from pi_bench.network.lowering.trace import stem
 
 _TOLERANCE = 1e-5
 """By which a mask's and its complement's coefficients, computed in float32, may miss 1."""
@@ -35,15 +36,36 @@ class MaskLowering:
         Raises:
             ModelError: it is, and cannot be lowered.
         """
-        combination = self._combinations.collect(call, arguments(call))
+        given = arguments(call)
+        self._settle_factors(call, given)
+        combination = self._combinations.collect(call, given)
         if combination is None:
             return False
         found = self._recognized(call, combination)
         if found is not None:
             self._trace.values[call] = found
-        elif len(call.users) > 1 and len(combination.coefficients) == 1:
+        elif len(call.users) > 1 and self._is_one_value(combination):
             self._settle(call)  # so that each reader sees the same value, not its parts
         return True
+
+    def _is_one_value(self, combination: Combination) -> bool:
+        """A scaled value, or a sum of different ones: no part of a masked ReLU or of a polynomial."""
+        powers = self._combinations.powers
+        return not any(name in powers for name in combination.coefficients) and (
+            len(combination.coefficients) == 1 or len(powers.sources(combination)) > 1
+        )
+
+    def _settle_factors(self, call: FxNode, given: dict[str, Any]) -> None:
+        """Makes one value of a sum of different ones that a product has as a factor: the power is of it."""
+        factors = {
+            given[name]: self._combinations.activation(given[name]) for name in FACTORS.get(stem(call), ())
+        }
+        if None in factors.values():
+            return
+        for factor, combination in factors.items():
+            several = combination is not None and len(self._combinations.powers.sources(combination)) > 1
+            if several and factor not in self._trace.values:
+                self._settle(factor)
 
     def settle_operands(self, call: FxNode) -> None:
         """Makes nodes of the combinations that `call`, an operator of another kind, reads.
@@ -73,7 +95,7 @@ class MaskLowering:
         return self._masked(call, source, kept)
 
     def _settle(self, call: FxNode) -> None:
-        combination = self._combinations[call]
+        combination = self._combinations.powers.take(call, self._combinations[call])
         coefficients = dict(combination.coefficients)
         summands: list[Node] = []
         for relu, source in self._pairs(combination):

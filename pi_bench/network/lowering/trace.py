@@ -69,6 +69,11 @@ def refuse(fx_node: FxNode, advice: str) -> ModelError:
     return ModelError(f"operator {operator} {place} cannot be lowered: {advice}")
 
 
+def stem(fx_node: FxNode) -> str:
+    """``mul`` of ``aten.mul.Tensor``."""
+    return str(fx_node.target).removeprefix("aten.").split(".")[0]
+
+
 def _module(fx_node: FxNode) -> tuple[str, str]:
     """(path, class) of the innermost module that the call stands in."""
     stack = list((fx_node.meta.get("nn_module_stack") or {}).values())

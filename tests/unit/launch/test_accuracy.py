@@ -9,7 +9,7 @@ import pytest
 from pi_bench.errors import InputError
 from pi_bench.launch.accuracy import Comparison, compare, sample
 from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.graph import Graph
+from pi_bench.network.graph import Graph, operator_name
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.protocol import ProtocolOptions
 
@@ -109,3 +109,23 @@ def test_a_layer_of_several_operators_is_compared_by_its_last(tmp_path: Path) ->
     }
     for name, layer in layers.items():
         assert layer.relative_error is not None and layer.relative_error < 0.03, name
+
+
+def test_polynomials_and_what_leaves_their_products_are_told(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    import pi_bench
+    from tests.operators import Polynomial
+
+    torch.manual_seed(0)
+    parts = [torch.nn.Conv2d(2, 6, 3), Polynomial(6, 3, mixture=True), torch.nn.Conv2d(6, 2, 1)]
+    network = torch.nn.Sequential(*parts, torch.nn.Flatten())
+    inputs = torch.randn(12, 2, 6, 5)
+    graph = pi_bench.export(network, inputs[:1], tmp_path / "m.pt", calibration=inputs)
+    (name,) = (node.name for node in graph.nodes if operator_name(node) == "polynomial")
+    layer = compared(graph, inputs.numpy(), "exact").layers.by_name[name]
+    assert layer.operator == "polynomial" and layer.compared_count == 12 * 6 * 4 * 3
+    assert layer.relative_error is not None and layer.relative_error < 0.03
+    assert layer.outside_count == 0
+    ranges = {key: size if key == "input" else size / 30 for key, size in graph.ranges.items()}
+    found = compared(dataclasses.replace(graph, ranges=ranges), inputs.numpy(), "exact")
+    assert sum(layer.outside_count for layer in found.layers.by_name.values()) > 0

@@ -28,6 +28,7 @@ from pi_bench.network.graph import (
     OutputNode,
     PadNode,
     PermuteNode,
+    PolynomialNode,
     PReluNode,
     ReluNode,
     ReshapeNode,
@@ -53,6 +54,7 @@ def every_node() -> Graph:
     then(ClampNode, "clamp", (6, 4, 4), None, 2.0)
     then(LeakyReluNode, "leaky", (6, 4, 4), 0.1)
     then(PReluNode, "prelu", (6, 4, 4), "b")
+    then(PolynomialNode, "polynomial", (6, 4, 4), "cubes", "relu channels")
     then(AddNode, "add", (6, 4, 4), also=("leaky",))
     then(ConcatNode, "concat", (12, 4, 4), also=("clamp",))
     then(AvgPoolNode, "avg", (12, 4, 4), (3, 3), (1, 1), (1, 1), False, False, 4)
@@ -72,10 +74,11 @@ def every_node() -> Graph:
         "w": np.ones((6, 2, 3, 4), np.float32),
         "b": np.ones(6, np.float32),
         "v": np.ones(6, np.float32),
+        "cubes": np.ones((6, 4), np.float32),
         "fc.w": np.ones((2, 175), np.float32),
     }
     nodes[1] = dataclasses.replace(nodes[1], shape=(6, 5, 4))
-    return Graph(_reshaped(nodes), parameters)
+    return Graph(_reshaped(nodes), parameters, {"relu channels": np.arange(6) < 2})
 
 
 def _reshaped(nodes: list[Node]) -> tuple[Node, ...]:
@@ -83,7 +86,7 @@ def _reshaped(nodes: list[Node]) -> tuple[Node, ...]:
     shape = nodes[1].shape
     fixed = [
         dataclasses.replace(node, shape=(12 if node.name == "concat" else 6, *shape[1:]))
-        if 1 < i < 10
+        if 1 < i < 11
         else node
         for i, node in enumerate(nodes)
     ]
@@ -121,6 +124,8 @@ HOSTILE = {
     "leaky.*slope 1.0": altered("leaky", slope=1.0),
     "leaky.*slope nan": altered("leaky", slope=float("nan")),
     "prelu.*slopes": altered("prelu", weight="fc.w"),
+    "polynomial.*coefficients of shape": altered("polynomial", coefficients="b"),
+    "polynomial.*needs the mask": lambda g: dataclasses.replace(g, masks={"relu channels": np.ones(5, bool)}),
     "concat.*joins": altered("concat", inputs=("add", "x")),
     "avg.*half its kernel": altered("avg", padding=(2, 2)),
     "avg.*divides by 0": altered("avg", divisor=0),
@@ -144,7 +149,8 @@ def test_parameters_of_channels_need_maps_or_features() -> None:
     """They become weights, which a series (channels, length) cannot have."""
     ones = np.ones(3, np.float32)
     norm = BatchNormNode("norm", ("series",), (3, 5), None, None, "ones", "ones", 1e-5)
-    for node in (norm, PReluNode("slopes", ("series",), (3, 5), "ones")):
+    powers = PolynomialNode("powers", ("series",), (3, 5), "squares")
+    for node in (norm, PReluNode("slopes", ("series",), (3, 5), "ones"), powers):
         series = ReshapeNode("series", ("x",), (3, 5))
         nodes = (InputNode("x", (), (15,)), series, node, OutputNode("out", (node.name,), (3, 5)))
         with pytest.raises(ModelError, match=rf"{node.name}.*\(3, 5\); reshape that"):
@@ -166,6 +172,8 @@ def test_parameters_of_channels_need_maps_or_features() -> None:
         ("subsample", {"offset": [0]}),
         ("subsample", {"offset": [1 << 13, 0]}),
         ("pad", {"channels": [-1, 0]}),
+        ("polynomial", {"coefficients": None}),
+        ("polynomial", {"relu": 3}),
     ],
 )
 def test_fields_of_the_wrong_type_are_refused(name: str, change: dict[str, object]) -> None:

@@ -146,7 +146,10 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "layer_norm": (nn.Sequential(nn.Flatten(), nn.LayerNorm(192)), "norm.*BatchNorm2d"),
     "no_statistics": (nn.BatchNorm2d(3, track_running_stats=False), "whose statistics are fixed"),
     "broadcast": (FromFunction(lambda m, x: m.a(x) + x[:, :1], a=conv()), "cannot be lowered"),
-    "product": (FromFunction(lambda m, x: m.a(x) * m.a(x), a=conv()), "mul.*products of two activations"),
+    "product": (
+        FromFunction(lambda m, x: m.a(x) * m.a(x), a=conv()),
+        "mul.*products of two different activations",
+    ),
     "jump": (nn.Threshold(0.5, 0.0), "threshold.*jumps"),
     "steep": (nn.LeakyReLU(1.5), "slope is 1.5"),
     "empty_clamp": (FromFunction(lambda m, x: x.clamp(2, 1)), "second must be larger"),

@@ -85,7 +85,10 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "half": (inside(lambda m, x: x.half().float()), "'1'.*torch.float16; keep activations float32"),
     "indices": (inside(rows), "gt.* in module '1'.*no private counterpart but ReLU"),
     "mask_of_input": (inside(lambda m, x: torch.where(x > 0.5, x, -x)), "gt.* in module '1'"),
-    "gate": (inside(lambda m, x: x * m.conv(x)), "mul.* in module '1'.*products of two activations"),
+    "gate": (
+        inside(lambda m, x: x * m.conv(x)),
+        "mul.* in module '1'.*products of two different",
+    ),
     "attention": (
         inside(lambda m, x: functional.scaled_dot_product_attention(x, x, x)),
         "attention.* in module '1'.*convolutional network",

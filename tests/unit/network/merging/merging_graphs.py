@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pi_bench.network.graph import (
     LinearNode,
     Node,
     OutputNode,
+    PolynomialNode,
     ReluNode,
     Shape,
 )
@@ -31,6 +33,7 @@ class GraphBuilder:
         self.random = np.random.default_rng(seed)
         self.nodes: list[Node] = [InputNode("input", (), shape)]
         self.parameters: dict[str, np.ndarray] = {}
+        self.masks: dict[str, np.ndarray] = {}
 
     def parameter(self, name: str, *shape: int) -> str:
         self.parameters[name] = self.random.standard_normal(shape).astype(np.float32) / 2
@@ -66,6 +69,15 @@ class GraphBuilder:
         self.nodes.append(ReluNode(self.name(), (source.name,), source.shape))
         return self.nodes[-1]
 
+    def polynomial(self, source: Node) -> Node:
+        """A mixture: polynomials of degree 2 or 3, or ReLU, by channel."""
+        name, channels = self.name(), source.shape[0]
+        coefficients = self.parameter(f"{name}.c", channels, int(self.random.integers(3, 5)))
+        self.parameters[coefficients][:, 2:] *= np.float32(0.2)
+        self.masks[f"{name}.relu"] = self.random.random(channels) < 0.3
+        self.nodes.append(PolynomialNode(name, (source.name,), source.shape, coefficients, f"{name}.relu"))
+        return self.nodes[-1]
+
     def pool(self, source: Node, kernel: int) -> Node:
         shape = (source.shape[0], *(length // kernel for length in source.shape[1:]))
         pair = (kernel, kernel)
@@ -79,9 +91,9 @@ class GraphBuilder:
         weight = self.parameter(f"{name}.w", out, *flat.shape)
         self.nodes.append(LinearNode(name, (flat.name,), (out,), weight, self.parameter(f"{name}.b", out)))
         self.nodes.append(OutputNode("output", (name,), (out,)))
-        graph = Graph(tuple(self.nodes), self.parameters)
+        graph = Graph(tuple(self.nodes), self.parameters, self.masks)
         inputs = self.random.standard_normal((8, *graph.input.shape)).astype(np.float32)
-        return Graph(graph.nodes, graph.parameters, ranges=calibrate(graph, inputs))
+        return replace(graph, ranges=calibrate(graph, inputs))
 
 
 def culled_graph() -> Graph:
@@ -97,7 +109,7 @@ def culled_graph() -> Graph:
 
 @st.composite
 def merging_graphs(draw: Any) -> Graph:
-    """A network of residual blocks of which most have no ReLU."""
+    """A network of residual blocks of which most have no activation."""
     builder = GraphBuilder(
         draw(st.integers(0, 1 << 30)), (2, draw(st.integers(4, 7)), draw(st.integers(4, 7)))
     )
@@ -108,12 +120,12 @@ def merging_graphs(draw: Any) -> Graph:
             stride = 1
         inner = builder.conv(value, out, 3, stride, 1)
         if draw(st.booleans()):
-            inner = builder.relu(inner)
+            inner = draw(st.sampled_from([builder.relu, builder.polynomial]))(inner)
         inner = builder.conv(inner, out, 3, 1, 1)
         if draw(st.booleans()):
             same = stride == 1 and value.shape[0] == out
             inner = builder.add(inner, value if same else builder.conv(value, out, 1, stride, 0))
-        value = builder.relu(inner) if draw(st.integers(0, 3)) == 0 else inner
+        value = draw(st.sampled_from([builder.relu, builder.polynomial, *[lambda node: node] * 4]))(inner)
     if draw(st.booleans()) and min(value.shape[1:]) >= 2:
         value = builder.pool(value, 2)
     return builder.head(value, 3)

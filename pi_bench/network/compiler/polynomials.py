@@ -1,0 +1,275 @@
+"""Polynomial activations: squares and products of an affine image of what they read.
+
+    z = scale x + shift      folded into the linear operator that makes x
+    square    z^2 + outer                        one truncation of z, a square in its round, one truncation
+    cube      z (z^2 + inner) + outer            besides a truncation of the bracket, a product in its round
+    ReLU      max(0, x)                          in the last round of the others
+
+Only the channels that have a square are gathered for it, and only those with a cube for the product: the
+ReLU circuit sees the ReLU channels alone. All channels meet again in one linear value, at the products'
+scale, of which one activation makes the result (DELPHI's quadratics; SAFENet's mixtures).
+
+All products of a layer have one scale, at which they are joined without a shift: what leaves 32 bits is
+therefore told by the product itself, and what leaves its window by the truncation. z may grow by the
+headroom, a square by twice and a cube by three times as many bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pi_bench.errors import ModelError
+from pi_bench.network.compiler import sums
+from pi_bench.network.compiler.activations import split
+from pi_bench.network.compiler.scales import (
+    activation_scale_bits,
+    bits_below,
+    derived_scale_bits,
+    scales_of_activation,
+)
+from pi_bench.network.compiler.sums import Expression, FloatTerm, Handler
+from pi_bench.network.compiler.values import Values
+from pi_bench.network.graph import Node, PolynomialNode, range_names
+from pi_bench.network.graph.polynomials import ChannelKind, ReducedPolynomials, reduced_node
+from pi_bench.network.program import (
+    ActivationGroup,
+    ActivationKind,
+    ActivationOp,
+    ChannelMap,
+    LinearOp,
+    LocalOp,
+    MultiplyOp,
+    Shape,
+    element_count,
+)
+
+_TRUNCATION_BITS = 30
+_LEAST_ACCURACY = 32
+"""The part of a polynomial's range that its rounding may reach."""
+
+
+def _polynomial(values: Values, node: PolynomialNode) -> Expression:
+    reduced = reduced_node(node, values.graph)
+    ranges = {what: values.graph.ranges[name] for what, name in range_names(node).items()}
+    activation = _Polynomial(values, node, reduced, ranges)
+    if reduced.channels(ChannelKind.SQUARE, ChannelKind.CUBE).size:
+        return activation.with_products()
+    return activation.without_products()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scales:
+    """image: of the linear value z. factor, bracket: of what is multiplied, z and z^2 + inner."""
+
+    image: int
+    factor: int
+    bracket: int  # that of `factor` where all products are squares, or some
+
+    @property
+    def product(self) -> int:
+        return self.factor + self.bracket
+
+
+@dataclass
+class _Polynomial:
+    """One polynomial activation under compilation."""
+
+    values: Values
+    node: PolynomialNode
+    reduced: ReducedPolynomials
+    ranges: Mapping[str, float]  # of the values inside it
+
+    @property
+    def shape(self) -> Shape:
+        return (self.values.options.batch, *self.node.shape)
+
+    def without_products(self) -> Expression:
+        """Channels that are ReLUs or linear."""
+        image = self._image(self.values.weighable(self.node.inputs[0]))
+        if not self.reduced.channels(ChannelKind.RELU).size:
+            return image
+        values, maximum = self.values, self.ranges["joined"]
+        linear_scale, scale = scales_of_activation(self.node.name, image, maximum, values.options)
+        return self._last(values.emit_linear(self.node.name, image, linear_scale), scale)
+
+    def with_products(self) -> Expression:
+        """Raises: ModelError: 32 bits do not hold the products as exactly as the activation needs."""
+        values, reduced = self.values, self.reduced
+        rooted = reduced.channels(ChannelKind.SQUARE, ChannelKind.CUBE)
+        cubes = reduced.channels(ChannelKind.CUBE)
+        linear, scales = self._linear_image()
+        chosen = linear
+        if rooted.size < len(reduced.kinds):
+            chosen = self._gathered("factor", linear.id, linear.scale_bits, rooted)
+        roots = self._truncated("factor", chosen, scales.factor, self.ranges["root"])
+        squares = self._multiplied("square", roots.id, roots)
+        terms = [
+            self._scattered(squares, rooted, reduced.kinds == ChannelKind.SQUARE, sign) for sign in (1, -1)
+        ]
+        if cubes.size:
+            within = np.searchsorted(rooted, cubes)
+            left = roots.id
+            if cubes.size < rooted.size:
+                left = self._gathered("cube factor", roots.id, scales.factor, within).id
+            bracket = self._gathered("bracket", squares.id, squares.scale_bits, within, reduced.inner[cubes])
+            brackets = self._truncated("bracket", bracket, scales.bracket, self.ranges["inner"])
+            products = self._multiplied("cube", left, brackets)
+            terms.append(self._scattered(products, cubes, reduced.kinds == ChannelKind.CUBE, 1))
+        if rooted.size < len(reduced.kinds):
+            others = ~np.isin(np.arange(len(reduced.kinds)), rooted)
+            everywhere = np.arange(len(reduced.kinds))
+            terms.append(self._scattered(linear, everywhere, others, 1))
+        outer = reduced.outer * reduced.gain
+        present = tuple(term for term in terms if term is not None)
+        joined = Expression(self.shape, present, outer if outer.any() else None)
+        scale = min(
+            activation_scale_bits(self.ranges["joined"], values.options.activation_bits), scales.product - 1
+        )
+        return self._last(values.emit_linear(self.node.name, joined, scales.product), scale)
+
+    def _linear_image(self) -> tuple[LinearOp, _Scales]:
+        """(the linear value z, the scales of what is made of it)."""
+        values, name = self.values, self.node.inputs[0]
+        if self.reduced.is_monic and values.expressions[values.source(name)].is_weighted:
+            linear = values.linear_op(name)
+            scales = self._scales(linear.scale_bits)
+            if scales.image == linear.scale_bits:
+                return linear, scales
+        for operand in (values.weighable, values.truncated):
+            image = self._image(operand(name))
+            scales = self._scales(derived_scale_bits(image, values.options))
+            plain = [term.source_scale_bits for term in image.terms if term.weights is None]
+            if max(plain, default=scales.image) <= scales.image:
+                return values.emit_linear(self.node.name, image, scales.image), scales
+        raise self._fault("its input's range is too large beside that of its products")
+
+    def _scales(self, natural: int) -> _Scales:
+        """natural: of z, the finest that it can have without a shift."""
+        factor, bracket = self._factor_scales(natural)
+        self._require_accuracy(factor, bracket)
+        finest = bits_below(_TRUNCATION_BITS - self._headroom, self.ranges["scaled"])
+        if np.any(self.reduced.kinds <= ChannelKind.LINEAR):
+            finest = min(finest, factor + bracket)
+        if finest <= factor:
+            raise self._fault("channels with and without products differ too much in range")
+        return _Scales(max(min(natural, finest), factor + 1), factor, bracket)
+
+    def _factor_scales(self, natural: int) -> tuple[int, int]:
+        """The finest scales of z as a factor and of the bracket at which all that follows fits."""
+        ranges, room = self.ranges, _TRUNCATION_BITS - 2 * self._headroom
+        squared = bits_below(room, max(ranges["root"] ** 2, ranges["inner"]))
+        if not self._has(ChannelKind.CUBE):
+            factor = min(natural, squared // 2, bits_below(room, ranges["joined"]) // 2)
+            return factor, factor
+        cubed = bits_below(room - self._headroom, max(ranges["cube"], ranges["joined"]))
+        if self._has(ChannelKind.SQUARE):
+            factor = min(natural, squared // 2, cubed // 2)
+            return factor, factor
+        growth = bits_below(0, ranges["root"]) - bits_below(0, ranges["inner"])  # of the bracket over z
+        factor = min(natural, squared // 2, (cubed + growth) // 2)
+        return factor, min(cubed - factor, 2 * factor - 1)
+
+    def _has(self, kind: ChannelKind) -> bool:
+        return bool(np.any(self.reduced.kinds == kind))
+
+    def _require_accuracy(self, factor: int, bracket: int) -> None:
+        """Raises: ModelError: what rounding factors does is no small part of the polynomial's range."""
+        ranges = self.ranges
+        error = math.ldexp(2 * ranges["root"], -factor)
+        if self._has(ChannelKind.CUBE):
+            error = math.ldexp(2 * ranges["root"] ** 2 + ranges["inner"], -factor)
+            error += math.ldexp(ranges["root"], -bracket)
+        if error * _LEAST_ACCURACY > ranges["joined"] > 0:
+            largest = max(ranges["root"] ** 2, ranges["inner"], ranges["cube"])
+            raise self._fault(
+                f"its terms cancel: they reach {largest:.3g} where the activation is at most "
+                f"{ranges['joined']:.3g}"
+            )
+
+    def _image(self, operand: Expression) -> Expression:
+        if self.reduced.is_monic:
+            return operand
+        return sums.normalize(operand, self.reduced.scale, self.reduced.shift, f"{self.node.name}.image")
+
+    @property
+    def _headroom(self) -> int:
+        return math.ceil(self.values.options.headroom_bits)
+
+    def _fault(self, reason: str) -> ModelError:
+        return ModelError(
+            f"layer {self.node.name!r}: {reason}, which 32-bit fixed point does not hold; normalize "
+            "the layer before it (batch normalization), or train it so that leading coefficients that are "
+            "almost 0 are 0 and channels of one layer have ranges alike"
+        )
+
+    def _title(self, part: str) -> str:
+        return f"{self.node.name} ({part})"
+
+    def _gathered(
+        self, part: str, source: int, scale: int, channels: np.ndarray, bias: np.ndarray | None = None
+    ) -> LinearOp:
+        """Some channels of a value, in their order."""
+        shape = (self.shape[0], channels.size, *self.shape[2:])
+        local: tuple[LocalOp, ...] = (_channel_map(channels),)
+        if channels.size == self.values.ops[source].shape[1]:
+            local = ()
+        term = FloatTerm(source, scale, local, shape, shape)
+        bias = bias if bias is not None and bias.any() else None
+        return self.values.emit_linear(self._title(part), Expression(shape, (term,), bias), scale)
+
+    def _scattered(
+        self, source: LinearOp | MultiplyOp, channels: np.ndarray, wanted: np.ndarray, sign: int
+    ) -> FloatTerm | None:
+        """The channels of a value that stand for channels `wanted` (bool) with that sign, in their places;
+        None where there is none. channels: what each channel of the value stands for."""
+        places = np.full(len(self.reduced.kinds), -1)
+        places[channels] = np.arange(channels.size)
+        places[~wanted | (self.reduced.gain != sign)] = -1
+        if (places < 0).all():
+            return None
+        local: tuple[LocalOp, ...] = (_channel_map(places),)
+        if source.shape == self.shape and np.array_equal(places, np.arange(places.size)):
+            local = ()
+        return FloatTerm(source.id, source.scale_bits, local, self.shape, self.shape, float(sign))
+
+    def _truncated(self, part: str, linear: LinearOp, scale: int, maximum: float) -> ActivationOp:
+        groups = (ActivationGroup(ActivationKind.TRUNCATE, element_count(linear.shape), None),)
+        return self._activation(self._title(part), linear, groups, scale, maximum)
+
+    def _multiplied(self, part: str, left: int, right: ActivationOp) -> MultiplyOp:
+        values = self.values
+        scale = values.ops[left].scale_bits + right.scale_bits
+        op = MultiplyOp(len(values.ops), self._title(part), right.shape, scale, left, right.id)
+        values.ops.append(op)
+        return op
+
+    def _last(self, linear: LinearOp, scale: int) -> Expression:
+        """The activation that makes the result: ReLU in its channels, truncation in the others."""
+        keeps_relu = np.zeros(self.shape, np.bool_)
+        keeps_relu[:, self.reduced.channels(ChannelKind.RELU)] = True
+        groups = split(keeps_relu.reshape(-1))
+        op = self._activation(self.node.name, linear, groups, scale, self.ranges["joined"])
+        return sums.of_value(op.id, op.scale_bits, op.shape)
+
+    def _activation(
+        self,
+        name: str,
+        linear: LinearOp,
+        groups: tuple[ActivationGroup, ...],
+        scale: int,
+        maximum: float,
+    ) -> ActivationOp:
+        truncate_bits = linear.scale_bits - scale
+        window_bits = min(truncate_bits + self.values.options.window_above_bits, _TRUNCATION_BITS)
+        return self.values.emit_activation(name, linear, groups, truncate_bits, window_bits, maximum)
+
+
+def _channel_map(channels: Sequence[int] | np.ndarray) -> ChannelMap:
+    return ChannelMap(tuple(int(channel) for channel in channels))
+
+
+HANDLERS: Mapping[type[Node], Handler] = {PolynomialNode: _polynomial}

@@ -1,0 +1,173 @@
+"""Polynomial activations as people write them: powers of one value, found in the trace's arithmetic.
+
+`x * x`, `x ** 2`, `torch.square(x)`, `torch.pow(x, 3)` and products of sums such as `(a * x + b) * x` are
+powers of one value with constant coefficients; each power stands in the trace as a node of its own until a
+`Combination` that holds it is read, whose coefficients then say what the activation is: one
+`PolynomialNode`, with ReLU in the channels of a mixture that have one (SAFENet). The product of two values
+that are no powers of one is refused: a private network has no such product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pi_bench.network.graph import Node, PolynomialNode, ReluNode
+from pi_bench.network.lowering.combinations import Combination
+from pi_bench.network.lowering.trace import FxNode, Trace, refuse
+
+MAX_DEGREE = 3
+_TWO_VALUES = (
+    "products of two different activations are not supported (gates, squeeze-and-excitation); polynomials of "
+    "one activation are (x * x, a * x**2 + b * x + c, powers up to 3), and so are constant factors"
+)
+_DEGREE = (
+    f"polynomial activations have degree 2 or {MAX_DEGREE}; take one of them and train again, or put a "
+    "linear layer with a polynomial activation of its own between the factors"
+)
+
+
+class Powers:
+    """The powers of one trace's values. `parameters`, `masks`: what its nodes cite, float32 and bool."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._known: dict[tuple[str, int], str] = {}
+        self._meaning: dict[str, tuple[str, int]] = {}
+        self.parameters: dict[str, np.ndarray] = {}
+        self.masks: dict[str, np.ndarray] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._meaning
+
+    def base(self, name: str) -> tuple[str, int]:
+        """(the value that the node `name` is a power of, the exponent)."""
+        return self._meaning.get(name, (name, 1))
+
+    def sources(self, combination: Combination) -> set[str]:
+        """The values that its powers, and the ReLUs beside them, are made of."""
+        found = set()
+        for name in combination.coefficients:
+            base, _ = self.base(name)
+            node = self._node(base)
+            found.add(node.inputs[0] if isinstance(node, ReluNode) and node.mask is None else base)
+        return found
+
+    def product(self, call: FxNode, left: Combination, right: Combination) -> Combination:
+        """The product of two combinations of powers of one value.
+
+        Raises:
+            ModelError: of two different values, or of too high a degree.
+        """
+        bases = {self.base(name)[0] for name in (*left.coefficients, *right.coefficients)}
+        if left.shape != right.shape or len(bases) != 1:
+            raise refuse(call, _TWO_VALUES)
+        (base,) = bases
+        literal = left.literal and right.literal
+        total = Combination(left.shape, {}, left.constant * right.constant, literal)
+        for name, coefficient in left.coefficients.items():
+            for other, factor in right.coefficients.items():
+                exponent = self.base(name)[1] + self.base(other)[1]
+                power = self._power(call, base, exponent)
+                total = total.plus(Combination(left.shape, {power: coefficient * factor}, np.zeros(())))
+        for one, constant in ((left, right.constant), (right, left.constant)):
+            linear = Combination(one.shape, one.coefficients, np.zeros(()))
+            total = total.plus(linear.times(constant))
+        return total.without_zeros()
+
+    def power(self, call: FxNode, combination: Combination, exponent: float) -> Combination:
+        """Raises: ModelError: an exponent other than 0, 1, 2 and 3."""
+        if exponent == 0:
+            return Combination(combination.shape, {}, np.ones(()))
+        if exponent not in (1, 2, MAX_DEGREE):
+            raise refuse(call, f"it takes the power {exponent:g}; {_DEGREE}")
+        total = combination
+        for _ in range(int(exponent) - 1):
+            total = self.product(call, total, combination)
+        return total
+
+    def take(self, call: FxNode, combination: Combination) -> Combination:
+        """A combination that is read now, with one polynomial activation for the powers of each value.
+
+        Raises:
+            ModelError: coefficients that differ inside a channel.
+        """
+        for base in sorted({self.base(name)[0] for name in combination.coefficients if name in self}):
+            if not self._is_bare(base, combination):
+                combination = self._polynomial(call, base, combination)
+        return combination
+
+    def _is_bare(self, base: str, combination: Combination) -> bool:
+        """A power of `base` as a summand among others, as its node makes it."""
+        alone = [name for name in combination.coefficients if self.base(name)[0] == base]
+        others = len(combination.coefficients) > len(alone) or not combination.constant.any()
+        return others and len(alone) == 1 and bool(np.all(combination.coefficients[alone[0]] == 1))
+
+    def _polynomial(self, call: FxNode, base: str, combination: Combination) -> Combination:
+        source = self._node(base)
+        left = dict(combination.coefficients)
+        table = np.zeros((MAX_DEGREE + 1, *source.shape))
+        for name in combination.coefficients:
+            if self.base(name)[0] == base:
+                table[self.base(name)[1]] = left.pop(name)
+        table[0] = combination.constant
+        constant = np.zeros(())
+        relu = next((name for name in left if self._is_relu_of(name, base)), None)
+        mask: np.ndarray | None = None
+        if relu is not None:
+            kept = np.broadcast_to(left[relu], source.shape)
+            if np.all((kept == 0) | (kept == 1)) and not table[1:, kept == 1].any():
+                mask = _by_channel(call, kept) == 1
+                constant = np.where(kept == 1, table[0], 0.0)
+                table[0] = np.where(kept == 1, 0.0, table[0])
+                del left[relu]
+        coefficients = np.stack([_by_channel(call, row) for row in table], axis=1)
+        degree = MAX_DEGREE if coefficients[:, MAX_DEGREE].any() else 2
+        name = self._trace.name(call, "polynomial")
+        node = PolynomialNode(
+            name, (base,), source.shape, f"{name}.coefficients", None if mask is None else f"{name}.relu"
+        )
+        self._keep(node, coefficients[:, : degree + 1], mask)
+        return Combination(combination.shape, {**left, name: np.ones(())}, constant, combination.literal)
+
+    def _power(self, call: FxNode, base: str, exponent: int) -> str:
+        """The node that is this power of a value, made once."""
+        if exponent == 1:
+            return base
+        if exponent > MAX_DEGREE:
+            raise refuse(call, f"it makes a polynomial of degree {exponent}; {_DEGREE}")
+        if (base, exponent) not in self._known:
+            source = self._node(base)
+            name = self._trace.name(call, "square" if exponent == 2 else "cube")
+            node = PolynomialNode(name, (base,), source.shape, f"{name}.coefficients")
+            self._keep(node, np.tile(np.eye(MAX_DEGREE + 1)[exponent, : exponent + 1], (source.shape[0], 1)))
+            self._known[base, exponent] = name
+            self._meaning[name] = (base, exponent)
+        return self._known[base, exponent]
+
+    def _keep(self, node: PolynomialNode, coefficients: np.ndarray, relu: np.ndarray | None = None) -> None:
+        self.parameters[node.coefficients] = np.ascontiguousarray(coefficients, np.float32)
+        if node.relu is not None and relu is not None:
+            self.masks[node.relu] = relu
+        self._trace.nodes.append(node)
+
+    def _is_relu_of(self, name: str, base: str) -> bool:
+        node = self._node(name)
+        return isinstance(node, ReluNode) and node.mask is None and node.inputs == (base,)
+
+    def _node(self, name: str) -> Node:
+        return next(node for node in self._trace.nodes if node.name == name)
+
+
+def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
+    """float64 (channels,) of a coefficient of each element (channels, ...) that is one number a channel."""
+    full = values.reshape(values.shape[0], -1)
+    if not np.isfinite(full).all():
+        raise refuse(call, "a coefficient of a polynomial activation is NaN or infinite")
+    if (full != full[:, :1]).any():
+        raise refuse(
+            call,
+            "a polynomial activation has one coefficient a channel, and a mixture one kind a channel; "
+            "parameters of shape (channels, 1, 1) are of that form",
+        )
+    column: np.ndarray = full[:, 0]
+    return column

@@ -1,0 +1,141 @@
+"""Polynomial activations in the compiler: what they cost, what they cannot hold, what leaves its range."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pi_bench.errors import ModelError
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.graph import ConvNode, Graph, InputNode, OutputNode, PolynomialNode
+from pi_bench.network.graph.float_run import calibrate, outputs
+from pi_bench.network.program import ActivationKind, MultiplyOp
+from pi_bench.network.program.check import check_program
+from pi_bench.network.program.fixed_point import decode_output, encode_input
+
+CHANNELS, SIDE = 6, 5
+PIXELS = SIDE * SIDE
+RANDOM = np.random.default_rng(8)
+INPUTS = RANDOM.standard_normal((32, 3, SIDE, SIDE)).clip(-2.5, 2.5).astype(np.float32)
+WEIGHT = (RANDOM.standard_normal((CHANNELS, 3, 1, 1)) / 2).astype(np.float32)
+
+
+def network(coefficients: list[list[float]], relu: str = "", gain: float = 1.0) -> Graph:
+    """A convolution and one activation. coefficients: a row a channel, the constant first, or one for all;
+    relu: "r" where a channel is a ReLU."""
+    table = np.array(coefficients, np.float32)
+    table = np.ascontiguousarray(np.broadcast_to(table, (CHANNELS, table.shape[1])))
+    shape = (CHANNELS, SIDE, SIDE)
+    graph = Graph(
+        (
+            InputNode("x", (), (3, SIDE, SIDE)),
+            ConvNode("conv", ("x",), shape, "w", None, (1, 1), (0, 0)),
+            PolynomialNode("act", ("conv",), shape, "c", "m" if relu else None),
+            OutputNode("out", ("act",), shape),
+        ),
+        {"w": WEIGHT * np.float32(gain), "c": table},
+        {"m": np.array([kind == "r" for kind in relu])} if relu else {},
+    )
+    return dataclasses.replace(graph, ranges=calibrate(graph, INPUTS))
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "relu", "counts"),
+    [
+        # squares, products, truncations, ReLUs, rounds
+        ([[0, 0, 1]], "", (6, 0, 12, 0, 2)),
+        ([[0.2, 0.5, 0.2]], "", (6, 0, 12, 0, 2)),
+        ([[0, 0, 0, 1]], "", (6, 6, 18, 0, 3)),
+        ([[0.2, 0.5, 0.2, 0.1]], "", (6, 6, 18, 0, 3)),
+        ([[0.2, 0.5, 0.2]], "rr---r", (3, 0, 6, 3, 2)),
+        ([[0.2, 0.5, 0.2, 0.1]] * 2 + [[0.2, 0.5, -0.2, 0]] * 3 + [[1, 2, 0, 0]], "", (5, 2, 13, 0, 3)),
+        ([[0.2, 0.5, 0.2, 0.1]] * 2 + [[0.2, 0.5, -0.2, 0]] * 3 + [[1, 2, 0, 0]], "r-r---", (3, 1, 8, 2, 3)),
+        ([[0.2, 0.5, 0.2]], "rrrrrr", (0, 0, 0, 6, 1)),
+        ([[1, 2, 0]], "", (0, 0, 0, 0, 0)),
+    ],
+)
+def test_each_channel_costs_what_its_kind_needs(coefficients, relu, counts) -> None:
+    graph = network(coefficients, relu)
+    program, weights = compile_graph(graph, CompileOptions(batch=3))
+    check_program(program)
+    found = (program.square_count, program.product_count, program.truncation_count, program.relu_count)
+    assert found == tuple(3 * PIXELS * count for count in counts[:4])
+    assert len(program.activation_ops) == counts[4]
+    assert graph.relu_count == PIXELS * counts[3]
+    assert len([op for op in program.linear_ops if op.mac_count]) == 1  # scale and shift are in its weights
+    for op in program.activation_ops[:-1]:  # ReLU circuits stand in the last round alone
+        assert {group.kind for group in op.groups} == {ActivationKind.TRUNCATE}
+    run = run_reference(program, weights, encode_input(program, INPUTS[:3]))
+    assert not run.out_of_range
+    expected = outputs(graph, INPUTS[:3])
+    found = decode_output(program, run.values[program.output.id])
+    assert np.abs(found - expected).max() <= 2**-8 * graph.ranges["act"]
+
+
+def test_a_bare_power_shares_the_linear_operator_with_other_readers() -> None:
+    graph = network([[0, 0, 1]])
+    shape = graph.nodes[1].shape
+    more = PolynomialNode("more", ("act",), shape, "c")
+    graph = dataclasses.replace(graph, nodes=(*graph.nodes[:-1], more, OutputNode("out", ("more",), shape)))
+    program, weights = compile_graph(dataclasses.replace(graph, ranges=calibrate(graph, INPUTS)))
+    assert len({id(array) for array in weights.values()}) == 1
+    assert program.square_count == 2 * CHANNELS * PIXELS
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "relu", "gain", "reason"),
+    [
+        ([[0.0, 1.0, 1e-9]], "", 1.0, "layer 'act': its terms cancel.*normalize the layer before it"),
+        ([[0.0, 1.0, 0.0, 1e-9]], "", 1.0, "layer 'act': its terms cancel.*almost 0 are 0"),
+        ([[0.0, 0.0, 1e-20]], "r-----", 1e10, "layer 'act': .*ranges alike"),
+    ],
+)
+def test_what_32_bits_do_not_hold_is_refused_by_name(coefficients, relu, gain, reason) -> None:
+    with pytest.raises(ModelError, match=reason):
+        compile_graph(network(coefficients, relu, gain))
+
+
+@pytest.mark.parametrize("gain", [1e-4, 1e-2, 30.0, 1e4])
+@pytest.mark.parametrize("degree", [2, 3])
+def test_powers_keep_their_precision_at_every_range(gain, degree) -> None:
+    graph = network([[0.0] * degree + [1.0]], gain=gain)
+    program, weights = compile_graph(graph)
+    run = run_reference(program, weights, encode_input(program, INPUTS[:1]))
+    expected = outputs(graph, INPUTS[:1])
+    found = decode_output(program, run.values[program.output.id])
+    assert np.abs(found - expected).max() <= 2**-8 * graph.ranges["act"]
+
+
+@pytest.mark.parametrize("factor", [2, 2.5, 3, 4, 6, 10, 40])
+@pytest.mark.parametrize("coefficients", [[[0, 0, 1]], [[5, 0, 1]], [[0, 0, 0, 1]], [[-3, 1, -1, -1]]])
+def test_what_leaves_its_range_is_told(coefficients, factor) -> None:
+    """Powers of values so much larger than calibrated leave 32 bits: each of the operators tells its own."""
+    graph = network(coefficients)
+    kept = {**calibrate(graph, INPUTS / np.float32(factor)), "x": graph.ranges["x"]}
+    program, weights = compile_graph(dataclasses.replace(graph, ranges=kept))
+    run = run_reference(program, weights, encode_input(program, INPUTS[:1]))
+    found = decode_output(program, run.values[program.output.id])
+    wrong = np.abs(found - outputs(graph, INPUTS[:1])).max() > 2**-7 * graph.ranges["act"]
+    assert run.out_of_range or not wrong
+    if factor >= 6 and coefficients[0][0] <= 0:  # behind a large constant there is room
+        assert run.out_of_range
+
+
+def test_more_headroom_leaves_more_room_for_every_power() -> None:
+    graph = network([[0.1, 0.5, 0.3, 0.2]])
+    for headroom in (1, 2, 3):
+        program, _ = compile_graph(graph, CompileOptions(headroom_bits=headroom))
+        growth = {"act (factor)": 1, "act (bracket)": 2, "act": 3}
+        for op in program.activation_ops:
+            assert op.headroom_bits >= headroom * growth[op.name]
+
+
+def test_products_are_read_without_a_shift() -> None:
+    """A shift could wrap what the product itself does not tell."""
+    graph = network([[0.2, 0.5, 0.2, 0.1]] * 2 + [[0.2, 0.5, -0.2, 0]] * 3 + [[1, 2, 0, 0]], "r-----")
+    program, _ = compile_graph(graph)
+    products = {op.id for op in program.ops if isinstance(op, MultiplyOp)}
+    terms = [term for op in program.linear_ops for term in op.terms if term.source in products]
+    assert terms and not any(term.shift_bits.any() for term in terms)
+    assert {term.multiplier for term in terms} == {1, -1}
