@@ -8,12 +8,14 @@ from .catalogue import full_recipe, load_recipe, recipe_names
 from .deepreduce import narrowed
 from .linearization.placement import snl_placement
 from .recipe import Recipe
-from .recipe_schema import parse_recipe
+from .recipe_schema import parse_recipe, with_polynomials
 
 if TYPE_CHECKING:
+    from .networks.polynomial import PolynomialActivation
     from .recipe_export import export_recipe
 
 __all__ = [
+    "PolynomialActivation",
     "Recipe",
     "export_recipe",
     "full_recipe",
@@ -22,12 +24,17 @@ __all__ = [
     "parse_recipe",
     "recipe_names",
     "snl_placement",
+    "with_polynomials",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "export_recipe":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .recipe_export import export_recipe
+    if name == "export_recipe":
+        from .recipe_export import export_recipe
 
-    return export_recipe
+        return export_recipe
+    if name == "PolynomialActivation":
+        from .networks.polynomial import PolynomialActivation
+
+        return PolynomialActivation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,7 +24,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator. Shapes have no batch axis; `stage` is 0 before the first stage and behind the last."""
+    """One operator. Shapes have no batch axis; `stage` is 0 before the first stage and behind the last.
+    `polynomial_channels`: of a ReLU layer, the channels that have a polynomial in place of ReLU."""
 
     path: str  # of the torch module
     kind: Kind
@@ -32,10 +33,18 @@ class Layer:
     shape: Shape  # of the output
     parameter_count: int = 0  # what is trained
     mac_count: int = 0  # multiply-accumulates of one inference
+    polynomial_channels: int = 0
 
     @property
     def relu_count(self) -> int:
-        return math.prod(self.shape) if self.kind is Kind.RELU else 0
+        if self.kind is not Kind.RELU:
+            return 0
+        return (self.shape[0] - self.polynomial_channels) * math.prod(self.shape[1:])
+
+    @property
+    def polynomial_count(self) -> int:
+        """Elements that have a polynomial."""
+        return self.polynomial_channels * math.prod(self.shape[1:])
 
 
 @dataclass(slots=True)

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .networks.masked_relu import masked_relus
+from .networks.polynomial import PolynomialActivation, polynomial_activations
 
 DEFAULT_SEED = 1
 _PIXEL_LIMIT = 2.5
 _BATCH = 16
+_REACH = 3.0  # root mean squares up to which a polynomial stays near to ReLU
 
 
 def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -47,7 +49,8 @@ def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 @torch.no_grad()
 def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
-    """Gives `module` He-normal weights, and its batch norms the statistics of `images`, in place.
+    """Gives `module` He-normal weights, its batch norms the statistics of `images` and its polynomials the
+    shape of a ReLU, in place.
 
     The module is left in evaluation mode.
     """
@@ -62,12 +65,25 @@ def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
             layer.reset_parameters()
             norms.append((layer, layer.momentum))
             layer.momentum = None  # a plain average over batches, not a moving one
+    following = [
+        part.register_forward_pre_hook(_follow_relu) for part in polynomial_activations(module).values()
+    ]
     module.train()
     for start in range(0, len(images), _BATCH):
         module(torch.from_numpy(images[start : start + _BATCH]))
     module.eval()
+    if following:
+        module(torch.from_numpy(images))  # with the statistics that stay
+    for hook in following:
+        hook.remove()
     for layer, momentum in norms:
         layer.momentum = momentum
+
+
+def _follow_relu(part: PolynomialActivation, inputs: tuple[Tensor]) -> None:
+    """A polynomial as training makes it for what it reads: of a ReLU's size up to the largest values, without
+    which a sum of such blocks grows from square to square."""
+    part.follow_relu(float(inputs[0].abs().max()) / _REACH)
 
 
 @torch.no_grad()

@@ -9,6 +9,8 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - masks keep `kept_relus` of the ReLUs that are then left, chosen one by one or channel by channel (SNL,
   Cho et al., ICML 2022): which ones stands in the weights, as that is what training decides;
 - `merged` says how far adjacent linear layers are merged into larger convolutions (`merging.extents`);
+- polynomials of degree 2 or 3 stand in the place of ReLU in the layers that `polynomials` names (DELPHI), in
+  all of their channels or, of a mixture (SAFENet), but for the part `polynomial_relu_share`;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -20,12 +22,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from . import recipe_keys
-from .layers import Layer, Shape, Sketch
+from .layers import Kind, Layer, Shape, Sketch
 from .recipe_keys import Key
+
+POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,9 @@ class Recipe(ABC):
     kept_relus: int | None = None
     masks: str = "pixel"
     merged: str | None = None
+    polynomials: tuple[str, ...] = ()  # patterns of ReLU layers' paths
+    polynomial_degree: int = 2
+    polynomial_relu_share: float = 0.0
     published: Published | None = None
 
     @abstractmethod
@@ -118,12 +126,31 @@ class Recipe(ABC):
 
     def layers(self) -> list[Layer]:
         """Every operator with its shape, parameters and MACs, in order."""
-        return list(self.sketch())
+        return [self._activated(layer) for layer in self.sketch()]
+
+    def _activated(self, layer: Layer) -> Layer:
+        """A ReLU layer with polynomials, where the recipe has some in it."""
+        if layer.kind is not Kind.RELU or not self._has_polynomials(layer):
+            return layer
+        channels = layer.shape[0]
+        polynomials = channels - round(self.polynomial_relu_share * channels)
+        parameters = (self.polynomial_degree + 1) * channels
+        return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
+
+    def _has_polynomials(self, layer: Layer) -> bool:
+        return any(fnmatchcase(layer.path, pattern) for pattern in self.polynomials)
+
+    def polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
+        """Module path and shape of every layer with polynomials, and how many of its channels are ReLUs."""
+        for layer in self.layers():
+            if layer.polynomial_channels:
+                yield layer.path, layer.shape, layer.shape[0] - layer.polynomial_channels
 
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
         """Module path and (channels, height, width) of every ReLU layer that is kept, in order; whole layers,
-        whatever masks keep of them."""
-        return ((layer.path, layer.shape) for layer in self.sketch() if layer.relu_count)
+        whatever masks keep of them, and none with polynomials."""
+        layers = self.layers()
+        return ((a.path, a.shape) for a in layers if a.relu_count and not a.polynomial_channels)
 
     @property
     def relu_count(self) -> int:
@@ -132,12 +159,12 @@ class Recipe(ABC):
     @property
     def maskable_count(self) -> int:
         """ReLUs without masks, or with masks that keep all of them."""
-        return sum(layer.relu_count for layer in self.sketch())
+        return sum(layer.relu_count for layer in self.layers())
 
     @property
     def parameter_count(self) -> int:
         """What is trained; running statistics of batch norms are not."""
-        return sum(layer.parameter_count for layer in self.sketch())
+        return sum(layer.parameter_count for layer in self.layers())
 
     @property
     def mac_count(self) -> int:
@@ -168,6 +195,9 @@ class Recipe(ABC):
             "kept_relus": recipe_keys.whole(0, 1 << 40, required=False),
             "masks": recipe_keys.choice("pixel", "channel"),
             "merged": recipe_keys.choice("paper", "full"),
+            "polynomials": recipe_keys.texts(),
+            "polynomial_degree": recipe_keys.whole(2, 3, required=False),
+            "polynomial_relu_share": recipe_keys.real(0, 0.99, required=False),
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -182,6 +212,10 @@ class Recipe(ABC):
             yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
         if self.thinned_stages and not self.can_thin:
             yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
+        if self.polynomials and self.kept_relus is not None:
+            yield "polynomials", "does not go together with 'kept_relus': masks decide about ReLUs alone"
+        if self.polynomials and self.merged is not None:
+            yield "polynomials", "does not go together with 'merged': layers are merged where no ReLU stands"
         if len(self.widths) != len(self.blocks):
             yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one a stage"
         widths = [*self.widths, *self.other_widths]
@@ -195,6 +229,12 @@ class Recipe(ABC):
             )
         elif self.kept_relus is not None and self.kept_relus > self.maskable_count:
             yield "kept_relus", f"is {self.kept_relus}, the network has {self.maskable_count} without masks"
+        else:
+            relus = [layer for layer in self.sketch() if layer.kind is Kind.RELU]
+            for pattern in self.polynomials:
+                if not any(fnmatchcase(layer.path, pattern) for layer in relus):
+                    paths = ", ".join(layer.path for layer in relus)
+                    yield "polynomials", f"names {pattern!r}, which no ReLU layer matches: they are {paths}"
 
     def summary(self) -> dict[str, Any]:
         """The recipe as JSON values, for `pi-bench export --list --json`."""
@@ -217,6 +257,10 @@ class Recipe(ABC):
             "stem_relu": self.stem_relu,
             "masks": None if self.kept_relus is None else self.masks,
             "merged": self.merged,
+            "polynomials": list(self.polynomials),
+            "polynomial_degree": self.polynomial_degree if self.polynomials else None,
+            "polynomial_relu_share": self.polynomial_relu_share if self.polynomials else None,
+            "polynomial_count": sum(layer.polynomial_count for layer in self.layers()),
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,
             "source": published.source if published else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pi_bench.npy_file import read_npy
 
 from .building import build
 from .networks.masked_relu import kept_relu_count
+from .networks.polynomial import draw_relu_channels, polynomial_relu_count
 from .random_weights import draw_masks, noise_images, randomize
 from .recipe import Recipe
 
@@ -52,6 +54,7 @@ def export_recipe(
     if weights is None:
         if recipe.kept_relus is not None:
             draw_masks(module, recipe.kept_relus, seed)
+        draw_relu_channels(module, seed)
         randomize(module, images, seed)
     else:
         load_state(module, weights)
@@ -76,7 +79,15 @@ def export_recipe(
 
 
 def require_masks(module: nn.Module, recipe: Recipe) -> None:
-    """Raises ModelError: masks that are not binary, or keep more or fewer ReLUs than the recipe says."""
+    """Raises ModelError: masks that are not binary, or keep more or fewer ReLUs than the recipe says; or
+    mixtures of ReLUs and polynomials that do."""
+    wanted = sum(math.prod((count, *shape[1:])) for _, shape, count in recipe.polynomial_layers())
+    found = polynomial_relu_count(module)
+    if found != wanted:
+        raise ModelError(
+            f"layers with polynomials have {found:,} ReLUs, recipe {recipe.name} says {wanted:,}: "
+            "give weights that were trained with its polynomial_relu_share"
+        )
     if recipe.kept_relus is None:
         return
     found = kept_relu_count(module)

@@ -62,6 +62,15 @@ def flag() -> Key:
     return Key("true or false", lambda value: isinstance(value, bool), required=False)
 
 
+def texts() -> Key:
+    one = text()
+
+    def accepts(value: Any) -> bool:
+        return isinstance(value, list) and len(value) <= MAX_WIDTH and all(map(one.accepts, value))
+
+    return Key("a list of texts", accepts, tuple, required=False)
+
+
 def text() -> Key:
     return Key("text", lambda value: isinstance(value, str) and 0 < len(value) <= 500 and value.isprintable())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
+from collections.abc import Sequence
 
 from pi_bench.errors import ModelError
 
@@ -52,6 +54,30 @@ def parse_recipe(text: str, origin: str) -> Recipe:
             f"the network has {recipe.relu_count}"
         )
     return recipe
+
+
+def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_share: float) -> Recipe:
+    """The recipe with polynomials in the place of ReLUs; its name says how many ReLUs stay.
+
+    Args:
+        patterns: of paths of ReLU layers, as the key `polynomials`.
+        degree: 2 or 3.
+        relu_share: the part of each layer's channels that keep ReLU.
+
+    Raises:
+        ModelError: what the keys of recipes do not allow.
+    """
+    chosen = {
+        "polynomials": list(patterns),
+        "polynomial_degree": degree,
+        "polynomial_relu_share": relu_share,
+    }
+    values = checked(chosen, {key: recipe.schema()[key] for key in chosen}, recipe.name)
+    changed = dataclasses.replace(recipe, published=None, **values)
+    for key, problem in changed.problems():
+        raise ModelError(f"recipe {recipe.name}: key {key!r} {problem}")
+    base = recipe.name.removesuffix(f"-{recipe.relu_count}")
+    return dataclasses.replace(changed, name=f"{base}-polynomial-{changed.relu_count}")
 
 
 def _published(table: object, origin: str) -> Published:

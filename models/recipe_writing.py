@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .recipe import Recipe
+from .recipe import POLYNOMIAL_KEYS, Recipe
 from .recipe_schema import SCHEMA_VERSION
 
 _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
 
 
 def format_recipe(recipe: Recipe) -> str:
-    """TOML whose reading gives `recipe` again, every key written out; those of masks and merging where it has
-    some."""
+    """TOML whose reading gives `recipe` again, every key written out; those of masks, merging and polynomials
+    where it has some."""
     lines = [f"schema = {SCHEMA_VERSION}"]
     left_out = {"kept_relus", "masks"} if recipe.kept_relus is None else set()
     if recipe.merged is None:
         left_out.add("merged")
+    if not recipe.polynomials:
+        left_out.update(POLYNOMIAL_KEYS)
     keys = [key for key in recipe.schema() if key not in left_out]
     lines += [f"{key} = {_value(getattr(recipe, key))}" for key in keys]
     if recipe.published is not None:

@@ -71,6 +71,23 @@ def add_parser(subparsers: Any) -> None:
         "samples, for finer scales (100)",
     )
     parser.add_argument("--seed", type=_seed, default=1, help="of random weights and noise (default 1)")
+    parser.add_argument(
+        "--polynomial",
+        action="append",
+        metavar="PATTERN",
+        help="with --recipe: polynomials in the place of the ReLUs of these layers ('stages.0.*', '*'); "
+        "can be given several times",
+    )
+    parser.add_argument(
+        "--polynomial-degree", type=int, choices=(2, 3), default=2, help="of --polynomial (default 2)"
+    )
+    parser.add_argument(
+        "--polynomial-relu-share",
+        type=number,
+        default=0.0,
+        metavar="PART",
+        help="of --polynomial: the part of each layer's channels that keep ReLU, 0 to 0.99 (default 0)",
+    )
     export_module.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -92,6 +109,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
     export_module.require_fitting(args)
     recipe = None if args.recipe is None else options.recipe_of(models, args.recipe)
+    if args.polynomial:
+        if recipe is None:
+            raise UsageError(
+                "--polynomial goes with --recipe; a module of your own has its activations in it"
+            )
+        recipe = models.with_polynomials(
+            recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_share
+        )
     writable(args.output)
     options.require_torch("export")
     if recipe is not None:

@@ -1,0 +1,147 @@
+"""Polynomials in the place of ReLUs: the module, recipes that have them, and weights that fit or do not."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pi_bench.errors import ModelError
+from pi_bench.models import export_recipe, load_recipe, parse_recipe, with_polynomials
+from pi_bench.models.recipe_writing import format_recipe
+from pi_bench.network.graph import PolynomialNode
+from pi_bench.network.graph.float_run import outputs
+
+torch = pytest.importorskip("torch")
+
+from pi_bench.models import PolynomialActivation  # noqa: E402
+from pi_bench.models.building import build  # noqa: E402
+
+TEXT = """
+schema = 1
+name = "small"
+family = "resnet"
+dataset = "none"
+input_shape = [3, 8, 8]
+class_count = 5
+blocks = [1, 2]
+widths = [4, 6]
+polynomials = ["stem.relu", "stages.1.*"]
+polynomial_degree = 3
+polynomial_relu_share = 0.5
+"""
+RECIPE = parse_recipe(TEXT, "small")
+LAYERS = ["stem.relu", "stages.1.0.relu1", "stages.1.0.relu2", "stages.1.1.relu1", "stages.1.1.relu2"]
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_channels_are_polynomials_or_relus(degree: int) -> None:
+    activation = PolynomialActivation((6, 4, 5), degree, relu_channels=2)
+    torch.nn.init.normal_(activation.coefficients)
+    x = torch.randn(3, 6, 4, 5)
+    y = activation(x)
+    expected = sum(c * x**power for power, c in enumerate(activation.coefficients))
+    torch.testing.assert_close(y[:, :2], x[:, :2].relu())
+    torch.testing.assert_close(y[:, 2:], expected[:, 2:])
+    y.sum().backward()
+    gradient = activation.coefficients.grad.abs().sum((0, 2, 3))
+    assert (gradient[:2] == 0).all() and (gradient[2:] > 0).all()
+
+
+def test_it_begins_near_to_relu_at_any_size() -> None:
+    for size in (0.1, 1.0, 20.0):
+        activation = PolynomialActivation((1, 1, 1))
+        activation.follow_relu(size)
+        x = size * torch.randn(4000, 1, 1, 1, generator=torch.Generator().manual_seed(1))
+        error = (activation(x) - x.relu()).square().mean().sqrt()
+        assert error < 0.12 * size  # 0.106 on normally distributed values is the least
+
+
+def test_it_can_be_trained() -> None:
+    torch.manual_seed(4)
+    activation = PolynomialActivation((2,))
+    optimizer = torch.optim.SGD(activation.parameters(), 0.02)
+    x = torch.randn(500, 2)
+    target = torch.stack([0.3 * x[:, 0] ** 2 - x[:, 0], 1 + x[:, 1]], 1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        (activation(x) - target).square().mean().backward()
+        optimizer.step()
+    learnt = activation.coefficients.detach()
+    torch.testing.assert_close(learnt, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
+
+
+def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
+    module = build(RECIPE)
+    found = {path: m for path, m in module.named_modules() if isinstance(m, PolynomialActivation)}
+    assert list(found) == LAYERS == [path for path, _, _ in RECIPE.polynomial_layers()]
+    assert all(len(m.coefficients) == 4 and int(m.relu.sum()) == len(m.relu) // 2 for m in found.values())
+    assert RECIPE.relu_count == 4 * 64 // 2 + 2 * 4 * 64 + 4 * 6 * 16 // 2
+    assert sum(p.numel() for p in module.parameters()) == RECIPE.parameter_count
+    graph = export_recipe(RECIPE, tmp_path / "m.pt")
+    assert graph.relu_count == RECIPE.relu_count
+    assert sum(isinstance(node, PolynomialNode) for node in graph.nodes) == len(LAYERS)
+    assert graph.meta["recipe"]["polynomial_count"] == 4 * 64 // 2 + 4 * 6 * 16 // 2
+    assert parse_recipe(format_recipe(RECIPE), "again") == RECIPE
+
+
+def test_random_networks_with_polynomials_stay_of_a_relus_size(tmp_path) -> None:
+    recipe = dataclasses.replace(RECIPE, blocks=(8, 8), polynomials=("*",))
+    graph = export_recipe(recipe, tmp_path / "m.pt")
+    assert max(graph.ranges.values()) < 1e5
+
+
+def test_weights_come_back_with_their_channels(tmp_path) -> None:
+    torch.manual_seed(2)
+    module = build(RECIPE)
+    for path in LAYERS:
+        part = module.get_submodule(path)
+        part.relu.copy_(part.relu.flip(0))
+        torch.nn.init.normal_(part.coefficients, std=0.2)
+    torch.save(module.state_dict(), tmp_path / "state.pt")
+    images = np.random.default_rng(1).standard_normal((16, 3, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", images)
+    graph = export_recipe(
+        RECIPE, tmp_path / "m.pt", weights=tmp_path / "state.pt", calibration=tmp_path / "x.npy"
+    )
+    with torch.no_grad():
+        expected = module(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(
+        outputs(graph, images), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max()
+    )
+
+    module.stem.relu.relu[:] = True
+    torch.save(module.state_dict(), tmp_path / "state.pt")
+    with pytest.raises(ModelError, match=r"have 448 ReLUs, recipe small says 320.*polynomial_relu_share"):
+        export_recipe(RECIPE, tmp_path / "m.pt", weights=tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            'polynomials = ["stages.4.*"]',
+            r"'polynomials' names 'stages.4.\*'.*no ReLU layer.*they are stem.relu",
+        ),
+        ("polynomials = [1]", "'polynomials' is .1., allowed: a list of texts"),
+        ("polynomial_degree = 4", "'polynomial_degree' is 4, allowed: a whole number from 2 to 3"),
+        ("polynomial_relu_share = 1", "'polynomial_relu_share' is 1, allowed: a number from 0 to 0.99"),
+        ('polynomials = ["*"]\nkept_relus = 3', "'polynomials' does not go together with 'kept_relus'"),
+        ('polynomials = ["*"]\nmerged = "full"', "'polynomials' does not go together with 'merged'"),
+    ],
+)
+def test_keys_that_do_not_fit_are_named(line: str, message: str) -> None:
+    lines = [old for old in TEXT.splitlines() if not old.startswith("polynomial")]
+    with pytest.raises(ModelError, match=message):
+        parse_recipe("\n".join([*lines, line]), "small")
+
+
+def test_any_recipe_takes_polynomials() -> None:
+    recipe = with_polynomials(load_recipe("resnet32-cifar100-303104"), ["stem.relu", "stages.0.*"], 2, 0.0)
+    shipped = load_recipe("resnet32-cifar100-quadratic-122880")
+    assert recipe.name == "resnet32-cifar100-polynomial-122880"
+    assert dataclasses.replace(recipe, name=shipped.name, published=None) == shipped
+    with pytest.raises(ModelError, match="no ReLU layer matches"):
+        with_polynomials(shipped, ["head"], 2, 0.0)
+    relu6 = load_recipe("mobilenetv2-cifar10-1502208")
+    with pytest.raises(ModelError, match="ReLU6: polynomials stand in the place of plain ReLUs only"):
+        build(with_polynomials(relu6, ["*"], 2, 0.0), "meta")
