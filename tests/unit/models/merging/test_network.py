@@ -161,6 +161,16 @@ def test_masks_stay_where_they_are():
     assert len(masked_relus(merged)) == len(masked_relus(before)) == 2
 
 
+def test_polynomials_stay_where_they_are():
+    recipe = dataclasses.replace(load_recipe("resnet32-cifar100-mixture-75776"), published=None)
+    recipe = dataclasses.replace(recipe, merged="full", blocks=(1, 1, 1), alpha=0.25)
+    before = as_trained(recipe_before(recipe))
+    images = torch.randn(2, *recipe.input_shape)
+    with torch.no_grad():
+        found, wanted = merge(before, recipe)(images), before(images)
+    assert wanted.isfinite().all() and torch.allclose(found, wanted, rtol=1e-3)
+
+
 def test_networks_whose_norms_stand_before_convolutions_are_refused():
     with pytest.raises(ModelError, match=r"merging needs batch normalizations behind convolutions; stages"):
         build(narrow("wrn-22-8-cifar10-1359872", "full"))
