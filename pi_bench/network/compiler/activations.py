@@ -1,6 +1,6 @@
 """ReLUs, and what is made of them: clamps, and ReLUs with secret slopes (public ones: `compiler.slopes`).
 
-    clamp(x, low, high)     low + ReLU(x - low) - ReLU(x - high)
+    clamp(x, low, high)     low + ReLU(x - low) - ReLU(x - high), the last where x may reach it
     parametric, slope a     ReLU((1 - a) x) + a x
 
 The parts work on linear values that share x's mask up to a factor; they are gadgets of one round, and their
@@ -17,21 +17,38 @@ from dataclasses import replace
 import numpy as np
 
 from pi_bench.network.compiler import pooling, sums
-from pi_bench.network.compiler.scales import scales_of_activation
+from pi_bench.network.compiler.scales import (
+    CompileOptions,
+    activation_scale_bits,
+    scales_of_activation,
+)
 from pi_bench.network.compiler.sums import Expression, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import ClampNode, Graph, Node, PReluNode, ReluNode
 from pi_bench.network.program import ActivationGroup, ActivationKind, ChannelSlice, LinearOp
 
 
-def bounds(graph: Graph) -> dict[str, float]:
+def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
     """Of values that clamps read, a magnitude that their windows must hold beside the calibrated one."""
     found: dict[str, float] = {}
     for node in graph.nodes:
-        if isinstance(node, ClampNode):
-            limits = [abs(limit) for limit in (node.low, node.high) if limit is not None]
-            found[node.inputs[0]] = max(*limits, found.get(node.inputs[0], 0.0))
+        if not isinstance(node, ClampNode):
+            continue
+        source = node.inputs[0]
+        bound = max(found.get(source, 0.0), abs(node.low or 0.0))
+        if node.high is not None:
+            scale_bits = activation_scale_bits(max(graph.ranges[source], bound), options.activation_bits)
+            if not _is_beyond(node, scale_bits, options):
+                bound = max(bound, abs(node.high))
+        found[source] = bound
     return found
+
+
+def _is_beyond(node: ClampNode, scale_bits: int, options: CompileOptions) -> bool:
+    """Whether the upper bound is behind the window's end, which the ReLU of the lower one watches."""
+    if node.low is None or node.high is None:
+        return False
+    return node.high >= math.ldexp(1, options.window_above_bits - scale_bits)
 
 
 def _relu(values: Values, node: ReluNode) -> Expression:
@@ -76,7 +93,7 @@ def _clamp(values: Values, node: ClampNode) -> Expression:
         parts.append(_above(values, node, node.low))
     else:
         parts.append(values.truncated(source))
-    if node.high is not None:
+    if node.high is not None and not _is_beyond(node, values.activation_scale(source), values.options):
         parts.append(sums.scale(_above(values, node, node.high), -1.0, 0.0))
     low = node.low or 0.0
     total = sums.scale(sums.add(parts), 1.0, low)

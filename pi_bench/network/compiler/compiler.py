@@ -37,7 +37,7 @@ def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[
     """
     check_graph(graph)
     options = options or CompileOptions()
-    values = Values(graph, options, activations.bounds(graph))
+    values = Values(graph, options, activations.bounds(graph, options))
     for node in graph.nodes:
         handler = _HANDLERS.get(type(node))
         if handler is not None:

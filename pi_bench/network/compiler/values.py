@@ -65,7 +65,10 @@ class Values:
                     self._readers.setdefault(self._alias[name], []).append(node)
         self.deferred: dict[str, str] = {}
         """ReLUs that the max-pool behind them takes over, and what they read."""
-        self._bounds = {self._alias[name]: bound for name, bound in bounds.items()}
+        self._bounds: dict[str, float] = {}
+        for name, bound in bounds.items():
+            name = self._alias[name]
+            self._bounds[name] = max(bound, self._bounds.get(name, 0.0))
         self._linear: dict[str, LinearOp] = {}
         self._derived: dict[str, Expression] = {}
         self._truncated: dict[str, Expression] = {}

@@ -97,6 +97,7 @@ class Ramp:
         assert run.out_of_range == []
         y = run.values[program.output.id].view(np.int32).astype(np.float64)
         self.computed = np.ldexp(y, -program.output.scale_bits)
+        self.relu_count = program.relu_count
         self.exact = outputs(graph, x).astype(np.float64)
         self.unit = 2.0 ** -min(op.scale_bits for op in program.ops if isinstance(op, ActivationOp))
         self.x = x
@@ -132,6 +133,30 @@ def test_values_of_secret_slopes_are_as_precise(slopes: list[float]) -> None:
     ramp = Ramp(node, {"prelu": np.array(slopes, np.float32)}, weight_bits=12)
     assert ramp.most_off(3, 2.0**-10, ramp.x >= 0) <= 1
     assert ramp.most_off(3, 2.0**-10, ramp.x < 0) <= 1
+
+
+def test_an_upper_bound_that_no_window_reaches_costs_nothing() -> None:
+    """Values up to 2.8 have a window of 8: a bound of 9 takes neither a circuit nor bits from the scale."""
+    beyond, within = (
+        Ramp(ClampNode("clamp", ("conv",), (), 0.0, high), {}, weight_bits=12) for high in (9, 7)
+    )
+    assert (beyond.relu_count, within.relu_count) == (801, 2 * 801)
+    assert within.unit == 2 * beyond.unit
+    assert beyond.most_off(2, 2.0**-11, np.ones(beyond.exact.shape, np.bool_)) <= 1
+
+
+def test_values_behind_a_bound_that_was_left_out_are_told() -> None:
+    x = np.linspace(-2, 40, 48, dtype=np.float32).reshape(24, 2)
+    nodes = (
+        InputNode("x", (), (2,)),
+        ClampNode("clamp", ("x",), (2,), 0.0, 9.0),
+        OutputNode("out", ("clamp",), (2,)),
+    )
+    graph = Graph(nodes, {}, {}, meta={"name": "bound"}, ranges={"x": 2.8, "clamp": 2.8, "out": 2.8})
+    program, weights = compile_graph(graph, CompileOptions(batch=24, headroom_bits=1))
+    encoded = np.rint(np.ldexp(x, program.input.scale_bits)).astype(np.int64).astype(np.uint32)
+    (outside,) = run_reference(program, weights, encoded).out_of_range
+    assert outside.count >= (x >= 8).sum()
 
 
 @pytest.mark.parametrize("bits", [8, 10, 13])
