@@ -72,10 +72,10 @@ def integer_error(graph: Any, module: torch.nn.Module, x: torch.Tensor) -> float
     """Of the largest logit."""
     program, weights = compile_graph(graph, OPTIONS)
     run = IntegerRun(program, weights)
-    *_, (_, _, _, y) = run.values(encode_input(program, x.numpy()), "exact", 0, np.random.default_rng(0))
+    *_, last = run.values(encode_input(program, x.numpy()), "exact", 0, np.random.default_rng(0))
     with torch.no_grad():
         expected = module(x).numpy()
-    return float(np.abs(decode_output(program, y) - expected).max() / np.abs(expected).max())
+    return float(np.abs(decode_output(program, last.made) - expected).max() / np.abs(expected).max())
 
 
 def main() -> None:

@@ -117,13 +117,13 @@ def compare(
         encoded = encode_input(program, batch)
         exact = evaluate(graph, batch)
         floats.append(exact[graph.output.name])
-        for op, x, share, y in run.values(encoded, settings.mode, settings.sign_drop, generator):
-            layers.observe(op, x, share, y, exact)
-            if op is program.output:
-                integers.append(decode_output(program, y))
+        for step in run.values(encoded, settings.mode, settings.sign_drop, generator):
+            layers.observe(step, exact)
+            if step.op is program.output:
+                integers.append(decode_output(program, step.made))
         if settings.mode == TRUNCATED_SIGN:
-            *_, (_, _, _, y) = run.values(encoded, "windowed", 0, generator)
-            windowed.append(decode_output(program, y))
+            *_, last = run.values(encoded, "windowed", 0, generator)
+            windowed.append(decode_output(program, last.made))
     return Comparison(
         floats=_answers(index, floats),
         integers=_answers(index, integers),

@@ -9,9 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from pi_bench.arithmetic.law import signed
-from pi_bench.network.execution.reference import activation_reference, out_of_range
+from pi_bench.network.execution.integer_run import Step
+from pi_bench.network.execution.reference import (
+    activation_reference,
+    beyond_ring,
+    exact_product,
+    out_of_range,
+)
 from pi_bench.network.graph import Graph, operator_name
-from pi_bench.network.program import ActivationOp, LinearOp, Op, OutputOp, Program
+from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, OutputOp, Program
 
 _COMPOSED = ("clamp", "leaky_relu", "max_pool", "prelu")
 _TRUNCATION_BITS = 30
@@ -24,7 +30,7 @@ class LayerError:
 
     operator: of the float network. error_square_sum, float_square_sum, largest_error, largest_float: over
     all of its values. room_bits: log2 of the window over the largest value that entered it, the least of its
-    activations; of the output the window is the ring. outside_count: values outside their windows;
+    activations; of products and of the output the window is the ring. outside_count: values outside it;
     zeroed_count: made 0 by the sign drop alone.
     """
 
@@ -63,33 +69,35 @@ class LayerErrors:
         self.by_name = {
             op.name: LayerError(operators.get(op.name, "activation"))
             for op in program.ops
-            if isinstance(op, ActivationOp | OutputOp)
+            if isinstance(op, ActivationOp | MultiplyOp | OutputOp)
         }
 
-    def observe(
-        self, op: Op, x: np.ndarray, share: np.ndarray, y: np.ndarray, exact: Mapping[str, np.ndarray]
-    ) -> None:
-        """One batch: `op` took x, of which the client's share is `share`, to y; `exact`: the float values."""
+    def observe(self, step: Step, exact: Mapping[str, np.ndarray]) -> None:
+        """One batch at one operator; `exact`: the float values."""
+        op, y = step.op, step.made
         layer = self.by_name.get(op.name)
         if layer is None:
             return
         if isinstance(op, ActivationOp):
-            self._observe_window(layer, op, x, share, y)
+            self._observe_window(layer, op, step)
+        elif isinstance(op, MultiplyOp):
+            product = exact_product(*step.read)
+            layer.room_bits = min(layer.room_bits, _room(_RING_BITS, product))
+            layer.outside_count += int(np.count_nonzero(beyond_ring(product)))
         elif isinstance(op, OutputOp):
-            layer.room_bits = min(layer.room_bits, _room(_RING_BITS, x))
+            layer.room_bits = min(layer.room_bits, _room(_RING_BITS, signed(y)))
         if self._makers.get(op.name) == op.id and op.name in exact and exact[op.name].shape == y.shape:
             _compare(layer, y, op.scale_bits, exact[op.name].astype(np.float64))
 
-    def _observe_window(
-        self, layer: LayerError, op: ActivationOp, x: np.ndarray, share: np.ndarray, y: np.ndarray
-    ) -> None:
+    def _observe_window(self, layer: LayerError, op: ActivationOp, step: Step) -> None:
+        (x,) = step.read
         window_bits = op.window_bits if op.relu_count else _TRUNCATION_BITS
-        layer.room_bits = min(layer.room_bits, _room(window_bits, x))
+        layer.room_bits = min(layer.room_bits, _room(window_bits, signed(x)))
         outside = out_of_range(op, x, self._mode, self._sign_drop)
         layer.outside_count += 0 if outside is None else outside.count
         if self._sign_drop:
-            kept = activation_reference(op, x, share, self._mode)
-            layer.zeroed_count += int(np.count_nonzero((y == 0) & (kept != 0)))
+            kept = activation_reference(op, x, step.share, self._mode)
+            layer.zeroed_count += int(np.count_nonzero((step.made == 0) & (kept != 0)))
 
 
 def _makers(program: Program, operators: Mapping[str, str]) -> dict[str, int]:
@@ -123,4 +131,4 @@ def _compare(layer: LayerError, y: np.ndarray, scale_bits: int, exact: np.ndarra
 
 
 def _room(window_bits: int, x: np.ndarray) -> float:
-    return window_bits - math.log2(max(int(np.abs(signed(x)).max()), 1))
+    return window_bits - math.log2(max(int(np.abs(x).max()), 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace
 from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.program import (
     ActivationOp,
-    InputOp,
     LinearOp,
     MultiplyOp,
     Op,
@@ -21,6 +21,19 @@ from pi_bench.network.program import (
 )
 
 EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an operator read (`operands`, in order) and made: uint32 arrays that must not be changed.
+
+    share: the client's share of what an activation read; of other operators it says nothing.
+    """
+
+    op: Op
+    read: tuple[np.ndarray, ...]
+    share: np.ndarray
+    made: np.ndarray
 
 
 class IntegerRun:
@@ -40,32 +53,28 @@ class IntegerRun:
 
     def values(
         self, encoded: np.ndarray, mode: str, sign_drop: int, generator: np.random.Generator
-    ) -> Iterator[tuple[Op, np.ndarray, np.ndarray, np.ndarray]]:
-        """(operator, what it read, the client's share of that, what it made) for each operator but the
-        input, in order; of what is no activation all three are the same value.
+    ) -> Iterator[Step]:
+        """The steps of all operators but the input, in order.
 
-        encoded: uint32 of the input's shape. Arrays are uint32 and must not be changed; each is given
-        up when its last reader is through.
+        encoded: uint32 of the input's shape. Each value is given up when its last reader is through.
         """
-        values: dict[int, np.ndarray] = {}
-        for op in self.program.ops:
-            if isinstance(op, InputOp):
-                values[op.id] = encoded
-            elif isinstance(op, LinearOp):
-                y = values[op.id] = self._linear_value(op, values)
-                yield op, y, y, y
+        values = {self.program.input.id: encoded}
+        for op in self.program.ops[1:]:
+            read = tuple(values[operand] for operand in operands(op))
+            share = read[0]
+            if isinstance(op, LinearOp):
+                values[op.id] = self._linear_value(op, values)
             elif isinstance(op, MultiplyOp):
-                y = values[op.id] = multiply_reference(op, values)
-                yield op, y, y, y
+                values[op.id] = multiply_reference(op, values)
             elif isinstance(op, ActivationOp):
-                x = values[op.source]
-                share = x if mode == EXACT else generator.integers(0, 1 << 32, x.shape, np.uint32)
-                values[op.id] = activation_reference(op, x, share, mode, sign_drop)
-                yield op, x, share, values[op.id]
+                if mode != EXACT:
+                    share = generator.integers(0, 1 << 32, share.shape, np.uint32)
+                values[op.id] = activation_reference(op, read[0], share, mode, sign_drop)
             elif isinstance(op, OutputOp):
-                yield op, values[op.source], values[op.source], values[op.source]
-            for read in [read for read, last in self._last_reader.items() if last == op.id]:
-                values.pop(read, None)
+                values[op.id] = read[0]
+            yield Step(op, read, share, values[op.id])
+            for gone in [gone for gone, last in self._last_reader.items() if last == op.id]:
+                values.pop(gone, None)
 
     def _linear_value(self, op: LinearOp, values: dict[int, np.ndarray]) -> np.ndarray:
         out = np.zeros(op.shape, np.uint32)

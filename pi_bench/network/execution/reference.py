@@ -14,6 +14,7 @@ import numpy as np
 from pi_bench.arithmetic import law
 from pi_bench.network.execution.reference_terms import term_reference
 from pi_bench.network.program import (
+    RING_BITS,
     ActivationKind,
     ActivationOp,
     InputOp,
@@ -93,17 +94,28 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
 
 def multiply_reference(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> np.ndarray:
     """The element-wise product, uint32, of (uint32) values."""
-    product: np.ndarray = law.signed(values[op.left]) * law.signed(values[op.right]) & 0xFFFFFFFF
+    product: np.ndarray = exact_product(values[op.left], values[op.right]) & 0xFFFFFFFF
     return product.astype(np.uint32)
 
 
+def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """int64: of the numbers that (uint32) values stand for, whatever the ring holds."""
+    product: np.ndarray = law.signed(left) * law.signed(right)
+    return product
+
+
+def beyond_ring(product: np.ndarray) -> np.ndarray:
+    """bool: where an exact product is no number of [-2^31, 2^31)."""
+    return (product < -(1 << (RING_BITS - 1))) | (product >= 1 << (RING_BITS - 1))
+
+
 def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> OutOfRange | None:
-    """The products of (uint32) values that are no longer numbers of [-2^31, 2^31), if any."""
-    product = np.abs(law.signed(values[op.left]) * law.signed(values[op.right]))
-    outside = product >= 1 << 31
+    """The products of (uint32) values that the ring does not hold, if any."""
+    product = exact_product(values[op.left], values[op.right])
+    outside = beyond_ring(product)
     if not outside.any():
         return None
-    return OutOfRange(op.id, op.name, int(np.count_nonzero(outside)), int(product.max()))
+    return OutOfRange(op.id, op.name, int(np.count_nonzero(outside)), int(np.abs(product).max()))
 
 
 def activation_reference(

@@ -8,10 +8,14 @@ import pytest
 
 from pi_bench.errors import InputError
 from pi_bench.launch.accuracy import Comparison, compare, sample
+from pi_bench.launch.accuracy_layers import LayerErrors
 from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.execution.integer_run import Step
 from pi_bench.network.graph import Graph, operator_name
 from pi_bench.network.graph.float_run import outputs
+from pi_bench.network.program import MultiplyOp
 from pi_bench.protocol import ProtocolOptions
+from tests.contract.term_program import term_program
 
 
 def images(count: int, seed: int = 4) -> np.ndarray:
@@ -53,6 +57,32 @@ def test_values_outside_their_windows_are_counted(tiny_graph: Graph) -> None:
     stem = found.layers.by_name["stem.relu"]
     assert stem.outside_count > 0 and stem.room_bits < 0
     assert compared(tiny_graph, inputs).layers.by_name["stem.relu"].outside_count == 0
+
+
+def test_products_that_the_ring_does_not_hold_are_counted(tiny_graph: Graph) -> None:
+    program, _ = term_program()
+    square, product = program.multiply_ops
+    layers = LayerErrors(tiny_graph, program, "exact", 0)
+
+    def step(op: MultiplyOp, *factors: int) -> Step:
+        read = tuple(np.full(op.shape, factor, np.int64).astype(np.uint32) for factor in factors)
+        read[0].flat[0] = 1
+        return Step(op, read, read[0], read[0] * read[-1])
+
+    layers.observe(step(product, 1 << 15, -(1 << 16)), {})
+    layers.observe(step(square, 46_340, 46_340), {})
+    found = [layers.by_name[op.name] for op in (product, square)]
+    assert [layer.outside_count for layer in found] == [0, 0]
+    assert found[0].room_bits == 0 and 0 < found[1].room_bits < 1e-4
+    layers.observe(step(product, 1 << 15, 1 << 16), {})
+    layers.observe(step(square, 46_341, 46_341), {})
+    assert [layer.outside_count for layer in found] == [all_but_one(op) for op in (product, square)]
+    assert found[1].room_bits < 0
+
+
+def all_but_one(op: MultiplyOp) -> int:
+    """All elements but the first, which is small."""
+    return int(np.prod(op.shape)) - 1
 
 
 def test_images_beyond_the_bound_are_left_out(tiny_graph: Graph) -> None:

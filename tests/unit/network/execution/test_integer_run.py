@@ -7,25 +7,27 @@ from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.integer_run import IntegerRun
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.graph import Graph
-from pi_bench.network.program import ActivationOp, LinearOp
+from pi_bench.network.program import ActivationOp, operands
 from pi_bench.network.program.fixed_point import encode_input
+from tests.contract.term_program import term_program
 
 
+@pytest.mark.parametrize("made_by", ["compiler", "hand"])
 @pytest.mark.parametrize(("mode", "drop"), [("exact", 0), ("windowed", 0), ("truncated-sign", 3)])
-def test_values_are_the_references(tiny_graph: Graph, mode: str, drop: int) -> None:
-    program, weights = compile_graph(tiny_graph, CompileOptions(batch=5))
+def test_values_are_the_references(tiny_graph: Graph, made_by: str, mode: str, drop: int) -> None:
+    compiled = compile_graph(tiny_graph, CompileOptions(batch=5))
+    program, weights = compiled if made_by == "compiler" else term_program()  # which has products
     inputs = np.random.default_rng(1).normal(size=program.input.shape).clip(-2, 2)
     encoded = encode_input(program, inputs)
     run = IntegerRun(program, weights)
-    seen = list(run.values(encoded, mode, drop, np.random.default_rng(2)))
-    activations = [entry for entry in seen if isinstance(entry[0], ActivationOp)]
-    shares = {op.source: share for op, _, share, _ in activations}
+    steps = list(run.values(encoded, mode, drop, np.random.default_rng(2)))
+    shares = {step.op.source: step.share for step in steps if isinstance(step.op, ActivationOp)}
     reference = run_reference(program, weights, encoded, mode, shares, drop).values
-    assert [op.id for op, *_ in seen] == [op.id for op in program.ops[1:]]
-    for op, x, _, y in seen:
-        source = op.id if isinstance(op, LinearOp) else op.source
-        np.testing.assert_array_equal(x, reference[source], err_msg=op.name)
-        np.testing.assert_array_equal(y, reference[op.id], err_msg=op.name)
+    assert [step.op.id for step in steps] == [op.id for op in program.ops[1:]]
+    for step in steps:
+        for operand, read in zip(operands(step.op), step.read, strict=True):
+            np.testing.assert_array_equal(read, reference[operand], err_msg=step.op.name)
+        np.testing.assert_array_equal(step.made, reference[step.op.id], err_msg=step.op.name)
 
 
 def test_shares_are_drawn_anew_and_by_the_generator(tiny_graph: Graph) -> None:
@@ -34,9 +36,9 @@ def test_shares_are_drawn_anew_and_by_the_generator(tiny_graph: Graph) -> None:
     run = IntegerRun(program, weights)
     first, again, other = (
         [
-            share
-            for op, _, share, _ in run.values(encoded, "windowed", 0, np.random.default_rng(seed))
-            if isinstance(op, ActivationOp)
+            step.share
+            for step in run.values(encoded, "windowed", 0, np.random.default_rng(seed))
+            if isinstance(step.op, ActivationOp)
         ]
         for seed in (1, 1, 2)
     )
