@@ -8,9 +8,10 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender
 from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
-from pi_bench.measure.micro import Case, Work
+from pi_bench.measure.micro import Case, Settings, Work
 from pi_bench.measure.micro.case import filled
 from pi_bench.measure.micro.cot import EXTENSION_WORK
+from pi_bench.measure.micro.cross import cases as cross_cases
 
 COUNT = 1 << 20
 BASE_COUNT = 128
@@ -63,3 +64,15 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
     time_case(Case(f"COT {step}", "OT", COUNT, 1, work, call, wire), isa, f"cot-{step}-{isa}")
     if step == "receiver":
         target("cot-bytes", wire["wire"])
+
+
+@pytest.mark.parametrize("side", ["sender", "receiver"])
+@pytest.mark.parametrize("name", ["square", "product"])
+def test_cross_product(time_case, benchmark, name: str, side: str) -> None:
+    """An element's OTs and words, in the process's instruction set."""
+    for case in cross_cases(Settings(threads=(1,))):
+        if case.name == f"{name}, {side}":
+            benchmark.extra_info.update({f"{key}_bytes": size for key, size in case.bytes.items()})
+            time_case(case, "")
+            return
+    raise LookupError(f"no case {name}, {side}")

@@ -10,7 +10,7 @@ from typing import Any
 from pi_bench.cli import arguments
 from pi_bench.errors import UsageError
 
-_NAMES = ("aes", "prg", "cot", "garble", "evaluate", "relu", "truncate", "he", "linear", "channel")
+_NAMES = ("aes", "prg", "cot", "cross", "garble", "evaluate", "relu", "truncate", "he", "linear", "channel")
 
 _DESCRIPTION = f"""\
 Times primitives in this process (the channel to a second one) and, in the same run, the machine's own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pi_bench.measure.micro import channel, cot, gadgets, he, linear, symmetric
+from pi_bench.measure.micro import channel, cot, cross, gadgets, he, linear, symmetric
 from pi_bench.measure.micro.case import Case, Settings
 from pi_bench.measure.micro.limits import MachineLimits
 from pi_bench.measure.micro.timing import sample
@@ -15,6 +15,7 @@ FAMILIES: Mapping[str, Callable[[Settings], Iterator[Case]]] = {
     "aes": symmetric.aes_cases,
     "prg": symmetric.prg_cases,
     "cot": cot.cases,
+    "cross": cross.cases,
     "garble": gadgets.garble_cases,
     "evaluate": gadgets.evaluate_cases,
     "relu": gadgets.relu_cases,

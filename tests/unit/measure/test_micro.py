@@ -45,7 +45,7 @@ def test_every_family_gives_a_valid_result(name: str) -> None:
     assert all(f"  {row['case'][:14]}" in text for row in result["results"])
 
 
-@pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot"])
+@pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot", "cross"])
 def test_threads_are_timed_each(name: str) -> None:
     result = run_micro([name], TINY)
     assert {row["threads"] for row in result["results"]} == {1, 2}
@@ -64,6 +64,15 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
     assert 11 * 16 + 4 < sizes["online_to_client"] < 11 * 16 + 5
     assert sizes["online_to_server"] == 4
     assert sizes["client_storage"] == pytest.approx(sizes["offline"] + 12 * 16 + 12)
+
+
+def test_cross_product_bytes_are_its_job_s() -> None:
+    """One OT a bit of the server's factor, and corrections of as many bits as still count."""
+    sizes = {row["case"]: row["unit_bytes"] for row in run_micro(["cross"], TINY)["results"]}
+    for name, bit_count in (("square", 31), ("product", 32)):
+        corrections = sum(range(1, bit_count + 1)) / 8
+        for side in ("sender", "receiver"):
+            assert sizes[f"{name}, {side}"] == {"to_sender": 4 * bit_count, "to_receiver": corrections}
 
 
 def test_the_slowest_part_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
