@@ -161,11 +161,12 @@ def describe(graph: Any, path: str) -> str:
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
     weight_count = sum(array.size for array in graph.parameters.values())
+    polynomials = f"{graph.polynomial_count:,} polynomials, " if graph.polynomial_count else ""
     headroom = meta["headroom_bits"]
     tightest = min(headroom, key=headroom.__getitem__, default=None)
     lines = [
         f"wrote {path}: {meta['name']}",
-        f"  {graph.relu_count:,} ReLUs, input {shape}, {graph.output.shape[0]} outputs, "
+        f"  {graph.relu_count:,} ReLUs, {polynomials}input {shape}, {graph.output.shape[0]} outputs, "
         f"{weight_count:,} weights",
     ]
     if meta.get("random_weights"):

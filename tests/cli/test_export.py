@@ -126,3 +126,16 @@ def test_impossible_seeds(seed, capsys):
         run("--recipe", "a", "-o", "b", f"--seed={seed}")
     assert caught.value.code == 2
     assert "whole number" in capsys.readouterr().err
+
+
+def test_polynomials_stand_in_the_layers_that_are_named(recipe, tmp_path, capsys):
+    out = tmp_path / "model.pt"
+    chosen = ("--polynomial", "*.relu2", "--polynomial", "stem.relu", "--polynomial-relu-share", "0.5")
+    assert run("--recipe", recipe, "-o", out, *chosen, "--polynomial-degree", "3") == 0
+    assert "512 ReLUs, 256 polynomials, input" in capsys.readouterr().out
+    graph = load_model(out)
+    assert (graph.relu_count, graph.polynomial_count) == (4 * 64 + 2 * 2 * 64, 2 * 2 * 64)
+    with pytest.raises(ModelError, match="'nowhere', which no ReLU layer matches: they are stem"):
+        run("--recipe", recipe, "-o", out, "--polynomial", "nowhere")
+    with pytest.raises(UsageError, match="--polynomial goes with --recipe"):
+        run("--module", "m:n", "-o", out, "--polynomial", "*")

@@ -59,6 +59,12 @@ class Graph:
         """ReLUs (and clamps, leaky and parametric ReLUs) of one inference of one sample."""
         return sum(_relu_count(node, self.masks) for node in self.nodes)
 
+    @property
+    def polynomial_count(self) -> int:
+        """Elements of polynomial activations that are no ReLUs, of one inference of one sample."""
+        polynomials = [node for node in self.nodes if isinstance(node, PolynomialNode)]
+        return sum(math.prod(node.shape) - _relu_count(node, self.masks) for node in polynomials)
+
 
 def _relu_count(node: Node, masks: Mapping[str, np.ndarray]) -> int:
     if isinstance(node, PolynomialNode):
