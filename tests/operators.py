@@ -70,10 +70,11 @@ def _prelu(channels: int, low: float, high: float) -> nn.PReLU:
 class Polynomial(nn.Module):
     """Coefficients of each channel, the constant first; ReLU in every third channel if it is a mixture."""
 
-    def __init__(self, channels: int, degree: int, *, mixture: bool = False) -> None:
+    def __init__(self, channels: int, degree: int, *, mixture: bool = False, leading: float = 1.0) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(degree)
         self.coefficients = nn.Parameter(torch.rand(degree + 1, channels, 1, 1, generator=generator) + 0.2)
+        self.coefficients.data[degree] *= leading
         self.coefficients.data[degree, ::2] *= -1
         relu = torch.arange(channels) % 3 == 0
         self.register_buffer("relu", (relu if mixture else relu & False).reshape(-1, 1, 1))
@@ -140,6 +141,7 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "mixture of ReLUs and quadratics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 2, mixture=True)), SHAPE),
     "mixture of ReLUs and cubics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, mixture=True)), SHAPE),
     "mixture of all degrees": (_raw(lambda m, x: torch.cat([m.p(x[:, :3]), m.q(x[:, 3:]), x[:, 1:2]], 1), p=Polynomial(3, 2), q=Polynomial(3, 3, mixture=True)), SHAPE),
+    "almost linear mixture": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, mixture=True, leading=1e-3)), SHAPE),
     "quadratic of a ReLU": (_after(lambda m, x: m.p(x), p=Polynomial(6, 2)), SHAPE),
     "quadratic of a sum": (_after(lambda m, x: m.p(m.c(x) + x) + x, c=nn.Conv2d(6, 6, 3, padding=1), p=Polynomial(6, 2)), SHAPE),
     "square of the input": (nn.Sequential(FromFunction(lambda m, x: torch.square(x)), nn.Conv2d(3, 2, 3)), SHAPE),

@@ -134,10 +134,10 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
     if (slopes > 1).any():
         gains.append(np.maximum(slopes - 1, 0))
         signs.append(-1.0)
-    stacked = _stacked(expression, gains, f"{node.name}.slope")
+    copies = stacked(expression, gains, f"{node.name}.slope")
     maximum = values.maximum(values.source(source)) * max(1.0, *(float(np.abs(gain).max()) for gain in gains))
-    linear_scale, scale_bits = scales_of_activation(node.name, stacked, maximum, values.options)
-    linear = values.emit_linear(node.name, stacked, linear_scale)
+    linear_scale, scale_bits = scales_of_activation(node.name, copies, maximum, values.options)
+    linear = values.emit_linear(node.name, copies, linear_scale)
     keeps_relu = np.ones((values.options.batch, len(gains), channels, *linear.shape[2:]), np.bool_)
     keeps_relu[:, 1] = False
     truncate_bits = linear_scale - scale_bits
@@ -152,7 +152,7 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
     return values.derive(node.name, total)
 
 
-def _stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expression:
+def stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expression:
     """The expression times each gain (channels,), one copy behind the other."""
     channels = expression.shape[1]
     shape = (expression.shape[0], len(gains) * channels, *expression.shape[2:])

@@ -7,7 +7,8 @@
 
 Only the channels that have a square are gathered for it, and only those with a cube for the product: the
 ReLU circuit sees the ReLU channels alone. All channels meet again in one linear value, at the products'
-scale, of which one activation makes the result (DELPHI's quadratics; SAFENet's mixtures).
+scale, of which one activation makes the result (DELPHI's quadratics; SAFENet's mixtures). Where z^2 and outer
+cancel each other too far, powers have images of their own (`graph.polynomials`, spread).
 
 All products of a layer have one scale, at which they are joined without a shift: what leaves 32 bits is
 therefore told by the product itself, and what leaves its window by the truncation. z may grow by the
@@ -17,14 +18,14 @@ headroom, a square by twice and a cube by three times as many bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import sums
-from pi_bench.network.compiler.activations import split
+from pi_bench.network.compiler.activations import split, stacked
 from pi_bench.network.compiler.scales import (
     activation_scale_bits,
     bits_below,
@@ -34,7 +35,7 @@ from pi_bench.network.compiler.scales import (
 from pi_bench.network.compiler.sums import Expression, FloatTerm, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import Node, PolynomialNode, range_names
-from pi_bench.network.graph.polynomials import ChannelKind, ReducedPolynomials, reduced_node
+from pi_bench.network.graph.polynomials import ChannelKind, ReducedPolynomials, reduced_node, spread_node
 from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
@@ -48,6 +49,7 @@ from pi_bench.network.program import (
 )
 
 _TRUNCATION_BITS = 30
+_FINEST = 64  # of scales
 _LEAST_ACCURACY = 32
 """The part of a polynomial's range that its rounding may reach."""
 
@@ -56,9 +58,12 @@ def _polynomial(values: Values, node: PolynomialNode) -> Expression:
     reduced = reduced_node(node, values.graph)
     ranges = {what: values.graph.ranges[name] for what, name in range_names(node).items()}
     activation = _Polynomial(values, node, reduced, ranges)
-    if reduced.channels(ChannelKind.SQUARE, ChannelKind.CUBE).size:
-        return activation.with_products()
-    return activation.without_products()
+    if not reduced.channels(ChannelKind.SQUARE, ChannelKind.CUBE).size:
+        return activation.without_products()
+    if not activation.is_accurate():
+        apart = {what: ranges.get(f"spread {what}", size) for what, size in ranges.items()}
+        activation = _Polynomial(values, node, spread_node(node, values.graph), apart)
+    return activation.with_products()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,10 @@ class _Polynomial:
     node: PolynomialNode
     reduced: ReducedPolynomials
     ranges: Mapping[str, float]  # of the values inside it
+
+    def is_accurate(self) -> bool:
+        """Whether its products leave the activation as exact as it needs to be."""
+        return self._error(*self._factor_scales(_FINEST)) * _LEAST_ACCURACY <= self.ranges["joined"]
 
     @property
     def shape(self) -> Shape:
@@ -108,7 +117,9 @@ class _Polynomial:
         roots = self._truncated("factor", chosen, scales.factor, self.ranges["root"])
         squares = self._multiplied("square", roots.id, roots)
         terms = [
-            self._scattered(squares, rooted, reduced.kinds == ChannelKind.SQUARE, sign) for sign in (1, -1)
+            term
+            for sign in (1, -1)
+            for term in self._scattered(squares, rooted, reduced.kinds == ChannelKind.SQUARE, sign)
         ]
         if cubes.size:
             within = np.searchsorted(rooted, cubes)
@@ -118,14 +129,13 @@ class _Polynomial:
             bracket = self._gathered("bracket", squares.id, squares.scale_bits, within, reduced.inner[cubes])
             brackets = self._truncated("bracket", bracket, scales.bracket, self.ranges["inner"])
             products = self._multiplied("cube", left, brackets)
-            terms.append(self._scattered(products, cubes, reduced.kinds == ChannelKind.CUBE, 1))
+            terms += self._scattered(products, cubes, reduced.kinds == ChannelKind.CUBE, 1)
         if rooted.size < len(reduced.kinds):
-            others = ~np.isin(np.arange(len(reduced.kinds)), rooted)
-            everywhere = np.arange(len(reduced.kinds))
-            terms.append(self._scattered(linear, everywhere, others, 1))
-        outer = reduced.outer * reduced.gain
-        present = tuple(term for term in terms if term is not None)
-        joined = Expression(self.shape, present, outer if outer.any() else None)
+            alive = (reduced.scale != 0) | (reduced.shift != 0)
+            others = (reduced.kinds <= ChannelKind.LINEAR) & alive
+            terms += self._scattered(linear, np.arange(len(reduced.kinds)), others, 1)
+        outer = (reduced.outer * reduced.gain).reshape(-1, self.shape[1]).sum(axis=0)
+        joined = Expression(self.shape, tuple(terms), outer if outer.any() else None)
         scale = min(
             activation_scale_bits(self.ranges["joined"], values.options.activation_bits), scales.product - 1
         )
@@ -179,20 +189,27 @@ class _Polynomial:
     def _require_accuracy(self, factor: int, bracket: int) -> None:
         """Raises: ModelError: what rounding factors does is no small part of the polynomial's range."""
         ranges = self.ranges
-        error = math.ldexp(2 * ranges["root"], -factor)
-        if self._has(ChannelKind.CUBE):
-            error = math.ldexp(2 * ranges["root"] ** 2 + ranges["inner"], -factor)
-            error += math.ldexp(ranges["root"], -bracket)
-        if error * _LEAST_ACCURACY > ranges["joined"] > 0:
+        if self._error(factor, bracket) * _LEAST_ACCURACY > ranges["joined"] > 0:
             largest = max(ranges["root"] ** 2, ranges["inner"], ranges["cube"])
             raise self._fault(
                 f"its terms cancel: they reach {largest:.3g} where the activation is at most "
                 f"{ranges['joined']:.3g}"
             )
 
+    def _error(self, factor: int, bracket: int) -> float:
+        """By which rounding factors may change the polynomial."""
+        ranges = self.ranges
+        if not self._has(ChannelKind.CUBE):
+            return math.ldexp(2 * ranges["root"], -factor)
+        slope = 2 * ranges["root"] ** 2 + ranges["inner"]
+        return math.ldexp(slope, -factor) + math.ldexp(ranges["root"], -bracket)
+
     def _image(self, operand: Expression) -> Expression:
         if self.reduced.is_monic:
             return operand
+        if len(self.reduced.kinds) > self.shape[1]:
+            copies = list(self.reduced.scale.reshape(-1, self.shape[1]))
+            return stacked(operand, copies, f"{self.node.name}.image")
         return sums.normalize(operand, self.reduced.scale, self.reduced.shift, f"{self.node.name}.image")
 
     @property
@@ -223,18 +240,19 @@ class _Polynomial:
 
     def _scattered(
         self, source: LinearOp | MultiplyOp, channels: np.ndarray, wanted: np.ndarray, sign: int
-    ) -> FloatTerm | None:
-        """The channels of a value that stand for channels `wanted` (bool) with that sign, in their places;
-        None where there is none. channels: what each channel of the value stands for."""
-        places = np.full(len(self.reduced.kinds), -1)
-        places[channels] = np.arange(channels.size)
-        places[~wanted | (self.reduced.gain != sign)] = -1
-        if (places < 0).all():
-            return None
-        local: tuple[LocalOp, ...] = (_channel_map(places),)
-        if source.shape == self.shape and np.array_equal(places, np.arange(places.size)):
-            local = ()
-        return FloatTerm(source.id, source.scale_bits, local, self.shape, self.shape, float(sign))
+    ) -> Iterator[FloatTerm]:
+        """The channels of a value that stand for channels `wanted` (bool) with that sign, in their places.
+        channels: what each channel of the value stands for."""
+        everywhere = np.full(len(self.reduced.kinds), -1)
+        everywhere[channels] = np.arange(channels.size)
+        everywhere[~wanted | (self.reduced.gain != sign)] = -1
+        for places in everywhere.reshape(-1, self.shape[1]):
+            if (places < 0).all():
+                continue
+            local: tuple[LocalOp, ...] = (_channel_map(places),)
+            if source.shape == self.shape and np.array_equal(places, np.arange(places.size)):
+                local = ()
+            yield FloatTerm(source.id, source.scale_bits, local, self.shape, self.shape, float(sign))
 
     def _truncated(self, part: str, linear: LinearOp, scale: int, maximum: float) -> ActivationOp:
         groups = (ActivationGroup(ActivationKind.TRUNCATE, element_count(linear.shape), None),)

@@ -23,6 +23,8 @@ from pi_bench.network.program import Convolution, FullyConnected, LinearTerm, We
 
 MAX_WINDOW_BITS = 29
 _MAX_SCALE_BITS = 64
+_SPARE_OUTPUT_BITS = 4
+"""To grow by, where factors do not need them: nothing tells whether a revealed value has left the ring."""
 _EXACT_FACTOR = 4095
 """Public factors with an odd part up to this are not rounded to the weights' width."""
 _EXTRA_BITS = 4
@@ -109,7 +111,10 @@ def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
 def scale_of_output(name: str, expression: Expression, maximum: float, options: CompileOptions) -> int:
     """The finest scale of a revealed linear value with the headroom left below 2^31."""
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
-    linear = min(natural, bits_below(31 - math.ceil(options.headroom_bits), maximum))
+    finest = bits_below(31 - math.ceil(options.headroom_bits), maximum)
+    linear = min(natural, finest - _SPARE_OUTPUT_BITS)
+    if not _are_held(expression, linear):
+        linear = min(natural, finest)
     _check_scale(name, linear, expression)
     return linear
 
@@ -205,12 +210,16 @@ def _factor_bits(factor: float, limit: int) -> int:
 
 def _check_scale(name: str, scale_bits: int, expression: Expression) -> None:
     finest = max(term.source_scale_bits for term in expression.terms)
-    unweighted = [term for term in expression.terms if term.weights is None]
-    if abs(scale_bits) > _MAX_SCALE_BITS or not all(_is_held(term, scale_bits) for term in unweighted):
+    if abs(scale_bits) > _MAX_SCALE_BITS or not _are_held(expression, scale_bits):
         raise ModelError(
             f"layer {name!r}: its calibrated range does not fit 32-bit fixed point next to its inputs' "
             f"(scales 2^{scale_bits} and 2^{finest}); use fewer activation bits or normalize the layer"
         )
+
+
+def _are_held(expression: Expression, scale_bits: int) -> bool:
+    unweighted = [term for term in expression.terms if term.weights is None]
+    return all(_is_held(term, scale_bits) for term in unweighted)
 
 
 def _is_held(term: FloatTerm, scale_bits: int) -> bool:

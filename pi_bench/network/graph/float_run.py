@@ -10,7 +10,7 @@ import numpy as np
 from pi_bench.errors import InputError, ModelError
 from pi_bench.network.graph import Graph, InputNode, Node, PolynomialNode, operator_name, range_names
 from pi_bench.network.graph.float_operators import apply
-from pi_bench.network.graph.polynomials import inside_values, reduced_node
+from pi_bench.network.graph.polynomials import inside_values, reduced_node, spread_node
 
 _CHUNK_BYTES = 64_000_000
 
@@ -71,7 +71,10 @@ def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator
     """What has a calibrated range: a node's value, and the values inside a polynomial activation."""
     yield node.name, values[node.name]
     if isinstance(node, PolynomialNode):
-        inside = inside_values(reduced_node(node, graph), values[node.inputs[0]])
+        x, spread = values[node.inputs[0]], spread_node(node, graph)
+        copies = np.concatenate([x] * (len(spread.kinds) // x.shape[1]), axis=1)
+        apart = {f"spread {what}": value for what, value in inside_values(spread, copies).items()}
+        inside = inside_values(reduced_node(node, graph), x) | apart
         yield from ((name, inside[what]) for what, name in range_names(node).items())
 
 

@@ -244,9 +244,15 @@ OPERATORS: Mapping[str, type[Node]] = {
 _OPERATOR_NAMES = {kind: name for name, kind in OPERATORS.items()}
 
 
+_INSIDE = (
+    *("scaled", "root", "inner", "cube", "joined"),
+    *("spread scaled", "spread root", "spread inner", "spread cube"),
+)
+
+
 def range_names(node: Node) -> dict[str, str]:
     """Names in a graph's ranges for values inside a node, beside its own (`graph.polynomials`)."""
-    inside = ("scaled", "root", "inner", "cube", "joined") if isinstance(node, PolynomialNode) else ()
+    inside = _INSIDE if isinstance(node, PolynomialNode) else ()
     return {value: f"{node.name}#{value}" for value in inside}
 
 

@@ -8,8 +8,14 @@ z = scale * x + shift,
     degree 3    a x^3 + b x^2 + c x + d  =  z (z^2 + inner) + outer
 
 where scale and shift fold into the linear operator that makes x, and inner and outer are added to the
-server's shares: so the coefficients stay with the weights, and only squares and products remain to be
-computed. gain, 1 or -1, is public: the sign of a, which shares are multiplied by.
+server's shares (`reduce_polynomials`): so the coefficients stay with the weights, and only squares and
+products remain to be computed. gain, 1 or -1, is public: the sign of a, which shares are multiplied by.
+
+A small a beside a large b makes z^2 and outer large beside their sum. Powers of images of their own do not
+cancel (`spread_polynomials`), at twice or three times the channels of the linear operator:
+
+    degree 2    gain z^2 + b x + c               z = sqrt(|a|) x
+    degree 3    z^3 + gain w^2 + c x + d         z = cbrt(a) x, w = sqrt(|b|) x
 """
 
 from __future__ import annotations
@@ -94,6 +100,33 @@ def reduce_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> Red
     return ReducedPolynomials(kinds, scale, shift, inner, outer, gain)
 
 
+def spread_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> ReducedPolynomials:
+    """Two or three channels for one, whose values add up to it: all first ones, then all second ones, ...
+
+    First the highest power with the constant, and ReLU and linear channels; then what is linear beside a
+    power; then, if any channel is cubic, squares beside cubes. No shift, no inner; what is not there is a
+    linear channel of scale 0.
+    """
+    table = np.zeros((len(coefficients), 4))
+    table[:, : coefficients.shape[1]] = coefficients
+    if relu is not None:
+        table[relu] = 0.0
+    cubic = table[:, 3] != 0
+    powers = cubic | (table[:, 2] != 0)
+    first, linear, squares = table.copy(), np.zeros_like(table), np.zeros_like(table)
+    first[powers, 1] = first[cubic, 2] = 0.0
+    first[~powers, 0] = 0.0
+    linear[powers, 1] = table[powers, 1]
+    squares[cubic, 2] = table[cubic, 2]
+    copies = [first, linear, squares] if cubic.any() else [first, linear]
+    mask = np.zeros(len(copies) * len(table), np.bool_)
+    if relu is not None:
+        mask[: len(table)] = relu
+    spread = reduce_polynomials(np.concatenate(copies), mask)
+    spread.outer[: len(table)][~powers] = table[~powers, 0]
+    return spread
+
+
 def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: np.ndarray) -> np.ndarray:
     """The activation itself, float32 like x (batch, channels, ...)."""
     column = (-1,) + (1,) * (x.ndim - 2)
@@ -101,6 +134,12 @@ def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: n
     for coefficient in coefficients.T[::-1]:
         y = y * x + coefficient.astype(np.float32).reshape(column)
     return y if relu is None else np.where(relu.reshape(column), np.maximum(x, np.float32(0)), y)
+
+
+def spread_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
+    """The polynomials of a node of a graph, powers apart."""
+    relu = None if node.relu is None else graph.masks[node.relu]
+    return spread_polynomials(graph.parameters[node.coefficients].astype(np.float64), relu)
 
 
 def reduced_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:

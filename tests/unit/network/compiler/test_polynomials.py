@@ -84,16 +84,54 @@ def test_a_bare_power_shares_the_linear_operator_with_other_readers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coefficients", "relu", "gain", "reason"),
+    ("row", "relu", "squares", "products"),
     [
-        ([[0.0, 1.0, 1e-9]], "", 1.0, "layer 'act': its terms cancel.*normalize the layer before it"),
-        ([[0.0, 1.0, 0.0, 1e-9]], "", 1.0, "layer 'act': its terms cancel.*almost 0 are 0"),
-        ([[0.0, 0.0, 1e-20]], "r-----", 1e10, "layer 'act': .*ranges alike"),
+        ([0.3, 1.0, 1e-9], "", 6, 0),
+        ([0.3, -1.0, -1e-4], "r--r--", 4, 0),
+        ([0.3, 1.0, 0.0, 1e-9], "", 6, 6),
+        ([0.3, 1.0, -0.2, 1e-4], "r-----", 10, 5),
     ],
 )
-def test_what_32_bits_do_not_hold_is_refused_by_name(coefficients, relu, gain, reason) -> None:
-    with pytest.raises(ModelError, match=reason):
-        compile_graph(network(coefficients, relu, gain))
+def test_powers_of_small_coefficients_have_images_of_their_own(row, relu, squares, products) -> None:
+    """Squares that are completed would cancel: z^2 is 2.5e8 where the activation is 3."""
+    graph = network([row], relu)
+    program, weights = compile_graph(graph, CompileOptions(batch=3))
+    check_program(program)
+    assert (program.square_count, program.product_count) == (3 * PIXELS * squares, 3 * PIXELS * products)
+    assert program.relu_count == 3 * PIXELS * relu.count("r")
+    run = run_reference(program, weights, encode_input(program, INPUTS[:3]))
+    assert not run.out_of_range
+    found = decode_output(program, run.values[program.output.id])
+    assert np.abs(found - outputs(graph, INPUTS[:3])).max() <= 2**-7 * graph.ranges["act"]
+
+
+def test_what_32_bits_do_not_hold_is_refused_by_name() -> None:
+    graph = network([[0.2, 0.5, 0.2]])
+    small = {**graph.ranges, "act#joined": 1e-6}
+    with pytest.raises(ModelError, match=r"layer 'act': its terms cancel.*normalize the layer before it"):
+        compile_graph(dataclasses.replace(graph, ranges=small))
+    with pytest.raises(ModelError, match=r"layer 'act': .*ranges alike"):
+        compile_graph(network([[0.0, 0.0, 1e-20]], "r-----", 1e10))
+
+
+def test_the_output_of_a_dead_layer_does_not_wrap() -> None:
+    """Found by random networks: its scale was so fine that three times its range left the ring untold."""
+    shape, weight = (3, SIDE, SIDE), np.full((3, 3, 1, 1), 0.9, np.float32)
+    fields = ((1, 1), (0, 0))
+    nodes = (
+        InputNode("x", (), shape),
+        PolynomialNode("dead", ("x",), shape, "zero"),
+        ConvNode("conv", ("dead",), shape, "w", None, *fields),
+        ConvNode("last", ("conv",), shape, "w", "b", *fields),
+        OutputNode("out", ("last",), shape),
+    )
+    tables = {"zero": np.zeros((3, 3), np.float32), "w": weight, "b": np.full(3, 0.6, np.float32)}
+    graph = Graph(nodes, tables)
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, INPUTS))
+    ranges = {name: size if name == "x" else size / 3 for name, size in graph.ranges.items()}
+    program, weights = compile_graph(dataclasses.replace(graph, ranges=ranges))
+    run = run_reference(program, weights, encode_input(program, INPUTS[:1]))
+    np.testing.assert_allclose(decode_output(program, run.values[program.output.id]), 0.6, atol=1e-6)
 
 
 @pytest.mark.parametrize("gain", [1e-4, 1e-2, 30.0, 1e4])
