@@ -71,6 +71,7 @@ def record(network: Network, recipe: Any, masks: str | None, result: dict[str, A
         "source": network.source,
         "garbled_relu_count": result["network"]["relu_count"],
         "truncation_count": result["network"]["truncation_count"],
+        "multiplication_count": result["network"]["square_count"] + result["network"]["product_count"],
         "mac_count": result["network"]["mac_count"],
         "mode": result["mode"],
         "runs": result["runs"],

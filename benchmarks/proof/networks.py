@@ -46,6 +46,18 @@ NETWORKS = (
     Network("ResNet56, CIFAR-10", "resnet56-cifar10-532480", "", "He et al. 2016, section 4.2"),
     Network("ResNet56, S1 culled, CIFAR-10", "resnet56-cifar10-221184", "221.2K", "DeepReDuce, Table 8"),
     Network("ResNet32, DELPHI's, CIFAR-100", "resnet32-cifar100-303104", "303,104", "DELPHI, public logs"),
+    Network(
+        "ResNet32, DELPHI's, stem and first stage quadratic",
+        "resnet32-cifar100-quadratic-122880",
+        "",
+        "DELPHI: the method",
+    ),
+    Network(
+        "ResNet32, DELPHI's, 1 of 4 channels ReLU, others cubic",
+        "resnet32-cifar100-mixture-75776",
+        "",
+        "SAFENet: the method",
+    ),
     Network("MiniONN's network, CIFAR-10", "minionn-cifar10-173056", "173,056", "MiniONN, Figure 13"),
     Network("Wide ResNet 22-8, CIFAR-100", "wrn-22-8-cifar100-1359872", "1,359.87K", "SNL"),
     Network("VGG16 with BN, CIFAR-10", "vgg16-cifar10-276480", "", "Simonyan and Zisserman 2014"),

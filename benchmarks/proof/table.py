@@ -14,7 +14,7 @@ from pi_bench.report.quantities import seconds
 Record = Mapping[str, Any]
 
 _HEADER = (
-    *("network", "parameters", "ReLUs", "the paper's", "garbled", "truncations", "MACs"),
+    *("network", "parameters", "ReLUs", "the paper's", "garbled", "truncations", "products", "MACs"),
     *(
         "online",
         "quartiles",
@@ -48,6 +48,7 @@ def _row(record: Record) -> tuple[str, ...]:
         f"{paper} ({record['source']})" if paper else f"- ({record['source']})",
         f"{record['garbled_relu_count']:,}",
         f"{record['truncation_count']:,}" if record["truncation_count"] else "-",
+        f"{record['multiplication_count']:,}" if record["multiplication_count"] else "-",
         f"{record['mac_count'] / 1e6:,.0f} M",
         seconds(online["median"]),
         f"{seconds(online['q1'])} to {seconds(online['q3'])}",
