@@ -16,6 +16,7 @@ $(BIN)/python:
 
 # Without build isolation, so that a changed kernel is compiled and not all of them.
 $(STAMP): $(NATIVE) | $(BIN)/python
+	@echo "setting up $(VENV): dependencies and the native code, a few minutes the first time"
 	$(PIP) install scikit-build-core pybind11 ninja
 	PATH=$(abspath $(BIN)):$$PATH $(PIP) install --no-build-isolation --editable ".[torch,test]"
 	@touch $@
