@@ -87,7 +87,7 @@ def run(parsed: argparse.Namespace) -> int:
             if first:
                 print(
                     f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
-                    f"of {data.name}, {settings.epochs} epochs, on {device} …",
+                    f"of {data.name}, {settings.epochs} epoch{'s' * (settings.epochs != 1)}, on {device} …",
                     file=sys.stderr,
                 )
             result = running.train_recipe(

@@ -75,7 +75,10 @@ class Parties:
         vigil = Vigil(process)
         while not process.messages:
             if deadline is not None and time.monotonic() >= deadline:
-                raise ConnectionFailedError(f"the {party} process was not ready within {timeout_s:g} s")
+                raise ConnectionFailedError(
+                    f"the {party} process was not ready within {timeout_s:g} s: the machine may be busy; "
+                    "wait longer with --timeout"
+                )
             left = vigil.interval_s if deadline is None else deadline - time.monotonic()
             if not self._read_ready(min(vigil.interval_s, max(0.0, left))) and vigil.over():
                 self._fail(party, process.stall())
