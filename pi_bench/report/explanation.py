@@ -103,14 +103,14 @@ def _sentence(program: Program, fields: Mapping[str, Any], phase: str, cause: Ma
     words = _SUBJECTS[phase, Cause(cause["cause"])](program, fields)
     remedies = _REMEDIES[Cause(cause["cause"])](fields, phase)
     layers = _layer_words(program, cause["layers"])
-    return f"{words} cost {cost}{layers}. {'; '.join(remedies)}."
+    return f"{words} cost {cost}{layers}. {'. '.join(remedies)}."
 
 
 def _layer_words(program: Program, layers: Sequence[Mapping[str, Any]]) -> str:
     if not layers:
         return ""
     words = [f"{_title(program.ops[row['id']])} {seconds(row['busy_s'])}" for row in layers]
-    return f"; busiest: {', '.join(words)}"
+    return f"; busiest (parties and link together, overlap not taken off): {', '.join(words)}"
 
 
 def _title(op: Op) -> str:
@@ -178,7 +178,7 @@ def _linear_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
     rows = [row for row in fields["alternatives"] if row["change"].startswith("--weight-cache")]
     rows += [row for row in fields["alternatives"] if row["change"] == MERGE]
     found = _worthwhile(fields, phase, rows)
-    return [*found, "fewer channels, or a smaller resolution earlier, there is what makes them cheaper"]
+    return [*found, "Fewer channels, or a smaller resolution earlier, there is what makes them cheaper"]
 
 
 def _multiplication_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:

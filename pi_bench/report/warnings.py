@@ -8,6 +8,7 @@ from typing import Any
 _WIDE_SPREAD = 0.25
 _NARROW_HEADROOM_BITS = 0.5
 _MIN_RUNS = 3
+_FAR_OFF = 1.5
 
 
 def find_warnings(result: Mapping[str, Any]) -> list[str]:
@@ -32,6 +33,11 @@ def find_warnings(result: Mapping[str, Any]) -> list[str]:
             f"the runs differ (quartiles {spread:.0%} of the median apart): close other programs or raise "
             "--runs."
         )
+    if spread <= _WIDE_SPREAD and _far_off(result["prediction"]):
+        found.append(
+            "predicted and measured are far apart: the machine was busy now or when its costs were measured; "
+            "measure them again on a quiet one with --measure-costs."
+        )
     if result["runs"] < _MIN_RUNS:
         found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
     if result["warmup"] == 0:
@@ -53,3 +59,8 @@ def find_warnings(result: Mapping[str, Any]) -> list[str]:
             "not of the phase alone."
         )
     return found
+
+
+def _far_off(prediction: Mapping[str, Any] | None) -> bool:
+    ratios = () if prediction is None else prediction["over_measured"].values()
+    return any(not 1 / _FAR_OFF <= ratio <= _FAR_OFF for ratio in ratios)

@@ -15,6 +15,7 @@ QUIET: dict[str, Any] = {
     "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05}},
     "environment": {"instruction_set": "aesni", "pinned": True, "usable_core_count": 2, "threads": 1},
     "peak_memory_by_phase": True,
+    "prediction": {"over_measured": {"offline": 0.7, "online": 1.4}},
 }
 
 
@@ -33,6 +34,8 @@ def test_a_good_result_has_none() -> None:
         ("environment.instruction_set", "portable", "unset PI_BENCH_ISA"),
         ("environment.pinned", False, "Use fewer --threads"),
         ("peak_memory_by_phase", False, "not of the phase alone"),
+        ("prediction.over_measured.online", 1.6, "--measure-costs"),
+        ("prediction.over_measured.offline", 0.6, "--measure-costs"),
     ],
 )
 def test_each_cause_is_told_with_advice(path: str, value: object, advice: str) -> None:
@@ -44,6 +47,10 @@ def test_each_cause_is_told_with_advice(path: str, value: object, advice: str) -
     place[key] = value
     (warning,) = find_warnings(result)
     assert advice in warning
+
+
+def test_without_a_prediction_nothing_is_far_off() -> None:
+    assert find_warnings({**QUIET, "prediction": None}) == []
 
 
 def test_insecurity_comes_first() -> None:
