@@ -144,11 +144,12 @@ class _Polynomial:
     def _linear_image(self) -> tuple[LinearOp, _Scales]:
         """(the linear value z, the scales of what is made of it)."""
         values, name = self.values, self.node.inputs[0]
-        if self.reduced.is_monic and values.expressions[values.source(name)].is_weighted:
-            linear = values.linear_op(name)
-            scales = self._scales(linear.scale_bits)
-            if scales.image == linear.scale_bits:
-                return linear, scales
+        source = values.source(name)
+        if self.reduced.is_monic and values.expressions[source].is_weighted:
+            natural, _ = values.scales(source, values.expressions[source])
+            scales = self._scales(natural)
+            if scales.image == natural:  # asked before the operator is there: weights are used once
+                return values.linear_op(name), scales
         for operand in (values.weighable, values.truncated):
             image = self._image(operand(name))
             scales = self._scales(derived_scale_bits(image, values.options))

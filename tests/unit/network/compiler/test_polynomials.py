@@ -177,3 +177,30 @@ def test_products_are_read_without_a_shift() -> None:
     terms = [term for op in program.linear_ops for term in op.terms if term.source in products]
     assert terms and not any(term.shift_bits.any() for term in terms)
     assert {term.multiplier for term in terms} == {1, -1}
+
+
+@pytest.mark.parametrize("power", [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]])
+def test_weights_before_a_bare_power_are_used_once(power) -> None:
+    """Found by a random network: at a scale of its own, the power's image took the weights a second time."""
+    shape, checked = (3, SIDE, SIDE), 0
+    for slope in (0.0, *2.0 ** np.arange(-12, 8)):
+        graph = Graph(
+            (
+                InputNode("x", (), shape),
+                PolynomialNode("line", ("x",), shape, "l"),
+                PolynomialNode("power", ("line",), shape, "p"),
+                OutputNode("out", ("power",), shape),
+            ),
+            {
+                "l": np.tile(np.float32([0, slope, 0]), (3, 1)),
+                "p": np.tile(np.float32(power), (3, 1)),
+            },
+        )
+        graph = dataclasses.replace(graph, ranges=calibrate(graph, INPUTS))
+        try:
+            program, _ = compile_graph(graph)
+        except ModelError:
+            continue
+        check_program(program)
+        checked += 1
+    assert checked > 3
