@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +78,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, warn_of_protocol, writable
+    from pi_bench.cli.output import Progress, warn_of_protocol, writable, write_json
     from pi_bench.launch import placement
 
     writable(parsed.json)
@@ -112,9 +111,9 @@ def run(parsed: argparse.Namespace) -> int:
             )
     digest = program_digest(program)
     result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private)
-    if parsed.json is not None:
-        Path(parsed.json).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
     print(render_accuracy(result))
+    if parsed.json is not None:
+        write_json(Path(parsed.json), result)
     return _exit_code(result)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
         warn_of_protocol,
         writable,
         write_array,
+        write_json,
     )
     from pi_bench.launch import placement
 
@@ -117,11 +117,11 @@ def run(parsed: argparse.Namespace) -> int:
         )
         result["prediction"] = compared(predicted, result)
     result["warnings"] = find_warnings(result)
+    print(render_result(result, program.labels, result["warnings"]))
     if parsed.json is not None:
-        Path(parsed.json).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+        write_json(Path(parsed.json), result)
     if parsed.output is not None:
         write_array(Path(parsed.output), measurement.logits)
-    print(render_result(result, program.labels, result["warnings"]))
     return _exit_code(result)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pi_bench.errors import UsageError
 
@@ -60,11 +63,25 @@ def warn_of_instruction_set(isa: str) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """As ``.npy``, under exactly this name."""
+    """As ``.npy``, under exactly this name. Raises: UsageError: the disk is full, for instance."""
     import numpy as np
 
-    with path.open("wb") as file:
+    with _writing(path), path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
+    """Raises: UsageError: the disk is full, for instance."""
+    with _writing(path):
+        path.write_text(json.dumps(fields, indent=2, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 class Progress:

@@ -23,7 +23,6 @@ from pi_bench.costs.work import (
     ring_work,
     words_work,
 )
-from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.network.program import (
     ActivationOp,
@@ -80,23 +79,12 @@ def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
     server.compute(_NONE, "", Purpose.OTHER, words_work(linear_words))
     for turn, exchange in client_turns(exchanges):
         (_ask if turn is Turn.ASK else _accept)(client, exchange)
-    prepared = _prepared(plan, options.weight_cache_bytes)
+    prepared = frozenset(job.number for job in plan.prepared_products(options.weight_cache_bytes))
     for exchange in exchanges:
         _answer(server, exchange, prepared)
     server.flush(_NONE, "")
     script.message(Party.SERVER, _NONE, "", Purpose.OTHER, _READY_BYTES, between=True)
     return script
-
-
-def _prepared(plan: WorkPlan, cache_bytes: int) -> frozenset[int]:
-    """The products whose weights are transformed before: the first that fit, as a server does it."""
-    found, used = [], 0
-    for job in plan.products:
-        size = prepared_bytes(job.plan)
-        if used + size <= cache_bytes:
-            found.append(job.number)
-            used += size
-    return frozenset(found)
 
 
 def _ask(client: Role, exchange: Exchange) -> None:

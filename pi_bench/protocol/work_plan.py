@@ -14,6 +14,7 @@ import numpy as np
 
 from pi_bench.arithmetic.law import dropped_sign_bits, offset
 from pi_bench.crypto.gadget import GadgetSpec
+from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.network.program import (
@@ -113,6 +114,16 @@ class WorkPlan:
     def products_of(self, op_id: int) -> list[ProductJob]:
         """The products that make up a linear value."""
         return [job for job in self.products if job.op_id == op_id]
+
+    def prepared_products(self, cache_bytes: int) -> list[ProductJob]:
+        """Those whose weights a server transforms once and keeps: the first that fit into `cache_bytes`."""
+        found, used = [], 0
+        for job in self.products:
+            size = prepared_bytes(job.plan)
+            if used + size <= cache_bytes:
+                found.append(job)
+                used += size
+        return found
 
     def gadgets_of_source(self, op_id: int) -> list[GadgetJob]:
         """The gadgets that work on a linear value."""

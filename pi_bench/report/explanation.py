@@ -136,12 +136,8 @@ _SUBJECTS: dict[tuple[str, Cause], _Words] = {
         f"the linear layers' {program.mac_count / 1e6:,.1f} M multiply-accumulates"
     ),
     ("offline", Cause.LINEAR): lambda program, fields: "the linear layers' products under encryption",
-}
-
-
-_SUBJECTS |= {
-    (phase, Cause.MULTIPLICATIONS): lambda program, fields: "products of activations"
-    for phase in ("online", "offline")
+    ("online", Cause.MULTIPLICATIONS): lambda program, fields: "products of activations",
+    ("offline", Cause.MULTIPLICATIONS): lambda program, fields: "products of activations",
 }
 
 
@@ -162,7 +158,7 @@ def _round_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
 
 def _relu_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
     halved = _halved(fields)
-    found = [f"Half of them would leave {seconds(halved[f'{phase}_s'])}"]
+    found = [f"Half of them would leave {_left(halved, phase)}"]
     chunks = [row for row in fields["alternatives"] if row["change"].startswith("--label-chunk")]
     return found + _worthwhile(fields, phase, chunks) + _windowed(fields, phase)
 
@@ -205,11 +201,11 @@ def _worthwhile(fields: Mapping[str, Any], phase: str, rows: Sequence[Mapping[st
     best = min(rows, key=lambda row: float(row[f"{phase}_s"]), default=None)
     if best is None or best[f"{phase}_s"] > _PAYS * fields[phase]["time_s"]:
         return []
-    return [f"`{best['change']}` would leave {seconds(best[f'{phase}_s'])}"]
+    return [f"`{best['change']}` would leave {_left(best, phase)}"]
 
 
 def _left(row: Mapping[str, Any], phase: str) -> str:
-    return f"{seconds(row[f'{phase}_s'])}"
+    return seconds(row[f"{phase}_s"])
 
 
 def _alternative(fields: Mapping[str, Any], change: str) -> dict[str, Any] | None:

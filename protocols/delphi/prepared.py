@@ -27,13 +27,11 @@ class PreparedProducts:
 
     def __init__(self, plan: WorkPlan, weights: Weights, cache_bytes: int, threads: int) -> None:
         self._weights = weights
-        self._prepared: dict[int, PreparedWeights] = {}
-        self.cached_bytes = 0
-        for job in plan.products:
-            size = prepared_bytes(job.plan)
-            if self.cached_bytes + size <= cache_bytes:
-                self._prepared[job.number] = prepare_weights(job.plan, self._dense(job), threads)
-                self.cached_bytes += size
+        jobs = plan.prepared_products(cache_bytes)
+        self._prepared: dict[int, PreparedWeights] = {
+            job.number: prepare_weights(job.plan, self._dense(job), threads) for job in jobs
+        }
+        self.cached_bytes = sum(prepared_bytes(job.plan) for job in jobs)
 
     def weights_of(self, job: ProductJob) -> np.ndarray | PreparedWeights:
         """What `HeServer.respond` takes."""

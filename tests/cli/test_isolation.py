@@ -129,15 +129,21 @@ sys.meta_path.insert(0, _Hidden())
 """
 
 
-@pytest.mark.parametrize("command", ["latency", "inspect", "serve", "export"])
+@pytest.mark.parametrize(
+    "command",
+    ["latency", "inspect", "serve", "export", "reduce snl", "reduce prune", "reduce deepreduce"],
+)
 def test_without_torch_the_error_says_what_needs_it(command: str, model_file: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(_NO_TORCH)
     words = {
         "serve": [str(model_file), "--listen", "127.0.0.1:0"],
         "export": ["--recipe", "resnet18-cifar100-12288", "-o", str(tmp_path / "m.pt")],
+        "reduce snl": ["--budget", "100", "--network", "resnet18", "-o", str(tmp_path / "s")],
+        "reduce prune": ["--budget", "100", "--network", "resnet18", "-o", str(tmp_path / "s")],
+        "reduce deepreduce": ["--network", "resnet18", "-o", str(tmp_path / "s")],
     }
     done = subprocess.run(
-        [sys.executable, "-m", "pi_bench", command, *words.get(command, [str(model_file)])],
+        [sys.executable, "-m", "pi_bench", *command.split(), *words.get(command, [str(model_file)])],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -145,6 +151,6 @@ def test_without_torch_the_error_says_what_needs_it(command: str, model_file: Pa
         timeout=60,
     )
     assert done.returncode == 7
-    assert done.stderr.startswith(f"error: `pi-bench {command}` needs torch")
+    assert done.stderr.startswith(f"error: `pi-bench {command.split()[0]}` needs torch")
     assert done.stderr.endswith('pip install "pi-bench[torch]"\n')
     assert done.stderr.count("\n") == 1

@@ -366,3 +366,12 @@ def test_merged_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema:
     assert merged["verification"]["passed"]
     assert merged["network"]["truncation_count"] < plain["network"]["truncation_count"]
     assert merged["online"]["comm_round_count"] < plain["online"]["comm_round_count"]
+
+
+def test_a_full_disk_loses_nothing_that_was_measured(
+    model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["latency", str(model_file), "--runs", "1", "--json", "/dev/full"]) == 2
+    said = capsys.readouterr()
+    assert "online latency" in said.out
+    assert said.err.endswith("error: cannot write /dev/full: No space left on device\n")

@@ -55,10 +55,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
+    options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed, snl=True)
     measuring.require(parsed)
-    options.require_torch("reduce")
     import torch
 
     search = importlib.import_module("pi_bench.models.reduction.snl")
