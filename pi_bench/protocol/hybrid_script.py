@@ -34,6 +34,7 @@ from pi_bench.network.program import (
     element_count,
 )
 from pi_bench.protocol.interface import ProtocolOptions
+from pi_bench.protocol.lane_groups import WORD_BYTES
 from pi_bench.protocol.multiplications import MultiplyJob
 from pi_bench.protocol.offline_schedule import (
     CrossChoices,
@@ -50,7 +51,7 @@ from pi_bench.protocol.offline_schedule import (
 )
 from pi_bench.protocol.script import PhaseScript, Purpose, Role, RunScript
 from pi_bench.protocol.session import Party
-from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, WORD_BYTES, GadgetJob, WorkPlan
+from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan
 
 _NONE = -1  # no operator
 _BIT_WORDS = 4  # vector operations that cut a word into the bits of OTs, for each bit

@@ -6,6 +6,10 @@ import itertools
 
 from pi_bench.crypto.symmetric import LANES
 
+WORD_BYTES = 4
+OFFLINE_SLICE_OTS = 1 << 17
+"""OTs that are extended together."""
+
 
 class LaneGroups:
     """`count` elements, padded to whole groups of `LANES`. A base class of jobs."""

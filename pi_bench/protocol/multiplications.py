@@ -21,10 +21,7 @@ from pi_bench.crypto import gilboa
 from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.network.program import RING_BITS, MultiplyOp, Program, element_count
-from pi_bench.protocol.lane_groups import LaneGroups, slices
-
-_WORD_BYTES = 4
-_OFFLINE_SLICE_OTS = 1 << 17
+from pi_bench.protocol.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ class CrossJob(LaneGroups):
     @cached_property
     def offline_slices(self) -> list[range]:
         """Ranges of lane groups whose OTs are extended together."""
-        return slices(self.group_count, max(1, _OFFLINE_SLICE_OTS // (self.bit_count * LANES)))
+        return slices(self.group_count, max(1, OFFLINE_SLICE_OTS // (self.bit_count * LANES)))
 
     def ot_count(self, groups: range) -> int:
         return len(groups) * LANES * self.bit_count
@@ -55,7 +52,7 @@ class CrossJob(LaneGroups):
 
     def correction_bytes(self, groups: range) -> int:
         """Client to server."""
-        return _WORD_BYTES * gilboa.correction_words(self.bit_count) * len(groups)
+        return WORD_BYTES * gilboa.correction_words(self.bit_count) * len(groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class MultiplyJob:
     @property
     def answer_bytes(self) -> int:
         """Online, client to server."""
-        return _WORD_BYTES * element_count(self.op.shape)
+        return WORD_BYTES * element_count(self.op.shape)
 
 
 class MultiplicationPlan:

@@ -25,19 +25,17 @@ from pi_bench.network.program import (
     element_count,
 )
 from pi_bench.protocol.interface import ProtocolOptions
-from pi_bench.protocol.lane_groups import LaneGroups, slices
+from pi_bench.protocol.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
 from pi_bench.protocol.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.products import ProductJob, product_jobs
 from pi_bench.protocol.session import Party
 
-WORD_BYTES = 4
 SEED_BYTES = 16
 OT_BYTES = 4
 """What an extended OT costs on the wire: 128 / k bits, k = 4 (SoftSpoken)."""
 
 _ONLINE_SLICE_BYTES = 3 << 18
-_OFFLINE_SLICE_OTS = 1 << 17
 _OFFLINE_SLICE_BYTES = 1 << 23
 
 
@@ -62,7 +60,7 @@ class GadgetJob(LaneGroups):
 
     @cached_property
     def offline_slices(self) -> list[range]:
-        by_ots = _OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
+        by_ots = OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
         by_bytes = _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
         return slices(self.group_count, max(1, min(by_ots, by_bytes)))
 

@@ -37,7 +37,8 @@ from pi_bench.network.program import (
     element_count,
 )
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.work_plan import WORD_BYTES, WorkPlan, part
+from pi_bench.protocol.lane_groups import WORD_BYTES
+from pi_bench.protocol.work_plan import WorkPlan, part
 
 from .multiplications import ProductScratch, client_product, finish_product, open_factors
 

@@ -9,8 +9,8 @@ from pi_bench.network.execution.reference import activation_reference, multiply_
 from pi_bench.network.execution.shares import apply_linear
 from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, element_count
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions
+from pi_bench.protocol.lane_groups import WORD_BYTES
 from pi_bench.protocol.prediction import PredictedBytes
-from pi_bench.protocol.work_plan import WORD_BYTES
 
 NAME = "ideal"
 

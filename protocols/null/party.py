@@ -22,6 +22,7 @@ from pi_bench.network.program import (
     Weights,
 )
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
+from pi_bench.protocol.lane_groups import WORD_BYTES
 from pi_bench.protocol.offline_schedule import (
     CrossChoices,
     CrossCorrections,
@@ -35,7 +36,7 @@ from pi_bench.protocol.offline_schedule import (
     client_turns,
     offline_schedule,
 )
-from pi_bench.protocol.work_plan import SEED_BYTES, WORD_BYTES, WorkPlan
+from pi_bench.protocol.work_plan import SEED_BYTES, WorkPlan
 
 NAME = "null"
 
