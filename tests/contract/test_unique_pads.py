@@ -179,8 +179,8 @@ def _seeds(found: Uses, *arrays: object) -> None:
 
 def test_no_key_meets_a_tweak_or_counter_twice(options, network, run, uses, monkeypatch) -> None:
     monkeypatch.setattr(work_plan, "_ONLINE_SLICE_BYTES", 1)  # a slice a group, so that slices matter
-    monkeypatch.setattr(work_plan, "_OFFLINE_SLICE_OTS", 1)
-    monkeypatch.setattr(multiplications, "_OFFLINE_SLICE_OTS", 1)
+    monkeypatch.setattr(work_plan, "OFFLINE_SLICE_OTS", 1)
+    monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", 1)
     program, weights, inputs = network
     assert any(len(job.offline_slices) > 1 for job in work_plan.WorkPlan(program, options).gadget_jobs)
     run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, options)

@@ -71,7 +71,7 @@ def test_what_an_exchange_needs_stands_before_it(plan) -> None:
 @pytest.mark.parametrize("ots_a_slice", [1, 1 << 17])
 def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots_a_slice) -> None:
     """Both in the order of cross products and slices; few slices' labels wait at once."""
-    monkeypatch.setattr(multiplications, "_OFFLINE_SLICE_OTS", ots_a_slice)
+    monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", ots_a_slice)
     monkeypatch.setattr(offline_schedule_module, "_CROSSES_UNDER_WAY", 1)
     plan = WorkPlan(term_program()[0], ProtocolOptions())
     exchanges = offline_schedule(plan)
