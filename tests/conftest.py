@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pi_bench.costs import UNITS, Costs
-from pi_bench.costs.file import write_costs
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -24,6 +23,7 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.graph.float_run import calibrate
+from pi_bench.prediction.costs_file import write_costs
 
 
 def pytest_configure() -> None:

@@ -41,7 +41,7 @@ def run(parsed: argparse.Namespace) -> int:
     options.require_torch("inspect")
 
     from pi_bench.launch.model import load
-    from pi_bench.protocol.simulated_run import Setting
+    from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.inspection import inspect_program, render_inspection
 
     compiling = options.compile_options(parsed)

@@ -80,7 +80,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.measure.environment import describe_environment
     from pi_bench.network.graph.float_run import outputs
     from pi_bench.network.program.fixed_point import encode_input
-    from pi_bench.protocol.simulated_run import Setting
+    from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.prediction import compared
     from pi_bench.report.result import build_result
     from pi_bench.report.terminal import render_result

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pi_bench.launch.costs import Progress
     from pi_bench.launch.model import LoadedModel
     from pi_bench.network.compiler import CompileOptions
+    from pi_bench.prediction.simulated_run import Setting
     from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-    from pi_bench.protocol.simulated_run import Setting
 
 COSTS_VARIABLE = "PI_BENCH_COSTS"
 
@@ -48,8 +48,8 @@ def costs_of(
 
     Raises: PiBenchError: the file holds no costs, or the parties cannot run.
     """
-    from pi_bench.costs.file import read_costs
     from pi_bench.launch.costs import machine_costs
+    from pi_bench.prediction.costs_file import read_costs
 
     if info.script is None:
         return None
@@ -70,7 +70,7 @@ def predict(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The fields of a prediction and, if asked for, of its explanation."""
     from pi_bench.launch.alternatives import alternatives
-    from pi_bench.protocol.simulated_run import predict_run
+    from pi_bench.prediction.simulated_run import predict_run
     from pi_bench.report.explanation import explanation_fields
     from pi_bench.report.prediction import prediction_fields
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pi_bench.crypto.he import prepared_bytes
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.merging import merge_linear
+from pi_bench.prediction.causes import scaled
+from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-from pi_bench.protocol.causes import scaled
 from pi_bench.protocol.script import Purpose, RunScript
-from pi_bench.protocol.simulated_run import PredictedRun, Setting, predict_run
-from pi_bench.protocol.work_plan import WorkPlan
 
 HALF_RELUS = "half of the ReLUs"
 MERGE = "--merge"
@@ -47,19 +44,7 @@ def alternatives(
             other, _ = compile_graph(merged, compiling)
             run = predict_run(info.script(other, options), setting)
             found.append(Alternative(MERGE, run, other.truncation_count))
-    for change, settings in _other_options(model, options):
+    for change, settings in info.alternatives(program, options):
         run = predict_run(info.script(program, settings), setting)
         found.append(Alternative(change, run, program.truncation_count))
     return found
-
-
-def _other_options(model: LoadedModel, options: ProtocolOptions) -> Iterator[tuple[str, ProtocolOptions]]:
-    for bits in (1, 2, 3, 4):
-        if bits != options.label_chunk:
-            yield f"--label-chunk {bits}", replace(options, label_chunk=bits)
-    if options.mode == "exact":
-        yield "--mode windowed", replace(options, mode="windowed")
-    needed = sum(prepared_bytes(job.plan) for job in WorkPlan(model.program, options).products)
-    if needed > options.weight_cache_bytes:
-        megabytes = -(-needed // 10**6)
-        yield f"--weight-cache {megabytes}", replace(options, weight_cache_bytes=megabytes * 10**6)

@@ -19,7 +19,6 @@ import numpy as np
 
 import pi_bench
 from pi_bench.costs import TOGETHER, UNITS, Costs, Work
-from pi_bench.costs.file import cached_path, read_costs, write_costs
 from pi_bench.errors import InputError
 from pi_bench.launch import placement
 from pi_bench.launch.inputs import noise_input
@@ -34,10 +33,11 @@ from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.program import Program
 from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import encode_input
+from pi_bench.prediction.costs_file import cached_path, read_costs, write_costs
+from pi_bench.prediction.simulated_run import Setting, predict_run
+from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import RunScript
-from pi_bench.protocol.simulated_run import Setting, predict_run
-from pi_bench.protocol.simulation import Simulation
 from pi_bench.session import PhaseRecord
 
 _CHAIN = (8, 2, 2), 8, 12, 1  # shape, channels, layers, kernel: computing costs next to nothing

@@ -2,7 +2,7 @@
 
 Each case is timed several times and its fastest time taken, so that another program that runs now and then
 does not enter (so cases are short, too); the units of work are fitted to all cases of a family
-(`pi_bench.costs.fit`).
+(`pi_bench.prediction.fit`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from functools import partial
 
 import numpy as np
 
-from pi_bench.costs.fit import fit_units
 from pi_bench.costs.work import (
     Work,
     decrypt_work,
@@ -31,6 +30,7 @@ from pi_bench.crypto.randomness import random_words
 from pi_bench.measure.micro import channel, cot, gadgets, he, linear
 from pi_bench.measure.micro.case import Case, Settings, filled
 from pi_bench.measure.micro.timing import sample
+from pi_bench.prediction.fit import fit_units
 
 _COUNT = 1 << 14  # elements of a gadget
 _STREAMED_COUNT = 1 << 16  # whose tables exceed the caches

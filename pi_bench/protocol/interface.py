@@ -8,7 +8,7 @@ direction in either phase. No state outlives the object; nothing is kept at modu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,12 @@ class ProtocolOptions:
                 )
 
 
+def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[tuple[str, ProtocolOptions]]:
+    """Offers no other settings: for protocols without options that trade one cost for another."""
+    del program, options
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ProtocolInfo:
     """What `pi_bench.registry` finds as ``PROTOCOL`` in each ``pi_bench.protocols.NAME`` package."""
@@ -61,6 +67,10 @@ class ProtocolInfo:
     """Payload bytes of one inference of a program under the options."""
     script: Callable[[Program, ProtocolOptions], RunScript] | None = None
     """What both parties compute and send, from which times are predicted; None: they are not."""
+    alternatives: Callable[[Program, ProtocolOptions], Iterable[tuple[str, ProtocolOptions]]] = (
+        no_alternatives
+    )
+    """Other settings worth predicting: the flag that a user would give, and the options that it makes."""
 
 
 class PartyProtocol(ABC):

@@ -12,9 +12,9 @@ from typing import Any
 
 from pi_bench.launch.alternatives import HALF_RELUS, MERGE, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
-from pi_bench.protocol.causes import Cause, Share, shares
+from pi_bench.prediction.causes import Cause, Share, shares
+from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol.script import RunScript
-from pi_bench.protocol.simulated_run import PredictedRun, Setting
 from pi_bench.report.quantities import seconds
 
 _Words = Callable[[Program, Mapping[str, Any]], str]

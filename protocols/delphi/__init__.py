@@ -31,9 +31,10 @@ Security: static semi-honest adversary, two parties; client and server learn wha
 functionality of docs/threat-model.md gives them and nothing else.
 """
 
+from pi_bench.hybrid.alternatives import hybrid_alternatives
+from pi_bench.hybrid.script import hybrid_script
+from pi_bench.hybrid.work_plan import predict_hybrid
 from pi_bench.protocol import ProtocolInfo
-from pi_bench.protocol.hybrid_script import hybrid_script
-from pi_bench.protocol.work_plan import predict_hybrid
 
 from .party import DelphiClient, DelphiServer
 
@@ -46,4 +47,5 @@ PROTOCOL = ProtocolInfo(
     server=DelphiServer,
     predict=predict_hybrid,
     script=hybrid_script,
+    alternatives=hybrid_alternatives,
 )

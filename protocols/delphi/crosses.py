@@ -16,10 +16,10 @@ import numpy as np
 from pi_bench.crypto import gilboa
 from pi_bench.crypto.ot_extension import CotReceiver, CotSender
 from pi_bench.crypto.randomness import padded_words, random_words
+from pi_bench.hybrid.multiplications import CrossJob
+from pi_bench.hybrid.offline_schedule import CrossChoices, CrossCorrections
+from pi_bench.hybrid.work_plan import part
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.multiplications import CrossJob
-from pi_bench.protocol.offline_schedule import CrossChoices, CrossCorrections
-from pi_bench.protocol.work_plan import part
 
 _Place = tuple[int, int]
 """Number of the cross product, first lane group of the slice."""

@@ -34,10 +34,10 @@ from pi_bench.crypto.ot_extension import (
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
+from pi_bench.hybrid.lane_groups import WORD_BYTES
+from pi_bench.hybrid.offline_schedule import Garble
+from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, part
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.lane_groups import WORD_BYTES
-from pi_bench.protocol.offline_schedule import Garble
-from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, part
 
 from .material import Arena
 from .seeds import GarblerSeeds, inference_context, reverse_hash_seed

@@ -15,8 +15,8 @@ import numpy as np
 
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.symmetric import LANES
+from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.protocol import Party
-from pi_bench.protocol.work_plan import GadgetJob, WorkPlan
 
 _ALIGNMENT = 64
 

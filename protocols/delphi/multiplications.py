@@ -17,8 +17,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan, MultiplyJob
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.multiplications import CrossJob, MultiplicationPlan, MultiplyJob
 
 Arrays = Mapping[str, np.ndarray]
 

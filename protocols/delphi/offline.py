@@ -1,4 +1,4 @@
-"""The offline phase: products, OTs and garbling in the order of `pi_bench.protocol.offline_schedule`.
+"""The offline phase: products, OTs and garbling in the order of `pi_bench.hybrid.offline_schedule`.
 
 While the server works on one layer's products, the client decrypts the last one's, chooses its labels
 and encrypts the next one's masks: both parties and the wire are busy at once.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pi_bench.network.program import Weights
-from pi_bench.protocol import SessionLike
-from pi_bench.protocol.offline_schedule import (
+from pi_bench.hybrid.offline_schedule import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -23,7 +21,9 @@ from pi_bench.protocol.offline_schedule import (
     client_turns,
     offline_schedule,
 )
-from pi_bench.protocol.work_plan import WorkPlan
+from pi_bench.hybrid.work_plan import WorkPlan
+from pi_bench.network.program import Weights
+from pi_bench.protocol import SessionLike
 
 from .crosses import ClientCrosses, ServerCrosses
 from .garbling import Evaluator, Garbler

@@ -27,6 +27,8 @@ import numpy as np
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
+from pi_bench.hybrid.lane_groups import WORD_BYTES
+from pi_bench.hybrid.work_plan import WorkPlan, part
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import (
     ActivationOp,
@@ -37,8 +39,6 @@ from pi_bench.network.program import (
     element_count,
 )
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.lane_groups import WORD_BYTES
-from pi_bench.protocol.work_plan import WorkPlan, part
 
 from .multiplications import ProductScratch, client_product, finish_product, open_factors
 

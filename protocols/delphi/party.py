@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
-from pi_bench.protocol.work_plan import WorkPlan
 
 from . import keys, online
 from .garbling import Garbler

@@ -12,8 +12,8 @@ from typing import Self
 from pi_bench.crypto.kdf import derive_key
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.secret import SecretBytes
+from pi_bench.hybrid.work_plan import SEED_BYTES
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.work_plan import SEED_BYTES
 
 _MASTER_BYTES = 32
 

@@ -19,8 +19,8 @@ import numpy as np
 from pi_bench.crypto import gadget
 from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender, additive_receive
 from pi_bench.crypto.randomness import random_bits
+from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, part
 from pi_bench.protocol import SessionLike
-from pi_bench.protocol.work_plan import OT_BYTES, GadgetJob, part
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.crypto.randomness import random_words
+from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.execution.shares import apply_linear
 from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, element_count
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions
-from pi_bench.protocol.lane_groups import WORD_BYTES
 from pi_bench.protocol.prediction import PredictedBytes
 
 NAME = "ideal"

@@ -5,8 +5,8 @@ the input travels in the clear. What remains of the time is sockets, frames, Pyt
 integer network: what a faster protocol could not remove.
 """
 
+from pi_bench.hybrid.work_plan import predict_hybrid
 from pi_bench.protocol import ProtocolInfo
-from pi_bench.protocol.work_plan import predict_hybrid
 
 from .party import NullClient, NullServer
 

@@ -11,19 +11,8 @@ from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.program import (
-    ActivationKind,
-    ActivationOp,
-    LinearOp,
-    MultiplyOp,
-    OutputOp,
-    Program,
-    Weights,
-)
-from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
-from pi_bench.protocol.lane_groups import WORD_BYTES
-from pi_bench.protocol.offline_schedule import (
+from pi_bench.hybrid.lane_groups import WORD_BYTES
+from pi_bench.hybrid.offline_schedule import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -36,7 +25,18 @@ from pi_bench.protocol.offline_schedule import (
     client_turns,
     offline_schedule,
 )
-from pi_bench.protocol.work_plan import SEED_BYTES, WorkPlan
+from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan
+from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
+from pi_bench.network.program import (
+    ActivationKind,
+    ActivationOp,
+    LinearOp,
+    MultiplyOp,
+    OutputOp,
+    Program,
+    Weights,
+)
+from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 
 NAME = "null"
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import element_count
 from pi_bench.protocol import Party, Preprocessing
-from pi_bench.protocol.work_plan import WorkPlan
 from pi_bench.registry import find_protocol
 from tests.contract.conftest import Run, encoded_inputs
 from tests.contract.term_program import term_program

@@ -15,7 +15,7 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto import gadget
 from pi_bench.crypto.gadget import GadgetSpec
-from pi_bench.protocol import multiplications, work_plan
+from pi_bench.hybrid import multiplications, work_plan
 from pi_bench.registry import find_protocol
 
 Tweak = tuple[int, int, int, int, int]

@@ -9,51 +9,19 @@ sums are collected here as a `Combination`, and only its coefficients say what w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pi_bench.network.graph import Node, ReluNode, Shape
+from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.constants import Constants
-from pi_bench.network.lowering.operators import FxNode, Trace, refuse
-from pi_bench.network.lowering.trace import stem
+from pi_bench.network.lowering.trace import FxNode, Trace, refuse, stem
 
 if TYPE_CHECKING:
     from pi_bench.network.lowering.polynomials import Powers
 
 _SAMPLE_ADVICE = "its constant differs between the samples of a batch; give it a batch axis of 1"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Combination:
-    """``sum(coefficients[name] * value of the node) + constant``, of `shape` without batch.
-
-    Coefficients and constant: float64 arrays that broadcast to `shape`. `literal`: they stand as numbers
-    in the network's code, so that they are no secret; what comes from parameters and buffers is one.
-    """
-
-    shape: Shape
-    coefficients: Mapping[str, np.ndarray]
-    constant: np.ndarray
-    literal: bool = True
-
-    def times(self, factor: np.ndarray | float, *, literal: bool = False) -> Combination:
-        scaled = {name: value * factor for name, value in self.coefficients.items()}
-        return Combination(self.shape, scaled, self.constant * factor, self.literal and literal)
-
-    def plus(self, other: Combination) -> Combination:
-        names = [*self.coefficients, *(name for name in other.coefficients if name not in self.coefficients)]
-        zero = np.zeros(())
-        total = {
-            name: self.coefficients.get(name, zero) + other.coefficients.get(name, zero) for name in names
-        }
-        literal = self.literal and other.literal
-        return Combination(self.shape, total, self.constant + other.constant, literal)
-
-    def without_zeros(self) -> Combination:
-        alive = {name: value for name, value in self.coefficients.items() if value.any()}
-        return Combination(self.shape, alive, self.constant, self.literal)
 
 
 class Combinations:

@@ -15,7 +15,7 @@ import torch
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph.check import MAX_ELEMENTS
-from pi_bench.network.lowering.operators import FxNode, Trace, refuse
+from pi_bench.network.lowering.trace import FxNode, Trace, refuse
 
 _FOLDED_NAMES = """
 abs add addcdiv addcmul alias all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or

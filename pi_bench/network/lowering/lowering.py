@@ -20,8 +20,9 @@ from pi_bench.network.graph.check import check_graph
 from pi_bench.network.lowering.combinations import Combinations
 from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.masks import MaskLowering
-from pi_bench.network.lowering.operators import Trace, refuse, translate
+from pi_bench.network.lowering.operators import translate
 from pi_bench.network.lowering.polynomials import Powers
+from pi_bench.network.lowering.trace import Trace, refuse
 from pi_bench.network.lowering.tracing import require_straight, traced
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
-from pi_bench.network.lowering.combinations import FACTORS, Combination, Combinations
-from pi_bench.network.lowering.operators import FxNode, Trace, arguments, refuse
-from pi_bench.network.lowering.trace import stem
+from pi_bench.network.lowering.combination import Combination
+from pi_bench.network.lowering.combinations import FACTORS, Combinations
+from pi_bench.network.lowering.trace import FxNode, Trace, arguments, refuse, stem
 
 _TOLERANCE = 1e-5
 """By which a mask's and its complement's coefficients, computed in float32, may miss 1."""

@@ -16,8 +16,6 @@ from pi_bench.network.lowering import (
 from pi_bench.network.lowering.advice import advice
 from pi_bench.network.lowering.trace import FxNode, Trace, Translator, arguments, refuse
 
-__all__ = ["TRANSLATORS", "FxNode", "Trace", "arguments", "refuse", "translate"]
-
 
 def translate(trace: Trace, fx_node: FxNode) -> None:
     """Appends the nodes of one call.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.network.graph import Node, PolynomialNode, ReluNode
-from pi_bench.network.lowering.combinations import Combination
+from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.trace import FxNode, Trace, refuse
 
 MAX_DEGREE = 3

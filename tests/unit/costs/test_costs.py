@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pi_bench.costs import TOGETHER, UNITS, Costs, Work
-from pi_bench.costs.file import cached_path, costs_to_json, read_costs, write_costs
 from pi_bench.errors import InputError
+from pi_bench.prediction.costs_file import cached_path, costs_to_json, read_costs, write_costs
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pi_bench.costs import UNITS, Costs
-from pi_bench.costs.file import cached_path, read_costs
 from pi_bench.launch import costs as costs_module
 from pi_bench.launch.costs import describe_build, machine_costs
+from pi_bench.prediction.costs_file import cached_path, read_costs
 from pi_bench.registry import find_protocol
 
 INFO = find_protocol("delphi")

@@ -13,8 +13,8 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.merging import merge_linear
+from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.protocol import ProtocolOptions
-from pi_bench.protocol.simulated_run import Setting, predict_run
 from pi_bench.registry import find_protocol
 from pi_bench.report.explanation import explanation_fields, explanation_lines
 from tests.unit.network.merging.merging_graphs import culled_graph

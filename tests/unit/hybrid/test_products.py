@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pi_bench.crypto.he import HeClient, HeServer
+from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.execution.reference import linear_reference
 from pi_bench.network.program import Convolution, FullyConnected, LinearOp, LinearTerm, Weighted
-from pi_bench.protocol.products import ProductJob, product_jobs
 
 
 def jobs_of(weighted: Weighted) -> tuple[LinearOp, list[ProductJob]]:

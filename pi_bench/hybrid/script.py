@@ -24,19 +24,9 @@ from pi_bench.costs.work import (
     words_work,
 )
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.network.program import (
-    ActivationOp,
-    Convolution,
-    LinearOp,
-    LinearTerm,
-    OutputOp,
-    Program,
-    element_count,
-)
-from pi_bench.protocol.interface import ProtocolOptions
-from pi_bench.protocol.lane_groups import WORD_BYTES
-from pi_bench.protocol.multiplications import MultiplyJob
-from pi_bench.protocol.offline_schedule import (
+from pi_bench.hybrid.lane_groups import WORD_BYTES
+from pi_bench.hybrid.multiplications import MultiplyJob
+from pi_bench.hybrid.offline_schedule import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -49,9 +39,19 @@ from pi_bench.protocol.offline_schedule import (
     client_turns,
     offline_schedule,
 )
+from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan
+from pi_bench.network.program import (
+    ActivationOp,
+    Convolution,
+    LinearOp,
+    LinearTerm,
+    OutputOp,
+    Program,
+    element_count,
+)
+from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.script import PhaseScript, Purpose, Role, RunScript
 from pi_bench.protocol.session import Party
-from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan
 
 _NONE = -1  # no operator
 _BIT_WORDS = 4  # vector operations that cut a word into the bits of OTs, for each bit

@@ -25,11 +25,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.hybrid.lane_groups import WORD_BYTES
+from pi_bench.hybrid.multiplications import CrossJob
+from pi_bench.hybrid.products import ProductJob
+from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan
 from pi_bench.network.program import ActivationOp, LinearOp
-from pi_bench.protocol.lane_groups import WORD_BYTES
-from pi_bench.protocol.multiplications import CrossJob
-from pi_bench.protocol.products import ProductJob
-from pi_bench.protocol.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan
 
 WINDOW_BYTES = 48 << 20
 """Requests, and answers, that may be under way at once: less than a channel's queue holds, so that no

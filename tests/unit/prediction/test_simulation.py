@@ -7,9 +7,9 @@ import pytest
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link
 from pi_bench.costs import TOGETHER, UNITS, Costs, Work
+from pi_bench.prediction.simulation import PredictedPhase, Simulation
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import PhaseScript, Purpose
-from pi_bench.protocol.simulation import PredictedPhase, Simulation
 
 ONE_S = Work({"word": 1.0})
 LINK = Link("test", rtt_s=0.5, up_bits_per_s=8e3, down_bits_per_s=16e3)

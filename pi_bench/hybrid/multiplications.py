@@ -20,8 +20,8 @@ from functools import cached_property
 from pi_bench.crypto import gilboa
 from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
+from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
 from pi_bench.network.program import RING_BITS, MultiplyOp, Program, element_count
-from pi_bench.protocol.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ import enum
 from dataclasses import dataclass, replace
 
 from pi_bench.costs import Work
+from pi_bench.prediction.simulated_run import Setting
+from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol.script import Action, Kind, PhaseScript, Purpose
 from pi_bench.protocol.session import Party
-from pi_bench.protocol.simulated_run import Setting
-from pi_bench.protocol.simulation import Simulation
 
 FIXED_UNITS = (
     *("client slice", "server slice", "linear operator", "client exchange", "server exchange"),

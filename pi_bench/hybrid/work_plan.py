@@ -17,6 +17,9 @@ from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
+from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
+from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
+from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
@@ -25,10 +28,7 @@ from pi_bench.network.program import (
     element_count,
 )
 from pi_bench.protocol.interface import ProtocolOptions
-from pi_bench.protocol.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
-from pi_bench.protocol.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.protocol.prediction import PredictedBytes
-from pi_bench.protocol.products import ProductJob, product_jobs
 from pi_bench.protocol.session import Party
 
 SEED_BYTES = 16

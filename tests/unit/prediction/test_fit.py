@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.costs import Work
-from pi_bench.costs.fit import fit_units
+from pi_bench.prediction.fit import fit_units
 
 UNIT_S = st.floats(1e-9, 1e-3)
 AMOUNTS = st.lists(st.floats(1, 1e4), min_size=2, max_size=2)

@@ -6,16 +6,16 @@ import pytest
 
 from pi_bench.channel.link import Link
 from pi_bench.costs import UNITS, Costs
+from pi_bench.hybrid.script import hybrid_script
+from pi_bench.hybrid.work_plan import predict_hybrid
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program
+from pi_bench.prediction.causes import Cause, scaled, shares, without_rounds
+from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
+from pi_bench.prediction.simulation import PredictedPhase
 from pi_bench.protocol import Party, ProtocolOptions
-from pi_bench.protocol.causes import Cause, scaled, shares, without_rounds
-from pi_bench.protocol.hybrid_script import hybrid_script
 from pi_bench.protocol.script import Purpose
-from pi_bench.protocol.simulated_run import PredictedRun, Setting, predict_run
-from pi_bench.protocol.simulation import PredictedPhase
-from pi_bench.protocol.work_plan import predict_hybrid
 from tests.contract.term_program import term_program
 from tests.unit.network.merging.merging_graphs import culled_graph
 

@@ -8,10 +8,9 @@ from itertools import pairwise
 import pytest
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.network.program import LinearOp
-from pi_bench.protocol import Party, ProtocolOptions, multiplications
-from pi_bench.protocol import offline_schedule as offline_schedule_module
-from pi_bench.protocol.offline_schedule import (
+from pi_bench.hybrid import multiplications
+from pi_bench.hybrid import offline_schedule as offline_schedule_module
+from pi_bench.hybrid.offline_schedule import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -24,7 +23,9 @@ from pi_bench.protocol.offline_schedule import (
     client_turns,
     offline_schedule,
 )
-from pi_bench.protocol.work_plan import SEED_BYTES, WorkPlan, predict_hybrid
+from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan, predict_hybrid
+from pi_bench.network.program import LinearOp
+from pi_bench.protocol import Party, ProtocolOptions
 from tests.contract.conftest import compiled
 from tests.contract.term_program import term_program
 
