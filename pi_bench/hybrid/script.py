@@ -53,6 +53,11 @@ from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.script import PhaseScript, Purpose, Role, RunScript
 from pi_bench.protocol.session import Party
 
+_OFFLINE_WORDS = {
+    Purpose.RELU: "labels and garbled tables",
+    Purpose.TRUNCATION: "labels and garbled tables",
+    Purpose.LINEAR: "products under encryption",
+}
 _NONE = -1  # no operator
 _BIT_WORDS = 4  # vector operations that cut a word into the bits of OTs, for each bit
 _COMMAND_BYTES = 8
@@ -64,7 +69,7 @@ _SERVER_STEP = fixed_work("server exchange")
 def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
     """Of a protocol with homomorphic products and garbled gadgets."""
     plan = WorkPlan(program, options)
-    return RunScript(_offline(plan, options), _online(plan))
+    return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS)
 
 
 def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:

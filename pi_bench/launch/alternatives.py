@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
@@ -10,7 +10,7 @@ from pi_bench.network.merging import merge_linear
 from pi_bench.prediction.causes import scaled
 from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-from pi_bench.protocol.script import Purpose, RunScript
+from pi_bench.protocol.script import Purpose
 
 HALF_RELUS = "half of the ReLUs"
 MERGE = "--merge"
@@ -18,11 +18,16 @@ MERGE = "--merge"
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """`change`: a flag, or a change of the network. `truncation_count`: of what would run."""
+    """Another setting with its prediction.
+
+    `change`: a flag, or a change of the network. `truncation_count`: that of the network that would run.
+    `helps`: purposes whose cost the protocol expects the setting to reduce.
+    """
 
     change: str
     run: PredictedRun
     truncation_count: int
+    helps: tuple[Purpose, ...] = ()
 
 
 def alternatives(
@@ -36,15 +41,19 @@ def alternatives(
     assert info.script is not None
     program = model.program
     script = info.script(program, options)
-    halved = RunScript(scaled(script.offline, Purpose.RELU, 0.5), scaled(script.online, Purpose.RELU, 0.5))
+    halved = replace(
+        script,
+        offline=scaled(script.offline, Purpose.RELU, 0.5),
+        online=scaled(script.online, Purpose.RELU, 0.5),
+    )
     found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
     if model.merging is None:
         merged, merging = merge_linear(model.graph, compiling.weight_bits)
         if merging.dissolved:
             other, _ = compile_graph(merged, compiling)
             run = predict_run(info.script(other, options), setting)
-            found.append(Alternative(MERGE, run, other.truncation_count))
-    for change, settings in info.alternatives(program, options):
-        run = predict_run(info.script(program, settings), setting)
-        found.append(Alternative(change, run, program.truncation_count))
+            found.append(Alternative(MERGE, run, other.truncation_count, (Purpose.LINEAR,)))
+    for other in info.alternatives(program, options):
+        run = predict_run(info.script(program, other.options), setting)
+        found.append(Alternative(other.change, run, program.truncation_count, other.helps))
     return found

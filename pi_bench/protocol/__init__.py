@@ -1,10 +1,11 @@
 """The interface between the harness and the protocols that it measures."""
 
-from pi_bench.protocol.interface import PartyProtocol, ProtocolInfo, ProtocolOptions
+from pi_bench.protocol.interface import OtherSettings, PartyProtocol, ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.session import Party, SessionLike, Trace
 
 __all__ = [
+    "OtherSettings",
     "Party",
     "PartyProtocol",
     "Preprocessing",

@@ -18,7 +18,7 @@ from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
-from pi_bench.protocol.script import RunScript
+from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.protocol.session import SessionLike
 
 
@@ -47,7 +47,20 @@ class ProtocolOptions:
                 )
 
 
-def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[tuple[str, ProtocolOptions]]:
+@dataclass(frozen=True, slots=True)
+class OtherSettings:
+    """Settings that a prediction may recommend in place of those of a run.
+
+    `change` is the flag that a user would give (``--label-chunk 2``); `helps` lists the purposes whose cost
+    it may reduce, so that an explanation names it there.
+    """
+
+    change: str
+    options: ProtocolOptions
+    helps: tuple[Purpose, ...]
+
+
+def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[OtherSettings]:
     """Offers no other settings: for protocols without options that trade one cost for another."""
     del program, options
     return ()
@@ -67,10 +80,8 @@ class ProtocolInfo:
     """Payload bytes of one inference of a program under the options."""
     script: Callable[[Program, ProtocolOptions], RunScript] | None = None
     """What both parties compute and send, from which times are predicted; None: they are not."""
-    alternatives: Callable[[Program, ProtocolOptions], Iterable[tuple[str, ProtocolOptions]]] = (
-        no_alternatives
-    )
-    """Other settings worth predicting: the flag that a user would give, and the options that it makes."""
+    alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
+    """Yields the other settings that are worth predicting, one change at a time."""
 
 
 class PartyProtocol(ABC):

@@ -8,7 +8,7 @@ bytes and rounds.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pi_bench.costs import Work
@@ -106,7 +106,12 @@ class PhaseScript:
 
 @dataclass(frozen=True, slots=True)
 class RunScript:
-    """One inference."""
+    """One inference.
+
+    `offline_words`: names what the offline phase makes for a purpose, such as "labels and garbled tables" for
+    ReLUs; an explanation says "the preprocessing" for a purpose without words.
+    """
 
     offline: PhaseScript
     online: PhaseScript
+    offline_words: Mapping[Purpose, str] = field(default_factory=dict)

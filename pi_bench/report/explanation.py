@@ -14,7 +14,7 @@ from pi_bench.launch.alternatives import HALF_RELUS, MERGE, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.prediction.causes import Cause, Share, shares
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
-from pi_bench.protocol.script import RunScript
+from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.quantities import seconds
 
 _Words = Callable[[Program, Mapping[str, Any]], str]
@@ -44,6 +44,7 @@ def explanation_fields(
                 "offline_s": other.run.offline.time_s,
                 "comm_round_count": other.run.online.depth / 2,
                 "truncation_count": other.truncation_count,
+                "helps": [purpose.value for purpose in other.helps],
             }
             for other in others
         ]
@@ -53,8 +54,10 @@ def explanation_fields(
         whole_s = getattr(run, phase).time_s
         fields[phase] = {
             "time_s": whole_s,
+            "comm_round_count": getattr(run, phase).depth / 2,
             "causes": [_cause_fields(program, share, whole_s) for share in found],
         }
+    fields["offline"]["words"] = {purpose.value: words for purpose, words in script.offline_words.items()}
     fields["relus"] = _relu_fields(fields)
     for phase in ("online", "offline"):
         causes = [cause for cause in fields[phase]["causes"] if cause["share"] >= _MINOR][:_TOP]
@@ -123,26 +126,31 @@ def _title(op: Op) -> str:
 
 _SUBJECTS: dict[tuple[str, Cause], _Words] = {
     ("online", Cause.ROUNDS): lambda program, fields: (
-        f"the {_rounds(program)} rounds, and the steps between,"
+        f"the {fields['online']['comm_round_count']:g} rounds, and the steps between,"
     ),
     ("offline", Cause.ROUNDS): lambda program, fields: "messages and the steps between them",
     ("online", Cause.RELUS): lambda program, fields: f"the {program.relu_count:,} ReLUs",
     ("offline", Cause.RELUS): lambda program, fields: (
-        f"labels and garbled tables of the {program.relu_count:,} ReLUs"
+        f"{_made(fields, Purpose.RELU)} of the {program.relu_count:,} ReLUs"
     ),
     ("online", Cause.TRUNCATIONS): lambda program, fields: _truncations(program),
-    ("offline", Cause.TRUNCATIONS): lambda program, fields: f"labels and tables of {_truncations(program)}",
+    ("offline", Cause.TRUNCATIONS): lambda program, fields: (
+        f"{_made(fields, Purpose.TRUNCATION)} of {_truncations(program)}"
+    ),
     ("online", Cause.LINEAR): lambda program, fields: (
         f"the linear layers' {program.mac_count / 1e6:,.1f} M multiply-accumulates"
     ),
-    ("offline", Cause.LINEAR): lambda program, fields: "the linear layers' products under encryption",
+    ("offline", Cause.LINEAR): lambda program, fields: (
+        f"{_made(fields, Purpose.LINEAR)} of the linear layers"
+    ),
     ("online", Cause.MULTIPLICATIONS): lambda program, fields: "products of activations",
     ("offline", Cause.MULTIPLICATIONS): lambda program, fields: "products of activations",
 }
 
 
-def _rounds(program: Program) -> int:
-    return len(program.activation_ops) + 1
+def _made(fields: Mapping[str, Any], purpose: Purpose) -> str:
+    """Names what the offline phase makes for a purpose."""
+    return str(fields["offline"]["words"].get(purpose.value, "the preprocessing"))
 
 
 def _truncations(program: Program) -> str:
@@ -159,8 +167,7 @@ def _round_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
 def _relu_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
     halved = _halved(fields)
     found = [f"Half of them would leave {_left(halved, phase)}"]
-    chunks = [row for row in fields["alternatives"] if row["change"].startswith("--label-chunk")]
-    return found + _worthwhile(fields, phase, chunks) + _windowed(fields, phase)
+    return found + _settings(fields, phase, Purpose.RELU)
 
 
 def _truncation_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
@@ -171,9 +178,7 @@ def _truncation_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
 
 
 def _linear_remedies(fields: Mapping[str, Any], phase: str) -> list[str]:
-    rows = [row for row in fields["alternatives"] if row["change"].startswith("--weight-cache")]
-    rows += [row for row in fields["alternatives"] if row["change"] == MERGE]
-    found = _worthwhile(fields, phase, rows)
+    found = _settings(fields, phase, Purpose.LINEAR)
     return [*found, "Fewer channels, or a smaller resolution earlier, there is what makes them cheaper"]
 
 
@@ -190,10 +195,15 @@ _REMEDIES = {
 }
 
 
-def _windowed(fields: Mapping[str, Any], phase: str) -> list[str]:
-    return _worthwhile(
-        fields, phase, [row for row in fields["alternatives"] if row["change"] == "--mode windowed"]
-    )
+def _settings(fields: Mapping[str, Any], phase: str, purpose: Purpose) -> list[str]:
+    """Recommends the best value of each flag that helps a purpose, if it saves something."""
+    rows = [row for row in fields["alternatives"] if purpose.value in row["helps"]]
+    flags = dict.fromkeys(row["change"].split()[0] for row in rows)
+    return [
+        words
+        for flag in flags
+        for words in _worthwhile(fields, phase, [row for row in rows if row["change"].split()[0] == flag])
+    ]
 
 
 def _worthwhile(fields: Mapping[str, Any], phase: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pi_bench.channel.link import Link
 from pi_bench.costs import UNITS, Costs
-from pi_bench.launch.alternatives import alternatives
+from pi_bench.launch.alternatives import Alternative, alternatives
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.merging import merge_linear
+from pi_bench.prediction.causes import scaled
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.protocol import ProtocolOptions
+from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
 from pi_bench.report.explanation import explanation_fields, explanation_lines
 from tests.unit.network.merging.merging_graphs import culled_graph
@@ -131,3 +134,20 @@ def test_text_has_measured_times_where_there_are_any(tiny_graph: Graph) -> None:
     assert "measured" not in "\n".join(explanation_lines(fields))
     text = "\n".join(explanation_lines(fields, {"online": 0.002, "offline": 1.5}))
     assert "(measured: 2.00 ms)" in text and "(measured: 1.50 s)" in text
+
+
+def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph) -> None:
+    model, setting = model_of(tiny_graph), Setting(costs(garble_relu=1e-6))
+    options = ProtocolOptions()
+    assert INFO.script is not None
+    script = replace(INFO.script(model.program, options), offline_words={Purpose.RELU: "keys"})
+    run = predict_run(script, setting)
+    faster = predict_run(replace(script, offline=scaled(script.offline, Purpose.RELU, 0.5)), setting)
+    others = [
+        Alternative("half of the ReLUs", faster, 0),
+        Alternative("--short-keys", faster, 0, helps=(Purpose.RELU,)),
+        Alternative("--other", faster, 0, helps=(Purpose.LINEAR,)),
+    ]
+    fields = explanation_fields(model.program, script, run, setting, others)
+    line = next(line for line in fields["offline"]["lines"] if "ReLUs cost" in line)
+    assert line.startswith("keys of the ") and "`--short-keys` would leave" in line and "--other" not in line
