@@ -1,7 +1,7 @@
 #include <optional>
 
 #include "bindings/buffers.h"
-#include "bindings/rooms.h"
+#include "bindings/modules.h"
 #include "garble/gadget.h"
 #include "symmetric/tweak.h"
 
@@ -167,8 +167,8 @@ void correlation(const Gadget& gadget, const py::object& v, const py::object& ou
 }  // namespace
 
 void bind_garble(py::module_& module) {
-  py::module_ room = module.def_submodule("garble");
-  py::class_<Gadget>(room, "Gadget")
+  py::module_ submodule = module.def_submodule("garble");
+  py::class_<Gadget>(submodule, "Gadget")
       .def(py::init<const std::string&, int, int, bool, std::uint32_t, int, int>())
       .def_property_readonly("label_ots", [](const Gadget& g) { return g.layout.label_ots; })
       .def_property_readonly("gate_count", [](const Gadget& g) { return g.layout.gate_count; })
@@ -178,10 +178,10 @@ void bind_garble(py::module_& module) {
                              [](const Gadget& g) { return g.layout.state_group_bytes; })
       .def_property_readonly("online_group_bytes",
                              [](const Gadget& g) { return g.layout.online_group_bytes; });
-  room.def("garble", &garble);
-  room.def("accept", &accept);
-  room.def("encode", &encode);
-  room.def("evaluate", &evaluate);
-  room.def("choice_bits", &choice_bits);
-  room.def("correlation", &correlation);
+  submodule.def("garble", &garble);
+  submodule.def("accept", &accept);
+  submodule.def("encode", &encode);
+  submodule.def("evaluate", &evaluate);
+  submodule.def("choice_bits", &choice_bits);
+  submodule.def("correlation", &correlation);
 }

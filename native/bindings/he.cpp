@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "bindings/buffers.h"
-#include "bindings/rooms.h"
+#include "bindings/modules.h"
 #include "he/ciphertext.h"
 #include "he/response.h"
 #include "he/transform.h"
@@ -200,31 +200,33 @@ void respond(const py::object& weights, const py::object& exponents, const py::t
 }  // namespace
 
 void bind_he(py::module_& module) {
-  py::module_ room = module.def_submodule("he");
-  room.attr("DEGREE") = he::kDegree;
-  room.attr("PRIMES") = py::make_tuple(he::kPrimes[0], he::kPrimes[1], he::kPrimes[2]);
-  room.attr("PLAIN_BITS") = he::kPlainBits;
-  room.attr("FLOOD_BITS") = he::kFloodBits;
-  room.attr("BINOMIAL_BITS") = he::kBinomialBits;
-  room.attr("SEED_BYTES") = he::kSeedBytes;
-  room.attr("CIPHERTEXT_BYTES") = he::kCiphertextBytes;
-  room.attr("PACKED_POLY_BYTES") = he::kPackedPolyBytes;
-  room.attr("LOADED_WORDS") = he::kLoadedWords;
-  room.attr("MAX_PRODUCTS") = he::kMaxProducts;
-  room.attr("MIN_RUN") = he::kMinRun;
-  room.def("sample_ternary", &sample_ternary, py::arg("seed"), py::arg("out"), py::arg("isa") = "");
-  room.def("encrypt", &encrypt, py::arg("secret"), py::arg("messages"), py::arg("public_seeds"),
-           py::arg("noise_seeds"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
-  room.def("load", &load, py::arg("ciphertexts"), py::arg("group"), py::arg("out"),
-           py::arg("threads"), py::arg("isa") = "");
-  room.def("decrypt", &decrypt, py::arg("secret"), py::arg("answer"), py::arg("positions"),
-           py::arg("starts"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
-  room.def("prepare_weights", &prepare_weights, py::arg("weights"), py::arg("exponents"),
-           py::arg("shape"), py::arg("block"), py::arg("out"), py::arg("threads"),
-           py::arg("isa") = "");
-  room.def("respond", &respond, py::arg("weights"), py::arg("exponents"), py::arg("shape"),
-           py::arg("block"), py::arg("prepared"), py::arg("inputs"), py::arg("public_key"),
-           py::arg("seeds"), py::arg("masks"), py::arg("positions"), py::arg("starts"),
-           py::arg("out"), py::arg("threads"), py::arg("isa") = "");
-  bind_he_parts(room);
+  py::module_ submodule = module.def_submodule("he");
+  submodule.attr("DEGREE") = he::kDegree;
+  submodule.attr("PRIMES") = py::make_tuple(he::kPrimes[0], he::kPrimes[1], he::kPrimes[2]);
+  submodule.attr("PLAIN_BITS") = he::kPlainBits;
+  submodule.attr("FLOOD_BITS") = he::kFloodBits;
+  submodule.attr("BINOMIAL_BITS") = he::kBinomialBits;
+  submodule.attr("SEED_BYTES") = he::kSeedBytes;
+  submodule.attr("CIPHERTEXT_BYTES") = he::kCiphertextBytes;
+  submodule.attr("PACKED_POLY_BYTES") = he::kPackedPolyBytes;
+  submodule.attr("LOADED_WORDS") = he::kLoadedWords;
+  submodule.attr("MAX_PRODUCTS") = he::kMaxProducts;
+  submodule.attr("MIN_RUN") = he::kMinRun;
+  submodule.def("sample_ternary", &sample_ternary, py::arg("seed"), py::arg("out"),
+                py::arg("isa") = "");
+  submodule.def("encrypt", &encrypt, py::arg("secret"), py::arg("messages"),
+                py::arg("public_seeds"), py::arg("noise_seeds"), py::arg("out"), py::arg("threads"),
+                py::arg("isa") = "");
+  submodule.def("load", &load, py::arg("ciphertexts"), py::arg("group"), py::arg("out"),
+                py::arg("threads"), py::arg("isa") = "");
+  submodule.def("decrypt", &decrypt, py::arg("secret"), py::arg("answer"), py::arg("positions"),
+                py::arg("starts"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
+  submodule.def("prepare_weights", &prepare_weights, py::arg("weights"), py::arg("exponents"),
+                py::arg("shape"), py::arg("block"), py::arg("out"), py::arg("threads"),
+                py::arg("isa") = "");
+  submodule.def("respond", &respond, py::arg("weights"), py::arg("exponents"), py::arg("shape"),
+                py::arg("block"), py::arg("prepared"), py::arg("inputs"), py::arg("public_key"),
+                py::arg("seeds"), py::arg("masks"), py::arg("positions"), py::arg("starts"),
+                py::arg("out"), py::arg("threads"), py::arg("isa") = "");
+  bind_he_parts(submodule);
 }

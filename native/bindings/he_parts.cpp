@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "bindings/buffers.h"
-#include "bindings/rooms.h"
+#include "bindings/modules.h"
 #include "he/bit_packing.h"
 #include "he/product.h"
 #include "he/residues.h"
@@ -126,8 +126,8 @@ bool unpack(const py::buffer& packed, std::size_t prime, const py::buffer& out,
 
 }  // namespace
 
-void bind_he_parts(py::module_& room) {
-  py::module_ parts = room.def_submodule("parts");
+void bind_he_parts(py::module_& submodule) {
+  py::module_ parts = submodule.def_submodule("parts");
   parts.def("product", &product, py::arg("prime"), py::arg("x"), py::arg("y"), py::arg("out"),
             py::arg("isa") = "");
   parts.def("sample_uniform", &sample_uniform, py::arg("seed"), py::arg("out"),

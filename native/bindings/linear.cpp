@@ -3,7 +3,7 @@
 #include <array>
 
 #include "bindings/buffers.h"
-#include "bindings/rooms.h"
+#include "bindings/modules.h"
 #include "linear/convolution.h"
 
 namespace py = pybind11;
@@ -110,8 +110,8 @@ void scale_add(const py::object& x, std::size_t samples, std::uint32_t multiplie
 }  // namespace
 
 void bind_linear(py::module_& module) {
-  py::module_ room = module.def_submodule("linear");
-  py::class_<Convolution>(room, "Convolution")
+  py::module_ submodule = module.def_submodule("linear");
+  py::class_<Convolution>(submodule, "Convolution")
       .def(py::init<const Extents&, const Extents&, const Pair&, const Pair&, const Pair&,
                     const Pair&, std::size_t>())
       .def_property_readonly(
@@ -120,7 +120,7 @@ void bind_linear(py::module_& module) {
       .def_property_readonly("workspace_words", [](const Convolution& c) {
         return pi::linear::workspace_words(c.shape);
       });
-  room.def("pack", &pack);
-  room.def("convolve_add", &convolve_add);
-  room.def("scale_add", &scale_add);
+  submodule.def("pack", &pack);
+  submodule.def("convolve_add", &convolve_add);
+  submodule.def("scale_add", &scale_add);
 }

@@ -1,5 +1,5 @@
-// The Python module: one submodule a room, no logic.
-#include "bindings/rooms.h"
+// The Python module: one submodule a submodule, no logic.
+#include "bindings/modules.h"
 
 PYBIND11_MODULE(_native, module) {
   module.doc() =

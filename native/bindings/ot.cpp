@@ -1,5 +1,5 @@
 #include "bindings/buffers.h"
-#include "bindings/rooms.h"
+#include "bindings/modules.h"
 #include "ot/additive.h"
 #include "ot/gilboa.h"
 #include "ot/softspoken.h"
@@ -168,33 +168,34 @@ void product_receive(const py::object& hash_seed, std::uint32_t number, std::uin
 }  // namespace
 
 void bind_ot(py::module_& module) {
-  py::module_ room = module.def_submodule("ot");
-  room.attr("CHUNK_OTS") = pi::kChunkOts;
-  room.attr("LEAF_BYTES") = pi::kLeafBytes;
-  room.attr("TREE_MESSAGE_BYTES") = pi::kTreeMessageBytes;
-  room.attr("ROOT_BYTES") = pi::kTrees * pi::kSeedBytes;
-  room.def("grow_trees", &grow_trees, py::arg("roots"), py::arg("base_pairs"), py::arg("leaves"),
-           py::arg("message"), py::arg("isa") = "");
-  room.def("puncture_trees", &puncture_trees, py::arg("delta"), py::arg("base_keys"),
-           py::arg("message"), py::arg("leaves"), py::arg("isa") = "");
-  room.def("extend_receiver", &extend_receiver, py::arg("leaves"), py::arg("first_chunk"),
-           py::arg("count"), py::arg("choice_bits"), py::arg("message"), py::arg("labels"),
-           py::arg("threads") = 1, py::arg("isa") = "");
-  room.def("extend_sender", &extend_sender, py::arg("leaves"), py::arg("delta"),
-           py::arg("first_chunk"), py::arg("count"), py::arg("message"), py::arg("zero_labels"),
-           py::arg("threads") = 1, py::arg("isa") = "");
-  room.def("additive_send", &additive_send, py::arg("delta"), py::arg("hash_seed"),
-           py::arg("gadget"), py::arg("first_group"), py::arg("zero_labels"),
-           py::arg("correlation"), py::arg("tau"), py::arg("beta"), py::arg("threads") = 1,
-           py::arg("isa") = "");
-  room.def("additive_receive", &additive_receive, py::arg("hash_seed"), py::arg("gadget"),
-           py::arg("first_group"), py::arg("active_labels"), py::arg("choices"), py::arg("tau"),
-           py::arg("alpha"), py::arg("threads") = 1, py::arg("isa") = "");
-  room.def("product_send", &product_send, py::arg("delta"), py::arg("hash_seed"), py::arg("number"),
-           py::arg("first_group"), py::arg("bit_count"), py::arg("zero_labels"), py::arg("factor"),
-           py::arg("corrections"), py::arg("share"), py::arg("threads") = 1, py::arg("isa") = "");
-  room.def("product_receive", &product_receive, py::arg("hash_seed"), py::arg("number"),
-           py::arg("first_group"), py::arg("bit_count"), py::arg("active_labels"),
-           py::arg("factor"), py::arg("corrections"), py::arg("share"), py::arg("threads") = 1,
-           py::arg("isa") = "");
+  py::module_ submodule = module.def_submodule("ot");
+  submodule.attr("CHUNK_OTS") = pi::kChunkOts;
+  submodule.attr("LEAF_BYTES") = pi::kLeafBytes;
+  submodule.attr("TREE_MESSAGE_BYTES") = pi::kTreeMessageBytes;
+  submodule.attr("ROOT_BYTES") = pi::kTrees * pi::kSeedBytes;
+  submodule.def("grow_trees", &grow_trees, py::arg("roots"), py::arg("base_pairs"),
+                py::arg("leaves"), py::arg("message"), py::arg("isa") = "");
+  submodule.def("puncture_trees", &puncture_trees, py::arg("delta"), py::arg("base_keys"),
+                py::arg("message"), py::arg("leaves"), py::arg("isa") = "");
+  submodule.def("extend_receiver", &extend_receiver, py::arg("leaves"), py::arg("first_chunk"),
+                py::arg("count"), py::arg("choice_bits"), py::arg("message"), py::arg("labels"),
+                py::arg("threads") = 1, py::arg("isa") = "");
+  submodule.def("extend_sender", &extend_sender, py::arg("leaves"), py::arg("delta"),
+                py::arg("first_chunk"), py::arg("count"), py::arg("message"),
+                py::arg("zero_labels"), py::arg("threads") = 1, py::arg("isa") = "");
+  submodule.def("additive_send", &additive_send, py::arg("delta"), py::arg("hash_seed"),
+                py::arg("gadget"), py::arg("first_group"), py::arg("zero_labels"),
+                py::arg("correlation"), py::arg("tau"), py::arg("beta"), py::arg("threads") = 1,
+                py::arg("isa") = "");
+  submodule.def("additive_receive", &additive_receive, py::arg("hash_seed"), py::arg("gadget"),
+                py::arg("first_group"), py::arg("active_labels"), py::arg("choices"),
+                py::arg("tau"), py::arg("alpha"), py::arg("threads") = 1, py::arg("isa") = "");
+  submodule.def("product_send", &product_send, py::arg("delta"), py::arg("hash_seed"),
+                py::arg("number"), py::arg("first_group"), py::arg("bit_count"),
+                py::arg("zero_labels"), py::arg("factor"), py::arg("corrections"), py::arg("share"),
+                py::arg("threads") = 1, py::arg("isa") = "");
+  submodule.def("product_receive", &product_receive, py::arg("hash_seed"), py::arg("number"),
+                py::arg("first_group"), py::arg("bit_count"), py::arg("active_labels"),
+                py::arg("factor"), py::arg("corrections"), py::arg("share"), py::arg("threads") = 1,
+                py::arg("isa") = "");
 }

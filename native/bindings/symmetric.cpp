@@ -1,7 +1,7 @@
 #include "symmetric/symmetric.h"
 
 #include "bindings/buffers.h"
-#include "bindings/rooms.h"
+#include "bindings/modules.h"
 
 namespace py = pybind11;
 using pi::python::isa_of;
@@ -59,16 +59,16 @@ void hash_labels(const py::object& seed, int purpose, std::uint32_t gadget,
 }  // namespace
 
 void bind_symmetric(py::module_& module) {
-  py::module_ room = module.def_submodule("symmetric");
-  py::register_exception<pi::UnsupportedCpu>(room, "UnsupportedCpuError", PyExc_RuntimeError);
-  room.def("selected_isa", [] { return pi::isa_name(pi::selected_isa()); });
-  room.def("resolve_isa",
-           [](const std::string& name) { return pi::isa_name(pi::resolve_isa(name)); });
-  room.def("aes128_encrypt", &aes128_encrypt, py::arg("key"), py::arg("blocks"), py::arg("out"),
-           py::arg("isa") = "");
-  room.def("prg", &prg, py::arg("seed"), py::arg("first_block"), py::arg("out"),
-           py::arg("isa") = "");
-  room.def("hash_labels", &hash_labels, py::arg("seed"), py::arg("purpose"), py::arg("gadget"),
-           py::arg("first_group"), py::arg("position"), py::arg("labels"), py::arg("out"),
-           py::arg("isa") = "");
+  py::module_ submodule = module.def_submodule("symmetric");
+  py::register_exception<pi::UnsupportedCpu>(submodule, "UnsupportedCpuError", PyExc_RuntimeError);
+  submodule.def("selected_isa", [] { return pi::isa_name(pi::selected_isa()); });
+  submodule.def("resolve_isa",
+                [](const std::string& name) { return pi::isa_name(pi::resolve_isa(name)); });
+  submodule.def("aes128_encrypt", &aes128_encrypt, py::arg("key"), py::arg("blocks"),
+                py::arg("out"), py::arg("isa") = "");
+  submodule.def("prg", &prg, py::arg("seed"), py::arg("first_block"), py::arg("out"),
+                py::arg("isa") = "");
+  submodule.def("hash_labels", &hash_labels, py::arg("seed"), py::arg("purpose"), py::arg("gadget"),
+                py::arg("first_group"), py::arg("position"), py::arg("labels"), py::arg("out"),
+                py::arg("isa") = "");
 }

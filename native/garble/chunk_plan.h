@@ -1,4 +1,4 @@
-// How the server's bits are cut into chunks that share one key on the wire.
+// How the garbler's bits are cut into chunks that share one key on the wire.
 #pragma once
 #include "symmetric/tweak.h"
 

@@ -24,9 +24,9 @@ struct GarbleArguments {
   const std::uint8_t* delta;  // its lowest bit is 1
   const std::uint8_t* hash_seed;
   const std::uint8_t* label_seed;
-  const std::uint8_t* zero_labels;  // [group][label_ots][32][16]: of the client's bits
+  const std::uint8_t* zero_labels;  // [group][label_ots][32][16]: of the evaluator's bits
   const std::uint8_t* select_bits;  // ReLU: 0 or 1 an element, the reverse OT's choice
-  const std::uint32_t* alpha;       // ReLU: the server's share of select * v''
+  const std::uint32_t* alpha;       // ReLU: the garbler's share of select * v''
   std::uint8_t* garbled;            // out
   std::uint8_t* state;              // out
 };
@@ -42,7 +42,7 @@ struct EncodeArguments {
   const std::uint8_t* delta;
   const std::uint8_t* label_seed;
   const std::uint8_t* state;
-  const std::uint32_t* u;   // the server's share, without the offset
+  const std::uint32_t* u;   // the garbler's share, without the offset
   std::uint8_t* message;    // out
   std::uint32_t* out_mask;  // out: y - r' = z - out_mask
 };
@@ -50,7 +50,7 @@ struct EncodeArguments {
 struct EvaluateArguments {
   const std::uint8_t* hash_seed;
   const std::uint32_t* v;
-  const std::uint32_t* beta;  // ReLU: the client's share of select * v''
+  const std::uint32_t* beta;  // ReLU: the evaluator's share of select * v''
   const std::uint8_t* active_labels;
   const std::uint8_t* garbled;  // after accept
   const std::uint8_t* message;
@@ -58,17 +58,17 @@ struct EvaluateArguments {
   std::uint32_t* z;                // out
 };
 
-// Server, offline.
+// Garbler, offline.
 void garble(const GadgetCall& call, const GarbleArguments& arguments);
-// Client, offline.
+// Evaluator, offline.
 void accept(const GadgetCall& call, const AcceptArguments& arguments);
-// Server, online.
+// Garbler, online.
 void encode(const GadgetCall& call, const EncodeArguments& arguments);
-// Client, online.
+// Evaluator, online.
 void evaluate(const GadgetCall& call, const EvaluateArguments& arguments);
 
-// The client's OT choices, a bit an OT in the order [group][position][lane]; and what the reverse
-// OT multiplies by its choice: the signed window of v without its low bits, mod 2^32.
+// The evaluator's OT choices, a bit an OT in the order [group][position][lane]; and what the
+// reverse OT multiplies by its choice: the signed window of v without its low bits, mod 2^32.
 void choice_bits(const GadgetCall& call, const std::uint32_t* v, std::uint32_t* packed);
 void correlation(const GadgetCall& call, const std::uint32_t* v, std::uint32_t* out);
 

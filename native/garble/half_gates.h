@@ -77,22 +77,23 @@ struct Carries {
 
 // Garbles the adder and moves `garbled` past its blocks: the tables, then the rows of the chunks.
 template <class Block4>
-Carries<Block4> garble_adder(const GroupKeys<Block4>& keys, const ServerLabels<Block4>& server,
+Carries<Block4> garble_adder(const GroupKeys<Block4>& keys, const GarblerLabels<Block4>& garbler,
                              Block4 delta, const GadgetLayout& layout,
                              const std::uint8_t* zero_labels, std::uint8_t*& garbled) {
   Carries<Block4> carries;
   Lanes<Block4> u[kMostChunkBits];
-  typename ServerLabels<Block4>::ChunkMasks masks;
-  if (layout.chunked_bits > 0) masks = server.chunk_masks();
+  typename GarblerLabels<Block4>::ChunkMasks masks;
+  if (layout.chunked_bits > 0) masks = garbler.chunk_masks();
   std::uint8_t* tables = garbled;
   garbled += 2 * kRowBytes * static_cast<std::size_t>(layout.gate_count);
   for (int first = 0, width = 0; first < layout.gate_count; first += width) {
     width = chunk_width(layout.label_chunk, layout.gate_count, first);
     if (width > 1) {
-      Chunks<Block4>::garble(keys, server, delta, first, width, masks.of(first, width), garbled, u);
+      Chunks<Block4>::garble(keys, garbler, delta, first, width, masks.of(first, width), garbled,
+                             u);
     } else {
       for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
-        server.zero_labels(first, i, u[0].at + i);
+        garbler.zero_labels(first, i, u[0].at + i);
       }
     }
     for (int bit = 0; bit < width; ++bit) {
@@ -110,7 +111,7 @@ Carries<Block4> garble_adder(const GroupKeys<Block4>& keys, const ServerLabels<B
 // Evaluates it and moves `message` past labels, keys and pointers, `garbled` past the blocks.
 template <class Block4>
 Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, const GadgetLayout& layout,
-                               const std::uint8_t* client_labels, const std::uint8_t*& message,
+                               const std::uint8_t* evaluator_labels, const std::uint8_t*& message,
                                const std::uint8_t*& garbled) {
   Carries<Block4> carries;
   Lanes<Block4> unlocked[kMostChunkBits];
@@ -130,7 +131,7 @@ Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, const GadgetLayout
       const auto at = static_cast<std::size_t>(gate);
       if (gate == layout.carry_at) carries.kept = carries.last;
       evaluate_gate(keys.garbler_half(gate), keys.evaluator_half(gate),
-                    width > 1 ? labels[bit] : row, client_labels + kRowBytes * at, carries.last,
+                    width > 1 ? labels[bit] : row, evaluator_labels + kRowBytes * at, carries.last,
                     tables + 2 * kRowBytes * at);
     }
   }
@@ -138,10 +139,10 @@ Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, const GadgetLayout
   return carries;
 }
 
-// The garbler's pads of a wire by colour: of[c] = H(the label with colour c), first kCount words.
+// The garbler's pads of a wire by color: of[c] = H(the label with color c), first kCount words.
 template <class Block4, int kCount>
 struct PadsByColor {
-  Words zero_color;  // the colour of the zero label, which only the garbler knows
+  Words zero_color;  // the color of the zero label, which only the garbler knows
   BlockWords<Block4, kCount> of[2];
 
   PadsByColor(const Lanes<Block4>& zero, Block4 delta, const RoundKeys& keys)
@@ -151,7 +152,7 @@ struct PadsByColor {
   PadsByColor(const Lanes<Block4>& zero, const Lanes<Block4>& h0, const Lanes<Block4>& h1)
       : zero_color(colors(zero)), of{pick(zero, h0, h1), pick(zero, h1, h0)} {}
 
-  // h0 where the zero label has colour 0, else h1.
+  // h0 where the zero label has color 0, else h1.
   static BlockWords<Block4, kCount> pick(const Lanes<Block4>& zero, const Lanes<Block4>& h0,
                                          const Lanes<Block4>& h1) {
     Lanes<Block4> out;

@@ -21,22 +21,22 @@ struct GadgetSpec {
 };
 
 // A gadget adds the shares over `gate_count` bits from `first_bit` on, an AND a bit, and uses the
-// top bit of the client's share besides. Sizes are for a group of 32 elements. In every group the
-// blocks come first, [position][lane][16]; then the packed pointers of the chunks, 32 words an item
-// and 32 packed bits an item.
+// top bit of the evaluator's share besides. Sizes are for a group of 32 elements. In every group
+// the blocks come first, [position][lane][16]; then the packed pointers of the chunks, 32 words an
+// item and 32 packed bits an item.
 struct GadgetLayout {
   int first_bit;
   int gate_count;
   int top_bit;    // the bit of v whose label stands last
   int carry_at;   // gates before the carry into bit truncate_bits; -1: that carry is not used
-  int label_ots;  // labels an element of the client: gate_count bits, then the top bit
+  int label_ots;  // labels an element of the evaluator: gate_count bits, then the top bit
   int label_chunk;
   int chunked_bits;                 // gates whose bit of u is in a chunk of two bits or more
   std::size_t label_rows;           // labels and chunk keys an element, online
   std::size_t block_bytes;          // tables and chunk rows, before the correction words
-  std::size_t garbled_group_bytes;  // blocks, then correction words: server to client, offline
-  std::size_t state_group_bytes;    // pads that the server keeps
-  std::size_t online_group_bytes;   // labels, words and bits: server to client, online
+  std::size_t garbled_group_bytes;  // blocks, then correction words: garbler to evaluator, offline
+  std::size_t state_group_bytes;    // pads that the garbler keeps
+  std::size_t online_group_bytes;   // labels, words and bits: garbler to evaluator, online
 };
 
 // Throws std::invalid_argument if the numbers make no gadget on 32-bit shares.

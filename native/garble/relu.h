@@ -1,11 +1,11 @@
 // ReLU and truncation of x = u + v in one round (docs/threat-model.md, "ReLU").
 //
-// The circuit yields t = (x + offset >= 0) over the window; its active label has colour c. A random
-// bit pi hides the sign: the client learns cs = c xor e, and d = cs xor pi is the sign. Pads:
+// The circuit yields t = (x + offset >= 0) over the window; its active label has color c. A random
+// bit pi hides the sign: the evaluator learns cs = c xor e, and d = cs xor pi is the sign. Pads:
 //
-//   H(t) word 0             client knows one of two colours   the payload under colour c
-//   H(top of v) words 0..2  client knows that of its bit      the window's wrap, rows X1 X2 X3
-//   H(carry) words 0, 1     client knows one of two colours   exact: carry into bit f, rows XA XB
+//   H(t) word 0             evaluator knows one of two colors   the payload under color c
+//   H(top of v) words 0..2  evaluator knows that of its bit     the window's wrap, rows X1 X2 X3
+//   H(carry) words 0, 1     evaluator knows one of two colors   exact: carry into bit f, rows XA XB
 //
 // Each (label, tweak) is hashed for one of these lines only, and its words are disjoint pads.
 #pragma once
@@ -25,7 +25,7 @@ class Relu {
   static void garble(const GadgetCall& call, const GadgetLayout& layout, const GarbleArguments& in,
                      std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
-    ServerLabels<Block4> server(in.label_seed, call.gadget);
+    GarblerLabels<Block4> garbler(in.label_seed, call.gadget);
     const auto gates = static_cast<std::size_t>(layout.gate_count);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
@@ -34,8 +34,8 @@ class Relu {
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
       std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
       std::uint8_t* state = in.state + group * layout.state_group_bytes;
-      server.begin_group(number);
-      const Carries<Block4> carries = garble_adder(keys, server, delta, layout, labels, garbled);
+      garbler.begin_group(number);
+      const Carries<Block4> carries = garble_adder(keys, garbler, delta, layout, labels, garbled);
 
       Words pi;
       for (std::size_t q = 0; q < kLanes; ++q) pi.at[q] = in.select_bits[kLanes * group + q] & 1u;
@@ -88,15 +88,15 @@ class Relu {
   static void encode(const GadgetCall& call, const GadgetLayout& layout, const EncodeArguments& in,
                      std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
-    ServerLabels<Block4> server(in.label_seed, call.gadget);
+    GarblerLabels<Block4> garbler(in.label_seed, call.gadget);
     const Window window(call.spec);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint8_t* state = in.state + group * layout.state_group_bytes;
       std::uint8_t* message = in.message + group * layout.online_group_bytes;
       Words u = P::words_at(in.u + kLanes * group);
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset;
-      server.begin_group(call.first_group + static_cast<std::uint32_t>(group));
-      encode_labels(server, delta, layout, u, message);
+      garbler.begin_group(call.first_group + static_cast<std::uint32_t>(group));
+      encode_labels(garbler, delta, layout, u, message);
 
       const Words row0 = P::load_words(state);
       const Words difference = P::load_words(state);
@@ -116,7 +116,7 @@ class Relu {
       std::uint32_t* out_mask = in.out_mask + kLanes * group;
       for (int q = 0; q < kLanes; ++q) {
         e.at[q] = ((u.at[q] >> layout.top_bit) & 1u) ^ sign_color.at[q] ^ pi.at[q];
-        // y and d of the derivation at cs = 0 and cs = 1: the payload if the client sees cs.
+        // y and d of the derivation at cs = 0 and cs = 1: the payload if the evaluator sees cs.
         const std::uint32_t value = window.of(u.at[q]) + carry_color.at[q];
         const std::uint32_t wrap =
             P::times_bit(e.at[q], q2.at[q]) + P::negate_if(e.at[q], q3.at[q]);
@@ -229,7 +229,7 @@ class Relu {
     for (const Words& pad : carry.of[0].word) P::store_words(state, pad);
   }
 
-  // The evaluator's share of d times the carry into bit f, less what the server's payload holds.
+  // The evaluator's share of d times the carry into bit f, less what the garbler's payload holds.
   static void add_carry(const Lanes<Block4>& carry, const RoundKeys& key, const Words& cs,
                         const std::uint8_t* rows, Words& z) {
     const Words color = colors(carry);

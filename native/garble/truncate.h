@@ -1,12 +1,12 @@
 // Truncation of x = u + v without ReLU (docs/threat-model.md, "Truncation").
 //
 // X = x + offset + 2^30 is not negative, so the shares wrap iff the top bit of u or that of v is
-// set. e = (top of u) xor kappa hides the server's bit; the product of the two top bits is shared
-// by one row under the pad of the client's bit. Exact: an adder over the low bits gives the carry.
-// Pads:
+// set. e = (top of u) xor kappa hides the garbler's bit; the product of the two top bits is shared
+// by one row under the pad of the evaluator's bit. Exact: an adder over the low bits gives the
+// carry. Pads:
 //
-//   H(top of v) word 0  client knows that of its bit      tau: the wrap
-//   H(carry) word 0     client knows one of two colours   exact: the carry's row
+//   H(top of v) word 0  evaluator knows that of its bit     tau: the wrap
+//   H(carry) word 0     evaluator knows one of two colors   exact: the carry's row
 #pragma once
 #include "garble/gadget.h"
 #include "garble/half_gates.h"
@@ -24,7 +24,7 @@ class Truncate {
   static void garble(const GadgetCall& call, const GadgetLayout& layout, const GarbleArguments& in,
                      std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
-    ServerLabels<Block4> server(in.label_seed, call.gadget);
+    GarblerLabels<Block4> garbler(in.label_seed, call.gadget);
     const auto gates = static_cast<std::size_t>(layout.gate_count);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint32_t number = call.first_group + static_cast<std::uint32_t>(group);
@@ -33,13 +33,13 @@ class Truncate {
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
       std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
       std::uint8_t* state = in.state + group * layout.state_group_bytes;
-      server.begin_group(number);
-      const Carries<Block4> carries = garble_adder(keys, server, delta, layout, labels, garbled);
+      garbler.begin_group(number);
+      const Carries<Block4> carries = garble_adder(keys, garbler, delta, layout, labels, garbled);
 
       const Lanes<Block4> top = Lanes<Block4>::load(labels + gates * kRowBytes);
       const BlockWords<Block4, 1> zero(hash_lanes(top, keys.output(kTopKey)));
       const BlockWords<Block4, 1> one(hash_lanes(top ^ delta, keys.output(kTopKey)));
-      const Words kappa = server.random_bits();
+      const Words kappa = garbler.random_bits();
       Words tau;
       for (int q = 0; q < kLanes; ++q) {
         tau.at[q] = zero.word[0].at[q] + kappa.at[q] - one.word[0].at[q];
@@ -49,13 +49,13 @@ class Truncate {
       if (layout.carry_at >= 0) {
         const PadsByColor<Block4, 1> carry(carries.kept, delta, keys.output(kCarryKey));
         Words row;
-        Words server_share;
+        Words garbler_share;
         for (int q = 0; q < kLanes; ++q) {
-          server_share.at[q] = carry.of[0].word[0].at[q] - carry.zero_color.at[q];
-          row.at[q] = server_share.at[q] + 1u - carry.zero_color.at[q] - carry.of[1].word[0].at[q];
+          garbler_share.at[q] = carry.of[0].word[0].at[q] - carry.zero_color.at[q];
+          row.at[q] = garbler_share.at[q] + 1u - carry.zero_color.at[q] - carry.of[1].word[0].at[q];
         }
         P::store_words(garbled, row);
-        P::store_words(state, server_share);
+        P::store_words(state, garbler_share);
       }
       P::store_bits(state, kappa);
     }
@@ -90,7 +90,7 @@ class Truncate {
   static void encode(const GadgetCall& call, const GadgetLayout& layout, const EncodeArguments& in,
                      std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
-    ServerLabels<Block4> server(in.label_seed, call.gadget);
+    GarblerLabels<Block4> garbler(in.label_seed, call.gadget);
     const int f = call.spec.truncate_bits;
     const std::uint32_t wrap = wrap_of(f);
     const auto gates = static_cast<std::size_t>(layout.gate_count);
@@ -100,8 +100,8 @@ class Truncate {
       Words u = P::words_at(in.u + kLanes * group);
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset + kLift;
       if (gates > 0) {
-        server.begin_group(call.first_group + static_cast<std::uint32_t>(group));
-        encode_labels(server, delta, layout, u, message);
+        garbler.begin_group(call.first_group + static_cast<std::uint32_t>(group));
+        encode_labels(garbler, delta, layout, u, message);
       }
       const Words pad = P::load_words(state);
       const Words carry = layout.carry_at >= 0 ? P::load_words(state) : Words{};

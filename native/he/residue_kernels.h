@@ -54,8 +54,8 @@ struct Residues {
     }
   }
 
-  static bool cut(std::uint64_t p, const std::uint64_t* words, std::size_t count,
-                  std::uint64_t* out) {
+  static bool reject_sample(std::uint64_t p, const std::uint64_t* words, std::size_t count,
+                            std::uint64_t* out) {
     const Word mask = V::splat(kMask50), prime = V::splat(p);
     bool good = true;
     for (std::size_t i = 0; i < count; i += V::kCount) {
@@ -192,7 +192,7 @@ constexpr ResidueKernels make_residue_kernels() {
   using R = Residues<V>;
   return {R::ternary,
           R::binomial,
-          R::cut,
+          R::reject_sample,
           R::template lift<std::int32_t>,
           R::template lift<std::int8_t>,
           R::add_bytes,

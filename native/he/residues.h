@@ -23,7 +23,8 @@ struct ResidueKernels {
   // The difference of two sums of kBinomialBits bits: variance kBinomialBits / 2.
   void (*binomial)(const std::uint64_t* words, std::size_t count, std::int8_t* out);
   // The lowest 50 bits of each word; false if one of them is not below p. The words are public.
-  bool (*cut)(std::uint64_t p, const std::uint64_t* words, std::size_t count, std::uint64_t* out);
+  bool (*reject_sample)(std::uint64_t p, const std::uint64_t* words, std::size_t count,
+                        std::uint64_t* out);
 
   // Small signed integers modulo p.
   void (*lift)(std::uint64_t p, const std::int32_t* small, std::size_t count, std::uint64_t* out);

@@ -33,12 +33,13 @@ void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out) {
         used = 0;
       }
       // Words of a whole chunk are cut, the refused ones among them, which are rare, left out.
-      if (used == 0 && i + kChunk <= kDegree && kernels.cut(kPrimes[k], words, kChunk, poly + i)) {
+      if (used == 0 && i + kChunk <= kDegree &&
+          kernels.reject_sample(kPrimes[k], words, kChunk, poly + i)) {
         used = kChunk;
         i += kChunk;
         continue;
       }
-      kernels.cut(kPrimes[k], words, kChunk, cut);
+      kernels.reject_sample(kPrimes[k], words, kChunk, cut);
       while (used < kChunk && i < kDegree) {
         poly[i] = cut[used++];
         i += poly[i] < kPrimes[k] ? 1 : 0;

@@ -13,14 +13,14 @@ enum class Purpose : std::uint8_t {
   kAndGarbler = 1,      // half-gate rows of the garbler half
   kAndEvaluator = 2,    // half-gate rows of the evaluator half
   kSign = 3,            // output label of the ReLU's circuit
-  kTopBit = 4,          // label of the top bit of the client's share
+  kTopBit = 4,          // label of the top bit of the evaluator's share
   kCarry = 5,           // carry into bit f, exact modes
-  kChunk = 6,           // keys of a chunk of the server's bits; sub: the part of the lanes
-  kTruncateTopBit = 8,  // label of bit 31 of the client's share, truncation without ReLU
+  kChunk = 6,           // keys of a chunk of the garbler's bits; sub: the part of the lanes
+  kTruncateTopBit = 8,  // label of bit 31 of the evaluator's share, truncation without ReLU
   kAdditiveOt = 9,      // pads of the additive correlated OT
   kProductOt = 10,      // pads of the OTs of a product; position: bit of a
-  kServerLabel = 16,    // PRF: zero labels of the server's input bits
-  kServerBit = 17,      // PRF: random bits that the garbler draws
+  kGarblerLabel = 16,   // PRF: zero labels of the garbler's input bits
+  kGarblerBit = 17,     // PRF: random bits that the garbler draws
   kChunkKey = 18,       // PRF: keys of chunks; position: gate * 16 + pointer
   kChunkMask = 19,      // PRF: masks of the pointers, four gates a block
 };

@@ -33,7 +33,7 @@ def reverse_hash_seed(context: bytes) -> bytes:
 class GarblerSeeds:
     """The server's, as a context manager or until `close`."""
 
-    delta: SecretBytes  # lowest bit 1: colours
+    delta: SecretBytes  # lowest bit 1: colors
     hash_seed: bytes  # sent to the evaluator
     label_seed: SecretBytes  # gives the zero labels of u, online
 

@@ -25,7 +25,7 @@ def balanced(bits: np.ndarray) -> bool:
 @pytest.mark.parametrize("x", [-5, 1000])
 def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> None:
     """Equal u and v in every element: tables, labels, rows, e and z must still look random, and the
-    colours of the garbler's wires with them."""
+    colors of the garbler's wires with them."""
     groups = 128
     v = np.full(32 * groups, 0x9E3779B9, np.uint32)
     u = np.uint32(x % 2**32) - v
@@ -58,7 +58,7 @@ def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> 
         assert balanced(bits(payload).reshape(32 * groups, 32))
         # Even without r': the client's sum is masked by the pad of the sign's label.
         assert balanced(bits(run.z + run.next_mask).reshape(32 * groups, 32))
-    # The packed bits at the end of the state: the server's random bits and colours of zero labels.
+    # The packed bits at the end of the state: the server's random bits and colors of zero labels.
     packed = (spec.state_group_bytes % 128) // 4
     state_bits = bits(np.ascontiguousarray(run.state.reshape(groups, -1)[:, -4 * packed :]))
     assert balanced(state_bits.reshape(groups, packed, 32).swapaxes(1, 2).reshape(-1, packed))

@@ -1,4 +1,4 @@
-// What each room adds to the Python module.
+// Declares what each source file adds to the Python module.
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -7,5 +7,5 @@ void bind_symmetric(pybind11::module_& module);
 void bind_ot(pybind11::module_& module);
 void bind_garble(pybind11::module_& module);
 void bind_he(pybind11::module_& module);
-void bind_he_parts(pybind11::module_& room);
+void bind_he_parts(pybind11::module_& submodule);
 void bind_linear(pybind11::module_& module);

@@ -5,23 +5,23 @@
 
 namespace pi {
 
-// PRF outputs of the label seed: the zero labels of the server's bits, or the keys and masks of
+// PRF outputs of the label seed: the zero labels of the garbler's bits, or the keys and masks of
 // its chunks.
 template <class Block4>
-class ServerLabels {
+class GarblerLabels {
  public:
-  ServerLabels(const std::uint8_t* label_seed, std::uint32_t gadget) : gadget_(gadget) {
+  GarblerLabels(const std::uint8_t* label_seed, std::uint32_t gadget) : gadget_(gadget) {
     expand_keys<Block4>(label_seed, 1, &keys_);
   }
-  ServerLabels(const ServerLabels&) = delete;
-  ServerLabels& operator=(const ServerLabels&) = delete;
-  ~ServerLabels() { explicit_bzero(&keys_, sizeof keys_); }  // the schedule contains the seed
+  GarblerLabels(const GarblerLabels&) = delete;
+  GarblerLabels& operator=(const GarblerLabels&) = delete;
+  ~GarblerLabels() { explicit_bzero(&keys_, sizeof keys_); }  // the schedule contains the seed
 
   void begin_group(std::uint32_t group) {
     alignas(64) std::uint8_t inputs[kLanes][kBlockBytes];
     constexpr std::uint8_t kNoSeed[kBlockBytes] = {};
     for (int lane = 0; lane < kLanes; ++lane) {
-      const Tweak tweak{Purpose::kServerLabel, gadget_, group, 0, static_cast<std::uint8_t>(lane)};
+      const Tweak tweak{Purpose::kGarblerLabel, gadget_, group, 0, static_cast<std::uint8_t>(lane)};
       tweaked_key(kNoSeed, tweak, inputs[lane]);
     }
     inputs_ = Lanes<Block4>::load(inputs[0]);
@@ -38,7 +38,7 @@ class ServerLabels {
   // The keys of the chunk that begins at gate `first`, under each lane's own pointer of `width`
   // bits, which is a secret. The pointer stands below the gate in the tweak's position.
   Lanes<Block4> chunk_keys(int first, int width, const Words& pointers) const {
-    constexpr auto kOtherPurpose = static_cast<std::uint64_t>(Purpose::kServerLabel) ^
+    constexpr auto kOtherPurpose = static_cast<std::uint64_t>(Purpose::kGarblerLabel) ^
                                    static_cast<std::uint64_t>(Purpose::kChunkKey);
     const Block4 at_first = Block4::of_halves(kOtherPurpose << 56, static_cast<std::uint64_t>(first)
                                                                        << (kMostChunkBits + 40));
@@ -86,11 +86,11 @@ class ServerLabels {
     return out;
   }
 
-  // One random bit a lane, which the client never learns.
+  // One random bit a lane, which the evaluator never learns.
   Words random_bits() const {
     alignas(64) std::uint8_t block[4 * kBlockBytes] = {};
     constexpr std::uint8_t kNoSeed[kBlockBytes] = {};
-    tweaked_key(kNoSeed, Tweak{Purpose::kServerBit, gadget_, group_, 0, 0}, block);
+    tweaked_key(kNoSeed, Tweak{Purpose::kGarblerBit, gadget_, group_, 0, 0}, block);
     Block4 x = Block4::load(block);
     encrypt<1>(&x, keys_);
     x.store(block);
