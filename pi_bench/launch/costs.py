@@ -95,7 +95,7 @@ def _between_parties(info: ProtocolInfo, primitives: Costs) -> Costs:
     runs, script = _runs(wide, info, settings), info.script(wide.program, settings)
     found["byte sent"] = _sent_byte_s(runs, found["message"])
     known = replace(primitives, unit_s={**primitives.unit_s, **found})
-    known = replace(known, together={name: _slowed(name, known, script, runs) for name in TOGETHER})
+    known = replace(known, together={name: _slowdown(name, known, script, runs) for name in TOGETHER})
     found["byte received"] = _received_byte_s(script, known, _typical(run.latency_s for run in runs))
     return replace(known, unit_s={**known.unit_s, **found})
 
@@ -112,7 +112,10 @@ def _runs(model: LoadedModel, info: ProtocolInfo, settings: ProtocolOptions) -> 
 def _fixed_costs(
     program: Program, script: RunScript, runs: Sequence[Run], primitives: Costs
 ) -> dict[str, float]:
-    """What steps take beyond what they compute."""
+    """Seconds that a step takes beyond its computing, for each fixed unit that the script uses.
+
+    A protocol's own script may use none of them: what it does not use stays at 0.
+    """
     linear = {op.id for op in program.linear_ops}
     activations = {op.id for op in program.activation_ops}
     tables = {(step, part) for step in linear | activations for part in ("ot", "garbling")}
@@ -129,6 +132,8 @@ def _fixed_costs(
     ):
         actions = getattr(script, phase).roles[party].actions
         work = Work.sum(action.work for action in actions if (action.step, action.part) in keys)
+        if not work.units.get(unit):
+            continue
         seconds = _typical(_compute_s(getattr(run, f"{party}_{phase}"), keys) for run in runs)
         found[unit] = max(0.0, seconds - primitives.seconds(work)) / work.units[unit]
     return found
@@ -143,15 +148,15 @@ def _compute_s(record: PhaseRecord, keys: set[tuple[int, str]]) -> float:
     return sum(span.compute_s for span in record.spans if (span.op_id, span.part) in keys)
 
 
-def _slowed(name: str, known: Costs, script: RunScript, runs: Sequence[Run]) -> float:
-    """How many times as long as alone one party computes in a phase, beside the other."""
+def _slowdown(name: str, known: Costs, script: RunScript, runs: Sequence[Run]) -> float:
+    """How many times as long one party's computing takes in a phase beside the other party as alone."""
     party, phase = name.split(" ")
     played = Simulation(known).play(getattr(script, phase))
     alone_s = sum(span.compute_s for span in played.spans[Party(party)].values())
     measured_s = _typical(
         sum(float(span.compute_s) for span in getattr(run, f"{party}_{phase}").spans) for run in runs
     )
-    return max(1.0, measured_s / alone_s)
+    return max(1.0, measured_s / alone_s) if alone_s else 1.0
 
 
 def _message_costs(runs: Sequence[Run]) -> dict[str, float]:

@@ -13,7 +13,6 @@ from pi_bench.report.link import link_fields, link_words
 from pi_bench.report.quantities import byte_count, milliseconds, seconds
 from pi_bench.report.text_table import render_table
 
-_PARTS = ("he", "ot", "garbling")
 _SHOWN_LAYERS = 8
 
 
@@ -109,7 +108,9 @@ def _both_ways(sent: Mapping[str, int]) -> str:
 
 
 def _parts(phase: PredictedPhase) -> list[str]:
-    return [part for part in _PARTS if phase.of_part(Party.CLIENT, part)] + ["other"]
+    """Every part that either party's script names, in its order, then what no part names."""
+    names = dict.fromkeys(part for party in Party for _, part in phase.spans[party] if part)
+    return [*names, "other"]
 
 
 def _part(phase: PredictedPhase, part: str) -> dict[str, Any]:

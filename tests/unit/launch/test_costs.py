@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from pi_bench.costs import UNITS, Costs
 from pi_bench.launch import costs as costs_module
 from pi_bench.launch.costs import describe_build, machine_costs
+from pi_bench.network.program import Program, element_count
 from pi_bench.prediction.costs_file import cached_path, read_costs
+from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.protocol.script import PhaseScript, Purpose, RunScript
 from pi_bench.registry import find_protocol
 
 INFO = find_protocol("delphi")
@@ -74,3 +78,21 @@ def test_a_build_names_its_code_and_protocol() -> None:
     assert set(build) == {
         *("cpu_model", "usable_core_count", "instruction_set", "pi-bench", "native", "protocol")
     }
+
+
+def test_a_script_of_its_own_needs_no_unit_of_another_protocol() -> None:
+    """`ideal` computes no slice, exchange or garbled gadget: it used to end in a KeyError."""
+
+    def script(program: Program, options: ProtocolOptions) -> RunScript:
+        del options
+        offline, online = PhaseScript("offline"), PhaseScript("online")
+        for op in program.linear_ops:
+            offline.message(Party.SERVER, op.id, "dealer", Purpose.OTHER, 4 * element_count(op.shape))
+        ends = ((Party.CLIENT, program.input), (Party.SERVER, program.output))
+        for sender, op in ends:
+            online.message(sender, op.id, "", Purpose.OTHER, 4 * element_count(op.shape))
+        return RunScript(offline, online)
+
+    info = replace(find_protocol("ideal"), script=script)
+    costs = costs_module._between_parties(info, Costs(dict.fromkeys(UNITS, 0.0), 1, {}))
+    assert costs.unit_s["message"] > 0 and costs.unit_s["client slice"] == 0
