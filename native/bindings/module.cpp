@@ -1,10 +1,12 @@
 // The Python module: one submodule a room, no logic.
+#include "base/version.h"
 #include "bindings/rooms.h"
 
 PYBIND11_MODULE(_native, module) {
   module.doc() =
       "Native kernels of pi-bench. Only pi_bench.crypto and pi_bench.arithmetic import this "
       "module.";
+  module.attr("__version__") = pi::version();
   bind_symmetric(module);
   bind_ot(module);
   bind_garble(module);
