@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pi_bench.exporting import export
     from pi_bench.network.files.checkpoint import load_weights
 
-__version__ = "0.1.0"
+__version__ = importlib.metadata.version("pi-bench")
 
 __all__ = ["export", "load_weights"]
 

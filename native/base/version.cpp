@@ -1,5 +1,5 @@
 #include "base/version.h"
 
 namespace pi {
-const char* version() { return "0.1.0"; }
+const char* version() { return PI_BENCH_VERSION; }
 }  // namespace pi

@@ -17,10 +17,9 @@ from pi_bench.network.execution.reference import (
     out_of_range,
 )
 from pi_bench.network.graph import Graph, operator_name
-from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, OutputOp, Program
+from pi_bench.network.program import UNWINDOWED_BITS, ActivationOp, LinearOp, MultiplyOp, OutputOp, Program
 
 _COMPOSED = ("clamp", "leaky_relu", "max_pool", "prelu")
-_TRUNCATION_BITS = 30
 _RING_BITS = 31
 
 
@@ -91,7 +90,7 @@ class LayerErrors:
 
     def _observe_window(self, layer: LayerError, op: ActivationOp, step: Step) -> None:
         (x,) = step.read
-        window_bits = op.window_bits if op.relu_count else _TRUNCATION_BITS
+        window_bits = op.window_bits if op.relu_count else UNWINDOWED_BITS
         layer.room_bits = min(layer.room_bits, _room(window_bits, signed(x)))
         outside = out_of_range(op, x, self._mode, self._sign_drop)
         layer.outside_count += 0 if outside is None else outside.count

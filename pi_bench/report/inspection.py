@@ -20,7 +20,7 @@ from pi_bench.report.operators import (
     shape_words,
 )
 from pi_bench.report.prediction import prediction_lines
-from pi_bench.report.quantities import byte_count, count
+from pi_bench.report.quantities import bytes_or_dash, count
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 
@@ -81,8 +81,8 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
             count(op["square_count"] + op["product_count"]),
             count(op["parameter_count"]),
             f"{op['mac_count'] / 1e6:.2f}" if op["mac_count"] else "-",
-            _bytes_or_dash(op["predicted_bytes"]["client_to_server"]),
-            _bytes_or_dash(op["predicted_bytes"]["server_to_client"]),
+            bytes_or_dash(op["predicted_bytes"]["client_to_server"]),
+            bytes_or_dash(op["predicted_bytes"]["server_to_client"]),
         )
         for op in inspection["operators"]
     ]
@@ -166,8 +166,4 @@ def _directions(sent: Mapping[Party, int]) -> dict[str, int]:
 
 
 def _predicted_row(name: str, sent: Mapping[str, int]) -> tuple[str, str, str]:
-    return name, _bytes_or_dash(sent["client_to_server"]), _bytes_or_dash(sent["server_to_client"])
-
-
-def _bytes_or_dash(value: int) -> str:
-    return byte_count(value) if value else "-"
+    return name, bytes_or_dash(sent["client_to_server"]), bytes_or_dash(sent["server_to_client"])

@@ -22,6 +22,11 @@ def byte_count(value: float) -> str:
     return f"{_digits(value / 1e9)} GB"
 
 
+def bytes_or_dash(value: float) -> str:
+    """Write a number of bytes as `byte_count` does, and none as "-"."""
+    return byte_count(value) if value else "-"
+
+
 def count(value: int) -> str:
     return f"{value:,}" if value else "-"
 

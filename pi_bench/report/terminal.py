@@ -13,7 +13,7 @@ from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
 from pi_bench.report.prediction import comparison_lines
-from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
+from pi_bench.report.quantities import byte_count, bytes_or_dash, count, milliseconds, seconds
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 
@@ -84,8 +84,8 @@ def _layers(result: Mapping[str, Any]) -> list[str]:
                 milliseconds(client["send_s"] + server["send_s"]),
                 milliseconds(client["wait_s"]),
                 milliseconds(layer["hidden_s"]),
-                _bytes_or_dash(layer["bytes"]["client_to_server"]),
-                _bytes_or_dash(layer["bytes"]["server_to_client"]),
+                bytes_or_dash(layer["bytes"]["client_to_server"]),
+                bytes_or_dash(layer["bytes"]["server_to_client"]),
                 f"{layer['comm_round_count']:g}" if layer["comm_round_count"] else "-",
             )
         )
@@ -104,8 +104,8 @@ def _offline(result: Mapping[str, Any]) -> list[str]:
             milliseconds(part["server"]["compute_s"]),
             milliseconds(part["client"]["wait_s"]),
             milliseconds(part["server"]["wait_s"]),
-            _bytes_or_dash(part["bytes"]["client_to_server"]),
-            _bytes_or_dash(part["bytes"]["server_to_client"]),
+            bytes_or_dash(part["bytes"]["client_to_server"]),
+            bytes_or_dash(part["bytes"]["server_to_client"]),
         )
         for name, part in offline["parts"].items()
     ]
@@ -177,7 +177,3 @@ def _verdict(result: Mapping[str, Any]) -> list[str]:
         f"the answer {agrees} with the float network "
         f"(largest difference {verification['max_float_error']:.4f})",
     ]
-
-
-def _bytes_or_dash(value: int) -> str:
-    return byte_count(value) if value else "-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from pi_bench.cli.parser import make_parser
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text()
-    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *sorted((ROOT / "docs").glob("*.md")),
+    ]
 }
 ALL_TEXT = "\n".join(DOCUMENTS.values())
 SHELL_LINES = [
@@ -43,9 +47,24 @@ def test_links_to_sections_resolve(name: str) -> None:
 
 
 def test_the_front_page_links_every_document() -> None:
-    assert [
-        name for name in DOCUMENTS if name != "README.md" and f"({name})" not in DOCUMENTS["README.md"]
-    ] == []
+    # Whoever hosts the repository shows the other two beside it.
+    elsewhere = {"README.md", "CONTRIBUTING.md", "SECURITY.md"}
+    assert [name for name in DOCUMENTS.keys() - elsewhere if f"({name})" not in DOCUMENTS["README.md"]] == []
+
+
+def test_the_citation_names_the_version_and_the_license() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {project['version']}\n" in citation
+    assert f"\nlicense: {project['license']}\n" in citation
+    assert "Apache License" in (ROOT / project["license-files"][0]).read_text()
+
+
+def test_the_changelog_dates_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert re.search(
+        rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE
+    )
 
 
 def commands() -> list[str]:

@@ -16,6 +16,7 @@ from pi_bench.crypto import gadget as gadgets
 from pi_bench.crypto.gadget import GadgetSpec, group_count
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 from pi_bench.measure.micro.case import Case, Settings, Work, filled, paged
+from pi_bench.protocol.lane_groups import WORD_BYTES
 
 STEPS = ("garble", "accept", "encode", "evaluate")
 RELU_11 = GadgetSpec("relu", 12, 23, False, 4095)
@@ -32,7 +33,6 @@ SPECS = {
     },
 }
 _GADGET = 1
-_WORD_BYTES = 4
 
 
 def garble_cases(settings: Settings) -> Iterator[Case]:
@@ -63,13 +63,13 @@ def gadget_cases(name: str, steps: tuple[str, ...], settings: Settings) -> Itera
     spec = SPECS[name]
     groups = group_count(settings.count)
     count = groups * LANES
-    u, v, alpha, beta, next_mask = filled(5 * count * _WORD_BYTES).view(np.uint32).reshape(5, count)
+    u, v, alpha, beta, next_mask = filled(5 * count * WORD_BYTES).view(np.uint32).reshape(5, count)
     select = filled(count) & 1 if spec.uses_select else None
     alpha_or_none, beta_or_none = (alpha, beta) if spec.uses_select else (None, None)
     labels = paged(count * spec.label_ots * BLOCK_BYTES).reshape(groups, spec.label_ots, LANES, BLOCK_BYTES)
     garbled, state = paged(groups * spec.garbled_group_bytes), paged(groups * spec.state_group_bytes)
     message = filled(groups * spec.online_group_bytes)
-    mask, z = filled(2 * count * _WORD_BYTES).view(np.uint32).reshape(2, count)
+    mask, z = filled(2 * count * WORD_BYTES).view(np.uint32).reshape(2, count)
     delta, hash_seed, label_seed = b"\x01" + os.urandom(15), os.urandom(16), os.urandom(16)
     isa = settings.isa
     for threads in settings.threads:
@@ -100,10 +100,10 @@ def sizes_of(spec: GadgetSpec) -> dict[str, float]:
     return {
         "offline": spec.garbled_group_bytes / LANES,
         "online_to_client": spec.online_group_bytes / LANES,
-        "online_to_server": _WORD_BYTES,
+        "online_to_server": WORD_BYTES,
         "client_storage": spec.garbled_group_bytes / LANES
         + spec.label_ots * BLOCK_BYTES
-        + (3 if spec.uses_select else 2) * _WORD_BYTES,  # share, mask, and the reverse OT's share
+        + (3 if spec.uses_select else 2) * WORD_BYTES,  # share, mask, and the reverse OT's share
         "server_storage": spec.state_group_bytes / LANES,
     }
 
@@ -111,12 +111,12 @@ def sizes_of(spec: GadgetSpec) -> dict[str, float]:
 def _work(spec: GadgetSpec, step: str) -> Work:
     garbled, state = spec.garbled_group_bytes / LANES, spec.state_group_bytes / LANES
     message, labels = spec.online_group_bytes / LANES, spec.label_ots * BLOCK_BYTES
-    words = (2 if spec.uses_select else 1) * _WORD_BYTES
+    words = (2 if spec.uses_select else 1) * WORD_BYTES
     gates = spec.gate_count
     if step == "garble":
         return Work(aes_blocks=5 * gates, memory_bytes=labels + garbled + state)
     if step == "accept":
         return Work(aes_blocks=1, memory_bytes=BLOCK_BYTES + words)
     if step == "encode":
-        return Work(aes_blocks=gates, memory_bytes=state + message + 2 * _WORD_BYTES)
-    return Work(aes_blocks=2 * gates, memory_bytes=labels + garbled + message + words + 2 * _WORD_BYTES)
+        return Work(aes_blocks=gates, memory_bytes=state + message + 2 * WORD_BYTES)
+    return Work(aes_blocks=2 * gates, memory_bytes=labels + garbled + message + words + 2 * WORD_BYTES)

@@ -37,6 +37,7 @@ from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import Node, PolynomialNode, range_names
 from pi_bench.network.graph.polynomials import ChannelKind, ReducedPolynomials, reduced_node, spread_node
 from pi_bench.network.program import (
+    UNWINDOWED_BITS,
     ActivationGroup,
     ActivationKind,
     ActivationOp,
@@ -48,7 +49,6 @@ from pi_bench.network.program import (
     element_count,
 )
 
-_TRUNCATION_BITS = 30
 _FINEST = 64  # of scales
 _LEAST_ACCURACY = 32
 """The part of a polynomial's range that its rounding may reach."""
@@ -162,7 +162,7 @@ class _Polynomial:
         """natural: of z, the finest that it can have without a shift."""
         factor, bracket = self._factor_scales(natural)
         self._require_accuracy(factor, bracket)
-        finest = bits_below(_TRUNCATION_BITS - self._headroom, self.ranges["scaled"])
+        finest = bits_below(UNWINDOWED_BITS - self._headroom, self.ranges["scaled"])
         if np.any(self.reduced.kinds <= ChannelKind.LINEAR):
             finest = min(finest, factor + bracket)
         if finest <= factor:
@@ -171,7 +171,7 @@ class _Polynomial:
 
     def _factor_scales(self, natural: int) -> tuple[int, int]:
         """The finest scales of z as a factor and of the bracket at which all that follows fits."""
-        ranges, room = self.ranges, _TRUNCATION_BITS - 2 * self._headroom
+        ranges, room = self.ranges, UNWINDOWED_BITS - 2 * self._headroom
         squared = bits_below(room, max(ranges["root"] ** 2, ranges["inner"]))
         if not self._has(ChannelKind.CUBE):
             factor = min(natural, squared // 2, bits_below(room, ranges["joined"]) // 2)
@@ -283,7 +283,7 @@ class _Polynomial:
         maximum: float,
     ) -> ActivationOp:
         truncate_bits = linear.scale_bits - scale
-        window_bits = min(truncate_bits + self.values.options.window_above_bits, _TRUNCATION_BITS)
+        window_bits = min(truncate_bits + self.values.options.window_above_bits, UNWINDOWED_BITS)
         return self.values.emit_activation(name, linear, groups, truncate_bits, window_bits, maximum)
 
 

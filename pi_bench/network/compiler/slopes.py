@@ -16,7 +16,7 @@ from pi_bench.network.compiler.scales import MAX_WINDOW_BITS, scales_of_activati
 from pi_bench.network.compiler.sums import Expression, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import LeakyReluNode, Node
-from pi_bench.network.program import ActivationGroup, ActivationKind, element_count
+from pi_bench.network.program import UNWINDOWED_BITS, ActivationGroup, ActivationKind, element_count
 
 _RESERVE_BITS = 7
 """Left above the windows of what a public slope multiplies, where half of what there is for weights is not
@@ -29,7 +29,6 @@ _PASSES = 3
 _LARGEST_MULTIPLIER = 4095
 _LEAST_WINDOW_BITS = 3
 """Above the truncated bits, where a slope is so close to 1 that the ReLU's part is small."""
-_TRUNCATION_BITS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Spl
     one = Multiplier(1, 0)
     if slope <= 0.5:
         room = abs(slope) * _ROUNDED_UP * 2.0**window_bits + 2.0**truncate_bits
-        rest = _rounded(slope / (1 - slope), _TRUNCATION_BITS - math.ceil(math.log2(room)))
+        rest = _rounded(slope / (1 - slope), UNWINDOWED_BITS - math.ceil(math.log2(room)))
         return Split(1 / (1 + rest.value), one, rest)
     relu = _rounded(
         (1 - slope) / slope, MAX_WINDOW_BITS - truncate_bits - relu_window(1 - slope, window_above_bits)

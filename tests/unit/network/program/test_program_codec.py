@@ -25,7 +25,6 @@ from pi_bench.network.graph import (
     OutputNode,
     ReluNode,
 )
-from pi_bench.network.inspection import inspect_program, lowest_headroom
 from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
@@ -285,24 +284,6 @@ def test_any_byte_changed_or_cut_never_crashes(position: int, flip: int, cut: bo
     except PeerError:
         return
     assert program_digest(program) != program_digest(PROGRAM)
-
-
-def test_inspection_counts_what_the_program_has() -> None:
-    rows = inspect_program(PROGRAM)
-    assert [row.operator for row in rows] == [
-        "input",
-        "linear",
-        "relu+truncate",
-        "linear",
-        "relu",
-        "linear",
-        "output",
-    ]
-    assert sum(row.relu_count for row in rows) == PROGRAM.relu_count == 22 + 16
-    assert sum(row.truncation_count for row in rows) == PROGRAM.truncation_count == 42
-    assert sum(row.mac_count for row in rows) == PROGRAM.mac_count
-    assert [len(row.weighted) for row in rows] == [0, 1, 0, 1, 0, 1, 0]
-    assert lowest_headroom(PROGRAM) in PROGRAM.activation_ops
 
 
 def test_every_kind_of_term_makes_the_round_trip() -> None:
