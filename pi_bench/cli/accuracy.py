@@ -92,6 +92,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.network.merging import merge_linear
     from pi_bench.network.program.codec import program_digest
     from pi_bench.report.accuracy import build_accuracy, render_accuracy
+    from pi_bench.report.weights import weights_of
 
     warn_of_protocol(info)
     with Progress() as progress:
@@ -110,7 +111,8 @@ def run(parsed: argparse.Namespace) -> int:
                 graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
             )
     digest = program_digest(program)
-    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private)
+    weights = weights_of(graph.meta)
+    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
     print(render_accuracy(result))
     if parsed.json is not None:
         write_json(Path(parsed.json), result)

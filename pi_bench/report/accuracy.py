@@ -14,6 +14,7 @@ from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.report.text_table import render_table
+from pi_bench.report.weights import random_warnings, weights_words
 
 SCHEMA_VERSION = 1
 _NARROW_ROOM_BITS = 0.1
@@ -28,15 +29,24 @@ def build_accuracy(
     samples: Samples,
     comparison: Comparison,
     private: PrivateAnswers | None,
+    weights: str | None,
 ) -> dict[str, Any]:
-    """The result as JSON values; `digest` is that of the program for one image."""
+    """The result as JSON values; `digest` is that of the program for one image.
+
+    weights: as `weights_of` tells.
+    """
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
     compared = [layer for layer in layers if layer["relative_error"] is not None]
     worst = max(compared, key=lambda layer: layer["relative_error"], default=None)
     result: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "network": {"name": program.name, "digest": digest, "relu_count": program.relu_count},
+        "network": {
+            "name": program.name,
+            "digest": digest,
+            "relu_count": program.relu_count,
+            "weights": weights,
+        },
         "protocol": info.name,
         "mode": settings.mode,
         "sign_drop": settings.sign_drop,
@@ -71,6 +81,7 @@ def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
     private, data = result["private"], result["data"]
     if private is not None and not private["verified"]:
         found.append(f"a private run broke its law: {private['failures'][0]}")
+    found += random_warnings(result["network"]["weights"])
     for layer in result["layers"]:
         if layer["outside_count"]:
             found.append(
@@ -105,7 +116,8 @@ def render_accuracy(result: Mapping[str, Any]) -> str:
     lines = [
         f"{result['network']['name']}: {data['image_count']:,} images of {data['source']}, "
         f"{data['refused_count']:,} refused",
-        f"mode {result['mode']}{drop}; weights of {fixed['weight_bits']} bits, {scales} scales, "
+        f"mode {result['mode']}{drop}; {weights_words(result['network']['weights'])}, "
+        f"of {fixed['weight_bits']} bits, {scales} scales, "
         f"activations of {fixed['activation_bits']} bits, headroom {fixed['headroom_bits']:g} bits",
         "",
         *render_table(
