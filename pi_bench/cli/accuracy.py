@@ -149,10 +149,12 @@ def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples
                 f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
                 f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
             )
+    named = Path(parsed.data).suffix not in (".npy", ".npz")
+    class_count = int(labels.max()) + 1 if named and labels is not None else None
     if parsed.limit is not None:
         chosen = sample(np.arange(len(inputs)), parsed.limit)
         inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
-    return Samples(as_native_float(inputs), labels, source)
+    return Samples(as_native_float(inputs), labels, source, class_count)
 
 
 def _read(
