@@ -112,6 +112,9 @@ def train(
         )
         log.add(rows)
 
+    if rows:
+        total = settings.epochs * batches.batch_count(settings.batch_size)
+        progress(f"epoch {len(rows)} of {settings.epochs} done: {_figures(rows[-1])}", total, total)
     log.close()
     alone_again(module).load_state_dict(best["state"])
     return Outcome(best["epoch"], rows)
@@ -139,7 +142,11 @@ def _reporter(
 ) -> Callable[[int, int], None]:
     what = f"epoch {epoch + 1} of {epochs}"
     if rows:
-        accuracy = rows[-1].get("validation_accuracy_pct")
-        what += f", loss {rows[-1]['train_loss']:.3g}"
-        what += "" if accuracy is None else f", validation {accuracy:.2f} %"
+        what += f" (epoch {epoch}: {_figures(rows[-1])})"
     return lambda done, count: progress(what, epoch * count + done, epochs * count)
+
+
+def _figures(row: Mapping[str, float]) -> str:
+    """Of a finished epoch."""
+    accuracy = row.get("validation_accuracy_pct")
+    return f"loss {row['train_loss']:.3g}" + ("" if accuracy is None else f", validation {accuracy:.2f} %")

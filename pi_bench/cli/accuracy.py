@@ -92,6 +92,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.network.merging import merge_linear
     from pi_bench.network.program.codec import program_digest
     from pi_bench.report.accuracy import build_accuracy, render_accuracy
+    from pi_bench.report.weights import weights_of
 
     warn_of_protocol(info)
     with Progress() as progress:
@@ -110,7 +111,8 @@ def run(parsed: argparse.Namespace) -> int:
                 graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
             )
     digest = program_digest(program)
-    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private)
+    weights = weights_of(graph.meta)
+    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
     print(render_accuracy(result))
     if parsed.json is not None:
         write_json(Path(parsed.json), result)
@@ -147,10 +149,12 @@ def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples
                 f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
                 f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
             )
+    named = Path(parsed.data).suffix not in (".npy", ".npz")
+    class_count = int(labels.max()) + 1 if named and labels is not None else None
     if parsed.limit is not None:
         chosen = sample(np.arange(len(inputs)), parsed.limit)
         inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
-    return Samples(as_native_float(inputs), labels, source)
+    return Samples(as_native_float(inputs), labels, source, class_count)
 
 
 def _read(

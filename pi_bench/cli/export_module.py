@@ -103,7 +103,9 @@ def export_module(parsed: argparse.Namespace) -> Graph:
         load_weights(module, parsed.weights, masks=parsed.mask_pattern, threshold=parsed.mask_threshold)
     inputs, source = calibration_inputs(parsed, None)
     name = parsed.module.rpartition(":")[2]
-    meta: dict[str, Any] = {"calibration": {"source": source}, "random_weights": False}
+    meta: dict[str, Any] = {"calibration": {"source": source}}
+    if parsed.weights is not None:  # else nobody knows: the module may have read its own
+        meta["random_weights"] = False
     return export(
         module,
         inputs[:1],

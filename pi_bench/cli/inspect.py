@@ -43,11 +43,13 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.model import load
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.inspection import inspect_program, render_inspection
+    from pi_bench.report.weights import weights_of
 
     compiling = options.compile_options(parsed)
     model = load(Path(parsed.model), compiling, merge=parsed.merge)
     settings.require(model.program)
-    inspection = inspect_program(model.program, model.digest, info, settings, model.merging)
+    weights = weights_of(model.graph.meta)
+    inspection = inspect_program(model.program, model.digest, info, settings, model.merging, weights)
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
     if costs is not None:

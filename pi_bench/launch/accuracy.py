@@ -33,11 +33,15 @@ _SIMULATED_SHARES_SEED = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """`inputs` float (count, *input shape); `labels` int64 (count,) or None; `source` in words."""
+    """`inputs` float (count, *input shape); `labels` int64 (count,) or None; `source` in words.
+
+    class_count: of a data set that is known by name.
+    """
 
     inputs: np.ndarray
     labels: np.ndarray | None
     source: str
+    class_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,9 +14,11 @@ from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.report.text_table import render_table
+from pi_bench.report.weights import random_warnings, weights_words
 
 SCHEMA_VERSION = 1
 _NARROW_ROOM_BITS = 0.1
+_Z = 1.959964  # standard deviations on either side of the mean that hold 95 % of a normal distribution
 
 
 def build_accuracy(
@@ -28,15 +30,24 @@ def build_accuracy(
     samples: Samples,
     comparison: Comparison,
     private: PrivateAnswers | None,
+    weights: str | None,
 ) -> dict[str, Any]:
-    """The result as JSON values; `digest` is that of the program for one image."""
+    """The result as JSON values; `digest` is that of the program for one image.
+
+    weights: as `weights_of` tells.
+    """
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
     compared = [layer for layer in layers if layer["relative_error"] is not None]
     worst = max(compared, key=lambda layer: layer["relative_error"], default=None)
     result: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "network": {"name": program.name, "digest": digest, "relu_count": program.relu_count},
+        "network": {
+            "name": program.name,
+            "digest": digest,
+            "relu_count": program.relu_count,
+            "weights": weights,
+        },
         "protocol": info.name,
         "mode": settings.mode,
         "sign_drop": settings.sign_drop,
@@ -51,6 +62,7 @@ def build_accuracy(
             "image_count": len(samples.inputs),
             "refused_count": len(comparison.refused),
             "labelled": labels is not None,
+            "class_count": samples.class_count,
         },
         "float": _answers(comparison.floats, comparison.floats, labels),
         "integer": _answers(comparison.integers, comparison.floats, labels),
@@ -58,6 +70,7 @@ def build_accuracy(
         if comparison.windowed is None
         else _answers(comparison.windowed, comparison.floats, labels),
         "private": None if private is None else _private(private, comparison, labels),
+        "output_count": int(comparison.floats.logits.shape[1]),
         "worst_layer": None if worst is None else worst["name"],
         "layers": layers,
     }
@@ -71,6 +84,7 @@ def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
     private, data = result["private"], result["data"]
     if private is not None and not private["verified"]:
         found.append(f"a private run broke its law: {private['failures'][0]}")
+    found += random_warnings(result["network"]["weights"])
     for layer in result["layers"]:
         if layer["outside_count"]:
             found.append(
@@ -78,6 +92,11 @@ def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
                 f"window ({-layer['room_bits']:.2f} bits beyond), so their answers are wrong; calibrate with "
                 "more inputs, or raise --headroom-bits"
             )
+    if data["class_count"] is not None and data["class_count"] != result["output_count"]:
+        found.append(
+            f"{data['source']} has {data['class_count']} classes, the network {result['output_count']}: it "
+            "was not made for this data, and its accuracy here means nothing; use data of as many classes"
+        )
     if data["refused_count"]:
         found.append(
             f"{data['refused_count']:,} of {data['image_count']:,} images have a value beyond the input's "
@@ -101,15 +120,24 @@ def render_accuracy(result: Mapping[str, Any]) -> str:
     if result["windowed"] is not None:
         rows.append(_row("integer, windowed", result["windowed"]))
     if result["private"] is not None:
-        rows.append(_row(f"private, {result['protocol']}", result["private"]))
+        private = result["private"]
+        if private["image_count"] < result["integer"]["image_count"]:
+            rows.append(_row("float, the private images", private["same_images"]["float"]))
+            rows.append(_row("integer, the private images", private["same_images"]["integer"]))
+        rows.append(_row(f"private, {result['protocol']}", private))
     lines = [
         f"{result['network']['name']}: {data['image_count']:,} images of {data['source']}, "
         f"{data['refused_count']:,} refused",
-        f"mode {result['mode']}{drop}; weights of {fixed['weight_bits']} bits, {scales} scales, "
+        f"mode {result['mode']}{drop}; {weights_words(result['network']['weights'])}, "
+        f"of {fixed['weight_bits']} bits, {scales} scales, "
         f"activations of {fixed['activation_bits']} bits, headroom {fixed['headroom_bits']:g} bits",
         "",
         *render_table(
-            ("answers", "images", "accuracy", "same class as float", "largest logit error", "typical"), rows
+            (
+                *("answers", "images", "accuracy", "95 % interval"),
+                *("same class as float", "largest logit error", "typical"),
+            ),
+            rows,
         ),
     ]
     if result["private"] is not None:
@@ -138,6 +166,9 @@ def _answers(answers: Answers, floats: Answers, labels: np.ndarray | None) -> di
     return {
         "image_count": len(answers.index),
         "accuracy_pct": None if labels is None else _share(classes == labels[answers.index]),
+        "accuracy_interval_pct": None
+        if labels is None
+        else wilson_interval(classes == labels[answers.index]),
         "same_class_as_float_pct": _share(classes == reference.argmax(axis=1)),
         "largest_logit_error": float(errors.max()),
         "rms_logit_error": float(np.sqrt(np.mean(errors**2))),
@@ -150,6 +181,10 @@ def _private(private: PrivateAnswers, comparison: Comparison, labels: np.ndarray
     same = answers.logits.argmax(axis=1) == integers.argmax(axis=1)
     return {
         **_answers(answers, comparison.floats, labels),
+        "same_images": {
+            "float": _answers(_at(comparison.floats, answers.index), comparison.floats, labels),
+            "integer": _answers(_at(comparison.integers, answers.index), comparison.floats, labels),
+        },
         "same_class_as_integer_pct": _share(same),
         "largest_difference_from_integer": float(np.abs(answers.logits - integers).max()),
         "verified": not private.failures,
@@ -172,11 +207,13 @@ def _layer(name: str, layer: LayerError) -> dict[str, Any]:
 
 
 def _row(name: str, answers: Mapping[str, Any]) -> tuple[str, ...]:
-    own = name == "float"
+    own = name.startswith("float")
+    interval = answers["accuracy_interval_pct"]
     return (
         name,
         f"{answers['image_count']:,}",
         _percent(answers["accuracy_pct"]),
+        "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f} %",
         "-" if own else _percent(answers["same_class_as_float_pct"]),
         "-" if own else f"{answers['largest_logit_error']:.4g}",
         "-" if own else f"{answers['rms_logit_error']:.4g}",
@@ -193,6 +230,20 @@ def _layer_row(layer: Mapping[str, Any]) -> tuple[str, ...]:
         f"{layer['outside_count']:,}" if layer["outside_count"] else "-",
         f"{layer['zeroed_count']:,}" if layer["zeroed_count"] else "-",
     )
+
+
+def wilson_interval(hits: np.ndarray) -> list[float]:
+    """Bounds Wilson's interval of 95 %, in percent, of a share of `hits` that are drawn alike."""
+    count, share = len(hits), float(np.mean(hits))
+    shrink = 1 + _Z**2 / count
+    middle = (share + _Z**2 / (2 * count)) / shrink
+    half = _Z / shrink * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return [100 * max(0.0, middle - half), 100 * min(1.0, middle + half)]
+
+
+def _at(answers: Answers, index: np.ndarray) -> Answers:
+    """Those to the images numbered `index`."""
+    return Answers(index, answers.logits[np.searchsorted(answers.index, index)])
 
 
 def _share(hits: np.ndarray) -> float:

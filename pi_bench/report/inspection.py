@@ -23,6 +23,7 @@ from pi_bench.report.prediction import prediction_lines
 from pi_bench.report.quantities import bytes_or_dash, count
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
+from pi_bench.report.weights import random_warnings, weights_words
 
 SCHEMA_VERSION = 1
 
@@ -33,8 +34,12 @@ def inspect_program(
     info: ProtocolInfo,
     options: ProtocolOptions,
     merging: Merging | None = None,
+    weights: str | None = None,
 ) -> dict[str, Any]:
-    """Payload bytes are exact predictions; set-up and frame headers are not in them."""
+    """Payload bytes are exact predictions; set-up and frame headers are not in them.
+
+    weights: as `weights_of` tells.
+    """
     predicted = info.predict(program, options)
     distribution = [dataclasses.asdict(share) for share in by_resolution(program)]
     return {
@@ -47,6 +52,7 @@ def inspect_program(
         "sign_drop": options.sign_drop,
         **network_counts(program),
         "parameter_count": sum(share["parameter_count"] for share in distribution),
+        "weights": weights,
         "weight_bits": program.weight_bits,
         "merging": merging_fields(merging),
         "label_count": len(program.labels),
@@ -93,8 +99,10 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
     predicted = inspection["predicted_bytes"]
     lines = [
         f"{inspection['name']}: {counts_words(inspection)}, {inspection['parameter_count']:,} parameters",
-        f"weights of {inspection['weight_bits']} bits, inputs within {inspection['input_bound']:.4g}",
+        f"{weights_words(inspection['weights'])}, of {inspection['weight_bits']} bits; "
+        f"inputs within {inspection['input_bound']:.4g}",
         f"digest {inspection['digest']}",
+        *(f"warning: {words}" for words in random_warnings(inspection["weights"])),
         *merging_lines(inspection["merging"]),
         *kept_lines(inspection["merging"]),
         "",

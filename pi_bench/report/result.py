@@ -17,6 +17,7 @@ from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.link import link_fields
 from pi_bench.report.merging import merging_fields
 from pi_bench.report.operators import network_counts, operator_counts, operator_words
+from pi_bench.report.weights import weights_of
 from pi_bench.session import PhaseRecord
 
 SCHEMA_VERSION = 1
@@ -101,6 +102,7 @@ def _network(model: LoadedModel) -> dict[str, Any]:
     return {
         "name": program.name,
         "digest": model.digest,
+        "weights": weights_of(model.graph.meta),
         **network_counts(program),
         "weight_bits": program.weight_bits,
         "merging": merging_fields(model.merging),

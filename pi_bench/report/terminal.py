@@ -16,6 +16,7 @@ from pi_bench.report.prediction import comparison_lines
 from pi_bench.report.quantities import byte_count, bytes_or_dash, count, milliseconds, seconds
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
+from pi_bench.report.weights import weights_words
 
 
 def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Sequence[str]) -> str:
@@ -38,7 +39,7 @@ def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Se
 def _heading(result: Mapping[str, Any]) -> list[str]:
     network = result["network"]
     return [
-        f"{network['name']}: {counts_words(network)}",
+        f"{network['name']}: {counts_words(network)}, {weights_words(network['weights'])}",
         f"protocol {result['protocol_title']}, {mode_words(result)}, {link_words(result['link'])}, "
         f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
         *probe_lines(result["link"]),

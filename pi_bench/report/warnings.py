@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pi_bench.report.weights import random_warnings
+
 _WIDE_SPREAD = 0.25
 _NARROW_HEADROOM_BITS = 0.5
 _MIN_RUNS = 3
@@ -19,6 +21,7 @@ def find_warnings(result: Mapping[str, Any]) -> list[str]:
             f"INSECURE: protocol {result['protocol']!r} protects nothing; it is for testing and for "
             "measuring the harness. Use --protocol delphi with real data."
         )
+    found += random_warnings(result["network"]["weights"])
     verification = result["verification"]
     if verification["passed"] and not verification["argmax_agrees_with_float"]:
         found.append(

@@ -7,6 +7,7 @@ from pi_bench.report.warnings import find_warnings
 
 QUIET: dict[str, Any] = {
     "secure": True,
+    "network": {"weights": "given"},
     "protocol": "delphi",
     "runs": 5,
     "warmup": 1,
@@ -27,6 +28,7 @@ def test_a_good_result_has_none() -> None:
     ("path", "value", "advice"),
     [
         ("secure", False, "Use --protocol delphi"),
+        ("network.weights", "random", "weights are random: latency and bytes are those of a trained network"),
         ("verification.argmax_agrees_with_float", False, "--activation-bits"),
         ("online.latency_s.q3", 1.5, "raise --runs"),
         ("runs", 2, "use --runs 5"),

@@ -75,6 +75,23 @@ def test_it_learns(tmp_path, recipe, blobs, settings):
     assert losses[-1] < 0.7 * losses[0]
 
 
+def test_each_accuracy_is_told_with_its_own_epoch(tmp_path, recipe, blobs, settings):
+    told = []
+
+    def note(what, done, total):
+        if what not in told:
+            told.append(what)
+
+    train_recipe(recipe, blobs, dataclasses.replace(settings, epochs=2), tmp_path, progress=note)
+    rows = log_of(tmp_path)
+    first, last = (
+        f"loss {float(row['train_loss']):.3g}, validation {float(row['validation_accuracy_pct']):.2f} %"
+        for row in rows
+    )
+    epochs = [what for what in told if what.startswith("epoch")]
+    assert epochs == ["epoch 1 of 2", f"epoch 2 of 2 (epoch 1: {first})", f"epoch 2 of 2 done: {last}"]
+
+
 def test_a_gpu_would_compute_with_cudnn_and_deterministically(tmp_path, recipe, blobs, settings):
     seen = set()
 
