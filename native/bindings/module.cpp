@@ -1,7 +1,6 @@
+// The Python module: one submodule for each part of the native code, and no logic.
 #include "base/version.h"
 #include "bindings/modules.h"
-// The Python module: one submodule a room, no logic.
-// The Python module: one submodule a submodule, no logic.
 
 PYBIND11_MODULE(_native, module) {
   module.doc() =
