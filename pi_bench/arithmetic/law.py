@@ -20,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 RING_BITS = 32
+WORD_BYTES = RING_BITS // 8
 MODES = ("windowed", "exact", "truncated-sign")
 TRUNCATED_SIGN = MODES[2]
 

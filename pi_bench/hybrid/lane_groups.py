@@ -6,7 +6,6 @@ import itertools
 
 from pi_bench.crypto.symmetric import LANES
 
-WORD_BYTES = 4
 OFFLINE_SLICE_OTS = 1 << 17
 """OTs that are extended together."""
 

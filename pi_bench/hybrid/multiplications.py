@@ -17,10 +17,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gilboa
 from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
+from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
 from pi_bench.network.program import RING_BITS, MultiplyOp, Program, element_count
 
 

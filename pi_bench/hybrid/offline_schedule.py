@@ -24,8 +24,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.hybrid.multiplications import CrossJob
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs.work import (
     NOTHING,
     Work,
@@ -24,7 +25,6 @@ from pi_bench.costs.work import (
     words_work,
 )
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.hybrid.multiplications import MultiplyJob
 from pi_bench.hybrid.offline_schedule import (
     CrossChoices,

@@ -12,12 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
-from pi_bench.arithmetic.law import dropped_sign_bits, offset
+from pi_bench.arithmetic.law import WORD_BYTES, dropped_sign_bits, offset
 from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, WORD_BYTES, LaneGroups, slices
+from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (

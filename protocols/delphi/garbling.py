@@ -22,6 +22,7 @@ from typing import Self
 
 import numpy as np
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gadget
 from pi_bench.crypto.ot_extension import (
     FRESH_BYTES,
@@ -34,7 +35,6 @@ from pi_bench.crypto.ot_extension import (
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
-from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.hybrid.offline_schedule import Garble
 from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, part
 from pi_bench.protocol import SessionLike

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
-from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.hybrid.work_plan import WorkPlan, part
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import (

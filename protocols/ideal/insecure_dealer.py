@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto.randomness import random_words
-from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.execution.shares import apply_linear
 from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, element_count

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pi_bench.arithmetic.law import RING_BITS, offset
+from pi_bench.arithmetic.law import RING_BITS, WORD_BYTES, offset
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.hybrid.lane_groups import WORD_BYTES
 from pi_bench.hybrid.offline_schedule import (
     CrossChoices,
     CrossCorrections,

@@ -12,11 +12,11 @@ from functools import partial
 
 import numpy as np
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gadget as gadgets
 from pi_bench.crypto.gadget import GadgetSpec, group_count
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 from pi_bench.measure.micro.case import Case, Settings, Work, filled, paged
-from pi_bench.protocol.lane_groups import WORD_BYTES
 
 STEPS = ("garble", "accept", "encode", "evaluate")
 RELU_11 = GadgetSpec("relu", 12, 23, False, 4095)
