@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: setup demo test fuzz native-test bench bench-peers proof lint clean
+.PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint clean
 
 setup: $(STAMP)
 
@@ -26,8 +26,13 @@ demo: $(STAMP)
 	$(BIN)/pi-bench export --recipe resnet18-cifar100-12288 --output demo/model.pt
 	$(BIN)/pi-bench latency demo/model.pt
 
+# Two processes, each whole files; the 25 slowest tests are named at the end.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
+
+# Without what starts processes, trains, draws networks or goes through everything: about a minute.
+test-quick: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not training and not law and not exhaustive"
 
 # Random networks, thousands of them: tests/laws.
 fuzz: $(STAMP)
@@ -58,9 +63,10 @@ $(PEERS)/%/.installed: benchmarks/peers/%.txt
 	  --disable-pip-version-check --no-deps -r benchmarks/peers/$*-no-deps.txt
 	@touch $@
 
+# All sessions of noxfile.py that are not tests, or those named: make lint SESSIONS="lint types".
 lint: $(BIN)/python
 	$(PIP) install "nox>=2024.4.15"
-	$(BIN)/nox
+	$(BIN)/nox $(if $(SESSIONS),-s $(SESSIONS))
 
 clean:
 	rm -rf build demo $(VENV)

@@ -12,7 +12,10 @@ nox.options.sessions = ["lint", "layers", "types", "native", "tidy"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON_ROOTS = ("pi_bench", "protocols", "models", "tests", "benchmarks", "noxfile.py")
-PROSE_ROOTS = ("docs", "native", "README.md", "CHANGELOG.md", "Makefile", "CMakeLists.txt", "pyproject.toml")
+PROSE_ROOTS = (
+    *("docs", "native", ".github", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("Makefile", "CMakeLists.txt", "pyproject.toml"),
+)
 
 
 def install_group(session: nox.Session, group: str) -> None:
@@ -44,19 +47,20 @@ def layers(session: nox.Session) -> None:
         session.run("lint-imports", "--config", str(configuration), "--no-cache")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
-    """mypy strict over the package, the protocols and the models."""
-    session.install("-e", ".[torch,test]")
-    install_group(session, "types")
-    session.run("mypy")
+    """mypy strict over the package, the protocols and the models, in .venv: another torch takes minutes."""
+    session.run("make", "setup")
+    groups = nox.project.dependency_groups(PYPROJECT, "types")
+    session.run(".venv/bin/python", "-m", "pip", "install", "--quiet", *groups)
+    session.run(".venv/bin/python", "-m", "mypy")
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """The Python tests."""
     session.install("-e", ".[torch,test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ("-n", "2", "--dist", "loadfile", "--durations=25")))
 
 
 @nox.session(venv_backend="none")

@@ -32,6 +32,45 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW = {
+    "process": (
+        "cli",
+        "unit/launch",
+        "unit/benchmarks",
+        "unit/crypto/test_secret.py",
+        "unit/session/test_session.py",
+        "unit/test_exporting.py",
+    ),
+    "training": (
+        "unit/models/training",
+        "unit/models/reduction",
+        "unit/models/linearization",
+        "unit/models/data",
+    ),
+    "law": ("laws",),
+    "exhaustive": (
+        "contract",
+        "unit/crypto/he",
+        "unit/crypto/test_gadget_law.py",
+        "unit/models/merging",
+        "unit/models/test_every_recipe.py",
+        "unit/models/test_families.py",
+        "unit/models/test_recipe_export.py",
+        "unit/models/test_zoo.py",
+    ),
+}
+"""What `make test-quick` leaves out, by marker: folders and files of tests/."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what makes it slow (SLOW)."""
+    root = Path(__file__).parent
+    for item in items:
+        for marker, places in SLOW.items():
+            if any(item.path.is_relative_to(root / place) for place in places):
+                item.add_marker(marker)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
     """What commands predict with in tests, in their own processes too: nothing is measured."""
