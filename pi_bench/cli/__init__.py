@@ -7,13 +7,31 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from pi_bench.errors import EXIT_INTERRUPTED, PiBenchError
+from pi_bench.errors import EXIT_INTERRUPTED, PiBenchError, UsageError
 
 EXIT_TERMINATED = 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    from pi_bench.cli.streams import lasting_streams
+
+    with lasting_streams() as out:
+        try:
+            code = _run(arguments)
+        except SystemExit as leaving:  # of the parser, after --help for instance
+            out.flush()
+            if leaving.code or out.failed is None:
+                raise
+            code = 0
+        out.flush()
+        if out.failed is not None:
+            _say(f"cannot write to standard output: {out.failed.strerror}")
+            code = code or UsageError.exit_code
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     from pi_bench.cli.parser import make_parser
 
     try:
@@ -26,10 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output is gone, as in `pi-bench … | head`; nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if os.environ.get("PI_BENCH_TRACEBACK"):
             raise

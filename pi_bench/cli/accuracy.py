@@ -113,9 +113,11 @@ def run(parsed: argparse.Namespace) -> int:
     digest = program_digest(program)
     weights = weights_of(graph.meta)
     result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
-    print(render_accuracy(result))
-    if parsed.json is not None:
-        write_json(Path(parsed.json), result)
+    try:
+        if parsed.json is not None:
+            write_json(Path(parsed.json), result)
+    finally:  # what was measured is shown where a disk is full as well
+        print(render_accuracy(result))
     return _exit_code(result)
 
 

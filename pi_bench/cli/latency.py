@@ -117,11 +117,13 @@ def run(parsed: argparse.Namespace) -> int:
         )
         result["prediction"] = compared(predicted, result)
     result["warnings"] = find_warnings(result)
-    print(render_result(result, program.labels, result["warnings"]))
-    if parsed.json is not None:
-        write_json(Path(parsed.json), result)
-    if parsed.output is not None:
-        write_array(Path(parsed.output), measurement.logits)
+    try:
+        if parsed.json is not None:
+            write_json(Path(parsed.json), result)
+        if parsed.output is not None:
+            write_array(Path(parsed.output), measurement.logits)
+    finally:  # what was measured is shown where a disk is full as well
+        print(render_result(result, program.labels, result["warnings"]))
     return _exit_code(result)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from pi_bench.atomic_file import whole_file
 from pi_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """As ``.npy``, under exactly this name. Raises: UsageError: the disk is full, for instance."""
     import numpy as np
 
-    with _writing(path), path.open("wb") as file:
+    with _writing(path), whole_file(path) as file:
         np.save(file, array, allow_pickle=False)
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """Raises: UsageError: the disk is full, for instance."""
-    with _writing(path):
-        path.write_text(json.dumps(fields, indent=2, allow_nan=False) + "\n")
+    with _writing(path), whole_file(path) as file:
+        file.write((json.dumps(fields, indent=2, allow_nan=False) + "\n").encode())
 
 
 @contextlib.contextmanager

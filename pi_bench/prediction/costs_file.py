@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pi_bench.atomic_file import whole_file
 from pi_bench.costs.costs import Costs
 from pi_bench.errors import InputError
 
@@ -55,9 +56,8 @@ def read_costs(path: Path) -> Costs:
 def write_costs(costs: Costs, path: Path) -> None:
     """As a whole or not at all. Raises: OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_name(f"{path.name}.{os.getpid()}")
-    whole.write_text(json.dumps(costs_to_json(costs), indent=1, allow_nan=False) + "\n")
-    whole.replace(path)
+    with whole_file(path) as file:
+        file.write((json.dumps(costs_to_json(costs), indent=1, allow_nan=False) + "\n").encode())
 
 
 def cached_path(machine: Mapping[str, str], threads: int) -> Path:

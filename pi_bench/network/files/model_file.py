@@ -12,13 +12,13 @@ import io
 import json
 import math
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from pi_bench.atomic_file import whole_file
 from pi_bench.codec import CodecError, encode
 from pi_bench.errors import ModelError
 from pi_bench.network.files.torch_file import explain_content, load_plain
@@ -168,16 +168,8 @@ def _replace(path: Path, data: memoryview) -> None:
     try:
         if path.exists() and not path.is_file():
             raise ModelError(f"cannot write {path}: it exists and is not a regular file")
-        target = path.resolve()  # a link keeps pointing where it does
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
-        try:
-            with open(partial, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(data)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ModelError(f"cannot write {path}: {reason}; choose another output path") from None
