@@ -36,7 +36,11 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     try:
         signal.signal(signal.SIGTERM, _terminate)
-        parsed = make_parser().parse_args(arguments)
+        parser = make_parser()
+        if not (sys.argv[1:] if arguments is None else arguments):
+            parser.print_help()
+            return 0
+        parsed = parser.parse_args(arguments)
         return int(parsed.run(parsed))
     except PiBenchError as error:
         _say(str(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, options
+from pi_bench.cli.output import add_json
 from pi_bench.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -70,15 +71,13 @@ def add_parser(subparsers: Any) -> None:
     )
     options.add_threads(running, "default: half of the cores")
     options.add_timeout(running)
-    parser.add_argument(
-        "--json", metavar="FILE", help="write the result there; `pi-bench schema accuracy` describes it"
-    )
+    add_json(parser, "accuracy")
     parser.set_defaults(run=run, batch=None)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, warn_of_protocol, writable, write_json
+    from pi_bench.cli.output import Progress, deliver, warn_of_protocol, writable
     from pi_bench.launch import placement
 
     writable(parsed.json)
@@ -113,11 +112,7 @@ def run(parsed: argparse.Namespace) -> int:
     digest = program_digest(program)
     weights = weights_of(graph.meta)
     result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
-    try:
-        if parsed.json is not None:
-            write_json(Path(parsed.json), result)
-    finally:  # what was measured is shown where a disk is full as well
-        print(render_accuracy(result))
+    deliver(render_accuracy(result), parsed.json, result)
     return _exit_code(result)
 
 

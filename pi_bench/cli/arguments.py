@@ -20,9 +20,15 @@ MIN_DIGEST_DIGITS = 16
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error of the program, and where the help is."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """No abbreviations: what one stands for would change with the next flag."""
+        super().__init__(*arguments, allow_abbrev=False, **named)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Of a command too: what it does not know is its own error, so that its own help is named."""
         parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown and not unknown[0].startswith("-") and hasattr(parsed, "model"):
+            self.error(f"{unknown[0]} is one model too many: give one at a time")
         if unknown:
             self.error(f"there is no {' '.join(unknown)}")
         return parsed, unknown

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from typing import Any
 
 from pi_bench.cli import export_module, options
 from pi_bench.cli.arguments import number
-from pi_bench.cli.output import writable
+from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.errors import UsageError
 
 _COLUMNS = (
@@ -56,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--onnx", metavar="FILE", help='an ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
     )
-    parser.add_argument("--json", action="store_true", help="with --list: as JSON")
+    add_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
     parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
     parser.add_argument(
@@ -100,10 +99,11 @@ def run(args: argparse.Namespace) -> int:
     """
     models = importlib.import_module("pi_bench.models")
     if args.list:
+        writable(args.json)
         recipes = [models.load_recipe(name).summary() for name in models.recipe_names()]
-        print(json.dumps(recipes, indent=2) if args.json else list_table(recipes))
+        deliver(list_table(recipes), args.json, recipes)
         return 0
-    if args.json:
+    if args.json is not None:
         raise UsageError("--json goes with --list")
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, prediction
+from pi_bench.cli.output import add_json
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,15 +27,16 @@ def add_parser(subparsers: Any) -> None:
     options.add_threads(parser, "default: half of the cores")
     options.add_weight_cache(parser)
     prediction.add_prediction(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_json(parser, "inspection")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.output import Progress, deliver, writable
     from pi_bench.launch import placement
 
+    writable(parsed.json)
     place = placement.place(parsed.threads)
     info, settings = options.protocol_of(parsed, place.threads)
     options.require_torch("inspect")
@@ -57,5 +58,5 @@ def run(parsed: argparse.Namespace) -> int:
         inspection["prediction"], inspection["explanation"] = prediction.predict(
             model, compiling, info, settings, setting, explain=parsed.explain
         )
-    print(json.dumps(inspection, indent=2) if parsed.json else render_inspection(inspection))
+    deliver(render_inspection(inspection), parsed.json, inspection)
     return 0

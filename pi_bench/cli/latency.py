@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import arguments, options, prediction
+from pi_bench.cli.output import add_json
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -48,9 +49,7 @@ def add_parser(subparsers: Any) -> None:
         "--seed", type=arguments.count, default=0, metavar="N", help="of the noise (default 0)"
     )
     files.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
-    files.add_argument(
-        "--json", metavar="FILE", help="write the whole result there; `pi-bench schema result` describes it"
-    )
+    add_json(files, "result")
     options.add_expect_digest(files)
     parser.set_defaults(run=run)
 
@@ -59,11 +58,11 @@ def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
     from pi_bench.cli.output import (
         Progress,
+        deliver,
         warn_of_instruction_set,
         warn_of_protocol,
         writable,
         write_array,
-        write_json,
     )
     from pi_bench.launch import placement
 
@@ -118,12 +117,10 @@ def run(parsed: argparse.Namespace) -> int:
         result["prediction"] = compared(predicted, result)
     result["warnings"] = find_warnings(result)
     try:
-        if parsed.json is not None:
-            write_json(Path(parsed.json), result)
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
-    finally:  # what was measured is shown where a disk is full as well
-        print(render_result(result, program.labels, result["warnings"]))
+    finally:  # one file that cannot be written loses neither the other nor the words
+        deliver(render_result(result, program.labels, result["warnings"]), parsed.json, result)
     return _exit_code(result)
 
 

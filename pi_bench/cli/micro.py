@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from typing import Any
 
 from pi_bench.cli import arguments
+from pi_bench.cli.output import add_json
 from pi_bench.errors import UsageError
 
 _NAMES = ("aes", "prg", "cot", "cross", "garble", "evaluate", "relu", "truncate", "he", "linear", "channel")
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--repetitions", type=arguments.positive_int, default=7, metavar="N", help="timed calls (default 7)"
     )
-    parser.add_argument("--json", action="store_true", help="as JSON; `pi-bench schema micro` describes it")
+    add_json(parser, "micro")
     parser.set_defaults(run=run)
 
 
@@ -59,19 +59,20 @@ def run(parsed: argparse.Namespace) -> int:
 
     os.environ.update(thread_environment(1))  # before numpy loads: its product is timed on one core
 
-    from pi_bench.cli.output import Progress, warn_of_instruction_set
+    from pi_bench.cli.output import Progress, deliver, warn_of_instruction_set, writable
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.measure.environment import describe_environment
     from pi_bench.measure.micro import Settings, run_micro
     from pi_bench.report.micro import render_micro
 
+    writable(parsed.json)
     warn_of_instruction_set(require_isa())
     threads = parsed.threads or ((1, 2) if len(os.sched_getaffinity(0)) > 1 else (1,))
     settings = Settings(parsed.count, threads, parsed.repetitions)
     with Progress() as progress:
         result = run_micro(tuple(dict.fromkeys(parsed.names)) or _NAMES, settings, progress)
     result["environment"] = describe_environment()
-    print(json.dumps(result, indent=2, allow_nan=False) if parsed.json else render_micro(result))
+    deliver(render_micro(result), parsed.json, result)
     return 0
 
 

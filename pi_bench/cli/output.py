@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -24,12 +25,45 @@ _BAR_WIDTH = 24
 _PACE_AFTER_S = 3.0
 
 
+STDOUT = "-"
+"""Names standard output in place of a file."""
+
+
+def add_json(parser: argparse._ActionsContainer, schema: str | None = None) -> None:
+    """Adds ``--json FILE``, which means the same in every command."""
+    described = "" if schema is None else f"; `pi-bench schema {schema}` describes it"
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help=f"write the result to FILE as JSON; - prints it in place of the text{described}",
+    )
+
+
+def deliver(words: str, json_name: str | None, fields: Any) -> None:
+    """Writes a result to the file of `--json`, then prints it: as words, or as JSON if the file is "-".
+
+    What was measured is printed even where the file cannot be written.
+
+    Raises:
+        UsageError: the file cannot be written; an older one is still whole.
+    """
+    try:
+        if json_name not in (None, STDOUT):
+            write_json(Path(str(json_name)), fields)
+    finally:
+        print(json_text(fields) if json_name == STDOUT else words)
+
+
+def json_text(fields: Any) -> str:
+    return json.dumps(fields, indent=2, allow_nan=False)
+
+
 def writable(name: str | None) -> None:
     """Refuses a file that cannot be written, before a long run rather than after it.
 
     Raises: UsageError.
     """
-    if name is None:
+    if name is None or name == STDOUT:
         return
     path = Path(name)
     if path.is_dir():
@@ -94,7 +128,7 @@ class Progress:
             lines: print a line for each new thing that is done where standard error is no terminal.
             silent: show nothing anywhere.
         """
-        terminal = sys.stderr.isatty()
+        terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._bar = terminal and not silent
         self._lines = lines and not terminal and not silent
         self._what = ""

@@ -34,7 +34,7 @@ EXIT_CODES = """\
 exit codes:
   0    success
   1    verification failed, or an internal error
-  2    wrong usage
+  2    wrong usage, or an output that cannot be written
   3    the model file cannot be read, lowered or compiled
   4    the input array has the wrong shape, dtype or range; a data archive is missing or damaged
   5    no connection, a lost one, a time-out, a port in use, a party killed

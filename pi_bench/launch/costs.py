@@ -57,12 +57,13 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
     """
     machine = describe_build(info)
     path = cached_path(machine, threads)
-    if not again and path.exists():
-        with contextlib.suppress(InputError):  # damaged: measured again
+    if path is not None and not again:
+        with contextlib.suppress(InputError):  # not there, or damaged: measured again
             return read_costs(path)
     costs = measure_costs(info, threads, machine, progress)
-    with contextlib.suppress(OSError):  # without a cache they are measured every time
-        write_costs(costs, path)
+    if path is not None:
+        with contextlib.suppress(OSError):  # without a cache they are measured every time
+            write_costs(costs, path)
     return costs
 
 

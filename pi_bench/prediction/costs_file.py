@@ -60,9 +60,17 @@ def write_costs(costs: Costs, path: Path) -> None:
         file.write((json.dumps(costs_to_json(costs), indent=1, allow_nan=False) + "\n").encode())
 
 
-def cached_path(machine: Mapping[str, str], threads: int) -> Path:
-    """Where the costs of a machine and build lie: ``$XDG_CACHE_HOME/pi-bench``, or below ``~/.cache``."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+def cached_path(machine: Mapping[str, str], threads: int) -> Path | None:
+    """Where the costs of a machine and build lie: ``$XDG_CACHE_HOME/pi-bench``, or below ``~/.cache``.
+
+    None where the user has no home.
+    """
+    home = os.environ.get("XDG_CACHE_HOME")
+    if not home:
+        try:
+            home = str(Path.home() / ".cache")
+        except RuntimeError:
+            return None
     key = json.dumps([SCHEMA_VERSION, threads, sorted(machine.items())])
     return Path(home) / "pi-bench" / f"costs-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 

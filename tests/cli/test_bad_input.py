@@ -203,7 +203,7 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     text = capsys.readouterr().out
     for words in ("stem.relu", "conv 3x3", "digest", "predicted payload", "garbling", "by resolution"):
         assert words in text
-    assert main(["inspect", str(model_file), "--json"]) == 0
+    assert main(["inspect", str(model_file), "--json", "-"]) == 0
     inspection = json.loads(capsys.readouterr().out)
     assert main(["schema", "inspection"]) == 0
     schema = json.loads(capsys.readouterr().out)
@@ -222,7 +222,7 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
 def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capture) -> None:
     main(["schema", "inspection"])
     schema = json.loads(capsys.readouterr().out)
-    flags = ("--merge", "--explain", "--json")
+    flags = ("--merge", "--explain", "--json", "-")
     near, far = (
         json.loads((main(["inspect", str(model_file), "--link", link, *flags]), capsys.readouterr().out)[1])
         for link in ("loopback", "wan")
@@ -241,7 +241,7 @@ def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capt
 
 def test_inspect_says_what_calibration_found(model_file: Path, capsys: Capture, tiny_graph: Graph) -> None:
     capsys.readouterr()
-    main(["inspect", str(model_file), "--json"])
+    main(["inspect", str(model_file), "--json", "-"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["operators"]}
     for name in ("stem.relu", "sum.relu"):
         source = name.removesuffix(".relu")

@@ -49,7 +49,7 @@ def test_the_list_is_a_table(capsys):
 
 
 def test_the_list_as_json(capsys):
-    assert run("--list", "--json") == 0
+    assert run("--list", "--json", "-") == 0
     recipes = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     families = {entry["family"] for entry in recipes.values()}
     assert families == {"resnet", "wide_resnet", "vgg", "mobilenet_v1", "mobilenet_v2", "minionn"}
@@ -64,7 +64,7 @@ def test_the_list_as_json(capsys):
 def test_the_list_imports_no_torch():
     code = (
         "import argparse, sys; from pi_bench.cli import export;"
-        "export.run(argparse.Namespace(list=True, json=True)); assert 'torch' not in sys.modules"
+        "export.run(argparse.Namespace(list=True, json=" - ")); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, stdout=subprocess.DEVNULL)
 
@@ -102,7 +102,7 @@ NAME = "resnet18-cifar100-12288"
     [
         (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], ModelError, f"did you mean {NAME}"),
         (["--recipe", NAME], UsageError, "--output is missing"),
-        (["--recipe", NAME, "--json", "-o", "m.pt"], UsageError, "--json goes with --list"),
+        (["--recipe", NAME, "--json", "-", "-o", "m.pt"], UsageError, "--json goes with --list"),
         (["--recipe", "none.toml", "-o", "m.pt"], ModelError, "cannot read the recipe none.toml: No such"),
     ],
 )

@@ -16,7 +16,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_json_of_two_primitives() -> None:
-    done = run("prg", "truncate", "--json", "--count", "64", "--threads", "1", "--repetitions", "1")
+    done = run("prg", "truncate", "--json", "-", "--count", "64", "--threads", "1", "--repetitions", "1")
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
     assert (result["count"], result["threads"], result["repetitions"]) == (64, [1], 1)
@@ -25,7 +25,7 @@ def test_json_of_two_primitives() -> None:
 
 def test_the_instruction_set_is_the_variables() -> None:
     done = run(
-        *("aes", "--json", "--count", "32", "--threads", "1", "--repetitions", "1"), PI_BENCH_ISA="aesni"
+        *("aes", "--json", "-", "--count", "32", "--threads", "1", "--repetitions", "1"), PI_BENCH_ISA="aesni"
     )
     assert json.loads(done.stdout)["environment"]["instruction_set"] == "aesni"
 

@@ -1,0 +1,64 @@
+"""The command line itself: what it answers to nothing, too much and half a flag; and no home."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pi_bench.cli import main
+from pi_bench.prediction.costs_file import cached_path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "exit codes:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["inspect", "latency", "accuracy --data digits"])
+def test_two_models_are_one_too_many(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "b.pt is one model too many" in refusal(capsys, *command.split(), "a.pt", "b.pt")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["export --list --js x", "inspect a.pt --thread 1", "latency a.pt --warm 1", "micro --repet 1"],
+)
+def test_half_a_flag_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no --" in refusal(capsys, *command.split())
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cached_path({}, 1) is None
+
+
+@pytest.mark.parametrize(
+    "command", ["export --list", "inspect MODEL", "micro prg --count 64 --threads 1 --repetitions 1"]
+)
+def test_json_is_a_file_or_standard_output_in_every_command(
+    command: str, model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = command.replace("MODEL", str(model_file)).split()
+    capsys.readouterr()
+    assert main([*arguments, "--json", str(tmp_path / "result.json")]) == 0
+    words = capsys.readouterr().out
+    assert main([*arguments, "--json", "-"]) == 0
+    assert type(json.loads(capsys.readouterr().out)) is type(
+        json.loads((tmp_path / "result.json").read_text())
+    )
+    with pytest.raises(ValueError):
+        json.loads(words)
+    assert not Path("-").exists()
