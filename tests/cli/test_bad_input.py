@@ -123,13 +123,6 @@ def test_schema_says_what_there_is(capsys: Capture) -> None:
             assert f"`pi-bench schema {name}`" in said
 
 
-def test_no_command(capsys: Capture) -> None:
-    with pytest.raises(SystemExit) as error:
-        main([])
-    assert error.value.code == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
 def test_widths_that_do_not_fit(model_file: Path, capsys: Capture) -> None:
     assert "99 bits" in fails(capsys, 2, "latency", str(model_file), "--weight-bits", "99")
     assert "2 to 20 are" in fails(capsys, 2, "latency", str(model_file), "--activation-bits", "99")
