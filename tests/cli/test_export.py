@@ -64,7 +64,7 @@ def test_the_list_as_json(capsys):
 def test_the_list_imports_no_torch():
     code = (
         "import argparse, sys; from pi_bench.cli import export;"
-        "export.run(argparse.Namespace(list=True, json=" - ")); assert 'torch' not in sys.modules"
+        "export.run(argparse.Namespace(list=True, json='-')); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, stdout=subprocess.DEVNULL)
 
