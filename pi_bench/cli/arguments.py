@@ -20,12 +20,12 @@ MIN_DIGEST_DIGITS = 16
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error of the program, and where the help is."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        """No abbreviations: what one stands for would change with the next flag."""
-        super().__init__(*arguments, allow_abbrev=False, **named)
+    def __init__(self, **named: Any) -> None:
+        """Takes no abbreviated flags: a new flag must not change what an old command line means."""
+        super().__init__(**{**named, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Of a command too: what it does not know is its own error, so that its own help is named."""
+        """Reports unknown arguments from the command's own parser, so that its help is named."""
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown and not unknown[0].startswith("-") and hasattr(parsed, "model"):
             self.error(f"{unknown[0]} is one model too many: give one at a time")

@@ -56,7 +56,7 @@ def lasting_streams() -> Iterator[Stream]:
         _open_closed_descriptors()
     before = sys.stdout, sys.stderr
     out, err = (Stream(_encodable(stream)) for stream in before)
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         yield out
     finally:

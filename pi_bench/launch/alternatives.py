@@ -53,7 +53,7 @@ def alternatives(
             other, _ = compile_graph(merged, compiling)
             run = predict_run(info.script(other, options), setting)
             found.append(Alternative(MERGE, run, other.truncation_count, (Purpose.LINEAR,)))
-    for other in info.alternatives(program, options):
-        run = predict_run(info.script(program, other.options), setting)
-        found.append(Alternative(other.change, run, program.truncation_count, other.helps))
+    for offered in info.alternatives(program, options):
+        run = predict_run(info.script(program, offered.options), setting)
+        found.append(Alternative(offered.change, run, program.truncation_count, offered.helps))
     return found
