@@ -56,7 +56,7 @@ def test_random_weights_are_said_by_every_command(
         text = capsys.readouterr().out
         assert f"weights {weights or 'of unknown origin'}" in text
         assert (SAID in text) == (weights == "random"), kind
-    assert main(["inspect", model, "--json"]) == 0
+    assert main(["inspect", model, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["weights"] == weights
     assert main(["inspect", model]) == 0
     assert (SAID in capsys.readouterr().out) == (weights == "random")

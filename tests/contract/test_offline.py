@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pi_bench.crypto.he import PreparedWeights, prepared_bytes
+from pi_bench.hybrid import offline_schedule
 from pi_bench.hybrid.work_plan import WorkPlan
-from pi_bench.protocol import Party, ProtocolOptions, Trace, offline_schedule
+from pi_bench.protocol import Party, ProtocolOptions, Trace
 from pi_bench.registry import find_protocol
 from tests.contract.conftest import LoopbackSession
 
