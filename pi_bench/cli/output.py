@@ -55,6 +55,7 @@ def deliver(words: str, json_name: str | None, fields: Any) -> None:
 
 
 def json_text(fields: Any) -> str:
+    """Formats JSON values as every command writes and prints them; NaN and infinity are a ValueError."""
     return json.dumps(fields, indent=2, allow_nan=False)
 
 
@@ -108,7 +109,7 @@ def write_array(path: Path, array: np.ndarray) -> None:
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """Raises: UsageError: the disk is full, for instance."""
     with _writing(path), whole_file(path) as file:
-        file.write((json.dumps(fields, indent=2, allow_nan=False) + "\n").encode())
+        file.write(f"{json_text(fields)}\n".encode())
 
 
 @contextlib.contextmanager

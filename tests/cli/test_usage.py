@@ -46,7 +46,13 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    "command", ["export --list", "inspect MODEL", "micro prg --count 64 --threads 1 --repetitions 1"]
+    "command",
+    [
+        "export --list",
+        "inspect MODEL",
+        "latency MODEL --protocol ideal --runs 1 --warmup 0",
+        "micro prg --count 64 --threads 1 --repetitions 1",
+    ],
 )
 def test_json_is_a_file_or_standard_output_in_every_command(
     command: str, model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
