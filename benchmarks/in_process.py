@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from pi_bench.network.program import Program, Weights
-from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
+from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
 
 RECEIVE_TIMEOUT_S = 120.0
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ class QueueSession:
 
     def __init__(self, party: Party, binding: bytes, inbox: queue.Queue, outbox: queue.Queue) -> None:
         self.party = party
-        self.trace: Trace | None = None
+        self.trace: ShareTrace | None = None
         self.binding = binding
         self.sent_bytes = 0
         self._inbox, self._outbox = inbox, outbox

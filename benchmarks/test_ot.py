@@ -8,7 +8,7 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender
 from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
-from pi_bench.measure.micro import Case, Settings, Work
+from pi_bench.measure.micro import Case, CostUnits, Settings
 from pi_bench.measure.micro.case import filled
 from pi_bench.measure.micro.cot import EXTENSION_WORK
 from pi_bench.measure.micro.cross import cases as cross_cases
@@ -51,11 +51,11 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
             lambda: ot.extend_sender(leaves, delta, 0, COUNT, message, labels, 1, isa),
         ),
         "additive-send": (
-            Work(aes_blocks=2, memory_bytes=additive_memory),
+            CostUnits(aes_blocks=2, memory_bytes=additive_memory),
             lambda: ot.additive_send(delta, hash_seed, 1, 0, labels, words, tau, share, 1, isa),
         ),
         "additive-receive": (
-            Work(aes_blocks=1, memory_bytes=additive_memory),
+            CostUnits(aes_blocks=1, memory_bytes=additive_memory),
             lambda: ot.additive_receive(hash_seed, 1, 0, labels, choices, tau, share, 1, isa),
         ),
     }

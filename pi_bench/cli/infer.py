@@ -25,10 +25,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--connect", required=True, metavar="HOST:PORT")
     parser.add_argument("--input", required=True, metavar="FILE.npy", help="of the network's input shape")
     parser.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
-    insistence = parser.add_argument_group("what the server must offer (default: whatever it offers)")
-    insistence.add_argument("--protocol", help="fail unless the server runs this protocol")
-    insistence.add_argument("--mode", help="fail unless the server runs this mode")
-    options.add_expect_digest(insistence)
+    requirements = parser.add_argument_group("what the server must offer (default: whatever it offers)")
+    requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
+    requirements.add_argument("--mode", help="fail unless the server runs this mode")
+    options.add_expect_digest(requirements)
     options.add_threads(parser, "default: all cores")
     options.add_timeout(parser)
     parser.set_defaults(run=run)
@@ -52,14 +52,14 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
     from pi_bench.registry import require_known
-    from pi_bench.session.handshake import Insistence
+    from pi_bench.session.handshake import ClientRequirements
 
     require_known(parsed.protocol, parsed.mode)
     address = Address.parse(parsed.connect)
     writable(parsed.output)
     inputs = load_input(Path(parsed.input))
     warn_of_instruction_set(require_isa())
-    insistence = Insistence(parsed.protocol, parsed.mode, parsed.expect_digest)
+    requirements = ClientRequirements(parsed.protocol, parsed.mode, parsed.expect_digest)
 
     def waiting() -> None:
         print(
@@ -68,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
         )
 
     with Client.connect(
-        address, insistence, threads=threads, timeout_s=parsed.timeout, waiting=waiting
+        address, requirements, threads=threads, timeout_s=parsed.timeout, waiting=waiting
     ) as client:
         warn_of_protocol(client.info)
         client.require_input(inputs)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs.work import (
     NOTHING,
-    Work,
+    CostUnits,
     decrypt_work,
     encrypt_work,
     evaluate_work,
@@ -194,7 +194,9 @@ def _online(plan: WorkPlan) -> PhaseScript:
     server.compute(program.input.id, "", Purpose.OTHER, fixed_work("server end"))
     for op in program.ops[1:]:
         if isinstance(op, LinearOp):
-            server.compute(op.id, "", Purpose.LINEAR, Work.sum(_term_work(term, op) for term in op.terms))
+            server.compute(
+                op.id, "", Purpose.LINEAR, CostUnits.sum(_term_work(term, op) for term in op.terms)
+            )
         elif isinstance(op, ActivationOp):
             _activation(script, plan.gadgets[op.id], plan.multiplications.in_round[op.id], op)
         elif isinstance(op, OutputOp):
@@ -241,7 +243,7 @@ def _purpose(job: GadgetJob) -> Purpose:
     return Purpose.RELU if job.spec.kind == "relu" else Purpose.TRUNCATION
 
 
-def _term_work(term: LinearTerm, op: LinearOp) -> Work:
+def _term_work(term: LinearTerm, op: LinearOp) -> CostUnits:
     weighted = term.weighted
     channels = op.shape[0] * term.shift_bits.size * math.prod(op.shape[2:])
     if weighted is None:

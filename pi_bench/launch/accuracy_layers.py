@@ -20,7 +20,7 @@ from pi_bench.network.graph import Graph, operator_name
 from pi_bench.network.program import UNWINDOWED_BITS, ActivationOp, LinearOp, MultiplyOp, OutputOp, Program
 
 _COMPOSED = ("clamp", "leaky_relu", "max_pool", "prelu")
-_RING_BITS = 31
+_SIGNED_BITS = 31
 
 
 @dataclass(slots=True)
@@ -81,10 +81,10 @@ class LayerErrors:
             self._observe_window(layer, op, step)
         elif isinstance(op, MultiplyOp):
             product = exact_product(*step.read)
-            layer.room_bits = min(layer.room_bits, _room(_RING_BITS, product))
+            layer.room_bits = min(layer.room_bits, _room(_SIGNED_BITS, product))
             layer.outside_count += int(np.count_nonzero(beyond_ring(product)))
         elif isinstance(op, OutputOp):
-            layer.room_bits = min(layer.room_bits, _room(_RING_BITS, signed(y)))
+            layer.room_bits = min(layer.room_bits, _room(_SIGNED_BITS, signed(y)))
         if self._makers.get(op.name) == op.id and op.name in exact and exact[op.name].shape == y.shape:
             _compare(layer, y, op.scale_bits, exact[op.name].astype(np.float64))
 

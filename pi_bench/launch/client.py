@@ -18,11 +18,11 @@ from pi_bench.channel.tcp import CONNECT_TIMEOUT_S
 from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
 from pi_bench.network.program.codec import program_digest, program_from_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
-from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
+from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_ready, send_command
-from pi_bench.session.handshake import Agreement, Insistence, greet_as_client
+from pi_bench.session.handshake import Agreement, ClientRequirements, greet_as_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Client:
     def connect(
         cls,
         address: Address,
-        insistence: Insistence,
+        requirements: ClientRequirements,
         *,
         threads: int,
         timeout_s: float,
@@ -90,7 +90,7 @@ class Client:
         )
         try:
             agreement = greet_as_client(
-                channel, insistence, lambda data: program_digest(program_from_bytes(data)), waiting
+                channel, requirements, lambda data: program_digest(program_from_bytes(data)), waiting
             )
             try:
                 info = find_protocol(agreement.offer.protocol)
@@ -117,7 +117,7 @@ class Client:
         """Refuses a bad input before any work. Raises: InputError."""
         encode_input(self.program, inputs)
 
-    def preprocess(self, trace: Trace | None = None) -> ClientOffline:
+    def preprocess(self, trace: ShareTrace | None = None) -> ClientOffline:
         """The offline phase of the next inference; material that was not used is burnt, as at the server."""
         self._burn()
         self._inference_id += 1

@@ -10,8 +10,8 @@ from pi_bench.channel.link import Link
 from pi_bench.launch.child import run_party
 from pi_bench.launch.client import Client
 from pi_bench.launch.control import ControlPipe
-from pi_bench.protocol import Trace
-from pi_bench.session.handshake import Insistence
+from pi_bench.protocol import ShareTrace
+from pi_bench.session.handshake import ClientRequirements
 from pi_bench.session.probe import MeasuredLink, probe_as_client, probe_bytes
 
 
@@ -23,7 +23,7 @@ def party(control: ControlPipe) -> None:
     started = time.perf_counter()
     client = Client.connect(
         Address(options["host"], options["port"]),
-        Insistence(digest=options["expect_digest"]),
+        ClientRequirements(digest=options["expect_digest"]),
         threads=options["threads"],
         timeout_s=options["timeout_s"],
         poll_s=options["poll_s"],
@@ -41,7 +41,7 @@ def party(control: ControlPipe) -> None:
         while control.receive()[0] == "run":
             if link is not None and probed is None:
                 probed = probe_as_client(client.session, probe_bytes(link))
-            trace = Trace()
+            trace = ShareTrace()
             offline = client.preprocess(trace)
             online = client.infer(inputs)
             control.send(

@@ -18,7 +18,7 @@ from statistics import quantiles
 import numpy as np
 
 import pi_bench
-from pi_bench.costs import TOGETHER, UNITS, Costs, Work
+from pi_bench.costs import CONTENTION, UNITS, Costs, CostUnits
 from pi_bench.errors import InputError
 from pi_bench.launch import placement
 from pi_bench.launch.inputs import noise_input
@@ -96,7 +96,7 @@ def _between_parties(info: ProtocolInfo, primitives: Costs) -> Costs:
     runs, script = _runs(wide, info, settings), info.script(wide.program, settings)
     found["byte sent"] = _sent_byte_s(runs, found["message"])
     known = replace(primitives, unit_s={**primitives.unit_s, **found})
-    known = replace(known, together={name: _slowdown(name, known, script, runs) for name in TOGETHER})
+    known = replace(known, contention={name: _slowdown(name, known, script, runs) for name in CONTENTION})
     found["byte received"] = _received_byte_s(script, known, _typical(run.latency_s for run in runs))
     return replace(known, unit_s={**known.unit_s, **found})
 
@@ -132,7 +132,7 @@ def _fixed_costs(
         ("server exchange", "offline", Party.SERVER, tables),
     ):
         actions = getattr(script, phase).roles[party].actions
-        work = Work.sum(action.work for action in actions if (action.step, action.part) in keys)
+        work = CostUnits.sum(action.work for action in actions if (action.step, action.part) in keys)
         if not work.units.get(unit):
             continue
         seconds = _typical(_compute_s(getattr(run, f"{party}_{phase}"), keys) for run in runs)

@@ -113,7 +113,7 @@ class PartyProcess:
             self._process.wait()
 
 
-class Vigil:
+class Watchdog:
     """Notices that a party which is waited for neither speaks nor computes.
 
     That is a stopped process, or two that wait for each other's stopped one. A slow party computes, and

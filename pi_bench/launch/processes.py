@@ -11,7 +11,7 @@ import numpy as np
 
 from pi_bench.errors import ConnectionFailedError, PiBenchError
 from pi_bench.launch.control import ControlClosedError, ControlStalledError
-from pi_bench.launch.party_process import Message, PartyProcess, Vigil
+from pi_bench.launch.party_process import Message, PartyProcess, Watchdog
 from pi_bench.launch.placement import Placement
 from pi_bench.protocol import Party
 
@@ -72,15 +72,15 @@ class Parties:
         """
         process = self._running[party]
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        vigil = Vigil(process)
+        watchdog = Watchdog(process)
         while not process.messages:
             if deadline is not None and time.monotonic() >= deadline:
                 raise ConnectionFailedError(
                     f"the {party} process was not ready within {timeout_s:g} s: the machine may be busy; "
                     "wait longer with --timeout"
                 )
-            left = vigil.interval_s if deadline is None else deadline - time.monotonic()
-            if not self._read_ready(min(vigil.interval_s, max(0.0, left))) and vigil.over():
+            left = watchdog.interval_s if deadline is None else deadline - time.monotonic()
+            if not self._read_ready(min(watchdog.interval_s, max(0.0, left))) and watchdog.over():
                 self._fail(party, process.stall())
         got, meta, arrays = process.messages.popleft()
         if got != kind:

@@ -11,7 +11,7 @@ from pi_bench.channel.link import Pace
 from pi_bench.errors import PeerError, PiBenchError
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
-from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, Trace
+from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_command, send_ready
 from pi_bench.session.handshake import Offer, greet_as_server
@@ -24,7 +24,7 @@ class ServerReport:
 
     record: PhaseRecord
     storage_bytes: int = 0
-    trace: Trace | None = None
+    trace: ShareTrace | None = None
 
 
 Report = Callable[[ServerReport], None]
@@ -135,7 +135,7 @@ class _Visit:
             raise PeerError(f"the client asked for inference {inference_id} after {self._last_id}")
         self.burn()
         self._last_id = inference_id
-        self._session.trace = Trace() if self._tracing else None
+        self._session.trace = ShareTrace() if self._tracing else None
         with self._session.phase(Phase.OFFLINE, inference_id) as records:
             self._material = self._protocol.preprocess(inference_id)
             self._session.flush()

@@ -61,7 +61,7 @@ class RunVerifier:
         )
 
     def verify(self, client: Arrays, server: Arrays, output: np.ndarray) -> Verdict:
-        """`client`, `server`: the traces (`pi_bench.protocol.Trace`); `output`: what was revealed."""
+        """`client`, `server`: the traces (`pi_bench.protocol.ShareTrace`); `output`: what was revealed."""
         verdict = Verdict()
         values: dict[int, np.ndarray] = {}
         program = self._program

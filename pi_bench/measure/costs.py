@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from pi_bench.costs.work import (
-    Work,
+    CostUnits,
     decrypt_work,
     encrypt_work,
     evaluate_work,
@@ -39,7 +39,7 @@ _REPETITIONS = 9
 _WORDS = 1 << 22  # three arrays of them exceed the caches
 _WEIGHT_BITS = 10
 
-Timed = list[tuple[Work, float]]
+Timed = list[tuple[CostUnits, float]]
 Progress = Callable[[str, int, int], None]
 
 

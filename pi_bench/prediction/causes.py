@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
-from pi_bench.costs import Work
+from pi_bench.costs import CostUnits
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol.script import Action, Kind, PhaseScript, Purpose
@@ -70,7 +70,7 @@ def scaled(script: PhaseScript, purpose: Purpose, factor: float) -> PhaseScript:
             name: amount if name in FIXED_UNITS else factor * amount
             for name, amount in action.work.units.items()
         }
-        return replace(action, work=Work(units), byte_count=round(factor * action.byte_count))
+        return replace(action, work=CostUnits(units), byte_count=round(factor * action.byte_count))
 
     return script.changed(change)
 

@@ -23,7 +23,7 @@ def costs_to_json(costs: Costs) -> dict[str, Any]:
         "machine": dict(costs.machine),
         "threads": costs.threads,
         "unit_s": dict(costs.unit_s),
-        "together": dict(costs.together),
+        "contention": dict(costs.contention),
     }
 
 
@@ -44,11 +44,11 @@ def read_costs(path: Path) -> Costs:
         raise InputError(f"{path} holds no costs of version {SCHEMA_VERSION}; measure them again")
     threads = fields.get("threads")
     machine = _mapping(fields, "machine", str)
-    units, together = (_mapping(fields, name, int, float) for name in ("unit_s", "together"))
-    if type(threads) is not int or threads < 1 or machine is None or units is None or together is None:
+    units, contention = (_mapping(fields, name, int, float) for name in ("unit_s", "contention"))
+    if type(threads) is not int or threads < 1 or machine is None or units is None or contention is None:
         raise InputError(f"{path} holds no costs: one of its fields is missing or of another type")
     try:
-        return Costs(units, threads, machine, together)
+        return Costs(units, threads, machine, contention)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pi_bench.costs.work import Work
+from pi_bench.costs.work import CostUnits
 
 _SWEEPS = 3_000
 _TOLERANCE = 1e-10
 
 
 def fit_units(
-    timed: Sequence[tuple[Work, float]], known: Mapping[str, float] | None = None
+    timed: Sequence[tuple[CostUnits, float]], known: Mapping[str, float] | None = None
 ) -> dict[str, float]:
     """Seconds a unit, none negative, with the smallest sum of squared *relative* errors of the timed works.
 

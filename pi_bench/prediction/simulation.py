@@ -104,7 +104,7 @@ class Simulation:
     def play(self, script: PhaseScript) -> PredictedPhase:
         """Raises: ValueError: the parties wait for each other for ever, or a message has two sizes."""
         players = {
-            party: _Player(party, iter(role.actions), self._costs.together[f"{party} {script.name}"])
+            party: _Player(party, iter(role.actions), self._costs.contention[f"{party} {script.name}"])
             for party, role in script.roles.items()
         }
         lines = {

@@ -2,7 +2,7 @@
 
 from pi_bench.protocol.interface import OtherSettings, PartyProtocol, ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.preprocessing import Preprocessing
-from pi_bench.protocol.session import Party, SessionLike, Trace
+from pi_bench.protocol.session import Party, SessionLike, ShareTrace
 
 __all__ = [
     "OtherSettings",
@@ -12,5 +12,5 @@ __all__ = [
     "ProtocolInfo",
     "ProtocolOptions",
     "SessionLike",
-    "Trace",
+    "ShareTrace",
 ]

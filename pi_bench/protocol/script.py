@@ -11,7 +11,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pi_bench.costs import Work
+from pi_bench.costs import CostUnits
 from pi_bench.protocol.session import Party
 
 
@@ -40,7 +40,7 @@ class Action:
     step: int
     part: str
     purpose: Purpose = Purpose.OTHER
-    work: Work = field(default_factory=Work)
+    work: CostUnits = field(default_factory=CostUnits)
     byte_count: int = 0
     between: bool = False
 
@@ -51,7 +51,7 @@ class Role:
 
     actions: list[Action] = field(default_factory=list)
 
-    def compute(self, step: int, part: str, purpose: Purpose, work: Work) -> None:
+    def compute(self, step: int, part: str, purpose: Purpose, work: CostUnits) -> None:
         self.actions.append(Action(Kind.COMPUTE, step, part, purpose, work))
 
     def send(self, step: int, part: str, purpose: Purpose, byte_count: int, *, between: bool = False) -> None:

@@ -17,7 +17,7 @@ class Party(enum.StrEnum):
     SERVER = "server"
 
 
-class Trace:
+class ShareTrace:
     """References to a party's shares, kept for verification under `latency` alone.
 
     ``x:ID`` is the party's share of linear value ID (bias included, offset of the activation not);
@@ -39,7 +39,7 @@ class SessionLike(StructuralType):
     """One connection, one party. The harness implements it (`pi_bench.session`)."""
 
     party: Party
-    trace: Trace | None
+    trace: ShareTrace | None
     binding: bytes
     """32 bytes that name this session: randomness of both parties, program, protocol, options."""
 

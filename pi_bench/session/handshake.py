@@ -61,7 +61,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Insistence:
+class ClientRequirements:
     """What the client accepts alone; None leaves the choice to the server.
 
     `digest`: the first hex digits, or all of them; the command line sees to it that they are enough.
@@ -92,7 +92,7 @@ class Agreement:
 
 def greet_as_client(
     channel: Channel,
-    insistence: Insistence,
+    requirements: ClientRequirements,
     digest_of: Callable[[bytes], str],
     waiting: Callable[[], None] | None = None,
 ) -> Agreement:
@@ -113,9 +113,9 @@ def greet_as_client(
             {
                 "version": pi_bench.__version__,
                 "nonce": nonce.hex(),
-                "protocol": insistence.protocol,
-                "mode": insistence.mode,
-                "digest": insistence.digest,
+                "protocol": requirements.protocol,
+                "mode": requirements.mode,
+                "digest": requirements.digest,
             },
         )
         patience_s = channel.timeout_s or HANDSHAKE_TIMEOUT_S
@@ -126,7 +126,7 @@ def greet_as_client(
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
         label_chunk = _number(offer, "label_chunk", 1, MAX_LABEL_CHUNK)
         sign_drop = _number(offer, "sign_drop", 0, MAX_SIGN_DROP)
-        insistence.require(protocol, mode, digest)
+        requirements.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
@@ -149,8 +149,10 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
     with _telling_the_peer(channel):
         hello = _receive(channel, 0, HELLO_TIMEOUT_S)
         _require_version(hello)
-        insistence = Insistence(*(_optional_text(hello, name) for name in ("protocol", "mode", "digest")))
-        insistence.require(offer.protocol, offer.mode, offer.digest)
+        requirements = ClientRequirements(
+            *(_optional_text(hello, name) for name in ("protocol", "mode", "digest"))
+        )
+        requirements.require(offer.protocol, offer.mode, offer.digest)
         _send(
             channel,
             0,

@@ -17,7 +17,7 @@ from pi_bench.channel.frame import HEADER_BYTES, NO_STEP, FrameHeader, FrameKind
 from pi_bench.errors import PeerError
 from pi_bench.measure.resources import PeakMemory, cpu_time_s
 from pi_bench.measure.spans import NO_OP, Span, SpanRecorder
-from pi_bench.protocol.session import Party, ReadableBuffer, Trace
+from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
 
 
 class Phase(enum.StrEnum):
@@ -80,7 +80,7 @@ class Session:
         *,
         session_id: int,
         binding: bytes,
-        trace: Trace | None = None,
+        trace: ShareTrace | None = None,
     ) -> None:
         self.channel = channel
         self.party = party

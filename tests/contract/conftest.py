@@ -35,7 +35,7 @@ from pi_bench.network.merging.plan import Planner
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, Trace
+from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, ShareTrace
 from pi_bench.registry import find_protocol, protocol_names
 from tests.contract.term_program import term_program
 from tests.unit.network.merging.merging_graphs import culled_graph
@@ -63,7 +63,7 @@ class LoopbackSession:
         self, party: Party, inbox: queue.Queue, outbox: queue.Queue, transcript: list[Message]
     ) -> None:
         self.party = party
-        self.trace: Trace | None = Trace()
+        self.trace: ShareTrace | None = ShareTrace()
         self.binding = b"loopback session".ljust(32)
         self.phase = "set-up"
         self._inbox, self._outbox, self._transcript = inbox, outbox, transcript
@@ -110,7 +110,7 @@ class Run:
     """What one inference left behind, of both parties."""
 
     output: np.ndarray
-    traces: dict[Party, Trace]
+    traces: dict[Party, ShareTrace]
     transcript: list[Message] = field(default_factory=list)
 
     def value(self, name: str) -> np.ndarray:
@@ -148,7 +148,7 @@ def run_protocol(
                 tamper(session)
             side.set_up()
             for number, encoded in enumerate(inputs):
-                session.trace = Trace()
+                session.trace = ShareTrace()
                 session.phase = f"offline {number}"
                 material = side.preprocess(number)
                 session.phase = f"online {number}"

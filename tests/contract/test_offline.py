@@ -11,7 +11,7 @@ import pytest
 from pi_bench.crypto.he import PreparedWeights, prepared_bytes
 from pi_bench.hybrid import offline_schedule
 from pi_bench.hybrid.work_plan import WorkPlan
-from pi_bench.protocol import Party, ProtocolOptions, Trace
+from pi_bench.protocol import Party, ProtocolOptions, ShareTrace
 from pi_bench.registry import find_protocol
 from tests.contract.conftest import LoopbackSession
 
@@ -123,7 +123,7 @@ class _Pair:
 
     def preprocess(self, number: int) -> dict[Party, object]:
         def step(party, side):
-            side.session.trace = Trace()
+            side.session.trace = ShareTrace()
             return side.preprocess(number)
 
         return self._both(step)

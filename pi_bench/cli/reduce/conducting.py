@@ -46,7 +46,7 @@ def searched(
     # Here, so that whatever is wrong with the data is found once and before anything starts.
     data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
     del data
-    say = engines.Narrator(progress)
+    say = engines.OutcomePrinter(progress)
     with engines.engine_of(parsed, settings.device, torch) as engine:
         candidates = search(
             fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say

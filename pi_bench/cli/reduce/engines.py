@@ -62,7 +62,7 @@ def _gpus(torch: Any) -> list[str]:
     return visible.split(",") if visible else [str(index) for index in range(torch.cuda.device_count())]
 
 
-class Narrator:
+class OutcomePrinter:
     """Says on standard error what has become of each training, a line each, and how many there were."""
 
     def __init__(self, progress: Any) -> None:

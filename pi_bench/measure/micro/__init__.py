@@ -6,8 +6,8 @@ measures the machine's rates for that work in the same run (`MachineLimits`); th
 a kernel is from its physical limit.
 """
 
-from pi_bench.measure.micro.case import Case, Settings, Work
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings
 from pi_bench.measure.micro.limits import MachineLimits
 from pi_bench.measure.micro.runner import FAMILIES, run_micro
 
-__all__ = ["FAMILIES", "Case", "MachineLimits", "Settings", "Work", "run_micro"]
+__all__ = ["FAMILIES", "Case", "MachineLimits", "MinimalWork", "Settings", "run_micro"]

@@ -12,7 +12,7 @@ from pi_bench.crypto.symmetric import BLOCK_BYTES, prg
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class MinimalWork:
     """What one unit needs of the machine at least; the slowest of these is its limit.
 
     Lower bounds: key schedules, loads that stay in a cache and bookkeeping are not counted.
@@ -34,7 +34,7 @@ class Case:
     unit: str
     unit_count: int
     threads: int
-    work: Work
+    work: MinimalWork
     call: Callable[[], object]
     bytes: Mapping[str, float] = field(default_factory=dict)  # a unit; what they are of is the key
 

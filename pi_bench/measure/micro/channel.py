@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pi_bench.channel.frame import HEADER_BYTES
-from pi_bench.measure.micro.case import Case, Settings, Work
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings
 from pi_bench.measure.micro.loopback import FrameEcho
 
 _FRAME_BYTES = 1 << 20
@@ -20,7 +20,7 @@ def cases(settings: Settings) -> Iterator[Case]:
             "byte",
             _FRAMES * _FRAME_BYTES,
             1,
-            Work(socket_bytes=1 + HEADER_BYTES / _FRAME_BYTES),
+            MinimalWork(socket_bytes=1 + HEADER_BYTES / _FRAME_BYTES),
             lambda: echo.send(_FRAMES),
         )
         yield Case(
@@ -28,6 +28,6 @@ def cases(settings: Settings) -> Iterator[Case]:
             "round trip",
             _ROUND_TRIPS,
             1,
-            Work(round_trips=1),
+            MinimalWork(round_trips=1),
             lambda: echo.round_trips(_ROUND_TRIPS),
         )

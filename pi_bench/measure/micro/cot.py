@@ -23,13 +23,13 @@ from pi_bench.crypto.ot_extension import (
     random_delta,
 )
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.measure.micro.case import Case, Settings, Work, filled
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
 
 _OTS_PER_ELEMENT = 12
 _MOVED_BYTES = LABEL_BYTES + extension_bytes(LANES) / LANES
 EXTENSION_WORK = {
-    "receiver": Work(aes_blocks=32 * 16 / COT_BITS, memory_bytes=_MOVED_BYTES),
-    "sender": Work(aes_blocks=32 * 15 / COT_BITS, memory_bytes=_MOVED_BYTES),
+    "receiver": MinimalWork(aes_blocks=32 * 16 / COT_BITS, memory_bytes=_MOVED_BYTES),
+    "sender": MinimalWork(aes_blocks=32 * 15 / COT_BITS, memory_bytes=_MOVED_BYTES),
 }
 """Of one OT."""
 
@@ -78,7 +78,7 @@ def _additive(settings: Settings, delta: bytes, labels: np.ndarray) -> Iterator[
             "OT",
             count,
             threads,
-            Work(aes_blocks=2, memory_bytes=LABEL_BYTES + 12),
+            MinimalWork(aes_blocks=2, memory_bytes=LABEL_BYTES + 12),
             partial(additive_send, delta, hash_seed, 1, 0, labels, correlation, threads=threads),
             {"wire": 4},
         )
@@ -87,7 +87,7 @@ def _additive(settings: Settings, delta: bytes, labels: np.ndarray) -> Iterator[
             "OT",
             count,
             threads,
-            Work(aes_blocks=1, memory_bytes=LABEL_BYTES + 9),
+            MinimalWork(aes_blocks=1, memory_bytes=LABEL_BYTES + 9),
             partial(additive_receive, hash_seed, 1, 0, labels, select, tau, threads=threads),
             {"wire": 4},
         )

@@ -22,7 +22,7 @@ from pi_bench.crypto.ot_extension import (
     random_delta,
 )
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.measure.micro.case import Case, Settings, Work, filled
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
 from pi_bench.measure.micro.cot import EXTENSION_WORK
 
 _FACTORS = {"square": 31, "product": 32}
@@ -32,12 +32,12 @@ _SLICE_GROUPS = 128
 """Groups whose OTs are extended together, as in an offline phase: labels stay in a cache."""
 
 
-def cross_work(side: str, bit_count: int) -> Work:
+def cross_work(side: str, bit_count: int) -> MinimalWork:
     """Of one element: OTs, then a hash for each label that the side knows."""
     hashes = {"sender": 2, "receiver": 1}[side]
     corrections = gilboa.correction_words(bit_count) * 4 / LANES
     moved = 4 * bit_count + corrections + 8  # extension message, corrections, factor, share
-    return Work(
+    return MinimalWork(
         aes_blocks=bit_count * (EXTENSION_WORK[side].aes_blocks + hashes),
         memory_bytes=moved,
     )

@@ -16,7 +16,7 @@ from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gadget as gadgets
 from pi_bench.crypto.gadget import GadgetSpec, group_count
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
-from pi_bench.measure.micro.case import Case, Settings, Work, filled, paged
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled, paged
 
 STEPS = ("garble", "accept", "encode", "evaluate")
 RELU_11 = GadgetSpec("relu", 12, 23, False, 4095)
@@ -108,15 +108,15 @@ def sizes_of(spec: GadgetSpec) -> dict[str, float]:
     }
 
 
-def _work(spec: GadgetSpec, step: str) -> Work:
+def _work(spec: GadgetSpec, step: str) -> MinimalWork:
     garbled, state = spec.garbled_group_bytes / LANES, spec.state_group_bytes / LANES
     message, labels = spec.online_group_bytes / LANES, spec.label_ots * BLOCK_BYTES
     words = (2 if spec.uses_select else 1) * WORD_BYTES
     gates = spec.gate_count
     if step == "garble":
-        return Work(aes_blocks=5 * gates, memory_bytes=labels + garbled + state)
+        return MinimalWork(aes_blocks=5 * gates, memory_bytes=labels + garbled + state)
     if step == "accept":
-        return Work(aes_blocks=1, memory_bytes=BLOCK_BYTES + words)
+        return MinimalWork(aes_blocks=1, memory_bytes=BLOCK_BYTES + words)
     if step == "encode":
-        return Work(aes_blocks=gates, memory_bytes=state + message + 2 * WORD_BYTES)
-    return Work(aes_blocks=2 * gates, memory_bytes=labels + garbled + message + words + 2 * WORD_BYTES)
+        return MinimalWork(aes_blocks=gates, memory_bytes=state + message + 2 * WORD_BYTES)
+    return MinimalWork(aes_blocks=2 * gates, memory_bytes=labels + garbled + message + words + 2 * WORD_BYTES)

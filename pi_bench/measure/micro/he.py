@@ -13,7 +13,7 @@ import numpy as np
 
 from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, PreparedWeights, prepare_weights
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
-from pi_bench.measure.micro.case import Case, Settings, Work, filled
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
 
 _WEIGHT_BITS = 10
 _TRANSFORM = DEGREE // 2 * (DEGREE.bit_length() - 1) * 3
@@ -59,12 +59,12 @@ def layer_cases(name: str, layer: LinearShape, settings: Settings) -> Iterator[C
                 yield Case(f"{step} {name}", "layer", 1, threads, work, call, wire)
 
 
-def _work(plan: LinearPlan, prepared: PreparedWeights, step: str) -> Work:
+def _work(plan: LinearPlan, prepared: PreparedWeights, step: str) -> MinimalWork:
     uploads = plan.tile_count * plan.in_poly_count
     responses = plan.tile_count * plan.out_poly_count
     primes = len(PRIMES)
     if step == "encrypt":
-        return Work(
+        return MinimalWork(
             aes_blocks=uploads * _UNIFORM_BLOCKS,
             multiply_adds=uploads * primes * (_TRANSFORM + 2 * DEGREE),
             memory_bytes=plan.upload_bytes,
@@ -72,16 +72,16 @@ def _work(plan: LinearPlan, prepared: PreparedWeights, step: str) -> Work:
     table_bytes = prepared.transformed.nbytes if prepared.transformed is not None else 0
     prepare = plan.in_poly_count * plan.out_poly_count * primes * _TRANSFORM
     if step == "prepare":
-        return Work(multiply_adds=prepare, memory_bytes=table_bytes)
+        return MinimalWork(multiply_adds=prepare, memory_bytes=table_bytes)
     if step == "decrypt":
-        return Work(multiply_adds=responses * _TRANSFORM, memory_bytes=plan.response_bytes)
+        return MinimalWork(multiply_adds=responses * _TRANSFORM, memory_bytes=plan.response_bytes)
     respond = primes * (
         2 * uploads * _TRANSFORM  # both halves, in
         + 2 * responses * _TRANSFORM  # both halves, out
         + 2 * plan.product_count * 2 * DEGREE
     )
     on_the_spot = step == "respond"
-    return Work(
+    return MinimalWork(
         aes_blocks=uploads * _UNIFORM_BLOCKS,
         multiply_adds=respond + (prepare if on_the_spot else 0),
         memory_bytes=plan.upload_bytes + plan.response_bytes + (0 if on_the_spot else table_bytes),

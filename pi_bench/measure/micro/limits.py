@@ -14,7 +14,7 @@ import numpy as np
 from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
 from pi_bench.measure.micro import loopback
-from pi_bench.measure.micro.case import Work, filled
+from pi_bench.measure.micro.case import MinimalWork, filled
 from pi_bench.measure.micro.timing import sample
 
 _REPETITIONS = 9
@@ -54,7 +54,7 @@ class MachineLimits:
             self._known[key] = self._measure(*key)
         return self._known[key]
 
-    def of(self, work: Work, threads: int) -> tuple[str, float]:
+    def of(self, work: MinimalWork, threads: int) -> tuple[str, float]:
         """The work that takes longest at the machine's best, and how long: (name, seconds)."""
         amounts = {
             "aes": work.aes_blocks,

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from pi_bench.arithmetic.convolution import RingConvolution
-from pi_bench.measure.micro.case import Case, Settings, Work, filled
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
 
 LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
     "conv3x3 64, 32x32": ((1, 64, 32, 32), (1, 64, 32, 32), 3),
@@ -51,6 +51,6 @@ def layer_cases(
             "multiply-add",
             output_count * weight_count // out_shape[1],
             threads,
-            Work(ring_multiply_adds=1),
+            MinimalWork(ring_multiply_adds=1),
             partial(convolution.add, packed, share, 1, shifts, workspace, out, threads),
         )

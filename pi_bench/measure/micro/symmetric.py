@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
-from pi_bench.measure.micro.case import Case, Settings, Work, filled
+from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
 
 _CACHED_BYTES = 1 << 18
 _KEY = bytes(BLOCK_BYTES)
@@ -22,7 +22,7 @@ def aes_cases(settings: Settings) -> Iterator[Case]:
             "block",
             byte_count // BLOCK_BYTES,
             1,
-            Work(aes_blocks=1, memory_bytes=memory),
+            MinimalWork(aes_blocks=1, memory_bytes=memory),
             partial(aes128_encrypt, _KEY, blocks, out=out, isa=settings.isa),
         )
         labels, hashes = blocks.reshape(-1, LANES, BLOCK_BYTES), out.reshape(-1, LANES, BLOCK_BYTES)
@@ -31,7 +31,7 @@ def aes_cases(settings: Settings) -> Iterator[Case]:
             "label",
             byte_count // BLOCK_BYTES,
             1,
-            Work(aes_blocks=1, memory_bytes=memory),
+            MinimalWork(aes_blocks=1, memory_bytes=memory),
             partial(hash_labels, _KEY, 1, 1, 0, 0, labels, out=hashes, isa=settings.isa),
         )
 
@@ -44,7 +44,7 @@ def prg_cases(settings: Settings) -> Iterator[Case]:
             "block",
             byte_count // BLOCK_BYTES,
             1,
-            Work(aes_blocks=1, memory_bytes=BLOCK_BYTES if where == "streamed" else 0),
+            MinimalWork(aes_blocks=1, memory_bytes=BLOCK_BYTES if where == "streamed" else 0),
             partial(prg, _KEY, 0, byte_count, out=out, isa=settings.isa),
         )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pi_bench.costs import TOGETHER, UNITS, Costs, Work
+from pi_bench.costs import CONTENTION, UNITS, Costs, CostUnits
 from pi_bench.errors import InputError
 from pi_bench.prediction.costs_file import cached_path, costs_to_json, read_costs, write_costs
 
@@ -15,7 +15,7 @@ def costs() -> Costs:
 
 
 def test_work_is_priced_unit_by_unit(costs: Costs) -> None:
-    work = Work({UNITS[0]: 2.0, UNITS[1]: 1.0}) + Work({UNITS[1]: 3.0})
+    work = CostUnits({UNITS[0]: 2.0, UNITS[1]: 1.0}) + CostUnits({UNITS[1]: 3.0})
     assert work.units == {UNITS[0]: 2.0, UNITS[1]: 4.0}
     assert costs.seconds(work) == 2 * 1 + 4 * 2
     assert costs.without([UNITS[1]]).seconds(work) == 2
@@ -39,8 +39,11 @@ def test_a_file_holds_all_of_it(costs: Costs, tmp_path: Path) -> None:
         ({"unit_s": []}, "missing or of another type"),
         ({"unit_s": {"word": "1"}}, "missing or of another type"),
         ({"unit_s": {"word": 1.0}}, "lack"),
-        ({"together": {}}, "lack"),
-        ({"together": {**dict.fromkeys(TOGETHER, 1.0), "client online": 0.5}}, "neither faster nor endless"),
+        ({"contention": {}}, "lack"),
+        (
+            {"contention": {**dict.fromkeys(CONTENTION, 1.0), "client online": 0.5}},
+            "neither faster nor endless",
+        ),
     ],
 )
 def test_what_is_no_costs_is_named(costs: Costs, tmp_path: Path, change: dict[str, Any], words: str) -> None:

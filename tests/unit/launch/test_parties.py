@@ -18,11 +18,11 @@ from pi_bench.launch.server import Server, ServerReport
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import ProtocolOptions, Trace
+from pi_bench.protocol import ProtocolOptions, ShareTrace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase
 from pi_bench.session.commands import Command, send_command
-from pi_bench.session.handshake import Insistence
+from pi_bench.session.handshake import ClientRequirements
 
 Visit = Callable[[Client], Any]
 
@@ -52,7 +52,7 @@ class Hall:
             thread.start()
             address = local_address(listener)
             try:
-                with Client.connect(address, Insistence(), threads=1, timeout_s=5) as client:
+                with Client.connect(address, ClientRequirements(), threads=1, timeout_s=5) as client:
                     return action(client)
             finally:
                 thread.join(10)
@@ -86,7 +86,7 @@ def test_several_inferences_in_one_session(hall: Hall, tiny_input: np.ndarray) -
 
 
 def test_shares_are_kept_on_request(hall: Hall, tiny_input: np.ndarray) -> None:
-    trace = Trace()
+    trace = ShareTrace()
 
     def action(client: Client) -> None:
         client.set_up()

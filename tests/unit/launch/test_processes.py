@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import ConnectionFailedError, PeerError
-from pi_bench.launch.party_process import PartyProcess, Vigil
+from pi_bench.launch.party_process import PartyProcess, Watchdog
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import Parties, _rank
 from pi_bench.protocol import Party
@@ -95,17 +95,17 @@ def test_a_stopped_party_is_named_though_another_is_waited_for() -> None:
 def test_slow_is_not_silent(code: str, given_up: bool) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         party = Watched(process.pid)
-        vigil = Vigil(party)  # type: ignore[arg-type]
-        eventually(vigil.over, 4.0 if given_up else 1.5)
-        over = vigil.over()
+        watchdog = Watchdog(party)  # type: ignore[arg-type]
+        eventually(watchdog.over, 4.0 if given_up else 1.5)
+        over = watchdog.over()
         process.kill()
     assert over is given_up
 
 
 class Watched:
-    """As much of a `PartyProcess` as a `Vigil` looks at."""
+    """As much of a `PartyProcess` as a `Watchdog` looks at."""
 
-    silence_s = 0.0  # a `Vigil` adds a second
+    silence_s = 0.0  # a `Watchdog` adds a second
     cpu_ticks = PartyProcess.cpu_ticks
     _stat = PartyProcess._stat
 

@@ -6,12 +6,12 @@ import pytest
 
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link
-from pi_bench.costs import TOGETHER, UNITS, Costs, Work
+from pi_bench.costs import CONTENTION, UNITS, Costs, CostUnits
 from pi_bench.prediction.simulation import PredictedPhase, Simulation
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import PhaseScript, Purpose
 
-ONE_S = Work({"word": 1.0})
+ONE_S = CostUnits({"word": 1.0})
 LINK = Link("test", rtt_s=0.5, up_bits_per_s=8e3, down_bits_per_s=16e3)
 OTHER = Purpose.OTHER
 BYTES = {"byte sent": 1e-3, "byte received": 1e-3}
@@ -29,7 +29,7 @@ def ping_pong() -> PhaseScript:
     script = PhaseScript("online")
     script.client.compute(0, "", OTHER, ONE_S)
     script.message(Party.CLIENT, 0, "", OTHER, 1000 - HEADER_BYTES)
-    script.server.compute(1, "", OTHER, Work({"word": 2.0}))
+    script.server.compute(1, "", OTHER, CostUnits({"word": 2.0}))
     script.message(Party.SERVER, 1, "", OTHER, 2000 - HEADER_BYTES)
     script.client.compute(1, "", OTHER, ONE_S)
     return script
@@ -97,17 +97,17 @@ def test_a_receiver_that_slept_is_woken() -> None:
 
 
 def test_parties_slow_each_other_down_as_measured() -> None:
-    together = {**dict.fromkeys(TOGETHER, 1.0), "server online": 3.0, "server offline": 9.0}
-    slowed = Simulation(replace(costs(), together=together)).play(ping_pong())
+    contention = {**dict.fromkeys(CONTENTION, 1.0), "server online": 3.0, "server offline": 9.0}
+    slowed = Simulation(replace(costs(), contention=contention)).play(ping_pong())
     assert slowed.time_s == 1 + 3 * 2 + 1
 
 
 def test_tables_are_read_while_a_party_asks() -> None:
     """What streams from memory is hidden by the wait before it, as long as the receiver asks."""
     script = PhaseScript("online")
-    script.server.compute(0, "", OTHER, Work({"word": 1.0}))
+    script.server.compute(0, "", OTHER, CostUnits({"word": 1.0}))
     script.message(Party.SERVER, 0, "", OTHER, 1)
-    script.client.compute(0, "", OTHER, Work({"word": 1.0, "table byte": 3.0}))
+    script.client.compute(0, "", OTHER, CostUnits({"word": 1.0, "table byte": 3.0}))
     unit_s = {"word": 4e-4, "table byte": 2e-4}
     assert play(script, **unit_s).time_s == pytest.approx(8e-4 + 6e-4 - 4e-4)
     assert play(script, **unit_s, hop=1.0).time_s == pytest.approx(1 + 8e-4 + 6e-4 - 1e-3, abs=5e-4)

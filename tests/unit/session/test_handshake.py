@@ -14,7 +14,7 @@ from pi_bench.channel import Channel, FrameKind
 from pi_bench.channel.frame import NO_STEP, FrameHeader
 from pi_bench.errors import ConnectionFailedError, PeerError, PiBenchError
 from pi_bench.session import handshake
-from pi_bench.session.handshake import Insistence, Offer, greet_as_client, greet_as_server
+from pi_bench.session.handshake import ClientRequirements, Offer, greet_as_client, greet_as_server
 
 Both = Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]
 Channels = tuple[Channel, Channel]
@@ -28,15 +28,17 @@ PROGRAM = b"a public program" * 10_000
 OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM, label_chunk=3, sign_drop=2)
 
 
-def greet(channels: Channels, both: Both, insistence: Insistence, offer: Offer = OFFER) -> tuple[Any, Any]:
+def greet(
+    channels: Channels, both: Both, requirements: ClientRequirements, offer: Offer = OFFER
+) -> tuple[Any, Any]:
     return both(
-        lambda: greet_as_client(channels[0], insistence, digest_of),
+        lambda: greet_as_client(channels[0], requirements, digest_of),
         lambda: greet_as_server(channels[1], offer),
     )
 
 
 def test_both_sides_agree(channels: Channels, both: Both) -> None:
-    client, server = greet(channels, both, Insistence("toy", "windowed", OFFER.digest))
+    client, server = greet(channels, both, ClientRequirements("toy", "windowed", OFFER.digest))
     assert client == server
     assert client.offer == OFFER
     assert len(client.binding) == 32
@@ -44,8 +46,8 @@ def test_both_sides_agree(channels: Channels, both: Both) -> None:
 
 
 def test_sessions_differ(channels: Channels, both: Both) -> None:
-    first, _ = greet(channels, both, Insistence())
-    second, _ = greet(channels, both, Insistence())
+    first, _ = greet(channels, both, ClientRequirements())
+    second, _ = greet(channels, both, ClientRequirements())
     assert first.session_id != second.session_id
     assert first.binding != second.binding
 
@@ -54,7 +56,7 @@ def test_sessions_differ(channels: Channels, both: Both) -> None:
 @pytest.mark.parametrize("value", [-1, 32, True, "2", None])
 def test_options_out_of_range_are_refused(channels: Channels, both: Both, option: str, value: Any) -> None:
     offer = dataclasses.replace(OFFER, **{option: value})
-    client, server = greet(channels, both, Insistence(), offer)
+    client, server = greet(channels, both, ClientRequirements(), offer)
     assert option in str(client) and option in str(server)
 
 
@@ -66,17 +68,20 @@ def test_the_binding_covers_the_options(option: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("insistence", "word"),
+    ("requirements", "word"),
     [
-        (Insistence(protocol="delphi"), "protocol: the client insists on delphi, the server offers toy"),
-        (Insistence(mode="exact"), "mode: the client insists on exact, the server offers windowed"),
-        (Insistence(digest="00ff"), "network digest: the client insists on 00ff, the server offers"),
+        (
+            ClientRequirements(protocol="delphi"),
+            "protocol: the client insists on delphi, the server offers toy",
+        ),
+        (ClientRequirements(mode="exact"), "mode: the client insists on exact, the server offers windowed"),
+        (ClientRequirements(digest="00ff"), "network digest: the client insists on 00ff, the server offers"),
     ],
 )
 def test_disagreement_is_named_on_both_sides(
-    channels: Channels, both: Both, insistence: Insistence, word: str
+    channels: Channels, both: Both, requirements: ClientRequirements, word: str
 ) -> None:
-    for error in greet(channels, both, insistence):
+    for error in greet(channels, both, requirements):
         assert isinstance(error, PeerError)
         assert word in str(error)
 
@@ -96,7 +101,7 @@ def test_another_version_is_named_on_both_sides(
 
 
 def test_program_that_is_not_the_announced_one(channels: Channels, both: Both) -> None:
-    client, server = greet(channels, both, Insistence(), dataclasses.replace(OFFER, digest="beef"))
+    client, server = greet(channels, both, ClientRequirements(), dataclasses.replace(OFFER, digest="beef"))
     assert "announced the digest beef" in str(client)
     assert "announced the digest beef" in str(server)
 
@@ -106,7 +111,7 @@ def test_program_that_does_not_parse(channels: Channels, both: Both) -> None:
         raise PeerError("operator 3 has no source")
 
     client, server = both(
-        lambda: greet_as_client(channels[0], Insistence(), refuse),
+        lambda: greet_as_client(channels[0], ClientRequirements(), refuse),
         lambda: greet_as_server(channels[1], OFFER),
     )
     assert "operator 3" in str(client) and "operator 3" in str(server)
@@ -131,14 +136,17 @@ def test_a_client_waits_for_its_turn_as_long_as_its_time_out(
         return greet_as_server(channels[1], OFFER)
 
     client, server = both(
-        lambda: greet_as_client(channels[0], Insistence(), digest_of, lambda: notices.append("waiting")), late
+        lambda: greet_as_client(
+            channels[0], ClientRequirements(), digest_of, lambda: notices.append("waiting")
+        ),
+        late,
     )
     assert client == server
     assert notices == ["waiting"]
 
 
 def test_the_digest_may_be_its_beginning(channels: Channels, both: Both) -> None:
-    client, server = greet(channels, both, Insistence(digest=OFFER.digest[:16]))
+    client, server = greet(channels, both, ClientRequirements(digest=OFFER.digest[:16]))
     assert client == server
     assert client.offer.digest == OFFER.digest
 
@@ -193,7 +201,7 @@ class OneMessage:
 def test_hostile_fields(changes: dict[str, Any]) -> None:
     for greeting in (
         lambda channel: greet_as_server(channel, OFFER),
-        lambda channel: greet_as_client(channel, Insistence(), digest_of),
+        lambda channel: greet_as_client(channel, ClientRequirements(), digest_of),
     ):
         channel = OneMessage(codec.encode({**HELLO, **changes}, {}))
         with pytest.raises(PiBenchError):
