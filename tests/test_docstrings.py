@@ -16,8 +16,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 COMPLETE: tuple[str, ...] = (
+    "pi_bench/network/distribution.py",
+    "pi_bench/network/execution",
     "pi_bench/network/graph",
     "pi_bench/network/linear_maps",
+    "pi_bench/network/program",
 )
 """Packages and modules in which a public function or class without an example is an error.
 
