@@ -16,8 +16,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 COMPLETE: tuple[str, ...] = (
+    "pi_bench/network/compiler",
     "pi_bench/network/distribution.py",
     "pi_bench/network/execution",
+    "pi_bench/network/fusion",
     "pi_bench/network/graph",
     "pi_bench/network/linear_maps",
     "pi_bench/network/program",
