@@ -59,7 +59,7 @@ class Values:
         self.ops: list[Op] = []
         self.weights: dict[str, np.ndarray] = {}
         self.expressions: dict[str, Expression] = {}
-        self.titles = {node.name for node in graph.nodes}  # and those of merged operators
+        self.titles = {node.name for node in graph.nodes}  # and those of fused operators
         self._alias: dict[str, str] = {}
         for node in graph.nodes:
             name = node.inputs[0] if isinstance(node, IdentityNode) else node.name

@@ -89,10 +89,10 @@ class Composer:
             for pool_node in path:
                 total = self._weigh(pool_node, _shape(total), False).after(total)
             parts.append(total)
-        merged = parts[0]
+        total_map = parts[0]
         for part in parts[1:]:
-            merged = merged.plus(part)
-        return [(source, _Reach([], merged))]
+            total_map = total_map.plus(part)
+        return [(source, _Reach([], total_map))]
 
     def _layer(self, node: Node) -> tuple[LinearMap, str]:
         """A weighted layer, batch normalizations behind it folded in, and what it reads."""

@@ -160,10 +160,10 @@ class Region(Generic[M]):
                 pool = self._nodes[name]
                 total = total.after(self.weigh(pool, self._nodes[self.resolve(pool.inputs[0])].shape, False))
             parts.append(total)
-        merged = parts[0]
+        total_map = parts[0]
         for part in parts[1:]:
-            merged = merged.plus(part)
-        return Term((), merged, (*term.layers, node.name))
+            total_map = total_map.plus(part)
+        return Term((), total_map, (*term.layers, node.name))
 
 
 def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:

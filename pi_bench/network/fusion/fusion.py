@@ -62,9 +62,9 @@ def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
     dissolved = tuple(name for name in everything if name not in kept)
     if not dissolved:
         return graph, Fusion({}, (), before, after, planner.alone(kept))
-    merged = fuse_keeping(graph, kept, planner)
-    values = {node.name: node.layers for node in merged.nodes if isinstance(node, FusedNode)}
-    return merged, Fusion(values, dissolved, before, after, planner.alone(kept))
+    fused = fuse_keeping(graph, kept, planner)
+    values = {node.name: node.layers for node in fused.nodes if isinstance(node, FusedNode)}
+    return fused, Fusion(values, dissolved, before, after, planner.alone(kept))
 
 
 def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
@@ -80,7 +80,7 @@ def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph
 
 
 class _Emission:
-    """The nodes of a merged graph: barriers and what is not merged as they are, `FusedNode`s for the rest."""
+    """Makes the nodes of a fused graph: `FusedNode`s for fused layers, copies of all others."""
 
     def __init__(self, graph: Graph, kept: Collection[str], planner: Planner) -> None:
         self._graph = graph
@@ -99,13 +99,13 @@ class _Emission:
                 continue
             shapes = {} if node.name in self._barriers else self._region.content(node.name)
             if any(len(term.layers) > 1 for term in shapes.values()):
-                self._made[node.name] = self._merged(node, self._composer.form(node.name))
+                self._made[node.name] = self._fused(node, self._composer.form(node.name))
             else:
                 self._copy(node)
         return tuple(self._live())
 
     def _live(self) -> list[Node]:
-        """Without barriers that only what was dissolved read."""
+        """Leave out barriers that only dissolved values read."""
         read = {self._graph.output.name}
         kept = []
         for node in reversed(self._made.values()):
@@ -122,7 +122,7 @@ class _Emission:
                 self._copy(self._old[source])
         self._made[node.name] = replace(node, inputs=inputs)
 
-    def _merged(self, node: Node, form: Form[LinearMap]) -> FusedNode:
+    def _fused(self, node: Node, form: Form[LinearMap]) -> FusedNode:
         inputs: list[str] = []
         terms: list[FusedTerm] = []
         for source, term in form.items():
