@@ -40,8 +40,8 @@ _ROUND_S = 1e-4
 _TRUNCATION_BYTES = 10
 """Costs of a multiply-accumulate, and of a truncated element with its word each way, are those of
 `pi-bench micro linear truncate` on one core. Costs of a weighted operator without its products, and of the
-two messages of an activation, are those of the layers of `latency --protocol null` on loopback. They are rounded,
-since only their ratios matter here."""
+two messages of an activation, are those of the layers of `latency --protocol null` on loopback. They are
+rounded, since only their ratios matter here."""
 
 
 @dataclass(frozen=True, slots=True)
