@@ -30,7 +30,13 @@ FIXED_UNITS: tuple[str, ...] = tuple(
 
 
 def online_steps(program: Program) -> tuple[FixedStep, ...]:
-    """Lists the fixed steps of the online phase."""
+    """Lists the fixed steps of the online phase.
+
+    ```python
+    def units(program: Program) -> list[str]:
+        return [step.unit for step in online_steps(program)]  # "client end", "server end", ...
+    ```
+    """
     ends = frozenset({(program.input.id, ""), (program.output.id, "")})
     activations = frozenset((op.id, "") for op in program.activation_ops)
     linear = frozenset((op.id, "") for op in program.linear_ops)
@@ -48,8 +54,13 @@ def offline_steps(program: Program) -> tuple[FixedStep, ...]:
 
     They are measured where labels and tables are exchanged. The products under encryption compute for so long
     that the cost of their exchanges would be lost in the noise.
+
+    ```python
+    def units(program: Program) -> list[str]:
+        return [step.unit for step in offline_steps(program)]  # "client exchange", "server exchange"
+    ```
     """
-    steps = {op.id for op in (*program.linear_ops, *program.activation_ops)}
+    steps = {op.id for op in program.linear_ops} | {op.id for op in program.activation_ops}
     tables = frozenset((step, part) for step in steps for part in ("ot", "garbling"))
     return (
         FixedStep("client exchange", Party.CLIENT, tables),

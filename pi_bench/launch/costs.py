@@ -62,9 +62,8 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
         PiBenchError: the two parties cannot run on this machine.
 
     ```python
-    from pi_bench.registry import find_protocol
-    def measured_costs() -> Costs:  # takes a few seconds
-        return machine_costs(find_protocol("delphi"), 1, lambda what, done, total: None)
+    def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
+        return machine_costs(info, 1, lambda what, done, total: None)
     ```
     """
     machine = describe_build(info)
@@ -84,9 +83,10 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
 def describe_build(info: ProtocolInfo) -> dict[str, str]:
     """Describes what costs depend on: processor, instruction set, protocol, versions and the native code.
 
-    >>> from pi_bench.registry import find_protocol
-    >>> describe_build(find_protocol("ideal"))["protocol"]
-    'ideal'
+    >>> from pi_bench.registry import find_protocol, protocol_names
+    >>> name = protocol_names()[0]
+    >>> describe_build(find_protocol(name))["protocol"] == name
+    True
     """
     spec = importlib.util.find_spec("pi_bench._native")
     native = Path(spec.origin).read_bytes() if spec is not None and spec.origin is not None else b""
@@ -107,10 +107,9 @@ def needed_units(info: ProtocolInfo, threads: int) -> tuple[str, ...]:
     Raises:
         UsageError: two primitives declare the same unit.
 
-    >>> from pi_bench.registry import find_protocol
-    >>> units = needed_units(find_protocol("delphi"), threads=1)
-    >>> "evaluate gate" in units, "client slice" in units
-    (True, True)
+    >>> from pi_bench.registry import find_protocol, protocol_names
+    >>> "evaluate gate" in needed_units(find_protocol(protocol_names()[0]), threads=1)
+    True
     """
     names = units_of(_primitives(info))
     if info.script is None:
@@ -127,9 +126,7 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], 
             cases shows.
 
     ```python
-    from pi_bench.registry import find_protocol
-    def measured_costs() -> Costs:  # takes a few seconds
-        info = find_protocol("delphi")
+    def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
         return measure_costs(info, 1, describe_build(info), lambda what, done, total: None)
     ```
     """

@@ -4,8 +4,8 @@ from importlib import resources
 import jsonschema
 import pytest
 
-from pi_bench.measure.environment import describe_environment
 from pi_bench.measure import limits as limits_module
+from pi_bench.measure.environment import describe_environment
 from pi_bench.measure.limits import MachineLimits
 from pi_bench.measure.micro import run_micro
 from pi_bench.measure.timing import sample
