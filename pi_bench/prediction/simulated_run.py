@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
-from pi_bench.prediction.simulation import PredictedPhase, Simulation
+from pi_bench.prediction.predicted_phase import PredictedPhase
+from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol.script import RunScript
 
 

@@ -59,6 +59,7 @@ class _Peer:
             self._process.wait()
 
     def close(self) -> None:
+        """Closes the socket."""
         self.connection.close()
 
 
@@ -87,6 +88,7 @@ class Echo(_Peer):
         _read(self.connection, view[:_ANSWER_BYTES])
 
     def round_trips(self, count: int) -> None:
+        """Sends empty requests, each after the answer to the last one."""
         view = memoryview(self._piece)[:_ANSWER_BYTES]
         request = _REQUEST.pack(0)
         for _ in range(count):
@@ -117,6 +119,7 @@ class FrameEcho(_Peer):
         return self
 
     def close(self) -> None:
+        """Closes the channel and its socket."""
         self._channel.close()
 
     def send(self, frame_count: int) -> None:
@@ -129,6 +132,7 @@ class FrameEcho(_Peer):
         self._channel.flush()
 
     def round_trips(self, count: int) -> None:
+        """Sends empty requests, each after the answer to the last one."""
         for _ in range(count):
             self.send(0)
 

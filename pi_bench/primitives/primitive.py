@@ -17,6 +17,9 @@ class MinimalWork:
 
     Raises:
         ValueError: no amount is positive, so that the case would have no limit.
+
+    >>> MinimalWork(aes_blocks=4, memory_bytes=32).aes_blocks
+    4
     """
 
     aes_blocks: float = 0.0
@@ -37,6 +40,10 @@ class Case:
 
     `work`: the minimal work of one unit. `bytes`: sizes of one unit on the wire or in storage, by what they
     are.
+
+    >>> case = Case("sort", "element", 3, 1, MinimalWork(memory_bytes=8), lambda: sorted([3, 1, 2]))
+    >>> case.call()
+    [1, 2, 3]
     """
 
     name: str
@@ -50,7 +57,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class TimedCase:
-    """A case of the cost model. `work`: the cost units of one call of the case."""
+    """A case of the cost model. `work`: the cost units of one call of the case.
+
+    >>> case = Case("sort", "element", 3, 1, MinimalWork(memory_bytes=8), lambda: sorted([3, 1, 2]))
+    >>> TimedCase(CostUnits({"sorted element": 3.0}), case).work.units
+    {'sorted element': 3.0}
+    """
 
     work: CostUnits
     case: Case
@@ -62,6 +74,9 @@ class CaseSettings:
 
     `count`: elements that a case streams through. `threads`: numbers of threads, each of which gets a case.
     `isa`: the instruction set; "" takes the process's choice.
+
+    >>> CaseSettings(count=1000).repetitions
+    7
     """
 
     count: int = 200_000
@@ -92,6 +107,10 @@ class Primitive:
     have. `families`: makers of micro cases by the name that `pi-bench micro NAME` takes. `timed_cases`: makes
     cases from whose times the seconds of all units are fitted. A maker prepares the buffers of each case
     right before it yields the case.
+
+    >>> sums = Primitive("sums", ("sum",))
+    >>> list(sums.timed_cases(CaseSettings())), dict(sums.families)
+    ([], {})
     """
 
     name: str

@@ -13,8 +13,8 @@ from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program
 from pi_bench.prediction.causes import Cause, scaled, shares, without_rounds
+from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
-from pi_bench.prediction.simulation import PredictedPhase
 from pi_bench.primitives.built_in import UNITS as PRIMITIVE_UNITS
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.protocol.script import Purpose

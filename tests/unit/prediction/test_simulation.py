@@ -7,7 +7,8 @@ import pytest
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link
 from pi_bench.costs import CONTENTION, LINK_UNITS, Costs, CostUnits
-from pi_bench.prediction.simulation import PredictedPhase, Simulation
+from pi_bench.prediction.predicted_phase import PredictedPhase
+from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import PhaseScript, Purpose
 
