@@ -32,10 +32,12 @@ FIXED_UNITS: tuple[str, ...] = tuple(
 def online_steps(program: Program) -> tuple[FixedStep, ...]:
     """Lists the fixed steps of the online phase.
 
-    ```python
-    def units(program: Program) -> list[str]:
-        return [step.unit for step in online_steps(program)]  # "client end", "server end", ...
-    ```
+    >>> from pi_bench.network.compiler import compile_graph
+    >>> from pi_bench.network.graph import Graph, InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (4,)), ReluNode("r", ("x",), (4,)), OutputNode("y", ("r",), (4,))
+    >>> program, _ = compile_graph(Graph(nodes, {}, ranges={"x": 1.0, "r": 1.0, "y": 1.0}))
+    >>> [step.unit for step in online_steps(program)]
+    ['client end', 'server end', 'client slice', 'server slice', 'linear operator']
     """
     ends = frozenset({(program.input.id, ""), (program.output.id, "")})
     activations = frozenset((op.id, "") for op in program.activation_ops)
@@ -55,10 +57,12 @@ def offline_steps(program: Program) -> tuple[FixedStep, ...]:
     They are measured where labels and tables are exchanged. The products under encryption compute for so long
     that the cost of their exchanges would be lost in the noise.
 
-    ```python
-    def units(program: Program) -> list[str]:
-        return [step.unit for step in offline_steps(program)]  # "client exchange", "server exchange"
-    ```
+    >>> from pi_bench.network.compiler import compile_graph
+    >>> from pi_bench.network.graph import Graph, InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (4,)), ReluNode("r", ("x",), (4,)), OutputNode("y", ("r",), (4,))
+    >>> program, _ = compile_graph(Graph(nodes, {}, ranges={"x": 1.0, "r": 1.0, "y": 1.0}))
+    >>> [step.unit for step in offline_steps(program)]
+    ['client exchange', 'server exchange']
     """
     steps = {op.id for op in program.linear_ops} | {op.id for op in program.activation_ops}
     tables = frozenset((step, part) for step in steps for part in ("ot", "garbling"))
