@@ -66,8 +66,9 @@ void bind_symmetric(py::module_& module) {
   py::module_ submodule = module.def_submodule("symmetric");
   py::register_exception<pi::UnsupportedCpu>(submodule, "UnsupportedCpuError", PyExc_RuntimeError);
   submodule.def("selected_isa", [] { return pi::isa_name(pi::selected_isa()); });
-  submodule.def("resolve_isa",
-                [](const std::string& name) { return pi::isa_name(pi::resolve_isa(name)); });
+  submodule.def(
+      "resolve_isa", [](const std::string& name) { return pi::isa_name(pi::resolve_isa(name)); },
+      py::arg("name"));
   submodule.def("aes128_encrypt", &aes128_encrypt, py::arg("key"), py::arg("blocks"),
                 py::arg("out"), py::arg("isa") = "");
   submodule.def("prg", &prg, py::arg("seed"), py::arg("first_block"), py::arg("out"),

@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 Buffer = bytes | bytearray | memoryview | np.ndarray
+OutBuffer = bytearray | memoryview | np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ class GarbleArguments:
     zero_labels: np.ndarray  # uint8 (groups, label_ots, 32, 16), of the evaluator's bits
     select_bits: np.ndarray | None  # uint8 (groups * 32,), 0 or 1; None for a truncation
     alpha: np.ndarray | None  # uint32 (groups * 32,), share of the reverse OT; None for a truncation
-    out_garbled: Buffer  # groups * garbled_group_bytes, for the evaluator
-    out_state: Buffer  # groups * state_group_bytes, for `encode`
+    out_garbled: OutBuffer  # groups * garbled_group_bytes, for the evaluator
+    out_state: OutBuffer  # groups * state_group_bytes, for `encode`
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -91,7 +92,7 @@ class AcceptArguments:
     hash_seed: Buffer  # 16 bytes, the garbler's
     v: np.ndarray  # uint32 (groups * 32,), the evaluator's share
     active_labels: np.ndarray  # uint8 (groups, label_ots, 32, 16)
-    garbled: Buffer  # groups * garbled_group_bytes, changed in place
+    garbled: OutBuffer  # groups * garbled_group_bytes, changed in place
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -102,7 +103,7 @@ class EncodeArguments:
     label_seed: Buffer  # as in `GarbleArguments`
     state: Buffer  # `out_state` of `garble`
     u: np.ndarray  # uint32 (groups * 32,), the garbler's share, without the offset
-    out_message: Buffer  # groups * online_group_bytes, for the evaluator
+    out_message: OutBuffer  # groups * online_group_bytes, for the evaluator
     out_mask: np.ndarray  # uint32 (groups * 32,)
 
 
