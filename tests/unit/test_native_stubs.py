@@ -38,9 +38,10 @@ def shape_of(function: ast.FunctionDef) -> dict[str, object]:
 def functions_of_stub(path: Path) -> dict[str, dict[str, object]]:
     body = ast.parse(path.read_text()).body
     found = {node.name: shape_of(node) for node in body if isinstance(node, ast.FunctionDef)}
-    for node in body:
-        if isinstance(node, ast.ClassDef):
-            found |= {node.name: shape_of(f) for f in node.body if getattr(f, "name", "") == "__init__"}
+    for owner in (node for node in body if isinstance(node, ast.ClassDef)):
+        for method in owner.body:
+            if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                found[owner.name] = shape_of(method)
     return found
 
 
