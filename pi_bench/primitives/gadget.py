@@ -16,7 +16,15 @@ import numpy as np
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs import STREAMED, CostUnits
 from pi_bench.crypto import gadget as gadgets
-from pi_bench.crypto.gadget import GadgetSpec, group_count
+from pi_bench.crypto.gadget import (
+    AcceptArguments,
+    EncodeArguments,
+    EvaluateArguments,
+    GadgetCall,
+    GadgetSpec,
+    GarbleArguments,
+    group_count,
+)
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 from pi_bench.primitives.buffers import filled, paged
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
@@ -138,24 +146,18 @@ def gadget_cases(name: str, steps: tuple[str, ...], settings: CaseSettings) -> I
     message = filled(groups * spec.online_group_bytes)
     mask, z = filled(2 * count * WORD_BYTES).view(np.uint32).reshape(2, count)
     delta, hash_seed, label_seed = b"\x01" + os.urandom(15), os.urandom(16), os.urandom(16)
-    isa = settings.isa
+    garbling = GarbleArguments(delta, hash_seed, label_seed, labels, select, alpha_or_none, garbled, state)
+    accepting = AcceptArguments(hash_seed, v, labels, garbled)
+    encoding = EncodeArguments(delta, label_seed, state, u, message, mask)
+    evaluating = EvaluateArguments(hash_seed, v, beta_or_none, labels, garbled, message, next_mask, z)
     for threads in settings.threads:
+        call = GadgetCall(spec, _GADGET, 0, threads, settings.isa)
         calls = {
-            "garble": partial(
-                gadgets.garble, spec, delta, hash_seed, label_seed, _GADGET, 0, labels, select,
-                alpha_or_none, garbled, state, threads, isa=isa,
-            ),
-            "accept": partial(
-                gadgets.accept, spec, hash_seed, _GADGET, 0, v, labels, garbled, threads, isa=isa
-            ),
-            "encode": partial(
-                gadgets.encode, spec, delta, label_seed, _GADGET, 0, state, u, message, mask, threads, isa=isa
-            ),
-            "evaluate": partial(
-                gadgets.evaluate, spec, hash_seed, _GADGET, 0, v, beta_or_none, labels, garbled, message,
-                next_mask, z, threads, isa=isa,
-            ),
-        }  # fmt: skip
+            "garble": partial(gadgets.garble, call, garbling),
+            "accept": partial(gadgets.accept, call, accepting),
+            "encode": partial(gadgets.encode, call, encoding),
+            "evaluate": partial(gadgets.evaluate, call, evaluating),
+        }
         for step in steps:
             yield Case(
                 f"{step} {name}", "element", count, threads, _work(spec, step), calls[step], sizes_of(spec)
