@@ -36,6 +36,10 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
         PiBenchError: the two parties cannot run on this machine.
 
     ```python
+    from pi_bench.costs import Costs
+    from pi_bench.launch.costs import machine_costs
+    from pi_bench.protocol import ProtocolInfo
+
     def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
         return machine_costs(info, 1, lambda what, done, total: None)
     ```
@@ -113,6 +117,10 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], 
             cases shows.
 
     ```python
+    from pi_bench.costs import Costs
+    from pi_bench.launch.costs import describe_build, measure_costs
+    from pi_bench.protocol import ProtocolInfo
+
     def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
         return measure_costs(info, 1, describe_build(info), lambda what, done, total: None)
     ```

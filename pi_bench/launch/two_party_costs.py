@@ -61,7 +61,10 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
         PiBenchError: the two parties cannot run on this machine.
 
     ```python
-    from pi_bench.costs import LINK_UNITS
+    from pi_bench.costs import LINK_UNITS, Costs
+    from pi_bench.launch.two_party_costs import add_two_party_costs
+    from pi_bench.protocol import ProtocolInfo
+
     def message_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
         return add_two_party_costs(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
     ```
