@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pi_bench.errors import DataError
-
-from .dataset import Progress
+from pi_bench.progress import Progress
 
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 20

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pi_bench.errors import DataError
+from pi_bench.progress import Progress, silent
 
 from .archive import ArchiveSource, obtain
 from .cifar import read_cifar10, read_cifar100
-from .dataset import Dataset, Progress
+from .dataset import Dataset
 from .digits import read_digits
 from .tinyimagenet import read_tinyimagenet
 
@@ -56,7 +57,7 @@ def load_data(
     *,
     data_dir: Path,
     download: bool = False,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> Dataset:
     """A data set in memory, its images of `image_shape` (channels, height, width).
 

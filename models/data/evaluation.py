@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pi_bench.errors import DataError
+from pi_bench.progress import Progress
 
 from .catalogue import image_shape, load_data
-from .dataset import Progress, mean_and_deviation
+from .dataset import mean_and_deviation
 
 
 def evaluation_images(

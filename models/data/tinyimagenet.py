@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from pi_bench.errors import DataError
+from pi_bench.progress import Progress
 
-from .dataset import Dataset, Progress, Split
+from .dataset import Dataset, Split
 
 _ROOT = "tiny-imagenet-200"
 _SIDE = 64

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..data import Dataset, Split, hold_out
 from ..data.dataset import mean_and_deviation
-from .workers import share
+from .workers import shard
 
 # Every network of a search chooses its epoch on the same images, whatever its own seed is.
 _HOLD_OUT_SEED = 0
@@ -58,7 +58,7 @@ class Batches:
             index = order[start : start + batch_size].to(self.train.labels.device)
             # Each worker varies the whole batch, so that all of them draw the same numbers.
             images = augment(self.train.images[index], self._crop_padding, self._flips, generator)
-            mine = share(len(index))
+            mine = shard(len(index))
             yield self.normalized(images[mine]), self.train.labels[index[mine]]
 
     def batch_count(self, batch_size: int) -> int:

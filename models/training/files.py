@@ -14,7 +14,7 @@ import torch
 from pi_bench.errors import TrainingError
 from pi_bench.network.files.torch_file import load_plain
 
-from .workers import worker
+from .workers import rank
 
 CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
 
@@ -25,7 +25,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     Raises:
         TrainingError: it cannot be written (a full disk); what was at `path` is still there.
     """
-    if worker() != 0:
+    if rank() != 0:
         return
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from pi_bench.errors import EnvironmentUnsupportedError
 
 from .files import write_whole
-from .workers import worker
+from .workers import rank
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -29,7 +29,7 @@ class EpochLog:
         """
         self._path = folder / "log.csv"
         self._writer = None
-        if tensorboard and worker() == 0:
+        if tensorboard and rank() == 0:
             # What an interrupted epoch left behind in TensorBoard's files is hidden.
             self._writer = _summary_writer()(str(folder / "tensorboard"), purge_step=len(rows) + 1)
 

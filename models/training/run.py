@@ -25,6 +25,7 @@ from torch import nn
 
 from pi_bench.errors import ModelError, TrainingError, UsageError
 from pi_bench.exporting import export
+from pi_bench.progress import Progress, silent
 
 from ..building import build
 from ..data import Dataset
@@ -36,8 +37,8 @@ from .batches import Batches
 from .epoch import evaluate
 from .files import save_tensors, write_whole
 from .settings import TrainingSettings
-from .trainer import Progress, train
-from .workers import worker, worker_count
+from .trainer import train
+from .workers import rank, worker_count
 
 _CALIBRATION_COUNT = 64
 
@@ -75,7 +76,7 @@ def train_recipe(
     teacher: Teacher | None = None,
     start: Path | None = None,
     device: torch.device | str = "cpu",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Trains, or goes on training, the recipe's network in `folder`; the content of its result.json.
@@ -136,7 +137,7 @@ def train_recipe(
         "device": device.type,
         "torch": torch.__version__,
     }
-    if worker() == 0:
+    if rank() == 0:
         _export(module, batches, recipe, data, result, folder / "model.pt")
     write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
     return result

@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pi_bench.progress import Progress
+
 from .batches import Batches
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
 from .files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .logs import EpochLog
 from .settings import TrainingSettings
-from .workers import alone_again, shared_training
-
-Progress = Callable[[str, int, int], None]
+from .workers import unwrap, wrap_distributed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def train(
         best, rows = saved["best"], saved["rows"]
     log = EpochLog(folder, rows, tensorboard=tensorboard)
     watch = DivergenceWatch(batches.class_count, settings.learning_rate)
-    learner = shared_training(module, device)
+    learner = wrap_distributed(module, device)
 
     for epoch in range(len(rows), settings.epochs):
         begun = time.monotonic()
@@ -116,7 +116,7 @@ def train(
         total = settings.epochs * batches.batch_count(settings.batch_size)
         progress(f"epoch {len(rows)} of {settings.epochs} done: {_figures(rows[-1])}", total, total)
     log.close()
-    alone_again(module).load_state_dict(best["state"])
+    unwrap(module).load_state_dict(best["state"])
     return Outcome(best["epoch"], rows)
 
 

@@ -52,15 +52,15 @@ def worker_count() -> int:
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
 
 
-def worker() -> int:
+def rank() -> int:
     """This process's number, from 0."""
     return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
 
 
-def share(count: int) -> slice:
+def shard(count: int) -> slice:
     """This worker's part of a batch of `count` images; parts are of equal size."""
     size = count // worker_count()
-    return slice(worker() * size, (worker() + 1) * size)
+    return slice(rank() * size, (rank() + 1) * size)
 
 
 def mean_over_workers(value: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def wait_for_all() -> None:
         torch.distributed.barrier()
 
 
-def shared_training(module: nn.Module, device: torch.device) -> nn.Module:
+def wrap_distributed(module: nn.Module, device: torch.device) -> nn.Module:
     """`module`, its batch norms replaced in place, such that a backward pass averages over workers."""
     if worker_count() == 1:
         return module
@@ -87,8 +87,8 @@ def shared_training(module: nn.Module, device: torch.device) -> nn.Module:
     return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
 
 
-def alone_again(module: nn.Module) -> nn.Module:
-    """`module` with the batch norms that it had before `shared_training`."""
+def unwrap(module: nn.Module) -> nn.Module:
+    """`module` with the batch norms that it had before `wrap_distributed`."""
     for part in module.modules():
         if type(part) in (nn.SyncBatchNorm, _JoinedBatchNorm):
             part.__class__ = nn.BatchNorm2d

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
@@ -36,6 +36,7 @@ from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.prediction.costs_file import cached_path, read_costs, write_costs
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.prediction.simulation import Simulation
+from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import RunScript
 from pi_bench.session import PhaseRecord
@@ -46,8 +47,6 @@ _RUNS, _WARMUP = 7, 2
 _SLOWEST_BYTE_S, _HALVINGS = 4e-9, 30
 _TIMEOUT_S = 60.0
 _WEIGHT_CACHE_BYTES = 1 << 30
-
-Progress = Callable[[str, int, int], None]
 
 
 def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again: bool = False) -> Costs:

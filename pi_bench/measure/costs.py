@@ -31,6 +31,7 @@ from pi_bench.measure.micro import channel, cot, gadgets, he, linear
 from pi_bench.measure.micro.case import Case, Settings, filled
 from pi_bench.measure.micro.timing import sample
 from pi_bench.prediction.fit import fit_units
+from pi_bench.progress import Progress
 
 _COUNT = 1 << 14  # elements of a gadget
 _STREAMED_COUNT = 1 << 16  # whose tables exceed the caches
@@ -40,7 +41,6 @@ _WORDS = 1 << 22  # three arrays of them exceed the caches
 _WEIGHT_BITS = 10
 
 Timed = list[tuple[CostUnits, float]]
-Progress = Callable[[str, int, int], None]
 
 
 def _convolution(inputs: int, outputs: int, size: int, side: int) -> LinearShape:
