@@ -8,6 +8,8 @@ from typing import Any
 
 from pi_bench.errors import UsageError
 
+from ..data.catalogue import SOURCES
+
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("step", "cosine", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -75,9 +77,9 @@ class TrainingSettings:
 
 
 def default_settings(data: str) -> dict[str, Any]:
-    """What the papers use on a data set, as far as it differs; digits are small and get few epochs."""
-    if data == "cifar10":
-        return {"epochs": 150, "schedule": "cosine"}
-    if data == "digits":
-        return {"epochs": 30, "schedule": "cosine", "learning_rate": 0.05}
-    return {}
+    """Return the settings of the papers for the data set `data`, where they differ from the defaults.
+
+    >>> default_settings("cifar10")
+    {'epochs': 150, 'schedule': 'cosine'}
+    """
+    return dict(SOURCES[data].training) if data in SOURCES else {}
