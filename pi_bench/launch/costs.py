@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
@@ -39,6 +39,7 @@ from pi_bench.prediction.simulation import Simulation
 from pi_bench.primitives import Primitive
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.primitive import units_of
+from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import FixedStep, RunScript
 from pi_bench.session import PhaseRecord
@@ -49,8 +50,6 @@ _RUNS, _WARMUP = 7, 2
 _SLOWEST_BYTE_S, _HALVINGS = 4e-9, 30
 _TIMEOUT_S = 60.0
 _WEIGHT_CACHE_BYTES = 1 << 30
-
-Progress = Callable[[str, int, int], None]
 
 
 def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again: bool = False) -> Costs:
