@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pi_bench.costs import Costs
-    from pi_bench.launch.costs import Progress
     from pi_bench.launch.model import LoadedModel
     from pi_bench.network.compiler import CompileOptions
     from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.progress import Progress
     from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 COSTS_VARIABLE = "PI_BENCH_COSTS"

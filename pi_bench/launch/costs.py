@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pi_bench
@@ -22,9 +22,8 @@ from pi_bench.prediction.costs_file import cached_path, read_costs, write_costs
 from pi_bench.primitives import Primitive
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.primitive import units_of
+from pi_bench.progress import Progress
 from pi_bench.protocol import ProtocolInfo
-
-Progress = Callable[[str, int, int], None]
 
 
 def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again: bool = False) -> Costs:
@@ -38,10 +37,11 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
     ```python
     from pi_bench.costs import Costs
     from pi_bench.launch.costs import machine_costs
+    from pi_bench.progress import silent
     from pi_bench.protocol import ProtocolInfo
 
     def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
-        return machine_costs(info, 1, lambda what, done, total: None)
+        return machine_costs(info, 1, silent)
     ```
     """
     machine = describe_build(info)
@@ -119,10 +119,11 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], 
     ```python
     from pi_bench.costs import Costs
     from pi_bench.launch.costs import describe_build, measure_costs
+    from pi_bench.progress import silent
     from pi_bench.protocol import ProtocolInfo
 
     def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
-        return measure_costs(info, 1, describe_build(info), lambda what, done, total: None)
+        return measure_costs(info, 1, describe_build(info), silent)
     ```
     """
     primitives = _primitives(info)

@@ -26,6 +26,7 @@ from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.prediction.simulation import Simulation
+from pi_bench.progress import silent
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import FixedStep, RunScript
 from pi_bench.session import PhaseRecord
@@ -89,7 +90,7 @@ def _runs(model: LoadedModel, info: ProtocolInfo, settings: ProtocolOptions) -> 
     verifier = RunVerifier(model.program, model.weights, settings.mode, encoded)
     options = LatencyOptions(settings, _RUNS, _WARMUP, _TIMEOUT_S)
     place = placement.place(settings.threads)
-    return measure_latency(model, info, options, place, inputs, verifier, lambda what, done, total: None).runs
+    return measure_latency(model, info, options, place, inputs, verifier, silent).runs
 
 
 def fixed_steps(script: RunScript) -> list[tuple[str, FixedStep]]:

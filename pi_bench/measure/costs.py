@@ -7,22 +7,21 @@ Cases are short for the same reason. The seconds per unit are then fitted to all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from pi_bench.measure.timing import sample
 from pi_bench.prediction.fit import fit_units
 from pi_bench.primitives import CaseSettings, Primitive
+from pi_bench.progress import Progress, silent
 
 _COUNT = 1 << 14
 _REPETITIONS = 9
-
-Progress = Callable[[str, int, int], None]
 
 
 def primitive_costs(
     primitives: Iterable[Primitive],
     threads: int,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> dict[str, float]:
     """Measures the seconds of every unit that the timed cases of `primitives` show.
 

@@ -19,7 +19,7 @@ from pi_bench.primitives.built_in import UNITS as PRIMITIVE_UNITS
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.protocol.script import Purpose
 from tests.contract.term_program import term_program
-from tests.unit.network.merging.merging_graphs import culled_graph
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 UNITS = (*PRIMITIVE_UNITS, *FIXED_UNITS)
 COSTS = Costs({name: 1e-7 * (1 + i % 7) for i, name in enumerate(UNITS)}, 1, {})

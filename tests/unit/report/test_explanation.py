@@ -13,8 +13,8 @@ from pi_bench.hybrid.fixed_steps import FIXED_UNITS
 from pi_bench.launch.alternatives import Alternative, alternatives
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fusion import fuse_linear
 from pi_bench.network.graph import Graph
-from pi_bench.network.merging import merge_linear
 from pi_bench.prediction.causes import scaled
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.primitives.built_in import UNITS
@@ -22,7 +22,7 @@ from pi_bench.protocol import ProtocolOptions
 from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
 from pi_bench.report.explanation import explanation_fields, explanation_lines
-from tests.unit.network.merging.merging_graphs import culled_graph
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 INFO = find_protocol("delphi")
 WAN = Link.parse("wan")
@@ -32,7 +32,7 @@ CHEAP_S = 1e-12
 def model_of(graph: Graph, *, merge: bool = False) -> LoadedModel:
     merging = None
     if merge:
-        graph, merging = merge_linear(graph, 10)
+        graph, merging = fuse_linear(graph, 10)
     program, weights = compile_graph(graph)
     return LoadedModel(graph, program, weights, "", 0.0, merging)
 

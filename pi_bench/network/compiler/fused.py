@@ -16,12 +16,12 @@ from pi_bench.network.compiler.scales import scale_of_output
 from pi_bench.network.compiler.sums import Expression, FloatWeights, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import Node
-from pi_bench.network.graph.merged_node import MergedNode, MergedTerm
+from pi_bench.network.graph.fused_node import FusedNode, FusedTerm
 from pi_bench.network.linear_maps.pieces import Piece, weights_of
 from pi_bench.network.program import Pad, Permute, Subsample
 
 
-def _merged(values: Values, node: MergedNode) -> Expression:
+def _fused(values: Values, node: FusedNode) -> Expression:
     shape = (values.options.batch, *node.shape)
     direct: list[Expression] = []
     beside: list[tuple[Piece, str, Expression]] = []
@@ -61,7 +61,7 @@ def _untaken(title: str, taken: set[str]) -> str:
     return name
 
 
-def _common_scale(values: Values, node: MergedNode, expressions: list[Expression]) -> int:
+def _common_scale(values: Values, node: FusedNode, expressions: list[Expression]) -> int:
     """A scale that the value's own operator has or exceeds, whoever reads it."""
     terms = tuple(term for expression in expressions for term in expression.terms)
     whole = replace(expressions[0], terms=terms)
@@ -69,7 +69,7 @@ def _common_scale(values: Values, node: MergedNode, expressions: list[Expression
     return min(values.scales(node.name, whole)[0], revealed)
 
 
-def _weighed(values: Values, source: str, term: MergedTerm, piece: Piece, name: str) -> Expression:
+def _weighed(values: Values, source: str, term: FusedTerm, piece: Piece, name: str) -> Expression:
     """The weights of a piece on what it reads of its source."""
     assert term.map is not None
     weight, bias = weights_of(piece, term.map)
@@ -103,4 +103,4 @@ def _placed(piece: Piece, value: Expression, shape: tuple[int, ...]) -> Expressi
     return value
 
 
-HANDLERS: Mapping[type[Node], Handler] = {MergedNode: _merged}
+HANDLERS: Mapping[type[Node], Handler] = {FusedNode: _fused}

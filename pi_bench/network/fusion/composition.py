@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pi_bench.network.fusion.forms import Form, Region, Term, axes_of
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -25,7 +26,6 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph.batch_norm import gain_and_shift
 from pi_bench.network.linear_maps.linear_map import LinearMap, MapShape
-from pi_bench.network.merging.forms import Form, Region, Term, axes_of
 
 
 class Composer:

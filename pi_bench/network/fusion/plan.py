@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.errors import ModelError
+from pi_bench.network.fusion.forms import Form, M, Region, axes_of, barriers
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -31,7 +32,6 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.linear_maps.linear_map import MapShape
 from pi_bench.network.linear_maps.pieces import Piece, pieces_of
-from pi_bench.network.merging.forms import Form, M, Region, axes_of, walls
 
 _MAC_S = 1.9e-11
 _LAYER_S = 3e-5
@@ -64,7 +64,7 @@ class Planner:
         self._graph = graph
         self._weight_bits = weight_bits
         self._nodes = {node.name: node for node in graph.nodes}
-        self._walls = walls(graph)
+        self._barriers = barriers(graph)
         self._chosen: dict[tuple[MapShape, bool], tuple[Cost, tuple[Piece, ...]]] = {}
         resolve = Region(graph, (), self._shape_of, _unchanged).resolve
         self._readers: dict[str, list[Node]] = {}
@@ -82,7 +82,7 @@ class Planner:
         region = Region(self._graph, kept, self._shape_of, _unchanged)  # sees what is appended below
         for node in self._graph.nodes:
             readers = self._readers.get(node.name, [])
-            if node.name in self._walls or not readers or _folds(node, readers):
+            if node.name in self._barriers or not readers or _folds(node, readers):
                 continue
             several = len(readers) > 1
             operand = any(isinstance(r, ConvNode | LinearNode | AvgPoolNode | FlattenNode) for r in readers)
@@ -154,7 +154,7 @@ class Planner:
         region = Region(self._graph, kept, self._shape_of, _unchanged)
         total = Cost()
         try:
-            for name in materialized(self._graph, region, self._walls):
+            for name in materialized(self._graph, region, self._barriers):
                 total += self._form_cost(region.content(name), len(self._nodes[name].shape) == 1)
                 if name in kept:
                     count = math.prod(self._nodes[name].shape)
@@ -188,8 +188,8 @@ _LINEAR = (AddNode, AvgPoolNode, BatchNormNode, ConvNode, LinearNode)
 _LONGEST_RUN = 24
 
 
-def materialized(graph: Graph, region: Region[M], wall_names: Collection[str]) -> list[str]:
-    """The linear values that are computed, in the graph's order: read by walls, or kept and needed."""
+def materialized(graph: Graph, region: Region[M], barrier_names: Collection[str]) -> list[str]:
+    """The linear values that are computed, in the graph's order: read by barriers, or kept and needed."""
     nodes = {node.name: node for node in graph.nodes}
     needed: set[str] = set()
     pending = [graph.output.name]
@@ -199,7 +199,7 @@ def materialized(graph: Graph, region: Region[M], wall_names: Collection[str]) -
         if name in seen:
             continue
         seen.add(name)
-        if name in wall_names:
+        if name in barrier_names:
             pending.extend(region.resolve(source) for source in nodes[name].inputs)
         else:
             needed.add(name)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.fusion import fuse_keeping, fuse_linear
+from pi_bench.network.fusion.plan import Planner
 from pi_bench.network.graph import AvgPoolNode, Graph
 from pi_bench.network.graph.float_run import evaluate, outputs
-from pi_bench.network.graph.merged_node import MergedNode
-from pi_bench.network.merging import merge_keeping, merge_linear
-from pi_bench.network.merging.plan import Planner
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.program.check import check_program
 from pi_bench.network.program.fixed_point import decode_output, encode_input
-from tests.unit.network.merging.merging_graphs import GraphBuilder, culled_graph, merging_graphs
+from tests.unit.network.fusion.fusion_graphs import GraphBuilder, culled_graph, fusion_graphs
 
 
 def _assert_same_network(graph: Graph, merged: Graph) -> None:
@@ -31,30 +31,30 @@ def _assert_same_network(graph: Graph, merged: Graph) -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(merging_graphs(), st.data())
+@given(fusion_graphs(), st.data())
 def test_whatever_is_dissolved_the_network_stays_the_same(graph: Graph, data: Any) -> None:
     planner = Planner(graph, 10)
     kept = [name for name in planner.unmerged() if data.draw(st.booleans())]
-    _assert_same_network(graph, merge_keeping(graph, kept, planner))
+    _assert_same_network(graph, fuse_keeping(graph, kept, planner))
 
 
 @settings(max_examples=20, deadline=None)
-@given(merging_graphs())
+@given(fusion_graphs())
 def test_the_plan_costs_no_more_than_what_it_replaces(graph: Graph) -> None:
-    merged, merging = merge_linear(graph, 10)
+    merged, merging = fuse_linear(graph, 10)
     _assert_same_network(graph, merged)
     assert merging.after.online_s <= merging.before.online_s
     assert merging.after.offline_bytes <= merging.before.offline_bytes
-    assert set(merging.values) == {node.name for node in merged.nodes if isinstance(node, MergedNode)}
+    assert set(merging.values) == {node.name for node in merged.nodes if isinstance(node, FusedNode)}
     assert bool(merging.values) <= bool(merging.dissolved)
 
 
 @settings(max_examples=40, deadline=None)
-@given(merging_graphs(), st.data())
+@given(fusion_graphs(), st.data())
 def test_the_merged_program_computes_the_network(graph: Graph, data: Any) -> None:
     planner = Planner(graph, 12)
     kept = [name for name in planner.unmerged() if data.draw(st.booleans())]
-    merged = merge_keeping(graph, kept, planner)
+    merged = fuse_keeping(graph, kept, planner)
     options = CompileOptions(weight_bits=12, activation_bits=12)
     try:
         program, weights = compile_graph(merged, options)
@@ -72,7 +72,7 @@ def test_the_merged_program_computes_the_network(graph: Graph, data: Any) -> Non
 
 def test_behind_a_culled_stage_pooling_and_logits_swallow_the_last_convolution() -> None:
     graph = culled_graph()
-    merged, merging = merge_linear(graph, 10)
+    merged, merging = fuse_linear(graph, 10)
     head = graph.nodes[-2].name
     assert len(merging.values[head]) == 2  # the convolution before the pool, and the head
     assert not any(isinstance(node, AvgPoolNode) for node in merged.nodes)
@@ -82,7 +82,7 @@ def test_nothing_is_merged_where_a_relu_stands_between_all_layers() -> None:
     builder = GraphBuilder(1, (2, 6, 6))
     first = builder.relu(builder.conv(builder.nodes[0], 3, 3, 1, 1))
     graph = builder.head(builder.relu(builder.conv(first, 3, 3, 1, 1)), 3)
-    merged, merging = merge_linear(graph, 10)
+    merged, merging = fuse_linear(graph, 10)
     assert merged is graph
     assert merging.values == {}
     assert merging.before == merging.after

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.network.graph.float_convolution import convolve
-from pi_bench.network.graph.merged_node import MergedNode, MergedTerm
+from pi_bench.network.graph.fused_node import FusedNode, FusedTerm
 from pi_bench.network.linear_maps.linear_map import LinearMap
 from pi_bench.network.linear_maps.pieces import Piece, weights_of
 
 
-def apply_merged(node: MergedNode, inputs: list[np.ndarray]) -> np.ndarray:
+def apply_fused(node: FusedNode, inputs: list[np.ndarray]) -> np.ndarray:
     """The node's value, float32 (batch, *shape), of its inputs' (float32, batch first)."""
     out = np.zeros((len(inputs[0]), *node.shape), np.float32)
     for x, term in zip(inputs, node.terms, strict=True):
@@ -21,7 +21,7 @@ def apply_merged(node: MergedNode, inputs: list[np.ndarray]) -> np.ndarray:
     return out
 
 
-def _apply_map(term: MergedTerm, whole: LinearMap, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _apply_map(term: FusedTerm, whole: LinearMap, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     x = x.reshape(*x.shape, *(1,) * (4 - x.ndim)) if x.ndim < 4 else x
     rows, columns = whole.rows, whole.columns
     out = np.zeros((len(x), whole.out_channels, rows.out_size, columns.out_size), np.float32)

@@ -16,7 +16,7 @@ FxNode = Any  # torch.fx.Node
 
 
 @dataclass
-class Trace:
+class Lowering:
     """The translation so far.
 
     `sources`: a placeholder's name → the parameter's or buffer's name. `parts`: of calls with several
@@ -36,6 +36,10 @@ class Trace:
         """A node that is a part of what a call makes."""
         self.nodes.append(node)
         return node
+
+    def node(self, name: str) -> Node:
+        """Return the node called `name`, which has been added before."""
+        return next(node for node in self.nodes if node.name == name)
 
     def name(self, fx_node: FxNode, operator: str) -> str:
         """The module's path where the operator is the module, else path and operator; unique."""
@@ -70,8 +74,9 @@ def refuse(fx_node: FxNode, advice: str) -> ModelError:
 
 
 def stem(fx_node: FxNode) -> str:
-    """``mul`` of ``aten.mul.Tensor``."""
-    return str(fx_node.target).removeprefix("aten.").split(".")[0]
+    """``mul`` of ``aten.mul.Tensor``; operators of other libraries have none."""
+    name = str(fx_node.target)
+    return name.removeprefix("aten.").split(".")[0].lstrip("_") if name.startswith("aten.") else ""
 
 
 def _module(fx_node: FxNode) -> tuple[str, str]:
@@ -123,5 +128,5 @@ def keeps_batch(fx_node: FxNode, source: FxNode) -> Shape:
     return result_shape(fx_node)
 
 
-Translator = Callable[[Trace, FxNode, dict[str, Any]], None]
-"""``translator(trace, call, arguments)`` adds the nodes of one call."""
+Translator = Callable[[Lowering, FxNode, dict[str, Any]], None]
+"""``translator(lowering, call, arguments)`` adds the nodes of one call."""

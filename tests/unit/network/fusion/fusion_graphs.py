@@ -108,7 +108,7 @@ def culled_graph() -> Graph:
 
 
 @st.composite
-def merging_graphs(draw: Any) -> Graph:
+def fusion_graphs(draw: Any) -> Graph:
     """A network of residual blocks of which most have no activation."""
     builder = GraphBuilder(
         draw(st.integers(0, 1 << 30)), (2, draw(st.integers(4, 7)), draw(st.integers(4, 7)))

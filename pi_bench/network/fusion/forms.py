@@ -74,12 +74,12 @@ class Region(Generic[M]):
     weigh: Callable[[Node, Shape, bool], M]
     normalize: Callable[[BatchNormNode, M, bool], M]
     _nodes: Mapping[str, Node] = field(init=False)
-    _walls: Collection[str] = field(init=False)
+    _barriers: Collection[str] = field(init=False)
     _forms: dict[str, Form[M]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._nodes = {node.name: node for node in self.graph.nodes}
-        self._walls = walls(self.graph)
+        self._barriers = barriers(self.graph)
 
     def resolve(self, name: str) -> str:
         """The value behind identities."""
@@ -97,7 +97,7 @@ class Region(Generic[M]):
         return {name: Term(plain=((),))} if self.is_source(name) else self.content(name)
 
     def is_source(self, name: str) -> bool:
-        return name in self.kept or name in self._walls
+        return name in self.kept or name in self._barriers
 
     def content(self, name: str) -> Form[M]:
         """Of a linear value as it is made, also of a kept one."""
@@ -164,7 +164,7 @@ def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:
     return rows, columns
 
 
-def walls(graph: Graph) -> set[str]:
+def barriers(graph: Graph) -> set[str]:
     """The values that merging cannot look through: the input, activations, what is no linear operator of
     one or two maps, and batch normalizations that do not fold into the layer before them."""
     readers = Counter(name for node in graph.nodes for name in node.inputs)

@@ -1,4 +1,4 @@
-"""Merging of linear layers: a graph with fewer and larger linear operators, equal to the given one.
+"""Fusion of linear layers: a graph with fewer and larger linear operators, equal to the given one.
 
 Where no ReLU stands between layers they are one linear operator, and DeepReDuce's culled stages are full
 of such places (Jha et al., ICML 2021, section 5: merged at inference time). Unlike there, the padding
@@ -6,7 +6,7 @@ between merged layers is kept: a merged operator has kernels of its own along th
 network stays the same to rounding. Weights are composed in float64, before quantization; the program that
 is compiled from the merged graph has its own integer reference.
 
-What is merged is chosen by `pi_bench.network.merging.plan`.
+What is merged is chosen by `pi_bench.network.fusion.plan`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from pi_bench.network.fusion.composition import Composer
+from pi_bench.network.fusion.forms import Form, barriers
+from pi_bench.network.fusion.plan import Cost, Planner, materialized
 from pi_bench.network.graph import Graph, Node
-from pi_bench.network.graph.merged_node import MergedNode, MergedTerm
+from pi_bench.network.graph.fused_node import FusedNode, FusedTerm
 from pi_bench.network.linear_maps.linear_map import LinearMap
-from pi_bench.network.merging.composition import Composer
-from pi_bench.network.merging.forms import Form, walls
-from pi_bench.network.merging.plan import Cost, Planner, materialized
 
 
 @dataclass(frozen=True, slots=True)
-class Merging:
+class Fusion:
     """What was merged. `values`: name → the weighted layers that now are one operator (with its borders).
     `dissolved`: linear values that are no longer computed, truncated and sent. `before`, `after`: what the
     linear part costs, as the plan weighed it. `kept`: values that stay → what the linear part would cost if
@@ -36,7 +36,7 @@ class Merging:
     kept: dict[str, Cost]
 
 
-def merge_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Merging]:
+def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
     """The merged graph; `graph` itself where nothing is gained.
 
     Raises:
@@ -47,37 +47,37 @@ def merge_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Merging]:
     before, after = planner.cost(everything), planner.cost(kept)
     dissolved = tuple(name for name in everything if name not in kept)
     if not dissolved:
-        return graph, Merging({}, (), before, after, planner.alone(kept))
-    merged = merge_keeping(graph, kept, planner)
-    values = {node.name: node.layers for node in merged.nodes if isinstance(node, MergedNode)}
-    return merged, Merging(values, dissolved, before, after, planner.alone(kept))
+        return graph, Fusion({}, (), before, after, planner.alone(kept))
+    merged = fuse_keeping(graph, kept, planner)
+    values = {node.name: node.layers for node in merged.nodes if isinstance(node, FusedNode)}
+    return merged, Fusion(values, dissolved, before, after, planner.alone(kept))
 
 
-def merge_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
+def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
     """The graph in which of all linear values that weights are applied to only `kept` stay."""
     emission = _Emission(graph, kept, planner)
     return replace(graph, nodes=emission.nodes(), ranges=emission.ranges)
 
 
 class _Emission:
-    """The nodes of a merged graph: walls and what is not merged as they are, `MergedNode`s for the rest."""
+    """The nodes of a merged graph: barriers and what is not merged as they are, `FusedNode`s for the rest."""
 
     def __init__(self, graph: Graph, kept: Collection[str], planner: Planner) -> None:
         self._graph = graph
         self._planner = planner
         self._old = {node.name: node for node in graph.nodes}
-        self._walls = walls(graph)
+        self._barriers = barriers(graph)
         self._composer = Composer(graph, kept)
         self._region = self._composer.region
         self.ranges = dict(graph.ranges)
         self._made: dict[str, Node] = {}
 
     def nodes(self) -> tuple[Node, ...]:
-        needed = set(materialized(self._graph, self._region, self._walls)) | self._walls
+        needed = set(materialized(self._graph, self._region, self._barriers)) | self._barriers
         for node in self._graph.nodes:
             if node.name not in needed:
                 continue
-            shapes = {} if node.name in self._walls else self._region.content(node.name)
+            shapes = {} if node.name in self._barriers else self._region.content(node.name)
             if any(len(term.layers) > 1 for term in shapes.values()):
                 self._made[node.name] = self._merged(node, self._composer.form(node.name))
             else:
@@ -85,7 +85,7 @@ class _Emission:
         return tuple(self._live())
 
     def _live(self) -> list[Node]:
-        """Without walls that only what was dissolved read."""
+        """Without barriers that only what was dissolved read."""
         read = {self._graph.output.name}
         kept = []
         for node in reversed(self._made.values()):
@@ -102,19 +102,19 @@ class _Emission:
                 self._copy(self._old[source])
         self._made[node.name] = replace(node, inputs=inputs)
 
-    def _merged(self, node: Node, form: Form[LinearMap]) -> MergedNode:
+    def _merged(self, node: Node, form: Form[LinearMap]) -> FusedNode:
         inputs: list[str] = []
-        terms: list[MergedTerm] = []
+        terms: list[FusedTerm] = []
         for source, term in form.items():
             pieces = (
                 () if term.map is None else self._planner.pieces(term.map.shape, flat=len(node.shape) == 1)
             )
             inputs.append(source)
-            terms.append(MergedTerm(term.plain.count(()), term.map, pieces, term.layers))
+            terms.append(FusedTerm(term.plain.count(()), term.map, pieces, term.layers))
             for path in filter(None, term.plain):
                 inputs.append(self._pooled(source, path))
-                terms.append(MergedTerm(1, None, (), ()))
-        return MergedNode(node.name, tuple(inputs), node.shape, tuple(terms))
+                terms.append(FusedTerm(1, None, (), ()))
+        return FusedNode(node.name, tuple(inputs), node.shape, tuple(terms))
 
     def _pooled(self, source: str, path: tuple[str, ...]) -> str:
         """The source behind the pools of a path: a copy of each pool, named after both."""

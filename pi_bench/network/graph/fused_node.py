@@ -10,7 +10,7 @@ from pi_bench.network.linear_maps.pieces import Piece
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MergedTerm:
+class FusedTerm:
     """Of one of the node's inputs: the input itself `times`, plus a map, which the `pieces` stand for."""
 
     times: int
@@ -25,10 +25,10 @@ class MergedTerm:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MergedNode(Node):
+class FusedNode(Node):
     """A sum over its inputs; `terms` has one entry for each."""
 
-    terms: tuple[MergedTerm, ...]
+    terms: tuple[FusedTerm, ...]
 
     @property
     def layers(self) -> tuple[str, ...]:
