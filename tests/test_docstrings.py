@@ -89,7 +89,7 @@ def test_examples_give_what_they_show(path: Path) -> None:
         for docstring in docstrings(path):
             for block in FENCED.findall(docstring):
                 if ">>> " not in block:
-                    exec(compile(block, f"<example of {module.__name__}>", "exec"), {})
+                    exec(compile(block, f"<example of {module.__name__}>", "exec"), dict(vars(module)))
     assert not report, "\n".join(report)
 
 
