@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         "--data",
         required=True,
         metavar="WHAT",
-        help="digits, cifar10, cifar100 or tinyimagenet (test images); a .npz of images and labels; "
+        help="the test images of a data set by its name (docs/training.md); a .npz of images and labels; "
         "or a .npy of images",
     )
     data.add_argument("--labels", metavar="FILE.npy", help="classes of the images in --data FILE.npy")

@@ -1,7 +1,7 @@
-"""What this machine can do: the rates that bound every primitive.
+"""Measures the rates of this machine that bound every primitive.
 
-Each is the best of several repetitions (a limit is not a typical value), measured when it is first
-asked for, in the process that times the primitives.
+Each rate is the best of several repetitions, since a limit is not a typical value. It is measured when it is
+first needed, in the process that times the primitives.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
-from pi_bench.measure.micro import loopback
-from pi_bench.measure.micro.case import MinimalWork, filled
-from pi_bench.measure.micro.timing import sample
+from pi_bench.measure.timing import sample
+from pi_bench.primitives import MinimalWork, loopback
+from pi_bench.primitives.buffers import filled
 
 _REPETITIONS = 9
 _AES_CALLS = 64
@@ -38,9 +38,13 @@ UNITS: Mapping[str, str] = {
 
 
 class MachineLimits:
-    """Seconds a unit of each kind of work takes at best while so many threads share it.
+    """Seconds that one unit of each kind of work takes at best.
 
-    `isa`: the instruction set of AES, "" for the process's choice.
+    `isa`: the instruction set of AES; "" takes the process's choice.
+
+    >>> name, seconds = MachineLimits().of(MinimalWork(memory_bytes=8), threads=1)
+    >>> name, 0 < seconds < 1
+    ('memory', True)
     """
 
     def __init__(self, isa: str = "") -> None:
@@ -48,14 +52,17 @@ class MachineLimits:
         self._known: dict[tuple[str, int], float] = {}
 
     def unit_s(self, name: str, threads: int) -> float:
-        """`name`: one of `UNITS`. A socket is one stream, whatever the threads."""
+        """Gives the seconds per unit of `name`, one of `UNITS`, while `threads` threads share the work.
+
+        A socket is one stream, whatever the number of threads.
+        """
         key = (name, 1 if name in ("socket", "round_trip") else threads)
         if key not in self._known:
             self._known[key] = self._measure(*key)
         return self._known[key]
 
     def of(self, work: MinimalWork, threads: int) -> tuple[str, float]:
-        """The work that takes longest at the machine's best, and how long: (name, seconds)."""
+        """Finds the kind of `work` that takes longest at the machine's best: (name, seconds)."""
         amounts = {
             "aes": work.aes_blocks,
             "memory": work.memory_bytes,
@@ -69,7 +76,7 @@ class MachineLimits:
         return name, times[name]
 
     def measured(self) -> list[dict[str, str | int | float]]:
-        """All that was measured so far, as JSON values."""
+        """Gives all limits that were measured so far, as JSON values."""
         return [
             {"name": name, "threads": threads, "unit": UNITS[name], "value": value}
             for (name, threads), value in sorted(self._known.items())
@@ -94,7 +101,7 @@ class MachineLimits:
 
 
 def _in_threads_s(make: Callable[[], Callable[[], object]], units: int, threads: int) -> float:
-    """Seconds a unit while every thread runs a call of its own, each of `units` units."""
+    """Gives the seconds per unit while every thread runs a call of its own, each of `units` units."""
     calls = [make() for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         return _best_s(lambda: list(pool.map(_call, calls))) / (units * threads)
@@ -109,7 +116,7 @@ def _call(call: Callable[[], object]) -> object:
 
 
 def _aes_forms(isa: str) -> list[Callable[[], Callable[[], object]]]:
-    """The ways in which the backend runs AES; the fastest one is taken for the machine's rate."""
+    """Lists the ways in which the kernels run AES. The fastest one counts as the rate of the machine."""
 
     def repeated(once: Callable[[np.ndarray, np.ndarray], object]) -> Callable[[], Callable[[], object]]:
         def make() -> Callable[[], object]:
@@ -129,7 +136,7 @@ def _aes_forms(isa: str) -> list[Callable[[], Callable[[], object]]]:
 
 
 def _memory(byte_count: int) -> Callable[[], object]:
-    """A streaming read: the product of an array with itself reads it once."""
+    """Makes a streaming read: the product of an array with itself reads it once."""
     array = np.ones(byte_count // 8)
     return lambda: np.dot(array, array)
 
@@ -140,7 +147,7 @@ def _multiply_adds() -> Callable[[], object]:
 
 
 def _ring_multiply_adds() -> Callable[[], object]:
-    """The backend's own kernel on cached data, as for AES: no library has this product."""
+    """Makes a call of this package's own kernel on cached data, since no library has this product."""
     shape = (1, _RING_CHANNELS, _RING_SIDE, _RING_SIDE)
     convolution = RingConvolution(shape, shape, (3, 3), (1, 1), (1, 1))
     weights = filled(2 * 9 * _RING_CHANNELS**2).view(np.int16).reshape(_RING_CHANNELS, _RING_CHANNELS, 3, 3)

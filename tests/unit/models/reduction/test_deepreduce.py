@@ -33,7 +33,7 @@ STEPS = ["1-cull", "1-thin", "1-alpha", "1-rho", "1-compound"]
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory, base, settings):
-    from pi_bench.models.reduction.search import deepreduce
+    from pi_bench.models.reduction.deepreduce import deepreduce
 
     folder, engine = tmp_path_factory.mktemp("searched"), InlineEngine()
     quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
@@ -109,7 +109,9 @@ def test_the_published_accuracies_lead_the_search(base, settings, search, tmp_pa
                 result = {"validation_accuracy_pct": None, "test_accuracy_pct": accuracy, "teacher": None}
                 yield one, json.dumps({"result": result})
 
-    monkeypatch.setattr("pi_bench.models.reduction.search._Search._write_recipes", lambda self, plan: None)
+    monkeypatch.setattr(
+        "pi_bench.models.reduction.deepreduce._Search._write_recipes", lambda self, plan: None
+    )
     monkeypatch.setattr("pi_bench.models.reduction.training_job._digest", lambda path: "")
     candidates, _ = search(tmp_path, Published(), base=load_recipe("resnet18-cifar100-557056"))
     assert len(candidates) == 1 + 5 * 3

@@ -1,7 +1,7 @@
-"""Cross products, both sides: what an element-wise product of activations takes offline.
+"""Cross products, both sides: the offline half of an element-wise product of activations.
 
-A unit is one element: the extension of its OTs, one a bit of the server's factor, and the words that
-follow from their labels. The extension alone is a case of `cot`.
+A unit is one element. It takes one OT per bit of the server's factor, and the words that follow from the
+labels. Scripts count cross products in the units of `pi_bench.primitives.ot`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,25 @@ from pi_bench.crypto.ot_extension import (
     random_delta,
 )
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
-from pi_bench.measure.micro.cot import EXTENSION_WORK
+from pi_bench.primitives.buffers import filled
+from pi_bench.primitives.ot import EXTENSION_WORK
+from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive
 
 _FACTORS = {"square": 31, "product": 32}
-"""Bits of the server's factor. A product has two such cross products, a square one."""
+"""Bits of the server's factor. A product needs two such cross products, a square one."""
 
 _SLICE_GROUPS = 128
 """Groups whose OTs are extended together, as in an offline phase: labels stay in a cache."""
 
 
 def cross_work(side: str, bit_count: int) -> MinimalWork:
-    """Of one element: OTs, then a hash for each label that the side knows."""
+    """Gives the minimal work of one element: its OTs, then one hash per label that the side knows.
+
+    `side`: "sender" or "receiver". `bit_count`: bits of the server's factor.
+
+    >>> cross_work("sender", 31).aes_blocks > cross_work("receiver", 31).aes_blocks
+    True
+    """
     hashes = {"sender": 2, "receiver": 1}[side]
     corrections = gilboa.correction_words(bit_count) * 4 / LANES
     moved = 4 * bit_count + corrections + 8  # extension message, corrections, factor, share
@@ -43,8 +50,12 @@ def cross_work(side: str, bit_count: int) -> MinimalWork:
     )
 
 
-def cases(settings: Settings) -> Iterator[Case]:
-    """Both sides of the cross products of a square and of a product, a slice of each again and again."""
+def cases(settings: CaseSettings) -> Iterator[Case]:
+    """Computes one slice of the cross products of a square and of a product, at both sides.
+
+    >>> [case.name for case in cases(CaseSettings(count=32, threads=(1,)))]
+    ['square, sender', 'square, receiver', 'product, sender', 'product, receiver']
+    """
     pairs = filled(COT_BITS * 2 * LABEL_BYTES).reshape(COT_BITS, 2, LABEL_BYTES)
     # The base keys do not fit to delta: the labels come out wrong, in the same time.
     with (
@@ -57,7 +68,7 @@ def cases(settings: Settings) -> Iterator[Case]:
 
 
 def _of_width(
-    settings: Settings, name: str, bit_count: int, sender: CotSender, receiver: CotReceiver
+    settings: CaseSettings, name: str, bit_count: int, sender: CotSender, receiver: CotReceiver
 ) -> Iterator[Case]:
     group_count = min(_SLICE_GROUPS, -(-settings.count // LANES))
     count = group_count * LANES
@@ -90,3 +101,6 @@ def _of_width(
                 partial(call, threads),
                 wire,
             )
+
+
+CROSS = Primitive("cross products", families={"cross": cases})

@@ -1,4 +1,5 @@
-"""AES, the generator and the hash of labels."""
+"""AES, the generator and the hash of labels. Scripts count none of them, since other primitives contain
+them."""
 
 from __future__ import annotations
 
@@ -6,14 +7,19 @@ from collections.abc import Iterator
 from functools import partial
 
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
-from pi_bench.measure.micro.case import Case, MinimalWork, Settings, filled
+from pi_bench.primitives.buffers import filled
+from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive
 
 _CACHED_BYTES = 1 << 18
 _KEY = bytes(BLOCK_BYTES)
 
 
-def aes_cases(settings: Settings) -> Iterator[Case]:
-    """One key for all blocks, then a key for each position of 32 labels, as gadgets use it."""
+def aes_cases(settings: CaseSettings) -> Iterator[Case]:
+    """Encrypts blocks under one key, then hashes labels under one key per position of 32, as gadgets do.
+
+    >>> [case.name for case in aes_cases(CaseSettings(count=64))][:2]
+    ['AES-128, one key, in cache', 'hash of labels, in cache']
+    """
     for where, byte_count in (("in cache", _CACHED_BYTES), ("streamed", _stream_bytes(settings))):
         blocks, out = filled(byte_count), filled(byte_count)
         memory = 2 * BLOCK_BYTES if where == "streamed" else 0
@@ -36,7 +42,12 @@ def aes_cases(settings: Settings) -> Iterator[Case]:
         )
 
 
-def prg_cases(settings: Settings) -> Iterator[Case]:
+def prg_cases(settings: CaseSettings) -> Iterator[Case]:
+    """Expands a key into blocks that stay in a cache, then into blocks that stream to memory.
+
+    >>> [case.unit_count for case in prg_cases(CaseSettings(count=64))]
+    [16384, 1280]
+    """
     for where, byte_count in (("in cache", _CACHED_BYTES), ("streamed", _stream_bytes(settings))):
         out = filled(byte_count)
         yield Case(
@@ -49,7 +60,10 @@ def prg_cases(settings: Settings) -> Iterator[Case]:
         )
 
 
-def _stream_bytes(settings: Settings) -> int:
-    """As much as the labels of a gadget of 20 bits take."""
+def _stream_bytes(settings: CaseSettings) -> int:
+    """Gives as many bytes as the labels of a gadget of 20 bits take."""
     groups = -(-settings.count // LANES)
     return 20 * groups * LANES * BLOCK_BYTES
+
+
+SYMMETRIC = Primitive("symmetric ciphers", families={"aes": aes_cases, "prg": prg_cases})

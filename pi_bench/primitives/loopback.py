@@ -1,7 +1,8 @@
-"""The other end of a loopback connection, in a process of its own, and what to send to it.
+"""Measures a loopback connection to a process that answers.
 
-``python -m pi_bench.measure.micro.loopback HOST:PORT raw|frames`` connects and serves: a request of
-eight bytes says how many bytes (raw) or frames follow; one byte answers when all have come.
+``python -m pi_bench.primitives.loopback HOST:PORT raw|frames`` is that process. It connects and serves
+requests. A request of eight bytes says how many bytes (raw) or frames follow, and one byte answers when all
+have come.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _START_S = 30.0
 
 
 class _Peer:
-    """Starts the other process and holds the connection to it; ends both."""
+    """Starts the other process, holds the connection to it, and ends both."""
 
     kind: str
 
@@ -58,11 +59,17 @@ class _Peer:
             self._process.wait()
 
     def close(self) -> None:
+        """Closes the socket."""
         self.connection.close()
 
 
 class Echo(_Peer):
-    """The socket alone: what loopback TCP does."""
+    """A loopback TCP socket without the channel of this package.
+
+    >>> with Echo() as echo:
+    ...     echo.send(1_000_000)
+    ...     echo.round_trips(10)
+    """
 
     kind = "raw"
 
@@ -71,7 +78,7 @@ class Echo(_Peer):
         return super().__enter__()
 
     def send(self, byte_count: int) -> None:
-        """Sends so many bytes and waits until all have arrived."""
+        """Sends bytes and waits until all have arrived."""
         self.connection.sendall(_REQUEST.pack(byte_count))
         view = memoryview(self._piece)
         for first in range(0, byte_count, _PIECE_BYTES):
@@ -79,6 +86,7 @@ class Echo(_Peer):
         _read(self.connection, view[:_ANSWER_BYTES])
 
     def round_trips(self, count: int) -> None:
+        """Sends empty requests, each after the answer to the last one."""
         view = memoryview(self._piece)[:_ANSWER_BYTES]
         request = _REQUEST.pack(0)
         for _ in range(count):
@@ -87,7 +95,12 @@ class Echo(_Peer):
 
 
 class FrameEcho(_Peer):
-    """The project's own channel on the socket."""
+    """The channel of this package on a loopback TCP socket.
+
+    >>> with FrameEcho(frame_bytes=1000) as echo:
+    ...     echo.send(frame_count=5)
+    ...     echo.round_trips(10)
+    """
 
     kind = "frames"
 
@@ -102,10 +115,11 @@ class FrameEcho(_Peer):
         return self
 
     def close(self) -> None:
+        """Closes the channel and its socket."""
         self._channel.close()
 
     def send(self, frame_count: int) -> None:
-        """Sends so many frames and waits until all have arrived."""
+        """Sends frames and waits until all have arrived."""
         request = memoryview(_REQUEST.pack(frame_count))
         self._channel.send(_header(_REQUEST.size), [request])
         for _ in range(frame_count):
@@ -114,6 +128,7 @@ class FrameEcho(_Peer):
         self._channel.flush()
 
     def round_trips(self, count: int) -> None:
+        """Sends empty requests, each after the answer to the last one."""
         for _ in range(count):
             self.send(0)
 
@@ -158,7 +173,20 @@ def _serve_frames(connection: socket.socket) -> None:
 
 
 def main(address: str, kind: str) -> None:
-    """Serves one connection until it ends."""
+    """Serves one connection until it ends. `kind`: "raw" or "frames".
+
+    >>> import threading
+    >>> with socket.create_server(("127.0.0.1", 0)) as listener:
+    ...     address = f"127.0.0.1:{listener.getsockname()[1]}"
+    ...     peer = threading.Thread(target=main, args=(address, "raw"))
+    ...     peer.start()
+    ...     connection, _ = listener.accept()
+    >>> with connection:
+    ...     connection.sendall(_REQUEST.pack(3) + b"abc")
+    ...     len(connection.recv(1))
+    1
+    >>> peer.join()
+    """
     connection = tcp.connect(tcp.Address.parse(address))
     with connection, contextlib.suppress(ConnectionFailedError, ConnectionError):
         {"raw": _serve_raw, "frames": _serve_frames}[kind](connection)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pi_bench.errors import DivergedError
+from pi_bench.progress import Progress
 
 from ..criticality import only_stage, require_full
 from ..deepreduce import PlannedNetwork, search_plan
@@ -26,28 +27,27 @@ from ..training.files import write_whole
 from .ablation import order_of
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Job, Progress
-from .rounds import Rounds
-from .search_folder import claimed
+from .job import Job
+from .rounds import Rounds, SearchSettings, opened_search
 from .teacher import require_full_teacher
 
 
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """`order`: stages from least to most critical; None: from equation 1. `teacher`: the folder of a
-    training of the base network; None: it is trained first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepReduceSettings(SearchSettings):
+    """The settings of a DeepReDuce search, which trains every network alike.
+
+    Attributes:
+        training: the settings of every training.
+        order: the stages from least to most critical. With None, equation 1 of the paper decides.
+    """
 
     training: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
     order: tuple[int, ...] | None = None
-    teacher: Path | None = None
 
 
 def deepreduce(
     base: Recipe,
-    settings: SearchSettings,
+    settings: DeepReduceSettings,
     root: Path,
     engine: Engine,
     *,
@@ -70,15 +70,13 @@ def deepreduce(
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {
-        "search": "deepreduce",
         "recipe": format_recipe(base),
         "training": settings.training.as_dict(),
         "order": None if settings.order is None else list(settings.order),
-        "threads": settings.threads,
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
+    with opened_search(
+        "deepreduce", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
         return _Search(base, settings, rounds, say).run()
 
 
@@ -90,7 +88,7 @@ def step_of(planned: PlannedNetwork) -> str:
 @dataclass(frozen=True, slots=True)
 class _Search:
     base: Recipe
-    settings: SearchSettings
+    settings: DeepReduceSettings
     rounds: Rounds
     say: Callable[[str], None]
 
