@@ -21,8 +21,10 @@ COMPLETE: tuple[str, ...] = (
     "pi_bench/launch/costs.py",
     "pi_bench/launch/two_party_costs.py",
     "pi_bench/measure",
+    "pi_bench/network",
     "pi_bench/prediction",
     "pi_bench/primitives",
+    "pi_bench/shape.py",
 )
 """Packages and modules in which a public function or class without an example is an error.
 

@@ -1,7 +1,7 @@
-"""The public program as canonical bytes: what the server sends in the handshake, and its digest.
+"""Converts the public program to canonical bytes, which the server sends in the handshake, and back.
 
-Decoding trusts nothing: every field is checked for type and bounds, operators for order, and shapes
-for agreement from operator to operator, so that a client can allocate and compute by the program.
+Decoding trusts nothing. Every field is checked for type and bounds, operators for order, and shapes for
+agreement from operator to operator, so that a client can allocate memory and compute by the program.
 """
 
 from __future__ import annotations
@@ -38,12 +38,27 @@ _VERSION = 3
 
 
 def program_digest(program: Program) -> str:
-    """SHA-256 of the canonical bytes, hex: names the public architecture."""
+    """Compute the SHA-256 of the canonical bytes, in hex; it names the public architecture.
+
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
+    >>> linear = LinearOp(1, "double", (1, 4), 12, (double,), None, 0)
+    >>> ops = InputOp(0, "input", (1, 4), 12, bound=4.0), linear, OutputOp(2, "output", (1, 4), 1, 12)
+    >>> len(program_digest(Program("tiny", ops, weight_bits=10, labels=())))
+    64
+    """
     return hashlib.sha256(program_to_bytes(program)).hexdigest()
 
 
 def program_to_bytes(program: Program) -> bytes:
-    """Equal programs give equal bytes."""
+    """Convert a program to its canonical bytes; equal programs give equal bytes.
+
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
+    >>> linear = LinearOp(1, "double", (1, 4), 12, (double,), None, 0)
+    >>> ops = InputOp(0, "input", (1, 4), 12, bound=4.0), linear, OutputOp(2, "output", (1, 4), 1, 12)
+    >>> data = program_to_bytes(Program("tiny", ops, weight_bits=10, labels=()))
+    >>> program_from_bytes(data).name
+    'tiny'
+    """
     arrays: dict[str, np.ndarray] = {}
     ops = [_op_to_fields(op, arrays) for op in program.ops]
     meta = {
@@ -58,10 +73,14 @@ def program_to_bytes(program: Program) -> bytes:
 
 
 def program_from_bytes(data: bytes | bytearray | memoryview) -> Program:
-    """Inverse of `program_to_bytes`, for bytes from a peer.
+    """Convert bytes from a peer to a program; the inverse of `program_to_bytes`.
 
     Raises:
-        PeerError: whatever is wrong with them; never anything else.
+        PeerError: the bytes are no sound program. No other exception is raised.
+
+    >>> program_from_bytes(b"")
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: the server's program cannot be used: ...
     """
     try:
         data = bytes(data)  # the arrays are views: nobody may change them later
