@@ -5,7 +5,7 @@ the input travels in the clear. What remains of the time is sockets, frames, Pyt
 integer network: what a faster protocol could not remove.
 """
 
-from pi_bench.hybrid.work_plan import predict_hybrid
+from pi_bench.hybrid.script import predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 
 from .party import NullClient, NullServer

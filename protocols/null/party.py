@@ -11,7 +11,7 @@ from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.hybrid.offline_schedule import (
+from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -20,10 +20,8 @@ from pi_bench.hybrid.offline_schedule import (
     Seeds,
     Select,
     Trees,
-    Turn,
-    client_turns,
-    offline_schedule,
 )
+from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
 from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.program import (
