@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pi_bench.arithmetic.law import WORD_BYTES
+from pi_bench.costs import CostUnits
 from pi_bench.errors import UsageError
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.program import Program, element_count
@@ -30,11 +31,14 @@ def protocol_of(script) -> ProtocolInfo:
 
 
 def two_rounds(program: Program, options: ProtocolOptions, input_bytes: int | None = None) -> RunScript:
-    """An input in two messages, two rounds and an online part per activation, more bytes than logits."""
+    """A server that computes for an activation before it has the input, an input in two messages, two rounds
+    per activation in parts of their own, and more bytes than logits."""
     due = WORD_BYTES * element_count(program.input.shape) if input_bytes is None else input_bytes
     online, offline = PhaseScript("online"), PhaseScript("offline")
     offline.message(Party.CLIENT, -1, "command", Purpose.OTHER, 5, between=True)
     offline.message(Party.CLIENT, program.output.id, "seed", Purpose.OTHER, 7)
+    made_ready = CostUnits({"made up": 1.0})
+    online.server.compute(program.activation_ops[0].id, "he", Purpose.RELU, made_ready)  # before the input
     online.message(Party.CLIENT, program.input.id, "he", Purpose.OTHER, 3)
     online.message(Party.CLIENT, program.input.id, "", Purpose.OTHER, due - 3)
     for op in program.activation_ops:
