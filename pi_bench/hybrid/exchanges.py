@@ -11,28 +11,20 @@ from dataclasses import dataclass
 from typing import Self
 
 from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.costs.work import (
-    NOTHING,
-    CostUnits,
-    decrypt_work,
-    encrypt_work,
-    fixed_work,
-    gadget_work,
-    ot_work,
-    random_work,
-    respond_work,
-    words_work,
-)
+from pi_bench.costs import NOTHING, CostUnits
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
 from pi_bench.hybrid.multiplications import CrossJob
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob
+from pi_bench.primitives.gadget import gadget_work
+from pi_bench.primitives.he import decrypt_work, encrypt_work, respond_work
+from pi_bench.primitives.memory import random_work, words_work
+from pi_bench.primitives.ot import ot_work
 from pi_bench.protocol.script import NO_OP, Message, Purpose
 from pi_bench.protocol.session import Party
 
 _BIT_WORDS = 4  # vector operations that cut a word into the bits of OTs, for each bit
-_CLIENT_STEP = fixed_work("client exchange")
-_SERVER_STEP = fixed_work("server exchange")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ class Seeds(Exchange):
 
     def works(self, prepared: frozenset[int]) -> Works:
         del prepared
-        return Works(answer=_SERVER_STEP, accept=_CLIENT_STEP)
+        return Works(answer=SERVER_EXCHANGE, accept=CLIENT_EXCHANGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +85,7 @@ class Trees(Exchange):
 
     def works(self, prepared: frozenset[int]) -> Works:
         del prepared
-        return Works(ask=_CLIENT_STEP, take=_SERVER_STEP)
+        return Works(ask=CLIENT_EXCHANGE, take=SERVER_EXCHANGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,8 +102,8 @@ class Select(Exchange):
         del prepared
         count = self.job.padded_count
         return Works(
-            answer=_SERVER_STEP + words_work(count) + ot_work("extend receiver", count),
-            accept=_CLIENT_STEP + ot_work("extend sender", count),
+            answer=SERVER_EXCHANGE + words_work(count) + ot_work("extend receiver", count),
+            accept=CLIENT_EXCHANGE + ot_work("extend sender", count),
         )
 
 
@@ -135,9 +127,9 @@ class Product(Exchange):
         own = random_work(words) + words_work(words)
         response = respond_work(plan, prepared=self.job.number in prepared)
         return Works(
-            ask=_CLIENT_STEP + words_work(math.prod(plan.in_shape)) + encrypt_work(plan),
-            answer=_SERVER_STEP + own + response,
-            accept=_CLIENT_STEP + decrypt_work(plan) + words_work(words),
+            ask=CLIENT_EXCHANGE + words_work(math.prod(plan.in_shape)) + encrypt_work(plan),
+            answer=SERVER_EXCHANGE + own + response,
+            accept=CLIENT_EXCHANGE + decrypt_work(plan) + words_work(words),
         )
 
 
@@ -172,12 +164,12 @@ class Garble(Exchange):
         correcting, corrected = (
             ot_work(step, count) if spec.uses_select else NOTHING for step in ("add sender", "add receiver")
         )
-        asking = _CLIENT_STEP + words_work(3 * count) + correcting
+        asking = CLIENT_EXCHANGE + words_work(3 * count) + correcting
         return Works(
             ask=asking + ot_work("extend receiver", labels),
-            take=_SERVER_STEP + ot_work("extend sender", labels) + corrected,
+            take=SERVER_EXCHANGE + ot_work("extend sender", labels) + corrected,
             answer=gadget_work("garble", spec, count),
-            accept=_CLIENT_STEP + gadget_work("accept", spec, count),
+            accept=CLIENT_EXCHANGE + gadget_work("accept", spec, count),
         )
 
 
@@ -197,8 +189,8 @@ class CrossChoices(Exchange):
         ots = self.job.ot_count(self.groups)
         drawn = random_work(len(self.job.elements(self.groups))) + words_work(_BIT_WORDS * ots)
         return Works(
-            answer=_SERVER_STEP + drawn + ot_work("extend receiver", ots),
-            accept=_CLIENT_STEP + ot_work("extend sender", ots),
+            answer=SERVER_EXCHANGE + drawn + ot_work("extend receiver", ots),
+            accept=CLIENT_EXCHANGE + ot_work("extend sender", ots),
         )
 
 
@@ -218,8 +210,8 @@ class CrossCorrections(Exchange):
         del prepared
         words, ots = words_work(len(self.job.elements(self.groups))), self.job.ot_count(self.groups)
         return Works(
-            ask=_CLIENT_STEP + words + ot_work("add sender", ots),
-            take=_SERVER_STEP + words + ot_work("add receiver", ots),
+            ask=CLIENT_EXCHANGE + words + ot_work("add sender", ots),
+            take=SERVER_EXCHANGE + words + ot_work("add receiver", ots),
         )
 
 

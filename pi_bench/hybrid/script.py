@@ -10,20 +10,20 @@ import math
 from collections.abc import Iterable, Sequence
 
 from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.costs.work import (
-    NOTHING,
-    CostUnits,
-    evaluate_work,
-    fixed_work,
-    gadget_work,
-    random_work,
-    ring_work,
-    words_work,
-)
+from pi_bench.costs import NOTHING, CostUnits
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
 from pi_bench.crypto.he import PUBLIC_KEY_BYTES
 from pi_bench.crypto.ot_extension import COT_BITS, TREE_MESSAGE_BYTES
 from pi_bench.hybrid.exchanges import gadget_purpose
+from pi_bench.hybrid.fixed_steps import (
+    CLIENT_END,
+    CLIENT_SLICE,
+    LINEAR_TERM,
+    SERVER_END,
+    SERVER_SLICE,
+    offline_steps,
+    online_steps,
+)
 from pi_bench.hybrid.multiplications import MultiplyJob
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
@@ -36,6 +36,9 @@ from pi_bench.network.program import (
     Program,
     element_count,
 )
+from pi_bench.primitives.gadget import evaluate_work, gadget_work
+from pi_bench.primitives.memory import random_work, words_work
+from pi_bench.primitives.ring import ring_work
 from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.script import NO_OP, Message, PhaseScript, Purpose, Role, RunScript
@@ -68,7 +71,7 @@ def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes
 
 
 def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
-    script = PhaseScript("offline")
+    script = PhaseScript("offline", fixed_steps=offline_steps(plan.program))
     client, server = script.client, script.server
     script.message(Party.CLIENT, NO_OP, "", Purpose.OTHER, _COMMAND_BYTES, between=True)
     linear_words = sum(element_count(op.shape) for op in plan.program.linear_ops)
@@ -110,14 +113,15 @@ def _receive(role: Role, messages: Sequence[Message], work: CostUnits) -> None:
 
 
 def _online(plan: WorkPlan) -> PhaseScript:
-    script, program = PhaseScript("online"), plan.program
+    program = plan.program
+    script = PhaseScript("online", fixed_steps=online_steps(program))
     client, server = script.client, script.server
     inputs, outputs = element_count(program.input.shape), element_count(program.output.shape)
     client.compute(
         program.input.id, "", Purpose.OTHER, words_work(8 * inputs)
     )  # quantized in float64, step by step
     script.message(Party.CLIENT, program.input.id, "", Purpose.OTHER, WORD_BYTES * inputs)
-    server.compute(program.input.id, "", Purpose.OTHER, fixed_work("server end"))
+    server.compute(program.input.id, "", Purpose.OTHER, SERVER_END)
     for op in program.ops[1:]:
         if isinstance(op, LinearOp):
             server.compute(
@@ -127,7 +131,7 @@ def _online(plan: WorkPlan) -> PhaseScript:
             _activation(script, plan.gadgets[op.id], plan.multiplications.in_round[op.id], op)
         elif isinstance(op, OutputOp):
             script.message(Party.SERVER, op.id, "", Purpose.OTHER, WORD_BYTES * outputs)
-            client.compute(op.id, "", Purpose.OTHER, fixed_work("client end") + words_work(4 * outputs))
+            client.compute(op.id, "", Purpose.OTHER, CLIENT_END + words_work(4 * outputs))
     return script
 
 
@@ -142,8 +146,8 @@ def _activation(
         server.compute(op.id, "", purpose, gathering)
         for groups in job.online_slices:
             count = len(job.elements(groups))
-            encoding = fixed_work("server slice") + gadget_work("encode", job.spec, count)
-            evaluating = fixed_work("client slice") + evaluate_work(job.spec, count)
+            encoding = SERVER_SLICE + gadget_work("encode", job.spec, count)
+            evaluating = CLIENT_SLICE + evaluate_work(job.spec, count)
             server.compute(op.id, "", purpose, encoding)
             script.message(Party.SERVER, op.id, "", purpose, len(groups) * job.spec.online_group_bytes)
             client.compute(op.id, "", purpose, evaluating)
@@ -171,8 +175,8 @@ def _term_work(term: LinearTerm, op: LinearOp) -> CostUnits:
     weighted = term.weighted
     channels = op.shape[0] * term.shift_bits.size * math.prod(op.shape[2:])
     if weighted is None:
-        return fixed_work("linear operator") + words_work((1 + len(term.local)) * channels)
+        return LINEAR_TERM + words_work((1 + len(term.local)) * channels)
     local = words_work(len(term.local) * element_count(weighted.in_shape))
     kernel = weighted.kernel if isinstance(weighted, Convolution) else (1, 1)
     own = ring_work(weighted.in_shape, weighted.out_shape, kernel, weighted.groups)
-    return fixed_work("linear operator") + local + own
+    return LINEAR_TERM + local + own

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fusion import fuse_keeping
+from pi_bench.network.fusion.plan import Planner
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -29,8 +31,6 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.graph.float_run import calibrate
-from pi_bench.network.merging import merge_keeping
-from pi_bench.network.merging.plan import Planner
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
@@ -38,7 +38,7 @@ from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol, protocol_names
 from pi_bench.testing import MemoryRun, MemorySession, run_in_memory
 from tests.contract.term_program import term_program
-from tests.unit.network.merging.merging_graphs import culled_graph
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Network = tuple[Program, Weights, list[np.ndarray]]
 
@@ -167,7 +167,7 @@ def network(request: pytest.FixtureRequest) -> Network:
     whose linear layers are merged, borders included."""
     if request.param == "merged":
         graph = culled_graph()
-        merged = merge_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
+        merged = fuse_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
         program, weights = compile_graph(merged, CompileOptions(batch=2))
         return program, weights, encoded_inputs(program)
     if request.param != "terms":
