@@ -66,11 +66,9 @@ class _Peer:
 class Echo(_Peer):
     """A loopback TCP socket without the channel of this package.
 
-    ```python
-    with Echo() as echo:
-        echo.send(1_000_000)
-        echo.round_trips(10)
-    ```
+    >>> with Echo() as echo:
+    ...     echo.send(1_000_000)
+    ...     echo.round_trips(10)
     """
 
     kind = "raw"
@@ -99,11 +97,9 @@ class Echo(_Peer):
 class FrameEcho(_Peer):
     """The channel of this package on a loopback TCP socket.
 
-    ```python
-    with FrameEcho(frame_bytes=1000) as echo:
-        echo.send(frame_count=5)
-        echo.round_trips(10)
-    ```
+    >>> with FrameEcho(frame_bytes=1000) as echo:
+    ...     echo.send(frame_count=5)
+    ...     echo.round_trips(10)
     """
 
     kind = "frames"
@@ -179,18 +175,17 @@ def _serve_frames(connection: socket.socket) -> None:
 def main(address: str, kind: str) -> None:
     """Serves one connection until it ends. `kind`: "raw" or "frames".
 
-    ```python
-    import socket, threading
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        peer = threading.Thread(target=main, args=(address, "raw"))
-        peer.start()
-        connection, _ = listener.accept()
-        with connection:
-            connection.sendall((3).to_bytes(8, "little") + b"abc")
-            assert len(connection.recv(1)) == 1
-        peer.join()
-    ```
+    >>> import threading
+    >>> with socket.create_server(("127.0.0.1", 0)) as listener:
+    ...     address = f"127.0.0.1:{listener.getsockname()[1]}"
+    ...     peer = threading.Thread(target=main, args=(address, "raw"))
+    ...     peer.start()
+    ...     connection, _ = listener.accept()
+    >>> with connection:
+    ...     connection.sendall(_REQUEST.pack(3) + b"abc")
+    ...     len(connection.recv(1))
+    1
+    >>> peer.join()
     """
     connection = tcp.connect(tcp.Address.parse(address))
     with connection, contextlib.suppress(ConnectionFailedError, ConnectionError):
