@@ -4,6 +4,7 @@ from typing import Any
 __version__: str  # of the project when the module was compiled
 
 symmetric: Any
+checksum: Any
 ot: Any
 garble: Any
 he: Any
