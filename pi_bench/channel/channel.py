@@ -252,7 +252,7 @@ class Channel:
         count = self._receiver.receive_some(views, meanwhile=meanwhile)
         while count < HEADER_BYTES:
             if count >= len(MAGIC):
-                require_magic(self._header)
+                require_magic(bytes(self._header))
             self._receiver.require_time(deadline)
             count += self._receiver.receive_some([self._header_view[count:]])
         header = FrameHeader.decode(self._header)
