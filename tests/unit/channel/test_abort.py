@@ -99,7 +99,7 @@ def test_a_short_greeting_of_another_protocol_is_refused_at_once(first: bytes) -
     channel = Channel(ours, timeout_s=10)
     theirs.sendall(first)
     started = time.monotonic()
-    with pytest.raises(PeerError, match="speaks (HTTP|SSH|TLS), not pi-bench"):
+    with pytest.raises(PeerError, match=r"speaks (HTTP|SSH|TLS), not pi-bench"):
         channel.receive_into(header(0), memoryview(bytearray(SIZE)))
     assert time.monotonic() - started < 2
     channel.close()
