@@ -6,6 +6,8 @@ _TLS_VERSION = 3
 _TLS_ALERT, _TLS_HANDSHAKE = 21, 22
 _TEXTS = {
     b"HTTP": "HTTP",
+    b"<!DO": "HTTP",  # a page without a header, as some servers answer to a request that is none
+    b"<htm": "HTTP",
     b"GET ": "HTTP",
     b"POST": "HTTP",
     b"PUT ": "HTTP",
