@@ -18,14 +18,24 @@ def protocol_names() -> tuple[str, ...]:
 
 
 def find_protocol(name: str) -> ProtocolInfo:
-    """``PROTOCOL`` of ``pi_bench.protocols.NAME``.
+    """Finds a protocol by its name.
+
+    ``NAME`` is ``PROTOCOL`` of ``pi_bench.protocols.NAME``; ``NAME:OTHER`` is made of the protocol OTHER by
+    ``derive`` of that package.
 
     Raises:
-        UsageError: there is no such protocol.
+        UsageError: there is no such protocol, or it cannot be made of the other one.
     """
-    if name not in protocol_names():
-        raise UsageError(f"there is no protocol {name!r}; there are {', '.join(protocol_names())}")
-    found = importlib.import_module(f"{_PROTOCOLS}.{name}").PROTOCOL
+    name, colon, other = name.partition(":")
+    for known in (name, other) if colon else (name,):
+        if known not in protocol_names():
+            raise UsageError(f"there is no protocol {known!r}; there are {', '.join(protocol_names())}")
+    package = importlib.import_module(f"{_PROTOCOLS}.{name}")
+    if colon and not hasattr(package, "derive"):
+        raise UsageError(
+            f"protocol {name} is not made of another one; write {name} instead of {name}:{other}"
+        )
+    found = package.derive(find_protocol(other)) if colon else package.PROTOCOL
     assert isinstance(found, ProtocolInfo)
     return found
 

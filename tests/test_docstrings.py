@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 COMPLETE: tuple[str, ...] = (
+    "models",
     "pi_bench/costs",
     "pi_bench/hybrid/fixed_steps.py",
     "pi_bench/launch/costs.py",

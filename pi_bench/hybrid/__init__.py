@@ -1,4 +1,5 @@
 """Plans and scripts that protocols with homomorphic products and garbled gadgets share.
 
-`delphi` and `null` import this package; the harness (cli, report, launch) never does.
+`delphi` imports this package, and `null`, which plays its script. The harness (cli, report, launch) never
+does.
 """

@@ -19,10 +19,12 @@ from typing import Self
 from pi_bench.channel import tcp
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.crypto.checksum import SEED_BYTES
 from pi_bench.errors import ConnectionFailedError
 
 _REQUEST = struct.Struct("<Q")
 _PIECE_BYTES = 1 << 18
+_SEED = bytes(SEED_BYTES)
 _ANSWER_BYTES = 1
 _START_S = 30.0
 
@@ -112,6 +114,7 @@ class FrameEcho(_Peer):
         super().__enter__()
         self.connection.sendall(_REQUEST.pack(len(self._payload)))
         self._channel = Channel(self.connection)
+        self._channel.start_checksums(_SEED)  # as in every session
         return self
 
     def close(self) -> None:
@@ -161,6 +164,7 @@ def _serve_frames(connection: socket.socket) -> None:
     payload = memoryview(bytearray(_REQUEST.unpack(request)[0]))
     answer = memoryview(bytearray(_ANSWER_BYTES))
     channel = Channel(connection)
+    channel.start_checksums(_SEED)
     try:
         while True:
             channel.receive_into(_header(_REQUEST.size), request)

@@ -32,8 +32,7 @@ functionality of docs/threat-model.md gives them and nothing else.
 """
 
 from pi_bench.hybrid.alternatives import hybrid_alternatives
-from pi_bench.hybrid.script import hybrid_script
-from pi_bench.hybrid.work_plan import predict_hybrid
+from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 
 from .party import DelphiClient, DelphiServer

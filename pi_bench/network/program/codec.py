@@ -36,6 +36,12 @@ from pi_bench.network.program.fields import MAX_DIMENSION, FieldError, Fields
 _FORMAT = "pi-bench program"
 _VERSION = 3
 
+MAX_OPS = 1 << 12
+"""Operators that a program may have; the deepest networks in use have some hundreds."""
+
+MAX_HEADER_BYTES = 4 << 20
+"""Bytes of everything but arrays: 1,024 per operator, of which real networks take some 400 in the mean."""
+
 
 def program_digest(program: Program) -> str:
     """Compute the SHA-256 of the canonical bytes, in hex; it names the public architecture.
@@ -84,13 +90,13 @@ def program_from_bytes(data: bytes | bytearray | memoryview) -> Program:
     """
     try:
         data = bytes(data)  # the arrays are views: nobody may change them later
-        meta, arrays = codec.decode(data)
+        meta, arrays = codec.decode(data, max_header_bytes=MAX_HEADER_BYTES)
         top = Fields(meta, {"format", "version", "name", "weight_bits", "labels", "ops"}, "program")
         if meta["format"] != _FORMAT or meta["version"] != _VERSION:
             raise FieldError(f"it is {meta['format']!r:.40} version {meta['version']!r:.20}")
         program = Program(
             name=top.text("name"),
-            ops=tuple(_op_from_fields(fields, arrays) for fields in top.items("ops", 1 << 14)),
+            ops=tuple(_op_from_fields(fields, arrays) for fields in top.items("ops", MAX_OPS)),
             weight_bits=top.integer("weight_bits", 2, 16),
             labels=tuple(top.texts("labels", 1 << 16)),
         )
