@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,23 @@ import numpy as np
 import pytest
 
 from pi_bench.cli import main
+from pi_bench.costs import Costs
+from pi_bench.prediction.costs_file import write_costs
+from pi_bench.primitives.channel import CHANNEL
+from pi_bench.primitives.memory import MEMORY
 from tests.packages import TOY, Packages
+
+UNIT = "expanded word"
+"""The cost unit that `toy` declares."""
 
 
 @pytest.fixture(autouse=True)
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy(monkeypatch: pytest.MonkeyPatch, made_up_costs: Costs, tmp_path: Path) -> None:
+    """The protocol, and made-up costs with its unit."""
     Packages(TOY, monkeypatch)
+    costs = replace(made_up_costs, unit_s={**made_up_costs.unit_s, UNIT: 1e-8})
+    write_costs(costs, tmp_path / "costs" / "toy.json")
+    monkeypatch.setenv("PI_BENCH_COSTS", str(tmp_path / "costs" / "toy.json"))
 
 
 def run(command: str, folder: Path, *arguments: Any) -> dict[str, Any]:
@@ -114,6 +126,26 @@ def test_a_search_measures_with_it(tmp_path: Path) -> None:
     measured = [json.loads((out / row["folder"] / "latency.json").read_text()) for row in rows]
     assert measured and all(m["verification"]["passed"] for m in measured)
     assert {(m["protocol"], m["mode"], m["options"]["expansion"]) for m in measured} == {("toy", "floor", 2)}
+
+
+def test_micro_times_its_primitive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "micro.json"
+    assert main(["micro", "toy", "--count", "4096", "--repetitions", "1", "--json", str(target)]) == 0
+    (row,) = json.loads(target.read_text())["results"]
+    assert (row["primitive"], row["unit"], row["unit_count"]) == ("toy", "word", 4 * 4096)
+    assert "expand fourfold" in capsys.readouterr().out
+
+
+def test_its_costs_are_measured_on_this_machine(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PI_BENCH_COSTS")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("pi_bench.launch.costs.BUILT_IN", (CHANNEL, MEMORY))  # the others take seconds
+    found = run("inspect", tmp_path, model_file)
+    (kept,) = (tmp_path / "pi-bench").glob("costs-*.json")
+    assert json.loads(kept.read_text())["unit_s"][UNIT] > 0
+    assert found["prediction"]["online"]["parts"]["products"]["client"]["compute_s"] > 0
 
 
 def test_an_impossible_value_is_refused_in_a_line(
