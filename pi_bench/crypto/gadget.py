@@ -15,7 +15,7 @@ Each step takes a `GadgetCall`, which says what is computed on which groups, and
 buffers. A buffer has the buffer protocol and is C-contiguous. The steps raise ValueError or TypeError
 for a buffer of another size or item type, and BufferError for an output that is read-only.
 
-Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015, section 4) under the hash of Guo, Katz,
+Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015) under the hash of Guo, Katz,
 Wang and Yu (IEEE S&P 2020). The arithmetic outside the circuit is this project's.
 """
 
@@ -53,9 +53,9 @@ OutBuffer = bytearray | memoryview | np.ndarray
 class GadgetCall:
     """Says what a step computes, on which groups, and how.
 
-    `gadget`: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference.
-    `first_group`: the number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads
-    the step may use. `isa`: an instruction set as in `symmetric.require_isa`, or "" for the selected one.
+    `gadget`: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference. `first_group`: the
+    number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads the step may use. `isa`:
+    one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> GadgetCall(GadgetSpec("relu", 12, 23, False, 4095), gadget=3, first_group=64).threads
     1
@@ -73,7 +73,15 @@ class GadgetCall:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GarbleArguments:
-    """Holds the buffers of `garble`: the garbler's secrets, its side of the OTs, and two outputs."""
+    """Holds the buffers of `garble`: the garbler's secrets, its side of the OTs, and two outputs.
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> seed, labels = bytes(16), np.zeros((1, spec.label_ots, 32, 16), np.uint8)
+    >>> tables, state = bytearray(spec.garbled_group_bytes), bytearray(spec.state_group_bytes)
+    >>> arguments = GarbleArguments(b"\\x01" + bytes(15), seed, seed, labels, None, None, tables, state)
+    >>> "x01" in repr(arguments)  # the repr shows no buffer
+    False
+    """
 
     delta: Buffer  # 16 bytes, its lowest bit is 1; fresh for every inference
     hash_seed: Buffer  # 16 bytes, fresh for every inference
@@ -87,7 +95,12 @@ class GarbleArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AcceptArguments:
-    """Holds the buffers of `accept`."""
+    """Holds the buffers of `accept`.
+
+    >>> v, labels = np.zeros(32, np.uint32), np.zeros((1, 1, 32, 16), np.uint8)
+    >>> len(AcceptArguments(bytes(16), v, labels, garbled=bytearray(128)).garbled)
+    128
+    """
 
     hash_seed: Buffer  # 16 bytes, the garbler's
     v: np.ndarray  # uint32 (groups * 32,), the evaluator's share
@@ -97,7 +110,12 @@ class AcceptArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EncodeArguments:
-    """Holds the buffers of `encode`."""
+    """Holds the buffers of `encode`.
+
+    >>> u, mask = np.zeros(32, np.uint32), np.empty(32, np.uint32)
+    >>> EncodeArguments(b"\\x01" + bytes(15), bytes(16), bytes(132), u, bytearray(4), mask).u.size
+    32
+    """
 
     delta: Buffer  # as in `GarbleArguments`
     label_seed: Buffer  # as in `GarbleArguments`
@@ -109,7 +127,12 @@ class EncodeArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EvaluateArguments:
-    """Holds the buffers of `evaluate`."""
+    """Holds the buffers of `evaluate`.
+
+    >>> v, labels, z = np.zeros(32, np.uint32), np.zeros((1, 1, 32, 16), np.uint8), np.empty(32, np.uint32)
+    >>> EvaluateArguments(bytes(16), v, None, labels, bytes(128), bytes(4), v, z).beta is None
+    True
+    """
 
     hash_seed: Buffer  # 16 bytes, the garbler's
     v: np.ndarray  # uint32 (groups * 32,), the evaluator's share
@@ -194,7 +217,17 @@ def garble(call: GadgetCall, arguments: GarbleArguments) -> None:
 def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
     """Turns received rows of the top bit into the words of `evaluate`; the evaluator's offline step.
 
-    Changes `garbled` in place, so call it once for each received group. `evaluate` shows an example.
+    Changes `garbled` in place, so call it once for each received group:
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> v, labels = np.zeros(32, np.uint32), np.zeros((1, spec.label_ots, 32, 16), np.uint8)
+    >>> received = bytearray(spec.garbled_group_bytes)
+    >>> accept(GadgetCall(spec, 0, 0), AcceptArguments(bytes(16), v, labels, received))
+    >>> any(received)
+    True
+
+    Raises:
+        ValueError, TypeError: a buffer has the wrong size or type.
     """
     _native.garble.accept(
         call.spec.native,
@@ -212,9 +245,18 @@ def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
 def encode(call: GadgetCall, arguments: EncodeArguments) -> None:
     """Makes the message for the garbler's share `u`; the garbler's step of the online phase.
 
-    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32,
-    which is y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal
-    delta. `evaluate` shows an example.
+    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32, which is
+    y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal delta.
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> message, out_mask = bytearray(spec.online_group_bytes), np.empty(32, np.uint32)
+    >>> delta, state, u = b"\\x01" + bytes(15), bytes(spec.state_group_bytes), np.zeros(32, np.uint32)
+    >>> encode(GadgetCall(spec, 0, 0), EncodeArguments(delta, bytes(16), state, u, message, out_mask))
+    >>> len(message)  # one bit per element; `evaluate` shows the whole gadget
+    4
+
+    Raises:
+        ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
     _native.garble.encode(
         call.spec.native,
