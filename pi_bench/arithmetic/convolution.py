@@ -14,9 +14,9 @@ from pi_bench import _native
 class RingConvolution:
     """Holds the shape of one operator, all of it public, and its kernel.
 
-    `in_shape`: (batch, in, h, w). `out_shape`: (batch, out, oh, ow). `padding`: zeros at the top and left; those
-    at the bottom and right follow from `out_shape`. Group g of `groups` connects the g-th parts of the input and
-    output channels.
+    `in_shape`: (batch, in, h, w). `out_shape`: (batch, out, oh, ow). `padding`: zeros at the top and left;
+    those at the bottom and right follow from `out_shape`. Group g of `groups` connects the g-th parts of the
+    input and output channels.
 
     >>> layer = RingConvolution((1, 1, 3, 3), (1, 1, 2, 2), kernel=(2, 2))
     >>> packed = layer.pack(np.array([[[[1, 0], [0, -1]]]], np.int16))
@@ -27,7 +27,8 @@ class RingConvolution:
     [[[[-4, -4], [-4, -4]]]]
 
     Raises:
-        ValueError: an extent is zero or beyond what memory can hold, or `groups` does not divide the channels.
+        ValueError: an extent is zero or beyond what memory can hold, or `groups` does not divide the
+        channels.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class RingConvolution:
         """The least number of items in the workspace of `add`."""
 
     def pack(self, weights: np.ndarray) -> np.ndarray:
-        """Orders weights, int16 (out, in / groups, kh, kw), for the kernel. The result serves any number of uses.
+        """Orders weights, int16 (out, in / groups, kh, kw), for the kernel, for any number of uses.
 
         Raises:
             ValueError, TypeError: the weights have another size or type.
@@ -76,9 +77,9 @@ class RingConvolution:
     ) -> None:
         """Adds ``(weights * share * multiplier) << shift_bits[channel]`` mod 2^32 to `out`, in place.
 
-        `share`: uint32 in_shape. `out`: uint32 out_shape. `shift_bits`: uint8 (out,), each below 32. `workspace`:
-        uint32, at least `workspace_words` items. All are C-contiguous. `kernel`: "portable", "avx2", "vnni512", or
-        "" for the best of this processor. The time depends on the shape alone.
+        `share`: uint32 in_shape. `out`: uint32 out_shape. `shift_bits`: uint8 (out,), each below 32.
+        `workspace`: uint32, at least `workspace_words` items. All are C-contiguous. `kernel`: "portable",
+        "avx2", "vnni512", or "" for the best of this processor. The time depends on the shape alone.
 
         Raises:
             ValueError, TypeError: an array has another size or type, or a shift is beyond 31.

@@ -54,8 +54,8 @@ class GadgetCall:
     """Says what a step computes, on which groups, and how.
 
     `gadget`: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference. `first_group`: the
-    number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads the step may use. `isa`:
-    one of the names of `symmetric.require_isa`, or "" for the selected one.
+    number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads the step may use.
+    `isa`: one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> GadgetCall(GadgetSpec("relu", 12, 23, False, 4095), gadget=3, first_group=64).threads
     1
@@ -245,8 +245,8 @@ def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
 def encode(call: GadgetCall, arguments: EncodeArguments) -> None:
     """Makes the message for the garbler's share `u`; the garbler's step of the online phase.
 
-    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32, which is
-    y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal delta.
+    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32, which
+    is y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal delta.
 
     >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
     >>> message, out_mask = bytearray(spec.online_group_bytes), np.empty(32, np.uint32)

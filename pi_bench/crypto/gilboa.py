@@ -58,9 +58,9 @@ def product_send(
     """Computes (corrections, share) of the party that holds b.
 
     `hash_seed`: 16 bytes. `number`: 24 bits, unique among the multiplications of an inference. `first_group`:
-    32 bits. `zero_labels`: uint8 (bit_count, groups, 32, 16) of `cot`. `factor`: uint32 (groups * 32,), b. The
-    corrections, uint32 (groups, correction_words), go to the receiver; the share is uint32 like b. Use each
-    (hash_seed, number, group) once.
+    32 bits. `zero_labels`: uint8 (bit_count, groups, 32, 16) of `cot`. `factor`: uint32 (groups * 32,), b.
+    The corrections, uint32 (groups, correction_words), go to the receiver; the share is uint32 like b. Use
+    each (hash_seed, number, group) once.
 
     >>> from types import SimpleNamespace
     >>> delta = SimpleNamespace(array=np.arange(16, dtype=np.uint8))  # a `CotSender` holds it in real use

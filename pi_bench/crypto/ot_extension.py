@@ -291,9 +291,9 @@ def additive_send(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Computes (tau, beta), uint32 like `correlation`. tau goes to the receiver; beta is this party's share.
 
-    With the receiver's share alpha, alpha + beta = choice * correlation mod 2^32. `delta`, `hash_seed`: 16 bytes.
-    `gadget`: 24 bits. `first_group` counts groups of 32. `zero_labels`: uint8 (n, 16). `correlation`: uint32 of
-    n elements, n a multiple of 32. Use each (hash_seed, gadget, group) once.
+    With the receiver's share alpha, alpha + beta = choice * correlation mod 2^32. `delta`, `hash_seed`: 16
+    bytes. `gadget`: 24 bits. `first_group` counts groups of 32. `zero_labels`: uint8 (n, 16). `correlation`:
+    uint32 of n elements, n a multiple of 32. Use each (hash_seed, gadget, group) once.
 
     >>> delta, hash_seed = bytes(range(16)), bytes(16)
     >>> zero, choices = np.zeros((32, 16), np.uint8), np.arange(32, dtype=np.uint8) % 2

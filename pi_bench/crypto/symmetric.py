@@ -24,8 +24,8 @@ LANES = 32
 def require_isa() -> str:
     """Returns the instruction set that the kernels use: ``"vaes512"``, ``"aesni"`` or ``"portable"``.
 
-    The environment variable ``PI_BENCH_ISA`` (auto, vaes512, aesni, portable, none) overrides the choice. It is
-    read once per process. The portable code runs in constant time and is many times slower; it serves
+    The environment variable ``PI_BENCH_ISA`` (auto, vaes512, aesni, portable, none) overrides the choice. It
+    is read once per process. The portable code runs in constant time and is many times slower; it serves
     processors without AES instructions. With none, every kernel refuses.
 
     >>> require_isa() in ("vaes512", "aesni", PORTABLE)
@@ -98,8 +98,8 @@ def hash_labels(
 ) -> np.ndarray:
     """Hashes uint8 (groups, 32, 16) labels to as many bytes; group i has the number first_group + i.
 
-    `seed`: 16 bytes, fresh for every inference. `purpose` has 8 bits, `gadget` and `position` have 24; together
-    with the group's number they are the tweak (module docstring). Writes into `out` if it is given.
+    `seed`: 16 bytes, fresh for every inference. `purpose` has 8 bits, `gadget` and `position` have 24;
+    together with the group's number they are the tweak (module docstring). Writes into `out` if it is given.
 
     >>> labels = np.zeros((2, 32, 16), np.uint8)
     >>> hashes = hash_labels(bytes(16), 1, 0, 0, 0, labels)
