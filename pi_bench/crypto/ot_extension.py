@@ -1,4 +1,4 @@
-"""Extends correlated OTs, makes fresh instances of them, and turns them into additive shares.
+"""Extends correlated OTs: from 128 base OTs to any number of OTs.
 
 SoftSpoken (Roy, CRYPTO 2022), semi-honest, over GF(2^4), makes any number of OTs of 4 bytes each from 128
 base OTs. The module opens no socket. The messages of one instance:
@@ -26,15 +26,15 @@ from typing import Self
 import numpy as np
 
 from pi_bench import _native
-from pi_bench.crypto.kdf import domain_hash
-from pi_bench.crypto.secret import SecretBytes, wipe
+from pi_bench.crypto.additive_ot import additive_send
+from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
 COT_BITS = 128
 LABEL_BYTES = 16
 TREE_MESSAGE_BYTES: int = _native.ot.TREE_MESSAGE_BYTES
 FRESH_BYTES = COT_BITS * 4
-"""The size of `FreshCotSender.message`."""
+"""The size of `fresh_cot.FreshCotSender.message`."""
 
 Message = bytes | bytearray | memoryview | np.ndarray
 
@@ -213,139 +213,6 @@ class CotSender(_Instance):
     def close(self) -> None:
         super().close()
         self._delta.close()
-
-
-class FreshCotSender:
-    """Starts a fresh instance, with a new delta per inference, without base OTs; the COT sender's side.
-
-    128 OTs of the reverse extension, chosen with NOT delta, take the place of base OTs. Their keys are
-    BLAKE2b(context, index, label). `message` (512 bytes) goes to the other party, whose `fresh_cot_receiver`
-    makes the `CotReceiver`; its tree message comes back to `finish`. `context` names the session and the
-    inference, and is the same at both parties.
-
-    >>> rng, old_delta = np.random.default_rng(2), random_delta(label=False)
-    >>> pairs = rng.integers(0, 256, (128, 2, 16), np.uint8)
-    >>> reverse_receiver = CotReceiver(pairs)
-    >>> old_keys = pairs[np.arange(128), base_choice_bits(old_delta)]
-    >>> reverse_sender = CotSender(old_delta, old_keys, reverse_receiver.tree_message)
-    >>> fresh = FreshCotSender(reverse_receiver, random_delta(label=True), b"inference 7")
-    >>> receiver = fresh_cot_receiver(reverse_sender, fresh.message, b"inference 7")
-    >>> sender = fresh.finish(receiver.tree_message)
-    >>> active, zero = np.empty((2, 32, 16), np.uint8)
-    >>> sender.extend(receiver.extend(np.zeros(4, np.uint8), 32, active), 32, zero)
-    >>> bool((active == zero).all())
-    True
-    """
-
-    def __init__(self, reverse: CotReceiver, delta: SecretBytes, context: bytes) -> None:
-        self._delta = delta
-        choice_bits = np.packbits(base_choice_bits(delta), bitorder="little")
-        labels = np.empty((COT_BITS, LABEL_BYTES), np.uint8)
-        self.message = bytes(reverse.extend(choice_bits, COT_BITS, labels))
-        self._keys = _fresh_keys(context, labels)
-        wipe(labels)
-        wipe(choice_bits)
-
-    def finish(self, tree_message: Message) -> CotSender:
-        """Makes the sender of the fresh instance.
-
-        Raises:
-            PeerError: the tree message does not have 4096 bytes.
-        """
-        sender = CotSender(self._delta, self._keys, tree_message)
-        wipe(self._keys)
-        return sender
-
-
-def fresh_cot_receiver(reverse: CotSender, message: Message, context: bytes) -> CotReceiver:
-    """Makes the receiver of a fresh instance; send its `tree_message` back to `FreshCotSender.finish`.
-
-    `reverse`: the sender of the extension that `FreshCotSender` is the receiver of.
-
-    >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(TREE_MESSAGE_BYTES)) as reverse:
-    ...     len(fresh_cot_receiver(reverse, bytes(FRESH_BYTES), b"inference 7").tree_message)
-    4096
-
-    Raises:
-        PeerError: the message does not have 512 bytes.
-    """
-    labels = np.empty((2, COT_BITS, LABEL_BYTES), np.uint8)
-    reverse.extend(message, COT_BITS, labels[0])
-    np.bitwise_xor(labels[0], reverse._delta.array, out=labels[1])
-    pairs = np.stack([_fresh_keys(context, labels[0]), _fresh_keys(context, labels[1])], axis=1)
-    receiver = CotReceiver(pairs)
-    wipe(labels)
-    wipe(pairs)
-    return receiver
-
-
-def additive_send(
-    delta: bytes | SecretBytes,
-    hash_seed: bytes,
-    gadget: int,
-    first_group: int,
-    zero_labels: np.ndarray,
-    correlation: np.ndarray,
-    *,
-    threads: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Computes (tau, beta), uint32 like `correlation`. tau goes to the receiver; beta is this party's share.
-
-    With the receiver's share alpha, alpha + beta = choice * correlation mod 2^32. `delta`, `hash_seed`: 16
-    bytes. `gadget`: 24 bits. `first_group` counts groups of 32. `zero_labels`: uint8 (n, 16). `correlation`:
-    uint32 of n elements, n a multiple of 32. Use each (hash_seed, gadget, group) once.
-
-    >>> delta, hash_seed = bytes(range(16)), bytes(16)
-    >>> zero, choices = np.zeros((32, 16), np.uint8), np.arange(32, dtype=np.uint8) % 2
-    >>> tau, beta = additive_send(delta, hash_seed, 0, 0, zero, np.full(32, 1000, np.uint32))
-    >>> active = zero ^ choices[:, None] * np.frombuffer(delta, np.uint8)
-    >>> alpha = additive_receive(hash_seed, 0, 0, active, choices, tau)
-    >>> (alpha + beta)[:4].tolist()
-    [0, 1000, 0, 1000]
-
-    Raises:
-        ValueError, TypeError: a buffer has the wrong size or type, or a number has too many bits.
-    """
-    tau, beta = np.empty_like(correlation), np.empty_like(correlation)
-    delta_bytes = _bytes_of(delta, "delta", (LABEL_BYTES,))
-    _native.ot.additive_send(
-        delta_bytes, hash_seed, gadget, first_group, zero_labels, correlation, tau, beta, threads
-    )
-    return tau, beta
-
-
-def additive_receive(
-    hash_seed: bytes,
-    gadget: int,
-    first_group: int,
-    active_labels: np.ndarray,
-    choices: np.ndarray,
-    tau: np.ndarray,
-    *,
-    threads: int = 1,
-) -> np.ndarray:
-    """Computes the receiver's share alpha, uint32 like `tau`.
-
-    `active_labels`: uint8 (n, 16). `choices`: uint8 (n,), 0 or 1 per element, not packed. The other arguments
-    are those of `additive_send`, which shows an example of both.
-
-    >>> labels, choices, tau = np.zeros((32, 16), np.uint8), np.zeros(32, np.uint8), np.zeros(32, np.uint32)
-    >>> additive_receive(bytes(16), 0, 0, labels, choices, tau).shape
-    (32,)
-
-    Raises:
-        ValueError, TypeError: a buffer has the wrong size or type, or a number has too many bits.
-    """
-    alpha = np.empty_like(tau)
-    _native.ot.additive_receive(hash_seed, gadget, first_group, active_labels, choices, tau, alpha, threads)
-    return alpha
-
-
-def _fresh_keys(context: bytes, labels: np.ndarray) -> np.ndarray:
-    keys = bytearray()
-    for index, label in enumerate(labels):
-        keys += domain_hash("fresh cot", context, index.to_bytes(4, "little"), label)
-    return np.frombuffer(keys, np.uint8).reshape(COT_BITS, LABEL_BYTES)
 
 
 def _bytes_of(data: bytes | SecretBytes | np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:

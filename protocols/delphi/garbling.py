@@ -24,14 +24,13 @@ import numpy as np
 
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gadget
+from pi_bench.crypto.fresh_cot import FreshCotSender, fresh_cot_receiver
 from pi_bench.crypto.ot_extension import (
     FRESH_BYTES,
     LABEL_BYTES,
     TREE_MESSAGE_BYTES,
     CotReceiver,
     CotSender,
-    FreshCotSender,
-    fresh_cot_receiver,
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
