@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,9 +20,8 @@ from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import evaluate
 from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import decode_output, encode_input
+from pi_bench.progress import Progress
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-
-Progress = Callable[[str, int, int], None]
 
 _CHUNK_ELEMENTS = 6_000_000
 _CHUNK_SAMPLES = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -13,6 +12,7 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.verification import RunVerifier, Verdict
+from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.session import PhaseRecord
 
@@ -58,9 +58,6 @@ class Measurement:
     probed_link: dict[str, float] | None = None  # what an emulated one really does
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-
-Progress = Callable[[str, int, int], None]
 
 
 def measure_latency(

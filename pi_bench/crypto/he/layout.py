@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pi_bench import _native
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.parameters import DEGREE
-
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 MIN_RUN: int = _native.he.MIN_RUN
 
