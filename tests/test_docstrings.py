@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent.parent
 
 COMPLETE: tuple[str, ...] = (
     "models",
+    "pi_bench/arithmetic",
     "pi_bench/costs",
+    "pi_bench/crypto",
     "pi_bench/hybrid/fixed_steps.py",
     "pi_bench/launch/costs.py",
     "pi_bench/launch/two_party_costs.py",
