@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import re
 import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from pi_bench.errors import ModelError
 from pi_bench.network.files.model_file import _digest, load_model, save_model
 from pi_bench.network.graph import (
+    OPERATORS,
     ConvNode,
     FlattenNode,
     Graph,
@@ -400,3 +403,11 @@ def test_many_names_for_one_tensor_ask_for_no_memory(model, monkeypatch):
 
     monkeypatch.setattr("pi_bench.network.files.model_file._digest", never)
     assert "damaged or was altered" in refusal(model)
+
+
+def test_the_document_lists_the_operators_of_the_format():
+    text = (Path(__file__).parents[4] / "docs" / "model-file.md").read_text()
+    table = text.partition("| operator |")[2].partition("\n\n")[0]
+    first_columns = (line.split("|")[1] for line in table.splitlines()[2:])
+    listed = [name for column in first_columns for name in re.findall(r"`(\w[\w.]*)`", column)]
+    assert sorted(listed) == sorted(OPERATORS)
