@@ -22,12 +22,6 @@ def criticalities(folder):
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def no_export(monkeypatch):
-    """Where model files are not looked at."""
-    monkeypatch.setattr("pi_bench.models.training.run._export", lambda *_: None)
-
-
 STEPS = ["1-cull", "1-thin", "1-alpha", "1-rho", "1-compound"]
 
 
@@ -172,6 +166,7 @@ def test_a_diverged_teacher_ends_the_search(search, tmp_path):
         search(tmp_path, engine)
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_given_order_and_teacher_skip_their_trainings(searched, search, settings, tmp_path):
     folder, _, _ = searched
     known = dataclasses.replace(settings, order=(2, 1), teacher=folder / "teacher")
@@ -229,6 +224,7 @@ def test_one_process_at_a_time(searched, search):
         (folder / "kept").rename(folder / "networks" / "1-cull" / "result.json")
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_training_that_was_cut_goes_on(searched, search, base, tmp_path):
     """Killed in the middle of a round: the same networks, bit for bit."""
     folder, candidates, _ = searched
