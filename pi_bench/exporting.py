@@ -64,8 +64,8 @@ def export(
 
     Raises:
         ModelError: an operator that cannot be lowered (its module path, what to use instead), a
-            layer whose values leave less than one bit of headroom, or a `path` that cannot be
-            written.
+            layer whose values leave less than one bit of headroom.
+        OutputError: `path` cannot be written; an older file is still whole.
     """
     from pi_bench.network.interchange.source import network_name, open_source
     from pi_bench.network.lowering import lower
@@ -200,7 +200,9 @@ def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
     try:
         return torch.as_tensor(values).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{what} is neither a float tensor nor a numpy array: {error}") from None
+        raise ModelError(
+            f"{what} is of type {type(values).__name__}; a float tensor or a numpy array is needed"
+        ) from error
 
 
 def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:

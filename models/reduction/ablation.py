@@ -30,7 +30,7 @@ def order_of(
         taught: their trainings with it.
 
     Raises:
-        TrainingError: the table cannot be written.
+        OutputError: the table cannot be written.
     """
     accuracies = {stage: _accuracy(taught[stage]) for stage in single}
     entries = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import TrainingError, reason
 
 from ..linearization.run import landing_of, linearize
 from ..linearization.settings import LinearizationSettings
@@ -96,7 +96,9 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"cannot read {folder / LANDINGS_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(
+            f"cannot read {folder / LANDINGS_FILE}: {reason(error)}; delete {folder}"
+        ) from None
     for key, value in wanted.items():
         if result.get(key) != value:
             raise TrainingError(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import ModelError, UsageError, reason
 
 from ..linearization import settings as linearization
 from ..recipe import Recipe
@@ -59,7 +59,7 @@ def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         settings = dict(result["settings"])
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} is not the folder of a finished training: {error}") from None
+        raise ModelError(f"{folder} is not the folder of a finished training: {reason(error)}") from None
     for name in ("state.pt", "model.pt"):
         if not (folder / name).is_file():
             raise ModelError(f"{folder} is not the folder of a finished training: there is no {name}")
@@ -100,7 +100,7 @@ def merge_networks(
     Raises:
         ModelError: no training, nothing to merge, or layers that cannot be merged.
         UsageError: two networks of one name.
-        TrainingError: a file cannot be written, or `root` holds another merging.
+        TrainingError: `root` holds another merging.
     """
     folders = names_of(settings.folders)
     recipes = {

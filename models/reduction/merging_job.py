@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import ModelError, TrainingError
+from pi_bench.errors import ModelError, TrainingError, reason
 
 from ..building import build
 from ..criticality import base_name
@@ -71,7 +71,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
     Raises:
         ModelError: there is nothing to merge, or a layer has no rule.
-        TrainingError: a file cannot be written.
+        OutputError: a file cannot be written.
     """
     arguments, folder = job.arguments, Path(job.folder)
     torch.set_num_threads(arguments["threads"])
@@ -139,7 +139,9 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"cannot read {folder / MERGING_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(
+            f"cannot read {folder / MERGING_FILE}: {reason(error)}; delete {folder}"
+        ) from None
     before = teacher_of(arguments["trained"]).recipe
     wanted = merged_recipe(before, arguments["extent"]), weights_digest(arguments["trained"])
     if found != wanted:

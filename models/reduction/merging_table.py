@@ -29,7 +29,7 @@ def merging_rows(candidates: Sequence[Candidate], root: Path) -> list[dict[str, 
 
 
 def write_merging_table(rows: Sequence[Mapping[str, Any]], root: Path) -> None:
-    """Raises: TrainingError."""
+    """Raises: OutputError."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()

@@ -32,7 +32,7 @@ def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
     """An SVG that is a function of its arguments alone.
 
     Raises:
-        TrainingError: it cannot be written.
+        OutputError: it cannot be written.
     """
     import matplotlib
     from matplotlib.figure import Figure

@@ -57,7 +57,7 @@ def prune(
     Raises:
         ModelError: `base` is reduced already or cannot be pruned, or the teacher is of another network.
         UsageError: an impossible budget.
-        TrainingError: the teacher diverged, a file cannot be written, or `root` holds another search.
+        TrainingError: the teacher diverged, or `root` holds another search.
     """
     recipes = {budget: pruned_recipe(base, budget) for budget in settings.budgets}
     if settings.teacher is not None:

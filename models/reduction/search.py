@@ -62,7 +62,7 @@ def deepreduce(
 
     Raises:
         ModelError: `base` is reduced already, or the teacher is of another network.
-        TrainingError: the teacher diverged, a file cannot be written, or `root` holds another search.
+        TrainingError: the teacher diverged, or `root` holds another search.
     """
     require_full(base)
     if settings.order is not None:

@@ -62,8 +62,8 @@ def snl(
     Raises:
         ModelError: `base` is reduced already, or the teacher is of another network.
         UsageError: an impossible budget.
-        TrainingError: the teacher or the linearization diverged or did not reach a budget, a file cannot
-            be written, or `root` holds another search.
+        TrainingError: the teacher or the linearization diverged or did not reach a budget, or `root` holds
+            another search.
     """
     require_full(base)
     require_budgets(base, settings.linearization.masks, settings.budgets)

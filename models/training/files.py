@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.atomic_file import whole_file
+from pi_bench.errors import OutputError, TrainingError, reason
 from pi_bench.network.files.torch_file import load_plain
 
 from .workers import worker
@@ -20,32 +19,25 @@ CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Writes beside `path`, flushes to the disk and renames. Of several workers, worker 0 writes.
+    """Writes `path` as a whole or not at all. Of several workers, worker 0 writes.
 
     Raises:
-        TrainingError: it cannot be written (a full disk); what was at `path` is still there.
+        OutputError: it cannot be written (a full disk); what was at `path` is still there.
     """
     if worker() != 0:
         return
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
-        try:
-            with open(partial, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(content)
     except OSError as error:
         kept = "; the last good one is kept" if path.exists() else ""
-        raise TrainingError(
-            f"cannot write {path}: {error.strerror or error}{kept}: make room and run the same command again"
+        raise OutputError(
+            f"cannot write {path}: {reason(error)}{kept}: make room and run the same command again"
         ) from None
 
 
 def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
-    """As `torch.save`, whole or not at all. Raises: TrainingError."""
+    """As `torch.save`, whole or not at all. Raises: OutputError."""
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     write_whole(path, buffer.getbuffer())
@@ -64,7 +56,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
+        raise TrainingError(f"cannot read {path}: {reason(error)}") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path} is no checkpoint of this program: choose another --output folder")
     return content

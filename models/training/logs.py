@@ -34,7 +34,7 @@ class EpochLog:
             self._writer = _summary_writer()(str(folder / "tensorboard"), purge_step=len(rows) + 1)
 
     def add(self, rows: Rows) -> None:
-        """The last of `rows` is new. Raises: TrainingError."""
+        """The last of `rows` is new. Raises: OutputError."""
         write_rows(self._path, rows)
         if self._writer is not None:
             for name, value in rows[-1].items():
@@ -48,7 +48,7 @@ class EpochLog:
 
 
 def write_rows(path: Path, rows: Rows) -> None:
-    """As CSV, the first row's keys above. Raises: TrainingError."""
+    """As CSV, the first row's keys above. Raises: OutputError."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pi_bench.errors import ModelError, TrainingError, UsageError
+from pi_bench.errors import ModelError, OutputError, UsageError, reason
 from pi_bench.exporting import export
 
 from ..building import build
@@ -86,7 +86,8 @@ def train_recipe(
     Raises:
         ModelError: the data, the teacher or the weights to start from are not for this network.
         UsageError: the batch cannot be divided among the workers.
-        TrainingError: divergence, a full disk, or a folder that holds another training.
+        TrainingError: divergence, or a folder that holds another training.
+        OutputError: a file cannot be written.
     """
     require_data(recipe, data)
     if settings.batch_size % worker_count():
@@ -168,11 +169,11 @@ def require_data(recipe: Recipe, data: Dataset) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Raises: TrainingError."""
+    """Raises: OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
+        raise OutputError(f"cannot use {folder} as the output folder: {reason(error)}") from None
 
 
 @contextmanager

@@ -58,7 +58,8 @@ def train(
         tensorboard: whether to write the same log for TensorBoard as well.
 
     Raises:
-        TrainingError: it diverges, a file cannot be written, or the folder holds another training.
+        TrainingError: it diverges, or the folder holds another training.
+        OutputError: a file cannot be written.
     """
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(module, settings)

@@ -7,9 +7,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from pi_bench.errors import EXIT_INTERRUPTED, PiBenchError, UsageError
-
-EXIT_TERMINATED = 143
+from pi_bench.cli.failures import say
+from pi_bench.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, OutputError, PiBenchError, reason
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = 0
         out.flush()
         if out.failed is not None:
-            _say(f"cannot write to standard output: {out.failed.strerror}")
-            code = code or UsageError.exit_code
+            say(f"cannot write to standard output: {reason(out.failed)}")
+            code = code or OutputError.exit_code
     return code
 
 
@@ -43,23 +42,17 @@ def _run(arguments: Sequence[str] | None) -> int:
         parsed = parser.parse_args(arguments)
         return int(parsed.run(parsed))
     except PiBenchError as error:
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         return EXIT_INTERRUPTED
     except Exception as error:
         if os.environ.get("PI_BENCH_TRACEBACK"):
             raise
-        _say(
-            f"internal: {type(error).__name__}: {error} (PI_BENCH_TRACEBACK=1 shows where; please report it)"
-        )
+        say(f"internal: {type(error).__name__}: {error} (PI_BENCH_TRACEBACK=1 shows where; please report it)")
         return 1
 
 
 def _terminate(number: int, frame: object) -> None:
     raise SystemExit(EXIT_TERMINATED)  # through the contexts that end the parties
-
-
-def _say(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)

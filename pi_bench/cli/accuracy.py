@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import InputError, UsageError
+from pi_bench.errors import InputError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,17 +113,17 @@ def run(parsed: argparse.Namespace) -> int:
     digest = program_digest(program)
     weights = weights_of(graph.meta)
     result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
-    deliver(render_accuracy(result), parsed.json, result)
-    return _exit_code(result)
+    failures = Failures()
+    _add_verification(failures, result)
+    with failures.collected():
+        deliver(render_accuracy(result), parsed.json, result)
+    return failures.report()
 
 
-def _exit_code(result: Mapping[str, Any]) -> int:
-    from pi_bench.errors import VerificationError
-
+def _add_verification(failures: Failures, result: Mapping[str, Any]) -> None:
     private = result["private"]
     if private is not None and not private["verified"]:
-        raise VerificationError(f"verification failed: {private['failures'][0]}")
-    return 0
+        failures.add(VerificationError.exit_code, f"verification failed: {private['failures'][0]}")
 
 
 def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pi_bench.cli.arguments import number
 from pi_bench.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--mask-threshold",
-        type=float,
+        type=number,
         metavar="X",
         help="makes these masks binary, 1 above X (default: they must be)",
     )

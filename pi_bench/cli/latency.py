@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import arguments, options, prediction
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
+from pi_bench.errors import VerificationError
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -116,19 +118,19 @@ def run(parsed: argparse.Namespace) -> int:
         )
         result["prediction"] = compared(predicted, result)
     result["warnings"] = find_warnings(result)
-    try:
+    failures = Failures()
+    _add_verification(failures, result)
+    with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
-    finally:  # one file that cannot be written loses neither the other nor the words
+    with failures.collected():
         deliver(render_result(result, program.labels, result["warnings"]), parsed.json, result)
-    return _exit_code(result)
+    return failures.report()
 
 
-def _exit_code(result: dict[str, Any]) -> int:
-    from pi_bench.errors import VerificationError
-
+def _add_verification(failures: Failures, result: dict[str, Any]) -> None:
     if result["verification"]["passed"]:
-        return 0
-    failures = result["verification"]["failures"]
-    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    raise VerificationError(f"verification failed: {failures[0]}{more}")
+        return
+    found = result["verification"]["failures"]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    failures.add(VerificationError.exit_code, f"verification failed: {found[0]}{more}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pi_bench.atomic_file import whole_file
-from pi_bench.errors import UsageError
+from pi_bench.errors import OutputError, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ def deliver(words: str, json_name: str | None, fields: Any) -> None:
     What was measured is printed even where the file cannot be written.
 
     Raises:
-        UsageError: the file cannot be written; an older one is still whole.
+        OutputError: the file cannot be written; an older one is still whole.
     """
     try:
         if json_name not in (None, STDOUT):
@@ -62,25 +62,25 @@ def json_text(fields: Any) -> str:
 def writable(name: str | None) -> None:
     """Refuses a file that cannot be written, before a long run rather than after it.
 
-    Raises: UsageError.
+    Raises: OutputError.
     """
     if name is None or name == STDOUT:
         return
     path = Path(name)
     if path.is_dir():
-        raise UsageError(f"cannot write {name}: it is a folder")
+        raise OutputError(f"cannot write {name}: it is a folder")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {name}: there is no folder {path.absolute().parent}")
+        raise OutputError(f"cannot write {name}: there is no folder {path.absolute().parent}")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise UsageError(f"cannot write {name}: permission denied")
+        raise OutputError(f"cannot write {name}: permission denied")
 
 
 def writable_folder(path: Path) -> None:
-    """Makes the folder if it is not there. Raises: UsageError."""
+    """Makes the folder if it is not there. Raises: OutputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot use {path} as the output folder: {error.strerror}") from None
+        raise OutputError(f"cannot use {path} as the output folder: {reason(error)}") from None
 
 
 def warn_of_protocol(info: ProtocolInfo) -> None:
@@ -99,7 +99,7 @@ def warn_of_instruction_set(isa: str) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """As ``.npy``, under exactly this name. Raises: UsageError: the disk is full, for instance."""
+    """As ``.npy``, under exactly this name. Raises: OutputError: the disk is full, for instance."""
     import numpy as np
 
     with _writing(path), whole_file(path) as file:
@@ -107,7 +107,7 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
-    """Raises: UsageError: the disk is full, for instance."""
+    """Raises: OutputError: the disk is full, for instance."""
     with _writing(path), whole_file(path) as file:
         file.write(f"{json_text(fields)}\n".encode())
 
@@ -117,7 +117,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        raise OutputError(f"cannot write {path}: {reason(error)}") from None
 
 
 class Progress:
