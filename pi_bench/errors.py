@@ -84,6 +84,20 @@ EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does: through its contexts, with its finished runs kept."""
+
+
+def interruption_code(interruption: KeyboardInterrupt) -> int:
+    """The exit code that says whether Ctrl-C or SIGTERM ended a command."""
+    return EXIT_TERMINATED if isinstance(interruption, Terminated) else EXIT_INTERRUPTED
+
+
+def interruption_word(exit_code: int) -> str:
+    """The word for it in messages."""
+    return "terminated" if exit_code == EXIT_TERMINATED else "interrupted"
+
+
 def reason(error: Exception) -> str:
     """Says in words why something could not be read, written or understood.
 

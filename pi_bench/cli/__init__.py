@@ -8,7 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from pi_bench.cli.failures import say
-from pi_bench.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, OutputError, PiBenchError, reason
+from pi_bench.errors import (
+    OutputError,
+    PiBenchError,
+    Terminated,
+    interruption_code,
+    interruption_word,
+    reason,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,9 +51,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except PiBenchError as error:
         say(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted")
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as error:
+        code = interruption_code(error)
+        say(interruption_word(code))
+        return code
     except Exception as error:
         if os.environ.get("PI_BENCH_TRACEBACK"):
             raise
@@ -55,4 +63,4 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _terminate(number: int, frame: object) -> None:
-    raise SystemExit(EXIT_TERMINATED)  # through the contexts that end the parties
+    raise Terminated  # through the contexts that end the parties

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli import arguments, options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import InputError, UsageError, VerificationError
+from pi_bench.errors import InputError, UsageError, VerificationError, interruption_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,19 +104,34 @@ def run(parsed: argparse.Namespace) -> int:
         settings.require(program)
         samples = _samples(parsed, graph, progress)
         comparison = compare(graph, compiling, settings, samples.inputs, progress)
-        private = None
-        if parsed.private_sample:
+        private, interruption = None, comparison.interruption
+        if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
-            private = run_privately(
-                graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
-            )
+            try:
+                private = run_privately(
+                    graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
+                )
+                interruption = private.interruption
+            except KeyboardInterrupt as error:
+                interruption = interruption_code(error)
     digest = program_digest(program)
     weights = weights_of(graph.meta)
-    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
+    result = build_accuracy(
+        program, digest, compiling, info, settings, samples, comparison, private, weights, interruption
+    )
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         deliver(render_accuracy(result), parsed.json, result)
+    if interruption is not None:
+        compared = len(comparison.floats.index)
+        if comparison.interruption is not None:
+            wanted = len(samples.inputs) - len(comparison.refused)
+            failures.add_interruption(interruption, compared, wanted, "images")
+        else:
+            done = 0 if private is None else len(private.answers.index)
+            wanted = min(parsed.private_sample, compared)
+            failures.add_interruption(interruption, done, wanted, "private images")
     return failures.report()
 
 

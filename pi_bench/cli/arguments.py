@@ -24,8 +24,8 @@ exit codes:
   7    this machine lacks something, such as AES instructions
   8    one-time preprocessing was used before
   9    training diverged, or its folder holds another training
-  130  interrupted (Ctrl-C)
-  143  terminated (SIGTERM)
+  130  interrupted (Ctrl-C): the runs that had finished are written, marked as interrupted
+  143  terminated (SIGTERM): likewise
 """
 MAX_THREADS = 256
 DIGEST_DIGITS = 64

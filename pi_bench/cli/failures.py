@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from pi_bench.errors import PiBenchError
+from pi_bench.errors import PiBenchError, interruption_word
 
 
 def say(message: str) -> None:
@@ -29,6 +29,11 @@ class Failures:
 
     def add(self, exit_code: int, message: str) -> None:
         self._found.append((exit_code, message))
+
+    def add_interruption(self, exit_code: int, done: int, wanted: int, what: str) -> None:
+        """Adds that Ctrl-C or SIGTERM ended the command after `done` of `wanted`."""
+        words = f"{interruption_word(exit_code)} after {done:,} of {wanted:,} {what}"
+        self.add(exit_code, f"{words}: the result holds the finished ones")
 
     @contextlib.contextmanager
     def collected(self) -> Iterator[None]:

@@ -125,6 +125,8 @@ def run(parsed: argparse.Namespace) -> int:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
         deliver(render_result(result, program.labels, result["warnings"]), parsed.json, result)
+    if measurement.interruption is not None:
+        failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
     return failures.report()
 
 

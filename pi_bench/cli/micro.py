@@ -7,8 +7,9 @@ import os
 from typing import Any
 
 from pi_bench.cli import arguments
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import UsageError
+from pi_bench.errors import UsageError, interruption_code, interruption_word
 
 _NAMES = ("aes", "prg", "cot", "cross", "garble", "evaluate", "relu", "truncate", "he", "linear", "channel")
 
@@ -69,11 +70,19 @@ def run(parsed: argparse.Namespace) -> int:
     warn_of_instruction_set(require_isa())
     threads = parsed.threads or ((1, 2) if len(os.sched_getaffinity(0)) > 1 else (1,))
     settings = Settings(parsed.count, threads, parsed.repetitions)
+    names = tuple(dict.fromkeys(parsed.names)) or _NAMES
+    failures = Failures()
+
+    def interrupted(error: KeyboardInterrupt) -> None:
+        code = interruption_code(error)
+        failures.add(code, f"{interruption_word(code)}: the result holds the cases that were finished")
+
     with Progress() as progress:
-        result = run_micro(tuple(dict.fromkeys(parsed.names)) or _NAMES, settings, progress)
+        result = run_micro(names, settings, progress, interrupted)
     result["environment"] = describe_environment()
-    deliver(render_micro(result), parsed.json, result)
-    return 0
+    with failures.collected():
+        deliver(render_micro(result), parsed.json, result)
+    return failures.report()
 
 
 def _thread_counts(text: str) -> tuple[int, ...]:

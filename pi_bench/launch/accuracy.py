@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pi_bench.arithmetic.law import TRUNCATED_SIGN
-from pi_bench.errors import InputError
+from pi_bench.errors import InputError, interruption_code
 from pi_bench.launch.accuracy_layers import LayerErrors
 from pi_bench.launch.latency import LatencyOptions, measure_latency
 from pi_bench.launch.model import LoadedModel
@@ -54,22 +55,37 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrivateAnswers:
-    """Of real runs of the protocol; `failures`: where a run broke its law, in words."""
+    """Of real runs of the protocol; `failures`: where a run broke its law, in words.
+
+    interruption: the exit code, where Ctrl-C or SIGTERM left images out.
+    """
 
     answers: Answers
     failures: tuple[str, ...]
+    interruption: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """`refused`: images with a value beyond the input's bound, which a client refuses to encode.
-    `windowed`: the integer answers without sign drop, in mode truncated-sign alone."""
+    `windowed`: the integer answers without sign drop, in mode truncated-sign alone.
+    `interruption`: the exit code, where Ctrl-C or SIGTERM left images out."""
 
     floats: Answers
     integers: Answers
     windowed: Answers | None
     refused: np.ndarray
     layers: LayerErrors
+    interruption: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Answers to some images; `windowed` in mode truncated-sign alone."""
+
+    floats: np.ndarray
+    integers: np.ndarray
+    windowed: np.ndarray | None
 
 
 def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.ndarray:
@@ -95,11 +111,13 @@ def compare(
 ) -> Comparison:
     """Float and integer answers to `inputs` (count, *input shape), and the errors of each layer.
 
-    The fixed point of `options` is used, its batch is not; the law is that of `settings.mode`.
+    The fixed point of `options` is used, its batch is not; the law is that of `settings.mode`. Ctrl-C ends it
+    with the images that are finished.
 
     Raises:
         InputError: inputs of another shape.
         ModelError: the network cannot be compiled with these options.
+        KeyboardInterrupt: no image is finished.
     """
     taken = accepted(graph, options, inputs)
     if not taken.any():
@@ -109,32 +127,56 @@ def compare(
         )
     layers = LayerErrors(graph, compile_graph(graph, options)[0], settings.mode, settings.sign_drop)
     generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
-    floats, integers, windowed = [], [], []
     index = np.flatnonzero(taken)
     run: IntegerRun | None = None
-    for start, end in _chunks(len(index), _chunk_samples(graph)):
-        progress("comparing", start, len(index))
-        batch = inputs[index[start:end]]
-        if run is None or run.program.input.shape[0] != len(batch):
-            run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), settings.threads)
-        program = run.program
-        encoded = encode_input(program, batch)
-        exact = evaluate(graph, batch)
-        floats.append(exact[graph.output.name])
-        for step in run.values(encoded, settings.mode, settings.sign_drop, generator):
-            layers.observe(step, exact)
-            if step.op is program.output:
-                integers.append(decode_output(program, step.made))
-        if settings.mode == TRUNCATED_SIGN:
-            *_, last = run.values(encoded, "windowed", 0, generator)
-            windowed.append(decode_output(program, last.made))
+    finished: tuple[int, list[_Chunk], LayerErrors] = (0, [], layers)
+    interruption = None
+    try:
+        for start, end in _chunks(len(index), _chunk_samples(graph)):
+            progress("comparing", start, len(index))
+            batch = inputs[index[start:end]]
+            if run is None or run.program.input.shape[0] != len(batch):
+                run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), settings.threads)
+            layers = copy.deepcopy(layers)  # an interrupted chunk must leave no trace in the finished ones
+            chunk = _compare_chunk(graph, run, settings, batch, layers, generator)
+            finished = end, [*finished[1], chunk], layers
+    except KeyboardInterrupt as error:
+        if not finished[0]:
+            raise
+        interruption = interruption_code(error)
+    count, chunks, layers = finished
+    windowed = [chunk.windowed for chunk in chunks if chunk.windowed is not None]
     return Comparison(
-        floats=_answers(index, floats),
-        integers=_answers(index, integers),
-        windowed=_answers(index, windowed) if windowed else None,
+        floats=_answers(index[:count], [chunk.floats for chunk in chunks]),
+        integers=_answers(index[:count], [chunk.integers for chunk in chunks]),
+        windowed=_answers(index[:count], windowed) if windowed else None,
         refused=np.flatnonzero(~taken),
         layers=layers,
+        interruption=interruption,
     )
+
+
+def _compare_chunk(
+    graph: Graph,
+    run: IntegerRun,
+    settings: ProtocolOptions,
+    batch: np.ndarray,
+    layers: LayerErrors,
+    generator: np.random.Generator,
+) -> _Chunk:
+    """Answers to `batch`, whose errors go to `layers`."""
+    program = run.program
+    encoded = encode_input(program, batch)
+    exact = evaluate(graph, batch)
+    integers, windowed = np.empty(0), None
+    for step in run.values(encoded, settings.mode, settings.sign_drop, generator):
+        layers.observe(step, exact)
+        if step.op is program.output:
+            integers = decode_output(program, step.made)
+    if settings.mode == TRUNCATED_SIGN:
+        *_, last = run.values(encoded, "windowed", 0, generator)
+        windowed = decode_output(program, last.made)
+    return _Chunk(exact[graph.output.name], integers, windowed)
 
 
 def run_privately(
@@ -150,8 +192,11 @@ def run_privately(
 ) -> PrivateAnswers:
     """Answers of two real parties to the images numbered `index`, each run verified.
 
+    Ctrl-C ends it with the images that are finished.
+
     Raises:
         PiBenchError: of either party.
+        KeyboardInterrupt: no image is finished.
     """
     program, _ = compile_graph(graph, options)
     size = max(
@@ -159,18 +204,32 @@ def run_privately(
     )
     logits: list[np.ndarray] = []
     failures: list[str] = []
-    for start, end in _chunks(len(index), size):
-        progress("running privately", start, len(index))
-        batch = inputs[index[start:end]]
-        program, weights = compile_graph(graph, replace(options, batch=len(batch)))
-        model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
-        encoded = encode_input(program, batch)
-        verifier = RunVerifier(program, weights, settings.mode, encoded, settings.sign_drop)
-        once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
-        measured = measure_latency(model, info, once, place, batch, verifier, lambda what, done, total: None)
-        failures.extend(measured.runs[0].verdict.failures)
-        logits.append(measured.logits)
-    return PrivateAnswers(_answers(index, logits), tuple(failures))
+    interruption = None
+    try:
+        for start, end in _chunks(len(index), size):
+            progress("running privately", start, len(index))
+            batch = inputs[index[start:end]]
+            program, weights = compile_graph(graph, replace(options, batch=len(batch)))
+            model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
+            encoded = encode_input(program, batch)
+            verifier = RunVerifier(program, weights, settings.mode, encoded, settings.sign_drop)
+            once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
+            measured = measure_latency(model, info, once, place, batch, verifier, _no_progress)
+            failures.extend(measured.runs[0].verdict.failures)
+            logits.append(measured.logits)
+            if measured.interruption is not None:  # after its run: this chunk is whole
+                interruption = measured.interruption
+                break
+    except KeyboardInterrupt as error:
+        if not logits:
+            raise
+        interruption = interruption_code(error)
+    count = sum(map(len, logits))
+    return PrivateAnswers(_answers(index[:count], logits), tuple(failures), interruption)
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    """Shows nothing of the single runs."""
 
 
 def sample(index: np.ndarray, count: int) -> np.ndarray:

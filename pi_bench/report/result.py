@@ -48,6 +48,8 @@ def build_result(
         "sign_drop": options.protocol.sign_drop,
         "weight_cache_bytes": options.protocol.weight_cache_bytes,
         "runs": len(runs),
+        "requested_runs": options.runs,
+        "interrupted": measurement.interruption is not None and len(runs) < options.runs,
         "warmup": options.warmup,
         "link": _probed(link_fields(options.link), measurement.probed_link),
         "input": inputs_words,

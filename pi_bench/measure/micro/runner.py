@@ -32,15 +32,31 @@ def run_micro(
     names: Sequence[str],
     settings: Settings,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    interrupted: Callable[[KeyboardInterrupt], None] | None = None,
 ) -> dict[str, Any]:
-    """The cases of the families `names` (of `FAMILIES`), as JSON values; see micro.schema.json."""
+    """The cases of the families `names` (of `FAMILIES`), as JSON values; see micro.schema.json.
+
+    interrupted: is told of Ctrl-C, after which the result holds the cases that were finished.
+
+    Raises:
+        KeyboardInterrupt: no case is finished, or there is no `interrupted`.
+    """
     limits = MachineLimits(settings.isa)
-    results = []
-    for done, name in enumerate(names):
-        progress(name, done, len(names))
-        results += [_measure(name, case, limits, settings) for case in FAMILIES[name](settings)]
+    results: list[dict[str, Any]] = []
+    whole = False
+    try:
+        for done, name in enumerate(names):
+            progress(name, done, len(names))
+            for case in FAMILIES[name](settings):
+                results.append(_measure(name, case, limits, settings))
+        whole = True
+    except KeyboardInterrupt as error:
+        if interrupted is None or not results:
+            raise
+        interrupted(error)
     return {
         "schema_version": SCHEMA_VERSION,
+        "interrupted": not whole,
         "count": settings.count,
         "threads": list(settings.threads),
         "repetitions": settings.repetitions,
