@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def export_recipe(
     calibration: str | os.PathLike[str] | None = None,
     calibration_percentile: float = 100.0,
     seed: int = 1,
+    labels: Sequence[str] = (),
+    name: str | None = None,
 ) -> Graph:
     """Writes the recipe's network to the model file `path`.
 
@@ -41,7 +44,8 @@ def export_recipe(
         weights: a state_dict saved by ``torch.save``; without it weights are random, from `seed`.
         calibration: a ``.npy`` of float inputs (samples, channels, height, width); without it noise,
             from `seed`.
-        calibration_percentile: as of `pi_bench.export`.
+        calibration_percentile, labels: as of `pi_bench.export`.
+        name: of the network in reports; the recipe's by default.
 
     Raises:
         ModelError: weights or inputs that do not fit the recipe, or whatever `pi_bench.export` raises.
@@ -73,7 +77,8 @@ def export_recipe(
         path,
         calibration=images,
         calibration_percentile=calibration_percentile,
-        name=recipe.name,
+        labels=labels,
+        name=name or recipe.name,
         meta=meta,
     )
 

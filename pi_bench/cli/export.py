@@ -57,6 +57,13 @@ def add_parser(subparsers: Any) -> None:
     )
     add_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
+    parser.add_argument(
+        "--name",
+        type=_name,
+        metavar="NAME",
+        help="of the network in reports (default: that of the recipe, of the module's class, or of its file)",
+    )
+    parser.add_argument("--labels", metavar="FILE", help="class names, one per line and per output")
     parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
     parser.add_argument(
         "--calibration", metavar="FILE.npy", help="typical float inputs (samples, channels, height, width)"
@@ -128,6 +135,8 @@ def run(args: argparse.Namespace) -> int:
             calibration=args.calibration,
             calibration_percentile=args.calibration_percentile,
             seed=args.seed,
+            labels=export_module.read_labels(args.labels),
+            name=args.name,
         )
     elif args.module is not None:
         print(f"exporting {args.module} …", file=sys.stderr)
@@ -199,6 +208,12 @@ def _row(recipe: dict[str, Any]) -> tuple[str, ...]:
         "-" if accuracy is None else f"{accuracy:.2f} %",
         "-" if latency is None else f"{latency:g} s",
     )
+
+
+def _name(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > 256:
+        raise argparse.ArgumentTypeError(f"{text!r:.80} is no printable text of 1 to 256 characters")
+    return text
 
 
 def _seed(text: str) -> int:
