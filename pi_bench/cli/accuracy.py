@@ -33,6 +33,7 @@ examples:
 """
 _IMAGE_NAMES = ("images", "inputs", "x", "arr_0")
 _LABEL_NAMES = ("labels", "targets", "y", "arr_1")
+_MAX_CHANCE = 0.01
 
 
 def add_parser(subparsers: Any) -> None:
@@ -119,6 +120,7 @@ def run(parsed: argparse.Namespace) -> int:
     result = build_accuracy(
         program, digest, compiling, info, settings, samples, comparison, private, weights, interruption
     )
+    result["arguments"] = arguments.as_fields(parsed)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
@@ -162,12 +164,29 @@ def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples
                 f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
                 f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
             )
-    named = Path(parsed.data).suffix not in (".npy", ".npz")
-    class_count = int(labels.max()) + 1 if named and labels is not None else None
+    class_count = None if labels is None else class_count_of(labels, int(np.prod(graph.output.shape)))
     if parsed.limit is not None:
         chosen = sample(np.arange(len(inputs)), parsed.limit)
         inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
     return Samples(as_native_float(inputs), labels, source, class_count)
+
+
+def class_count_of(labels: np.ndarray, output_count: int) -> int | None:
+    """The number of classes that `labels`, whole numbers from 0, are of; None if they are too few to tell.
+
+    A file of three images shows three classes at most and may yet be of a hundred. So fewer classes than the
+    network has outputs count only if labels drawn evenly of all outputs would hardly ever look like that.
+
+    >>> class_count_of(np.arange(200) % 10, 100)
+    10
+    >>> class_count_of(np.array([3, 9]), 10)
+    10
+    >>> class_count_of(np.array([3, 7]), 10) is None
+    True
+    """
+    count = int(labels.max()) + 1
+    chance = (count / output_count) ** len(labels)
+    return count if count >= output_count or chance < _MAX_CHANCE else None
 
 
 def _read(

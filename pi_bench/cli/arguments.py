@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import string
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pi_bench.errors import UsageError
@@ -54,6 +56,25 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+_FILES = ("model", "input", "data", "labels", "costs")
+_LEFT_OUT = ("run", "json", "output", "verbose", "data_dir", "download")
+
+
+def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Every option of a command as JSON values, so that a result says how to repeat it.
+
+    Files are there by name alone: their folders are nobody's business, and options of output change nothing.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in sorted(vars(parsed).items()):
+        if name in _LEFT_OUT:
+            continue
+        if name in _FILES and value is not None:
+            value = Path(value).name
+        fields[name] = asdict(value) if name == "link" and value is not None else value
+    return fields
 
 
 def positive_int(text: str) -> int:

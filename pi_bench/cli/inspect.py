@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, prediction
+from pi_bench.cli import arguments, options, prediction
 from pi_bench.cli.output import add_json
 
 
@@ -58,5 +58,6 @@ def run(parsed: argparse.Namespace) -> int:
         inspection["prediction"], inspection["explanation"] = prediction.predict(
             model, compiling, info, settings, setting, explain=parsed.explain
         )
+    inspection["arguments"] = arguments.as_fields(parsed)
     deliver(render_inspection(inspection), parsed.json, inspection)
     return 0

@@ -117,6 +117,7 @@ def run(parsed: argparse.Namespace) -> int:
             model, compiling, info, settings, setting, explain=parsed.explain
         )
         result["prediction"] = compared(predicted, result)
+    result["arguments"] = arguments.as_fields(parsed)
     result["warnings"] = find_warnings(result)
     failures = Failures()
     _add_verification(failures, result)

@@ -36,7 +36,7 @@ _SIMULATED_SHARES_SEED = 0
 class Samples:
     """`inputs` float (count, *input shape); `labels` int64 (count,) or None; `source` in words.
 
-    class_count: of a data set that is known by name.
+    class_count: of the data; None without labels, or where they are too few to tell.
     """
 
     inputs: np.ndarray
