@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -102,8 +103,10 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """As ``.npy``, under exactly this name. Raises: OutputError: the disk is full, for instance."""
     import numpy as np
 
+    content = io.BytesIO()  # numpy, writing to a file itself, does not say why it cannot
+    np.save(content, array, allow_pickle=False)
     with _writing(path), whole_file(path) as file:
-        np.save(file, array, allow_pickle=False)
+        file.write(content.getbuffer())
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
