@@ -19,6 +19,7 @@ _COMMANDS = (
     "infer",
     "micro",
     "schema",
+    "completion",
 )
 
 _DESCRIPTION = """\

@@ -34,6 +34,7 @@ COMMANDS = (
     "infer",
     "micro",
     "schema",
+    "completion",
 )
 
 
