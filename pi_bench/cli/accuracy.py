@@ -79,7 +79,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, deliver, warn_of_protocol, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
+    from pi_bench.cli.warnings import warn_of_protocol
     from pi_bench.launch import placement
 
     writable(parsed.json)

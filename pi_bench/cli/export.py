@@ -11,11 +11,13 @@ from pi_bench.cli import export_module, options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.errors import UsageError
+from pi_bench.report.text_table import render_table
 
 _COLUMNS = (
     *("name", "family", "ReLUs", "M params", "M MACs", "culled", "thinned", "alpha", "rho", "blocks"),
     *("paper: accuracy", "latency"),
 )
+_WORDS = (0, 1, 5, 6, 9)  # the columns that are no figures
 _EPILOG = """\
 examples:
   pi-bench export --list
@@ -150,18 +152,11 @@ def run(args: argparse.Namespace) -> int:
 
 def list_table(recipes: list[dict[str, Any]]) -> str:
     """The recipes as an aligned table; what a paper does not report is a dash."""
-    rows = [_COLUMNS, *map(_row, recipes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    numeric = {2, 3, 4, 7, 8, 10, 11}
-    lines = []
-    for row in rows:
-        cells = (
-            cell.rjust(width) if column in numeric else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(cells).rstrip())
-    lines.append("")
-    lines.append("Accuracy and latency are the papers' (latency with DELPHI), not this program's.")
+    lines = [
+        *render_table(_COLUMNS, [_row(recipe) for recipe in recipes], left=_WORDS),
+        "",
+        "Accuracy and latency are the papers' (latency with DELPHI), not this program's.",
+    ]
     return "\n".join(lines)
 
 

@@ -33,7 +33,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, deliver, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
     from pi_bench.launch import placement
 
     writable(parsed.json)

@@ -60,7 +60,9 @@ def run(parsed: argparse.Namespace) -> int:
 
     os.environ.update(thread_environment(1))  # before numpy loads: its product is timed on one core
 
-    from pi_bench.cli.output import Progress, deliver, warn_of_instruction_set, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
+    from pi_bench.cli.warnings import warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.measure.environment import describe_environment
     from pi_bench.measure.micro import Settings, run_micro

@@ -35,7 +35,7 @@ def interrupt(
     ) as process:
         os.close(end)
         shown = ""
-        while not re.search(moment, shown):
+        while not re.search(moment, re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)):
             shown += os.read(terminal, 4096).decode()
         process.send_signal(number)
         assert process.stdout is not None

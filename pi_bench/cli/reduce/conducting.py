@@ -21,7 +21,7 @@ def conduct(
 
     Raises: PiBenchError.
     """
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
         candidates, fitted = searched(parsed, base, settings, search, progress)

@@ -64,7 +64,7 @@ def measured(
     """
     if not parsed.latency:
         return candidates
-    from pi_bench.cli.output import warn_of_protocol
+    from pi_bench.cli.warnings import warn_of_protocol
 
     info, settings = options.protocol_of(parsed)
     warn_of_protocol(info)

@@ -93,7 +93,7 @@ def run(parsed: argparse.Namespace) -> int:
         threads=parsed.threads or 1,
         teacher=parsed.teacher,
     )
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
         candidates, _ = searched(
