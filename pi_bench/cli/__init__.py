@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     from pi_bench.cli.parser import make_parser
+    from pi_bench.launch.logs import start_logging
 
     try:
         signal.signal(signal.SIGTERM, _terminate)
@@ -47,6 +48,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             parser.print_help()
             return 0
         parsed = parser.parse_args(arguments)
+        start_logging(parsed.verbose, "command")
         return int(parsed.run(parsed))
     except PiBenchError as error:
         say(str(error))

@@ -42,4 +42,21 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in _COMMANDS:
         importlib.import_module(f"pi_bench.cli.{name}").add_parser(subparsers)
+    _add_verbose(parser)
     return parser
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--verbose`` to every command that runs."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in inner:
+        for command in action.choices.values():
+            _add_verbose(command)
+    if not inner:
+        parser.add_argument(
+            *("-v", "--verbose"),
+            action="count",
+            default=0,
+            help="log what happens on standard error, with times; -vv logs every message as well, which "
+            "changes the times that are measured",
+        )

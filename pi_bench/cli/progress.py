@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from pi_bench.launch.logs import verbosity
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -29,7 +31,7 @@ class Progress:
             silent: show nothing anywhere.
         """
         terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._bar = terminal and not silent
+        self._bar = terminal and not silent and not verbosity()  # log messages would break the bar
         self._lines = lines and not terminal and not silent
         self._what = ""
         self._shown: RichProgress | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ from pi_bench.session import PhaseRecord
 _CHAIN = (8, 2, 2), 8, 12, 1  # shape, channels, layers, kernel: computing costs next to nothing
 _WIDE = (64, 16, 16), 64, 3, 3  # as a middle layer of a ResNet: messages of many slices
 _RUNS, _WARMUP = 7, 2
+_log = logging.getLogger(__name__)
 _SLOWEST_BYTE_S, _HALVINGS = 4e-9, 30
 _TIMEOUT_S = 60.0
 _WEIGHT_CACHE_BYTES = 1 << 30
@@ -59,7 +61,10 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
     path = cached_path(machine, threads)
     if path is not None and not again:
         with contextlib.suppress(InputError):  # not there, or damaged: measured again
-            return read_costs(path)
+            costs = read_costs(path)
+            _log.info("the costs of this machine are in the cache: %s", path)
+            return costs
+    _log.info("the costs of this machine are measured: %s holds none", path or "no cache")
     costs = measure_costs(info, threads, machine, progress)
     if path is not None:
         with contextlib.suppress(OSError):  # without a cache they are measured every time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.session import PhaseRecord
 
 LOOPBACK = "127.0.0.1"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ def _run_all(
         timed = number >= options.warmup
         progress("run" if timed else "warm-up", number, options.warmup + options.runs)
         run, logits, measurement.probed_link = _run_once(parties, verifier)
+        _log.info(
+            "%s %d: offline %.4f s, online %.4f s, %s",
+            *("run" if timed else "warm-up", number, run.offline_s, run.latency_s),
+            "verified" if run.verdict.passed else "NOT verified",
+        )
         if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
             measurement.logits = logits
             measurement.runs.append(run)

@@ -14,6 +14,7 @@ another session, or a party that was shown another program, cannot pass for this
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ MAX_LABEL_CHUNK = 4
 MAX_SIGN_DROP = 31
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def greet_as_client(
             nonce, _nonce(offer), Offer(protocol, mode, digest, program, label_chunk, sign_drop)
         )
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
+    _log.info("handshake: %s, %s, program of %d bytes, digest %.16s", protocol, mode, len(program), digest)
     return agreement
 
 
@@ -166,6 +169,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
             or _text(confirmation, "session") != f"{agreement.session_id:016x}"
         ):
             raise PeerError("the client confirmed another session or program than was offered")
+    _log.info("handshake: %s, %s, digest %.16s", offer.protocol, offer.mode, offer.digest)
     return agreement
 
 
