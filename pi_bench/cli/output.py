@@ -27,8 +27,14 @@ def add_json(parser: argparse._ActionsContainer, schema: str | None = None) -> N
     parser.add_argument(
         "--json",
         metavar="FILE",
+        type=_json_target,
         help=f"write the result to FILE as JSON; - prints it in place of the text{described}",
     )
+
+
+def _json_target(name: str) -> str:
+    """Standard output under another name is standard output: the text would stand in the same stream."""
+    return STDOUT if name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else name
 
 
 def deliver(words: str, json_name: str | None, fields: Any) -> None:
