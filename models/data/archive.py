@@ -1,4 +1,4 @@
-"""Official archives: found in the data folder, downloaded where wanted, and checked bit for bit."""
+"""Official archives: finds them in the data folder or downloads them, and checks every bit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import BinaryIO
 
 from pi_bench.atomic_file import whole_file
 from pi_bench.errors import DataError, reason
-
-from .dataset import Progress
+from pi_bench.progress import Progress
 
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 20
@@ -20,7 +19,18 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSource:
-    """A file as its publishers offer it."""
+    """A file as its publishers offer it.
+
+    Attributes:
+        file_name: the name in the data folder.
+        url: the official address.
+        size_bytes: the exact size.
+        sha256: the SHA-256 in hexadecimal digits.
+
+    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> SOURCES["tinyimagenet"].archive.file_name
+    'tiny-imagenet-200.zip'
+    """
 
     file_name: str
     url: str
@@ -29,14 +39,23 @@ class ArchiveSource:
 
 
 def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: Progress) -> Path:
-    """The archive in `data_dir`, after its size and SHA-256 were checked.
+    """Return the path of the archive in `data_dir` after checking its size and SHA-256.
 
     Args:
-        download: whether to fetch it from its official address if it is not there.
+        download: whether to fetch a missing archive from its official address.
+        progress: hears of the download and of the check, in bytes.
 
     Raises:
-        DataError: it is missing, cannot be fetched, is cut short, or is another file; the message
+        DataError: The archive is missing, cannot be fetched, is truncated, or is another file. The message
             says what to do.
+
+    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.progress import silent
+    >>> try:
+    ...     obtain(SOURCES["cifar10"].archive, Path("nowhere"), download=False, progress=silent)
+    ... except DataError as error:
+    ...     print(str(error).partition(":")[0])
+    nowhere/cifar-10-binary.tar.gz is missing
     """
     path = data_dir / source.file_name
     try:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pi_bench.errors import TrainingError
+from pi_bench.progress import Progress
 
 from ..networks.masked_relu import MaskedRelu, masked_relus
 from ..training.batches import Batches
@@ -25,7 +26,7 @@ from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
 from ..training.files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from ..training.logs import EpochLog
-from ..training.trainer import Progress, copied_state, make_optimizer
+from ..training.trainer import copied_state, make_optimizer
 from .schedule import LassoSchedule
 from .selection import count_above
 from .settings import LinearizationSettings

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.progress import Progress, silent
 
 from ..building import build
 from ..criticality import base_name
@@ -35,7 +36,6 @@ from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.files import save_tensors, write_whole
 from ..training.run import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
-from ..training.trainer import Progress
 from .descent import Landing, descend, mask_values
 from .selection import largest
 from .settings import LinearizationSettings
@@ -56,7 +56,7 @@ def linearize(
     *,
     teacher: Teacher,
     device: torch.device | str = "cpu",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     tensorboard: bool = False,
 ) -> dict[int, Recipe]:
     """Linearizes, or goes on linearizing, the trained network `teacher` of `recipe` in `folder`.

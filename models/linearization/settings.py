@@ -7,6 +7,7 @@ from typing import Any
 
 from pi_bench.errors import UsageError
 
+from ..data.catalogue import SOURCES
 from ..training import TrainingSettings
 
 GRANULARITIES = ("pixel", "channel")
@@ -65,19 +66,26 @@ class LinearizationSettings:
 
 
 def default_linearization(data: str) -> dict[str, Any]:
-    """As far as it differs on a data set: an epoch of digits is ten batches, so each has to do more."""
-    if data == "digits":
-        return {"learning_rate": 5e-3, "lasso": 1e-4, "epoch_limit": 400}
-    return {}
+    """Return the linearization settings for the data set `data` that differ from the defaults.
+
+    >>> default_linearization("digits")["epoch_limit"], default_linearization("cifar100")
+    (400, {})
+    """
+    return dict(SOURCES[data].linearization) if data in SOURCES else {}
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
-    """The training with frozen masks."""
-    return {
-        "epochs": 10 if data == "digits" else 100,
-        "learning_rate": 1e-2 if data == "digits" else 1e-3,
+    """Return the settings of a finetuning with frozen masks on the data set `data`.
+
+    >>> default_finetuning("digits")["epochs"], default_finetuning("cifar100")["epochs"]
+    (10, 100)
+    """
+    settings = {
+        "epochs": 100,
+        "learning_rate": 1e-3,
         "schedule": "cosine",
         "weight_decay": 5e-4,
         "hard_weight": 1.0,
         "soft_weight": 1.0,
     }
+    return settings | (dict(SOURCES[data].finetuning) if data in SOURCES else {})

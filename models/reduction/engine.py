@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from .job import Job, Outcome, Progress, outcome_of, stored
+from pi_bench.progress import Progress
+
+from .job import Job, Outcome, outcome_of, stored
 
 RETRY_COUNT = 3
 """How often a job whose process died is run again, from its last checkpoint."""

@@ -20,9 +20,10 @@ from types import TracebackType
 from typing import Self
 
 from pi_bench.errors import TrainingError
+from pi_bench.progress import Progress
 
 from .engine import RETRY_COUNT
-from .job import Job, Progress
+from .job import Job
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _start = subprocess.Popen

@@ -17,9 +17,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from pi_bench.errors import EnvironmentUnsupportedError, TrainingError
+from pi_bench.progress import Progress
 
 from .engine import RETRY_COUNT
-from .job import Job, Progress, perform
+from .job import Job, perform
 
 _TOKEN_FILE = ".shared"
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 import importlib
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pi_bench import errors
 from pi_bench.errors import DivergedError, OutputError, PiBenchError, TrainingError
+from pi_bench.progress import Progress
 
 from ..training.files import write_whole
-
-Progress = Callable[[str, int, int], None]
 
 FAILURE_FILE = "failed.json"
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from pi_bench.errors import TrainingError, reason
+from pi_bench.progress import Progress
 
 from ..linearization.run import landing_of, linearize
 from ..linearization.settings import LinearizationSettings
@@ -17,7 +18,7 @@ from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.files import write_whole
-from .job import Job, Progress
+from .job import Job
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 LANDINGS_FILE = "landings.json"

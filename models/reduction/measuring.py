@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import ModelError, VerificationError
+from pi_bench.progress import Progress
 
 from .candidate import Candidate
-from .job import Progress
 
 Measure = Callable[[Path, Path], None]
 """Measures the model file of the first path and writes the result to the second."""

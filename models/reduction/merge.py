@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import ModelError, UsageError, reason
+from pi_bench.progress import Progress
 
 from ..linearization import settings as linearization
 from ..recipe import Recipe
@@ -21,24 +22,23 @@ from ..recipe_schema import parse_recipe
 from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Progress
 from .merging_job import START_FILE, UNMERGED_FOLDERS, merged_recipe, merging_job
-from .rounds import Rounds, ended
-from .search_folder import claimed
+from .rounds import Rounds, SearchSettings, ended, opened_search
 
 
-@dataclass(frozen=True, slots=True)
-class MergingSettings:
-    """`folders`: of trainings. `teacher`: the folder of a training to distil from; None: each network's own,
-    unmerged."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergingSettings(SearchSettings):
+    """The settings of a merging. Without a teacher, each network learns from its own unmerged form.
+
+    Attributes:
+        folders: the folders of the trainings whose networks are merged.
+        extent: how far to merge, one of `merging.extents.EXTENTS`.
+        finetuning: the settings of the merged networks' trainings.
+    """
 
     folders: tuple[Path, ...]
     extent: str
     finetuning: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
-    teacher: Path | None = None
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
@@ -107,14 +107,12 @@ def merge_networks(
         name: merged_recipe(trained_in(folder)[0], settings.extent) for name, folder in folders.items()
     }
     identity = {
-        "search": "merge",
         "extent": settings.extent,
         "finetuning": settings.finetuning.as_dict(),
-        "threads": settings.threads,
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
+    with opened_search(
+        "merge", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
         _merged(settings, rounds, folders, say)
         outcomes = rounds.run(
             [

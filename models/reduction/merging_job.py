@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from pi_bench.errors import ModelError, TrainingError, reason
+from pi_bench.progress import Progress
 
 from ..building import build
 from ..criticality import base_name
@@ -24,7 +25,7 @@ from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.epoch import evaluate
 from ..training.files import save_tensors, write_whole
-from .job import Job, Progress
+from .job import Job
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 MERGING_FILE = "merging.json"

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pi_bench.progress import Progress
+
 from ..building import build
 from ..pruning import pruned_recipe, pruned_state
 from ..recipe import Recipe
@@ -20,23 +22,23 @@ from ..training import TrainingSettings
 from ..training.files import save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Progress
-from .rounds import Rounds
-from .search_folder import claimed
+from .rounds import SearchSettings, opened_search
 from .teacher import require_full_teacher
 
 
-@dataclass(frozen=True, slots=True)
-class PruningSettings:
-    """`training` is the teacher's; `teacher`: the folder of an earlier training of the base network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningSettings(SearchSettings):
+    """The settings of a filter pruning.
+
+    Attributes:
+        budgets: the largest numbers of ReLUs, one network per budget.
+        training: the settings of the teacher's training, unused if the search is given a teacher.
+        finetuning: the settings of the pruned networks' trainings.
+    """
 
     budgets: tuple[int, ...]
     training: TrainingSettings
     finetuning: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
-    teacher: Path | None = None
 
 
 def prune(
@@ -63,17 +65,14 @@ def prune(
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {
-        "search": "prune",
         "recipe": format_recipe(base),
         "training": settings.training.as_dict(),
         "finetuning": settings.finetuning.as_dict(),
-        "threads": settings.threads,
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
-        found = [] if settings.teacher else [rounds.baseline(base, settings.training)]
-        teacher = settings.teacher or root / "teacher"
+    with opened_search(
+        "prune", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
+        teacher, found = rounds.teacher(base, settings.training)
         full = build(base)
         load_state(full, teacher / "state.pt")
         jobs = []

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pi_bench.progress import Progress
+
 from ..criticality import require_full
 from ..linearization.run import START_FILE, budget_folder, landed_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
@@ -22,26 +24,28 @@ from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Progress
 from .linearization_job import linearization_job
-from .rounds import Rounds, ended
-from .search_folder import claimed
+from .rounds import Rounds, SearchSettings, ended, opened_search
 from .teacher import require_full_teacher
 
 
-@dataclass(frozen=True, slots=True)
-class SnlSettings:
-    """`training` is the teacher's; `teacher`: the folder of an earlier training of the base network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnlSettings(SearchSettings):
+    """The settings of an SNL search.
+
+    Attributes:
+        budgets: the numbers of ReLUs to keep, one network per budget.
+        training: the settings of the teacher's training, unused if the search is given a teacher.
+        linearization: the settings of the training that lowers the number of ReLUs.
+        finetuning: the settings of the training that follows, with frozen masks.
+        linearization_threads: threads of the linearization, which runs alone.
+    """
 
     budgets: tuple[int, ...]
     training: TrainingSettings
     linearization: LinearizationSettings
     finetuning: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
     linearization_threads: int
-    teacher: Path | None = None
 
 
 def snl(
@@ -70,18 +74,16 @@ def snl(
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {
-        "search": "snl",
         "recipe": format_recipe(base),
         "training": settings.training.as_dict(),
         "linearization": settings.linearization.as_dict(),
         "finetuning": settings.finetuning.as_dict(),
         "threads": [settings.threads, settings.linearization_threads],
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
-        found = [] if settings.teacher else [rounds.baseline(base, settings.training)]
-        teacher = settings.teacher or root / "teacher"
+    with opened_search(
+        "snl", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
+        teacher, found = rounds.teacher(base, settings.training)
         for landing in _linearized(base, settings, rounds, teacher):
             say(
                 f"  linearized: {landing['relu_count']:,} ReLUs of the {landing['relu_count_before']:,} "

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from pi_bench.errors import OutputError, TrainingError, reason
+from pi_bench.progress import Progress
 
 from ..data import Dataset, load_data
 from ..recipe import Recipe
@@ -22,7 +23,7 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from ..training.run import Teacher, train_recipe
-from .job import Job, Progress
+from .job import Job
 
 RESULT_FILE = "result.json"
 _LOCK_FILE = ".lock"

@@ -12,8 +12,10 @@
 
 namespace py = pybind11;
 namespace he = pi::he;
+using pi::python::Integer;
 using pi::python::isa_of;
 using pi::python::ReadView;
+using pi::python::Text;
 using pi::python::WriteView;
 
 namespace {
@@ -100,7 +102,7 @@ class LayoutView {
   he::WeightLayout layout_{};
 };
 
-void sample_ternary(const py::object& seed, const py::object& out, const std::string& isa) {
+void sample_ternary(const py::object& seed, const py::object& out, const Text& isa) {
   const ReadView<std::uint8_t> seed_view(seed, "seed", he::kSeedBytes);
   const WriteView<std::int8_t> out_view(out, "out", he::kDegree);
   he::WipedBuffer<std::uint64_t> words(he::kDegree);
@@ -108,8 +110,8 @@ void sample_ternary(const py::object& seed, const py::object& out, const std::st
 }
 
 void encrypt(const py::object& secret, const py::object& messages, const py::object& public_seeds,
-             const py::object& noise_seeds, const py::object& out, int threads,
-             const std::string& isa) {
+             const py::object& noise_seeds, const py::object& out, Integer<int> threads,
+             const Text& isa) {
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const WriteView<std::uint8_t> out_view(out, "out");
   require(out_view.size() % he::kCiphertextBytes == 0, "out: need whole ciphertexts");
@@ -126,8 +128,8 @@ void encrypt(const py::object& secret, const py::object& messages, const py::obj
               out_view.data(), threads);
 }
 
-bool load(const py::object& ciphertexts, std::size_t group, const py::object& out, int threads,
-          const std::string& isa) {
+bool load(const py::object& ciphertexts, Integer<std::size_t> group, const py::object& out,
+          Integer<int> threads, const Text& isa) {
   const ReadView<std::uint8_t> in_view(ciphertexts, "ciphertexts");
   require(in_view.size() % he::kCiphertextBytes == 0, "ciphertexts: need whole ciphertexts");
   const std::size_t count = in_view.size() / he::kCiphertextBytes;
@@ -140,7 +142,8 @@ bool load(const py::object& ciphertexts, std::size_t group, const py::object& ou
 }
 
 bool decrypt(const py::object& secret, const py::object& answer, const py::object& positions,
-             const py::object& starts, const py::object& out, int threads, const std::string& isa) {
+             const py::object& starts, const py::object& out, Integer<int> threads,
+             const Text& isa) {
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const ReleasedView released(positions, starts);
   const ReadView<std::uint8_t> answer_view(answer, "answer",
@@ -154,8 +157,8 @@ bool decrypt(const py::object& secret, const py::object& answer, const py::objec
 }
 
 void prepare_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
-                     const py::tuple& block, const py::object& out, int threads,
-                     const std::string& isa) {
+                     const py::tuple& block, const py::object& out, Integer<int> threads,
+                     const Text& isa) {
   const LayoutView layout(weights, exponents, shape, block);
   const WriteView<std::uint64_t> out_view(out, "out", layout.prepared_words());
   const pi::Isa path = isa_of(isa);
@@ -168,7 +171,7 @@ void respond(const py::object& weights, const py::object& exponents, const py::t
              const py::tuple& block, const py::object& prepared, const py::object& inputs,
              const py::object& public_key, const py::object& seeds, const py::object& masks,
              const py::object& positions, const py::object& starts, const py::object& out,
-             int threads, const std::string& isa) {
+             Integer<int> threads, const Text& isa) {
   const LayoutView layout(weights, exponents, shape, block);
   const ReleasedView released(positions, starts);
   he::Request request{};

@@ -32,8 +32,8 @@ class Relu {
       const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout,
                                    {Purpose::kSign, Purpose::kCarry, Purpose::kTopBit});
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
-      std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
-      std::uint8_t* state = in.state + group * layout.state_group_bytes;
+      std::uint8_t* garbled = in.out_garbled + group * layout.garbled_group_bytes;
+      std::uint8_t* state = in.out_state + group * layout.state_group_bytes;
       garbler.begin_group(number);
       const Carries<Block4> carries = garble_adder(keys, garbler, delta, layout, labels, garbled);
 
@@ -92,7 +92,7 @@ class Relu {
     const Window window(call.spec);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint8_t* state = in.state + group * layout.state_group_bytes;
-      std::uint8_t* message = in.message + group * layout.online_group_bytes;
+      std::uint8_t* message = in.out_message + group * layout.online_group_bytes;
       Words u = P::words_at(in.u + kLanes * group);
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset;
       garbler.begin_group(call.first_group + static_cast<std::uint32_t>(group));
@@ -171,7 +171,7 @@ class Relu {
                   wrap * window.wrap - z.at[q];
       }
       if (exact) add_carry(carries.kept, keys.output(kCarryKey), cs, garbled, z);
-      std::memcpy(in.z + kLanes * group, z.at, sizeof z.at);
+      std::memcpy(in.out_z + kLanes * group, z.at, sizeof z.at);
     }
   }
 

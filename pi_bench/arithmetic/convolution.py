@@ -33,10 +33,16 @@ class RingConvolution:
         groups: int = 1,
     ) -> None:
         self._native = _native.linear.Convolution(
-            in_shape, out_shape, kernel, stride, padding, dilation, groups
+            in_shape=in_shape,
+            out_shape=out_shape,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         )
-        self.workspace_words = int(self._native.workspace_words)
-        """Of the workspace that `add` needs at least."""
+        self.workspace_words = self._native.workspace_words
+        """The least number of items in the workspace of `add`."""
 
     def pack(self, weights: np.ndarray) -> np.ndarray:
         """int16 (out, in / groups, kh, kw) in the kernel's order, for any number of uses."""
@@ -68,17 +74,19 @@ class RingConvolution:
         """
         _native.linear.convolve_add(
             self._native,
-            packed,
-            share,
-            multiplier & 0xFFFFFFFF,
-            shift_bits,
-            workspace,
-            out,
-            threads,
-            kernel,
+            packed=packed,
+            share=share,
+            multiplier=multiplier & 0xFFFFFFFF,
+            shift_bits=shift_bits,
+            workspace=workspace,
+            out=out,
+            threads=threads,
+            kernel=kernel,
         )
 
 
 def scale_add(x: np.ndarray, multiplier: int, shift_bits: np.ndarray, out: np.ndarray) -> None:
     """``out += (x * multiplier) << shift_bits[channel]`` mod 2^32; uint32, batch first, then channels."""
-    _native.linear.scale_add(x, len(x), multiplier & 0xFFFFFFFF, shift_bits, out)
+    _native.linear.scale_add(
+        x, samples=len(x), multiplier=multiplier & 0xFFFFFFFF, shift_bits=shift_bits, out=out
+    )

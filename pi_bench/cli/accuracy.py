@@ -50,7 +50,7 @@ def add_parser(subparsers: Any) -> None:
         "--data",
         required=True,
         metavar="WHAT",
-        help="digits, cifar10, cifar100 or tinyimagenet (test images); a .npz of images and labels; "
+        help="the test images of a data set by its name (docs/training.md); a .npz of images and labels; "
         "or a .npy of images",
     )
     data.add_argument("--labels", metavar="FILE.npy", help="classes of the images in --data FILE.npy")
@@ -92,7 +92,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.accuracy import compare, run_privately, sample
     from pi_bench.network.compiler import compile_graph
     from pi_bench.network.files.model_file import load_model
-    from pi_bench.network.merging import merge_linear
+    from pi_bench.network.fusion import fuse_linear
     from pi_bench.network.program.codec import program_digest
     from pi_bench.report.accuracy import build_accuracy, render_accuracy
     from pi_bench.report.weights import weights_of
@@ -102,7 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
         graph = load_model(parsed.model)
         compiling = options.compile_options(parsed)
         if parsed.merge:
-            graph, _ = merge_linear(graph, compiling.weight_bits)
+            graph, _ = fuse_linear(graph, compiling.weight_bits)
         program, _ = compile_graph(graph, compiling)
         settings.require(program)
         samples = _samples(parsed, graph, progress)
@@ -179,6 +179,7 @@ def class_count_of(labels: np.ndarray, output_count: int) -> int | None:
     A file of three images shows three classes at most and may yet be of a hundred. So fewer classes than the
     network has outputs count only if labels drawn evenly of all outputs would hardly ever look like that.
 
+    >>> import numpy as np
     >>> class_count_of(np.arange(200) % 10, 100)
     10
     >>> class_count_of(np.array([3, 9]), 10)

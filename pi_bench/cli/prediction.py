@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pi_bench.costs import Costs
-    from pi_bench.launch.costs import Progress
     from pi_bench.launch.model import LoadedModel
     from pi_bench.network.compiler import CompileOptions
     from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.progress import Progress
     from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 COSTS_VARIABLE = "PI_BENCH_COSTS"
@@ -46,16 +46,22 @@ def costs_of(
 ) -> Costs | None:
     """None where the protocol has no script to predict from.
 
-    Raises: PiBenchError: the file holds no costs, or the parties cannot run.
+    Raises: PiBenchError: the file holds no costs, or not those of the protocol; or the parties cannot run.
     """
-    from pi_bench.launch.costs import machine_costs
+    from pi_bench.errors import InputError
+    from pi_bench.launch.costs import machine_costs, needed_units
     from pi_bench.prediction.costs_file import read_costs
 
     if info.script is None:
         return None
     name = parsed.costs or (None if parsed.measure_costs else os.environ.get(COSTS_VARIABLE))
     if name:
-        return read_costs(Path(name))
+        costs = read_costs(Path(name))
+        try:  # now, and not after an hour of runs
+            costs.require(needed_units(info, threads))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        return costs
     return machine_costs(info, threads, progress, again=parsed.measure_costs)
 
 

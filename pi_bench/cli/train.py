@@ -76,7 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
         torch.set_num_threads(parsed.threads)
 
     with workers.joined(training_options.device_of(torch, parsed.device)) as device:
-        first = workers.worker() == 0
+        first = workers.rank() == 0
         with Progress(lines=True, silent=not first) as progress:
             if not first:
                 workers.wait_for_all()  # for worker 0, which may have to download

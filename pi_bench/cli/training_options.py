@@ -39,7 +39,10 @@ def add_threads(parser: argparse._ActionsContainer, default: str) -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100, tinyimagenet"
+        "--data",
+        default="digits",
+        metavar="NAME",
+        help="name of a data set (default digits; docs/training.md)",
     )
     add_archive(data)
 

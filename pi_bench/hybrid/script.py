@@ -10,21 +10,19 @@ import math
 from collections.abc import Iterable
 
 from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.costs.work import (
-    NOTHING,
-    CostUnits,
-    decrypt_work,
-    encrypt_work,
-    evaluate_work,
-    fixed_work,
-    gadget_work,
-    ot_work,
-    random_work,
-    respond_work,
-    ring_work,
-    words_work,
-)
+from pi_bench.costs import NOTHING, CostUnits
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.hybrid.fixed_steps import (
+    CLIENT_END,
+    CLIENT_EXCHANGE,
+    CLIENT_SLICE,
+    LINEAR_TERM,
+    SERVER_END,
+    SERVER_EXCHANGE,
+    SERVER_SLICE,
+    offline_steps,
+    online_steps,
+)
 from pi_bench.hybrid.multiplications import MultiplyJob
 from pi_bench.hybrid.offline_schedule import (
     CrossChoices,
@@ -49,6 +47,11 @@ from pi_bench.network.program import (
     Program,
     element_count,
 )
+from pi_bench.primitives.gadget import evaluate_work, gadget_work
+from pi_bench.primitives.he import decrypt_work, encrypt_work, respond_work
+from pi_bench.primitives.memory import random_work, words_work
+from pi_bench.primitives.ot import ot_work
+from pi_bench.primitives.ring import ring_work
 from pi_bench.protocol.interface import ProtocolOptions
 from pi_bench.protocol.script import PhaseScript, Purpose, Role, RunScript
 from pi_bench.protocol.session import Party
@@ -62,8 +65,6 @@ _NONE = -1  # no operator
 _BIT_WORDS = 4  # vector operations that cut a word into the bits of OTs, for each bit
 _COMMAND_BYTES = 8
 _READY_BYTES = 2
-_CLIENT_STEP = fixed_work("client exchange")
-_SERVER_STEP = fixed_work("server exchange")
 
 
 def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
@@ -73,7 +74,7 @@ def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
 
 
 def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
-    script = PhaseScript("offline")
+    script = PhaseScript("offline", fixed_steps=offline_steps(plan.program))
     client, server = script.client, script.server
     exchanges = offline_schedule(plan)
     script.message(Party.CLIENT, _NONE, "", Purpose.OTHER, _COMMAND_BYTES, between=True)
@@ -97,21 +98,23 @@ def _ask(client: Role, exchange: Exchange) -> None:
     match exchange:
         case CrossCorrections(job=cross, groups=groups):
             works = words_work(len(cross.elements(groups))) + ot_work("add sender", cross.ot_count(groups))
-            client.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, _CLIENT_STEP + works)
+            client.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, CLIENT_EXCHANGE + works)
             client.send(cross.op_id, "ot", Purpose.MULTIPLICATION, exchange.request_bytes)
         case Product(job=job):
             operand = words_work(math.prod(job.plan.in_shape))
-            client.compute(job.op_id, "he", Purpose.LINEAR, _CLIENT_STEP + operand + encrypt_work(job.plan))
+            client.compute(
+                job.op_id, "he", Purpose.LINEAR, CLIENT_EXCHANGE + operand + encrypt_work(job.plan)
+            )
             client.send(job.op_id, "he", Purpose.LINEAR, exchange.request_bytes)
         case Trees():
-            client.compute(_NONE, "ot", Purpose.OTHER, _CLIENT_STEP)
+            client.compute(_NONE, "ot", Purpose.OTHER, CLIENT_EXCHANGE)
             client.send(_NONE, "ot", Purpose.OTHER, SEED_BYTES + TREE_MESSAGE_BYTES)
         case Garble(job=job, groups=groups):
             count = len(job.elements(groups))
             select = ot_work("add sender", count) if job.spec.uses_select else NOTHING
             labels = ot_work("extend receiver", job.label_ot_count(groups))
             client.compute(
-                job.op_id, "ot", _purpose(job), _CLIENT_STEP + words_work(3 * count) + select + labels
+                job.op_id, "ot", _purpose(job), CLIENT_EXCHANGE + words_work(3 * count) + select + labels
             )
             client.send(job.op_id, "ot", _purpose(job), exchange.request_bytes)
 
@@ -121,24 +124,24 @@ def _accept(client: Role, exchange: Exchange) -> None:
         case CrossChoices(job=cross, groups=groups):
             client.receive(cross.op_id, "ot", Purpose.MULTIPLICATION, exchange.answer_bytes)
             labels = ot_work("extend sender", cross.ot_count(groups))
-            client.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, _CLIENT_STEP + labels)
+            client.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, CLIENT_EXCHANGE + labels)
         case Product(job=job):
             client.receive(job.op_id, "he", Purpose.LINEAR, exchange.answer_bytes)
             added = words_work(math.prod(job.plan.out_shape))
-            client.compute(job.op_id, "he", Purpose.LINEAR, _CLIENT_STEP + decrypt_work(job.plan) + added)
+            client.compute(job.op_id, "he", Purpose.LINEAR, CLIENT_EXCHANGE + decrypt_work(job.plan) + added)
         case Seeds():
             client.receive(_NONE, "ot", Purpose.OTHER, SEED_BYTES)
             client.receive(_NONE, "ot", Purpose.OTHER, FRESH_BYTES)
-            client.compute(_NONE, "ot", Purpose.OTHER, _CLIENT_STEP)
+            client.compute(_NONE, "ot", Purpose.OTHER, CLIENT_EXCHANGE)
         case Select(job=job):
             client.receive(job.op_id, "ot", _purpose(job), exchange.answer_bytes)
             client.compute(
-                job.op_id, "ot", _purpose(job), _CLIENT_STEP + ot_work("extend sender", job.padded_count)
+                job.op_id, "ot", _purpose(job), CLIENT_EXCHANGE + ot_work("extend sender", job.padded_count)
             )
         case Garble(job=job, groups=groups):
             client.receive(job.op_id, "garbling", _purpose(job), exchange.answer_bytes)
             tables = gadget_work("accept", job.spec, len(job.elements(groups)))
-            client.compute(job.op_id, "garbling", _purpose(job), _CLIENT_STEP + tables)
+            client.compute(job.op_id, "garbling", _purpose(job), CLIENT_EXCHANGE + tables)
 
 
 def _answer(server: Role, exchange: Exchange, prepared: frozenset[int]) -> None:
@@ -147,30 +150,30 @@ def _answer(server: Role, exchange: Exchange, prepared: frozenset[int]) -> None:
             bits = words_work(_BIT_WORDS * cross.ot_count(groups))
             works = random_work(len(cross.elements(groups))) + bits
             works += ot_work("extend receiver", cross.ot_count(groups))
-            server.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, _SERVER_STEP + works)
+            server.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, SERVER_EXCHANGE + works)
             server.send(cross.op_id, "ot", Purpose.MULTIPLICATION, exchange.answer_bytes)
         case CrossCorrections(job=cross, groups=groups):
             server.receive(cross.op_id, "ot", Purpose.MULTIPLICATION, exchange.request_bytes)
             works = words_work(len(cross.elements(groups))) + ot_work("add receiver", cross.ot_count(groups))
-            server.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, _SERVER_STEP + works)
+            server.compute(cross.op_id, "ot", Purpose.MULTIPLICATION, SERVER_EXCHANGE + works)
         case Product(job=job):
             server.receive(job.op_id, "he", Purpose.LINEAR, exchange.request_bytes)
             words = math.prod(job.plan.out_shape)
             own = random_work(words) + words_work(words)
             response = respond_work(job.plan, prepared=job.number in prepared)
-            server.compute(job.op_id, "he", Purpose.LINEAR, _SERVER_STEP + own + response)
+            server.compute(job.op_id, "he", Purpose.LINEAR, SERVER_EXCHANGE + own + response)
             server.send(job.op_id, "he", Purpose.LINEAR, exchange.answer_bytes)
         case Seeds():
-            server.compute(_NONE, "ot", Purpose.OTHER, _SERVER_STEP)
+            server.compute(_NONE, "ot", Purpose.OTHER, SERVER_EXCHANGE)
             server.send(_NONE, "ot", Purpose.OTHER, SEED_BYTES)
             server.send(_NONE, "ot", Purpose.OTHER, FRESH_BYTES)
         case Trees():
             server.receive(_NONE, "ot", Purpose.OTHER, SEED_BYTES + TREE_MESSAGE_BYTES)
-            server.compute(_NONE, "ot", Purpose.OTHER, _SERVER_STEP)
+            server.compute(_NONE, "ot", Purpose.OTHER, SERVER_EXCHANGE)
         case Select(job=job):
             labels = ot_work("extend receiver", job.padded_count)
             server.compute(
-                job.op_id, "ot", _purpose(job), _SERVER_STEP + words_work(job.padded_count) + labels
+                job.op_id, "ot", _purpose(job), SERVER_EXCHANGE + words_work(job.padded_count) + labels
             )
             server.send(job.op_id, "ot", _purpose(job), OT_BYTES * job.padded_count)
         case Garble(job=job, groups=groups):
@@ -178,20 +181,21 @@ def _answer(server: Role, exchange: Exchange, prepared: frozenset[int]) -> None:
             select = ot_work("add receiver", count) if job.spec.uses_select else NOTHING
             server.receive(job.op_id, "ot", _purpose(job), exchange.request_bytes)
             labels = ot_work("extend sender", job.label_ot_count(groups))
-            server.compute(job.op_id, "ot", _purpose(job), _SERVER_STEP + labels + select)
+            server.compute(job.op_id, "ot", _purpose(job), SERVER_EXCHANGE + labels + select)
             server.compute(job.op_id, "garbling", _purpose(job), gadget_work("garble", job.spec, count))
             server.send(job.op_id, "garbling", _purpose(job), exchange.answer_bytes)
 
 
 def _online(plan: WorkPlan) -> PhaseScript:
-    script, program = PhaseScript("online"), plan.program
+    program = plan.program
+    script = PhaseScript("online", fixed_steps=online_steps(program))
     client, server = script.client, script.server
     inputs, outputs = element_count(program.input.shape), element_count(program.output.shape)
     client.compute(
         program.input.id, "", Purpose.OTHER, words_work(8 * inputs)
     )  # quantized in float64, step by step
     script.message(Party.CLIENT, program.input.id, "", Purpose.OTHER, WORD_BYTES * inputs)
-    server.compute(program.input.id, "", Purpose.OTHER, fixed_work("server end"))
+    server.compute(program.input.id, "", Purpose.OTHER, SERVER_END)
     for op in program.ops[1:]:
         if isinstance(op, LinearOp):
             server.compute(
@@ -201,7 +205,7 @@ def _online(plan: WorkPlan) -> PhaseScript:
             _activation(script, plan.gadgets[op.id], plan.multiplications.in_round[op.id], op)
         elif isinstance(op, OutputOp):
             script.message(Party.SERVER, op.id, "", Purpose.OTHER, WORD_BYTES * outputs)
-            client.compute(op.id, "", Purpose.OTHER, fixed_work("client end") + words_work(4 * outputs))
+            client.compute(op.id, "", Purpose.OTHER, CLIENT_END + words_work(4 * outputs))
     return script
 
 
@@ -216,8 +220,8 @@ def _activation(
         server.compute(op.id, "", purpose, gathering)
         for groups in job.online_slices:
             count = len(job.elements(groups))
-            encoding = fixed_work("server slice") + gadget_work("encode", job.spec, count)
-            evaluating = fixed_work("client slice") + evaluate_work(job.spec, count)
+            encoding = SERVER_SLICE + gadget_work("encode", job.spec, count)
+            evaluating = CLIENT_SLICE + evaluate_work(job.spec, count)
             server.compute(op.id, "", purpose, encoding)
             script.message(Party.SERVER, op.id, "", purpose, len(groups) * job.spec.online_group_bytes)
             client.compute(op.id, "", purpose, evaluating)
@@ -247,8 +251,8 @@ def _term_work(term: LinearTerm, op: LinearOp) -> CostUnits:
     weighted = term.weighted
     channels = op.shape[0] * term.shift_bits.size * math.prod(op.shape[2:])
     if weighted is None:
-        return fixed_work("linear operator") + words_work((1 + len(term.local)) * channels)
+        return LINEAR_TERM + words_work((1 + len(term.local)) * channels)
     local = words_work(len(term.local) * element_count(weighted.in_shape))
     kernel = weighted.kernel if isinstance(weighted, Convolution) else (1, 1)
     own = ring_work(weighted.in_shape, weighted.out_shape, kernel, weighted.groups)
-    return fixed_work("linear operator") + local + own
+    return LINEAR_TERM + local + own

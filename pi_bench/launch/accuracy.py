@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,9 +21,8 @@ from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import evaluate
 from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import decode_output, encode_input
+from pi_bench.progress import Progress, silent
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-
-Progress = Callable[[str, int, int], None]
 
 _CHUNK_ELEMENTS = 6_000_000
 _CHUNK_SAMPLES = 64
@@ -214,7 +213,7 @@ def run_privately(
             encoded = encode_input(program, batch)
             verifier = RunVerifier(program, weights, settings.mode, encoded, settings.sign_drop)
             once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
-            measured = measure_latency(model, info, once, place, batch, verifier, _no_progress)
+            measured = measure_latency(model, info, once, place, batch, verifier, silent)
             failures.extend(measured.runs[0].verdict.failures)
             logits.append(measured.logits)
             if measured.interruption is not None:  # after its run: this chunk is whole
@@ -226,10 +225,6 @@ def run_privately(
         interruption = interruption_code(error)
     count = sum(map(len, logits))
     return PrivateAnswers(_answers(index[:count], logits), tuple(failures), interruption)
-
-
-def _no_progress(what: str, done: int, total: int) -> None:
-    """Shows nothing of the single runs."""
 
 
 def sample(index: np.ndarray, count: int) -> np.ndarray:

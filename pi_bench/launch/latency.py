@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -15,6 +14,7 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.verification import RunVerifier, Verdict
+from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.session import PhaseRecord
 
@@ -62,9 +62,6 @@ class Measurement:
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
     interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came
-
-
-Progress = Callable[[str, int, int], None]
 
 
 def measure_latency(

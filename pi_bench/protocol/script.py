@@ -68,11 +68,25 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedStep:
+    """A cost unit of a party's step that does not depend on the step's size, such as handling one slice.
+
+    It is measured between two real parties that run small networks: the computing of `spans`, pairs of step
+    and part, less the seconds of the other units there. A prediction counts it among the rounds.
+    """
+
+    unit: str
+    party: Party
+    spans: frozenset[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseScript:
     """Both parties' actions; the phase's time is the client's."""
 
     name: str  # online, offline
     roles: dict[Party, Role] = field(default_factory=lambda: {party: Role() for party in Party})
+    fixed_steps: tuple[FixedStep, ...] = ()
 
     @property
     def client(self) -> Role:
@@ -100,7 +114,9 @@ class PhaseScript:
     def changed(self, change: Callable[[Action], Action]) -> PhaseScript:
         """With every action replaced by what `change` makes of it."""
         return PhaseScript(
-            self.name, {party: Role([change(a) for a in role.actions]) for party, role in self.roles.items()}
+            self.name,
+            {party: Role([change(a) for a in role.actions]) for party, role in self.roles.items()},
+            self.fixed_steps,
         )
 
 

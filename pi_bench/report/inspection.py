@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.network.distribution import by_resolution, parameter_count
-from pi_bench.network.merging import Merging
+from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.explanation import explanation_lines
@@ -33,7 +33,7 @@ def inspect_program(
     digest: str,
     info: ProtocolInfo,
     options: ProtocolOptions,
-    merging: Merging | None = None,
+    merging: Fusion | None = None,
     weights: str | None = None,
 ) -> dict[str, Any]:
     """Payload bytes are exact predictions; set-up and frame headers are not in them.

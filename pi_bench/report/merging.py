@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.network.merging import Merging
-from pi_bench.network.merging.plan import Cost
+from pi_bench.network.fusion import Fusion
+from pi_bench.network.fusion.plan import Cost
 from pi_bench.report.quantities import byte_count, seconds
 
 
-def merging_fields(merging: Merging | None) -> dict[str, Any] | None:
+def merging_fields(merging: Fusion | None) -> dict[str, Any] | None:
     """None where merging was not asked for."""
     if merging is None:
         return None

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pi_bench.network.program import Program
+from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
-from pi_bench.prediction.simulation import PredictedPhase, PredictedSpan
 from pi_bench.protocol import Party
 from pi_bench.report.link import link_fields, link_words
 from pi_bench.report.quantities import byte_count, milliseconds, seconds

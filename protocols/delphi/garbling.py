@@ -115,14 +115,13 @@ class Evaluator:
             garbled = part(self.arrays[f"garbled:{job.number}"], groups)
             self._session.receive_into(garbled)
             gadget.accept(
-                job.spec,
-                self._hash_seed,
-                job.number,
-                groups.start,
-                part(self.arrays[f"share:{job.number}"], job.elements(groups)),
-                part(self.arrays[f"labels:{job.number}"], groups),
-                garbled,
-                self._threads,
+                gadget.GadgetCall(job.spec, job.number, groups.start, self._threads),
+                gadget.AcceptArguments(
+                    hash_seed=self._hash_seed,
+                    v=part(self.arrays[f"share:{job.number}"], job.elements(groups)),
+                    active_labels=part(self.arrays[f"labels:{job.number}"], groups),
+                    garbled=garbled,
+                ),
             )
 
     def _begin(self, job: GadgetJob, linear_share: np.ndarray) -> None:
@@ -190,18 +189,17 @@ class Garbler:
         with self._session.step(job.op_id, "garbling"):
             garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
             gadget.garble(
-                job.spec,
-                self.seeds.delta.array,
-                self.seeds.hash_seed,
-                self.seeds.label_seed.array,
-                job.number,
-                groups.start,
-                zero_labels,
-                None if select is None else part(select.bits, job.elements(groups)),
-                alpha,
-                garbled,
-                part(self.arrays[f"state:{job.number}"], groups),
-                self._threads,
+                gadget.GadgetCall(job.spec, job.number, groups.start, self._threads),
+                gadget.GarbleArguments(
+                    delta=self.seeds.delta.array,
+                    hash_seed=self.seeds.hash_seed,
+                    label_seed=self.seeds.label_seed.array,
+                    zero_labels=zero_labels,
+                    select_bits=None if select is None else part(select.bits, job.elements(groups)),
+                    alpha=alpha,
+                    out_garbled=garbled,
+                    out_state=part(self.arrays[f"state:{job.number}"], groups),
+                ),
             )
             self._session.send(garbled)
         if slice_.last:

@@ -18,6 +18,8 @@ import pytest
 
 from pi_bench.errors import ConnectionFailedError, PeerError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fusion import fuse_keeping
+from pi_bench.network.fusion.plan import Planner
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -30,15 +32,13 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.graph.float_run import calibrate
-from pi_bench.network.merging import merge_keeping
-from pi_bench.network.merging.plan import Planner
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, ShareTrace
 from pi_bench.registry import find_protocol, protocol_names
 from tests.contract.term_program import term_program
-from tests.unit.network.merging.merging_graphs import culled_graph
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 RECEIVE_TIMEOUT_S = 60.0
 
@@ -253,7 +253,7 @@ def network(request: pytest.FixtureRequest) -> Network:
     whose linear layers are merged, borders included."""
     if request.param == "merged":
         graph = culled_graph()
-        merged = merge_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
+        merged = fuse_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
         program, weights = compile_graph(merged, CompileOptions(batch=2))
         return program, weights, encoded_inputs(program)
     if request.param != "terms":

@@ -14,7 +14,7 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto import gadget
-from pi_bench.crypto.gadget import GadgetSpec
+from pi_bench.crypto.gadget import GadgetCall, GadgetSpec
 from pi_bench.hybrid import multiplications, work_plan
 from pi_bench.registry import find_protocol
 
@@ -104,28 +104,33 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
     def tweaks(places: Iterator[Tweak]) -> list[int]:
         return [encoded(place) for place in places]
 
-    def garble(spec, delta, hash_seed, label_seed, number, first, zero_labels, *_) -> None:
-        groups = range(first, first + len(zero_labels) // (LANES * spec.label_ots))
+    def groups_of(call: GadgetCall, element_count: int) -> range:
+        return range(call.first_group, call.first_group + element_count // LANES)
+
+    def garble(call: GadgetCall, arguments: gadget.GarbleArguments) -> None:
+        spec, number = call.spec, call.gadget
+        groups = groups_of(call, len(arguments.zero_labels) // spec.label_ots)
         outputs = [SIGN, TOP_BIT] if spec.kind == "relu" else [TRUNCATE_TOP]
-        found.add("garbler", hash_seed, tweaks(hashed(spec, outputs + carries(spec), number, groups)))
-        found.add("label seed", label_seed, tweaks(drawn(spec, number, groups)))
-        found.add("delta", delta, [(number, group) for group in groups])
+        places = tweaks(hashed(spec, outputs + carries(spec), number, groups))
+        found.add("garbler", arguments.hash_seed, places)
+        found.add("label seed", arguments.label_seed, tweaks(drawn(spec, number, groups)))
+        found.add("delta", arguments.delta, [(number, group) for group in groups])
 
-    def encode(spec, delta, label_seed, number, first, state, u, *_) -> None:
-        groups = range(first, first + u.size // LANES)
-        found.add("encoded", label_seed, [(number, group) for group in groups])
-        found.add("delta online", delta, [(number, group) for group in groups])
+    def encode(call: GadgetCall, arguments: gadget.EncodeArguments) -> None:
+        groups = groups_of(call, arguments.u.size)
+        found.add("encoded", arguments.label_seed, [(call.gadget, group) for group in groups])
+        found.add("delta online", arguments.delta, [(call.gadget, group) for group in groups])
 
-    def accept(spec, hash_seed, number, first, v, *_) -> None:
+    def accept(call: GadgetCall, arguments: gadget.AcceptArguments) -> None:
+        spec, groups = call.spec, groups_of(call, arguments.v.size)
         purpose = TOP_BIT if spec.kind == "relu" else TRUNCATE_TOP
-        groups = range(first, first + v.size // LANES)
-        places = ((purpose, number, group, spec.gate_count, 0) for group in groups)
-        found.add("evaluator", hash_seed, tweaks(places))
+        places = ((purpose, call.gadget, group, spec.gate_count, 0) for group in groups)
+        found.add("evaluator", arguments.hash_seed, tweaks(places))
 
-    def evaluate(spec, hash_seed, number, first, v, *_) -> None:
+    def evaluate(call: GadgetCall, arguments: gadget.EvaluateArguments) -> None:
+        spec, groups = call.spec, groups_of(call, arguments.v.size)
         outputs = ([SIGN] if spec.kind == "relu" else []) + carries(spec)
-        groups = range(first, first + v.size // LANES)
-        found.add("evaluator", hash_seed, tweaks(hashed(spec, outputs, number, groups)))
+        found.add("evaluator", arguments.hash_seed, tweaks(hashed(spec, outputs, call.gadget, groups)))
 
     def additive(what: str):
         def note(hash_seed, number, first, labels, *_) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from pi_bench.atomic_file import whole_file
 from pi_bench.cli.output import write_array, write_json
-from pi_bench.costs import UNITS, Costs
+from pi_bench.costs import Costs
 from pi_bench.errors import PiBenchError
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
@@ -30,7 +30,7 @@ def plainly(path: Path, graph: Graph) -> None:
 
 
 def costs(path: Path, graph: Graph) -> None:
-    write_costs(Costs({name: 1 / 3 for name in UNITS}, 1, {"cpu_model": "x" * LIMIT_BYTES}), path)
+    write_costs(Costs({"word": 1 / 3}, 1, {"cpu_model": "x" * LIMIT_BYTES}), path)
 
 
 def training(path: Path, graph: Graph) -> None:

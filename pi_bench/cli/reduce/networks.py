@@ -37,19 +37,20 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
 
 
-def base_recipe(models: Any, parsed: argparse.Namespace, *, snl: bool = False) -> Any:
-    """The recipe to start from.
+def base_recipe(models: Any, parsed: argparse.Namespace, *, relus_at_paper_sites: bool = False) -> Any:
+    """Return the recipe that the search starts from.
 
     Args:
         models: ``pi_bench.models``.
-        snl: whether a network that is named by its family has its ReLUs where SNL's have them.
+        relus_at_paper_sites: whether a network that is named by its family loses the ReLUs of its stem
+            and head, which the networks of the SNL paper do not have.
 
     Raises:
-        ModelError: there is none of that name, or narrowing it leaves no channel.
-        UsageError: an --alpha outside its range.
+        ModelError: There is no network of that name, or narrowing it leaves no channel.
+        UsageError: --alpha is outside its range.
     """
     recipe = models.full_recipe(parsed.network, parsed.data)
-    if recipe is not None and snl:
+    if recipe is not None and relus_at_paper_sites:
         recipe = models.snl_placement(recipe)
     recipe = recipe or options.recipe_of(models, parsed.network)
     if parsed.alpha is None:

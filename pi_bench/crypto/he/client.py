@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 
 import numpy as np
@@ -61,7 +60,6 @@ class HeClient:
                 f"{plan.name}: the encrypted answer has {len(response)} bytes "
                 f"instead of {plan.response_bytes}"
             )
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         released = np.empty(plan.released_count, np.uint32)
         if not _native.he.decrypt(
             self._secret.array, response, plan.positions, plan.starts, released, threads, self._isa
@@ -72,7 +70,6 @@ class HeClient:
         return out.reshape(plan.out_shape)
 
     def _encrypt(self, messages: np.ndarray | None, count: int, threads: int) -> bytes:
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         out = bytearray(count * CIPHERTEXT_BYTES)
         public_seeds = os.urandom(count * SEED_BYTES)
         with SecretBytes.random(count * SEED_BYTES) as noise_seeds:

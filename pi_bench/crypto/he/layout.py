@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pi_bench import _native
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.parameters import DEGREE
-
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 MIN_RUN: int = _native.he.MIN_RUN
 
@@ -59,7 +58,7 @@ class Geometry:
     right: int
 
     @property
-    def slides_not(self) -> bool:
+    def is_pointwise(self) -> bool:
         """A kernel of one tap, on the input as it is."""
         return self.kernel == self.stride == (1, 1) and self.top == self.left == 0
 
@@ -110,7 +109,7 @@ class Layout:
             if band_rows == geometry.out_height and whole < rows:
                 rows, top = whole, geometry.top
             block = rows * row
-            if geometry.slides_not and block > MIN_RUN // 2:
+            if geometry.is_pointwise and block > MIN_RUN // 2:
                 block = 1 << (block - 1).bit_length()
             room = DEGREE // block
             for in_block in range(1, min(room, geometry.in_channels) + 1):
@@ -119,7 +118,7 @@ class Layout:
 
     def run(self, geometry: Geometry) -> int:
         """Transformed coefficients over which a weight polynomial is constant: P, or 1."""
-        return self.block if geometry.slides_not and self.block >= MIN_RUN else 1
+        return self.block if geometry.is_pointwise and self.block >= MIN_RUN else 1
 
     def counts(self, geometry: Geometry) -> tuple[int, int, int]:
         """Tiles, input polynomials a tile, output polynomials a tile."""

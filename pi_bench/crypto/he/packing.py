@@ -26,9 +26,10 @@ from functools import cached_property
 import numpy as np
 
 from pi_bench.crypto.he import parameters
-from pi_bench.crypto.he.layout import Geometry, Layout, LinearShape, Shape
+from pi_bench.crypto.he.layout import Geometry, Layout, LinearShape
 from pi_bench.crypto.he.parameters import DEGREE
 from pi_bench.errors import ModelError
+from pi_bench.shape import Shape
 
 _MOST_WIRE_BYTES = 1 << 32
 """Of one operator: shapes come from the peer, and small ones can need a polynomial for each output row."""

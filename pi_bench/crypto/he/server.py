@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +38,6 @@ def prepare_weights(
 ) -> PreparedWeights:
     """Transforms `weights` (int16, see `HeServer.respond`) once for many responses and clients; see
     `prepared_bytes`."""
-    threads = operator.index(threads)  # a TypeError of the binding would print its arguments
     shaped = _shaped(plan, weights)
     transformed = np.empty(prepared_bytes(plan) // 8, np.uint64)
     _native.he.prepare_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, isa)
@@ -85,7 +83,6 @@ class HeServer:
             )
         if not isinstance(weights, PreparedWeights):
             weights = PreparedWeights(_shaped(plan, weights), None)
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         masks = s.reshape(-1)[plan.out_index]
         view = memoryview(upload).cast("B")
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES

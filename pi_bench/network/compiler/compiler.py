@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import (
     activations,
+    fused,
     linear,
-    merged,
     polynomials,
     pooling,
     slopes,
@@ -76,7 +76,7 @@ _HANDLERS: Mapping[type[Node], Handler] = {
     **slopes.HANDLERS,
     **polynomials.HANDLERS,
     **pooling.HANDLERS,
-    **merged.HANDLERS,
+    **fused.HANDLERS,
     OutputNode: _output,
 }
 """Identities have none: a reader sees what stands before them."""

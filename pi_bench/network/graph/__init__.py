@@ -22,20 +22,19 @@ from pi_bench.network.graph.nodes import (
     OutputNode,
     Padding,
     PadNode,
-    Pair,
     PermuteNode,
     PolynomialNode,
     PReluNode,
     ReluNode,
     ReshapeNode,
     ScaleNode,
-    Shape,
     SliceNode,
     SubsampleNode,
     operator_name,
     padding_sides,
     range_names,
 )
+from pi_bench.shape import Pair, Shape
 
 __all__ = [
     "ACTIVATIONS",

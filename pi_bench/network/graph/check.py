@@ -23,7 +23,7 @@ from pi_bench.network.graph import (
     Shape,
     range_names,
 )
-from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.shapes import fault, infer_shape, parameter
 
 MAX_NODES = 4096
@@ -83,7 +83,7 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
         ):
             raise fault(node, "is a second input or output; a network has one of each")
         arity = 0 if isinstance(node, InputNode) else 2 if isinstance(node, AddNode) else 1
-        most = 256 if isinstance(node, ConcatNode | MergedNode) else arity
+        most = 256 if isinstance(node, ConcatNode | FusedNode) else arity
         if not arity <= len(node.inputs) <= most:
             raise fault(node, f"has {len(node.inputs)} inputs, {arity} are needed")
         for name in node.inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-Pair = tuple[int, int]
+from pi_bench.shape import Pair
 
 
 def convolve(x: np.ndarray, weight: np.ndarray, size: Pair, stride: Pair, dilation: Pair) -> np.ndarray:

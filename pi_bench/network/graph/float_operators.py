@@ -35,8 +35,8 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph.batch_norm import gain_and_shift
 from pi_bench.network.graph.float_convolution import convolve
-from pi_bench.network.graph.float_merged import apply_merged
-from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.float_fused import apply_fused
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.polynomials import evaluate_polynomials
 from pi_bench.network.graph.pooling import PoolWindow, average_windows
 
@@ -195,5 +195,5 @@ _FUNCTIONS: Mapping[type[Node], Callable[[Any, list[np.ndarray], Graph], np.ndar
     SliceNode: _slice,
     SubsampleNode: _subsample,
     PadNode: _pad,
-    MergedNode: lambda node, inputs, graph: apply_merged(node, inputs),
+    FusedNode: lambda node, inputs, graph: apply_fused(node, inputs),
 }

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Shape = tuple[int, ...]
-Pair = tuple[int, int]
+from pi_bench.shape import Pair, Shape
+
 Padding = tuple[int, int] | tuple[int, int, int, int]
 
 
@@ -257,4 +257,4 @@ def range_names(node: Node) -> dict[str, str]:
 
 
 def operator_name(node: Node) -> str:
-    return _OPERATOR_NAMES.get(type(node), "merged")
+    return _OPERATOR_NAMES.get(type(node), "fused")

@@ -35,7 +35,7 @@ from pi_bench.network.graph import (
     operator_name,
     padding_sides,
 )
-from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.pooling import window_count
 
 _MOST_PADDING = 1 << 12
@@ -230,6 +230,6 @@ _RULES: Mapping[type[Node], Callable[[Any, list[Shape], Graph], Shape]] = {
     SliceNode: _slice,
     SubsampleNode: _subsample,
     PadNode: _pad,
-    MergedNode: lambda node, inputs, graph: tuple(node.shape),
+    FusedNode: lambda node, inputs, graph: tuple(node.shape),
 }
 """Operators whose value has another shape than their first input, or that can be wrong for it."""

@@ -1,4 +1,4 @@
-"""What `pi_bench.export` is given: a torch module, an ExportedProgram, or a file of one of the doors."""
+"""What `pi_bench.export` is given: a torch module, an ExportedProgram, or a file of an input format."""
 
 from __future__ import annotations
 

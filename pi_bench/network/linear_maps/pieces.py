@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pi_bench.network.linear_maps.linear_map import Axis, LinearMap
-
-Pair = tuple[int, int]
+from pi_bench.shape import Pair
 
 _MOST_DENSE_WEIGHTS = 1 << 26
 

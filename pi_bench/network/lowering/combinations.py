@@ -16,7 +16,7 @@ import numpy as np
 from pi_bench.network.graph import Node, ReluNode, Shape
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.constants import Constants
-from pi_bench.network.lowering.trace import FxNode, Trace, refuse, stem
+from pi_bench.network.lowering.state import FxNode, Lowering, refuse, stem
 
 if TYPE_CHECKING:
     from pi_bench.network.lowering.polynomials import Powers
@@ -27,8 +27,8 @@ _SAMPLE_ADVICE = "its constant differs between the samples of a batch; give it a
 class Combinations:
     """The combinations of one trace that no node stands for yet."""
 
-    def __init__(self, trace: Trace, constants: Constants, powers: Powers) -> None:
-        self._trace = trace
+    def __init__(self, lowering: Lowering, constants: Constants, powers: Powers) -> None:
+        self._lowering = lowering
         self._constants = constants
         self.powers = powers
         self._pending: dict[FxNode, Combination] = {}
@@ -59,14 +59,14 @@ class Combinations:
         """An operand that depends on the network's input; None if it is a constant or a number."""
         if not hasattr(argument, "op"):
             return None
-        node: Node | None = self._trace.values.get(argument)
+        node: Node | None = self._lowering.values.get(argument)
         if node is not None:
             return Combination(tuple(node.shape), {self._first_alike(node).name: np.ones(())}, np.zeros(()))
         return self._pending.get(argument)
 
     def is_plain(self, argument: Any) -> bool:
         """A value that stands for itself: not a power, which may belong to a polynomial."""
-        node: Node | None = self._trace.values.get(argument)
+        node: Node | None = self._lowering.values.get(argument)
         return node is not None and node.name not in self.powers
 
     def _first_alike(self, node: Node) -> Node:
@@ -75,7 +75,7 @@ class Combinations:
             return node
         return next(
             other
-            for other in self._trace.nodes
+            for other in self._lowering.nodes
             if isinstance(other, ReluNode) and (other.inputs, other.mask) == (node.inputs, None)
         )
 

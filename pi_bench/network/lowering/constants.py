@@ -15,7 +15,7 @@ import torch
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph.check import MAX_ELEMENTS
-from pi_bench.network.lowering.trace import FxNode, Trace, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, refuse, stem
 
 _FOLDED_NAMES = """
 abs add addcdiv addcmul alias all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or
@@ -34,8 +34,8 @@ _SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "full_like": None}
 class Constants:
     """The constants of one trace, by fx node; `parameters` are those that nodes may cite, by name."""
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    def __init__(self, lowering: Lowering) -> None:
+        self._lowering = lowering
         self._values: dict[FxNode, Any] = {}
         self.parameters: dict[str, torch.Tensor] = {}
 
@@ -50,7 +50,7 @@ class Constants:
         """A constant under `name`, which nodes can cite; what is no tensor is not one of ours."""
         self._values[fx_node] = value
         if isinstance(value, torch.Tensor):
-            self._trace.sources[fx_node.name] = name
+            self._lowering.sources[fx_node.name] = name
             self.parameters[name] = value
 
     def parameter(self, name: str) -> np.ndarray:
@@ -71,15 +71,15 @@ class Constants:
         Raises:
             ModelError: a constant that is random, or larger than a network's values may be.
         """
-        stem = _stem(fx_node)
+        name = stem(fx_node)
         operands = fx_node.all_input_nodes
-        if stem == "assert_tensor_metadata":  # what tracing has already made certain
+        if name == "assert_tensor_metadata":  # what tracing has already made certain
             return True
-        if stem in _SHAPED_LIKE and operands[0] not in self._values:  # of an activation: without batch
-            value: Any = fx_node.args[1] if stem == "full_like" else _SHAPED_LIKE[stem]
+        if name in _SHAPED_LIKE and operands[0] not in self._values:  # of an activation: without batch
+            value: Any = fx_node.args[1] if name == "full_like" else _SHAPED_LIKE[name]
             self._keep(fx_node, torch.full(tuple(fx_node.meta["val"].shape[1:]), value))
             return True
-        if stem in ("expand_as", "type_as") and operands[0] in self._values:
+        if name in ("expand_as", "type_as") and operands[0] in self._values:
             # Of an activation: float32, and a product with it broadcasts by itself.
             self._keep(fx_node, self._values[operands[0]].float())
             return True
@@ -89,8 +89,8 @@ class Constants:
             source, index = fx_node.args
             self._keep(fx_node, self._values[source][index])
             return True
-        if stem not in FOLDED:
-            if operands or stem.startswith(("rand", "bernoulli")):
+        if name not in FOLDED:
+            if operands or name.startswith(("rand", "bernoulli")):
                 raise refuse(fx_node, "what it computes from parameters alone must be computed before export")
             return False
         self._keep(fx_node, self._evaluate(fx_node))
@@ -125,9 +125,3 @@ class Constants:
         count = sum(part.numel() for part in parts if isinstance(part, torch.Tensor))
         if count > MAX_ELEMENTS:
             raise refuse(fx_node, f"it makes a constant of {count} elements; {MAX_ELEMENTS} are possible")
-
-
-def _stem(fx_node: FxNode) -> str:
-    """``mul`` of ``aten.mul.Tensor``; operators of other libraries have none."""
-    name = str(fx_node.target)
-    return name.removeprefix("aten.").split(".")[0].lstrip("_") if name.startswith("aten.") else ""

@@ -22,7 +22,7 @@ from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.masks import MaskLowering
 from pi_bench.network.lowering.operators import translate
 from pi_bench.network.lowering.polynomials import Powers
-from pi_bench.network.lowering.trace import Trace, refuse
+from pi_bench.network.lowering.state import Lowering, refuse
 from pi_bench.network.lowering.tracing import require_straight, traced
 
 
@@ -52,32 +52,32 @@ def lower(
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         raise ModelError("the network has more than one input or output; export a module with one of each")
     require_straight(exported)
-    trace = Trace(sources={})
-    constants = Constants(trace)
-    powers = Powers(trace)
-    masked = MaskLowering(trace, Combinations(trace, constants, powers))
+    lowering = Lowering(sources={})
+    constants = Constants(lowering)
+    powers = Powers(lowering)
+    masked = MaskLowering(lowering, Combinations(lowering, constants, powers))
     for fx_node in exported.graph.nodes:
         if fx_node.op == "placeholder":
             if fx_node.name in signature.user_inputs:
-                trace.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
+                lowering.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
             else:
                 name_in_module = str(sources[fx_node.name])
                 constants.add(fx_node, name_in_module, state[name_in_module])
         elif fx_node.op == "call_function":
             if not constants.fold(fx_node) and not masked.take(fx_node):
                 masked.settle_operands(fx_node)
-                translate(trace, fx_node)
+                translate(lowering, fx_node)
         elif fx_node.op == "output":
             masked.settle_operands(fx_node)
             # Changed buffers (counters, running statistics) are outputs of a trace too.
             result = next(value for value in fx_node.args[0] if value.name == signature.user_outputs[0])
-            if result not in trace.values:
+            if result not in lowering.values:
                 raise ModelError("the network's output does not depend on its input")
-            last = trace.values[result]
-            trace.nodes.append(OutputNode("output", (last.name,), last.shape))
+            last = lowering.values[result]
+            lowering.nodes.append(OutputNode("output", (last.name,), last.shape))
         else:
             raise refuse(fx_node, "write it with the operators of torch.nn")
-    nodes = _live(trace.nodes)
+    nodes = _live(lowering.nodes)
     cited = {value for node in nodes for value in _citations(node)}
     made = {**masked.parameters, **powers.parameters}
     parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}

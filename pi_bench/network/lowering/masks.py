@@ -15,7 +15,7 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.combinations import FACTORS, Combinations
-from pi_bench.network.lowering.trace import FxNode, Trace, arguments, refuse, stem
+from pi_bench.network.lowering.state import FxNode, Lowering, arguments, refuse, stem
 
 _TOLERANCE = 1e-5
 """By which a mask's and its complement's coefficients, computed in float32, may miss 1."""
@@ -24,8 +24,8 @@ _TOLERANCE = 1e-5
 class MaskLowering:
     """Turns the combinations of one trace into nodes. `masks` and `parameters`: what those cite."""
 
-    def __init__(self, trace: Trace, combinations: Combinations) -> None:
-        self._trace = trace
+    def __init__(self, lowering: Lowering, combinations: Combinations) -> None:
+        self._lowering = lowering
         self._combinations = combinations
         self.masks: dict[str, np.ndarray] = {}
         self.parameters: dict[str, np.ndarray] = {}
@@ -43,7 +43,7 @@ class MaskLowering:
             return False
         found = self._recognized(call, combination)
         if found is not None:
-            self._trace.values[call] = found
+            self._lowering.values[call] = found
         elif len(call.users) > 1 and self._is_one_value(combination):
             self._settle(call)  # so that each reader sees the same value, not its parts
         return True
@@ -64,7 +64,7 @@ class MaskLowering:
             return
         for factor, combination in factors.items():
             several = combination is not None and len(self._combinations.powers.sources(combination)) > 1
-            if several and factor not in self._trace.values:
+            if several and factor not in self._lowering.values:
                 self._settle(factor)
 
     def settle_operands(self, call: FxNode) -> None:
@@ -74,7 +74,7 @@ class MaskLowering:
             ModelError: a mask that is not binary, or coefficients that differ inside a channel.
         """
         for operand in call.all_input_nodes:
-            if operand in self._combinations and operand not in self._trace.values:
+            if operand in self._combinations and operand not in self._lowering.values:
                 self._settle(operand)
 
     def _recognized(self, call: FxNode, combination: Combination) -> Node | None:
@@ -84,7 +84,7 @@ class MaskLowering:
         coefficients = combination.coefficients
         if len(coefficients) == 1:
             ((name, coefficient),) = coefficients.items()
-            return self._node(name) if np.all(coefficient == 1) else None
+            return self._lowering.node(name) if np.all(coefficient == 1) else None
         pairs = self._pairs(combination)
         if len(coefficients) != 2 or len(pairs) != 1:
             return None
@@ -107,7 +107,7 @@ class MaskLowering:
             summands.append(self._masked(call, source, np.rint(kept)))
         constant = combination.constant
         for name, coefficient in coefficients.items():
-            node = self._node(name)
+            node = self._lowering.node(name)
             summands.append(self._scaled(call, node, coefficient, constant, literal=combination.literal))
             constant = np.zeros(())
         if not summands:
@@ -117,23 +117,23 @@ class MaskLowering:
             summands[0] = self._scaled(call, summands[0], ones, constant, literal=combination.literal)
         total = summands[0]
         for summand in summands[1:]:
-            total = self._append(
-                AddNode(self._trace.name(call, "add"), (total.name, summand.name), total.shape)
+            total = self._lowering.append(
+                AddNode(self._lowering.name(call, "add"), (total.name, summand.name), total.shape)
             )
-        self._trace.values[call] = total
+        self._lowering.values[call] = total
 
     def _pairs(self, combination: Combination) -> list[tuple[Node, Node]]:
         """(relu(x), x) for each x of which the combination has both."""
-        nodes = [self._node(name) for name in combination.coefficients]
+        nodes = [self._lowering.node(name) for name in combination.coefficients]
         relus = [node for node in nodes if isinstance(node, ReluNode) and node.mask is None]
         by_name = {node.name: node for node in nodes}
         return [(relu, by_name[relu.inputs[0]]) for relu in relus if relu.inputs[0] in by_name]
 
     def _masked(self, call: FxNode, source: Node, kept: np.ndarray) -> Node:
         mask = np.broadcast_to(kept, source.shape) == 1
-        name = self._trace.name(call, "masked_relu")
+        name = self._lowering.name(call, "masked_relu")
         self.masks[f"{name}.mask"] = mask.copy()
-        return self._append(ReluNode(name, (source.name,), source.shape, f"{name}.mask"))
+        return self._lowering.append(ReluNode(name, (source.name,), source.shape, f"{name}.mask"))
 
     def _scaled(
         self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
@@ -142,11 +142,11 @@ class MaskLowering:
         if np.all(gain == 1) and not shift.any():
             return node
         if literal and gain.size == shift.size == 1 and np.isfinite(gain).all() and np.isfinite(shift).all():
-            name = self._trace.name(call, "scale")
+            name = self._lowering.name(call, "scale")
             numbers = float(gain.item()), float(shift.item())
-            return self._append(ScaleNode(name, (node.name,), node.shape, *numbers))
+            return self._lowering.append(ScaleNode(name, (node.name,), node.shape, *numbers))
         channels = node.shape[0]
-        name = self._trace.name(call, "scale")
+        name = self._lowering.name(call, "scale")
         values = {
             "weight": _by_channel(call, gain, node),
             "bias": _by_channel(call, shift, node),
@@ -155,14 +155,7 @@ class MaskLowering:
         }
         self.parameters.update({f"{name}.{key}": value for key, value in values.items()})
         cited = {key: f"{name}.{key}" for key in values}
-        return self._append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
-
-    def _append(self, node: Node) -> Node:
-        self._trace.nodes.append(node)
-        return node
-
-    def _node(self, name: str) -> Node:
-        return next(node for node in self._trace.nodes if node.name == name)
+        return self._lowering.append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
 
 
 def _require_binary(call: FxNode, kept: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Which operators a trace may hold at all, for doors that look operators up by name."""
+"""Which operators a trace may hold at all, for input formats that look operators up by name."""
 
 from __future__ import annotations
 

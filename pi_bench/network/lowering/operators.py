@@ -14,10 +14,10 @@ from pi_bench.network.lowering import (
     weights,
 )
 from pi_bench.network.lowering.advice import advice
-from pi_bench.network.lowering.trace import FxNode, Trace, Translator, arguments, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, arguments, refuse
 
 
-def translate(trace: Trace, fx_node: FxNode) -> None:
+def translate(lowering: Lowering, fx_node: FxNode) -> None:
     """Appends the nodes of one call.
 
     Raises:
@@ -29,7 +29,7 @@ def translate(trace: Trace, fx_node: FxNode) -> None:
         translator = movement.getitem
     if translator is None:
         raise refuse(fx_node, advice(operator))
-    translator(trace, fx_node, arguments(fx_node))
+    translator(lowering, fx_node, arguments(fx_node))
 
 
 TRANSLATORS: Mapping[str, Translator] = {

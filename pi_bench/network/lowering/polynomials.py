@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pi_bench.network.graph import Node, PolynomialNode, ReluNode
+from pi_bench.network.graph import PolynomialNode, ReluNode
 from pi_bench.network.lowering.combination import Combination
-from pi_bench.network.lowering.trace import FxNode, Trace, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, refuse
 
 MAX_DEGREE = 3
 _TWO_VALUES = (
@@ -29,8 +29,8 @@ _DEGREE = (
 class Powers:
     """The powers of one trace's values. `parameters`, `masks`: what its nodes cite, float32 and bool."""
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    def __init__(self, lowering: Lowering) -> None:
+        self._lowering = lowering
         self._known: dict[tuple[str, int], str] = {}
         self._meaning: dict[str, tuple[str, int]] = {}
         self.parameters: dict[str, np.ndarray] = {}
@@ -48,7 +48,7 @@ class Powers:
         found = set()
         for name in combination.coefficients:
             base, _ = self.base(name)
-            node = self._node(base)
+            node = self._lowering.node(base)
             found.add(node.inputs[0] if isinstance(node, ReluNode) and node.mask is None else base)
         return found
 
@@ -103,7 +103,7 @@ class Powers:
         return others and len(alone) == 1 and bool(np.all(combination.coefficients[alone[0]] == 1))
 
     def _polynomial(self, call: FxNode, base: str, combination: Combination) -> Combination:
-        source = self._node(base)
+        source = self._lowering.node(base)
         left = dict(combination.coefficients)
         table = np.zeros((MAX_DEGREE + 1, *source.shape))
         for name in combination.coefficients:
@@ -122,7 +122,7 @@ class Powers:
                 del left[relu]
         coefficients = np.stack([_by_channel(call, row) for row in table], axis=1)
         degree = MAX_DEGREE if coefficients[:, MAX_DEGREE].any() else 2
-        name = self._trace.name(call, "polynomial")
+        name = self._lowering.name(call, "polynomial")
         node = PolynomialNode(
             name, (base,), source.shape, f"{name}.coefficients", None if mask is None else f"{name}.relu"
         )
@@ -136,8 +136,8 @@ class Powers:
         if exponent > MAX_DEGREE:
             raise refuse(call, f"it makes a polynomial of degree {exponent}; {_DEGREE}")
         if (base, exponent) not in self._known:
-            source = self._node(base)
-            name = self._trace.name(call, "square" if exponent == 2 else "cube")
+            source = self._lowering.node(base)
+            name = self._lowering.name(call, "square" if exponent == 2 else "cube")
             node = PolynomialNode(name, (base,), source.shape, f"{name}.coefficients")
             self._keep(node, np.tile(np.eye(MAX_DEGREE + 1)[exponent, : exponent + 1], (source.shape[0], 1)))
             self._known[base, exponent] = name
@@ -148,14 +148,11 @@ class Powers:
         self.parameters[node.coefficients] = np.ascontiguousarray(coefficients, np.float32)
         if node.relu is not None and relu is not None:
             self.masks[node.relu] = relu
-        self._trace.nodes.append(node)
+        self._lowering.append(node)
 
     def _is_relu_of(self, name: str, base: str) -> bool:
-        node = self._node(name)
+        node = self._lowering.node(name)
         return isinstance(node, ReluNode) and node.mask is None and node.inputs == (base,)
-
-    def _node(self, name: str) -> Node:
-        return next(node for node in self._trace.nodes if node.name == name)
 
 
 def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:

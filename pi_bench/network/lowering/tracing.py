@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.lowering.trace import refuse
+from pi_bench.network.lowering.state import refuse
 
 
 def traced(

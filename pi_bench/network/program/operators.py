@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pi_bench.network.program.terms import LinearTerm, Shape, element_count
+from pi_bench.network.program.terms import LinearTerm, element_count
+from pi_bench.shape import Shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)

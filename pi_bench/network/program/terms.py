@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,19 @@ from importlib import resources
 import jsonschema
 import pytest
 
+from pi_bench.measure import limits as limits_module
 from pi_bench.measure.environment import describe_environment
-from pi_bench.measure.micro import FAMILIES, MachineLimits, MinimalWork, Settings, run_micro
-from pi_bench.measure.micro import limits as limits_module
-from pi_bench.measure.micro.loopback import Echo, FrameEcho
-from pi_bench.measure.micro.timing import sample
+from pi_bench.measure.limits import MachineLimits
+from pi_bench.measure.micro import run_micro
+from pi_bench.measure.timing import sample
+from pi_bench.primitives import CaseSettings, MinimalWork
+from pi_bench.primitives.built_in import BUILT_IN
+from pi_bench.primitives.loopback import Echo, FrameEcho
+from pi_bench.primitives.primitive import families_of
 from pi_bench.report.micro import render_micro
 
-TINY = Settings(count=70, threads=(1, 2), repetitions=2)
+TINY = CaseSettings(count=70, threads=(1, 2), repetitions=2)
+FAMILIES = families_of(BUILT_IN)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +36,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_gives_a_valid_result(name: str) -> None:
-    result = run_micro([name], TINY)
+    result = run_micro({name: FAMILIES[name]}, TINY)
     result["environment"] = describe_environment()
     schema = json.loads(resources.files("pi_bench.report").joinpath("micro.schema.json").read_text())
     jsonschema.validate(json.loads(json.dumps(result, allow_nan=False)), schema)
@@ -47,17 +52,17 @@ def test_every_family_gives_a_valid_result(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot", "cross"])
 def test_threads_are_timed_each(name: str) -> None:
-    result = run_micro([name], TINY)
+    result = run_micro({name: FAMILIES[name]}, TINY)
     assert {row["threads"] for row in result["results"]} == {1, 2}
 
 
 def test_whole_groups_are_counted() -> None:
-    assert {row["unit_count"] for row in run_micro(["relu"], TINY)["results"]} == {96}
+    assert {row["unit_count"] for row in run_micro({"relu": FAMILIES["relu"]}, TINY)["results"]} == {96}
 
 
 def test_gadget_bytes_are_those_of_a_relu() -> None:
     """11 half gates: two labels a gate offline, one a gate online; 12 labels of the client."""
-    row = run_micro(["evaluate"], TINY)["results"][0]
+    row = run_micro({"evaluate": FAMILIES["evaluate"]}, TINY)["results"][0]
     assert row["case"] == "evaluate ReLU, 11 ANDs"
     sizes = row["unit_bytes"]
     assert 11 * 32 <= sizes["offline"] <= 11 * 32 + 16
@@ -68,7 +73,9 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
 
 def test_cross_product_bytes_are_its_job_s() -> None:
     """One OT a bit of the server's factor, and corrections of as many bits as still count."""
-    sizes = {row["case"]: row["unit_bytes"] for row in run_micro(["cross"], TINY)["results"]}
+    sizes = {
+        row["case"]: row["unit_bytes"] for row in run_micro({"cross": FAMILIES["cross"]}, TINY)["results"]
+    }
     for name, bit_count in (("square", 31), ("product", 32)):
         corrections = sum(range(1, bit_count + 1)) / 8
         for side in ("sender", "receiver"):

@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 
 from pi_bench.channel.link import Link
-from pi_bench.costs import UNITS, Costs
+from pi_bench.costs import Costs
+from pi_bench.hybrid.fixed_steps import FIXED_UNITS
 from pi_bench.launch.alternatives import Alternative, alternatives
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fusion import fuse_linear
 from pi_bench.network.graph import Graph
-from pi_bench.network.merging import merge_linear
 from pi_bench.prediction.causes import scaled
 from pi_bench.prediction.simulated_run import Setting, predict_run
+from pi_bench.primitives.built_in import UNITS
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
 from pi_bench.report.explanation import explanation_fields, explanation_lines
-from tests.unit.network.merging.merging_graphs import culled_graph
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 INFO = find_protocol("delphi")
 WAN = Link.parse("wan")
@@ -30,7 +32,7 @@ CHEAP_S = 1e-12
 def model_of(graph: Graph, *, merge: bool = False) -> LoadedModel:
     merging = None
     if merge:
-        graph, merging = merge_linear(graph, 10)
+        graph, merging = fuse_linear(graph, 10)
     program, weights = compile_graph(graph)
     return LoadedModel(graph, program, weights, "", 0.0, merging)
 
@@ -45,7 +47,12 @@ def explained(model: LoadedModel, setting: Setting, options: ProtocolOptions | N
 
 def costs(**unit_s: float) -> Costs:
     return Costs(
-        {**dict.fromkeys(UNITS, CHEAP_S), **{k.replace("_", " "): v for k, v in unit_s.items()}}, 1, {}
+        {
+            **dict.fromkeys((*UNITS, *FIXED_UNITS), CHEAP_S),
+            **{k.replace("_", " "): v for k, v in unit_s.items()},
+        },
+        1,
+        {},
     )
 
 

@@ -33,7 +33,7 @@ def longer(settings):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, base, longer):
     """The same search in one process that nobody kills."""
-    from pi_bench.models.reduction.search import deepreduce
+    from pi_bench.models.reduction.deepreduce import deepreduce
 
     folder = tmp_path_factory.mktemp("undisturbed")
     quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
