@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import DivergedError, ModelError, TrainingError  # noqa: E402
+from pi_bench.errors import DivergedError, ModelError, OutputError, TrainingError  # noqa: E402
 from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
 from pi_bench.models.deepreduce import search_plan  # noqa: E402
 from pi_bench.models.reduction.candidate import with_frontiers  # noqa: E402
@@ -246,9 +246,9 @@ def test_a_training_that_was_cut_goes_on(searched, search, base, tmp_path):
 
 def test_a_full_disk_ends_the_search(search, tmp_path, monkeypatch):
     def full(path, content):
-        raise TrainingError(f"cannot write {path}: No space left on device")
+        raise OutputError(f"cannot write {path}: No space left on device")
 
     monkeypatch.setattr("pi_bench.models.training.trainer.save_tensors", full)
-    with pytest.raises(TrainingError, match=r"teacher: cannot write .*checkpoint\.pt: No space left"):
+    with pytest.raises(OutputError, match=r"teacher: cannot write .*checkpoint\.pt: No space left"):
         search(tmp_path, InlineEngine())
     assert not (tmp_path / "teacher" / "failed.json").exists()  # it is not the training's fault

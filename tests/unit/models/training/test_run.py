@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import ModelError, TrainingError  # noqa: E402
+from pi_bench.errors import ModelError, OutputError, TrainingError  # noqa: E402
 from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
 from pi_bench.models.data import Split, load_data  # noqa: E402
 from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
@@ -351,7 +351,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, trained, recipe, b
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, hard))  # a write beyond it fails
     try:
-        with pytest.raises(TrainingError, match=r"cannot write .*checkpoint.pt.*the last good one is kept"):
+        with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt.*the last good one is kept"):
             train_recipe(recipe, blobs, settings, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -365,7 +365,7 @@ def test_a_file_is_never_half_written(tmp_path):
     path = tmp_path / "file"
     write_whole(path, b"old")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(TrainingError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot write"):
         write_whole(tmp_path / "folder", b"new")
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
