@@ -20,7 +20,7 @@ import numpy as np
 
 from pi_bench.atomic_file import whole_file
 from pi_bench.codec import CodecError, encode
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, OutputError, reason
 from pi_bench.network.files.torch_file import explain_content, load_plain
 from pi_bench.network.graph import Graph, node_from_fields, node_to_fields
 from pi_bench.network.graph.check import check_graph
@@ -36,7 +36,8 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write `graph` (calibrated) to `path`; a reader sees the whole file or none.
 
     Raises:
-        ModelError: the graph is not sound, or `path` cannot be written.
+        ModelError: the graph is not sound.
+        OutputError: `path` cannot be written.
 
     >>> import tempfile
     >>> from pi_bench.network.graph import InputNode, OutputNode
@@ -91,8 +92,7 @@ def load_model(path: str | os.PathLike[str]) -> Graph:
                 raise ModelError(f"{name} is not a regular file: give the path of a model.pt")
             return _read(name, file)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ModelError(f"cannot read the model {name}: {reason}") from None
+        raise ModelError(f"cannot read the model {name}: {reason(error)}") from None
 
 
 def _read(name: str, file: BinaryIO) -> Graph:
@@ -180,9 +180,8 @@ def _replace(path: Path, data: memoryview) -> None:
     """Write a temporary file and rename it, so that `path` always has the whole old or the whole new file."""
     try:
         if path.exists() and not path.is_file():
-            raise ModelError(f"cannot write {path}: it exists and is not a regular file")
+            raise OutputError(f"cannot write {path}: it exists and is not a regular file")
         with whole_file(path) as file:
             file.write(data)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ModelError(f"cannot write {path}: {reason}; choose another output path") from None
+        raise OutputError(f"cannot write {path}: {reason(error)}; choose another output path") from None

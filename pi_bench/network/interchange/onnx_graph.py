@@ -70,7 +70,7 @@ class _Translation:
             )
         steps = [step for node in self._graph.node for step in self._steps(node)]
         return ForeignModule(
-            name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80] or "network",
+            name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
             tensors=self._tensors,
             references=self._references,

@@ -107,7 +107,7 @@ class _Translation:
     def _network_name(self) -> str:
         stacks = (self._modules(node) for node in self._graph["nodes"])
         kinds = [stack[0][1].rpartition(".")[2] for stack in stacks if stack]
-        return kinds[0] if kinds else "network"
+        return kinds[0] if kinds else ""
 
     def _modules(self, node: dict[str, Any]) -> list[tuple[str, str]]:
         """List (path, class) of each module around the operator, from the outside in."""
