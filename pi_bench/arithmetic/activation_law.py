@@ -23,7 +23,11 @@ from pi_bench.arithmetic.law import (
 
 
 class ActivationLaw(ABC):
-    """Defines every activation of one mode. Arrays are uint32, results have the shape of `x`."""
+    """Defines every activation of one mode. Arrays are uint32, results have the shape of `x`.
+
+    >>> WindowLaw("exact").depends_on_shares, WindowLaw("windowed").depends_on_shares
+    (False, True)
+    """
 
     @property
     @abstractmethod
