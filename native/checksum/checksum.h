@@ -17,10 +17,9 @@
 #include <cstdint>
 
 #include "base/isa.h"
+#include "checksum/products.h"
 
 namespace pi {
-
-struct ProductKernels;
 
 class Checksum {
  public:
@@ -41,10 +40,11 @@ class Checksum {
 
  private:
   void end_block();
+  void end_blocks(std::uint64_t (*sums)[2]);
 
   const ProductKernels* kernels_;
   alignas(64) std::uint8_t key_[kBlockBytes];
-  std::uint64_t multiplier_[2];
+  std::uint64_t powers_[kBlocksAtOnce][2];  // of r, from r itself
   std::uint64_t value_[2] = {1, 0};
   std::uint64_t block_[2] = {0, 0};
   std::size_t position_ = 0;  // in the block, of whole words
