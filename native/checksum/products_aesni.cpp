@@ -51,7 +51,6 @@ void add_blocks(const std::uint8_t* key, const std::uint8_t* data, std::size_t b
 
 }  // namespace
 
-const ProductKernels kProductsAesni = {add_products, add_blocks,
-                                        FieldTemplates<Aesni>::multiply};
+const ProductKernels kProductsAesni = {add_products, add_blocks, FieldTemplates<Aesni>::multiply};
 
 }  // namespace pi

@@ -47,12 +47,12 @@ void add_products(const std::uint8_t* key, const std::uint8_t* data, std::size_t
     sums[0] = _mm512_xor_si512(sums[0], products(_mm512_maskz_loadu_epi64(mask, key + 16 * i),
                                                  _mm512_maskz_loadu_epi64(mask, data + 16 * i)));
   }
-  add_to(sum, _mm512_xor_si512(_mm512_xor_si512(sums[0], sums[1]),
-                               _mm512_xor_si512(sums[2], sums[3])));
+  add_to(sum,
+         _mm512_xor_si512(_mm512_xor_si512(sums[0], sums[1]), _mm512_xor_si512(sums[2], sums[3])));
 }
 
-// One load of the key serves all blocks: data that does not begin at a multiple of 64 bytes costs two
-// loads for each vector, and loads are what bounds the loop then.
+// One load of the key serves all blocks: data that does not begin at a multiple of 64 bytes costs
+// two loads for each vector, and loads are what bounds the loop then.
 void add_blocks(const std::uint8_t* key, const std::uint8_t* data, std::size_t block_words,
                 std::uint64_t (*sums)[2]) {
   __m512i even[kBlocksAtOnce];
@@ -76,6 +76,6 @@ void add_blocks(const std::uint8_t* key, const std::uint8_t* data, std::size_t b
 }  // namespace
 
 const ProductKernels kProductsVaes512 = {add_products, add_blocks,
-                                          FieldTemplates<Vaes512>::multiply};
+                                         FieldTemplates<Vaes512>::multiply};
 
 }  // namespace pi

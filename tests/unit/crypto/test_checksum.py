@@ -89,7 +89,7 @@ def test_every_bit_counts(isa: str) -> None:
     for bit in (*range(0, 8 * 40), *range(8 * 8180, 8 * len(data))):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
-        seen.add(digest(bytes(36), changed))
+        seen.add(digest(bytes(36), bytes(changed)))
     count = 3 + 8 * 40 + 8 * (len(data) - 8180)
     for bit in range(8 * 36):
         header = bytearray(36)
