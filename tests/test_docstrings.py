@@ -15,7 +15,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+COMPLETE: tuple[str, ...] = (
+    "models",
+    "pi_bench/arithmetic",
     "pi_bench/costs",
+    "pi_bench/crypto",
     "pi_bench/hybrid/fixed_steps.py",
     "pi_bench/launch/costs.py",
     "pi_bench/launch/two_party_costs.py",
@@ -25,8 +29,6 @@ ROOT = Path(__file__).parent.parent
     "pi_bench/primitives",
     "pi_bench/shape.py",
 )
-COMPLETE: tuple[str, ...] = (
-COMPLETE: tuple[str, ...] = ("models",)
 """Packages and modules in which a public function or class without an example is an error.
 
 Entries are added when a package is finished, and none is taken away.

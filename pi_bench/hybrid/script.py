@@ -39,7 +39,7 @@ from pi_bench.network.program import (
 from pi_bench.primitives.gadget import evaluate_work, gadget_work
 from pi_bench.primitives.memory import random_work, words_work
 from pi_bench.primitives.ring import ring_work
-from pi_bench.protocol.interface import ProtocolOptions
+from pi_bench.protocol.options import ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.script import NO_OP, Message, PhaseScript, Purpose, Role, RunScript
 from pi_bench.protocol.session import Party
@@ -62,7 +62,7 @@ _SET_UP = (
 def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
     """Of a protocol with homomorphic products and garbled gadgets."""
     plan = WorkPlan(program, options)
-    return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS, _SET_UP)
+    return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS, set_up=_SET_UP)
 
 
 def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:

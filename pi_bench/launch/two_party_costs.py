@@ -40,7 +40,7 @@ _WEIGHT_CACHE_BYTES = 1 << 30
 
 
 def _options(info: ProtocolInfo, threads: int) -> ProtocolOptions:
-    return ProtocolOptions(info.modes[0], threads, weight_cache_bytes=_WEIGHT_CACHE_BYTES)
+    return info.configure(threads=threads, weight_cache_bytes=_WEIGHT_CACHE_BYTES)
 
 
 def chain_script(info: ProtocolInfo, threads: int) -> RunScript:
@@ -87,7 +87,7 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
 def _runs(model: LoadedModel, info: ProtocolInfo, settings: ProtocolOptions) -> list[Run]:
     inputs = noise_input(model.program.input, 0)
     encoded = encode_input(model.program, inputs)
-    verifier = RunVerifier(model.program, model.weights, settings.mode, encoded)
+    verifier = RunVerifier(model.program, model.weights, info.law(settings), encoded)
     options = LatencyOptions(settings, _RUNS, _WARMUP, _TIMEOUT_S)
     place = placement.place(settings.threads)
     return measure_latency(model, info, options, place, inputs, verifier, silent).runs

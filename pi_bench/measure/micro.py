@@ -17,21 +17,20 @@ from pi_bench.primitives import Case, CaseSettings, Primitive
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.primitive import CaseMaker
 from pi_bench.progress import Progress, silent
-from pi_bench.registry import find_protocol, protocol_names
+from pi_bench.registry import loadable_protocols
 
 SCHEMA_VERSION = 1
 
 
 def known_primitives() -> tuple[Primitive, ...]:
-    """Lists the primitives of this package, then those that a protocol declares. Imports every protocol.
+    """Lists the primitives of this package, then those that a protocol declares.
 
-    Raises:
-        PiBenchError: a protocol cannot be loaded.
+    Imports every protocol, and passes over those that do not load.
 
     >>> "cross products" in [primitive.name for primitive in known_primitives()]
     True
     """
-    own = [primitive for name in protocol_names() for primitive in find_protocol(name).primitives]
+    own = [primitive for info in loadable_protocols() for primitive in info.primitives]
     return tuple(dict.fromkeys((*BUILT_IN, *own)))  # protocols may share one
 
 

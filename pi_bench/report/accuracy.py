@@ -13,6 +13,7 @@ from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
 
@@ -50,7 +51,7 @@ def build_accuracy(
         },
         "protocol": info.name,
         "mode": settings.mode,
-        "sign_drop": settings.sign_drop,
+        "options": dict(settings.values),
         "fixed_point": {
             "weight_bits": options.weight_bits,
             "activation_bits": options.activation_bits,
@@ -66,9 +67,7 @@ def build_accuracy(
         },
         "float": _answers(comparison.floats, comparison.floats, labels),
         "integer": _answers(comparison.integers, comparison.floats, labels),
-        "windowed": None
-        if comparison.windowed is None
-        else _answers(comparison.windowed, comparison.floats, labels),
+        "baseline": _baseline(comparison, labels),
         "private": None if private is None else _private(private, comparison, labels),
         "output_count": int(comparison.floats.logits.shape[1]),
         "worst_layer": None if worst is None else worst["name"],
@@ -115,10 +114,9 @@ def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
 def render_accuracy(result: Mapping[str, Any]) -> str:
     data, fixed = result["data"], result["fixed_point"]
     scales = "per-channel" if fixed["per_channel"] else "per-tensor"
-    drop = f", sign drop {result['sign_drop']} bits" if result["sign_drop"] else ""
     rows = [_row("float", result["float"]), _row(f"integer, {result['mode']}", result["integer"])]
-    if result["windowed"] is not None:
-        rows.append(_row("integer, windowed", result["windowed"]))
+    if result["baseline"] is not None:
+        rows.append(_row(f"integer, {result['baseline']['law']}", result["baseline"]))
     if result["private"] is not None:
         private = result["private"]
         if private["image_count"] < result["integer"]["image_count"]:
@@ -128,7 +126,7 @@ def render_accuracy(result: Mapping[str, Any]) -> str:
     lines = [
         f"{result['network']['name']}: {data['image_count']:,} images of {data['source']}, "
         f"{data['refused_count']:,} refused",
-        f"mode {result['mode']}{drop}; {weights_words(result['network']['weights'])}, "
+        f"{mode_words(result)}; {weights_words(result['network']['weights'])}, "
         f"of {fixed['weight_bits']} bits, {scales} scales, "
         f"activations of {fixed['activation_bits']} bits, headroom {fixed['headroom_bits']:g} bits",
         "",
@@ -152,7 +150,7 @@ def render_accuracy(result: Mapping[str, Any]) -> str:
     lines += [
         "",
         "error: root mean square over that of the float values; room: bits between the largest value and the",
-        "window's end; zeroed: made 0 by the sign drop",
+        "window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
         f"worst layer: {result['worst_layer'] or '-'}",
     ]
     lines += [f"\nwarning: {warning}" for warning in result["warnings"]]
@@ -173,6 +171,14 @@ def _answers(answers: Answers, floats: Answers, labels: np.ndarray | None) -> di
         "largest_logit_error": float(errors.max()),
         "rms_logit_error": float(np.sqrt(np.mean(errors**2))),
     }
+
+
+def _baseline(comparison: Comparison, labels: np.ndarray | None) -> dict[str, Any] | None:
+    """Returns the answers under the law that the mode's own law approximates, if there is one."""
+    law = comparison.law.baseline
+    if law is None or comparison.baseline is None:
+        return None
+    return {"law": law.name, **_answers(comparison.baseline, comparison.floats, labels)}
 
 
 def _private(private: PrivateAnswers, comparison: Comparison, labels: np.ndarray | None) -> dict[str, Any]:

@@ -17,8 +17,6 @@ from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.quantities import seconds
 
-_Words = Callable[[Program, Mapping[str, Any]], str]
-
 _TOP = 3
 _LAYERS = 3
 _PAYS = 0.97
@@ -57,7 +55,8 @@ def explanation_fields(
             "comm_round_count": getattr(run, phase).depth / 2,
             "causes": [_cause_fields(program, share, whole_s) for share in found],
         }
-    fields["offline"]["words"] = {purpose.value: words for purpose, words in script.offline_words.items()}
+    for phase, words in (("online", script.online_words), ("offline", script.offline_words)):
+        fields[phase]["words"] = {purpose.value: made for purpose, made in words.items()}
     fields["relus"] = _relu_fields(fields)
     for phase in ("online", "offline"):
         causes = [cause for cause in fields[phase]["causes"] if cause["share"] >= _MINOR][:_TOP]
@@ -103,7 +102,7 @@ def _relu_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sentence(program: Program, fields: Mapping[str, Any], phase: str, cause: Mapping[str, Any]) -> str:
     cost = f"{seconds(cause['cost_s'])} of {seconds(fields[phase]['time_s'])} ({cause['share']:.0%})"
-    words = _SUBJECTS[phase, Cause(cause["cause"])](program, fields)
+    words = _subject(program, fields, phase, Cause(cause["cause"]))
     remedies = _REMEDIES[Cause(cause["cause"])](fields, phase)
     layers = _layer_words(program, cause["layers"])
     return f"{words} cost {cost}{layers}. {'. '.join(remedies)}."
@@ -124,33 +123,30 @@ def _title(op: Op) -> str:
     return op.name
 
 
-_SUBJECTS: dict[tuple[str, Cause], _Words] = {
-    ("online", Cause.ROUNDS): lambda program, fields: (
-        f"the {fields['online']['comm_round_count']:g} rounds, and the steps between,"
+def _round_words(fields: Mapping[str, Any], phase: str) -> str:
+    if phase == "online":
+        return f"the {fields['online']['comm_round_count']:g} rounds, and the steps between,"
+    return "messages and the steps between them"
+
+
+_COUNTED: dict[Cause, tuple[Purpose, Callable[[Program], str]]] = {
+    Cause.RELUS: (Purpose.RELU, lambda program: f"the {program.relu_count:,} ReLUs"),
+    Cause.TRUNCATIONS: (Purpose.TRUNCATION, lambda program: _truncations(program)),
+    Cause.LINEAR: (
+        Purpose.LINEAR,
+        lambda program: f"the linear layers' {program.mac_count / 1e6:,.1f} M multiply-accumulates",
     ),
-    ("offline", Cause.ROUNDS): lambda program, fields: "messages and the steps between them",
-    ("online", Cause.RELUS): lambda program, fields: f"the {program.relu_count:,} ReLUs",
-    ("offline", Cause.RELUS): lambda program, fields: (
-        f"{_made(fields, Purpose.RELU)} of the {program.relu_count:,} ReLUs"
-    ),
-    ("online", Cause.TRUNCATIONS): lambda program, fields: _truncations(program),
-    ("offline", Cause.TRUNCATIONS): lambda program, fields: (
-        f"{_made(fields, Purpose.TRUNCATION)} of {_truncations(program)}"
-    ),
-    ("online", Cause.LINEAR): lambda program, fields: (
-        f"the linear layers' {program.mac_count / 1e6:,.1f} M multiply-accumulates"
-    ),
-    ("offline", Cause.LINEAR): lambda program, fields: (
-        f"{_made(fields, Purpose.LINEAR)} of the linear layers"
-    ),
-    ("online", Cause.MULTIPLICATIONS): lambda program, fields: "products of activations",
-    ("offline", Cause.MULTIPLICATIONS): lambda program, fields: "products of activations",
+    Cause.MULTIPLICATIONS: (Purpose.MULTIPLICATION, lambda program: "the products of activations"),
 }
 
 
-def _made(fields: Mapping[str, Any], purpose: Purpose) -> str:
-    """Names what the offline phase makes for a purpose."""
-    return str(fields["offline"]["words"].get(purpose.value, "the preprocessing"))
+def _subject(program: Program, fields: Mapping[str, Any], phase: str, cause: Cause) -> str:
+    """Names a cause: what the protocol says that it does in a phase, and of how many elements."""
+    if cause is Cause.ROUNDS:
+        return _round_words(fields, phase)
+    purpose, counted = _COUNTED[cause]
+    made = fields[phase]["words"].get(purpose.value, "the preprocessing" if phase == "offline" else "")
+    return f"{made} of {counted(program)}" if made else counted(program)
 
 
 def _truncations(program: Program) -> str:
@@ -231,7 +227,7 @@ def _halved(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _relu_sentence(program: Program, fields: Mapping[str, Any]) -> str:
     relus, online = fields["relus"], fields["online"]
     others = [cause for cause in online["causes"] if cause["cause"] != Cause.RELUS.value]
-    rest = _SUBJECTS["online", Cause(others[0]["cause"])](program, fields)
+    rest = _subject(program, fields, "online", Cause(others[0]["cause"]))
     saved = relus["halved_saves_s"] / online["time_s"]
     judgement = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
     return (

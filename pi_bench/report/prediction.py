@@ -24,11 +24,12 @@ def prediction_fields(program: Program, run: PredictedRun, setting: Setting) -> 
         "offline": {
             "time_s": run.offline.time_s,
             **_bytes(run.offline.spans[Party.CLIENT].values()),
-            "parts": {part: _part(run.offline, part) for part in _parts(run.offline)},
+            "parts": _all_parts(run.offline),
         },
         "online": {
             "latency_s": run.online.time_s,
             **_bytes(run.online.spans[Party.CLIENT].values()),
+            "parts": _all_parts(run.online) if _parts(run.online) else {},
             "comm_round_count": run.online.depth / 2,
             "layers": [_layer(run.online, op.id, op.name) for op in program.ops],
         },
@@ -68,9 +69,10 @@ def comparison_lines(prediction: Mapping[str, Any], result: Mapping[str, Any]) -
     for row, phase in zip(phases, ("online", "offline"), strict=True):
         row += [_both_ways(prediction[phase]["bytes"]), _both_ways(result[phase]["bytes"])]
     works = [
-        (f"  {part}", offline["parts"][part], result["offline"]["parts"][part])
-        for part in offline["parts"]
-        if part in result["offline"]["parts"]
+        (f"  {part}" if phase == "offline" else f"  {part} online", own, result[phase]["parts"][part])
+        for phase in ("offline", "online")
+        for part, own in prediction[phase]["parts"].items()
+        if part in result[phase]["parts"]
     ]
     layers = sorted(
         zip(online["layers"], result["online"]["layers"], strict=True),
@@ -108,9 +110,12 @@ def _both_ways(sent: Mapping[str, int]) -> str:
 
 
 def _parts(phase: PredictedPhase) -> list[str]:
-    """Every part that either party's script names, in its order, then what no part names."""
-    names = dict.fromkeys(part for party in Party for _, part in phase.spans[party] if part)
-    return [*names, "other"]
+    """Lists every part that either party's script names, in its order."""
+    return list(dict.fromkeys(part for party in Party for _, part in phase.spans[party] if part))
+
+
+def _all_parts(phase: PredictedPhase) -> dict[str, Any]:
+    return {part: _part(phase, part) for part in (*_parts(phase), "other")}
 
 
 def _part(phase: PredictedPhase, part: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -44,8 +44,7 @@ def build_result(
         "protocol_title": info.title,
         "secure": info.secure,
         "mode": options.protocol.mode,
-        "label_chunk": options.protocol.label_chunk,
-        "sign_drop": options.protocol.sign_drop,
+        "options": dict(options.protocol.values),
         "weight_cache_bytes": options.protocol.weight_cache_bytes,
         "runs": len(runs),
         "warmup": options.warmup,
@@ -64,12 +63,13 @@ def build_result(
             "samples_s": offline_s,
             "hidden_s": median(_hidden_offline_s(run) for run in runs),
             **_bytes([first.client_offline]),
-            "parts": _parts(runs),
+            "parts": _parts(runs, "offline"),
         },
         "material_load_s": 0.0,  # material stays in memory between the phases
         "online": {
             "latency_s": summarize(latency_s),
             **_bytes([first.client_online]),
+            "parts": _parts(runs, "online"),
             "comm_round_count": max(first.client_online.depth, first.server_online.depth) / 2,
             "layers": [_layer(op, runs) for op in program.ops],
         },
@@ -155,28 +155,35 @@ def _chosen(record: PhaseRecord, choose: Callable[[Span], bool]) -> list[Span]:
     return [span for span in record.spans if choose(span)]
 
 
-def _parts(runs: Sequence[Run]) -> dict[str, Any]:
-    """The offline phase by part; what no step names is ``other``."""
-    names = dict.fromkeys(
-        span.part
-        for record in (runs[0].client_offline, runs[0].server_offline)
-        for span in record.spans
-        if span.part
-    )
-    parts = {name: _part(runs, name) for name in names}
-    parts["other"] = _part(runs, "")
-    return parts
+def _parts(runs: Sequence[Run], phase: str, op_id: int | None = None) -> dict[str, Any]:
+    """A phase, or one operator of it, by the parts that the protocol names, in its order.
 
-
-def _part(runs: Sequence[Run], name: str) -> dict[str, Any]:
-    def of_part(span: Span) -> bool:
-        return span.part == name
-
+    What no step names is ``other``. Online, the result is empty where the protocol names no part.
+    """
+    parties = {
+        party: [
+            _chosen(getattr(run, f"{party}_{phase}"), lambda span: op_id in (None, span.op_id))
+            for run in runs
+        ]
+        for party in ("client", "server")
+    }
+    names = dict.fromkeys(span.part for spans in parties.values() for span in spans[0] if span.part)
     return {
-        "client": _times([_chosen(run.client_offline, of_part) for run in runs]),
-        "server": _times([_chosen(run.server_offline, of_part) for run in runs]),
-        "bytes": _directions(_chosen(runs[0].client_offline, of_part), "bytes"),
-        "wire_bytes": _directions(_chosen(runs[0].client_offline, of_part), "wire_bytes"),
+        name or "other": _part(parties, name)
+        for name in ([*names, ""] if names or phase == "offline" else ())
+    }
+
+
+def _part(parties: Mapping[str, Sequence[Sequence[Span]]], name: str) -> dict[str, Any]:
+    """Times and bytes of one part, from the spans of each run."""
+    own = {
+        party: [[span for span in spans if span.part == name] for spans in runs]
+        for party, runs in parties.items()
+    }
+    return {
+        **{party: _times(runs) for party, runs in own.items()},
+        "bytes": _directions(own["client"][0], "bytes"),
+        "wire_bytes": _directions(own["client"][0], "wire_bytes"),
     }
 
 
@@ -199,6 +206,7 @@ def _layer(op: Op, runs: Sequence[Run]) -> dict[str, Any]:
         ),
         "bytes": _directions(client, "bytes"),
         "wire_bytes": _directions(client, "wire_bytes"),
+        "parts": _parts(runs, "online", op.id),
         "comm_round_count": sum(span.depth_count for span in client) / 2,
         "headroom_bits": op.headroom_bits if isinstance(op, ActivationOp) else None,
     }

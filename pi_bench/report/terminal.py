@@ -93,11 +93,26 @@ def _layers(result: Mapping[str, Any]) -> list[str]:
     return [
         "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
         *render_table(header, rows, left=3),
+        *(
+            ["", "online, by part", *_part_table(result["online"]["parts"])]
+            if result["online"]["parts"]
+            else []
+        ),
     ]
 
 
 def _offline(result: Mapping[str, Any]) -> list[str]:
     offline = result["offline"]
+    return [
+        f"offline  {seconds(offline['time_s'])} an inference "
+        f"({seconds(offline['hidden_s'])} more of both parties' work hidden by overlap), "
+        f"{byte_count(offline['bytes']['client_to_server'])} client to server, "
+        f"{byte_count(offline['bytes']['server_to_client'])} server to client",
+        *_part_table(offline["parts"]),
+    ]
+
+
+def _part_table(parts: Mapping[str, Any]) -> list[str]:
     rows = [
         (
             name,
@@ -108,16 +123,10 @@ def _offline(result: Mapping[str, Any]) -> list[str]:
             bytes_or_dash(part["bytes"]["client_to_server"]),
             bytes_or_dash(part["bytes"]["server_to_client"]),
         )
-        for name, part in offline["parts"].items()
+        for name, part in parts.items()
     ]
     header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
-    return [
-        f"offline  {seconds(offline['time_s'])} an inference "
-        f"({seconds(offline['hidden_s'])} more of both parties' work hidden by overlap), "
-        f"{byte_count(offline['bytes']['client_to_server'])} client to server, "
-        f"{byte_count(offline['bytes']['server_to_client'])} server to client",
-        *render_table(header, rows),
-    ]
+    return render_table(header, rows)
 
 
 def _prediction(result: Mapping[str, Any]) -> list[list[str]]:
@@ -169,12 +178,12 @@ def _verdict(result: Mapping[str, Any]) -> list[str]:
     if not verification["passed"]:
         return ["verification FAILED", *(f"  {failure}" for failure in verification["failures"])]
     agrees = "agrees" if verification["argmax_agrees_with_float"] else "does NOT agree"
-    zeroed = f"{verification['zeroed_count']:,} values became 0 for the dropped bits of their sign; "
+    zeroed = f"{verification['zeroed_count']:,} values became 0 that a more accurate law keeps; "
     return [
         f"verification passed ({verification['mode']}): {verification['compared_count']:,} values of "
         f"{verification['verified_run_count']} runs follow their law, "
         f"largest distance {verification['max_ulp_error']} ulp; "
-        f"{zeroed if result['sign_drop'] else ''}"
+        f"{zeroed if verification['zeroed_count'] else ''}"
         f"the answer {agrees} with the float network "
         f"(largest difference {verification['max_float_error']:.4f})",
     ]

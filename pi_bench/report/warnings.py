@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pi_bench.registry import default_protocol
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
@@ -19,7 +20,7 @@ def find_warnings(result: Mapping[str, Any]) -> list[str]:
     if not result["secure"]:
         found.append(
             f"INSECURE: protocol {result['protocol']!r} protects nothing; it is for testing and for "
-            "measuring the harness. Use --protocol delphi with real data."
+            f"measuring the harness. Use --protocol {default_protocol().name} with real data."
         )
     found += random_warnings(result["network"]["weights"])
     verification = result["verification"]

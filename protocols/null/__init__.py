@@ -1,4 +1,4 @@
-"""INSECURE: plaintext arithmetic behind the messages of another protocol: the harness' own overhead.
+"""INSECURE: plaintext arithmetic behind the messages of another protocol: the harness's own overhead.
 
 Every message of the other protocol is sent, in the same order and of the same length, but it carries
 zeros, and the input and the logits travel in the clear. What remains of the time is sockets, frames,
@@ -10,6 +10,7 @@ Python and the plain integer network: what a faster protocol could not remove.
 from dataclasses import replace
 
 from pi_bench.errors import UsageError
+from pi_bench.hybrid.modes import LABEL_CHUNK, SIGN_DROP, WINDOW_MODES, window_law
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.protocol.interface import no_alternatives
@@ -21,20 +22,23 @@ _WORDS = "(INSECURE: plaintext arithmetic, measures the harness itself)"
 
 class _HybridClient(NullClient):
     script = staticmethod(hybrid_script)
+    law = staticmethod(window_law)
 
 
 class _HybridServer(NullServer):
     script = staticmethod(hybrid_script)
+    law = staticmethod(window_law)
 
 
 PROTOCOL = ProtocolInfo(
     name="null",
     title=f"null {_WORDS}",
-    modes=("windowed", "exact", "truncated-sign"),
+    modes=WINDOW_MODES,
     secure=False,
     client=_HybridClient,
     server=_HybridServer,
     predict=predict_hybrid,
+    options=(LABEL_CHUNK, SIGN_DROP),
 )
 
 
@@ -49,14 +53,15 @@ def derive(info: ProtocolInfo) -> ProtocolInfo:
             f"protocol {info.name} has no script of its messages, so null cannot play them; "
             "name a protocol that has one, or use null alone"
         )
-    played = staticmethod(info.script)
-    client = type("NullClientOf", (NullClient,), {"script": played})
-    server = type("NullServerOf", (NullServer,), {"script": played})
+    played = {"script": staticmethod(info.script), "law": staticmethod(info.law)}
+    client = type("NullClientOf", (NullClient,), dict(played))
+    server = type("NullServerOf", (NullServer,), dict(played))
     return replace(
         info,
         name=f"null:{info.name}",
         title=f"null of {info.name} {_WORDS}",
         secure=False,
+        default=False,
         client=client,
         server=server,
         script=None,

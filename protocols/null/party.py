@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from pi_bench.arithmetic.law import RING_BITS, offset
+from pi_bench.arithmetic.activation_law import ActivationLaw, WindowLaw
+from pi_bench.arithmetic.law import RING_BITS
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
+from pi_bench.network.execution.reference import activation_reference
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
@@ -49,6 +51,11 @@ class _NullParty(PartyProtocol):
     @abstractmethod
     def script(program: Program, options: ProtocolOptions) -> RunScript:
         """Returns the script whose messages are played."""
+
+    @staticmethod
+    @abstractmethod
+    def law(options: ProtocolOptions) -> ActivationLaw:
+        """Returns the law that activations follow."""
 
     def set_up(self) -> None:
         self._play(self._set_up)
@@ -121,6 +128,7 @@ class NullServer(_NullParty):
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
         assert weights is not None
+        self._law = self.law(options)
         self._linear = {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
         self._workspace = workspace_for(self._linear.values())
         self._items = with_operators(program, self._role, self._online)
@@ -168,7 +176,7 @@ class NullServer(_NullParty):
         elif isinstance(op, MultiplyOp):
             values[op.id] = values[op.left] * values[op.right]
         elif isinstance(op, ActivationOp):
-            values[op.id] = _activate(op, values[op.source], self.options.mode)
+            values[op.id] = _activate(op, values[op.source], self._law)
 
     def _bias(self, op: LinearOp) -> np.ndarray:
         total = np.zeros(op.shape, np.uint32)
@@ -178,10 +186,17 @@ class NullServer(_NullParty):
         return total
 
 
-def _activate(op: ActivationOp, x: np.ndarray, mode: str) -> np.ndarray:
-    """The law of every mode where the client's share is zero: nothing carries, and the sign of a ReLU is
-    bit window_bits whatever is dropped below it. uint32 of x's shape."""
-    y = (x + np.uint32(offset(mode, op.truncate_bits))).view(np.int32)
+def _activate(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> np.ndarray:
+    """Applies a law where the client's share is zero: uint32 of x's shape."""
+    if isinstance(law, WindowLaw):
+        return _activate_in_window(op, x, law)
+    return activation_reference(op, x, np.zeros_like(x), law)
+
+
+def _activate_in_window(op: ActivationOp, x: np.ndarray, law: WindowLaw) -> np.ndarray:
+    """Applies the law of every window mode: nothing carries, and the sign of a ReLU is bit window_bits
+    whatever is dropped below it."""
+    y = (x + np.uint32(law.offset(op.truncate_bits))).view(np.int32)
     flat = y.reshape(-1)
     for group in op.groups:
         part = flat if group.index is None else flat[group.index]

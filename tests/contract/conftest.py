@@ -1,4 +1,4 @@
-"""Every protocol that the registry finds, run by two threads over an in-memory session.
+"""Every protocol that the registry finds, and `toy` of tests/fixtures, run by two threads in one process.
 
 Sockets and processes are tested elsewhere (tests/unit/channel, tests/cli); here a protocol meets its
 interface, and every message is kept for the transcript tests.
@@ -34,47 +34,61 @@ from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.protocol import Option, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol, protocol_names
 from pi_bench.testing import MemoryRun, MemorySession, run_in_memory
 from tests.contract.term_program import term_program
+from tests.packages import toy_on_path
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Network = tuple[Program, Weights, list[np.ndarray]]
 
 BINDING = b"loopback session".ljust(32)  # golden transcripts depend on it
-OPTIONS = {
-    "windowed": ProtocolOptions(),
-    "exact": ProtocolOptions(mode="exact"),
-    "windowed-chunks-of-3": ProtocolOptions(label_chunk=3),
-    "exact-chunks-of-4": ProtocolOptions(mode="exact", label_chunk=4),
-    "truncated-sign": ProtocolOptions(mode="truncated-sign", sign_drop=2),
-}
+
+
+def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
+    """Every mode, and two more values of each option that has a default: one in the first mode, one in the
+    second, where there is one."""
+    needed = {option.name: _some(option) for option in info.options if option.default is None}
+    bases = {
+        mode.name: {
+            option.name: needed[option.name]
+            for option in info.options
+            if option.name in needed and option.applies(mode.name)
+        }
+        for mode in info.modes
+    }
+    found = [info.configure(mode, given) for mode, given in bases.items()]
+    for option in info.options:
+        for mode, value in zip(bases, (_some(option), option.values[-1]), strict=False):
+            if option.default is not None and option.applies(mode):
+                found.append(info.configure(mode, {**bases[mode], option.name: value}))
+    return found
+
+
+def _some(option: Option) -> int | str:
+    return option.values[min(2, len(option.values) - 1)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Crosses protocols with the options that they have."""
+    """Gives `protocol` or `secure_protocol` each protocol that there is, and `options` its cases."""
+    with toy_on_path():
+        found = [find_protocol(name) for name in protocol_names()]
     for fixture in ("protocol", "secure_protocol"):
         if fixture not in metafunc.fixturenames:
             continue
-        found = [find_protocol(name) for name in protocol_names()]
         chosen = [info for info in found if info.secure or fixture == "protocol"]
         if "options" not in metafunc.fixturenames:
             metafunc.parametrize(fixture, chosen, ids=[info.name for info in chosen])
             continue
         pairs = {
-            f"{info.name}-{name}": (info, options)
-            for info in chosen
-            for name, options in _options(info).items()
+            f"{info.name}-{_words(options)}": (info, options) for info in chosen for options in cases_of(info)
         }
         metafunc.parametrize((fixture, "options"), pairs.values(), ids=pairs)
 
 
-def _options(info: ProtocolInfo) -> dict[str, ProtocolOptions]:
-    """Those of `OPTIONS` whose mode the protocol has, and its other modes as they are."""
-    known = {name: options for name, options in OPTIONS.items() if options.mode in info.modes}
-    covered = {options.mode for options in known.values()}
-    return known | {mode: ProtocolOptions(mode=mode) for mode in info.modes if mode not in covered}
+def _words(options: ProtocolOptions) -> str:
+    return "-".join([options.mode, *(f"{name}={value}" for name, value in options.values.items())])
 
 
 def run_protocol(
@@ -82,12 +96,15 @@ def run_protocol(
     program: Program,
     weights: Weights,
     inputs: list[np.ndarray],
-    options: ProtocolOptions | str,
+    options: ProtocolOptions | str | None,
     change: Callable[[MemorySession], None] | None = None,
 ) -> list[MemoryRun]:
-    """One session: set-up, then preprocess and infer for each encoded input. `options`: or a mode."""
-    if isinstance(options, str):
-        options = ProtocolOptions(mode=options)
+    """One session: set-up, then preprocess and infer for each encoded input.
+
+    `options`: or a mode, or None for the first mode.
+    """
+    if not isinstance(options, ProtocolOptions):
+        options = info.configure(options)
     return run_in_memory(info, program, weights, inputs, options, binding=BINDING, change=change)
 
 
@@ -96,7 +113,7 @@ def run() -> Callable[..., list[MemoryRun]]:
     return run_protocol
 
 
-Honest = Callable[[ProtocolInfo, Network, ProtocolOptions | str], list[MemoryRun]]
+Honest = Callable[[ProtocolInfo, Network, ProtocolOptions | str | None], list[MemoryRun]]
 
 
 @pytest.fixture(scope="session")
@@ -108,10 +125,10 @@ def honest() -> Honest:
     """
     done: dict[tuple[str, int, str], tuple[Network, list[MemoryRun]]] = {}
 
-    def find(info: ProtocolInfo, network: Network, options: ProtocolOptions | str) -> list[MemoryRun]:
-        if isinstance(options, str):
-            options = ProtocolOptions(mode=options)
-        key = (info.name, id(network), repr(options))
+    def find(info: ProtocolInfo, network: Network, options: ProtocolOptions | str | None) -> list[MemoryRun]:
+        if not isinstance(options, ProtocolOptions):
+            options = info.configure(options)
+        key = (info.name, id(network), _words(options))
         if key not in done:
             program, weights, inputs = network
             given = [inputs[0], inputs[0], inputs[1]]

@@ -109,7 +109,7 @@ def test_the_clients_share_hides_products_and_bias(secure_protocol, small_networ
     zero = {name: np.zeros_like(array) for name, array in weights.items()}
     weighted = [op for op in program.linear_ops if any(term.weighted is not None for term in op.terms)]
     assert len(weighted) == 5
-    outcomes = run(secure_protocol, program, zero, [inputs[0]] * RUN_COUNT, secure_protocol.modes[0])
+    outcomes = run(secure_protocol, program, zero, [inputs[0]] * RUN_COUNT, secure_protocol.mode_names[0])
     top_bytes = b"".join(
         (outcome.traces[Party.CLIENT].arrays[f"x:{op.id}"] >> np.uint32(24)).astype(np.uint8).tobytes()
         for outcome in outcomes

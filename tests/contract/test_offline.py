@@ -16,12 +16,12 @@ DELPHI = find_protocol("delphi")
 
 
 def product_sizes(program) -> list[int]:
-    return [prepared_bytes(job.plan) for job in WorkPlan(program, ProtocolOptions()).products]
+    return [prepared_bytes(job.plan) for job in WorkPlan(program, ProtocolOptions("windowed")).products]
 
 
 def outputs(run, network, **options) -> list[np.ndarray]:
     program, weights, inputs = network
-    chosen = ProtocolOptions(mode="exact", **options)
+    chosen = ProtocolOptions("exact", **options)
     return [outcome.output for outcome in run(DELPHI, program, weights, inputs[:2], chosen)]
 
 
@@ -37,7 +37,7 @@ def test_cached_weights_give_the_same_answers(run, network, share) -> None:
 def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, share) -> None:
     program, weights, _ = small_network
     sizes = product_sizes(program)
-    options = ProtocolOptions(weight_cache_bytes=int(share * sum(sizes)))
+    options = ProtocolOptions("windowed", weight_cache_bytes=int(share * sum(sizes)))
     others = {name: np.zeros_like(array) for name, array in weights.items()}
     cached = []
     for values in (weights, others):
@@ -54,7 +54,7 @@ def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, sh
 
 def test_one_preparation_serves_two_sessions(small_network) -> None:
     program, weights, inputs = small_network
-    options = ProtocolOptions(mode="exact", weight_cache_bytes=1 << 30)
+    options = ProtocolOptions("exact", weight_cache_bytes=1 << 30)
     prepared = DELPHI.server.prepare(program, options, weights)
     results = []
     for _ in range(2):
@@ -74,7 +74,7 @@ def test_a_window_of_one_byte_asks_one_by_one_and_gives_the_same(run, small_netw
 
 def test_burnt_memory_is_used_again_and_living_memory_never(small_network) -> None:
     program, weights, inputs = small_network
-    options = ProtocolOptions(mode="exact")
+    options = ProtocolOptions("exact")
     with TwoParties(DELPHI, program, weights, options) as parties:
         first, second = parties.preprocess(), parties.preprocess()  # both alive
         places = [_places(materials) for materials in (first, second)]

@@ -41,7 +41,7 @@ def test_another_protocols_material_is_refused() -> None:
 
 def test_two_inferences_share_nothing(secure_protocol, network, honest) -> None:
     """Equal inputs twice in one session: no mask, label or table repeats."""
-    first, second, _ = honest(secure_protocol, network, secure_protocol.modes[0])
+    first, second, _ = honest(secure_protocol, network, secure_protocol.mode_names[0])
     for party in Party:
         for name, share in first.traces[party].arrays.items():
             assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)
@@ -61,7 +61,7 @@ def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
             session.send = lambda *buffers: original(*buffers[:-1], memoryview(buffers[-1]).cast("B")[:-1])
 
     with pytest.raises((PeerError, ConnectionFailedError)):
-        run(protocol, program, weights, inputs[:1], protocol.modes[0], change=cut)
+        run(protocol, program, weights, inputs[:1], None, change=cut)
 
 
 @pytest.mark.parametrize("victim", list(Party))
@@ -95,7 +95,7 @@ def test_a_failure_at_any_message_wipes_every_secret(
 
         return change
 
-    mode = secure_protocol.modes[0]
+    mode = secure_protocol.mode_names[0]
     (whole,) = run(secure_protocol, program, weights, inputs[:1], mode)
     sent_count = sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))
     assert sent_count > len(program.activation_ops)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.program import (
@@ -21,8 +22,6 @@ from pi_bench.network.program import (
     Weights,
     operands,
 )
-
-EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +45,15 @@ class Step:
 class IntegerRun:
     """Runs one program repeatedly, one batch of its size at a time.
 
-    In modes whose law depends on the client's shares, the shares are uniform and drawn from a generator that
-    the caller seeds. This simulates the shares of a private run for statistics; it is no source of secrets.
+    Where the law depends on the client's shares, the shares are uniform and drawn from a generator that the
+    caller seeds. This simulates the shares of a private run for statistics; it is no source of secrets.
 
     >>> from pi_bench.network.program import InputOp, LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
     >>> linear = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
     >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), linear, OutputOp(2, "output", (1, 2), 1, 4)
     >>> run = IntegerRun(Program("tiny", ops, 10, ()), weights={})
-    >>> [step.made.tolist() for step in run.values(np.uint32([[3, 5]]), EXACT, 0, np.random.default_rng(0))]
+    >>> [step.made.tolist() for step in run.values(np.uint32([[3, 5]]), EXACT, np.random.default_rng(0))]
     [[[6, 10]], [[6, 10]]]
     """
 
@@ -67,7 +66,7 @@ class IntegerRun:
         self._last_reader = _last_readers(program)
 
     def values(
-        self, encoded: np.ndarray, mode: str, sign_drop: int, generator: np.random.Generator
+        self, encoded: np.ndarray, law: ActivationLaw, generator: np.random.Generator
     ) -> Iterator[Step]:
         """Yield the steps of all operators but the input, in order.
 
@@ -82,9 +81,9 @@ class IntegerRun:
             elif isinstance(op, MultiplyOp):
                 values[op.id] = multiply_reference(op, values)
             elif isinstance(op, ActivationOp):
-                if mode != EXACT:
+                if law.depends_on_shares:
                     share = generator.integers(0, 1 << 32, share.shape, np.uint32)
-                values[op.id] = activation_reference(op, read[0], share, mode, sign_drop)
+                values[op.id] = activation_reference(op, read[0], share, law)
             elif isinstance(op, OutputOp):
                 values[op.id] = read[0]
             yield Step(op, read, share, values[op.id])

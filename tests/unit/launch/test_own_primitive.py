@@ -63,8 +63,7 @@ def script(program: Program, options: ProtocolOptions) -> RunScript:
 def info(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProtocolInfo:
     """A protocol with a primitive of its own, which runs the messages of `ideal`."""
     found = replace(find_protocol("ideal"), script=script, primitives=(LOOK_UPS,))
-    monkeypatch.setattr(micro_module, "protocol_names", lambda: ("first", "second"))
-    monkeypatch.setattr(micro_module, "find_protocol", lambda name: found)  # two protocols may share it
+    monkeypatch.setattr(micro_module, "loadable_protocols", lambda: (found, found))  # two may share it
     monkeypatch.setattr(costs_module, "BUILT_IN", (CHANNEL,))  # the others take seconds
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return found
@@ -84,7 +83,7 @@ def test_micro_times_it(info: ProtocolInfo, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_its_costs_are_measured_kept_and_predicted(info: ProtocolInfo, tiny_graph: Graph) -> None:
-    run = script(compile_graph(tiny_graph)[0], ProtocolOptions())
+    run = script(compile_graph(tiny_graph)[0], ProtocolOptions("windowed"))
     costs = machine_costs(info, 1, quietly)
     path = cached_path(describe_build(info), 1)
     assert path is not None

@@ -55,10 +55,10 @@ def test_a_script_of_another_shape_is_played_and_the_answer_is_right() -> None:
     info = protocol_of(two_rounds)
     assert (info.name, info.secure, info.script) == ("null:other", False, None)
     assert "INSECURE" in info.title
-    (run,) = run_in_memory(info, program, weights, inputs[:1], ProtocolOptions(mode="exact"))
+    (run,) = run_in_memory(info, program, weights, inputs[:1], ProtocolOptions("exact"))
     reference = run_reference(program, weights, inputs[0], "exact")
     np.testing.assert_array_equal(run.output, reference.values[program.output.id])
-    expected = PredictedBytes.of(two_rounds(program, ProtocolOptions()))
+    expected = PredictedBytes.of(two_rounds(program, ProtocolOptions("windowed")))
     for party in Party:
         for phase, payloads in (("offline", expected.offline), ("online", expected.online)):
             own = [m for m in run.transcript if m.sender is party and m.phase.startswith(phase)]
@@ -72,7 +72,7 @@ def test_a_script_with_too_few_bytes_for_the_input_is_refused() -> None:
     program, weights, inputs = compiled(1)
     info = protocol_of(lambda program, options: two_rounds(program, options, 100))
     with pytest.raises(UsageError, match="messages of the input have 100 bytes, and the input has 512"):
-        run_in_memory(info, program, weights, inputs[:1], ProtocolOptions())
+        run_in_memory(info, program, weights, inputs[:1], ProtocolOptions("windowed"))
 
 
 @pytest.mark.parametrize(

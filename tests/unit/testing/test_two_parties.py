@@ -33,7 +33,7 @@ def test_the_error_of_the_first_party_that_fails_comes_with_its_traceback() -> N
     program, weights, inputs = compiled(1)
     info = with_server(infer=fails_here)
     with pytest.raises(ZeroDivisionError) as caught:
-        run_in_memory(info, program, weights, inputs[:1], ProtocolOptions(), timeout_s=None)
+        run_in_memory(info, program, weights, inputs[:1], ProtocolOptions("windowed"), timeout_s=None)
     assert "fails_here" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
 
 
@@ -45,7 +45,9 @@ def test_a_message_of_another_size_is_named() -> None:
 
     program, weights, inputs = compiled(1)
     with pytest.raises(PeerError, match=r"client received step .*, 3 bytes, where step .*, 12 bytes was due"):
-        run_in_memory(with_server(infer=sends_less), program, weights, inputs[:1], ProtocolOptions())
+        run_in_memory(
+            with_server(infer=sends_less), program, weights, inputs[:1], ProtocolOptions("windowed")
+        )
 
 
 def test_material_that_a_party_does_not_claim_is_an_error() -> None:
@@ -55,12 +57,12 @@ def test_material_that_a_party_does_not_claim_is_an_error() -> None:
 
     program, weights, inputs = compiled(1)
     with pytest.raises(RuntimeError, match="server of ideal did not claim its material"):
-        run_in_memory(with_server(infer=forgetful), program, weights, inputs[:1], ProtocolOptions())
+        run_in_memory(with_server(infer=forgetful), program, weights, inputs[:1], ProtocolOptions("windowed"))
 
 
 def test_leaving_burns_material_that_was_not_used() -> None:
     program, weights, _ = compiled(1)
-    with TwoParties(IDEAL, program, weights, ProtocolOptions()) as parties:
+    with TwoParties(IDEAL, program, weights, ProtocolOptions("windowed")) as parties:
         materials = parties.preprocess()
         assert not any(material.spent for material in materials.values())
     assert all(materials[party].spent for party in Party)
