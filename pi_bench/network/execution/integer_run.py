@@ -99,7 +99,7 @@ class IntegerRun:
 
 
 def _last_readers(program: Program) -> dict[int, int]:
-    """Value's id → id of the last operator that reads it."""
+    """Map each value's id to the id of the last operator that reads it."""
     last: dict[int, int] = {}
     for op in program.ops:
         last.update((read, op.id) for read in operands(op))
