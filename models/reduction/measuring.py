@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import ModelError, VerificationError
-from pi_bench.progress import Progress
+from pi_bench.progress import Progress, silent
 
 from .candidate import Candidate
 
@@ -44,7 +44,7 @@ def measure_all(
             raises nothing and is returned with the reason.
 
     >>> diverged = Candidate("a", "snl", "", 100, failure="training diverged")
-    >>> measure_all([diverged], Path("snl"), print, {}, print, print) == [diverged]
+    >>> measure_all([diverged], Path("snl"), print, {}, silent, print) == [diverged]
     True
     """
     found: list[Candidate] = []
