@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import ModelError, VerificationError
-from pi_bench.progress import Progress, silent
+from pi_bench.progress import Progress
 
 from .candidate import Candidate
 
@@ -37,14 +37,16 @@ def measure_all(
         root: the folder that the candidates' folders are relative to.
         measure: measures one network.
         settings: the values that a stored result must have to be used again.
-        interrupted: is told of Ctrl-C and how many networks were done; the others are listed without latency.
+        interrupted: hears of Ctrl-C and the number of finished networks. The others are returned without
+            latency.
 
     Raises:
         PiBenchError: `measure` fails. A network whose private answer is wrong, or that cannot be compiled,
             raises nothing and is returned with the reason.
 
     >>> diverged = Candidate("a", "snl", "", 100, failure="training diverged")
-    >>> measure_all([diverged], Path("snl"), print, {}, silent, print) == [diverged]
+    >>> measure_all([diverged], Path("snl"), print, {}, print, print) == [diverged]
+    measuring a 0 1
     True
     """
     found: list[Candidate] = []
