@@ -15,7 +15,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-COMPLETE: tuple[str, ...] = ()
+COMPLETE: tuple[str, ...] = (
+    "models",
+    "pi_bench/arithmetic",
+    "pi_bench/costs",
+    "pi_bench/crypto",
+    "pi_bench/hybrid/fixed_steps.py",
+    "pi_bench/launch/costs.py",
+    "pi_bench/launch/two_party_costs.py",
+    "pi_bench/measure",
+    "pi_bench/network",
+    "pi_bench/prediction",
+    "pi_bench/primitives",
+    "pi_bench/shape.py",
+)
 """Packages and modules in which a public function or class without an example is an error.
 
 Entries are added when a package is finished, and none is taken away.
@@ -81,7 +94,7 @@ def test_examples_give_what_they_show(path: Path) -> None:
         for docstring in docstrings(path):
             for block in FENCED.findall(docstring):
                 if ">>> " not in block:
-                    exec(compile(block, f"<example of {module.__name__}>", "exec"), {})
+                    exec(compile(block, f"<example of {module.__name__}>", "exec"), dict(vars(module)))
     assert not report, "\n".join(report)
 
 

@@ -1,4 +1,4 @@
-"""Algorithm 1's numbers as data; the defaults are those of the published code."""
+"""The numbers of Algorithm 1 as data. The defaults are those of the published code."""
 
 from __future__ import annotations
 
@@ -15,10 +15,22 @@ GRANULARITIES = ("pixel", "channel")
 
 @dataclass(frozen=True, slots=True)
 class LinearizationSettings:
-    """Masks and weights under one Adam, cross-entropy + distillation + lasso * |masks|_1.
+    """The settings of a linearization: one Adam trains masks and weights.
 
-    `lasso` is lambda, `lasso_growth` kappa, `threshold` epsilon. `epoch_limit` ends a linearization that
-    comes to nothing.
+    The loss is cross-entropy + distillation + lasso * |masks|_1.
+
+    Attributes:
+        masks: "pixel" for one mask per ReLU, "channel" for one per channel.
+        lasso: lambda at the start.
+        lasso_growth: kappa, the factor by which lambda grows.
+        threshold: epsilon; a mask above it is a ReLU.
+        epoch_limit: the number of epochs after which a linearization fails.
+
+    Raises:
+        UsageError: A value is outside its range. The message names both.
+
+    >>> LinearizationSettings(masks="channel").training.optimizer
+    'adam'
     """
 
     masks: str = "pixel"
@@ -34,7 +46,7 @@ class LinearizationSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Raises UsageError: a value outside its range; the message names both."""
+        """Check every value."""
         if self.masks not in GRANULARITIES:
             raise UsageError(f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}")
         limits = {"lasso": (1e-12, 1e3), "lasso_growth": (1.0001, 100), "threshold": (0, 0.99)}
@@ -46,6 +58,7 @@ class LinearizationSettings:
 
     @property
     def training(self) -> TrainingSettings:
+        """Return the settings of the training that the linearization is."""
         return TrainingSettings(
             epochs=self.epoch_limit,
             batch_size=self.batch_size,
@@ -62,6 +75,7 @@ class LinearizationSettings:
         )
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 

@@ -3,10 +3,11 @@
     recipes/             the base network and the search plan
     teacher/             the network with all its ReLUs
     criticality/s1 …     ReLUs in one stage only, trained without and with knowledge distillation (s1-kd)
-    networks/1-cull …    the search plan: five networks an iteration, distilled from the teacher
+    networks/1-cull …    the search plan: five networks per iteration, distilled from the teacher
 
-Three rounds of trainings, independent within a round: the teacher beside the stages without distillation;
-the stages with it, whose accuracies make the culling order (equation 1); the plan's networks.
+There are three rounds. The first one trains the teacher and the one-stage networks without distillation. The
+second one trains the one-stage networks with distillation; their accuracies give the culling order (equation
+1). The third one trains the networks of the plan. Trainings of one round do not depend on each other.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class DeepReduceSettings(SearchSettings):
     Attributes:
         training: the settings of every training.
         order: the stages from least to most critical. With None, equation 1 of the paper decides.
+
+    >>> training = TrainingSettings(epochs=12)
+    >>> DeepReduceSettings(training=training, data_dir=Path("data"), device="cpu", threads=1).order is None
+    True
     """
 
     training: TrainingSettings
@@ -55,14 +60,32 @@ def deepreduce(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Runs, or goes on with, the search in the folder `root`.
+    """Run the search in the folder `root`, or resume it.
+
+    Args:
+        base: the network with all its ReLUs.
+        engine: runs the trainings.
+        announce: hears each training's outcome.
+        say: prints one line.
 
     Returns:
-        The baseline, where it was trained here, and the 5 * (D - 1) networks, diverged ones included.
+        The baseline, if it was trained here, and 5 * (D - 1) networks for D stages, diverged ones included.
 
     Raises:
-        ModelError: `base` is reduced already, or the teacher is of another network.
-        TrainingError: the teacher diverged, a file cannot be written, or `root` holds another search.
+        ModelError: `base` is already reduced, or the teacher is another network.
+        TrainingError: The teacher diverged, a file cannot be written, or `root` holds another search.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> settings = DeepReduceSettings(
+    ...     training=TrainingSettings(), data_dir=Path("data"), device="cpu", threads=1, order=(1, 2)
+    ... )
+    >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     deepreduce(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    the culling order [1, 2] must name each of the stages 1 to 4 once
     """
     require_full(base)
     if settings.order is not None:
@@ -81,7 +104,13 @@ def deepreduce(
 
 
 def step_of(planned: PlannedNetwork) -> str:
-    """As ``1-cull``: also the network's folder."""
+    """Return iteration and step of a planned network, which also name its folder.
+
+    >>> from pi_bench.models import load_recipe
+    >>> plan = search_plan(load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3))
+    >>> step_of(plan[0])
+    '1-cull'
+    """
     return f"{planned.iteration}-{planned.step}"
 
 
@@ -131,7 +160,7 @@ class _Search:
         return self.rounds.training(name, recipe, self.settings.training, place, teacher)
 
     def _write_recipes(self, plan: Sequence[PlannedNetwork]) -> None:
-        """The whole plan, before its first training."""
+        """Write the recipes of the whole plan before its first training."""
         folder = self.rounds.root / "recipes"
         folder.mkdir(exist_ok=True)
         recipes = {"full": self.base, **{step_of(one): one.recipe for one in plan}}

@@ -1,6 +1,6 @@
-"""Private latency of a search's networks: one at a time, after all trainings, each measured once.
+"""The private latency of a search's networks, measured one at a time after all trainings.
 
-How to measure is the caller's: models know no launcher. It writes a result of `pi-bench latency --json`.
+The caller gives the function that measures, because models do not know the launcher.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pi_bench.progress import Progress
 from .candidate import Candidate
 
 Measure = Callable[[Path, Path], None]
-"""Measures the model file of the first path and writes the result to the second."""
+"""Measures the model file at the first path and writes what `latency --json` writes to the second."""
 
 LATENCY_FILE = "latency.json"
 
@@ -30,15 +30,20 @@ def measure_all(
     settings: Mapping[str, Any],
     progress: Progress,
 ) -> list[Candidate]:
-    """The candidates with their latencies; a network that an earlier run measured is not measured again.
+    """Return the candidates with their latencies. A network that an earlier run measured is not repeated.
 
     Args:
-        root: what their folders are relative to.
-        settings: keys of a result and the values that they must have for it to be used again.
+        root: the folder that the candidates' folders are relative to.
+        measure: measures one network.
+        settings: the values that a stored result must have to be used again.
 
     Raises:
-        PiBenchError: whatever `measure` raises, but for a network that is wrong in private, or that cannot
-            be compiled: that one is listed with why.
+        PiBenchError: `measure` fails. A network whose private answer is wrong, or that cannot be compiled,
+            raises nothing and is returned with the reason.
+
+    >>> diverged = Candidate("a", "snl", "", 100, failure="training diverged")
+    >>> measure_all([diverged], Path("snl"), print, {}, lambda what, done, total: None) == [diverged]
+    True
     """
     found = []
     for number, candidate in enumerate(candidates):
@@ -62,7 +67,7 @@ def measure_all(
 
 
 def _stored(path: Path, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """A result measured with these settings, if there is one and the network has not changed since."""
+    """Return the result with these settings, if there is one that is newer than the network."""
     try:
         result: dict[str, Any] = json.loads(path.read_text())
         newer = path.stat().st_mtime_ns >= path.with_name("model.pt").stat().st_mtime_ns

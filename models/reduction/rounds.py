@@ -29,6 +29,9 @@ class SearchSettings:
         device: the device of every training, as torch names it.
         threads: threads per training; the results depend on it in their last digits.
         teacher: the folder of an earlier training to distill from. With None, the search makes its own.
+
+    >>> SearchSettings(data_dir=Path("data"), device="cpu", threads=1).teacher is None
+    True
     """
 
     data_dir: Path
@@ -39,7 +42,15 @@ class SearchSettings:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """The trainings of one search in the folder `root`. Those of one round do not depend on each other."""
+    """The trainings of one search in the folder `root`. Those of one round do not depend on each other.
+
+    >>> import tempfile
+    >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     rounds = Rounds(Path(name), None, settings, print, print)
+    ...     rounds.run([])
+    {}
+    """
 
     root: Path
     engine: Engine
@@ -109,6 +120,14 @@ def opened_search(
 
     Raises:
         TrainingError: The folder cannot be used, holds another search, or is in use by another process.
+
+    >>> import tempfile
+    >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     options = {"progress": print, "announce": print}
+    ...     with opened_search("snl", {}, settings, Path(name), None, **options) as rounds:
+    ...         Path(name, "search.json").exists(), rounds.run([])
+    (True, {})
     """
     shared = {"threads": settings.threads, "device": settings.device.partition(":")[0]}
     with claimed(root, {"search": method, **shared, **identity}):

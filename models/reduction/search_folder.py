@@ -1,4 +1,4 @@
-"""A folder holds one search, and one process at a time works in it."""
+"""The folder of a search: it holds one search, and one process at a time works in it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,22 @@ _LOCK_FILE = ".lock"
 
 @contextmanager
 def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
-    """The folder for this search alone, until the context ends.
+    """Reserve the folder for this search until the context ends.
 
     Args:
-        search: what makes it the search that it is, as JSON values; search.json keeps it.
+        search: JSON values that tell this search from others; search.json keeps them.
 
     Raises:
-        TrainingError: the folder cannot be used, holds another search, or another process works in it.
+        TrainingError: The folder cannot be used, holds another search, or is in use by another process.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     with claimed(Path(name), {"search": "snl"}):
+    ...         print(Path(name, "search.json").read_text())
+    {
+      "search": "snl"
+    }
+    <BLANKLINE>
     """
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""SNL from a network with all its ReLUs to one network a budget (Cho et al., ICML 2022, Algorithm 1).
+"""SNL from a network with all its ReLUs to one network per budget (Cho et al., ICML 2022, Algorithm 1).
 
     teacher/          the network with all its ReLUs
     linearized/       masks and weights trained together, once for all budgets (`linearization.run`)
-    networks/B        masks frozen, finetuned with distillation from the teacher
+    networks/B        finetuned with frozen masks and distillation from the teacher
 
-The finetunings are independent of each other; the linearization is one training after the other.
+The finetunings do not depend on each other. The linearization is one training.
 """
 
 from __future__ import annotations
@@ -39,6 +39,13 @@ class SnlSettings(SearchSettings):
         linearization: the settings of the training that lowers the number of ReLUs.
         finetuning: the settings of the training that follows, with frozen masks.
         linearization_threads: threads of the linearization, which runs alone.
+
+    >>> trained = TrainingSettings()
+    >>> SnlSettings(
+    ...     budgets=(5000,), training=trained, linearization=LinearizationSettings(), finetuning=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1, linearization_threads=2,
+    ... ).linearization.masks
+    'pixel'
     """
 
     budgets: tuple[int, ...]
@@ -58,16 +65,36 @@ def snl(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Runs, or goes on with, the search in the folder `root`. Smaller budgets may be added later.
+    """Run the search in the folder `root`, or resume it. Smaller budgets can be added later.
+
+    Args:
+        base: the network with all its ReLUs.
+        engine: runs the trainings.
+        announce: hears each training's outcome.
+        say: prints one line.
 
     Returns:
-        The baseline, where it was trained here, and a network a budget, diverged ones included.
+        The baseline, if it was trained here, and one network per budget, diverged ones included.
 
     Raises:
-        ModelError: `base` is reduced already, or the teacher is of another network.
-        UsageError: an impossible budget.
-        TrainingError: the teacher or the linearization diverged or did not reach a budget, a file cannot
-            be written, or `root` holds another search.
+        ModelError: `base` is already reduced, or the teacher is another network.
+        UsageError: A budget is impossible.
+        TrainingError: The teacher or the linearization diverged, a budget is not reached, a file cannot be
+            written, or `root` holds another search.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
+    >>> settings = SnlSettings(
+    ...     budgets=(10**6,), linearization=LinearizationSettings(), finetuning=TrainingSettings(),
+    ...     linearization_threads=1, **common,
+    ... )
+    >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     snl(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_full(base)
     require_budgets(base, settings.linearization.masks, settings.budgets)
@@ -93,7 +120,7 @@ def snl(
 
 
 def _linearized(base: Recipe, settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[dict[str, Any]]:
-    """The landing of each budget."""
+    """Linearize `base` and return the landing of each budget."""
     job = linearization_job(
         "linearized",
         base,

@@ -107,13 +107,19 @@ def train_recipe(
         TrainingError: The training diverges, the disk is full, or the folder holds another training.
 
     >>> import tempfile
-    >>> from pi_bench.models import load_recipe, narrowed
     >>> from pi_bench.models.data import load_data
     >>> data = load_data("digits", (1, 8, 8), data_dir=Path("data"))
-    >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.02)
-    >>> recipe = for_data(base, "digits", 10, (1, 8, 8))
+    >>> small = '''schema = 1
+    ... name = "small-digits"
+    ... family = "vgg"
+    ... dataset = "digits"
+    ... input_shape = [1, 8, 8]
+    ... class_count = 10
+    ... blocks = [1]
+    ... widths = [2]'''
+    >>> settings = TrainingSettings(epochs=1, batch_size=512)
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     result = train_recipe(recipe, data, TrainingSettings(epochs=1), Path(name))
+    ...     result = train_recipe(parse_recipe(small, "small"), data, settings, Path(name))
     ...     result["chosen_epoch"], Path(name, "model.pt").exists()
     (1, True)
     """

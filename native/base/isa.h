@@ -6,9 +6,10 @@
 namespace pi {
 
 // kPortable: plain C++, any processor; constant time, and many times slower.
-// kAesni: AES-NI, SSSE3 and SSE4.1.
-// kVaes512: also AVX-512 F/BW/DQ/VL/VBMI/IFMA/VNNI, VAES and GFNI, which every processor with both
-// VAES and AVX-512 has; so a kernel may use any of them under kVaes512 and none under kAesni.
+// kAesni: AES-NI, PCLMULQDQ, SSSE3 and SSE4.1.
+// kVaes512: also AVX-512 F/BW/DQ/VL/VBMI/IFMA/VNNI, VAES, VPCLMULQDQ and GFNI, which every processor
+// with both VAES and AVX-512 has; so a kernel may use any of them under kVaes512 and none under
+// kAesni.
 enum class Isa { kPortable, kAesni, kVaes512 };
 
 // The table NAMEPortable, NAMEAesni or NAMEVaes512 that `isa` calls for; files of instruction sets

@@ -78,6 +78,21 @@ class Sender:
         with self._changed:
             self._wait_for(lambda: self._pending_bytes == 0)
 
+    def send_last(self, views: list[memoryview]) -> None:
+        """Queues `views` behind what is pending, however much that is. Never waits and never raises."""
+        with self._changed:
+            if self._failure is None and not self._closing:
+                self._append(views)
+                self._pending_bytes += sum(view.nbytes for view in views)
+                self._changed.notify_all()
+
+    def drained_within(self, seconds: float) -> bool:
+        """Waits until nothing is pending or sending has failed, for `seconds` at most."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._failure is not None or self._pending_bytes == 0, seconds
+            )
+
     def close(self) -> None:
         """Ends the thread; what is still queued is dropped. The socket must be shut down first."""
         with self._changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,12 @@ def run(parsed: argparse.Namespace) -> int:
         print(f"digest {model.digest}", flush=True)
         while True:
             kind, event, _ = parties.next_message(Party.SERVER)
-            print(_words(kind, event), flush=True)
+            print(f"{_time_of_day()} {_words(kind, event)}", flush=True)
+
+
+def _time_of_day() -> str:
+    """Returns the local time with its offset from UTC, as ISO 8601 writes it."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _words(kind: str, event: dict[str, Any]) -> str:

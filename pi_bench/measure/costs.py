@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pi_bench.measure.timing import sample
 from pi_bench.prediction.fit import fit_units
 from pi_bench.primitives import CaseSettings, Primitive
-from pi_bench.progress import Progress
+from pi_bench.progress import Progress, silent
 
 _COUNT = 1 << 14
 _REPETITIONS = 9
@@ -21,7 +21,7 @@ _REPETITIONS = 9
 def primitive_costs(
     primitives: Iterable[Primitive],
     threads: int,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> dict[str, float]:
     """Measures the seconds of every unit that the timed cases of `primitives` show.
 

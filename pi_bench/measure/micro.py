@@ -7,7 +7,7 @@ physical limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.measure.limits import MachineLimits
@@ -16,6 +16,7 @@ from pi_bench.measure.timing import sample
 from pi_bench.primitives import Case, CaseSettings, Primitive
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.primitive import CaseMaker
+from pi_bench.progress import Progress, silent
 from pi_bench.registry import loadable_protocols
 
 SCHEMA_VERSION = 1
@@ -36,7 +37,7 @@ def known_primitives() -> tuple[Primitive, ...]:
 def run_micro(
     families: Mapping[str, CaseMaker],
     settings: CaseSettings,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Times the cases of all `families` and returns JSON values as micro.schema.json describes them.
 

@@ -41,13 +41,12 @@ def read_costs(path: Path) -> Costs:
     Raises:
         InputError: there is no such file, it holds no costs, or its format is of another version.
 
-    ```python
-    import tempfile
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "costs.json"
-        write_costs(Costs({"word": 1e-9}, threads=1, machine={}), path)
-        assert read_costs(path).of("word") == 1e-9
-    ```
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "costs.json"
+    ...     write_costs(Costs({"word": 1e-9}, threads=1, machine={}), path)
+    ...     read_costs(path).of("word")
+    1e-09
     """
     try:
         with path.open("rb") as file:
@@ -85,13 +84,12 @@ def write_costs(costs: Costs, path: Path) -> None:
     Raises:
         OSError: the file cannot be written. An older file stays as it was.
 
-    ```python
-    import tempfile
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "new" / "costs.json"
-        write_costs(Costs({"word": 1e-9}, threads=1, machine={}), path)
-        assert path.exists()
-    ```
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "new" / "costs.json"
+    ...     write_costs(Costs({"word": 1e-9}, threads=1, machine={}), path)
+    ...     [file.name for file in path.parent.iterdir()]
+    ['costs.json']
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:

@@ -19,10 +19,12 @@ from typing import Self
 from pi_bench.channel import tcp
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.crypto.checksum import SEED_BYTES
 from pi_bench.errors import ConnectionFailedError
 
 _REQUEST = struct.Struct("<Q")
 _PIECE_BYTES = 1 << 18
+_SEED = bytes(SEED_BYTES)
 _ANSWER_BYTES = 1
 _START_S = 30.0
 
@@ -66,11 +68,9 @@ class _Peer:
 class Echo(_Peer):
     """A loopback TCP socket without the channel of this package.
 
-    ```python
-    with Echo() as echo:
-        echo.send(1_000_000)
-        echo.round_trips(10)
-    ```
+    >>> with Echo() as echo:
+    ...     echo.send(1_000_000)
+    ...     echo.round_trips(10)
     """
 
     kind = "raw"
@@ -99,11 +99,9 @@ class Echo(_Peer):
 class FrameEcho(_Peer):
     """The channel of this package on a loopback TCP socket.
 
-    ```python
-    with FrameEcho(frame_bytes=1000) as echo:
-        echo.send(frame_count=5)
-        echo.round_trips(10)
-    ```
+    >>> with FrameEcho(frame_bytes=1000) as echo:
+    ...     echo.send(frame_count=5)
+    ...     echo.round_trips(10)
     """
 
     kind = "frames"
@@ -116,6 +114,7 @@ class FrameEcho(_Peer):
         super().__enter__()
         self.connection.sendall(_REQUEST.pack(len(self._payload)))
         self._channel = Channel(self.connection)
+        self._channel.start_checksums(_SEED)  # as in every session
         return self
 
     def close(self) -> None:
@@ -165,6 +164,7 @@ def _serve_frames(connection: socket.socket) -> None:
     payload = memoryview(bytearray(_REQUEST.unpack(request)[0]))
     answer = memoryview(bytearray(_ANSWER_BYTES))
     channel = Channel(connection)
+    channel.start_checksums(_SEED)
     try:
         while True:
             channel.receive_into(_header(_REQUEST.size), request)
@@ -179,18 +179,17 @@ def _serve_frames(connection: socket.socket) -> None:
 def main(address: str, kind: str) -> None:
     """Serves one connection until it ends. `kind`: "raw" or "frames".
 
-    ```python
-    import socket, threading
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        peer = threading.Thread(target=main, args=(address, "raw"))
-        peer.start()
-        connection, _ = listener.accept()
-        with connection:
-            connection.sendall((3).to_bytes(8, "little") + b"abc")
-            assert len(connection.recv(1)) == 1
-        peer.join()
-    ```
+    >>> import threading
+    >>> with socket.create_server(("127.0.0.1", 0)) as listener:
+    ...     address = f"127.0.0.1:{listener.getsockname()[1]}"
+    ...     peer = threading.Thread(target=main, args=(address, "raw"))
+    ...     peer.start()
+    ...     connection, _ = listener.accept()
+    >>> with connection:
+    ...     connection.sendall(_REQUEST.pack(3) + b"abc")
+    ...     len(connection.recv(1))
+    1
+    >>> peer.join()
     """
     connection = tcp.connect(tcp.Address.parse(address))
     with connection, contextlib.suppress(ConnectionFailedError, ConnectionError):

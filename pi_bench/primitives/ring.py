@@ -12,8 +12,7 @@ from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.costs import CostUnits
 from pi_bench.primitives.buffers import filled
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
-
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 _OUTPUTS = 32  # output channels that the kernel of a convolution computes together
 

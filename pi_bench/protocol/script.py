@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pi_bench.costs import CostUnits
 from pi_bench.protocol.session import Party
 
+NO_OP = -1
+"""The step of what belongs to no operator."""
+
 
 class Kind(enum.Enum):
     COMPUTE = enum.auto()
@@ -30,6 +33,27 @@ class Purpose(enum.Enum):
     LINEAR = "linear layers"
     MULTIPLICATION = "products of activations"
     OTHER = "the rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its sender, its payload bytes, and where they are counted.
+
+    `step` and `part` as in `SessionLike.step`.
+
+    >>> Message(Party.SERVER, NO_OP, "ot", 16).receiver
+    <Party.CLIENT: 'client'>
+    """
+
+    sender: Party
+    step: int
+    part: str
+    byte_count: int
+    purpose: Purpose = Purpose.OTHER
+
+    @property
+    def receiver(self) -> Party:
+        return Party.SERVER if self.sender is Party.CLIENT else Party.CLIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +151,11 @@ class RunScript:
     `offline_words`: names what the offline phase makes for a purpose, such as "labels and garbled tables" for
     ReLUs; an explanation says "the preprocessing" for a purpose without words. `online_words`: names what the
     online phase does for it, such as "products under encryption"; without words, only the purpose is named.
+    `set_up`: the messages of the set-up of a connection, in their order; their times are not predicted.
     """
 
     offline: PhaseScript
     online: PhaseScript
     offline_words: Mapping[Purpose, str] = field(default_factory=dict)
+    set_up: tuple[Message, ...] = ()
     online_words: Mapping[Purpose, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ import pi_bench
 from pi_bench import codec
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.crypto.checksum import SEED_BYTES
 from pi_bench.errors import PeerError, PiBenchError
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -35,6 +36,9 @@ MAX_OPTIONS = 32
 MAX_TEXT = 128
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
+_CHECKSUM_DOMAIN = b"pi-bench checksum 1"
+# A server of a text protocol waits for the end of a line; with this it answers, and is recognized, at once.
+_HELLO_END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,15 @@ class Agreement:
     session_id: int
     binding: bytes
 
+    @property
+    def checksum_seed(self) -> bytes:
+        """The seed of the checksums over all frames after the handshake.
+
+        It is fresh in each session. The frames of the handshake need none: each of their bytes is either
+        compared, or enters `binding`, which the client's confirmation shows to the server.
+        """
+        return hashlib.sha256(_CHECKSUM_DOMAIN + self.binding).digest()[:SEED_BYTES]
+
 
 def greet_as_client(
     channel: Channel,
@@ -116,12 +129,12 @@ def greet_as_client(
                 "mode": requirements.mode,
                 "digest": requirements.digest,
             },
+            _HELLO_END,
         )
         patience_s = channel.timeout_s or HANDSHAKE_TIMEOUT_S
         if waiting is not None and not channel.readable_within(min(WAIT_NOTICE_S, patience_s)):
             waiting()
         offer = _receive(channel, 0, patience_s)
-        _require_version(offer)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
         options = _options(offer)
         requirements.require(protocol, mode, digest)
@@ -131,6 +144,7 @@ def greet_as_client(
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
         agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options))
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
+    channel.start_checksums(agreement.checksum_seed)
     return agreement
 
 
@@ -143,8 +157,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     with _telling_the_peer(channel):
-        hello = _receive(channel, 0, HELLO_TIMEOUT_S)
-        _require_version(hello)
+        hello = _receive(channel, 0, HELLO_TIMEOUT_S, _HELLO_END)
         requirements = ClientRequirements(
             *(_optional_text(hello, name) for name in ("protocol", "mode", "digest"))
         )
@@ -162,6 +175,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
             or _text(confirmation, "session") != f"{agreement.session_id:016x}"
         ):
             raise PeerError("the client confirmed another session or program than was offered")
+    channel.start_checksums(agreement.checksum_seed)
     return agreement
 
 
@@ -193,17 +207,24 @@ def _header(number: int, payload_bytes: int) -> FrameHeader:
     return FrameHeader(FrameKind.HANDSHAKE, 0, 0, NO_STEP, number, 0, payload_bytes)
 
 
-def _send(channel: Channel, number: int, meta: Mapping[str, Any]) -> None:
-    payload = codec.encode(meta, {})
+def _send(channel: Channel, number: int, meta: Mapping[str, Any], end: bytes = b"") -> None:
+    payload = codec.encode(meta, {}) + end
     channel.send(_header(number, len(payload)), [memoryview(payload)])
 
 
-def _receive(channel: Channel, number: int, deadline_s: float) -> dict[str, Any]:
+def _receive(channel: Channel, number: int, deadline_s: float, end: bytes = b"") -> dict[str, Any]:
     payload = channel.receive_bounded(_header(number, 0), MAX_HANDSHAKE_BYTES, deadline_s)
     try:
         meta, _ = codec.decode(payload)
-    except codec.CodecError as error:
+        if number == 0:
+            _require_version(meta)  # first: another version may have another form
+        canonical = codec.encode(meta, {}) + end
+    except ValueError as error:  # of the codec, or of numbers that JSON does not have
         raise PeerError(f"the other party's handshake is malformed: {error}") from error
+    if payload != canonical:
+        raise PeerError(
+            "the other party's handshake is malformed: its padding or its form is not the agreed one"
+        )
     return meta
 
 

@@ -1,7 +1,7 @@
-"""Merged linear layers in the compiler: a linear operator with operators for its borders beside it.
+"""Compiles fused linear layers: one linear operator, with further operators for its borders.
 
-The inside of a merged map is a term of the value's own operator. A border, a corner, or a map that became
-fully connected is a linear operator of its own, whose result the value's operator reads in its place; no
+The inside of a fused map is a term of the value's own operator. A border, a corner, or a map that became
+fully connected is a linear operator of its own, whose result the value's operator reads in its place. No
 message is sent for it.
 """
 

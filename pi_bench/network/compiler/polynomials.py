@@ -1,18 +1,18 @@
-"""Polynomial activations: squares and products of an affine image of what they read.
+"""Compiles polynomial activations: squares and products of an affine image of their input.
 
     z = scale x + shift      folded into the linear operator that makes x
     square    z^2 + outer                        one truncation of z, a square in its round, one truncation
     cube      z (z^2 + inner) + outer            besides a truncation of the bracket, a product in its round
     ReLU      max(0, x)                          in the last round of the others
 
-Only the channels that have a square are gathered for it, and only those with a cube for the product: the
+Only the channels that have a square are gathered for it, and only those with a cube for the product; the
 ReLU circuit sees the ReLU channels alone. All channels meet again in one linear value, at the products'
-scale, of which one activation makes the result (DELPHI's quadratics; SAFENet's mixtures). Where z^2 and outer
+scale, and one activation of it is the result (DELPHI's quadratics; SAFENet's mixtures). Where z^2 and outer
 cancel each other too far, powers have images of their own (`graph.polynomials`, spread).
 
-All products of a layer have one scale, at which they are joined without a shift: what leaves 32 bits is
-therefore told by the product itself, and what leaves its window by the truncation. z may grow by the
-headroom, a square by twice and a cube by three times as many bits.
+All products of a layer have one scale, at which they are joined without a shift. So an overflow of 32 bits is
+detected at the product, and a value outside its window at the truncation. z may grow by the headroom, a
+square by twice and a cube by three times as many bits.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Average pools as sums over windows, and max-pools as tournaments of ReLUs.
+"""Compiles average pools as sums over windows, and max-pools as tournaments of ReLUs.
 
 max(a, b) = b + ReLU(a - b) is exact: nothing is truncated, and values keep their scale. A window's rows are
 compared first and then its columns (or the other way round, whichever takes fewer comparisons), so that
-neighbouring windows share them. Beyond the edge of the input stands the edge itself, which every window that
-reaches there contains. The values that are compared in one round are stacked as channels of one activation.
+neighbouring windows share them. Outside of the input, the row or column at its edge is taken, which every
+window that reaches there contains. The values that are compared in one round are stacked as channels of one
+activation.
 
-A ReLU that only a max-pool reads goes behind it, max(ReLU(x)) = ReLU(max(x)): fewer elements have one. What
-the pool compares is truncated before, which is cheap.
+A ReLU that only a max-pool reads is moved after the pool, max(ReLU(x)) = ReLU(max(x)), so that fewer elements
+have one. The values that the pool compares are truncated before, which is cheap.
 """
 
 from __future__ import annotations
@@ -125,7 +126,11 @@ class _Axis(NamedTuple):
 
 
 def takes_relu(node: Node) -> bool:
-    """Whether a ReLU before the node has fewer elements behind it."""
+    """Tell if a ReLU before the node can run after it instead, on fewer elements.
+
+    >>> takes_relu(MaxPoolNode("pool", ("relu",), (8, 2, 2), (2, 2), (2, 2), (0, 0)))
+    True
+    """
     return isinstance(node, MaxPoolNode) and node.kernel != (1, 1)
 
 

@@ -1,8 +1,8 @@
-"""``model.pt``: the versioned container of a float graph. docs/model-file.md is its specification.
+"""``model.pt``: the versioned container of a float graph, specified in docs/model-file.md.
 
-The file is what ``torch.save`` makes of plain dicts, lists, strings, numbers and tensors, so that
+``torch.save`` writes plain dicts, lists, strings, numbers and tensors to the file, so that
 ``torch.load(weights_only=True)`` reads it and nothing in it can run. A SHA-256 over metadata and
-tensors finds damage and alteration; it is no signature.
+tensors detects damage and alteration; it is no signature.
 """
 
 from __future__ import annotations
@@ -33,10 +33,19 @@ _FIELDS = {"format", "version", "nodes", "ranges", "labels", "meta", "parameters
 
 
 def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
-    """Writes `graph` (calibrated) to `path`, which a reader sees whole or not at all.
+    """Write `graph` (calibrated) to `path`; a reader sees the whole file or none.
 
     Raises:
-        ModelError: the graph does not hold together, or `path` cannot be written.
+        ModelError: the graph is not sound, or `path` cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> nodes = InputNode("x", (), (2,)), OutputNode("o", ("x",), (2,))
+    >>> graph = Graph(nodes, parameters={}, ranges={"x": 1.0, "o": 1.0})
+    >>> with tempfile.NamedTemporaryFile(suffix=".pt") as file:
+    ...     save_model(graph, file.name)
+    ...     load_model(file.name).ranges
+    {'x': 1.0, 'o': 1.0}
     """
     import torch
 
@@ -65,11 +74,15 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> Graph:
-    """The graph in the file at `path`, validated.
+    """Read and validate the graph in the model file at `path`.
 
     Raises:
-        ModelError: not a model file, a damaged or altered one, or one of a newer version. The
-            message is one line and says what the file is and what to do.
+        ModelError: not a model file, a damaged or altered one, or one of a newer version. The message is one
+            line that says what the file is and what to do.
+
+    >>> load_model("no-such-model.pt")
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: cannot read the model no-such-model.pt: No such file or directory
     """
     name = os.fspath(path)
     try:

@@ -1,4 +1,4 @@
-"""Linear layers without ReLUs between them, merged into fewer and larger operators."""
+"""Fuses linear layers without activations between them into fewer and larger operators, exactly."""
 
 from pi_bench.network.fusion.fusion import Fusion, fuse_keeping, fuse_linear
 

@@ -1,8 +1,8 @@
-"""The weights of merged layers: linear maps composed along all paths of a region, in float64.
+"""The weights of fused layers: linear maps composed along all paths of a region, in float64.
 
-Composing from the sources on costs what the sources have channels, from the value back what the value has:
-the smaller side decides. A stage behind three input channels is composed forwards, what ends in a few
-logits backwards.
+Composition from the sources on costs as much as the sources have channels, composition from the value back
+as much as the value has; the smaller side decides. A stage after three input channels is composed forwards,
+and a stage that ends in a few logits backwards.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ from pi_bench.network.linear_maps.linear_map import LinearMap, MapShape
 
 
 class Composer:
-    """Forms with weights. `region`: the same over shapes."""
+    """Forms of a graph's linear values with weights; `region` has the same forms over shapes alone.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> layers = LinearNode("a", ("x",), (3,), "a", None), LinearNode("b", ("a",), (1,), "b", None)
+    >>> nodes = InputNode("x", (), (2,)), *layers, OutputNode("o", ("b",), (1,))
+    >>> graph = Graph(nodes, {"a": np.ones((3, 2), np.float32), "b": np.ones((1, 3), np.float32)})
+    >>> Composer(graph, kept=()).form("b")["x"].map.dense()[0]
+    array([[3., 3.]])
+    """
 
     def __init__(self, graph: Graph, kept: Collection[str]) -> None:
         self._graph = graph
@@ -38,7 +46,7 @@ class Composer:
         self.region: Region[MapShape] = Region(graph, kept, self._shape, lambda node, shape, biased: shape)
 
     def form(self, name: str) -> Form[LinearMap]:
-        """Of a linear value."""
+        """Compose a linear value as a sum over its sources."""
         shapes = self.region.content(name)
         reads = sum(math.prod(self._nodes[source].shape) for source in shapes)
         if reads <= math.prod(self._nodes[name].shape):
@@ -81,10 +89,10 @@ class Composer:
             for pool_node in path:
                 total = self._weigh(pool_node, _shape(total), False).after(total)
             parts.append(total)
-        merged = parts[0]
+        total_map = parts[0]
         for part in parts[1:]:
-            merged = merged.plus(part)
-        return [(source, _Reach([], merged))]
+            total_map = total_map.plus(part)
+        return [(source, _Reach([], total_map))]
 
     def _layer(self, node: Node) -> tuple[LinearMap, str]:
         """A weighted layer, batch normalizations behind it folded in, and what it reads."""

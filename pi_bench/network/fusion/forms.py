@@ -1,9 +1,9 @@
-"""Linear regions of a graph as sums over their sources: what merging decides on and emits.
+"""Linear regions of a graph as sums over their sources, on which fusion decides and from which it emits.
 
 Between activations a network is linear. With some of its linear values *kept* (the compiler brings them
 back to an activation's scale), every other linear value is a sum of terms, each of one source: an
 activation, the input, or a kept value. A term is the source itself, perhaps pooled, or a linear map of
-it that stands for all weighted layers on all paths in between.
+it that equals all weighted layers on all paths in between.
 
 The same walk serves planning, over shapes alone (`MapShape`), and emission, over weights (`LinearMap`).
 """
@@ -32,7 +32,12 @@ from pi_bench.network.linear_maps.linear_map import Axis
 
 
 class Map(Protocol):
-    """What forms need of a linear map."""
+    """The operations on linear maps that forms need: composition and addition.
+
+    >>> from pi_bench.network.linear_maps.linear_map import LinearMap, MapShape
+    >>> all(hasattr(kind, name) for kind in (LinearMap, MapShape) for name in ("after", "plus"))
+    True
+    """
 
     def after(self, first: Self) -> Self: ...
     def plus(self, other: Self) -> Self: ...
@@ -43,14 +48,21 @@ M = TypeVar("M", bound=Map)
 
 @dataclass(frozen=True)
 class Term(Generic[M]):
-    """Of one source: `plain` lists the paths without weights (each the pools on it), `map` is the sum of
-    the others; `layers` names the weighted layers in it."""
+    """The part of a linear value that comes from one source.
+
+    `plain` lists the paths without weights (each a tuple of the pools on it), `map` is the sum of the other
+    paths, and `layers` names the weighted layers in it.
+
+    >>> Term(plain=((),)).plus(Term(plain=(("pool",),))).plain
+    ((), ('pool',))
+    """
 
     plain: tuple[tuple[str, ...], ...] = ()
     map: M | None = None
     layers: tuple[str, ...] = ()
 
     def plus(self, other: Term[M]) -> Term[M]:
+        """Add a term of the same source."""
         both = self.map if other.map is None else other.map if self.map is None else self.map.plus(other.map)
         layers = (*self.layers, *(name for name in other.layers if name not in self.layers))
         return Term(self.plain + other.plain, both, layers)
@@ -62,11 +74,17 @@ Form = dict[str, Term[M]]
 
 @dataclass
 class Region(Generic[M]):
-    """Forms of a graph's linear values.
+    """The forms of a graph's linear values.
 
-    `kept`: names of linear values that are sources. `weigh`: the map of a convolution, fully connected
-    layer or pool by itself, with its bias or (behind the first of several terms) without. `normalize`: a
-    map behind a batch normalization, likewise.
+    `kept`: names of linear values that are sources. `weigh`: makes the map of a convolution, fully connected
+    layer or pool by itself, with its bias or (for all but the first of several terms) without. `normalize`:
+    makes a map followed by a batch normalization, likewise.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> nodes = InputNode("x", (), (2,)), AddNode("sum", ("x", "x"), (2,)), OutputNode("o", ("sum",), (2,))
+    >>> region = Region(Graph(nodes, {}), (), weigh=lambda *_: None, normalize=lambda *_: None)
+    >>> region.form("sum")["x"].plain  # x twice, without weights
+    ((), ())
     """
 
     graph: Graph
@@ -82,13 +100,13 @@ class Region(Generic[M]):
         self._barriers = barriers(self.graph)
 
     def resolve(self, name: str) -> str:
-        """The value behind identities."""
+        """Return the value of `name` with identities skipped."""
         while isinstance(node := self._nodes[name], IdentityNode):
             name = node.inputs[0]
         return name
 
     def form(self, name: str) -> Form[M]:
-        """Of a value as its readers see it: a source stands for itself.
+        """Return the form of a value as its readers see it; a source is a term of itself.
 
         Raises:
             ValueError: two paths from one source have strides that cannot be summed.
@@ -97,10 +115,11 @@ class Region(Generic[M]):
         return {name: Term(plain=((),))} if self.is_source(name) else self.content(name)
 
     def is_source(self, name: str) -> bool:
+        """Tell if the value is kept or a barrier."""
         return name in self.kept or name in self._barriers
 
     def content(self, name: str) -> Form[M]:
-        """Of a linear value as it is made, also of a kept one."""
+        """Return the form of a linear value as it is computed, also of a kept one."""
         if name not in self._forms:
             self._forms[name] = self._content(self._nodes[name])
         return self._forms[name]
@@ -123,7 +142,7 @@ class Region(Generic[M]):
         }
 
     def operand(self, node: Node) -> tuple[str, Shape]:
-        """What a weighted layer or pool reads, before a flattening in front of it, and its shape."""
+        """Return the value that a weighted layer or pool reads, before a flattening, and its shape."""
         source = self.resolve(node.inputs[0])
         below = self._nodes[source]
         if isinstance(node, LinearNode) and isinstance(below, FlattenNode) and source not in self.kept:
@@ -141,16 +160,23 @@ class Region(Generic[M]):
                 pool = self._nodes[name]
                 total = total.after(self.weigh(pool, self._nodes[self.resolve(pool.inputs[0])].shape, False))
             parts.append(total)
-        merged = parts[0]
+        total_map = parts[0]
         for part in parts[1:]:
-            merged = merged.plus(part)
-        return Term((), merged, (*term.layers, node.name))
+            total_map = total_map.plus(part)
+        return Term((), total_map, (*term.layers, node.name))
 
 
 def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:
-    """Rows and columns of a weighted layer or pool over an input (channels, height, width) or (features,).
+    """Return the rows and columns of a weighted layer or pool; shape: (channels, height, width) or
+    (features,).
 
-    A fully connected layer is a convolution whose kernel is the whole map."""
+    A fully connected layer is a convolution whose kernel is the whole map.
+
+    >>> pool = AvgPoolNode("pool", ("x",), (8, 2, 2), (2, 2), (2, 2), (0, 0))
+    >>> rows, columns = axes_of(pool, (8, 4, 4), Graph((), {}))
+    >>> rows.stride, rows.extent, rows.out_size
+    (2, 2, 2)
+    """
     height, width = (*shape, 1, 1)[1:3]
     if isinstance(node, LinearNode):
         return Axis.of(height, 1, 1, 0, height), Axis.of(width, 1, 1, 0, width)
@@ -165,8 +191,16 @@ def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:
 
 
 def barriers(graph: Graph) -> set[str]:
-    """The values that merging cannot look through: the input, activations, what is no linear operator of
-    one or two maps, and batch normalizations that do not fold into the layer before them."""
+    """Find the values that fusion cannot look through.
+
+    These are the input, activations, all that is no linear operator of one or two maps, and batch
+    normalizations that do not fold into the layer before them.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> nodes = InputNode("x", (), (2,)), AddNode("sum", ("x", "x"), (2,)), OutputNode("o", ("sum",), (2,))
+    >>> sorted(barriers(Graph(nodes, {})))
+    ['o', 'x']
+    """
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     found: set[str] = set()
     kinds = {node.name: type(node) for node in graph.nodes}

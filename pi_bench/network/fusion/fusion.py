@@ -1,12 +1,12 @@
 """Fusion of linear layers: a graph with fewer and larger linear operators, equal to the given one.
 
-Where no ReLU stands between layers they are one linear operator, and DeepReDuce's culled stages are full
+Layers with no ReLU between them are one linear operator, and DeepReDuce's culled stages are full
 of such places (Jha et al., ICML 2021, section 5: merged at inference time). Unlike there, the padding
-between merged layers is kept: a merged operator has kernels of its own along the borders, so the float
-network stays the same to rounding. Weights are composed in float64, before quantization; the program that
-is compiled from the merged graph has its own integer reference.
+between fused layers is kept: a fused operator has kernels of its own along the borders, so the float
+network stays the same up to rounding. Weights are composed in float64, before quantization; the program that
+is compiled from the fused graph has its own integer reference.
 
-What is merged is chosen by `pi_bench.network.fusion.plan`.
+`pi_bench.network.fusion.plan` chooses the layers to fuse.
 """
 
 from __future__ import annotations
@@ -24,10 +24,16 @@ from pi_bench.network.linear_maps.linear_map import LinearMap
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """What was merged. `values`: name → the weighted layers that now are one operator (with its borders).
-    `dissolved`: linear values that are no longer computed, truncated and sent. `before`, `after`: what the
-    linear part costs, as the plan weighed it. `kept`: values that stay → what the linear part would cost if
-    one of them alone were dissolved too, which is why it stays."""
+    """A report of fused layers.
+
+    `values`: name → the weighted layers that now are one operator (with its borders).
+    `dissolved`: linear values that are no longer computed, truncated and sent.
+    `before`, `after`: the predicted costs of the linear part.
+    `kept`: values that stay → the cost of the linear part if this value alone were dissolved too.
+
+    >>> Fusion({}, (), Cost(0.5, 100), Cost(0.4, 90), {}).after.online_s
+    0.4
+    """
 
     values: dict[str, tuple[str, ...]]
     dissolved: tuple[str, ...]
@@ -37,30 +43,44 @@ class Fusion:
 
 
 def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
-    """The merged graph; `graph` itself where nothing is gained.
+    """Fuse linear layers where it saves online time; return `graph` itself if nothing is gained.
 
     Raises:
         ModelError: the graph cannot be compiled at all.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import InputNode, LinearNode, OutputNode
+    >>> layers = LinearNode("a", ("x",), (3,), "a", None), LinearNode("b", ("a",), (1,), "b", None)
+    >>> nodes = InputNode("x", (), (2,)), *layers, OutputNode("o", ("b",), (1,))
+    >>> graph = Graph(nodes, {"a": np.ones((3, 2), np.float32), "b": np.ones((1, 3), np.float32)})
+    >>> fuse_linear(graph, weight_bits=10)[1].values
+    {'b': ('a', 'b')}
     """
     planner = Planner(graph, weight_bits)
-    everything, kept = planner.unmerged(), planner.best()
+    everything, kept = planner.unfused(), planner.best()
     before, after = planner.cost(everything), planner.cost(kept)
     dissolved = tuple(name for name in everything if name not in kept)
     if not dissolved:
         return graph, Fusion({}, (), before, after, planner.alone(kept))
-    merged = fuse_keeping(graph, kept, planner)
-    values = {node.name: node.layers for node in merged.nodes if isinstance(node, FusedNode)}
-    return merged, Fusion(values, dissolved, before, after, planner.alone(kept))
+    fused = fuse_keeping(graph, kept, planner)
+    values = {node.name: node.layers for node in fused.nodes if isinstance(node, FusedNode)}
+    return fused, Fusion(values, dissolved, before, after, planner.alone(kept))
 
 
 def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
-    """The graph in which of all linear values that weights are applied to only `kept` stay."""
+    """Fuse all layers but those whose values are in `kept`.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> graph = Graph((InputNode("x", (), (2,)), OutputNode("o", ("x",), (2,))), {})
+    >>> [node.name for node in fuse_keeping(graph, (), Planner(graph, weight_bits=10)).nodes]
+    ['x', 'o']
+    """
     emission = _Emission(graph, kept, planner)
     return replace(graph, nodes=emission.nodes(), ranges=emission.ranges)
 
 
 class _Emission:
-    """The nodes of a merged graph: barriers and what is not merged as they are, `FusedNode`s for the rest."""
+    """Makes the nodes of a fused graph: `FusedNode`s for fused layers, copies of all others."""
 
     def __init__(self, graph: Graph, kept: Collection[str], planner: Planner) -> None:
         self._graph = graph
@@ -79,13 +99,13 @@ class _Emission:
                 continue
             shapes = {} if node.name in self._barriers else self._region.content(node.name)
             if any(len(term.layers) > 1 for term in shapes.values()):
-                self._made[node.name] = self._merged(node, self._composer.form(node.name))
+                self._made[node.name] = self._fused(node, self._composer.form(node.name))
             else:
                 self._copy(node)
         return tuple(self._live())
 
     def _live(self) -> list[Node]:
-        """Without barriers that only what was dissolved read."""
+        """Leave out barriers that only dissolved values read."""
         read = {self._graph.output.name}
         kept = []
         for node in reversed(self._made.values()):
@@ -102,7 +122,7 @@ class _Emission:
                 self._copy(self._old[source])
         self._made[node.name] = replace(node, inputs=inputs)
 
-    def _merged(self, node: Node, form: Form[LinearMap]) -> FusedNode:
+    def _fused(self, node: Node, form: Form[LinearMap]) -> FusedNode:
         inputs: list[str] = []
         terms: list[FusedTerm] = []
         for source, term in form.items():

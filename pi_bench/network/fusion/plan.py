@@ -1,9 +1,9 @@
-"""Which linear values merging dissolves into their readers: a search over public shapes.
+"""Chooses the linear values that fusion dissolves into their readers: a search over public shapes.
 
-A linear value that weights are applied to costs a truncation of each element and a message each way. To
-dissolve it means larger kernels for its readers, fewer layers, fewer rounds. What pays depends on the
-shapes: behind a culled stage and global pooling, four convolutions become one fully connected layer;
-between two wide convolutions, merging only makes the products larger.
+A linear value that weights are applied to costs a truncation of each element and a message each way.
+Dissolving it means larger kernels for its readers, fewer layers and fewer rounds. Which of them pays depends
+on the shapes. After a culled stage and global pooling, four convolutions become one fully connected layer;
+between two wide convolutions, fusion only makes the products larger.
 
 The objective is the predicted online time, under the condition that the offline bytes do not grow. The
 search takes single values and whole regions as moves until none helps.
@@ -45,12 +45,17 @@ layers of `latency --protocol null` show them on loopback. Rounded: only their r
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Predicted: online seconds, offline bytes. Infinite if an operator cannot be packed."""
+    """A predicted cost: online seconds and offline bytes; infinite if an operator cannot be packed.
+
+    >>> Cost(0.5, 100) + Cost(0.25, 20)
+    Cost(online_s=0.75, offline_bytes=120)
+    """
 
     online_s: float = 0.0
     offline_bytes: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
+        """Add both figures."""
         return Cost(self.online_s + other.online_s, self.offline_bytes + other.offline_bytes)
 
 
@@ -58,7 +63,17 @@ IMPOSSIBLE = Cost(math.inf, math.inf)
 
 
 class Planner:
-    """Chooses `kept`, the linear values that stay."""
+    """Chooses `kept`, the linear values that stay.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> layers = LinearNode("a", ("x",), (3,), "a", None), LinearNode("b", ("a",), (1,), "b", None)
+    >>> nodes = InputNode("x", (), (2,)), *layers, OutputNode("o", ("b",), (1,))
+    >>> graph = Graph(nodes, {"a": np.ones((3, 2), np.float32), "b": np.ones((1, 3), np.float32)})
+    >>> planner = Planner(graph, weight_bits=10)
+    >>> planner.unfused(), planner.best()
+    (('a',), ())
+    """
 
     def __init__(self, graph: Graph, weight_bits: int) -> None:
         self._graph = graph
@@ -76,8 +91,8 @@ class Planner:
         rows, columns = axes_of(node, shape, self._graph)
         return MapShape(rows, columns, node.shape[0], shape[0])
 
-    def unmerged(self) -> tuple[str, ...]:
-        """The values that the compiler keeps by itself, in the graph's order."""
+    def unfused(self) -> tuple[str, ...]:
+        """Return the values that the compiler keeps by itself, in the graph's order."""
         kept: list[str] = []
         region = Region(self._graph, kept, self._shape_of, _unchanged)  # sees what is appended below
         for node in self._graph.nodes:
@@ -93,8 +108,8 @@ class Planner:
         return tuple(kept)
 
     def best(self) -> tuple[str, ...]:
-        """The kept values of the cheapest plan found; those of `unmerged` if nothing is gained."""
-        everything = self.unmerged()
+        """Return the kept values of the cheapest plan found; those of `unfused` if nothing is gained."""
+        everything = self.unfused()
         free = tuple(name for name in everything if self._is_weighted(name, everything))
         base = self.cost(everything)
         best, best_cost = frozenset(everything), base
@@ -112,8 +127,8 @@ class Planner:
         return tuple(name for name in everything if name in best)
 
     def alone(self, kept: Collection[str]) -> dict[str, Cost]:
-        """Of each value that stays although it could be dissolved: what the plan would cost without it."""
-        everything = self.unmerged()
+        """Compute, for each kept value that could be dissolved, the cost of the plan without it."""
+        everything = self.unfused()
         return {
             name: self.cost([other for other in kept if other != name])
             for name in kept
@@ -150,7 +165,7 @@ class Planner:
         return any(term.map is not None for term in region.content(name).values())
 
     def cost(self, kept: Collection[str]) -> Cost:
-        """Of a whole inference, apart from ReLUs."""
+        """Predict the cost of a whole inference, apart from ReLUs."""
         region = Region(self._graph, kept, self._shape_of, _unchanged)
         total = Cost()
         try:
@@ -168,7 +183,7 @@ class Planner:
         return sum((self._choose(shape, flat)[0] for shape in maps), Cost())
 
     def pieces(self, shape: MapShape, *, flat: bool) -> tuple[Piece, ...]:
-        """The cheapest layers that stand for a map; `flat`: its result is a vector."""
+        """Return the cheapest layers that compute a map; `flat`: its result is a vector."""
         return self._choose(shape, flat)[1]
 
     def _choose(self, shape: MapShape, flat: bool) -> tuple[Cost, tuple[Piece, ...]]:
@@ -189,7 +204,15 @@ _LONGEST_RUN = 24
 
 
 def materialized(graph: Graph, region: Region[M], barrier_names: Collection[str]) -> list[str]:
-    """The linear values that are computed, in the graph's order: read by barriers, or kept and needed."""
+    """List the linear values that are computed, in the graph's order: read by barriers, or kept and needed.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> nodes = InputNode("x", (), (2,)), AddNode("sum", ("x", "x"), (2,)), OutputNode("o", ("sum",), (2,))
+    >>> graph = Graph(nodes, {})
+    >>> region = Region(graph, (), weigh=lambda *_: None, normalize=lambda *_: None)
+    >>> materialized(graph, region, barriers(graph))
+    ['sum']
+    """
     nodes = {node.name: node for node in graph.nodes}
     needed: set[str] = set()
     pending = [graph.output.name]

@@ -1,4 +1,4 @@
-"""Validation of a float graph, as from an untrusted model file: wiring, shapes, parameters, ranges."""
+"""Validates a float graph from an untrusted model file: wiring, shapes, parameters, ranges."""
 
 from __future__ import annotations
 
@@ -32,10 +32,15 @@ MAX_ELEMENTS = 1 << 26
 
 
 def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
-    """Returns if the graph can be evaluated and (if `calibrated`) compiled.
+    """Check that the graph can be evaluated and, if `calibrated`, compiled.
 
     Raises:
-        ModelError: naming the node and what is wrong with it.
+        ModelError: the message names the node and says what is wrong with it.
+
+    >>> nodes = InputNode("x", (), (4,)), ReluNode("relu", ("x",), (5,)), OutputNode("o", ("relu",), (5,))
+    >>> check_graph(Graph(nodes, parameters={}))
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: relu 'relu' says shape (5,) where its inputs give (4,)
     """
     if not 2 <= len(graph.nodes) <= MAX_NODES:
         raise ModelError(f"the graph has {len(graph.nodes)} nodes; 2 to {MAX_NODES} are possible")

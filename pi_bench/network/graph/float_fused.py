@@ -1,4 +1,4 @@
-"""Merged linear layers in numpy, float32: the sum of their pieces, each where it belongs."""
+"""Evaluates fused linear layers in numpy, float32: the sum of their pieces, each placed where it belongs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from pi_bench.network.linear_maps.pieces import Piece, weights_of
 
 
 def apply_fused(node: FusedNode, inputs: list[np.ndarray]) -> np.ndarray:
-    """The node's value, float32 (batch, *shape), of its inputs' (float32, batch first)."""
+    """Compute a fused node's value, float32 (batch, *shape), from its inputs' values (batch first).
+
+    >>> node = FusedNode("sum", ("x", "y"), (2,), (FusedTerm(3, None, (), ()), FusedTerm(1, None, (), ())))
+    >>> apply_fused(node, [np.float32([[1, 2]]), np.float32([[10, 20]])]).tolist()
+    [[13.0, 26.0]]
+    """
     out = np.zeros((len(inputs[0]), *node.shape), np.float32)
     for x, term in zip(inputs, node.terms, strict=True):
         if term.times:

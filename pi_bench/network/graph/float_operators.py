@@ -1,4 +1,4 @@
-"""Each operator of a float graph in numpy, float32."""
+"""Evaluates each operator of a float graph in numpy, float32."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ from pi_bench.network.graph.pooling import PoolWindow, average_windows
 
 
 def apply(node: Node, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
-    """The node's value (batch, *shape) from its inputs'."""
+    """Compute a node's value (batch, *shape) from its inputs' values.
+
+    >>> apply(ReluNode("relu", ("x",), (3,)), [np.float32([[-1, 0, 2]])], Graph((), {})).tolist()
+    [[0.0, 0.0, 2.0]]
+    """
     function = _FUNCTIONS.get(type(node))
     return inputs[0] if function is None else function(node, inputs, graph)
 

@@ -1,4 +1,4 @@
-"""A sum of merged linear layers as one node: what `merging` makes and the compiler reads; in no file."""
+"""A sum of fused linear layers as one node, which `network.fusion` makes and no file holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from pi_bench.network.linear_maps.pieces import Piece
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FusedTerm:
-    """Of one of the node's inputs: the input itself `times`, plus a map, which the `pieces` stand for."""
+    """The part of a fused node that reads one input: the input `times`, plus a linear map of it.
+
+    `pieces` are the layers that compute the map; `layers` names the weighted layers of the given graph in it.
+
+    >>> FusedTerm(1, None, (), ("stage1.conv1", "stage1.conv2", "stage1.conv3")).title
+    'stage1.conv1…stage1.conv3'
+    """
 
     times: int
     map: LinearMap | None
@@ -20,16 +26,21 @@ class FusedTerm:
 
     @property
     def title(self) -> str:
-        """Its layers, shortened."""
+        """The first and the last of its layers."""
         return "…".join(dict.fromkeys((self.layers[0], self.layers[-1]))) if self.layers else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FusedNode(Node):
-    """A sum over its inputs; `terms` has one entry for each."""
+    """A sum over its inputs; `terms` has one entry per input.
+
+    >>> FusedNode("sum", ("x",), (4,), (FusedTerm(2, None, (), ("conv",)),)).layers
+    ('conv',)
+    """
 
     terms: tuple[FusedTerm, ...]
 
     @property
     def layers(self) -> tuple[str, ...]:
+        """The weighted layers of the given graph that the node computes, each once."""
         return tuple(dict.fromkeys(layer for term in self.terms for layer in term.layers))

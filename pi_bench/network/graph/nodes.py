@@ -14,7 +14,11 @@ Padding = tuple[int, int] | tuple[int, int, int, int]
 
 
 def padding_sides(padding: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right)."""
+    """Expand a padding to (top, bottom, left, right).
+
+    >>> padding_sides((1, 2))
+    (1, 1, 2, 2)
+    """
     if len(padding) == 2:
         rows, columns = padding
         return rows, rows, columns, columns
@@ -24,7 +28,13 @@ def padding_sides(padding: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What every node has. `inputs`: names of earlier nodes. `shape`: of its value, without batch."""
+    """The fields of every node: its name, the names of earlier nodes that it reads, and its value's shape.
+
+    The shape leaves the batch out.
+
+    >>> Node("sum", inputs=("left", "right"), shape=(8, 4, 4)).inputs
+    ('left', 'right')
+    """
 
     name: str
     inputs: tuple[str, ...]
@@ -33,12 +43,21 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class InputNode(Node):
-    """The network's only input."""
+    """The network's only input.
+
+    >>> InputNode("input", (), (3, 32, 32)).shape
+    (3, 32, 32)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ConvNode(Node):
-    """2-d convolution. Parameters: weight (out, in / groups, kh, kw), bias (out,)."""
+    """A two-dimensional convolution. Parameters: weight (out, in / groups, kh, kw), bias (out,).
+
+    >>> node = ConvNode("stem", ("input",), (8, 16, 16), "stem.weight", None, stride=(2, 2), padding=(1, 1))
+    >>> node.dilation, node.groups
+    ((1, 1), 1)
+    """
 
     weight: str
     bias: str | None
@@ -50,7 +69,11 @@ class ConvNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class LinearNode(Node):
-    """Fully connected. Parameters: weight (out, in), bias (out,)."""
+    """A fully connected layer. Parameters: weight (out, in), bias (out,).
+
+    >>> LinearNode("head", ("flatten",), (10,), weight="head.weight", bias=None).shape
+    (10,)
+    """
 
     weight: str
     bias: str | None
@@ -58,9 +81,14 @@ class LinearNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class BatchNormNode(Node):
-    """In inference: weight * (x - mean) / sqrt(variance + epsilon) + bias, each (channels,).
+    """A batch normalization in inference: weight * (x - mean) / sqrt(variance + epsilon) + bias.
 
-    `weight` and `bias` may be None (1 and 0). Any secret scale and shift of channels is one too.
+    Its parameters are (channels,) each; `weight` and `bias` may be None (1 and 0). Any other secret scale and
+    shift per channel is written as a batch normalization too.
+
+    >>> node = BatchNormNode("bn", ("conv",), (8, 4, 4), None, None, "bn.mean", "bn.variance", epsilon=1e-5)
+    >>> node.mean
+    'bn.mean'
     """
 
     weight: str | None
@@ -72,7 +100,15 @@ class BatchNormNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class ScaleNode(Node):
-    """factor * x + shift, the same public numbers for all elements; factor is not 0."""
+    """A public scale and shift, factor * x + shift, equal for all elements; factor is not 0.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = ScaleNode("scale", ("x",), (2,), factor=3.0, shift=1.0)
+    >>> apply(node, [np.float32([[-2, 3]])], Graph((), {})).tolist()
+    [[-5.0, 10.0]]
+    """
 
     factor: float
     shift: float
@@ -80,14 +116,33 @@ class ScaleNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class ReluNode(Node):
-    """max(0, x) where the mask (bool, of the node's shape) is True, x elsewhere; None = everywhere."""
+    """A ReLU: max(0, x) where the mask is True, x elsewhere.
+
+    The mask is bool of the node's shape; None means that every element has its ReLU.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> masks = {"m": np.array([True, True, False])}
+    >>> node = ReluNode("relu", ("x",), (3,), mask="m")
+    >>> apply(node, [np.float32([[-1, 2, -3]])], Graph((), {}, masks)).tolist()
+    [[0.0, 2.0, -3.0]]
+    """
 
     mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClampNode(Node):
-    """min(max(x, low), high) with public bounds, None = no bound; ReLU6 is (0, 6)."""
+    """A clamp with public bounds, min(max(x, low), high); None is no bound. ReLU6 is (0, 6).
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> relu6 = ClampNode("relu6", ("x",), (3,), low=0.0, high=6.0)
+    >>> apply(relu6, [np.float32([[-1, 2, 9]])], Graph((), {})).tolist()
+    [[0.0, 2.0, 6.0]]
+    """
 
     low: float | None
     high: float | None
@@ -95,24 +150,40 @@ class ClampNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class LeakyReluNode(Node):
-    """x where x > 0, else slope * x, with one public slope below 1."""
+    """A leaky ReLU: x where x > 0, else slope * x, with one public slope of magnitude below 1.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = LeakyReluNode("leaky", ("x",), (2,), slope=0.5)
+    >>> apply(node, [np.float32([[-4, 2]])], Graph((), {})).tolist()
+    [[-2.0, 2.0]]
+    """
 
     slope: float
 
 
 @dataclass(frozen=True, slots=True)
 class PReluNode(Node):
-    """As `LeakyReluNode` with secret slopes. Parameter: weight (channels,) or (1,)."""
+    """A leaky ReLU with secret slopes. Parameter: weight (channels,) or (1,).
+
+    >>> PReluNode("prelu", ("conv",), (8, 4, 4), weight="prelu.weight").weight
+    'prelu.weight'
+    """
 
     weight: str
 
 
 @dataclass(frozen=True, slots=True)
 class PolynomialNode(Node):
-    """A polynomial of x of degree 2 or 3, or max(0, x) in the channels where `relu` is True (a mixture).
+    """A polynomial activation of degree 2 or 3, or a mixture, which has ReLU in some channels.
 
-    Parameter: coefficients (channels, degree + 1), secret, the constant first. `relu`: mask (channels,);
-    None = nowhere. What a channel is (a ReLU, or its degree) is public, and the sign of a leading x^2.
+    `coefficients` names the secret parameter (channels, degree + 1), the constant first. `relu` names a mask
+    (channels,) of the channels that have max(0, x); None means no channel. The kind of each channel (ReLU or
+    the degree) is public, and so is the sign of the coefficient of a leading x^2.
+
+    >>> PolynomialNode("act", ("conv",), (8, 4, 4), coefficients="act.coefficients").relu is None
+    True
     """
 
     coefficients: str
@@ -121,20 +192,31 @@ class PolynomialNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class AddNode(Node):
-    """Sum of two values of equal shape."""
+    """The sum of two values of equal shape.
+
+    >>> AddNode("sum", ("block", "shortcut"), (8, 4, 4)).inputs
+    ('block', 'shortcut')
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ConcatNode(Node):
-    """Values that differ in their channels alone, one after the other."""
+    """A concatenation of values along their channels; all other sizes are equal.
+
+    >>> ConcatNode("cat", ("left", "right"), (16, 4, 4)).shape  # of two values (8, 4, 4)
+    (16, 4, 4)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class AvgPoolNode(Node):
-    """Mean over windows; global pooling is this too.
+    """A mean over windows; global average pooling is one too.
 
-    `ceil`: also the windows that begin inside and end beyond the padding. `count_padding`: the mean
-    counts zeros of the padding. `divisor`: by this instead of the elements' number.
+    `ceil` adds the windows that begin inside the padded input and end beyond it. `count_padding` makes the
+    mean count the zeros of the padding. `divisor` replaces the number of elements.
+
+    >>> AvgPoolNode("pool", ("relu",), (8, 1, 1), kernel=(4, 4), stride=(4, 4), padding=(0, 0)).ceil
+    False
     """
 
     kernel: Pair
@@ -147,12 +229,26 @@ class AvgPoolNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveAvgPoolNode(Node):
-    """Mean over windows from floor(i * in / out) to ceil((i + 1) * in / out), to the node's shape."""
+    """A mean over windows from floor(i * in / out) to ceil((i + 1) * in / out).
+
+    The node's shape gives `out`.
+
+    >>> AdaptiveAvgPoolNode("pool", ("relu",), (8, 3, 3)).shape
+    (8, 3, 3)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class MaxPoolNode(Node):
-    """Maximum over windows; the padding never counts. `ceil` as in `AvgPoolNode`."""
+    """A maximum over windows; the padding never counts. `ceil` as in `AvgPoolNode`.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = MaxPoolNode("pool", ("x",), (1, 1, 2), kernel=(1, 2), stride=(1, 2), padding=(0, 0))
+    >>> apply(node, [np.float32([[[[1, -2, -3, -4]]]])], Graph((), {})).tolist()
+    [[[[1.0, -3.0]]]]
+    """
 
     kernel: Pair
     stride: Pair
@@ -162,32 +258,66 @@ class MaxPoolNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class FlattenNode(Node):
-    """To ``(features,)``, in row-major order."""
+    """A change of shape to ``(features,)``, in row-major order.
+
+    >>> FlattenNode("flatten", ("pool",), (32,)).shape  # of a value (8, 2, 2)
+    (32,)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ReshapeNode(Node):
-    """To the node's shape, in row-major order."""
+    """A change of shape to the node's shape, in row-major order.
+
+    >>> ReshapeNode("view", ("x",), (2, 4, 4)).shape  # of a value (32,)
+    (2, 4, 4)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class PermuteNode(Node):
-    """Axis i of the value is axis `axes`[i] of its input, the batch not counted."""
+    """A change of the order of axes: axis i of the value is axis `axes[i]` of its input.
+
+    The batch is not counted.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = PermuteNode("swap", ("x",), (3, 2, 1), axes=(2, 1, 0))
+    >>> apply(node, [np.zeros((1, 1, 2, 3))], Graph((), {})).shape
+    (1, 3, 2, 1)
+    """
 
     axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SliceNode(Node):
-    """The channels from `first` on, as many as the node's shape has."""
+    """A range of channels: from `first` on, as many as the node's shape has.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> apply(SliceNode("part", ("x",), (2,), first=1), [np.arange(4)[None]], Graph((), {})).tolist()
+    [[1, 2]]
+    """
 
     first: int
 
 
 @dataclass(frozen=True, slots=True)
 class SubsampleNode(Node):
-    """Rows and columns ``offset + i * stride``, as many as the node's shape has; outside of the input, those
-    at its edge."""
+    """The rows and columns ``offset + i * stride``, as many as the node's shape has.
+
+    Positions outside of the input give the row or column at its edge.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = SubsampleNode("odd", ("x",), (1, 1, 3), offset=(0, 1), stride=(1, 2))
+    >>> apply(node, [np.arange(5).reshape(1, 1, 1, 5)], Graph((), {})).tolist()
+    [[[[1, 3, 4]]]]
+    """
 
     offset: Pair
     stride: Pair
@@ -195,7 +325,15 @@ class SubsampleNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class PadNode(Node):
-    """Zeros around: `channels` before and after, `padding` around the map."""
+    """Zeros around a value: `channels` before and after its channels, `padding` around the map.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = PadNode("pad", ("x",), (3,), channels=(0, 1), padding=(0, 0))
+    >>> apply(node, [np.ones((1, 2))], Graph((), {})).tolist()
+    [[1.0, 1.0, 0.0]]
+    """
 
     channels: Pair
     padding: Padding
@@ -203,12 +341,20 @@ class PadNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class IdentityNode(Node):
-    """Its input unchanged: dropout in inference, `torch.nn.Identity`."""
+    """Its input unchanged: dropout in inference, or `torch.nn.Identity`.
+
+    >>> IdentityNode("dropout", ("relu",), (8,)).inputs
+    ('relu',)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class OutputNode(Node):
-    """The network's only output, ``(features,)`` or a map: the logits."""
+    """The network's only output: logits ``(features,)``, or a map.
+
+    >>> OutputNode("output", ("head",), (10,)).shape
+    (10,)
+    """
 
 
 ACTIVATIONS = (ReluNode, ClampNode, LeakyReluNode, PReluNode)
@@ -251,10 +397,23 @@ _INSIDE = (
 
 
 def range_names(node: Node) -> dict[str, str]:
-    """Names in a graph's ranges for values inside a node, beside its own (`graph.polynomials`)."""
+    """Map each value inside a polynomial activation to its name in a graph's ranges.
+
+    Other nodes have no values inside. `graph.polynomials` explains the values.
+
+    >>> range_names(PolynomialNode("act", ("x",), (4,), "act.coefficients"))["root"]
+    'act#root'
+    >>> range_names(ReluNode("relu", ("x",), (4,)))
+    {}
+    """
     inside = _INSIDE if isinstance(node, PolynomialNode) else ()
     return {value: f"{node.name}#{value}" for value in inside}
 
 
 def operator_name(node: Node) -> str:
+    """Return the name of a node's operator in files and messages.
+
+    >>> operator_name(ReluNode("layer1.0.relu", ("x",), (4,)))
+    'relu'
+    """
     return _OPERATOR_NAMES.get(type(node), "fused")

@@ -1,4 +1,4 @@
-"""From an ONNX file to a module: operators of a list, on the file's tensors."""
+"""Makes a torch module of an ONNX file: operators of a fixed list, on the file's tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
 from pi_bench.network.interchange.onnx_file import constant, read_model
 from pi_bench.network.interchange.onnx_operators import OPERATORS, STATIC, apply
-from pi_bench.network.lowering.names import what_to_use
+from pi_bench.network.lowering.advice import advice
 
 _FLOAT = 1
 _TENSOR_ATTRIBUTE = 4
@@ -26,12 +26,22 @@ _WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
 def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
-    """The network in the ONNX file `file`; external data is read from the folder of `name`.
+    """Read the network in the ONNX file `file`; external data is read from the folder of `name`.
 
     Raises:
         EnvironmentUnsupportedError: onnx is not installed.
         ModelError: it is damaged, of an opset that is not read, holds control flow, dynamic shapes,
-            several inputs or outputs, or an operator that networks here do not have.
+            several inputs or outputs, or an operator that is not supported.
+
+    >>> import tempfile
+    >>> from onnx import TensorProto, helper
+    >>> x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xy")
+    >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "tiny", [x], [y])
+    >>> model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    >>> with tempfile.TemporaryFile() as file:
+    ...     _ = file.write(model.SerializeToString()), file.seek(0)
+    ...     read_onnx("tiny.onnx", file)(torch.tensor([[-1.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
     """
     model = read_model(name, file)
     try:
@@ -101,7 +111,7 @@ class _Translation:
             value = attributes.get("value", attributes.get("value_float", attributes.get("value_int")))
             return self._constant(place, node, value)
         if node.op_type not in OPERATORS and node.op_type not in STATIC:
-            raise ModelError(f"{place} cannot be lowered: {what_to_use(node.op_type.lower())}")
+            raise ModelError(f"{place} cannot be lowered: {advice(node.op_type.lower())}")
         path, kind = self._place(node)
         return [
             Step(

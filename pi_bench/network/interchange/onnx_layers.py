@@ -1,4 +1,4 @@
-"""ONNX's layers and activations as calls of torch."""
+"""Calls torch for ONNX's layers and activations."""
 
 from __future__ import annotations
 

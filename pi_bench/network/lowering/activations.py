@@ -1,4 +1,4 @@
-"""Calls that are ReLUs, or that are made of them: clamps and leaky ReLUs."""
+"""Lowers calls that are ReLUs, or that are made of them: clamps and leaky ReLUs."""
 
 from __future__ import annotations
 

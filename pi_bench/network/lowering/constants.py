@@ -1,4 +1,5 @@
-"""Constant folding: what a trace computes from parameters, buffers and literals alone, computed once.
+"""Folds constants: computes the values that a trace derives from parameters, buffers and literals alone,
+once.
 
 Masks reach an activation through such sub-graphs (`(alpha > eps).float()`, `1 - mask`, `mask[None]`),
 and so do weights (`weight * keep`). Only operators of a list are ever run, each first on shapes alone,
@@ -32,7 +33,16 @@ _SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "full_like": None}
 
 
 class Constants:
-    """The constants of one trace, by fx node; `parameters` are those that nodes may cite, by name."""
+    """The constants of one trace, by fx node; `parameters` are those that nodes may cite, by name.
+
+    >>> graph = torch.fx.Graph()
+    >>> constants = Constants(Lowering(sources={}))
+    >>> weight = graph.placeholder("weight")
+    >>> constants.add(weight, "head.weight", torch.tensor([1.0, -1.0]))
+    >>> total = graph.call_function(torch.ops.aten.abs.default, (weight,))
+    >>> constants.fold(total), constants[total].tolist()
+    (True, [1.0, 1.0])
+    """
 
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
@@ -47,14 +57,14 @@ class Constants:
         return value
 
     def add(self, fx_node: FxNode, name: str, value: Any) -> None:
-        """A constant under `name`, which nodes can cite; what is no tensor is not one of ours."""
+        """Add a constant under `name`, which nodes can cite if it is a tensor."""
         self._values[fx_node] = value
         if isinstance(value, torch.Tensor):
             self._lowering.sources[fx_node.name] = name
             self.parameters[name] = value
 
     def parameter(self, name: str) -> np.ndarray:
-        """float32 copy of the constant that nodes cite as `name`.
+        """Return a float32 copy of the constant that nodes cite as `name`.
 
         Raises:
             ModelError: it is complex.
@@ -66,7 +76,7 @@ class Constants:
         return array
 
     def fold(self, fx_node: FxNode) -> bool:
-        """Computes the call if its operands are constants; False leaves it to others.
+        """Compute the call if its operands are constants; False leaves the call to others.
 
         Raises:
             ModelError: a constant that is random, or larger than a network's values may be.

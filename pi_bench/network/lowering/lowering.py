@@ -1,11 +1,11 @@
-"""From a torch module to the float graph.
+"""Lowers a torch module to the float graph.
 
-`torch.export` traces the module in inference; running its decompositions with an empty table makes
-the trace functional (in-place operators and aliases are resolved by torch, not here) and leaves the
-operators of the user's code whole. What depends on parameters alone is computed (`lowering.constants`),
-masked ReLUs, scales and shifts are found in what is linear in activations (`lowering.masks`), powers of
-one activation become polynomials (`lowering.polynomials`), and each other operator is translated by
-`lowering.operators`, or refused with its module path and what to put in its place.
+`torch.export` traces the module in inference. Running its decompositions with an empty table makes
+the trace functional (torch resolves in-place operators and aliases) and leaves the operators of the user's
+code whole. Values that depend on parameters alone are computed (`lowering.constants`). Masked ReLUs, scales
+and shifts are found in combinations that are linear in activations (`lowering.masks`), powers of one
+activation become polynomials (`lowering.polynomials`), and `lowering.operators` translates each other
+operator, or refuses it with its module path and a replacement.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ def lower(
     name: str = "network",
     labels: Sequence[str] = (),
 ) -> Graph:
-    """The float graph of `module`, without calibrated ranges; `module` is left as it was.
+    """Lower `module` to its float graph, without calibrated ranges; `module` is left as it was.
 
     example_input: float tensor (batch, features) or (batch, channels, height, width).
 
     Raises:
-        ModelError: something cannot be lowered: the operator, its module path, and what to use.
+        ModelError: an operator that cannot be lowered; the message has its module path and a replacement.
+
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    >>> [(node.name, node.shape) for node in lower(module, torch.zeros(1, 2)).nodes]
+    [('input', (2,)), ('0', (3,)), ('1', (3,)), ('output', (3,))]
     """
     if not isinstance(example_input, torch.Tensor) or example_input.dim() not in (2, 4):
         raise ModelError(

@@ -1,8 +1,8 @@
-"""ReLU masks: which combinations of x and relu(x) are a ReLU of some elements, and what else they are.
+"""ReLU masks: finds the combinations of x and relu(x) that are a ReLU of some elements.
 
 Selective network linearization (SNL, Cho et al., ICML 2022) computes mask * relu(x) + (1 - mask) * x. The
 coefficients of relu(x) and of x then add up to 1 in every element, and a binary mask makes the first of
-them 0 or 1. A mask that is not binary has no private counterpart and is refused with what it holds.
+them 0 or 1. A mask that is not binary has no private counterpart; the refusal tells its values.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ _TOLERANCE = 1e-5
 
 
 class MaskLowering:
-    """Turns the combinations of one trace into nodes. `masks` and `parameters`: what those cite."""
+    """Makes nodes of the combinations of one trace; the nodes cite `masks` and `parameters`.
+
+    >>> import torch
+    >>> from pi_bench.network.lowering import lower
+    >>> class Masked(torch.nn.Module):
+    ...     def forward(self, x):
+    ...         return torch.where(torch.tensor([True, False]), torch.relu(x), x)
+    >>> lower(Masked(), torch.zeros(1, 2)).masks
+    {'masked_relu.mask': array([ True, False])}
+    """
 
     def __init__(self, lowering: Lowering, combinations: Combinations) -> None:
         self._lowering = lowering
@@ -31,10 +40,10 @@ class MaskLowering:
         self.parameters: dict[str, np.ndarray] = {}
 
     def take(self, call: FxNode) -> bool:
-        """Takes the call if it is linear in activations; False leaves it to others.
+        """Take the call if it is linear in activations; False leaves the call to others.
 
         Raises:
-            ModelError: it is, and cannot be lowered.
+            ModelError: the call is linear, and cannot be lowered.
         """
         given = arguments(call)
         self._settle_factors(call, given)
@@ -68,7 +77,7 @@ class MaskLowering:
                 self._settle(factor)
 
     def settle_operands(self, call: FxNode) -> None:
-        """Makes nodes of the combinations that `call`, an operator of another kind, reads.
+        """Make nodes of the combinations that `call`, an operator of another kind, reads.
 
         Raises:
             ModelError: a mask that is not binary, or coefficients that differ inside a channel.

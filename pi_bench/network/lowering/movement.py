@@ -172,8 +172,21 @@ def _part(
 
 
 def getitem(lowering: Lowering, call: FxNode, _: dict[str, Any]) -> None:
-    """A part of a call with several results; of batch normalizations and max-pools the first alone, since
-    the others exist only in training or are positions."""
+    """Lower the choice of one result of a call with several results.
+
+    For batch normalizations and max-pools only the first result is supported: the others exist only in
+    training or are positions.
+
+    >>> import operator, torch
+    >>> from pi_bench.network.graph import InputNode
+    >>> graph = torch.fx.Graph()
+    >>> x, lowering = graph.placeholder("x"), Lowering(sources={})
+    >>> lowering.add(x, InputNode("input", (), (2,)))
+    >>> first = graph.call_function(operator.getitem, (x, 0))
+    >>> getitem(lowering, first, {})
+    >>> lowering.values[first].name
+    'input'
+    """
     source, index = call.args
     if source in lowering.parts and -len(lowering.parts[source]) <= index < len(lowering.parts[source]):
         lowering.values[call] = lowering.parts[source][index](call)

@@ -1,6 +1,6 @@
-"""Each operator of a torch.export trace as nodes of the float graph, or refused with advice.
+"""Translates each operator of a torch.export trace to nodes of the float graph, or refuses it with advice.
 
-Only the structure of the trace is read here (names, arguments, shapes): this module needs no torch.
+Only the structure of the trace is read here (names, arguments, shapes), so this module needs no torch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,19 @@ from pi_bench.network.lowering.state import FxNode, Lowering, Translator, argume
 
 
 def translate(lowering: Lowering, fx_node: FxNode) -> None:
-    """Appends the nodes of one call.
+    """Append the nodes of one call.
 
     Raises:
-        ModelError: the operator, or a use of it, is not supported.
+        ModelError: the operator, or this use of it, is not supported.
+
+    >>> import torch
+    >>> from pi_bench.network.graph import InputNode
+    >>> graph = torch.fx.Graph()
+    >>> x, lowering = graph.placeholder("x"), Lowering(sources={})
+    >>> lowering.add(x, InputNode("input", (), (2,)))
+    >>> translate(lowering, graph.call_function(torch.ops.aten.relu.default, (x,)))
+    >>> [node.name for node in lowering.nodes]
+    ['input', 'relu']
     """
     operator = str(fx_node.target).removeprefix("aten.")
     translator = TRANSLATORS.get(operator.split(".")[0])

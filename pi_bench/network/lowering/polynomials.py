@@ -1,10 +1,10 @@
-"""Polynomial activations as people write them: powers of one value, found in the trace's arithmetic.
+"""Polynomial activations in a trace: finds powers of one value in its arithmetic.
 
 `x * x`, `x ** 2`, `torch.square(x)`, `torch.pow(x, 3)` and products of sums such as `(a * x + b) * x` are
-powers of one value with constant coefficients; each power stands in the trace as a node of its own until a
-`Combination` that holds it is read, whose coefficients then say what the activation is: one
+powers of one value with constant coefficients. Each power is a node of its own until another operator reads
+a `Combination` that holds it, whose coefficients then tell the activation: one
 `PolynomialNode`, with ReLU in the channels of a mixture that have one (SAFENet). The product of two values
-that are no powers of one is refused: a private network has no such product.
+that are no powers of one value is refused: a private network has no such product.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ _DEGREE = (
 
 
 class Powers:
-    """The powers of one trace's values. `parameters`, `masks`: what its nodes cite, float32 and bool."""
+    """The powers of one trace's values; nodes cite `parameters` (float32) and `masks` (bool).
+
+    >>> import torch
+    >>> from pi_bench.network.lowering import lower
+    >>> class Quadratic(torch.nn.Module):
+    ...     def forward(self, x):
+    ...         return x * x + 3 * x
+    >>> lower(Quadratic(), torch.zeros(1, 1)).parameters
+    {'polynomial.coefficients': array([[0., 3., 1.]], dtype=float32)}
+    """
 
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
@@ -40,11 +49,11 @@ class Powers:
         return name in self._meaning
 
     def base(self, name: str) -> tuple[str, int]:
-        """(the value that the node `name` is a power of, the exponent)."""
+        """Return the value that the node `name` is a power of, and the exponent."""
         return self._meaning.get(name, (name, 1))
 
     def sources(self, combination: Combination) -> set[str]:
-        """The values that its powers, and the ReLUs beside them, are made of."""
+        """Return the values that a combination's powers, and the ReLUs in it, are made of."""
         found = set()
         for name in combination.coefficients:
             base, _ = self.base(name)
@@ -53,10 +62,10 @@ class Powers:
         return found
 
     def product(self, call: FxNode, left: Combination, right: Combination) -> Combination:
-        """The product of two combinations of powers of one value.
+        """Multiply two combinations of powers of one value.
 
         Raises:
-            ModelError: of two different values, or of too high a degree.
+            ModelError: they are of two different values, or the degree is too high.
         """
         bases = {self.base(name)[0] for name in (*left.coefficients, *right.coefficients)}
         if left.shape != right.shape or len(bases) != 1:
@@ -75,7 +84,11 @@ class Powers:
         return total.without_zeros()
 
     def power(self, call: FxNode, combination: Combination, exponent: float) -> Combination:
-        """Raises: ModelError: an exponent other than 0, 1, 2 and 3."""
+        """Raise a combination to a power.
+
+        Raises:
+            ModelError: an exponent other than 0, 1, 2 and 3.
+        """
         if exponent == 0:
             return Combination(combination.shape, {}, np.ones(()))
         if exponent not in (1, 2, MAX_DEGREE):
@@ -86,7 +99,7 @@ class Powers:
         return total
 
     def take(self, call: FxNode, combination: Combination) -> Combination:
-        """A combination that is read now, with one polynomial activation for the powers of each value.
+        """Replace the powers of each value in a combination that is read now by one polynomial activation.
 
         Raises:
             ModelError: coefficients that differ inside a channel.

@@ -1,4 +1,4 @@
-"""Calls that pool: averages, sums and maxima over windows of a map."""
+"""Lowers calls that pool: averages, sums and maxima over windows of a map."""
 
 from __future__ import annotations
 

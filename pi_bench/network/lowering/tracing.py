@@ -1,4 +1,4 @@
-"""Traces a module with torch.export, as it is in inference, and says where torch gave up."""
+"""Traces a module with torch.export, as it is in inference, and tells where torch gave up."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from pi_bench.network.lowering.state import refuse
 def traced(
     module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
 ) -> torch.export.ExportedProgram:
-    """What torch.export makes of `module`, functional, the operators of the user's code whole.
+    """Trace `module` with torch.export: functional, with the operators of the user's code whole.
 
     Raises:
-        ModelError: torch.export cannot trace it: the module in which it gave up, and the reason.
+        ModelError: torch.export cannot trace it; the message has the module and the reason.
+
+    >>> program = traced(torch.nn.ReLU(), torch.zeros(1, 2))
+    >>> [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    ['aten.relu.default']
     """
     # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
     silence = redirect_stderr(io.StringIO())
@@ -43,7 +47,13 @@ def traced(
 
 
 def require_straight(program: torch.export.ExportedProgram) -> None:
-    """Raises: ModelError: the program branches or loops, or its shapes depend on values."""
+    """Check that the program has no branches or loops, and no shapes that depend on values.
+
+    Raises:
+        ModelError: the message names the operator.
+
+    >>> require_straight(traced(torch.nn.ReLU(), torch.zeros(1, 2)))
+    """
     for fx_node in program.graph.nodes:
         if isinstance(fx_node.target, torch._ops.HigherOrderOperator):
             raise refuse(

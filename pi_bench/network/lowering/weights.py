@@ -1,4 +1,4 @@
-"""Calls with weights, and sums: convolution, fully connected layers, batch normalization, addition."""
+"""Lowers calls with weights, and sums: convolution, fully connected layers, batch normalization, addition."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 from pi_bench.costs import LINK_UNITS, Costs
 from pi_bench.launch import costs as costs_module
 from pi_bench.launch.costs import describe_build, machine_costs, needed_units
+from pi_bench.launch.two_party_costs import add_two_party_costs
 from pi_bench.network.program import Program, element_count
 from pi_bench.prediction.costs_file import cached_path, read_costs
 from pi_bench.protocol import Party, ProtocolOptions
@@ -94,5 +95,5 @@ def test_a_script_of_its_own_needs_no_unit_of_another_protocol() -> None:
         return RunScript(offline, online)
 
     info = replace(find_protocol("ideal"), script=script)
-    costs = costs_module._between_parties(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
+    costs = add_two_party_costs(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
     assert costs.of("message") > 0 and set(costs.unit_s) == set(LINK_UNITS)

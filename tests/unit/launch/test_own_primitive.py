@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pi_bench.cli import main
-from pi_bench.costs import LINK_UNITS, CostUnits
+from pi_bench.costs import LINK_UNITS, Costs, CostUnits
 from pi_bench.errors import UsageError
 from pi_bench.launch import costs as costs_module
 from pi_bench.launch.costs import describe_build, machine_costs, measure_costs
@@ -102,7 +102,7 @@ def test_a_cache_without_its_units_is_measured_again(
 ) -> None:
     path = cached_path(describe_build(info), 1)
     assert path is not None
-    old = costs_module.Costs(dict.fromkeys(LINK_UNITS, 1.0), 1, {})
+    old = Costs(dict.fromkeys(LINK_UNITS, 1.0), 1, {})
     new = replace(old, unit_s={**old.unit_s, UNIT: 2.0, STEP: 2.0})
     write_costs(old, path)
     monkeypatch.setattr(costs_module, "measure_costs", lambda *arguments: new)
@@ -112,6 +112,12 @@ def test_a_cache_without_its_units_is_measured_again(
 
 
 def test_a_unit_without_a_case_is_refused(info: ProtocolInfo) -> None:
-    lazy = replace(info, primitives=(Primitive("lazy ones", ("a unit",)),))
+    lazy = replace(info, primitives=(LOOK_UPS, Primitive("lazy ones", ("a unit",))))
     with pytest.raises(UsageError, match="'lazy ones' of protocol ideal declares the cost unit 'a unit'"):
         measure_costs(lazy, 1, {}, quietly)
+
+
+def test_a_unit_that_nothing_declares_is_refused(info: ProtocolInfo) -> None:
+    bare = replace(info, primitives=())
+    with pytest.raises(UsageError, match="counts the cost unit 'looked-up byte', which no primitive"):
+        measure_costs(bare, 1, {}, quietly)

@@ -34,7 +34,7 @@ def _assert_same_network(graph: Graph, merged: Graph) -> None:
 @given(fusion_graphs(), st.data())
 def test_whatever_is_dissolved_the_network_stays_the_same(graph: Graph, data: Any) -> None:
     planner = Planner(graph, 10)
-    kept = [name for name in planner.unmerged() if data.draw(st.booleans())]
+    kept = [name for name in planner.unfused() if data.draw(st.booleans())]
     _assert_same_network(graph, fuse_keeping(graph, kept, planner))
 
 
@@ -53,7 +53,7 @@ def test_the_plan_costs_no_more_than_what_it_replaces(graph: Graph) -> None:
 @given(fusion_graphs(), st.data())
 def test_the_merged_program_computes_the_network(graph: Graph, data: Any) -> None:
     planner = Planner(graph, 12)
-    kept = [name for name in planner.unmerged() if data.draw(st.booleans())]
+    kept = [name for name in planner.unfused() if data.draw(st.booleans())]
     merged = fuse_keeping(graph, kept, planner)
     options = CompileOptions(weight_bits=12, activation_bits=12)
     try:
