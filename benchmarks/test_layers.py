@@ -36,7 +36,7 @@ def _compiled(*middle: str) -> tuple[Program, Weights, np.ndarray]:
 @pytest.mark.parametrize("name", LAYERS)
 def test_online(benchmark, name: str, mode: str) -> None:
     program, weights, encoded = _compiled(*LAYERS[name])
-    options = ProtocolOptions(mode=mode)
+    options = ProtocolOptions(mode)
     with TwoParties(find_protocol("delphi"), program, weights, options) as parties:
         benchmark.pedantic(
             lambda material: parties.infer(material, encoded),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def export_recipe(
     calibration: str | os.PathLike[str] | None = None,
     calibration_percentile: float = 100.0,
     seed: int = 1,
+    labels: Sequence[str] = (),
+    name: str | None = None,
 ) -> Graph:
     """Write the recipe's network to the model file `path` and return its graph.
 
@@ -41,7 +44,8 @@ def export_recipe(
         weights: a state_dict saved by ``torch.save``. Without it, weights are random and depend on `seed`.
         calibration: a ``.npy`` of float inputs (samples, channels, height, width). Without it, inputs are
             noise that depends on `seed`.
-        calibration_percentile: as in `pi_bench.export`.
+        calibration_percentile, labels: as in `pi_bench.export`.
+        name: of the network in reports; the recipe's by default.
 
     Raises:
         ModelError: Weights or inputs do not fit the recipe, or `pi_bench.export` fails.
@@ -80,7 +84,8 @@ def export_recipe(
         path,
         calibration=images,
         calibration_percentile=calibration_percentile,
-        name=recipe.name,
+        labels=labels,
+        name=name or recipe.name,
         meta=meta,
     )
 

@@ -30,22 +30,44 @@ def protocol_names() -> tuple[str, ...]:
 def find_protocol(name: str) -> ProtocolInfo:
     """Imports the protocol of that name.
 
-    ``NAME:OTHER`` is made of the protocol OTHER by ``derive`` of ``pi_bench.protocols.NAME``.
+    ``NAME:OTHER`` is made of the protocol OTHER by ``derive`` of the package of NAME.
 
     Raises:
         UsageError: there is none, two packages provide it, it does not load, or it cannot be made of OTHER.
     """
     name, colon, other = name.partition(":")
-    found = _find(name)
-    return _derive(name, _find(other)) if colon else found
+    if colon:
+        return _derived(name, other)
+    return _find(name)
+
+
+def _find(name: str) -> ProtocolInfo:
+    own = [f"pi-bench ({_PACKAGE}.{name})"] if name in _own_names() else []
+    entries = [entry for entry in _entry_points() if entry.name == name]
+    providers = own + [_words(entry) for entry in entries]
+    if not providers:
+        raise UsageError(f"there is no protocol {name!r}; there are {', '.join(protocol_names())}")
+    if len(providers) > 1:
+        raise UsageError(
+            f"protocol {name!r} is provided by {' and by '.join(providers)}; uninstall all but one"
+        )
+    return _load(entries[0]) if entries else _own(name)
+
+
+def _derived(name: str, other: str) -> ProtocolInfo:
+    _find(name)  # refuses a name that is none
+    package = importlib.import_module(f"{_PACKAGE}.{name}") if name in _own_names() else None
+    if not hasattr(package, "derive"):
+        raise UsageError(
+            f"protocol {name} is not made of another one; write {name} instead of {name}:{other}"
+        )
+    found = package.derive(_find(other))  # type: ignore[union-attr]
+    assert isinstance(found, ProtocolInfo)
+    return found
 
 
 def default_protocol() -> ProtocolInfo:
-    """Returns the protocol that runs if none is named: the one of this package that says ``default=True``.
-
-    >>> default_protocol().secure
-    True
-    """
+    """Returns the protocol that runs if none is named: the one of this package that says ``default=True``."""
     return next(info for info in map(_own, _own_names()) if info.default)
 
 
@@ -78,19 +100,6 @@ def require_known(protocol: str | None, mode: str | None) -> None:
         raise UsageError(f"no protocol has a mode {mode!r}; there are {', '.join(known)}")
 
 
-def _find(name: str) -> ProtocolInfo:
-    own = [f"pi-bench ({_PACKAGE}.{name})"] if name in _own_names() else []
-    entries = [entry for entry in _entry_points() if entry.name == name]
-    providers = own + [_words(entry) for entry in entries]
-    if not providers:
-        raise UsageError(f"there is no protocol {name!r}; there are {', '.join(protocol_names())}")
-    if len(providers) > 1:
-        raise UsageError(
-            f"protocol {name!r} is provided by {' and by '.join(providers)}; uninstall all but one"
-        )
-    return _load(entries[0]) if entries else _own(name)
-
-
 def _own_names() -> list[str]:
     package = importlib.import_module(_PACKAGE)
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
@@ -98,19 +107,6 @@ def _own_names() -> list[str]:
 
 def _own(name: str) -> ProtocolInfo:
     found = importlib.import_module(f"{_PACKAGE}.{name}").PROTOCOL
-    assert isinstance(found, ProtocolInfo)
-    return found
-
-
-def _derive(name: str, other: ProtocolInfo) -> ProtocolInfo:
-    derive = None
-    if name in _own_names():
-        derive = getattr(importlib.import_module(f"{_PACKAGE}.{name}"), "derive", None)
-    if derive is None:
-        raise UsageError(
-            f"protocol {name} is not made of another one; write {name} instead of {name}:{other.name}"
-        )
-    found = derive(other)
     assert isinstance(found, ProtocolInfo)
     return found
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pi_bench.errors import DataError
+from pi_bench.atomic_file import whole_file
+from pi_bench.errors import DataError, reason
 from pi_bench.progress import Progress
 
 _TIMEOUT_S = 30
@@ -79,18 +79,14 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
                     f"delete it and fetch {source.url} again"
                 )
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+        raise DataError(f"cannot read {path}: {reason(error)}") from None
     return path
 
 
 def _fetch(source: ArchiveSource, path: Path, progress: Progress) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            urllib.request.urlopen(source.url, timeout=_TIMEOUT_S) as response,
-            open(partial, "xb") as file,
-        ):
+        with urllib.request.urlopen(source.url, timeout=_TIMEOUT_S) as response, whole_file(path) as file:
             done = 0
             while chunk := response.read(_CHUNK_BYTES):
                 done += len(chunk)
@@ -101,15 +97,13 @@ def _fetch(source: ArchiveSource, path: Path, progress: Progress) -> None:
                     )
                 file.write(chunk)
                 progress(f"downloading {source.file_name}", done, source.size_bytes)
-        os.replace(partial, path)
     except OSError as error:  # URLError is one
-        reason = getattr(error, "reason", None) or error.strerror or error
+        cause = getattr(error, "reason", error)
+        why = reason(cause) if isinstance(cause, OSError) else cause
         raise DataError(
-            f"cannot download {source.url}: {reason}; get it on a machine with network "
+            f"cannot download {source.url}: {why}; get it on a machine with network "
             f"and put it at {path}, or name its folder with --data-dir"
         ) from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _sha256(file: BinaryIO, progress: Progress, source: ArchiveSource) -> str:

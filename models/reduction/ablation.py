@@ -30,7 +30,7 @@ def order_of(
         taught: by stage, its training with distillation.
 
     Raises:
-        TrainingError: The table cannot be written.
+        OutputError: The table cannot be written.
 
     >>> import tempfile
     >>> from pi_bench.models import load_recipe

@@ -73,7 +73,8 @@ def deepreduce(
 
     Raises:
         ModelError: `base` is already reduced, or the teacher is another network.
-        TrainingError: The teacher diverged, a file cannot be written, or `root` holds another search.
+        TrainingError: The teacher diverged, or `root` holds another search.
+        OutputError: A file cannot be written.
 
     >>> from pi_bench.errors import PiBenchError
     >>> from pi_bench.models import load_recipe

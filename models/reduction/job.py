@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench import errors
-from pi_bench.errors import DivergedError, PiBenchError, TrainingError
+from pi_bench.errors import DivergedError, OutputError, PiBenchError, TrainingError
 from pi_bench.progress import Progress
 
 from ..training.files import write_whole
@@ -140,6 +140,6 @@ def _failed(job: Job, message: str) -> str:
     answer = json.dumps({"failure": message})
     try:
         write_whole(Path(job.folder) / FAILURE_FILE, answer.encode())
-    except TrainingError as error:
+    except OutputError as error:
         return json.dumps({"error": type(error).__name__, "message": str(error)})
     return answer

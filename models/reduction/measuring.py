@@ -29,6 +29,7 @@ def measure_all(
     measure: Measure,
     settings: Mapping[str, Any],
     progress: Progress,
+    interrupted: Callable[[KeyboardInterrupt, int], None],
 ) -> list[Candidate]:
     """Return the candidates with their latencies. A network that an earlier run measured is not repeated.
 
@@ -36,34 +37,43 @@ def measure_all(
         root: the folder that the candidates' folders are relative to.
         measure: measures one network.
         settings: the values that a stored result must have to be used again.
+        interrupted: is told of Ctrl-C and how many networks were done; the others are listed without latency.
 
     Raises:
         PiBenchError: `measure` fails. A network whose private answer is wrong, or that cannot be compiled,
             raises nothing and is returned with the reason.
 
     >>> diverged = Candidate("a", "snl", "", 100, failure="training diverged")
-    >>> measure_all([diverged], Path("snl"), print, {}, lambda what, done, total: None) == [diverged]
+    >>> measure_all([diverged], Path("snl"), print, {}, print, print) == [diverged]
     True
     """
-    found = []
-    for number, candidate in enumerate(candidates):
-        progress(f"measuring {candidate.name}", number, len(candidates))
-        if candidate.failure:
-            found.append(candidate)
-            continue
-        folder = root / candidate.folder
-        result = _stored(folder / LATENCY_FILE, settings)
-        if result is None:
-            partial = folder / f".{LATENCY_FILE}.partial"
-            try:
-                measure(folder / "model.pt", partial)
-            except (ModelError, VerificationError) as error:
-                found.append(replace(candidate, failure=f"not measured: {error}"))
-                continue
-            os.replace(partial, folder / LATENCY_FILE)
-            result = json.loads((folder / LATENCY_FILE).read_text())
-        found.append(candidate.measured(result))
+    found: list[Candidate] = []
+    try:
+        for number, candidate in enumerate(candidates):
+            progress(f"measuring {candidate.name}", number, len(candidates))
+            found.append(_measured(candidate, root / candidate.folder, measure, settings))
+    except KeyboardInterrupt as error:
+        interrupted(error, len(found))
+        for candidate in candidates[len(found) :]:
+            found.append(replace(candidate, failure=candidate.failure or "not measured: interrupted"))
     return found
+
+
+def _measured(candidate: Candidate, folder: Path, measure: Measure, settings: Mapping[str, Any]) -> Candidate:
+    if candidate.failure:
+        return candidate
+    result = _stored(folder / LATENCY_FILE, settings)
+    if result is None:
+        partial = folder / f".{LATENCY_FILE}.partial"  # becomes the result only if the command succeeds
+        try:
+            measure(folder / "model.pt", partial)
+            os.replace(partial, folder / LATENCY_FILE)
+        except (ModelError, VerificationError) as error:
+            return replace(candidate, failure=f"not measured: {error}")
+        finally:
+            partial.unlink(missing_ok=True)
+        result = json.loads((folder / LATENCY_FILE).read_text())
+    return candidate.measured(result)
 
 
 def _stored(path: Path, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import ModelError, UsageError, reason
 from pi_bench.progress import Progress
 
 from ..linearization import settings as linearization
@@ -78,7 +78,7 @@ def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         settings = dict(result["settings"])
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} is not the folder of a finished training: {error}") from None
+        raise ModelError(f"{folder} is not the folder of a finished training: {reason(error)}") from None
     for name in ("state.pt", "model.pt"):
         if not (folder / name).is_file():
             raise ModelError(f"{folder} is not the folder of a finished training: there is no {name}")
@@ -127,7 +127,8 @@ def merge_networks(
     Raises:
         ModelError: A folder is not a training, a network has nothing to merge, or layers cannot be merged.
         UsageError: Two networks have the same name.
-        TrainingError: A file cannot be written, or `root` holds another merging.
+        TrainingError: `root` holds another merging.
+        OutputError: A file cannot be written.
 
     >>> settings = MergingSettings(
     ...     folders=(Path("nowhere"),), extent="paper", finetuning=TrainingSettings(),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import ModelError, TrainingError
+from pi_bench.errors import ModelError, TrainingError, reason
 from pi_bench.progress import Progress
 
 from ..building import build
@@ -94,7 +94,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
     Raises:
         ModelError: There is nothing to merge, or merging has no rule for a layer.
-        TrainingError: A file cannot be written.
+        OutputError: A file cannot be written.
 
     >>> import tempfile
     >>> from pi_bench.models import load_recipe
@@ -179,7 +179,9 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"cannot read {folder / MERGING_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(
+            f"cannot read {folder / MERGING_FILE}: {reason(error)}; delete {folder}"
+        ) from None
     before = teacher_of(arguments["trained"]).recipe
     wanted = merged_recipe(before, arguments["extent"]), weights_digest(arguments["trained"])
     if found != wanted:

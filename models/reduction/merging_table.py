@@ -37,7 +37,7 @@ def write_merging_table(rows: Sequence[Mapping[str, Any]], root: Path) -> None:
     """Write the rows to merging.csv in `root`.
 
     Raises:
-        TrainingError: The file cannot be written.
+        OutputError: The file cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:

@@ -38,7 +38,7 @@ def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
     """Write the figure as an SVG that depends on the arguments alone.
 
     Raises:
-        TrainingError: The file cannot be written.
+        OutputError: The file cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:

@@ -72,7 +72,8 @@ def prune(
     Raises:
         ModelError: `base` is already reduced or cannot be pruned, or the teacher is another network.
         UsageError: A budget is impossible.
-        TrainingError: The teacher diverged, a file cannot be written, or `root` holds another search.
+        TrainingError: The teacher diverged, or `root` holds another search.
+        OutputError: A file cannot be written.
 
     >>> from pi_bench.errors import PiBenchError
     >>> from pi_bench.models import load_recipe

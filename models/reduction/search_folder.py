@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import OutputError, TrainingError, reason
 
 from ..training.files import write_whole
 
@@ -26,7 +26,8 @@ def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
         search: JSON values that tell this search from others; search.json keeps them.
 
     Raises:
-        TrainingError: The folder cannot be used, holds another search, or is in use by another process.
+        TrainingError: The folder holds another search, or is in use by another process.
+        OutputError: The folder cannot be used.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -41,7 +42,7 @@ def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         handle = os.open(root / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise TrainingError(f"cannot use {root} as the output folder: {error.strerror or error}") from None
+        raise OutputError(f"cannot use {root} as the output folder: {reason(error)}") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,7 +62,7 @@ def _check_same(root: Path, search: Mapping[str, Any]) -> None:
         write_whole(path, (json.dumps(search, indent=2) + "\n").encode())
         return
     except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {path}: {error}: choose another --output folder") from None
+        raise TrainingError(f"cannot read {path}: {reason(error)}: choose another --output folder") from None
     for key, value in search.items():
         if not isinstance(found, dict) or found.get(key) != value:
             raise TrainingError(

@@ -79,8 +79,9 @@ def snl(
     Raises:
         ModelError: `base` is already reduced, or the teacher is another network.
         UsageError: A budget is impossible.
-        TrainingError: The teacher or the linearization diverged, a budget is not reached, a file cannot be
-            written, or `root` holds another search.
+        TrainingError: The teacher or the linearization diverged, a budget is not reached, or `root` holds
+            another search.
+        OutputError: A file cannot be written.
 
     >>> from pi_bench.errors import PiBenchError
     >>> from pi_bench.models import load_recipe

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, reason
 
 from ..training.files import write_whole
 from .candidate import Candidate
@@ -47,7 +47,7 @@ def write_table(path: Path, candidates: Sequence[Candidate]) -> None:
     """Write the candidates to the table at `path`.
 
     Raises:
-        TrainingError: The file cannot be written.
+        OutputError: The file cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -86,9 +86,9 @@ def read_table(path: Path, seen_from: Path) -> list[Candidate]:
             for row in rows
         ]
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read {path}: {error}") from None
+        raise ModelError(f"cannot read {path}: {reason(error)}") from None
     except (KeyError, ValueError, TypeError, csv.Error) as error:
-        raise ModelError(f"{path} is no table of `pi-bench reduce`: {type(error).__name__} {error}") from None
+        raise ModelError(f"{path} is no table of `pi-bench reduce`: {reason(error)}") from None
     return [replace(one, folder=os.path.relpath(path.parent / one.folder, seen_from)) for one in found]
 
 

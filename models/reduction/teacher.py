@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, reason
 
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
@@ -28,7 +28,9 @@ def require_full_teacher(folder: Path, base: Recipe) -> None:
     try:
         recipe = parse_recipe(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"--teacher {folder} is not the folder of a training: {path}: {error}") from None
+        raise ModelError(
+            f"--teacher {folder} is not the folder of a training: cannot read {path}: {reason(error)}"
+        ) from None
     if format_recipe(recipe) != format_recipe(base):
         raise ModelError(
             f"the teacher in {folder} is another network, {recipe.name}: the search starts from {base.name} "

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import OutputError, TrainingError, reason
 from pi_bench.progress import Progress
 
 from ..data import Dataset, load_data
@@ -116,7 +116,7 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {folder / RESULT_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(f"cannot read {folder / RESULT_FILE}: {reason(error)}; delete {folder}") from None
     teacher, start = arguments["teacher"], arguments["start"]
     taught = result.get("teacher")
     for key, found, wanted in (
@@ -190,7 +190,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise TrainingError(f"cannot use {folder}: {error.strerror or error}") from None
+        raise OutputError(f"cannot use {folder}: {reason(error)}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         os.ftruncate(handle, 0)

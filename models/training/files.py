@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.atomic_file import whole_file
+from pi_bench.errors import OutputError, TrainingError, reason
 from pi_bench.network.files.torch_file import load_plain
 
 from .workers import rank
@@ -23,7 +22,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write `content` to `path` whole or not at all. Of several workers, worker 0 writes.
 
     Raises:
-        TrainingError: The file cannot be written, for example on a full disk. The old file stays.
+        OutputError: The file cannot be written, for example on a full disk. The old file stays.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -33,20 +32,13 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     """
     if rank() != 0:
         return
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
-        try:
-            with open(partial, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(content)
     except OSError as error:
         kept = "; the last good one is kept" if path.exists() else ""
-        raise TrainingError(
-            f"cannot write {path}: {error.strerror or error}{kept}: make room and run the same command again"
+        raise OutputError(
+            f"cannot write {path}: {reason(error)}{kept}: make room and run the same command again"
         ) from None
 
 
@@ -54,7 +46,7 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
     """Save `content` as `torch.save` does, whole or not at all.
 
     Raises:
-        TrainingError: The file cannot be written. The old file stays.
+        OutputError: The file cannot be written. The old file stays.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -83,7 +75,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
+        raise TrainingError(f"cannot read {path}: {reason(error)}") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path} is no checkpoint of this program: choose another --output folder")
     return content

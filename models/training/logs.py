@@ -48,7 +48,7 @@ class EpochLog:
         """Write `rows`, of which the last one is new.
 
         Raises:
-            TrainingError: A file cannot be written.
+            OutputError: A file cannot be written.
         """
         write_rows(self._path, rows)
         if self._writer is not None:
@@ -67,7 +67,7 @@ def write_rows(path: Path, rows: Rows) -> None:
     """Write `rows` as CSV under a header of the first row's keys.
 
     Raises:
-        TrainingError: The file cannot be written.
+        OutputError: The file cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pi_bench.errors import ModelError, TrainingError, UsageError
+from pi_bench.errors import ModelError, OutputError, UsageError, reason
 from pi_bench.exporting import export
 from pi_bench.progress import Progress, silent
 
@@ -104,7 +104,8 @@ def train_recipe(
     Raises:
         ModelError: The data, the teacher or the weights to start from are not for this network.
         UsageError: The batch cannot be divided among the workers.
-        TrainingError: The training diverges, the disk is full, or the folder holds another training.
+        TrainingError: The training diverges, or the folder holds another training.
+        OutputError: A file cannot be written.
 
     >>> import tempfile
     >>> from pi_bench.models.data import load_data
@@ -215,7 +216,7 @@ def make_folder(folder: Path) -> None:
     """Make the output folder, unless it exists.
 
     Raises:
-        TrainingError: The folder cannot be made.
+        OutputError: The folder cannot be made.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -226,7 +227,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
+        raise OutputError(f"cannot use {folder} as the output folder: {reason(error)}") from None
 
 
 @contextmanager

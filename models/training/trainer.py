@@ -69,7 +69,8 @@ def train(
         tensorboard: whether to write the log for TensorBoard as well.
 
     Raises:
-        TrainingError: The training diverges, a file cannot be written, or the folder holds another training.
+        TrainingError: The training diverges, or the folder holds another training.
+        OutputError: A file cannot be written.
 
     >>> import tempfile
     >>> from pi_bench.models.data import load_data

@@ -31,7 +31,7 @@ int checked_threads(int threads) {
   return threads;
 }
 
-// The released coefficients of `count` responses, with everything about them checked.
+// Holds the released coefficients of `count` responses. The constructor checks all of them.
 class ReleasedView {
  public:
   ReleasedView(const py::object& positions, const py::object& starts)
@@ -57,7 +57,8 @@ class ReleasedView {
   ReadView<std::uint64_t> starts_;
 };
 
-// Weights and their exponents: (out, in, taps) and (out_block, in_block, taps).
+// Holds weights (out, in, taps) and exponents (out_block, in_block, taps). The constructor checks
+// them.
 class LayoutView {
  public:
   LayoutView(const py::object& weights, const py::object& exponents, const py::tuple& shape,

@@ -1,9 +1,9 @@
-// Truncation of x = u + v without ReLU (docs/threat-model.md, "Truncation").
+// Truncates x = u + v without ReLU (docs/threat-model.md, "Truncation").
 //
 // X = x + offset + 2^30 is not negative, so the shares wrap iff the top bit of u or that of v is
 // set. e = (top of u) xor kappa hides the garbler's bit; the product of the two top bits is shared
-// by one row under the pad of the evaluator's bit. Exact: an adder over the low bits gives the
-// carry. Pads:
+// by one row under the pad of the evaluator's bit. If exact, an adder over the low bits
+// gives the carry. The pads are:
 //
 //   H(top of v) word 0  evaluator knows that of its bit     tau: the wrap
 //   H(carry) word 0     evaluator knows one of two colors   exact: the carry's row

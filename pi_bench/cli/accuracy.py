@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, options, protocol_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import InputError, UsageError
+from pi_bench.errors import InputError, UsageError, VerificationError, interruption_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ examples:
 """
 _IMAGE_NAMES = ("images", "inputs", "x", "arr_0")
 _LABEL_NAMES = ("labels", "targets", "y", "arr_1")
+_MAX_CHANCE = 0.01
 
 
 def add_parser(subparsers: Any) -> None:
@@ -77,7 +79,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, deliver, warn_of_protocol, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
+    from pi_bench.cli.warnings import warn_of_protocol
     from pi_bench.launch import placement
 
     writable(parsed.json)
@@ -103,26 +107,42 @@ def run(parsed: argparse.Namespace) -> int:
         info.require(program, settings)
         samples = _samples(parsed, graph, progress)
         comparison = compare(graph, compiling, info.law(settings), place.threads, samples.inputs, progress)
-        private = None
-        if parsed.private_sample:
+        private, interruption = None, comparison.interruption
+        if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
-            private = run_privately(
-                graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
-            )
+            try:
+                private = run_privately(
+                    graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
+                )
+                interruption = private.interruption
+            except KeyboardInterrupt as error:
+                interruption = interruption_code(error)
     digest = program_digest(program)
     weights = weights_of(graph.meta)
-    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
-    deliver(render_accuracy(result), parsed.json, result)
-    return _exit_code(result)
+    result = build_accuracy(
+        program, digest, compiling, info, settings, samples, comparison, private, weights, interruption
+    )
+    result["arguments"] = arguments.as_fields(parsed)
+    failures = Failures()
+    _add_verification(failures, result)
+    with failures.collected():
+        deliver(render_accuracy(result), parsed.json, result)
+    if interruption is not None:
+        compared = len(comparison.floats.index)
+        if comparison.interruption is not None:
+            wanted = len(samples.inputs) - len(comparison.refused)
+            failures.add_interruption(interruption, compared, wanted, "images")
+        else:
+            done = 0 if private is None else len(private.answers.index)
+            wanted = min(parsed.private_sample, compared)
+            failures.add_interruption(interruption, done, wanted, "private images")
+    return failures.report()
 
 
-def _exit_code(result: Mapping[str, Any]) -> int:
-    from pi_bench.errors import VerificationError
-
+def _add_verification(failures: Failures, result: Mapping[str, Any]) -> None:
     private = result["private"]
     if private is not None and not private["verified"]:
-        raise VerificationError(f"verification failed: {private['failures'][0]}")
-    return 0
+        failures.add(VerificationError.exit_code, f"verification failed: {private['failures'][0]}")
 
 
 def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:
@@ -146,12 +166,30 @@ def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples
                 f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
                 f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
             )
-    named = Path(parsed.data).suffix not in (".npy", ".npz")
-    class_count = int(labels.max()) + 1 if named and labels is not None else None
+    class_count = None if labels is None else class_count_of(labels, int(np.prod(graph.output.shape)))
     if parsed.limit is not None:
         chosen = sample(np.arange(len(inputs)), parsed.limit)
         inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
     return Samples(as_native_float(inputs), labels, source, class_count)
+
+
+def class_count_of(labels: np.ndarray, output_count: int) -> int | None:
+    """The number of classes that `labels`, whole numbers from 0, are of; None if they are too few to tell.
+
+    A file of three images shows three classes at most and may yet be of a hundred. So fewer classes than the
+    network has outputs count only if labels drawn evenly of all outputs would hardly ever look like that.
+
+    >>> import numpy as np
+    >>> class_count_of(np.arange(200) % 10, 100)
+    10
+    >>> class_count_of(np.array([3, 9]), 10)
+    10
+    >>> class_count_of(np.array([3, 7]), 10) is None
+    True
+    """
+    count = int(labels.max()) + 1
+    chance = (count / output_count) ** len(labels)
+    return count if count >= output_count or chance < _MAX_CHANCE else None
 
 
 def _read(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, prediction, protocol_options
+from pi_bench.cli import arguments, options, prediction, protocol_options
 from pi_bench.cli.output import add_json
 
 
@@ -33,7 +33,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, deliver, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
     from pi_bench.launch import placement
 
     writable(parsed.json)
@@ -58,5 +59,6 @@ def run(parsed: argparse.Namespace) -> int:
         inspection["prediction"], inspection["explanation"] = prediction.predict(
             model, compiling, info, settings, setting, explain=parsed.explain
         )
+    inspection["arguments"] = arguments.as_fields(parsed)
     deliver(render_inspection(inspection), parsed.json, inspection)
     return 0

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import arguments, options, prediction, protocol_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
+from pi_bench.errors import VerificationError
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -56,14 +58,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import (
-        Progress,
-        deliver,
-        warn_of_instruction_set,
-        warn_of_protocol,
-        writable,
-        write_array,
-    )
+    from pi_bench.cli.output import deliver, writable, write_array
+    from pi_bench.cli.progress import Progress
+    from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
     place = placement.place(parsed.threads)
@@ -115,20 +112,23 @@ def run(parsed: argparse.Namespace) -> int:
             model, compiling, info, settings, setting, explain=parsed.explain
         )
         result["prediction"] = compared(predicted, result)
+    result["arguments"] = arguments.as_fields(parsed)
     result["warnings"] = find_warnings(result)
-    try:
+    failures = Failures()
+    _add_verification(failures, result)
+    with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
-    finally:  # one file that cannot be written loses neither the other nor the words
+    with failures.collected():
         deliver(render_result(result, program.labels, result["warnings"]), parsed.json, result)
-    return _exit_code(result)
+    if measurement.interruption is not None:
+        failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
+    return failures.report()
 
 
-def _exit_code(result: dict[str, Any]) -> int:
-    from pi_bench.errors import VerificationError
-
+def _add_verification(failures: Failures, result: dict[str, Any]) -> None:
     if result["verification"]["passed"]:
-        return 0
-    failures = result["verification"]["failures"]
-    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    raise VerificationError(f"verification failed: {failures[0]}{more}")
+        return
+    found = result["verification"]["failures"]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    failures.add(VerificationError.exit_code, f"verification failed: {found[0]}{more}")

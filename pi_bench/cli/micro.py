@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import UsageError
+from pi_bench.errors import UsageError, interruption_code, interruption_word
 
 if TYPE_CHECKING:
     from pi_bench.primitives.primitive import CaseMaker
@@ -74,7 +75,9 @@ def run(parsed: argparse.Namespace) -> int:
         raise UsageError(f"there is no primitive {unknown[0]!r}; there are {', '.join(families)}")
     chosen = {name: families[name] for name in parsed.names or families}
 
-    from pi_bench.cli.output import Progress, deliver, warn_of_instruction_set, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
+    from pi_bench.cli.warnings import warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.measure.environment import describe_environment
     from pi_bench.measure.micro import run_micro
@@ -85,11 +88,18 @@ def run(parsed: argparse.Namespace) -> int:
     warn_of_instruction_set(require_isa())
     threads = parsed.threads or ((1, 2) if len(os.sched_getaffinity(0)) > 1 else (1,))
     settings = CaseSettings(parsed.count, threads, parsed.repetitions)
+    failures = Failures()
+
+    def interrupted(error: KeyboardInterrupt) -> None:
+        code = interruption_code(error)
+        failures.add(code, f"{interruption_word(code)}: the result holds the cases that were finished")
+
     with Progress() as progress:
-        result = run_micro(chosen, settings, progress)
+        result = run_micro(chosen, settings, progress, interrupted)
     result["environment"] = describe_environment()
-    deliver(render_micro(result), parsed.json, result)
-    return 0
+    with failures.collected():
+        deliver(render_micro(result), parsed.json, result)
+    return failures.report()
 
 
 def _families() -> dict[str, CaseMaker]:

@@ -34,7 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     import os
 
     from pi_bench.channel import Address
-    from pi_bench.cli.output import warn_of_instruction_set, warn_of_protocol
+    from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch.placement import Placement
 
     address = Address.parse(parsed.listen)

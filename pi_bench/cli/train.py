@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.progress import Progress
 
     models = importlib.import_module("pi_bench.models")
     data_sets = importlib.import_module("pi_bench.models.data")
@@ -85,6 +85,7 @@ def run(parsed: argparse.Namespace) -> int:
                 workers.wait_for_all()
             teacher = _teacher(models, running, parsed, data, data.image_shape)
             if first:
+                progress.clear()
                 print(
                     f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
                     f"of {data.name}, {settings.epochs} epoch{'s' * (settings.epochs != 1)}, on {device} …",

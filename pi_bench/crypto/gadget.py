@@ -15,17 +15,22 @@ Each step takes a `GadgetCall`, which says what is computed on which groups, and
 buffers. A buffer has the buffer protocol and is C-contiguous. The steps raise ValueError or TypeError
 for a buffer of another size or item type, and BufferError for an output that is read-only.
 
-Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015, section 4) under the hash of Guo, Katz,
+Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015) under the hash of Guo, Katz,
 Wang and Yu (IEEE S&P 2020). The arithmetic outside the circuit is this project's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pi_bench import _native
+from pi_bench.crypto.gadget_arguments import (
+    AcceptArguments,
+    EncodeArguments,
+    EvaluateArguments,
+    GadgetCall,
+    GarbleArguments,
+)
 from pi_bench.crypto.gadget_spec import GadgetSpec, group_count
 from pi_bench.crypto.symmetric import LANES
 
@@ -44,81 +49,6 @@ __all__ = [
     "garble",
     "group_count",
 ]
-
-Buffer = bytes | bytearray | memoryview | np.ndarray
-OutBuffer = bytearray | memoryview | np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class GadgetCall:
-    """Says what a step computes, on which groups, and how.
-
-    `gadget`: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference.
-    `first_group`: the number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads
-    the step may use. `isa`: an instruction set as in `symmetric.require_isa`, or "" for the selected one.
-
-    >>> GadgetCall(GadgetSpec("relu", 12, 23, False, 4095), gadget=3, first_group=64).threads
-    1
-    """
-
-    spec: GadgetSpec
-    gadget: int
-    first_group: int
-    threads: int = 1
-    isa: str = ""
-
-
-# No record of buffers has a repr: it would print keys.
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class GarbleArguments:
-    """Holds the buffers of `garble`: the garbler's secrets, its side of the OTs, and two outputs."""
-
-    delta: Buffer  # 16 bytes, its lowest bit is 1; fresh for every inference
-    hash_seed: Buffer  # 16 bytes, fresh for every inference
-    label_seed: Buffer  # 16 bytes, fresh for every inference
-    zero_labels: np.ndarray  # uint8 (groups, label_ots, 32, 16), of the evaluator's bits
-    select_bits: np.ndarray | None  # uint8 (groups * 32,), 0 or 1; None for a truncation
-    alpha: np.ndarray | None  # uint32 (groups * 32,), share of the reverse OT; None for a truncation
-    out_garbled: OutBuffer  # groups * garbled_group_bytes, for the evaluator
-    out_state: OutBuffer  # groups * state_group_bytes, for `encode`
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AcceptArguments:
-    """Holds the buffers of `accept`."""
-
-    hash_seed: Buffer  # 16 bytes, the garbler's
-    v: np.ndarray  # uint32 (groups * 32,), the evaluator's share
-    active_labels: np.ndarray  # uint8 (groups, label_ots, 32, 16)
-    garbled: OutBuffer  # groups * garbled_group_bytes, changed in place
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class EncodeArguments:
-    """Holds the buffers of `encode`."""
-
-    delta: Buffer  # as in `GarbleArguments`
-    label_seed: Buffer  # as in `GarbleArguments`
-    state: Buffer  # `out_state` of `garble`
-    u: np.ndarray  # uint32 (groups * 32,), the garbler's share, without the offset
-    out_message: OutBuffer  # groups * online_group_bytes, for the evaluator
-    out_mask: np.ndarray  # uint32 (groups * 32,)
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class EvaluateArguments:
-    """Holds the buffers of `evaluate`."""
-
-    hash_seed: Buffer  # 16 bytes, the garbler's
-    v: np.ndarray  # uint32 (groups * 32,), the evaluator's share
-    beta: np.ndarray | None  # uint32 (groups * 32,), share of the reverse OT; None for a truncation
-    active_labels: np.ndarray  # uint8 (groups, label_ots, 32, 16)
-    garbled: Buffer  # as `accept` left it
-    message: Buffer  # `out_message` of `encode`
-    next_mask: np.ndarray  # uint32 (groups * 32,), r', the evaluator's share of the result
-    out_z: np.ndarray  # uint32 (groups * 32,)
 
 
 def choice_bits(spec: GadgetSpec, v: np.ndarray) -> np.ndarray:
@@ -194,7 +124,17 @@ def garble(call: GadgetCall, arguments: GarbleArguments) -> None:
 def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
     """Turns received rows of the top bit into the words of `evaluate`; the evaluator's offline step.
 
-    Changes `garbled` in place, so call it once for each received group. `evaluate` shows an example.
+    Changes `garbled` in place, so call it once for each received group:
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> v, labels = np.zeros(32, np.uint32), np.zeros((1, spec.label_ots, 32, 16), np.uint8)
+    >>> received = bytearray(spec.garbled_group_bytes)
+    >>> accept(GadgetCall(spec, 0, 0), AcceptArguments(bytes(16), v, labels, received))
+    >>> any(received)
+    True
+
+    Raises:
+        ValueError, TypeError: a buffer has the wrong size or type.
     """
     _native.garble.accept(
         call.spec.native,
@@ -212,9 +152,18 @@ def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
 def encode(call: GadgetCall, arguments: EncodeArguments) -> None:
     """Makes the message for the garbler's share `u`; the garbler's step of the online phase.
 
-    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32,
-    which is y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal
-    delta. `evaluate` shows an example.
+    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32, which
+    is y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal delta.
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> message, out_mask = bytearray(spec.online_group_bytes), np.empty(32, np.uint32)
+    >>> delta, state, u = b"\\x01" + bytes(15), bytes(spec.state_group_bytes), np.zeros(32, np.uint32)
+    >>> encode(GadgetCall(spec, 0, 0), EncodeArguments(delta, bytes(16), state, u, message, out_mask))
+    >>> len(message)  # one bit per element; `evaluate` shows the whole gadget
+    4
+
+    Raises:
+        ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
     _native.garble.encode(
         call.spec.native,

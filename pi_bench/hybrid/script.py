@@ -62,7 +62,7 @@ _SET_UP = (
 def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
     """Of a protocol with homomorphic products and garbled gadgets."""
     plan = WorkPlan(program, options)
-    return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS, _SET_UP)
+    return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS, set_up=_SET_UP)
 
 
 def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.primitive import units_of
 from pi_bench.progress import Progress
 from pi_bench.protocol import ProtocolInfo
+
+_log = logging.getLogger(__name__)
 
 
 def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again: bool = False) -> Costs:
@@ -50,7 +53,9 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
         with contextlib.suppress(InputError):  # not there, damaged, or measured for an older protocol
             costs = read_costs(path)
             costs.require(needed_units(info, threads))
+            _log.info("the costs of this machine are in the cache: %s", path)
             return costs
+    _log.info("the costs of this machine are measured: %s holds none", path or "no cache")
     costs = measure_costs(info, threads, machine, progress)
     if path is not None:
         with contextlib.suppress(OSError):  # without a cache they are measured every time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pi_bench.network.fusion import Fusion, fuse_linear
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +45,5 @@ def load(path: Path, options: CompileOptions, *, merge: bool = False) -> LoadedM
         graph, merging = fuse_linear(graph, options.weight_bits)
     program, weights = compile_graph(graph, options)
     load_s = time.perf_counter() - started
+    _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))
     return LoadedModel(graph, program, weights, program_digest(program), load_s, merging)

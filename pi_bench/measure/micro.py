@@ -7,7 +7,7 @@ physical limit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pi_bench.measure.limits import MachineLimits
@@ -38,8 +38,14 @@ def run_micro(
     families: Mapping[str, CaseMaker],
     settings: CaseSettings,
     progress: Progress = silent,
+    interrupted: Callable[[KeyboardInterrupt], None] | None = None,
 ) -> dict[str, Any]:
     """Times the cases of all `families` and returns JSON values as micro.schema.json describes them.
+
+    `interrupted` is told of Ctrl-C, after which the result holds the cases that were finished.
+
+    Raises:
+        KeyboardInterrupt: no case is finished, or there is no `interrupted`.
 
     >>> from pi_bench.primitives.symmetric import prg_cases
     >>> result = run_micro({"prg": prg_cases}, CaseSettings(count=64, threads=(1,), repetitions=1))
@@ -47,12 +53,21 @@ def run_micro(
     [('prg', 'generator, in cache'), ('prg', 'generator, streamed')]
     """
     limits = MachineLimits(settings.isa)
-    results = []
-    for done, (name, cases) in enumerate(families.items()):
-        progress(name, done, len(families))
-        results += [_measure(name, case, limits, settings) for case in cases(settings)]
+    results: list[dict[str, Any]] = []
+    whole = False
+    try:
+        for done, (name, cases) in enumerate(families.items()):
+            progress(name, done, len(families))
+            for case in cases(settings):
+                results.append(_measure(name, case, limits, settings))
+        whole = True
+    except KeyboardInterrupt as error:
+        if interrupted is None or not results:
+            raise
+        interrupted(error)
     return {
         "schema_version": SCHEMA_VERSION,
+        "interrupted": not whole,
         "count": settings.count,
         "threads": list(settings.threads),
         "repetitions": settings.repetitions,

@@ -13,13 +13,12 @@ from functools import partial
 import numpy as np
 
 from pi_bench.costs import CostUnits
+from pi_bench.crypto.additive_ot import additive_receive, additive_send
 from pi_bench.crypto.ot_extension import (
     COT_BITS,
     LABEL_BYTES,
     CotReceiver,
     CotSender,
-    additive_receive,
-    additive_send,
     extension_bytes,
     random_delta,
 )

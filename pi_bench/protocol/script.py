@@ -157,5 +157,5 @@ class RunScript:
     offline: PhaseScript
     online: PhaseScript
     offline_words: Mapping[Purpose, str] = field(default_factory=dict)
-    set_up: tuple[Message, ...] = ()
     online_words: Mapping[Purpose, str] = field(default_factory=dict)
+    set_up: tuple[Message, ...] = ()

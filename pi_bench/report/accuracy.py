@@ -32,10 +32,12 @@ def build_accuracy(
     comparison: Comparison,
     private: PrivateAnswers | None,
     weights: str | None,
+    interruption: int | None = None,
 ) -> dict[str, Any]:
     """The result as JSON values; `digest` is that of the program for one image.
 
-    weights: as `weights_of` tells.
+    weights: as `weights_of` tells. interruption: the exit code, where Ctrl-C or SIGTERM left images out of
+    both phases or of the private one.
     """
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
@@ -43,6 +45,7 @@ def build_accuracy(
     worst = max(compared, key=lambda layer: layer["relative_error"], default=None)
     result: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
+        "interrupted": interruption is not None,
         "network": {
             "name": program.name,
             "digest": digest,
@@ -81,6 +84,10 @@ def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
     """Sentences, the gravest first; each says what to do next."""
     found = []
     private, data = result["private"], result["data"]
+    if result["interrupted"]:
+        found.append(
+            "INTERRUPTED: the figures are those of the images that were finished; run it again for all"
+        )
     if private is not None and not private["verified"]:
         found.append(f"a private run broke its law: {private['failures'][0]}")
     found += random_warnings(result["network"]["weights"])

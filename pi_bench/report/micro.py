@@ -32,6 +32,7 @@ def render_micro(result: Mapping[str, Any]) -> str:
         [
             f"{environment['cpu_model']}, {environment['usable_core_count']} cores, "
             f"instruction set {environment['instruction_set']}",
+            *(["INTERRUPTED: these are the cases that were finished"] if result["interrupted"] else []),
             "",
             *render_table(header, rows, left=3),
             "",

@@ -47,6 +47,8 @@ def build_result(
         "options": dict(options.protocol.values),
         "weight_cache_bytes": options.protocol.weight_cache_bytes,
         "runs": len(runs),
+        "requested_runs": options.runs,
+        "interrupted": measurement.interruption is not None and len(runs) < options.runs,
         "warmup": options.warmup,
         "link": _probed(link_fields(options.link), measurement.probed_link),
         "input": inputs_words,

@@ -57,11 +57,17 @@ def _latency(result: Mapping[str, Any]) -> list[str]:
     return [
         f"online latency  {seconds(latency['median'])}  "
         f"(quartiles {seconds(latency['q1'])} to {seconds(latency['q3'])}, "
-        f"{result['runs']} runs after {result['warmup']} warm-up)",
+        f"{_runs_words(result)} after {result['warmup']} warm-up)",
         f"  {byte_count(online['bytes']['client_to_server'])} client to server, "
         f"{byte_count(online['bytes']['server_to_client'])} server to client, "
         f"{online['comm_round_count']:g} communication rounds",
     ]
+
+
+def _runs_words(result: Mapping[str, Any]) -> str:
+    if not result["interrupted"]:
+        return f"{result['runs']} runs"
+    return f"INTERRUPTED: {result['runs']} of {result['requested_runs']} runs"
 
 
 def _layers(result: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ _DOMAIN = b"pi-bench session 1"
 _CHECKSUM_DOMAIN = b"pi-bench checksum 1"
 # A server of a text protocol waits for the end of a line; with this it answers, and is recognized, at once.
 _HELLO_END = b"\r\n\r\n"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def greet_as_client(
         agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options))
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     channel.start_checksums(agreement.checksum_seed)
+    _log.info("handshake: %s, %s, program of %d bytes, digest %.16s", protocol, mode, len(program), digest)
     return agreement
 
 
@@ -176,6 +179,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
         ):
             raise PeerError("the client confirmed another session or program than was offered")
     channel.start_checksums(agreement.checksum_seed)
+    _log.info("handshake: %s, %s, digest %.16s", offer.protocol, offer.mode, offer.digest)
     return agreement
 
 

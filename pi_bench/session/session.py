@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -18,6 +19,8 @@ from pi_bench.errors import PeerError
 from pi_bench.measure.resources import PeakMemory, cpu_time_s
 from pi_bench.measure.spans import NO_OP, Span, SpanRecorder
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
+
+_log = logging.getLogger(__name__)
 
 
 class Phase(enum.StrEnum):
@@ -95,6 +98,7 @@ class Session:
         self._received_slices: dict[int, int] = {}
         self._depth_sent = 0
         self._depth_received = 0
+        self._logs_messages = _log.isEnabledFor(logging.DEBUG)  # asked once: messages are in timed phases
 
     @contextlib.contextmanager
     def phase(self, phase: Phase, inference_id: int) -> Iterator[list[PhaseRecord]]:
@@ -114,6 +118,7 @@ class Session:
         finally:
             self._kind = FrameKind.COMMAND
             self._recorder = SpanRecorder()  # commands between phases belong to none
+        _log.info("%s of inference %d: %.4f s", phase, inference_id, wall_s)
         records.append(
             PhaseRecord(
                 phase=phase,
@@ -147,6 +152,8 @@ class Session:
         span.sent_bytes += size
         span.sent_wire_bytes += HEADER_BYTES + size
         span.sent_count += 1
+        if self._logs_messages:
+            _log.debug("step %d %s: sent %d bytes", span.op_id, span.part, size)
         recorder.book_send()
 
     def receive(self, byte_count: int) -> bytearray:
@@ -177,6 +184,8 @@ class Session:
         span.received_bytes += size
         span.received_wire_bytes += HEADER_BYTES + size
         span.received_count += 1
+        if self._logs_messages:
+            _log.debug("step %d %s: received %d bytes", span.op_id, span.part, size)
         recorder.book_wait()
 
     def flush(self) -> None:

@@ -23,12 +23,11 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto import gadget
+from pi_bench.crypto.fresh_cot import FreshCotSender, fresh_cot_receiver
 from pi_bench.crypto.ot_extension import (
     LABEL_BYTES,
     CotReceiver,
     CotSender,
-    FreshCotSender,
-    fresh_cot_receiver,
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes

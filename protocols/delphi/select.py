@@ -17,7 +17,8 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto import gadget
-from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender, additive_receive
+from pi_bench.crypto.additive_ot import additive_receive
+from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
 from pi_bench.crypto.randomness import random_bits
 from pi_bench.hybrid.exchanges import Select
 from pi_bench.hybrid.work_plan import GadgetJob, part

@@ -1,4 +1,4 @@
-"""INSECURE: plaintext arithmetic behind the messages of another protocol: the harness' own overhead.
+"""INSECURE: plaintext arithmetic behind the messages of another protocol: the harness's own overhead.
 
 Every message of the other protocol is sent, in the same order and of the same length, but it carries
 zeros, and the input and the logits travel in the clear. What remains of the time is sockets, frames,
@@ -53,17 +53,17 @@ def derive(info: ProtocolInfo) -> ProtocolInfo:
             f"protocol {info.name} has no script of its messages, so null cannot play them; "
             "name a protocol that has one, or use null alone"
         )
-    own = {"script": staticmethod(info.script), "law": staticmethod(info.law)}
-    client = type("NullClientOf", (NullClient,), own)
-    server = type("NullServerOf", (NullServer,), own)
+    played = {"script": staticmethod(info.script), "law": staticmethod(info.law)}
+    client = type("NullClientOf", (NullClient,), dict(played))
+    server = type("NullServerOf", (NullServer,), dict(played))
     return replace(
         info,
         name=f"null:{info.name}",
         title=f"null of {info.name} {_WORDS}",
         secure=False,
+        default=False,
         client=client,
         server=server,
         script=None,
         alternatives=no_alternatives,
-        default=False,
     )

@@ -55,7 +55,7 @@ class _NullParty(PartyProtocol):
     @staticmethod
     @abstractmethod
     def law(options: ProtocolOptions) -> ActivationLaw:
-        """Returns the law of the protocol whose messages are played."""
+        """Returns the law that activations follow."""
 
     def set_up(self) -> None:
         self._play(self._set_up)
@@ -128,6 +128,7 @@ class NullServer(_NullParty):
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
         assert weights is not None
+        self._law = self.law(options)
         self._linear = {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
         self._workspace = workspace_for(self._linear.values())
         self._items = with_operators(program, self._role, self._online)
@@ -175,7 +176,7 @@ class NullServer(_NullParty):
         elif isinstance(op, MultiplyOp):
             values[op.id] = values[op.left] * values[op.right]
         elif isinstance(op, ActivationOp):
-            values[op.id] = _activate(op, values[op.source], self.law(self.options))
+            values[op.id] = _activate(op, values[op.source], self._law)
 
     def _bias(self, op: LinearOp) -> np.ndarray:
         total = np.zeros(op.shape, np.uint32)
@@ -186,13 +187,15 @@ class NullServer(_NullParty):
 
 
 def _activate(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> np.ndarray:
-    """Applies a law where the client's share is zero: uint32 of x's shape.
+    """Applies a law where the client's share is zero: uint32 of x's shape."""
+    if isinstance(law, WindowLaw):
+        return _activate_in_window(op, x, law)
+    return activation_reference(op, x, np.zeros_like(x), law)
 
-    For a `WindowLaw` nothing carries then, and the sign of a ReLU is bit window_bits whatever is dropped
-    below it. That is computed faster than the reference does.
-    """
-    if not isinstance(law, WindowLaw):
-        return activation_reference(op, x, np.zeros_like(x), law)
+
+def _activate_in_window(op: ActivationOp, x: np.ndarray, law: WindowLaw) -> np.ndarray:
+    """Applies the law of every window mode: nothing carries, and the sign of a ReLU is bit window_bits
+    whatever is dropped below it."""
     y = (x + np.uint32(law.offset(op.truncate_bits))).view(np.int32)
     flat = y.reshape(-1)
     for group in op.groups:

@@ -96,6 +96,24 @@ def test_saturation_and_refused_images_are_warned_of(
     assert "warning: saturation" in capsys.readouterr().out
 
 
+def test_data_of_fewer_classes_is_said_of_a_file_too(
+    model_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three outputs: 30 images of two classes are no accident, two of them may be."""
+    np.save(data.with_name("y.npy"), np.arange(30) % 2)
+    pair = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"), "--private-sample", 0)
+    result = run(model_file, tmp_path, *pair)
+    assert result["data"]["class_count"] == 2
+    assert result["warnings"][0].startswith(
+        "x.npy has 2 classes, the network 3: it was not made for this data"
+    )
+    assert "warning: x.npy has 2 classes" in capsys.readouterr().out
+    few = {"images": np.load(data)["images"][:2], "labels": np.array([0, 1])}
+    np.savez(data, **few)
+    result = run(model_file, tmp_path, "--data", data, "--private-sample", 0)
+    assert result["data"]["class_count"] is None and result["warnings"] == []
+
+
 def test_digits_are_normalized_as_the_model_file_says(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     torch = pytest.importorskip("torch")

@@ -46,46 +46,45 @@ Network = tuple[Program, Weights, list[np.ndarray]]
 BINDING = b"loopback session".ljust(32)  # golden transcripts depend on it
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Crosses protocols with the options that they have."""
-    for fixture in ("protocol", "secure_protocol"):
-        if fixture not in metafunc.fixturenames:
-            continue
-        with toy_on_path():
-            found = [find_protocol(name) for name in protocol_names()]
-        chosen = [info for info in found if info.secure or fixture == "protocol"]
-        if "options" not in metafunc.fixturenames:
-            metafunc.parametrize(fixture, chosen, ids=[info.name for info in chosen])
-            continue
-        pairs = {
-            f"{info.name}-{name}": (info, options)
-            for info in chosen
-            for name, options in _options(info).items()
-        }
-        metafunc.parametrize((fixture, "options"), pairs.values(), ids=pairs)
-
-
-def _options(info: ProtocolInfo) -> dict[str, ProtocolOptions]:
+def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
     """Every mode, and two more values of each option that has a default: one in the first mode, one in the
     second, where there is one."""
+    needed = {option.name: _some(option) for option in info.options if option.default is None}
     bases = {
-        mode: {
-            option.name: _some(option)
+        mode.name: {
+            option.name: needed[option.name]
             for option in info.options
-            if option.default is None and option.applies(mode)
+            if option.name in needed and option.applies(mode.name)
         }
-        for mode in info.mode_names
+        for mode in info.modes
     }
     found = [info.configure(mode, given) for mode, given in bases.items()]
     for option in info.options:
         for mode, value in zip(bases, (_some(option), option.values[-1]), strict=False):
             if option.default is not None and option.applies(mode):
                 found.append(info.configure(mode, {**bases[mode], option.name: value}))
-    return {_words(options): options for options in found}
+    return found
 
 
 def _some(option: Option) -> int | str:
     return option.values[min(2, len(option.values) - 1)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives `protocol` or `secure_protocol` each protocol that there is, and `options` its cases."""
+    with toy_on_path():
+        found = [find_protocol(name) for name in protocol_names()]
+    for fixture in ("protocol", "secure_protocol"):
+        if fixture not in metafunc.fixturenames:
+            continue
+        chosen = [info for info in found if info.secure or fixture == "protocol"]
+        if "options" not in metafunc.fixturenames:
+            metafunc.parametrize(fixture, chosen, ids=[info.name for info in chosen])
+            continue
+        pairs = {
+            f"{info.name}-{_words(options)}": (info, options) for info in chosen for options in cases_of(info)
+        }
+        metafunc.parametrize((fixture, "options"), pairs.values(), ids=pairs)
 
 
 def _words(options: ProtocolOptions) -> str:
@@ -100,8 +99,10 @@ def run_protocol(
     options: ProtocolOptions | str | None,
     change: Callable[[MemorySession], None] | None = None,
 ) -> list[MemoryRun]:
-    """One session: set-up, then preprocess and infer for each encoded input. `options`: or a mode, or
-    None for the first one."""
+    """One session: set-up, then preprocess and infer for each encoded input.
+
+    `options`: or a mode, or None for the first mode.
+    """
     if not isinstance(options, ProtocolOptions):
         options = info.configure(options)
     return run_in_memory(info, program, weights, inputs, options, binding=BINDING, change=change)
@@ -127,7 +128,7 @@ def honest() -> Honest:
     def find(info: ProtocolInfo, network: Network, options: ProtocolOptions | str | None) -> list[MemoryRun]:
         if not isinstance(options, ProtocolOptions):
             options = info.configure(options)
-        key = (info.name, id(network), repr(options))
+        key = (info.name, id(network), _words(options))
         if key not in done:
             program, weights, inputs = network
             given = [inputs[0], inputs[0], inputs[1]]

@@ -104,12 +104,11 @@ def test_options_that_do_not_fit_are_refused(small_network) -> None:
             delphi.configure(mode, given)
 
 
-def test_a_wrong_share_breaks_the_law(network, honest) -> None:
+def test_a_wrong_share_breaks_the_law(protocol, network, honest) -> None:
     """The check above can fail: one flipped bit in one share is seen."""
     program, weights, inputs = network
-    outcome = copy.deepcopy(honest(find_protocol("ideal"), network, "windowed")[0])
-    _check_law(program, weights, outcome, WINDOWED, inputs[0])
+    outcome = copy.deepcopy(honest(protocol, network, None)[0])
     share = outcome.traces[Party.SERVER].arrays[f"a:{program.activation_ops[0].id}"]
     share.reshape(-1)[0] ^= 1 << 7
     with pytest.raises(AssertionError):
-        _check_law(program, weights, outcome, WINDOWED, inputs[0])
+        _check_law(program, weights, outcome, protocol.law(protocol.configure()), inputs[0])

@@ -21,7 +21,7 @@ def product_sizes(program) -> list[int]:
 
 def outputs(run, network, **options) -> list[np.ndarray]:
     program, weights, inputs = network
-    chosen = ProtocolOptions(mode="exact", **options)
+    chosen = ProtocolOptions("exact", **options)
     return [outcome.output for outcome in run(DELPHI, program, weights, inputs[:2], chosen)]
 
 
@@ -54,7 +54,7 @@ def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, sh
 
 def test_one_preparation_serves_two_sessions(small_network) -> None:
     program, weights, inputs = small_network
-    options = ProtocolOptions(mode="exact", weight_cache_bytes=1 << 30)
+    options = ProtocolOptions("exact", weight_cache_bytes=1 << 30)
     prepared = DELPHI.server.prepare(program, options, weights)
     results = []
     for _ in range(2):
@@ -74,7 +74,7 @@ def test_a_window_of_one_byte_asks_one_by_one_and_gives_the_same(run, small_netw
 
 def test_burnt_memory_is_used_again_and_living_memory_never(small_network) -> None:
     program, weights, inputs = small_network
-    options = ProtocolOptions(mode="exact")
+    options = ProtocolOptions("exact")
     with TwoParties(DELPHI, program, weights, options) as parties:
         first, second = parties.preprocess(), parties.preprocess()  # both alive
         places = [_places(materials) for materials in (first, second)]

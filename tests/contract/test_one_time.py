@@ -41,7 +41,7 @@ def test_another_protocols_material_is_refused() -> None:
 
 def test_two_inferences_share_nothing(secure_protocol, network, honest) -> None:
     """Equal inputs twice in one session: no mask, label or table repeats."""
-    first, second, _ = honest(secure_protocol, network, None)
+    first, second, _ = honest(secure_protocol, network, secure_protocol.mode_names[0])
     for party in Party:
         for name, share in first.traces[party].arrays.items():
             assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)

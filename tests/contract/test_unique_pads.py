@@ -23,7 +23,7 @@ Tweak = tuple[int, int, int, int, int]
 LANES = 32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, CHUNK, TRUNCATE_TOP, ADDITIVE = 1, 2, 3, 4, 5, 6, 8, 9
 PRODUCT = 10
-SERVER_LABEL, SERVER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
+GARBLER_LABEL, GARBLER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
 
 
 def encoded(tweak: Tweak) -> int:
@@ -62,14 +62,14 @@ def drawn(spec: GadgetSpec, number: int, groups: range) -> Iterator[Tweak]:
         for first, width in chunks(spec):
             for lane in range(LANES):
                 if width == 1:
-                    yield SERVER_LABEL, number, group, first, lane
+                    yield GARBLER_LABEL, number, group, first, lane
                 else:
                     for pointer in range(2**width):
                         yield CHUNK_KEY, number, group, 16 * first + pointer, lane
         if any(width > 1 for _, width in chunks(spec)):
             yield from ((CHUNK_MASK, number, group, block, 0) for block in range(8))
         if spec.kind == "truncate":
-            yield SERVER_BIT, number, group, 0, 0
+            yield GARBLER_BIT, number, group, 0, 0
 
 
 def carries(spec: GadgetSpec) -> list[int]:

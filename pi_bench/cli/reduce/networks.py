@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options
+from pi_bench.cli.arguments import number
 from pi_bench.errors import UsageError
 
 
@@ -19,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha",
-        type=float,
+        type=number,
         metavar="X",
         help="narrow the network first: its channels times X (its own alpha times X)",
     )

@@ -1,4 +1,4 @@
-"""The client's side: a key, encryption of masks, decryption of shares."""
+"""Implements the client's side: a key, encryption of masks, decryption of shares."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from pi_bench.errors import PeerError
 
 
 class HeClient:
-    """Holds the secret key, in locked memory; `close` wipes it.
+    """Holds the secret key in locked memory; `close` wipes it.
 
-    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once; every message may use it.
+    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. `isa`: one of the names
+    of `symmetric.require_isa`, or "" for the selected one.
+
+    >>> with HeClient() as client:
+    ...     len(client.public_key)  # the package's docstring shows a whole exchange
+    153616
+
+    Raises:
+        EnvironmentUnsupportedError: the system refuses to lock memory for the key.
     """
 
     def __init__(self, *, isa: str = "") -> None:
@@ -27,6 +35,7 @@ class HeClient:
         self.public_key = self._encrypt(None, 1, 1)
 
     def close(self) -> None:
+        """Wipes the secret key; it is safe to call again."""
         self._secret.close()
 
     def __enter__(self) -> HeClient:
@@ -36,9 +45,12 @@ class HeClient:
         self.close()
 
     def encrypt(self, plan: LinearPlan, r: np.ndarray, threads: int = 1) -> bytes:
-        """Encryptions of the mask `r` (uint32 plan.in_shape), plan.upload_bytes bytes.
+        """Encrypts the mask `r`, uint32 plan.in_shape, to plan.upload_bytes bytes.
 
         Every ciphertext has fresh seeds.
+
+        Raises:
+            ValueError: `r` has another shape or type.
         """
         _require(r, plan.in_shape, "r")
         messages = plan.pack_input(r)
@@ -50,7 +62,7 @@ class HeClient:
     def decrypt(
         self, plan: LinearPlan, response: bytes | bytearray | memoryview, threads: int = 1
     ) -> np.ndarray:
-        """The client's share W r - s, uint32 plan.out_shape.
+        """Decrypts the client's share W r - s: uint32 plan.out_shape.
 
         Raises:
             PeerError: the response has the wrong size or a residue out of range.

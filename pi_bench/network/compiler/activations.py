@@ -54,7 +54,7 @@ def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
 
 
 def _is_beyond(node: ClampNode, scale_bits: int, options: CompileOptions) -> bool:
-    """Whether the upper bound is behind the window's end, which the ReLU of the lower one watches."""
+    """Tell if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks."""
     if node.low is None or node.high is None:
         return False
     return node.high >= math.ldexp(1, options.window_above_bits - scale_bits)
@@ -114,7 +114,9 @@ def _clamp(values: Values, node: ClampNode) -> Expression:
 
 
 def _above(values: Values, node: ClampNode, bound: float) -> Expression:
-    """ReLU(x - bound). The window of a shifted value is a bit wider: bounds are within `maximum`."""
+    """Compute ReLU(x - bound); the window of a shifted value is one bit wider, since bounds are within
+    `maximum`.
+    """
     source = node.inputs[0]
     linear = values.linear_op(source)
     maximum = values.maximum(values.source(source))
@@ -134,8 +136,11 @@ def _read(linear: LinearOp) -> Expression:
 
 
 def _prelu(values: Values, node: PReluNode) -> Expression:
-    """Any slopes: where some are above 1, a third part has what is subtracted (all channels have it, so that
-    which ones need it stays secret)."""
+    """Compile ReLUs with any slopes.
+
+    If some slopes are above 1, a third part is subtracted. All channels have it, so that the slopes stay
+    secret.
+    """
     source = node.inputs[0]
     if values.expressions[values.source(source)].rectified:
         return values.summand(source)

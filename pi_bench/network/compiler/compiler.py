@@ -85,4 +85,4 @@ _HANDLERS: Mapping[type[Node], Handler] = {
     **fused.HANDLERS,
     OutputNode: _output,
 }
-"""Identities have none: a reader sees what stands before them."""
+"""The handler of each kind of node; identities have none, since readers skip them."""

@@ -24,11 +24,11 @@ from pi_bench.network.program import Convolution, FullyConnected, LinearTerm, We
 MAX_WINDOW_BITS = 29
 _MAX_SCALE_BITS = 64
 _SPARE_OUTPUT_BITS = 4
-"""To grow by, where factors do not need them: nothing tells whether a revealed value has left the ring."""
+"""Bits for a revealed value to grow by, where factors do not need them: its overflow is not detected."""
 _EXACT_FACTOR = 4095
 """Public factors with an odd part up to this are not rounded to the weights' width."""
 _EXTRA_BITS = 4
-"""A dead layer's scale ends this far above the natural one: finer than that there is nothing."""
+"""The scale of a layer of zeros is at most this far above the natural one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _weighted_op(term: FloatTerm) -> Weighted:
 
 
 def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
-    """int64 (channels,): the finest scale that each channel of the term can have without a shift."""
+    """Compute the finest scale of each channel of the term without a shift: int64 (channels,)."""
     limit = (1 << (options.weight_bits - 1)) - 1
     channels = term.shape[1]
     if term.weights is None:
@@ -239,8 +239,10 @@ def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
 
 
 def _factor_bits(factor: float, limit: int) -> int:
-    """The scale of a public factor as an integer: the coarsest exact one, if there is one, else the finest
-    with an integer of at most `limit`."""
+    """Choose the scale at which a public factor is an integer.
+
+    It is the coarsest exact one, if there is one, else the finest with an integer of at most `limit`.
+    """
     mantissa, exponent = math.frexp(abs(factor))
     odd = int(math.ldexp(mantissa, 53))
     zeros = (odd & -odd).bit_length() - 1
@@ -264,7 +266,7 @@ def _are_held(expression: Expression, scale_bits: int) -> bool:
 
 
 def _is_held(term: FloatTerm, scale_bits: int) -> bool:
-    """Whether the term's factor has an integer multiplier at the scale, up to a part in 64."""
+    """Tell if the term's factor has an integer multiplier at the scale, up to one part in 64."""
     at_scale = math.ldexp(term.factor, scale_bits - term.source_scale_bits)
     return abs(at_scale) < 1 << 31 and abs(round(at_scale) - at_scale) * 64 <= abs(at_scale)
 

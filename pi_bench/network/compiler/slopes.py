@@ -19,16 +19,16 @@ from pi_bench.network.graph import LeakyReluNode, Node
 from pi_bench.network.program import UNWINDOWED_BITS, ActivationGroup, ActivationKind, element_count
 
 _RESERVE_BITS = 7
-"""Left above the windows of what a public slope multiplies, where half of what there is for weights is not
-less: the slope's relative error is then 2^-8 at most."""
+"""Bits left above the windows of a value that a public slope multiplies, or half of the bits for weights if
+those are fewer. The slope's relative error is then at most 2^-8."""
 _ROUNDED_UP = 1 + 2.0**-6
 _EXACT_BITS = 4
-"""Slopes that are so many bits long are exact, whatever the window leaves: so the scale of the linear value,
-which depends on the gain, cannot decide whether there is a gain."""
+"""Slopes of at most this many bits are exact, whatever the window leaves. So the scale of the linear value,
+which depends on the gain, cannot decide if there is a gain."""
 _PASSES = 3
 _LARGEST_MULTIPLIER = 4095
 _LEAST_WINDOW_BITS = 3
-"""Above the truncated bits, where a slope is so close to 1 that the ReLU's part is small."""
+"""Window above the truncated bits where a slope is so close to 1 that the ReLU's part is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def relu_window(gain: float, window_above_bits: int) -> int:
 
 
 def _rounded(ratio: float, most_bits: int) -> Multiplier:
-    """The nearest one with that many bits, or fewer where the integer would grow too large."""
+    """Round a ratio to a multiplier of that many bits, or fewer if the integer would grow too large."""
     _, exponent = math.frexp(_LARGEST_MULTIPLIER / abs(ratio))
     bits = min(most_bits, exponent - 1)
     return Multiplier(round(math.ldexp(ratio, bits)), bits)

@@ -235,4 +235,4 @@ def take_padding(operand: Expression) -> tuple[Expression, tuple[int, int, int, 
 
 
 Handler = Callable[..., Expression]
-"""``handler(compiler, node)``: the expression of a node from those of its inputs."""
+"""A function ``handler(values, node)``, which makes the expression of a node from those of its inputs."""

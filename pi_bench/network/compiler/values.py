@@ -38,7 +38,7 @@ from pi_bench.network.program import (
 )
 
 _GROWTH_BITS = 4
-"""By which a sum without weights may exceed an activation's bits: what reads it has less room for weights."""
+"""A sum without weights may exceed an activation's bits by this many; its readers have fewer for weights."""
 
 
 class Values:
@@ -70,7 +70,7 @@ class Values:
                 for name in node.inputs:
                     self._readers.setdefault(self._alias[name], []).append(node)
         self.deferred: dict[str, str] = {}
-        """ReLUs that the max-pool behind them takes over, and what they read."""
+        """ReLUs that are moved after the max-pool that reads them, and the values that they read."""
         self._bounds: dict[str, float] = {}
         for name, bound in bounds.items():
             name = self._alias[name]
@@ -239,5 +239,5 @@ class Values:
 
 
 def _path(weights: str) -> str:
-    """What weights belong to, without the number that those of further terms have."""
+    """Return the path of the layer that weights belong to, without the number of a further term."""
     return re.sub(r"\.weight(\.\d+)?$", "", weights)

@@ -45,8 +45,8 @@ class Step:
 class IntegerRun:
     """Runs one program repeatedly, one batch of its size at a time.
 
-    Where the law depends on the client's shares, the shares are uniform and drawn from a generator that
-    the caller seeds. This simulates the shares of a private run for statistics; it is no source of secrets.
+    Where the law depends on the client's shares, the shares are uniform and drawn from a generator that the
+    caller seeds. This simulates the shares of a private run for statistics; it is no source of secrets.
 
     >>> from pi_bench.arithmetic.activation_law import EXACT
     >>> from pi_bench.network.program import InputOp, LinearTerm
@@ -100,7 +100,7 @@ class IntegerRun:
 
 
 def _last_readers(program: Program) -> dict[int, int]:
-    """Value's id → id of the last operator that reads it."""
+    """Map each value's id to the id of the last operator that reads it."""
     last: dict[int, int] = {}
     for op in program.ops:
         last.update((read, op.id) for read in operands(op))

@@ -1,8 +1,7 @@
 """The plaintext integer network: the oracle that defines the exact answer.
 
 It is plain and slow on purpose, in int64, and written apart from `pi_bench.network.execution.shares`. It
-works on signed values and never on shares. Activations follow a law that the caller
-names.
+works on signed values and never on shares. Activations follow a law that the caller names.
 """
 
 from __future__ import annotations
@@ -67,8 +66,8 @@ def run_reference(
 ) -> ReferenceRun:
     """Compute every value of one inference.
 
-    encoded_input: uint32 of the input's shape. client_shares: the client's share (uint32) of each linear
-    value by its id, for a law that depends on shares; without them shares are zero.
+    encoded_input: uint32 of the input's shape. client_shares: for a law that depends on shares, the client's
+    share (uint32) of each linear value by its id; without them shares are zero.
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))

@@ -41,7 +41,7 @@ def term_reference(term: LinearTerm, value: np.ndarray, weights: Weights) -> np.
 
 
 def _convolve(op: Convolution, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """One shifted channel mix for each group and position of the kernel."""
+    """Mix one shifted set of channels for each group and position of the kernel."""
     top, bottom, left, right = op.padding
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     _, _, rows, columns = op.out_shape

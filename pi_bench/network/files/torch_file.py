@@ -21,7 +21,7 @@ _MAGICS = (
 _ONNX = re.compile(rb"\x08[\x01-\x1f][\x12\x3a\x42]")
 _PICKLE_PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
-"""Where training scripts put the state_dict in a checkpoint."""
+"""Keys under which training scripts store the state_dict in a checkpoint."""
 
 _RECORD_LIMIT = 100_000
 

@@ -55,7 +55,7 @@ class Composer:
         return {source: Term(term.plain, maps.get(source), term.layers) for source, term in shapes.items()}
 
     def _backwards(self, name: str) -> dict[str, LinearMap]:
-        """Source → the sum of its weighted paths to `name`."""
+        """Map each source to the sum of its weighted paths to `name`."""
         region = self.region
         pending: dict[str, _Reach] = {name: _Reach([()], None)}
         found: dict[str, LinearMap] = {}
@@ -74,7 +74,7 @@ class Composer:
         return found
 
     def _below(self, node: Node, reach: _Reach) -> list[tuple[str, _Reach]]:
-        """What `name` is of each input of a node, given what it is of the node."""
+        """Extend the paths from a node to the composed value by the node: one entry per input of the node."""
         if isinstance(node, AddNode):
             return [(source, reach) for source in node.inputs]
         if isinstance(node, AvgPoolNode):
@@ -95,7 +95,7 @@ class Composer:
         return [(source, _Reach([], total_map))]
 
     def _layer(self, node: Node) -> tuple[LinearMap, str]:
-        """A weighted layer, batch normalizations behind it folded in, and what it reads."""
+        """Return a weighted layer, batch normalizations after it folded in, and the value that it reads."""
         if isinstance(node, BatchNormNode):
             layer, source = self._layer(self._nodes[self.region.resolve(node.inputs[0])])
             return self._normalize(node, layer, True), source
@@ -126,8 +126,11 @@ class Composer:
 
 @dataclass(frozen=True)
 class _Reach:
-    """How a value reaches the one that is composed: `plain`, the pools behind it on each path without
-    weights, nearest first, and the sum of the other paths."""
+    """The paths from a value to the composed one.
+
+    `plain` has, for each path without weights, the pools on it, nearest first. `map` is the sum of all other
+    paths.
+    """
 
     plain: list[tuple[AvgPoolNode, ...]]
     map: LinearMap | None
@@ -137,7 +140,7 @@ class _Reach:
         return _Reach([*self.plain, *other.plain], both)
 
     def unbiased(self) -> _Reach:
-        """Constants belong to one of several inputs."""
+        """Drop constants, which belong to one of several inputs only."""
         return self if self.map is None else replace(self, map=self.map.unbiased())
 
 

@@ -69,7 +69,7 @@ class Term(Generic[M]):
 
 
 Form = dict[str, Term[M]]
-"""Source → term."""
+"""A linear value: source → term."""
 
 
 @dataclass
@@ -216,7 +216,7 @@ def barriers(graph: Graph) -> set[str]:
 
 
 def _is_plain(node: Node) -> bool:
-    """An operator that `Region` and `Axis` can express."""
+    """Tell if `Region` and `Axis` can express the operator."""
     if isinstance(node, ConvNode):
         return node.groups == 1 and node.dilation == (1, 1)
     if isinstance(node, AvgPoolNode):

@@ -115,7 +115,7 @@ class _Emission:
         return kept[::-1]
 
     def _copy(self, node: Node) -> None:
-        """A node and what lies between it and its sources."""
+        """Copy a node and the nodes between it and its sources."""
         inputs = tuple(self._region.resolve(source) for source in node.inputs)
         for source in inputs:
             if source not in self._made:
@@ -137,7 +137,7 @@ class _Emission:
         return FusedNode(node.name, tuple(inputs), node.shape, tuple(terms))
 
     def _pooled(self, source: str, path: tuple[str, ...]) -> str:
-        """The source behind the pools of a path: a copy of each pool, named after both."""
+        """Copy the pools of a path, each named after the source and itself; return the name of the last."""
         below = source
         for pool in path:
             name = f"{below}.{pool}"

@@ -38,9 +38,10 @@ _LAYER_S = 3e-5
 _TRUNCATION_S = 2e-9
 _ROUND_S = 1e-4
 _TRUNCATION_BYTES = 10
-"""A multiply-accumulate, and a truncated element with its word each way, as `pi-bench micro linear truncate`
-shows them on one core; a weighted operator without its products, and an activation's two messages, as the
-layers of `latency --protocol null` show them on loopback. Rounded: only their ratios matter here."""
+"""Costs of a multiply-accumulate, and of a truncated element with its word each way, are those of
+`pi-bench micro linear truncate` on one core. Costs of a weighted operator without its products, and of the
+two messages of an activation, are those of the layers of `latency --protocol null` on loopback. They are
+rounded, since only their ratios matter here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,9 @@ class Planner:
         }
 
     def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
-        """Runs of neighbours in a region to dissolve together, longest first; then single values, either
-        way."""
+        """Yield runs of neighbours in a region to dissolve together, longest first, then single values,
+        either way.
+        """
         for run in self._runs(free):
             if not run.isdisjoint(kept):
                 yield run & kept
@@ -255,7 +257,7 @@ def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:
 
 
 def _folds(node: Node, readers: list[Node]) -> bool:
-    """A layer that its batch normalization absorbs."""
+    """Tell if a layer is absorbed by its batch normalization."""
     return (
         len(readers) == 1
         and isinstance(readers[0], BatchNormNode)

@@ -28,7 +28,7 @@ from pi_bench.network.graph.shapes import fault, infer_shape, parameter
 
 MAX_NODES = 4096
 MAX_ELEMENTS = 1 << 26
-"""Of one value of one sample; also bounds what an evaluation allocates."""
+"""Elements of one value of one sample; this also bounds the memory of an evaluation."""
 
 
 def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
@@ -62,7 +62,7 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
 
 
 def _check_texts(graph: Graph) -> None:
-    """Names and labels reach terminals and the other party: no control characters."""
+    """Check that names and labels, which reach terminals and the other party, have no control characters."""
     for node in graph.nodes:
         if not node.name.isprintable():
             raise fault(node, "has a name with control characters")

@@ -37,7 +37,7 @@ def _apply_map(term: FusedTerm, whole: LinearMap, x: np.ndarray, shape: tuple[in
 
 
 def _layer(piece: Piece, weight: np.ndarray, bias: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """A piece's own output, float32 (batch, its channels, *out_size)."""
+    """Compute a piece's own output, float32 (batch, its channels, *out_size)."""
     read = x[:, :, piece.rows.start : piece.rows.stop, piece.columns.start : piece.columns.stop]
     top, bottom, left, right = piece.padding
     padded = np.pad(read, ((0, 0), (0, 0), (top, bottom), (left, right)))
@@ -46,7 +46,7 @@ def _layer(piece: Piece, weight: np.ndarray, bias: np.ndarray, x: np.ndarray) ->
 
 
 def _placed(piece: Piece, out: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """`out` with its blocks of channels as pixels, zeros around it."""
+    """Arrange blocks of channels of `out` as pixels, with zeros around them."""
     (nr, nc), (high, wide), (top, left) = piece.block, piece.out_size, piece.origin
     pixels = out.reshape(len(out), -1, nr, nc, high, wide).transpose(0, 1, 4, 2, 5, 3)
     placed = np.zeros(shape, np.float32)

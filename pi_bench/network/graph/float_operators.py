@@ -74,7 +74,7 @@ def _conv(node: ConvNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
 
 
 def _convolve_by_taps(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.ndarray:
-    """All groups at once, a weight of each at a time: for many groups of few channels."""
+    """Convolve all groups at once, one weight of each at a time, for many groups of few channels."""
     (down, across), (_, rows, columns) = node.dilation, node.shape
     grouped = weight.reshape(1, node.groups, -1, *weight.shape[1:], 1, 1)
     out = np.zeros((len(x), node.groups, grouped.shape[2], rows, columns), np.float32)

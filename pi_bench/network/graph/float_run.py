@@ -89,7 +89,7 @@ def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> di
 
 
 def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """What has a calibrated range: a node's value, and the values inside a polynomial activation."""
+    """Yield all values with a calibrated range: the node's value and those inside a polynomial activation."""
     yield node.name, values[node.name]
     if isinstance(node, PolynomialNode):
         x, spread = values[node.inputs[0]], spread_node(node, graph)

@@ -358,7 +358,7 @@ class OutputNode(Node):
 
 
 ACTIVATIONS = (ReluNode, ClampNode, LeakyReluNode, PReluNode)
-"""What counts as a ReLU of the network, an element each."""
+"""Nodes that count as ReLUs of the network, one per element."""
 
 OPERATORS: Mapping[str, type[Node]] = {
     "input": InputNode,

@@ -82,7 +82,7 @@ class ForeignModule(nn.Module):
         input_shape: tuple[int | None, ...],
         output_name: str,
     ) -> None:
-        """references: name of a value in `steps` → name of the tensor that it is.
+        """Check the steps; references: name of a value in `steps` → name of the tensor that it is.
 
         Raises:
             ModelError: names that no module can have, or too many steps.
@@ -166,7 +166,7 @@ class ForeignModule(nn.Module):
         return tensor
 
     def _scope(self, path: str, kind: str) -> nn.Module:
-        """The submodule at `path`, made if it is not there."""
+        """Return the submodule at `path`, which is made if it is not there."""
         module: nn.Module = self
         parts = path.split(".") if path else []
         for index, part in enumerate(parts):
@@ -183,14 +183,16 @@ class ForeignModule(nn.Module):
 
 
 class _Scope(nn.Module):
-    """Runs what it is given, so that a trace books it under this module's path."""
+    """A module that runs a given call, so that a trace records the call under this module's path."""
 
     def forward(self, call: Callable[[], Any]) -> Any:
         return call()
 
 
 def _scope_of(kind: str) -> nn.Module:
-    """Of the class name that the module had, where torch's own classes give their path to an operator."""
+    """Make a module with the class name of the original, where torch's own classes give their path to an
+    operator.
+    """
     if not kind.startswith(_TORCH_CLASSES):
         return _Scope()
     home, _, name = kind.rpartition(".")

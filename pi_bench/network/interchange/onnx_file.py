@@ -19,7 +19,7 @@ import numpy as np
 from pi_bench.errors import EnvironmentUnsupportedError, ModelError
 
 OPSETS = range(9, 26)
-"""Versions of ONNX's own operators that are read."""
+"""The versions of ONNX's own operators that are supported."""
 
 MAX_MODEL_BYTES = (1 << 31) - 1  # of a protocol buffer
 _EXTERNAL = 1

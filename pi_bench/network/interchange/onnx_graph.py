@@ -70,7 +70,7 @@ class _Translation:
             )
         steps = [step for node in self._graph.node for step in self._steps(node)]
         return ForeignModule(
-            name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80] or "network",
+            name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
             tensors=self._tensors,
             references=self._references,
@@ -89,7 +89,9 @@ class _Translation:
         return tuple(size if size is None or size > 0 else None for size in sizes)
 
     def _keep(self, name: str, values: np.ndarray) -> None:
-        """Small integers and numbers are literals, from which shapes are computed; all else are tensors."""
+        """Keep small integers and numbers as literals, from which shapes are computed, and all else as
+        tensors.
+        """
         if values.dtype.kind == "f":
             values = values.astype(np.float32)
         if values.size <= 1 or (values.dtype.kind in "iu" and values.size <= _STATIC_ELEMENTS):
@@ -158,8 +160,11 @@ class _Translation:
         raise ModelError(f"{place} has the attribute {entry.name!r:.40}, of a kind that is not supported")
 
     def _place(self, node: Any) -> tuple[str, str]:
-        """(path, class) of the module that the node was, by the name of its weights, by what torch's exporter
-        notes, or by the node's own name (`/layer1/conv/Conv`)."""
+        """Return (path, class) of the module that the node was.
+
+        The name of its weights tells it, or the notes of torch's exporter, or the node's own name
+        (`/layer1/conv/Conv`).
+        """
         path, kind = "", _NAMED_BY_MODULE + node.op_type
         notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
         scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])

@@ -12,7 +12,7 @@ from pi_bench.errors import ModelError
 
 Attributes = dict[str, Any]
 Operator = Callable[[list[Any], Attributes], Any]
-"""Takes the attributes that it knows out of the mapping."""
+"""A function of inputs and attributes, which removes the attributes that it knows from the mapping."""
 
 
 def as_tensor(value: Any, like: torch.Tensor) -> torch.Tensor:

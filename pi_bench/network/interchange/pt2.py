@@ -96,7 +96,9 @@ class _Translation:
         return name
 
     def _input_shape(self, name: str) -> tuple[int | None, ...]:
-        """A symbolic batch axis is left open; no operator may depend on it (`_argument`)."""
+        """Return the input's shape; a symbolic batch axis is left open, and no operator may depend on it
+        (`_argument`).
+        """
         sizes = [size.get("as_int") for size in self._graph["tensor_values"][name]["sizes"]]
         if None in sizes[1:]:
             raise ModelError(f"{self._name} {_DYNAMIC}")
@@ -105,10 +107,10 @@ class _Translation:
     def _network_name(self) -> str:
         stacks = (self._modules(node) for node in self._graph["nodes"])
         kinds = [stack[0][1].rpartition(".")[2] for stack in stacks if stack]
-        return kinds[0] if kinds else "network"
+        return kinds[0] if kinds else ""
 
     def _modules(self, node: dict[str, Any]) -> list[tuple[str, str]]:
-        """(path, class) of each module around the operator, from the outside in."""
+        """List (path, class) of each module around the operator, from the outside in."""
         text = node.get("metadata", {}).get("nn_module_stack", "")
         entries = [entry.split(",") for entry in text.split(";") if entry]
         return [(entry[1], entry[2]) for entry in entries if len(entry) == 3]

@@ -85,7 +85,7 @@ def dtype_of(code: Any) -> torch.dtype:
 
 
 class _Reader:
-    """Of one open archive. Malformed fields raise what Python raises; `read_archive` puts it into words."""
+    """A reader of one open archive; malformed fields raise Python's errors, which `read_archive` replaces."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self._name = name

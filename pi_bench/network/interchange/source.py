@@ -17,6 +17,13 @@ from pi_bench.network.interchange.pt2 import read_pt2
 
 _ZIP_MAGIC = b"PK"
 MAX_FILE_BYTES = 1 << 32
+_MAX_NAME_LENGTH = 256
+_VAGUE_NAMES = (
+    *("", "network", "model", "Module", "Sequential", "ModuleList", "ModuleDict", "Model"),
+    *("GraphModule", "InterpreterModule", "ScriptModule", "RecursiveScriptModule", "OptimizedModule"),
+    *("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel"),
+    *("main", "main_graph", "graph", "torch_jit", "torch-jit-export", "tf2onnx"),
+)
 
 
 def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
@@ -43,16 +50,26 @@ def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
     raise ModelError(f"the module is of type {type(source).__name__}; a torch.nn.Module is needed")
 
 
-def network_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
-    """Name a network: the class of a module, also of a traced one, or the name that a file gives itself.
+def network_name(source: torch.nn.Module | torch.export.ExportedProgram, stem: str) -> str:
+    """Name a network after its class, also of a module that was traced, or as its file calls it.
 
-    >>> network_name(torch.nn.ReLU())
-    'ReLU'
+    Words that torch or an exporter gives every network ("Sequential", "main_graph") are replaced by `stem`,
+    the stem of the network's file.
+
+    >>> network_name(torch.nn.ReLU(), "net"), network_name(torch.nn.Sequential(), "net")
+    ('ReLU', 'net')
     """
+    name = _own_name(source)
+    if name not in _VAGUE_NAMES:
+        return name
+    return "".join(letter if letter.isprintable() else "_" for letter in stem)[:_MAX_NAME_LENGTH] or "network"
+
+
+def _own_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
     if isinstance(source, torch.export.ExportedProgram):
         stacks = (node.meta.get("nn_module_stack") for node in source.graph.nodes)
         kinds = [next(iter(stack.values()))[1] for stack in stacks if stack]
-        return str(kinds[0]).rpartition(".")[2] if kinds else "network"
+        return str(kinds[0]).rpartition(".")[2] if kinds else ""
     return source.network_name if isinstance(source, ForeignModule) else type(source).__name__
 
 

@@ -300,7 +300,7 @@ class LinearMap:
 
 
 def _numbered(kinds: Sequence[Kind]) -> tuple[list[Kind], tuple[int, ...]]:
-    """The distinct kinds in the order in which they come, and the number of each one."""
+    """List the distinct kinds in the order in which they come, and the number of each one."""
     numbers: dict[Kind, int] = {}
     classes = tuple(numbers.setdefault(kind, len(numbers)) for kind in kinds)
     return list(numbers), classes

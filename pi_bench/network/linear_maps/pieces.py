@@ -110,7 +110,7 @@ def _convolutions(rows: Axis, columns: Axis, out_channels: int, in_channels: int
 def _patch(
     kind: str, rows: Axis, columns: Axis, high: range, wide: range, out_channels: int, in_channels: int
 ) -> Piece:
-    """A layer whose kernel is all that some outputs read, with an output channel for each of them."""
+    """Make a layer whose kernel covers all inputs of some outputs, with one output channel per output."""
     read = rows.read_by(high), columns.read_by(wide)
     block = (len(high), len(wide))
     return Piece(
@@ -151,7 +151,7 @@ def weights_of(piece: Piece, whole: LinearMap) -> tuple[np.ndarray, np.ndarray]:
 def _difference(
     kind: str, whole: LinearMap, row: int, column: int, inside: Pair
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a border has beyond the pieces that cover it already."""
+    """Compute the part of a border that the other pieces do not cover."""
 
     def of(values: np.ndarray) -> np.ndarray:
         found: np.ndarray = values[row, column]

@@ -80,7 +80,7 @@ class Combinations:
         return node is not None and node.name not in self.powers
 
     def _first_alike(self, node: Node) -> Node:
-        """The same ReLU, where forward() takes it of the same value twice."""
+        """Return the same ReLU, if forward() takes it of the same value twice."""
         if not isinstance(node, ReluNode) or node.mask is not None:
             return node
         return next(
@@ -226,7 +226,7 @@ def _product_sum(these: Combinations, call: FxNode, given: dict[str, Any]) -> Co
 
 
 def _same(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
-    """A view or copy of a combination; of a node it is left to others."""
+    """Return a viewed or copied combination; views of nodes are left to others."""
     source = next(iter(given.values()))
     return these._pending.get(source) if hasattr(source, "op") else None
 

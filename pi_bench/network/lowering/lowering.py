@@ -95,7 +95,7 @@ def lower(
 
 
 def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Without what the output does not depend on."""
+    """Leave out nodes that the output does not depend on."""
     wanted = {nodes[-1].name}
     kept: list[Node] = []
     for node in reversed(nodes):

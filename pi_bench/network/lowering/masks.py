@@ -18,7 +18,7 @@ from pi_bench.network.lowering.combinations import FACTORS, Combinations
 from pi_bench.network.lowering.state import FxNode, Lowering, arguments, refuse, stem
 
 _TOLERANCE = 1e-5
-"""By which a mask's and its complement's coefficients, computed in float32, may miss 1."""
+"""The coefficients of a mask and its complement, computed in float32, may miss a sum of 1 by this."""
 
 
 class MaskLowering:
@@ -58,14 +58,18 @@ class MaskLowering:
         return True
 
     def _is_one_value(self, combination: Combination) -> bool:
-        """A scaled value, or a sum of different ones: no part of a masked ReLU or of a polynomial."""
+        """Tell if it is a scaled value or a sum of different ones, and no part of a masked ReLU or a
+        polynomial.
+        """
         powers = self._combinations.powers
         return not any(name in powers for name in combination.coefficients) and (
             len(combination.coefficients) == 1 or len(powers.sources(combination)) > 1
         )
 
     def _settle_factors(self, call: FxNode, given: dict[str, Any]) -> None:
-        """Makes one value of a sum of different ones that a product has as a factor: the power is of it."""
+        """Make one node of a sum of different values that is a factor of a product, so that the power is of
+        the sum.
+        """
         factors = {
             given[name]: self._combinations.activation(given[name]) for name in FACTORS.get(stem(call), ())
         }
@@ -87,7 +91,7 @@ class MaskLowering:
                 self._settle(operand)
 
     def _recognized(self, call: FxNode, combination: Combination) -> Node | None:
-        """The node that the combination is as it stands: a value, a ReLU, or a masked ReLU."""
+        """Return the node that equals the combination: a value, a ReLU, or a masked ReLU."""
         if combination.constant.any():
             return None
         coefficients = combination.coefficients
@@ -132,7 +136,7 @@ class MaskLowering:
         self._lowering.values[call] = total
 
     def _pairs(self, combination: Combination) -> list[tuple[Node, Node]]:
-        """(relu(x), x) for each x of which the combination has both."""
+        """List (relu(x), x) for each x of which the combination has both."""
         nodes = [self._lowering.node(name) for name in combination.coefficients]
         relus = [node for node in nodes if isinstance(node, ReluNode) and node.mask is None]
         by_name = {node.name: node for node in nodes}
@@ -147,7 +151,9 @@ class MaskLowering:
     def _scaled(
         self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
     ) -> Node:
-        """gain * node + shift, as a batch normalization with statistics 0 and 1 unless both are literals."""
+        """Compute gain * node + shift: a batch normalization with statistics 0 and 1 unless both are
+        literals.
+        """
         if np.all(gain == 1) and not shift.any():
             return node
         if literal and gain.size == shift.size == 1 and np.isfinite(gain).all() and np.isfinite(shift).all():
@@ -168,7 +174,11 @@ class MaskLowering:
 
 
 def _require_binary(call: FxNode, kept: np.ndarray) -> None:
-    """Raises: ModelError: with how many elements of the mask are neither 0 nor 1, and the range."""
+    """Check that a mask has only zeros and ones.
+
+    Raises:
+        ModelError: the message tells how many elements are neither 0 nor 1, and the range.
+    """
     odd = ~(np.minimum(np.abs(kept), np.abs(kept - 1)) <= _TOLERANCE)
     if odd.any():
         raise refuse(
@@ -180,7 +190,7 @@ def _require_binary(call: FxNode, kept: np.ndarray) -> None:
 
 
 def _by_channel(call: FxNode, values: np.ndarray, node: Node) -> np.ndarray:
-    """float32 (channels,) of a coefficient that is one number a channel."""
+    """Reduce a coefficient with one number per channel to float32 (channels,)."""
     full = np.broadcast_to(values, node.shape).reshape(node.shape[0], -1)
     if (full != full[:, :1]).any():
         raise refuse(

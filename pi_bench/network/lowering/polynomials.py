@@ -110,7 +110,7 @@ class Powers:
         return combination
 
     def _is_bare(self, base: str, combination: Combination) -> bool:
-        """A power of `base` as a summand among others, as its node makes it."""
+        """Tell if a power of `base` is one summand among others, equal to its node."""
         alone = [name for name in combination.coefficients if self.base(name)[0] == base]
         others = len(combination.coefficients) > len(alone) or not combination.constant.any()
         return others and len(alone) == 1 and bool(np.all(combination.coefficients[alone[0]] == 1))
@@ -143,7 +143,7 @@ class Powers:
         return Combination(combination.shape, {**left, name: np.ones(())}, constant, combination.literal)
 
     def _power(self, call: FxNode, base: str, exponent: int) -> str:
-        """The node that is this power of a value, made once."""
+        """Return the node that is this power of a value, which is made once."""
         if exponent == 1:
             return base
         if exponent > MAX_DEGREE:
@@ -169,7 +169,7 @@ class Powers:
 
 
 def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
-    """float64 (channels,) of a coefficient of each element (channels, ...) that is one number a channel."""
+    """Reduce a coefficient per element (channels, ...) with one number per channel to float64 (channels,)."""
     full = values.reshape(values.shape[0], -1)
     if not np.isfinite(full).all():
         raise refuse(call, "a coefficient of a polynomial activation is NaN or infinite")

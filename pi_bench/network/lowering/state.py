@@ -113,7 +113,7 @@ def stem(fx_node: FxNode) -> str:
 
 
 def _module(fx_node: FxNode) -> tuple[str, str]:
-    """(path, class) of the innermost module that the call stands in."""
+    """Return (path, class) of the innermost module that contains the call."""
     stack = list((fx_node.meta.get("nn_module_stack") or {}).values())
     if not stack:
         return "", ""
@@ -187,4 +187,4 @@ def keeps_batch(fx_node: FxNode, source: FxNode) -> Shape:
 
 
 Translator = Callable[[Lowering, FxNode, dict[str, Any]], None]
-"""``translator(lowering, call, arguments)`` adds the nodes of one call."""
+"""A function ``translator(lowering, call, arguments)``, which adds the nodes of one call."""

@@ -69,7 +69,7 @@ def require_straight(program: torch.export.ExportedProgram) -> None:
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """Without what torch logs where it gives up; the error says it."""
+    """Suppress torch's logs of a failed trace; the error has their content."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -80,7 +80,7 @@ def _quiet_logs() -> Iterator[None]:
 
 @contextmanager
 def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterator[None]:
-    """`module` in evaluation, then each submodule's mode as it was; a program's mode is what it is."""
+    """Put `module` in evaluation, then restore each submodule's mode; a program is left as it is."""
     if isinstance(module, torch.export.ExportedProgram):
         yield
         return
@@ -96,8 +96,10 @@ def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterat
 def _where_it_fails(
     module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
 ) -> str:
-    """The path of the module whose forward() cannot be traced; "" of the outermost. It traces once more, with
-    hooks, which some operators do not go together with."""
+    """Return the path of the module whose forward() cannot be traced; "" for the outermost one.
+
+    It traces once more, with hooks, which some operators do not support.
+    """
     if isinstance(module, torch.export.ExportedProgram):
         return ""
     names = {id(part): name for name, part in module.named_modules()}

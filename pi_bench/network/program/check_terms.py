@@ -26,8 +26,8 @@ from pi_bench.network.program import (
 from pi_bench.network.program.fields import FieldError
 
 _MOST_ELEMENTS = 1 << 28
-"""Of all tensors of a program together, padding included: a few bytes from a peer must not make a party
-allocate without bound."""
+"""The elements of all tensors of a program together, padding included. Without this bound, a few bytes from a
+peer could make a party allocate any amount of memory."""
 
 
 def fault(op: Op, what: str) -> FieldError:

@@ -52,7 +52,7 @@ class LinearOp:
 
 
 UNWINDOWED_BITS = 30
-"""Bits below which a value must stay that is truncated only."""
+"""Values that are truncated only must be below 2 to this power."""
 
 
 class ActivationKind(enum.StrEnum):

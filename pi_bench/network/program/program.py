@@ -32,8 +32,11 @@ from pi_bench.network.program.operators import ActivationOp, InputOp, LinearOp, 
 RING_BITS = 32
 
 Weights = Mapping[str, np.ndarray]
-"""Server only. A weighted operator's name → int16 (out, in, kh, kw) or (out, in), each |w| <= 511
-by default; a bias' name → uint32 (out,), already at its linear operator's scale."""
+"""The weights, which the server alone holds.
+
+The name of a weighted operator maps to int16 (out, in, kh, kw) or (out, in), by default each |w| <= 511. The
+name of a bias maps to uint32 (out,), at the scale of its linear operator.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -131,7 +131,7 @@ class Pad:
 
 
 LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | ChannelMap | Reshape | Permute | Pad
-"""Linear, without weights: each party applies it to its own share."""
+"""A linear operator without weights, which each party applies to its own share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,9 @@ def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> 
     if spec.kind == "relu":
         payload = np.ascontiguousarray(message[:, label_bytes:-4])
         assert balanced(bits(payload).reshape(32 * groups, 32))
-        # Even without r': the client's sum is masked by the pad of the sign's label.
+        # Even without r': the evaluator's sum is masked by the pad of the sign's label.
         assert balanced(bits(run.z + run.next_mask).reshape(32 * groups, 32))
-    # The packed bits at the end of the state: the server's random bits and colors of zero labels.
+    # The packed bits at the end of the state: the garbler's random bits and colors of zero labels.
     packed = (spec.state_group_bytes % 128) // 4
     state_bits = bits(np.ascontiguousarray(run.state.reshape(groups, -1)[:, -4 * packed :]))
     assert balanced(state_bits.reshape(groups, packed, 32).swapaxes(1, 2).reshape(-1, packed))
@@ -102,7 +102,7 @@ def test_another_tweak_or_seed_gives_another_result(run_gadget, spec, field) -> 
 
 
 def replay(run, isa, *, labels=None, hash_seed=None, gadget=0xABCDEF, first_group=5) -> np.ndarray:
-    """The client's side again, with one thing changed."""
+    """The evaluator's side again, with one thing changed."""
     labels = run.active_labels if labels is None else labels
     hash_seed = run.hash_seed if hash_seed is None else hash_seed
     garbled, z = run.garbled_sent.copy(), np.zeros_like(run.z)

@@ -34,7 +34,7 @@ def plan(request) -> WorkPlan:
     if request.param == "products":
         return WorkPlan(term_program()[0], ProtocolOptions("windowed"))
     program, _, _ = compiled(1)
-    return WorkPlan(program, ProtocolOptions(mode=request.param))
+    return WorkPlan(program, ProtocolOptions(request.param))
 
 
 def test_everything_is_exchanged_once(plan) -> None:

@@ -71,7 +71,7 @@ class Parties:
 
     def __init__(self, graph: Graph, inputs: np.ndarray) -> None:
         program, weights = compile_graph(graph)
-        options = ProtocolOptions(mode="exact")
+        options = ProtocolOptions("exact")
         self._server = Server(program, weights, find_protocol("delphi"), options, timeout_s=5)
         self._inputs = inputs
         self.at_server: Any = None

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import DivergedError, ModelError, TrainingError  # noqa: E402
+from pi_bench.errors import DivergedError, ModelError, OutputError, TrainingError  # noqa: E402
 from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
 from pi_bench.models.deepreduce import search_plan  # noqa: E402
 from pi_bench.models.reduction.candidate import with_frontiers  # noqa: E402
@@ -20,12 +20,6 @@ from .conftest import InlineEngine, weights_of  # noqa: E402
 def criticalities(folder):
     with open(folder / "criticality.csv", newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.fixture
-def no_export(monkeypatch):
-    """Where model files are not looked at."""
-    monkeypatch.setattr("pi_bench.models.training.run._export", lambda *_: None)
 
 
 STEPS = ["1-cull", "1-thin", "1-alpha", "1-rho", "1-compound"]
@@ -172,6 +166,7 @@ def test_a_diverged_teacher_ends_the_search(search, tmp_path):
         search(tmp_path, engine)
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_given_order_and_teacher_skip_their_trainings(searched, search, settings, tmp_path):
     folder, _, _ = searched
     known = dataclasses.replace(settings, order=(2, 1), teacher=folder / "teacher")
@@ -229,6 +224,7 @@ def test_one_process_at_a_time(searched, search):
         (folder / "kept").rename(folder / "networks" / "1-cull" / "result.json")
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_training_that_was_cut_goes_on(searched, search, base, tmp_path):
     """Killed in the middle of a round: the same networks, bit for bit."""
     folder, candidates, _ = searched
@@ -250,9 +246,9 @@ def test_a_training_that_was_cut_goes_on(searched, search, base, tmp_path):
 
 def test_a_full_disk_ends_the_search(search, tmp_path, monkeypatch):
     def full(path, content):
-        raise TrainingError(f"cannot write {path}: No space left on device")
+        raise OutputError(f"cannot write {path}: No space left on device")
 
     monkeypatch.setattr("pi_bench.models.training.trainer.save_tensors", full)
-    with pytest.raises(TrainingError, match=r"teacher: cannot write .*checkpoint\.pt: No space left"):
+    with pytest.raises(OutputError, match=r"teacher: cannot write .*checkpoint\.pt: No space left"):
         search(tmp_path, InlineEngine())
     assert not (tmp_path / "teacher" / "failed.json").exists()  # it is not the training's fault

@@ -1,4 +1,4 @@
-"""Random graphs with long linear regions, for the tests of merging."""
+"""Random graphs with long linear regions, for the tests of fusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers that stand for a linear map add up to it."""
+"""The pieces of a linear map add up to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pi_bench.network.linear_maps.pieces import Piece, pieces_of, weights_of
 
 
 def _run(piece: Piece, whole: LinearMap, x: np.ndarray) -> np.ndarray:
-    """What a piece adds to the map's result."""
+    """The part of the map's result that a piece adds."""
     weight, bias = weights_of(piece, whole)
     read = x[:, piece.rows.start : piece.rows.stop, piece.columns.start : piece.columns.stop]
     top, bottom, left, right = piece.padding
