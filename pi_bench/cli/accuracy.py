@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, protocol_options
+from pi_bench.cli import arguments, options, protocol_options, running_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import InputError, UsageError, VerificationError, interruption_code
@@ -71,8 +71,8 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="images that two real parties answer, evenly spread; 0: none (default 8)",
     )
-    options.add_threads(running, "default: half of the cores")
-    options.add_timeout(running)
+    running_options.add_threads(running, "default: half of the cores")
+    running_options.add_timeout(running)
     add_json(parser, "accuracy")
     parser.set_defaults(run=run, batch=None)
 

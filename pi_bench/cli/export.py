@@ -10,6 +10,7 @@ from typing import Any
 from pi_bench.cli import export_module, options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.output import add_json, deliver, writable
+from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import UsageError
 from pi_bench.report.text_table import render_table
 
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
     export_module.require_fitting(args)
-    recipe = None if args.recipe is None else options.recipe_of(models, args.recipe)
+    recipe = None if args.recipe is None else recipe_of(models, args.recipe)
     if args.polynomial:
         if recipe is None:
             raise UsageError(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import options
+from pi_bench.cli import running_options
 
 if TYPE_CHECKING:
     from pi_bench.launch.client import Client, ClientOffline, ClientOnline
@@ -28,9 +28,9 @@ def add_parser(subparsers: Any) -> None:
     requirements = parser.add_argument_group("what the server must offer (default: whatever it offers)")
     requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
     requirements.add_argument("--mode", help="fail unless the server runs this mode")
-    options.add_expect_digest(requirements)
-    options.add_threads(parser, "default: all cores")
-    options.add_timeout(parser)
+    running_options.add_expect_digest(requirements)
+    running_options.add_threads(parser, "default: all cores")
+    running_options.add_timeout(parser)
     parser.set_defaults(run=run)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options
+from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
 from pi_bench.cli.output import add_json
 
 
@@ -22,10 +22,10 @@ def add_parser(subparsers: Any) -> None:
     options.add_model(parser)
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
-    options.add_batch(parser, "default 1")
-    options.add_link(parser, "to predict for (default: loopback)")
-    options.add_threads(parser, "default: half of the cores")
-    options.add_weight_cache(parser)
+    running_options.add_batch(parser, "default 1")
+    running_options.add_link(parser, "to predict for (default: loopback)")
+    running_options.add_threads(parser, "default: half of the cores")
+    running_options.add_weight_cache(parser)
     prediction.add_prediction(parser)
     add_json(parser, "inspection")
     parser.set_defaults(run=run)

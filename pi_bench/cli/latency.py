@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options
+from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
@@ -39,11 +39,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="runs before the timed ones (default 1)",
     )
-    options.add_link(measuring, "default: loopback as it is")
-    options.add_batch(measuring, "default: as many as the input file holds, or 1")
-    options.add_threads(measuring, "default: half of the cores")
-    options.add_weight_cache(measuring)
-    options.add_timeout(measuring)
+    running_options.add_link(measuring, "default: loopback as it is")
+    running_options.add_batch(measuring, "default: as many as the input file holds, or 1")
+    running_options.add_threads(measuring, "default: half of the cores")
+    running_options.add_weight_cache(measuring)
+    running_options.add_timeout(measuring)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument("--input", metavar="FILE.npy", help="the client's input (default: seeded noise)")
@@ -52,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     )
     files.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
     add_json(files, "result")
-    options.add_expect_digest(files)
+    running_options.add_expect_digest(files)
     parser.set_defaults(run=run)
 
 

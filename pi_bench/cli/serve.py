@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, protocol_options
+from pi_bench.cli import options, protocol_options, running_options
 
 IDLE_TIMEOUT_S = 300.0
 
@@ -22,10 +22,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="port 0: any free one")
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
-    options.add_batch(parser, "default 1; a client's input then holds as many")
-    options.add_threads(parser, "default: all cores")
-    options.add_weight_cache(parser)
-    options.add_timeout(parser)
+    running_options.add_batch(parser, "default 1; a client's input then holds as many")
+    running_options.add_threads(parser, "default: all cores")
+    running_options.add_weight_cache(parser)
+    running_options.add_timeout(parser)
     parser.set_defaults(run=run)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, training_options
+from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import ModelError, UsageError
 
 _DESCRIPTION = """\
@@ -62,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     models = importlib.import_module("pi_bench.models")
     data_sets = importlib.import_module("pi_bench.models.data")
-    recipe = options.recipe_of(models, parsed.recipe)
+    recipe = recipe_of(models, parsed.recipe)
     if parsed.teacher is None and parsed.teacher_recipe is not None:
         raise UsageError("--teacher-recipe goes with --teacher")
     options.require_torch("train")
@@ -132,6 +133,6 @@ def _teacher(models: Any, running: Any, parsed: argparse.Namespace, data: Any, s
             raise UsageError(
                 f"--teacher {parsed.teacher}: no recipe.toml beside it, so give --teacher-recipe"
             )
-        return running.Teacher(options.recipe_of(models, str(beside)), weights)
-    recipe = options.recipe_of(models, name)
+        return running.Teacher(recipe_of(models, str(beside)), weights)
+    recipe = recipe_of(models, name)
     return running.Teacher(running.for_data(recipe, data.name, len(data.class_names), shape), weights)

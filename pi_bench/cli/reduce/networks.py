@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options
 from pi_bench.cli.arguments import number
+from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import UsageError
 
 
@@ -52,7 +52,7 @@ def base_recipe(models: Any, parsed: argparse.Namespace, *, relus_at_paper_sites
     recipe = models.full_recipe(parsed.network, parsed.data)
     if recipe is not None and relus_at_paper_sites:
         recipe = models.snl_placement(recipe)
-    recipe = recipe or options.recipe_of(models, parsed.network)
+    recipe = recipe or recipe_of(models, parsed.network)
     if parsed.alpha is None:
         return recipe
     if not 0 < parsed.alpha <= 1:
