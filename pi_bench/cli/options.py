@@ -13,52 +13,72 @@ if TYPE_CHECKING:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL.pt", help="made by `pi-bench export` or pi_bench.export()")
+    """Adds the argument for the model file.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_model(parser)
+    >>> parser.parse_args(["model.pt"]).model
+    'model.pt'
+    """
+    parser.add_argument(
+        "model", metavar="MODEL.pt", help="model file from `pi-bench export` or pi_bench.export()"
+    )
 
 
 def add_compile(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the fixed point. `compile_options` reads them.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_compile(parser)
+    >>> parser.parse_args(["--weight-bits", "8"]).weight_bits
+    8
+    """
     group = parser.add_argument_group("fixed point")
     group.add_argument(
         "--weight-bits",
         type=positive_int,
         default=10,
         metavar="N",
-        help="bits of a signed weight, 2 to 16 (10)",
+        help="bits of a signed weight, 2 to 16 (default 10)",
     )
     group.add_argument(
         "--activation-bits",
         type=positive_int,
         default=10,
         metavar="N",
-        help="bits of an activation's calibrated maximum (10)",
+        help="bits of the calibrated maximum of an activation (default 10)",
     )
     group.add_argument(
         "--headroom-bits",
         type=number,
         default=1.0,
         metavar="X",
-        help="how many bits larger than calibrated a value may be, 1 to 8; each whole bit costs an AND gate "
-        "and a label a ReLU (1)",
+        help="bits of headroom above the calibrated maximum, 1 to 8 (default 1); each whole bit adds one "
+        "AND gate and one label per ReLU",
     )
     group.add_argument(
         "--scales",
         choices=("per-channel", "per-tensor"),
         default="per-channel",
-        help="weight scales; they are public, and per-tensor reveals fewer of them (per-channel)",
+        help="scales of the weights, which are public; per-tensor reveals fewer of them (default "
+        "per-channel)",
     )
     group.add_argument(
         "--merge",
         action="store_true",
-        help="merge linear layers between which no ReLU stands where that is predicted to save online time "
-        "and no offline bytes grow; the float network stays the same, the integer one is another",
+        help="merge adjacent linear layers that have no ReLU between them, where this is predicted to save "
+        "online time without adding offline bytes; the float network stays the same, the integer "
+        "network changes",
     )
 
 
 def require_torch(command: str) -> None:
-    """Model files are read and written by torch.
+    """Checks that torch is installed, which reads and writes model files. `command` is named in the error.
 
     Raises:
-        EnvironmentUnsupportedError: it is not installed, or does not load.
+        EnvironmentUnsupportedError: torch is not installed, or it does not load.
+
+    >>> require_torch("latency")
     """
     try:
         import torch  # noqa: F401
@@ -79,6 +99,16 @@ def require_torch(command: str) -> None:
 
 
 def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> CompileOptions:
+    """Returns the options of the compiler that the user asked for.
+
+    `batch`: number of inputs per inference if --batch is not given; 1 if both are missing.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_compile(parser)
+    >>> parsed = parser.parse_args(["--weight-bits", "8"], argparse.Namespace(batch=None))
+    >>> compile_options(parsed, batch=4)
+    CompileOptions(weight_bits=8, activation_bits=10, ..., batch=4)
+    """
     from pi_bench.network.compiler import CompileOptions
 
     return CompileOptions(

@@ -8,10 +8,14 @@ from pi_bench.errors import ModelError
 
 
 def recipe_of(models: Any, name: str) -> Any:
-    """The recipe of that name, or in that ``.toml`` file; `models` is ``pi_bench.models``.
+    """Finds a recipe by its name, or reads it from a ``.toml`` file. `models` is ``pi_bench.models``.
 
     Raises:
-        ModelError: there is none, or it does not fit the schema.
+        ModelError: there is no such recipe, the file cannot be read, or it does not fit the schema.
+
+    >>> from importlib import import_module
+    >>> recipe_of(import_module("pi_bench.models"), "resnet18-cifar100-12288").relu_count
+    12288
     """
     if not name.endswith(".toml"):
         return models.load_recipe(name)
