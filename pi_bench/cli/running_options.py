@@ -86,9 +86,9 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
         type=positive_seconds,
         default=DEFAULT_TIMEOUT_S,
         metavar="S",
-        help="time without progress after which a party is given up: the other party sends nothing (a "
-        "server may be busy with another client), or a process of this command neither sends nor "
-        f"computes (default {DEFAULT_TIMEOUT_S:g} s)",
+        help="time without progress after which the command fails: the other party sends nothing (a server "
+        "may be busy with another client), or a process of this command neither sends nor computes "
+        f"(default {DEFAULT_TIMEOUT_S:g} s)",
     )
 
 
