@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAMES = "<names>"  # stands for the names until help is printed: they come from code that loads slowly
 
 _DESCRIPTION = f"""\
-Times each primitive in this process, the channel between this process and a second one. The same run
+Times each primitive in this process, except the channel, which is timed to a second process. The same run
 measures the rates of the machine: AES, memory, multiply-adds, loopback socket. `times limit` is the median
 time divided by the least time that this machine needs for the minimal work of the primitive.
 
