@@ -19,6 +19,7 @@ COMPLETE: tuple[str, ...] = (
     "models",
     "pi_bench/arithmetic",
     "pi_bench/channel",
+    "pi_bench/cli",
     "pi_bench/costs",
     "pi_bench/crypto",
     "pi_bench/hybrid/fixed_steps.py",
