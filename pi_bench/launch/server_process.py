@@ -23,13 +23,19 @@ _PROGRAM = "program"
 
 
 def party(control: ControlPipe) -> None:
-    """Runs a server that the launcher leads.
+    """Runs a server that the launcher leads. With ``measuring`` it serves one client, else any number.
 
         launcher                          server
           serve, the program     ->
                                  <-       listening, with the address
-                                 <-       record of each phase, when measuring one client
-                                 <-       client, left or lost, when serving any number of clients
+
+          measuring:             <-       record, after the set-up
+          run                    ->
+                                 <-       record, after the offline and after the online phase
+          end                    ->
+
+          serving:               <-       client, when it connects
+                                 <-       left or lost, when it is gone
 
     ```python
     def main() -> None:
