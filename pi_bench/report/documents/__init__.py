@@ -1,0 +1,45 @@
+"""The documents that commands write with `--json`, as types. JSON Schemas are generated from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pi_bench.report.documents.accuracy import Accuracy
+from pi_bench.report.documents.inspection import Inspection
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.micro import Micro
+
+DOCUMENTS: dict[str, type[msgspec.Struct]] = {
+    "result": Result,
+    "accuracy": Accuracy,
+    "inspection": Inspection,
+    "micro": Micro,
+}
+"""Each document by the name that `pi-bench schema` knows."""
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Generates the JSON Schema (draft 2020-12) of a document.
+
+    >>> schema_of("micro")["title"]
+    'Micro'
+
+    Raises KeyError for a name that is not in `DOCUMENTS`.
+    """
+    (reference,), definitions = msgspec.json.schema_components(
+        [DOCUMENTS[name]], ref_template="#/$defs/{name}"
+    )
+    root = definitions.pop(reference["$ref"].rpartition("/")[2])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
+
+
+def as_json(document: msgspec.Struct) -> Any:
+    """Turns a document into dicts, lists and numbers for `json.dumps`.
+
+    >>> from pi_bench.report.documents.common import Directions
+    >>> as_json(Directions(client_to_server=3, server_to_client=5))
+    {'client_to_server': 3, 'server_to_client': 5}
+    """
+    return msgspec.to_builtins(document)
