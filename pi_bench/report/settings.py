@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from pi_bench.arithmetic.law import TRUNCATED_SIGN
 
 
-def mode_words(settings: Mapping[str, Any]) -> str:
-    """Such as ``mode windowed, label chunks of 3 bits``; `settings` has the fields of `ProtocolOptions`."""
-    words = [f"mode {settings['mode']}"]
-    if settings["mode"] == TRUNCATED_SIGN:
-        words.append(f"sign drop {settings['sign_drop']} bits")
-    if settings["label_chunk"] > 1:
-        words.append(f"label chunks of {settings['label_chunk']} bits")
-    return ", ".join(words)
+def mode_words(mode: str, options: Mapping[str, int | str]) -> str:
+    """Names a mode and the protocol's own options.
+
+    >>> mode_words("exact", {"label_chunk": 3})
+    'mode exact, label chunk 3'
+    """
+    named = [f"{name.replace('_', ' ')} {value}" for name, value in options.items()]
+    return ", ".join([f"mode {mode}", *named])

@@ -32,6 +32,12 @@ class Answers(Part, frozen=True, kw_only=True):
     rms_logit_error: NonNegative
 
 
+class BaselineAnswers(Answers, frozen=True, kw_only=True):
+    """Scores the integer network under the more accurate law that the mode's law approximates."""
+
+    law: str
+
+
 class SameImages(Part, frozen=True, kw_only=True):
     """Scores the float and the integer network on the images of the private runs alone."""
 
@@ -95,7 +101,9 @@ class LayerErrors(Part, frozen=True, kw_only=True):
         float, Meta(description="log2 of the window divided by the largest value that entered it")
     ]
     outside_count: Annotated[int, Meta(ge=0, description="values outside the window: saturation")]
-    zeroed_count: Annotated[int, Meta(ge=0, description="values that the sign drop alone made 0")]
+    zeroed_count: Annotated[
+        int, Meta(ge=0, description="values that are 0 where the more accurate law keeps a value")
+    ]
 
 
 class Accuracy(Part, frozen=True, kw_only=True):
@@ -113,12 +121,15 @@ class Accuracy(Part, frozen=True, kw_only=True):
     data: Data
     float: Answers
     integer: Annotated[Answers, Meta(description="with simulated shares in modes that depend on shares")]
-    windowed: Annotated[
-        Answers | None,
-        Meta(description="the integer answers without sign drop; null in modes that drop no bits"),
+    baseline: Annotated[
+        BaselineAnswers | None,
+        Meta(
+            description="the integer answers under the law that the mode's law approximates; null where it "
+            "approximates none"
+        ),
     ]
     private: Annotated[PrivateAnswers | None, Meta(description="null with --private-sample 0")]
     output_count: Annotated[int, Meta(ge=1, description="outputs of the network")]
     worst_layer: Annotated[str | None, Meta(description="the layer with the largest relative_error")]
     layers: Annotated[list[LayerErrors], Meta(description="activations in order, then the output")]
-    warnings: list[str] = []
+    warnings: tuple[str, ...] = ()

@@ -32,8 +32,7 @@ SchemaVersion = Annotated[
     Meta(description="rises when a field changes its meaning or disappears; new fields do not raise it"),
 ]
 Options = Annotated[
-    dict[str, int],
-    Meta(description="the protocol's own options by name, as the protocol declares them, with their values"),
+    dict[str, int | str], Meta(description="the protocol's own options that the mode has, by name")
 ]
 
 

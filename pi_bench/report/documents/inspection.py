@@ -65,6 +65,8 @@ class Operator(Part, frozen=True, kw_only=True):
     relu_count: Count
     truncation_count: Count
     parameter_count: Count
+    square_count: Count
+    product_count: Count
     mac_count: Count
     predicted_bytes: Directions
 
@@ -85,6 +87,8 @@ class Inspection(Part, frozen=True, kw_only=True):
     options: Options
     relu_count: Count
     truncation_count: Annotated[int, Meta(ge=0, description="truncations without a ReLU")]
+    square_count: Annotated[int, Meta(ge=0, description="elements multiplied by themselves")]
+    product_count: Annotated[int, Meta(ge=0, description="elements that are products of two values")]
     mac_count: Annotated[int, Meta(ge=0, description="multiply-accumulates")]
     parameter_count: Annotated[
         int, Meta(ge=0, description="weights and biases as they run: batch norms are folded into them")

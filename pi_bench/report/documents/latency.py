@@ -75,8 +75,8 @@ class OfflinePhase(Part, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            description="median of the work hidden by overlap: both parties' computing and sending, one after "
-            "the other, minus the time that passed",
+            description="median of the work hidden by overlap: both parties' computing and sending, one "
+            "after the other, minus the time that passed",
         ),
     ]
     bytes: Directions
@@ -179,7 +179,10 @@ class Verification(Part, frozen=True, kw_only=True):
     ]
     zeroed_count: Annotated[
         int,
-        Meta(ge=0, description="activations that dropped sign bits made 0, in the run with the most of them"),
+        Meta(
+            ge=0,
+            description="activations that are 0 where a more accurate law keeps a value, in the run with the most of them",
+        ),
     ]
     mismatch_count: Count
     out_of_range_count: Count
@@ -259,4 +262,4 @@ class Result(Part, frozen=True, kw_only=True):
     ]
     explanation: ExplanationOrNull
     environment: Placement
-    warnings: list[str] = []
+    warnings: tuple[str, ...] = ()
