@@ -9,9 +9,9 @@ from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.merging import Merging
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
-from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.common import Directions, Weights
+from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.merging import kept_lines, merging_lines, merging_part
 from pi_bench.report.operators import (
     counts_words,
@@ -117,7 +117,8 @@ def render_inspection(inspection: document.Inspection) -> str:
             _distribution_rows(inspection),
         ),
         "",
-        f"predicted payload of an inference, protocol {inspection.protocol}, {mode_words(inspection.mode, inspection.options)}",
+        f"predicted payload per inference, protocol {inspection.protocol}, "
+        f"{mode_words(inspection.mode, inspection.options)}",
         *render_table(
             ("phase", "to server", "to client"),
             [
