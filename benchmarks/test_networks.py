@@ -40,7 +40,7 @@ def _note(benchmark, result: dict[str, Any]) -> None:
         relu_count=result["network"]["relu_count"],
         truncation_count=result["network"]["truncation_count"],
         mode=result["mode"],
-        label_chunk=result["label_chunk"],
+        label_chunk=result["options"]["label_chunk"],
         online_s={name: online["latency_s"][name] for name in ("median", "q1", "q3", "min", "max")},
         offline_s=offline["time_s"],
         set_up_s=result["setup"]["time_s"],

@@ -1,33 +1,63 @@
-"""Finds protocols by name, so that the harness names none of them."""
+"""Finds protocols by name, so that the harness names none of them.
+
+A protocol is a package inside ``pi_bench.protocols``, or an entry point of another installed package:
+
+    [project.entry-points."pi_bench.protocols"]
+    toy = "toyproto:PROTOCOL"
+
+Only the protocol that is asked for is imported. One that is broken never disturbs another.
+"""
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import pkgutil
+from collections.abc import Iterator
 
 from pi_bench.errors import UsageError
 from pi_bench.protocol import ProtocolInfo
 
-_PROTOCOLS = "pi_bench.protocols"
+ENTRY_POINT_GROUP = "pi_bench.protocols"
+_PACKAGE = "pi_bench.protocols"
 
 
 def protocol_names() -> tuple[str, ...]:
-    """The packages in ``pi_bench.protocols``, sorted; nothing of them is imported."""
-    package = importlib.import_module(_PROTOCOLS)
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg))
+    """Lists every protocol, sorted; nothing of them is imported."""
+    return tuple(sorted({*_own_names(), *(entry.name for entry in _entry_points())}))
 
 
 def find_protocol(name: str) -> ProtocolInfo:
-    """``PROTOCOL`` of ``pi_bench.protocols.NAME``.
+    """Imports the protocol of that name.
 
     Raises:
-        UsageError: there is no such protocol.
+        UsageError: there is none, two packages provide it, or it does not load.
     """
-    if name not in protocol_names():
+    own = [f"pi-bench ({_PACKAGE}.{name})"] if name in _own_names() else []
+    entries = [entry for entry in _entry_points() if entry.name == name]
+    providers = own + [_words(entry) for entry in entries]
+    if not providers:
         raise UsageError(f"there is no protocol {name!r}; there are {', '.join(protocol_names())}")
-    found = importlib.import_module(f"{_PROTOCOLS}.{name}").PROTOCOL
-    assert isinstance(found, ProtocolInfo)
-    return found
+    if len(providers) > 1:
+        raise UsageError(
+            f"protocol {name!r} is provided by {' and by '.join(providers)}; uninstall all but one"
+        )
+    return _load(entries[0]) if entries else _own(name)
+
+
+def default_protocol() -> ProtocolInfo:
+    """Returns the protocol that runs if none is named: the one of this package that says ``default=True``."""
+    return next(info for info in map(_own, _own_names()) if info.default)
+
+
+def loadable_protocols() -> Iterator[ProtocolInfo]:
+    """Yields every protocol that loads, by name; passes over the others, which `find_protocol` reports."""
+    for name in protocol_names():
+        try:
+            info = find_protocol(name)
+        except UsageError:
+            continue
+        yield info
 
 
 def require_known(protocol: str | None, mode: str | None) -> None:
@@ -36,8 +66,50 @@ def require_known(protocol: str | None, mode: str | None) -> None:
     Raises:
         UsageError: there is no such protocol, or none that has such a mode.
     """
-    found = [find_protocol(name) for name in (protocol_names() if protocol is None else [protocol])]
-    modes = list(dict.fromkeys(known for info in found for known in info.modes))
-    if mode is not None and mode not in modes:
-        whose = "no protocol has a" if protocol is None else f"protocol {protocol} has no"
-        raise UsageError(f"{whose} mode {mode!r}; there are {', '.join(modes)}")
+    if protocol is not None:
+        info = find_protocol(protocol)
+        if mode is not None:
+            info.mode(mode)
+    elif mode is not None:
+        known: dict[str, None] = {}
+        for info in loadable_protocols():
+            if mode in info.mode_names:
+                return
+            known |= dict.fromkeys(info.mode_names)
+        raise UsageError(f"no protocol has a mode {mode!r}; there are {', '.join(known)}")
+
+
+def _own_names() -> list[str]:
+    package = importlib.import_module(_PACKAGE)
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+
+
+def _own(name: str) -> ProtocolInfo:
+    found = importlib.import_module(f"{_PACKAGE}.{name}").PROTOCOL
+    assert isinstance(found, ProtocolInfo)
+    return found
+
+
+def _entry_points() -> list[importlib.metadata.EntryPoint]:
+    return list(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP))
+
+
+def _load(entry: importlib.metadata.EntryPoint) -> ProtocolInfo:
+    try:
+        found = entry.load()
+    except Exception as error:  # whatever the import of a foreign package raises
+        raise UsageError(
+            f"protocol {entry.name!r} of {_words(entry)} does not load: {type(error).__name__}: {error}; "
+            "repair or uninstall that package"
+        ) from error
+    if not isinstance(found, ProtocolInfo) or found.name != entry.name:
+        raise UsageError(
+            f"protocol {entry.name!r} of {_words(entry)} is no ProtocolInfo with that name; "
+            "repair or uninstall that package"
+        )
+    return found
+
+
+def _words(entry: importlib.metadata.EntryPoint) -> str:
+    package = "an unnamed package" if entry.dist is None else entry.dist.name
+    return f"{package} ({entry.value})"

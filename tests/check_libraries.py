@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import pi_bench
+from pi_bench.arithmetic.activation_law import EXACT
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.integer_run import IntegerRun
@@ -72,7 +73,7 @@ def integer_error(graph: Any, module: torch.nn.Module, x: torch.Tensor) -> float
     """Of the largest logit."""
     program, weights = compile_graph(graph, OPTIONS)
     run = IntegerRun(program, weights)
-    *_, last = run.values(encode_input(program, x.numpy()), "exact", 0, np.random.default_rng(0))
+    *_, last = run.values(encode_input(program, x.numpy()), EXACT, np.random.default_rng(0))
     with torch.no_grad():
         expected = module(x).numpy()
     return float(np.abs(decode_output(program, last.made) - expected).max() / np.abs(expected).max())

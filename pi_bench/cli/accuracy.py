@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options
+from pi_bench.cli import arguments, options, protocol_options
 from pi_bench.cli.output import add_json
 from pi_bench.errors import InputError, UsageError
 
@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
         "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
     )
     data.add_argument("--download", action="store_true", help="fetch the archive if it is not there")
-    options.add_protocol(parser)
+    protocol_options.add_protocol(parser)
     options.add_compile(parser)
     running = parser.add_argument_group("private runs")
     running.add_argument(
@@ -82,7 +82,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     writable(parsed.json)
     place = placement.place(parsed.threads)
-    info, settings = options.protocol_of(parsed, place.threads)
+    info, settings = protocol_options.protocol_of(parsed, place.threads)
     options.require_torch("accuracy")
 
     from pi_bench.launch.accuracy import compare, run_privately, sample
@@ -100,9 +100,9 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.merge:
             graph, _ = merge_linear(graph, compiling.weight_bits)
         program, _ = compile_graph(graph, compiling)
-        settings.require(program)
+        info.require(program, settings)
         samples = _samples(parsed, graph, progress)
-        comparison = compare(graph, compiling, settings, samples.inputs, progress)
+        comparison = compare(graph, compiling, info.law(settings), place.threads, samples.inputs, progress)
         private = None
         if parsed.private_sample:
             index = sample(comparison.floats.index, parsed.private_sample)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import string
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pi_bench.errors import UsageError
@@ -18,7 +20,14 @@ MIN_DIGEST_DIGITS = 16
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error of the program, and where the help is."""
+    """Says what is wrong in one line, as every other error of the program, and where the help is.
+
+    `complete`: adds arguments that depend on others; called once, before this parser parses its arguments.
+    `unknown_words`: follow the report of an unknown argument.
+    """
+
+    complete: Callable[[Sequence[str]], None] | None = None
+    unknown_words = ""
 
     def __init__(self, **named: Any) -> None:
         """Takes no abbreviated flags: a new flag must not change what an old command line means."""
@@ -26,11 +35,14 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Reports unknown arguments from the command's own parser, so that its help is named."""
+        if self.complete is not None:
+            complete, self.complete = self.complete, None
+            complete(sys.argv[1:] if args is None else args)
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown and not unknown[0].startswith("-") and hasattr(parsed, "model"):
             self.error(f"{unknown[0]} is one model too many: give one at a time")
         if unknown:
-            self.error(f"there is no {' '.join(unknown)}")
+            self.error(f"there is no {' '.join(unknown)}{self.unknown_words}")
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:

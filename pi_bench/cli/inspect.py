@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, prediction
+from pi_bench.cli import options, prediction, protocol_options
 from pi_bench.cli.output import add_json
 
 
@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
         "the model.",
     )
     options.add_model(parser)
-    options.add_protocol(parser)
+    protocol_options.add_protocol(parser)
     options.add_compile(parser)
     options.add_batch(parser, "default 1")
     options.add_link(parser, "to predict for (default: loopback)")
@@ -38,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     writable(parsed.json)
     place = placement.place(parsed.threads)
-    info, settings = options.protocol_of(parsed, place.threads)
+    info, settings = protocol_options.protocol_of(parsed, place.threads)
     options.require_torch("inspect")
 
     from pi_bench.launch.model import load
@@ -48,7 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     compiling = options.compile_options(parsed)
     model = load(Path(parsed.model), compiling, merge=parsed.merge)
-    settings.require(model.program)
+    info.require(model.program, settings)
     weights = weights_of(model.graph.meta)
     inspection = inspect_program(model.program, model.digest, info, settings, model.merging, weights)
     with Progress() as progress:

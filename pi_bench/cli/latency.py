@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, options, prediction
+from pi_bench.cli import arguments, options, prediction, protocol_options
 from pi_bench.cli.output import add_json
 
 _DESCRIPTION = """\
@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_model(parser)
-    options.add_protocol(parser)
+    protocol_options.add_protocol(parser)
     options.add_compile(parser)
     measuring = parser.add_argument_group("measuring")
     measuring.add_argument(
@@ -69,7 +69,7 @@ def run(parsed: argparse.Namespace) -> int:
     place = placement.place(parsed.threads)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
-    info, settings = options.protocol_of(parsed, place.threads)
+    info, settings = protocol_options.protocol_of(parsed, place.threads)
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.inputs import batch_of, load_input, noise_input
@@ -94,7 +94,7 @@ def run(parsed: argparse.Namespace) -> int:
         compiling = options.compile_options(parsed, batch_of(given))
         model = load(Path(parsed.model), compiling, merge=parsed.merge)
         program = model.program
-        settings.require(program)
+        info.require(program, settings)
         if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
@@ -102,7 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
         costs = prediction.costs_of(parsed, info, place.threads, progress)
-        verifier = RunVerifier(program, model.weights, settings.mode, encoded, settings.sign_drop)
+        verifier = RunVerifier(program, model.weights, info.law(settings), encoded)
         measuring = LatencyOptions(
             settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
         )

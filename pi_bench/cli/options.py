@@ -14,49 +14,17 @@ from pi_bench.cli.arguments import (
     positive_seconds,
     thread_count,
 )
-from pi_bench.errors import EnvironmentUnsupportedError, ModelError, UsageError
+from pi_bench.errors import EnvironmentUnsupportedError, ModelError
 
 if TYPE_CHECKING:
     from pi_bench.network.compiler import CompileOptions
-    from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
-DEFAULT_PROTOCOL = "delphi"
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_WEIGHT_CACHE_MB = 1000
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.pt", help="made by `pi-bench export` or pi_bench.export()")
-
-
-def add_protocol(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("protocol")
-    group.add_argument(
-        "--protocol",
-        default=DEFAULT_PROTOCOL,
-        help=f"what runs (default {DEFAULT_PROTOCOL}); ideal and null are INSECURE, for tests and overhead",
-    )
-    group.add_argument(
-        "--mode",
-        help="windowed: at most one unit in the last place off; exact: equals the integer network bit "
-        "for bit; truncated-sign: as windowed, but small values may become 0, see --sign-drop (default: the "
-        "protocol's first mode)",
-    )
-    group.add_argument(
-        "--sign-drop",
-        type=count,
-        metavar="K",
-        help="of mode truncated-sign: the sign disregards K low bits of each window, so that values below "
-        "2^K units in the last place may become 0; fewer gates and bytes, less accuracy",
-    )
-    group.add_argument(
-        "--label-chunk",
-        type=int,
-        choices=(1, 2, 3, 4),
-        default=1,
-        help="bits whose labels one key on the wire unlocks: fewer bytes online for more offline and more "
-        "computing (default 1: a label a bit)",
-    )
 
 
 def add_compile(parser: argparse.ArgumentParser) -> None:
@@ -184,31 +152,6 @@ def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> Com
         headroom_bits=parsed.headroom_bits,
         per_channel=parsed.scales == "per-channel",
         batch=parsed.batch or batch or 1,
-    )
-
-
-def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolInfo, ProtocolOptions]:
-    """The protocol and the options that were asked for.
-
-    Raises:
-        UsageError: there is no such protocol or mode, or --sign-drop goes with another mode.
-    """
-    from pi_bench.arithmetic.law import TRUNCATED_SIGN
-    from pi_bench.protocol import ProtocolOptions
-    from pi_bench.registry import find_protocol
-
-    info = find_protocol(parsed.protocol)
-    mode = parsed.mode or info.modes[0]
-    if mode not in info.modes:
-        raise UsageError(f"protocol {info.name} has no mode {mode!r}; it has {', '.join(info.modes)}")
-    if (parsed.sign_drop is None) == (mode == TRUNCATED_SIGN):
-        raise UsageError(f"--mode {TRUNCATED_SIGN} and --sign-drop K go together: each needs the other")
-    return info, ProtocolOptions(
-        mode=mode,
-        threads=threads,
-        label_chunk=parsed.label_chunk,
-        sign_drop=parsed.sign_drop or 0,
-        weight_cache_bytes=1_000_000 * getattr(parsed, "weight_cache", 0),
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options
+from pi_bench.cli import options, protocol_options
 
 IDLE_TIMEOUT_S = 300.0
 
@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     )
     options.add_model(parser)
     parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="port 0: any free one")
-    options.add_protocol(parser)
+    protocol_options.add_protocol(parser)
     options.add_compile(parser)
     options.add_batch(parser, "default 1; a client's input then holds as many")
     options.add_threads(parser, "default: all cores")
@@ -31,7 +31,6 @@ def add_parser(subparsers: Any) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError; KeyboardInterrupt is how it usually ends."""
     import os
-    from dataclasses import asdict
 
     from pi_bench.channel import Address
     from pi_bench.cli.output import warn_of_instruction_set, warn_of_protocol
@@ -39,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     address = Address.parse(parsed.listen)
     threads = parsed.threads or len(os.sched_getaffinity(0))
-    info, settings = options.protocol_of(parsed, threads)
+    info, settings = protocol_options.protocol_of(parsed, threads)
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.model import load
@@ -51,10 +50,10 @@ def run(parsed: argparse.Namespace) -> int:
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     model = load(Path(parsed.model), options.compile_options(parsed), merge=parsed.merge)
-    settings.require(model.program)
+    info.require(model.program, settings)
     configuration = {
         "protocol": info.name,
-        "options": asdict(settings),
+        "options": settings.as_fields(),
         "timeout_s": parsed.timeout,
         "idle_timeout_s": IDLE_TIMEOUT_S,
         "poll_s": 0.0,  # the clients' machines and their distance are not known
@@ -68,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        words = mode_words(asdict(settings))
+        words = mode_words({"mode": settings.mode, "options": settings.values})
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
         while True:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pi_bench.arithmetic.activation_law import WINDOWED
 from pi_bench.crypto.he import prepared_bytes
+from pi_bench.hybrid.modes import LABEL_CHUNK, window_law
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
-from pi_bench.protocol.interface import OtherSettings, ProtocolOptions
+from pi_bench.protocol.interface import OtherSettings
+from pi_bench.protocol.options import ProtocolOptions
 from pi_bench.protocol.script import Purpose
 
 
@@ -18,11 +21,13 @@ def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[
     Offers every other label chunk, windowed mode in place of exact mode, and a weight cache that holds
     every transformed weight if the present one does not.
     """
-    for bits in (1, 2, 3, 4):
-        if bits != options.label_chunk:
-            yield OtherSettings(f"--label-chunk {bits}", replace(options, label_chunk=bits), (Purpose.RELU,))
-    if options.mode == "exact":
-        yield OtherSettings("--mode windowed", replace(options, mode="windowed"), (Purpose.RELU,))
+    for bits in LABEL_CHUNK.values:
+        if bits != LABEL_CHUNK.of(options):
+            other = options.with_value(LABEL_CHUNK.name, bits)
+            yield OtherSettings(f"{LABEL_CHUNK.flag} {bits}", other, (Purpose.RELU,))
+    if window_law(options).exact:
+        cheaper = replace(options, mode=WINDOWED.name)
+        yield OtherSettings(f"--mode {cheaper.mode}", cheaper, (Purpose.RELU,))
     needed = sum(prepared_bytes(job.plan) for job in WorkPlan(program, options).products)
     if needed > options.weight_cache_bytes:
         megabytes = -(-needed // 10**6)

@@ -49,7 +49,7 @@ from pi_bench.network.program import (
     Program,
     element_count,
 )
-from pi_bench.protocol.interface import ProtocolOptions
+from pi_bench.protocol.options import ProtocolOptions
 from pi_bench.protocol.script import PhaseScript, Purpose, Role, RunScript
 from pi_bench.protocol.session import Party
 

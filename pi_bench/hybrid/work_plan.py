@@ -12,12 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
-from pi_bench.arithmetic.law import WORD_BYTES, dropped_sign_bits, offset
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
+from pi_bench.hybrid.modes import LABEL_CHUNK, window_law
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (
@@ -27,7 +28,7 @@ from pi_bench.network.program import (
     Program,
     element_count,
 )
-from pi_bench.protocol.interface import ProtocolOptions
+from pi_bench.protocol.options import ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.session import Party
 
@@ -167,17 +168,16 @@ class WorkPlan:
 
 def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:
     """The gadget for one kind of element of an activation."""
-    drop = 0
-    if kind is ActivationKind.RELU:
-        drop = dropped_sign_bits(options.mode, op.truncate_bits, op.window_bits, options.sign_drop)
+    law = window_law(options)
+    is_relu = kind is ActivationKind.RELU
     return GadgetSpec(
         kind=kind.value,
         truncate_bits=op.truncate_bits,
         window_bits=op.window_bits,
-        exact=options.mode == "exact",
-        offset=offset(options.mode, op.truncate_bits),
-        label_chunk=options.label_chunk,
-        sign_drop=drop,
+        exact=law.exact,
+        offset=law.offset(op.truncate_bits),
+        label_chunk=LABEL_CHUNK.of(options),
+        sign_drop=law.dropped_sign_bits(op.truncate_bits, op.window_bits) if is_relu else 0,
     )
 
 

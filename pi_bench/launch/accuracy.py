@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pi_bench.arithmetic.law import TRUNCATED_SIGN
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.errors import InputError
 from pi_bench.launch.accuracy_layers import LayerErrors
 from pi_bench.launch.latency import LatencyOptions, measure_latency
@@ -63,11 +63,12 @@ class PrivateAnswers:
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """`refused`: images with a value beyond the input's bound, which a client refuses to encode.
-    `windowed`: the integer answers without sign drop, in mode truncated-sign alone."""
+    `baseline`: the integer answers under the law's baseline, if it has one."""
 
+    law: ActivationLaw
     floats: Answers
     integers: Answers
-    windowed: Answers | None
+    baseline: Answers | None
     refused: np.ndarray
     layers: LayerErrors
 
@@ -89,13 +90,14 @@ def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.nd
 def compare(
     graph: Graph,
     options: CompileOptions,
-    settings: ProtocolOptions,
+    law: ActivationLaw,
+    threads: int,
     inputs: np.ndarray,
     progress: Progress,
 ) -> Comparison:
     """Float and integer answers to `inputs` (count, *input shape), and the errors of each layer.
 
-    The fixed point of `options` is used, its batch is not; the law is that of `settings.mode`.
+    The fixed point of `options` is used, its batch is not. The integer answers follow `law`.
 
     Raises:
         InputError: inputs of another shape.
@@ -107,31 +109,32 @@ def compare(
             "every image of the data has a value beyond the network's input bound, so that a client "
             "refuses it: normalize the images as in training"
         )
-    layers = LayerErrors(graph, compile_graph(graph, options)[0], settings.mode, settings.sign_drop)
+    layers = LayerErrors(graph, compile_graph(graph, options)[0], law)
     generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
-    floats, integers, windowed = [], [], []
+    floats, integers, baseline = [], [], []
     index = np.flatnonzero(taken)
     run: IntegerRun | None = None
     for start, end in _chunks(len(index), _chunk_samples(graph)):
         progress("comparing", start, len(index))
         batch = inputs[index[start:end]]
         if run is None or run.program.input.shape[0] != len(batch):
-            run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), settings.threads)
+            run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), threads)
         program = run.program
         encoded = encode_input(program, batch)
         exact = evaluate(graph, batch)
         floats.append(exact[graph.output.name])
-        for step in run.values(encoded, settings.mode, settings.sign_drop, generator):
+        for step in run.values(encoded, law, generator):
             layers.observe(step, exact)
             if step.op is program.output:
                 integers.append(decode_output(program, step.made))
-        if settings.mode == TRUNCATED_SIGN:
-            *_, last = run.values(encoded, "windowed", 0, generator)
-            windowed.append(decode_output(program, last.made))
+        if law.baseline is not None:
+            *_, last = run.values(encoded, law.baseline, generator)
+            baseline.append(decode_output(program, last.made))
     return Comparison(
+        law=law,
         floats=_answers(index, floats),
         integers=_answers(index, integers),
-        windowed=_answers(index, windowed) if windowed else None,
+        baseline=_answers(index, baseline) if baseline else None,
         refused=np.flatnonzero(~taken),
         layers=layers,
     )
@@ -165,7 +168,7 @@ def run_privately(
         program, weights = compile_graph(graph, replace(options, batch=len(batch)))
         model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
         encoded = encode_input(program, batch)
-        verifier = RunVerifier(program, weights, settings.mode, encoded, settings.sign_drop)
+        verifier = RunVerifier(program, weights, info.law(settings), encoded)
         once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
         measured = measure_latency(model, info, once, place, batch, verifier, lambda what, done, total: None)
         failures.extend(measured.runs[0].verdict.failures)

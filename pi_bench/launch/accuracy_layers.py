@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.arithmetic.law import signed
 from pi_bench.network.execution.integer_run import Step
 from pi_bench.network.execution.reference import (
@@ -30,7 +31,7 @@ class LayerError:
     operator: of the float network. error_square_sum, float_square_sum, largest_error, largest_float: over
     all of its values. room_bits: log2 of the window over the largest value that entered it, the least of its
     activations; of products and of the output the window is the ring. outside_count: values outside it;
-    zeroed_count: made 0 by the sign drop alone.
+    zeroed_count: 0 under the law and not under its baseline.
     """
 
     operator: str
@@ -60,10 +61,9 @@ class LayerErrors:
     last of them makes its value.
     """
 
-    def __init__(self, graph: Graph, program: Program, mode: str, sign_drop: int) -> None:
+    def __init__(self, graph: Graph, program: Program, law: ActivationLaw) -> None:
         operators = {node.name: operator_name(node) for node in graph.nodes}
-        self._mode = mode
-        self._sign_drop = sign_drop
+        self._law = law
         self._makers = _makers(program, operators)
         self.by_name = {
             op.name: LayerError(operators.get(op.name, "activation"))
@@ -92,10 +92,10 @@ class LayerErrors:
         (x,) = step.read
         window_bits = op.window_bits if op.relu_count else UNWINDOWED_BITS
         layer.room_bits = min(layer.room_bits, _room(window_bits, signed(x)))
-        outside = out_of_range(op, x, self._mode, self._sign_drop)
+        outside = out_of_range(op, x, self._law)
         layer.outside_count += 0 if outside is None else outside.count
-        if self._sign_drop:
-            kept = activation_reference(op, x, step.share, self._mode)
+        if self._law.baseline is not None:
+            kept = activation_reference(op, x, step.share, self._law.baseline)
             layer.zeroed_count += int(np.count_nonzero((step.made == 0) & (kept != 0)))
 
 

@@ -18,7 +18,7 @@ from pi_bench.channel.tcp import CONNECT_TIMEOUT_S
 from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
 from pi_bench.network.program.codec import program_digest, program_from_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
-from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
+from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ShareTrace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_ready, send_command
@@ -53,13 +53,13 @@ class Client:
         self.info = info
         offer = agreement.offer
         self.program = program_from_bytes(offer.program)
-        options = ProtocolOptions(
-            mode=offer.mode, threads=threads, label_chunk=offer.label_chunk, sign_drop=offer.sign_drop
-        )
         try:
-            options.require(self.program)
+            options = info.configure(offer.mode, offer.options, threads=threads)
+            info.require(self.program, options)
         except UsageError as error:
             raise PeerError(f"the server offers options that do not fit: {error}") from error
+        if options.values != offer.options:
+            raise PeerError("the server leaves out an option; install the same version on both sides")
         self._protocol = info.client(session, self.program, options, None)
         self._material: Preprocessing | None = None
         self._inference_id = 0
@@ -96,8 +96,6 @@ class Client:
                 info = find_protocol(agreement.offer.protocol)
             except UsageError as error:
                 raise PeerError(f"the server offers what is not installed here: {error}") from error
-            if agreement.offer.mode not in info.modes:
-                raise PeerError(f"protocol {info.name} has no mode {agreement.offer.mode!r}")
             session = Session(
                 channel, Party.CLIENT, session_id=agreement.session_id, binding=agreement.binding
             )

@@ -87,7 +87,7 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: dict[str, str], pro
 
 def _between_parties(info: ProtocolInfo, primitives: Costs) -> Costs:
     """With what only runs of two parties show. `primitives` has these units at 0."""
-    settings = ProtocolOptions(info.modes[0], primitives.threads, weight_cache_bytes=_WEIGHT_CACHE_BYTES)
+    settings = info.configure(threads=primitives.threads, weight_cache_bytes=_WEIGHT_CACHE_BYTES)
     assert info.script is not None
     chain, wide = _network(*_CHAIN), _network(*_WIDE)
     script = info.script(chain.program, settings)
@@ -104,7 +104,7 @@ def _between_parties(info: ProtocolInfo, primitives: Costs) -> Costs:
 def _runs(model: LoadedModel, info: ProtocolInfo, settings: ProtocolOptions) -> list[Run]:
     inputs = noise_input(model.program.input, 0)
     encoded = encode_input(model.program, inputs)
-    verifier = RunVerifier(model.program, model.weights, settings.mode, encoded)
+    verifier = RunVerifier(model.program, model.weights, info.law(settings), encoded)
     options = LatencyOptions(settings, _RUNS, _WARMUP, _TIMEOUT_S)
     place = placement.place(settings.threads)
     return measure_latency(model, info, options, place, inputs, verifier, lambda what, done, total: None).runs

@@ -113,7 +113,7 @@ def _start(
         "serve",
         {
             "protocol": info.name,
-            "options": asdict(options.protocol),
+            "options": options.protocol.as_fields(),
             "timeout_s": options.timeout_s,
             "idle_timeout_s": options.timeout_s,
             "poll_s": placement.poll_s,

@@ -49,7 +49,7 @@ class Server:
         poll_s: float = 0.0,
         pace: Pace | None = None,
     ) -> None:
-        options.require(program)
+        info.require(program, options)
         self._program = program
         self._weights = weights
         self._info = info
@@ -64,8 +64,7 @@ class Server:
             options.mode,
             program_digest(program),
             program_to_bytes(program),
-            options.label_chunk,
-            options.sign_drop,
+            dict(options.values),
         )
 
     def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:

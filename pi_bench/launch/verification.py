@@ -3,7 +3,8 @@
 A linear value must equal the integer linear operator of the inputs that it really had; an activation
 must equal the law of its mode, given its layer's real value and the client's share
 (docs/threat-model.md); an element-wise product must be the product; the output must equal the last
-linear value. In exact mode every value must equal the reference besides, end to end.
+linear value. Where the law does not depend on shares, every value must equal the reference besides, end
+to end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pi_bench.arithmetic.activation_law import EXACT, ActivationLaw
 from pi_bench.arithmetic.law import signed
 from pi_bench.network.execution.reference import (
     activation_reference,
@@ -30,8 +32,8 @@ Arrays = Mapping[str, np.ndarray]
 @dataclass(slots=True)
 class Verdict:
     """`max_ulp_error`: largest distance of an activation from its exact-mode result, in units in the
-    last place. `zeroed_count`: activations that windowed mode would have kept and that are 0 because the
-    sign's low bits were dropped. `failures`: one sentence a failing layer, in the program's order."""
+    last place. `zeroed_count`: activations that are 0 and that the law's baseline would have kept.
+    `failures`: one sentence per failing layer, in the program's order."""
 
     compared_count: int = 0
     mismatch_count: int = 0
@@ -49,15 +51,14 @@ class RunVerifier:
     """Verifies the runs of one program on one input."""
 
     def __init__(
-        self, program: Program, weights: Weights, mode: str, encoded_input: np.ndarray, sign_drop: int = 0
+        self, program: Program, weights: Weights, law: ActivationLaw, encoded_input: np.ndarray
     ) -> None:
         self._program = program
         self._weights = weights
-        self._mode = mode
-        self._sign_drop = sign_drop
+        self._law = law
         self._input = encoded_input
         self._reference = (
-            run_reference(program, weights, encoded_input, mode).values if mode == "exact" else None
+            None if law.depends_on_shares else run_reference(program, weights, encoded_input, law).values
         )
 
     def verify(self, client: Arrays, server: Arrays, output: np.ndarray) -> Verdict:
@@ -92,20 +93,20 @@ class RunVerifier:
         self, verdict: Verdict, op: ActivationOp, values: Mapping[int, np.ndarray], v: np.ndarray
     ) -> None:
         x, y = values[op.source], values[op.id]
-        outside = out_of_range(op, x, self._mode, self._sign_drop)
+        outside = out_of_range(op, x, self._law)
         if outside is not None:
             verdict.out_of_range_count += outside.count
             verdict.failures.append(
                 f"layer {op.name!r}: {outside.count} of {x.size} values lie outside the window (the largest "
                 f"is {outside.largest / 2**op.window_bits:.3g} of it); calibrate with inputs like this one"
             )
-        expected = activation_reference(op, x, v, self._mode, self._sign_drop)
+        expected = activation_reference(op, x, v, self._law)
         self._compare(verdict, op.name, "the law", y, expected)
-        if self._sign_drop:
-            kept = activation_reference(op, x, v, self._mode)
+        if self._law.baseline is not None:
+            kept = activation_reference(op, x, v, self._law.baseline)
             verdict.zeroed_count += int(np.count_nonzero((expected == 0) & (kept != 0)))
         if outside is None and y.size:
-            exact = activation_reference(op, x, v, "exact")
+            exact = activation_reference(op, x, v, EXACT)
             distance = int(np.abs(signed(y - exact)).max())
             verdict.max_ulp_error = max(verdict.max_ulp_error, distance)
 

@@ -1,10 +1,13 @@
 """The interface between the harness and the protocols that it measures."""
 
-from pi_bench.protocol.interface import OtherSettings, PartyProtocol, ProtocolInfo, ProtocolOptions
+from pi_bench.protocol.interface import OtherSettings, PartyProtocol, ProtocolInfo
+from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.session import Party, SessionLike, ShareTrace
 
 __all__ = [
+    "Mode",
+    "Option",
     "OtherSettings",
     "Party",
     "PartyProtocol",

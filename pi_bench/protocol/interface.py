@@ -8,14 +8,16 @@ direction in either phase. No state outlives the object; nothing is kept at modu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from pi_bench.arithmetic.law import TRUNCATED_SIGN
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
+from pi_bench.protocol.options import Mode, Option, OptionValue, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.script import Purpose, RunScript
@@ -23,35 +25,10 @@ from pi_bench.protocol.session import SessionLike
 
 
 @dataclass(frozen=True, slots=True)
-class ProtocolOptions:
-    """Options of a run. Both parties agree on all but `threads` and `weight_cache_bytes` in the
-    handshake."""
-
-    mode: str = "windowed"
-    threads: int = 1
-    label_chunk: int = 1  # bits, 1 to 4, whose labels one key on the wire unlocks
-    sign_drop: int = 0  # mode truncated-sign: low bits of the window that the sign disregards
-
-    weight_cache_bytes: int = 0  # what a server may spend on weights in the form that is used offline
-
-    def require(self, program: Program) -> None:
-        """Raises: UsageError: `sign_drop` belongs to no other mode, and leaves each window a bit."""
-        if self.sign_drop and self.mode != TRUNCATED_SIGN:
-            raise UsageError(f"sign drop {self.sign_drop}: only mode {TRUNCATED_SIGN} drops bits of the sign")
-        for op in program.activation_ops:
-            most = op.window_bits - op.truncate_bits
-            if op.relu_count and not 0 <= self.sign_drop <= most:
-                raise UsageError(
-                    f"sign drop {self.sign_drop}: layer {op.name!r} has a window of {most + 1} bits and "
-                    f"needs one for the sign; drop at most {most}"
-                )
-
-
-@dataclass(frozen=True, slots=True)
 class OtherSettings:
     """Settings that a prediction may recommend in place of those of a run.
 
-    `change` is the flag that a user would give (``--label-chunk 2``); `helps` lists the purposes whose cost
+    `change` is the flag that a user would give (``--mode exact``); `helps` lists the purposes whose cost
     it may reduce, so that an explanation names it there.
     """
 
@@ -68,11 +45,11 @@ def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[Othe
 
 @dataclass(frozen=True, slots=True)
 class ProtocolInfo:
-    """What `pi_bench.registry` finds as ``PROTOCOL`` in each ``pi_bench.protocols.NAME`` package."""
+    """Describes a protocol: `pi_bench.registry` finds one as ``PROTOCOL`` in each package of a protocol."""
 
     name: str
     title: str  # says "insecure" if it is
-    modes: tuple[str, ...]  # the default first
+    modes: tuple[Mode, ...]  # the default first
     secure: bool
     client: type[PartyProtocol]
     server: type[PartyProtocol]
@@ -82,6 +59,78 @@ class ProtocolInfo:
     """What both parties compute and send, from which times are predicted; None: they are not."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
+    options: tuple[Option[Any], ...] = ()
+    """The protocol's own options: flags, keys of the handshake and of results."""
+    default: bool = False
+    """Whether commands run this protocol if none is named: true of one protocol of this package."""
+
+    def __post_init__(self) -> None:
+        names = [option.name for option in self.options]
+        unknown = {mode for option in self.options for mode in option.modes} - set(self.mode_names)
+        if not self.modes or len(set(self.mode_names)) < len(self.modes) or len(set(names)) < len(names):
+            raise ValueError(
+                f"protocol {self.name!r} needs a mode, and a name of its own for each mode and option"
+            )
+        if unknown:
+            raise ValueError(f"protocol {self.name!r} has an option of the undeclared mode {min(unknown)!r}")
+
+    @property
+    def mode_names(self) -> tuple[str, ...]:
+        return tuple(mode.name for mode in self.modes)
+
+    def configure(
+        self,
+        mode: str | None = None,
+        given: Mapping[str, Any] | None = None,
+        *,
+        threads: int = 1,
+        weight_cache_bytes: int = 0,
+    ) -> ProtocolOptions:
+        """Returns checked options, with the default of each option that is not given.
+
+        mode: None for the first mode. given: values of options by name; they may come from the other party.
+
+        Raises: UsageError: a mode, option or value that the protocol does not have, or a missing option.
+        """
+        chosen = self.mode(self.mode_names[0] if mode is None else mode).name
+        given = {} if given is None else given
+        unknown = [name for name in given if name not in {option.name for option in self.options}]
+        if unknown:
+            raise UsageError(f"protocol {self.name} has no option {str(unknown[0])[:40]!r}")
+        values: dict[str, OptionValue] = {}
+        for option in self.options:
+            value = given.get(option.name, option.default if option.applies(chosen) else None)
+            if value is None and option.applies(chosen):
+                raise UsageError(f"--mode {chosen} needs {option.flag} {option.metavar}: {option.choices}")
+            if value is None:
+                continue
+            if not option.applies(chosen):
+                raise UsageError(f"{option.flag} needs --mode {' or '.join(option.modes)}, not {chosen}")
+            if not option.accepts(value):
+                raise UsageError(f"{option.flag} {str(value)[:40]}: give {option.choices}")
+            values[option.name] = value
+        return ProtocolOptions(chosen, threads, values, weight_cache_bytes)
+
+    def law(self, options: ProtocolOptions) -> ActivationLaw:
+        """Returns the law that activations follow in a run with these options."""
+        return self.mode(options.mode).law(options)
+
+    def require(self, program: Program, options: ProtocolOptions) -> None:
+        """Refuses options whose law cannot hold for a window of the program. Raises: UsageError."""
+        law = self.law(options)
+        for op in program.activation_ops:
+            reason = law.refusal(op.truncate_bits, op.window_bits) if op.relu_count else None
+            if reason is not None:
+                raise UsageError(f"layer {op.name!r}: {reason}")
+
+    def mode(self, name: str) -> Mode:
+        """Returns the mode of that name. Raises: UsageError: there is none."""
+        for mode in self.modes:
+            if mode.name == name:
+                return mode
+        raise UsageError(
+            f"protocol {self.name} has no mode {name[:40]!r}; it has {', '.join(self.mode_names)}"
+        )
 
 
 class PartyProtocol(ABC):

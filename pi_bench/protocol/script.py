@@ -109,9 +109,11 @@ class RunScript:
     """One inference.
 
     `offline_words`: names what the offline phase makes for a purpose, such as "labels and garbled tables" for
-    ReLUs; an explanation says "the preprocessing" for a purpose without words.
+    ReLUs; an explanation says "the preprocessing" for a purpose without words. `online_words`: names what the
+    online phase does for it, such as "products under encryption"; without words, only the purpose is named.
     """
 
     offline: PhaseScript
     online: PhaseScript
     offline_words: Mapping[Purpose, str] = field(default_factory=dict)
+    online_words: Mapping[Purpose, str] = field(default_factory=dict)

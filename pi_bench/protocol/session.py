@@ -44,8 +44,10 @@ class SessionLike(StructuralType):
     """32 bytes that name this session: randomness of both parties, program, protocol, options."""
 
     def step(self, op_id: int, part: str = "") -> AbstractContextManager[None]:
-        """Time, bytes and waiting inside belong to operator `op_id` (-1: none) and to `part` of the
-        phase (offline: "he", "ot", "garbling"; online: "")."""
+        """Time, bytes and waiting inside belong to operator `op_id` (-1: none) and to `part` of the phase.
+
+        The protocol names its parts, in either phase; "" belongs to none.
+        """
 
     def send(self, *buffers: ReadableBuffer) -> None:
         """One message made of `buffers`; they must stay unchanged until `flush` returns."""

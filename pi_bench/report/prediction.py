@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pi_bench.network.program import Program
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
@@ -39,12 +39,13 @@ def prediction_part(program: Program, run: PredictedRun, setting: Setting) -> Pr
             time_s=offline.time_s,
             bytes=_directions(offline.spans[Party.CLIENT].values(), "bytes"),
             wire_bytes=_directions(offline.spans[Party.CLIENT].values(), "wire_bytes"),
-            parts={part: _part(offline, part) for part in _parts(offline)},
+            parts=_all_parts(offline),
         ),
         online=PredictedOnline(
             latency_s=online.time_s,
             bytes=_directions(online.spans[Party.CLIENT].values(), "bytes"),
             wire_bytes=_directions(online.spans[Party.CLIENT].values(), "wire_bytes"),
+            parts=_all_parts(online) if _parts(online) else {},
             comm_round_count=online.depth / 2,
             layers=[_layer(online, op.id, op.name) for op in program.ops],
         ),
@@ -88,9 +89,8 @@ def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str
         ],
     ]
     works: list[tuple[str, BothTimes, BothTimes]] = [
-        (f"  {part}", offline.parts[part], result.offline.parts[part])
-        for part in offline.parts
-        if part in result.offline.parts
+        *_common_parts("  {}", offline.parts, result.offline.parts),
+        *_common_parts("  {} online", online.parts, result.online.parts),
     ]
     layers = sorted(
         zip(online.layers, result.online.layers, strict=True),
@@ -106,6 +106,12 @@ def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str
             [_work_row(*row) for row in works],
         ),
     ]
+
+
+def _common_parts(
+    title: str, predicted: Mapping[str, BothTimes], measured: Mapping[str, BothTimes]
+) -> list[tuple[str, BothTimes, BothTimes]]:
+    return [(title.format(part), own, measured[part]) for part, own in predicted.items() if part in measured]
 
 
 def _phase_row(name: str, predicted_s: float, measured_s: float, ratio: float) -> list[str]:
@@ -125,9 +131,12 @@ def _both_ways(sent: Directions) -> str:
 
 
 def _parts(phase: PredictedPhase) -> list[str]:
-    """Lists every part that either party's script names, in its order, then "other"."""
-    names = dict.fromkeys(part for party in Party for _, part in phase.spans[party] if part)
-    return [*names, "other"]
+    """Lists every part that either party's script names, in its order."""
+    return list(dict.fromkeys(part for party in Party for _, part in phase.spans[party] if part))
+
+
+def _all_parts(phase: PredictedPhase) -> dict[str, BothTimes]:
+    return {part: _part(phase, part) for part in (*_parts(phase), "other")}
 
 
 def _part(phase: PredictedPhase, part: str) -> BothTimes:

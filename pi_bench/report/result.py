@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -68,13 +68,14 @@ def build_result(
             hidden_s=median(_hidden_offline_s(run) for run in runs),
             bytes=_directions([first.client_offline], "bytes"),
             wire_bytes=_directions([first.client_offline], "wire_bytes"),
-            parts=_parts(runs),
+            parts=_parts(runs, "offline"),
         ),
         material_load_s=0.0,  # material stays in memory between the phases
         online=document.OnlinePhase(
             latency_s=document.Distribution(**summarize([run.latency_s for run in runs])),
             bytes=_directions([first.client_online], "bytes"),
             wire_bytes=_directions([first.client_online], "wire_bytes"),
+            parts=_parts(runs, "online"),
             comm_round_count=max(first.client_online.depth, first.server_online.depth) / 2,
             layers=[_layer(op, runs) for op in program.ops],
         ),
@@ -155,27 +156,33 @@ def _chosen(record: PhaseRecord, choose: Callable[[Span], bool]) -> list[Span]:
     return [span for span in record.spans if choose(span)]
 
 
-def _parts(runs: Sequence[Run]) -> dict[str, BothTimes]:
-    """Divides the offline phase by part; spans that name no part are "other"."""
-    names = dict.fromkeys(
-        span.part
-        for record in (runs[0].client_offline, runs[0].server_offline)
-        for span in record.spans
-        if span.part
-    )
-    return {**{name: _part(runs, name) for name in names}, "other": _part(runs, "")}
+def _parts(runs: Sequence[Run], phase: str, op_id: int | None = None) -> dict[str, BothTimes]:
+    """Divides a phase, or one operator of it, by the parts that the protocol names, in its order.
+
+    Spans that name no part are "other". Online, the result is empty where the protocol names no part.
+    """
+    parties = {
+        party: [
+            _chosen(getattr(run, f"{party}_{phase}"), lambda span: op_id in (None, span.op_id))
+            for run in runs
+        ]
+        for party in ("client", "server")
+    }
+    names = dict.fromkeys(span.part for spans in parties.values() for span in spans[0] if span.part)
+    shown = [*names, ""] if names or phase == "offline" else []
+    return {name or "other": _part(parties, name) for name in shown}
 
 
-def _part(runs: Sequence[Run], name: str) -> BothTimes:
-    def of_part(span: Span) -> bool:
-        return span.part == name
-
-    first = _chosen(runs[0].client_offline, of_part)
+def _part(parties: Mapping[str, Sequence[Sequence[Span]]], name: str) -> BothTimes:
+    own = {
+        party: [[span for span in spans if span.part == name] for spans in runs]
+        for party, runs in parties.items()
+    }
     return BothTimes(
-        client=_times([_chosen(run.client_offline, of_part) for run in runs]),
-        server=_times([_chosen(run.server_offline, of_part) for run in runs]),
-        bytes=_span_directions(first, "bytes"),
-        wire_bytes=_span_directions(first, "wire_bytes"),
+        client=_times(own["client"]),
+        server=_times(own["server"]),
+        bytes=_span_directions(own["client"][0], "bytes"),
+        wire_bytes=_span_directions(own["client"][0], "wire_bytes"),
     )
 
 
@@ -196,6 +203,7 @@ def _layer(op: Op, runs: Sequence[Run]) -> document.Layer:
         hidden_s=median(_hidden_online_s(*both) for both in zip(client, server, strict=True)),
         bytes=_span_directions(client[0], "bytes"),
         wire_bytes=_span_directions(client[0], "wire_bytes"),
+        parts=_parts(runs, "online", op.id),
         comm_round_count=sum(span.depth_count for span in client[0]) / 2,
         headroom_bits=op.headroom_bits if isinstance(op, ActivationOp) else None,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.documents.common import BothTimes
 from pi_bench.report.documents.latency import Result
-from pi_bench.report.explanation import explanation_lines
+from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
@@ -70,7 +71,7 @@ def _layers(result: Result) -> list[str]:
         *("layer", "operator", "shape", "ReLUs", "trunc.", "squares"),
         *("client ms", "server ms", "send ms", "wait ms", "hidden ms", "to server", "to client", "rounds"),
     ]
-    rows = []
+    rows, parts = [], result.online.parts
     for layer in result.online.layers:
         client, server = layer.client, layer.server
         rows.append(
@@ -94,11 +95,22 @@ def _layers(result: Result) -> list[str]:
     return [
         "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
         *render_table(header, rows, left=3),
+        *(["", "online, by part", *_part_table(parts)] if parts else []),
     ]
 
 
 def _offline(result: Result) -> list[str]:
     offline = result.offline
+    return [
+        f"offline  {seconds(offline.time_s)} per inference "
+        f"({seconds(offline.hidden_s)} more of both parties' work hidden by overlap), "
+        f"{byte_count(offline.bytes.client_to_server)} client to server, "
+        f"{byte_count(offline.bytes.server_to_client)} server to client",
+        *_part_table(offline.parts),
+    ]
+
+
+def _part_table(parts: Mapping[str, BothTimes]) -> list[str]:
     rows = [
         (
             name,
@@ -109,16 +121,10 @@ def _offline(result: Result) -> list[str]:
             bytes_or_dash(part.bytes.client_to_server),
             bytes_or_dash(part.bytes.server_to_client),
         )
-        for name, part in offline.parts.items()
+        for name, part in parts.items()
     ]
     header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
-    return [
-        f"offline  {seconds(offline.time_s)} an inference "
-        f"({seconds(offline.hidden_s)} more of both parties' work hidden by overlap), "
-        f"{byte_count(offline.bytes.client_to_server)} client to server, "
-        f"{byte_count(offline.bytes.server_to_client)} server to client",
-        *render_table(header, rows),
-    ]
+    return render_table(header, rows)
 
 
 def _prediction(result: Result) -> list[list[str]]:
@@ -127,7 +133,10 @@ def _prediction(result: Result) -> list[list[str]]:
     if result.prediction is not None:
         blocks.append(comparison_lines(result.prediction, result))
     if result.explanation is not None:
-        measured = {"online": result.online.latency_s.median, "offline": result.offline.time_s}
+        measured: dict[Phase, float] = {
+            "online": result.online.latency_s.median,
+            "offline": result.offline.time_s,
+        }
         blocks.append(explanation_lines(result.explanation, measured))
     return blocks
 

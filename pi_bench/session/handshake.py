@@ -14,9 +14,10 @@ another session, or a party that was shown another program, cannot pass for this
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pi_bench
@@ -30,8 +31,8 @@ HELLO_TIMEOUT_S = 3.0  # a client greets as soon as it is connected; an idle one
 WAIT_NOTICE_S = 1.0
 MAX_HANDSHAKE_BYTES = 4096
 MAX_PROGRAM_BYTES = 64 << 20
-MAX_LABEL_CHUNK = 4
-MAX_SIGN_DROP = 31
+MAX_OPTIONS = 32
+MAX_TEXT = 128
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
 
@@ -40,22 +41,20 @@ _DOMAIN = b"pi-bench session 1"
 class Offer:
     """What the server runs; `program` is the public program as bytes, `digest` its digest in hex.
 
-    `label_chunk` and `sign_drop` as in `pi_bench.protocol.ProtocolOptions`.
+    `options`: the protocol's own, by name. The client's protocol says which of them it takes.
     """
 
     protocol: str
     mode: str
     digest: str
     program: bytes
-    label_chunk: int = 1
-    sign_drop: int = 0
+    options: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
     def as_meta(self) -> dict[str, Any]:
         return {
             "protocol": self.protocol,
             "mode": self.mode,
-            "label_chunk": self.label_chunk,
-            "sign_drop": self.sign_drop,
+            "options": dict(self.options),
             "digest": self.digest,
         }
 
@@ -124,16 +123,13 @@ def greet_as_client(
         offer = _receive(channel, 0, patience_s)
         _require_version(offer)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
-        label_chunk = _number(offer, "label_chunk", 1, MAX_LABEL_CHUNK)
-        sign_drop = _number(offer, "sign_drop", 0, MAX_SIGN_DROP)
+        options = _options(offer)
         requirements.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
-        agreement = _agree(
-            nonce, _nonce(offer), Offer(protocol, mode, digest, program, label_chunk, sign_drop)
-        )
+        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options))
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     return agreement
 
@@ -171,8 +167,9 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
 
 def _agree(client_nonce: bytes, server_nonce: bytes, offer: Offer) -> Agreement:
     hashed = hashlib.sha256(_DOMAIN)
-    for part in (client_nonce, server_nonce, *offer.as_meta().values()):
-        data = part if isinstance(part, bytes) else str(part).encode()
+    agreed = json.dumps(offer.as_meta(), sort_keys=True)  # one text per offer, types included
+    for part in (client_nonce, server_nonce, agreed):
+        data = part if isinstance(part, bytes) else part.encode()
         hashed.update(len(data).to_bytes(8, "little") + data)
     binding = hashed.digest()
     return Agreement(offer, int.from_bytes(binding[:8], "little"), binding)
@@ -221,16 +218,22 @@ def _require_version(meta: Mapping[str, Any]) -> None:
 
 def _text(meta: Mapping[str, Any], name: str) -> str:
     value = meta.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 128 or not value.isprintable():
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
         raise PeerError(f"the other party's handshake lacks a usable {name!r}")
     return value
 
 
-def _number(meta: Mapping[str, Any], name: str, least: int, most: int) -> int:
-    value = meta.get(name)
-    if type(value) is not int or not least <= value <= most:
-        raise PeerError(f"the other party's handshake lacks a usable {name!r}: {least} to {most}")
-    return value
+def _options(meta: Mapping[str, Any]) -> dict[str, int | str]:
+    """Reads the protocol's options: whole numbers and short texts, whose meaning the protocol checks."""
+    found = meta.get("options")
+    if not isinstance(found, dict) or len(found) > MAX_OPTIONS:
+        raise PeerError("the other party's handshake lacks usable 'options'")
+    for name, value in found.items():
+        whole = type(value) is int and abs(value) < 1 << 63
+        text = isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
+        if not 0 < len(name) <= MAX_TEXT or not name.isprintable() or not (whole or text):
+            raise PeerError(f"the other party's handshake has an unusable option {name[:40]!r}")
+    return found
 
 
 def _optional_text(meta: Mapping[str, Any], name: str) -> str | None:

@@ -32,6 +32,7 @@ functionality of docs/threat-model.md gives them and nothing else.
 """
 
 from pi_bench.hybrid.alternatives import hybrid_alternatives
+from pi_bench.hybrid.modes import LABEL_CHUNK, SIGN_DROP, WINDOW_MODES
 from pi_bench.hybrid.script import hybrid_script
 from pi_bench.hybrid.work_plan import predict_hybrid
 from pi_bench.protocol import ProtocolInfo
@@ -41,11 +42,13 @@ from .party import DelphiClient, DelphiServer
 PROTOCOL = ProtocolInfo(
     name="delphi",
     title="delphi",
-    modes=("windowed", "exact", "truncated-sign"),
+    modes=WINDOW_MODES,
     secure=True,
     client=DelphiClient,
     server=DelphiServer,
     predict=predict_hybrid,
     script=hybrid_script,
     alternatives=hybrid_alternatives,
+    options=(LABEL_CHUNK, SIGN_DROP),
+    default=True,
 )

@@ -11,6 +11,7 @@ T_v (windowed) or the exact law to every activation, and gives the logits to the
 dealer is the server, so the server sees the input: nothing is private.
 """
 
+from pi_bench.hybrid.modes import SIGN_DROP, WINDOW_MODES
 from pi_bench.protocol import ProtocolInfo
 
 from .insecure_dealer import InsecureIdealClient, InsecureIdealServer, predict
@@ -18,9 +19,10 @@ from .insecure_dealer import InsecureIdealClient, InsecureIdealServer, predict
 PROTOCOL = ProtocolInfo(
     name="ideal",
     title="ideal (INSECURE: a trusted dealer sees the input and the weights)",
-    modes=("windowed", "exact", "truncated-sign"),
+    modes=WINDOW_MODES,
     secure=False,
     client=InsecureIdealClient,
     server=InsecureIdealServer,
     predict=predict,
+    options=(SIGN_DROP,),
 )

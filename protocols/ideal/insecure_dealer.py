@@ -6,6 +6,7 @@ import numpy as np
 
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto.randomness import random_words
+from pi_bench.hybrid.modes import window_law
 from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.execution.shares import apply_linear
 from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, element_count
@@ -58,6 +59,7 @@ class InsecureIdealServer(PartyProtocol):
         shares = material.claim(NAME)
         values: dict[int, np.ndarray] = {}
         program, trace = self.program, self.session.trace
+        law = window_law(self.options)
         with self.session.step(program.input.id):
             words = self.session.receive(WORD_BYTES * element_count(program.input.shape))
             values[program.input.id] = np.frombuffer(words, np.uint32).reshape(program.input.shape)
@@ -67,9 +69,7 @@ class InsecureIdealServer(PartyProtocol):
                     values[op.id] = apply_linear(op, values, self.weights)
                 elif isinstance(op, ActivationOp):
                     share = shares[f"share:{op.source}"]
-                    values[op.id] = activation_reference(
-                        op, values[op.source], share, self.options.mode, self.options.sign_drop
-                    )
+                    values[op.id] = activation_reference(op, values[op.source], share, law)
                 elif isinstance(op, MultiplyOp):
                     values[op.id] = multiply_reference(op, values)
         with self.session.step(program.output.id):

@@ -5,6 +5,7 @@ the input travels in the clear. What remains of the time is sockets, frames, Pyt
 integer network: what a faster protocol could not remove.
 """
 
+from pi_bench.hybrid.modes import LABEL_CHUNK, SIGN_DROP, WINDOW_MODES
 from pi_bench.hybrid.work_plan import predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 
@@ -13,9 +14,10 @@ from .party import NullClient, NullServer
 PROTOCOL = ProtocolInfo(
     name="null",
     title="null (INSECURE: plaintext arithmetic, measures the harness itself)",
-    modes=("windowed", "exact", "truncated-sign"),
+    modes=WINDOW_MODES,
     secure=False,
     client=NullClient,
     server=NullServer,
     predict=predict_hybrid,
+    options=(LABEL_CHUNK, SIGN_DROP),
 )

@@ -140,7 +140,7 @@ def test_private_answer_is_right(
     flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
     result = measure(model_file, tmp_path, *flags, "--runs", "1")
     assert result["verification"]["passed"] and result["verification"]["mode"] == mode
-    assert result["label_chunk"] == 1
+    assert result["options"] == {"label_chunk": 1}
     if mode == "exact":
         assert result["verification"]["max_ulp_error"] == 0
     logits = np.load(tmp_path / "y")  # under exactly the name that was given
@@ -153,7 +153,7 @@ def test_label_chunks_trade_online_bytes_for_offline_bytes(model_file: Path, tmp
     plain, chunked = (
         measure(model_file, tmp_path, "--label-chunk", chunk, "--runs", "1") for chunk in ("1", "3")
     )
-    assert chunked["verification"]["passed"] and chunked["label_chunk"] == 3
+    assert chunked["verification"]["passed"] and chunked["options"]["label_chunk"] == 3
     sent = [result["online"]["bytes"]["server_to_client"] for result in (plain, chunked)]
     stored = [result["storage_bytes"]["client"] for result in (plain, chunked)]
     assert sent[1] < 0.6 * sent[0]
@@ -166,17 +166,17 @@ def test_a_dropped_sign_is_named_and_its_effect_counted(
     flags = ("--mode", "truncated-sign", "--sign-drop", "4", "--runs", "1")
     result = measure(model_file, tmp_path, *flags)
     assert result["verification"]["passed"]
-    assert (result["mode"], result["sign_drop"]) == ("truncated-sign", 4)
+    assert (result["mode"], result["options"]["sign_drop"]) == ("truncated-sign", 4)
     text = capsys.readouterr().out
-    assert "mode truncated-sign, sign drop 4 bits" in text
+    assert "mode truncated-sign, label chunk 1, sign drop 4" in text
     assert f"{result['verification']['zeroed_count']:,} values became 0" in text
 
 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--mode", "truncated-sign"), "go together"),
-        (("--sign-drop", "2"), "go together"),
+        (("--mode", "truncated-sign"), "--mode truncated-sign needs --sign-drop K: 0 to 31"),
+        (("--sign-drop", "2"), "--sign-drop needs --mode truncated-sign, not windowed"),
         (("--mode", "truncated-sign", "--sign-drop", "31"), "drop at most"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every protocol that the registry finds, run by two threads over an in-memory session.
+"""Every protocol that the registry finds, and `toy` of tests/fixtures, run by two threads in one process.
 
 Sockets and processes are tested elsewhere (tests/unit/channel, tests/cli); here a protocol meets its
 interface, and every message is kept for the transcript tests.
@@ -35,9 +35,10 @@ from pi_bench.network.merging.plan import Planner
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, ShareTrace
-from pi_bench.registry import find_protocol, protocol_names
+from pi_bench.protocol import Option, Party, ProtocolInfo, ProtocolOptions, ShareTrace
+from pi_bench.registry import default_protocol, find_protocol, protocol_names
 from tests.contract.term_program import term_program
+from tests.packages import toy_on_path
 from tests.unit.network.merging.merging_graphs import culled_graph
 
 RECEIVE_TIMEOUT_S = 60.0
@@ -123,10 +124,11 @@ def run_protocol(
     program: Program,
     weights: Weights,
     inputs: list[np.ndarray],
-    options: ProtocolOptions | str,
+    options: ProtocolOptions | str | None,
     tamper: Callable[[LoopbackSession], None] | None = None,
 ) -> list[Run]:
-    """One session: set-up, then preprocess and infer for each encoded input. `options`: or a mode."""
+    """One session: set-up, then preprocess and infer for each encoded input. `options`: or a mode, or
+    None for the first one."""
     to_server: queue.Queue = queue.Queue()
     to_client: queue.Queue = queue.Queue()
     transcript: list[Message] = []
@@ -134,8 +136,8 @@ def run_protocol(
         Party.CLIENT: LoopbackSession(Party.CLIENT, to_client, to_server, transcript),
         Party.SERVER: LoopbackSession(Party.SERVER, to_server, to_client, transcript),
     }
-    if isinstance(options, str):
-        options = ProtocolOptions(mode=options)
+    if not isinstance(options, ProtocolOptions):
+        options = info.configure(options)
     outcomes: dict[Party, list] = {party: [] for party in sessions}
     failures: list[BaseException] = []
 
@@ -183,23 +185,48 @@ def run() -> Callable[..., list[Run]]:
     return run_protocol
 
 
-@pytest.fixture(params=protocol_names())
-def protocol(request: pytest.FixtureRequest) -> ProtocolInfo:
-    return find_protocol(request.param)
+def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
+    """Every mode, and two more values of each option that has a default: one in the first mode, one in the
+    second, where there is one."""
+    needed = {option.name: _some(option) for option in info.options if option.default is None}
+    bases = {
+        mode.name: {
+            option.name: needed[option.name]
+            for option in info.options
+            if option.name in needed and option.applies(mode.name)
+        }
+        for mode in info.modes
+    }
+    found = [info.configure(mode, given) for mode, given in bases.items()]
+    for option in info.options:
+        for mode, value in zip(bases, (_some(option), option.values[-1]), strict=False):
+            if option.default is not None and option.applies(mode):
+                found.append(info.configure(mode, {**bases[mode], option.name: value}))
+    return found
 
 
-@pytest.fixture(
-    params=[
-        ProtocolOptions(),
-        ProtocolOptions(mode="exact"),
-        ProtocolOptions(label_chunk=3),
-        ProtocolOptions(mode="exact", label_chunk=4),
-        ProtocolOptions(mode="truncated-sign", sign_drop=2),
-    ],
-    ids=["windowed", "exact", "windowed-chunks-of-3", "exact-chunks-of-4", "truncated-sign"],
-)
-def options(request: pytest.FixtureRequest) -> ProtocolOptions:
-    return request.param  # type: ignore[no-any-return]
+def _some(option: Option) -> int | str:
+    return option.values[min(2, len(option.values) - 1)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`protocol`: each that there is; with `options` too, each with options that it declares. `options`
+    alone: those of the default protocol."""
+    names = set(metafunc.fixturenames)
+    with toy_on_path():
+        infos = [find_protocol(name) for name in protocol_names()]
+    if {"protocol", "options"} <= names:
+        pairs = [(info, options) for info in infos for options in cases_of(info)]
+        ids = [f"{info.name}-{_words(options)}" for info, options in pairs]
+        metafunc.parametrize(("protocol", "options"), pairs, ids=ids)
+    elif "protocol" in names:
+        metafunc.parametrize("protocol", infos, ids=[info.name for info in infos])
+    elif "options" in names:
+        metafunc.parametrize("options", cases_of(default_protocol()), ids=_words)
+
+
+def _words(options: ProtocolOptions) -> str:
+    return "-".join([options.mode, *(f"{name}={value}" for name, value in options.values.items())])
 
 
 @pytest.fixture(params=["windowed", "exact"])

@@ -19,7 +19,7 @@ DELPHI = find_protocol("delphi")
 
 
 def product_sizes(program) -> list[int]:
-    return [prepared_bytes(job.plan) for job in WorkPlan(program, ProtocolOptions()).products]
+    return [prepared_bytes(job.plan) for job in WorkPlan(program, ProtocolOptions("windowed")).products]
 
 
 def outputs(run, network, **options) -> list[np.ndarray]:
@@ -40,7 +40,7 @@ def test_cached_weights_give_the_same_answers(run, network, share) -> None:
 def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, share) -> None:
     program, weights, _ = small_network
     sizes = product_sizes(program)
-    options = ProtocolOptions(weight_cache_bytes=int(share * sum(sizes)))
+    options = ProtocolOptions("windowed", weight_cache_bytes=int(share * sum(sizes)))
     others = {name: np.zeros_like(array) for name, array in weights.items()}
     cached = []
     for values in (weights, others):

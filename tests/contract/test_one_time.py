@@ -63,7 +63,7 @@ def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
             session.send = lambda *buffers: original(*buffers[:-1], memoryview(buffers[-1]).cast("B")[:-1])
 
     with pytest.raises((PeerError, ConnectionFailedError)):
-        run(protocol, program, weights, inputs[:1], "windowed", tamper=cut)
+        run(protocol, program, weights, inputs[:1], None, tamper=cut)
 
 
 @pytest.mark.parametrize("victim", list(Party))

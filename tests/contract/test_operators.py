@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from pi_bench.arithmetic.activation_law import WINDOWED
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import activation_reference, linear_reference, run_reference
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -65,5 +66,5 @@ def test_an_operator_computes_privately_what_the_module_computes(name: str, run)
         values[linear.id] = outcome.value(f"x:{linear.id}")
         np.testing.assert_array_equal(values[linear.id], linear_reference(linear, values, weights))
     for op in program.activation_ops:
-        expected = activation_reference(op, values[op.source], shares[f"x:{op.source}"], "windowed")
+        expected = activation_reference(op, values[op.source], shares[f"x:{op.source}"], WINDOWED)
         np.testing.assert_array_equal(values[op.id], expected)

@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 import threading
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -66,7 +65,7 @@ def test_the_transcript_is_the_golden_one(options, small_network, run) -> None:
     (outcome,) = run(find_protocol("delphi"), program, weights, inputs[:1], options)
     assert {m.sender for m in outcome.transcript} == set(Party)
     digests = _digests(outcome.transcript)
-    name = mode_words(asdict(options)).removeprefix("mode ")
+    name = mode_words({"mode": options.mode, "options": options.values}).removeprefix("mode ")
     vectors = json.loads(VECTORS.read_text())
     if UPDATE:
         vectors["transcripts"][name] = digests

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
+from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.errors import ModelError
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import CompileOptions, compile_graph
@@ -55,7 +56,7 @@ def compiled(network: Network) -> tuple[Program, Weights, np.ndarray]:
 
 
 def verified(run: Run, program: Program, weights: Weights, mode: str, encoded: np.ndarray) -> None:
-    verifier = RunVerifier(program, weights, mode, encoded)
+    verifier = RunVerifier(program, weights, WindowLaw(mode), encoded)
     verdict = verifier.verify(run.traces[Party.CLIENT].arrays, run.traces[Party.SERVER].arrays, run.output)
     assert verdict.failures == []
 

@@ -7,13 +7,13 @@ import importlib
 from typing import Any
 
 from pi_bench.cli import training_options
-from pi_bench.cli.arguments import positive_int
+from pi_bench.cli.arguments import Parser, positive_int
 from pi_bench.cli.reduce import engines, measuring, networks
 
 SHARED = ("batch_size", "precision", "validation_fraction", "seed")
 
 
-def add_options(parser: argparse.ArgumentParser, several: str) -> None:
+def add_options(parser: Parser, several: str) -> None:
     """Args: several: what several budgets in one call share."""
     parser.add_argument(
         "--budget",

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench import errors
-from pi_bench.cli import options
-from pi_bench.cli.arguments import count, positive_int
+from pi_bench.cli import protocol_options
+from pi_bench.cli.arguments import Parser, count, positive_int
 from pi_bench.errors import PiBenchError
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: Parser) -> None:
     group = parser.add_argument_group("measuring each network, after the trainings")
     group.add_argument(
         "--no-latency", dest="latency", action="store_false", help="do not measure: ReLUs and accuracy alone"
@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--warmup", type=count, default=1, metavar="N", help="runs before the timed ones (default 1)"
     )
     group.add_argument("--no-plot", dest="plot", action="store_false", help="no figure; needs no matplotlib")
-    options.add_protocol(parser)
+    protocol_options.add_protocol(parser)
 
 
 def require(parsed: argparse.Namespace) -> None:
@@ -38,7 +38,7 @@ def require(parsed: argparse.Namespace) -> None:
         EnvironmentUnsupportedError: the figure needs matplotlib.
     """
     if parsed.latency:
-        options.protocol_of(parsed)
+        protocol_options.protocol_of(parsed)
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
 
@@ -57,20 +57,20 @@ def measured(
         return candidates
     from pi_bench.cli.output import warn_of_protocol
 
-    info, settings = options.protocol_of(parsed)
+    info, settings = protocol_options.protocol_of(parsed)
     warn_of_protocol(info)
     wanted = {
         "protocol": info.name,
         "mode": settings.mode,
-        "label_chunk": settings.label_chunk,
-        "sign_drop": settings.sign_drop,
+        "options": dict(settings.values),
         "runs": parsed.runs,
         "warmup": parsed.warmup,
     }
-    flags = ["--protocol", info.name, "--mode", settings.mode, "--label-chunk", str(settings.label_chunk)]
+    flags = ["--protocol", info.name, "--mode", settings.mode]
+    for option in info.options:
+        if option.name in settings.values:
+            flags += [option.flag, str(settings.values[option.name])]
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
-    if parsed.sign_drop is not None:
-        flags += ["--sign-drop", str(parsed.sign_drop)]
     flags += ["--merge"] if merges else []
     measuring = importlib.import_module("pi_bench.models.reduction.measuring")
     found: list[Any] = measuring.measure_all(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
 from pi_bench.network.execution.reference import activation_reference, multiply_reference
 from pi_bench.network.program import (
@@ -19,8 +20,6 @@ from pi_bench.network.program import (
     Weights,
     operands,
 )
-
-EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Step:
 class IntegerRun:
     """Runs one program again and again, a batch of its size at a time.
 
-    In modes whose law depends on the client's shares, shares are uniform, from a generator that
+    Where the law depends on the client's shares, shares are uniform, from a generator that
     the caller seeds: a simulation of what a private run draws, for statistics and nothing else.
     """
 
@@ -52,7 +51,7 @@ class IntegerRun:
         self._last_reader = _last_readers(program)
 
     def values(
-        self, encoded: np.ndarray, mode: str, sign_drop: int, generator: np.random.Generator
+        self, encoded: np.ndarray, law: ActivationLaw, generator: np.random.Generator
     ) -> Iterator[Step]:
         """The steps of all operators but the input, in order.
 
@@ -67,9 +66,9 @@ class IntegerRun:
             elif isinstance(op, MultiplyOp):
                 values[op.id] = multiply_reference(op, values)
             elif isinstance(op, ActivationOp):
-                if mode != EXACT:
+                if law.depends_on_shares:
                     share = generator.integers(0, 1 << 32, share.shape, np.uint32)
-                values[op.id] = activation_reference(op, read[0], share, mode, sign_drop)
+                values[op.id] = activation_reference(op, read[0], share, law)
             elif isinstance(op, OutputOp):
                 values[op.id] = read[0]
             yield Step(op, read, share, values[op.id])

@@ -1,7 +1,7 @@
 """The plaintext integer network: the oracle that defines the exact answer.
 
 Plain and slow on purpose, in int64, and written apart from `pi_bench.network.execution.shares`: it works on
-signed values and never on shares. Activations follow `pi_bench.arithmetic.law`.
+signed values and never on shares. Activations follow a law that the caller names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pi_bench.arithmetic import law
+from pi_bench.arithmetic.activation_law import EXACT, ActivationLaw
+from pi_bench.arithmetic.law import signed
 from pi_bench.network.execution.reference_terms import term_reference
 from pi_bench.network.program import (
     RING_BITS,
@@ -48,15 +49,13 @@ def run_reference(
     program: Program,
     weights: Weights,
     encoded_input: np.ndarray,
-    mode: str = "exact",
+    law: ActivationLaw = EXACT,
     client_shares: Mapping[int, np.ndarray] | None = None,
-    sign_drop: int = 0,
 ) -> ReferenceRun:
     """Every value of one inference.
 
-    encoded_input: uint32 of the input's shape. client_shares: not for exact mode, the client's
-    share (uint32) of each linear value by its id; without them, shares of zero. sign_drop: as in
-    `pi_bench.arithmetic.law`.
+    encoded_input: uint32 of the input's shape. client_shares: for a law that depends on shares, the client's
+    share (uint32) of each linear value by its id; without them, shares of zero.
     """
     run = ReferenceRun()
     for op in program.ops:
@@ -67,8 +66,8 @@ def run_reference(
         elif isinstance(op, ActivationOp):
             x = run.values[op.source]
             share = np.zeros_like(x) if client_shares is None else client_shares[op.source]
-            run.values[op.id] = activation_reference(op, x, share, mode, sign_drop)
-            outside = out_of_range(op, x, mode, sign_drop)
+            run.values[op.id] = activation_reference(op, x, share, law)
+            outside = out_of_range(op, x, law)
             if outside is not None:
                 run.out_of_range.append(outside)
         elif isinstance(op, MultiplyOp):
@@ -85,10 +84,10 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
     """The linear value, uint32, from the (uint32) values of its sources."""
     total = np.zeros(op.shape, np.int64)
     for term in op.terms:
-        value = term_reference(term, law.signed(values[term.source]), weights)
+        value = term_reference(term, signed(values[term.source]), weights)
         total[:, term.first_channel : term.first_channel + value.shape[1]] += value
     if op.bias is not None:
-        total += law.signed(weights[op.bias]).reshape(-1, *(1,) * (len(op.shape) - 2))
+        total += signed(weights[op.bias]).reshape(-1, *(1,) * (len(op.shape) - 2))
     return (total & 0xFFFFFFFF).astype(np.uint32)
 
 
@@ -100,7 +99,7 @@ def multiply_reference(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> np.n
 
 def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """int64: of the numbers that (uint32) values stand for, whatever the ring holds."""
-    product: np.ndarray = law.signed(left) * law.signed(right)
+    product: np.ndarray = signed(left) * signed(right)
     return product
 
 
@@ -119,7 +118,7 @@ def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> Ou
 
 
 def activation_reference(
-    op: ActivationOp, x: np.ndarray, client_share: np.ndarray, mode: str, sign_drop: int = 0
+    op: ActivationOp, x: np.ndarray, client_share: np.ndarray, law: ActivationLaw
 ) -> np.ndarray:
     """The law of each element, uint32. x and client_share: uint32 of the operator's shape."""
     flat, share = x.reshape(-1), client_share.reshape(-1)
@@ -127,25 +126,23 @@ def activation_reference(
     for group in op.groups:
         where = np.arange(flat.size) if group.index is None else group.index
         if group.kind is ActivationKind.RELU:
-            y[where] = law.relu_law(
-                flat[where], share[where], op.truncate_bits, op.window_bits, mode, sign_drop
-            )
+            y[where] = law.relu(flat[where], share[where], op.truncate_bits, op.window_bits)
         else:
-            y[where] = law.truncate_law(flat[where], share[where], op.truncate_bits, mode)
+            y[where] = law.truncate(flat[where], share[where], op.truncate_bits)
     return y.reshape(op.shape)
 
 
-def out_of_range(op: ActivationOp, x: np.ndarray, mode: str, sign_drop: int = 0) -> OutOfRange | None:
+def out_of_range(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> OutOfRange | None:
     """The elements of x (uint32) that the operator's windows do not hold, if any."""
     flat = x.reshape(-1)
     inside = np.ones(flat.size, np.bool_)
     for group in op.groups:
         where = np.arange(flat.size) if group.index is None else group.index
         if group.kind is ActivationKind.RELU:
-            inside[where] = law.relu_in_range(flat[where], op.truncate_bits, op.window_bits, mode, sign_drop)
+            inside[where] = law.relu_in_range(flat[where], op.truncate_bits, op.window_bits)
         else:
-            inside[where] = law.truncate_in_range(flat[where], op.truncate_bits, mode)
+            inside[where] = law.truncate_in_range(flat[where], op.truncate_bits)
     if inside.all():
         return None
-    largest = int(np.abs(law.signed(flat[~inside])).max())
+    largest = int(np.abs(signed(flat[~inside])).max())
     return OutOfRange(op.id, op.name, int(np.count_nonzero(~inside)), largest)

@@ -29,6 +29,13 @@ from pi_bench.report.documents.common import (
 from pi_bench.report.documents.predicted import ComparedPrediction, ExplanationOrNull
 
 Samples = Annotated[list[Seconds], Meta(min_length=1)]
+Parts = Annotated[
+    dict[str, BothTimes],
+    Meta(
+        description="by the part names of the protocol, in its order; other: what no part names. Online, "
+        "empty where the protocol names none"
+    ),
+]
 Classes = Annotated[
     int | list[Any] | None, Meta(description="index of the largest logit; a list where the batch is above 1")
 ]
@@ -81,10 +88,7 @@ class OfflinePhase(Part, frozen=True, kw_only=True):
     ]
     bytes: Directions
     wire_bytes: Directions
-    parts: Annotated[
-        dict[str, BothTimes],
-        Meta(description="by the protocol's part names, in its order; other: what no part names"),
-    ]
+    parts: Parts
 
 
 class Distribution(Part, frozen=True, kw_only=True):
@@ -115,6 +119,7 @@ class Layer(BothTimes, frozen=True, kw_only=True):
         float,
         Meta(ge=0, description="the server's computing and sending for which the client did not wait"),
     ]
+    parts: Parts
     comm_round_count: NonNegative
 
 
@@ -124,6 +129,7 @@ class OnlinePhase(Part, frozen=True, kw_only=True):
     latency_s: Distribution
     bytes: Directions
     wire_bytes: Directions
+    parts: Parts
     comm_round_count: Annotated[float, Meta(ge=0, description="half the longest chain of dependent messages")]
     layers: list[Layer]
 

@@ -48,6 +48,7 @@ class PredictedOnline(Part, frozen=True, kw_only=True):
     latency_s: Seconds
     bytes: Directions
     wire_bytes: Directions
+    parts: dict[str, BothTimes]
     comm_round_count: NonNegative
     layers: list[PredictedLayer]
 
@@ -100,7 +101,7 @@ class ExplainedPhase(Part, frozen=True, kw_only=True):
     comm_round_count: NonNegative
     causes: list[Cause]
     lines: Annotated[list[str], Meta(description="the explanation in sentences")]
-    words: Annotated[dict[str, str], Meta(description="what the phase makes, by purpose")]
+    words: Annotated[dict[str, str], Meta(description="what the phase makes or does, by purpose")]
 
 
 class AlternativeRun(Part, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ from tests.contract.term_program import term_program
 @pytest.fixture(scope="module", params=["windowed", "exact", "products"])
 def plan(request) -> WorkPlan:
     if request.param == "products":
-        return WorkPlan(term_program()[0], ProtocolOptions())
+        return WorkPlan(term_program()[0], ProtocolOptions("windowed"))
     program, _, _ = compiled(1)
     return WorkPlan(program, ProtocolOptions(mode=request.param))
 
@@ -74,7 +74,7 @@ def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots
     """Both in the order of cross products and slices; few slices' labels wait at once."""
     monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", ots_a_slice)
     monkeypatch.setattr(offline_schedule_module, "_CROSSES_UNDER_WAY", 1)
-    plan = WorkPlan(term_program()[0], ProtocolOptions())
+    plan = WorkPlan(term_program()[0], ProtocolOptions("windowed"))
     exchanges = offline_schedule(plan)
     due = [(job.number, groups) for job in plan.multiplications.crosses() for groups in job.offline_slices]
     assert len(due) == (6 if ots_a_slice == 1 else 3)
@@ -148,7 +148,7 @@ def test_needs_alone_hold_the_client_up_in_a_wide_window() -> None:
 
 def test_a_program_without_activations_still_exchanges_its_seeds() -> None:
     program, _, _ = compiled(1)
-    plan = WorkPlan(program, ProtocolOptions())
+    plan = WorkPlan(program, ProtocolOptions("windowed"))
     plan.gadgets.clear()
     kinds = [type(e) for e in _without_activations(plan)]
     assert kinds[0] is Seeds

@@ -22,10 +22,10 @@ from tests.unit.network.merging.merging_graphs import culled_graph
 COSTS = Costs({name: 1e-7 * (1 + i % 7) for i, name in enumerate(UNITS)}, 1, {})
 WAN = Link.parse("wan")
 OPTIONS = {
-    "windowed": ProtocolOptions(),
+    "windowed": ProtocolOptions("windowed"),
     "exact": ProtocolOptions("exact", weight_cache_bytes=1 << 30),
-    "chunks": ProtocolOptions(label_chunk=3),
-    "truncated-sign": ProtocolOptions("truncated-sign", sign_drop=3),
+    "chunks": ProtocolOptions("windowed", values={"label_chunk": 3}),
+    "truncated-sign": ProtocolOptions("truncated-sign", values={"sign_drop": 3}),
 }
 
 
@@ -143,6 +143,6 @@ def test_without_rounds_a_distance_does_not_matter(program: Program) -> None:
 
 def test_cached_weights_are_not_transformed_again(program: Program) -> None:
     setting = Setting(Costs({**dict.fromkeys(UNITS, 0.0), "transform": 1.0, "transform of runs": 1.0}, 1, {}))
-    cold = predicted(program, setting, ProtocolOptions(weight_cache_bytes=0)).offline.time_s
-    warm = predicted(program, setting, ProtocolOptions(weight_cache_bytes=1 << 40)).offline.time_s
+    cold = predicted(program, setting, ProtocolOptions("windowed", weight_cache_bytes=0)).offline.time_s
+    warm = predicted(program, setting, ProtocolOptions("windowed", weight_cache_bytes=1 << 40)).offline.time_s
     assert warm == 0 < cold

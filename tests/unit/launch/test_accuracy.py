@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pi_bench.arithmetic.activation_law import EXACT, WindowLaw
 from pi_bench.errors import InputError
 from pi_bench.launch.accuracy import Comparison, compare, sample
 from pi_bench.launch.accuracy_layers import LayerErrors
@@ -14,7 +15,6 @@ from pi_bench.network.execution.integer_run import Step
 from pi_bench.network.graph import Graph, operator_name
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program import MultiplyOp
-from pi_bench.protocol import ProtocolOptions
 from tests.contract.term_program import term_program
 
 
@@ -25,8 +25,8 @@ def images(count: int, seed: int = 4) -> np.ndarray:
 def compared(
     graph: Graph, inputs: np.ndarray, mode: str = "windowed", drop: int = 0, **options: int
 ) -> Comparison:
-    settings = ProtocolOptions(mode=mode, threads=1, label_chunk=1, sign_drop=drop)
-    return compare(graph, CompileOptions(**options), settings, inputs, lambda what, done, total: None)
+    law = WindowLaw(mode, drop)
+    return compare(graph, CompileOptions(**options), law, 1, inputs, lambda what, done, total: None)
 
 
 def test_every_image_is_answered_and_more_bits_are_closer(tiny_graph: Graph) -> None:
@@ -62,7 +62,7 @@ def test_values_outside_their_windows_are_counted(tiny_graph: Graph) -> None:
 def test_products_that_the_ring_does_not_hold_are_counted(tiny_graph: Graph) -> None:
     program, _ = term_program()
     square, product = program.multiply_ops
-    layers = LayerErrors(tiny_graph, program, "exact", 0)
+    layers = LayerErrors(tiny_graph, program, EXACT)
 
     def step(op: MultiplyOp, *factors: int) -> Step:
         read = tuple(np.full(op.shape, factor, np.int64).astype(np.uint32) for factor in factors)
@@ -102,9 +102,9 @@ def test_images_beyond_the_bound_are_left_out(tiny_graph: Graph) -> None:
 def test_the_sign_drop_makes_small_values_0_and_is_compared_with_windowed(tiny_graph: Graph) -> None:
     inputs = images(20)
     found = compared(tiny_graph, inputs, "truncated-sign", 6)
-    assert found.windowed is not None and compared(tiny_graph, inputs).windowed is None
+    assert found.baseline is not None and compared(tiny_graph, inputs).baseline is None
     dropped, kept = (
-        np.abs(answers.logits - found.floats.logits).max() for answers in (found.integers, found.windowed)
+        np.abs(answers.logits - found.floats.logits).max() for answers in (found.integers, found.baseline)
     )
     assert dropped > 4 * kept
     assert found.layers.by_name["stem.relu"].zeroed_count > 0

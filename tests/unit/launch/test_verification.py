@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pi_bench.arithmetic.activation_law import EXACT, WindowLaw
 from pi_bench.launch.verification import RunVerifier, Verdict
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.execution.reference import activation_reference, linear_reference, multiply_reference
@@ -40,7 +41,7 @@ def honest_run(
             v = client[f"x:{op.source}"]
             name, values[op.id] = (
                 f"a:{op.id}",
-                activation_reference(op, values[op.source], v, mode, sign_drop),
+                activation_reference(op, values[op.source], v, WindowLaw(mode, sign_drop)),
             )
         client[name], server[name] = share, values[op.id] - share
     return client, server
@@ -54,7 +55,7 @@ class Case:
         self.client, self.server = honest_run(compiled, mode, encoded)
         source = f"x:{self.program.output.source}"
         self.output = self.client[source] + self.server[source]
-        self.verifier = RunVerifier(self.program, self.weights, mode, encoded)
+        self.verifier = RunVerifier(self.program, self.weights, WindowLaw(mode), encoded)
 
     def verify(self) -> Verdict:
         return self.verifier.verify(self.client, self.server, self.output)
@@ -102,7 +103,7 @@ def test_wrong_output_is_found(case: Case) -> None:
 
 def test_exact_mode_refuses_a_windowed_result(compiled: Compiled, encoded: np.ndarray) -> None:
     case = Case(compiled, "windowed", encoded)
-    case.verifier = RunVerifier(case.program, case.weights, "exact", encoded)
+    case.verifier = RunVerifier(case.program, case.weights, EXACT, encoded)
     assert not case.verify().passed
 
 
@@ -111,7 +112,7 @@ def test_dropped_sign_is_counted(compiled: Compiled, encoded: np.ndarray) -> Non
     most = min(op.window_bits - op.truncate_bits for op in program.activation_ops)
     counts = []
     for drop in (0, most):
-        verifier = RunVerifier(program, weights, "truncated-sign", encoded, drop)
+        verifier = RunVerifier(program, weights, WindowLaw("truncated-sign", drop), encoded)
         client, server = honest_run(compiled, "truncated-sign", encoded, drop)
         source = f"x:{program.output.source}"
         verdict = verifier.verify(client, server, client[source] + server[source])

@@ -36,7 +36,7 @@ def model_of(graph: Graph, *, merge: bool = False) -> LoadedModel:
 
 
 def explained(model: LoadedModel, setting: Setting, options: ProtocolOptions | None = None) -> dict[str, Any]:
-    options = options or ProtocolOptions(weight_cache_bytes=1 << 40)
+    options = options or ProtocolOptions("windowed", weight_cache_bytes=1 << 40)
     assert INFO.script is not None
     script = INFO.script(model.program, options)
     others = alternatives(model, CompileOptions(), INFO, options, setting)
@@ -116,7 +116,7 @@ def test_it_says_whether_fewer_relus_help(tiny_graph: Graph) -> None:
 
 def test_weights_that_do_not_fit_the_cache_are_told(tiny_graph: Graph) -> None:
     setting = Setting(costs(transform=1e-3, transform_of_runs=1e-3))
-    fields = explained(model_of(tiny_graph), setting, ProtocolOptions(weight_cache_bytes=0))
+    fields = explained(model_of(tiny_graph), setting, ProtocolOptions("windowed", weight_cache_bytes=0))
     assert "`--weight-cache" in fields["offline"]["lines"][0]
     cached = explained(model_of(tiny_graph), setting)
     assert not any("--weight-cache" in line for line in cached["offline"]["lines"])
@@ -138,7 +138,7 @@ def test_text_has_measured_times_where_there_are_any(tiny_graph: Graph) -> None:
 
 def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph) -> None:
     model, setting = model_of(tiny_graph), Setting(costs(garble_relu=1e-6))
-    options = ProtocolOptions()
+    options = ProtocolOptions("windowed")
     assert INFO.script is not None
     script = replace(INFO.script(model.program, options), offline_words={Purpose.RELU: "keys"})
     run = predict_run(script, setting)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
-from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
 from pi_bench.report.answer import answer_lines
 from pi_bench.report.inspection import inspect_program, render_inspection
@@ -63,14 +63,16 @@ def test_answer_shows_the_best_classes_with_names() -> None:
 
 def test_inspection_adds_up(tiny_graph: Graph) -> None:
     program, _ = compile_graph(tiny_graph)
-    inspection = inspect_program(program, "00" * 32, find_protocol("ideal"), ProtocolOptions(label_chunk=3))
+    ideal = find_protocol("ideal")
+    options = ideal.configure("truncated-sign", {"sign_drop": 3})
+    inspection = inspect_program(program, "00" * 32, ideal, options)
     for direction, party in (("client_to_server", Party.CLIENT), ("server_to_client", Party.SERVER)):
         per_operator = sum(op["predicted_bytes"][direction] for op in inspection["operators"])
         assert per_operator == inspection["predicted_bytes"]["online"][direction]
-        predicted = find_protocol("ideal").predict(program, ProtocolOptions())
+        predicted = ideal.predict(program, options)
         assert predicted.online[party] == per_operator
     text = render_inspection(inspection)
-    assert "mode windowed, label chunks of 3 bits" in text
+    assert "mode truncated-sign, sign drop 3" in text
     assert all(op.name in text or len(op.name) > 34 for op in program.ops)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pi_bench.arithmetic.activation_law import EXACT, WINDOWED, WindowLaw
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.integer_run import IntegerRun
 from pi_bench.network.execution.reference import run_reference
@@ -13,16 +14,16 @@ from tests.contract.term_program import term_program
 
 
 @pytest.mark.parametrize("made_by", ["compiler", "hand"])
-@pytest.mark.parametrize(("mode", "drop"), [("exact", 0), ("windowed", 0), ("truncated-sign", 3)])
-def test_values_are_the_references(tiny_graph: Graph, made_by: str, mode: str, drop: int) -> None:
+@pytest.mark.parametrize("law", [EXACT, WINDOWED, WindowLaw("truncated-sign", 3)], ids=str)
+def test_values_are_the_references(tiny_graph: Graph, made_by: str, law: WindowLaw) -> None:
     compiled = compile_graph(tiny_graph, CompileOptions(batch=5))
     program, weights = compiled if made_by == "compiler" else term_program()  # which has products
     inputs = np.random.default_rng(1).normal(size=program.input.shape).clip(-2, 2)
     encoded = encode_input(program, inputs)
     run = IntegerRun(program, weights)
-    steps = list(run.values(encoded, mode, drop, np.random.default_rng(2)))
+    steps = list(run.values(encoded, law, np.random.default_rng(2)))
     shares = {step.op.source: step.share for step in steps if isinstance(step.op, ActivationOp)}
-    reference = run_reference(program, weights, encoded, mode, shares, drop).values
+    reference = run_reference(program, weights, encoded, law, shares).values
     assert [step.op.id for step in steps] == [op.id for op in program.ops[1:]]
     for step in steps:
         for operand, read in zip(operands(step.op), step.read, strict=True):
@@ -37,7 +38,7 @@ def test_shares_are_drawn_anew_and_by_the_generator(tiny_graph: Graph) -> None:
     first, again, other = (
         [
             step.share
-            for step in run.values(encoded, "windowed", 0, np.random.default_rng(seed))
+            for step in run.values(encoded, WINDOWED, np.random.default_rng(seed))
             if isinstance(step.op, ActivationOp)
         ]
         for seed in (1, 1, 2)

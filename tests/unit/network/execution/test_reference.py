@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pi_bench.arithmetic import law
+from pi_bench.arithmetic.activation_law import EXACT, WINDOWED, WindowLaw
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.execution.reference import activation_reference, run_reference
 from pi_bench.network.graph import AddNode, ConvNode, Graph, InputNode, OutputNode, ReluNode
@@ -46,13 +47,13 @@ def test_exact_values_are_those_computed_by_hand() -> None:
     assert run.out_of_range == []
 
 
-@pytest.mark.parametrize("mode", ["exact", "windowed"])
-def test_values_out_of_their_windows_are_counted_and_named(mode: str) -> None:
+@pytest.mark.parametrize("activation_law", [EXACT, WINDOWED], ids=str)
+def test_values_out_of_their_windows_are_counted_and_named(activation_law: WindowLaw) -> None:
     program, weights = small_network()
     x = np.full(18, 0.5)
     x[3] = 3.5  # ReLU: the window has one bit of headroom over 1
     x[12] = 3.5  # truncation alone: the ring has room
-    run = run_reference(program, weights, fixed(program, x), mode)
+    run = run_reference(program, weights, fixed(program, x), activation_law)
     (outside,) = run.out_of_range
     relu = program.activation_ops[0]
     assert (outside.op_id, outside.name, outside.count) == (relu.id, "r", 1)
@@ -64,12 +65,12 @@ def test_windowed_values_depend_on_the_shares_by_at_most_one_unit() -> None:
     rng = np.random.default_rng(4)
     x = fixed(program, rng.uniform(-1, 1, 18))
     shares = {op.id: rng.integers(0, 2**32, op.shape, dtype=np.uint32) for op in program.linear_ops}
-    run = run_reference(program, weights, x, "windowed", shares)
-    zero = run_reference(program, weights, x, "windowed")
+    run = run_reference(program, weights, x, WINDOWED, shares)
+    zero = run_reference(program, weights, x, WINDOWED)
     op = program.activation_ops[0]
     source = run.values[op.source]
     np.testing.assert_array_equal(
-        run.values[op.id], activation_reference(op, source, shares[op.source], "windowed")
+        run.values[op.id], activation_reference(op, source, shares[op.source], WINDOWED)
     )
     step = law.signed(zero.values[op.id] - run.values[op.id])
     assert set(np.unique(step)) <= {0, 1} and step.any()

@@ -1,0 +1,110 @@
+"""Flags of protocols: which one runs, its mode, and the options that it declares."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pi_bench.cli.arguments import Parser
+from pi_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pi_bench.protocol import Option, ProtocolInfo, ProtocolOptions
+
+
+def add_protocol(parser: Parser) -> None:
+    """Adds ``--protocol``, ``--mode`` and, once it is known which protocol is named, that protocol's options.
+
+    Nothing of a protocol is imported until the command line is parsed.
+    """
+    group = parser.add_argument_group("protocol")
+    protocol = group.add_argument("--protocol", metavar="NAME")
+    mode = group.add_argument("--mode", metavar="MODE")
+
+    def complete(arguments: Sequence[str]) -> None:
+        from pi_bench.registry import default_protocol, find_protocol
+
+        name = _named(arguments)
+        info = default_protocol() if name is None else find_protocol(name)
+        for option in info.options:
+            _add_option(group, info, option)
+        parser.unknown_words = f" with protocol {info.name}"
+        if {"-h", "--help"} & set(arguments):
+            protocol.help, mode.help = map(_escaped, (_protocol_help(info), _mode_help(info)))
+
+    parser.complete = complete
+
+
+def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolInfo, ProtocolOptions]:
+    """Returns the protocol and the options that were asked for.
+
+    Raises:
+        UsageError: there is no such protocol or mode, or an option is missing or does not go with the mode.
+    """
+    from pi_bench.registry import default_protocol, find_protocol
+
+    info = default_protocol() if parsed.protocol is None else find_protocol(parsed.protocol)
+    found = {option.name: getattr(parsed, _destination(option), None) for option in info.options}
+    given = {name: value for name, value in found.items() if value is not None}
+    cache_bytes = 1_000_000 * getattr(parsed, "weight_cache", 0)
+    return info, info.configure(parsed.mode, given, threads=threads, weight_cache_bytes=cache_bytes)
+
+
+def _named(arguments: Sequence[str]) -> str | None:
+    """Finds the protocol in arguments that are parsed properly later."""
+    scanner = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scanner.add_argument("--protocol")
+    try:
+        return scanner.parse_known_args(arguments)[0].protocol  # type: ignore[no-any-return]
+    except argparse.ArgumentError:  # no name follows: reported when all is parsed
+        return None
+
+
+def _add_option(group: argparse._ArgumentGroup, info: ProtocolInfo, option: Option[Any]) -> None:
+    modes = f"; needed in mode {' and '.join(option.modes or info.mode_names)}"
+    words = modes if option.default is None else f" (default {option.default})"
+    try:
+        group.add_argument(
+            option.flag,
+            dest=_destination(option),
+            type=_parse(option),
+            metavar=option.metavar,
+            help=_escaped(option.help + words),
+        )
+    except argparse.ArgumentError:
+        raise UsageError(
+            f"protocol {info.name} has an option {option.flag}, and so has this command; rename it there"
+        ) from None
+
+
+def _parse(option: Option[Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            return option.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def _destination(option: Option[Any]) -> str:
+    return f"protocol_{option.name}"
+
+
+def _protocol_help(info: ProtocolInfo) -> str:
+    from pi_bench.registry import default_protocol, loadable_protocols
+
+    default = default_protocol().name
+    titles = ", ".join(
+        f"{known.title} (default)" if known.name == default else known.title for known in loadable_protocols()
+    )
+    return f"the protocol that runs: {titles}; the options below are those of {info.name}"
+
+
+def _mode_help(info: ProtocolInfo) -> str:
+    return "; ".join(f"{mode.name}: {mode.help}" for mode in info.modes) + f" (default {info.modes[0].name})"
+
+
+def _escaped(words: str) -> str:
+    return words.replace("%", "%%")  # argparse formats help texts

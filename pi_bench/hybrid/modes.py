@@ -1,0 +1,40 @@
+"""Modes and options of activations in a window, and of labels: several protocols offer the same ones."""
+
+from __future__ import annotations
+
+from pi_bench.arithmetic.activation_law import WindowLaw
+from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
+from pi_bench.protocol.options import Mode, Option, ProtocolOptions
+
+SIGN_DROP = Option[int](
+    "sign_drop",
+    range(RING_BITS),
+    "the sign disregards K low bits of each window, so that values below 2^K units in the "
+    "last place may become 0; fewer gates and bytes, less accuracy",
+    modes=(TRUNCATED_SIGN,),
+    metavar="K",
+)
+LABEL_CHUNK = Option[int](
+    "label_chunk",
+    range(1, 5),
+    "bits whose labels one key on the wire unlocks, 1 to 4: more of them save bytes online and cost bytes "
+    "offline and computing",
+    default=1,
+)
+_HELP = (
+    "at most one unit in the last place off",
+    "equals the integer network bit for bit",
+    f"as windowed, but small values may become 0, see {SIGN_DROP.flag}",
+)
+
+
+def window_law(options: ProtocolOptions) -> WindowLaw:
+    """Returns the law of one of `WINDOW_MODES`.
+
+    >>> window_law(ProtocolOptions("truncated-sign", values={"sign_drop": 4})).sign_drop
+    4
+    """
+    return WindowLaw(options.mode, SIGN_DROP.of(options) if SIGN_DROP.applies(options.mode) else 0)
+
+
+WINDOW_MODES = tuple(Mode(name, words, window_law) for name, words in zip(MODES, _HELP, strict=True))

@@ -1,0 +1,125 @@
+"""A protocol of another package, `toy` of tests/fixtures, through every command.
+
+Parties are real processes. That the harness knows nothing of `toy` is shown by its place outside the package.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from pi_bench.cli import main
+from tests.packages import TOY, Packages
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    Packages(TOY, monkeypatch)
+
+
+def run(command: str, folder: Path, *arguments: Any) -> dict[str, Any]:
+    target = folder / f"{command}.json"
+    flags = ("--protocol", "toy", "--json", str(target))
+    assert main([command, *map(str, arguments), *flags]) == 0
+    result: dict[str, Any] = json.loads(target.read_text())
+    name = {"latency": "result", "inspect": "inspection"}.get(command, command)
+    schema = resources.files("pi_bench.report").joinpath(f"{name}.schema.json")
+    jsonschema.validate(result, json.loads(schema.read_text()))
+    return result
+
+
+def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run("latency", tmp_path, model_file, "--expansion", 3, "--runs", 1, "--explain")
+    assert result["verification"]["passed"] and result["verification"]["compared_count"] > 0
+    assert (result["mode"], result["options"], result["secure"]) == ("floor", {"expansion": 3}, False)
+    online, offline, predicted = result["online"], result["offline"], result["prediction"]
+    assert list(offline["parts"]) == ["pads", "other"] and list(online["parts"]) == ["products", "other"]
+    relus = [layer for layer in online["layers"] if layer["relu_count"]]
+    products = [layer for layer in online["layers"] if layer["parts"]]
+    # The first message of the first round goes along with the last one of the layer before.
+    assert relus and all(layer["comm_round_count"] == 1.5 for layer in relus)
+    assert products and all(layer["mac_count"] or layer["operator"] for layer in products)
+    for phase, own in (("online", online), ("offline", offline)):
+        assert list(predicted[phase]["parts"]) == list(own["parts"])
+        for name, part in own["parts"].items():
+            assert predicted[phase]["parts"][name]["bytes"] == part["bytes"], (phase, name)
+    assert (
+        sum(layer["parts"]["products"]["bytes"]["client_to_server"] for layer in products)
+        == online["parts"]["products"]["bytes"]["client_to_server"]
+    )
+    assert predicted["online"]["comm_round_count"] == online["comm_round_count"]
+    text, warned = capsys.readouterr()
+    assert "mode floor, expansion 3" in text and "online, by part" in text
+    assert "expanded products of the linear layers'" in text and "pads of the " in text
+    assert "label" not in text and "garbl" not in text
+    assert "Use --protocol delphi with real data" in text and "INSECURE protocol: toy" in warned
+
+
+def test_inspect_predicts_it_over_a_link(model_file: Path, tmp_path: Path) -> None:
+    found = run("inspect", tmp_path, model_file, "--link", "wan", "--explain", "--mode", "exact")
+    assert (found["mode"], found["options"]) == ("exact", {"expansion": 1})
+    assert list(found["predicted_bytes"]["offline_parts"]) == ["pads"]
+    rounds = found["prediction"]["online"]["comm_round_count"]
+    assert found["prediction"]["online"]["latency_s"] > 0.9 * rounds * found["prediction"]["link"]["rtt_s"]
+    assert found["prediction"]["online"]["bytes"] == found["predicted_bytes"]["online"]
+
+
+def test_accuracy_follows_its_law(model_file: Path, tmp_path: Path) -> None:
+    """Rounded down, every activation is a little too small: the integer answers are further from the float
+    ones than in exact mode, and the private answers are the integer ones."""
+    images = np.random.default_rng(5).normal(size=(12, 2, 6, 6)).clip(-2.5, 2.5).astype(np.float32)
+    np.save(tmp_path / "x.npy", images)
+    pair = (model_file, "--data", tmp_path / "x.npy", "--private-sample", 4)
+    floor, exact = (run("accuracy", tmp_path, *pair, "--mode", mode) for mode in ("floor", "exact"))
+    for result in (floor, exact):
+        assert result["private"]["verified"] and result["private"]["largest_difference_from_integer"] == 0
+        assert result["baseline"] is None
+    assert floor["integer"]["rms_logit_error"] > 2 * exact["integer"]["rms_logit_error"]
+
+
+def test_a_search_measures_with_it(tmp_path: Path) -> None:
+    for module in ("torch", "sklearn"):
+        pytest.importorskip(module)
+    (tmp_path / "small.toml").write_text(
+        'schema = 1\nname = "small"\nfamily = "resnet"\ndataset = "digits"\n'
+        "input_shape = [1, 8, 8]\nclass_count = 10\nblocks = [1]\nwidths = [2]\n"
+    )
+    out = tmp_path / "out"
+    flags = (
+        "--data",
+        "digits",
+        "--epochs",
+        "1",
+        "--device",
+        "cpu",
+        "--jobs",
+        "1",
+        "--runs",
+        "1",
+        "--no-plot",
+    )
+    network = ("--network", str(tmp_path / "small.toml"), "--order", "1", "-o", str(out))
+    assert main(["reduce", "deepreduce", *network, *flags, "--protocol", "toy", "--expansion", "2"]) == 0
+    with (out / "pareto.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    measured = [json.loads((out / row["folder"] / "latency.json").read_text()) for row in rows]
+    assert measured and all(m["verification"]["passed"] for m in measured)
+    assert {(m["protocol"], m["mode"], m["options"]["expansion"]) for m in measured} == {("toy", "floor", 2)}
+
+
+def test_an_impossible_value_is_refused_in_a_line(
+    model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["inspect", str(model_file), "--protocol", "toy", "--expansion", "9"])
+    assert left.value.code == 2
+    assert "argument --expansion: '9' is not 1 to 8" in capsys.readouterr().err
