@@ -120,7 +120,8 @@ def render_accuracy(result: document.Accuracy) -> str:
             rows.append(_row("integer, the private images", private.same_images.integer))
         rows.append(_row(f"private, {result.protocol}", private))
     lines = [
-        f"{result.network.name}: {data.image_count:,} images of {data.source}, {data.refused_count:,} refused",
+        f"{result.network.name}: {data.image_count:,} images of {data.source}, "
+        f"{data.refused_count:,} refused",
         f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
         f"of {fixed.weight_bits} bits, {scales} scales, "
         f"activations of {fixed.activation_bits} bits, headroom {fixed.headroom_bits:g} bits",

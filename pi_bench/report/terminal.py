@@ -43,7 +43,8 @@ def _heading(result: Result) -> list[str]:
     return [
         f"{network.name}: {counts_words(network)}, {weights_words(network.weights)}",
         f"protocol {result.protocol_title}, {mode_words(result.mode, result.options)}, "
-        f"{link_words(result.link)}, {result.environment.threads} thread(s) per party, digest {network.digest[:16]}",
+        f"{link_words(result.link)}, {result.environment.threads} thread(s) per party, "
+        f"digest {network.digest[:16]}",
         *probe_lines(result.link),
         *merging_lines(network.merging),
     ]

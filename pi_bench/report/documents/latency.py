@@ -187,7 +187,8 @@ class Verification(Part, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="activations that are 0 where a more accurate law keeps a value, in the run with the most of them",
+            description="activations that are 0 where a more accurate law keeps a value, in the run with "
+            "the most of them",
         ),
     ]
     mismatch_count: Count
