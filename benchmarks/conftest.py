@@ -21,8 +21,9 @@ import pytest
 from benchmarks.targets import TARGETS
 from pi_bench.crypto.symmetric import aes128_encrypt
 from pi_bench.measure.environment import describe_environment
-from pi_bench.measure.micro import Case, MachineLimits
-from pi_bench.measure.micro.case import filled
+from pi_bench.measure.limits import MachineLimits
+from pi_bench.primitives import Case
+from pi_bench.primitives.buffers import filled
 
 Record = Callable[..., None]
 
@@ -104,7 +105,7 @@ def limits_of() -> Callable[[str], MachineLimits]:
 
 @pytest.fixture
 def time_case(benchmark, limits_of, target) -> Callable[..., float]:
-    """Times a `Case` of pi_bench.measure.micro; returns and records the median seconds of a unit."""
+    """Times a `Case` of pi_bench.primitives; returns and records the median seconds of a unit."""
 
     def time_one(case: Case, isa: str, key: str | None = None) -> float:
         limit_name, limit_s = limits_of(isa).of(case.work, case.threads)

@@ -4,8 +4,8 @@ import pytest
 
 from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.measure.micro import Settings
-from pi_bench.measure.micro.gadgets import SPECS, STEPS, gadget_cases, sizes_of
+from pi_bench.primitives import CaseSettings
+from pi_bench.primitives.gadget import SPECS, STEPS, gadget_cases, sizes_of
 
 OTHER_COUNT = 50_000
 PORTABLE_COUNT = 3_200
@@ -17,7 +17,7 @@ RELUS = {11: "ReLU, 11 ANDs", 19: "ReLU, 19 ANDs"}
 @pytest.mark.parametrize("step", ["garble", "evaluate"])
 def test_relu(time_case, step: str, and_count: int, threads: int, isa: str) -> None:
     """The rows of the target table: 200,000 ReLUs."""
-    (case,) = gadget_cases(RELUS[and_count], (step,), Settings(threads=(threads,), isa=isa))
+    (case,) = gadget_cases(RELUS[and_count], (step,), CaseSettings(threads=(threads,), isa=isa))
     time_case(case, isa, f"{step}-{and_count}-{threads}-{isa}")
 
 
@@ -25,7 +25,7 @@ def test_relu(time_case, step: str, and_count: int, threads: int, isa: str) -> N
 @pytest.mark.parametrize("name", SPECS)
 def test_step(time_case, name: str, step: str, every_isa: str) -> None:
     count = PORTABLE_COUNT if every_isa == "portable" else OTHER_COUNT
-    (case,) = gadget_cases(name, (step,), Settings(count=count, threads=(1,), isa=every_isa))
+    (case,) = gadget_cases(name, (step,), CaseSettings(count=count, threads=(1,), isa=every_isa))
     time_case(case, every_isa)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.in_process import TwoParties
 from benchmarks.layers import layer_graph
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.registry import find_protocol
+from pi_bench.testing import TwoParties
 
 ROUNDS = 5
 
@@ -36,7 +36,7 @@ def _compiled(*middle: str) -> tuple[Program, Weights, np.ndarray]:
 @pytest.mark.parametrize("name", LAYERS)
 def test_online(benchmark, name: str, mode: str) -> None:
     program, weights, encoded = _compiled(*LAYERS[name])
-    options = ProtocolOptions(mode=mode)
+    options = ProtocolOptions(mode)
     with TwoParties(find_protocol("delphi"), program, weights, options) as parties:
         benchmark.pedantic(
             lambda material: parties.infer(material, encoded),

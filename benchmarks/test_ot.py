@@ -8,10 +8,10 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender
 from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
-from pi_bench.measure.micro import Case, CostUnits, Settings
-from pi_bench.measure.micro.case import filled
-from pi_bench.measure.micro.cot import EXTENSION_WORK
-from pi_bench.measure.micro.cross import cases as cross_cases
+from pi_bench.primitives import Case, CaseSettings, MinimalWork
+from pi_bench.primitives.buffers import filled
+from pi_bench.primitives.cross import cases as cross_cases
+from pi_bench.primitives.ot import EXTENSION_WORK
 
 COUNT = 1 << 20
 BASE_COUNT = 128
@@ -51,11 +51,11 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
             lambda: ot.extend_sender(leaves, delta, 0, COUNT, message, labels, 1, isa),
         ),
         "additive-send": (
-            CostUnits(aes_blocks=2, memory_bytes=additive_memory),
+            MinimalWork(aes_blocks=2, memory_bytes=additive_memory),
             lambda: ot.additive_send(delta, hash_seed, 1, 0, labels, words, tau, share, 1, isa),
         ),
         "additive-receive": (
-            CostUnits(aes_blocks=1, memory_bytes=additive_memory),
+            MinimalWork(aes_blocks=1, memory_bytes=additive_memory),
             lambda: ot.additive_receive(hash_seed, 1, 0, labels, choices, tau, share, 1, isa),
         ),
     }
@@ -70,7 +70,7 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
 @pytest.mark.parametrize("name", ["square", "product"])
 def test_cross_product(time_case, benchmark, name: str, side: str) -> None:
     """An element's OTs and words, in the process's instruction set."""
-    for case in cross_cases(Settings(threads=(1,))):
+    for case in cross_cases(CaseSettings(threads=(1,))):
         if case.name == f"{name}, {side}":
             benchmark.extra_info.update({f"{key}_bytes": size for key, size in case.bytes.items()})
             time_case(case, "")

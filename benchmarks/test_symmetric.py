@@ -2,7 +2,8 @@
 
 import pytest
 
-from pi_bench.measure.micro import FAMILIES, Settings
+from pi_bench.primitives import CaseSettings
+from pi_bench.primitives.symmetric import SYMMETRIC
 
 CASES = [
     *(("aes", number) for number in range(4)),  # two ways, in cache and streamed
@@ -12,6 +13,6 @@ CASES = [
 
 @pytest.mark.parametrize(("family", "number"), CASES)
 def test_symmetric(time_case, family: str, number: int, isa: str) -> None:
-    for index, case in enumerate(FAMILIES[family](Settings(isa=isa))):
+    for index, case in enumerate(SYMMETRIC.families[family](CaseSettings(isa=isa))):
         if index == number:
             time_case(case, isa)

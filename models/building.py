@@ -1,4 +1,4 @@
-"""From a recipe to its torch module."""
+"""The torch module of a recipe."""
 
 from __future__ import annotations
 
@@ -30,13 +30,18 @@ _NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
 
 
 def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
-    """The recipe's network in evaluation mode; weights as torch initializes them (global generator).
+    """Return the recipe's network in evaluation mode, with weights as torch initializes them.
 
-    Masks, where the recipe has some, keep everything: which ReLUs they are to keep comes with the weights.
+    If the recipe has masks, they keep every ReLU until weights are loaded.
 
     Raises:
-        ModelError: masks or polynomials for ReLUs that cannot have them (ReLU6), or layers that cannot be
+        ModelError: Masks or polynomials are for layers that cannot have them (ReLU6), or layers cannot be
             merged.
+
+    >>> from pi_bench.models import load_recipe
+    >>> network = build(load_recipe("resnet18-cifar100-12288"), "meta")
+    >>> network(torch.empty(1, 3, 32, 32, device="meta")).shape
+    torch.Size([1, 100])
     """
     with torch.device(device):
         module = _NETWORKS[recipe.family](recipe)

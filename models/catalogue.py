@@ -1,4 +1,4 @@
-"""The recipes that come with pi-bench: every file of recipes/, by name."""
+"""The recipes that come with pi-bench: every file in recipes/, by name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from .recipe_schema import parse_recipe
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with pi-bench, by dataset, most ReLUs first."""
+    """Return the names of the recipes that come with pi-bench, by data set, most ReLUs first.
+
+    >>> "resnet18-cifar100-12288" in recipe_names()
+    True
+    """
     return list(_shipped())
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """Return the recipe of that name.
 
     Raises:
-        ModelError: no such recipe; the message suggests near names.
+        ModelError: There is no such recipe. The message suggests similar names.
+
+    >>> load_recipe("resnet18-cifar100-12288").relu_count
+    12288
     """
     shipped = _shipped()
     if name in shipped:
@@ -32,9 +39,12 @@ def load_recipe(name: str) -> Recipe:
 
 
 def full_recipe(network: str, data: str) -> Recipe | None:
-    """The shipped network with all its ReLUs whose recipe's name starts with `network` (as resnet18).
+    """Return the recipe with all its ReLUs whose name starts with `network`, such as "resnet18".
 
-    That for `data` if there is one, otherwise that for the smallest images; None where there is none.
+    The recipe for `data` is preferred, then the one for the smallest images. None means that there is none.
+
+    >>> full_recipe("resnet18", "tinyimagenet").name, full_recipe("alexnet", "digits")
+    ('resnet18-tinyimagenet-2228224', None)
     """
     found = [
         recipe

@@ -1,7 +1,7 @@
-"""How much a stage's ReLUs matter to accuracy, and so the order in which DeepReDuce culls stages.
+"""The criticality of a stage, its ReLUs' effect on accuracy, which orders the culling of DeepReDuce.
 
-Jha et al., ICML 2021, section 3.1, equation 1: with Acc[S_k] the accuracy of the network that has
-ReLUs in stage k only, trained with knowledge distillation,
+Jha et al., ICML 2021, section 3.1, equation 1. Acc[S_k] is the accuracy of the network that has ReLUs in
+stage k only, trained with knowledge distillation:
 
     C_k = (Acc[S_k] - min over i of Acc[S_i]) / (#ReLU[S_k])**w,    w = 0.07.
 
@@ -25,7 +25,16 @@ DEFAULT_WEIGHT = 0.07
 
 @dataclass(frozen=True, slots=True)
 class StageAccuracy:
-    """Test or validation accuracy of the network whose only ReLUs are those of `stage` (from 1)."""
+    """The test or validation accuracy of the network whose only ReLUs are those of one stage.
+
+    Attributes:
+        stage: the stage, from 1.
+        relu_count: its ReLUs.
+        accuracy_pct: the accuracy in percent.
+
+    >>> StageAccuracy(stage=1, relu_count=262_144, accuracy_pct=59.85).stage
+    1
+    """
 
     stage: int
     relu_count: int
@@ -33,10 +42,14 @@ class StageAccuracy:
 
 
 def only_stage(recipe: Recipe, stage: int) -> Recipe:
-    """`recipe` with ReLUs in `stage` alone: the network whose accuracy equation 1 asks for.
+    """Return `recipe` with ReLUs in `stage` alone, the network whose accuracy equation 1 needs.
 
     Raises:
-        ModelError: the recipe has no such stage, or has lost ReLUs already.
+        ModelError: The recipe has no such stage, or has already lost ReLUs.
+
+    >>> from pi_bench.models import load_recipe
+    >>> only_stage(load_recipe("resnet18-cifar100-557056"), 3).culled_stages
+    (1, 2, 4)
     """
     require_full(recipe)
     stages = range(1, recipe.stage_count + 1)
@@ -53,10 +66,17 @@ def only_stage(recipe: Recipe, stage: int) -> Recipe:
 
 
 def criticality(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT) -> dict[int, float]:
-    """C_k by stage; the least accurate stage has 0.
+    """Return C_k by stage. The least accurate stage has 0.
+
+    Args:
+        stages: the accuracy of each stage's network.
+        weight: the exponent w.
 
     Raises:
-        ModelError: no stage, a stage given twice, no ReLUs in one, or an accuracy outside 0 to 100.
+        ModelError: No stage is given, one is given twice or has no ReLUs, or an accuracy is outside 0 to 100.
+
+    >>> criticality([StageAccuracy(1, 1000, 60.0), StageAccuracy(2, 1000, 68.5)])
+    {1: 0.0, 2: 8.5}
     """
     if not stages:
         raise ModelError("criticality needs the accuracy of every stage; none is given")
@@ -78,9 +98,13 @@ def criticality(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT)
 
 
 def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT) -> tuple[int, ...]:
-    """Stages from least to most critical; of equally critical ones, that with more ReLUs first.
+    """Return the stages from least to most critical. Among equals, the one with more ReLUs comes first.
 
-    Raises: ModelError, as `criticality`.
+    Raises:
+        ModelError: `criticality` does not accept the arguments.
+
+    >>> culling_order([StageAccuracy(1, 1000, 60.0), StageAccuracy(2, 1000, 51.5)])
+    (2, 1)
     """
     values = criticality(stages, weight)
     ordered = sorted(stages, key=lambda entry: (values[entry.stage], -entry.relu_count, entry.stage))
@@ -88,7 +112,14 @@ def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGH
 
 
 def require_full(recipe: Recipe) -> None:
-    """Raises ModelError unless `recipe` is a baseline: reduction starts from all ReLUs."""
+    """Check that `recipe` is a baseline, because a reduction starts from all ReLUs.
+
+    Raises:
+        ModelError: The recipe is culled, thinned, masked or merged.
+
+    >>> from pi_bench.models import load_recipe
+    >>> require_full(load_recipe("resnet18-cifar100-557056"))
+    """
     if recipe.culled_stages or recipe.thinned_stages or recipe.kept_relus is not None or recipe.merged:
         raise ModelError(
             f"recipe {recipe.name} is culled, thinned, masked or merged already: "
@@ -97,5 +128,10 @@ def require_full(recipe: Recipe) -> None:
 
 
 def base_name(recipe: Recipe) -> str:
-    """The recipe's name without the number of ReLUs that it ends with."""
+    """Return the recipe's name without the number of ReLUs at its end.
+
+    >>> from pi_bench.models import load_recipe
+    >>> base_name(load_recipe("resnet18-cifar100-557056"))
+    'resnet18-cifar100'
+    """
     return recipe.name.removesuffix(f"-{recipe.relu_count}")

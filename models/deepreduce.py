@@ -1,12 +1,12 @@
 """The networks that DeepReDuce explores, as data (Jha et al., ICML 2021, Figure 4 and section 3.5).
 
-Iteration i culls the i least critical stages; culling is compounded. From that network come five:
+Iteration i culls the i least critical stages. Five networks follow from the culled one:
 
     cull       the culled network itself
-    thin       and the ReLU after the addition dropped in every other stage
-    alpha      thinned, half of the channels                 half of the ReLUs
-    rho        thinned, half of the height and width         a quarter
-    compound   thinned, both                                 an eighth
+    thin       the ReLU after the addition dropped in every other stage
+    alpha      thinned, with half of the channels: half of the ReLUs
+    rho        thinned, with half of the height and width: a quarter of the ReLUs
+    compound   thinned, with both: an eighth of the ReLUs
 
 The most critical stage is never culled: D stages make 5 * (D - 1) networks.
 """
@@ -38,7 +38,18 @@ _STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class PlannedNetwork:
-    """One network of the search: `iteration` counts from 1, `step` is a word of the list above."""
+    """One network of the search.
+
+    Attributes:
+        iteration: the iteration, from 1.
+        step: "cull", "thin", "alpha", "rho" or "compound".
+        recipe: the network.
+
+    >>> from pi_bench.models import load_recipe
+    >>> plan = search_plan(load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3))
+    >>> plan[1].iteration, plan[1].step, plan[1].recipe.relu_count
+    (1, 'thin', 114688)
+    """
 
     iteration: int
     step: str
@@ -46,16 +57,20 @@ class PlannedNetwork:
 
 
 def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
-    """All networks of the search, by iteration and step.
+    """Return all networks of the search, by iteration and step.
 
     Args:
-        base: the network with all its ReLUs. Its own alpha and rho are multiplied, so that a
-            narrowed baseline has a search of its own.
+        base: the network with all its ReLUs. The steps multiply its own alpha and rho.
         order: every stage of `base` once, from least to most critical (`criticality.culling_order`).
 
     Raises:
-        ModelError: `base` has lost ReLUs already, `order` is no order of its stages, or a step makes
-            the network impossible (less than one channel, an input below the total stride).
+        ModelError: `base` has already lost ReLUs, `order` does not name each stage once, or a step makes
+            the network impossible (less than one channel, an input smaller than the total stride).
+
+    >>> from pi_bench.models import load_recipe
+    >>> plan = search_plan(load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3))
+    >>> [planned.recipe.relu_count for planned in plan[:5]]
+    [229376, 114688, 57344, 28672, 14336]
     """
     require_full(base)
     stages = list(range(1, base.stage_count + 1))
@@ -84,10 +99,14 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
 
 
 def narrowed(base: Recipe, factor: float) -> Recipe:
-    """`base` with `factor` times its channels, to search from where the whole is too much to train.
+    """Return `base` with `factor` times its channels.
 
     Raises:
-        ModelError: less than one channel is left.
+        ModelError: Less than one channel is left.
+
+    >>> from pi_bench.models import load_recipe
+    >>> narrowed(load_recipe("resnet18-cifar100-557056"), 0.125).scaled_widths
+    (8, 16, 32, 64)
     """
     recipe = dataclasses.replace(base, alpha=base.alpha * factor, published=None)
     name = f"{base_name(base)}-{recipe.relu_count}"

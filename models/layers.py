@@ -1,4 +1,4 @@
-"""What a network is made of, counted without building it: each operator's shape, parameters and MACs."""
+"""The operators of a network, counted without building it: shapes, parameters, multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ Shape = tuple[int, ...]
 
 
 class Kind(Enum):
-    """`SHORTCUT` is a convolution beside the main path: papers leave it out when they count layers."""
+    """The kinds of operators. `SHORTCUT` is a convolution beside the main path, which papers do not count.
+
+    >>> Kind("shortcut")
+    <Kind.SHORTCUT: 'shortcut'>
+    """
 
     CONV = "conv"
     SHORTCUT = "shortcut"
@@ -24,32 +28,77 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator. Shapes have no batch axis; `stage` is 0 before the first stage and behind the last.
-    `polynomial_channels`: of a ReLU layer, the channels that have a polynomial in place of ReLU."""
+    """One operator of a network.
 
-    path: str  # of the torch module
+    Attributes:
+        path: the path of the torch module.
+        kind: the kind of the operator.
+        stage: the stage, from 1; 0 before the first stage and after the last.
+        shape: the shape of the output, without batch axis.
+        parameter_count: the number of trained parameters.
+        mac_count: the multiply-accumulates per inference.
+        polynomial_channels: in a ReLU layer, the channels that have a polynomial in place of ReLU.
+
+    >>> layer = Layer("stages.0.0.relu1", Kind.RELU, 1, (8, 4, 4), polynomial_channels=6)
+    >>> layer.relu_count, layer.polynomial_count
+    (32, 96)
+    """
+
+    path: str
     kind: Kind
     stage: int
-    shape: Shape  # of the output
-    parameter_count: int = 0  # what is trained
-    mac_count: int = 0  # multiply-accumulates of one inference
+    shape: Shape
+    parameter_count: int = 0
+    mac_count: int = 0
     polynomial_channels: int = 0
 
     @property
     def relu_count(self) -> int:
+        """Return the number of ReLUs, 0 for another kind of operator."""
         if self.kind is not Kind.RELU:
             return 0
         return (self.shape[0] - self.polynomial_channels) * math.prod(self.shape[1:])
 
     @property
     def polynomial_count(self) -> int:
-        """Elements that have a polynomial."""
+        """Return the number of elements that have a polynomial."""
         return self.polynomial_channels * math.prod(self.shape[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlace:
+    """The place of one block in a network of stages.
+
+    Attributes:
+        stage: the stage, from 1.
+        number: the number of the block in its stage, from 0.
+        width: the channels of the block after channel scaling.
+        stride: the stride of the block.
+
+    >>> BlockPlace(stage=2, number=0, width=128, stride=2).path
+    'stages.1.0'
+    """
+
+    stage: int
+    number: int
+    width: int
+    stride: int
+
+    @property
+    def path(self) -> str:
+        """Return the path of the block's torch module."""
+        return f"stages.{self.stage - 1}.{self.number}"
 
 
 @dataclass(slots=True)
 class Sketch:
-    """Follows one tensor through a network and notes the operators that it passes."""
+    """A tensor's way through a network: its current shape and the operators that it has passed.
+
+    >>> sketch = Sketch((3, 8, 8))
+    >>> sketch.conv("stem.conv", 4, 3, stride=2)
+    >>> sketch.shape, [layer.mac_count for layer in sketch]
+    ((4, 4, 4), [1728])
+    """
 
     shape: Shape
     stage: int = 0
@@ -66,7 +115,7 @@ class Sketch:
         bias: bool = False,
         kind: Kind = Kind.CONV,
     ) -> None:
-        """A square kernel, padded so that stride 1 keeps the size."""
+        """Add a convolution with a square kernel, padded so that stride 1 keeps the size."""
         channels = self.shape[0]
         self.shape = (width, *(strided(side, stride) for side in self.shape[1:]))
         taps = channels // groups * kernel * kernel
@@ -74,27 +123,31 @@ class Sketch:
         self._note(path, kind, taps * width + (width if bias else 0), macs)
 
     def norm(self, path: str) -> None:
+        """Add a batch normalization."""
         self._note(path, Kind.NORM, 2 * self.shape[0])
 
     def relu(self, path: str, kept: bool = True) -> None:
+        """Add a ReLU, unless the recipe removes it."""
         if kept:
             self._note(path, Kind.RELU)
 
     def pool(self, path: str, size: int, kind: Kind = Kind.POOL) -> None:
-        """Windows of `size` by `size` that do not overlap; what is left over at the border is dropped."""
+        """Add a pooling over windows of `size` by `size` without overlap. Incomplete windows are dropped."""
         self.shape = (self.shape[0], *(side // size for side in self.shape[1:]))
         self._note(path, kind)
 
     def overlapping_pool(self, path: str, stride: int) -> None:
-        """The maxima of windows of 3 by 3, padded so that stride 1 would keep the size."""
+        """Add a max-pool over windows of 3 by 3, padded so that stride 1 would keep the size."""
         self.shape = (self.shape[0], *(strided(side, stride) for side in self.shape[1:]))
         self._note(path, Kind.MAX_POOL)
 
     def global_pool(self, path: str) -> None:
+        """Add a pooling of each channel to one number."""
         self.shape = (self.shape[0],)
         self._note(path, Kind.POOL)
 
     def linear(self, path: str, width: int) -> None:
+        """Add a fully connected layer with bias."""
         inputs = math.prod(self.shape)
         self.shape = (width,)
         self._note(path, Kind.LINEAR, (inputs + 1) * width, inputs * width)
@@ -107,5 +160,9 @@ class Sketch:
 
 
 def strided(side: int, stride: int) -> int:
-    """Side of a map behind a kernel whose padding keeps the size at stride 1."""
+    """Return the side of a kernel's output, where padding keeps the size at stride 1.
+
+    >>> strided(32, 1), strided(32, 2), strided(13, 2)
+    (32, 16, 7)
+    """
     return (side - 1) // stride + 1

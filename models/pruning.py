@@ -1,8 +1,7 @@
 """l1-norm filter pruning (Li et al., ICLR 2017): the structured baseline that SNL is compared with.
 
-Whole filters go, those with the smallest sums of absolute weights, and with them their ReLUs and the
-inputs that they were to the next layer. What is left is the same network with a smaller alpha, so its
-recipe is one that this program has already, and only the weights to start from are special.
+The filters with the smallest sums of absolute weights are removed, with their ReLUs and the weights that read
+them in the next layer. The result is the same network with a smaller alpha.
 
 In a residual block the first convolution is pruned by its own filters. The channels of the residual
 stream are chosen where it gets its shape, by the stem's filters or the shortcut's, and are the same for
@@ -30,11 +29,15 @@ _NORM_KEYS = ("weight", "bias", "running_mean", "running_var")
 
 
 def pruned_recipe(base: Recipe, budget: int) -> Recipe:
-    """The widest network of the shape of `base` with at most `budget` ReLUs.
+    """Return the widest network of the shape of `base` with at most `budget` ReLUs.
 
     Raises:
-        ModelError: filters of this network cannot be pruned here.
-        UsageError: the budget is not below the ReLUs of `base`, or one filter a layer has more.
+        ModelError: Filters of this network cannot be pruned.
+        UsageError: The budget is not below the ReLUs of `base`, or below those of one filter per layer.
+
+    >>> from pi_bench.models import load_recipe
+    >>> pruned_recipe(load_recipe("resnet18-cifar100-557056"), 300_000).name
+    'resnet18-cifar100-l1-298176'
     """
     require_full(base)
     if not isinstance(base, ResNetRecipe) or (base.block, base.shortcut, base.first_block_convs) != _PRUNABLE:
@@ -60,7 +63,16 @@ def pruned_recipe(base: Recipe, budget: int) -> Recipe:
 
 
 def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> dict[str, Tensor]:
-    """The weights of `base`, `state`, without the filters that `pruned` has no place for."""
+    """Return the weights `state` of `base` without the filters that `pruned` does not have.
+
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.125)
+    >>> pruned = pruned_recipe(base, 40_000)
+    >>> state = pruned_state(build(base).state_dict(), base, pruned)
+    >>> state["stem.conv.weight"].shape
+    torch.Size([4, 3, 3, 3])
+    """
     left = dict(state)
     stream = _largest(state["stem.conv.weight"], pruned.scaled_widths[0])
     _keep_filters(left, "stem", "conv", "bn", stream)
@@ -78,7 +90,7 @@ def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> d
 
 
 def _largest(weight: Tensor, count: int) -> Tensor:
-    """Numbers of the `count` filters with the largest l1 norms, ascending; weight: (out, in, k, k)."""
+    """Return the `count` filters of `weight` (out, in, k, k) with the largest l1 norms, in their order."""
     norms = weight.abs().sum(dim=(1, 2, 3))
     return torch.argsort(norms, descending=True, stable=True)[:count].sort().values
 

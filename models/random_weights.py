@@ -1,9 +1,9 @@
-"""Weights and inputs for a network without a training run: random and usable.
+"""Random weights and inputs for a network that is not trained.
 
-A network's latency depends on its architecture and the ranges of its values, not on what it learnt.
-So weights are He-normal (He et al., ICCV 2015), batch norms get the statistics of calibration inputs,
-and every activation has the sane range that it would have in a trained network. Everything is a
-function of the seed. These generators are for demonstration data; no secret comes from them.
+A network's latency depends on its architecture and the ranges of its values, not on its training. Weights are
+therefore He-normal (He et al., ICCV 2015) and batch norms get the statistics of calibration inputs, so that
+activations have ranges like those of a trained network. The results depend on the seed alone. These
+generators make demonstration data; no secret comes from them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ _REACH = 3.0  # root mean squares up to which a polynomial stays near to ReLU
 
 
 def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Images of seeded noise, float32 (count, channels, height, width), |value| <= 2.5.
+    """Return images of seeded noise, float32 (count, *shape), with |value| <= 2.5.
 
-    As with a data set's images after the usual normalization, each image has its own brightness and
-    contrast around mean 0 and deviation 1, and pixels end where the sensor's range ends. From white
-    noise (first) to the smooth fields that photographs resemble (last: grids of every power of two,
-    enlarged and added), so that calibrated ranges cover both.
+    Like normalized images of a data set, each image has its own brightness and contrast, around mean 0 and
+    deviation 1, and its values are limited. The first image is white noise. The last one is smooth like a
+    photograph, a sum of enlarged grids of every power of two. Calibrated ranges therefore cover both kinds.
+
+    Args:
+        shape: (channels, height, width).
+
+    >>> noise_images(4, (3, 8, 8), seed=1).shape
+    (4, 3, 8, 8)
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     channels, height, width = shape
@@ -49,10 +54,17 @@ def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 @torch.no_grad()
 def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
-    """Gives `module` He-normal weights, its batch norms the statistics of `images` and its polynomials the
-    shape of a ReLU, in place.
+    """Give `module` random weights in place and leave it in evaluation mode.
 
-    The module is left in evaluation mode.
+    Weights become He-normal, batch norms get the statistics of `images`, and polynomials the shape of a ReLU.
+
+    Args:
+        images: float32 (count, channels, height, width).
+
+    >>> module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    >>> randomize(module, noise_images(8, (3, 8, 8), seed=1), seed=1)
+    >>> module.training, bool((module[1].running_mean != 0).all())
+    (False, True)
     """
     generator = torch.Generator().manual_seed(seed)
     norms = []
@@ -81,17 +93,22 @@ def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
 
 
 def _follow_relu(part: PolynomialActivation, inputs: tuple[Tensor]) -> None:
-    """A polynomial as training makes it for what it reads: of a ReLU's size up to the largest values, without
-    which a sum of such blocks grows from square to square."""
+    """Make a polynomial stay as small as a ReLU up to the largest input, as training would. Otherwise the
+    values of stacked blocks grow with each square."""
     part.follow_relu(float(inputs[0].abs().max()) / _REACH)
 
 
 @torch.no_grad()
 def draw_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
-    """Gives the masked ReLUs of `module` binary masks that keep `kept_relus` in places chosen at random.
+    """Give the masked ReLUs of `module` binary masks that keep `kept_relus` ReLUs, drawn at random.
 
-    Where masks are for channels, channels are drawn as long as they fit; a number that they do not add
-    up to is not reached.
+    Whole channels are drawn as long as they fit, so they may keep fewer ReLUs.
+
+    >>> from pi_bench.models.networks.masked_relu import MaskedRelu, kept_relu_count
+    >>> module = nn.Sequential(MaskedRelu((2, 4, 4), "pixel"))
+    >>> draw_masks(module, 10, seed=1)
+    >>> kept_relu_count(module)
+    10
     """
     relus = list(masked_relus(module).values())
     costs = np.concatenate([np.full(part.mask.numel(), part.relus_each) for part in relus])

@@ -1,4 +1,4 @@
-"""A recipe: what a network is, as data.
+"""A recipe: the description of a network as data.
 
 A recipe describes a network of stages (runs of layers of equal resolution; DeepReDuce, section 2.1)
 and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
@@ -7,10 +7,10 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - thinning a stage keeps the first ReLU of every pair and removes the second: in a residual block,
   that between the convolutions stays and that after the addition goes;
 - masks keep `kept_relus` of the ReLUs that are then left, chosen one by one or channel by channel (SNL,
-  Cho et al., ICML 2022): which ones stands in the weights, as that is what training decides;
+  Cho et al., ICML 2022). The weights hold the masks, because training decides which ReLUs stay;
 - `merged` says how far adjacent linear layers are merged into larger convolutions (`merging.extents`);
-- polynomials of degree 2 or 3 stand in the place of ReLU in the layers that `polynomials` names (DELPHI), in
-  all of their channels or, of a mixture (SAFENet), but for the part `polynomial_relu_share`;
+- polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI). In a mixture
+  (SAFENet), the share `polynomial_relu_share` of each layer's channels keeps ReLU;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -27,7 +27,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from . import recipe_keys
-from .layers import Kind, Layer, Shape, Sketch
+from .layers import BlockPlace, Kind, Layer, Shape, Sketch
 from .recipe_keys import Key
 
 POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_share")
@@ -35,7 +35,17 @@ POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_share")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the paper reports of this network; None where it reports nothing."""
+    """The figures that a paper reports for a network. None stands for a figure that it does not report.
+
+    Attributes:
+        relu_count: the number of ReLUs.
+        accuracy_pct: the test accuracy in percent.
+        latency_s: the private latency in seconds.
+        source: the paper and the table.
+
+    >>> Published(12288, 64.97, 0.45, "DeepReDuce Table 4").latency_s
+    0.45
+    """
 
     relu_count: int
     accuracy_pct: float | None
@@ -45,7 +55,13 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe(ABC):
-    """One network. Stages count from 1; `blocks` and `widths` have one entry a stage."""
+    """One network as data. Stages count from 1; `blocks` and `widths` have one entry per stage.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("resnet18-cifar100-12288")
+    >>> recipe.relu_count, recipe.culled_stages, recipe.scaled_widths
+    (12288, (1, 4), (32, 64, 128, 256))
+    """
 
     family: ClassVar[str]
     family_keys: ClassVar[Mapping[str, Key]]  # beside those that every family has
@@ -72,24 +88,26 @@ class Recipe(ABC):
 
     @abstractmethod
     def sketch(self) -> Sketch:
-        """The network's operators in the order in which they run."""
+        """Return the network's operators in the order in which they run, polynomials not yet placed."""
 
     @property
     def can_thin(self) -> bool:
-        """Whether ReLUs come in pairs, of which thinning can keep the first."""
+        """Return whether ReLUs come in pairs, of which thinning can keep the first."""
         return True
 
     @property
     def stage_count(self) -> int:
+        """Return the number of stages."""
         return len(self.blocks)
 
     @property
     def stem_stride(self) -> int:
+        """Return the stride of the first convolution."""
         return int(1 // self.rho)
 
     @property
     def total_stride(self) -> int:
-        """By how much the last stage's maps are smaller than the input."""
+        """Return the factor by which the last stage's maps are smaller than the input."""
         stride = self.stem_stride
         for stage in range(1, self.stage_count + 1):
             stride *= self.stage_stride(stage)
@@ -97,39 +115,46 @@ class Recipe(ABC):
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Widths beside those of the stages, before channel scaling."""
+        """Return the widths of layers outside the stages, before channel scaling."""
         return ()
 
     @property
     def scaled_widths(self) -> tuple[int, ...]:
+        """Return the width of each stage after channel scaling."""
         return tuple(map(self.scaled, self.widths))
 
     def scaled(self, width: int) -> int:
-        """A width after channel scaling."""
+        """Return `width` after channel scaling."""
         return int(width * self.alpha)
 
     def stage_stride(self, stage: int) -> int:
-        """Stride at the start of `stage`: every stage but the first halves the feature map."""
+        """Return the stride at the start of `stage`. Every stage but the first halves the feature map."""
         return 1 if stage == 1 else 2
 
+    def block_places(self) -> Iterator[BlockPlace]:
+        """Yield the place of every block in the order in which blocks run; the first one has the stride."""
+        for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
+            for number in range(count):
+                yield BlockPlace(stage, number, width, self.stage_stride(stage) if number == 0 else 1)
+
     def keeps_inner_relu(self, stage: int) -> bool:
-        """Whether the first ReLU of every pair in `stage` is kept: in a block, between convolutions."""
+        """Return whether `stage` keeps the first ReLU of each pair: in a block, that between convolutions."""
         return stage not in self.culled_stages
 
     def keeps_outer_relu(self, stage: int) -> bool:
-        """Whether the second ReLU of every pair in `stage` is kept: in a block, after the addition."""
+        """Return whether `stage` keeps the second ReLU of each pair: in a block, that after the addition."""
         return stage not in self.culled_stages and stage not in self.thinned_stages
 
     def keeps_relu(self, stage: int, number: int) -> bool:
-        """Whether the ReLU of that number (from 0) is kept in a stage that is a chain of layers."""
+        """Return whether ReLU `number` (from 0) is kept in a stage that is a chain of layers."""
         return self.keeps_inner_relu(stage) if number % 2 == 0 else self.keeps_outer_relu(stage)
 
     def layers(self) -> list[Layer]:
-        """Every operator with its shape, parameters and MACs, in order."""
+        """Return every operator with its shape, parameters and multiply-accumulates, in order."""
         return [self._activated(layer) for layer in self.sketch()]
 
     def _activated(self, layer: Layer) -> Layer:
-        """A ReLU layer with polynomials, where the recipe has some in it."""
+        """Return `layer`, with polynomials if it is a ReLU layer in which the recipe has some."""
         if layer.kind is not Kind.RELU or not self._has_polynomials(layer):
             return layer
         channels = layer.shape[0]
@@ -141,39 +166,42 @@ class Recipe(ABC):
         return any(fnmatchcase(layer.path, pattern) for pattern in self.polynomials)
 
     def polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
-        """Module path and shape of every layer with polynomials, and how many of its channels are ReLUs."""
+        """Yield path, shape and number of channels with ReLU of every layer that has polynomials."""
         for layer in self.layers():
             if layer.polynomial_channels:
                 yield layer.path, layer.shape, layer.shape[0] - layer.polynomial_channels
 
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
-        """Module path and (channels, height, width) of every ReLU layer that is kept, in order; whole layers,
-        whatever masks keep of them, and none with polynomials."""
+        """Yield path and shape (channels, height, width) of every ReLU layer that is kept, in order.
+
+        Masks are ignored, and layers with polynomials are left out.
+        """
         layers = self.layers()
         return ((a.path, a.shape) for a in layers if a.relu_count and not a.polynomial_channels)
 
     @property
     def relu_count(self) -> int:
+        """Return the number of ReLUs."""
         return self.maskable_count if self.kept_relus is None else self.kept_relus
 
     @property
     def maskable_count(self) -> int:
-        """ReLUs without masks, or with masks that keep all of them."""
+        """Return the number of ReLUs if masks kept all of them."""
         return sum(layer.relu_count for layer in self.layers())
 
     @property
     def parameter_count(self) -> int:
-        """What is trained; running statistics of batch norms are not."""
+        """Return the number of trained parameters, without the running statistics of batch norms."""
         return sum(layer.parameter_count for layer in self.layers())
 
     @property
     def mac_count(self) -> int:
-        """Multiply-accumulates of convolutions and linear layers, shortcuts included."""
+        """Return the multiply-accumulates of convolutions and linear layers, shortcuts included."""
         return sum(layer.mac_count for layer in self.sketch())
 
     @classmethod
     def schema(cls) -> dict[str, Key]:
-        """Every key that the family's recipes may have, in the order in which they are written."""
+        """Return every key that the family's recipes may have, in the order in which they are written."""
         return {
             "name": recipe_keys.text(),
             "family": recipe_keys.choice(cls.family),
@@ -201,7 +229,7 @@ class Recipe(ABC):
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """(key, what is wrong with it) of values that do not go together."""
+        """Yield a key and a description of its fault for values that do not go together."""
         count = self.stage_count
         for key in ("culled_stages", "thinned_stages"):
             stages = getattr(self, key)
@@ -237,7 +265,7 @@ class Recipe(ABC):
                     yield "polynomials", f"names {pattern!r}, which no ReLU layer matches: they are {paths}"
 
     def summary(self) -> dict[str, Any]:
-        """The recipe as JSON values, for `pi-bench export --list --json`."""
+        """Return the recipe as JSON values, for `pi-bench export --list --json`."""
         published = self.published
         return {
             "name": self.name,

@@ -1,9 +1,10 @@
-"""From a recipe to a model file: random or given weights, calibration, export."""
+"""The export of a recipe to a model file, with random or given weights."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +35,27 @@ def export_recipe(
     calibration: str | os.PathLike[str] | None = None,
     calibration_percentile: float = 100.0,
     seed: int = 1,
+    labels: Sequence[str] = (),
+    name: str | None = None,
 ) -> Graph:
-    """Writes the recipe's network to the model file `path`.
+    """Write the recipe's network to the model file `path` and return its graph.
 
     Args:
-        weights: a state_dict saved by ``torch.save``; without it weights are random, from `seed`.
-        calibration: a ``.npy`` of float inputs (samples, channels, height, width); without it noise,
-            from `seed`.
-        calibration_percentile: as of `pi_bench.export`.
+        weights: a state_dict saved by ``torch.save``. Without it, weights are random and depend on `seed`.
+        calibration: a ``.npy`` of float inputs (samples, channels, height, width). Without it, inputs are
+            noise that depends on `seed`.
+        calibration_percentile, labels: as in `pi_bench.export`.
+        name: of the network in reports; the recipe's by default.
 
     Raises:
-        ModelError: weights or inputs that do not fit the recipe, or whatever `pi_bench.export` raises.
+        ModelError: Weights or inputs do not fit the recipe, or `pi_bench.export` fails.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> recipe = narrowed(load_recipe("minionn-cifar10-173056"), 0.0625)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_recipe(recipe, f"{folder}/model.pt").relu_count
+    10816
     """
     module = build(recipe)
     images = noise_images(_NOISE_IMAGE_COUNT, recipe.input_shape, seed)
@@ -73,14 +84,22 @@ def export_recipe(
         path,
         calibration=images,
         calibration_percentile=calibration_percentile,
-        name=recipe.name,
+        labels=labels,
+        name=name or recipe.name,
         meta=meta,
     )
 
 
 def require_masks(module: nn.Module, recipe: Recipe) -> None:
-    """Raises ModelError: masks that are not binary, or keep more or fewer ReLUs than the recipe says; or
-    mixtures of ReLUs and polynomials that do."""
+    """Check that masks are binary, and that masks and polynomials keep as many ReLUs as the recipe says.
+
+    Raises:
+        ModelError: They do not.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("minionn-cifar10-173056")
+    >>> require_masks(build(recipe), recipe)
+    """
     wanted = sum(math.prod((count, *shape[1:])) for _, shape, count in recipe.polynomial_layers())
     found = polynomial_relu_count(module)
     if found != wanted:
@@ -99,10 +118,18 @@ def require_masks(module: nn.Module, recipe: Recipe) -> None:
 
 
 def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Gives a recipe's `module` the weights of the checkpoint at `path`.
+    """Load the weights of the checkpoint at `path` into a recipe's `module`.
 
     Raises:
-        ModelError: as `load_weights`.
+        ModelError: The file cannot be read, or its names and shapes are not those of `module`.
+
+    >>> import tempfile
+    >>> module = nn.Sequential(nn.Linear(2, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     torch.save({"0.weight": torch.ones(2, 2), "0.bias": torch.zeros(2)}, f"{folder}/state.pt")
+    ...     load_state(module, f"{folder}/state.pt")
+    >>> module[0].weight.tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
     """
     load_weights(module, path, target="the recipe", advice="docs/recipes.md lists the names")
 

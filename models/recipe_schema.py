@@ -1,4 +1,4 @@
-"""The schema of recipes: reads TOML, names the key and the allowed range of whatever does not fit."""
+"""The schema of recipes: reads TOML, and names the key and its allowed range in every error."""
 
 from __future__ import annotations
 
@@ -17,15 +17,26 @@ SCHEMA_VERSION = 1
 
 
 def parse_recipe(text: str, origin: str) -> Recipe:
-    """A recipe from TOML.
+    """Return the recipe that a TOML file describes.
 
     Args:
-        text: the file's content.
-        origin: how messages call the file.
+        text: the content of the file.
+        origin: the name of the file in messages.
 
     Raises:
-        ModelError: not TOML, an unknown or missing key, or a value outside its range; the message
-            names the key and the range.
+        ModelError: The text is not TOML, a key is unknown or missing, or a value is outside its range. The
+            message names the key and the range.
+
+    >>> text = '''schema = 1
+    ... name = "tiny-digits"
+    ... family = "vgg"
+    ... dataset = "digits"
+    ... input_shape = [1, 8, 8]
+    ... class_count = 10
+    ... blocks = [1]
+    ... widths = [2]'''
+    >>> parse_recipe(text, "tiny.toml").relu_count
+    128
     """
     try:
         table = tomllib.loads(text)
@@ -57,15 +68,19 @@ def parse_recipe(text: str, origin: str) -> Recipe:
 
 
 def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_share: float) -> Recipe:
-    """The recipe with polynomials in the place of ReLUs; its name says how many ReLUs stay.
+    """Return the recipe with polynomials in place of ReLUs. Its name ends in the number of ReLUs that stay.
 
     Args:
-        patterns: of paths of ReLU layers, as the key `polynomials`.
-        degree: 2 or 3.
-        relu_share: the part of each layer's channels that keep ReLU.
+        patterns: patterns of the paths of ReLU layers, as in the key `polynomials`.
+        degree: the degree of the polynomials, 2 or 3.
+        relu_share: the share of each layer's channels that keeps ReLU.
 
     Raises:
-        ModelError: what the keys of recipes do not allow.
+        ModelError: The keys of recipes do not allow a value.
+
+    >>> from pi_bench.models import load_recipe
+    >>> with_polynomials(load_recipe("resnet32-cifar100-303104"), ["stages.0.*"], 2, 0.0).name
+    'resnet32-cifar100-polynomial-139264'
     """
     chosen = {
         "polynomials": list(patterns),

@@ -1,4 +1,4 @@
-"""Writes a recipe as the TOML that `recipe_schema.parse_recipe` reads."""
+"""The inverse of `recipe_schema.parse_recipe`: writes a recipe as TOML."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
 
 
 def format_recipe(recipe: Recipe) -> str:
-    """TOML whose reading gives `recipe` again, every key written out; those of masks, merging and polynomials
-    where it has some."""
+    """Return TOML that `parse_recipe` reads as `recipe` again.
+
+    Every key is written, but those of masks, merging and polynomials only if the recipe has them.
+
+    >>> from pi_bench.models import load_recipe, parse_recipe
+    >>> recipe = load_recipe("resnet18-cifar100-12288")
+    >>> parse_recipe(format_recipe(recipe), "x") == recipe
+    True
+    """
     lines = [f"schema = {SCHEMA_VERSION}"]
     left_out = {"kept_relus", "masks"} if recipe.kept_relus is None else set()
     if recipe.merged is None:

@@ -20,8 +20,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises: OSError: the old file is as it was, and nothing lies beside it.
     """
-    target = path.resolve()
-    mode = target.stat().st_mode if target.exists() else None
+    target = path.resolve()  # of /dev/stderr at a pipe no path that exists: `path` is asked what it is
+    mode = path.stat().st_mode if path.exists() else None
     if mode is not None and not (stat.S_ISREG(mode) and os.access(target.parent, os.W_OK)):
         with path.open("wb") as file:
             yield file

@@ -54,8 +54,12 @@ def encode(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     return b"".join(parts)
 
 
-def decode(data: bytes | bytearray | memoryview) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def decode(
+    data: bytes | bytearray | memoryview, *, max_header_bytes: int | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Inverse of `encode`; the arrays are read-only views of `data`.
+
+    A header takes up to 30 times its size in memory: bound it where the bytes are a stranger's.
 
     Raises:
         CodecError: whatever is wrong with the bytes; never anything else.
@@ -68,6 +72,8 @@ def decode(data: bytes | bytearray | memoryview) -> tuple[dict[str, Any], dict[s
         raise CodecError("not a container (wrong magic)")
     if version != _VERSION or reserved != 0:
         raise CodecError(f"container version {version}, this program reads version {_VERSION}")
+    if max_header_bytes is not None and header_bytes > max_header_bytes:
+        raise CodecError(f"its header has {header_bytes} bytes where at most {max_header_bytes} are allowed")
     start = _data_start(header_bytes)
     if _PREFIX.size + header_bytes > len(view):
         raise CodecError("truncated in the header")

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,8 @@ def export(
         calibration_percentile: of the samples' largest values, 50 to 100: less than 100 leaves out the
             most extreme samples, for finer scales; `pi-bench accuracy` says what saturates then.
         labels: class names, one an output, or none.
-        name: of the network in reports; the module's class by default.
+        name: of the network in reports. By default it is the module's class or, if that says as little as
+            Sequential, the stem of the network's own file, else of `path`.
         meta: JSON values to keep in the file.
 
     Returns:
@@ -64,14 +66,15 @@ def export(
 
     Raises:
         ModelError: an operator that cannot be lowered (its module path, what to use instead), a
-            layer whose values leave less than one bit of headroom, or a `path` that cannot be
-            written.
+            layer whose values leave less than one bit of headroom.
+        OutputError: `path` cannot be written; an older file is still whole.
     """
     from pi_bench.network.interchange.source import network_name, open_source
     from pi_bench.network.lowering import lower
 
     if not 50 <= calibration_percentile <= 100:
         raise ModelError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
+    named_by = module if isinstance(module, str | os.PathLike) else path
     module = open_source(module)
     if example_input is None:
         example_input = _example(module, calibration)
@@ -91,7 +94,7 @@ def export(
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
     plain, traced = _plain_copy(module, example)
     _require_answer(plain, example)
-    graph = lower(traced, example, name=name or network_name(module), labels=labels)
+    graph = lower(traced, example, name=name or network_name(module, Path(named_by).stem), labels=labels)
     _check_equal(plain, graph, samples, len(example))
     notes = {
         **graph.meta,
@@ -200,7 +203,10 @@ def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
     try:
         return torch.as_tensor(values).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{what} is neither a float tensor nor a numpy array: {error}") from None
+        raise ModelError(
+            f"{what} is neither a float tensor nor a numpy array of numbers: "
+            f"its type is {type(values).__name__}"
+        ) from error
 
 
 def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -30,9 +30,18 @@ def protocol_names() -> tuple[str, ...]:
 def find_protocol(name: str) -> ProtocolInfo:
     """Imports the protocol of that name.
 
+    ``NAME:OTHER`` is made of the protocol OTHER by ``derive`` of the package of NAME.
+
     Raises:
-        UsageError: there is none, two packages provide it, or it does not load.
+        UsageError: there is none, two packages provide it, it does not load, or it cannot be made of OTHER.
     """
+    name, colon, other = name.partition(":")
+    if colon:
+        return _derived(name, other)
+    return _find(name)
+
+
+def _find(name: str) -> ProtocolInfo:
     own = [f"pi-bench ({_PACKAGE}.{name})"] if name in _own_names() else []
     entries = [entry for entry in _entry_points() if entry.name == name]
     providers = own + [_words(entry) for entry in entries]
@@ -43,6 +52,18 @@ def find_protocol(name: str) -> ProtocolInfo:
             f"protocol {name!r} is provided by {' and by '.join(providers)}; uninstall all but one"
         )
     return _load(entries[0]) if entries else _own(name)
+
+
+def _derived(name: str, other: str) -> ProtocolInfo:
+    _find(name)  # refuses a name that is none
+    package = importlib.import_module(f"{_PACKAGE}.{name}") if name in _own_names() else None
+    if not hasattr(package, "derive"):
+        raise UsageError(
+            f"protocol {name} is not made of another one; write {name} instead of {name}:{other}"
+        )
+    found = package.derive(_find(other))  # type: ignore[union-attr]
+    assert isinstance(found, ProtocolInfo)
+    return found
 
 
 def default_protocol() -> ProtocolInfo:

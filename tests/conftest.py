@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pi_bench.costs import UNITS, Costs
+from pi_bench.costs import Costs
+from pi_bench.hybrid.fixed_steps import FIXED_UNITS
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -24,6 +25,7 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.prediction.costs_file import write_costs
+from pi_bench.primitives.built_in import UNITS
 
 
 def pytest_configure() -> None:
@@ -74,7 +76,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
     """What commands predict with in tests, in their own processes too: nothing is measured."""
-    costs = Costs({name: 1e-8 * (1 + i) for i, name in enumerate(UNITS)}, 1, {"cpu_model": "made up"})
+    costs = Costs(
+        {name: 1e-8 * (1 + i) for i, name in enumerate((*UNITS, *FIXED_UNITS))}, 1, {"cpu_model": "made up"}
+    )
     path = tmp_path_factory.mktemp("costs") / "costs.json"
     write_costs(costs, path)
     with pytest.MonkeyPatch.context() as patch:

@@ -20,6 +20,7 @@ from benchmarks.proof.measuring import FailedRow, measure
 from benchmarks.proof.networks import NETWORKS, Network
 from benchmarks.proof.table import as_csv, markdown
 from benchmarks.report import load_warning
+from pi_bench.atomic_file import whole_file
 
 BEGIN, END = "<!-- python -m benchmarks.proof writes from here -->", "<!-- to here -->"
 
@@ -72,9 +73,7 @@ def _measured(network: Network, parsed: argparse.Namespace, busy: bool) -> bool:
     except FailedRow as error:
         print(f"{network.name}: {error}", file=sys.stderr)
         return False
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(found, indent=2) + "\n")
-    partial.replace(path)
+    _write(path, json.dumps(found, indent=2) + "\n")
     online_ms = 1e3 * found["online_s"]["median"]
     print(f"{network.name}: {online_ms:.1f} ms online; {time.monotonic() - begun:.0f} s", flush=True)
     return True
@@ -92,12 +91,17 @@ def write(docs: Path, work: Path) -> None:
             records[network.name] = json.loads(path.read_text())
     ordered = [records[network.name] for network in NETWORKS if network.name in records]
     stored.parent.mkdir(parents=True, exist_ok=True)
-    stored.write_text(json.dumps(ordered, indent=2) + "\n")
-    stored.with_suffix(".csv").write_text(as_csv(ordered))
+    _write(stored, json.dumps(ordered, indent=2) + "\n")
+    _write(stored.with_suffix(".csv"), as_csv(ordered))
     page = docs / "networks.md"
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{markdown(ordered)}\n\n{END}{after}")
+    _write(page, f"{before}{BEGIN}\n\n{markdown(ordered)}\n\n{END}{after}")
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Images to train on: digits out of the box, CIFAR and TinyImageNet from their official archives.
+"""Images to train on: digits from scikit-learn, CIFAR and TinyImageNet from their official archives.
 
-Importing this imports neither torch nor a data set's library. Nothing here unpickles anything.
+Importing this package imports neither torch nor a data set's library. No archive is unpickled.
 """
 
 from .catalogue import DATA_NAMES, image_shape, load_data

@@ -1,18 +1,17 @@
-"""Official archives: found in the data folder, downloaded where wanted, and checked bit for bit."""
+"""Official archives: finds them in the data folder or downloads them, and checks every bit."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pi_bench.errors import DataError
-
-from .dataset import Progress
+from pi_bench.atomic_file import whole_file
+from pi_bench.errors import DataError, reason
+from pi_bench.progress import Progress
 
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 20
@@ -20,7 +19,18 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSource:
-    """A file as its publishers offer it."""
+    """A file as its publishers offer it.
+
+    Attributes:
+        file_name: the name in the data folder.
+        url: the official address.
+        size_bytes: the exact size.
+        sha256: the SHA-256 in hexadecimal digits.
+
+    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> SOURCES["tinyimagenet"].archive.file_name
+    'tiny-imagenet-200.zip'
+    """
 
     file_name: str
     url: str
@@ -29,14 +39,23 @@ class ArchiveSource:
 
 
 def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: Progress) -> Path:
-    """The archive in `data_dir`, after its size and SHA-256 were checked.
+    """Return the path of the archive in `data_dir` after checking its size and SHA-256.
 
     Args:
-        download: whether to fetch it from its official address if it is not there.
+        download: whether to fetch a missing archive from its official address.
+        progress: hears of the download and of the check, in bytes.
 
     Raises:
-        DataError: it is missing, cannot be fetched, is cut short, or is another file; the message
+        DataError: The archive is missing, cannot be fetched, is truncated, or is another file. The message
             says what to do.
+
+    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.progress import silent
+    >>> try:
+    ...     obtain(SOURCES["cifar10"].archive, Path("nowhere"), download=False, progress=silent)
+    ... except DataError as error:
+    ...     print(str(error).partition(":")[0])
+    nowhere/cifar-10-binary.tar.gz is missing
     """
     path = data_dir / source.file_name
     try:
@@ -60,18 +79,14 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
                     f"delete it and fetch {source.url} again"
                 )
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+        raise DataError(f"cannot read {path}: {reason(error)}") from None
     return path
 
 
 def _fetch(source: ArchiveSource, path: Path, progress: Progress) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            urllib.request.urlopen(source.url, timeout=_TIMEOUT_S) as response,
-            open(partial, "xb") as file,
-        ):
+        with urllib.request.urlopen(source.url, timeout=_TIMEOUT_S) as response, whole_file(path) as file:
             done = 0
             while chunk := response.read(_CHUNK_BYTES):
                 done += len(chunk)
@@ -82,15 +97,13 @@ def _fetch(source: ArchiveSource, path: Path, progress: Progress) -> None:
                     )
                 file.write(chunk)
                 progress(f"downloading {source.file_name}", done, source.size_bytes)
-        os.replace(partial, path)
     except OSError as error:  # URLError is one
-        reason = getattr(error, "reason", None) or error.strerror or error
+        cause = getattr(error, "reason", error)
+        why = reason(cause) if isinstance(cause, OSError) else cause
         raise DataError(
-            f"cannot download {source.url}: {reason}; get it on a machine with network "
+            f"cannot download {source.url}: {why}; get it on a machine with network "
             f"and put it at {path}, or name its folder with --data-dir"
         ) from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _sha256(file: BinaryIO, progress: Progress, source: ArchiveSource) -> str:

@@ -16,7 +16,9 @@ import numpy as np
 
 from pi_bench.errors import DataError
 
+from .archive import ArchiveSource
 from .dataset import Dataset, Split
+from .source import DataSource
 
 _IMAGE_SHAPE = (3, 32, 32)
 _IMAGE_BYTES = 3 * 32 * 32
@@ -49,13 +51,58 @@ _CIFAR100 = _Layout(
 
 
 def read_cifar10(path: Path) -> Dataset:
-    """Raises DataError: `path` is no such archive, or is damaged."""
+    """Return the images of CIFAR-10 in the archive `path`: uint8 (count, 3, 32, 32), ten classes.
+
+    Raises:
+        DataError: `path` is another file or is damaged.
+
+    >>> try:
+    ...     read_cifar10(Path("nowhere.tar.gz"))
+    ... except DataError as error:
+    ...     print(error)
+    cannot read nowhere.tar.gz: No such file or directory
+    """
     return _read(path, _CIFAR10)
 
 
 def read_cifar100(path: Path) -> Dataset:
-    """The fine classes. Raises DataError: `path` is no such archive, or is damaged."""
+    """Return the images of CIFAR-100 in the archive `path`: uint8 (count, 3, 32, 32), the 100 fine classes.
+
+    Raises:
+        DataError: `path` is another file or is damaged.
+
+    >>> try:
+    ...     read_cifar100(Path("nowhere.tar.gz"))
+    ... except DataError as error:
+    ...     print(error)
+    cannot read nowhere.tar.gz: No such file or directory
+    """
     return _read(path, _CIFAR100)
+
+
+CIFAR10 = DataSource(
+    name="cifar10",
+    read=lambda path, shape, progress: read_cifar10(path),
+    shape=_IMAGE_SHAPE,
+    archive=ArchiveSource(
+        "cifar-10-binary.tar.gz",
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        170_052_171,
+        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ),
+    training={"epochs": 150, "schedule": "cosine"},
+)
+CIFAR100 = DataSource(
+    name="cifar100",
+    read=lambda path, shape, progress: read_cifar100(path),
+    shape=_IMAGE_SHAPE,
+    archive=ArchiveSource(
+        "cifar-100-binary.tar.gz",
+        "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+        168_513_733,
+        "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+    ),
+)
 
 
 def _read(path: Path, layout: _Layout) -> Dataset:

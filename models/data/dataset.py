@@ -1,24 +1,29 @@
-"""Labelled images in memory, their statistics, and the split for choosing an epoch."""
+"""Labelled images in memory, their statistics, and the split that chooses an epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 _CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Images and their classes, in a fixed order."""
+    """Images and their classes in a fixed order.
 
-    images: np.ndarray  # uint8 (count, channels, height, width)
-    labels: np.ndarray  # int64 (count,), from 0
+    Attributes:
+        images: uint8 (count, channels, height, width).
+        labels: int64 (count,), from 0.
+
+    >>> split = Split(np.zeros((4, 1, 8, 8), np.uint8), np.array([0, 1, 0, 1]))
+    >>> len(split), split[split.labels == 1].labels
+    (4, array([1, 1]))
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -29,26 +34,47 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """A data set as its publishers split it, and how its training images may be varied."""
+    """A data set as its publishers split it, with the variations that its training images allow.
+
+    Attributes:
+        name: the name of the data set.
+        class_names: the name of each class.
+        train: the training images.
+        test: the test images.
+        crop_padding: the largest shift of an image in pixels.
+        flips: whether a mirrored image still belongs to its class.
+
+    >>> part = Split(np.zeros((2, 1, 8, 8), np.uint8), np.array([0, 1]))
+    >>> Dataset("dots", ("light", "dark"), part, part, crop_padding=1, flips=True).image_shape
+    (1, 8, 8)
+    """
 
     name: str
     class_names: tuple[str, ...]
     train: Split
     test: Split
-    crop_padding: int  # pixels by which a random crop may be off
-    flips: bool  # whether a mirrored image is still of its class
+    crop_padding: int
+    flips: bool
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(channels, height, width)"""
+        """Return (channels, height, width)."""
         shape: tuple[int, ...] = self.train.images.shape[1:]
         return shape
 
 
 def mean_and_deviation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """By channel, of pixels from 0 to 1, exact: float64 (channels,) twice.
+    """Return the exact mean and standard deviation of each channel, for pixels from 0 to 1.
 
-    A channel that is the same everywhere has deviation 1, so that dividing by it is harmless.
+    Args:
+        images: uint8 (count, channels, height, width).
+
+    Returns:
+        Mean and deviation, float64 (channels,) each. A constant channel has deviation 1, so that dividing
+        by the deviation is safe.
+
+    >>> mean_and_deviation(np.array([0, 255], np.uint8).reshape(2, 1, 1, 1))
+    (array([0.5]), array([0.5]))
     """
     channels = images.shape[1]
     counts = np.zeros((channels, 256))
@@ -64,11 +90,16 @@ def mean_and_deviation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
-    """Splits off `fraction` of each class (at least one image of a class that has two).
+    """Hold out `fraction` of each class, and at least one image of a class that has two.
 
     Returns:
-        What stays, and what was held out, both in the order of `split`; a function of the labels and
-        `seed` alone, so that every network is judged on the same images.
+        The images that stay and the images that are held out, both in the order of `split`. The choice
+        depends on the labels and `seed` alone, so that every network is judged on the same images.
+
+    >>> split = Split(np.zeros((10, 1, 8, 8), np.uint8), np.repeat([0, 1], 5))
+    >>> kept, held = hold_out(split, 0.2, seed=0)
+    >>> len(kept), held.labels
+    (8, array([0, 1]))
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     held = np.zeros(len(split), bool)

@@ -1,8 +1,8 @@
-"""Handwritten digits that scikit-learn carries: 1,797 real images, no download (the default data set).
+"""Handwritten digits inside scikit-learn: 1,797 real images, no download (the default data set).
 
 Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998 (its test part): 8 x 8
-pixels of 17 levels. They are enlarged to the network's input, so that networks for 32 x 32 train on
-them as they are. A fifth of each class is the test split, the same one always.
+pixels of 17 levels. They are enlarged to the network's input, so that networks for 32 x 32 need no change.
+A fifth of each class is the test split, the same one always.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from pi_bench.errors import DataError
 
 from .dataset import Dataset, Split, hold_out
+from .source import DataSource
 
 _SIDE = 8
 _LEVELS = 16
@@ -20,10 +21,13 @@ _TEST_SEED = 0
 
 
 def read_digits(shape: tuple[int, ...]) -> Dataset:
-    """The digits as images of `shape` (channels, height, width), every channel alike.
+    """Return the digits as images of `shape` (channels, height, width), with equal channels.
 
     Raises:
-        DataError: a shape that digits do not come in, or scikit-learn is not installed.
+        DataError: The digits do not come in that shape, or scikit-learn is not installed.
+
+    >>> read_digits((3, 32, 32)).train.images.shape
+    (1438, 3, 32, 32)
     """
     channels, height, width = shape
     if channels not in (1, 3) or height != width or not _SIDE <= height <= 8 * _SIDE or height % _SIDE:
@@ -47,8 +51,25 @@ def read_digits(shape: tuple[int, ...]) -> Dataset:
 
 
 def interpolation(small: int, large: int) -> np.ndarray:
-    """The matrix (large, small) of linear interpolation between pixel centers; rows add up to 1."""
+    """Return the matrix (large, small) of linear interpolation between pixel centers; rows add up to 1.
+
+    >>> interpolation(2, 4)
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.25, 0.75],
+           [0.  , 1.  ]])
+    """
     centers = (np.arange(large) + 0.5) * small / large - 0.5
     centers = np.clip(centers, 0, small - 1)
     matrix: np.ndarray = np.maximum(0.0, 1 - np.abs(centers[:, None] - np.arange(small)))
     return matrix
+
+
+DIGITS = DataSource(
+    name="digits",
+    read=lambda path, shape, progress: read_digits(shape),
+    training={"epochs": 30, "schedule": "cosine", "learning_rate": 0.05},
+    # An epoch has about ten batches, so each epoch has to do more.
+    linearization={"learning_rate": 5e-3, "lasso": 1e-4, "epoch_limit": 400},
+    finetuning={"epochs": 10, "learning_rate": 1e-2},
+)

@@ -1,4 +1,4 @@
-"""A data set's test images as a trained network takes them: float32, normalized."""
+"""The test images of a data set, normalized for a trained network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pi_bench.errors import DataError
+from pi_bench.progress import Progress
 
 from .catalogue import image_shape, load_data
-from .dataset import Progress, mean_and_deviation
+from .dataset import mean_and_deviation
 
 
 def evaluation_images(
@@ -23,14 +24,24 @@ def evaluation_images(
     download: bool,
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """(images float32 (count, *shape), labels int64 (count,), what they are in words).
+    """Return the test images of the data set `name`, normalized for a network that takes `shape`.
 
     Args:
-        normalization: ``mean`` and ``deviation`` by channel of pixels from 0 to 1, as training notes them
-            in a model file; None: those of the training images.
+        normalization: ``mean`` and ``deviation`` per channel of pixels from 0 to 1, as training writes them
+            to a model file. With None, the statistics of the training images are used.
+
+    Returns:
+        Images, float32 (count, *shape), labels, int64 (count,), and a description of both in words.
 
     Raises:
-        DataError: as `load_data`, or a normalization of another number of channels.
+        DataError: `load_data` fails, or the normalization has another number of channels.
+
+    >>> from pi_bench.progress import silent
+    >>> images, labels, words = evaluation_images(
+    ...     "digits", (1, 8, 8), None, data_dir=Path("data"), download=False, progress=silent
+    ... )
+    >>> images.shape, words
+    ((359, 1, 8, 8), "digits (test split, normalized by the training images' statistics)")
     """
     data = load_data(name, image_shape(name, shape), data_dir=data_dir, download=download, progress=progress)
     if data.image_shape != tuple(shape):

@@ -1,7 +1,7 @@
 """TinyImageNet from its official archive: 200 classes of 64 x 64 JPEGs (Le and Yang, 2015).
 
-The archive's test images have no labels. As in the papers, accuracy is that on its "val" images,
-which here are the test split; epochs are chosen on images held out from "train".
+The archive's test images have no labels. As in the papers, accuracy is measured on its "val" images,
+which are the test split here. Epochs are chosen on images held out from "train".
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from pi_bench.errors import DataError
+from pi_bench.progress import Progress
 
-from .dataset import Dataset, Progress, Split
+from .archive import ArchiveSource
+from .dataset import Dataset, Split
+from .source import DataSource
 
 _ROOT = "tiny-imagenet-200"
 _SIDE = 64
@@ -28,10 +31,17 @@ _REPORTED_EVERY = 200
 
 
 def read_tinyimagenet(path: Path, progress: Progress) -> Dataset:
-    """All images decoded, in memory.
+    """Decode all images of the archive `path` into memory: uint8 (count, 3, 64, 64), 200 classes.
 
     Raises:
-        DataError: `path` is no such archive, is damaged, or Pillow is not installed.
+        DataError: `path` is another file or is damaged, or Pillow is not installed.
+
+    >>> from pi_bench.progress import silent
+    >>> try:
+    ...     read_tinyimagenet(Path("nowhere.zip"), silent)
+    ... except DataError as error:
+    ...     print(error)
+    cannot read nowhere.zip: No such file or directory
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -127,3 +137,16 @@ def _decode(path: Path, name: str, content: bytes) -> np.ndarray:
     except (OSError, SyntaxError, ValueError):
         raise DataError(f"{path}: {name} is no whole JPEG") from None
     return pixels.transpose(2, 0, 1)
+
+
+TINYIMAGENET = DataSource(
+    name="tinyimagenet",
+    read=lambda path, shape, progress: read_tinyimagenet(path, progress),
+    shape=(3, _SIDE, _SIDE),
+    archive=ArchiveSource(
+        "tiny-imagenet-200.zip",
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        248_100_043,
+        "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
+    ),
+)

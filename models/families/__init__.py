@@ -1,7 +1,7 @@
-"""The families of networks, one file each: the keys of their recipes, and what they are made of.
+"""The families of networks, one file per family: the keys of their recipes, and their operators.
 
-To add one: a class of recipes here, its torch module of the same name in `networks`, and a line in
-both registries (here and in `building`). Nothing here imports torch.
+To add a family, write a class of recipes here and a torch module of the same name in `networks`, and add a
+line to both registries (here and in `building`). Nothing here imports torch.
 """
 
 from __future__ import annotations

@@ -24,6 +24,14 @@ CONVS = (((64, 3), (64, 3)), ((64, 3), (64, 3)), ((64, 3), (64, 1), (16, 1)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinionnRecipe(Recipe):
+    """A recipe of MiniONN's network.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("minionn-cifar10-173056")
+    >>> recipe.feature_shape, recipe.parameter_count
+    ((16, 8, 8), 164954)
+    """
+
     family: ClassVar[str] = "minionn"
     family_keys: ClassVar[Mapping[str, Key]] = {}
     has_stem_relu: ClassVar[bool] = False
@@ -32,7 +40,7 @@ class MinionnRecipe(Recipe):
     widths: tuple[int, ...] = tuple(convs[-1][0] for convs in CONVS)
 
     def convs(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """(stage, number in it from 0, scaled width, kernel, stride) of each convolution."""
+        """Yield stage, number in the stage (from 0), scaled width, kernel and stride of each convolution."""
         for stage, convs in enumerate(CONVS, 1):
             for number, (width, kernel) in enumerate(convs):
                 stride = self.stem_stride if (stage, number) == (1, 0) else 1
@@ -40,10 +48,11 @@ class MinionnRecipe(Recipe):
 
     @property
     def feature_shape(self) -> Shape:
-        """What the fully connected layer sees."""
+        """Return the shape that the fully connected layer reads."""
         return next(layer.shape for layer in reversed(self.layers()) if layer.kind is Kind.CONV)
 
     def sketch(self) -> Sketch:
+        """Return the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         for stage, number, width, kernel, stride in self.convs():
             if stage > 1 and number == 0:

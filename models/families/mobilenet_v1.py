@@ -23,6 +23,14 @@ from ..recipe_keys import Key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MobileNetV1Recipe(Recipe):
+    """A recipe of MobileNetV1.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("mobilenetv1-cifar100-411648")
+    >>> recipe.activation, recipe.blocks
+    ('relu', (1, 2, 2, 6, 2))
+    """
+
     family: ClassVar[str] = "mobilenet_v1"
     family_keys: ClassVar[Mapping[str, Key]] = {
         "blocks": recipe_keys.a_stage_each(1, recipe_keys.MAX_COUNT),
@@ -38,29 +46,28 @@ class MobileNetV1Recipe(Recipe):
 
     @property
     def stem_stride(self) -> int:
+        """Return the stride of the first convolution, doubled in the ImageNet stem."""
         return super(MobileNetV1Recipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
+        """Return the widths of layers outside the stages, before channel scaling."""
         return (self.stem_width,)
 
     def sketch(self) -> Sketch:
+        """Return the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         sketch.conv("stem.conv", self.scaled(self.stem_width), 3, self.stem_stride)
         sketch.norm("stem.bn")
         sketch.relu("stem.relu", self.stem_relu)
-        for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
-            sketch.stage = stage
-            for block in range(count):
-                path = f"stages.{stage - 1}.{block}"
-                channels = sketch.shape[0]
-                stride = self.stage_stride(stage) if block == 0 else 1
-                sketch.conv(f"{path}.depthwise", channels, 3, stride, groups=channels)
-                sketch.norm(f"{path}.bn1")
-                sketch.relu(f"{path}.relu1", self.keeps_inner_relu(stage))
-                sketch.conv(f"{path}.pointwise", width, 1)
-                sketch.norm(f"{path}.bn2")
-                sketch.relu(f"{path}.relu2", self.keeps_outer_relu(stage))
+        for place in self.block_places():
+            sketch.stage, channels = place.stage, sketch.shape[0]
+            sketch.conv(f"{place.path}.depthwise", channels, 3, place.stride, groups=channels)
+            sketch.norm(f"{place.path}.bn1")
+            sketch.relu(f"{place.path}.relu1", self.keeps_inner_relu(place.stage))
+            sketch.conv(f"{place.path}.pointwise", place.width, 1)
+            sketch.norm(f"{place.path}.bn2")
+            sketch.relu(f"{place.path}.relu2", self.keeps_outer_relu(place.stage))
         sketch.stage = 0
         sketch.global_pool("pool")
         sketch.linear("classifier", self.class_count)

@@ -18,13 +18,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..layers import Sketch
+from ..layers import BlockPlace, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MobileNetV2Recipe(Recipe):
+    """A recipe of MobileNetV2. `strides` has one entry per stage.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("mobilenetv2-imagenet-6105792")
+    >>> recipe.strides, recipe.total_stride
+    ((1, 2, 2, 2, 1, 2, 1), 32)
+    """
+
     family: ClassVar[str] = "mobilenet_v2"
     family_keys: ClassVar[Mapping[str, Key]] = {
         "blocks": recipe_keys.a_stage_each(1, recipe_keys.MAX_COUNT),
@@ -46,41 +54,47 @@ class MobileNetV2Recipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
+        """Return False: the ReLUs of a block have different shapes and are no pairs."""
         return False
 
     @property
     def stem_stride(self) -> int:
+        """Return the stride of the first convolution, doubled in the ImageNet stem."""
         return super(MobileNetV2Recipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def total_stride(self) -> int:
+        """Return the factor by which the last stage's maps are smaller than the input."""
         return self.stem_stride * math.prod(self.strides)
 
     def stage_stride(self, stage: int) -> int:
+        """Return the stride of the first block of `stage`."""
         return self.strides[stage - 1]
 
     def stage_expansion(self, stage: int) -> int:
+        """Return the factor by which the blocks of `stage` widen their input; 1 in the first stage."""
         return 1 if stage == 1 else self.expansion
 
     def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield a key and a description of its fault for values that do not go together."""
         if len(self.strides) != len(self.blocks):
             yield "strides", f"has {len(self.strides)} entries, 'blocks' has {len(self.blocks)}: one a stage"
         yield from super(MobileNetV2Recipe, self).problems()
 
     @property
     def other_widths(self) -> tuple[int, ...]:
+        """Return the widths of layers outside the stages, before channel scaling."""
         return (self.stem_width, self.head_width)
 
     def sketch(self) -> Sketch:
+        """Return the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         sketch.conv("stem.conv", self.scaled(self.stem_width), 3, self.stem_stride)
         sketch.norm("stem.bn")
         sketch.relu("stem.relu", self.stem_relu)
-        for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
-            sketch.stage = stage
-            for block in range(count):
-                stride = self.stage_stride(stage) if block == 0 else 1
-                self._block(sketch, stage, f"stages.{stage - 1}.{block}", width, stride)
+        for place in self.block_places():
+            sketch.stage = place.stage
+            self._block(sketch, place)
         sketch.conv("head.conv", self.scaled(self.head_width), 1)
         sketch.norm("head.bn")
         sketch.relu("head.relu", self.keeps_inner_relu(self.stage_count))
@@ -89,15 +103,16 @@ class MobileNetV2Recipe(Recipe):
         sketch.linear("classifier", self.class_count)
         return sketch
 
-    def _block(self, sketch: Sketch, stage: int, path: str, width: int, stride: int) -> None:
+    def _block(self, sketch: Sketch, place: BlockPlace) -> None:
+        stage, path = place.stage, place.path
         hidden = self.stage_expansion(stage) * sketch.shape[0]
         kept = self.keeps_inner_relu(stage)
         if self.stage_expansion(stage) != 1:
             sketch.conv(f"{path}.expand", hidden, 1)
             sketch.norm(f"{path}.bn1")
             sketch.relu(f"{path}.relu1", kept)
-        sketch.conv(f"{path}.depthwise", hidden, 3, stride, groups=hidden)
+        sketch.conv(f"{path}.depthwise", hidden, 3, place.stride, groups=hidden)
         sketch.norm(f"{path}.bn2")
         sketch.relu(f"{path}.relu2", kept)
-        sketch.conv(f"{path}.project", width, 1)
+        sketch.conv(f"{path}.project", place.width, 1)
         sketch.norm(f"{path}.bn3")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..layers import Kind, Sketch
+from ..layers import BlockPlace, Kind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -27,7 +27,13 @@ EXPANSION = 4  # of a bottleneck block: its output is that many times as wide as
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResNetRecipe(Recipe):
-    """`widths` of bottleneck blocks are those of their middle."""
+    """A recipe of a residual network. For bottleneck blocks, `widths` are those of their middle.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("resnet50-imagenet-9608704")
+    >>> recipe.block, recipe.block_width(64), recipe.total_stride
+    ('bottleneck', 256, 32)
+    """
 
     family: ClassVar[str] = "resnet"
     family_keys: ClassVar[Mapping[str, Key]] = {
@@ -46,27 +52,30 @@ class ResNetRecipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
+        """Return whether blocks are basic: the three ReLUs of a bottleneck block are no pairs."""
         return self.block == "basic"
 
     @property
     def stem_stride(self) -> int:
-        """Of the stem's convolution; the ImageNet stem pools behind it."""
+        """Return the stride of the stem's convolution. The ImageNet stem pools after it."""
         # The zero-argument form of super() does not find a class that slots have remade.
         return super(ResNetRecipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def total_stride(self) -> int:
+        """Return the factor by which the last stage's maps are smaller than the input."""
         return super(ResNetRecipe, self).total_stride * (2 if self.stem == "imagenet" else 1)
 
     def block_width(self, width: int) -> int:
-        """Channels behind a block of that (scaled) width."""
+        """Return the output channels of a block of that width after channel scaling."""
         return EXPANSION * width if self.block == "bottleneck" else width
 
     def block_convs(self, stage: int, block: int) -> int:
-        """Convolutions of a basic block; `block` counts from 0."""
+        """Return the number of convolutions of basic block `block` (from 0) of `stage` (from 1)."""
         return self.first_block_convs if (stage, block) == (1, 0) else 2
 
     def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield a key and a description of its fault for values that do not go together."""
         if self.block == "bottleneck" and self.first_block_convs != 2:
             yield "first_block_convs", "must be 2 with bottleneck blocks"
         if self.shortcut == "pad" and list(self.scaled_widths) != sorted(self.scaled_widths):
@@ -74,6 +83,7 @@ class ResNetRecipe(Recipe):
         yield from super(ResNetRecipe, self).problems()
 
     def sketch(self) -> Sketch:
+        """Return the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         imagenet = self.stem == "imagenet"
         sketch.conv("stem.conv", self.scaled_widths[0], 7 if imagenet else 3, self.stem_stride)
@@ -81,25 +91,23 @@ class ResNetRecipe(Recipe):
         sketch.relu("stem.relu", self.stem_relu)
         if imagenet:
             sketch.overlapping_pool("stem.pool", 2)
-        for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
-            sketch.stage = stage
-            for block in range(count):
-                stride = self.stage_stride(stage) if block == 0 else 1
-                self._block(sketch, stage, block, width, stride)
+        for place in self.block_places():
+            sketch.stage = place.stage
+            self._block(sketch, place)
         sketch.stage = 0
         sketch.global_pool("pool")
         sketch.linear("classifier", self.class_count)
         return sketch
 
-    def _block(self, sketch: Sketch, stage: int, block: int, width: int, stride: int) -> None:
-        path = f"stages.{stage - 1}.{block}"
-        inner, outer = self.keeps_inner_relu(stage), self.keeps_outer_relu(stage)
+    def _block(self, sketch: Sketch, place: BlockPlace) -> None:
+        path, width, stride = place.path, place.width, place.stride
+        inner, outer = self.keeps_inner_relu(place.stage), self.keeps_outer_relu(place.stage)
         before = sketch.shape
         # Width, kernel and stride of each convolution; a ReLU is behind every one of them.
         if self.block == "bottleneck":
             convs = [(width, 1, 1), (width, 3, stride), (self.block_width(width), 1, 1)]
         else:
-            convs = [(width, 3, stride), (width, 3, 1)][: self.block_convs(stage, block)]
+            convs = [(width, 3, stride), (width, 3, 1)][: self.block_convs(place.stage, place.number)]
         for number, (out, kernel, step) in enumerate(convs, 1):
             sketch.conv(f"{path}.conv{number}", out, kernel, step)
             sketch.norm(f"{path}.bn{number}")

@@ -21,6 +21,14 @@ from ..recipe_keys import Key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VggRecipe(Recipe):
+    """A recipe of a VGG network. `blocks` has the number of convolutions of each stage.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("vgg16-cifar10-276480")
+    >>> recipe.blocks, recipe.stage_count, recipe.total_stride
+    ((2, 2, 3, 3, 3), 5, 16)
+    """
+
     family: ClassVar[str] = "vgg"
     family_keys: ClassVar[Mapping[str, Key]] = {
         "blocks": recipe_keys.a_stage_each(1, recipe_keys.MAX_COUNT),
@@ -37,17 +45,21 @@ class VggRecipe(Recipe):
 
     @property
     def stage_count(self) -> int:
+        """Return the number of stages; hidden layers are one more."""
         return len(self.blocks) + (1 if self.hidden_widths else 0)
 
     @property
     def total_stride(self) -> int:
+        """Return the factor by which the last convolutions' maps are smaller than the input."""
         return self.stem_stride << (len(self.blocks) - 1)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
+        """Return the widths of layers outside the stages, before channel scaling."""
         return self.hidden_widths
 
     def sketch(self) -> Sketch:
+        """Return the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
             sketch.stage = stage

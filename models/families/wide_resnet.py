@@ -17,13 +17,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..layers import Kind, Sketch
+from ..layers import BlockPlace, Kind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WideResNetRecipe(Recipe):
+    """A recipe of a wide residual network.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("wrn-22-8-cifar100-1392640")
+    >>> recipe.blocks, recipe.widths, recipe.keeps_head_relu
+    ((3, 3, 3), (128, 256, 512), True)
+    """
+
     family: ClassVar[str] = "wide_resnet"
     family_keys: ClassVar[Mapping[str, Key]] = {
         "blocks": recipe_keys.a_stage_each(1, recipe_keys.MAX_COUNT),
@@ -38,20 +46,21 @@ class WideResNetRecipe(Recipe):
 
     @property
     def keeps_head_relu(self) -> bool:
+        """Return whether the ReLU before the pooling is kept. It belongs to the last stage."""
         return self.head_relu and self.keeps_inner_relu(self.stage_count)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
+        """Return the widths of layers outside the stages, before channel scaling."""
         return (self.stem_width,)
 
     def sketch(self) -> Sketch:
+        """Return the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         sketch.conv("stem", self.scaled(self.stem_width), 3, self.stem_stride)
-        for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
-            sketch.stage = stage
-            for block in range(count):
-                stride = self.stage_stride(stage) if block == 0 else 1
-                self._block(sketch, stage, f"stages.{stage - 1}.{block}", width, stride)
+        for place in self.block_places():
+            sketch.stage = place.stage
+            self._block(sketch, place)
         sketch.norm("head.bn")
         sketch.relu("head.relu", self.keeps_head_relu)
         sketch.stage = 0
@@ -59,14 +68,14 @@ class WideResNetRecipe(Recipe):
         sketch.linear("classifier", self.class_count)
         return sketch
 
-    def _block(self, sketch: Sketch, stage: int, path: str, width: int, stride: int) -> None:
-        before = sketch.shape
+    def _block(self, sketch: Sketch, place: BlockPlace) -> None:
+        stage, path, before = place.stage, place.path, sketch.shape
         sketch.norm(f"{path}.bn1")
         sketch.relu(f"{path}.relu1", self.keeps_inner_relu(stage))
-        sketch.conv(f"{path}.conv1", width, 3, stride)
+        sketch.conv(f"{path}.conv1", place.width, 3, place.stride)
         sketch.norm(f"{path}.bn2")
         sketch.relu(f"{path}.relu2", self.keeps_outer_relu(stage))
-        sketch.conv(f"{path}.conv2", width, 3)
-        if stride != 1 or before[0] != width:
+        sketch.conv(f"{path}.conv2", place.width, 3)
+        if place.stride != 1 or before[0] != place.width:
             sketch.shape = before
-            sketch.conv(f"{path}.shortcut", width, 1, stride, kind=Kind.SHORTCUT)
+            sketch.conv(f"{path}.shortcut", place.width, 1, place.stride, kind=Kind.SHORTCUT)

@@ -1,7 +1,9 @@
 """Selective network linearization (SNL, Cho et al., ICML 2022, Algorithm 1): which single ReLUs to keep.
 
 settings    the algorithm's numbers
-schedule    the lasso coefficient's law
-selection   which masks meet a budget exactly
-descent     masks and weights trained together until every budget is met
+schedule    the growth of the lasso coefficient
+selection   the choice of masks that meet a budget exactly
+placement   the ReLUs that the networks of the paper have
+descent     the training of masks and weights together, until every budget is met
+run         the folder of a linearization
 """

@@ -1,7 +1,7 @@
-"""Masks and weights trained together, from all ReLUs down to the smallest budget (Algorithm 1, line 1 to 10).
+"""The training of masks and weights together, down to the smallest budget (Algorithm 1, lines 1 to 10).
 
-The way down does not depend on the budget, only where it ends does. So one descent serves several
-budgets: each gets the weights and masks that a descent to it alone would end with.
+The course of a descent does not depend on the budget; only its end does. One descent therefore serves several
+budgets. Each gets the weights and masks with which a descent to it alone would end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pi_bench.errors import TrainingError
+from pi_bench.progress import Progress
 
 from ..networks.masked_relu import MaskedRelu, masked_relus
 from ..training.batches import Batches
@@ -25,7 +26,7 @@ from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
 from ..training.files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from ..training.logs import EpochLog
-from ..training.trainer import Progress, copied_state, make_optimizer
+from ..training.trainer import copied_state, make_optimizer
 from .schedule import LassoSchedule
 from .selection import count_above
 from .settings import LinearizationSettings
@@ -33,7 +34,17 @@ from .settings import LinearizationSettings
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Where the descent to a budget ends: weights and real masks, `epoch` (from 1), and their ReLUs."""
+    """The end of the descent to one budget.
+
+    Attributes:
+        budget: the number of ReLUs to keep.
+        epoch: the last epoch above the budget, from 1; 0 is the trained network itself.
+        relu_count: the ReLUs that this epoch left.
+        state: its weights and real masks.
+
+    >>> Landing(budget=100, epoch=7, relu_count=112, state={}).relu_count
+    112
+    """
 
     budget: int
     epoch: int
@@ -55,18 +66,35 @@ def descend(
     landed: Callable[[Landing], None],
     tensorboard: bool = False,
 ) -> None:
-    """Linearizes `module`, a trained network whose ReLUs are masked by ones, in place.
+    """Linearize `module`, a trained network whose masks are all 1, in place.
 
-    Goes on from the folder's checkpoint if it has one, and writes `checkpoint.pt` and `log.csv` there
-    after each epoch.
+    The descent starts from the checkpoint in `folder` if there is one. `checkpoint.pt` and `log.csv` are
+    written there after each epoch.
 
     Args:
-        budgets: fewer than the ReLUs of `module`, at least 1 each.
-        landed: told each budget's landing, as soon as it is known; after a kill perhaps again.
+        budgets: numbers of ReLUs, each at least 1 and below that of `module`.
+        teacher: the network to distill from.
+        identity: further values that tell this descent from others.
+        landed: hears of each budget's landing as soon as it is known, and perhaps again after a kill.
 
     Raises:
-        TrainingError: it diverges, does not reach a budget within the limit of epochs, has gone below
-            a budget in an earlier run that did not ask for it, or a file cannot be written.
+        TrainingError: The descent diverges, does not reach a budget within the limit of epochs, went below a
+            new budget in an earlier run, or cannot write a file.
+
+    >>> import tempfile
+    >>> from pi_bench.models.data import load_data
+    >>> from pi_bench.progress import silent
+    >>> cpu = torch.device("cpu")
+    >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.1, cpu)
+    >>> module = nn.Sequential(nn.Flatten(), MaskedRelu((64,), "pixel"), nn.Linear(64, 10))
+    >>> options = {"teacher": nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "identity": {}, "device": cpu}
+    >>> settings = LinearizationSettings(learning_rate=0.1, lasso=1.0)
+    >>> landings = []
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     given = module, batches, settings, [20], Path(name)
+    ...     descend(*given, progress=silent, landed=landings.append, **options)
+    >>> [landing.budget for landing in landings]
+    [20]
     """
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     relus = masked_relus(module)
@@ -147,17 +175,30 @@ def descend(
 
 
 def lasso_penalty(relus: Mapping[str, MaskedRelu], coefficient: float) -> Tensor:
-    """coefficient * |masks|_1, over ReLUs: a number for a whole channel counts once for each of them."""
+    """Return coefficient * |masks|_1. The mask of a whole channel counts once per ReLU of the channel.
+
+    >>> float(lasso_penalty({"relu": MaskedRelu((2, 4, 4), "channel")}, 0.5))
+    16.0
+    """
     norms = [part.mask.abs().sum() * part.relus_each for part in relus.values()]
     return coefficient * torch.stack(norms).sum()
 
 
 def relu_count(relus: Mapping[str, MaskedRelu], threshold: float) -> int:
+    """Return the number of ReLUs whose mask is above `threshold`.
+
+    >>> relu_count({"relu": MaskedRelu((2, 4, 4), "channel")}, 0.01)
+    32
+    """
     return count_above(mask_values(relus), {site: part.relus_each for site, part in relus.items()}, threshold)
 
 
 def mask_values(relus: Mapping[str, MaskedRelu]) -> dict[str, np.ndarray]:
-    """float32 copies, by site."""
+    """Return copies of the masks by the path of their layer, float32.
+
+    >>> mask_values({"relu": MaskedRelu((2, 1, 1), "pixel")})["relu"].shape
+    (1, 2, 1, 1)
+    """
     masks = {site: part.mask.detach().cpu() for site, part in relus.items()}
     return {site: mask.clone(memory_format=torch.contiguous_format).numpy() for site, mask in masks.items()}
 

@@ -1,4 +1,4 @@
-"""Where SNL has ReLUs to choose from: behind the batch norms and additions of blocks, and nowhere else."""
+"""The ReLUs that SNL chooses from: those in blocks, after batch norms and additions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from ..recipe_writing import format_recipe
 
 
 def snl_placement(recipe: Recipe) -> Recipe:
-    """`recipe` without the ReLUs of its stem and head, as the published networks of SNL are.
+    """Return `recipe` without the ReLUs of its stem and head, which networks of the SNL paper do not have.
 
-    ResNet18 for CIFAR then has 491,520 of 557,056; a recipe without such ReLUs is returned as it is.
+    A recipe without such ReLUs is returned unchanged.
+
+    >>> from pi_bench.models import load_recipe
+    >>> snl_placement(load_recipe("resnet18-cifar100-557056")).relu_count
+    491520
     """
     outside: dict[str, Any] = {
         name: False for name in ("stem_relu", "head_relu") if getattr(recipe, name, False)

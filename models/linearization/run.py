@@ -1,12 +1,12 @@
-"""From a trained network to the starting points of its finetunings, one a budget.
+"""The linearization of a trained network to the starting points of its finetunings, one per budget.
 
-checkpoint.pt                 to go on from after a kill
-log.csv                       a line an epoch: lasso coefficient, ReLUs, losses, validation accuracy
-budget-B/masks-before.npz     real masks of the last epoch above the budget, an array a ReLU layer
-budget-B/masks.npz            which ReLUs are kept: bool, the same arrays
+checkpoint.pt                 the state after the last epoch, to resume from
+log.csv                       one line per epoch: lasso coefficient, ReLUs, losses, validation accuracy
+budget-B/masks-before.npz     the real masks of the last epoch above the budget, one array per ReLU layer
+budget-B/masks.npz            the binary masks, the same arrays as bool
 budget-B/start.pt             that epoch's weights with the binary masks (a state_dict)
-budget-B/recipe.toml          the network that they are for
-budget-B/landing.json         the epoch, and how many ReLUs it had
+budget-B/recipe.toml          the recipe of the network
+budget-B/landing.json         the epoch, and the number of ReLUs that it left
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.progress import Progress, silent
 
 from ..building import build
 from ..criticality import base_name
@@ -35,7 +36,6 @@ from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.files import save_tensors, write_whole
 from ..training.run import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
-from ..training.trainer import Progress
 from .descent import Landing, descend, mask_values
 from .selection import largest
 from .settings import LinearizationSettings
@@ -44,6 +44,11 @@ START_FILE = "start.pt"
 
 
 def budget_folder(folder: Path, budget: int) -> Path:
+    """Return the folder of one budget in the folder of a linearization.
+
+    >>> budget_folder(Path("linearized"), 5000).name
+    'budget-5000'
+    """
     return folder / f"budget-{budget}"
 
 
@@ -56,18 +61,30 @@ def linearize(
     *,
     teacher: Teacher,
     device: torch.device | str = "cpu",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     tensorboard: bool = False,
 ) -> dict[int, Recipe]:
-    """Linearizes, or goes on linearizing, the trained network `teacher` of `recipe` in `folder`.
+    """Linearize the trained network `teacher` of `recipe` in `folder`, or resume its linearization.
 
     Returns:
-        By budget, the network that it leads to; its weights to start from are in `budget_folder`.
+        The recipe of each budget's network. `budget_folder` holds its weights to start from.
 
     Raises:
-        UsageError: a budget that is impossible.
-        ModelError: data or weights of another network, ReLUs that cannot be masked.
-        TrainingError: as `descent.descend`.
+        UsageError: A budget is impossible.
+        ModelError: Data or weights are those of another network, or ReLUs cannot be masked.
+        TrainingError: The descent fails (`descent.descend`).
+
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.data import load_data
+    >>> from pi_bench.models.training.run import for_data
+    >>> data = load_data("digits", (3, 8, 8), data_dir=Path("data"))
+    >>> recipe = for_data(load_recipe("resnet18-cifar100-557056"), "digits", 10, (3, 8, 8))
+    >>> teacher = Teacher(recipe, Path("teacher/state.pt"))
+    >>> try:
+    ...     linearize(recipe, data, LinearizationSettings(), [10**6], Path("linearized"), teacher=teacher)
+    ... except UsageError as error:
+    ...     print(error)
+    --budget 1000000: resnet18-digits-34816 has 34,816 ReLUs, a budget must be below that
     """
     require_data(recipe, data)
     require_budgets(recipe, settings.masks, budgets)
@@ -100,13 +117,28 @@ def linearize(
 
 
 def landing_of(folder: Path, budget: int) -> dict[str, Any]:
-    """The content of a budget's landing.json."""
+    """Return the content of a budget's landing.json.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     Path(name, "budget-9").mkdir()
+    ...     _ = Path(name, "budget-9", "landing.json").write_text('{"budget": 9}')
+    ...     landing_of(Path(name), 9)
+    {'budget': 9}
+    """
     content: dict[str, Any] = json.loads((budget_folder(folder, budget) / "landing.json").read_text())
     return content
 
 
 def require_budgets(recipe: Recipe, masks: str, budgets: Sequence[int]) -> None:
-    """Raises UsageError: not fewer ReLUs than the network has, or fewer than masks can leave."""
+    """Check that each budget is below the network's ReLUs and not below the fewest that masks can leave.
+
+    Raises:
+        UsageError: A budget is impossible.
+
+    >>> from pi_bench.models import load_recipe
+    >>> require_budgets(load_recipe("resnet18-cifar100-12288"), "pixel", [12287, 1])
+    """
     smallest = 1
     if masks == "channel":
         smallest = min(math.prod(shape[1:]) for _, shape in recipe.relu_shapes())
@@ -122,6 +154,17 @@ def require_budgets(recipe: Recipe, masks: str, budgets: Sequence[int]) -> None:
 
 
 def landed_recipe(folder: Path, budget: int) -> Recipe:
+    """Return the recipe of a budget's network from the folder of a linearization.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     Path(name, "budget-9").mkdir()
+    ...     text = format_recipe(load_recipe("resnet18-cifar100-12288"))
+    ...     _ = Path(name, "budget-9", "recipe.toml").write_text(text)
+    ...     landed_recipe(Path(name), 9).name
+    'resnet18-cifar100-12288'
+    """
     path = budget_folder(folder, budget) / "recipe.toml"
     return parse_recipe(path.read_text(encoding="utf-8"), str(path))
 
@@ -157,10 +200,16 @@ def _write_landing(recipe: Recipe, settings: LinearizationSettings, landing: Lan
 
 
 def binarize(module: nn.Module, budget: int, threshold: float) -> tuple[dict[str, np.ndarray], int]:
-    """Makes the real masks of `module` 0 and 1, in place, so that the budget is met (`selection.largest`).
+    """Make the real masks of `module` binary in place, so that they meet the budget (`selection.largest`).
 
     Returns:
-        The masks as bool, by site, and how many ReLUs they keep.
+        The masks as bool by the path of their layer, and the number of ReLUs that they keep.
+
+    >>> from pi_bench.models.networks.masked_relu import MaskedRelu
+    >>> module = nn.Sequential(MaskedRelu((3, 1, 1), "pixel"))
+    >>> module[0].mask.data[0, :, 0, 0] = torch.tensor([0.2, 0.9, 0.5])
+    >>> binarize(module, 2, threshold=0.01)[1], module[0].mask.flatten().tolist()
+    (2, [0.0, 1.0, 1.0])
     """
     relus = masked_relus(module)
     costs = {site: part.relus_each for site, part in relus.items()}

@@ -1,7 +1,7 @@
-"""From real masks to binary ones that meet a budget of ReLUs exactly.
+"""The choice of binary masks that meet a budget of ReLUs exactly.
 
-Algorithm 1 ends at the first epoch with at most B ReLUs, and so with fewer than B. Here the masks are
-those of the last epoch above the budget, and the B largest of them are kept.
+Algorithm 1 ends at the first epoch with at most B ReLUs, usually with fewer than B. Here the masks are those
+of the last epoch above the budget, and the B largest of them are kept.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ Masks = Mapping[str, np.ndarray]
 
 
 def count_above(masks: Masks, relus_each: Mapping[str, int], threshold: float) -> int:
-    """ReLUs whose mask is above the threshold.
+    """Return the number of ReLUs whose mask is above the threshold.
 
     Args:
-        masks: by site, any shape.
-        relus_each: ReLUs that one number of a site's mask decides on.
+        masks: the masks by the path of their layer, of any shape.
+        relus_each: by the same path, the number of ReLUs per number of the mask.
+
+    >>> count_above({"a": np.array([0.5, 0.0]), "b": np.array([0.9])}, {"a": 1, "b": 16}, 0.01)
+    17
     """
     return sum(int(np.count_nonzero(mask > threshold)) * relus_each[site] for site, mask in masks.items())
 
@@ -26,11 +29,14 @@ def count_above(masks: Masks, relus_each: Mapping[str, int], threshold: float) -
 def largest(
     masks: Masks, relus_each: Mapping[str, int], budget: int, threshold: float
 ) -> dict[str, np.ndarray]:
-    """bool masks that keep the largest values, as many as the budget allows.
+    """Return bool masks that keep the largest values, as many as the budget allows.
 
-    With one ReLU a value that is exactly `budget`. With channels, each is taken in the order of its
-    mask if it still fits. Of equal values, those of earlier sites and elements come first. Values
-    at or below the threshold are kept only if the others are too few.
+    With one ReLU per value, exactly `budget` values are kept. With channels, each channel is taken in the
+    order of its mask if it still fits. Among equal values, those of earlier layers and elements come first.
+    Values at or below the threshold are kept only if the others are too few.
+
+    >>> largest({"a": np.array([0.5, 0.1]), "b": np.array([0.9])}, {"a": 1, "b": 1}, 2, 0.01)
+    {'a': array([ True, False]), 'b': array([ True])}
     """
     values = np.concatenate([np.ravel(mask) for mask in masks.values()])
     costs = np.concatenate([np.full(mask.size, relus_each[site]) for site, mask in masks.items()])

@@ -1,4 +1,4 @@
-"""Algorithm 1's numbers as data; the defaults are those of the published code."""
+"""The numbers of Algorithm 1 as data. The defaults are those of the published code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from pi_bench.errors import UsageError
 
+from ..data.catalogue import SOURCES
 from ..training import TrainingSettings
 
 GRANULARITIES = ("pixel", "channel")
@@ -14,10 +15,22 @@ GRANULARITIES = ("pixel", "channel")
 
 @dataclass(frozen=True, slots=True)
 class LinearizationSettings:
-    """Masks and weights under one Adam, cross-entropy + distillation + lasso * |masks|_1.
+    """The settings of a linearization: one Adam trains masks and weights.
 
-    `lasso` is lambda, `lasso_growth` kappa, `threshold` epsilon. `epoch_limit` ends a linearization that
-    comes to nothing.
+    The loss is cross-entropy + distillation + lasso * |masks|_1.
+
+    Attributes:
+        masks: "pixel" for one mask per ReLU, "channel" for one per channel.
+        lasso: lambda at the start.
+        lasso_growth: kappa, the factor by which lambda grows.
+        threshold: epsilon; a mask above it is a ReLU.
+        epoch_limit: the number of epochs after which a linearization fails.
+
+    Raises:
+        UsageError: A value is outside its range. The message names both.
+
+    >>> LinearizationSettings(masks="channel").training.optimizer
+    'adam'
     """
 
     masks: str = "pixel"
@@ -33,7 +46,7 @@ class LinearizationSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Raises UsageError: a value outside its range; the message names both."""
+        """Check every value."""
         if self.masks not in GRANULARITIES:
             raise UsageError(f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}")
         limits = {"lasso": (1e-12, 1e3), "lasso_growth": (1.0001, 100), "threshold": (0, 0.99)}
@@ -45,6 +58,7 @@ class LinearizationSettings:
 
     @property
     def training(self) -> TrainingSettings:
+        """Return the settings of the training that the linearization is."""
         return TrainingSettings(
             epochs=self.epoch_limit,
             batch_size=self.batch_size,
@@ -61,23 +75,31 @@ class LinearizationSettings:
         )
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def default_linearization(data: str) -> dict[str, Any]:
-    """As far as it differs on a data set: an epoch of digits is ten batches, so each has to do more."""
-    if data == "digits":
-        return {"learning_rate": 5e-3, "lasso": 1e-4, "epoch_limit": 400}
-    return {}
+    """Return the linearization settings for the data set `data` that differ from the defaults.
+
+    >>> default_linearization("digits")["epoch_limit"], default_linearization("cifar100")
+    (400, {})
+    """
+    return dict(SOURCES[data].linearization) if data in SOURCES else {}
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
-    """The training with frozen masks."""
-    return {
-        "epochs": 10 if data == "digits" else 100,
-        "learning_rate": 1e-2 if data == "digits" else 1e-3,
+    """Return the settings of a finetuning with frozen masks on the data set `data`.
+
+    >>> default_finetuning("digits")["epochs"], default_finetuning("cifar100")["epochs"]
+    (10, 100)
+    """
+    settings = {
+        "epochs": 100,
+        "learning_rate": 1e-3,
         "schedule": "cosine",
         "weight_decay": 5e-4,
         "hard_weight": 1.0,
         "soft_weight": 1.0,
     }
+    return settings | (dict(SOURCES[data].finetuning) if data in SOURCES else {})

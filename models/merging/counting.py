@@ -1,14 +1,14 @@
-"""Convolutions and multiply-accumulates after DeepReDuce has merged adjacent linear layers (Tables 7 and 8).
+"""Counts of convolutions and multiply-accumulates after DeepReDuce's merging (Tables 7 and 8).
 
-Section 5.3: a ReLU that is dropped between two convolutions lets them be merged. The paper prints counts,
-not the rule; this one gives most of them (the tests list which, and what is printed instead):
+Section 5.3: two convolutions can be merged if the ReLU between them is dropped. The paper prints counts, not
+the rule. The rule here gives most of them; the tests list the rows that differ:
 
 - a convolution of a thinned stage whose ReLU is dropped is merged into the next one, at the next one's cost;
 - the blocks of a culled stage are merged into one block: two convolutions stay of it;
-- the stem stays, and what keeps its ReLU; shortcuts are not counted as layers.
+- the stem stays, and so do convolutions that keep their ReLU. Shortcuts are not counted as layers.
 
-The cost is the paper's too: a merged kernel grows. `network` makes the merged network itself, which has as
-many convolutions on its main path; what it costs, the harness measures on it.
+The multiply-accumulates are the paper's, although a merged kernel grows. `network` makes the merged network,
+which has as many convolutions on its main path. The harness measures its real cost.
 """
 
 from __future__ import annotations
@@ -21,22 +21,43 @@ _ENDS = (Kind.CONV, Kind.RELU, Kind.MAX_POOL)
 
 
 def conv_count(recipe: Recipe) -> int:
-    """Convolutions on the main path, nothing merged: 17 for ResNet18."""
+    """Return the number of convolutions on the main path before merging.
+
+    >>> from pi_bench.models import load_recipe
+    >>> conv_count(load_recipe("resnet18-cifar100-557056"))
+    17
+    """
     return sum(layer.kind is Kind.CONV for layer in recipe.layers())
 
 
 def merged_conv_count(recipe: Recipe) -> int:
-    """The #Conv column of Table 7."""
+    """Return the number of convolutions on the main path after merging, the #Conv column of Table 7.
+
+    >>> from pi_bench.models import load_recipe
+    >>> merged_conv_count(load_recipe("resnet18-cifar100-12288"))
+    9
+    """
     return sum(layer.kind is Kind.CONV for layer in merged_layers(recipe))
 
 
 def merged_mac_count(recipe: Recipe) -> int:
-    """The FLOPs column of Table 8, which counts a multiplication and its addition as one."""
+    """Return the multiply-accumulates after merging, the FLOPs column of Table 8.
+
+    >>> from pi_bench.models import load_recipe
+    >>> round(merged_mac_count(load_recipe("resnet56-cifar10-221184")) / 1e6, 1)
+    87.7
+    """
     return sum(layer.mac_count for layer in merged_layers(recipe))
 
 
 def merged_layers(recipe: Recipe) -> list[Layer]:
-    """The convolutions, shortcuts and linear layers that stay, each as it was."""
+    """Return the convolutions, shortcuts and linear layers that merging leaves, each as it was.
+
+    >>> from pi_bench.models import load_recipe
+    >>> layers = merged_layers(load_recipe("resnet18-cifar100-12288"))
+    >>> [layer.path for layer in layers if layer.stage == 1]
+    ['stages.0.0.conv1', 'stages.0.0.conv2']
+    """
     kept: list[Layer] = []
     for stage in range(recipe.stage_count + 1):
         layers = [layer for layer in recipe.layers() if layer.stage == stage]
@@ -50,13 +71,13 @@ def merged_layers(recipe: Recipe) -> list[Layer]:
 
 
 def _until_conv(layers: list[Layer], count: int) -> list[Layer]:
-    """Layers before the convolution that follows `count` others."""
+    """Return the layers before the convolution that follows `count` others."""
     convs = [index for index, layer in enumerate(layers) if layer.kind is Kind.CONV]
     return layers[: convs[count]] if len(convs) > count else layers
 
 
 def _before_relus(layers: list[Layer]) -> list[Layer]:
-    """Without the convolutions that neither a ReLU nor a maximum follows before the next one."""
+    """Return `layers` without the convolutions that have no ReLU or max-pool before the next convolution."""
     kept = []
     for index, layer in enumerate(layers):
         if layer.kind is Kind.CONV:

@@ -1,8 +1,8 @@
-"""How far merging goes: which linear values stay values of their own.
+"""The extent of merging: the choice of the linear values that are not merged away.
 
-`paper` is what DeepReDuce's Table 7 counts: what thinning dropped the ReLU of is merged into the next
-convolution, a culled stage becomes one block of two convolutions, the stem stays. `full` leaves no linear
-value at all: every ReLU reads ReLUs, and what ends in the logits becomes fully connected.
+`paper` follows the counts of DeepReDuce's Table 7. A convolution whose ReLU thinning dropped is merged into
+the next one, a culled stage becomes one block of two convolutions, and the stem stays. `full` keeps no linear
+value: every ReLU reads ReLUs, and the layers before the logits become fully connected.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ EXTENTS = ("paper", "full")
 
 
 def kept_values(recipe: Recipe, extent: str, graph: fx.GraphModule) -> frozenset[str]:
-    """Names of the nodes of `graph`, the traced network of `recipe`, that merging keeps although they are
-    linear."""
+    """Return the names of the linear nodes that merging keeps in the traced network `graph` of `recipe`.
+
+    >>> from pi_bench.models import load_recipe
+    >>> kept_values(load_recipe("resnet18-cifar100-12288"), "full", fx.GraphModule({}, fx.Graph()))
+    frozenset()
+    """
     if extent == "full":
         return frozenset()
     found: list[str] = []
@@ -34,7 +38,7 @@ def kept_values(recipe: Recipe, extent: str, graph: fx.GraphModule) -> frozenset
 
 
 def _within(graph: fx.GraphModule, path: str) -> Iterator[fx.Node]:
-    """Nodes of the module at `path`, in order."""
+    """Yield the nodes of the module at `path`, in order."""
     for node in graph.graph.nodes:
         stack = [where for where, _ in node.meta.get("nn_module_stack", {}).values()]
         if any(where == path or where.startswith(f"{path}.") for where in stack):
@@ -52,7 +56,7 @@ def _is_conv(graph: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _normalized(graph: fx.GraphModule, node: fx.Node) -> fx.Node:
-    """The batch normalization behind a convolution, or itself."""
+    """Return the batch normalization that reads a convolution, or the convolution itself."""
     for reader in node.users:
         if reader.op == "call_module" and isinstance(graph.get_submodule(str(reader.target)), nn.BatchNorm2d):
             return reader

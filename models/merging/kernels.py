@@ -1,7 +1,7 @@
-"""Affine maps between feature maps as one convolution each, and how they compose.
+"""Affine maps between feature maps as one convolution each, and their composition.
 
-Zero padding between two convolutions is ignored: the composed one reads the first one's values beyond the
-border as if they had been computed there. Where no tap meets a border both are equal.
+Zero padding between two convolutions is ignored: the composition reads values of the first one beyond the
+border as if they had been computed there. Both are equal where no tap meets a border.
 """
 
 from __future__ import annotations
@@ -17,10 +17,21 @@ from pi_bench.errors import ModelError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """out[o, y] = bias[o] + sum of weight[o, i, a] * in[i, stride * y - padding + a], rows and columns alike.
+    """An affine map between feature maps.
 
-    `weight` is float64 (out, in, size, size), `bias` float64 (out,). `depth`: how many layers it is
-    the composition of; 0 is the identity.
+    For rows, and in the same way for columns, it computes
+    out[o, y] = bias[o] + sum of weight[o, i, a] * in[i, stride * y - padding + a].
+
+    Attributes:
+        weight: float64 (out, in, size, size).
+        bias: float64 (out,).
+        depth: the number of composed layers; 0 is the identity.
+
+    >>> cpu = torch.device("cpu")
+    >>> mean = of_mean(1, 2, cpu)
+    >>> twice = mean.after(mean)
+    >>> twice.size, twice.stride, twice.depth
+    (4, 4, 2)
     """
 
     weight: Tensor
@@ -31,14 +42,16 @@ class Kernel:
 
     @property
     def plain(self) -> bool:
+        """Return whether the map is the identity."""
         return self.depth == 0
 
     @property
     def size(self) -> int:
+        """Return the side of the kernel."""
         return self.weight.shape[-1]
 
     def after(self, first: Kernel) -> Kernel:
-        """This map applied to what `first` gives: kernel first.size + first.stride * (size - 1)."""
+        """Return this map after `first`, a kernel of size first.size + first.stride * (size - 1)."""
         if first.plain:
             return self
         if self.plain:
@@ -53,7 +66,11 @@ class Kernel:
         )
 
     def plus(self, other: Kernel) -> Kernel:
-        """Raises ModelError: another stride, so that the sum is no convolution."""
+        """Return the sum of both maps.
+
+        Raises:
+            ModelError: The strides differ, so the sum is not a convolution.
+        """
         if self.stride != other.stride:
             raise ModelError(f"a sum of convolutions of strides {self.stride} and {other.stride} is none")
         before = max(self.padding, other.padding)
@@ -65,15 +82,18 @@ class Kernel:
         return Kernel(wide[0] + wide[1], self.bias + other.bias, self.stride, before, depth)
 
     def followed_by_gain(self, gain: Tensor, shift: Tensor) -> Kernel:
-        """With a batch normalization behind it, gain * out + shift."""
+        """Return the map followed by a batch normalization, gain * out + shift."""
         return replace(self, weight=self.weight * gain[:, None, None, None], bias=self.bias * gain + shift)
 
     def without_bias(self) -> Kernel:
+        """Return the map with bias 0."""
         return replace(self, bias=torch.zeros_like(self.bias))
 
     def cropped(self, side: int, out_side: int) -> Kernel:
-        """Without the rows and columns of taps that meet no pixel of a map of `side`, as far as a convolution
-        with the same padding on all sides can be without them."""
+        """Return the map without rows and columns of taps that meet no pixel of a map of `side`.
+
+        Rows and columns stay if a convolution with equal padding on all sides needs them.
+        """
         # Tap a of output y meets input stride * y - padding + a.
         reach = self.stride * (out_side - 1)
         front = max(0, self.padding - reach)
@@ -82,13 +102,13 @@ class Kernel:
         return replace(self, weight=weight, padding=self.padding - front)
 
     def inside(self, side: int, out_side: int) -> slice:
-        """The rows of the output all of whose taps meet pixels of a map of `side`."""
+        """Return the rows of the output whose taps all meet pixels of a map of `side`."""
         first = min(out_side, -(-self.padding // self.stride))
         end = (side + self.padding - self.size) // self.stride + 1
         return slice(first, max(first, min(end, out_side)))
 
     def on_whole_map(self, side: int) -> Tensor:
-        """As the matrix (out, in * side * side) of its only output, on a map of (in, side, side)."""
+        """Return the matrix (out, in * side * side) of the only output on a map of (in, side, side)."""
         end = max(0, side + self.padding - self.size)
         window = functional.pad(self.weight, (0, end, 0, end))
         rows = slice(self.padding, self.padding + side)
@@ -96,12 +116,24 @@ class Kernel:
 
 
 def identity(channels: int, device: torch.device) -> Kernel:
+    """Return the identity on maps of `channels` channels.
+
+    >>> identity(3, torch.device("cpu")).plain
+    True
+    """
     weight = torch.eye(channels, dtype=torch.float64, device=device)[:, :, None, None]
     return Kernel(weight, weight.new_zeros(channels), depth=0)
 
 
 def of_convolution(layer: nn.Conv2d) -> Kernel:
-    """Grouped ones become dense. Raises ModelError: not square, or dilated."""
+    """Return the map of a convolution; a grouped one becomes dense.
+
+    Raises:
+        ModelError: The convolution is not square, or it is dilated.
+
+    >>> of_convolution(nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4)).weight.shape
+    torch.Size([4, 4, 3, 3])
+    """
     if len({*layer.kernel_size}) + len({*layer.stride}) + len({*map(str, layer.padding)}) != 3:
         raise ModelError("merging needs convolutions whose kernel, stride and padding are square")
     if layer.dilation != (1, 1) or not isinstance(layer.padding, tuple):
@@ -119,26 +151,46 @@ def of_convolution(layer: nn.Conv2d) -> Kernel:
 
 
 def of_linear(layer: nn.Linear, channels: int, side: int) -> Kernel:
-    """A fully connected layer on a map of (channels, side, side): a kernel as large as the map."""
+    """Return the map of a fully connected layer on (channels, side, side), a kernel as large as its input.
+
+    >>> of_linear(nn.Linear(2 * 4 * 4, 10), 2, 4).weight.shape
+    torch.Size([10, 2, 4, 4])
+    """
     weight = layer.weight.detach().double().reshape(-1, channels, side, side)
     bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach().double()
     return Kernel(weight, bias, side)
 
 
 def of_mean(channels: int, size: int, device: torch.device) -> Kernel:
-    """Average pooling of windows that do not overlap."""
+    """Return the map of an average pooling over windows without overlap.
+
+    >>> of_mean(1, 2, torch.device("cpu")).weight.flatten().tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
     taps = identity(channels, device).weight.expand(-1, -1, size, size) / size**2
     return Kernel(taps.contiguous(), taps.new_zeros(channels), size)
 
 
 def of_pad_shortcut(channels: int, padded: tuple[int, int], stride: int, device: torch.device) -> Kernel:
-    """Every `stride`-th pixel; so many channels of zeros before and behind."""
+    """Return the map that takes every `stride`-th pixel and adds channels of zeros.
+
+    Args:
+        padded: the numbers of channels before and after the `channels` that it reads.
+
+    >>> of_pad_shortcut(2, (1, 1), 2, torch.device("cpu")).weight[:, :, 0, 0].sum(dim=1).tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
     weight = functional.pad(identity(channels, device).weight, (0, 0, 0, 0, 0, 0, *padded))
     return Kernel(weight, weight.new_zeros(len(weight)), stride)
 
 
 def gain_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """What the layer does in evaluation, float64 (channels,) each."""
+    """Return gain and shift, float64 (channels,) each, that the layer applies in evaluation mode.
+
+    >>> gain, shift = gain_and_shift(nn.BatchNorm2d(1, eps=0.0))
+    >>> float(gain), float(shift) == 0
+    (1.0, True)
+    """
     assert norm.running_mean is not None and norm.running_var is not None
     gain = 1 / (norm.running_var.detach().double() + norm.eps).sqrt()
     shift = -norm.running_mean.detach().double() * gain

@@ -1,6 +1,6 @@
-"""A network whose adjacent linear layers are merged, as a torch module that is trained like any other.
+"""A network with merged linear layers, as a torch module that is trained like any other.
 
-Each value is an activation of a sum of convolutions of values before it; batch normalizations are folded.
+Each value is an activation of a sum of convolutions of earlier values. Batch normalizations are folded.
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ INPUT = "x"
 
 
 class MergedValue(nn.Module):
-    """`activation` of the sum over `terms`, a module for each value that is read (an Identity where it is
-    added as it is). Terms stand in the order in which their values are computed: the last is the main path,
-    the others are shortcuts."""
+    """The activation of a sum over `terms`, one module per value that is read.
+
+    An Identity adds a value unchanged. Terms have the order in which their values are computed: the last one
+    is the main path, the others are shortcuts.
+
+    >>> value = MergedValue({"x": nn.Identity(), "a": nn.Identity()}, nn.ReLU(), conv=False)
+    >>> value({"x": torch.tensor([1.0]), "a": torch.tensor([-3.0])})
+    tensor([0.])
+    """
 
     def __init__(self, terms: dict[str, nn.Module], activation: nn.Module | None, conv: bool) -> None:
         super().__init__()
@@ -31,11 +37,12 @@ class MergedValue(nn.Module):
         self.has_main_conv = conv
 
     def forward(self, values: dict[str, Tensor]) -> Tensor:
+        """Return the value, given all earlier values by name."""
         result: Tensor = self.activation(self.linear(values))
         return result
 
     def linear(self, values: dict[str, Tensor]) -> Tensor:
-        """The sum alone."""
+        """Return the sum before the activation."""
         parts: list[Tensor] = [module(values[name]) for name, module in self.terms.items()]
         total = parts[0]
         for part in parts[1:]:
@@ -44,13 +51,19 @@ class MergedValue(nn.Module):
 
 
 class MergedNetwork(nn.Module):
-    """Logits (batch, classes) of images (batch, channels, height, width)."""
+    """A network as a sequence of merged values, of which the last one are the logits.
+
+    >>> network = MergedNetwork({"logits": MergedValue({"x": nn.Flatten()}, None, conv=False)})
+    >>> network(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 48])
+    """
 
     def __init__(self, values: dict[str, MergedValue]) -> None:
         super().__init__()
         self.values = nn.ModuleDict(values)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (batch, classes) of images (batch, channels, height, width)."""
         found = {INPUT: x}
         for name, value in self.values.items():
             found[name] = value(found)
@@ -58,37 +71,65 @@ class MergedNetwork(nn.Module):
 
     @property
     def conv_count(self) -> int:
-        """Convolutions on the main path: the #Conv column of DeepReDuce's Table 7."""
+        """Return the number of convolutions on the main path, the #Conv column of DeepReDuce's Table 7."""
         return sum(value.has_main_conv for value in self.values.values() if isinstance(value, MergedValue))
 
     @property
     def shortcut_count(self) -> int:
-        """Convolutions beside the main path, which papers do not count."""
+        """Return the number of convolutions beside the main path, which papers do not count."""
         convs = sum(isinstance(part, nn.Conv2d) for part in self.modules())
         return convs - self.conv_count
 
 
 def merge(module: nn.Module, recipe: Recipe) -> MergedNetwork:
-    """The unmerged network of `recipe`, `module` in evaluation mode, with its layers merged.
+    """Return `module`, the unmerged network of `recipe` in evaluation mode, with its layers merged.
 
     Raises:
-        ModelError: a layer that merging has no rule for.
+        ModelError: Merging has no rule for a layer.
+
+    >>> import dataclasses
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> recipe = narrowed(load_recipe("resnet56-cifar10-532480"), 0.125)
+    >>> culled = dataclasses.replace(recipe, blocks=(1, 1, 1), culled_stages=(1, 2), stem_relu=False)
+    >>> merge(build(culled), dataclasses.replace(culled, merged="full")).conv_count
+    2
     """
     return merged_network(planned(module, recipe), recipe.input_shape)
 
 
 def planned(module: nn.Module, recipe: Recipe) -> ValuePlan:
-    """`module` and which of its values `recipe.merged` keeps. Raises: ModelError."""
+    """Return the values of `module` that stay after merging to the extent `recipe.merged`.
+
+    Raises:
+        ModelError: Merging has no rule for a layer.
+
+    >>> import dataclasses
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> recipe = narrowed(load_recipe("minionn-cifar10-173056"), 0.0625)
+    >>> len(planned(build(recipe), dataclasses.replace(recipe, merged="full")).values)
+    10
+    """
     extent = recipe.merged
     assert extent is not None
     return plan_values(module, recipe.input_shape, lambda graph: kept_values(recipe, extent, graph))
 
 
 def merged_network(found: ValuePlan, input_shape: Shape) -> MergedNetwork:
-    """The network of a trace, in evaluation mode. Its weights are a copy, float32.
+    """Return the merged network of a plan in evaluation mode. Its weights are float32 copies.
 
     Raises:
-        ModelError: a sum that is no convolution of maps of these sizes.
+        ModelError: A sum is not a convolution of maps of these sizes.
+
+    >>> import dataclasses
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> recipe = narrowed(load_recipe("resnet56-cifar10-532480"), 0.125)
+    >>> culled = dataclasses.replace(recipe, blocks=(1, 1, 1), culled_stages=(1, 2), stem_relu=False)
+    >>> plan = planned(build(culled), dataclasses.replace(culled, merged="paper"))
+    >>> merged_network(plan, culled.input_shape).conv_count
+    7
     """
     shapes = {INPUT: input_shape}
     values: dict[str, MergedValue] = {}
@@ -129,7 +170,7 @@ def _convolution(kernel: Kernel, bias: Tensor, source: Shape, value: Value) -> n
 
 
 def _linear(kernel: Kernel, bias: Tensor, source: Shape, value: Value) -> nn.Module:
-    """On a whole map: what a kernel of its size is."""
+    """Return the kernel, which is as large as its input, as a fully connected layer."""
     side = source[1] if len(source) > 1 else 1
     weight = kernel.on_whole_map(side)
     layer = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device)

@@ -1,8 +1,7 @@
-"""Which values of a network are linear in which others: one convolution for each such pair.
+"""The linear dependence of a network's values on each other: one convolution for each pair.
 
-A network is a sequence of values. Those that stay are the results of ReLUs and max-pools, the logits, and the
-linear values that are kept on purpose; whatever lies between them is composed into the convolutions that read
-them.
+A network is a sequence of values. The results of ReLUs and max-pools, the logits, and the linear values that
+are kept on purpose stay. The layers between them are composed into the convolutions that read them.
 """
 
 from __future__ import annotations
@@ -32,10 +31,20 @@ Form = Mapping[str, Kernel]  # by the value that is read
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """One value that stays: `activation` of the sum of `form`. Shapes have no batch axis.
+    """One value that stays: the activation of a sum of convolutions of other values.
 
-    `linear` and `name` are the nodes of the traced network for the sum and for what the activation makes of
-    it; `layers` are the paths of the convolutions and linear layers that the sum replaces.
+    Attributes:
+        name: the node of the traced network that computes the value.
+        linear: the node that computes the sum before the activation.
+        shape: the shape without batch axis.
+        form: the convolution of each value that is read, by its name.
+        layers: the paths of the convolutions and linear layers that the sum replaces.
+        activation: the activation, if there is one.
+
+    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3), nn.ReLU()).eval()
+    >>> (value,) = plan_values(module, (1, 6, 6), lambda graph: frozenset()).values
+    >>> value.layers, value.is_merged, value.shape
+    (('0', '1'), True, (2, 2, 2))
     """
 
     name: str
@@ -47,28 +56,50 @@ class Value:
 
     @property
     def is_merged(self) -> bool:
-        """Whether a convolution of it is a composition."""
+        """Return whether one of its convolutions is a composition."""
         return any(kernel.depth > 1 for kernel in self.form.values())
 
 
 @dataclass(frozen=True, slots=True)
 class ValuePlan:
-    """A network as nodes: `graph` runs as it does. `values` in the order in which they are computed."""
+    """A traced network and the values that stay after merging.
+
+    Attributes:
+        graph: the traced network.
+        values: the values that stay, in the order in which they are computed.
+
+    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval()
+    >>> plan_values(module, (1, 6, 6), lambda graph: frozenset()).shape_of("_1")
+    (2, 4, 4)
+    """
 
     graph: fx.GraphModule
     values: tuple[Value, ...]
 
     def shape_of(self, name: str) -> Shape:
-        """Of a node, without batch axis."""
+        """Return the shape of a node without batch axis."""
         return next(_shape_of(node) for node in self.graph.graph.nodes if node.name == name)
 
 
 Keeps = Callable[[fx.GraphModule], frozenset[str]]
-"""Which linear nodes of a traced network stay values of their own."""
+"""Chooses the linear nodes of a traced network that are not merged away."""
 
 
 def plan_values(module: nn.Module, input_shape: Shape, keeps: Keeps) -> ValuePlan:
-    """Raises ModelError: a layer that merging has no rule for."""
+    """Trace `module` and return its values that stay after merging.
+
+    Args:
+        module: the network in evaluation mode.
+        input_shape: (channels, height, width) of its input.
+        keeps: chooses the linear values that stay too.
+
+    Raises:
+        ModelError: Merging has no rule for a layer.
+
+    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3), nn.ReLU()).eval()
+    >>> [value.name for value in plan_values(module, (1, 6, 6), lambda graph: frozenset({"_0"})).values]
+    ['_0', '_2']
+    """
     graph = fx.GraphModule(module, _Tracer().trace(module))
     device = next(module.parameters()).device
     ShapeProp(graph).propagate(torch.zeros(1, *input_shape, device=device))
@@ -84,7 +115,7 @@ class _Tracer(fx.Tracer):
 
 
 class _Reader:
-    """Reads nodes in order: what each is of the values that stay, while it is linear in them."""
+    """A reader of nodes in order, which expresses each linear node by the values that stay."""
 
     def __init__(self, graph: fx.GraphModule, kept: frozenset[str], device: torch.device) -> None:
         self._modules = dict(graph.named_modules())
@@ -190,7 +221,7 @@ def _is_plain(form: Form) -> bool:
 
 
 def _numbered(form: Form) -> list[tuple[bool, str, Kernel]]:
-    """Whether it is the first: constants belong to one of several inputs."""
+    """Return each kernel with whether it is the first one, to which a constant is added."""
     return [(number == 0, name, kernel) for number, (name, kernel) in enumerate(form.items())]
 
 
@@ -200,9 +231,11 @@ def _shape_of(node: fx.Node) -> Shape:
 
 
 def _map_of(node: fx.Node) -> tuple[int, int]:
-    """Channels and side; a vector is a map of one pixel.
+    """Return the channels and the side of a node's map; a vector is a map of one pixel.
 
-    Raises ModelError: a map that is not square."""
+    Raises:
+        ModelError: The map is not square.
+    """
     shape = _shape_of(node)
     if len(shape) == 1:
         return shape[0], 1

@@ -1,7 +1,7 @@
-"""ReLUs of which a mask decides, element by element or channel by channel, whether they are there.
+"""ReLUs that a mask keeps or removes, element by element or channel by channel.
 
 Selective network linearization (SNL, Cho et al., ICML 2022, equation 2): mask * relu(x) + (1 - mask) * x.
-A mask of 0 and 1 is a ReLU in some places and nothing in the others; while it is learnt it is real.
+Where a binary mask is 1 there is a ReLU, and where it is 0 there is none. During training the mask is real.
 """
 
 from __future__ import annotations
@@ -19,9 +19,16 @@ from ..layers import Shape
 
 
 class MaskedRelu(nn.Module):
-    """`mask`: (1, *shape), or (1, channels, 1, 1) where one number is for a channel.
+    """A layer that computes mask * relu(x) + (1 - mask) * x.
 
-    It is frozen: gradients are asked for where it is learnt.
+    The parameter `mask` has shape (1, *shape) with granularity "pixel", and (1, channels, 1, 1) with
+    "channel". It is frozen at first; a linearization makes it trainable. `relus_each` is the number of ReLUs
+    per number of the mask.
+
+    >>> layer = MaskedRelu((2, 1, 1), "pixel")
+    >>> layer.mask.data[0, 1] = 0
+    >>> layer(torch.full((1, 2, 1, 1), -3.0)).flatten()
+    tensor([ 0., -3.])
     """
 
     def __init__(self, shape: Shape, granularity: str) -> None:
@@ -31,19 +38,25 @@ class MaskedRelu(nn.Module):
         self.relus_each = math.prod(shape) // math.prod(size)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for values (batch, *shape)."""
         result: Tensor = self.mask * functional.relu(x) + (1 - self.mask) * x
         return result
 
 
 def mask_relus(module: nn.Module, shapes: Iterable[tuple[str, Shape]], granularity: str) -> None:
-    """Replaces every ReLU of `module` by a masked one, in place; all masks are 1.
+    """Replace the ReLUs at `shapes` by masked ones, in place. All masks are 1.
 
     Args:
-        shapes: module path and shape of each of them, without batch axis (`Recipe.relu_shapes`).
-        granularity: pixel or channel; features of a fully connected layer are channels.
+        shapes: path and shape without batch axis of each ReLU (`Recipe.relu_shapes`).
+        granularity: "pixel" or "channel"; the features of a fully connected layer are channels.
 
     Raises:
-        ModelError: a ReLU that is no plain one (ReLU6).
+        ModelError: A layer is not a plain ReLU, such as ReLU6.
+
+    >>> module = nn.Sequential(nn.ReLU())
+    >>> mask_relus(module, [("0", (2, 4, 4))], "channel")
+    >>> module[0].mask.shape, module[0].relus_each
+    (torch.Size([1, 2, 1, 1]), 16)
     """
     for path, shape in shapes:
         parent, _, name = path.rpartition(".")
@@ -54,15 +67,22 @@ def mask_relus(module: nn.Module, shapes: Iterable[tuple[str, Shape]], granulari
 
 
 def masked_relus(module: nn.Module) -> dict[str, MaskedRelu]:
-    """By path, in the order in which they run."""
+    """Return the masked ReLUs of `module` by path, in the order in which they run.
+
+    >>> list(masked_relus(nn.Sequential(nn.ReLU(), MaskedRelu((2, 4, 4), "pixel"))))
+    ['1']
+    """
     return {path: part for path, part in module.named_modules() if isinstance(part, MaskedRelu)}
 
 
 def kept_relu_count(module: nn.Module) -> int:
-    """ReLUs that binary masks keep.
+    """Return the number of ReLUs that the binary masks of `module` keep.
 
     Raises:
-        ModelError: a mask that holds something else than 0 and 1.
+        ModelError: A mask holds a number other than 0 and 1.
+
+    >>> kept_relu_count(nn.Sequential(MaskedRelu((2, 4, 4), "channel")))
+    32
     """
     kept = 0
     for path, part in masked_relus(module).items():

@@ -1,4 +1,4 @@
-"""MiniONN's network for CIFAR-10 as a torch module: biases, no batch norm, mean pooling."""
+"""MiniONN's network for CIFAR-10 as a torch module, with biases and mean pooling, without batch norm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from .layers import activation
 
 
 class Minionn(nn.Module):
-    """Logits (batch, classes) of images (batch, channels, height, width)."""
+    """MiniONN's network as a torch module. The module paths are those of the recipe's layers.
+
+    >>> import torch
+    >>> from pi_bench.models import load_recipe
+    >>> with torch.device("meta"):
+    ...     network = Minionn(load_recipe("minionn-cifar10-173056"))
+    >>> network(torch.empty(2, 3, 32, 32, device="meta")).shape
+    torch.Size([2, 10])
+    """
 
     def __init__(self, recipe: MinionnRecipe) -> None:
         super().__init__()
@@ -30,5 +38,6 @@ class Minionn(nn.Module):
         self.classifier = nn.Linear(math.prod(recipe.feature_shape), recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (batch, classes) of images (batch, channels, height, width)."""
         logits: Tensor = self.classifier(self.flatten(self.stages(x)))
         return logits

@@ -1,15 +1,22 @@
-"""MobileNetV1 as a torch module. Module paths, and so the names of weights, stand in docs/recipes.md."""
+"""MobileNetV1 as a torch module. docs/recipes.md lists the names of weights."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from ..families.mobilenet_v1 import MobileNetV1Recipe
-from .layers import activation, conv, conv_unit
+from ..layers import BlockPlace
+from .layers import activation, conv, conv_unit, stages_of
 
 
 class SeparableBlock(nn.Module):
-    """relu2(bn2(pointwise(relu1(bn1(depthwise(x))))))."""
+    """A block that computes relu2(bn2(pointwise(relu1(bn1(depthwise(x)))))).
+
+    >>> import torch
+    >>> block = SeparableBlock(4, 8, 2, nn.ReLU(), nn.ReLU())
+    >>> block(torch.zeros(1, 4, 6, 6)).shape
+    torch.Size([1, 8, 3, 3])
+    """
 
     def __init__(self, in_width: int, width: int, stride: int, relu1: nn.Module, relu2: nn.Module) -> None:
         super().__init__()
@@ -21,13 +28,22 @@ class SeparableBlock(nn.Module):
         self.relu2 = relu2
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of maps (batch, channels, height, width)."""
         inner = self.relu1(self.bn1(self.depthwise(x)))
         out: Tensor = self.relu2(self.bn2(self.pointwise(inner)))
         return out
 
 
 class MobileNetV1(nn.Module):
-    """Logits (batch, classes) of images (batch, channels, height, width)."""
+    """MobileNetV1 as a torch module. The module paths are those of the recipe's layers.
+
+    >>> import torch
+    >>> from pi_bench.models import load_recipe
+    >>> with torch.device("meta"):
+    ...     network = MobileNetV1(load_recipe("mobilenetv1-cifar100-411648"))
+    >>> network(torch.empty(2, 3, 32, 32, device="meta")).shape
+    torch.Size([2, 100])
+    """
 
     def __init__(self, recipe: MobileNetV1Recipe) -> None:
         super().__init__()
@@ -35,21 +51,18 @@ class MobileNetV1(nn.Module):
         in_width = recipe.scaled(recipe.stem_width)
         relu = activation(recipe.stem_relu, kind)
         self.stem = conv_unit(recipe.input_shape[0], in_width, 3, recipe.stem_stride, relu)
-        stages = []
-        for stage, (count, width) in enumerate(zip(recipe.blocks, recipe.scaled_widths, strict=True), 1):
-            blocks = []
-            for block in range(count):
-                stride = recipe.stage_stride(stage) if block == 0 else 1
-                relu1 = activation(recipe.keeps_inner_relu(stage), kind)
-                relu2 = activation(recipe.keeps_outer_relu(stage), kind)
-                blocks.append(SeparableBlock(in_width, width, stride, relu1, relu2))
-                in_width = width
-            stages.append(nn.Sequential(*blocks))
-        self.stages = nn.Sequential(*stages)
+
+        def block(width: int, place: BlockPlace) -> tuple[nn.Module, int]:
+            relu1 = activation(recipe.keeps_inner_relu(place.stage), kind)
+            relu2 = activation(recipe.keeps_outer_relu(place.stage), kind)
+            return SeparableBlock(width, place.width, place.stride, relu1, relu2), place.width
+
+        self.stages, in_width = stages_of(recipe, in_width, block)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.classifier = nn.Linear(in_width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (batch, classes) of images (batch, channels, height, width)."""
         logits: Tensor = self.classifier(self.flatten(self.pool(self.stages(self.stem(x)))))
         return logits

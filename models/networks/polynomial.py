@@ -1,8 +1,8 @@
-"""Polynomial activations in the place of ReLUs, of whole layers or of most of their channels.
+"""Polynomial activations that replace the ReLUs of whole layers or of most of their channels.
 
 DELPHI (Mishra et al., USENIX Security 2020) has quadratics in some layers, SAFENet (Lou et al., ICLR 2021)
 polynomials of degree 2 and 3 in some channels of a layer and ReLUs in the others. Coefficients are trained
-as other weights are; which channels are ReLUs comes with the weights too.
+like other weights. The choice of the channels with ReLU is stored with the weights.
 """
 
 from __future__ import annotations
@@ -19,22 +19,27 @@ from pi_bench.errors import ModelError
 from ..layers import Shape
 
 _NEAR_RELU = (1 / math.sqrt(8 * math.pi), 0.5, 1 / math.sqrt(8 * math.pi), 0.02)
-"""The quadratic nearest to ReLU where x is normally distributed, as batch normalization makes it, and for
-cubics a small x^3, so that they are some: the nearest one has none."""
+"""Coefficients of the quadratic nearest to ReLU for normally distributed x, as batch normalization makes it.
+Cubics get a small x^3 as well, because the cubic nearest to ReLU has none."""
 
 
 class PolynomialActivation(nn.Module):
-    """``sum(coefficients[i] * x**i)``, or max(0, x) in the channels where `relu` is True.
+    """A layer that computes ``sum(coefficients[i] * x**i)``, or max(0, x) in channels where `relu` is True.
 
     Args:
         shape: (channels, height, width) or (features,) of the value.
-        degree: 2 or 3. It begins near to ReLU on normalized values (`follow_relu`).
-        relu_channels: how many channels are ReLUs; the first ones, until weights are loaded or
-            `draw_relu_channels` chooses.
+        degree: 2 or 3. The polynomial starts near ReLU on normalized values (`follow_relu`).
+        relu_channels: the number of channels with ReLU. They are the first ones until weights are loaded or
+            `draw_relu_channels` chooses others.
 
     Attributes:
         coefficients: parameter (degree + 1, channels, 1, 1).
         relu: bool buffer (channels, 1, 1).
+
+    >>> layer = PolynomialActivation((2, 1, 1), relu_channels=1)
+    >>> layer.coefficients.data[:, 1] = torch.tensor([0.0, 0.0, 1.0]).reshape(3, 1, 1)
+    >>> layer(torch.full((1, 2, 1, 1), -3.0)).flatten().tolist()
+    [0.0, 9.0]
     """
 
     relu: Tensor
@@ -49,11 +54,12 @@ class PolynomialActivation(nn.Module):
 
     @torch.no_grad()
     def follow_relu(self, size: float = 1.0) -> None:
-        """Makes every channel the polynomial nearest to ReLU where x has that root mean square."""
+        """Make every channel the polynomial nearest to ReLU for x of root mean square `size`."""
         for power, coefficient in enumerate(self.coefficients):
             coefficient.fill_(_NEAR_RELU[power] * size ** (1 - power))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for values (batch, *shape)."""
         y = self.coefficients[-1]
         for coefficient in reversed(self.coefficients[:-1].unbind()):
             y = y * x + coefficient
@@ -61,37 +67,57 @@ class PolynomialActivation(nn.Module):
 
 
 def place_polynomials(module: nn.Module, layers: Iterable[tuple[str, Shape, int]], degree: int) -> None:
-    """Puts polynomial activations in the place of ReLUs of `module`.
+    """Replace ReLUs of `module` by polynomial activations, in place.
 
     Args:
-        layers: module path and shape of each, without batch axis, and how many of its channels stay ReLUs.
+        layers: path, shape without batch axis, and number of channels that keep ReLU, of each layer.
+        degree: the degree of the polynomials, 2 or 3.
 
     Raises:
-        ModelError: a ReLU that is no plain one (ReLU6).
+        ModelError: A layer is not a plain ReLU, such as ReLU6.
+
+    >>> module = nn.Sequential(nn.ReLU())
+    >>> place_polynomials(module, [("0", (4, 2, 2), 1)], degree=3)
+    >>> module[0].coefficients.shape
+    torch.Size([4, 4, 1, 1])
     """
     for path, shape, relu_channels in layers:
         parent, _, name = path.rpartition(".")
         found = module.get_submodule(path)
         if type(found) is not nn.ReLU:
             kind = type(found).__name__
-            raise ModelError(f"{path} is {kind}: polynomials stand in the place of plain ReLUs only")
+            raise ModelError(f"{path} is {kind}: polynomials replace plain ReLUs only")
         setattr(module.get_submodule(parent), name, PolynomialActivation(shape, degree, relu_channels))
 
 
 def polynomial_activations(module: nn.Module) -> dict[str, PolynomialActivation]:
-    """By path, in the order in which they run."""
+    """Return the polynomial activations of `module` by path, in the order in which they run.
+
+    >>> list(polynomial_activations(nn.Sequential(nn.ReLU(), PolynomialActivation((4, 2, 2)))))
+    ['1']
+    """
     return {path: part for path, part in module.named_modules() if isinstance(part, PolynomialActivation)}
 
 
 def polynomial_relu_count(module: nn.Module) -> int:
-    """ReLUs of the channels that are no polynomials."""
+    """Return the number of ReLUs in the channels of `module`'s polynomial layers that keep ReLU.
+
+    >>> polynomial_relu_count(nn.Sequential(PolynomialActivation((4, 2, 2), relu_channels=3)))
+    12
+    """
     parts = polynomial_activations(module).values()
     return sum(int(part.relu.sum()) * part.relus_each for part in parts)
 
 
 @torch.no_grad()
 def draw_relu_channels(module: nn.Module, seed: int) -> None:
-    """Chooses at random which channels are ReLUs, as many of each layer as there were."""
+    """Choose the channels with ReLU at random, and keep their number in each layer.
+
+    >>> module = nn.Sequential(PolynomialActivation((8, 1, 1), relu_channels=3))
+    >>> draw_relu_channels(module, seed=1)
+    >>> int(module[0].relu.sum())
+    3
+    """
     generator = torch.Generator().manual_seed(seed)
     for part in polynomial_activations(module).values():
         part.relu.copy_(part.relu[torch.randperm(len(part.relu), generator=generator)])

@@ -1,4 +1,4 @@
-"""VGG networks as torch modules. Module paths, and so the names of weights, stand in docs/recipes.md."""
+"""VGG networks as torch modules. docs/recipes.md lists the names of weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from .layers import activation, conv_unit
 
 
 class Vgg(nn.Module):
-    """Logits (batch, classes) of images (batch, channels, height, width)."""
+    """A VGG network as a torch module. The module paths are those of the recipe's layers.
+
+    >>> import torch
+    >>> from pi_bench.models import load_recipe
+    >>> with torch.device("meta"):
+    ...     network = Vgg(load_recipe("vgg16-cifar10-276480"))
+    >>> network(torch.empty(2, 3, 32, 32, device="meta")).shape
+    torch.Size([2, 10])
+    """
 
     def __init__(self, recipe: VggRecipe) -> None:
         super().__init__()
@@ -41,6 +49,7 @@ class Vgg(nn.Module):
         self.classifier = nn.Linear(in_width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (batch, classes) of images (batch, channels, height, width)."""
         features = self.flatten(self.pool(self.stages(x)))
         logits: Tensor = self.classifier(self.hidden(features))
         return logits

@@ -1,4 +1,4 @@
-"""Which stages matter: from the accuracies of the one-stage networks to the culling order, and its table."""
+"""The culling order from the accuracies of the one-stage networks, and its table."""
 
 from __future__ import annotations
 
@@ -18,19 +18,33 @@ TABLE_FILE = "criticality.csv"
 def order_of(
     single: Mapping[int, Recipe], plain: Mapping[int, Outcome], taught: Mapping[int, Outcome], root: Path
 ) -> tuple[int, ...]:
-    """The stages from least to most critical (equation 1); writes criticality.csv to `root`.
+    """Return the stages from least to most critical (equation 1), and write criticality.csv to `root`.
 
-    The accuracy is that of the distilled networks on the validation images, so that test images steer
-    nothing; where there are no validation images, on the test images, as in the paper. A stage whose
-    network diverged counts as guessing: no accuracy is to be had from its ReLUs alone.
+    Accuracies are those of the distilled networks on the validation images, so that test images decide
+    nothing. Without validation images they are those on the test images, as in the paper. A stage whose
+    network diverged gets the accuracy of guessing.
 
     Args:
-        single: by stage, the network whose only ReLUs are its.
-        plain: their trainings without distillation; only the table shows them.
-        taught: their trainings with it.
+        single: by stage, the network that has ReLUs in this stage only.
+        plain: by stage, its training without distillation, which only the table shows.
+        taught: by stage, its training with distillation.
 
     Raises:
-        TrainingError: the table cannot be written.
+        OutputError: The table cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.criticality import only_stage
+    >>> from pi_bench.models.reduction.job import Job
+    >>> base = load_recipe("resnet18-cifar100-557056")
+    >>> single = {stage: only_stage(base, stage) for stage in (1, 2)}
+    >>> def outcome(accuracy):
+    ...     result = {"validation_accuracy_pct": accuracy, "test_accuracy_pct": 0.0}
+    ...     return Outcome(Job("train", "s", "/tmp/s", {}), result)
+    >>> trained = {1: outcome(68.79), 2: outcome(59.85)}
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     order_of(single, trained, trained, Path(name))
+    (2, 1)
     """
     accuracies = {stage: _accuracy(taught[stage]) for stage in single}
     entries = [

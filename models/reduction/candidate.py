@@ -1,4 +1,4 @@
-"""A network that a search has made, as a row of its table."""
+"""A network that a search has made, as a row of the search's table."""
 
 from __future__ import annotations
 
@@ -14,33 +14,49 @@ from .job import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """None is what is not known: no accuracy of a diverged training, no latency where none was measured."""
+    """One network of a search. None stands for a figure that is not known.
+
+    Attributes:
+        name: the name of the recipe.
+        method: "baseline", "deepreduce", "snl", …
+        step: the change to the baseline, in the method's words.
+        latency_s: the median online latency; `latency_q1_s` and `latency_q3_s` are its quartiles.
+        online_bytes: the online bytes of both directions.
+        offline_s: the median offline time.
+        failure: the reason for a missing accuracy or latency.
+        folder: the folder of the network, relative to that of the table.
+        relu_frontier: whether the network is on the frontier of accuracy over ReLUs.
+        latency_frontier: whether it is on the frontier of accuracy over latency.
+
+    >>> Candidate("a", "snl", "pixel-5000", 5000, test_accuracy_pct=90.0).accuracy_per_kilorelu
+    18.0
+    """
 
     name: str
-    method: str  # "baseline", "deepreduce", …
-    step: str  # what was done to the baseline, in the method's words
+    method: str
+    step: str
     relu_count: int
     test_accuracy_pct: float | None = None
     validation_accuracy_pct: float | None = None
-    latency_s: float | None = None  # online, median
+    latency_s: float | None = None
     latency_q1_s: float | None = None
     latency_q3_s: float | None = None
-    online_bytes: int | None = None  # both directions
-    offline_s: float | None = None  # median
-    failure: str = ""  # why accuracy or latency is missing
-    folder: str = ""  # of the network, as seen from the table's
+    online_bytes: int | None = None
+    offline_s: float | None = None
+    failure: str = ""
+    folder: str = ""
     relu_frontier: bool = False
     latency_frontier: bool = False
 
     @property
     def accuracy_per_kilorelu(self) -> float | None:
-        """Percent per thousand ReLUs: the last column of DeepReDuce's Tables 4 and 5."""
+        """Return percent per thousand ReLUs, the last column of DeepReDuce's Tables 4 and 5."""
         if self.test_accuracy_pct is None or self.relu_count == 0:
             return None
         return self.test_accuracy_pct / (self.relu_count / 1000)
 
     def measured(self, latency: Mapping[str, Any]) -> Candidate:
-        """With the figures of a result of `pi-bench latency --json`."""
+        """Return the candidate with the figures of a result of `pi-bench latency --json`."""
         online = latency["online"]
         return replace(
             self,
@@ -53,7 +69,19 @@ class Candidate:
 
 
 def candidate_of(method: str, step: str, recipe: Recipe, outcome: Outcome, root: Path) -> Candidate:
-    """Of a job that ended; `root` is the folder that the table will lie in."""
+    """Return the candidate of a job that ended.
+
+    Args:
+        root: the folder of the table.
+
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.reduction.job import Job
+    >>> job = Job("train", "5000", "/tmp/snl/networks/5000", {})
+    >>> recipe, outcome = load_recipe("resnet18-cifar100-12288"), Outcome(job, None, "diverged")
+    >>> candidate = candidate_of("snl", "pixel-5000", recipe, outcome, Path("/tmp/snl"))
+    >>> candidate.folder, candidate.test_accuracy_pct
+    ('networks/5000', None)
+    """
     result = outcome.result or {}
     return Candidate(
         name=recipe.name,
@@ -68,7 +96,15 @@ def candidate_of(method: str, step: str, recipe: Recipe, outcome: Outcome, root:
 
 
 def with_frontiers(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Most ReLUs first, each marked where it is on a frontier, by test accuracy as the papers have it."""
+    """Return the candidates, most ReLUs first, with the marks of both frontiers, by test accuracy.
+
+    >>> found = with_frontiers([
+    ...     Candidate("a", "snl", "", 1000, test_accuracy_pct=80.0),
+    ...     Candidate("b", "snl", "", 2000, test_accuracy_pct=70.0),
+    ... ])
+    >>> [(one.name, one.relu_frontier) for one in found]
+    [('b', False), ('a', True)]
+    """
     ordered = sorted(candidates, key=lambda one: (-one.relu_count, one.method, one.name))
     accuracies = [one.test_accuracy_pct for one in ordered]
     by_relus = on_frontier([one.relu_count for one in ordered], accuracies)

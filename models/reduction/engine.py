@@ -1,4 +1,4 @@
-"""Engines: where the jobs of a search run. One code path for all of them, `run_jobs`."""
+"""Engines, which run the jobs of a search. All of them are used through `run_jobs`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,30 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from .job import Job, Outcome, Progress, outcome_of, stored
+from pi_bench.progress import Progress
+
+from .job import Job, Outcome, outcome_of, stored
 
 RETRY_COUNT = 3
-"""How often a job whose process died is run again, from its last checkpoint."""
+"""The number of times that a job is run again, from its last checkpoint, after its process died."""
 
 
 class Engine(Protocol):
-    """Runs jobs in other processes. A context: leaving it ends them all."""
+    """A context that runs jobs in other processes. Leaving the context ends these processes.
+
+    >>> from pi_bench.models.reduction.job import perform
+    >>> class InProcess:
+    ...     def __enter__(self):
+    ...         return self
+    ...     def __exit__(self, kind, error, trace):
+    ...         pass
+    ...     def run(self, jobs, progress):
+    ...         for job in jobs:
+    ...             yield job, perform(job.to_json(), progress)
+    >>> with InProcess() as engine:
+    ...     list(engine.run([], print))
+    []
+    """
 
     def __enter__(self) -> Self: ...
 
@@ -22,29 +38,42 @@ class Engine(Protocol):
     ) -> None: ...
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, str]]:
-        """Each job with its answer (`job.perform`), as they end, in any order.
+        """Yield each job with its answer (`job.perform`) when it ends, in any order.
 
         Raises:
-            TrainingError: a job's process died again and again.
+            TrainingError: The process of a job died more than `RETRY_COUNT` times.
         """
         ...
 
 
 class Announce(Protocol):
+    """A listener that hears each outcome, and whether this run computed it.
+
+    >>> def announce(outcome: Outcome, fresh: bool) -> None:
+    ...     print(outcome.job.name, "trained" if fresh else "from an earlier run")
+    """
+
     def __call__(self, outcome: Outcome, fresh: bool) -> None: ...
 
 
 def run_jobs(
     engine: Engine, jobs: Sequence[Job], progress: Progress, announce: Announce
 ) -> dict[str, Outcome]:
-    """The outcome of each job by its name; jobs that ended in an earlier run are not run again.
+    """Run jobs and return their outcomes by name. Jobs that ended in an earlier run are not repeated.
 
     Args:
-        announce: told each outcome, and whether this run computed it.
+        announce: hears each outcome, and whether this run computed it.
 
     Raises:
-        PiBenchError: a job met something that others would meet too (a full disk, no memory, no data). A
-            diverged training is an outcome.
+        PiBenchError: A job failed for a reason that other jobs share, such as a full disk or missing data. A
+            training that diverged is an outcome and raises nothing.
+
+    >>> class Answers:
+    ...     def run(self, jobs, progress):
+    ...         return ((job, '{"result": {"test_accuracy_pct": 91.0}}') for job in jobs)
+    >>> job = Job("train", "teacher", "/nowhere/teacher", {})
+    >>> run_jobs(Answers(), [job], print, lambda outcome, fresh: None)["teacher"].result
+    {'test_accuracy_pct': 91.0}
     """
     outcomes: dict[str, Outcome] = {}
     waiting = []

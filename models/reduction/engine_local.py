@@ -1,8 +1,8 @@
 """Engine `local`: processes on this machine.
 
-Each slot is one process that lives as long as the search, so that torch and the images are loaded once.
-Jobs go to its standard input and answers come from its standard output, one line of JSON each. A process
-ends when its input does: none outlives a search that was killed.
+Each slot is one process that lives as long as the search, so that torch and the images are loaded once. Jobs
+go to its standard input and answers come from its standard output, one line of JSON each. A process ends when
+its input ends, so none outlives a search that was killed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,28 @@ from types import TracebackType
 from typing import Self
 
 from pi_bench.errors import TrainingError
+from pi_bench.progress import Progress
 
 from .engine import RETRY_COUNT
-from .job import Job, Progress
+from .job import Job
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _start = subprocess.Popen
 
 
 class LocalEngine:
-    """`slots` jobs at once, each on `threads` cores, and on one of `gpus` in turn if there are any."""
+    """An engine that runs `slots` jobs at once, each on `threads` cores.
+
+    Args:
+        gpus: GPUs as CUDA_VISIBLE_DEVICES names them, which the slots use in turn. If empty, jobs see the
+            GPUs that this process sees.
+
+    >>> with LocalEngine(slots=2, threads=1) as engine:
+    ...     list(engine.run([], print))
+    []
+    """
 
     def __init__(self, slots: int, threads: int, gpus: Sequence[str] = ()) -> None:
-        """Args: gpus: as CUDA_VISIBLE_DEVICES names them; empty: jobs see what this process sees."""
         shared = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads))
         environments = [shared | {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] or [shared]
         self._workers = [_Worker(environments[slot % len(environments)]) for slot in range(slots)]
@@ -54,7 +63,7 @@ class LocalEngine:
             worker.close_pipes()
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, str]]:
-        """As `engine.Engine.run`."""
+        """Yield each job with its answer when it ends, as `engine.Engine.run` does."""
         futures = {self._threads.submit(self._run_one, job, progress): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -87,7 +96,7 @@ class _Worker:
         self.status: int | None = None
 
     def perform(self, job: Job, progress: Progress) -> str | None:
-        """The job's answer; None where the process died."""
+        """Return the job's answer, or None if the process died."""
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -122,11 +131,12 @@ class _Worker:
             return self._process
 
     def close_pipes(self) -> None:
-        """When nobody reads them any more."""
+        """Close the pipes after the last read."""
         if self._process is not None:
             _close_pipes(self._process)
 
     def close(self) -> None:
+        """End the process for good."""
         with self._guard:
             self._closed = True
             process = self._process

@@ -1,11 +1,10 @@
 """Engine `ray`: the cores or GPUs of a Ray cluster (`pip install "pi-bench[ray]"` on every machine of it).
 
-A task gets a job as JSON text and returns an answer as JSON text; both are read as JSON. Everything else
-goes through files, so the output folder must be on a disk that every machine sees under the same path.
-What Ray itself sends between its machines is pickled: a Ray cluster is trusted as a whole, by its design,
-and so is this engine's.
+A task gets a job as JSON text and returns an answer as JSON text; both are read as JSON. Everything else goes
+through files, so the output folder must be on a disk that every machine sees under the same path. Ray itself
+exchanges pickled objects between its machines, so a Ray cluster must be trusted as a whole.
 
-A task whose process or machine died is run again by Ray, and goes on from the last checkpoint in its folder.
+Ray runs a task again if its process or machine died. The task resumes from the last checkpoint in its folder.
 """
 
 from __future__ import annotations
@@ -17,22 +16,37 @@ from types import TracebackType
 from typing import Any, Self
 
 from pi_bench.errors import EnvironmentUnsupportedError, TrainingError
+from pi_bench.progress import Progress
 
 from .engine import RETRY_COUNT
-from .job import Job, Progress, perform
+from .job import Job, perform
 
 _TOKEN_FILE = ".shared"
 
 
 class RayEngine:
-    """At most `slots` tasks at once, as many as the cluster has cores or GPUs for; None: all of them."""
+    """An engine that runs jobs as tasks of a Ray cluster.
+
+    Args:
+        address: the address of the cluster, as `ray.init` takes it. With None, a cluster on this machine is
+            started for this run.
+        slots: the largest number of tasks at once. With None, the cores or GPUs of the cluster decide.
+        threads: cores per task.
+        gpu: whether each task needs a GPU.
+
+    Raises:
+        EnvironmentUnsupportedError: Ray is not installed, or the cluster cannot be reached.
+
+    >>> from unittest import mock
+    >>> with mock.patch.dict("sys.modules", ray=None):
+    ...     try:
+    ...         RayEngine(None, 2, threads=1, gpu=False)
+    ...     except EnvironmentUnsupportedError as error:
+    ...         print(str(error).partition(":")[0])
+    engine ray needs Ray, which is not installed
+    """
 
     def __init__(self, address: str | None, slots: int | None, threads: int, gpu: bool) -> None:
-        """Args: address: of the cluster, as `ray.init` takes it; None: one on this machine, for this run.
-
-        Raises:
-            EnvironmentUnsupportedError: Ray is not installed, or the cluster is not to be reached.
-        """
         try:
             import ray
         except ImportError:
@@ -58,9 +72,9 @@ class RayEngine:
         self._ray.shutdown()
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, str]]:
-        """As `engine.Engine.run`."""
+        """Yield each job with its answer when it ends, as `engine.Engine.run` does."""
         ray = self._ray
-        # max_calls: a process a job, so that no job sees what another left in torch.
+        # max_calls: one process per job, so that no job depends on the state of torch after another.
         task = ray.remote(max_retries=RETRY_COUNT, retry_exceptions=False, max_calls=1, **self._resources)(
             _perform
         )
@@ -96,7 +110,7 @@ class RayEngine:
 
 
 def _perform(text: str, token: str) -> str:
-    """In a process of the cluster."""
+    """Perform a job in a process of the cluster."""
     import json
 
     folder = Path(json.loads(text)["folder"]).parent

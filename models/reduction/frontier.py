@@ -1,5 +1,4 @@
-"""Which networks of a search are worth having: none costs less and is as accurate, none is more accurate
-and costs as much (the Pareto frontier)."""
+"""The Pareto frontier of a search: the networks that no other network beats in cost and accuracy."""
 
 from __future__ import annotations
 
@@ -8,13 +7,17 @@ from collections.abc import Sequence
 
 
 def on_frontier(costs: Sequence[float | None], accuracies: Sequence[float | None]) -> list[bool]:
-    """For each network, whether no other one is better.
+    """Return for each network whether no other one is better.
 
-    Better: of no higher cost and no lower accuracy, and not equal in both; so equal networks stand or
-    fall together. A network whose cost or accuracy is not known is not on the frontier and beats none.
+    A better network has no higher cost and no lower accuracy, and differs in one of them. Equal networks are
+    therefore on the frontier together or not at all. A network without cost or accuracy is not on the
+    frontier and beats none.
 
     Raises:
-        ValueError: lists of different length, or a NaN.
+        ValueError: The lists have different lengths, or a number is NaN.
+
+    >>> on_frontier([1.0, 2.0, 3.0, None], [50.0, 70.0, 60.0, 90.0])
+    [True, True, False, False]
     """
     known = []
     for index, (cost, accuracy) in enumerate(zip(costs, accuracies, strict=True)):

@@ -1,7 +1,7 @@
-"""A piece of a search that runs by itself: plain data, so that any process on any machine can run it.
+"""A job: a piece of a search as plain data, so that any process on any machine can run it.
 
-A job goes to an engine as JSON and an answer comes back as JSON. Whatever is large (weights, checkpoints,
-logs) stays in the job's folder; so a job that was killed goes on where it was, wherever it is run next.
+A job goes to an engine as JSON, and its answer comes back as JSON. Weights, checkpoints and logs stay in the
+job's folder. A job that was killed therefore resumes there, wherever it is run next.
 """
 
 from __future__ import annotations
@@ -9,28 +9,37 @@ from __future__ import annotations
 import importlib
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pi_bench import errors
-from pi_bench.errors import DivergedError, PiBenchError, TrainingError
+from pi_bench.errors import DivergedError, OutputError, PiBenchError, TrainingError
+from pi_bench.progress import Progress
 
 from ..training.files import write_whole
 
-Progress = Callable[[str, int, int], None]
-
 FAILURE_FILE = "failed.json"
 
-# The module of each kind: its run(job, progress) returns what the job's result.json holds, its
-# stored_result(job) what an earlier run left there, or None.
+# The module of each kind. Its run(job, progress) returns the content of the job's result.json, and its
+# stored_result(job) returns the content that an earlier run wrote, or None.
 _KINDS = {"train": "training_job", "linearize": "linearization_job", "merge": "merging_job"}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`name` is for people, `folder` is absolute, `arguments` are JSON values that the kind understands."""
+    """A piece of a search.
+
+    Attributes:
+        kind: "train", "linearize" or "merge".
+        name: the name in messages.
+        folder: the absolute path of the job's folder.
+        arguments: the arguments of the kind, as JSON values.
+
+    >>> Job("train", "teacher", "/tmp/search/teacher", {"threads": 1}).to_json()
+    '{"arguments": {"threads": 1}, "folder": "/tmp/search/teacher", "kind": "train", "name": "teacher"}'
+    """
 
     kind: str
     name: str
@@ -38,12 +47,22 @@ class Job:
     arguments: Mapping[str, Any]
 
     def to_json(self) -> str:
+        """Return the job as JSON text."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job: `result`, or, where it diverged, None and why."""
+    """The outcome of a job.
+
+    Attributes:
+        job: the job.
+        result: its result, or None if it diverged.
+        failure: the reason if it diverged.
+
+    >>> Outcome(Job("train", "teacher", "/tmp/teacher", {}), None, "training diverged").failure
+    'training diverged'
+    """
 
     job: Job
     result: Mapping[str, Any] | None
@@ -51,7 +70,15 @@ class Outcome:
 
 
 def perform(text: str, progress: Progress) -> str:
-    """Runs the job of `text`; its answer. Every engine's workers call this and nothing else."""
+    """Run the job in the JSON text `text` and return its answer as JSON text.
+
+    The answer is a result, the failure of a diverged training, or an error with its message. The workers of
+    every engine call this function and no other.
+
+    >>> job = Job("train", "teacher", "/nowhere", {"recipe": "none"})
+    >>> json.loads(perform(job.to_json(), lambda what, done, total: None))["error"]
+    'ModelError'
+    """
     job = Job(**json.loads(text))
     try:
         return json.dumps({"result": _module(job).run(job, progress)})
@@ -66,7 +93,14 @@ def perform(text: str, progress: Progress) -> str:
 
 
 def outcome_of(job: Job, answer: str) -> Outcome:
-    """Raises PiBenchError: the job met something that the other jobs would meet too."""
+    """Return the outcome in a job's answer.
+
+    Raises:
+        PiBenchError: The job failed for a reason that other jobs share.
+
+    >>> outcome_of(Job("train", "teacher", "/tmp/teacher", {}), '{"failure": "diverged"}').failure
+    'diverged'
+    """
     content = json.loads(answer)
     if "result" in content:
         return Outcome(job, content["result"])
@@ -77,10 +111,13 @@ def outcome_of(job: Job, answer: str) -> Outcome:
 
 
 def stored(job: Job) -> Outcome | None:
-    """What became of the job in an earlier run, if it ended there.
+    """Return the outcome of the job in an earlier run, or None if it did not end.
 
     Raises:
-        TrainingError: its folder holds something else.
+        TrainingError: The folder holds another job's files.
+
+    >>> stored(Job("train", "teacher", "/nowhere", {})) is None
+    True
     """
     result = _module(job).stored_result(job)
     return _stored_failure(job) if result is None else Outcome(job, result)
@@ -91,7 +128,7 @@ def _module(job: Job) -> Any:
 
 
 def _stored_failure(job: Job) -> Outcome | None:
-    """A divergence of an earlier run: it would diverge again."""
+    """Return the divergence of an earlier run, which would repeat itself."""
     try:
         content = json.loads((Path(job.folder) / FAILURE_FILE).read_text())
     except FileNotFoundError:
@@ -103,6 +140,6 @@ def _failed(job: Job, message: str) -> str:
     answer = json.dumps({"failure": message})
     try:
         write_whole(Path(job.folder) / FAILURE_FILE, answer.encode())
-    except TrainingError as error:
+    except OutputError as error:
         return json.dumps({"error": type(error).__name__, "message": str(error)})
     return answer

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import TrainingError, reason
+from pi_bench.progress import Progress
 
 from ..linearization.run import landing_of, linearize
 from ..linearization.settings import LinearizationSettings
@@ -17,7 +18,7 @@ from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.files import write_whole
-from .job import Job, Progress
+from .job import Job
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 LANDINGS_FILE = "landings.json"
@@ -35,7 +36,19 @@ def linearization_job(
     threads: int,
     teacher: Path,
 ) -> Job:
-    """Args: teacher: the folder of a training of `recipe`."""
+    """Return the job that linearizes `recipe` in `folder`.
+
+    Args:
+        teacher: the folder of a training of `recipe`.
+
+    >>> from pi_bench.models import load_recipe
+    >>> job = linearization_job(
+    ...     "linearized", load_recipe("resnet18-cifar100-557056"), LinearizationSettings(), [5000, 9000],
+    ...     Path("linearized"), data_dir=Path("data"), device="cpu", threads=1, teacher=Path("teacher"),
+    ... )
+    >>> job.kind, job.arguments["budgets"]
+    ('linearize', [9000, 5000])
+    """
     arguments = {
         "recipe": format_recipe(recipe),
         "settings": settings.as_dict(),
@@ -49,9 +62,18 @@ def linearization_job(
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
-    """Linearizes to the end, from the last checkpoint if there is one; the content of landings.json.
+    """Linearize to the end, from the last checkpoint if there is one, and return the content of
+    landings.json.
 
-    Raises: PiBenchError, as `linearization.run.linearize`.
+    Raises:
+        PiBenchError: `linearization.run.linearize` fails.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> try:
+    ...     run(Job("linearize", "linearized", "/nowhere", {"recipe": "schema = 0"}), print)
+    ... except PiBenchError as error:
+    ...     print(error)
+    recipe linearized: key 'schema' is 0, this program reads 1
     """
     arguments, folder = job.arguments, Path(job.folder)
     recipe = parse_recipe(arguments["recipe"], job.name)
@@ -79,10 +101,13 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def stored_result(job: Job) -> dict[str, Any] | None:
-    """What `run` left behind when it ended; None where it did not, or not at all of these budgets.
+    """Return the result of a `run` that ended with all of these budgets, or None.
 
     Raises:
-        TrainingError: the folder holds another linearization.
+        TrainingError: The folder holds another linearization.
+
+    >>> stored_result(Job("linearize", "linearized", "/nowhere", {})) is None
+    True
     """
     folder, arguments = Path(job.folder), job.arguments
     try:
@@ -96,7 +121,9 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"cannot read {folder / LANDINGS_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(
+            f"cannot read {folder / LANDINGS_FILE}: {reason(error)}; delete {folder}"
+        ) from None
     for key, value in wanted.items():
         if result.get(key) != value:
             raise TrainingError(

@@ -1,6 +1,6 @@
-"""Private latency of a search's networks: one at a time, after all trainings, each measured once.
+"""The private latency of a search's networks, measured one at a time after all trainings.
 
-How to measure is the caller's: models know no launcher. It writes a result of `pi-bench latency --json`.
+The caller gives the function that measures, because models do not know the launcher.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import ModelError, VerificationError
+from pi_bench.progress import Progress
 
 from .candidate import Candidate
-from .job import Progress
 
 Measure = Callable[[Path, Path], None]
-"""Measures the model file of the first path and writes the result to the second."""
+"""Measures the model file at the first path and writes what `latency --json` writes to the second."""
 
 LATENCY_FILE = "latency.json"
 
@@ -29,40 +29,57 @@ def measure_all(
     measure: Measure,
     settings: Mapping[str, Any],
     progress: Progress,
+    interrupted: Callable[[KeyboardInterrupt, int], None],
 ) -> list[Candidate]:
-    """The candidates with their latencies; a network that an earlier run measured is not measured again.
+    """Return the candidates with their latencies. A network that an earlier run measured is not repeated.
 
     Args:
-        root: what their folders are relative to.
-        settings: keys of a result and the values that they must have for it to be used again.
+        root: the folder that the candidates' folders are relative to.
+        measure: measures one network.
+        settings: the values that a stored result must have to be used again.
+        interrupted: hears of Ctrl-C and the number of finished networks. The others are returned without
+            latency.
 
     Raises:
-        PiBenchError: whatever `measure` raises, but for a network that is wrong in private, or that cannot
-            be compiled: that one is listed with why.
+        PiBenchError: `measure` fails. A network whose private answer is wrong, or that cannot be compiled,
+            raises nothing and is returned with the reason.
+
+    >>> diverged = Candidate("a", "snl", "", 100, failure="training diverged")
+    >>> measure_all([diverged], Path("snl"), print, {}, print, print) == [diverged]
+    measuring a 0 1
+    True
     """
-    found = []
-    for number, candidate in enumerate(candidates):
-        progress(f"measuring {candidate.name}", number, len(candidates))
-        if candidate.failure:
-            found.append(candidate)
-            continue
-        folder = root / candidate.folder
-        result = _stored(folder / LATENCY_FILE, settings)
-        if result is None:
-            partial = folder / f".{LATENCY_FILE}.partial"
-            try:
-                measure(folder / "model.pt", partial)
-            except (ModelError, VerificationError) as error:
-                found.append(replace(candidate, failure=f"not measured: {error}"))
-                continue
-            os.replace(partial, folder / LATENCY_FILE)
-            result = json.loads((folder / LATENCY_FILE).read_text())
-        found.append(candidate.measured(result))
+    found: list[Candidate] = []
+    try:
+        for number, candidate in enumerate(candidates):
+            progress(f"measuring {candidate.name}", number, len(candidates))
+            found.append(_measured(candidate, root / candidate.folder, measure, settings))
+    except KeyboardInterrupt as error:
+        interrupted(error, len(found))
+        for candidate in candidates[len(found) :]:
+            found.append(replace(candidate, failure=candidate.failure or "not measured: interrupted"))
     return found
 
 
+def _measured(candidate: Candidate, folder: Path, measure: Measure, settings: Mapping[str, Any]) -> Candidate:
+    if candidate.failure:
+        return candidate
+    result = _stored(folder / LATENCY_FILE, settings)
+    if result is None:
+        partial = folder / f".{LATENCY_FILE}.partial"  # becomes the result only if the command succeeds
+        try:
+            measure(folder / "model.pt", partial)
+            os.replace(partial, folder / LATENCY_FILE)
+        except (ModelError, VerificationError) as error:
+            return replace(candidate, failure=f"not measured: {error}")
+        finally:
+            partial.unlink(missing_ok=True)
+        result = json.loads((folder / LATENCY_FILE).read_text())
+    return candidate.measured(result)
+
+
 def _stored(path: Path, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """A result measured with these settings, if there is one and the network has not changed since."""
+    """Return the result with these settings, if there is one that is newer than the network."""
     try:
         result: dict[str, Any] = json.loads(path.read_text())
         newer = path.stat().st_mtime_ns >= path.with_name("model.pt").stat().st_mtime_ns

@@ -1,7 +1,7 @@
 """Merging of trained networks' adjacent linear layers, and the finetuning that adapts them to their borders.
 
-merged/N                one trained network with its layers merged, and what that changes (`merging_job`)
-merged/N/unmerged, …    its model file, to be measured beside the merged one
+merged/N                one trained network with its layers merged, and the effect of merging (`merging_job`)
+merged/N/unmerged, …    its model file before merging, which is measured too
 networks/N              finetuned with distillation from the unmerged network
 """
 
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import ModelError, UsageError, reason
+from pi_bench.progress import Progress
 
 from ..linearization import settings as linearization
 from ..recipe import Recipe
@@ -21,37 +22,55 @@ from ..recipe_schema import parse_recipe
 from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Progress
 from .merging_job import START_FILE, UNMERGED_FOLDERS, merged_recipe, merging_job
-from .rounds import Rounds, ended
-from .search_folder import claimed
+from .rounds import Rounds, SearchSettings, ended, opened_search
 
 
-@dataclass(frozen=True, slots=True)
-class MergingSettings:
-    """`folders`: of trainings. `teacher`: the folder of a training to distil from; None: each network's own,
-    unmerged."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergingSettings(SearchSettings):
+    """The settings of a merging. Without a teacher, each network learns from its own unmerged form.
+
+    Attributes:
+        folders: the folders of the trainings whose networks are merged.
+        extent: how far to merge, one of `merging.extents.EXTENTS`.
+        finetuning: the settings of the merged networks' trainings.
+
+    >>> MergingSettings(
+    ...     folders=(Path("digits/networks/1-cull"),), extent="paper", finetuning=TrainingSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... ).extent
+    'paper'
+    """
 
     folders: tuple[Path, ...]
     extent: str
     finetuning: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
-    teacher: Path | None = None
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
-    """As SNL's, but with Adam: without batch norms, kernels of every size learn at one rate only so."""
+    """Return the settings of a finetuning on the data set `data`: those of SNL, but with Adam.
+
+    Merged networks have no batch norm, and only an adaptive optimizer can train kernels of such different
+    magnitudes at one learning rate.
+
+    >>> default_finetuning("digits")["optimizer"]
+    'adam'
+    """
     changes = {"optimizer": "adam", "learning_rate": 1e-4, "weight_decay": 0.0}
     return linearization.default_finetuning(data) | changes
 
 
 def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe and result.json of a finished training.
+    """Return the recipe and the settings of the finished training in `folder`.
 
     Raises:
-        ModelError: `folder` is none.
+        ModelError: `folder` is not the folder of a finished training.
+
+    >>> try:
+    ...     trained_in(Path("nowhere"))
+    ... except ModelError as error:
+    ...     print(str(error).partition(":")[0])
+    nowhere is not the folder of a finished training
     """
     path = folder / "recipe.toml"
     try:
@@ -59,7 +78,7 @@ def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         settings = dict(result["settings"])
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} is not the folder of a finished training: {error}") from None
+        raise ModelError(f"{folder} is not the folder of a finished training: {reason(error)}") from None
     for name in ("state.pt", "model.pt"):
         if not (folder / name).is_file():
             raise ModelError(f"{folder} is not the folder of a finished training: there is no {name}")
@@ -67,10 +86,13 @@ def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
 
 
 def names_of(folders: Sequence[Path]) -> dict[str, Path]:
-    """The folders by what they are called in the output folder.
+    """Return the folders by their names in the output folder.
 
     Raises:
-        UsageError: two are called the same.
+        UsageError: Two folders have the same name.
+
+    >>> list(names_of([Path("digits/networks/1-cull"), Path("digits/networks/1-thin")]))
+    ['1-cull', '1-thin']
     """
     found: dict[str, Path] = {}
     for folder in folders:
@@ -92,29 +114,43 @@ def merge_networks(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Runs, or goes on with, merging and finetuning in the folder `root`. Networks may be added later.
+    """Merge and finetune in the folder `root`, or resume that. Networks can be added later.
+
+    Args:
+        engine: runs mergings and trainings.
+        announce: hears each training's outcome.
+        say: prints one line.
 
     Returns:
         The finetuned networks, diverged ones included.
 
     Raises:
-        ModelError: no training, nothing to merge, or layers that cannot be merged.
-        UsageError: two networks of one name.
-        TrainingError: a file cannot be written, or `root` holds another merging.
+        ModelError: A folder is not a training, a network has nothing to merge, or layers cannot be merged.
+        UsageError: Two networks have the same name.
+        TrainingError: `root` holds another merging.
+        OutputError: A file cannot be written.
+
+    >>> settings = MergingSettings(
+    ...     folders=(Path("nowhere"),), extent="paper", finetuning=TrainingSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> try:
+    ...     merge_networks(settings, Path("merged"), None, progress=print, announce=print, say=print)
+    ... except ModelError as error:
+    ...     print(str(error).partition(":")[0])
+    nowhere is not the folder of a finished training
     """
     folders = names_of(settings.folders)
     recipes = {
         name: merged_recipe(trained_in(folder)[0], settings.extent) for name, folder in folders.items()
     }
     identity = {
-        "search": "merge",
         "extent": settings.extent,
         "finetuning": settings.finetuning.as_dict(),
-        "threads": settings.threads,
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
+    with opened_search(
+        "merge", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
         _merged(settings, rounds, folders, say)
         outcomes = rounds.run(
             [
@@ -136,8 +172,17 @@ def merge_networks(
 
 
 def unmerged_candidates(settings: MergingSettings, root: Path) -> dict[str, list[Candidate]]:
-    """The networks as they were, by how they are to be measured: as they are ("unmerged"), and with `--merge`
-    ("kept-borders")."""
+    """Return the networks before merging, to be measured as they are and with `--merge`.
+
+    The keys are "unmerged" and "kept-borders".
+
+    >>> settings = MergingSettings(
+    ...     folders=(), extent="paper", finetuning=TrainingSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> unmerged_candidates(settings, Path("merged"))
+    {'unmerged': [], 'kept-borders': []}
+    """
     return {
         place: [
             Candidate(recipe.name, place, name, recipe.relu_count, folder=f"merged/{name}/{place}")

@@ -1,4 +1,4 @@
-"""The job that merges one trained network and measures what that changes, before anything is finetuned."""
+"""The job that merges one trained network and measures the effect, before a finetuning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import ModelError, TrainingError
+from pi_bench.errors import ModelError, TrainingError, reason
+from pi_bench.progress import Progress
 
 from ..building import build
 from ..criticality import base_name
@@ -24,7 +25,7 @@ from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.epoch import evaluate
 from ..training.files import save_tensors, write_whole
-from .job import Job, Progress
+from .job import Job
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 MERGING_FILE = "merging.json"
@@ -34,7 +35,15 @@ _COMPARED_IMAGES = 512
 
 
 def merged_recipe(recipe: Recipe, extent: str) -> Recipe:
-    """The recipe of a network after merging. Raises ModelError: it is merged already."""
+    """Return the recipe of a network after merging.
+
+    Raises:
+        ModelError: The network is already merged.
+
+    >>> from pi_bench.models import load_recipe
+    >>> merged_recipe(load_recipe("resnet18-cifar100-24576"), "paper").name
+    'resnet18-cifar100-merged-24576'
+    """
     if recipe.merged is not None:
         raise ModelError(f"{recipe.name} is merged already")
     name = f"{base_name(recipe)}-merged-{recipe.relu_count}"
@@ -53,7 +62,20 @@ def merging_job(
     device: str,
     threads: int,
 ) -> Job:
-    """Args: trained: the folder of a training of the network."""
+    """Return the job that merges a network in `folder`.
+
+    Args:
+        extent: how far to merge, one of `merging.extents.EXTENTS`.
+        trained: the folder of a training of the network.
+        validation_fraction: the share of the training images on which accuracies are measured too.
+
+    >>> job = merging_job(
+    ...     "1-cull", "paper", Path("digits/networks/1-cull"), Path("merged/1-cull"),
+    ...     validation_fraction=0.1, data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> job.kind, job.arguments["extent"]
+    ('merge', 'paper')
+    """
     arguments = {
         "extent": extent,
         "trained": str(trained.absolute()),
@@ -66,12 +88,27 @@ def merging_job(
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
-    """Writes the merged network's recipe and weights to start from, the unmerged model file, and what merging
-    changes; the content of merging.json.
+    """Merge the network, measure the effect, and return the content of merging.json.
+
+    The job's folder gets the merged network's recipe, its weights to start from, and the unmerged model file.
 
     Raises:
-        ModelError: there is nothing to merge, or a layer has no rule.
-        TrainingError: a file cannot be written.
+        ModelError: There is nothing to merge, or merging has no rule for a layer.
+        OutputError: A file cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.progress import silent
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     trained = Path(name)
+    ...     merged = merged_recipe(load_recipe("resnet18-cifar100-24576"), "paper")
+    ...     _ = (trained / "recipe.toml").write_text(format_recipe(merged))
+    ...     options = {"validation_fraction": 0.1, "data_dir": trained, "device": "cpu", "threads": 1}
+    ...     try:
+    ...         run(merging_job("twice", "full", trained, trained / "out", **options), silent)
+    ...     except ModelError as error:
+    ...         print(error)
+    resnet18-cifar100-merged-24576 is merged already
     """
     arguments, folder = job.arguments, Path(job.folder)
     torch.set_num_threads(arguments["threads"])
@@ -116,7 +153,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def _write(folder: Path, result: dict[str, Any], network: torch.nn.Module, model: Path) -> None:
-    """Raises: TrainingError."""
+    """Write the files of the job. Raises TrainingError if one cannot be written."""
     with locked(folder):
         for name in UNMERGED_FOLDERS:
             (folder / name).mkdir(exist_ok=True)
@@ -127,10 +164,13 @@ def _write(folder: Path, result: dict[str, Any], network: torch.nn.Module, model
 
 
 def stored_result(job: Job) -> dict[str, Any] | None:
-    """What `run` left behind when it ended; None where it did not.
+    """Return the result of a `run` that ended, or None.
 
     Raises:
-        TrainingError: the folder holds a merging of another network.
+        TrainingError: The folder holds a merging of another network.
+
+    >>> stored_result(Job("merge", "1-cull", "/nowhere", {})) is None
+    True
     """
     folder, arguments = Path(job.folder), job.arguments
     try:
@@ -139,7 +179,9 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"cannot read {folder / MERGING_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(
+            f"cannot read {folder / MERGING_FILE}: {reason(error)}; delete {folder}"
+        ) from None
     before = teacher_of(arguments["trained"]).recipe
     wanted = merged_recipe(before, arguments["extent"]), weights_digest(arguments["trained"])
     if found != wanted:

@@ -1,4 +1,4 @@
-"""merging.csv: what merging did to each network: convolutions, accuracy, borders, private cost."""
+"""merging.csv: the effect of merging on each network's convolutions, accuracy, borders and private cost."""
 
 from __future__ import annotations
 
@@ -22,14 +22,29 @@ _MEASURED = ("comm_round_count", "truncation_count", "latency_s", "online_bytes"
 
 
 def merging_rows(candidates: Sequence[Candidate], root: Path) -> list[dict[str, Any]]:
-    """A row for each finetuned network of `merge.merge_networks`; None is what is not known.
+    """Return a row for each finetuned network of `merge.merge_networks`. None stands for an unknown figure.
 
-    `inside_difference`, `border_difference`: the largest of its values (`merging.borders`)."""
+    `inside_difference` and `border_difference` are the largest ones of the network's values
+    (`merging.borders`).
+
+    >>> merging_rows([], Path("merged"))
+    []
+    """
     return [_row(one, root) for one in candidates]
 
 
 def write_merging_table(rows: Sequence[Mapping[str, Any]], root: Path) -> None:
-    """Raises: TrainingError."""
+    """Write the rows to merging.csv in `root`.
+
+    Raises:
+        OutputError: The file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     write_merging_table([{"name": "culled", "latency_s_merged": None}], Path(name))
+    ...     Path(name, "merging.csv").read_text()
+    'name,latency_s_merged\\nculled,\\n'
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
@@ -60,7 +75,7 @@ def _row(one: Candidate, root: Path) -> dict[str, Any]:
 
 
 def _private(path: Path) -> dict[str, Any]:
-    """Of a result of `pi-bench latency`; nothing where the network was not measured."""
+    """Return the figures of a result of `pi-bench latency`, none if the network was not measured."""
     try:
         result = json.loads(path.read_text())
     except FileNotFoundError:

@@ -19,7 +19,13 @@ _OTHER_MARKERS = "Dv<>P*"
 
 
 def require_matplotlib() -> None:
-    """Before a long search rather than after it. Raises: EnvironmentUnsupportedError."""
+    """Check that matplotlib is installed, so that a missing one is named before a long search.
+
+    Raises:
+        EnvironmentUnsupportedError: It is not installed.
+
+    >>> require_matplotlib()
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -29,10 +35,17 @@ def require_matplotlib() -> None:
 
 
 def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
-    """An SVG that is a function of its arguments alone.
+    """Write the figure as an SVG that depends on the arguments alone.
 
     Raises:
-        TrainingError: it cannot be written.
+        OutputError: The file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     path = Path(name, "pareto.svg")
+    ...     write_plot(path, [Candidate("a", "snl", "", 100, test_accuracy_pct=80.0)], "SNL")
+    ...     "<svg" in path.read_text()
+    True
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -55,7 +68,7 @@ def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
 def _draw(
     axes: Any, candidates: Sequence[Candidate], cost: str, flag: str, factor: float, label: str
 ) -> None:
-    """Frontier members filled, the others hollow; the line is what the frontier reaches at each cost."""
+    """Draw one frontier: its members are filled, other networks are hollow, and a line joins the members."""
     shown = [
         (getattr(one, cost) * factor, one.test_accuracy_pct, getattr(one, flag), one.method)
         for one in candidates

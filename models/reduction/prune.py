@@ -1,7 +1,7 @@
 """The structured baseline: l1-norm filter pruning to each budget, then finetuning (Li et al., ICLR 2017).
 
 teacher/            the network with all its ReLUs
-pruned/budget-B     its weights without the filters that go (start.pt), and the recipe of what is left
+pruned/budget-B     the pruned weights (start.pt) and the recipe of the pruned network
 networks/B          finetuned with distillation from the teacher, as SNL's networks are
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from pi_bench.progress import Progress
 
 from ..building import build
 from ..pruning import pruned_recipe, pruned_state
@@ -20,23 +22,30 @@ from ..training import TrainingSettings
 from ..training.files import save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Progress
-from .rounds import Rounds
-from .search_folder import claimed
+from .rounds import SearchSettings, opened_search
 from .teacher import require_full_teacher
 
 
-@dataclass(frozen=True, slots=True)
-class PruningSettings:
-    """`training` is the teacher's; `teacher`: the folder of an earlier training of the base network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningSettings(SearchSettings):
+    """The settings of a filter pruning.
+
+    Attributes:
+        budgets: the largest numbers of ReLUs, one network per budget.
+        training: the settings of the teacher's training, unused if the search is given a teacher.
+        finetuning: the settings of the pruned networks' trainings.
+
+    >>> trained = TrainingSettings()
+    >>> PruningSettings(
+    ...     budgets=(5000,), training=trained, finetuning=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... ).budgets
+    (5000,)
+    """
 
     budgets: tuple[int, ...]
     training: TrainingSettings
     finetuning: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
-    teacher: Path | None = None
 
 
 def prune(
@@ -49,31 +58,46 @@ def prune(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Runs, or goes on with, the search in the folder `root`. Budgets may be added later.
+    """Run the search in the folder `root`, or resume it. Budgets can be added later.
+
+    Args:
+        base: the network with all its ReLUs.
+        engine: runs the trainings.
+        announce: hears each training's outcome.
+        say: prints one line.
 
     Returns:
-        The baseline, where it was trained here, and a network a budget, diverged ones included.
+        The baseline, if it was trained here, and one network per budget, diverged ones included.
 
     Raises:
-        ModelError: `base` is reduced already or cannot be pruned, or the teacher is of another network.
-        UsageError: an impossible budget.
-        TrainingError: the teacher diverged, a file cannot be written, or `root` holds another search.
+        ModelError: `base` is already reduced or cannot be pruned, or the teacher is another network.
+        UsageError: A budget is impossible.
+        TrainingError: The teacher diverged, or `root` holds another search.
+        OutputError: A file cannot be written.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
+    >>> settings = PruningSettings(budgets=(10**6,), finetuning=TrainingSettings(), **common)
+    >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     prune(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     recipes = {budget: pruned_recipe(base, budget) for budget in settings.budgets}
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {
-        "search": "prune",
         "recipe": format_recipe(base),
         "training": settings.training.as_dict(),
         "finetuning": settings.finetuning.as_dict(),
-        "threads": settings.threads,
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
-        found = [] if settings.teacher else [rounds.baseline(base, settings.training)]
-        teacher = settings.teacher or root / "teacher"
+    with opened_search(
+        "prune", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
+        teacher, found = rounds.teacher(base, settings.training)
         full = build(base)
         load_state(full, teacher / "state.pt")
         jobs = []

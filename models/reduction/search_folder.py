@@ -1,4 +1,4 @@
-"""A folder holds one search, and one process at a time works in it."""
+"""The folder of a search: it holds one search, and one process at a time works in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import OutputError, TrainingError, reason
 
 from ..training.files import write_whole
 
@@ -20,19 +20,29 @@ _LOCK_FILE = ".lock"
 
 @contextmanager
 def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
-    """The folder for this search alone, until the context ends.
+    """Reserve the folder for this search until the context ends.
 
     Args:
-        search: what makes it the search that it is, as JSON values; search.json keeps it.
+        search: JSON values that tell this search from others; search.json keeps them.
 
     Raises:
-        TrainingError: the folder cannot be used, holds another search, or another process works in it.
+        TrainingError: The folder holds another search, or is in use by another process.
+        OutputError: The folder cannot be used.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     with claimed(Path(name), {"search": "snl"}):
+    ...         print(Path(name, "search.json").read_text())
+    {
+      "search": "snl"
+    }
+    <BLANKLINE>
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
         handle = os.open(root / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise TrainingError(f"cannot use {root} as the output folder: {error.strerror or error}") from None
+        raise OutputError(f"cannot use {root} as the output folder: {reason(error)}") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +62,7 @@ def _check_same(root: Path, search: Mapping[str, Any]) -> None:
         write_whole(path, (json.dumps(search, indent=2) + "\n").encode())
         return
     except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {path}: {error}: choose another --output folder") from None
+        raise TrainingError(f"cannot read {path}: {reason(error)}: choose another --output folder") from None
     for key, value in search.items():
         if not isinstance(found, dict) or found.get(key) != value:
             raise TrainingError(

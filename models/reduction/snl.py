@@ -1,10 +1,10 @@
-"""SNL from a network with all its ReLUs to one network a budget (Cho et al., ICML 2022, Algorithm 1).
+"""SNL from a network with all its ReLUs to one network per budget (Cho et al., ICML 2022, Algorithm 1).
 
     teacher/          the network with all its ReLUs
     linearized/       masks and weights trained together, once for all budgets (`linearization.run`)
-    networks/B        masks frozen, finetuned with distillation from the teacher
+    networks/B        finetuned with frozen masks and distillation from the teacher
 
-The finetunings are independent of each other; the linearization is one training after the other.
+The finetunings do not depend on each other. The linearization is one training.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pi_bench.progress import Progress
+
 from ..criticality import require_full
 from ..linearization.run import START_FILE, budget_folder, landed_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
@@ -22,26 +24,35 @@ from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .job import Progress
 from .linearization_job import linearization_job
-from .rounds import Rounds, ended
-from .search_folder import claimed
+from .rounds import Rounds, SearchSettings, ended, opened_search
 from .teacher import require_full_teacher
 
 
-@dataclass(frozen=True, slots=True)
-class SnlSettings:
-    """`training` is the teacher's; `teacher`: the folder of an earlier training of the base network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnlSettings(SearchSettings):
+    """The settings of an SNL search.
+
+    Attributes:
+        budgets: the numbers of ReLUs to keep, one network per budget.
+        training: the settings of the teacher's training, unused if the search is given a teacher.
+        linearization: the settings of the training that lowers the number of ReLUs.
+        finetuning: the settings of the training that follows, with frozen masks.
+        linearization_threads: threads of the linearization, which runs alone.
+
+    >>> trained = TrainingSettings()
+    >>> SnlSettings(
+    ...     budgets=(5000,), training=trained, linearization=LinearizationSettings(), finetuning=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1, linearization_threads=2,
+    ... ).linearization.masks
+    'pixel'
+    """
 
     budgets: tuple[int, ...]
     training: TrainingSettings
     linearization: LinearizationSettings
     finetuning: TrainingSettings
-    data_dir: Path
-    device: str
-    threads: int
     linearization_threads: int
-    teacher: Path | None = None
 
 
 def snl(
@@ -54,34 +65,53 @@ def snl(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Runs, or goes on with, the search in the folder `root`. Smaller budgets may be added later.
+    """Run the search in the folder `root`, or resume it. Smaller budgets can be added later.
+
+    Args:
+        base: the network with all its ReLUs.
+        engine: runs the trainings.
+        announce: hears each training's outcome.
+        say: prints one line.
 
     Returns:
-        The baseline, where it was trained here, and a network a budget, diverged ones included.
+        The baseline, if it was trained here, and one network per budget, diverged ones included.
 
     Raises:
-        ModelError: `base` is reduced already, or the teacher is of another network.
-        UsageError: an impossible budget.
-        TrainingError: the teacher or the linearization diverged or did not reach a budget, a file cannot
-            be written, or `root` holds another search.
+        ModelError: `base` is already reduced, or the teacher is another network.
+        UsageError: A budget is impossible.
+        TrainingError: The teacher or the linearization diverged, a budget is not reached, or `root` holds
+            another search.
+        OutputError: A file cannot be written.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
+    >>> settings = SnlSettings(
+    ...     budgets=(10**6,), linearization=LinearizationSettings(), finetuning=TrainingSettings(),
+    ...     linearization_threads=1, **common,
+    ... )
+    >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     snl(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_full(base)
     require_budgets(base, settings.linearization.masks, settings.budgets)
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {
-        "search": "snl",
         "recipe": format_recipe(base),
         "training": settings.training.as_dict(),
         "linearization": settings.linearization.as_dict(),
         "finetuning": settings.finetuning.as_dict(),
         "threads": [settings.threads, settings.linearization_threads],
-        "device": settings.device.partition(":")[0],
     }
-    rounds = Rounds(root, engine, progress, announce, settings.data_dir, settings.device, settings.threads)
-    with claimed(root, identity):
-        found = [] if settings.teacher else [rounds.baseline(base, settings.training)]
-        teacher = settings.teacher or root / "teacher"
+    with opened_search(
+        "snl", identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
+        teacher, found = rounds.teacher(base, settings.training)
         for landing in _linearized(base, settings, rounds, teacher):
             say(
                 f"  linearized: {landing['relu_count']:,} ReLUs of the {landing['relu_count_before']:,} "
@@ -91,7 +121,7 @@ def snl(
 
 
 def _linearized(base: Recipe, settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[dict[str, Any]]:
-    """The landing of each budget."""
+    """Linearize `base` and return the landing of each budget."""
     job = linearization_job(
         "linearized",
         base,

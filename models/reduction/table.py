@@ -1,4 +1,4 @@
-"""pareto.csv: the networks of a search, a row each, for spreadsheets and `pi-bench reduce frontier`."""
+"""pareto.csv: one row per network of a search, for spreadsheets and `pi-bench reduce frontier`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, reason
 
 from ..training.files import write_whole
 from .candidate import Candidate
@@ -44,7 +44,17 @@ _DERIVED = "accuracy_per_kilorelu"
 
 
 def write_table(path: Path, candidates: Sequence[Candidate]) -> None:
-    """Raises: TrainingError."""
+    """Write the candidates to the table at `path`.
+
+    Raises:
+        OutputError: The file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     write_table(Path(name, "pareto.csv"), [Candidate("a", "snl", "pixel-9", 9, latency_s=0.25)])
+    ...     read_table(Path(name, "pareto.csv"), Path(name))[0].latency_s
+    0.25
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -53,10 +63,16 @@ def write_table(path: Path, candidates: Sequence[Candidate]) -> None:
 
 
 def read_table(path: Path, seen_from: Path) -> list[Candidate]:
-    """The networks of a table, their folders as `seen_from` there.
+    """Return the networks of a table, with their folders relative to the folder `seen_from`.
 
     Raises:
-        ModelError: it cannot be read, or is no such table.
+        ModelError: The file cannot be read, or is not such a table.
+
+    >>> try:
+    ...     read_table(Path("nowhere/pareto.csv"), Path())
+    ... except ModelError as error:
+    ...     print(str(error).partition(":")[0])
+    cannot read nowhere/pareto.csv
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
@@ -70,9 +86,9 @@ def read_table(path: Path, seen_from: Path) -> list[Candidate]:
             for row in rows
         ]
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read {path}: {error}") from None
+        raise ModelError(f"cannot read {path}: {reason(error)}") from None
     except (KeyError, ValueError, TypeError, csv.Error) as error:
-        raise ModelError(f"{path} is no table of `pi-bench reduce`: {type(error).__name__} {error}") from None
+        raise ModelError(f"{path} is no table of `pi-bench reduce`: {reason(error)}") from None
     return [replace(one, folder=os.path.relpath(path.parent / one.folder, seen_from)) for one in found]
 
 

@@ -1,10 +1,10 @@
-"""The trained network with all its ReLUs that a search starts from and distils from."""
+"""The trained network with all its ReLUs that a search starts from and distills from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, reason
 
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
@@ -12,12 +12,25 @@ from ..recipe_writing import format_recipe
 
 
 def require_full_teacher(folder: Path, base: Recipe) -> None:
-    """Raises ModelError: `folder` is no finished training of `base`."""
+    """Check that `folder` is a finished training of `base`.
+
+    Raises:
+        ModelError: It is not.
+
+    >>> from pi_bench.models import load_recipe
+    >>> try:
+    ...     require_full_teacher(Path("nowhere"), load_recipe("resnet18-cifar100-557056"))
+    ... except ModelError as error:
+    ...     print(str(error).partition(":")[0])
+    --teacher nowhere is not the folder of a training
+    """
     path = folder / "recipe.toml"
     try:
         recipe = parse_recipe(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"--teacher {folder} is not the folder of a training: {path}: {error}") from None
+        raise ModelError(
+            f"--teacher {folder} is not the folder of a training: cannot read {path}: {reason(error)}"
+        ) from None
     if format_recipe(recipe) != format_recipe(base):
         raise ModelError(
             f"the teacher in {folder} is another network, {recipe.name}: the search starts from {base.name} "

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.errors import OutputError, TrainingError, reason
+from pi_bench.progress import Progress
 
 from ..data import Dataset, load_data
 from ..recipe import Recipe
@@ -22,7 +23,7 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from ..training.run import Teacher, train_recipe
-from .job import Job, Progress
+from .job import Job
 
 RESULT_FILE = "result.json"
 _LOCK_FILE = ".lock"
@@ -40,7 +41,20 @@ def training_job(
     teacher: Path | None = None,
     start: Path | None = None,
 ) -> Job:
-    """Args: teacher: the folder of a training. start: weights to start from; None: random ones."""
+    """Return the job that trains `recipe` in `folder`.
+
+    Args:
+        teacher: the folder of a training to distill from, or None.
+        start: the path of weights to start from. With None, weights are random.
+
+    >>> from pi_bench.models import load_recipe
+    >>> job = training_job(
+    ...     "teacher", load_recipe("resnet18-cifar100-557056"), TrainingSettings(), Path("search/teacher"),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> job.kind, job.arguments["teacher"]
+    ('train', None)
+    """
     arguments = {
         "recipe": format_recipe(recipe),
         "settings": settings.as_dict(),
@@ -54,9 +68,17 @@ def training_job(
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
-    """Trains to the end, from the last checkpoint if there is one; the content of result.json.
+    """Train to the end, from the last checkpoint if there is one, and return the content of result.json.
 
-    Raises: PiBenchError, as `training.run.train_recipe`.
+    Raises:
+        PiBenchError: `training.run.train_recipe` fails.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> try:
+    ...     run(Job("train", "teacher", "/nowhere", {"recipe": "schema = 0"}), print)
+    ... except PiBenchError as error:
+    ...     print(error)
+    recipe teacher: key 'schema' is 0, this program reads 1
     """
     arguments, folder = job.arguments, Path(job.folder)
     recipe = parse_recipe(arguments["recipe"], job.name)
@@ -79,10 +101,13 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def stored_result(job: Job) -> dict[str, Any] | None:
-    """What `run` left behind when it ended; None where it did not.
+    """Return the result of a `run` that ended, or None.
 
     Raises:
-        TrainingError: the folder holds another training.
+        TrainingError: The folder holds another training.
+
+    >>> stored_result(Job("train", "teacher", "/nowhere", {})) is None
+    True
     """
     folder, arguments = Path(job.folder), job.arguments
     try:
@@ -91,7 +116,7 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {folder / RESULT_FILE}: {error}; delete {folder}") from None
+        raise TrainingError(f"cannot read {folder / RESULT_FILE}: {reason(error)}; delete {folder}") from None
     teacher, start = arguments["teacher"], arguments["start"]
     taught = result.get("teacher")
     for key, found, wanted in (
@@ -109,17 +134,38 @@ def stored_result(job: Job) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=1)
 def data_of(name: str, shape: tuple[int, ...], data_dir: str) -> Dataset:
+    """Return a data set as `load_data` does, and keep the last one in memory.
+
+    >>> data_of("digits", (1, 8, 8), "data") is data_of("digits", (1, 8, 8), "data")
+    True
+    """
     return load_data(name, shape, data_dir=Path(data_dir))
 
 
 def teacher_of(folder: str) -> Teacher:
-    """The network of a training's folder."""
+    """Return the network in a training's folder.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     text = format_recipe(load_recipe("resnet18-cifar100-557056"))
+    ...     _ = Path(name, "recipe.toml").write_text(text)
+    ...     teacher_of(name).weights.name
+    'state.pt'
+    """
     path = Path(folder) / "recipe.toml"
     return Teacher(parse_recipe(path.read_text(encoding="utf-8"), str(path)), Path(folder) / "state.pt")
 
 
 def weights_digest(folder: str) -> str:
-    """Of the weights in a training's folder."""
+    """Return the SHA-256 of the weights in a training's folder, in hexadecimal digits.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     Path(name, "state.pt").touch()
+    ...     weights_digest(name)[:8]
+    'e3b0c442'
+    """
     return _digest(str(Path(folder) / "state.pt"))
 
 
@@ -130,16 +176,25 @@ def _digest(path: str) -> str:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process at a time: a worker that is believed dead may still be writing."""
+    """Lock `folder` within the context, because a worker that is believed dead may still be writing.
+
+    Raises:
+        TrainingError: The folder cannot be used.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name, locked(Path(name)):
+    ...     int(Path(name, ".lock").read_text()) == os.getpid()
+    True
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise TrainingError(f"cannot use {folder}: {error.strerror or error}") from None
+        raise OutputError(f"cannot use {folder}: {reason(error)}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())  # for whoever wonders which process trains here
+        os.write(handle, f"{os.getpid()}\n".encode())  # tells users which process trains here
         yield
     finally:
         os.close(handle)

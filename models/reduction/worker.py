@@ -1,4 +1,4 @@
-"""A process of engine `local`: jobs come in on standard input, answers go out on standard output."""
+"""A process of engine `local`: it reads jobs from standard input and writes answers to standard output."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .job import perform
 _PROGRESS_EVERY_S = 0.2
 
 
-def main() -> None:
-    """Until standard input ends, which is when the search does, however it does."""
-    # What a library prints must not stand between the answers.
+def _main() -> None:
+    """Perform jobs until standard input ends, which happens when the search ends for any reason."""
+    # The output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -50,4 +50,4 @@ def _send(answers: IO[str], message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

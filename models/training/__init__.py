@@ -1,4 +1,4 @@
-"""Training: one loop for every recipe, its settings, and the folder that a run leaves behind."""
+"""Training: one loop for every recipe, its settings, and the folder that it writes."""
 
 from .settings import TrainingSettings, default_settings
 

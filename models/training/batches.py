@@ -1,4 +1,4 @@
-"""Images on the device that computes: a whole data set as bytes, cropped and flipped a batch at a time."""
+"""Images on the computing device: a whole data set as bytes, cropped and flipped batch by batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..data import Dataset, Split, hold_out
 from ..data.dataset import mean_and_deviation
-from .workers import share
+from .workers import shard
 
 # Every network of a search chooses its epoch on the same images, whatever its own seed is.
 _HOLD_OUT_SEED = 0
@@ -20,18 +20,36 @@ _HOLD_OUT_SEED = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceSplit:
-    images: Tensor  # uint8 (count, channels, height, width)
-    labels: Tensor  # int64 (count,)
+    """Images and their classes on the computing device.
+
+    Attributes:
+        images: uint8 (count, channels, height, width).
+        labels: int64 (count,).
+
+    >>> len(DeviceSplit(torch.zeros(5, 1, 8, 8, dtype=torch.uint8), torch.arange(5)))
+    5
+    """
+
+    images: Tensor
+    labels: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 class Batches:
-    """Normalized batches of one data set.
+    """The normalized batches of one data set.
 
-    Pixels from 0 to 1 lose the training images' mean and are divided by their deviation, by channel:
-    `mean` and `deviation`, float64 (channels,), are what an inference must apply as well.
+    Pixels from 0 to 1 are normalized per channel by `mean` and `deviation`, float64 (channels,), those of the
+    training images. An inference must normalize its input in the same way.
+
+    >>> from pathlib import Path
+    >>> from pi_bench.models.data import load_data
+    >>> data = load_data("digits", (1, 8, 8), data_dir=Path("data"))
+    >>> batches = Batches(data, 0.1, torch.device("cpu"))
+    >>> images, labels = next(batches.epoch(seed=1, epoch=0, batch_size=32))
+    >>> len(batches.validation), images.shape
+    (143, torch.Size([32, 1, 8, 8]))
     """
 
     def __init__(self, data: Dataset, validation_fraction: float, device: torch.device) -> None:
@@ -46,11 +64,11 @@ class Batches:
         )
 
     def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The training images in random order, varied: float32 images and labels.
+        """Yield the varied training images in random order, as batches of float32 images and labels.
 
-        A function of `seed` and `epoch` alone, so that an epoch can be repeated. The few images that
-        do not fill a last batch wait for another epoch: batch norm wants batches of one size. Of
-        several workers, each gets its share of every batch.
+        The batches depend on `seed` and `epoch` alone, so that an epoch can be repeated. Images that do not
+        fill the last batch are left out, because batch norm needs batches of one size. Of several workers,
+        each gets its part of every batch.
         """
         generator = torch.Generator().manual_seed(_mixed(seed, epoch))
         order = torch.randperm(len(self.train), generator=generator)
@@ -58,24 +76,32 @@ class Batches:
             index = order[start : start + batch_size].to(self.train.labels.device)
             # Each worker varies the whole batch, so that all of them draw the same numbers.
             images = augment(self.train.images[index], self._crop_padding, self._flips, generator)
-            mine = share(len(index))
+            mine = shard(len(index))
             yield self.normalized(images[mine]), self.train.labels[index[mine]]
 
     def batch_count(self, batch_size: int) -> int:
+        """Return the number of batches per epoch."""
         return max(1, len(self.train) // batch_size)
 
     def normalized(self, images: Tensor) -> Tensor:
-        """float32 of uint8 (count, channels, height, width), in channels-last layout."""
+        """Return float32 values of uint8 (count, channels, height, width), in channels-last layout."""
         values = (images.float() - self._shift) * self._factor
         return values.contiguous(memory_format=torch.channels_last)
 
 
 def augment(images: Tensor, padding: int, flips: bool, generator: torch.Generator) -> Tensor:
-    """Each image shifted by up to `padding` pixels either way (black moves in) and perhaps mirrored.
+    """Return the images, each shifted by up to `padding` pixels either way and perhaps mirrored.
 
     Args:
-        images: (count, channels, height, width), any dtype and device.
+        images: (count, channels, height, width), any dtype and device. Black moves in at the borders.
+        padding: the largest shift.
+        flips: whether half of the images, drawn at random, are mirrored.
         generator: on the CPU, so that every device makes the same choices.
+
+    >>> images = torch.arange(9).reshape(1, 1, 3, 3)
+    >>> same = augment(images, padding=0, flips=False, generator=torch.Generator())
+    >>> torch.equal(same, images)
+    True
     """
     count, _, height, width = images.shape
     top, left = (torch.randint(2 * padding + 1, (count, 1), generator=generator) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Divergence seen early: a loss that is no number, or far above that of guessing for long."""
+"""Early detection of a training that diverges."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import math
 from pi_bench.errors import DivergedError
 
 _LIMIT = 2.0  # times the cross-entropy of a guess, which an untrained network has
-_PATIENCE = 4  # looks in a row
+_PATIENCE = 4  # bad losses in a row
 
 
 class DivergenceWatch:
-    """Looks at the mean cross-entropy of some batches at a time."""
+    """A watch over the mean cross-entropy of a few batches at a time.
+
+    >>> watch = DivergenceWatch(class_count=10, learning_rate=0.5)
+    >>> watch.look(2.3, "epoch 1 by batch 16")
+    >>> try:
+    ...     watch.look(math.nan, "epoch 1 by batch 32")
+    ... except DivergedError as error:
+    ...     print(str(error).partition(";")[0])
+    training diverged in epoch 1 by batch 32: the loss is no number
+    """
 
     def __init__(self, class_count: int, learning_rate: float) -> None:
         self.chance_loss = math.log(class_count)
@@ -19,14 +28,15 @@ class DivergenceWatch:
         self._bad_looks = 0
 
     def look(self, loss: float, when: str) -> None:
-        """
+        """Check the loss of the last batches.
+
         Args:
-            loss: mean cross-entropy since the last look.
-            when: where in the training this is, for the message.
+            loss: the mean cross-entropy since the last call.
+            when: the place in the training, for the message.
 
         Raises:
-            DivergedError: the loss is no number, or has been twice that of guessing in every one of
-                the last four looks.
+            DivergedError: The loss is NaN or infinite, or was more than twice that of guessing in each of
+                the last four calls.
         """
         if not math.isfinite(loss):
             raise DivergedError(f"training diverged in {when}: the loss is no number; {self._advice}")

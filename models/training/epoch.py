@@ -1,6 +1,6 @@
-"""One pass over the training images, and one look at images that are not trained on.
+"""One pass over the training images, and one evaluation of other images.
 
-Both are what every training here consists of: the trainer's own and SNL's linearization.
+The trainer and SNL's linearization both consist of these two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .divergence import DivergenceWatch
 from .settings import TrainingSettings
 from .workers import mean_over_workers
 
-_LOOKED_EVERY = 16  # batches between looks at the loss; each look waits for the device
+_LOOKED_EVERY = 16  # batches between checks of the loss; each check waits for the device
 _EVALUATED_AT_ONCE = 512
 
 
@@ -35,18 +35,30 @@ def train_epoch(
     report: Callable[[int, int], None],
     penalty: Callable[[], Tensor] | None = None,
 ) -> float:
-    """Steps once a batch; the mean loss, penalty included.
+    """Train `module` for one epoch, one step per batch, and return the mean loss, penalty included.
 
-    Without a teacher the loss is cross-entropy alone; with one, hard_weight of it and soft_weight of
-    `teaching_loss`.
+    Without a teacher, the loss is the cross-entropy. With one, it is hard_weight times the cross-entropy plus
+    soft_weight times `teaching_loss`.
 
     Args:
-        epoch: from 0; with the settings' seed it decides order and augmentation.
-        report: called now and then with the batches done and those that there are.
-        penalty: what is added to each batch's loss.
+        epoch: the epoch, from 0; with the settings' seed it decides order and augmentation.
+        report: hears from time to time the number of finished batches and of all batches.
+        penalty: gives a term that is added to each batch's loss.
 
     Raises:
-        DivergedError: it diverges.
+        DivergedError: The training diverges.
+
+    >>> from pathlib import Path
+    >>> from pi_bench.models.data import load_data
+    >>> cpu = torch.device("cpu")
+    >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.0, cpu)
+    >>> module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    >>> optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    >>> common = {"teacher": None, "watch": DivergenceWatch(10, 0.1), "report": lambda done, count: None}
+    >>> settings = TrainingSettings(epochs=2)
+    >>> losses = [train_epoch(module, batches, n, settings, optimizer, **common) for n in (0, 1)]
+    >>> losses[1] < losses[0]
+    True
     """
     module.train()
     device = batches.train.images.device
@@ -83,7 +95,16 @@ def train_epoch(
 
 @torch.no_grad()
 def evaluate(module: nn.Module, batches: Batches, split: DeviceSplit) -> tuple[float, float]:
-    """Mean cross-entropy, and the share in percent of images whose largest logit is their class."""
+    """Return the mean cross-entropy on `split`, and the percentage of images that `module` classifies right.
+
+    >>> from pathlib import Path
+    >>> from pi_bench.models.data import load_data
+    >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.0, torch.device("cpu"))
+    >>> module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    >>> loss, accuracy_pct = evaluate(module.requires_grad_(False), batches, batches.test)
+    >>> 0 <= accuracy_pct <= 100
+    True
+    """
     module.eval()
     device = split.images.device
     loss = torch.zeros((), device=device)
@@ -98,7 +119,17 @@ def evaluate(module: nn.Module, batches: Batches, split: DeviceSplit) -> tuple[f
 
 
 def mixed_precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """bfloat16 has float32's range, so gradients need no scaling."""
+    """Return the context of a forward pass in bfloat16, or one that does nothing.
+
+    bfloat16 has the range of float32, so gradients need no scaling.
+
+    Args:
+        precision: "bfloat16", "float32", or "auto", which is bfloat16 on a GPU that has it.
+
+    >>> with mixed_precision("bfloat16", torch.device("cpu")):
+    ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+    torch.bfloat16
+    """
     enabled = precision == "bfloat16" or (
         precision == "auto"
         and device.type == "cuda"

@@ -1,62 +1,73 @@
-"""The files of a training: each whole or as it was before, checkpoints without code in them."""
+"""The files of a training: each is written whole or stays as it was. Checkpoints hold no code."""
 
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError
+from pi_bench.atomic_file import whole_file
+from pi_bench.errors import OutputError, TrainingError, reason
 from pi_bench.network.files.torch_file import load_plain
 
-from .workers import worker
+from .workers import rank
 
 CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Writes beside `path`, flushes to the disk and renames. Of several workers, worker 0 writes.
+    """Write `content` to `path` whole or not at all. Of several workers, worker 0 writes.
 
     Raises:
-        TrainingError: it cannot be written (a full disk); what was at `path` is still there.
+        OutputError: The file cannot be written, for example on a full disk. The old file stays.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     write_whole(Path(name, "result.json"), b"{}")
+    ...     [entry.name for entry in Path(name).iterdir()]
+    ['result.json']
     """
-    if worker() != 0:
+    if rank() != 0:
         return
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
-        try:
-            with open(partial, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(content)
     except OSError as error:
         kept = "; the last good one is kept" if path.exists() else ""
-        raise TrainingError(
-            f"cannot write {path}: {error.strerror or error}{kept}: make room and run the same command again"
+        raise OutputError(
+            f"cannot write {path}: {reason(error)}{kept}: make room and run the same command again"
         ) from None
 
 
 def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
-    """As `torch.save`, whole or not at all. Raises: TrainingError."""
+    """Save `content` as `torch.save` does, whole or not at all.
+
+    Raises:
+        OutputError: The file cannot be written. The old file stays.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     save_tensors(Path(name, "state.pt"), {"weight": torch.ones(2)})
+    ...     torch.load(Path(name, "state.pt"), weights_only=True)
+    {'weight': tensor([1., 1.])}
+    """
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     write_whole(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What `save_tensors` wrote as a checkpoint; None where there is none.
+    """Return the checkpoint that `save_tensors` wrote, or None if there is no file.
 
     Raises:
-        TrainingError: the file is no checkpoint of this program.
-        ModelError: it is damaged or holds Python objects, none of which were run.
+        TrainingError: The file is not a checkpoint of this program.
+        ModelError: The file is damaged or holds Python objects, none of which are run.
+
+    >>> load_checkpoint(Path("nowhere.pt")) is None
+    True
     """
     try:
         with open(path, "rb") as file:
@@ -64,14 +75,25 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
+        raise TrainingError(f"cannot read {path}: {reason(error)}") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path} is no checkpoint of this program: choose another --output folder")
     return content
 
 
 def check_same(saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    """Raises TrainingError: `saved` is the checkpoint of a training that is not the one of `wanted`."""
+    """Compare the identity in the checkpoint `saved` with that of the wanted training.
+
+    Raises:
+        TrainingError: The checkpoint belongs to another training.
+
+    >>> check_same({"identity": {"seed": 1}}, {"seed": 1}, Path("trained"))
+    >>> try:
+    ...     check_same({"identity": {"seed": 1}}, {"seed": 2}, Path("trained"))
+    ... except TrainingError as error:
+    ...     print(str(error).partition(":")[0])
+    trained holds a training with another seed (1, not 2)
+    """
     found = saved.get("identity", {})
     for key, value in wanted.items():
         if found.get(key) != value:

@@ -1,4 +1,4 @@
-"""The log of a training: a line an epoch as CSV, and the same figures for TensorBoard where wanted."""
+"""The log of a training: one line per epoch as CSV, and on request the same figures for TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,30 +11,45 @@ from typing import Any
 from pi_bench.errors import EnvironmentUnsupportedError
 
 from .files import write_whole
-from .workers import worker
+from .workers import rank
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 class EpochLog:
-    """`log.csv` in `folder`, and `tensorboard/` where it is asked for."""
+    """The log in a training's folder: `log.csv`, and on request `tensorboard/`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     EpochLog(Path(name), []).add([{"epoch": 1, "train_loss": 0.5}])
+    ...     print(Path(name, "log.csv").read_text(), end="")
+    epoch,train_loss
+    1,0.5
+    """
 
     def __init__(self, folder: Path, rows: Rows, *, tensorboard: bool = False) -> None:
-        """
+        """Open the log.
+
         Args:
-            rows: of the epochs that a resumed training has behind it.
+            folder: the training's folder.
+            rows: the epochs that a resumed training has finished.
+            tensorboard: whether to write the figures for TensorBoard as well.
 
         Raises:
             EnvironmentUnsupportedError: TensorBoard is not installed.
         """
         self._path = folder / "log.csv"
         self._writer = None
-        if tensorboard and worker() == 0:
-            # What an interrupted epoch left behind in TensorBoard's files is hidden.
+        if tensorboard and rank() == 0:
+            # Hides the figures that an interrupted epoch left in TensorBoard's files.
             self._writer = _summary_writer()(str(folder / "tensorboard"), purge_step=len(rows) + 1)
 
     def add(self, rows: Rows) -> None:
-        """The last of `rows` is new. Raises: TrainingError."""
+        """Write `rows`, of which the last one is new.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
         write_rows(self._path, rows)
         if self._writer is not None:
             for name, value in rows[-1].items():
@@ -43,12 +58,23 @@ class EpochLog:
             self._writer.flush()
 
     def close(self) -> None:
+        """Close TensorBoard's files."""
         if self._writer is not None:
             self._writer.close()
 
 
 def write_rows(path: Path, rows: Rows) -> None:
-    """As CSV, the first row's keys above. Raises: TrainingError."""
+    """Write `rows` as CSV under a header of the first row's keys.
+
+    Raises:
+        OutputError: The file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     write_rows(Path(name, "log.csv"), [{"epoch": 1}, {"epoch": 2}])
+    ...     Path(name, "log.csv").read_text()
+    'epoch\\n1\\n2\\n'
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

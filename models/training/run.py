@@ -1,11 +1,11 @@
-"""A training from a recipe to a folder: weights, log, and the network as a model file to measure.
+"""A training from a recipe to a folder with weights, log, and a model file to measure.
 
 recipe.toml      the network as it was trained
-checkpoint.pt    to go on from after a kill
-log.csv          a line an epoch
+checkpoint.pt    the state after the last epoch, to resume from
+log.csv          one line per epoch
 state.pt         the weights of the chosen epoch (a state_dict)
 model.pt         the same network, calibrated on training images, for `pi-bench latency`
-result.json      accuracy on the test images, and what it takes to repeat the run
+result.json      accuracy on the test images, and the settings that repeat the run
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pi_bench.errors import ModelError, TrainingError, UsageError
+from pi_bench.errors import ModelError, OutputError, UsageError, reason
 from pi_bench.exporting import export
+from pi_bench.progress import Progress, silent
 
 from ..building import build
 from ..data import Dataset
@@ -36,25 +37,38 @@ from .batches import Batches
 from .epoch import evaluate
 from .files import save_tensors, write_whole
 from .settings import TrainingSettings
-from .trainer import Progress, train
-from .workers import worker, worker_count
+from .trainer import train
+from .workers import rank, worker_count
 
 _CALIBRATION_COUNT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A trained network to distil from."""
+    """A trained network to distill from.
+
+    Attributes:
+        recipe: the recipe of the network.
+        weights: the path of its state_dict.
+
+    >>> from pi_bench.models import load_recipe
+    >>> Teacher(load_recipe("resnet18-cifar100-557056"), Path("teacher/state.pt")).recipe.relu_count
+    557056
+    """
 
     recipe: Recipe
     weights: Path
 
 
 def for_data(recipe: Recipe, data: str, class_count: int, image_shape: tuple[int, ...]) -> Recipe:
-    """`recipe` with the classes and images of another data set; itself if it is made for `data`.
+    """Return `recipe` with the classes and images of the data set `data`, or itself if it is made for `data`.
 
     Raises:
-        ModelError: the network does not fit the images.
+        ModelError: The network does not fit the images.
+
+    >>> from pi_bench.models import load_recipe
+    >>> for_data(load_recipe("resnet18-cifar100-12288"), "digits", 10, (1, 32, 32)).name
+    'resnet18-digits-12288'
     """
     if recipe.dataset == data:
         return recipe
@@ -75,18 +89,40 @@ def train_recipe(
     teacher: Teacher | None = None,
     start: Path | None = None,
     device: torch.device | str = "cpu",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
     tensorboard: bool = False,
 ) -> dict[str, Any]:
-    """Trains, or goes on training, the recipe's network in `folder`; the content of its result.json.
+    """Train the recipe's network in `folder`, or resume its training, and return the content of result.json.
 
     Args:
-        start: weights to start from, a state_dict; a recipe with masks needs it. None: random ones.
+        teacher: a network to distill from, or None.
+        start: the path of a state_dict to start from, which a recipe with masks needs. With None, weights
+            are random.
+        progress: hears of epochs and batches.
+        tensorboard: whether to write the log for TensorBoard as well.
 
     Raises:
-        ModelError: the data, the teacher or the weights to start from are not for this network.
-        UsageError: the batch cannot be divided among the workers.
-        TrainingError: divergence, a full disk, or a folder that holds another training.
+        ModelError: The data, the teacher or the weights to start from are not for this network.
+        UsageError: The batch cannot be divided among the workers.
+        TrainingError: The training diverges, or the folder holds another training.
+        OutputError: A file cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.models.data import load_data
+    >>> data = load_data("digits", (1, 8, 8), data_dir=Path("data"))
+    >>> small = '''schema = 1
+    ... name = "small-digits"
+    ... family = "vgg"
+    ... dataset = "digits"
+    ... input_shape = [1, 8, 8]
+    ... class_count = 10
+    ... blocks = [1]
+    ... widths = [2]'''
+    >>> settings = TrainingSettings(epochs=1, batch_size=512)
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     result = train_recipe(parse_recipe(small, "small"), data, settings, Path(name))
+    ...     result["chosen_epoch"], Path(name, "model.pt").exists()
+    (1, True)
     """
     require_data(recipe, data)
     if settings.batch_size % worker_count():
@@ -136,7 +172,7 @@ def train_recipe(
         "device": device.type,
         "torch": torch.__version__,
     }
-    if worker() == 0:
+    if rank() == 0:
         _export(module, batches, recipe, data, result, folder / "model.pt")
     write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
     return result
@@ -159,7 +195,16 @@ def _export(
 
 
 def require_data(recipe: Recipe, data: Dataset) -> None:
-    """Raises ModelError: the recipe is for other classes or images."""
+    """Check that `recipe` is for the classes and images of `data`.
+
+    Raises:
+        ModelError: It is for others.
+
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.data import load_data
+    >>> data = load_data("digits", (3, 32, 32), data_dir=Path("data"))
+    >>> require_data(for_data(load_recipe("resnet18-cifar100-12288"), "digits", 10, (3, 32, 32)), data)
+    """
     if recipe.class_count != len(data.class_names) or recipe.input_shape != data.image_shape:
         raise ModelError(
             f"recipe {recipe.name} is for {recipe.class_count} classes of {recipe.input_shape} images; "
@@ -168,16 +213,33 @@ def require_data(recipe: Recipe, data: Dataset) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Raises: TrainingError."""
+    """Make the output folder, unless it exists.
+
+    Raises:
+        OutputError: The folder cannot be made.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     make_folder(Path(name, "a", "b"))
+    ...     Path(name, "a", "b").is_dir()
+    True
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(f"cannot use {folder} as the output folder: {error.strerror}") from None
+        raise OutputError(f"cannot use {folder} as the output folder: {reason(error)}") from None
 
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """Initial weights follow from the seed, and a GPU's convolutions are deterministic."""
+    """Derive initial weights from `seed`, and make a GPU's convolutions deterministic, within the context.
+
+    >>> def drawn():
+    ...     with repeatable(7):
+    ...         return torch.rand(1)
+    >>> torch.equal(drawn(), drawn())
+    True
+    """
     deterministic = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
     with torch.random.fork_rng(devices=[]), deterministic:
         torch.manual_seed(seed)
@@ -185,11 +247,31 @@ def repeatable(seed: int) -> Iterator[None]:
 
 
 def digest_of(path: Path) -> str:
+    """Return the SHA-256 of the file at `path` in hexadecimal digits.
+
+    >>> digest_of(Path("/dev/null"))[:8]
+    'e3b0c442'
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.Module:
-    """Frozen, for evaluation. Raises ModelError: it is of another network or task."""
+    """Return the teacher's network on `device`, frozen and in evaluation mode.
+
+    Args:
+        recipe: the network that it teaches.
+
+    Raises:
+        ModelError: The teacher has other images or classes, or its weights are those of another network.
+
+    >>> from pi_bench.models import load_recipe
+    >>> teacher = Teacher(load_recipe("resnet18-cifar100-557056"), Path("state.pt"))
+    >>> try:
+    ...     load_teacher(teacher, load_recipe("vgg16-cifar10-276480"), torch.device("cpu"))
+    ... except ModelError as error:
+    ...     print(str(error).partition(":")[0])
+    the teacher resnet18-cifar100-557056 is for another task
+    """
     given, wanted = teacher.recipe, recipe
     for key in ("input_shape", "class_count"):
         if getattr(given, key) != getattr(wanted, key):

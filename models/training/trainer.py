@@ -1,8 +1,8 @@
-"""The training loop. Read from the top: what is resumed, an epoch, what is kept.
+"""The training loop: resume, train an epoch, keep the best one.
 
-All randomness of an epoch follows from the seed and the epoch's number, and a checkpoint is written
-after each epoch; so a run that was killed repeats at most one epoch and ends with the same bits as
-one that was not (on the CPU, with as many threads).
+All randomness of an epoch follows from the seed and the epoch's number, and a checkpoint is written after
+each epoch. A killed run therefore repeats at most one epoch, and on a CPU with the same number of threads it
+ends with the same bits as a run that was not killed.
 """
 
 from __future__ import annotations
@@ -16,20 +16,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pi_bench.progress import Progress
+
 from .batches import Batches
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
 from .files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .logs import EpochLog
 from .settings import TrainingSettings
-from .workers import alone_again, shared_training
-
-Progress = Callable[[str, int, int], None]
+from .workers import unwrap, wrap_distributed
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The epoch that was chosen (from 1) and the log, a row an epoch; the module holds its weights."""
+    """The result of a training. The trained module holds the weights of the chosen epoch.
+
+    Attributes:
+        epoch: the chosen epoch, from 1.
+        rows: the log, one row per epoch.
+
+    >>> Outcome(1, [{"epoch": 1, "train_loss": 0.5}]).epoch
+    1
+    """
 
     epoch: int
     rows: list[dict[str, float]]
@@ -47,18 +55,33 @@ def train(
     progress: Progress,
     tensorboard: bool = False,
 ) -> Outcome:
-    """Trains `module` in place, from the folder's checkpoint if it has one.
+    """Train `module` in place, starting from the checkpoint in `folder` if there is one.
 
-    Writes `checkpoint.pt` and `log.csv` to `folder` after each epoch. The epoch of the highest
-    validation accuracy is chosen (of equals, that of the lowest validation loss); without validation
-    images, the last.
+    `checkpoint.pt` and `log.csv` are written to `folder` after each epoch. The epoch with the highest
+    validation accuracy is chosen, and among equals the one with the lowest validation loss. Without
+    validation images it is the last epoch.
 
     Args:
-        identity: what else makes this training the one that it is (recipe, data, teacher).
-        tensorboard: whether to write the same log for TensorBoard as well.
+        teacher: a network to distill from, or None.
+        identity: further values that tell this training from others, such as recipe, data and teacher.
+        device: the device to train on.
+        progress: hears of epochs and batches.
+        tensorboard: whether to write the log for TensorBoard as well.
 
     Raises:
-        TrainingError: it diverges, a file cannot be written, or the folder holds another training.
+        TrainingError: The training diverges, or the folder holds another training.
+        OutputError: A file cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.models.data import load_data
+    >>> from pi_bench.progress import silent
+    >>> cpu = torch.device("cpu")
+    >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.1, cpu)
+    >>> module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    >>> options = {"teacher": None, "identity": {}, "device": cpu, "progress": silent}
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     train(module, batches, TrainingSettings(epochs=2), Path(name), **options).epoch
+    2
     """
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(module, settings)
@@ -73,7 +96,7 @@ def train(
         best, rows = saved["best"], saved["rows"]
     log = EpochLog(folder, rows, tensorboard=tensorboard)
     watch = DivergenceWatch(batches.class_count, settings.learning_rate)
-    learner = shared_training(module, device)
+    learner = wrap_distributed(module, device)
 
     for epoch in range(len(rows), settings.epochs):
         begun = time.monotonic()
@@ -116,11 +139,16 @@ def train(
         total = settings.epochs * batches.batch_count(settings.batch_size)
         progress(f"epoch {len(rows)} of {settings.epochs} done: {_figures(rows[-1])}", total, total)
     log.close()
-    alone_again(module).load_state_dict(best["state"])
+    unwrap(module).load_state_dict(best["state"])
     return Outcome(best["epoch"], rows)
 
 
 def make_optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return the optimizer of the settings for the parameters of `module` that are not frozen.
+
+    >>> make_optimizer(nn.Linear(2, 2), TrainingSettings()).param_groups[0]["momentum"]
+    0.9
+    """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if settings.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -133,7 +161,13 @@ def make_optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim
 
 
 def copied_state(module: nn.Module) -> dict[str, Tensor]:
-    """On the CPU, and a copy: training goes on in the module's own tensors."""
+    """Return a copy of the module's state on the CPU, which further training does not change.
+
+    >>> module = nn.Linear(1, 1)
+    >>> state = copied_state(module)
+    >>> state["weight"] is module.weight, torch.equal(state["weight"], module.weight)
+    (False, True)
+    """
     return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
 
 
@@ -147,6 +181,6 @@ def _reporter(
 
 
 def _figures(row: Mapping[str, float]) -> str:
-    """Of a finished epoch."""
+    """Return the figures of a finished epoch in words."""
     accuracy = row.get("validation_accuracy_pct")
     return f"loss {row['train_loss']:.3g}" + ("" if accuracy is None else f", validation {accuracy:.2f} %")

@@ -1,8 +1,8 @@
-"""Several processes that train one network together, as `torchrun` starts them.
+"""Several processes, started by `torchrun`, that train one network together.
 
-Each takes its share of every batch; gradients are averaged and batch norms see the whole batch, so
-that the result is that of one process but for the order of sums. Worker 0 writes all files. Outside
-of `torchrun` there is one worker and nothing here does anything.
+Each worker takes its part of every batch. Gradients are averaged and batch norms see the whole batch, so the
+result is that of one process, except for the order of sums. Worker 0 writes all files. Outside of `torchrun`
+there is one worker, and the functions here do nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from pi_bench.errors import UsageError
 
 @contextmanager
 def joined(device: str) -> Iterator[str]:
-    """Joins the group that `torchrun` describes in the environment; the device of this worker.
+    """Join the group that `torchrun` describes in the environment, and yield this worker's device.
 
     Args:
-        device: cpu or cuda; on GPUs each worker of a machine takes its own.
+        device: "cpu" or "cuda". Each worker of a machine takes a GPU of its own.
 
     Raises:
-        UsageError: more workers than GPUs.
+        UsageError: There are more workers than GPUs.
+
+    >>> with joined("cpu") as device:
+    ...     device, worker_count()
+    ('cpu', 1)
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield device
@@ -49,21 +53,39 @@ def joined(device: str) -> Iterator[str]:
 
 
 def worker_count() -> int:
+    """Return the number of workers.
+
+    >>> worker_count()
+    1
+    """
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
 
 
-def worker() -> int:
-    """This process's number, from 0."""
+def rank() -> int:
+    """Return the number of this worker, from 0.
+
+    >>> rank()
+    0
+    """
     return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
 
 
-def share(count: int) -> slice:
-    """This worker's part of a batch of `count` images; parts are of equal size."""
+def shard(count: int) -> slice:
+    """Return this worker's part of a batch of `count` images. All parts have the same size.
+
+    >>> shard(64)
+    slice(0, 64, None)
+    """
     size = count // worker_count()
-    return slice(worker() * size, (worker() + 1) * size)
+    return slice(rank() * size, (rank() + 1) * size)
 
 
 def mean_over_workers(value: Tensor) -> Tensor:
+    """Return the mean of `value` over all workers; `value` itself is overwritten.
+
+    >>> mean_over_workers(torch.tensor(2.5))
+    tensor(2.5000)
+    """
     if worker_count() > 1:
         torch.distributed.all_reduce(value)
         value /= worker_count()
@@ -71,12 +93,24 @@ def mean_over_workers(value: Tensor) -> Tensor:
 
 
 def wait_for_all() -> None:
+    """Wait until every worker has called this function.
+
+    >>> wait_for_all()
+    """
     if worker_count() > 1:
         torch.distributed.barrier()
 
 
-def shared_training(module: nn.Module, device: torch.device) -> nn.Module:
-    """`module`, its batch norms replaced in place, such that a backward pass averages over workers."""
+def wrap_distributed(module: nn.Module, device: torch.device) -> nn.Module:
+    """Return `module` wrapped so that a backward pass averages gradients over all workers.
+
+    Its batch norms are replaced in place by ones that see every worker's part of a batch. With one worker,
+    `module` is returned unchanged.
+
+    >>> module = nn.Linear(1, 1)
+    >>> wrap_distributed(module, torch.device("cpu")) is module
+    True
+    """
     if worker_count() == 1:
         return module
     joined_norm = nn.SyncBatchNorm if device.type == "cuda" else _JoinedBatchNorm
@@ -87,8 +121,13 @@ def shared_training(module: nn.Module, device: torch.device) -> nn.Module:
     return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
 
 
-def alone_again(module: nn.Module) -> nn.Module:
-    """`module` with the batch norms that it had before `shared_training`."""
+def unwrap(module: nn.Module) -> nn.Module:
+    """Return `module` with the batch norms that it had before `wrap_distributed`.
+
+    >>> module = nn.Sequential(nn.SyncBatchNorm(4))
+    >>> unwrap(module)[0].__class__.__name__
+    'BatchNorm2d'
+    """
     for part in module.modules():
         if type(part) in (nn.SyncBatchNorm, _JoinedBatchNorm):
             part.__class__ = nn.BatchNorm2d
@@ -96,7 +135,7 @@ def alone_again(module: nn.Module) -> nn.Module:
 
 
 class _JoinedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over all workers' parts of a batch (torch's own needs a GPU)."""
+    """A batch norm over the parts of all workers. It runs on CPUs, where torch's own does not."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:

@@ -8,8 +8,8 @@ namespace {
 
 #if defined(__x86_64__)
 bool has_aesni() {
-  return __builtin_cpu_supports("aes") && __builtin_cpu_supports("ssse3") &&
-         __builtin_cpu_supports("sse4.1");
+  return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") &&
+         __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1");
 }
 
 bool has_vaes512() {
@@ -17,7 +17,7 @@ bool has_vaes512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512ifma") &&
          __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("vaes") &&
-         __builtin_cpu_supports("gfni");
+         __builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("gfni");
 }
 #else
 bool has_aesni() { return false; }

@@ -1,4 +1,4 @@
-// A range split over threads.
+// Splits a range over threads.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -6,8 +6,9 @@
 namespace pi {
 
 // Calls body(begin, end) on contiguous parts of [0, count), on at most `threads` threads of the
-// process's pool with the calling one, and returns when all are done. `grain` items at least are a
-// part, so that a small range wakes no thread. An exception of any part is rethrown here.
+// process's pool with the calling one, and returns when all are done. A part
+// has at least `grain` items, so that a small range wakes no thread. Rethrows an exception of a
+// part.
 void parallel_for(std::size_t count, int threads, std::size_t grain,
                   const std::function<void(std::size_t begin, std::size_t end)>& body);
 

@@ -1,16 +1,20 @@
-// Checked views of Python buffers: every size and type is tested here, before a kernel sees it.
+// Checks the arguments of a binding: every size, type and range is tested here, before a kernel
+// sees it.
 //
-// Bindings take buffers as py::object, not py::buffer: the message of a failed conversion would
-// show all arguments, keys among them; these messages show none.
+// Bindings take their arguments as py::object. If pybind11 fails to convert an argument, its
+// message prints all arguments, and keys are among them. The messages of this file print sizes and
+// ranges only.
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "base/isa.h"
 
@@ -18,9 +22,10 @@ namespace pi::python {
 
 namespace py = pybind11;
 
-// A C-contiguous buffer of `size` items of T, kept exported while the view lives. Views of bytes
-// accept every item type of one byte. Errors: TypeError for another item type or a gap between
-// items, ValueError for another size, BufferError for a write to a read-only buffer.
+// Holds a C-contiguous buffer of `size` items of T, which stays exported while the view lives.
+// Views of bytes accept every item type of one byte. Throws TypeError for another item type or a
+// gap between items, ValueError for another size, and BufferError for a read-only buffer that the
+// binding writes to.
 template <class T, bool kWritable>
 class View {
  public:
@@ -61,7 +66,66 @@ using ReadView = View<T, false>;
 template <class T>
 using WriteView = View<T, true>;
 
-// The instruction set named by `isa`; empty: the selected one.
-inline Isa isa_of(std::string_view isa) { return isa.empty() ? selected_isa() : resolve_isa(isa); }
+// Holds an integer argument. Its conversion throws TypeError if the argument is no integer, and
+// ValueError if T cannot hold it.
+template <class T>
+struct Integer {
+  T value;
+  operator T() const { return value; }
+};
+
+// Holds a string argument. Its conversion throws TypeError if the argument is no string.
+struct Text {
+  std::string value;
+};
+
+// Returns the instruction set of that name, or the selected one if the name is empty.
+inline Isa isa_of(std::string_view name) {
+  return name.empty() ? selected_isa() : resolve_isa(name);
+}
+inline Isa isa_of(const Text& name) { return isa_of(name.value); }
 
 }  // namespace pi::python
+
+template <class T>
+struct pybind11::detail::type_caster<pi::python::Integer<T>> {
+  PYBIND11_TYPE_CASTER(pi::python::Integer<T>, const_name("int"));
+
+  bool load(handle source, bool) {
+    const auto index = reinterpret_steal<object>(PyNumber_Index(source.ptr()));
+    if (!index) {
+      PyErr_Clear();
+      throw type_error(std::string("need an integer, got ") + Py_TYPE(source.ptr())->tp_name);
+    }
+    if constexpr (std::is_signed_v<T>) {
+      set(PyLong_AsLongLong(index.ptr()));
+    } else {
+      set(PyLong_AsUnsignedLongLong(index.ptr()));
+    }
+    return true;
+  }
+
+ private:
+  void set(auto number) {
+    const bool overflow = PyErr_Occurred() != nullptr;
+    PyErr_Clear();
+    if (overflow || !std::in_range<T>(number)) {
+      throw value_error("need an integer from " + std::to_string(std::numeric_limits<T>::min()) +
+                        " to " + std::to_string(std::numeric_limits<T>::max()));
+    }
+    value = {static_cast<T>(number)};
+  }
+};
+
+template <>
+struct pybind11::detail::type_caster<pi::python::Text> {
+  PYBIND11_TYPE_CASTER(pi::python::Text, const_name("str"));
+
+  bool load(handle source, bool) {
+    if (!PyUnicode_Check(source.ptr())) {
+      throw type_error(std::string("need a string, got ") + Py_TYPE(source.ptr())->tp_name);
+    }
+    value = {source.cast<std::string>()};
+    return true;
+  }
+};

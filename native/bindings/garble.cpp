@@ -6,8 +6,10 @@
 #include "symmetric/tweak.h"
 
 namespace py = pybind11;
+using pi::python::Integer;
 using pi::python::isa_of;
 using pi::python::ReadView;
+using pi::python::Text;
 using pi::python::WriteView;
 using Bytes = ReadView<std::uint8_t>;
 using OutBytes = WriteView<std::uint8_t>;
@@ -16,7 +18,7 @@ using OutRingElements = WriteView<std::uint32_t>;
 
 namespace {
 
-// A gadget with its sizes; made once, so that bad numbers are refused once.
+// Holds a gadget with its sizes. The constructor refuses numbers that make no gadget.
 struct Gadget {
   pi::GadgetSpec spec;
   pi::GadgetLayout layout;
@@ -39,106 +41,110 @@ struct Gadget {
   }
 };
 
-// Where a slice stands: `elements` must fill whole groups whose numbers have 32 bits.
-pi::GadgetCall call_of(const Gadget& gadget, std::uint32_t number, std::uint32_t first_group,
-                       std::size_t elements, int threads, const std::string& isa) {
+// The keyword arguments that say which groups a step works on, and how.
+struct Slice {
+  std::uint32_t gadget;
+  std::uint32_t first_group;
+  int threads;
+  const Text& isa;
+};
+
+// Checks that `elements` fill whole groups and that the numbers of these groups have 32 bits.
+pi::GadgetCall call_of(const Gadget& spec, const Slice& slice, std::size_t elements) {
   if (elements % pi::kLanes != 0) {
     throw py::value_error("elements: need a multiple of " + std::to_string(pi::kLanes) + ", got " +
                           std::to_string(elements));
   }
   const std::size_t groups = elements / pi::kLanes;
-  if (number >= 1u << 24 || groups > (std::size_t{1} << 32) - first_group) {
-    throw py::value_error("gadget has 24 bits and groups have 32");
+  if (slice.gadget >= 1u << 24 || groups > (std::size_t{1} << 32) - slice.first_group) {
+    throw py::value_error("a gadget's number has 24 bits, a group's number has 32");
   }
-  return {isa_of(isa), gadget.spec, number, first_group, groups, threads};
+  return {isa_of(slice.isa), spec.spec, slice.gadget, slice.first_group, groups, slice.threads};
 }
 
-// An optional ring array that a ReLU must have and a truncation must not.
-std::optional<RingElements> relu_words(const Gadget& gadget, const py::object& array,
-                                       const char* name, std::size_t elements) {
-  if (array.is_none() == gadget.relu()) {
+// Views an array that a ReLU must have and a truncation must not have.
+template <class View>
+std::optional<View> relu_view(const Gadget& spec, const py::object& array, const char* name,
+                              std::size_t elements) {
+  if (array.is_none() == spec.relu()) {
     throw py::value_error(std::string(name) + ": a ReLU needs it, a truncation has none");
   }
   if (array.is_none()) return std::nullopt;
-  return std::optional<RingElements>(std::in_place, array, name, elements);
+  return std::optional<View>(std::in_place, array, name, elements);
 }
 
-const std::uint32_t* data_of(const std::optional<RingElements>& view) {
+template <class View>
+auto data_of(const std::optional<View>& view) {
   return view ? view->data() : nullptr;
 }
 
-void garble(const Gadget& gadget, const py::object& delta, const py::object& hash_seed,
-            const py::object& label_seed, std::uint32_t number, std::uint32_t first_group,
+void garble(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
+            const py::object& delta, const py::object& hash_seed, const py::object& label_seed,
             const py::object& zero_labels, const py::object& select_bits, const py::object& alpha,
-            const py::object& out_garbled, const py::object& out_state, int threads,
-            const std::string& isa) {
+            const py::object& out_garbled, const py::object& out_state, Integer<int> threads,
+            const Text& isa) {
   const Bytes delta_view(delta, "delta", pi::kBlockBytes);
   if ((delta_view.data()[0] & 1) == 0) throw py::value_error("delta: its lowest bit must be 1");
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const Bytes seed_view(label_seed, "label_seed", pi::kBlockBytes);
   const Bytes labels(zero_labels, "zero_labels");
-  const std::size_t row = gadget.label_bytes(1);
+  const std::size_t row = spec.label_bytes(1);
   if (labels.size() % row != 0) {
     throw py::value_error("zero_labels: need a multiple of " + std::to_string(row) + " bytes");
   }
   const std::size_t elements = labels.size() / row;
-  const pi::GadgetCall call = call_of(gadget, number, first_group, elements, threads, isa);
-  const auto alpha_view = relu_words(gadget, alpha, "alpha", elements);
-  if (select_bits.is_none() == gadget.relu()) {
-    throw py::value_error("select_bits: a ReLU needs it, a truncation has none");
-  }
-  std::optional<Bytes> select;
-  if (gadget.relu()) select.emplace(select_bits, "select_bits", elements);
+  const pi::GadgetCall call = call_of(spec, {gadget, first_group, threads, isa}, elements);
+  const auto select_view = relu_view<Bytes>(spec, select_bits, "select_bits", elements);
+  const auto alpha_view = relu_view<RingElements>(spec, alpha, "alpha", elements);
   const OutBytes garbled(out_garbled, "out_garbled",
-                         call.group_count * gadget.layout.garbled_group_bytes);
-  const OutBytes state(out_state, "out_state", call.group_count * gadget.layout.state_group_bytes);
+                         call.group_count * spec.layout.garbled_group_bytes);
+  const OutBytes state(out_state, "out_state", call.group_count * spec.layout.state_group_bytes);
   const py::gil_scoped_release release;
-  pi::garble(
-      call, {delta_view.data(), hash_view.data(), seed_view.data(), labels.data(),
-             select ? select->data() : nullptr, data_of(alpha_view), garbled.data(), state.data()});
+  pi::garble(call, {delta_view.data(), hash_view.data(), seed_view.data(), labels.data(),
+                    data_of(select_view), data_of(alpha_view), garbled.data(), state.data()});
 }
 
-void accept(const Gadget& gadget, const py::object& hash_seed, std::uint32_t number,
-            std::uint32_t first_group, const py::object& v, const py::object& active_labels,
-            const py::object& garbled, int threads, const std::string& isa) {
+void accept(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
+            const py::object& hash_seed, const py::object& v, const py::object& active_labels,
+            const py::object& garbled, Integer<int> threads, const Text& isa) {
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const RingElements share(v, "v");
-  const pi::GadgetCall call = call_of(gadget, number, first_group, share.size(), threads, isa);
-  const Bytes labels(active_labels, "active_labels", gadget.label_bytes(share.size()));
-  const OutBytes tables(garbled, "garbled", call.group_count * gadget.layout.garbled_group_bytes);
+  const pi::GadgetCall call = call_of(spec, {gadget, first_group, threads, isa}, share.size());
+  const Bytes labels(active_labels, "active_labels", spec.label_bytes(share.size()));
+  const OutBytes tables(garbled, "garbled", call.group_count * spec.layout.garbled_group_bytes);
   const py::gil_scoped_release release;
   pi::accept(call, {hash_view.data(), share.data(), labels.data(), tables.data()});
 }
 
-void encode(const Gadget& gadget, const py::object& delta, const py::object& label_seed,
-            std::uint32_t number, std::uint32_t first_group, const py::object& state,
+void encode(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
+            const py::object& delta, const py::object& label_seed, const py::object& state,
             const py::object& u, const py::object& out_message, const py::object& out_mask,
-            int threads, const std::string& isa) {
+            Integer<int> threads, const Text& isa) {
   const Bytes delta_view(delta, "delta", pi::kBlockBytes);
   const Bytes seed_view(label_seed, "label_seed", pi::kBlockBytes);
   const RingElements share(u, "u");
-  const pi::GadgetCall call = call_of(gadget, number, first_group, share.size(), threads, isa);
-  const Bytes pads(state, "state", call.group_count * gadget.layout.state_group_bytes);
+  const pi::GadgetCall call = call_of(spec, {gadget, first_group, threads, isa}, share.size());
+  const Bytes pads(state, "state", call.group_count * spec.layout.state_group_bytes);
   const OutBytes message(out_message, "out_message",
-                         call.group_count * gadget.layout.online_group_bytes);
+                         call.group_count * spec.layout.online_group_bytes);
   const OutRingElements mask(out_mask, "out_mask", share.size());
   const py::gil_scoped_release release;
   pi::encode(call, {delta_view.data(), seed_view.data(), pads.data(), share.data(), message.data(),
                     mask.data()});
 }
 
-void evaluate(const Gadget& gadget, const py::object& hash_seed, std::uint32_t number,
-              std::uint32_t first_group, const py::object& v, const py::object& beta,
+void evaluate(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
+              const py::object& hash_seed, const py::object& v, const py::object& beta,
               const py::object& active_labels, const py::object& garbled, const py::object& message,
-              const py::object& next_mask, const py::object& out_z, int threads,
-              const std::string& isa) {
+              const py::object& next_mask, const py::object& out_z, Integer<int> threads,
+              const Text& isa) {
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const RingElements share(v, "v");
-  const pi::GadgetCall call = call_of(gadget, number, first_group, share.size(), threads, isa);
-  const auto beta_view = relu_words(gadget, beta, "beta", share.size());
-  const Bytes labels(active_labels, "active_labels", gadget.label_bytes(share.size()));
-  const Bytes tables(garbled, "garbled", call.group_count * gadget.layout.garbled_group_bytes);
-  const Bytes received(message, "message", call.group_count * gadget.layout.online_group_bytes);
+  const pi::GadgetCall call = call_of(spec, {gadget, first_group, threads, isa}, share.size());
+  const auto beta_view = relu_view<RingElements>(spec, beta, "beta", share.size());
+  const Bytes labels(active_labels, "active_labels", spec.label_bytes(share.size()));
+  const Bytes tables(garbled, "garbled", call.group_count * spec.layout.garbled_group_bytes);
+  const Bytes received(message, "message", call.group_count * spec.layout.online_group_bytes);
   const RingElements mask(next_mask, "next_mask", share.size());
   const OutRingElements z(out_z, "out_z", share.size());
   const py::gil_scoped_release release;
@@ -146,20 +152,28 @@ void evaluate(const Gadget& gadget, const py::object& hash_seed, std::uint32_t n
                       tables.data(), received.data(), mask.data(), z.data()});
 }
 
-void choice_bits(const Gadget& gadget, const py::object& v, const py::object& out) {
+// `choice_bits` and `correlation` use no hash, so they need no number.
+pi::GadgetCall unnumbered(const Gadget& spec, std::size_t elements) {
+  if (elements % pi::kLanes != 0) {
+    throw py::value_error("v: need a multiple of " + std::to_string(pi::kLanes) + " items");
+  }
+  return {pi::selected_isa(), spec.spec, 0, 0, elements / pi::kLanes, 1};
+}
+
+void choice_bits(const Gadget& spec, const py::object& v, const py::object& out) {
   const RingElements share(v, "v");
-  const pi::GadgetCall call = call_of(gadget, 0, 0, share.size(), 1, "");
-  const OutRingElements packed(
-      out, "out", call.group_count * static_cast<std::size_t>(gadget.layout.label_ots));
+  const pi::GadgetCall call = unnumbered(spec, share.size());
+  const OutRingElements packed(out, "out",
+                               call.group_count * static_cast<std::size_t>(spec.layout.label_ots));
   const py::gil_scoped_release release;
   pi::choice_bits(call, share.data(), packed.data());
 }
 
-void correlation(const Gadget& gadget, const py::object& v, const py::object& out) {
+void correlation(const Gadget& spec, const py::object& v, const py::object& out) {
   const RingElements share(v, "v");
-  const pi::GadgetCall call = call_of(gadget, 0, 0, share.size(), 1, "");
+  const pi::GadgetCall call = unnumbered(spec, share.size());
   const OutRingElements result(out, "out", share.size());
-  if (!gadget.relu()) throw py::value_error("a truncation has no correlation");
+  if (!spec.relu()) throw py::value_error("a truncation has no correlation");
   const py::gil_scoped_release release;
   pi::correlation(call, share.data(), result.data());
 }
@@ -169,7 +183,9 @@ void correlation(const Gadget& gadget, const py::object& v, const py::object& ou
 void bind_garble(py::module_& module) {
   py::module_ submodule = module.def_submodule("garble");
   py::class_<Gadget>(submodule, "Gadget")
-      .def(py::init<const std::string&, int, int, bool, std::uint32_t, int, int>())
+      .def(py::init<const std::string&, int, int, bool, std::uint32_t, int, int>(), py::kw_only(),
+           py::arg("kind"), py::arg("truncate_bits"), py::arg("window_bits"), py::arg("exact"),
+           py::arg("offset"), py::arg("label_chunk"), py::arg("sign_drop"))
       .def_property_readonly("label_ots", [](const Gadget& g) { return g.layout.label_ots; })
       .def_property_readonly("gate_count", [](const Gadget& g) { return g.layout.gate_count; })
       .def_property_readonly("garbled_group_bytes",
@@ -178,10 +194,22 @@ void bind_garble(py::module_& module) {
                              [](const Gadget& g) { return g.layout.state_group_bytes; })
       .def_property_readonly("online_group_bytes",
                              [](const Gadget& g) { return g.layout.online_group_bytes; });
-  submodule.def("garble", &garble);
-  submodule.def("accept", &accept);
-  submodule.def("encode", &encode);
-  submodule.def("evaluate", &evaluate);
-  submodule.def("choice_bits", &choice_bits);
-  submodule.def("correlation", &correlation);
+  submodule.def("garble", &garble, py::arg("spec"), py::kw_only(), py::arg("gadget"),
+                py::arg("first_group"), py::arg("delta"), py::arg("hash_seed"),
+                py::arg("label_seed"), py::arg("zero_labels"), py::arg("select_bits"),
+                py::arg("alpha"), py::arg("out_garbled"), py::arg("out_state"), py::arg("threads"),
+                py::arg("isa"));
+  submodule.def("accept", &accept, py::arg("spec"), py::kw_only(), py::arg("gadget"),
+                py::arg("first_group"), py::arg("hash_seed"), py::arg("v"),
+                py::arg("active_labels"), py::arg("garbled"), py::arg("threads"), py::arg("isa"));
+  submodule.def("encode", &encode, py::arg("spec"), py::kw_only(), py::arg("gadget"),
+                py::arg("first_group"), py::arg("delta"), py::arg("label_seed"), py::arg("state"),
+                py::arg("u"), py::arg("out_message"), py::arg("out_mask"), py::arg("threads"),
+                py::arg("isa"));
+  submodule.def("evaluate", &evaluate, py::arg("spec"), py::kw_only(), py::arg("gadget"),
+                py::arg("first_group"), py::arg("hash_seed"), py::arg("v"), py::arg("beta"),
+                py::arg("active_labels"), py::arg("garbled"), py::arg("message"),
+                py::arg("next_mask"), py::arg("out_z"), py::arg("threads"), py::arg("isa"));
+  submodule.def("choice_bits", &choice_bits, py::arg("spec"), py::arg("v"), py::arg("out"));
+  submodule.def("correlation", &correlation, py::arg("spec"), py::arg("v"), py::arg("out"));
 }

@@ -12,8 +12,10 @@
 
 namespace py = pybind11;
 namespace he = pi::he;
+using pi::python::Integer;
 using pi::python::isa_of;
 using pi::python::ReadView;
+using pi::python::Text;
 using pi::python::WriteView;
 
 namespace {
@@ -29,7 +31,7 @@ int checked_threads(int threads) {
   return threads;
 }
 
-// The released coefficients of `count` responses, with everything about them checked.
+// Holds the released coefficients of `count` responses. The constructor checks all of them.
 class ReleasedView {
  public:
   ReleasedView(const py::object& positions, const py::object& starts)
@@ -55,7 +57,8 @@ class ReleasedView {
   ReadView<std::uint64_t> starts_;
 };
 
-// Weights and their exponents: (out, in, taps) and (out_block, in_block, taps).
+// Holds weights (out, in, taps) and exponents (out_block, in_block, taps). The constructor checks
+// them.
 class LayoutView {
  public:
   LayoutView(const py::object& weights, const py::object& exponents, const py::tuple& shape,
@@ -100,7 +103,7 @@ class LayoutView {
   he::WeightLayout layout_{};
 };
 
-void sample_ternary(const py::object& seed, const py::object& out, const std::string& isa) {
+void sample_ternary(const py::object& seed, const py::object& out, const Text& isa) {
   const ReadView<std::uint8_t> seed_view(seed, "seed", he::kSeedBytes);
   const WriteView<std::int8_t> out_view(out, "out", he::kDegree);
   he::WipedBuffer<std::uint64_t> words(he::kDegree);
@@ -108,8 +111,8 @@ void sample_ternary(const py::object& seed, const py::object& out, const std::st
 }
 
 void encrypt(const py::object& secret, const py::object& messages, const py::object& public_seeds,
-             const py::object& noise_seeds, const py::object& out, int threads,
-             const std::string& isa) {
+             const py::object& noise_seeds, const py::object& out, Integer<int> threads,
+             const Text& isa) {
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const WriteView<std::uint8_t> out_view(out, "out");
   require(out_view.size() % he::kCiphertextBytes == 0, "out: need whole ciphertexts");
@@ -126,8 +129,8 @@ void encrypt(const py::object& secret, const py::object& messages, const py::obj
               out_view.data(), threads);
 }
 
-bool load(const py::object& ciphertexts, std::size_t group, const py::object& out, int threads,
-          const std::string& isa) {
+bool load(const py::object& ciphertexts, Integer<std::size_t> group, const py::object& out,
+          Integer<int> threads, const Text& isa) {
   const ReadView<std::uint8_t> in_view(ciphertexts, "ciphertexts");
   require(in_view.size() % he::kCiphertextBytes == 0, "ciphertexts: need whole ciphertexts");
   const std::size_t count = in_view.size() / he::kCiphertextBytes;
@@ -140,7 +143,8 @@ bool load(const py::object& ciphertexts, std::size_t group, const py::object& ou
 }
 
 bool decrypt(const py::object& secret, const py::object& answer, const py::object& positions,
-             const py::object& starts, const py::object& out, int threads, const std::string& isa) {
+             const py::object& starts, const py::object& out, Integer<int> threads,
+             const Text& isa) {
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const ReleasedView released(positions, starts);
   const ReadView<std::uint8_t> answer_view(answer, "answer",
@@ -154,8 +158,8 @@ bool decrypt(const py::object& secret, const py::object& answer, const py::objec
 }
 
 void prepare_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
-                     const py::tuple& block, const py::object& out, int threads,
-                     const std::string& isa) {
+                     const py::tuple& block, const py::object& out, Integer<int> threads,
+                     const Text& isa) {
   const LayoutView layout(weights, exponents, shape, block);
   const WriteView<std::uint64_t> out_view(out, "out", layout.prepared_words());
   const pi::Isa path = isa_of(isa);
@@ -168,7 +172,7 @@ void respond(const py::object& weights, const py::object& exponents, const py::t
              const py::tuple& block, const py::object& prepared, const py::object& inputs,
              const py::object& public_key, const py::object& seeds, const py::object& masks,
              const py::object& positions, const py::object& starts, const py::object& out,
-             int threads, const std::string& isa) {
+             Integer<int> threads, const Text& isa) {
   const LayoutView layout(weights, exponents, shape, block);
   const ReleasedView released(positions, starts);
   he::Request request{};

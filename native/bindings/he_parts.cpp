@@ -1,4 +1,5 @@
-// The parts of the scheme one by one, so that tests can hold each against integers of any size.
+// Binds the parts of the scheme one by one, so that tests can compare each with integers of any
+// size.
 #include <algorithm>
 #include <vector>
 

@@ -7,7 +7,9 @@
 #include "linear/convolution.h"
 
 namespace py = pybind11;
+using pi::python::Integer;
 using pi::python::ReadView;
+using pi::python::Text;
 using pi::python::WriteView;
 
 namespace {
@@ -15,10 +17,11 @@ namespace {
 using Extents = std::array<std::size_t, 4>;
 using Pair = std::array<std::size_t, 2>;
 
-constexpr std::size_t kMaxExtent = 1 << 20;  // products of two fit a size_t with room
+constexpr std::size_t kMaxExtent = 1 << 20;  // so the product of two extents fits a size_t
 constexpr std::size_t kMaxItems = std::size_t{1} << 40;
 
-// A shape whose every extent is sane, with the sizes of its buffers.
+// Holds a shape and the sizes of its buffers. The constructor refuses extents that memory cannot
+// hold.
 struct Convolution {
   pi::linear::ConvolutionShape shape;
   std::size_t in_count, out_count, weight_count;
@@ -69,9 +72,9 @@ void pack(const Convolution& convolution, const py::object& weights, const py::o
 }
 
 void convolve_add(const Convolution& convolution, const py::object& packed, const py::object& share,
-                  std::uint32_t multiplier, const py::object& shift_bits,
-                  const py::object& workspace, const py::object& out, int threads,
-                  const std::string& kernel) {
+                  Integer<std::uint32_t> multiplier, const py::object& shift_bits,
+                  const py::object& workspace, const py::object& out, Integer<int> threads,
+                  const Text& kernel) {
   const pi::linear::ConvolutionShape& shape = convolution.shape;
   const ReadView<std::int16_t> weights(packed, "packed", pi::linear::packed_weight_count(shape));
   const ReadView<std::uint32_t> x(share, "share", convolution.in_count);
@@ -83,13 +86,13 @@ void convolve_add(const Convolution& convolution, const py::object& packed, cons
                           std::to_string(pi::linear::workspace_words(shape)) + " items");
   }
   const WriteView<std::uint32_t> sums(out, "out", convolution.out_count);
-  const pi::linear::Kernel chosen = pi::linear::resolve_kernel(kernel);
+  const pi::linear::Kernel chosen = pi::linear::resolve_kernel(kernel.value);
   const py::gil_scoped_release release;
   pi::linear::convolve_add(chosen, shape, weights.data(), x.data(), multiplier, shifts.data(),
                            work.data(), sums.data(), threads);
 }
 
-void scale_add(const py::object& x, std::size_t samples, std::uint32_t multiplier,
+void scale_add(const py::object& x, Integer<std::size_t> samples, Integer<std::uint32_t> multiplier,
                const py::object& shift_bits, const py::object& out) {
   const ReadView<std::uint8_t> shifts(shift_bits, "shift_bits");
   check_shifts(shifts);
@@ -113,14 +116,19 @@ void bind_linear(py::module_& module) {
   py::module_ submodule = module.def_submodule("linear");
   py::class_<Convolution>(submodule, "Convolution")
       .def(py::init<const Extents&, const Extents&, const Pair&, const Pair&, const Pair&,
-                    const Pair&, std::size_t>())
+                    const Pair&, std::size_t>(),
+           py::kw_only(), py::arg("in_shape"), py::arg("out_shape"), py::arg("kernel"),
+           py::arg("stride"), py::arg("padding"), py::arg("dilation"), py::arg("groups"))
       .def_property_readonly(
           "packed_weight_count",
           [](const Convolution& c) { return pi::linear::packed_weight_count(c.shape); })
       .def_property_readonly("workspace_words", [](const Convolution& c) {
         return pi::linear::workspace_words(c.shape);
       });
-  submodule.def("pack", &pack);
-  submodule.def("convolve_add", &convolve_add);
-  submodule.def("scale_add", &scale_add);
+  submodule.def("pack", &pack, py::arg("convolution"), py::arg("weights"), py::arg("out"));
+  submodule.def("convolve_add", &convolve_add, py::arg("convolution"), py::kw_only(),
+                py::arg("packed"), py::arg("share"), py::arg("multiplier"), py::arg("shift_bits"),
+                py::arg("workspace"), py::arg("out"), py::arg("threads"), py::arg("kernel"));
+  submodule.def("scale_add", &scale_add, py::arg("x"), py::kw_only(), py::arg("samples"),
+                py::arg("multiplier"), py::arg("shift_bits"), py::arg("out"));
 }

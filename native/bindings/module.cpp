@@ -8,6 +8,7 @@ PYBIND11_MODULE(_native, module) {
       "module.";
   module.attr("__version__") = pi::version();
   bind_symmetric(module);
+  bind_checksum(module);
   bind_ot(module);
   bind_garble(module);
   bind_he(module);

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 void bind_symmetric(pybind11::module_& module);
+void bind_checksum(pybind11::module_& module);
 void bind_ot(pybind11::module_& module);
 void bind_garble(pybind11::module_& module);
 void bind_he(pybind11::module_& module);

@@ -6,8 +6,10 @@
 #include "symmetric/tweak.h"
 
 namespace py = pybind11;
+using pi::python::Integer;
 using pi::python::isa_of;
 using pi::python::ReadView;
+using pi::python::Text;
 using pi::python::WriteView;
 using Bytes = ReadView<std::uint8_t>;
 using BytesOut = WriteView<std::uint8_t>;
@@ -25,12 +27,12 @@ std::size_t checked_count(std::size_t count) {
 
 void check_tweak(std::uint32_t gadget, std::uint32_t first_group, std::size_t count) {
   if (gadget >= 1u << 24 || first_group + count / pi::kLanes > std::size_t{1} << 32) {
-    throw py::value_error("gadget has 24 bits, a group number has 32");
+    throw py::value_error("a gadget's number has 24 bits, a group's number has 32");
   }
 }
 
 void grow_trees(const py::object& roots, const py::object& base_pairs, const py::object& leaves,
-                const py::object& message, const std::string& isa) {
+                const py::object& message, const Text& isa) {
   const Bytes root_view(roots, "roots", pi::kTrees * pi::kSeedBytes);
   const Bytes pair_view(base_pairs, "base_pairs", pi::kTreeMessageBytes);
   const BytesOut leaf_view(leaves, "leaves", pi::kLeafBytes);
@@ -41,7 +43,7 @@ void grow_trees(const py::object& roots, const py::object& base_pairs, const py:
 }
 
 void puncture_trees(const py::object& delta, const py::object& base_keys, const py::object& message,
-                    const py::object& leaves, const std::string& isa) {
+                    const py::object& leaves, const Text& isa) {
   const Bytes delta_view(delta, "delta", pi::kSeedBytes);
   const Bytes key_view(base_keys, "base_keys", pi::kCotBits * pi::kSeedBytes);
   const Bytes message_view(message, "message", pi::kTreeMessageBytes);
@@ -52,9 +54,10 @@ void puncture_trees(const py::object& delta, const py::object& base_keys, const 
                      leaf_view.data());
 }
 
-void extend_receiver(const py::object& leaves, std::uint64_t first_chunk, std::size_t count,
-                     const py::object& choice_bits, const py::object& message,
-                     const py::object& labels, int threads, const std::string& isa) {
+void extend_receiver(const py::object& leaves, Integer<std::uint64_t> first_chunk,
+                     Integer<std::size_t> count, const py::object& choice_bits,
+                     const py::object& message, const py::object& labels, Integer<int> threads,
+                     const Text& isa) {
   checked_count(count);
   const Bytes leaf_view(leaves, "leaves", pi::kLeafBytes);
   const Bytes choice_view(choice_bits, "choice_bits", count / 8);
@@ -66,9 +69,10 @@ void extend_receiver(const py::object& leaves, std::uint64_t first_chunk, std::s
                       message_view.data(), label_view.data(), threads);
 }
 
-void extend_sender(const py::object& leaves, const py::object& delta, std::uint64_t first_chunk,
-                   std::size_t count, const py::object& message, const py::object& zero_labels,
-                   int threads, const std::string& isa) {
+void extend_sender(const py::object& leaves, const py::object& delta,
+                   Integer<std::uint64_t> first_chunk, Integer<std::size_t> count,
+                   const py::object& message, const py::object& zero_labels, Integer<int> threads,
+                   const Text& isa) {
   checked_count(count);
   const Bytes leaf_view(leaves, "leaves", pi::kLeafBytes);
   const Bytes delta_view(delta, "delta", pi::kSeedBytes);
@@ -80,10 +84,11 @@ void extend_sender(const py::object& leaves, const py::object& delta, std::uint6
                     message_view.data(), label_view.data(), threads);
 }
 
-void additive_send(const py::object& delta, const py::object& hash_seed, std::uint32_t gadget,
-                   std::uint32_t first_group, const py::object& zero_labels,
-                   const py::object& correlation, const py::object& tau, const py::object& beta,
-                   int threads, const std::string& isa) {
+void additive_send(const py::object& delta, const py::object& hash_seed,
+                   Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
+                   const py::object& zero_labels, const py::object& correlation,
+                   const py::object& tau, const py::object& beta, Integer<int> threads,
+                   const Text& isa) {
   const Words correlation_view(correlation, "correlation");
   const std::size_t count = checked_count(correlation_view.size());
   check_tweak(gadget, first_group, count);
@@ -99,10 +104,10 @@ void additive_send(const py::object& delta, const py::object& hash_seed, std::ui
                     beta_view.data(), threads);
 }
 
-void additive_receive(const py::object& hash_seed, std::uint32_t gadget, std::uint32_t first_group,
-                      const py::object& active_labels, const py::object& choices,
-                      const py::object& tau, const py::object& alpha, int threads,
-                      const std::string& isa) {
+void additive_receive(const py::object& hash_seed, Integer<std::uint32_t> gadget,
+                      Integer<std::uint32_t> first_group, const py::object& active_labels,
+                      const py::object& choices, const py::object& tau, const py::object& alpha,
+                      Integer<int> threads, const Text& isa) {
   const Words tau_view(tau, "tau");
   const std::size_t count = checked_count(tau_view.size());
   check_tweak(gadget, first_group, count);
@@ -124,10 +129,11 @@ std::size_t checked_bits(std::size_t bit_count) {
   return bit_count;
 }
 
-void product_send(const py::object& delta, const py::object& hash_seed, std::uint32_t number,
-                  std::uint32_t first_group, std::size_t bit_count, const py::object& zero_labels,
+void product_send(const py::object& delta, const py::object& hash_seed,
+                  Integer<std::uint32_t> number, Integer<std::uint32_t> first_group,
+                  Integer<std::size_t> bit_count, const py::object& zero_labels,
                   const py::object& factor, const py::object& corrections, const py::object& share,
-                  int threads, const std::string& isa) {
+                  Integer<int> threads, const Text& isa) {
   const Words factor_view(factor, "factor");
   const std::size_t count = checked_count(factor_view.size());
   const std::size_t groups = count / pi::kLanes;
@@ -145,10 +151,11 @@ void product_send(const py::object& delta, const py::object& hash_seed, std::uin
                    share_view.data(), threads);
 }
 
-void product_receive(const py::object& hash_seed, std::uint32_t number, std::uint32_t first_group,
-                     std::size_t bit_count, const py::object& active_labels,
-                     const py::object& factor, const py::object& corrections,
-                     const py::object& share, int threads, const std::string& isa) {
+void product_receive(const py::object& hash_seed, Integer<std::uint32_t> number,
+                     Integer<std::uint32_t> first_group, Integer<std::size_t> bit_count,
+                     const py::object& active_labels, const py::object& factor,
+                     const py::object& corrections, const py::object& share, Integer<int> threads,
+                     const Text& isa) {
   const Words factor_view(factor, "factor");
   const std::size_t count = checked_count(factor_view.size());
   const std::size_t groups = count / pi::kLanes;

@@ -1,12 +1,12 @@
-// Chunked labels: one 128-bit key on the wire unlocks the labels of 2 to 4 bits of u
-// (docs/threat-model.md, "Chunked labels").
+// Garbles, encodes and unlocks chunked labels: one 128-bit key on the wire unlocks the labels of 2
+// to 4 bits of u (docs/threat-model.md, "Chunked labels").
 //
 // A chunk of w bits has 2^w keys K_p, each a PRF output of its place, and a mask m of w bits. For
 // the value a the garbler sends K_p and the pointer p = a xor m. With j_t the tweak of bit t,
 //
 //   zero label of bit t   L_t = H(K_0, j_t) xor m_t delta
 //   unlock row p, bit t   H(K_p, j_t) xor H(K_0, j_t) xor p_t delta       (p = 0: none is needed)
-//   evaluator                H(K_p, j_t) xor row = L_t xor a_t delta
+//   evaluator             H(K_p, j_t) xor row = L_t xor a_t delta
 //
 // A lone bit left over is a plain label: the PRF output is its zero label.
 #pragma once
@@ -20,7 +20,8 @@ class Chunks {
   using P = Pieces<Block4>;
 
  public:
-  // Garbler: the zero labels of the chunk's bits, and its rows, [bit][pointer - 1][lane][16].
+  // Makes the zero labels of the chunk's bits and its rows, [bit][pointer - 1][lane][16]; for the
+  // garbler, offline.
   static void garble(const GroupKeys<Block4>& keys, const GarblerLabels<Block4>& garbler,
                      Block4 delta, int first, int width, const Words& masks, std::uint8_t*& rows,
                      Lanes<Block4>* zero) {
@@ -47,8 +48,8 @@ class Chunks {
     }
   }
 
-  // Garbler, online: a key a lane, and the pointers as one packed word a bit. `values`: the bits of
-  // u in the chunk, lane by lane.
+  // Writes one key per lane, and the pointers as one packed word per bit; for the garbler, online.
+  // `values`: the bits of u in the chunk, lane by lane.
   static void encode(const GarblerLabels<Block4>& garbler, int first, int width, const Words& masks,
                      Words values, std::uint8_t* out, std::uint8_t*& pointer_bits) {
     for (int lane = 0; lane < kLanes; ++lane) values.at[lane] ^= masks.at[lane];
@@ -59,8 +60,8 @@ class Chunks {
     }
   }
 
-  // Evaluator, online: the active labels of the chunk's bits. Every row is read, whatever the
-  // pointer.
+  // Computes the active labels of the chunk's bits; for the evaluator, online. It reads every row,
+  // whatever the pointer.
   static void unlock(const GroupKeys<Block4>& keys, int first, int width,
                      const std::uint8_t* key_row, const std::uint8_t*& pointer_bits,
                      const std::uint8_t*& rows, Lanes<Block4>* active) {
@@ -85,7 +86,8 @@ class Chunks {
   }
 };
 
-// Active labels or keys of the garbler's bits of u, then the packed pointers of its chunks.
+// Writes the active labels or keys of the garbler's bits of u, then the packed pointers of its
+// chunks.
 template <class Block4>
 void encode_labels(const GarblerLabels<Block4>& garbler, Block4 delta, const GadgetLayout& layout,
                    const Words& u, std::uint8_t*& message) {

@@ -1,12 +1,12 @@
-// What the garbler derives from its label seed instead of storing it.
+// Derives labels, keys and bits from the garbler's label seed, so that they are not stored.
 #pragma once
 #include "garble/chunk_plan.h"
 #include "garble/lanes.h"
 
 namespace pi {
 
-// PRF outputs of the label seed: the zero labels of the garbler's bits, or the keys and masks of
-// its chunks.
+// Computes PRF outputs of the label seed: the zero labels of the garbler's bits, or the keys and
+// masks of its chunks.
 template <class Block4>
 class GarblerLabels {
  public:
@@ -28,15 +28,16 @@ class GarblerLabels {
     group_ = group;
   }
 
-  // Zero labels of lanes 4 * first_quad on, as many as are hashed at a time.
+  // Computes the zero labels of lanes 4 * first_quad on, as many as are hashed at a time.
   void zero_labels(int position, int first_quad, Block4* out) const {
     const Block4 at_position = Block4::of_halves(0, static_cast<std::uint64_t>(position) << 40);
     for (int i = 0; i < Block4::kInFlight; ++i) out[i] = inputs_.at[first_quad + i] ^ at_position;
     encrypt<Block4::kInFlight>(out, keys_);
   }
 
-  // The keys of the chunk that begins at gate `first`, under each lane's own pointer of `width`
-  // bits, which is a secret. The pointer stands below the gate in the tweak's position.
+  // Computes the keys of the chunk that begins at gate `first`, under each lane's own pointer of
+  // `width` bits, which is a secret. The pointer takes the bits below the gate in the tweak's
+  // position.
   Lanes<Block4> chunk_keys(int first, int width, const Words& pointers) const {
     constexpr auto kOtherPurpose = static_cast<std::uint64_t>(Purpose::kGarblerLabel) ^
                                    static_cast<std::uint64_t>(Purpose::kChunkKey);
@@ -57,11 +58,11 @@ class GarblerLabels {
     return out;
   }
 
-  // 32 bits, one a lane, for each gate: what a chunk's pointer differs by from its value.
+  // Holds 32 bits, one per lane, for each gate: the XOR of a chunk's pointer and its value.
   struct ChunkMasks {
     std::uint32_t at[32];
 
-    // Lane by lane the mask of the bits of one chunk.
+    // Returns the mask of the bits of one chunk, lane by lane.
     Words of(int first, int width) const {
       Words out;
       for (int lane = 0; lane < kLanes; ++lane) {
@@ -86,7 +87,7 @@ class GarblerLabels {
     return out;
   }
 
-  // One random bit a lane, which the evaluator never learns.
+  // Returns one random bit per lane, which the evaluator never learns.
   Words random_bits() const {
     alignas(64) std::uint8_t block[4 * kBlockBytes] = {};
     constexpr std::uint8_t kNoSeed[kBlockBytes] = {};

@@ -1,4 +1,4 @@
-// The hash keys of one group of 32 elements, expanded together.
+// Expands the hash keys of one group of 32 elements together.
 #pragma once
 #include "garble/chunk_plan.h"
 #include "garble/lanes.h"
@@ -6,7 +6,7 @@
 
 namespace pi {
 
-// Two keys a gate, then one for each output that is hashed, then those of the chunked bits.
+// Holds two keys per gate, then one for each output that is hashed, then those of the chunked bits.
 template <class Block4>
 class GroupKeys {
  public:
@@ -40,7 +40,8 @@ class GroupKeys {
   const RoundKeys& evaluator_half(int gate) const { return keys_[2 * gate + 1]; }
   const RoundKeys& output(int i) const { return keys_[first_output_ + i]; }
 
-  // H of the keys of a chunk, for one bit of it: the lanes in as many parts as there are hash keys.
+  // Hashes the keys of a chunk for one of its bits. The lanes have as many parts as there are hash
+  // keys.
   Lanes<Block4> hash_chunk_keys(const Lanes<Block4>& in, int gate) const {
     const RoundKeys* keys = keys_ + first_chunked_ + parts_ * gate;
     if (parts_ == 1) return hash_lanes(in, keys[0]);

@@ -1,14 +1,15 @@
-// The adder of a gadget in half-gates (Zahur, Rosulek, Evans, EUROCRYPT 2015), garbler and
-// evaluator side by side, 32 lanes in lock step.
+// Garbles and evaluates the adder of a gadget in half-gates (Zahur, Rosulek, Evans, EUROCRYPT
+// 2015), 32 lanes in lock step.
 //
-// The carry into the next bit is c xor (u xor c)(v xor c): one AND a bit. A table is two rows of 32
-// blocks: the garbler half's, then the evaluator half's.
+// The carry into the next bit is c xor (u xor c)(v xor c), which takes one AND per bit. A table is
+// two rows of 32 blocks: that of the garbler half, then that of the evaluator half.
 #pragma once
 #include "garble/chunks.h"
 
 namespace pi {
 
-// carry: zero labels of the carry in, replaced by those of the carry out. u, v: zero labels.
+// Garbles one AND. `carry` holds the zero labels of the carry in, which are replaced by those of
+// the carry out. `u` and `v` hold zero labels.
 template <class Block4>
 void garble_gate(const RoundKeys& garbler_key, const RoundKeys& evaluator_key, Block4 delta,
                  const Lanes<Block4>& u, const std::uint8_t* v, Lanes<Block4>& carry,
@@ -42,7 +43,8 @@ void garble_gate(const RoundKeys& garbler_key, const RoundKeys& evaluator_key, B
   }
 }
 
-// carry: active labels of the carry in, replaced by those of the carry out. u, v: active labels.
+// Evaluates one AND. `carry` holds the active labels of the carry in, which are replaced by those
+// of the carry out. `u` and `v` hold active labels.
 template <class Block4>
 void evaluate_gate(const RoundKeys& garbler_key, const RoundKeys& evaluator_key,
                    const std::uint8_t* u, const std::uint8_t* v, Lanes<Block4>& carry,
@@ -68,7 +70,8 @@ void evaluate_gate(const RoundKeys& garbler_key, const RoundKeys& evaluator_key,
   }
 }
 
-// Labels of the carries that a gadget uses: into the top bit, and into the first bit kept.
+// Holds the labels of the carries that a gadget uses: into the top bit, and into the first bit
+// kept.
 template <class Block4>
 struct Carries {
   Lanes<Block4> last = Lanes<Block4>::zero();
@@ -108,7 +111,8 @@ Carries<Block4> garble_adder(const GroupKeys<Block4>& keys, const GarblerLabels<
   return carries;
 }
 
-// Evaluates it and moves `message` past labels, keys and pointers, `garbled` past the blocks.
+// Evaluates the adder; moves `message` past labels, keys and pointers, and `garbled` past the
+// blocks.
 template <class Block4>
 Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, const GadgetLayout& layout,
                                const std::uint8_t* evaluator_labels, const std::uint8_t*& message,
@@ -139,7 +143,8 @@ Carries<Block4> evaluate_adder(const GroupKeys<Block4>& keys, const GadgetLayout
   return carries;
 }
 
-// The garbler's pads of a wire by color: of[c] = H(the label with color c), first kCount words.
+// Holds the garbler's pads of a wire by color: of[c] is H(the label with color c), first kCount
+// words.
 template <class Block4, int kCount>
 struct PadsByColor {
   Words zero_color;  // the color of the zero label, which only the garbler knows
@@ -152,7 +157,7 @@ struct PadsByColor {
   PadsByColor(const Lanes<Block4>& zero, const Lanes<Block4>& h0, const Lanes<Block4>& h1)
       : zero_color(colors(zero)), of{pick(zero, h0, h1), pick(zero, h1, h0)} {}
 
-  // h0 where the zero label has color 0, else h1.
+  // Returns h0 where the zero label has color 0, else h1.
   static BlockWords<Block4, kCount> pick(const Lanes<Block4>& zero, const Lanes<Block4>& h0,
                                          const Lanes<Block4>& h1) {
     Lanes<Block4> out;

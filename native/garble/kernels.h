@@ -1,4 +1,4 @@
-// The table of kernels that each instruction set fills in; used by gadget.cpp alone.
+// Declares the table of kernels that each instruction set fills in; only gadget.cpp uses it.
 #pragma once
 #include <cstddef>
 

@@ -1,5 +1,5 @@
-// 32 blocks or 32 words side by side: the unit of work of every kernel. Templates over Block4, so
-// that files compiled with different flags share no symbol.
+// Holds 32 blocks or 32 words side by side, the unit of work of every kernel. The types are
+// templates over Block4, so that files compiled with different flags share no symbol.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace pi {
 
 inline constexpr std::size_t kRowBytes = std::size_t{kLanes} * kBlockBytes;
 
-// One word an element; kernels compute with plain loops over `at`, which vectorize.
+// Holds one word per element. Kernels compute with plain loops over `at`, which vectorize.
 struct alignas(64) Words {
   std::uint32_t at[kLanes];
 };
@@ -46,7 +46,7 @@ struct Lanes {
   }
 };
 
-// The first kCount 32-bit words of each of 32 blocks, word by word.
+// Holds the first kCount 32-bit words of each of 32 blocks, word by word.
 template <class Block4, int kCount>
 struct BlockWords {
   Words word[kCount];
@@ -69,7 +69,7 @@ Lanes<Block4> hash_lanes(const Lanes<Block4>& in, const RoundKeys& keys) {
   return out;
 }
 
-// The color bit of each of 32 labels.
+// Returns the color bit of each of 32 labels.
 template <class Block4>
 Words colors(const Lanes<Block4>& labels) {
   BlockWords<Block4, 1> words(labels);
@@ -77,7 +77,7 @@ Words colors(const Lanes<Block4>& labels) {
   return words.word[0];
 }
 
-// Hash keys of one purpose at one position for up to kMost groups, expanded together.
+// Holds hash keys of one purpose at one position for up to kMost groups, expanded together.
 template <class Block4>
 class OutputKeys {
  public:
@@ -98,7 +98,8 @@ class OutputKeys {
   RoundKeys keys_[kMost];
 };
 
-// Small pieces that every kernel uses, in one template so that they have one name a Block4.
+// Holds small functions that every kernel uses, in one template, so that they have one name per
+// Block4.
 template <class Block4>
 struct Pieces {
   static Words load_words(const std::uint8_t*& from) {
@@ -117,7 +118,7 @@ struct Pieces {
     return out;
   }
 
-  // 32 packed bits, lane 0 lowest, to words 0 or 1, and back.
+  // Unpacks 32 bits, lane 0 lowest, to words 0 or 1, and packs them.
   static Words load_bits(const std::uint8_t*& from) {
     std::uint32_t packed;
     std::memcpy(&packed, from, sizeof packed);
@@ -133,7 +134,8 @@ struct Pieces {
     to += sizeof packed;
   }
 
-  // bit is 0 or 1: x or 0, -x or x, a or b. Masks, never a branch on a secret.
+  // Select by a bit that is 0 or 1: x or 0, -x or x, a or b. They use masks, never a branch on a
+  // secret.
   static std::uint32_t times_bit(std::uint32_t bit, std::uint32_t x) { return (0u - bit) & x; }
   static std::uint32_t negate_if(std::uint32_t bit, std::uint32_t x) {
     return (x ^ (0u - bit)) + bit;

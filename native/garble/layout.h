@@ -1,4 +1,4 @@
-// What a gadget computes, and the sizes of everything that it stores and sends.
+// Describes what a gadget computes, and derives the sizes of all that it stores and sends.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@ enum class GadgetKind { kRelu, kTruncate };
 
 // kRelu: y = ReLU(x + offset) >> truncate_bits over the window of bits up to window_bits.
 // kTruncate: y = (x + offset) >> truncate_bits, window_bits unused.
-// Not exact: the carry of the low truncate_bits bits is dropped (the law T_v of the derivation).
+// If not exact, the carry of the low truncate_bits bits is dropped (the law T_v of the derivation).
 struct GadgetSpec {
   GadgetKind kind;
   int truncate_bits;
@@ -20,26 +20,26 @@ struct GadgetSpec {
   int label_chunk = 1;  // bits of u that share one key on the wire, 1 to 4
 };
 
-// A gadget adds the shares over `gate_count` bits from `first_bit` on, an AND a bit, and uses the
-// top bit of the evaluator's share besides. Sizes are for a group of 32 elements. In every group
-// the blocks come first, [position][lane][16]; then the packed pointers of the chunks, 32 words an
-// item and 32 packed bits an item.
+// Holds the sizes of a gadget. It adds the shares over `gate_count` bits from `first_bit` on, with
+// one AND per bit, and also uses the top bit of the evaluator's share. Sizes are for a group of 32
+// elements. In every group the blocks come first, [position][lane][16]; then the packed pointers of
+// the chunks; then items of 32 words and items of 32 packed bits.
 struct GadgetLayout {
   int first_bit;
   int gate_count;
-  int top_bit;    // the bit of v whose label stands last
+  int top_bit;    // the bit of v whose label comes last
   int carry_at;   // gates before the carry into bit truncate_bits; -1: that carry is not used
-  int label_ots;  // labels an element of the evaluator: gate_count bits, then the top bit
+  int label_ots;  // labels of the evaluator per element: gate_count bits, then the top bit
   int label_chunk;
   int chunked_bits;                 // gates whose bit of u is in a chunk of two bits or more
-  std::size_t label_rows;           // labels and chunk keys an element, online
+  std::size_t label_rows;           // labels and chunk keys per element, online
   std::size_t block_bytes;          // tables and chunk rows, before the correction words
   std::size_t garbled_group_bytes;  // blocks, then correction words: garbler to evaluator, offline
   std::size_t state_group_bytes;    // pads that the garbler keeps
   std::size_t online_group_bytes;   // labels, words and bits: garbler to evaluator, online
 };
 
-// Throws std::invalid_argument if the numbers make no gadget on 32-bit shares.
+// Derives the sizes. Throws std::invalid_argument if the numbers make no gadget on 32-bit shares.
 GadgetLayout layout_of(const GadgetSpec& spec);
 
 }  // namespace pi

@@ -1,7 +1,8 @@
-// ReLU and truncation of x = u + v in one round (docs/threat-model.md, "ReLU").
+// Computes ReLU and truncation of x = u + v in one round (docs/threat-model.md, "ReLU").
 //
 // The circuit yields t = (x + offset >= 0) over the window; its active label has color c. A random
-// bit pi hides the sign: the evaluator learns cs = c xor e, and d = cs xor pi is the sign. Pads:
+// bit pi hides the sign: the evaluator learns cs = c xor e, and d = cs xor pi is the sign. The pads
+// are:
 //
 //   H(t) word 0             evaluator knows one of two colors   the payload under color c
 //   H(top of v) words 0..2  evaluator knows that of its bit     the window's wrap, rows X1 X2 X3
@@ -32,8 +33,8 @@ class Relu {
       const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout,
                                    {Purpose::kSign, Purpose::kCarry, Purpose::kTopBit});
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
-      std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
-      std::uint8_t* state = in.state + group * layout.state_group_bytes;
+      std::uint8_t* garbled = in.out_garbled + group * layout.garbled_group_bytes;
+      std::uint8_t* state = in.out_state + group * layout.state_group_bytes;
       garbler.begin_group(number);
       const Carries<Block4> carries = garble_adder(keys, garbler, delta, layout, labels, garbled);
 
@@ -92,7 +93,7 @@ class Relu {
     const Window window(call.spec);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint8_t* state = in.state + group * layout.state_group_bytes;
-      std::uint8_t* message = in.message + group * layout.online_group_bytes;
+      std::uint8_t* message = in.out_message + group * layout.online_group_bytes;
       Words u = P::words_at(in.u + kLanes * group);
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset;
       garbler.begin_group(call.first_group + static_cast<std::uint32_t>(group));
@@ -124,7 +125,7 @@ class Relu {
         const std::uint32_t at0 = P::times_bit(pi.at[q], value) + common;
         const std::uint32_t at1 = P::times_bit(1u - pi.at[q], value) - common - pa.at[q] -
                                   P::negate_if(e.at[q], q1.at[q]) * window.wrap;
-        // Colour 0 stands for cs = e.
+        // Color 0 means cs = e.
         out_mask[q] = row0.at[q] - P::choose(e.at[q], at1, at0);
         payload.at[q] = difference.at[q] + P::negate_if(e.at[q], at1 - at0);
       }
@@ -171,12 +172,13 @@ class Relu {
                   wrap * window.wrap - z.at[q];
       }
       if (exact) add_carry(carries.kept, keys.output(kCarryKey), cs, garbled, z);
-      std::memcpy(in.z + kLanes * group, z.at, sizeof z.at);
+      std::memcpy(in.out_z + kLanes * group, z.at, sizeof z.at);
     }
   }
 
  private:
-  // The window of a share without its low bits as a signed number, and the weight of its wrap.
+  // Computes the window of a share without its low bits as a signed number, and the weight of its
+  // wrap.
   struct Window {
     explicit Window(const GadgetSpec& spec)
         : up(31 - spec.window_bits),
@@ -190,7 +192,7 @@ class Relu {
     std::uint32_t wrap;  // 2^m, m bits in the window
   };
 
-  // Rows X_i and the state's first six words.
+  // Writes rows X_i and the state's first six words.
   static void garble_wrap(const Lanes<Block4>& top, Block4 delta, const RoundKeys& key,
                           const Words& pi, const PadsByColor<Block4, 1>& sign,
                           const std::uint32_t* alpha, std::uint8_t*& garbled,
@@ -213,7 +215,7 @@ class Relu {
     for (const Words& pad : zero.word) P::store_words(state, pad);
   }
 
-  // Rows XA, XB and the state's last two words.
+  // Writes rows XA and XB and the state's last two words.
   static void garble_carry(const PadsByColor<Block4, 2>& carry, const Words& pi,
                            std::uint8_t*& garbled, std::uint8_t*& state) {
     Words xa;
@@ -229,7 +231,8 @@ class Relu {
     for (const Words& pad : carry.of[0].word) P::store_words(state, pad);
   }
 
-  // The evaluator's share of d times the carry into bit f, less what the garbler's payload holds.
+  // Computes the evaluator's share of d times the carry into bit f, less the part in the garbler's
+  // payload.
   static void add_carry(const Lanes<Block4>& carry, const RoundKeys& key, const Words& cs,
                         const std::uint8_t* rows, Words& z) {
     const Words color = colors(carry);

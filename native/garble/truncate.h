@@ -1,9 +1,9 @@
-// Truncation of x = u + v without ReLU (docs/threat-model.md, "Truncation").
+// Truncates x = u + v without ReLU (docs/threat-model.md, "Truncation").
 //
 // X = x + offset + 2^30 is not negative, so the shares wrap iff the top bit of u or that of v is
 // set. e = (top of u) xor kappa hides the garbler's bit; the product of the two top bits is shared
-// by one row under the pad of the evaluator's bit. Exact: an adder over the low bits gives the
-// carry. Pads:
+// by one row under the pad of the evaluator's bit. If exact, an adder over the low bits
+// gives the carry. The pads are:
 //
 //   H(top of v) word 0  evaluator knows that of its bit     tau: the wrap
 //   H(carry) word 0     evaluator knows one of two colors   exact: the carry's row
@@ -31,8 +31,8 @@ class Truncate {
       const GroupKeys<Block4> keys(in.hash_seed, call.gadget, number, layout,
                                    {Purpose::kCarry, Purpose::kTruncateTopBit});
       const std::uint8_t* labels = in.zero_labels + group * (gates + 1) * kRowBytes;
-      std::uint8_t* garbled = in.garbled + group * layout.garbled_group_bytes;
-      std::uint8_t* state = in.state + group * layout.state_group_bytes;
+      std::uint8_t* garbled = in.out_garbled + group * layout.garbled_group_bytes;
+      std::uint8_t* state = in.out_state + group * layout.state_group_bytes;
       garbler.begin_group(number);
       const Carries<Block4> carries = garble_adder(keys, garbler, delta, layout, labels, garbled);
 
@@ -96,7 +96,7 @@ class Truncate {
     const auto gates = static_cast<std::size_t>(layout.gate_count);
     for (std::size_t group = begin; group < end; ++group) {
       const std::uint8_t* state = in.state + group * layout.state_group_bytes;
-      std::uint8_t* message = in.message + group * layout.online_group_bytes;
+      std::uint8_t* message = in.out_message + group * layout.online_group_bytes;
       Words u = P::words_at(in.u + kLanes * group);
       for (int q = 0; q < kLanes; ++q) u.at[q] += call.spec.offset + kLift;
       if (gates > 0) {
@@ -148,7 +148,7 @@ class Truncate {
         const std::uint32_t wraps = v_top - (e.at[q] & v_top) - P::negate_if(e.at[q], t.at[q]);
         z.at[q] = (v.at[q] >> f) - wraps * wrap - z.at[q];
       }
-      std::memcpy(in.z + kLanes * group, z.at, sizeof z.at);
+      std::memcpy(in.out_z + kLanes * group, z.at, sizeof z.at);
     }
   }
 

@@ -1,7 +1,7 @@
-// The client's side of the scheme and the server's intake: seeded encryption, loading, decryption.
+// Encrypts under the secret key with seeds, loads ciphertexts from the wire, and decrypts.
 //
 // A ciphertext (c0, c1) of m satisfies c0 + c1 * s = round(q * m / t) + noise. A fresh one travels
-// as the seed of c1 followed by c0 (50 bits a residue, one prime after the other).
+// as the seed of c1 followed by c0 (50 bits per residue, one prime after the other).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +13,11 @@
 namespace pi::he {
 
 inline constexpr std::size_t kCiphertextBytes = kSeedBytes + kPrimeCount * kPackedPolyBytes;
-// Words of one transformed ciphertext.
+// The words of one transformed ciphertext.
 inline constexpr std::size_t kLoadedWords = 2 * kPrimeCount * kDegree;
 
-// Which coefficients each of `count` responses releases: positions[starts[i] .. starts[i + 1]).
+// Says which coefficients each of `count` responses releases: positions[starts[i] .. starts[i +
+// 1]).
 struct Released {
   const std::uint16_t* positions;
   const std::uint64_t* starts;
@@ -25,23 +26,25 @@ struct Released {
   std::size_t size(std::size_t i) const {
     return static_cast<std::size_t>(starts[i + 1] - starts[i]);
   }
-  // Where response i starts in the answer: all of c1, then the released coefficients of c0, each.
+  // Returns where response i begins in the answer. A response has all of c1, then the released
+  // coefficients of c0.
   std::size_t offset(std::size_t i) const;
 };
 
-// secret: N ternary coefficients. messages: count * N, or nullptr for encryptions of zero. Each
-// ciphertext takes a public seed, which is sent, and a secret one for its noise.
+// Encrypts. secret: N ternary coefficients. messages: count * N, or nullptr for encryptions of
+// zero. Each ciphertext takes a public seed, which is sent, and a secret one for its noise.
 void encrypt(Isa isa, const std::int8_t* secret, const std::uint32_t* messages, std::size_t count,
              const std::uint8_t* public_seeds, const std::uint8_t* noise_seeds, std::uint8_t* out,
              int threads);
 
-// Transforms ciphertexts off the wire, kLoadedWords each, interleaved by groups as transform.h has
-// them: [group][prime][block][ciphertext of the group][component][kLanes]. False if a residue is
-// not below its prime.
+// Transforms ciphertexts from the wire into kLoadedWords each, interleaved by groups as transform.h
+// has them: [group][prime][block][ciphertext of the group][component][kLanes]. Returns false if a
+// residue is not below its prime.
 bool load(Isa isa, const std::uint8_t* ciphertexts, std::size_t count, std::size_t group,
           std::uint64_t* out, int threads);
 
-// answer: the responses. out: the released values in order. False if a residue is out of range.
+// Decrypts. answer: the responses. out: the released values in order. Returns false if a residue is
+// out of range.
 bool decrypt(Isa isa, const std::int8_t* secret, const std::uint8_t* answer,
              const Released& released, std::uint32_t* out, int threads);
 

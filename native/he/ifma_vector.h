@@ -1,4 +1,4 @@
-// Arithmetic on vectors of eight residues, for the AVX-512 IFMA kernels alone.
+// Computes with vectors of eight residues, for the AVX-512 IFMA kernels alone.
 //
 // Everything here is in an unnamed namespace, and the files that include it instantiate no function
 // of another header: the linker could keep such a copy for processors that lack the instructions.
@@ -9,7 +9,7 @@
 
 namespace pi::he {
 
-// Of combine_ifma.cpp, for the table of transform_ifma.cpp.
+// Is defined in combine_ifma.cpp, for the table of transform_ifma.cpp.
 void multiply_ifma(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t* y);
 void combine_ifma(const PrimeRing& ring, const Combination& combination);
 
@@ -38,7 +38,7 @@ Vector subtract_once_512(Vector x, Vector bound) {
   return _mm512_min_epu64(x, _mm512_sub_epi64(x, bound));
 }
 
-// x * root modulo p, below 2p, for x below 2^52.
+// Returns x * root modulo p, below 2p, for x below 2^52.
 Vector multiply_lazy_512(Vector x, const Root& root, const Modulus& m) {
   const Vector zero = _mm512_setzero_si512();
   const Vector quotient = _mm512_madd52hi_epu64(zero, x, root.quotient);

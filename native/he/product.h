@@ -1,4 +1,4 @@
-// One product of ring elements, off the hot path.
+// Multiplies two ring elements where speed does not matter.
 #pragma once
 #include <cstdint>
 
@@ -7,8 +7,8 @@
 
 namespace pi::he {
 
-// poly := poly * factor in the negacyclic ring, where poly is in coefficient form, below p, and
-// factor is transformed.
+// Computes poly := poly * factor in the negacyclic ring, where poly is in coefficient form, below
+// p, and factor is transformed.
 inline void multiply_in_place(const TransformKernels& kernels, const PrimeRing& ring,
                               const std::uint64_t* factor, std::uint64_t* poly) {
   forward_in_place(kernels, ring, poly);
@@ -16,7 +16,7 @@ inline void multiply_in_place(const TransformKernels& kernels, const PrimeRing& 
   kernels.inverse(ring, poly);
 }
 
-// out = x * y, all in coefficient form, N residues below p.
+// Computes out = x * y, all in coefficient form, N residues below p.
 inline void negacyclic_product(Isa isa, const PrimeRing& ring, const std::uint64_t* x,
                                const std::uint64_t* y, std::uint64_t* out) {
   const TransformKernels& kernels = transform_kernels(isa);

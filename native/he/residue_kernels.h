@@ -1,10 +1,11 @@
-// The kernels of residues.h over a vector type V of 64-bit lanes. A file an instruction set gives
-// its V, in an unnamed namespace: nothing here may be shared between files of different flags.
+// Implements the kernels of residues.h over a vector type V of 64-bit lanes. One file per
+// instruction set gives its V, in an unnamed namespace: nothing here may be shared between files of
+// different flags.
 //
-// V::Word, V::kCount lanes; load, store, splat, their forms for narrower items, add, sub, band,
-// bxor, left, right; subtract_once (x < 2 * bound), lift (signed to residue), multiply_low (the low
-// 52 bits of a product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even and odd
-// words of 2 * kCount), below (whether all lanes are).
+// V has V::Word; V::kCount lanes; load, store, splat, their forms for narrower items, add, sub,
+// band, bxor, left, right; subtract_once (x < 2 * bound), lift (signed to residue), multiply_low
+// (the low 52 bits of a product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even
+// and odd words of 2 * kCount), below (whether all lanes are).
 #pragma once
 #include "he/bit_packing.h"
 #include "he/residues.h"
@@ -18,7 +19,7 @@ struct Residues {
   static constexpr std::uint64_t kMask52 = (std::uint64_t{1} << 52) - 1;
   static constexpr std::uint64_t kMask32 = 0xffffffffu;
 
-  // A constant factor and its modulus in all lanes.
+  // Holds a constant factor and its modulus in all lanes.
   struct Multiplier {
     typename V::Multiplier factor;
     Word p;
@@ -43,7 +44,8 @@ struct Residues {
     }
   }
 
-  // a - b for the numbers of ones of two runs of bits: ones(a) + ones(not b) - kBinomialBits.
+  // Returns a - b for the numbers of ones of two runs of bits: ones(a) + ones(not b) -
+  // kBinomialBits.
   static void binomial(const std::uint64_t* words, std::size_t count, std::int8_t* out) {
     constexpr std::uint64_t kRun = (std::uint64_t{1} << kBinomialBits) - 1;
     const Word both = V::splat(kRun | kRun << kBinomialBits);
@@ -114,7 +116,7 @@ struct Residues {
     }
   }
 
-  // Three limbs of 52, 52 and 9 bits.
+  // The number has three limbs of 52, 52 and 9 bits.
   static void flood(const PrimeRing& ring, const std::uint64_t* words, std::size_t count,
                     std::uint64_t* out) {
     constexpr std::uint64_t kTopMask = (std::uint64_t{1} << (kFloodBits + 1 - 104)) - 1;
@@ -174,7 +176,8 @@ struct Residues {
  private:
   static Word times3(Word x) { return V::add(x, V::left(x, 1)); }
 
-  // Not an instruction's or the compiler's table: the same steps for every word below 2^56.
+  // No instruction and no table of the compiler: these are the same steps for every word below
+  // 2^56.
   static Word count_ones(Word x) {
     const Word pairs = V::splat(0x5555555555555555u), fours = V::splat(0x3333333333333333u);
     const Word eights = V::splat(0x0f0f0f0f0f0f0f0fu);

@@ -1,6 +1,6 @@
-// Arithmetic on arrays of residues, plaintexts and samples, one table of kernels an instruction
-// set; all give the same bytes, without a branch or an index that depends on a value. Counts are
-// multiples of kResidueLanes: callers pad.
+// Declares arithmetic on arrays of residues, plaintexts and samples, with one table of kernels per
+// instruction set. All give the same bytes, without a branch or an index that depends on a value.
+// Counts are multiples of kResidueLanes, so callers pad.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,38 +18,40 @@ constexpr std::size_t padded(std::size_t count) {
 }
 
 struct ResidueKernels {
-  // floor(3 * word / 2^64) - 1, within 2^-62 of uniform on {-1, 0, 1}.
+  // Writes floor(3 * word / 2^64) - 1, within 2^-62 of uniform on {-1, 0, 1}.
   void (*ternary)(const std::uint64_t* words, std::size_t count, std::int8_t* out);
-  // The difference of two sums of kBinomialBits bits: variance kBinomialBits / 2.
+  // Writes the difference of two sums of kBinomialBits bits: variance kBinomialBits / 2.
   void (*binomial)(const std::uint64_t* words, std::size_t count, std::int8_t* out);
-  // The lowest 50 bits of each word; false if one of them is not below p. The words are public.
+  // Writes the lowest 50 bits of each word; returns false if one of them is not below p. The words
+  // are public.
   bool (*reject_sample)(std::uint64_t p, const std::uint64_t* words, std::size_t count,
                         std::uint64_t* out);
 
-  // Small signed integers modulo p.
+  // Writes small signed integers modulo p.
   void (*lift)(std::uint64_t p, const std::int32_t* small, std::size_t count, std::uint64_t* out);
   void (*lift_bytes)(std::uint64_t p, const std::int8_t* small, std::size_t count,
                      std::uint64_t* out);
-  // x += small modulo p.
+  // Computes x += small modulo p.
   void (*add_bytes)(std::uint64_t p, const std::int8_t* small, std::size_t count, std::uint64_t* x);
-  // x += y modulo p, and x = y - x modulo p.
+  // Compute x += y modulo p, and x = y - x modulo p.
   void (*add)(std::uint64_t p, const std::uint64_t* y, std::size_t count, std::uint64_t* x);
   void (*subtract_from)(std::uint64_t p, const std::uint64_t* y, std::size_t count,
                         std::uint64_t* x);
 
-  // round(q * message / t) modulo the ring's prime.
+  // Writes round(q * message / t) modulo the ring's prime.
   void (*encode)(const PrimeRing& ring, const std::uint32_t* messages, std::size_t count,
                  std::uint64_t* out);
-  // Two words each as an integer uniform in [-2^kFloodBits, 2^kFloodBits), modulo the ring's prime.
+  // Turns every two words into an integer uniform in [-2^kFloodBits, 2^kFloodBits), modulo the
+  // ring's prime.
   void (*flood)(const PrimeRing& ring, const std::uint64_t* words, std::size_t count,
                 std::uint64_t* out);
-  // round(x / (p1 * p2)) modulo p0, for x modulo q given by its residues.
+  // Writes round(x / (p1 * p2)) modulo p0, for x modulo q given by its residues.
   void (*switch_down)(const Switch& constants, const std::uint64_t* x0, const std::uint64_t* x1,
                       const std::uint64_t* x2, std::size_t count, std::uint64_t* out);
-  // round(t * x / p0) modulo t, for x below p0.
+  // Writes round(t * x / p0) modulo t, for x below p0.
   void (*decode)(const std::uint64_t* x, std::size_t count, std::uint32_t* out);
 
-  // Any number of values below 2^50 as 50 bits each (bit_packing.h).
+  // Pack and unpack any number of values below 2^50 as 50 bits each (bit_packing.h).
   void (*pack)(const std::uint64_t* values, std::size_t count, std::uint8_t* out);
   bool (*unpack)(const std::uint8_t* in, std::size_t count, std::uint64_t p, std::uint64_t* values);
 };

@@ -1,4 +1,4 @@
-// The server's side: a linear map on ciphertexts, and an answer that tells nothing else of it.
+// Applies a linear map to ciphertexts and makes an answer that reveals nothing else about the map.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace pi::he {
 
-// Weights (out, in, taps) and how they become polynomials: polynomial (o, i) holds the channels
-// [o * out_block, ...) x [i * in_block, ...), the weight of local channels (a, b) and tap k at the
-// exponent exponents[a][b][k] below 2N, where N + e means -X^e. All exponents are multiples of
-// `run`: 1, or a power of two of at least kMinRun.
+// Holds weights (out, in, taps) and says how they become polynomials. Polynomial (o, i) holds the
+// channels [o * out_block, ...) x [i * in_block, ...), the weight of local channels (a, b) and tap
+// k at the exponent exponents[a][b][k] below 2N, where N + e means -X^e. All exponents are
+// multiples of `run`: 1, or a power of two of at least kMinRun.
 struct WeightLayout {
   const std::int16_t* weights;
   const std::uint16_t* exponents;
@@ -19,11 +19,11 @@ struct WeightLayout {
 
   std::size_t out_polys() const { return (out_channels + out_block - 1) / out_block; }
   std::size_t in_polys() const { return (in_channels + in_block - 1) / in_block; }
-  // Words of a weight polynomial, transformed modulo one prime: a value a run.
+  // Returns the words of a weight polynomial, transformed modulo one prime: one value per run.
   std::size_t words() const { return kDegree / run; }
 };
 
-// All weight polynomials, transformed: [out_poly][prime][block][in_poly][kLanes] words, or
+// Transforms all weight polynomials: [out_poly][prime][block][in_poly][kLanes] words, or
 // [out_poly][prime][run][in_poly].
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads);
 
@@ -38,7 +38,7 @@ struct Request {
   Released released;                // [tile][out_poly]
 };
 
-// out: released.offset(released.count) bytes. The time depends on the shapes alone.
+// Writes the answer: released.offset(released.count) bytes. The time depends on the shapes alone.
 void respond(Isa isa, const Request& request, std::uint8_t* out, int threads);
 
 }  // namespace pi::he

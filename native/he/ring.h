@@ -1,4 +1,4 @@
-// The ring Z_q[X]/(X^N + 1): N, the primes of q and every table that is derived from them.
+// Defines the ring Z_q[X]/(X^N + 1): N, the primes of q and every table that is derived from them.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -20,11 +20,11 @@ inline constexpr int kBinomialBits = 21;  // noise: the difference of two sums o
 inline constexpr std::array<std::uint64_t, kPrimeCount> kPrimes = {
     1125899906826241, 1125899906629633, 1125899905744897};
 
-// Roots of the negacyclic transform of one prime. roots[m + i] is the factor of block i of the
-// layer with m blocks: powers of a primitive 2N-th root of unity in bit-reversed order;
+// Holds the roots of the negacyclic transform of one prime. roots[m + i] is the factor of block i
+// of the layer with m blocks: powers of a primitive 2N-th root of unity in bit-reversed order;
 // inverse_roots are their inverses. quotient64 and quotient52 are floor(root * 2^64 / p) and
-// floor(root * 2^52 / p). Plain arrays: kernels of every instruction set read them without a
-// function of another header.
+// floor(root * 2^52 / p). They are plain arrays, so that kernels of every instruction set read
+// them without a function of another header.
 struct RootTable {
   std::uint64_t value[kDegree], quotient64[kDegree], quotient52[kDegree];
   // The factors of the last three layers as the 52-bit kernel reads them: for every 64 coefficients
@@ -41,7 +41,7 @@ struct PrimeRing {
   std::uint64_t flood_offset;        // 2^kFloodBits
 };
 
-// The ring of kPrimes[index]; all three are made at the first call.
+// Returns the ring of kPrimes[index]; all three are made at the first call.
 const PrimeRing& prime_ring(std::size_t index);
 
 Factor make_factor(std::uint64_t value, std::uint64_t p);

@@ -1,4 +1,4 @@
-// The constants of the step from ciphertexts modulo q to ciphertexts modulo the first prime.
+// Holds the constants of the step from ciphertexts modulo q to ciphertexts modulo the first prime.
 #pragma once
 #include <cstdint>
 
@@ -6,7 +6,7 @@
 
 namespace pi::he {
 
-// Division by m = p1 * p2 with rounding.
+// Divides by m = p1 * p2 with rounding.
 struct Switch {
   std::uint64_t half[kPrimeCount];  // (m - 1) / 2
   Factor first_inverse;             // 1/p1 modulo p2

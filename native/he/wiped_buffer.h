@@ -1,4 +1,4 @@
-// Scratch memory for secrets: aligned to cache lines, zero at first, wiped at the end.
+// Allocates scratch memory for secrets: aligned to cache lines, zero at first, wiped at the end.
 #pragma once
 #include <cstddef>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// Convolution plane by plane, for groups of few channels: one output channel is a sum of shifted
+// Convolves plane by plane, for groups of few channels. One output channel is a sum of shifted
 // input planes, each times one weight mod 2^32. Lanes are the pixels of a row; the compiler makes
 // them from the plain loops below under the flags of the file that includes this.
 #pragma once
@@ -7,7 +7,7 @@
 
 namespace pi::linear {
 
-// One output channel of one sample, as convolve_add(). Plain numbers, as TileJob.
+// Describes one output channel of one sample, as for convolve_add(), in plain numbers as TileJob.
 struct PlaneJob {
   std::size_t in_rows, in_columns, out_rows, out_columns, kernel_rows, kernel_columns;
   std::size_t stride_rows, stride_columns, dilation_rows, dilation_columns, pad_top, pad_left;
@@ -23,9 +23,9 @@ void convolve_planes_portable(const PlaneJob& job);
 void convolve_planes_avx2(const PlaneJob& job);
 void convolve_planes_vnni512(const PlaneJob& job);
 
-namespace {  // a copy for each file, so that none ends up in processors that lack its instructions
+namespace {  // one copy per file, so that none ends up in processors that lack its instructions
 
-// The outputs [begin, end) of one axis whose input, at index * stride + tap - pad, exists.
+// Finds the outputs [begin, end) of one axis whose input, at index * stride + tap - pad, exists.
 struct PlaneRange {
   std::size_t begin, end;
 };

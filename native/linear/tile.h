@@ -1,5 +1,6 @@
-// The convolution kernel: a tile of outputs stays in registers while the channels pass by. Lanes
-// are output channels, so that maps of any size fill them, and no input window is ever copied.
+// Convolves by tiles: a tile of outputs stays in registers while the kernel reads all channels.
+// Lanes are output channels, so that maps of any size fill them, and no input window is ever
+// copied.
 //
 // V is a vector type of one instruction set, unique to the file that includes this:
 //   kWords                    32-bit lanes
@@ -16,8 +17,9 @@
 
 namespace pi::linear {
 
-// One packed sample, as convolve_add(). Plain numbers: a function of another header that was
-// instantiated under an instruction set's flags could end up in processors that lack it.
+// Describes one packed sample, as for convolve_add(), in plain numbers: a function of another
+// header that was instantiated under an instruction set's flags could end up in processors that
+// lack it.
 struct TileJob {
   std::size_t out_channels, out_pixels, out_columns, kernel_rows;
   std::size_t block_words;                            // packed weights of 32 channels

@@ -1,4 +1,4 @@
-// 16 bytes for transpose.h. Include only in files compiled by pi_isa_source(aesni).
+// Holds 16 bytes for transpose.h. Include only in files compiled by pi_isa_source(aesni).
 #pragma once
 #include <immintrin.h>
 
@@ -15,7 +15,7 @@ struct Bytes {
   static Bytes load(const std::uint8_t* from) {
     return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))};
   }
-  // Lane L to `to` + L * stride.
+  // Stores lane L at `to` + L * stride.
   void store_lanes(std::uint8_t* to, std::size_t) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v);
   }

@@ -1,4 +1,4 @@
-// 16 bytes for transpose.h in plain C++.
+// Holds 16 bytes for transpose.h, in plain C++.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace pi::portable {
 
-// See bytes_aesni.h, which documents this interface.
+// Implements the interface that bytes_aesni.h documents.
 struct Bytes {
   std::uint8_t v[16];
 

@@ -1,4 +1,4 @@
-// 64 bytes for transpose.h. Include only in files compiled by pi_isa_source(vaes512).
+// Holds 64 bytes for transpose.h. Include only in files compiled by pi_isa_source(vaes512).
 #pragma once
 #include <immintrin.h>
 
@@ -7,7 +7,7 @@
 
 namespace pi::vaes512 {
 
-// See bytes_aesni.h, which documents this interface.
+// Implements the interface that bytes_aesni.h documents.
 struct Bytes {
   __m512i v;
 

@@ -1,4 +1,4 @@
-// One chunk of SoftSpoken OT as templates; each instruction set instantiates them once.
+// Extends one chunk of SoftSpoken OTs, as templates; each instruction set instantiates them once.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace pi {
 
 inline constexpr std::size_t kColumnBytes = kChunkOts / 8;
 
-// What one chunk works on; about 50 KB, so that it stays in the second-level cache.
+// Holds the data of one chunk, about 50 KB, so that it stays in the second-level cache.
 struct alignas(64) CotScratch {
   std::uint8_t columns[kCotBits][kColumnBytes];
   std::uint8_t parity[kTrees][kColumnBytes];

@@ -1,5 +1,5 @@
-// The bit matrix transpose that turns the columns of an OT extension into labels, as a template
-// over a vector of bytes (bytes_aesni.h, bytes_vaes512.h).
+// Transposes the bit matrix whose columns an OT extension makes and whose rows are labels; a
+// template over a vector of bytes (bytes_aesni.h, bytes_vaes512.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>

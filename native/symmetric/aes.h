@@ -1,8 +1,8 @@
-// AES-128 and the hash of labels, as templates over a Block4 (block_aesni.h, block_vaes512.h,
-// block_portable.h).
+// Implements AES-128 and the hash of labels as templates over a Block4 (block_aesni.h,
+// block_vaes512.h, block_portable.h).
 //
-// H(x, j) = AES_{S xor j}(sigma(x)) xor sigma(x): tweakable circular correlation robust in the
-// ideal-cipher model, with the tweak in the key (docs/threat-model.md states the bound).
+// The hash H(x, j) = AES_{S xor j}(sigma(x)) xor sigma(x) has the tweak in the key. It is tweakable
+// circular correlation robust in the ideal-cipher model (docs/threat-model.md states the bound).
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -11,7 +11,7 @@
 
 namespace pi {
 
-// A Block4 without AES rounds: its cipher takes many blocks at once.
+// Says whether a Block4 has no AES rounds; its cipher then takes many blocks at once.
 template <class Block4>
 concept Bitsliced = requires(Block4* x, const RoundKeys& keys) { Block4::encrypt(x, 1, keys); };
 
@@ -51,7 +51,7 @@ void expand_keys(const std::uint8_t* keys, int count, RoundKeys* out) {
   Block4::expand_keys(keys, count, out);
 }
 
-// x[i] = AES(x[i]), N values in flight.
+// Computes x[i] = AES(x[i]) with N values in flight.
 template <int N, class Block4>
 [[gnu::always_inline]] inline void encrypt(Block4* x, const RoundKeys& keys) {
   const Block4 whitening = Block4::broadcast(keys.at[0]);
@@ -67,7 +67,7 @@ void encrypt(Block4* x, const RoundKeys& keys) {
   Block4::encrypt(x, N, keys);
 }
 
-// out[i] = H(in[i], j), where `keys` is the schedule of S xor j.
+// Computes out[i] = H(in[i], j), where `keys` is the schedule of S xor j.
 template <int N, class Block4>
 [[gnu::always_inline]] inline void hash(const Block4* in, Block4* out, const RoundKeys& keys) {
   Block4 permuted[N];

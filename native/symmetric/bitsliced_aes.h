@@ -1,5 +1,5 @@
-// AES-128 without AES instructions, tables or branches: 32 blocks at a time as planes of bits.
-// Plain C++ with vectors of the compiler; it is the path of processors without AES-NI.
+// Runs AES-128 without AES instructions, tables or branches, on 32 blocks at a time as planes of
+// bits. It is plain C++ with vectors of the compiler, for processors without AES-NI.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace pi {
 
-// 32 blocks of 16 bytes in place, under one key.
+// Encrypts 32 blocks of 16 bytes in place, under one key.
 void bitsliced_encrypt(std::uint8_t* blocks, const RoundKeys& keys);
 
 // Expands `count` keys of 16 bytes each.

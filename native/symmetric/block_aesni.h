@@ -1,4 +1,5 @@
-// Four 128-bit blocks on the AES-NI path. Include only in files compiled by pi_isa_source(aesni).
+// Holds four 128-bit blocks on the AES-NI path. Include only in files compiled by
+// pi_isa_source(aesni).
 #pragma once
 #include <immintrin.h>
 
@@ -7,9 +8,9 @@
 
 namespace pi::aesni {
 
-// The interface that every kernel template uses; block_vaes512.h has the other implementation.
-// Kernels are templates over this type, so that code compiled with different flags never shares a
-// symbol; a helper that is no such template must be always_inline.
+// Defines the interface that every kernel template uses; block_vaes512.h and block_portable.h
+// implement it too. Kernels are templates over this type, so that code compiled with different
+// flags never shares a symbol. A helper that is no such template must be always_inline.
 struct Block4 {
   __m128i v[4];
 

@@ -1,4 +1,4 @@
-// Four 128-bit blocks in plain C++: the path of processors without AES instructions.
+// Holds four 128-bit blocks in plain C++, for processors without AES instructions.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace pi::portable {
 
-// See block_aesni.h, which documents this interface.
+// Implements the interface that block_aesni.h documents.
 struct Block4 {
   std::uint64_t v[8];  // low half of block 0, high half, low half of block 1, ...
 

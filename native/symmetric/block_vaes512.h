@@ -1,4 +1,5 @@
-// Four 128-bit blocks on the VAES path. Include only in files compiled by pi_isa_source(vaes512).
+// Holds four 128-bit blocks on the VAES path. Include only in files compiled by
+// pi_isa_source(vaes512).
 #pragma once
 #include <immintrin.h>
 
@@ -7,7 +8,7 @@
 
 namespace pi::vaes512 {
 
-// See block_aesni.h, which documents this interface.
+// Implements the interface that block_aesni.h documents.
 struct Block4 {
   __m512i v;
 

@@ -1,4 +1,4 @@
-// An expanded AES-128 key, in the same form on every path.
+// Holds an expanded AES-128 key, in the same form on every path.
 #pragma once
 #include <cstdint>
 

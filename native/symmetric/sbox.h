@@ -1,6 +1,7 @@
-// The S-box of AES as a circuit of XOR and AND: no table and no branch, so constant time.
+// Computes the S-box of AES by a circuit of XOR and AND. It has no table and no branch, so it runs
+// in constant time.
 //
-// Inversion in GF((2^4)^2) with w^4 = w + 1 and z^2 = z + w^3, as in Satoh, Morioka, Takano and
+// It inverts in GF((2^4)^2) with w^4 = w + 1 and z^2 = z + w^3, as in Satoh, Morioka, Takano and
 // Munetoh (ASIACRYPT 2001); the change of basis takes the root of AES's polynomial to 2z.
 #pragma once
 

@@ -1,4 +1,5 @@
-// AES-128, an AES-CTR generator and the hash of labels, on the instruction set that is asked for.
+// Runs AES-128, an AES-CTR generator and the hash of labels on the instruction set that is asked
+// for.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,18 +9,18 @@
 
 namespace pi {
 
-// out = AES-128-ECB under `key` of `block_count` blocks; in place is allowed.
+// Encrypts `block_count` blocks by AES-128 in ECB mode under `key`; in place is allowed.
 void aes128_encrypt(Isa isa, const std::uint8_t* key, const std::uint8_t* in,
                     std::size_t block_count, std::uint8_t* out);
 
-// Pseudorandom bytes: block i is AES_seed(first_block + i), the counter little-endian in the low 64
-// bits; the last block is cut. One (seed, counter) must never serve two purposes.
+// Writes pseudorandom bytes: block i is AES_seed(first_block + i), with the counter little-endian
+// in the low 64 bits; the last block is cut. One (seed, counter) must never serve two purposes.
 void prg(Isa isa, const std::uint8_t* seed, std::uint64_t first_block, std::uint8_t* out,
          std::size_t byte_count);
 
-// out[group][lane] = H(labels[group][lane], tweak), where group `i` uses the tweak with
-// group + i: 32 labels of 16 bytes share a key. `offset` (16 bytes) is xored to every label first;
-// nullptr for none. In place is allowed.
+// Computes out[group][lane] = H(labels[group][lane], tweak). Group i uses the tweak with group + i,
+// so 32 labels of 16 bytes share a key. `offset` (16 bytes, or nullptr) is xored to every label
+// first. In place is allowed.
 void hash_labels(Isa isa, const std::uint8_t* seed, const Tweak& tweak, std::size_t group_count,
                  const std::uint8_t* labels, const std::uint8_t* offset, std::uint8_t* out);
 

@@ -1,4 +1,4 @@
-// The kernels of symmetric.h as templates; each instruction set instantiates them once.
+// Implements the kernels of symmetric.h as templates; each instruction set instantiates them once.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Domain separation: every use of the hash or of a label PRF has a tweak of its own.
+// Separates domains: every use of the hash or of a label PRF has a tweak of its own.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -6,9 +6,9 @@
 namespace pi {
 
 inline constexpr int kBlockBytes = 16;
-inline constexpr int kLanes = 32;  // elements that share one hash key a position
+inline constexpr int kLanes = 32;  // elements that share one hash key per position
 
-// What a block is hashed for. One number, one purpose, in the whole code base.
+// Says what a block is hashed for. A number has one purpose in the whole code base.
 enum class Purpose : std::uint8_t {
   kAndGarbler = 1,      // half-gate rows of the garbler half
   kAndEvaluator = 2,    // half-gate rows of the evaluator half
@@ -22,10 +22,10 @@ enum class Purpose : std::uint8_t {
   kGarblerLabel = 16,   // PRF: zero labels of the garbler's input bits
   kGarblerBit = 17,     // PRF: random bits that the garbler draws
   kChunkKey = 18,       // PRF: keys of chunks; position: gate * 16 + pointer
-  kChunkMask = 19,      // PRF: masks of the pointers, four gates a block
+  kChunkMask = 19,      // PRF: masks of the pointers, four gates per block
 };
 
-// The 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the
+// Holds the 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the
 // purpose in the highest bits, stored little-endian.
 struct Tweak {
   Purpose purpose;
@@ -35,7 +35,8 @@ struct Tweak {
   std::uint8_t sub;
 };
 
-// out = seed xor tweak. always_inline: used in files that are compiled with different flags.
+// Computes out = seed xor tweak. It is always_inline because files use it that are compiled with
+// different flags.
 [[gnu::always_inline]] inline void tweaked_key(const std::uint8_t* seed, const Tweak& tweak,
                                                std::uint8_t* out) {
   std::uint64_t half[2];

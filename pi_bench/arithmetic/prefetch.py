@@ -1,4 +1,4 @@
-"""Reading memory before it is needed: what the next step streams from memory is then in the cache."""
+"""Reads memory before it is needed, so that the next step finds its data in the cache."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ _PIECE_BYTES = 128 << 10  # some 10 us from memory: what a message that comes me
 
 
 def prefetch(arrays: Iterable[np.ndarray]) -> Iterator[None]:
-    """Reads a piece of `arrays` (C-contiguous, in the order in which they will be used) at every step of
-    the iterator. The values do not matter to it, nor to its time."""
+    """Reads one piece of `arrays`, C-contiguous and in the order of their use, at every step of the iterator.
+
+    A piece has 128 KiB at most. Neither the values nor the time depend on what the arrays hold.
+
+    >>> sum(1 for _ in prefetch([np.zeros(1 << 18, np.uint8), np.zeros(10, np.uint32)]))  # steps
+    3
+    """
     for array in arrays:
         lines = array.reshape(-1).view(np.uint8)[::_LINE_BYTES]
         for first in range(0, lines.size, _PIECE_BYTES // _LINE_BYTES):

@@ -1,4 +1,4 @@
-"""A connection that carries frames, with exact reads, time-outs and byte counters."""
+"""A connection that carries frames, with exact reads, time-outs, byte counters and checksums."""
 
 from __future__ import annotations
 
@@ -8,42 +8,68 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
-from pi_bench.channel.frame import HEADER_BYTES, FrameHeader, FrameKind
+from pi_bench.channel.frame import HEADER_BYTES, MAGIC, FrameHeader, FrameKind, require_magic
 from pi_bench.channel.link import Pace
 from pi_bench.channel.paced_sender import PacedSender
-from pi_bench.channel.sender import Sender, shut_down, timeval
+from pi_bench.channel.receiver import Receiver
+from pi_bench.channel.sender import Sender, shut_down
+from pi_bench.crypto.checksum import Checksum
 from pi_bench.errors import ConnectionFailedError, PeerError
 
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_QUEUE_BYTES = 64 << 20
 MAX_ABORT_BYTES = 512
-_PIECE_BYTES = 64 << 10
-_LINGER_S = 0.5
+_CHECKED_BYTES = 1 << 20  # summed up while they are still in the cache
+_LINGER_S = 1.0
+_DRAIN_PAUSE_S = 0.01
+
+
+class _PeerGaveUpError(PeerError):
+    """The peer sent an abort with its reason."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Bytes in one direction: of payloads, and with the frames' headers."""
+    """Counts bytes in one direction: those of payloads, and those with the frames' headers.
+
+    >>> traffic = Traffic()
+    >>> traffic.count(100)
+    >>> traffic
+    Traffic(payload_bytes=100, wire_bytes=136, message_count=1)
+    """
 
     payload_bytes: int = 0
     wire_bytes: int = 0
     message_count: int = 0
 
     def count(self, payload_bytes: int) -> None:
+        """Adds a frame."""
         self.payload_bytes += payload_bytes
         self.wire_bytes += payload_bytes + HEADER_BYTES
         self.message_count += 1
 
 
 class Channel:
-    """Frames both ways over one TCP connection.
+    """Carries frames both ways over one TCP connection. One thread uses it.
 
-    `timeout_s`: how long the peer may stay silent, or take no data, before the connection is given
-    up. `poll_s`: how long a receiver asks again and again before it sleeps: being woken takes tens of
-    microseconds, but asking takes a core that nobody else may need; it sleeps at once while its own
-    sending thread has work. `pace`: what is sent crosses an emulated link (`channel.link`). One thread
-    uses a channel. No allocation follows a length that the peer sent.
+    `timeout_s` is how long the peer may stay silent, or take no data, before the connection is given
+    up. `poll_s` is how long a receiver asks again and again before it sleeps. Being woken takes tens of
+    microseconds, but asking takes a core that nobody else may need. With `pace`, what is sent crosses
+    an emulated link (`channel.link`). No allocation follows a length that the peer sent.
+
+    >>> import socket
+    >>> ours, theirs = map(Channel, socket.socketpair())
+    >>> header = FrameHeader(FrameKind.ONLINE, 1, 1, 2, 0, 1, payload_bytes=4)
+    >>> ours.send(header, [memoryview(b"four")])
+    >>> payload = bytearray(4)
+    >>> theirs.receive_into(header, memoryview(payload)) == header
+    True
+    >>> payload
+    bytearray(b'four')
+    >>> ours.close()
+    >>> theirs.close()
     """
 
     def __init__(
@@ -58,92 +84,149 @@ class Channel:
         self._connection = connection
         self._header = bytearray(HEADER_BYTES)
         self._header_view = memoryview(self._header)
-        self._timeout_s: float | None = None
-        self._poll_s = poll_s
+        self._checksums: tuple[Checksum, Checksum] | None = None  # of what is sent and received
         self.sent = Traffic()
         self.received = Traffic()
-        self.set_receive_timeout(timeout_s)
         if pace is None:
             self._sender = Sender(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
         else:
             self._sender = PacedSender(connection, queue_bytes=queue_bytes, timeout_s=timeout_s, pace=pace)
+        self._linger_s = _LINGER_S + (0.0 if pace is None else 2 * pace.delay_s)
+        self._receiver = Receiver(connection, self._sender, timeout_s=timeout_s, poll_s=poll_s)
 
     def set_receive_timeout(self, timeout_s: float | None) -> None:
-        """Silence that is borne from now on, in seconds; None waits for ever."""
-        if timeout_s != self._timeout_s or timeout_s is None:
-            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout_s or 0.0))
-            self._timeout_s = timeout_s
+        """Sets how long the peer may stay silent from now on, in seconds; None means without limit."""
+        self._receiver.set_timeout(timeout_s)
 
     @property
     def timeout_s(self) -> float | None:
-        """Silence that is borne now."""
-        return self._timeout_s
+        """How long the peer may stay silent now, in seconds."""
+        return self._receiver.timeout_s
 
     def readable_within(self, seconds: float) -> bool:
-        """Whether something from the peer, or its end, is there within `seconds`."""
+        """Whether data from the peer, or its end, arrives within `seconds`."""
         poll = select.poll()  # select() itself cannot watch descriptors above 1,023
         poll.register(self._connection, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
 
-    def send(self, header: FrameHeader, views: Sequence[memoryview]) -> None:
-        """One frame; the buffers must stay unchanged until `flush` returns.
+    def start_checksums(self, seed: bytes) -> None:
+        """Sums up every frame from now on, in both directions, under a seed that both parties have."""
+        self._checksums = Checksum(seed), Checksum(seed)
 
-        Raises: ConnectionFailedError.
+    def digests(self) -> tuple[bytes, bytes]:
+        """Returns the checksums of all frames sent and of all frames received since `start_checksums`."""
+        if self._checksums is None:
+            raise RuntimeError("start_checksums comes before digests")
+        return self._checksums[0].digest(), self._checksums[1].digest()
+
+    def send(self, header: FrameHeader, views: Sequence[memoryview]) -> None:
+        """Sends one frame. The buffers must stay unchanged until `flush` returns.
+
+        Raises:
+            ConnectionFailedError: this or an earlier frame could not be sent.
+            PeerError: for that reason, and the peer had said why it left.
         """
-        self._sender.send([memoryview(header.encode()), *views])
+        encoded = header.encode()
+        try:
+            self._sender.send([memoryview(encoded), *views])
+        except ConnectionFailedError as error:
+            self._raise_for(error)
+        # Afterwards, so that the peer works meanwhile; the bytes are in the cache still.
+        if self._checksums is not None:
+            self._checksums[0].add_frame(encoded, *views)
         self.sent.count(header.payload_bytes)
 
     def flush(self) -> None:
-        self._sender.flush()
+        """Returns when every frame has left this process. Raises as `send` does."""
+        try:
+            self._sender.flush()
+        except ConnectionFailedError as error:
+            self._raise_for(error)
 
     def receive_into(
         self, expected: FrameHeader, view: memoryview, meanwhile: Iterator[None] | None = None
     ) -> FrameHeader:
-        """The next frame, which must match `expected`, its payload into `view`. While it is asked for,
-        one step of `meanwhile` is taken after each answer that nothing has come.
+        """Receives the next frame, which must match `expected` but for the depth; its payload fills `view`.
 
-        Raises: PeerError, ConnectionFailedError.
+        While it polls, one step of `meanwhile` is taken after each answer that nothing has come.
+
+        Raises:
+            PeerError: a mismatch, or the peer gave up.
+            ConnectionFailedError: silence, or a lost connection.
         """
         header, position = self._receive_header(view, meanwhile)
         header.require(expected)
-        if position < view.nbytes:
-            self._read_exactly(view[position:])
+        sums = self._checksums
+        if position == view.nbytes:
+            if sums is not None:
+                sums[1].add_frame(self._header, view)
+        elif sums is None:
+            self._receiver.read_exactly(view[position:])
+        else:
+            sums[1].add_header(self._header)
+            sums[1].add_part(view[:position])
+            for start in range(position, view.nbytes, _CHECKED_BYTES):
+                piece = view[start : start + _CHECKED_BYTES]
+                self._receiver.read_exactly(piece)
+                sums[1].add_part(piece)
+            sums[1].end_payload()
         self.received.count(header.payload_bytes)
         return header
 
     def receive_bounded(self, expected: FrameHeader, max_bytes: int, deadline_s: float) -> bytearray:
-        """The next frame of the kind, session, inference, step and slice of `expected`, of any size up
-        to `max_bytes`; memory grows with what has arrived.
+        """Receives the next frame, which must match `expected` but for its size, at most `max_bytes`.
+
+        Memory grows with what has arrived. It serves the handshake, before the checksums start.
 
         Raises:
             PeerError: a mismatch, or more than `max_bytes`.
             ConnectionFailedError: not complete within `deadline_s` seconds, or silence in between.
         """
         deadline = time.monotonic() + deadline_s
-        before = self._timeout_s
+        before = self.timeout_s
         try:
             self.set_receive_timeout(deadline_s if before is None else min(deadline_s, before))
             header, _ = self._receive_header(memoryview(b""), deadline=deadline)
             length = header.payload_bytes
             header.require(expected._replace(payload_bytes=length))
+            header.require_depth(expected.depth)
             if length > max_bytes:
                 raise PeerError(
                     f"the other party announced {length} bytes where at most {max_bytes} are allowed"
                 )
-            payload = self._read_in_pieces(length, deadline)
+            payload = self._receiver.read_in_pieces(length, deadline)
         finally:
             self.set_receive_timeout(before)
         self.received.count(length)
         return payload
 
+    def receive_end(self, timeout_s: float) -> None:
+        """Waits until the peer closes the connection or loses it, for `timeout_s` seconds at most.
+
+        Raises:
+            PeerError: it sends anything, which is usually why it gave up.
+        """
+        self.set_receive_timeout(timeout_s)
+        with contextlib.suppress(ConnectionFailedError):
+            header, _ = self._receive_header(memoryview(b""))
+            raise PeerError(f"the other party sent a frame of kind {header.kind.name.lower()} after its last")
+
     def abort(self, session_id: int, reason: str) -> None:
-        """Tells the peer why, as well as it still can, and closes."""
+        """Tells the peer why and closes. It is done within about a second, and never raises.
+
+        What is pending is sent first, since the words would otherwise land inside another frame. The
+        peer's own data is read and dropped all the while: a peer that cannot send would not read, and a
+        socket that is closed with unread data takes the last words with it.
+        """
         text = reason.encode(errors="replace")[:MAX_ABORT_BYTES]
         header = FrameHeader(FrameKind.ABORT, session_id, 0, 0, 0, 0, len(text))
-        if self._sender.idle:  # otherwise the words would land inside another frame
-            with contextlib.suppress(OSError):  # the peer may be gone, which the caller knows
-                self._connection.sendmsg([header.encode(), text], (), socket.MSG_DONTWAIT)
-                self._linger()
+        deadline = time.monotonic() + self._linger_s
+        self._sender.send_last([memoryview(header.encode()), memoryview(text)])
+        while not self._sender.drained_within(_DRAIN_PAUSE_S) and time.monotonic() < deadline:
+            self._receiver.discard_now()
+        with contextlib.suppress(OSError):  # the peer may be gone, which the caller knows
+            self._connection.shutdown(socket.SHUT_WR)
+        self._receiver.discard_until_end(deadline)
         self.close()
 
     def close(self) -> None:
@@ -152,14 +235,18 @@ class Channel:
         self._sender.close()
         self._connection.close()
 
-    def _linger(self) -> None:
-        """Reads on for a moment: closing with unread data would reset the connection and could take
-        the last message with it."""
-        self._connection.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + _LINGER_S
-        self._connection.settimeout(_LINGER_S)
-        while time.monotonic() < deadline and self._connection.recv(_PIECE_BYTES):
-            pass
+    def _raise_for(self, failure: ConnectionFailedError) -> NoReturn:
+        """Raises `failure`, or the reason that the peer gave before it left and nobody has read yet."""
+        try:
+            deadline = time.monotonic() + _LINGER_S
+            self.set_receive_timeout(_LINGER_S)
+            while True:
+                header, _ = self._receive_header(memoryview(b""), deadline=deadline)
+                self._receiver.discard(header.payload_bytes, deadline)
+        except _PeerGaveUpError:
+            raise
+        except (PeerError, ConnectionFailedError, OSError):  # it left without a reason
+            raise failure from None
 
     def _receive_header(
         self,
@@ -167,82 +254,28 @@ class Channel:
         meanwhile: Iterator[None] | None = None,
         deadline: float | None = None,
     ) -> tuple[FrameHeader, int]:
-        """The next header, and how many bytes of what follows it stand in `payload` already: with a
-        small message that saves the second call into the kernel."""
+        """Receives a header and returns it with the number of payload bytes that came along.
+
+        With a small message that saves the second call into the kernel. The magic is checked as soon as
+        it is there: a peer that speaks another protocol may never send as much as a header.
+        """
         views = [self._header_view, payload] if payload else [self._header_view]
-        count = self._receive_some(views, meanwhile=meanwhile)
-        if count < HEADER_BYTES:
-            self._read_exactly(self._header_view[count:], deadline)
+        count = self._receiver.receive_some(views, meanwhile=meanwhile)
+        while count < HEADER_BYTES:
+            if count >= len(MAGIC):
+                require_magic(bytes(self._header))
+            self._receiver.require_time(deadline)
+            count += self._receiver.receive_some([self._header_view[count:]])
         header = FrameHeader.decode(self._header)
         position = max(0, count - HEADER_BYTES)
         if header.kind is FrameKind.ABORT:
             reason = self._read_abort(header.payload_bytes, bytes(payload[:position]))
-            raise PeerError(f"the other party gave up: {reason}")
+            raise _PeerGaveUpError(f"the other party gave up: {reason}")
         return header, position
 
     def _read_abort(self, length: int, begun: bytes) -> str:
         if length > MAX_ABORT_BYTES:
             return "(no reason that can be read)"
         rest = max(0, length - len(begun))
-        text = begun[:length] + self._read_in_pieces(rest, time.monotonic() + _LINGER_S)
+        text = begun[:length] + self._receiver.read_in_pieces(rest, time.monotonic() + _LINGER_S)
         return "".join(c if c.isprintable() else "?" for c in text.decode(errors="replace"))
-
-    def _read_in_pieces(self, length: int, deadline: float) -> bytearray:
-        payload = bytearray()
-        piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
-        while len(payload) < length:
-            part = piece[: length - len(payload)]
-            self._read_exactly(part, deadline)
-            payload += part
-        return payload
-
-    def _receive_some(
-        self, views: list[memoryview], flags: int = 0, meanwhile: Iterator[None] | None = None
-    ) -> int:
-        """How many bytes of `views` have come: what is there while it asks, or what it was woken for;
-        with MSG_WAITALL it sleeps until they are full.
-
-        Raises: ConnectionFailedError.
-        """
-        if self._poll_s and self._sender.idle:
-            until = time.perf_counter() + self._poll_s
-            while time.perf_counter() < until:
-                try:
-                    count = self._connection.recvmsg_into(views, 0, socket.MSG_DONTWAIT)[0]
-                except BlockingIOError:
-                    if meanwhile is not None:
-                        next(meanwhile, None)
-                    continue
-                except OSError:
-                    break
-                if count:
-                    return count
-                break
-        return self._sleep_for(views, flags)
-
-    def _sleep_for(self, views: list[memoryview], flags: int) -> int:
-        try:
-            count = self._connection.recvmsg_into(views, 0, flags)[0]
-        except BlockingIOError:
-            raise ConnectionFailedError(
-                f"no data from the other party for {self._timeout_s:g} s; "
-                "it may be busy with another client, stalled or unreachable"
-            ) from None
-        except OSError as error:
-            raise ConnectionFailedError(self._sender.failure or _receive_reason(error)) from error
-        if count == 0:
-            raise ConnectionFailedError(self._sender.failure or "the other party closed the connection")
-        return count
-
-    def _read_exactly(self, view: memoryview, deadline: float | None = None) -> None:
-        position, total = 0, view.nbytes
-        while position < total:
-            if deadline is not None and time.monotonic() > deadline:
-                raise ConnectionFailedError("the other party took too long; it may be overloaded or stalled")
-            position += self._receive_some([view[position:]], socket.MSG_WAITALL)
-
-
-def _receive_reason(error: OSError) -> str:
-    if isinstance(error, ConnectionResetError):
-        return "the other party closed the connection"
-    return f"the connection failed: {error.strerror or error}"

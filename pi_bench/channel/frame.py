@@ -1,4 +1,4 @@
-"""Frames: the header before every message and what it may say.
+"""Defines frames: the header before every message and the values that it may have.
 
 Layout (little endian, 36 bytes): magic ``PIBF`` | u16 frame version | u16 kind | u64 session |
 u32 inference | u16 step | u16 slice | u32 depth | u64 payload bytes. Magic and version stay where
@@ -14,6 +14,7 @@ import enum
 import struct
 from typing import NamedTuple
 
+from pi_bench.channel.foreign import foreign_protocol
 from pi_bench.errors import PeerError
 
 MAGIC = b"PIBF"
@@ -25,6 +26,12 @@ HEADER_BYTES = _HEADER.size
 
 
 class FrameKind(enum.IntEnum):
+    """Lists what a frame belongs to.
+
+    >>> FrameKind(5).name
+    'ONLINE'
+    """
+
     HANDSHAKE = 1
     COMMAND = 2
     SET_UP = 3
@@ -37,6 +44,15 @@ _KIND_OF = {kind.value: kind for kind in FrameKind}
 
 
 class FrameHeader(NamedTuple):
+    """Holds the fields of a header, in the order of the wire.
+
+    >>> header = FrameHeader(FrameKind.ONLINE, 1, 7, 12, 0, 1, payload_bytes=4096)
+    >>> FrameHeader.decode(header.encode()) == header
+    True
+    >>> header.wire_bytes
+    4132
+    """
+
     kind: FrameKind
     session_id: int
     inference_id: int
@@ -54,17 +70,13 @@ class FrameHeader(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview) -> FrameHeader:
-        """Header of exactly `HEADER_BYTES` bytes.
+        """Reads a header of exactly `HEADER_BYTES` bytes.
 
         Raises:
             PeerError: not a frame, another frame version, or an unknown kind.
         """
         magic, version, kind, *fields = _HEADER.unpack(data)
-        if magic != MAGIC:
-            raise PeerError(
-                f"the other side does not speak pi-bench (its message begins with {bytes(magic).hex()}, "
-                f"a frame with {MAGIC.hex()}); is this the right address?"
-            )
+        require_magic(magic)
         if version != FRAME_VERSION:
             raise PeerError(
                 f"the other party speaks frame version {version}, this one version {FRAME_VERSION}; "
@@ -75,8 +87,15 @@ class FrameHeader(NamedTuple):
             raise PeerError(f"the other party sent a frame of unknown kind {kind}")
         return cls(known, *fields)
 
+    def require_depth(self, depth: int) -> None:
+        """Compares the depth, where only one is possible. Raises: PeerError."""
+        if self.depth != depth:
+            raise PeerError(
+                f"the other party counts {self.depth} dependent messages where only {depth} is possible"
+            )
+
     def require(self, expected: FrameHeader) -> None:
-        """Compares everything but the depth, which `Session` bounds.
+        """Compares everything but the depth, which `Session` bounds and `require_depth` compares.
 
         Raises:
             PeerError: naming the first field that differs, what came and what should have come.
@@ -92,6 +111,27 @@ class FrameHeader(NamedTuple):
                     f"(inference {expected.inference_id}, step {_show('step', expected.step)}, "
                     f"message {expected.slice})"
                 )
+
+
+def require_magic(first: bytes) -> None:
+    """Refuses a peer that speaks another protocol; `first` are the first 4 bytes or more of a frame.
+
+    >>> require_magic(b"SSH-2.0-OpenSSH")
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: the other side speaks SSH, not pi-bench ...
+
+    Raises:
+        PeerError: they are not those of a frame. It names the protocol if that is well known.
+    """
+    if first[: len(MAGIC)] == MAGIC:
+        return
+    name = foreign_protocol(first)
+    what = f"speaks {name}, not pi-bench" if name else "does not speak pi-bench"
+    begins = first[: len(MAGIC)].hex()
+    raise PeerError(
+        f"the other side {what} (its message begins with {begins}, a frame with {MAGIC.hex()}); "
+        "check the host and the port"
+    )
 
 
 _WORDS = {

@@ -7,9 +7,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from pi_bench.errors import EXIT_INTERRUPTED, PiBenchError, UsageError
-
-EXIT_TERMINATED = 143
+from pi_bench.cli.failures import say
+from pi_bench.errors import (
+    OutputError,
+    PiBenchError,
+    Terminated,
+    interruption_code,
+    interruption_word,
+    reason,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,13 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = 0
         out.flush()
         if out.failed is not None:
-            _say(f"cannot write to standard output: {out.failed.strerror}")
-            code = code or UsageError.exit_code
+            say(f"cannot write to standard output: {reason(out.failed)}")
+            code = code or OutputError.exit_code
     return code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     from pi_bench.cli.parser import make_parser
+    from pi_bench.launch.logs import start_logging
 
     try:
         signal.signal(signal.SIGTERM, _terminate)
@@ -41,25 +48,21 @@ def _run(arguments: Sequence[str] | None) -> int:
             parser.print_help()
             return 0
         parsed = parser.parse_args(arguments)
+        start_logging(parsed.verbose, "command")
         return int(parsed.run(parsed))
     except PiBenchError as error:
-        _say(str(error))
+        say(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        _say("interrupted")
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as error:
+        code = interruption_code(error)
+        say(interruption_word(code))
+        return code
     except Exception as error:
         if os.environ.get("PI_BENCH_TRACEBACK"):
             raise
-        _say(
-            f"internal: {type(error).__name__}: {error} (PI_BENCH_TRACEBACK=1 shows where; please report it)"
-        )
+        say(f"internal: {type(error).__name__}: {error} (PI_BENCH_TRACEBACK=1 shows where; please report it)")
         return 1
 
 
 def _terminate(number: int, frame: object) -> None:
-    raise SystemExit(EXIT_TERMINATED)  # through the contexts that end the parties
-
-
-def _say(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise Terminated  # through the contexts that end the parties

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, options, protocol_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import InputError, UsageError
+from pi_bench.errors import InputError, UsageError, VerificationError, interruption_code
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pi_bench.launch.accuracy import Samples
     from pi_bench.network.graph import Graph
+    from pi_bench.report.documents.accuracy import Accuracy
 
 _DESCRIPTION = """\
 Compares the float network, the integer network and real private runs on the same images: accuracy,
@@ -32,6 +34,7 @@ examples:
 """
 _IMAGE_NAMES = ("images", "inputs", "x", "arr_0")
 _LABEL_NAMES = ("labels", "targets", "y", "arr_1")
+_MAX_CHANCE = 0.01
 
 
 def add_parser(subparsers: Any) -> None:
@@ -48,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
         "--data",
         required=True,
         metavar="WHAT",
-        help="digits, cifar10, cifar100 or tinyimagenet (test images); a .npz of images and labels; "
+        help="the test images of a data set by its name (docs/training.md); a .npz of images and labels; "
         "or a .npy of images",
     )
     data.add_argument("--labels", metavar="FILE.npy", help="classes of the images in --data FILE.npy")
@@ -77,7 +80,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, deliver, warn_of_protocol, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
+    from pi_bench.cli.warnings import warn_of_protocol
     from pi_bench.launch import placement
 
     writable(parsed.json)
@@ -88,7 +93,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.accuracy import compare, run_privately, sample
     from pi_bench.network.compiler import compile_graph
     from pi_bench.network.files.model_file import load_model
-    from pi_bench.network.merging import merge_linear
+    from pi_bench.network.fusion import fuse_linear
     from pi_bench.network.program.codec import program_digest
     from pi_bench.report.accuracy import build_accuracy, render_accuracy
     from pi_bench.report.weights import weights_of
@@ -98,31 +103,56 @@ def run(parsed: argparse.Namespace) -> int:
         graph = load_model(parsed.model)
         compiling = options.compile_options(parsed)
         if parsed.merge:
-            graph, _ = merge_linear(graph, compiling.weight_bits)
+            graph, _ = fuse_linear(graph, compiling.weight_bits)
         program, _ = compile_graph(graph, compiling)
         info.require(program, settings)
         samples = _samples(parsed, graph, progress)
         comparison = compare(graph, compiling, info.law(settings), place.threads, samples.inputs, progress)
-        private = None
-        if parsed.private_sample:
+        private, interruption = None, comparison.interruption
+        if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
-            private = run_privately(
-                graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
-            )
+            try:
+                private = run_privately(
+                    graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
+                )
+                interruption = private.interruption
+            except KeyboardInterrupt as error:
+                interruption = interruption_code(error)
     digest = program_digest(program)
     weights = weights_of(graph.meta)
-    result = build_accuracy(program, digest, compiling, info, settings, samples, comparison, private, weights)
-    deliver(render_accuracy(result), parsed.json, result)
-    return _exit_code(result)
+    result = build_accuracy(
+        program,
+        digest,
+        compiling,
+        info,
+        settings,
+        samples,
+        comparison,
+        private,
+        weights,
+        arguments.as_fields(parsed),
+        interruption,
+    )
+    failures = Failures()
+    _add_verification(failures, result)
+    with failures.collected():
+        deliver(render_accuracy(result), parsed.json, result)
+    if interruption is not None:
+        compared = len(comparison.floats.index)
+        if comparison.interruption is not None:
+            wanted = len(samples.inputs) - len(comparison.refused)
+            failures.add_interruption(interruption, compared, wanted, "images")
+        else:
+            done = 0 if private is None else len(private.answers.index)
+            wanted = min(parsed.private_sample, compared)
+            failures.add_interruption(interruption, done, wanted, "private images")
+    return failures.report()
 
 
-def _exit_code(result: Mapping[str, Any]) -> int:
-    from pi_bench.errors import VerificationError
-
-    private = result["private"]
-    if private is not None and not private["verified"]:
-        raise VerificationError(f"verification failed: {private['failures'][0]}")
-    return 0
+def _add_verification(failures: Failures, result: Accuracy) -> None:
+    private = result.private
+    if private is not None and not private.verified:
+        failures.add(VerificationError.exit_code, f"verification failed: {private.failures[0]}")
 
 
 def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:
@@ -146,12 +176,30 @@ def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples
                 f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
                 f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
             )
-    named = Path(parsed.data).suffix not in (".npy", ".npz")
-    class_count = int(labels.max()) + 1 if named and labels is not None else None
+    class_count = None if labels is None else class_count_of(labels, int(np.prod(graph.output.shape)))
     if parsed.limit is not None:
         chosen = sample(np.arange(len(inputs)), parsed.limit)
         inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
     return Samples(as_native_float(inputs), labels, source, class_count)
+
+
+def class_count_of(labels: np.ndarray, output_count: int) -> int | None:
+    """The number of classes that `labels`, whole numbers from 0, are of; None if they are too few to tell.
+
+    A file of three images shows three classes at most and may yet be of a hundred. So fewer classes than the
+    network has outputs count only if labels drawn evenly of all outputs would hardly ever look like that.
+
+    >>> import numpy as np
+    >>> class_count_of(np.arange(200) % 10, 100)
+    10
+    >>> class_count_of(np.array([3, 9]), 10)
+    10
+    >>> class_count_of(np.array([3, 7]), 10) is None
+    True
+    """
+    count = int(labels.max()) + 1
+    chance = (count / output_count) ** len(labels)
+    return count if count >= output_count or chance < _MAX_CHANCE else None
 
 
 def _read(

@@ -7,6 +7,8 @@ import math
 import string
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pi_bench.errors import UsageError
@@ -14,6 +16,21 @@ from pi_bench.errors import UsageError
 if TYPE_CHECKING:
     from pi_bench.channel.link import Link
 
+EXIT_CODES = """\
+exit codes:
+  0    success
+  1    verification failed, or an internal error
+  2    wrong usage, or a file or folder that cannot be written
+  3    the model file cannot be read, or the network cannot be lowered or compiled
+  4    the input array has the wrong shape, dtype or range; a data archive is missing or damaged
+  5    no connection, a lost one, a time-out, a port in use, a party killed
+  6    the other party is of another version or program, or breaks the protocol
+  7    this machine lacks something, such as AES instructions
+  8    one-time preprocessing was used before
+  9    training diverged, or its folder holds another training
+  130  interrupted (Ctrl-C): the runs that had finished are written, marked as interrupted
+  143  terminated (SIGTERM): likewise
+"""
 MAX_THREADS = 256
 DIGEST_DIGITS = 64
 MIN_DIGEST_DIGITS = 16
@@ -45,8 +62,31 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no {' '.join(unknown)}{self.unknown_words}")
         return parsed, unknown
 
+    def format_help(self) -> str:
+        """Ends the help of every command with what its exit codes mean."""
+        return f"{super().format_help()}\n{EXIT_CODES}"
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+_FILES = ("model", "input", "data", "labels", "costs")
+_LEFT_OUT = ("run", "json", "output", "verbose", "data_dir", "download")
+
+
+def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Every option of a command as JSON values, so that a result says how to repeat it.
+
+    Files are there by name alone: their folders are nobody's business, and options of output change nothing.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in sorted(vars(parsed).items()):
+        if name in _LEFT_OUT:
+            continue
+        if name in _FILES and value is not None:
+            value = Path(value).name
+        fields[name] = asdict(value) if name == "link" and value is not None else value
+    return fields
 
 
 def positive_int(text: str) -> int:
@@ -103,6 +143,14 @@ def digest_prefix(text: str) -> str:
             "as `pi-bench inspect` prints them"
         )
     return digits
+
+
+def whole_number(text: str) -> int:
+    """A whole number of any sign; what uses it says which are possible."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def _whole_number(text: str, least: int) -> int:

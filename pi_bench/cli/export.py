@@ -11,11 +11,13 @@ from pi_bench.cli import export_module, options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.errors import UsageError
+from pi_bench.report.text_table import render_table
 
 _COLUMNS = (
     *("name", "family", "ReLUs", "M params", "M MACs", "culled", "thinned", "alpha", "rho", "blocks"),
     *("paper: accuracy", "latency"),
 )
+_WORDS = (0, 1, 5, 6, 9)  # the columns that are no figures
 _EPILOG = """\
 examples:
   pi-bench export --list
@@ -57,6 +59,13 @@ def add_parser(subparsers: Any) -> None:
     )
     add_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
+    parser.add_argument(
+        "--name",
+        type=_name,
+        metavar="NAME",
+        help="of the network in reports (default: that of the recipe, of the module's class, or of its file)",
+    )
+    parser.add_argument("--labels", metavar="FILE", help="class names, one per line and per output")
     parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
     parser.add_argument(
         "--calibration", metavar="FILE.npy", help="typical float inputs (samples, channels, height, width)"
@@ -128,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
             calibration=args.calibration,
             calibration_percentile=args.calibration_percentile,
             seed=args.seed,
+            labels=export_module.read_labels(args.labels),
+            name=args.name,
         )
     elif args.module is not None:
         print(f"exporting {args.module} …", file=sys.stderr)
@@ -141,18 +152,11 @@ def run(args: argparse.Namespace) -> int:
 
 def list_table(recipes: list[dict[str, Any]]) -> str:
     """The recipes as an aligned table; what a paper does not report is a dash."""
-    rows = [_COLUMNS, *map(_row, recipes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    numeric = {2, 3, 4, 7, 8, 10, 11}
-    lines = []
-    for row in rows:
-        cells = (
-            cell.rjust(width) if column in numeric else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(cells).rstrip())
-    lines.append("")
-    lines.append("Accuracy and latency are the papers' (latency with DELPHI), not this program's.")
+    lines = [
+        *render_table(_COLUMNS, [_row(recipe) for recipe in recipes], left=_WORDS),
+        "",
+        "Accuracy and latency are the papers' (latency with DELPHI), not this program's.",
+    ]
     return "\n".join(lines)
 
 
@@ -199,6 +203,12 @@ def _row(recipe: dict[str, Any]) -> tuple[str, ...]:
         "-" if accuracy is None else f"{accuracy:.2f} %",
         "-" if latency is None else f"{latency:g} s",
     )
+
+
+def _name(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > 256:
+        raise argparse.ArgumentTypeError(f"{text!r:.80} is no printable text of 1 to 256 characters")
+    return text
 
 
 def _seed(text: str) -> int:

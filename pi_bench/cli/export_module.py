@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.cli.arguments import number
+from pi_bench.errors import InputError, ModelError, UsageError, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pi_bench.network.graph import Graph
 
 NOISE_SAMPLES = 32
+_MAX_LABEL_CHARACTERS = 1 << 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--mask-threshold",
-        type=float,
+        type=number,
         metavar="X",
         help="makes these masks binary, 1 above X (default: they must be)",
     )
@@ -71,7 +73,7 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
         ModelError: the file holds no network, or one that cannot be lowered.
     """
     from pi_bench.exporting import export
-    from pi_bench.network.interchange.source import read_file
+    from pi_bench.network.interchange.source import network_name, read_file
 
     module = read_file(path)
     sizes = module.input_shape[1:]
@@ -84,6 +86,8 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
         parsed.output,
         calibration=inputs,
         calibration_percentile=parsed.calibration_percentile,
+        labels=read_labels(parsed.labels),
+        name=parsed.name or network_name(module, Path(path).stem),
         meta=meta,
     )
 
@@ -97,12 +101,13 @@ def export_module(parsed: argparse.Namespace) -> Graph:
     """
     from pi_bench.exporting import export
     from pi_bench.network.files.checkpoint import load_weights
+    from pi_bench.network.interchange.source import network_name
 
     module = build_module(parsed.module, parsed.module_arguments or {})
     if parsed.weights is not None:
         load_weights(module, parsed.weights, masks=parsed.mask_pattern, threshold=parsed.mask_threshold)
     inputs, source = calibration_inputs(parsed, None)
-    name = parsed.module.rpartition(":")[2]
+    stem = parsed.module.partition(":")[0].rpartition(".")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}}
     if parsed.weights is not None:  # else nobody knows: the module may have read its own
         meta["random_weights"] = False
@@ -112,9 +117,33 @@ def export_module(parsed: argparse.Namespace) -> Graph:
         parsed.output,
         calibration=inputs,
         calibration_percentile=parsed.calibration_percentile,
-        name=name,
+        labels=read_labels(parsed.labels),
+        name=parsed.name or network_name(module, stem),
         meta=meta,
     )
+
+
+def read_labels(path: str | None) -> tuple[str, ...]:
+    """Class names, one per line of the file; none without a file.
+
+    Raises:
+        InputError: it cannot be read, is no text, or has an empty line.
+    """
+    if path is None:
+        return ()
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_MAX_LABEL_CHARACTERS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read the labels {path}: {reason(error)}; write one class name per line"
+        ) from None
+    labels = tuple(line.strip() for line in text.splitlines())
+    if not labels or not all(labels):
+        raise InputError(f"the labels {path} have an empty line or none: write one class name per line")
+    if len(text) > _MAX_LABEL_CHARACTERS:
+        raise InputError(f"the labels {path} are longer than {_MAX_LABEL_CHARACTERS:,} characters")
+    return labels
 
 
 def build_module(reference: str, arguments: dict[str, Any]) -> Any:

@@ -42,12 +42,8 @@ def run(parsed: argparse.Namespace) -> int:
     os.environ.update(thread_environment(threads))  # read when numpy's libraries are loaded, next
 
     from pi_bench.channel import Address
-    from pi_bench.cli.output import (
-        warn_of_instruction_set,
-        warn_of_protocol,
-        writable,
-        write_array,
-    )
+    from pi_bench.cli.output import writable, write_array
+    from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
@@ -90,7 +86,7 @@ def _words(client: Client, set_up: PhaseRecord, offline: ClientOffline, online: 
     offer = client.agreement.offer
     return "\n".join(
         [
-            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.as_meta())}, "
+            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.mode, offer.options)}, "
             f"digest {offer.digest[:16]}",
             *answer_lines(online.logits, client.program.labels),
             f"set-up {seconds(set_up.wall_s)}, offline {seconds(offline.time_s)}, "

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, prediction, protocol_options
+from pi_bench.cli import arguments, options, prediction, protocol_options
 from pi_bench.cli.output import add_json
 
 
@@ -33,13 +33,16 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress, deliver, writable
+    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.progress import Progress
     from pi_bench.launch import placement
 
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, settings = protocol_options.protocol_of(parsed, place.threads)
     options.require_torch("inspect")
+
+    from msgspec.structs import replace
 
     from pi_bench.launch.model import load
     from pi_bench.prediction.simulated_run import Setting
@@ -50,13 +53,16 @@ def run(parsed: argparse.Namespace) -> int:
     model = load(Path(parsed.model), compiling, merge=parsed.merge)
     info.require(model.program, settings)
     weights = weights_of(model.graph.meta)
-    inspection = inspect_program(model.program, model.digest, info, settings, model.merging, weights)
+    inspection = inspect_program(
+        model.program, model.digest, info, settings, model.merging, weights, arguments.as_fields(parsed)
+    )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
-        inspection["prediction"], inspection["explanation"] = prediction.predict(
+        predicted, explanation = prediction.predict(
             model, compiling, info, settings, setting, explain=parsed.explain
         )
+        inspection = replace(inspection, prediction=predicted, explanation=explanation)
     deliver(render_inspection(inspection), parsed.json, inspection)
     return 0

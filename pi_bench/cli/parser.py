@@ -19,6 +19,7 @@ _COMMANDS = (
     "infer",
     "micro",
     "schema",
+    "completion",
 )
 
 _DESCRIPTION = """\
@@ -30,32 +31,32 @@ Measures private inference: two real processes, real cryptography in both phases
   pi-bench infer --connect 127.0.0.1:7000 --input x.npy           in two terminals
 """
 
-EXIT_CODES = """\
-exit codes:
-  0    success
-  1    verification failed, or an internal error
-  2    wrong usage, or an output that cannot be written
-  3    the model file cannot be read, lowered or compiled
-  4    the input array has the wrong shape, dtype or range; a data archive is missing or damaged
-  5    no connection, a lost one, a time-out, a port in use, a party killed
-  6    the other party is of another version or program, or breaks the protocol
-  7    this machine lacks something, such as AES instructions
-  8    one-time preprocessing was used before
-  9    training diverged, or its folder cannot be used
-  130  interrupted (Ctrl-C)
-  143  terminated (SIGTERM)
-"""
-
 
 def make_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="pi-bench",
         description=_DESCRIPTION,
-        epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pi-bench {pi_bench.__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in _COMMANDS:
         importlib.import_module(f"pi_bench.cli.{name}").add_parser(subparsers)
+    _add_verbose(parser)
     return parser
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--verbose`` to every command that runs."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in inner:
+        for command in action.choices.values():
+            _add_verbose(command)
+    if not inner:
+        parser.add_argument(
+            *("-v", "--verbose"),
+            action="count",
+            default=0,
+            help="log what happens on standard error, with times; -vv logs every message as well, which "
+            "changes the times that are measured",
+        )

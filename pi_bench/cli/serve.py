@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     import os
 
     from pi_bench.channel import Address
-    from pi_bench.cli.output import warn_of_instruction_set, warn_of_protocol
+    from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch.placement import Placement
 
     address = Address.parse(parsed.listen)
@@ -67,12 +68,17 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        words = mode_words({"mode": settings.mode, "options": settings.values})
+        words = mode_words(settings.mode, settings.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
         while True:
             kind, event, _ = parties.next_message(Party.SERVER)
-            print(_words(kind, event), flush=True)
+            print(f"{_time_of_day()} {_words(kind, event)}", flush=True)
+
+
+def _time_of_day() -> str:
+    """Returns the local time with its offset from UTC, as ISO 8601 writes it."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _words(kind: str, event: dict[str, Any]) -> str:

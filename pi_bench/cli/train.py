@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.progress import Progress
 
     models = importlib.import_module("pi_bench.models")
     data_sets = importlib.import_module("pi_bench.models.data")
@@ -76,7 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
         torch.set_num_threads(parsed.threads)
 
     with workers.joined(training_options.device_of(torch, parsed.device)) as device:
-        first = workers.worker() == 0
+        first = workers.rank() == 0
         with Progress(lines=True, silent=not first) as progress:
             if not first:
                 workers.wait_for_all()  # for worker 0, which may have to download
@@ -85,6 +85,7 @@ def run(parsed: argparse.Namespace) -> int:
                 workers.wait_for_all()
             teacher = _teacher(models, running, parsed, data, data.image_shape)
             if first:
+                progress.clear()
                 print(
                     f"training {fitted.name} ({fitted.relu_count:,} ReLUs) on {len(data.train):,} images "
                     f"of {data.name}, {settings.epochs} epoch{'s' * (settings.epochs != 1)}, on {device} …",

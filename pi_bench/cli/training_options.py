@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli.arguments import thread_count
+from pi_bench.cli.arguments import number, thread_count, whole_number
 from pi_bench.errors import UsageError
 
 _SETTINGS = (
@@ -39,7 +39,10 @@ def add_threads(parser: argparse._ActionsContainer, default: str) -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--data", default="digits", metavar="NAME", help="digits (default), cifar10, cifar100, tinyimagenet"
+        "--data",
+        default="digits",
+        metavar="NAME",
+        help="name of a data set (default digits; docs/training.md)",
     )
     add_archive(data)
 
@@ -53,10 +56,10 @@ def add_archive(data: argparse._ActionsContainer) -> None:
 
 def add_training(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group("training (defaults depend on the data)")
-    training.add_argument("--epochs", type=int, metavar="N")
-    training.add_argument("--batch-size", type=int, metavar="N", help="of all workers together")
+    training.add_argument("--epochs", type=whole_number, metavar="N")
+    training.add_argument("--batch-size", type=whole_number, metavar="N", help="of all workers together")
     training.add_argument("--optimizer", metavar="NAME", help="sgd (default) or adam")
-    training.add_argument("--learning-rate", type=float, metavar="X")
+    training.add_argument("--learning-rate", type=number, metavar="X")
     training.add_argument("--schedule", metavar="NAME", help="step, cosine or constant")
     training.add_argument(
         "--precision",
@@ -65,12 +68,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
     training.add_argument(
         "--validation",
-        type=float,
+        type=number,
         metavar="SHARE",
         dest="validation_fraction",
         help="of the training images, to choose the epoch; 0 keeps the last (0.1)",
     )
-    training.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation (1)")
+    training.add_argument(
+        "--seed", type=whole_number, metavar="N", help="of weights, order and augmentation (1)"
+    )
 
 
 def settings_of(training: Any, parsed: argparse.Namespace) -> Any:

@@ -1,11 +1,15 @@
-"""What a machine's primitives cost: the units of work, their seconds, and files of them.
+"""Counts units of computing, and holds the seconds that each unit takes on one machine.
 
-`CostUnits` counts how often a piece of computing takes each unit: an AND gate evaluated, a polynomial
-encrypted, a multiply-accumulate. `Costs` holds the seconds per unit on one machine. Counts follow from public
-shapes alone, costs from measurement alone (`pi_bench.launch.costs`). Their product is a prediction.
+`CostUnits` counts how often a piece of computing takes each unit, such as an AND gate evaluated, a polynomial
+encrypted or a multiply-accumulate. `Costs` holds the seconds per unit on one machine. Counts follow from
+public shapes alone. Seconds come from measurement alone (`pi_bench.launch.costs`). Their product is a
+prediction.
+
+A unit is a name. Each primitive declares its own units (`pi_bench.primitives`), and a protocol's script may
+use units of its own.
 """
 
-from pi_bench.costs.costs import CONTENTION, UNITS, Costs
-from pi_bench.costs.work import CostUnits
+from pi_bench.costs.costs import CONTENTION, LINK_UNITS, STREAMED, Costs
+from pi_bench.costs.units import NOTHING, CostUnits
 
-__all__ = ["CONTENTION", "UNITS", "CostUnits", "Costs"]
+__all__ = ["CONTENTION", "LINK_UNITS", "NOTHING", "STREAMED", "CostUnits", "Costs"]

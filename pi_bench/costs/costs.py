@@ -1,50 +1,45 @@
-"""Seconds a unit of work, as one machine was measured."""
+"""Holds the seconds per unit of computing that were measured on one machine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from pi_bench.costs.work import GADGET_STEPS, OT_STEPS, STREAMED, CostUnits
+from pi_bench.costs.units import CostUnits
 from pi_bench.errors import InputError
 
-UNITS: tuple[str, ...] = (
-    *(
-        f"{step} {exact}{kind}"
-        for step in GADGET_STEPS
-        for exact in ("", "exact ")
-        for kind in ("relu", "truncation")
-    ),
-    *(f"{step} gate" for step in GADGET_STEPS),
-    *(f"{step} chunk of {bits}" for step in GADGET_STEPS for bits in (2, 3, 4)),
-    *(f"ot {step}" for step in OT_STEPS),
-    *("encrypt polynomial", "decrypt polynomial", "decrypt coefficient"),
-    *("load polynomial", "answer polynomial", "answer coefficient"),
-    *("product", "product of runs", "transform", "transform of runs"),
-    *("ring multiply-add", "ring plane multiply-add", "ring weight", "ring input", "ring output"),
-    *("word", "random word", STREAMED),
-    *("client slice", "server slice", "linear operator", "client exchange", "server exchange"),
-    *("client end", "server end"),
-    *("message", "byte sent", "byte received", "hop", "wake"),
-)
-"""Every unit of a prediction. A gadget's step: an element, and each of its gates (chunks of labels: an OT
-more); a byte of its tables that evaluation brings from memory. OT: one. HE: a polynomial, a released
-coefficient, a product or transform of one (of runs: kernels of one tap). Ring: a multiply-accumulate, and a
-word of weights, input and output. `word`: a vector operation on four bytes. What a slice of a gadget online,
-a linear operator, an offline exchange and both ends of an inference cost whatever their size. A message, a
-byte of it at each side, the way of a small one, and being woken by it."""
+LINK_UNITS = ("message", "byte sent", "byte received", "hop", "wake")
+"""Units of every message, whatever the protocol: handing it over, copying one byte at each side, the way of a
+small message, and waking a receiver that sleeps."""
+
+STREAMED = "table byte"
+"""One byte of material that a step reads from memory. A party that waits before the step reads ahead, so the
+wait hides this unit."""
 
 CONTENTION = tuple(f"{party} {phase}" for phase in ("offline", "online") for party in ("client", "server"))
-"""Where one party's computing meets the other's: they share caches, memory and often more."""
+"""Names one party's computing in one phase. The two parties slow each other down there, since they share
+caches, memory and often more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """`unit_s`: seconds of each of `UNITS`, at `threads` a party. `machine`: where and with what it was
-    measured, in words. `contention`: how many times as long computing takes beside the other party, by
-    `CONTENTION`; 1 where it is not given."""
+    """Seconds per unit on one machine.
+
+    `unit_s`: seconds by unit name, at `threads` computing threads per party. Units that no script uses do no
+    harm. `machine`: what was measured, as words by topic. `contention`: for each name of `CONTENTION`, the
+    factor by which computing takes longer beside the other party than alone (1 by default).
+
+    Raises:
+        InputError: a number is out of range, or `contention` lacks a name or has an unknown one.
+
+    >>> costs = Costs({"word": 1e-9, "message": 5e-6}, threads=1, machine={"cpu_model": "example"})
+    >>> costs.seconds(CostUnits({"word": 1000.0, "message": 1.0}))
+    6e-06
+    >>> costs.without(["message"]).of("message")
+    0.0
+    """
 
     unit_s: Mapping[str, float]
     threads: int
@@ -52,22 +47,55 @@ class Costs:
     contention: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(CONTENTION, 1.0))
 
     def __post_init__(self) -> None:
-        names = (*self.unit_s, *self.contention)
-        missing = [name for name in (*UNITS, *CONTENTION) if name not in names]
-        unknown = [name for name in names if name not in (*UNITS, *CONTENTION)]
-        if missing or unknown:
-            what = f"lack {missing[0]!r}" if missing else f"have the unknown unit {unknown[0]!r}"
-            raise InputError(f"costs {what}; measure them again with this version of pi-bench")
-        if not all(1 <= factor < 1e3 for factor in self.contention.values()):
-            raise InputError("costs: the other party makes computing neither faster nor endless")
+        for name in (*CONTENTION, *self.contention):
+            if name not in self.contention or name not in CONTENTION:
+                what = "lack" if name in CONTENTION else "have an unknown"
+                raise InputError(
+                    f"the costs {what} contention {name!r}; measure them again with this pi-bench"
+                )
+        for name, factor in self.contention.items():
+            if not 1 <= factor < 1e3:
+                raise InputError(f"costs: the contention {name!r} is {factor}; it must be from 1 to 1000")
         for name, value in self.unit_s.items():
             if not (math.isfinite(value) and 0 <= value < 1e3):
-                raise InputError(f"costs: {name!r} takes {value} s, which cannot be")
+                raise InputError(f"costs: {name!r} takes {value} s per unit; it must be from 0 to 1000 s")
+
+    def of(self, unit: str) -> float:
+        """Gives the seconds that one `unit` takes.
+
+        Raises:
+            InputError: the unit was not measured.
+        """
+        try:
+            return self.unit_s[unit]
+        except KeyError:
+            raise InputError(_lacking(unit)) from None
 
     def seconds(self, work: CostUnits) -> float:
-        """What it takes one party, alone on its cores."""
-        return sum(amount * self.unit_s[name] for name, amount in work.units.items())
+        """Gives the seconds that `work` takes one party that is alone on its cores.
+
+        Raises:
+            InputError: `work` has a unit that was not measured.
+        """
+        return sum(amount * self.of(name) for name, amount in work.units.items())
+
+    def require(self, units: Iterable[str]) -> None:
+        """Checks that all of these units were measured.
+
+        Raises:
+            InputError: one was not. The message names it.
+        """
+        for name in units:
+            if name not in self.unit_s:
+                raise InputError(_lacking(name))
 
     def without(self, names: Sequence[str]) -> Self:
-        """The same machine if these units took no time."""
+        """Gives the costs of the same machine on which these units take no time."""
         return replace(self, unit_s={**self.unit_s, **dict.fromkeys(names, 0.0)})
+
+
+def _lacking(unit: str) -> str:
+    return (
+        f"the costs lack the unit {unit!r}, which this protocol needs; "
+        "measure them again with this protocol and --measure-costs"
+    )

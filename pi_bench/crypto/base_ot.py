@@ -1,4 +1,4 @@
-"""Random base OT over edwards25519: n pairs of 16-byte keys, of which the receiver gets one each.
+"""Runs random base OTs over edwards25519: n pairs of 16-byte keys, of which the receiver gets one each.
 
 Paper: Chou and Orlandi, "The Simplest Protocol for Oblivious Transfer", LATINCRYPT 2015, figure 1.
 
@@ -7,17 +7,16 @@ Paper: Chou and Orlandi, "The Simplest Protocol for Oblivious Transfer", LATINCR
                         <- R_i --   key_i = H(i, S, R_i, x_i S)
     key_i,0 = H(i, S, R_i, y R_i),  key_i,1 = H(i, S, R_i, y R_i - yS)
 
-Where the paper was wrong, and what is done here: its first version derived keys from the last
-point alone, so that one S for all i let equal R_i give equal keys and let messages be carried
-between runs. Its ePrint revision hashes S and R_i in; the index, the session and the direction
-(both in `context`) are hashed in too. The proof of universal composability has a gap for malicious
-receivers (Genc, Iovino and Rial, ePrint 2017/370; Hauck and Loss, ePrint 2017/1011), which does not
-concern the semi-honest model of this project.
+The first version of the paper derived keys from the last point alone. One S for all i then let equal R_i
+give equal keys, and messages could be carried between runs. Its ePrint revision hashes S and R_i too. Here
+the index, the session and the direction (both in `context`) are hashed as well. The proof of universal
+composability has a gap for malicious receivers (Genc, Iovino and Rial, ePrint 2017/370; Hauck and Loss,
+ePrint 2017/1011), which does not concern the semi-honest model of this project.
 
-The group has a cofactor; every point received must be canonical, on the curve, in the subgroup of
-prime order and not the identity. Constant time in the choice bits: both candidates of R_i are
-computed and one is selected by masks. Scalars live in immutable bytes for the length of a call,
-because the group bindings take nothing else; keys are for the caller to wipe.
+The group has a cofactor. Every point received must be canonical, on the curve, in the subgroup of prime
+order and not the identity. The receiver runs in constant time in its choice bits: it computes both
+candidates of R_i and selects one by masks. Scalars live in immutable bytes for the length of a call,
+because the group bindings take nothing else. The caller wipes the keys.
 """
 
 from __future__ import annotations
@@ -38,17 +37,37 @@ MAX_COUNT = 1 << 16
 
 
 def reply_bytes(count: int) -> int:
-    """Size of the receiver's only message, for `count` OTs."""
+    """Returns the size in bytes of the receiver's only message, for `count` OTs.
+
+    >>> reply_bytes(128)
+    4096
+    """
     return POINT_BYTES * count
 
 
 def ot_context(session_id: bytes, direction: str) -> bytes:
-    """32 bytes that bind the keys to a session (both parties' parts of its id) and a direction."""
+    """Returns 32 bytes that bind keys to a session and a direction.
+
+    `session_id` holds both parties' parts of the id; `direction` is any word on which both parties agree.
+
+    >>> len(ot_context(bytes(32), "server to client"))
+    32
+    """
     return domain_hash("base-ot context", session_id, direction.encode(), byte_count=32)
 
 
 class BaseOtSender:
-    """The side that ends with both keys. `message` goes to the receiver first."""
+    """Makes both keys of each OT. Its `message` of 32 bytes goes to the receiver first.
+
+    `context`: as `ot_context` makes it, the same at both parties.
+
+    >>> context = ot_context(bytes(32), "example")
+    >>> sender = BaseOtSender(context)
+    >>> receiver = BaseOtReceiver(context, sender.message, np.array([0, 1, 1], np.uint8))
+    >>> pairs = sender.keys(receiver.reply)
+    >>> pairs.shape, bool((pairs[[0, 1, 2], [0, 1, 1]] == receiver.keys).all())
+    ((3, 2, 16), True)
+    """
 
     def __init__(self, context: bytes) -> None:
         self._context = context
@@ -56,11 +75,13 @@ class BaseOtSender:
         self.message: bytes = sodium.crypto_scalarmult_ed25519_base_noclamp(self._y)
 
     def keys(self, reply: bytes | bytearray | memoryview) -> np.ndarray:
-        """Key pairs, uint8 (n, 2, 16), from a reply of 32 n bytes. Only once: the scalar is dropped.
+        """Computes the key pairs, uint8 (n, 2, 16), from a reply of 32 n bytes. It works once.
+
+        The scalar is dropped, so that a second reply cannot be answered.
 
         Raises:
-            PeerError: if the reply is not 1 to 65536 points, or one of them is invalid.
-            ValueError: on a second call.
+            PeerError: the reply is not 1 to 65536 points, or one of them is invalid.
+            ValueError: this is a second call.
         """
         y, self._y = self._y, None
         if y is None:
@@ -77,13 +98,18 @@ class BaseOtSender:
 
 
 class BaseOtReceiver:
-    """The side that chooses: `reply` goes back to the sender, `keys` uint8 (n, 16) stay.
+    """Chooses one key of each OT: `reply` goes back to the sender, `keys`, uint8 (n, 16), stay.
 
-    `choice_bits`: uint8 (n,), each 0 or 1.
+    `context`: the sender's. `message`: the sender's 32 bytes. `choice_bits`: uint8 (n,), each 0 or 1.
+
+    >>> sender = BaseOtSender(bytes(32))
+    >>> receiver = BaseOtReceiver(bytes(32), sender.message, np.array([1, 0], np.uint8))
+    >>> len(receiver.reply), receiver.keys.shape
+    (64, (2, 16))
 
     Raises:
-        PeerError: if `message` is not one valid point.
-        ValueError: for choice bits of another shape, dtype or value.
+        PeerError: `message` is not one valid point.
+        ValueError: the choice bits have another shape, dtype or value.
     """
 
     def __init__(

@@ -1,112 +1,67 @@
-"""ReLU and truncation gadgets: one garbled circuit for the sign or the carry, one message each way.
+"""Runs the ReLU and truncation gadgets: one garbled circuit for the sign or the carry, one message each way.
 
-    offline   server                                 client
+    offline   garbler                                evaluator
               garble    -- garbled (bulk) ------->   accept
     online    encode    -- labels, words, bits -->   evaluate
               y - r' = z - out_mask   <-- z ------
 
-x = u + v mod 2^32 with u at the server and v at the client. `docs/threat-model.md` has the derivation:
-who knows what, and which pad is used where. Elements are handled in groups of `LANES` = 32, which
-share hash keys; callers pad arrays to whole groups with random words. All buffers are group-major, so
-a slice of groups is a plain sub-range of each of them. Labels stand in the order
+The parties share x = u + v mod 2^32; the garbler holds u and the evaluator holds v. The derivation in
+docs/threat-model.md says which party knows what and where each pad is used. Elements are handled in
+groups of `LANES` = 32, which share hash keys; callers pad arrays to whole groups with random words. All
+buffers are group-major, so a slice of groups is a contiguous part of each of them. Labels are ordered
 [group][position][lane][16 bytes], which is the order of the correlated OTs.
 
-Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015) under the hash of Guo, Katz, Wang and
-Yu (IEEE S&P 2020); the arithmetic outside the circuit is this project's.
+Each step takes a `GadgetCall`, which says what is computed on which groups, and a record of the step's
+buffers. A buffer has the buffer protocol and is C-contiguous. The steps raise ValueError or TypeError
+for a buffer of another size or item type, and BufferError for an output that is read-only.
+
+Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015) under the hash of Guo, Katz,
+Wang and Yu (IEEE S&P 2020). The arithmetic outside the circuit is this project's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
 import numpy as np
 
 from pi_bench import _native
+from pi_bench.crypto.gadget_arguments import (
+    AcceptArguments,
+    EncodeArguments,
+    EvaluateArguments,
+    GadgetCall,
+    GarbleArguments,
+)
+from pi_bench.crypto.gadget_spec import GadgetSpec, group_count
 from pi_bench.crypto.symmetric import LANES
 
-Buffer = bytes | bytearray | memoryview | np.ndarray
-"""Anything with the buffer protocol; `SecretBytes` too."""
-
-
-@dataclass(frozen=True)
-class GadgetSpec:
-    """What a gadget computes, all of it public.
-
-    ``relu``: (x + offset >= 0) * ((x + offset) >> truncate_bits) in the signed window of bits up to
-    `window_bits`; ``truncate``: (x + offset) >> truncate_bits for -2^30 <= x + offset < 2^30.
-    Not `exact`: less the carry of the low bits of the shares, so one less where that carry is 1.
-    `label_chunk`: bits of u, 1 to 4, whose labels one key on the wire unlocks: fewer bytes online for
-    more offline. `sign_drop`: bits above truncate_bits that a ReLU which is not exact disregards for the
-    sign; values below 2^(truncate_bits + sign_drop) may become 0.
-
-    Raises:
-        ValueError: the numbers make no gadget (0 <= truncate_bits <= window_bits <= 31; at most 30
-            bits are truncated without ReLU; label_chunk 1 to 4; sign_drop
-            leaves one bit of the window at least).
-    """
-
-    kind: Literal["relu", "truncate"]
-    truncate_bits: int
-    window_bits: int
-    exact: bool
-    offset: int
-    label_chunk: int = 1
-    sign_drop: int = 0
-    native: Any = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        native = _native.garble.Gadget(
-            self.kind,
-            self.truncate_bits,
-            self.window_bits,
-            self.exact,
-            self.offset,
-            self.label_chunk,
-            self.sign_drop,
-        )
-        object.__setattr__(self, "native", native)
-
-    @property
-    def uses_select(self) -> bool:
-        """Whether a reverse OT with a random choice bit an element is needed."""
-        return self.kind == "relu"
-
-    @property
-    def gate_count(self) -> int:
-        """AND gates an element."""
-        return int(self.native.gate_count)
-
-    @property
-    def label_ots(self) -> int:
-        """Correlated OTs an element: the bits of v that the circuit adds, then the top bit."""
-        return int(self.native.label_ots)
-
-    @property
-    def garbled_group_bytes(self) -> int:
-        """Offline, server to client, a group of 32."""
-        return int(self.native.garbled_group_bytes)
-
-    @property
-    def state_group_bytes(self) -> int:
-        """What the server keeps for a group of 32."""
-        return int(self.native.state_group_bytes)
-
-    @property
-    def online_group_bytes(self) -> int:
-        """Online, server to client, a group of 32; back go 4 bytes an element."""
-        return int(self.native.online_group_bytes)
-
-
-def group_count(element_count: int) -> int:
-    """Groups of 32 that hold `element_count` elements."""
-    return -(-element_count // LANES)
+__all__ = [
+    "AcceptArguments",
+    "EncodeArguments",
+    "EvaluateArguments",
+    "GadgetCall",
+    "GadgetSpec",
+    "GarbleArguments",
+    "accept",
+    "choice_bits",
+    "correlation",
+    "encode",
+    "evaluate",
+    "garble",
+    "group_count",
+]
 
 
 def choice_bits(spec: GadgetSpec, v: np.ndarray) -> np.ndarray:
-    """The client's OT choices: uint8, a bit an OT, packed little-bit-first in label order.
+    """Returns the evaluator's OT choices, uint8, one bit per OT, packed little-bit-first in label order.
 
     `v`: uint32 (groups * 32,).
+
+    >>> spec = GadgetSpec("relu", 12, 23, False, 4095)  # 12 OTs per element
+    >>> choice_bits(spec, np.zeros(64, np.uint32)).shape  # 2 groups * 12 OTs * 32 lanes / 8
+    (96,)
+
+    Raises:
+        ValueError, TypeError: `v` has another type, or no whole groups.
     """
     packed = np.empty(v.size // LANES * spec.label_ots, np.uint32)
     _native.garble.choice_bits(spec.native, v, packed)
@@ -114,137 +69,154 @@ def choice_bits(spec: GadgetSpec, v: np.ndarray) -> np.ndarray:
 
 
 def correlation(spec: GadgetSpec, v: np.ndarray) -> np.ndarray:
-    """What the reverse OT multiplies by the server's select bit: uint32 (groups * 32,), the signed
-    window of v shifted right by truncate_bits, mod 2^32. ReLU only."""
+    """Returns the factor that the reverse OT multiplies by the select bit: uint32 (groups * 32,).
+
+    It is the signed window of `v`, bits 0 to window_bits, shifted right by truncate_bits, mod 2^32.
+
+    >>> spec = GadgetSpec("relu", 4, 7, False, 15)
+    >>> correlation(spec, np.full(32, 0x1E0, np.uint32)).view(np.int32)[0]  # 0xE0 as signed byte is -32
+    np.int32(-2)
+
+    Raises:
+        ValueError, TypeError: `v` has another type or no whole groups, or the gadget is a truncation.
+    """
     out = np.empty(v.shape, np.uint32)
     _native.garble.correlation(spec.native, v, out)
     return out
 
 
-def garble(
-    spec: GadgetSpec,
-    delta: Buffer,
-    hash_seed: Buffer,
-    label_seed: Buffer,
-    gadget: int,
-    first_group: int,
-    zero_labels: np.ndarray,
-    select_bits: np.ndarray | None,
-    alpha: np.ndarray | None,
-    out_garbled: Buffer,
-    out_state: Buffer,
-    threads: int = 1,
-    *,
-    isa: str = "",
-) -> None:
-    """Server, offline: garbles the groups from `first_group` on.
+def garble(call: GadgetCall, arguments: GarbleArguments) -> None:
+    """Garbles the groups of `call`; the garbler's step of the offline phase.
 
-    `delta` (lowest bit 1), `hash_seed`, `label_seed`: 16 bytes each, fresh for every inference.
-    `gadget`: 24 bits, unique among the gadgets of an inference. `zero_labels`: uint8
-    (groups, label_ots, 32, 16) of the client's bits. `select_bits` (uint8 0 or 1) and `alpha` (uint32),
-    (groups * 32,) each: the server's side of the reverse OT; None for a truncation. Fills
-    `out_garbled`, which goes to the client, and `out_state`, which stays.
+    Fills `out_garbled`, which goes to the evaluator, and `out_state`, which stays.
+
+    >>> spec, group = GadgetSpec("truncate", 12, 31, False, 4095), 0
+    >>> garbled, state = bytearray(spec.garbled_group_bytes), bytearray(spec.state_group_bytes)
+    >>> zero_labels = np.zeros((1, spec.label_ots, 32, 16), np.uint8)  # from correlated OTs in real use
+    >>> delta, hash_seed, label_seed = b"\\x01" + bytes(15), bytes(16), bytes(16)  # random in real use
+    >>> garble(
+    ...     GadgetCall(spec, 0, group),
+    ...     GarbleArguments(delta, hash_seed, label_seed, zero_labels, None, None, garbled, state),
+    ... )
+    >>> any(garbled)
+    True
 
     Raises:
-        ValueError, TypeError: a buffer of the wrong size or type; delta without its low bit.
+        ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
     _native.garble.garble(
-        spec.native,
-        delta,
-        hash_seed,
-        label_seed,
-        gadget,
-        first_group,
-        zero_labels,
-        select_bits,
-        alpha,
-        out_garbled,
-        out_state,
-        threads,
-        isa,
+        call.spec.native,
+        gadget=call.gadget,
+        first_group=call.first_group,
+        delta=arguments.delta,
+        hash_seed=arguments.hash_seed,
+        label_seed=arguments.label_seed,
+        zero_labels=arguments.zero_labels,
+        select_bits=arguments.select_bits,
+        alpha=arguments.alpha,
+        out_garbled=arguments.out_garbled,
+        out_state=arguments.out_state,
+        threads=call.threads,
+        isa=call.isa,
     )
 
 
-def accept(
-    spec: GadgetSpec,
-    hash_seed: Buffer,
-    gadget: int,
-    first_group: int,
-    v: np.ndarray,
-    active_labels: np.ndarray,
-    garbled: Buffer,
-    threads: int = 1,
-    *,
-    isa: str = "",
-) -> None:
-    """Client, offline: turns the received rows of the top bit into what `evaluate` needs, in place.
+def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
+    """Turns received rows of the top bit into the words of `evaluate`; the evaluator's offline step.
 
-    `v`: uint32 (groups * 32,). `active_labels`: uint8 (groups, label_ots, 32, 16). Call it once for
-    each received group.
+    Changes `garbled` in place, so call it once for each received group:
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> v, labels = np.zeros(32, np.uint32), np.zeros((1, spec.label_ots, 32, 16), np.uint8)
+    >>> received = bytearray(spec.garbled_group_bytes)
+    >>> accept(GadgetCall(spec, 0, 0), AcceptArguments(bytes(16), v, labels, received))
+    >>> any(received)
+    True
+
+    Raises:
+        ValueError, TypeError: a buffer has the wrong size or type.
     """
     _native.garble.accept(
-        spec.native, hash_seed, gadget, first_group, v, active_labels, garbled, threads, isa
+        call.spec.native,
+        gadget=call.gadget,
+        first_group=call.first_group,
+        hash_seed=arguments.hash_seed,
+        v=arguments.v,
+        active_labels=arguments.active_labels,
+        garbled=arguments.garbled,
+        threads=call.threads,
+        isa=call.isa,
     )
 
 
-def encode(
-    spec: GadgetSpec,
-    delta: Buffer,
-    label_seed: Buffer,
-    gadget: int,
-    first_group: int,
-    state: Buffer,
-    u: np.ndarray,
-    out_message: Buffer,
-    out_mask: np.ndarray,
-    threads: int = 1,
-    *,
-    isa: str = "",
-) -> None:
-    """Server, online: the message for its share `u`, uint32 (groups * 32,), without the offset.
+def encode(call: GadgetCall, arguments: EncodeArguments) -> None:
+    """Makes the message for the garbler's share `u`; the garbler's step of the online phase.
 
-    Fills `out_message` and `out_mask`, uint32 (groups * 32,): the server's share of the result is
-    ``z - out_mask`` mod 2^32 = y - r', with z the client's answer. One `state` must never be encoded
-    twice: two messages give delta away.
+    Fills `out_message` and `out_mask`. The garbler's share of the result is ``z - out_mask`` mod 2^32, which
+    is y - r', with z the evaluator's answer. Never encode one `state` twice: two messages reveal delta.
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> message, out_mask = bytearray(spec.online_group_bytes), np.empty(32, np.uint32)
+    >>> delta, state, u = b"\\x01" + bytes(15), bytes(spec.state_group_bytes), np.zeros(32, np.uint32)
+    >>> encode(GadgetCall(spec, 0, 0), EncodeArguments(delta, bytes(16), state, u, message, out_mask))
+    >>> len(message)  # one bit per element; `evaluate` shows the whole gadget
+    4
+
+    Raises:
+        ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
     _native.garble.encode(
-        spec.native, delta, label_seed, gadget, first_group, state, u, out_message, out_mask, threads, isa
+        call.spec.native,
+        gadget=call.gadget,
+        first_group=call.first_group,
+        delta=arguments.delta,
+        label_seed=arguments.label_seed,
+        state=arguments.state,
+        u=arguments.u,
+        out_message=arguments.out_message,
+        out_mask=arguments.out_mask,
+        threads=call.threads,
+        isa=call.isa,
     )
 
 
-def evaluate(
-    spec: GadgetSpec,
-    hash_seed: Buffer,
-    gadget: int,
-    first_group: int,
-    v: np.ndarray,
-    beta: np.ndarray | None,
-    active_labels: np.ndarray,
-    garbled: Buffer,
-    message: Buffer,
-    next_mask: np.ndarray,
-    out_z: np.ndarray,
-    threads: int = 1,
-    *,
-    isa: str = "",
-) -> None:
-    """Client, online: fills `out_z`, uint32 (groups * 32,), the answer to the server.
+def evaluate(call: GadgetCall, arguments: EvaluateArguments) -> None:
+    """Fills `out_z`, the answer to the garbler; the evaluator's step of the online phase.
 
-    `beta`: the client's side of the reverse OT, uint32 (groups * 32,), None for a truncation.
-    `garbled` has been through `accept`. `next_mask`: r', the client's share of the result.
+    A truncation by 12 bits of x = 5 * 4096 from the first step to the result, both parties in one process
+    and with correlated OTs made by hand:
+
+    >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
+    >>> call = GadgetCall(spec, gadget=0, first_group=0)
+    >>> delta, hash_seed, label_seed = b"\\x01" + bytes(15), bytes(16), bytes(16)
+    >>> v = np.random.default_rng(1).integers(0, 2**32, 32, np.uint32)
+    >>> u = np.full(32, 5 * 4096, np.uint32) - v
+    >>> zero_labels = np.zeros((1, spec.label_ots, 32, 16), np.uint8)
+    >>> choices = np.unpackbits(choice_bits(spec, v), bitorder="little").reshape(1, -1, 32, 1)
+    >>> active_labels = zero_labels ^ choices * np.frombuffer(delta, np.uint8)
+    >>> garbled, state = bytearray(spec.garbled_group_bytes), bytearray(spec.state_group_bytes)
+    >>> garble(call, GarbleArguments(
+    ...     delta, hash_seed, label_seed, zero_labels, None, None, garbled, state))
+    >>> accept(call, AcceptArguments(hash_seed, v, active_labels, garbled))
+    >>> message, out_mask = bytearray(spec.online_group_bytes), np.empty(32, np.uint32)
+    >>> encode(call, EncodeArguments(delta, label_seed, state, u, message, out_mask))
+    >>> r, z = np.arange(32, dtype=np.uint32), np.empty(32, np.uint32)  # r: uniform in real use
+    >>> evaluate(call, EvaluateArguments(hash_seed, v, None, active_labels, garbled, message, r, z))
+    >>> set((z - out_mask + r).tolist())
+    {5}
     """
     _native.garble.evaluate(
-        spec.native,
-        hash_seed,
-        gadget,
-        first_group,
-        v,
-        beta,
-        active_labels,
-        garbled,
-        message,
-        next_mask,
-        out_z,
-        threads,
-        isa,
+        call.spec.native,
+        gadget=call.gadget,
+        first_group=call.first_group,
+        hash_seed=arguments.hash_seed,
+        v=arguments.v,
+        beta=arguments.beta,
+        active_labels=arguments.active_labels,
+        garbled=arguments.garbled,
+        message=arguments.message,
+        next_mask=arguments.next_mask,
+        out_z=arguments.out_z,
+        threads=call.threads,
+        isa=call.isa,
     )

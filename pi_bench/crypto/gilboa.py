@@ -1,17 +1,17 @@
-"""Products of a secret of one party and a secret of the other as additive shares, from correlated OT.
+"""Multiplies a secret of one party by a secret of the other, from correlated OT, into additive shares.
 
     receiver (holds a)                        sender (holds b)
       OTs, choices: the bits of a  ---------->
                   <----------  corrections    share -sum 2^j X_0
       share sum 2^j (X_(a_j) + a_j tau_j)
 
-Both shares add up to a b mod 2^bit_count. Bit j needs one OT and the low bit_count - j bits of b,
-so a product costs bit_count OTs and bit_count (bit_count + 1) / 2 bits of corrections. Elements are
-handled in groups of `LANES`; labels stand in the order [bit][group][lane][16 bytes], which is the order
-of the correlated OTs of one slice.
+Both shares add up to a b mod 2^bit_count. Bit j needs one OT and the low bit_count - j bits of b, so a
+product costs bit_count OTs and bit_count (bit_count + 1) / 2 bits of corrections. Elements are handled in
+groups of `LANES`; labels are ordered [bit][group][lane][16 bytes], which is the order of the correlated
+OTs of one slice.
 
-Source: Gilboa, CRYPTO 1999, section 4.1, on the correlated OT of Asharov, Lindell, Schneider and
-Zohner, CCS 2013. Which pad is used where: docs/threat-model.md, section 7.
+Source: Gilboa, CRYPTO 1999, section 4.1, on the correlated OT of Asharov, Lindell, Schneider and Zohner,
+CCS 2013. docs/threat-model.md, section 7, says where each pad is used.
 """
 
 from __future__ import annotations
@@ -24,14 +24,21 @@ from pi_bench.crypto.symmetric import LANES
 
 
 def correction_words(bit_count: int) -> int:
-    """uint32 words of corrections that a group of `LANES` products needs."""
+    """Returns how many uint32 words of corrections a group of `LANES` products needs.
+
+    >>> correction_words(32)
+    528
+    """
     return bit_count * (bit_count + 1) // 2
 
 
 def choice_bits(factor: np.ndarray, bit_count: int) -> np.ndarray:
-    """The receiver's OT choices, uint8 packed little-bit-first: bit 0 of all elements, bit 1, and so on.
+    """Returns the receiver's OT choices, uint8 packed little-bit-first: bit 0 of all elements, bit 1, ...
 
-    factor: uint32 (groups * 32,), a.
+    `factor`: uint32 (groups * 32,), the receiver's factor a. `bit_count`: 1 to 32.
+
+    >>> choice_bits(np.full(32, 2, np.uint32), 2).tolist()  # bit 0 of 32 elements, then bit 1
+    [0, 0, 0, 0, 255, 255, 255, 255]
     """
     planes = factor[None, :] >> np.arange(bit_count, dtype=np.uint32)[:, None]
     return np.packbits((planes & 1).astype(np.uint8), bitorder="little")
@@ -48,14 +55,26 @@ def product_send(
     *,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(corrections, share) of the party that holds b.
+    """Computes (corrections, share) of the party that holds b.
 
-    zero_labels: uint8 (bit_count, groups, 32, 16) of `cot`; factor: uint32 (groups * 32,), b. The
-    corrections, uint32 (groups, correction_words), go to the receiver; the share is uint32 like b. One
-    (hash_seed, number, group) is used once.
+    `hash_seed`: 16 bytes. `number`: 24 bits, unique among the multiplications of an inference. `first_group`:
+    32 bits. `zero_labels`: uint8 (bit_count, groups, 32, 16) of `cot`. `factor`: uint32 (groups * 32,), b.
+    The corrections, uint32 (groups, correction_words), go to the receiver; the share is uint32 like b. Use
+    each (hash_seed, number, group) once.
+
+    >>> from types import SimpleNamespace
+    >>> delta = SimpleNamespace(array=np.arange(16, dtype=np.uint8))  # a `CotSender` holds it in real use
+    >>> a, b = np.full(32, 6, np.uint32), np.full(32, 7, np.uint32)
+    >>> zero = empty_labels(4, 1)
+    >>> zero[...] = 0  # random, from `CotSender.extend`, in real use
+    >>> corrections, share_b = product_send(SimpleNamespace(delta=delta), bytes(16), 1, 0, 4, zero, b)
+    >>> choices = np.unpackbits(choice_bits(a, 4), bitorder="little").reshape(4, 1, 32, 1)
+    >>> share_a = product_receive(bytes(16), 1, 0, 4, zero ^ choices * delta.array, a, corrections)
+    >>> set(((share_a + share_b) % 2**4).tolist())  # 6 * 7 mod 2^4
+    {10}
 
     Raises:
-        ValueError, TypeError: a buffer of another size or type; bit_count not from 1 to 32.
+        ValueError, TypeError: a buffer has another size or type, or bit_count is not from 1 to 32.
     """
     corrections = np.empty((factor.size // LANES, correction_words(bit_count)), np.uint32)
     share = np.empty_like(factor)
@@ -85,7 +104,18 @@ def product_receive(
     *,
     threads: int = 1,
 ) -> np.ndarray:
-    """The share of the party that holds a = `factor`, uint32 like it; see `product_send`."""
+    """Computes the share of the party that holds a = `factor`: uint32 like it.
+
+    `active_labels`: uint8 (bit_count, groups, 32, 16), received with `choice_bits(factor, bit_count)`.
+    `corrections`: uint32 (groups, correction_words) of the other party. `product_send` shows a whole product.
+
+    >>> a, corrections = np.zeros(32, np.uint32), np.zeros((1, correction_words(8)), np.uint32)
+    >>> product_receive(bytes(16), 1, 0, 8, np.zeros((8, 1, 32, 16), np.uint8), a, corrections).shape
+    (32,)
+
+    Raises:
+        ValueError, TypeError: as `product_send`.
+    """
     share = np.empty_like(factor)
     _native.ot.product_receive(
         hash_seed, number, first_group, bit_count, active_labels, factor, corrections, share, threads
@@ -94,5 +124,9 @@ def product_receive(
 
 
 def empty_labels(bit_count: int, group_count: int) -> np.ndarray:
-    """Room for the labels of a slice."""
+    """Allocates uint8 (bit_count, group_count, 32, 16) for the labels of a slice, uninitialized.
+
+    >>> empty_labels(8, 2).shape
+    (8, 2, 32, 16)
+    """
     return np.empty((bit_count, group_count, LANES, LABEL_BYTES), np.uint8)

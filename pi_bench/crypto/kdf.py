@@ -1,9 +1,9 @@
-"""Every key derivation of the two parties, so that domains can be compared in one place.
+"""Holds every key derivation of the two parties, so that domains can be compared in one place.
 
-`derive_key` is HKDF-SHA256 (RFC 5869): from one master secret to keys for several purposes.
-`domain_hash` is BLAKE2b (RFC 7693): from group elements or labels to OT keys, where the OT
-protocols ask for a random oracle. Both encode their inputs injectively, by length prefixes, and no
-purpose of one is a prefix of another.
+`derive_key` is HKDF-SHA256 (RFC 5869). It turns one master secret into keys for several purposes.
+`domain_hash` is BLAKE2b (RFC 7693). It turns group elements or labels into OT keys, where the OT protocols
+ask for a random oracle. Both encode their inputs injectively, by length prefixes, and no purpose of one is
+a prefix of another.
 """
 
 from __future__ import annotations
@@ -26,10 +26,18 @@ Part = bytes | bytearray | memoryview | np.ndarray
 
 
 def derive_key(secret: bytes | SecretBytes, purpose: str, *context: Part, byte_count: int = 16) -> bytes:
-    """`byte_count` key bytes for `purpose` under `context` (public: session, inference, direction).
+    """Derives `byte_count` key bytes for `purpose` under `context`.
+
+    `secret`: at least 16 bytes. `context` is public: session, inference, direction. `byte_count`: 1 to 8160.
+
+    >>> master = bytes(range(32))  # random in real use
+    >>> len(derive_key(master, "reverse OT", b"session 1"))
+    16
+    >>> derive_key(master, "reverse OT", b"session 1") == derive_key(master, "reverse OT", b"session 2")
+    False
 
     Raises:
-        ValueError: for a secret of fewer than 16 bytes, an empty purpose or an impossible length.
+        ValueError: the secret has fewer than 16 bytes, the purpose is empty, or the length is impossible.
     """
     if len(secret) < _MIN_SECRET_BYTES:
         raise ValueError(f"a master secret has at least {_MIN_SECRET_BYTES} bytes, not {len(secret)}")
@@ -41,10 +49,15 @@ def derive_key(secret: bytes | SecretBytes, purpose: str, *context: Part, byte_c
 
 
 def domain_hash(purpose: str, *parts: Part, byte_count: int = 16) -> bytes:
-    """BLAKE2b of `purpose` and `parts`, `byte_count` (1 to 64) bytes.
+    """Hashes `purpose` and `parts` by BLAKE2b to `byte_count` (1 to 64) bytes.
+
+    Parts are hashed with their lengths, so no two lists of parts collide by concatenation:
+
+    >>> domain_hash("example", b"ab", b"c") == domain_hash("example", b"a", b"bc")
+    False
 
     Raises:
-        ValueError: for an empty purpose or an impossible length.
+        ValueError: the purpose is empty, or the length is impossible.
     """
     if not purpose:
         raise ValueError("a hash needs a purpose")
@@ -54,7 +67,11 @@ def domain_hash(purpose: str, *parts: Part, byte_count: int = 16) -> bytes:
 
 
 def encode_parts(parts: Iterable[Part]) -> bytes:
-    """Injective: each part behind its length (u64 little endian)."""
+    """Concatenates `parts`, each after its length as 8 little-endian bytes; the result determines the parts.
+
+    >>> encode_parts([b"ab"])
+    b'\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00ab'
+    """
     encoded = bytearray()
     for part in parts:
         data = bytes(part)

@@ -1,21 +1,21 @@
-"""Correlated OT by extension, fresh instances of it, and its additive form.
+"""Extends correlated OTs: from 128 base OTs to any number of OTs.
 
-SoftSpoken (Roy, CRYPTO 2022), semi-honest, over GF(2^4): from 128 base OTs to any number of OTs of
-4 bytes each. Sans I/O; the messages of one instance:
+SoftSpoken (Roy, CRYPTO 2022), semi-honest, over GF(2^4), makes any number of OTs of 4 bytes each from 128
+base OTs. The module opens no socket. The messages of one instance:
 
     CotReceiver(base_key_pairs)  -- tree_message (4096 B), once -->  CotSender(delta, base_keys, ...)
     receiver.extend(choices, n)  -- extension_bytes(n) = 4 n B -->   sender.extend(message, n)
 
 The base OTs run the other way: the COT sender is their receiver, with `base_choice_bits(delta)`.
-tree_message is [tree 32][level 4][bit 2][16]: the XOR of the level's seeds whose last step is `bit`,
-xor base key `bit` of OT 4 tree + level. An extension message is, for every chunk of 2,048 OTs and a
-shorter last one, [tree 32][OTs / 8]: the XOR of the tree's 16 generators xor the packed choice bits.
-A leaf's generator is AES-CTR; every call starts at a multiple of 2,048 OTs, and both parties must
-extend by the same counts in the same order.
+tree_message is [tree 32][level 4][bit 2][16]: the XOR of the level's seeds whose last step is `bit`, xor
+base key `bit` of OT 4 tree + level. An extension message is [tree 32][OTs / 8] for every chunk of 2,048 OTs
+and for a shorter last one: the XOR of the tree's 16 generators, xor the packed choice bits. A leaf's
+generator is AES-CTR. Every call starts at a multiple of 2,048 OTs, and both parties must extend by the same
+counts in the same order.
 
-The counters are private and never restart: two messages under one counter xor to the difference of
-the choice bits. Leaf seeds stay in locked memory, are never written anywhere, and do not survive a
-fork; a new process runs new base OTs.
+The counters are private and never restart: two messages under one counter xor to the difference of the
+choice bits. Leaf seeds stay in locked memory, are never written anywhere, and do not survive a fork; a new
+process runs new base OTs.
 """
 
 from __future__ import annotations
@@ -26,35 +26,55 @@ from typing import Self
 import numpy as np
 
 from pi_bench import _native
-from pi_bench.crypto.kdf import domain_hash
-from pi_bench.crypto.secret import SecretBytes, wipe
+from pi_bench.crypto.additive_ot import additive_send
+from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
 COT_BITS = 128
 LABEL_BYTES = 16
 TREE_MESSAGE_BYTES: int = _native.ot.TREE_MESSAGE_BYTES
 FRESH_BYTES = COT_BITS * 4
-"""What `FreshCotSender.message` has."""
+"""The size of `fresh_cot.FreshCotSender.message`."""
 
 Message = bytes | bytearray | memoryview | np.ndarray
 
 
 def extension_bytes(count: int) -> int:
-    """Size of the message that extends by `count` OTs, a multiple of 32."""
+    """Returns the size in bytes of the message that extends by `count` OTs.
+
+    >>> extension_bytes(2048)
+    8192
+
+    Raises:
+        ValueError: `count` is negative or no multiple of 32.
+    """
     if count < 0 or count % 32:
         raise ValueError(f"OTs are extended in multiples of 32, not {count}")
     return 4 * count
 
 
 def random_delta(*, label: bool) -> SecretBytes:
-    """16 random bytes; bit 0 of byte 0 is set if delta serves wire labels (their color bit)."""
+    """Draws 16 random bytes into locked memory.
+
+    If delta serves wire labels (`label`), bit 0 of byte 0 is set, for their color bit.
+
+    >>> int(random_delta(label=True).array[0]) & 1
+    1
+    """
     delta = SecretBytes.random(LABEL_BYTES)
     delta.array[0] |= np.uint8(label)
     return delta
 
 
 def base_choice_bits(delta: bytes | SecretBytes) -> np.ndarray:
-    """Choice bits uint8 (128,) for the base OTs of a COT sender: NOT delta, little-bit-first."""
+    """Returns the choice bits, uint8 (128,), of a COT sender's base OTs: NOT delta, little-bit-first.
+
+    >>> base_choice_bits(b"\\x05" + bytes(15))[:4].tolist()
+    [0, 1, 0, 1]
+
+    Raises:
+        ValueError: delta does not have 16 bytes.
+    """
     return 1 - np.unpackbits(_bytes_of(delta, "delta", (LABEL_BYTES,)), bitorder="little")
 
 
@@ -88,8 +108,21 @@ class _Instance:
 class CotReceiver(_Instance):
     """Chooses bits and gets active labels: zero_label xor choice delta.
 
-    `base_key_pairs`: uint8 (128, 2, 16), both keys of base OTs in which this party was the sender.
-    They pad `tree_message` and must serve nothing else.
+    `base_key_pairs`: uint8 (128, 2, 16), both keys of base OTs in which this party was the sender. They pad
+    `tree_message` and must serve nothing else.
+
+    >>> delta = random_delta(label=True)
+    >>> pairs = np.random.default_rng(1).integers(0, 256, (128, 2, 16), np.uint8)  # by base OTs in real use
+    >>> receiver = CotReceiver(pairs)
+    >>> keys = pairs[np.arange(128), base_choice_bits(delta)]
+    >>> sender = CotSender(delta, keys, receiver.tree_message)
+    >>> active, zero = np.empty((2, 32, 16), np.uint8)
+    >>> sender.extend(receiver.extend(np.array([1, 0, 0, 0], np.uint8), 32, active), 32, zero)
+    >>> bool((active[0] == zero[0] ^ delta.array).all()), bool((active[1:] == zero[1:]).all())
+    (True, True)
+
+    Raises:
+        ValueError: the key pairs have another shape or dtype.
     """
 
     def __init__(self, base_key_pairs: np.ndarray) -> None:
@@ -103,12 +136,13 @@ class CotReceiver(_Instance):
     def extend(
         self, choice_bits: np.ndarray, count: int, out_labels: np.ndarray, *, threads: int = 1
     ) -> bytearray:
-        """The message for the sender; `out_labels`, uint8 of 16 `count` bytes, gets active labels.
+        """Makes the message for the sender and writes the active labels into `out_labels`.
 
-        `choice_bits`: uint8 (count / 8,), little-bit-first; `count` a multiple of 32.
+        `choice_bits`: uint8 (count / 8,), little-bit-first. `count`: a multiple of 32. `out_labels`: uint8 of
+        16 `count` bytes.
 
         Raises:
-            ValueError: for choice bits or labels of another shape, size or dtype.
+            ValueError: the choice bits or the labels have another shape, size or dtype.
         """
         message = bytearray(extension_bytes(count))
         _bytes_of(choice_bits, "packed choice bits", (count // 8,))
@@ -122,11 +156,16 @@ class CotReceiver(_Instance):
 class CotSender(_Instance):
     """Holds delta and gets the zero labels.
 
-    `base_keys`: uint8 (128, 16), received with `base_choice_bits(delta)`; `tree_message` of the
-    receiver.
+    `delta`: 16 bytes, copied into locked memory. `base_keys`: uint8 (128, 16), received with
+    `base_choice_bits(delta)`. `tree_message`: the receiver's.
+
+    >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(TREE_MESSAGE_BYTES)) as sender:
+    ...     zero_labels = np.empty((64, 16), np.uint8)
+    ...     sender.extend(bytes(extension_bytes(64)), 64, zero_labels)
 
     Raises:
-        PeerError: if the tree message has another size than 4096 bytes.
+        PeerError: the tree message does not have 4096 bytes.
+        ValueError: delta or the base keys have another shape or dtype.
     """
 
     def __init__(self, delta: bytes | SecretBytes, base_keys: np.ndarray, tree_message: Message) -> None:
@@ -141,8 +180,8 @@ class CotSender(_Instance):
         """Writes zero labels, uint8 of 16 `count` bytes, from the receiver's message.
 
         Raises:
-            PeerError: if the message has another size than `extension_bytes(count)`.
-            ValueError: for labels of another size or a count that is no multiple of 32.
+            PeerError: the message does not have `extension_bytes(count)` bytes.
+            ValueError: the labels have another size, or the count is no multiple of 32.
         """
         _check_message(message, extension_bytes(count), "extension message")
         _check_labels(out_zero_labels, count)
@@ -161,107 +200,19 @@ class CotSender(_Instance):
         *,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`additive_send` under this instance's delta."""
+        """Calls `additive_send` with the delta of this instance."""
         return additive_send(
             self._delta, hash_seed, gadget, first_group, zero_labels, correlation, threads=threads
         )
 
     @property
     def delta(self) -> SecretBytes:
-        """For kernels that make both labels of an OT; wiped with the instance."""
+        """Gives delta to kernels that make both labels of an OT. It is wiped with the instance."""
         return self._delta
 
     def close(self) -> None:
         super().close()
         self._delta.close()
-
-
-class FreshCotSender:
-    """The COT sender's side of a fresh instance (a new delta per inference) without base OTs.
-
-    128 OTs of the reverse extension, chosen with NOT delta, take their place; keys are
-    BLAKE2b(context, index, label). `message` (512 bytes) goes to the other party, whose
-    `fresh_cot_receiver` makes the `CotReceiver`; its tree message comes back to `finish`.
-    `context` names the session and the inference, and is the same at both parties.
-    """
-
-    def __init__(self, reverse: CotReceiver, delta: SecretBytes, context: bytes) -> None:
-        self._delta = delta
-        choice_bits = np.packbits(base_choice_bits(delta), bitorder="little")
-        labels = np.empty((COT_BITS, LABEL_BYTES), np.uint8)
-        self.message = bytes(reverse.extend(choice_bits, COT_BITS, labels))
-        self._keys = _fresh_keys(context, labels)
-        wipe(labels)
-        wipe(choice_bits)
-
-    def finish(self, tree_message: Message) -> CotSender:
-        """The fresh instance. Raises PeerError for a tree message of another size."""
-        sender = CotSender(self._delta, self._keys, tree_message)
-        wipe(self._keys)
-        return sender
-
-
-def fresh_cot_receiver(reverse: CotSender, message: Message, context: bytes) -> CotReceiver:
-    """The other side of `FreshCotSender`: send its `tree_message` back.
-
-    Raises:
-        PeerError: if the message has another size than 512 bytes.
-    """
-    labels = np.empty((2, COT_BITS, LABEL_BYTES), np.uint8)
-    reverse.extend(message, COT_BITS, labels[0])
-    np.bitwise_xor(labels[0], reverse._delta.array, out=labels[1])
-    pairs = np.stack([_fresh_keys(context, labels[0]), _fresh_keys(context, labels[1])], axis=1)
-    receiver = CotReceiver(pairs)
-    wipe(labels)
-    wipe(pairs)
-    return receiver
-
-
-def additive_send(
-    delta: bytes | SecretBytes,
-    hash_seed: bytes,
-    gadget: int,
-    first_group: int,
-    zero_labels: np.ndarray,
-    correlation: np.ndarray,
-    *,
-    threads: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(tau, beta), uint32 like `correlation`: tau goes to the receiver, beta is this party's share.
-
-    alpha + beta = choice correlation mod 2^32. `zero_labels`: uint8 (n, 16); `correlation`: uint32
-    of n elements, n a multiple of 32; `first_group` counts groups of 32. One (hash_seed, gadget,
-    group) is used once.
-    """
-    tau, beta = np.empty_like(correlation), np.empty_like(correlation)
-    delta_bytes = _bytes_of(delta, "delta", (LABEL_BYTES,))
-    _native.ot.additive_send(
-        delta_bytes, hash_seed, gadget, first_group, zero_labels, correlation, tau, beta, threads
-    )
-    return tau, beta
-
-
-def additive_receive(
-    hash_seed: bytes,
-    gadget: int,
-    first_group: int,
-    active_labels: np.ndarray,
-    choices: np.ndarray,
-    tau: np.ndarray,
-    *,
-    threads: int = 1,
-) -> np.ndarray:
-    """alpha, uint32 like `tau`. `choices`: uint8 0/1 an element (not packed); see `additive_send`."""
-    alpha = np.empty_like(tau)
-    _native.ot.additive_receive(hash_seed, gadget, first_group, active_labels, choices, tau, alpha, threads)
-    return alpha
-
-
-def _fresh_keys(context: bytes, labels: np.ndarray) -> np.ndarray:
-    keys = bytearray()
-    for index, label in enumerate(labels):
-        keys += domain_hash("fresh cot", context, index.to_bytes(4, "little"), label)
-    return np.frombuffer(keys, np.uint8).reshape(COT_BITS, LABEL_BYTES)
 
 
 def _bytes_of(data: bytes | SecretBytes | np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Secrets in pages of their own: locked into memory, left out of core dumps, wiped when dropped.
+"""Keeps secrets in pages of their own: locked into memory, left out of core dumps, wiped when dropped.
 
-What it protects against: keys that reach the disk by swap or by a core dump, and keys that stay in
-freed memory. What it does not: a debugger, root, hibernation, and copies that callers make.
+This protects against keys that reach the disk by swap or by a core dump, and against keys that stay in
+freed memory. It does not protect against a debugger, root, hibernation, or copies that callers make.
 
-A forked child reads zeros (MADV_WIPEONFORK) and `array` raises there: a child that inherited a key
+A forked child reads zeros (MADV_WIPEONFORK), and `array` raises there: a child that inherited a key
 together with its counter would use both a second time.
 """
 
@@ -50,15 +50,21 @@ class _Pages(mmap.mmap):
 
 
 class SecretBytes:
-    """`byte_count` (at least 1) zero bytes of secret memory, to be filled through `array`.
+    """Holds `byte_count` (at least 1) bytes of secret memory, zero at first, to be filled through `array`.
 
-    Use as a context manager or call `close`, which wipes even while views exist; without either, the
-    pages are wiped when the last reference or view is gone. It cannot be pickled or copied, and its
-    repr shows the size alone.
+    Use it as a context manager or call `close`, which wipes even while views exist. Without either, the pages
+    are wiped when the last reference or view is gone. It cannot be pickled or copied, and its repr shows the
+    size alone.
+
+    >>> with SecretBytes.random(16) as key:
+    ...     key, key.array.shape
+    (SecretBytes(16 bytes), (16,))
+    >>> key
+    SecretBytes(wiped)
 
     Raises:
-        ValueError: for a size below 1.
-        EnvironmentUnsupportedError: if the system refuses to lock the pages.
+        ValueError: the size is below 1.
+        EnvironmentUnsupportedError: the system refuses to lock the pages.
     """
 
     __slots__ = ("__weakref__", "_byte_count", "_pages", "_pid")
@@ -87,14 +93,14 @@ class SecretBytes:
 
     @classmethod
     def random(cls, byte_count: int) -> SecretBytes:
-        """Fresh random bytes, written by the kernel straight into the locked pages."""
+        """Draws random bytes, which the kernel writes straight into the locked pages."""
         secret = cls(byte_count)
         fill_random(secret.array)
         return secret
 
     @classmethod
     def copy_of(cls, data: bytes | bytearray | memoryview | np.ndarray) -> SecretBytes:
-        """A locked copy of `data`; wiping the original is the caller's part."""
+        """Copies `data` into locked pages. The caller wipes the original."""
         source = np.frombuffer(data, dtype=np.uint8)
         secret = cls(source.size)
         secret.array[:] = source
@@ -102,7 +108,7 @@ class SecretBytes:
 
     @property
     def array(self) -> np.ndarray:
-        """The secret itself, uint8 (byte_count,), writable: a view, never a copy.
+        """Gives the secret itself, uint8 (byte_count,), writable: a view, never a copy.
 
         Raises:
             ValueError: after `close`, and in a forked child.
@@ -115,6 +121,7 @@ class SecretBytes:
 
     @property
     def closed(self) -> bool:
+        """Tells whether the secret was wiped."""
         return self._pages is None
 
     def close(self) -> None:
@@ -145,7 +152,16 @@ class SecretBytes:
 
 
 def fill_random(array: np.ndarray) -> None:
-    """Fills a writable contiguous array from the kernel's generator, without a copy elsewhere."""
+    """Fills a writable contiguous array from the kernel's generator, without a copy elsewhere.
+
+    >>> words = np.zeros(64, np.uint32)
+    >>> fill_random(words)
+    >>> bool(words.any())
+    True
+
+    Raises:
+        EnvironmentUnsupportedError: the kernel gives no random bytes.
+    """
     view = array.data.cast("B")
     with _ffi.from_buffer(view, require_writable=True) as address:
         filled = 0
@@ -158,7 +174,16 @@ def fill_random(array: np.ndarray) -> None:
 
 
 def wipe(array: np.ndarray | bytearray) -> None:
-    """Zeroes a writable contiguous buffer by a call that no compiler can leave out."""
+    """Zeroes a writable contiguous buffer by a call that no compiler can leave out.
+
+    >>> key = bytearray(b"secret")
+    >>> wipe(key)
+    >>> key == bytes(6)
+    True
+
+    Raises:
+        BufferError: the buffer is read-only.
+    """
     view = array.data.cast("B") if isinstance(array, np.ndarray) else memoryview(array)
     with _ffi.from_buffer(view, require_writable=True) as address:
         _libc.explicit_bzero(address, view.nbytes)

@@ -22,13 +22,18 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.hybrid.multiplications import CrossJob
-from pi_bench.hybrid.products import ProductJob
-from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, WorkPlan
+from pi_bench.hybrid.exchanges import (
+    CrossChoices,
+    CrossCorrections,
+    Exchange,
+    Garble,
+    Product,
+    Seeds,
+    Select,
+    Trees,
+)
+from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.network.program import ActivationOp, LinearOp
 
 WINDOW_BYTES = 48 << 20
@@ -37,71 +42,6 @@ party ever waits in `send` for one that does the same."""
 
 _CROSSES_UNDER_WAY = 4
 """Slices whose labels wait for corrections."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Exchange:
-    """A request of the client, if any, and the server's answer, if any.
-
-    `needs`: how many exchanges of the list must be complete before this one can be asked for.
-    """
-
-    request_bytes: int
-    answer_bytes: int
-    needs: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seeds(Exchange):
-    """The garbler's hash seed and the reverse OTs that begin the fresh label OTs: no request."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trees(Exchange):
-    """The reverse hash seed and the label OTs' tree corrections: no answer."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Select(Exchange):
-    """Reverse OTs with the server's random bits pi: no request."""
-
-    job: GadgetJob
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Product(Exchange):
-    """An encrypted mask and the encrypted product."""
-
-    job: ProductJob
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Garble(Exchange):
-    """Label OTs (and select corrections) of a slice of a gadget, and its tables."""
-
-    job: GadgetJob
-    groups: range
-
-    @property
-    def last(self) -> bool:
-        """Whether this is the gadget's last slice."""
-        return self.groups.stop == self.job.group_count
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CrossChoices(Exchange):
-    """Reverse OTs with the bits of the server's factors of a slice of a cross product: no request."""
-
-    job: CrossJob
-    groups: range
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CrossCorrections(Exchange):
-    """The client's corrections for these OTs: no answer."""
-
-    job: CrossJob
-    groups: range
 
 
 class Turn(enum.Enum):
@@ -136,7 +76,7 @@ def client_turns(
 
 class _Schedule:
     def __init__(self, plan: WorkPlan) -> None:
-        self.exchanges: list[Exchange] = [Seeds(0, SEED_BYTES + FRESH_BYTES, 0)]
+        self.exchanges: list[Exchange] = [Seeds.first()]
         self._plan = plan
         self._begun = False
         self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # their values are asked for; what they need
@@ -146,9 +86,7 @@ class _Schedule:
             if isinstance(op, LinearOp):
                 self._before_products(op.id)
                 products = plan.products_of(op.id)
-                self.exchanges += [
-                    Product(job.plan.upload_bytes, job.plan.response_bytes, 0, job) for job in products
-                ]
+                self.exchanges += [Product.of(job) for job in products]
                 values[op.id] = len(self.exchanges)
                 if products:
                     self._finish()
@@ -160,15 +98,12 @@ class _Schedule:
     def _before_products(self, linear_id: int) -> None:
         """What the activations of a value need of the server, none of it the value itself."""
         self.exchanges += [
-            Select(0, OT_BYTES * job.padded_count, 0, job)
-            for job in self._plan.gadgets_of_source(linear_id)
-            if job.spec.uses_select
+            Select.of(job) for job in self._plan.gadgets_of_source(linear_id) if job.spec.uses_select
         ]
         for cross in self._plan.crosses_of_source(linear_id):
             for groups in cross.offline_slices:
-                self.exchanges.append(CrossChoices(0, cross.choice_bytes(groups), 0, cross, groups))
-                needs, request_bytes = len(self.exchanges), cross.correction_bytes(groups)
-                self._crosses.append(CrossCorrections(request_bytes, 0, needs, cross, groups))
+                self.exchanges.append(CrossChoices.of(cross, groups))
+                self._crosses.append(CrossCorrections.of(cross, groups, len(self.exchanges)))
                 if len(self._crosses) > _CROSSES_UNDER_WAY:
                     self._begin()
                     self.exchanges.append(self._crosses.popleft())
@@ -176,7 +111,7 @@ class _Schedule:
     def _begin(self) -> None:
         """The client's seeds, once: before anything that they enter."""
         if not self._begun:
-            self.exchanges.append(Trees(SEED_BYTES + TREE_MESSAGE_BYTES, 0, 1))
+            self.exchanges.append(Trees.after_seeds())
             self._begun = True
 
     def _finish(self) -> None:
@@ -186,16 +121,5 @@ class _Schedule:
         self.exchanges += self._crosses
         self._crosses.clear()
         for job, needs in self._gadgets:
-            self.exchanges += [_garble(job, groups, needs) for groups in job.offline_slices]
+            self.exchanges += [Garble.of(job, groups, needs) for groups in job.offline_slices]
         self._gadgets.clear()
-
-
-def _garble(job: GadgetJob, groups: range, needs: int) -> Garble:
-    corrections = WORD_BYTES * len(job.elements(groups)) if job.spec.uses_select else 0
-    return Garble(
-        corrections + OT_BYTES * job.label_ot_count(groups),
-        len(groups) * job.spec.garbled_group_bytes,
-        needs,
-        job,
-        groups,
-    )

@@ -15,7 +15,6 @@ import numpy as np
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import prepared_bytes
-from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
 from pi_bench.hybrid.modes import LABEL_CHUNK, window_law
@@ -26,11 +25,8 @@ from pi_bench.network.program import (
     ActivationOp,
     LinearOp,
     Program,
-    element_count,
 )
 from pi_bench.protocol.options import ProtocolOptions
-from pi_bench.protocol.prediction import PredictedBytes
-from pi_bench.protocol.session import Party
 
 SEED_BYTES = 16
 OT_BYTES = 4
@@ -184,33 +180,3 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
 def part(array: np.ndarray, positions: range) -> np.ndarray:
     """The view of `array` at `positions` of axis 0."""
     return array[positions.start : positions.stop]
-
-
-def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:
-    """For protocols that run a `WorkPlan`: homomorphic products and garbled gadgets."""
-    plan = WorkPlan(program, options)
-    predicted = PredictedBytes()
-    for product in plan.products:
-        predicted.add_offline("he", Party.CLIENT, product.plan.upload_bytes)
-        predicted.add_offline("he", Party.SERVER, product.plan.response_bytes)
-    predicted.add_offline("ot", Party.SERVER, SEED_BYTES + FRESH_BYTES)
-    predicted.add_offline("ot", Party.CLIENT, SEED_BYTES + TREE_MESSAGE_BYTES)
-    for job in plan.gadget_jobs:
-        spec, lanes = job.spec, job.padded_count
-        predicted.add_offline("ot", Party.CLIENT, OT_BYTES * lanes * spec.label_ots)
-        if spec.uses_select:
-            predicted.add_offline("ot", Party.CLIENT, WORD_BYTES * lanes)
-            predicted.add_offline("ot", Party.SERVER, OT_BYTES * lanes)
-        predicted.add_offline("garbling", Party.SERVER, job.group_count * spec.garbled_group_bytes)
-        predicted.add_online(job.op_id, Party.SERVER, job.group_count * spec.online_group_bytes)
-        predicted.add_online(job.op_id, Party.CLIENT, WORD_BYTES * job.count)
-    for cross in plan.multiplications.crosses():
-        for groups in cross.offline_slices:
-            predicted.add_offline("ot", Party.SERVER, cross.choice_bytes(groups))
-            predicted.add_offline("ot", Party.CLIENT, cross.correction_bytes(groups))
-    for multiply in plan.multiplications.jobs:
-        predicted.add_online(multiply.op.id, Party.SERVER, multiply.opened_bytes)
-        predicted.add_online(multiply.op.id, Party.CLIENT, multiply.answer_bytes)
-    predicted.add_online(program.input.id, Party.CLIENT, WORD_BYTES * element_count(program.input.shape))
-    predicted.add_online(program.output.id, Party.SERVER, WORD_BYTES * element_count(program.output.shape))
-    return predicted

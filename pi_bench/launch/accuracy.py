@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pi_bench.arithmetic.activation_law import ActivationLaw
-from pi_bench.errors import InputError
+from pi_bench.errors import InputError, interruption_code
 from pi_bench.launch.accuracy_layers import LayerErrors
 from pi_bench.launch.latency import LatencyOptions, measure_latency
 from pi_bench.launch.model import LoadedModel
@@ -20,9 +21,8 @@ from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import evaluate
 from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import decode_output, encode_input
+from pi_bench.progress import Progress, silent
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-
-Progress = Callable[[str, int, int], None]
 
 _CHUNK_ELEMENTS = 6_000_000
 _CHUNK_SAMPLES = 64
@@ -35,7 +35,7 @@ _SIMULATED_SHARES_SEED = 0
 class Samples:
     """`inputs` float (count, *input shape); `labels` int64 (count,) or None; `source` in words.
 
-    class_count: of a data set that is known by name.
+    class_count: of the data; None without labels, or where they are too few to tell.
     """
 
     inputs: np.ndarray
@@ -54,16 +54,24 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrivateAnswers:
-    """Of real runs of the protocol; `failures`: where a run broke its law, in words."""
+    """Of real runs of the protocol; `failures`: where a run broke its law, in words.
+
+    interruption: the exit code, where Ctrl-C or SIGTERM left images out.
+    """
 
     answers: Answers
     failures: tuple[str, ...]
+    interruption: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """`refused`: images with a value beyond the input's bound, which a client refuses to encode.
-    `baseline`: the integer answers under the law's baseline, if it has one."""
+    """Holds the answers of float and integer network.
+
+    refused: the images with a value beyond the input's bound, which a client refuses to encode.
+    baseline: the integer answers under the law's baseline, if it has one.
+    interruption: the exit code, where Ctrl-C or SIGTERM left images out.
+    """
 
     law: ActivationLaw
     floats: Answers
@@ -71,6 +79,16 @@ class Comparison:
     baseline: Answers | None
     refused: np.ndarray
     layers: LayerErrors
+    interruption: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Holds the answers to some images; `baseline` is None where the law has none."""
+
+    floats: np.ndarray
+    integers: np.ndarray
+    baseline: np.ndarray | None
 
 
 def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.ndarray:
@@ -97,11 +115,13 @@ def compare(
 ) -> Comparison:
     """Float and integer answers to `inputs` (count, *input shape), and the errors of each layer.
 
-    The fixed point of `options` is used, its batch is not. The integer answers follow `law`.
+    The fixed point of `options` is used, its batch is not. The integer answers follow `law`. Ctrl-C ends the
+    comparison with the images that are finished.
 
     Raises:
         InputError: inputs of another shape.
         ModelError: the network cannot be compiled with these options.
+        KeyboardInterrupt: no image is finished.
     """
     taken = accepted(graph, options, inputs)
     if not taken.any():
@@ -111,33 +131,57 @@ def compare(
         )
     layers = LayerErrors(graph, compile_graph(graph, options)[0], law)
     generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
-    floats, integers, baseline = [], [], []
     index = np.flatnonzero(taken)
     run: IntegerRun | None = None
-    for start, end in _chunks(len(index), _chunk_samples(graph)):
-        progress("comparing", start, len(index))
-        batch = inputs[index[start:end]]
-        if run is None or run.program.input.shape[0] != len(batch):
-            run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), threads)
-        program = run.program
-        encoded = encode_input(program, batch)
-        exact = evaluate(graph, batch)
-        floats.append(exact[graph.output.name])
-        for step in run.values(encoded, law, generator):
-            layers.observe(step, exact)
-            if step.op is program.output:
-                integers.append(decode_output(program, step.made))
-        if law.baseline is not None:
-            *_, last = run.values(encoded, law.baseline, generator)
-            baseline.append(decode_output(program, last.made))
+    finished: tuple[int, list[_Chunk], LayerErrors] = (0, [], layers)
+    interruption = None
+    try:
+        for start, end in _chunks(len(index), _chunk_samples(graph)):
+            progress("comparing", start, len(index))
+            batch = inputs[index[start:end]]
+            if run is None or run.program.input.shape[0] != len(batch):
+                run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), threads)
+            layers = copy.deepcopy(layers)  # an interrupted chunk must leave no trace in the finished ones
+            chunk = _compare_chunk(graph, run, law, batch, layers, generator)
+            finished = end, [*finished[1], chunk], layers
+    except KeyboardInterrupt as error:
+        if not finished[0]:
+            raise
+        interruption = interruption_code(error)
+    count, chunks, layers = finished
+    baseline = [chunk.baseline for chunk in chunks if chunk.baseline is not None]
     return Comparison(
         law=law,
-        floats=_answers(index, floats),
-        integers=_answers(index, integers),
-        baseline=_answers(index, baseline) if baseline else None,
+        floats=_answers(index[:count], [chunk.floats for chunk in chunks]),
+        integers=_answers(index[:count], [chunk.integers for chunk in chunks]),
+        baseline=_answers(index[:count], baseline) if baseline else None,
         refused=np.flatnonzero(~taken),
         layers=layers,
+        interruption=interruption,
     )
+
+
+def _compare_chunk(
+    graph: Graph,
+    run: IntegerRun,
+    law: ActivationLaw,
+    batch: np.ndarray,
+    layers: LayerErrors,
+    generator: np.random.Generator,
+) -> _Chunk:
+    """Answers `batch`, and adds its errors to `layers`."""
+    program = run.program
+    encoded = encode_input(program, batch)
+    exact = evaluate(graph, batch)
+    integers, baseline = np.empty(0), None
+    for step in run.values(encoded, law, generator):
+        layers.observe(step, exact)
+        if step.op is program.output:
+            integers = decode_output(program, step.made)
+    if law.baseline is not None:
+        *_, last = run.values(encoded, law.baseline, generator)
+        baseline = decode_output(program, last.made)
+    return _Chunk(exact[graph.output.name], integers, baseline)
 
 
 def run_privately(
@@ -153,8 +197,11 @@ def run_privately(
 ) -> PrivateAnswers:
     """Answers of two real parties to the images numbered `index`, each run verified.
 
+    Ctrl-C ends it with the images that are finished.
+
     Raises:
         PiBenchError: of either party.
+        KeyboardInterrupt: no image is finished.
     """
     program, _ = compile_graph(graph, options)
     size = max(
@@ -162,18 +209,28 @@ def run_privately(
     )
     logits: list[np.ndarray] = []
     failures: list[str] = []
-    for start, end in _chunks(len(index), size):
-        progress("running privately", start, len(index))
-        batch = inputs[index[start:end]]
-        program, weights = compile_graph(graph, replace(options, batch=len(batch)))
-        model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
-        encoded = encode_input(program, batch)
-        verifier = RunVerifier(program, weights, info.law(settings), encoded)
-        once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
-        measured = measure_latency(model, info, once, place, batch, verifier, lambda what, done, total: None)
-        failures.extend(measured.runs[0].verdict.failures)
-        logits.append(measured.logits)
-    return PrivateAnswers(_answers(index, logits), tuple(failures))
+    interruption = None
+    try:
+        for start, end in _chunks(len(index), size):
+            progress("running privately", start, len(index))
+            batch = inputs[index[start:end]]
+            program, weights = compile_graph(graph, replace(options, batch=len(batch)))
+            model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
+            encoded = encode_input(program, batch)
+            verifier = RunVerifier(program, weights, info.law(settings), encoded)
+            once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
+            measured = measure_latency(model, info, once, place, batch, verifier, silent)
+            failures.extend(measured.runs[0].verdict.failures)
+            logits.append(measured.logits)
+            if measured.interruption is not None:  # after its run: this chunk is whole
+                interruption = measured.interruption
+                break
+    except KeyboardInterrupt as error:
+        if not logits:
+            raise
+        interruption = interruption_code(error)
+    count = sum(map(len, logits))
+    return PrivateAnswers(_answers(index[:count], logits), tuple(failures), interruption)
 
 
 def sample(index: np.ndarray, count: int) -> np.ndarray:

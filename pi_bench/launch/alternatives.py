@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.merging import merge_linear
+from pi_bench.network.fusion import fuse_linear
 from pi_bench.prediction.causes import scaled
 from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
@@ -48,7 +48,7 @@ def alternatives(
     )
     found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
     if model.merging is None:
-        merged, merging = merge_linear(model.graph, compiling.weight_bits)
+        merged, merging = fuse_linear(model.graph, compiling.weight_bits)
         if merging.dissolved:
             other, _ = compile_graph(merged, compiling)
             run = predict_run(info.script(other, options), setting)

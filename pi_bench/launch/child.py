@@ -13,19 +13,23 @@ from collections.abc import Callable
 
 from pi_bench.errors import PiBenchError
 from pi_bench.launch.control import ControlClosedError, ControlPipe, error_fields
+from pi_bench.launch.logs import start_logging
 from pi_bench.launch.placement import pin
 
 _PR_SET_PDEATHSIG = 1
 
 
 def run_party(party: Callable[[ControlPipe], None]) -> int:
-    """The main function of a party process: ``--control-fd N --launcher PID [--cores 0,1]``."""
+    """The main function of a party process: ``--control-fd N --launcher PID [--cores 0,1] …``."""
     parser = argparse.ArgumentParser(prog="party", description="Started by pi-bench, not by hand.")
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--launcher", type=int, required=True)
     parser.add_argument("--cores", default="")
+    parser.add_argument("--verbosity", type=int, default=0)
+    parser.add_argument("--name", default="party")
     arguments = parser.parse_args()
     die_with_launcher(arguments.launcher)
+    start_logging(arguments.verbosity, arguments.name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher hears Ctrl-C and ends both parties
     pin(tuple(int(core) for core in arguments.cores.split(",") if core))
     control = ControlPipe.from_fd(arguments.control_fd)

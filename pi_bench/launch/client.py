@@ -23,6 +23,7 @@ from pi_bench.registry import find_protocol
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_ready, send_command
 from pi_bench.session.handshake import Agreement, ClientRequirements, greet_as_client
+from pi_bench.session.integrity import compare_checksums
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,13 @@ class Client:
     def infer(self, inputs: np.ndarray) -> ClientOnline:
         """The online phase on what `preprocess` left, which is gone afterwards.
 
-        `inputs`: float, the program's input shape. Raises: InputError before anything is sent.
+        `inputs`: float, the program's input shape. The answer is returned only after the checksums of both
+        parties were compared, outside the clock.
+
+        Raises:
+            InputError: before anything is sent.
+            PeerError: the server breaks the protocol, or the connection changed a message.
+            ConnectionFailedError: a lost or silent server.
         """
         if self._material is None:
             raise RuntimeError("preprocess comes before infer")
@@ -153,11 +160,16 @@ class Client:
                 self.session.flush()
         finally:
             material.burn()
+        compare_checksums(self.session)
         return ClientOnline(latency_s, records[0], output, logits)
 
     def end(self) -> None:
-        """Takes leave of the server."""
-        send_command(self.session, Command.END, 0)
+        """Takes leave of the server, after both have found that every message arrived as it was sent.
+
+        Raises: PeerError, ConnectionFailedError.
+        """
+        send_command(self.session, Command.END, self._inference_id)
+        compare_checksums(self.session)
         self.session.flush()
 
     def __enter__(self) -> Self:

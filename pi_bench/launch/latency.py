@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from pi_bench.channel.link import Link
+from pi_bench.errors import interruption_code
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.verification import RunVerifier, Verdict
+from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.session import PhaseRecord
 
 LOOPBACK = "127.0.0.1"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,7 @@ class Measurement:
     probed_link: dict[str, float] | None = None  # what an emulated one really does
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-
-Progress = Callable[[str, int, int], None]
+    interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came
 
 
 def measure_latency(
@@ -74,24 +75,49 @@ def measure_latency(
 ) -> Measurement:
     """Warm-up and timed runs of `info` in two processes; `inputs` is float, of the input's shape.
 
+    Ctrl-C after the first timed run ends the measurement with the runs that have finished.
+
     Raises:
         PiBenchError: of either party, with its name.
+        KeyboardInterrupt: no timed run has finished.
     """
-    with Parties(placement, options.timeout_s) as parties:
-        progress("starting both parties", 0, options.warmup + options.runs)
-        measurement = _start(parties, model, info, options, placement, inputs)
-        for number in range(options.warmup + options.runs):
-            timed = number >= options.warmup
-            progress("run" if timed else "warm-up", number, options.warmup + options.runs)
-            run, logits, measurement.probed_link = _run_once(parties, verifier)
-            if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
-                measurement.runs.append(run)
-                measurement.logits = logits
-            if not run.verdict.passed:
-                break
-        _tell_both(parties, "end")
-        progress("done", options.warmup + options.runs, options.warmup + options.runs)
+    measurement: Measurement | None = None
+    try:
+        with Parties(placement, options.timeout_s) as parties:
+            progress("starting both parties", 0, options.warmup + options.runs)
+            measurement = _start(parties, model, info, options, placement, inputs)
+            _run_all(parties, measurement, options, verifier, progress)
+            _tell_both(parties, "end")
+            progress("done", options.warmup + options.runs, options.warmup + options.runs)
+    except KeyboardInterrupt as interruption:
+        if measurement is None or not measurement.runs:
+            raise
+        measurement.interruption = interruption_code(interruption)
     return measurement
+
+
+def _run_all(
+    parties: Parties,
+    measurement: Measurement,
+    options: LatencyOptions,
+    verifier: RunVerifier,
+    progress: Progress,
+) -> None:
+    """Adds the timed runs to `measurement`, each when it is whole."""
+    for number in range(options.warmup + options.runs):
+        timed = number >= options.warmup
+        progress("run" if timed else "warm-up", number, options.warmup + options.runs)
+        run, logits, measurement.probed_link = _run_once(parties, verifier)
+        _log.info(
+            "%s %d: offline %.4f s, online %.4f s, %s",
+            *("run" if timed else "warm-up", number, run.offline_s, run.latency_s),
+            "verified" if run.verdict.passed else "NOT verified",
+        )
+        if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
+            measurement.logits = logits
+            measurement.runs.append(run)
+        if not run.verdict.passed:
+            break
 
 
 def _start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import numpy as np
 
 from pi_bench.errors import ConnectionFailedError, PiBenchError
 from pi_bench.launch.control import ControlPipe
+from pi_bench.launch.logs import verbosity
 from pi_bench.launch.placement import Placement, thread_environment
 from pi_bench.protocol import Party
 
@@ -25,6 +27,7 @@ _MODULES = {
     Party.SERVER: "pi_bench.launch.server_process",
 }
 _STOP_S = 2.0
+_log = logging.getLogger(__name__)
 _LAST_WORD_S = 1.0  # a party's own time-out says more than the launcher's, so it comes first
 
 Message = tuple[str, dict[str, Any], dict[str, np.ndarray]]
@@ -41,6 +44,7 @@ class PartyProcess:
                 [
                     *(sys.executable, "-P", "-m", _MODULES[party]),
                     *("--control-fd", str(there.fileno()), "--launcher", str(os.getpid())),
+                    *("--verbosity", str(verbosity()), "--name", str(party)),
                     *(("--cores", ",".join(map(str, cores))) if cores else ()),
                 ],
                 pass_fds=[there.fileno()],
@@ -48,6 +52,7 @@ class PartyProcess:
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in the terminal goes to the launcher alone, which ends both
             )
+        _log.info("the %s process is started, process %d, cores %s", party, self._process.pid, cores or "any")
         self.party = party
         self.control = ControlPipe(here)
         self.control.set_stall(silence_s + _LAST_WORD_S)

@@ -15,7 +15,10 @@ from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo,
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_command, send_ready
 from pi_bench.session.handshake import Offer, greet_as_server
+from pi_bench.session.integrity import compare_checksums
 from pi_bench.session.probe import probe_as_server
+
+_END_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,9 @@ class Server:
                 command, inference_id = receive_command(session)
                 channel.set_receive_timeout(self._timeout_s)
                 if command is Command.END:
+                    visit.end(inference_id)
+                    # The client closes when it has found this server's last message whole.
+                    channel.receive_end(min(_END_TIMEOUT_S, self._timeout_s))
                     return visit.inference_count
                 if command is Command.PROBE:
                     if self._pace is None:
@@ -130,7 +136,7 @@ class _Visit:
         self._report(ServerReport(records[0]))
 
     def preprocess(self, inference_id: int) -> None:
-        if inference_id <= self._last_id:
+        if inference_id != self._last_id + 1:
             raise PeerError(f"the client asked for inference {inference_id} after {self._last_id}")
         self.burn()
         self._last_id = inference_id
@@ -152,9 +158,19 @@ class _Visit:
                 self._session.flush()
         finally:
             material.burn()
+        compare_checksums(self._session)
         self.inference_count += 1
         self._report(ServerReport(records[0], trace=self._session.trace))
         self._session.trace = None
+
+    def end(self, inference_id: int) -> None:
+        """Takes leave of the client, after both have found that every message arrived as it was sent."""
+        if inference_id != self._last_id:
+            raise PeerError(
+                f"the client ends after inference {inference_id}, the last one was {self._last_id}"
+            )
+        compare_checksums(self._session, answering=True)
+        self._session.flush()
 
     def close(self) -> None:
         """Burns what was not used and wipes the protocol's secrets."""

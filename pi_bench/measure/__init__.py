@@ -1,1 +1,1 @@
-"""Clocks, spans, memory and the record of the machine: how the figures come about."""
+"""Measures time, bytes, memory and the costs of primitives, and describes the machine."""

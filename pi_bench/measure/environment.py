@@ -1,4 +1,4 @@
-"""What the figures depend on: machine, versions, placement."""
+"""Describes the machine and the software that the figures depend on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _PACKAGES = ("numpy", "cffi", "cryptography", "pynacl", "torch")
 
 
 def describe_environment() -> dict[str, Any]:
-    """The machine and the software, as JSON values; nothing in it names a user, host or path."""
+    """Describes the machine and the software as JSON values. Nothing in them names a user, a host or a path.
+
+    >>> sorted(describe_environment()["versions"])[:2]
+    ['cffi', 'cryptography']
+    """
     return {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "system": f"{platform.system()} {platform.release()}",
@@ -32,7 +36,11 @@ def describe_environment() -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, str]:
-    """What the speed of the kernels depends on."""
+    """Describes what the speed of the kernels depends on: processor, cores and instruction set.
+
+    >>> sorted(describe_machine())
+    ['cpu_model', 'instruction_set', 'usable_core_count']
+    """
     return {
         "cpu_model": _cpu_model(),
         "usable_core_count": str(len(os.sched_getaffinity(0))),
@@ -63,7 +71,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, ``-dirty`` where files differ; None for an installed package."""
+    """Gives the commit of the checkout, with ``-dirty`` if files differ; None for an installed package."""
     root = Path(pi_bench.__file__).parent.parent
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""Memory and processor time of this process, by phase."""
+"""Measures the memory and the processor time of this process by phase."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ _RESET_PEAK = "5"  # proc(5): resets the high-water mark of resident memory
 class PeakMemory:
     """Peak resident memory since the last `reset`.
 
-    `by_phase` is False where the system cannot reset the mark: then a peak is that of the whole
-    life of the process so far.
+    `by_phase` is False if the system cannot reset the peak. The peak is then that of the whole life of the
+    process so far.
+
+    >>> memory = PeakMemory()
+    >>> memory.read_bytes() > 1_000_000
+    True
     """
 
     def __init__(self) -> None:
@@ -24,12 +28,14 @@ class PeakMemory:
         self.reset()
 
     def reset(self) -> None:
+        """Starts a new phase."""
         try:
             _CLEAR.write_text(_RESET_PEAK)
         except OSError:
             self.by_phase = False
 
     def read_bytes(self) -> int:
+        """Gives the peak of this phase in bytes."""
         if self.by_phase:
             try:
                 for line in _STATUS.read_text().splitlines():
@@ -41,7 +47,12 @@ class PeakMemory:
 
 
 def available_memory_bytes() -> int | None:
-    """Memory that a process can still take without swapping; None where the system does not tell."""
+    """Gives the memory that a process can still take without swapping, or None if the system does not tell.
+
+    >>> available = available_memory_bytes()
+    >>> available is None or available > 0
+    True
+    """
     try:
         for line in _MEMORY.read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -52,5 +63,10 @@ def available_memory_bytes() -> int | None:
 
 
 def cpu_time_s() -> float:
-    """Processor time of all threads of this process, user and system."""
+    """Gives the processor time of all threads of this process, user and system.
+
+    >>> before = cpu_time_s()
+    >>> cpu_time_s() >= before
+    True
+    """
     return time.process_time()

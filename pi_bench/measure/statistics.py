@@ -1,4 +1,4 @@
-"""Medians and quartiles of a handful of samples."""
+"""Summarizes a handful of samples by median and quartiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from statistics import median, quantiles
 
 
 def summarize(samples: Sequence[float]) -> dict[str, float | list[float]]:
-    """median, q1, q3 (linear interpolation, both ends included), min, max and the samples."""
+    """Gives median, q1, q3, min, max and the samples as JSON values.
+
+    Quartiles are interpolated linearly, with both ends included.
+
+    >>> summary = summarize([1.0, 2.0, 3.0, 4.0])
+    >>> summary["median"], summary["q1"], summary["max"]
+    (2.5, 1.75, 4.0)
+    """
     if len(samples) == 1:
         q1 = q3 = samples[0]
     else:

@@ -1,7 +1,7 @@
-"""Where a program's parameters, multiply-accumulates, ReLUs and truncations are.
+"""Sums a program's parameters, multiply-accumulates, ReLUs and truncations by resolution.
 
-DeepReDuce's Figure 3 for any network. A stage of its section 2.1 is a run of layers of equal resolution:
-so operators are summed by the height and width of what they make.
+DeepReDuce (Jha et al., ICML 2021) shows this in Figure 3. A stage of its section 2.1 is a run of layers of
+equal resolution, so operators are summed by the height and width of their values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 
 @dataclass(frozen=True, slots=True)
 class ResolutionShare:
-    """`resolution`: (height, width), None for vectors. Counts are of one inference, whole batch."""
+    """The counts of all operators of one resolution, (height, width) or None for vectors.
+
+    Counts are of one inference, whole batch.
+
+    >>> ResolutionShare((8, 8), relu_count=64).relu_count
+    64
+    """
 
     resolution: tuple[int, int] | None
     parameter_count: int = 0
@@ -25,7 +31,14 @@ class ResolutionShare:
 
 
 def parameter_count(op: Op) -> int:
-    """Weights and biases of an operator as it runs: batch norms are folded into them."""
+    """Count the weights and biases of an operator as it runs; batch normalizations are folded into them.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.program import FullyConnected, LinearTerm
+    >>> head = LinearTerm(0, (), FullyConnected("w", (1, 4), (1, 2)), 1, np.zeros(2, np.uint8))
+    >>> parameter_count(LinearOp(1, "head", (1, 2), 22, (head,), bias="b", mac_count=8))
+    10
+    """
     if not isinstance(op, LinearOp):
         return 0
     weights = sum(math.prod(term.weighted.weight_shape) for term in op.terms if term.weighted is not None)
@@ -33,7 +46,15 @@ def parameter_count(op: Op) -> int:
 
 
 def by_resolution(program: Program) -> list[ResolutionShare]:
-    """A share for every resolution, in the order in which the program first meets them."""
+    """Sum the counts of a program by resolution, in the order in which the program first meets them.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.program import FullyConnected, LinearTerm
+    >>> head = LinearTerm(0, (), FullyConnected("w", (1, 4), (1, 2)), 1, np.zeros(2, np.uint8))
+    >>> linear = LinearOp(1, "head", (1, 2), 22, (head,), bias="b", mac_count=8)
+    >>> [share.parameter_count for share in by_resolution(Program("tiny", (linear,), 10, ()))]
+    [10]
+    """
     shares: dict[tuple[int, int] | None, ResolutionShare] = {}
     for op in program.ops:
         if not isinstance(op, LinearOp | ActivationOp):

@@ -1,7 +1,7 @@
-"""What a phase's time is made of: what it would be without its rounds, its ReLUs, its linear layers.
+"""Attributes the time of a phase to its causes, such as rounds, ReLUs and linear layers.
 
-Parties and the link work at once, so a phase is no sum: each cause is taken away in turn and the phase is
-played again. What that saves is what the cause costs.
+Parties and link work at the same time, so the time of a phase is not a sum. Each cause is taken away in turn
+and the phase is played again. The time that this saves is the cost of the cause.
 """
 
 from __future__ import annotations
@@ -9,22 +9,23 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
-from pi_bench.costs import CostUnits
+from pi_bench.costs import LINK_UNITS, CostUnits
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol.script import Action, Kind, PhaseScript, Purpose
 from pi_bench.protocol.session import Party
 
-FIXED_UNITS = (
-    *("client slice", "server slice", "linear operator", "client exchange", "server exchange"),
-    *("client end", "server end"),
-)
-"""What steps cost whatever their size: part of the rounds, not of what the steps compute."""
-
-_ROUND_UNITS = (*FIXED_UNITS, "message", "hop", "wake")
+_BYTE_UNITS = ("byte sent", "byte received")
+_MESSAGE_UNITS = tuple(unit for unit in LINK_UNITS if unit not in _BYTE_UNITS)
 
 
 class Cause(enum.Enum):
+    """A cause of time. The value is its name in JSON.
+
+    >>> Cause("relus").name
+    'RELUS'
+    """
+
     ROUNDS = "rounds"
     RELUS = "relus"
     TRUNCATIONS = "truncations"
@@ -42,8 +43,14 @@ _PURPOSES = {
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`cost_s`: what the phase would save without the cause. `steps`: operators by what they keep both
-    parties and the link busy with for it, the busiest first."""
+    """The part of a phase's time that a cause costs.
+
+    `cost_s`: seconds that the phase would save without the cause. `steps`: operators and the seconds for
+    which each keeps both parties and the link busy for this cause, the busiest first.
+
+    >>> Share(Cause.RELUS, 0.5, ((3, 0.25), (1, 0.25))).steps[0]
+    (3, 0.25)
+    """
 
     cause: Cause
     cost_s: float
@@ -51,9 +58,18 @@ class Share:
 
 
 def shares(script: PhaseScript, setting: Setting) -> list[Share]:
-    """Every cause, the dearest first."""
+    """Finds the share of every cause, the most expensive first.
+
+    >>> from pi_bench.costs import Costs
+    >>> costs = Costs({**dict.fromkeys(LINK_UNITS, 0.0), "hop": 0.5, "gate": 1.0}, threads=1, machine={})
+    >>> script = PhaseScript("online")
+    >>> script.server.compute(0, "", Purpose.RELU, CostUnits({"gate": 1.0}))
+    >>> script.message(Party.SERVER, 0, "", Purpose.RELU, 100)
+    >>> [(share.cause.value, share.cost_s) for share in shares(script, Setting(costs))][:2]
+    [('relus', 1.0), ('rounds', 0.5)]
+    """
     whole_s = _played(script, setting)
-    found = [Share(Cause.ROUNDS, whole_s - _played(script, without_rounds(setting)), ())]
+    found = [Share(Cause.ROUNDS, whole_s - _played(script, without_rounds(script, setting)), ())]
     for cause, purpose in _PURPOSES.items():
         saved_s = whole_s - _played(scaled(script, purpose, 0.0), setting)
         found.append(Share(cause, saved_s, _busiest(script, purpose, setting)))
@@ -61,24 +77,42 @@ def shares(script: PhaseScript, setting: Setting) -> list[Share]:
 
 
 def scaled(script: PhaseScript, purpose: Purpose, factor: float) -> PhaseScript:
-    """With `factor` times the computing and bytes for a purpose; steps and messages stay."""
+    """Scales the computing and the bytes for one purpose by `factor`; steps and messages stay.
+
+    >>> script = PhaseScript("online")
+    >>> script.message(Party.SERVER, 0, "", Purpose.RELU, 100)
+    >>> scaled(script, Purpose.RELU, 0.5).server.actions[0].byte_count
+    50
+    """
+    fixed = _fixed_units(script)
 
     def change(action: Action) -> Action:
         if action.purpose is not purpose or action.between:
             return action
         units = {
-            name: amount if name in FIXED_UNITS else factor * amount
-            for name, amount in action.work.units.items()
+            name: amount if name in fixed else factor * amount for name, amount in action.work.units.items()
         }
         return replace(action, work=CostUnits(units), byte_count=round(factor * action.byte_count))
 
     return script.changed(change)
 
 
-def without_rounds(setting: Setting) -> Setting:
-    """Messages and steps that take no time of their own; bytes and computing still do."""
+def without_rounds(script: PhaseScript, setting: Setting) -> Setting:
+    """Gives the setting in which messages and fixed steps take no time; bytes and computing still do.
+
+    >>> from pi_bench.costs import Costs
+    >>> setting = Setting(Costs(dict.fromkeys(LINK_UNITS, 1.0), threads=1, machine={}))
+    >>> without_rounds(PhaseScript("online"), setting).costs.unit_s
+    {'message': 0.0, 'byte sent': 1.0, 'byte received': 1.0, 'hop': 0.0, 'wake': 0.0}
+    """
+    free = (*_fixed_units(script), *_MESSAGE_UNITS)
     link = None if setting.link is None else replace(setting.link, rtt_s=0.0)
-    return replace(setting, costs=setting.costs.without(_ROUND_UNITS), link=link)
+    return replace(setting, costs=setting.costs.without(free), link=link)
+
+
+def _fixed_units(script: PhaseScript) -> frozenset[str]:
+    """Collects the units of steps that cost the same whatever their size: they belong to the rounds."""
+    return frozenset(step.unit for step in script.fixed_steps)
 
 
 def _played(script: PhaseScript, setting: Setting) -> float:

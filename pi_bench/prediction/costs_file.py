@@ -1,4 +1,4 @@
-"""Costs as JSON files, and where a user's cache keeps them."""
+"""Reads and writes costs as JSON files, and finds them in the cache of the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.atomic_file import whole_file
-from pi_bench.costs.costs import Costs
+from pi_bench.costs import Costs
 from pi_bench.errors import InputError
 
 SCHEMA_VERSION = 1
@@ -18,6 +18,11 @@ _MAX_BYTES = 1 << 20
 
 
 def costs_to_json(costs: Costs) -> dict[str, Any]:
+    """Gives costs as JSON values.
+
+    >>> costs_to_json(Costs({"word": 1e-9}, threads=2, machine={"cpu_model": "example"}))["unit_s"]
+    {'word': 1e-09}
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "machine": dict(costs.machine),
@@ -28,7 +33,21 @@ def costs_to_json(costs: Costs) -> dict[str, Any]:
 
 
 def read_costs(path: Path) -> Costs:
-    """Raises: InputError: no such file, or not costs of this version; says why."""
+    """Reads the costs that `write_costs` wrote.
+
+    The file may have fewer units than a protocol needs, and units that this build does not know: another
+    protocol or another version may have measured it. `Costs.require` refuses missing units by name.
+
+    Raises:
+        InputError: there is no such file, it holds no costs, or its format is of another version.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "costs.json"
+    ...     write_costs(Costs({"word": 1e-9}, threads=1, machine={}), path)
+    ...     read_costs(path).of("word")
+    1e-09
+    """
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
@@ -40,8 +59,14 @@ def read_costs(path: Path) -> Costs:
         fields = json.loads(data)
     except (ValueError, RecursionError):
         raise InputError(f"{path} holds no costs: it is not JSON") from None
-    if not isinstance(fields, dict) or fields.get("schema_version") != SCHEMA_VERSION:
-        raise InputError(f"{path} holds no costs of version {SCHEMA_VERSION}; measure them again")
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if version is None:
+        raise InputError(f"{path} holds no costs: it has no schema_version")
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} holds costs of format version {version!r}, and this pi-bench reads version "
+            f"{SCHEMA_VERSION}; measure them again with --measure-costs"
+        )
     threads = fields.get("threads")
     machine = _mapping(fields, "machine", str)
     units, contention = (_mapping(fields, name, int, float) for name in ("unit_s", "contention"))
@@ -54,16 +79,31 @@ def read_costs(path: Path) -> Costs:
 
 
 def write_costs(costs: Costs, path: Path) -> None:
-    """As a whole or not at all. Raises: OSError."""
+    """Writes costs to a file, as a whole or not at all, and makes its folder.
+
+    Raises:
+        OSError: the file cannot be written. An older file stays as it was.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "new" / "costs.json"
+    ...     write_costs(Costs({"word": 1e-9}, threads=1, machine={}), path)
+    ...     [file.name for file in path.parent.iterdir()]
+    ['costs.json']
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         file.write((json.dumps(costs_to_json(costs), indent=1, allow_nan=False) + "\n").encode())
 
 
 def cached_path(machine: Mapping[str, str], threads: int) -> Path | None:
-    """Where the costs of a machine and build lie: ``$XDG_CACHE_HOME/pi-bench``, or below ``~/.cache``.
+    """Gives the path of the cached costs of a machine and build, or None if the user has no home.
 
-    None where the user has no home.
+    The folder is ``$XDG_CACHE_HOME/pi-bench`` or else ``~/.cache/pi-bench``.
+
+    >>> path = cached_path({"cpu_model": "example"}, threads=1)
+    >>> path is None or path == cached_path({"cpu_model": "example"}, threads=1)
+    True
     """
     home = os.environ.get("XDG_CACHE_HOME")
     if not home:
@@ -76,7 +116,7 @@ def cached_path(machine: Mapping[str, str], threads: int) -> Path | None:
 
 
 def _mapping(fields: dict[str, Any], name: str, *kinds: type) -> dict[str, Any] | None:
-    """The object of that name if all that it holds is of these kinds; names of JSON are text."""
+    """Gives the JSON object of that name, or None unless all of its values are of these kinds."""
     value = fields.get(name)
     if not isinstance(value, dict) or any(type(held) not in kinds for held in value.values()):
         return None

@@ -1,4 +1,4 @@
-"""From timed pieces of work to the seconds of their units."""
+"""Fits the seconds per unit to timed pieces of work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pi_bench.costs.work import CostUnits
+from pi_bench.costs import CostUnits
 
 _SWEEPS = 3_000
 _TOLERANCE = 1e-10
@@ -15,12 +15,16 @@ _TOLERANCE = 1e-10
 def fit_units(
     timed: Sequence[tuple[CostUnits, float]], known: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Seconds a unit, none negative, with the smallest sum of squared *relative* errors of the timed works.
+    """Finds the seconds per unit, none negative, that minimize the squared *relative* errors of `timed`.
 
-    `known`: units whose seconds are taken as they are.
+    `timed`: works and the seconds that each took. `known`: units whose seconds are taken as they are.
 
     Raises:
-        ValueError: nothing was timed, or in no time.
+        ValueError: nothing was timed, or a work took no time.
+
+    >>> timed = [(CostUnits({"word": 1000.0}), 1e-6), (CostUnits({"word": 10.0, "call": 1.0}), 5.1e-7)]
+    >>> {unit: round(seconds, 10) for unit, seconds in fit_units(timed).items()}
+    {'word': 1e-09, 'call': 5e-07}
     """
     known = known or {}
     names = list(dict.fromkeys(name for work, _ in timed for name in work.units if name not in known))
@@ -40,7 +44,7 @@ def fit_units(
 
 
 def _nonnegative(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """x >= 0 that makes |matrix x - target| smallest: coordinate descent on columns of norm 1."""
+    """Finds the x >= 0 that minimizes |matrix x - target|, by coordinate descent on columns of norm 1."""
     gram, projected = matrix.T @ matrix, matrix.T @ target
     x = np.zeros(len(projected))
     for _ in range(_SWEEPS):

@@ -1,8 +1,8 @@
-"""Plays a phase's script: two parties, each busy with one thing at a time, and a link between them.
+"""Plays the script of a phase with two parties, each busy with one thing at a time, and a link between them.
 
-A message leaves when its sender has handed it over: it is copied in and out at the machine's rate, travels
-for the link's delay and waits for what is ahead of it in its direction. A party that receives waits until the
-message is there; one that has slept is woken. What is not modelled: full socket buffers, memory bandwidth
+A message leaves when its sender has handed it over. It is copied in and out at the rate of the machine, waits
+for earlier messages in its direction, and travels for the delay of the link. A receiver waits until the
+message has arrived, and is woken if it has slept. The model leaves out full socket buffers, memory bandwidth
 that both parties share, and other programs.
 """
 
@@ -14,52 +14,13 @@ from dataclasses import dataclass, field
 
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link, Timeline
-from pi_bench.costs import Costs
-from pi_bench.costs.work import STREAMED
+from pi_bench.costs import LINK_UNITS, STREAMED, Costs
+from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
 from pi_bench.protocol.script import Action, Kind, PhaseScript
 from pi_bench.protocol.session import Party
 
 POLL_S = 1e-3
-"""How long a receiver asks before it sleeps; then it is woken."""
-
-
-@dataclass(slots=True)
-class PredictedSpan:
-    """As `pi_bench.measure.spans.Span`, predicted."""
-
-    step: int
-    part: str
-    compute_s: float = 0.0
-    send_s: float = 0.0
-    wait_s: float = 0.0
-    sent_bytes: int = 0
-    received_bytes: int = 0
-    sent_count: int = 0
-    received_count: int = 0
-    depth_count: int = 0
-
-    @property
-    def sent_wire_bytes(self) -> int:
-        return self.sent_bytes + HEADER_BYTES * self.sent_count
-
-    @property
-    def received_wire_bytes(self) -> int:
-        return self.received_bytes + HEADER_BYTES * self.received_count
-
-
-@dataclass(slots=True)
-class PredictedPhase:
-    """`time_s`: until the client has done its last action. `depth`: as in `PhaseRecord`."""
-
-    time_s: float
-    depth: int
-    spans: dict[Party, dict[tuple[int, str], PredictedSpan]]
-
-    def of_step(self, party: Party, step: int) -> list[PredictedSpan]:
-        return [span for (op_id, _), span in self.spans[party].items() if op_id == step]
-
-    def of_part(self, party: Party, part: str) -> list[PredictedSpan]:
-        return [span for (_, name), span in self.spans[party].items() if name == part]
+"""Seconds for which a receiver polls before it sleeps."""
 
 
 @dataclass(slots=True)
@@ -72,16 +33,16 @@ class _Message:
 
 @dataclass(slots=True)
 class _Player:
-    """One party on its way through its script."""
+    """The state of one party that plays its script."""
 
     party: Party
     actions: Iterator[Action]
-    slowed: float  # times as long as alone
+    slowed: float  # factor by which computing takes longer than alone
     inbox: deque[_Message] = field(default_factory=deque)
     spans: dict[tuple[int, str], PredictedSpan] = field(default_factory=dict)
     time_s: float = 0.0
-    idle_s: float = 0.0  # that it has asked for its last message, and could read ahead
-    arrived_s: float = 0.0  # when all that it has sent over an emulated link is there
+    idle_s: float = 0.0  # seconds of polling for the last message, in which it could read ahead
+    arrived_s: float = 0.0  # when everything that it has sent over an emulated link has arrived
     depth_sent: int = 0
     depth_received: int = 0
     pending: Action | None = None
@@ -94,15 +55,35 @@ class _Player:
 
 
 class Simulation:
-    """`link`: None for loopback. `polls`: receivers have a core of their own to ask on."""
+    """Plays scripts on measured costs.
+
+    `link`: the emulated link, None for loopback. `polls`: each receiver has a core of its own to poll on.
+
+    Raises:
+        InputError: the costs lack a unit that the link or a script needs.
+
+    >>> from pi_bench.costs import CostUnits
+    >>> from pi_bench.protocol.script import Purpose
+    >>> costs = Costs({**dict.fromkeys(LINK_UNITS, 0.0), "word": 0.5}, threads=1, machine={})
+    >>> script = PhaseScript("online")
+    >>> script.client.compute(0, "", Purpose.OTHER, CostUnits({"word": 2.0}))
+    >>> script.message(Party.CLIENT, 0, "", Purpose.OTHER, 1000)
+    >>> Simulation(costs).play(script).time_s
+    1.0
+    """
 
     def __init__(self, costs: Costs, link: Link | None = None, *, polls: bool = True) -> None:
+        costs.require(LINK_UNITS)
         self._costs = costs
         self._link = link
         self._poll_s = POLL_S if polls and link is None else 0.0
 
     def play(self, script: PhaseScript) -> PredictedPhase:
-        """Raises: ValueError: the parties wait for each other for ever, or a message has two sizes."""
+        """Plays both parties until they have done all of their actions.
+
+        Raises:
+            ValueError: the parties wait for each other for ever, or a message has two sizes.
+        """
         players = {
             party: _Player(party, iter(role.actions), self._costs.contention[f"{party} {script.name}"])
             for party, role in script.roles.items()
@@ -125,7 +106,7 @@ class Simulation:
         return PredictedPhase(client.time_s, depth, {party: p.spans for party, p in players.items()})
 
     def _advance(self, player: _Player, other: _Player, line: Timeline | None) -> bool:
-        """Plays what can be played now; whether that was anything."""
+        """Plays every action that can be played now. Tells whether there was one."""
         moved = False
         while True:
             action = player.pending or next(player.actions, None)
@@ -151,8 +132,10 @@ class Simulation:
                 self._receive(player, action)
 
     def _read_ahead_s(self, player: _Player, action: Action) -> float:
-        """Of what streams from memory, the part that the party has read while it waited."""
-        streamed_s = action.work.units.get(STREAMED, 0.0) * self._costs.unit_s[STREAMED]
+        """Gives the seconds of reading from memory that the party has saved, since it read while it
+        waited."""
+        amount = action.work.units.get(STREAMED, 0.0)
+        streamed_s = amount * self._costs.of(STREAMED) if amount else 0.0
         read_s = min(streamed_s, player.idle_s)
         player.idle_s = 0.0
         return read_s
@@ -187,7 +170,7 @@ class Simulation:
         waited_s = message.begins - player.time_s
         player.idle_s = min(max(0.0, waited_s), self._poll_s)
         woken_s = unit_s["wake"] if waited_s > self._poll_s else 0.0
-        # What has come is copied while the rest comes: in a row on loopback, at the end of a slower link.
+        # Bytes are copied while later ones arrive: at once on loopback, at the end of a slower link.
         begins = message.begins if self._link is None else message.arrives - copying_s
         done = max(message.arrives, max(player.time_s, begins) + copying_s) + woken_s
         if not action.between:

@@ -17,6 +17,7 @@ import numpy as np
 from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
+from pi_bench.primitives import Primitive
 from pi_bench.protocol.options import Mode, Option, OptionValue, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
@@ -59,6 +60,9 @@ class ProtocolInfo:
     """What both parties compute and send, from which times are predicted; None: they are not."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
+    primitives: tuple[Primitive, ...] = ()
+    """Primitives of its own, whose units its script may use beside those of
+    `pi_bench.primitives.built_in`."""
     options: tuple[Option[Any], ...] = ()
     """The protocol's own options: flags, keys of the handshake and of results."""
     default: bool = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Self
 
+from pi_bench.protocol.script import Kind, RunScript
 from pi_bench.protocol.session import Party
 
 
@@ -24,6 +26,19 @@ class PredictedBytes:
     online_ops: dict[int, dict[Party, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
+
+    @classmethod
+    def of(cls, script: RunScript) -> Self:
+        """Counts the messages of a script."""
+        predicted = cls()
+        for party in Party:
+            for action in script.offline.roles[party].actions:
+                if action.kind is Kind.SEND and not action.between:
+                    predicted.add_offline(action.part, party, action.byte_count)
+            for action in script.online.roles[party].actions:
+                if action.kind is Kind.SEND and not action.between:
+                    predicted.add_online(action.step, party, action.byte_count)
+        return predicted
 
     def add_offline(self, part: str, sender: Party, byte_count: int) -> None:
         self.offline[sender] += byte_count

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pi_bench.costs import CostUnits
 from pi_bench.protocol.session import Party
 
+NO_OP = -1
+"""The step of what belongs to no operator."""
+
 
 class Kind(enum.Enum):
     COMPUTE = enum.auto()
@@ -30,6 +33,27 @@ class Purpose(enum.Enum):
     LINEAR = "linear layers"
     MULTIPLICATION = "products of activations"
     OTHER = "the rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its sender, its payload bytes, and where they are counted.
+
+    `step` and `part` as in `SessionLike.step`.
+
+    >>> Message(Party.SERVER, NO_OP, "ot", 16).receiver
+    <Party.CLIENT: 'client'>
+    """
+
+    sender: Party
+    step: int
+    part: str
+    byte_count: int
+    purpose: Purpose = Purpose.OTHER
+
+    @property
+    def receiver(self) -> Party:
+        return Party.SERVER if self.sender is Party.CLIENT else Party.CLIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +92,25 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedStep:
+    """A cost unit of a party's step that does not depend on the step's size, such as handling one slice.
+
+    It is measured between two real parties that run small networks: the computing of `spans`, pairs of step
+    and part, less the seconds of the other units there. A prediction counts it among the rounds.
+    """
+
+    unit: str
+    party: Party
+    spans: frozenset[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseScript:
     """Both parties' actions; the phase's time is the client's."""
 
     name: str  # online, offline
     roles: dict[Party, Role] = field(default_factory=lambda: {party: Role() for party in Party})
+    fixed_steps: tuple[FixedStep, ...] = ()
 
     @property
     def client(self) -> Role:
@@ -100,7 +138,9 @@ class PhaseScript:
     def changed(self, change: Callable[[Action], Action]) -> PhaseScript:
         """With every action replaced by what `change` makes of it."""
         return PhaseScript(
-            self.name, {party: Role([change(a) for a in role.actions]) for party, role in self.roles.items()}
+            self.name,
+            {party: Role([change(a) for a in role.actions]) for party, role in self.roles.items()},
+            self.fixed_steps,
         )
 
 
@@ -111,9 +151,11 @@ class RunScript:
     `offline_words`: names what the offline phase makes for a purpose, such as "labels and garbled tables" for
     ReLUs; an explanation says "the preprocessing" for a purpose without words. `online_words`: names what the
     online phase does for it, such as "products under encryption"; without words, only the purpose is named.
+    `set_up`: the messages of the set-up of a connection, in their order; their times are not predicted.
     """
 
     offline: PhaseScript
     online: PhaseScript
     offline_words: Mapping[Purpose, str] = field(default_factory=dict)
     online_words: Mapping[Purpose, str] = field(default_factory=dict)
+    set_up: tuple[Message, ...] = ()

@@ -33,16 +33,20 @@ def build_accuracy(
     comparison: Comparison,
     private: PrivateAnswers | None,
     weights: Weights,
+    arguments: dict[str, Any],
+    interruption: int | None = None,
 ) -> document.Accuracy:
     """Scores the answers and collects the errors of the layers.
 
-    digest: that of the program for one image. weights: as `weights_of` tells.
+    digest: that of the program for one image. weights: as `weights_of` tells. interruption: the exit code,
+    where Ctrl-C or SIGTERM left images out of both phases or of the private one.
     """
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
     errors = {layer.name: layer.relative_error for layer in layers if layer.relative_error is not None}
     result = document.Accuracy(
         schema_version=1,
+        interrupted=interruption is not None,
         network=document.Network(
             name=program.name, digest=digest, relu_count=program.relu_count, weights=weights
         ),
@@ -69,6 +73,7 @@ def build_accuracy(
         output_count=int(comparison.floats.logits.shape[1]),
         worst_layer=max(errors, key=lambda name: errors[name], default=None),
         layers=layers,
+        arguments=arguments,
     )
     return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
 
@@ -77,6 +82,10 @@ def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
     """Lists what a reader must know, the gravest first; each sentence says what to do next."""
     found = []
     private, data = result.private, result.data
+    if result.interrupted:
+        found.append(
+            "INTERRUPTED: the figures are those of the images that were finished; run it again for all"
+        )
     if private is not None and not private.verified:
         found.append(f"a private run broke its law: {private.failures[0]}")
     found += random_warnings(result.network.weights)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from pi_bench.network.distribution import by_resolution, parameter_count
-from pi_bench.network.merging import Merging
+from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents import inspection as document
@@ -32,8 +33,9 @@ def inspect_program(
     digest: str,
     info: ProtocolInfo,
     options: ProtocolOptions,
-    merging: Merging | None = None,
+    merging: Fusion | None = None,
     weights: Weights = None,
+    arguments: dict[str, Any] | None = None,
 ) -> document.Inspection:
     """Describes a program and predicts the payload bytes of each phase exactly.
 
@@ -65,6 +67,7 @@ def inspect_program(
         operators=[_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
         prediction=None,
         explanation=None,
+        arguments=arguments or {},
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from pi_bench.network.merging import Merging
-from pi_bench.network.merging.plan import Cost
+from pi_bench.network.fusion import Fusion
+from pi_bench.network.fusion.plan import Cost
 from pi_bench.report.documents import common
 from pi_bench.report.documents.common import BeforeAfter, KeptValue, MergedOperator, MergingPrediction
 from pi_bench.report.quantities import byte_count, seconds
 
 
-def merging_part(merging: Merging | None) -> common.Merging | None:
+def merging_part(merging: Fusion | None) -> common.Merging | None:
     """Describes a plan of merging; None where merging was not asked for.
 
     >>> merging_part(None) is None

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
 from pi_bench.report.documents.micro import MachineLimit, Micro
 from pi_bench.report.text_table import render_table
 
 _SCALES = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms"))
 
 
+def build_micro(measured: Mapping[str, Any], environment: Mapping[str, Any]) -> Micro:
+    """Makes the document of what `run_micro` measured, beside the machine that it ran on."""
+    return msgspec.convert({**measured, "environment": environment}, Micro)
+
+
 def render_micro(result: Micro) -> str:
+    """Writes a measurement of primitives as text."""
     environment = result.environment
     rows = [
         (
@@ -30,6 +41,7 @@ def render_micro(result: Micro) -> str:
         [
             f"{environment.cpu_model}, {environment.usable_core_count} cores, "
             f"instruction set {environment.instruction_set}",
+            *(["INTERRUPTED: these are the cases that were finished"] if result.interrupted else []),
             "",
             *render_table(header, rows, left=3),
             "",

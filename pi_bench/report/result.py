@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pi_bench.launch.latency import LatencyOptions, Measurement, Run
@@ -31,6 +32,7 @@ def build_result(
     float_logits: np.ndarray,
     environment: dict[str, Any],
     inputs_words: str,
+    arguments: dict[str, Any],
 ) -> document.Result:
     """Collects every figure of a measurement with at least one timed run.
 
@@ -50,6 +52,8 @@ def build_result(
         options=dict(options.protocol.values),
         weight_cache_bytes=options.protocol.weight_cache_bytes,
         runs=len(runs),
+        requested_runs=options.runs,
+        interrupted=measurement.interruption is not None and len(runs) < options.runs,
         warmup=options.warmup,
         link=probed_link_part(options.link, measurement.probed_link),
         input=inputs_words,
@@ -72,7 +76,7 @@ def build_result(
         ),
         material_load_s=0.0,  # material stays in memory between the phases
         online=document.OnlinePhase(
-            latency_s=document.Distribution(**summarize([run.latency_s for run in runs])),
+            latency_s=msgspec.convert(summarize([run.latency_s for run in runs]), document.Distribution),
             bytes=_directions([first.client_online], "bytes"),
             wire_bytes=_directions([first.client_online], "wire_bytes"),
             parts=_parts(runs, "online"),
@@ -98,6 +102,7 @@ def build_result(
             pinned=placement.pinned,
             cores=document.Cores(client=list(placement.client_cores), server=list(placement.server_cores)),
         ),
+        arguments=arguments,
     )
 
 
@@ -132,7 +137,7 @@ def _times(spans_of_runs: Sequence[Sequence[Span]]) -> Times:
     """Takes the median over runs of the sum over the spans of each run."""
 
     def over_runs(name: str) -> float:
-        return median(sum(getattr(span, name) for span in spans) for spans in spans_of_runs)
+        return float(median(sum(getattr(span, name) for span in spans) for spans in spans_of_runs))
 
     return Times(compute_s=over_runs("compute_s"), send_s=over_runs("send_s"), wait_s=over_runs("wait_s"))
 

@@ -21,7 +21,7 @@ from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import weights_words
 
 
-def render_result(result: Result, labels: Sequence[str], warnings: Sequence[str]) -> str:
+def render_result(result: Result, labels: Sequence[str]) -> str:
     """Everything that a reader needs, the answer and the latency first."""
     blocks = [
         _heading(result),
@@ -33,8 +33,8 @@ def render_result(result: Result, labels: Sequence[str], warnings: Sequence[str]
         *_prediction(result),
         _verdict(result),
     ]
-    if warnings:
-        blocks.append([f"warning: {warning}" for warning in warnings])
+    if result.warnings:
+        blocks.append([f"warning: {warning}" for warning in result.warnings])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -60,11 +60,17 @@ def _latency(result: Result) -> list[str]:
     return [
         f"online latency  {seconds(latency.median)}  "
         f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
-        f"{result.runs} runs after {result.warmup} warm-up)",
+        f"{_runs_words(result)} after {result.warmup} warm-up)",
         f"  {byte_count(online.bytes.client_to_server)} client to server, "
         f"{byte_count(online.bytes.server_to_client)} server to client, "
         f"{online.comm_round_count:g} communication rounds",
     ]
+
+
+def _runs_words(result: Result) -> str:
+    if not result.interrupted:
+        return f"{result.runs} runs"
+    return f"INTERRUPTED: {result.runs} of {result.requested_runs} runs"
 
 
 def _layers(result: Result) -> list[str]:

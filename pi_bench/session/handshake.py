@@ -1,4 +1,4 @@
-"""Agreement before the first cryptographic byte: versions, protocol, options and program.
+"""Agrees on versions, protocol, options and program before the first cryptographic byte.
 
     client                                              server
       hello {version, nonce, what it insists on}   ->
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ import pi_bench
 from pi_bench import codec
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.crypto.checksum import SEED_BYTES
 from pi_bench.errors import PeerError, PiBenchError
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -35,13 +37,20 @@ MAX_OPTIONS = 32
 MAX_TEXT = 128
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
+_CHECKSUM_DOMAIN = b"pi-bench checksum 1"
+# A server of a text protocol waits for the end of a line; with this it answers, and is recognized, at once.
+_HELLO_END = b"\r\n\r\n"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the server runs; `program` is the public program as bytes, `digest` its digest in hex.
+    """States what the server runs: `program` is the public program as bytes, `digest` its digest in hex.
 
-    `options`: the protocol's own, by name. The client's protocol says which of them it takes.
+    `options` are the protocol's own, by name. The client's protocol says which of them it takes.
+
+    >>> Offer("toy", "exact", "00ff", b"program").as_meta()["mode"]
+    'exact'
     """
 
     protocol: str
@@ -61,9 +70,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ClientRequirements:
-    """What the client accepts alone; None leaves the choice to the server.
+    """States what the client requires. None accepts whatever the server offers.
 
-    `digest`: the first hex digits, or all of them; the command line sees to it that they are enough.
+    `digest` is the first hex digits, or all of them. The command line requires enough of them.
+
+    >>> ClientRequirements(mode="exact").require("toy", "windowed", "00ff")
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: mode: the client insists on exact, the server offers windowed
     """
 
     protocol: str | None = None
@@ -84,9 +97,25 @@ class ClientRequirements:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
+    """Holds what both parties agreed on.
+
+    >>> agreement = Agreement(Offer("toy", "exact", "00ff", b"program"), session_id=1, binding=bytes(32))
+    >>> len(agreement.checksum_seed)
+    16
+    """
+
     offer: Offer
     session_id: int
     binding: bytes
+
+    @property
+    def checksum_seed(self) -> bytes:
+        """The seed of the checksums over all frames after the handshake.
+
+        It is fresh in each session. The frames of the handshake need none: each of their bytes is either
+        compared, or enters `binding`, which the client's confirmation shows to the server.
+        """
+        return hashlib.sha256(_CHECKSUM_DOMAIN + self.binding).digest()[:SEED_BYTES]
 
 
 def greet_as_client(
@@ -95,10 +124,23 @@ def greet_as_client(
     digest_of: Callable[[bytes], str],
     waiting: Callable[[], None] | None = None,
 ) -> Agreement:
-    """The client's side. `digest_of` parses the program's bytes and computes its digest.
+    """Greets the server. `digest_of` parses the program's bytes and computes its digest.
 
     A server has one client at a time, so its offer may take as long as the channel's time-out;
     `waiting` is called once if it does not come at once.
+
+    >>> import socket, threading
+    >>> client, server = map(Channel, socket.socketpair())
+    >>> digest = hashlib.sha256(b"program").hexdigest()
+    >>> offer = Offer("toy", "exact", digest, b"program")
+    >>> other = threading.Thread(target=greet_as_server, args=(server, offer))
+    >>> other.start()
+    >>> agreed = greet_as_client(client, ClientRequirements(), lambda data: hashlib.sha256(data).hexdigest())
+    >>> agreed.offer == offer
+    True
+    >>> other.join()
+    >>> client.close()
+    >>> server.close()
 
     Raises:
         PeerError: another version or program, or an answer that is not one.
@@ -116,12 +158,12 @@ def greet_as_client(
                 "mode": requirements.mode,
                 "digest": requirements.digest,
             },
+            _HELLO_END,
         )
         patience_s = channel.timeout_s or HANDSHAKE_TIMEOUT_S
         if waiting is not None and not channel.readable_within(min(WAIT_NOTICE_S, patience_s)):
             waiting()
         offer = _receive(channel, 0, patience_s)
-        _require_version(offer)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
         options = _options(offer)
         requirements.require(protocol, mode, digest)
@@ -131,11 +173,18 @@ def greet_as_client(
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
         agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options))
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
+    channel.start_checksums(agreement.checksum_seed)
+    _log.info("handshake: %s, %s, program of %d bytes, digest %.16s", protocol, mode, len(program), digest)
     return agreement
 
 
 def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
-    """The server's side.
+    """Answers a client's greeting with `offer`. `greet_as_client` shows both sides.
+
+    ```python
+    def agree(channel: Channel, offer: Offer) -> Agreement:
+        return greet_as_server(channel, offer)
+    ```
 
     Raises:
         PeerError: the client is of another version, insists on something else, or is no client.
@@ -143,8 +192,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     with _telling_the_peer(channel):
-        hello = _receive(channel, 0, HELLO_TIMEOUT_S)
-        _require_version(hello)
+        hello = _receive(channel, 0, HELLO_TIMEOUT_S, _HELLO_END)
         requirements = ClientRequirements(
             *(_optional_text(hello, name) for name in ("protocol", "mode", "digest"))
         )
@@ -162,6 +210,8 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
             or _text(confirmation, "session") != f"{agreement.session_id:016x}"
         ):
             raise PeerError("the client confirmed another session or program than was offered")
+    channel.start_checksums(agreement.checksum_seed)
+    _log.info("handshake: %s, %s, digest %.16s", offer.protocol, offer.mode, offer.digest)
     return agreement
 
 
@@ -193,17 +243,24 @@ def _header(number: int, payload_bytes: int) -> FrameHeader:
     return FrameHeader(FrameKind.HANDSHAKE, 0, 0, NO_STEP, number, 0, payload_bytes)
 
 
-def _send(channel: Channel, number: int, meta: Mapping[str, Any]) -> None:
-    payload = codec.encode(meta, {})
+def _send(channel: Channel, number: int, meta: Mapping[str, Any], end: bytes = b"") -> None:
+    payload = codec.encode(meta, {}) + end
     channel.send(_header(number, len(payload)), [memoryview(payload)])
 
 
-def _receive(channel: Channel, number: int, deadline_s: float) -> dict[str, Any]:
+def _receive(channel: Channel, number: int, deadline_s: float, end: bytes = b"") -> dict[str, Any]:
     payload = channel.receive_bounded(_header(number, 0), MAX_HANDSHAKE_BYTES, deadline_s)
     try:
         meta, _ = codec.decode(payload)
-    except codec.CodecError as error:
+        if number == 0:
+            _require_version(meta)  # first: another version may have another form
+        canonical = codec.encode(meta, {}) + end
+    except ValueError as error:  # of the codec, or of numbers that JSON does not have
         raise PeerError(f"the other party's handshake is malformed: {error}") from error
+    if payload != canonical:
+        raise PeerError(
+            "the other party's handshake is malformed: its padding or its form is not the agreed one"
+        )
     return meta
 
 

@@ -1,9 +1,10 @@
-"""`Session`: what a protocol sends and receives on, and where its time is booked."""
+"""Sends and receives a protocol's messages, and books where its time goes."""
 
 from __future__ import annotations
 
 import contextlib
 import enum
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -19,8 +20,16 @@ from pi_bench.measure.resources import PeakMemory, cpu_time_s
 from pi_bench.measure.spans import NO_OP, Span, SpanRecorder
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
 
+_log = logging.getLogger(__name__)
+
 
 class Phase(enum.StrEnum):
+    """Lists the phases of a session.
+
+    >>> [phase.value for phase in Phase]
+    ['set_up', 'offline', 'online']
+    """
+
     SET_UP = "set_up"
     OFFLINE = "offline"
     ONLINE = "online"
@@ -31,10 +40,14 @@ _KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phas
 
 @dataclass(slots=True)
 class PhaseRecord:
-    """What one party measured in one phase of one inference.
+    """Holds what one party measured in one phase of one inference.
 
     `depth` is the length of the longest chain of dependent messages; half of it is the number of
     comm_rounds.
+
+    >>> record = PhaseRecord(Phase.ONLINE, 1, 0.5, 0.4, 1 << 20, True, 2, [])
+    >>> PhaseRecord.from_dict(record.as_dict()) == record
+    True
     """
 
     phase: Phase
@@ -71,6 +84,21 @@ class Session:
     mismatch is an error. `binding` is 32 bytes that both parties share and that name this session
     (both parties' randomness, the program, protocol and options): context for key derivation.
     One thread uses a session.
+
+    >>> import socket
+    >>> client, server = (
+    ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
+    ...     for end, party in zip(socket.socketpair(), Party)
+    ... )
+    >>> with client.phase(Phase.ONLINE, 1) as records, client.step(2):
+    ...     client.send(b"four")
+    >>> with server.phase(Phase.ONLINE, 1), server.step(2):
+    ...     server.receive(4)
+    bytearray(b'four')
+    >>> records[0].depth, records[0].spans[-1].sent_bytes
+    (1, 4)
+    >>> client.close()
+    >>> server.close()
     """
 
     def __init__(
@@ -95,6 +123,7 @@ class Session:
         self._received_slices: dict[int, int] = {}
         self._depth_sent = 0
         self._depth_received = 0
+        self._logs_messages = _log.isEnabledFor(logging.DEBUG)  # asked once: messages are in timed phases
 
     @contextlib.contextmanager
     def phase(self, phase: Phase, inference_id: int) -> Iterator[list[PhaseRecord]]:
@@ -114,6 +143,7 @@ class Session:
         finally:
             self._kind = FrameKind.COMMAND
             self._recorder = SpanRecorder()  # commands between phases belong to none
+        _log.info("%s of inference %d: %.4f s", phase, inference_id, wall_s)
         records.append(
             PhaseRecord(
                 phase=phase,
@@ -147,6 +177,8 @@ class Session:
         span.sent_bytes += size
         span.sent_wire_bytes += HEADER_BYTES + size
         span.sent_count += 1
+        if self._logs_messages:
+            _log.debug("step %d %s: sent %d bytes", span.op_id, span.part, size)
         recorder.book_send()
 
     def receive(self, byte_count: int) -> bytearray:
@@ -177,6 +209,8 @@ class Session:
         span.received_bytes += size
         span.received_wire_bytes += HEADER_BYTES + size
         span.received_count += 1
+        if self._logs_messages:
+            _log.debug("step %d %s: received %d bytes", span.op_id, span.part, size)
         recorder.book_wait()
 
     def flush(self) -> None:
@@ -206,7 +240,10 @@ class Session:
 
 
 def byte_view(buffer: ReadableBuffer) -> memoryview:
-    """The buffer's bytes, without a copy.
+    """Returns a view of the buffer's bytes, without a copy.
+
+    >>> byte_view(np.uint16([1, 2])).nbytes
+    4
 
     Raises:
         ValueError: an array that is not C-contiguous.

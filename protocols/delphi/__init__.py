@@ -33,8 +33,7 @@ functionality of docs/threat-model.md gives them and nothing else.
 
 from pi_bench.hybrid.alternatives import hybrid_alternatives
 from pi_bench.hybrid.modes import LABEL_CHUNK, SIGN_DROP, WINDOW_MODES
-from pi_bench.hybrid.script import hybrid_script
-from pi_bench.hybrid.work_plan import predict_hybrid
+from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 
 from .party import DelphiClient, DelphiServer

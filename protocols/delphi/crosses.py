@@ -16,8 +16,8 @@ import numpy as np
 from pi_bench.crypto import gilboa
 from pi_bench.crypto.ot_extension import CotReceiver, CotSender
 from pi_bench.crypto.randomness import padded_words, random_words
+from pi_bench.hybrid.exchanges import CrossChoices, CrossCorrections
 from pi_bench.hybrid.multiplications import CrossJob
-from pi_bench.hybrid.offline_schedule import CrossChoices, CrossCorrections
 from pi_bench.hybrid.work_plan import part
 from pi_bench.protocol import SessionLike
 
@@ -40,7 +40,7 @@ class ClientCrosses:
         """Receives the server's choices."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "ot"):
-            message = self._session.receive(job.choice_bytes(groups))
+            message = self._session.receive(slice_.answer_bytes)
             labels = gilboa.empty_labels(job.bit_count, len(groups))
             self._reverse.extend(message, job.ot_count(groups), labels, threads=self._threads)
             self._zero_labels[job.number, groups.start] = labels
@@ -93,7 +93,7 @@ class ServerCrosses:
         """Receives the corrections of a slice."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "ot"):
-            message = self._session.receive(job.correction_bytes(groups))
+            message = self._session.receive(slice_.request_bytes)
             elements = job.elements(groups)
             part(self.arrays[f"cross:{job.number}"], elements)[:] = gilboa.product_receive(
                 reverse_seed,

@@ -22,21 +22,17 @@ from typing import Self
 
 import numpy as np
 
-from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gadget
+from pi_bench.crypto.fresh_cot import FreshCotSender, fresh_cot_receiver
 from pi_bench.crypto.ot_extension import (
-    FRESH_BYTES,
     LABEL_BYTES,
-    TREE_MESSAGE_BYTES,
     CotReceiver,
     CotSender,
-    FreshCotSender,
-    fresh_cot_receiver,
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
-from pi_bench.hybrid.offline_schedule import Garble
-from pi_bench.hybrid.work_plan import OT_BYTES, SEED_BYTES, GadgetJob, part
+from pi_bench.hybrid.exchanges import Garble, Seeds, Select, Trees
+from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, part
 from pi_bench.protocol import SessionLike
 
 from .material import Arena
@@ -68,12 +64,13 @@ class Evaluator:
         if self._label_ots is not None:
             self._label_ots.close()
 
-    def accept_seeds(self) -> None:
+    def accept_seeds(self, exchange: Seeds) -> None:
         """Receives the garbler's seed and begins the label OTs."""
+        seed, fresh = exchange.answer
         with self._session.step(-1, "ot"):
-            self._hash_seed = bytes(self._session.receive(SEED_BYTES))
+            self._hash_seed = bytes(self._session.receive(seed.byte_count))
             self.arrays["hash_seed"] = np.frombuffer(self._hash_seed, np.uint8)
-            message = self._session.receive(FRESH_BYTES)
+            message = self._session.receive(fresh.byte_count)
             self._label_ots = fresh_cot_receiver(self._reverse, message, self._context)
 
     def send_trees(self) -> None:
@@ -83,8 +80,9 @@ class Evaluator:
             self.reverse_seed = reverse_hash_seed(self._context)
             self._session.send(self.reverse_seed, self._label_ots.tree_message)
 
-    def accept_select(self, job: GadgetJob) -> None:
-        self._selects[job.number] = ClientSelect.accept(self._session, job, self._reverse, self._threads)
+    def accept_select(self, exchange: Select) -> None:
+        select = ClientSelect.accept(self._session, exchange, self._reverse, self._threads)
+        self._selects[exchange.job.number] = select
 
     def ask(self, slice_: Garble, linear_share: np.ndarray) -> None:
         """Asks for the labels of the bits of v in a slice. `linear_share`: v, of the whole value."""
@@ -115,14 +113,13 @@ class Evaluator:
             garbled = part(self.arrays[f"garbled:{job.number}"], groups)
             self._session.receive_into(garbled)
             gadget.accept(
-                job.spec,
-                self._hash_seed,
-                job.number,
-                groups.start,
-                part(self.arrays[f"share:{job.number}"], job.elements(groups)),
-                part(self.arrays[f"labels:{job.number}"], groups),
-                garbled,
-                self._threads,
+                gadget.GadgetCall(job.spec, job.number, groups.start, self._threads),
+                gadget.AcceptArguments(
+                    hash_seed=self._hash_seed,
+                    v=part(self.arrays[f"share:{job.number}"], job.elements(groups)),
+                    active_labels=part(self.arrays[f"labels:{job.number}"], groups),
+                    garbled=garbled,
+                ),
             )
 
     def _begin(self, job: GadgetJob, linear_share: np.ndarray) -> None:
@@ -170,10 +167,10 @@ class Garbler:
             self._session.send(self.seeds.hash_seed)
             self._session.send(self._fresh.message)
 
-    def receive_trees(self) -> None:
+    def receive_trees(self, exchange: Trees) -> None:
         assert self._fresh is not None
         with self._session.step(-1, "ot"):
-            message = self._session.receive(SEED_BYTES + TREE_MESSAGE_BYTES)
+            message = self._session.receive(exchange.request_bytes)
             self.reverse_seed = bytes(message[:SEED_BYTES])
             self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
 
@@ -186,40 +183,37 @@ class Garbler:
         if groups.start == 0:
             self.arrays |= self._arena.arrays_of(job)
         select = self._selects.get(job.number)
-        alpha, zero_labels = self._labels(job, groups, select)
+        alpha, zero_labels = self._labels(slice_, select)
         with self._session.step(job.op_id, "garbling"):
             garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
             gadget.garble(
-                job.spec,
-                self.seeds.delta.array,
-                self.seeds.hash_seed,
-                self.seeds.label_seed.array,
-                job.number,
-                groups.start,
-                zero_labels,
-                None if select is None else part(select.bits, job.elements(groups)),
-                alpha,
-                garbled,
-                part(self.arrays[f"state:{job.number}"], groups),
-                self._threads,
+                gadget.GadgetCall(job.spec, job.number, groups.start, self._threads),
+                gadget.GarbleArguments(
+                    delta=self.seeds.delta.array,
+                    hash_seed=self.seeds.hash_seed,
+                    label_seed=self.seeds.label_seed.array,
+                    zero_labels=zero_labels,
+                    select_bits=None if select is None else part(select.bits, job.elements(groups)),
+                    alpha=alpha,
+                    out_garbled=garbled,
+                    out_state=part(self.arrays[f"state:{job.number}"], groups),
+                ),
             )
             self._session.send(garbled)
         if slice_.last:
             self._selects.pop(job.number, None)
 
-    def _labels(
-        self, job: GadgetJob, groups: range, select: ServerSelect | None
-    ) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, slice_: Garble, select: ServerSelect | None) -> tuple[np.ndarray | None, np.ndarray]:
         """A slice's shares alpha of pi * v'' and the zero labels of the bits of v."""
         assert self._label_ots is not None
+        job, groups = slice_.job, slice_.groups
         ot_count = job.label_ot_count(groups)
-        correction_bytes = 0 if select is None else WORD_BYTES * len(job.elements(groups))
         with self._session.step(job.op_id, "ot"):
-            message = memoryview(self._session.receive(correction_bytes + OT_BYTES * ot_count))
+            message = memoryview(self._session.receive(slice_.request_bytes))
             zero_labels = np.empty((ot_count, LABEL_BYTES), np.uint8)
-            request = message[correction_bytes:]
+            request = message[slice_.correction_bytes :]
             self._label_ots.extend(request, ot_count, zero_labels, threads=self._threads)
             if select is None:
                 return None, zero_labels
-            tau = np.frombuffer(message[:correction_bytes], np.uint32)
+            tau = np.frombuffer(message[: slice_.correction_bytes], np.uint32)
             return select.alpha(job, groups, self.reverse_seed, tau, self._threads), zero_labels

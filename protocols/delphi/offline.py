@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pi_bench.hybrid.offline_schedule import (
+from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -17,10 +17,8 @@ from pi_bench.hybrid.offline_schedule import (
     Seeds,
     Select,
     Trees,
-    Turn,
-    client_turns,
-    offline_schedule,
 )
+from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Weights
 from pi_bench.protocol import SessionLike
@@ -62,7 +60,7 @@ class ClientOffline:
     def _ask(self, exchange: Exchange) -> None:
         match exchange:
             case Product():
-                self._products.ask(exchange.job)
+                self._products.ask(exchange)
             case Trees():
                 self._evaluator.send_trees()
             case Garble():
@@ -75,11 +73,11 @@ class ClientOffline:
     def _accept(self, exchange: Exchange) -> None:
         match exchange:
             case Product():
-                self._products.accept(exchange.job)
+                self._products.accept(exchange)
             case Seeds():
-                self._evaluator.accept_seeds()
+                self._evaluator.accept_seeds(exchange)
             case Select():
-                self._evaluator.accept_select(exchange.job)
+                self._evaluator.accept_select(exchange)
             case Garble():
                 self._evaluator.accept(exchange)
             case CrossChoices():
@@ -101,11 +99,11 @@ def server_offline(
     for exchange in offline_schedule(plan):
         match exchange:
             case Product():
-                products.answer(exchange.job)
+                products.answer(exchange)
             case Seeds():
                 garbler.send_seeds()
             case Trees():
-                garbler.receive_trees()
+                garbler.receive_trees(exchange)
             case Select():
                 garbler.send_select(exchange.job)
             case Garble():

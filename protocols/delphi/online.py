@@ -122,18 +122,17 @@ def _client_activation(
                 session.receive_into(message, meanwhile=prefetch((labels, garbled)))
                 answer = scratch.answer[position + elements.start : position + elements.stop]
                 gadget.evaluate(
-                    job.spec,
-                    arrays["hash_seed"],
-                    job.number,
-                    groups.start,
-                    part(arrays[f"share:{job.number}"], elements),
-                    None if select is None else part(select, elements),
-                    labels,
-                    garbled,
-                    message,
-                    part(next_mask, elements),
-                    answer,
-                    threads,
+                    gadget.GadgetCall(job.spec, job.number, groups.start, threads),
+                    gadget.EvaluateArguments(
+                        hash_seed=arrays["hash_seed"],
+                        v=part(arrays[f"share:{job.number}"], elements),
+                        beta=None if select is None else part(select, elements),
+                        active_labels=labels,
+                        garbled=garbled,
+                        message=message,
+                        next_mask=part(next_mask, elements),
+                        out_z=answer,
+                    ),
                 )
                 session.send(answer[: len(job.real_elements(groups))])
         if own is not None:
@@ -205,16 +204,15 @@ def _server_activation(
             end = sent + len(groups) * job.spec.online_group_bytes
             message = scratch.messages[sent:end]
             gadget.encode(
-                job.spec,
-                arrays["delta"],
-                arrays["label_seed"],
-                job.number,
-                groups.start,
-                part(arrays[f"state:{job.number}"], groups),
-                part(words, elements),
-                message,
-                scratch.masks[position + elements.start : position + elements.stop],
-                threads,
+                gadget.GadgetCall(job.spec, job.number, groups.start, threads),
+                gadget.EncodeArguments(
+                    delta=arrays["delta"],
+                    label_seed=arrays["label_seed"],
+                    state=part(arrays[f"state:{job.number}"], groups),
+                    u=part(words, elements),
+                    out_message=message,
+                    out_mask=scratch.masks[position + elements.start : position + elements.stop],
+                ),
             )
             session.send(message)
             sent = end

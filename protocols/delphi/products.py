@@ -19,7 +19,7 @@ import numpy as np
 
 from pi_bench.crypto.he import HeClient, HeServer
 from pi_bench.crypto.randomness import random_words
-from pi_bench.hybrid.products import ProductJob
+from pi_bench.hybrid.exchanges import Product
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.shares import add_term, apply_linear, apply_local
 from pi_bench.network.program import Program, Weights, derived_values
@@ -51,16 +51,18 @@ class ClientProducts:
         self._totals = {op.id: np.zeros(op.shape, np.uint32) for op in self._unknown}
         self._missing = Counter(job.op_id for job in plan.products)
 
-    def ask(self, job: ProductJob) -> None:
+    def ask(self, exchange: Product) -> None:
         """Sends the encrypted mask."""
+        job = exchange.job
         with self._session.step(job.op_id, "he"):
             operand = job.operand(self.known[job.term.source])
             self._session.send(self._he.encrypt(job.plan, operand, self._threads))
 
-    def accept(self, job: ProductJob) -> None:
+    def accept(self, exchange: Product) -> None:
         """Receives the product; values whose last one it was become known."""
+        job = exchange.job
         with self._session.step(job.op_id, "he"):
-            response = self._session.receive(job.plan.response_bytes)
+            response = self._session.receive(exchange.answer_bytes)
             job.add(self._he.decrypt(job.plan, response, self._threads), self._totals[job.op_id])
             self._missing[job.op_id] -= 1
             while self._unknown and not self._missing[self._unknown[0].id]:
@@ -95,10 +97,11 @@ class ServerProducts:
         self._prepared = prepared
         self._threads = threads
 
-    def answer(self, job: ProductJob) -> None:
+    def answer(self, exchange: Product) -> None:
         """Receives a mask and sends the product, less a fresh share of its own."""
+        job = exchange.job
         with self._session.step(job.op_id, "he"):
-            upload = self._session.receive(job.plan.upload_bytes)
+            upload = self._session.receive(exchange.request_bytes)
             blind = random_words(job.plan.out_shape)
             weights = self._prepared.weights_of(job)
             self._session.send(self._he.respond(job.plan, weights, upload, blind, self._threads))

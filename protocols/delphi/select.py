@@ -17,9 +17,11 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto import gadget
-from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender, additive_receive
+from pi_bench.crypto.additive_ot import additive_receive
+from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
 from pi_bench.crypto.randomness import random_bits
-from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, part
+from pi_bench.hybrid.exchanges import Select
+from pi_bench.hybrid.work_plan import GadgetJob, part
 from pi_bench.protocol import SessionLike
 
 
@@ -32,10 +34,11 @@ class ClientSelect:
     threads: int
 
     @classmethod
-    def accept(cls, session: SessionLike, job: GadgetJob, reverse: CotSender, threads: int) -> Self:
+    def accept(cls, session: SessionLike, exchange: Select, reverse: CotSender, threads: int) -> Self:
         """Receives the server's choices."""
+        job = exchange.job
         with session.step(job.op_id, "ot"):
-            message = session.receive(OT_BYTES * job.padded_count)
+            message = session.receive(exchange.answer_bytes)
             zero_labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
             reverse.extend(message, job.padded_count, zero_labels, threads=threads)
             return cls(reverse, zero_labels, threads)

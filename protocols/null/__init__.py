@@ -1,23 +1,69 @@
-"""INSECURE: plaintext arithmetic behind the messages of `delphi`: the harness' own overhead.
+"""INSECURE: plaintext arithmetic behind the messages of another protocol: the harness's own overhead.
 
-Every message of `delphi` is sent, in the same order and of the same length, but it carries zeros, and
-the input travels in the clear. What remains of the time is sockets, frames, Python and the plain
-integer network: what a faster protocol could not remove.
+Every message of the other protocol is sent, in the same order and of the same length, but it carries
+zeros, and the input and the logits travel in the clear. What remains of the time is sockets, frames,
+Python and the plain integer network: what a faster protocol could not remove.
+
+``null`` plays the messages of `delphi`, ``null:NAME`` those of any protocol NAME that has a script.
 """
 
-from pi_bench.hybrid.modes import LABEL_CHUNK, SIGN_DROP, WINDOW_MODES
-from pi_bench.hybrid.work_plan import predict_hybrid
+from dataclasses import replace
+
+from pi_bench.errors import UsageError
+from pi_bench.hybrid.modes import LABEL_CHUNK, SIGN_DROP, WINDOW_MODES, window_law
+from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.protocol.interface import no_alternatives
 
 from .party import NullClient, NullServer
 
+_WORDS = "(INSECURE: plaintext arithmetic, measures the harness itself)"
+
+
+class _HybridClient(NullClient):
+    script = staticmethod(hybrid_script)
+    law = staticmethod(window_law)
+
+
+class _HybridServer(NullServer):
+    script = staticmethod(hybrid_script)
+    law = staticmethod(window_law)
+
+
 PROTOCOL = ProtocolInfo(
     name="null",
-    title="null (INSECURE: plaintext arithmetic, measures the harness itself)",
+    title=f"null {_WORDS}",
     modes=WINDOW_MODES,
     secure=False,
-    client=NullClient,
-    server=NullServer,
+    client=_HybridClient,
+    server=_HybridServer,
     predict=predict_hybrid,
     options=(LABEL_CHUNK, SIGN_DROP),
 )
+
+
+def derive(info: ProtocolInfo) -> ProtocolInfo:
+    """Returns the null of a protocol: its messages, modes and options around plaintext arithmetic.
+
+    Raises:
+        UsageError: the protocol has no script, so its messages are not known.
+    """
+    if info.script is None:
+        raise UsageError(
+            f"protocol {info.name} has no script of its messages, so null cannot play them; "
+            "name a protocol that has one, or use null alone"
+        )
+    played = {"script": staticmethod(info.script), "law": staticmethod(info.law)}
+    client = type("NullClientOf", (NullClient,), dict(played))
+    server = type("NullServerOf", (NullServer,), dict(played))
+    return replace(
+        info,
+        name=f"null:{info.name}",
+        title=f"null of {info.name} {_WORDS}",
+        secure=False,
+        default=False,
+        client=client,
+        server=server,
+        script=None,
+        alternatives=no_alternatives,
+    )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pi_bench.cli import main
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
+from pi_bench.report.documents import schema_of
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def run(model_file: Path, folder: Path, *flags: Any) -> dict[str, Any]:
     target = folder / "result.json"
     assert main(["accuracy", str(model_file), *map(str, flags), "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = json.loads(resources.files("pi_bench.report").joinpath("accuracy.schema.json").read_text())
+    schema = schema_of("accuracy")
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(result, schema)
     return result
@@ -94,6 +94,24 @@ def test_saturation_and_refused_images_are_warned_of(
     assert first.startswith("saturation: ") and "'stem.relu' lie outside its window" in first
     assert last.startswith("1 of 30 images have a value beyond")
     assert "warning: saturation" in capsys.readouterr().out
+
+
+def test_data_of_fewer_classes_is_said_of_a_file_too(
+    model_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three outputs: 30 images of two classes are no accident, two of them may be."""
+    np.save(data.with_name("y.npy"), np.arange(30) % 2)
+    pair = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"), "--private-sample", 0)
+    result = run(model_file, tmp_path, *pair)
+    assert result["data"]["class_count"] == 2
+    assert result["warnings"][0].startswith(
+        "x.npy has 2 classes, the network 3: it was not made for this data"
+    )
+    assert "warning: x.npy has 2 classes" in capsys.readouterr().out
+    few = {"images": np.load(data)["images"][:2], "labels": np.array([0, 1])}
+    np.savez(data, **few)
+    result = run(model_file, tmp_path, "--data", data, "--private-sample", 0)
+    assert result["data"]["class_count"] is None and result["warnings"] == []
 
 
 def test_digits_are_normalized_as_the_model_file_says(tmp_path: Path) -> None:

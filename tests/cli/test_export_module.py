@@ -27,6 +27,17 @@ class Failing(nn.Module):
         raise RuntimeError("no\\nGPU")
 """
 
+SMALL_RECIPE = """
+schema = 1
+name = "small"
+family = "resnet"
+dataset = "digits"
+input_shape = [1, 8, 8]
+class_count = 3
+blocks = [1, 1]
+widths = [2, 4]
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -61,7 +72,7 @@ def test_weights_and_masks_of_a_checkpoint(folder: Path, capsys: pytest.CaptureF
     graph = load_model("m.pt")
     np.testing.assert_array_equal(graph.parameters["0.weight"], state["module.0.weight"].numpy())
     assert graph.meta["calibration"] == {"source": "given inputs", "sample_count": 9}
-    assert graph.meta["name"] == "build"
+    assert graph.meta["name"] == "users_own_network"  # neither "build" nor "Sequential"
 
 
 def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +140,7 @@ def test_an_archive_of_torch_export(folder: Path, capsys: pytest.CaptureFixture[
     assert run("--pt2", "network.pt2", "--calibration", "images.npy") == 0
     assert "9 samples of given inputs" in capsys.readouterr().out
     np.save("images.npy", np.zeros((9, 2, 4, 3)))
+    assert load_model("m.pt").meta["name"] == "network"  # the stem of network.pt2: Sequential says nothing
     for flags, code, message in [
         (["--pt2", "none.pt2"], 3, "cannot read the network none.pt2: No such file"),
         (["--pt2", "images.npy"], 3, "neither a torch.export archive (.pt2) nor an ONNX file"),
@@ -159,6 +171,61 @@ def test_an_onnx_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "which inputs?" in capsys.readouterr().err
     assert run("--onnx", "n.onnx", "--input-shape", "2,3,5") == 0
     assert "users network\n  60 ReLUs, input 2 x 3 x 5" in capsys.readouterr().out
+
+
+@pytest.fixture
+def networks(folder: Path) -> dict[str, list[str]]:
+    """The same network through every kind of source: flags by kind."""
+    onnx = pytest.importorskip("onnx")
+    network = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    torch.export.save(torch.export.export(network, (torch.zeros(1, 2, 3, 3),)), "archived.pt2")
+    weight = onnx.numpy_helper.from_array(np.ones((3, 2, 3, 3), np.float32), "w")
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "w"], ["a"]),
+        onnx.helper.make_node("Relu", ["a"], ["b"]),
+        onnx.helper.make_node("Flatten", ["b"], ["y"]),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", [1, 2, 3, 3]), ("y", None))
+    ]
+    graph = onnx.helper.make_graph(nodes, "main_graph", ends[:1], ends[1:], [weight])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), "traced.onnx")
+    (folder / "small.toml").write_text(SMALL_RECIPE)
+    module = ["--module", "users_own_network:build", "--input-shape", "2,6,6"]
+    return {
+        "small": ["--recipe", "small.toml"],
+        "users_own_network": [*module, "--module-arguments", '{"classes": 3}'],
+        "archived": ["--pt2", "archived.pt2"],
+        "traced": ["--onnx", "traced.onnx"],
+    }
+
+
+@pytest.mark.parametrize("own", ["small", "users_own_network", "archived", "traced"])
+def test_every_source_takes_a_name_and_labels(
+    own: str, networks: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = networks[own]
+    assert run(*flags) == 0
+    assert load_model("m.pt").meta["name"] == own  # never Sequential, build or main_graph
+    Path("labels.txt").write_text("cat\ndog\nowl\n")
+    assert run(*flags, "--name", "my net", "--labels", "labels.txt") == 0
+    graph = load_model("m.pt")
+    assert (graph.meta["name"], graph.labels) == ("my net", ("cat", "dog", "owl"))
+    capsys.readouterr()
+    for content, code, message in [
+        ("cat\n\nowl\n", 4, "one class name per line"),
+        ("", 4, "one class name per line"),
+        ("cat\ndog\n", 3, "2 labels"),
+    ]:
+        Path("labels.txt").write_text(content)
+        assert run(*flags, "--labels", "labels.txt") == code
+        assert message in capsys.readouterr().err
+    assert run(*flags, "--labels", "none.txt") == 4
+    assert "cannot read the labels none.txt: No such file" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(*flags, "--name", "")
+    assert "printable text of 1 to 256" in capsys.readouterr().err
 
 
 def test_onnx_is_an_extra(

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pi_bench.cli.parser import make_parser
-from pi_bench.errors import DataError, ModelError, PiBenchError, TrainingError, UsageError
+from pi_bench.errors import DataError, ModelError, OutputError, PiBenchError, UsageError
 from pi_bench.network.files.model_file import load_model
 
 pytest.importorskip("torch")
@@ -162,7 +162,7 @@ def test_what_is_wrong_is_named(small, tmp_path, arguments, error, message):
 
 def test_a_folder_that_is_a_file(small, tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(TrainingError, match=r"cannot use .*out as the output folder"):
+    with pytest.raises(OutputError, match=r"cannot use .*out as the output folder"):
         search(small, tmp_path / "out")
 
 

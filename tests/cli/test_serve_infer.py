@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
@@ -107,7 +109,10 @@ def test_two_terminals(
     assert run.returncode == 0, run.stderr
     np.testing.assert_allclose(np.load(target), outputs(tiny_graph, tiny_input[None]), atol=0.1)
     assert "online" in run.stdout and ("cat" in run.stdout or "dog" in run.stdout)
-    assert "client 127.0.0.1" in server.line()
+    time_of_day, words = server.line().split(" ", 1)
+    age_s = (datetime.now(UTC) - datetime.fromisoformat(time_of_day)).total_seconds()
+    assert -1 <= age_s < 120  # fails without an offset, too
+    assert words.startswith("client 127.0.0.1")
     assert "left after 1 inference(s)" in server.line()
 
 
@@ -132,6 +137,90 @@ def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_fil
     run = infer(server, input_file)
     assert run.returncode == 0
     assert "INSECURE" in run.stderr
+
+
+class Relay:
+    """Stands between client and server; byte `flipped` of what the server sends loses its lowest bit."""
+
+    def __init__(self, address: str, flipped: int | None = None) -> None:
+        self._where = Address.parse(address)
+        self._flipped = flipped
+        self.down_bytes = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "{}:{}".format(*self._listener.getsockname())
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection((self._where.host, self._where.port))
+        with client, server:
+            up = threading.Thread(target=self._carry_up, args=(client, server))
+            up.start()
+            with contextlib.suppress(OSError):
+                while data := bytearray(server.recv(1 << 16)):
+                    index = -1 if self._flipped is None else self._flipped - self.down_bytes
+                    if 0 <= index < len(data):
+                        data[index] ^= 1
+                    self.down_bytes += len(data)
+                    client.sendall(data)
+                client.shutdown(socket.SHUT_WR)
+            up.join()
+
+    def _carry_up(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(1 << 16):
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+
+
+def test_a_flipped_bit_of_the_logits_gives_no_answer(
+    serving: Callable[..., Serving], input_file: Path
+) -> None:
+    server = serving("--mode", "exact")
+    target = input_file.with_name("y.npy")
+    direct = server.address
+    with Relay(direct) as whole:
+        server.address = whole.address
+        assert infer(server, input_file).returncode == 0
+    server.line()
+    assert "left after 1 inference(s)" in server.line()
+    digests = 2 * (36 + 32)  # the frames after the logits: one per comparison
+    with Relay(direct, whole.down_bytes - digests - 4) as flipping:  # the lowest bit of the last logit
+        server.address = flipping.address
+        run = infer(server, input_file, "--output", str(target))
+    assert run.returncode == 6
+    assert "the connection changed what was sent" in run.stderr
+    assert run.stdout == "" and not target.exists()
+    server.line()
+    assert "lost: the connection changed what was sent" in server.line()
+
+
+def test_a_server_of_another_protocol_is_named_at_once(input_file: Path) -> None:
+    """Without --timeout, which would be two minutes."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        started = time.monotonic()
+        run = subprocess.run(
+            [*PI_BENCH, "infer", "--connect", f"127.0.0.1:{web.server_port}", "--input", str(input_file)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        web.shutdown()
+        thread.join()
+    assert run.returncode == 6
+    assert "the other side speaks HTTP, not pi-bench" in run.stderr and "check the host" in run.stderr
+    assert time.monotonic() - started < 30
 
 
 def test_killed_server_party(serving: Callable[..., Serving], input_file: Path) -> None:

@@ -41,6 +41,14 @@ def test_lost_words_lose_no_file(redirection: str, model_file: Path, tmp_path: P
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
 
+def test_streams_are_files_too(model_file: Path) -> None:
+    """/dev/stdout is standard output, which then holds the JSON alone; /dev/stderr at a pipe is no file."""
+    for target in ("/dev/stdout", "/dev/stderr"):
+        done = shell(f"{sys.executable} -m pi_bench inspect {model_file} --json {target}")
+        assert done.returncode == 0
+        assert json.loads(done.stdout if target == "/dev/stdout" else done.stderr)["name"] == "tiny"
+
+
 def test_a_terminal_without_utf_8_gets_every_word(model_file: Path) -> None:
     line = f"LC_ALL=C PYTHONIOENCODING=ascii {sys.executable} -m pi_bench inspect {model_file}"
     done = shell(line)

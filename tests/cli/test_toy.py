@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from importlib import resources
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,33 @@ import numpy as np
 import pytest
 
 from pi_bench.cli import main
+from pi_bench.costs import Costs
+from pi_bench.prediction.costs_file import write_costs
+from pi_bench.primitives.channel import CHANNEL
+from pi_bench.primitives.memory import MEMORY
+from pi_bench.report.documents import schema_of
 from tests.packages import TOY, Packages
+
+UNIT = "expanded word"
+"""The cost unit that `toy` declares."""
 
 
 @pytest.fixture(autouse=True)
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy(monkeypatch: pytest.MonkeyPatch, made_up_costs: Costs, tmp_path: Path) -> None:
+    """The protocol, and made-up costs with its unit."""
     Packages(TOY, monkeypatch)
+    costs = replace(made_up_costs, unit_s={**made_up_costs.unit_s, UNIT: 1e-8})
+    write_costs(costs, tmp_path / "costs" / "toy.json")
+    monkeypatch.setenv("PI_BENCH_COSTS", str(tmp_path / "costs" / "toy.json"))
 
 
-def run(command: str, folder: Path, *arguments: Any) -> dict[str, Any]:
+def run(command: str, folder: Path, *arguments: Any, name: str = "toy") -> dict[str, Any]:
     target = folder / f"{command}.json"
-    flags = ("--protocol", "toy", "--json", str(target))
+    flags = ("--protocol", name, "--json", str(target))
     assert main([command, *map(str, arguments), *flags]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    name = {"latency": "result", "inspect": "inspection"}.get(command, command)
-    schema = resources.files("pi_bench.report").joinpath(f"{name}.schema.json")
-    jsonschema.validate(result, json.loads(schema.read_text()))
+    described = {"latency": "result", "inspect": "inspection"}.get(command, command)
+    jsonschema.validate(result, schema_of(described))
     return result
 
 
@@ -62,6 +73,17 @@ def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
     assert "expanded products of the linear layers'" in text and "pads of the " in text
     assert "label" not in text and "garbl" not in text
     assert "Use --protocol delphi with real data" in text and "INSECURE protocol: toy" in warned
+
+
+def test_null_plays_its_messages_and_its_law(model_file: Path, tmp_path: Path) -> None:
+    own, null = (
+        run("latency", tmp_path, model_file, "--expansion", 2, "--runs", 1, name=name)
+        for name in ("toy", "null:toy")
+    )
+    assert null["protocol"] == "null:toy" and null["verification"]["passed"]
+    assert [null[phase]["bytes"] for phase in ("offline", "online")] == [
+        own[phase]["bytes"] for phase in ("offline", "online")
+    ]
 
 
 def test_inspect_predicts_it_over_a_link(model_file: Path, tmp_path: Path) -> None:
@@ -114,6 +136,26 @@ def test_a_search_measures_with_it(tmp_path: Path) -> None:
     measured = [json.loads((out / row["folder"] / "latency.json").read_text()) for row in rows]
     assert measured and all(m["verification"]["passed"] for m in measured)
     assert {(m["protocol"], m["mode"], m["options"]["expansion"]) for m in measured} == {("toy", "floor", 2)}
+
+
+def test_micro_times_its_primitive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "micro.json"
+    assert main(["micro", "toy", "--count", "4096", "--repetitions", "1", "--json", str(target)]) == 0
+    (row,) = json.loads(target.read_text())["results"]
+    assert (row["primitive"], row["unit"], row["unit_count"]) == ("toy", "word", 4 * 4096)
+    assert "expand fourfold" in capsys.readouterr().out
+
+
+def test_its_costs_are_measured_on_this_machine(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PI_BENCH_COSTS")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("pi_bench.launch.costs.BUILT_IN", (CHANNEL, MEMORY))  # the others take seconds
+    found = run("inspect", tmp_path, model_file)
+    (kept,) = (tmp_path / "pi-bench").glob("costs-*.json")
+    assert json.loads(kept.read_text())["unit_s"][UNIT] > 0
+    assert found["prediction"]["online"]["parts"]["products"]["client"]["compute_s"] > 0
 
 
 def test_an_impossible_value_is_refused_in_a_line(

@@ -36,6 +36,35 @@ def test_half_a_flag_is_refused(command: str, capsys: pytest.CaptureFixture[str]
     assert "there is no --" in refusal(capsys, *command.split())
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (
+            "latency MODEL --protocol ideal --runs 1 --warmup 0 --link 1Gbit,1ms --threads 1 --seed 7",
+            {
+                "runs": 1,
+                "warmup": 0,
+                "threads": 1,
+                "seed": 7,
+                "model": "model.pt",
+                "merge": False,
+            },
+        ),
+        ("inspect MODEL --weight-bits 8 --scales per-tensor", {"weight_bits": 8, "scales": "per-tensor"}),
+    ],
+)
+def test_a_result_holds_the_options_of_a_repetition(
+    command: str, options: dict[str, object], model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main([*command.replace("MODEL", str(model_file)).split(), "--json", "-"]) == 0
+    arguments = json.loads(capsys.readouterr().out)["arguments"]
+    assert arguments.items() >= options.items()
+    assert str(model_file.parent) not in str(arguments)
+    if "--link" in command:
+        assert arguments["link"]["rtt_s"] == 0.001
+
+
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")

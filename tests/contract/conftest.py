@@ -2,22 +2,23 @@
 
 Sockets and processes are tested elsewhere (tests/unit/channel, tests/cli); here a protocol meets its
 interface, and every message is kept for the transcript tests.
+
+Tests that take `protocol` run over every protocol: the functional half of the contract. Tests that take
+`secure_protocol` run over those that say that they are secure: the security half. Tests that take `options`
+too run with every set of options whose mode the protocol has.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from pi_bench.errors import ConnectionFailedError, PeerError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.fusion import fuse_keeping
+from pi_bench.network.fusion.plan import Planner
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -30,159 +31,19 @@ from pi_bench.network.graph import (
     ReluNode,
 )
 from pi_bench.network.graph.float_run import calibrate
-from pi_bench.network.merging import merge_keeping
-from pi_bench.network.merging.plan import Planner
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import Option, Party, ProtocolInfo, ProtocolOptions, ShareTrace
-from pi_bench.registry import default_protocol, find_protocol, protocol_names
+from pi_bench.protocol import Option, ProtocolInfo, ProtocolOptions
+from pi_bench.registry import find_protocol, protocol_names
+from pi_bench.testing import MemoryRun, MemorySession, run_in_memory
 from tests.contract.term_program import term_program
 from tests.packages import toy_on_path
-from tests.unit.network.merging.merging_graphs import culled_graph
-
-RECEIVE_TIMEOUT_S = 60.0
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Network = tuple[Program, Weights, list[np.ndarray]]
 
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a transcript."""
-
-    phase: str
-    sender: Party
-    op_id: int
-    part: str
-    payload: bytes
-
-
-class LoopbackSession:
-    """One party's end of an in-memory session."""
-
-    def __init__(
-        self, party: Party, inbox: queue.Queue, outbox: queue.Queue, transcript: list[Message]
-    ) -> None:
-        self.party = party
-        self.trace: ShareTrace | None = ShareTrace()
-        self.binding = b"loopback session".ljust(32)
-        self.phase = "set-up"
-        self._inbox, self._outbox, self._transcript = inbox, outbox, transcript
-        self._step = (-1, "")
-
-    @contextlib.contextmanager
-    def step(self, op_id: int, part: str = "") -> Iterator[None]:
-        before, self._step = self._step, (op_id, part)
-        try:
-            yield
-        finally:
-            self._step = before
-
-    def send(self, *buffers: object) -> None:
-        payload = b"".join(memoryview(buffer).cast("B") for buffer in buffers)  # type: ignore[call-overload]
-        self._transcript.append(Message(self.phase, self.party, *self._step, payload))
-        self._outbox.put((self._step[0], payload))
-
-    def receive(self, byte_count: int) -> bytearray:
-        try:
-            step, payload = self._inbox.get(timeout=RECEIVE_TIMEOUT_S)
-        except queue.Empty:
-            raise ConnectionFailedError("the other party sent nothing") from None
-        if payload is None:
-            raise ConnectionFailedError("the other party closed the connection")
-        if (step, len(payload)) != (self._step[0], byte_count):
-            raise PeerError(f"step {step}, {len(payload)} bytes where {self._step[0]}, {byte_count} were due")
-        return bytearray(payload)
-
-    def receive_into(self, buffer: object, *, meanwhile: Iterator[None] | None = None) -> None:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        next(meanwhile or iter(()), None)
-        view[:] = self.receive(view.nbytes)
-
-    def flush(self) -> None:
-        """Messages are copied by `send`."""
-
-    def hang_up(self) -> None:
-        self._outbox.put((0, None))
-
-
-@dataclass
-class Run:
-    """What one inference left behind, of both parties."""
-
-    output: np.ndarray
-    traces: dict[Party, ShareTrace]
-    transcript: list[Message] = field(default_factory=list)
-
-    def value(self, name: str) -> np.ndarray:
-        """The sum of both shares, mod 2^32."""
-        return self.traces[Party.CLIENT].arrays[name] + self.traces[Party.SERVER].arrays[name]
-
-
-def run_protocol(
-    info: ProtocolInfo,
-    program: Program,
-    weights: Weights,
-    inputs: list[np.ndarray],
-    options: ProtocolOptions | str | None,
-    tamper: Callable[[LoopbackSession], None] | None = None,
-) -> list[Run]:
-    """One session: set-up, then preprocess and infer for each encoded input. `options`: or a mode, or
-    None for the first one."""
-    to_server: queue.Queue = queue.Queue()
-    to_client: queue.Queue = queue.Queue()
-    transcript: list[Message] = []
-    sessions = {
-        Party.CLIENT: LoopbackSession(Party.CLIENT, to_client, to_server, transcript),
-        Party.SERVER: LoopbackSession(Party.SERVER, to_server, to_client, transcript),
-    }
-    if not isinstance(options, ProtocolOptions):
-        options = info.configure(options)
-    outcomes: dict[Party, list] = {party: [] for party in sessions}
-    failures: list[BaseException] = []
-
-    def play(party: Party) -> None:
-        session = sessions[party]
-        make = info.client if party is Party.CLIENT else info.server
-        side = make(session, program, options, weights if party is Party.SERVER else None)
-        try:
-            if tamper is not None:
-                tamper(session)
-            side.set_up()
-            for number, encoded in enumerate(inputs):
-                session.trace = ShareTrace()
-                session.phase = f"offline {number}"
-                material = side.preprocess(number)
-                session.phase = f"online {number}"
-                output = side.infer(material, encoded if party is Party.CLIENT else None)
-                outcomes[party].append((output, session.trace, material))
-        except BaseException as error:
-            failures.append(error)
-            session.hang_up()
-        finally:
-            side.close()
-
-    threads = [threading.Thread(target=play, args=(party,), name=party.value) for party in sessions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    if failures:
-        raise failures[0]
-    runs = []
-    for number, (client, server) in enumerate(
-        zip(outcomes[Party.CLIENT], outcomes[Party.SERVER], strict=True)
-    ):
-        assert client[2].spent and server[2].spent
-        messages = [m for m in transcript if m.phase.endswith(f" {number}")]
-        traces = {Party.CLIENT: client[1], Party.SERVER: server[1]}
-        runs.append(Run(client[0], traces, messages))
-    return runs
-
-
-@pytest.fixture(scope="session")
-def run() -> Callable[..., list[Run]]:
-    return run_protocol
+BINDING = b"loopback session".ljust(32)  # golden transcripts depend on it
 
 
 def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
@@ -210,28 +71,71 @@ def _some(option: Option) -> int | str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`protocol`: each that there is; with `options` too, each with options that it declares. `options`
-    alone: those of the default protocol."""
-    names = set(metafunc.fixturenames)
+    """Gives `protocol` or `secure_protocol` each protocol that there is, and `options` its cases."""
     with toy_on_path():
-        infos = [find_protocol(name) for name in protocol_names()]
-    if {"protocol", "options"} <= names:
-        pairs = [(info, options) for info in infos for options in cases_of(info)]
-        ids = [f"{info.name}-{_words(options)}" for info, options in pairs]
-        metafunc.parametrize(("protocol", "options"), pairs, ids=ids)
-    elif "protocol" in names:
-        metafunc.parametrize("protocol", infos, ids=[info.name for info in infos])
-    elif "options" in names:
-        metafunc.parametrize("options", cases_of(default_protocol()), ids=_words)
+        found = [find_protocol(name) for name in protocol_names()]
+    for fixture in ("protocol", "secure_protocol"):
+        if fixture not in metafunc.fixturenames:
+            continue
+        chosen = [info for info in found if info.secure or fixture == "protocol"]
+        if "options" not in metafunc.fixturenames:
+            metafunc.parametrize(fixture, chosen, ids=[info.name for info in chosen])
+            continue
+        pairs = {
+            f"{info.name}-{_words(options)}": (info, options) for info in chosen for options in cases_of(info)
+        }
+        metafunc.parametrize((fixture, "options"), pairs.values(), ids=pairs)
 
 
 def _words(options: ProtocolOptions) -> str:
     return "-".join([options.mode, *(f"{name}={value}" for name, value in options.values.items())])
 
 
-@pytest.fixture(params=["windowed", "exact"])
-def mode(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def run_protocol(
+    info: ProtocolInfo,
+    program: Program,
+    weights: Weights,
+    inputs: list[np.ndarray],
+    options: ProtocolOptions | str | None,
+    change: Callable[[MemorySession], None] | None = None,
+) -> list[MemoryRun]:
+    """One session: set-up, then preprocess and infer for each encoded input.
+
+    `options`: or a mode, or None for the first mode.
+    """
+    if not isinstance(options, ProtocolOptions):
+        options = info.configure(options)
+    return run_in_memory(info, program, weights, inputs, options, binding=BINDING, change=change)
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., list[MemoryRun]]:
+    return run_protocol
+
+
+Honest = Callable[[ProtocolInfo, Network, ProtocolOptions | str | None], list[MemoryRun]]
+
+
+@pytest.fixture(scope="session")
+def honest() -> Honest:
+    """Runs of one session on the first input twice and on the second one.
+
+    Tests that look at an undisturbed run share it, since a set-up costs more than their inferences. They must
+    not change it.
+    """
+    done: dict[tuple[str, int, str], tuple[Network, list[MemoryRun]]] = {}
+
+    def find(info: ProtocolInfo, network: Network, options: ProtocolOptions | str | None) -> list[MemoryRun]:
+        if not isinstance(options, ProtocolOptions):
+            options = info.configure(options)
+        key = (info.name, id(network), _words(options))
+        if key not in done:
+            program, weights, inputs = network
+            given = [inputs[0], inputs[0], inputs[1]]
+            done[key] = network, run_protocol(info, program, weights, given, options)
+        return done[key][1]
+
+    return find
 
 
 def small_graph() -> Graph:
@@ -280,7 +184,7 @@ def network(request: pytest.FixtureRequest) -> Network:
     whose linear layers are merged, borders included."""
     if request.param == "merged":
         graph = culled_graph()
-        merged = merge_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
+        merged = fuse_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
         program, weights = compile_graph(merged, CompileOptions(batch=2))
         return program, weights, encoded_inputs(program)
     if request.param != "terms":

@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from pi_bench.errors import UsageError
 from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
+from tests.packages import toy_on_path
 
 
 def _shape(messages) -> list[tuple]:
@@ -19,9 +21,9 @@ def _of(messages, phase: str, sender: Party) -> list:
     return [m for m in messages if m.phase.startswith(phase) and m.sender is sender]
 
 
-def test_bytes_equal_the_prediction(protocol, options, network, run) -> None:
-    program, weights, inputs = network
-    (outcome,) = run(protocol, program, weights, inputs[:1], options)
+def test_bytes_equal_the_prediction(protocol, options, network, honest) -> None:
+    program = network[0]
+    outcome = honest(protocol, network, options)[0]
     predicted = protocol.predict(program, options)
     for party in Party:
         offline = _of(outcome.transcript, "offline", party)
@@ -34,34 +36,37 @@ def test_bytes_equal_the_prediction(protocol, options, network, run) -> None:
             assert sum(len(m.payload) for m in online if m.op_id == op_id) == senders[party]
 
 
-@pytest.mark.parametrize("party", list(Party))
-def test_null_sends_the_messages_of_delphi(party, options, network, run) -> None:
-    program, weights, inputs = network
-    transcripts = [
-        run(find_protocol(name), program, weights, inputs[:1], options)[0].transcript
-        for name in ("delphi", "null")
-    ]
-    for phase in ("offline", "online"):
-        delphi, null = (_shape(_of(t, phase, party)) for t in transcripts)
-        assert delphi == null
+def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, network, honest) -> None:
+    """The same messages in every phase, although the server computes in the clear."""
+    if protocol.script is None:
+        with pytest.raises(UsageError, match=f"{protocol.name} has no script"):
+            find_protocol(f"null:{protocol.name}")
+        return
+    played = honest(protocol, network, options)[0]
+    with toy_on_path():
+        playing = find_protocol(f"null:{protocol.name}")
+    null = honest(playing, network, options)[0]
+    assert all(_of(played.transcript, "online", party) for party in Party)
+    for party in Party:
+        assert _shape(_of(played.set_up, "set-up", party)) == _shape(_of(null.set_up, "set-up", party))
+        for phase in ("offline", "online"):
+            expected = _shape(_of(played.transcript, phase, party))
+            assert _shape(_of(null.transcript, phase, party)) == expected
 
 
-@pytest.mark.parametrize("party", list(Party))
-def test_lengths_do_not_depend_on_secrets(party, options, network, run) -> None:
-    """Another input, other weights (all zero ones included): the same messages."""
+def test_lengths_do_not_depend_on_secrets(secure_protocol, options, network, honest, run) -> None:
+    """Another input, other weights (all zero ones included): the same messages of each party."""
     program, weights, inputs = network
     zero = {name: np.zeros_like(array) for name, array in weights.items()}
     flipped = {name: (-array.astype(np.int64)).astype(array.dtype) for name, array in weights.items()}
-    delphi = find_protocol("delphi")
-    shapes = set()
-    for some_weights, encoded in (
-        (weights, inputs[0]),
-        (zero, np.zeros_like(inputs[0])),
-        (flipped, inputs[1]),
-    ):
-        (outcome,) = run(delphi, program, some_weights, [encoded], options)
-        shapes.add(tuple(_shape([m for m in outcome.transcript if m.sender is party])))
-    assert len(shapes) == 1
+    (nothing,) = run(secure_protocol, program, zero, [np.zeros_like(inputs[0])], options)
+    (other,) = run(secure_protocol, program, flipped, [inputs[1]], options)
+    for party in Party:
+        shapes = [
+            _shape([m for m in (*outcome.set_up, *outcome.transcript) if m.sender is party])
+            for outcome in (honest(secure_protocol, network, options)[0], nothing, other)
+        ]
+        assert shapes[0] == shapes[1] == shapes[2]
 
 
 FALSE_ALARM = 1e-6
@@ -80,33 +85,34 @@ def _assert_uniform(data: bytes, what: str, test_count: int) -> None:
     assert statistic < bound, f"{what}: chi-square {statistic:.0f}, bound {bound:.0f}"
 
 
-def test_what_is_opened_is_uniform(options, network, run) -> None:
+def test_what_is_opened_is_uniform(secure_protocol, options, network, run) -> None:
     """The server sees x - r; the client sees labels, words and bits: constant input and weights must
     not show in either. Each message kind is pooled over a fixed number of runs."""
     program, weights, _ = network
     zero = np.zeros(program.input.shape, np.uint32)
-    outcomes = run(find_protocol("delphi"), program, weights, [zero] * RUN_COUNT, options)
+    outcomes = run(secure_protocol, program, weights, [zero] * RUN_COUNT, options)
     pools: dict[str, bytes] = {}
     for outcome in outcomes:
         for message in outcome.transcript:
             if message.op_id == program.output.id:
                 continue  # the logits' share: the client may know what it reveals
+            if message.part == "he":
+                continue  # 50-bit residues are not uniform bytes: tested in crypto/he
             kind = f"{message.phase.split()[0]} {message.part} from the {message.sender}"
             pools[kind] = pools.get(kind, b"") + message.payload
-    pools.pop("offline he from the client")  # 50-bit residues are not uniform bytes: tested in crypto/he
-    pools.pop("offline he from the server")
-    assert len(pools) == 5
+    phases = {(kind.split()[0], kind.split()[-1]) for kind in pools}
+    assert phases == {(phase, party.value) for phase in ("offline", "online") for party in Party}
     for kind, data in pools.items():
         _assert_uniform(data, kind, len(pools))
 
 
-def test_the_clients_share_hides_products_and_bias(small_network, run) -> None:
+def test_the_clients_share_hides_products_and_bias(secure_protocol, small_network, run) -> None:
     """With zero weights the client's share is the server's mask alone: uniform, whatever the weights."""
     program, weights, inputs = small_network
     zero = {name: np.zeros_like(array) for name, array in weights.items()}
     weighted = [op for op in program.linear_ops if any(term.weighted is not None for term in op.terms)]
     assert len(weighted) == 5
-    outcomes = run(find_protocol("delphi"), program, zero, [inputs[0]] * RUN_COUNT, "windowed")
+    outcomes = run(secure_protocol, program, zero, [inputs[0]] * RUN_COUNT, secure_protocol.mode_names[0])
     top_bytes = b"".join(
         (outcome.traces[Party.CLIENT].arrays[f"x:{op.id}"] >> np.uint32(24)).astype(np.uint8).tobytes()
         for outcome in outcomes

@@ -8,7 +8,6 @@ import pytest
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
 from pi_bench.protocol import Party, Preprocessing
-from pi_bench.registry import find_protocol
 
 
 def test_material_is_claimed_once() -> None:
@@ -40,10 +39,9 @@ def test_another_protocols_material_is_refused() -> None:
         Preprocessing("some", 0, {}).claim("other")
 
 
-def test_two_inferences_share_nothing(network, run) -> None:
+def test_two_inferences_share_nothing(secure_protocol, network, honest) -> None:
     """Equal inputs twice in one session: no mask, label or table repeats."""
-    program, weights, inputs = network
-    first, second = run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, "windowed")
+    first, second, _ = honest(secure_protocol, network, secure_protocol.mode_names[0])
     for party in Party:
         for name, share in first.traces[party].arrays.items():
             assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)
@@ -63,11 +61,13 @@ def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
             session.send = lambda *buffers: original(*buffers[:-1], memoryview(buffers[-1]).cast("B")[:-1])
 
     with pytest.raises((PeerError, ConnectionFailedError)):
-        run(protocol, program, weights, inputs[:1], None, tamper=cut)
+        run(protocol, program, weights, inputs[:1], None, change=cut)
 
 
 @pytest.mark.parametrize("victim", list(Party))
-def test_a_failure_at_any_message_wipes_every_secret(victim, small_network, run, monkeypatch) -> None:
+def test_a_failure_at_any_message_wipes_every_secret(
+    secure_protocol, victim, small_network, run, monkeypatch
+) -> None:
     """Set-up, offline and online: what is locked is wiped by the failing party itself, at once, and not
     when the collector comes to it."""
     program, weights, inputs = small_network
@@ -81,7 +81,7 @@ def test_a_failure_at_any_message_wipes_every_secret(victim, small_network, run,
     monkeypatch.setattr(SecretBytes, "__init__", recorded)
 
     def leave_after(count: int):
-        def tamper(session) -> None:
+        def change(session) -> None:
             if session.party is victim:
                 send, left = session.send, [count]
 
@@ -93,17 +93,16 @@ def test_a_failure_at_any_message_wipes_every_secret(victim, small_network, run,
 
                 session.send = sending
 
-        return tamper
+        return change
 
-    sent = 0
-    for sent in range(200):
-        try:
-            run(find_protocol("delphi"), program, weights, inputs[:1], "windowed", leave_after(sent))
-        except ConnectionFailedError:
-            assert made
-            open_ones = [secret for secret in made if not secret.closed]
-            assert not open_ones, f"after {sent} messages of the {victim}: {open_ones}"
-            made.clear()
-        else:
-            break
-    assert 15 < sent < 199
+    mode = secure_protocol.mode_names[0]
+    (whole,) = run(secure_protocol, program, weights, inputs[:1], mode)
+    sent_count = sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))
+    assert sent_count > len(program.activation_ops)
+    for sent in range(sent_count):
+        made.clear()
+        with pytest.raises(ConnectionFailedError):
+            run(secure_protocol, program, weights, inputs[:1], mode, leave_after(sent))
+        assert made
+        open_ones = [secret for secret in made if not secret.closed]
+        assert not open_ones, f"after {sent} messages of the {victim}: {open_ones}"

@@ -14,9 +14,8 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto import gadget
-from pi_bench.crypto.gadget import GadgetSpec
+from pi_bench.crypto.gadget import GadgetCall, GadgetSpec
 from pi_bench.hybrid import multiplications, work_plan
-from pi_bench.registry import find_protocol
 
 Tweak = tuple[int, int, int, int, int]
 """Purpose, gadget, group, position, sub."""
@@ -24,7 +23,7 @@ Tweak = tuple[int, int, int, int, int]
 LANES = 32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, CHUNK, TRUNCATE_TOP, ADDITIVE = 1, 2, 3, 4, 5, 6, 8, 9
 PRODUCT = 10
-SERVER_LABEL, SERVER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
+GARBLER_LABEL, GARBLER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
 
 
 def encoded(tweak: Tweak) -> int:
@@ -63,18 +62,35 @@ def drawn(spec: GadgetSpec, number: int, groups: range) -> Iterator[Tweak]:
         for first, width in chunks(spec):
             for lane in range(LANES):
                 if width == 1:
-                    yield SERVER_LABEL, number, group, first, lane
+                    yield GARBLER_LABEL, number, group, first, lane
                 else:
                     for pointer in range(2**width):
                         yield CHUNK_KEY, number, group, 16 * first + pointer, lane
         if any(width > 1 for _, width in chunks(spec)):
             yield from ((CHUNK_MASK, number, group, block, 0) for block in range(8))
         if spec.kind == "truncate":
-            yield SERVER_BIT, number, group, 0, 0
+            yield GARBLER_BIT, number, group, 0, 0
 
 
 def carries(spec: GadgetSpec) -> list[int]:
     return [CARRY] if spec.exact and spec.truncate_bits > 0 else []
+
+
+HYBRID_USES = {
+    "garbler",
+    "evaluator",
+    "label seed",
+    "delta",
+    "delta online",
+    "encoded",
+    "additive sender",
+    "additive receiver",
+    "cot receiver",
+    "cot sender",
+    "base keys",
+    "seeds of encryption",
+}
+"""By protocols with homomorphic products and garbled gadgets."""
 
 
 class Uses:
@@ -104,28 +120,33 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
     def tweaks(places: Iterator[Tweak]) -> list[int]:
         return [encoded(place) for place in places]
 
-    def garble(spec, delta, hash_seed, label_seed, number, first, zero_labels, *_) -> None:
-        groups = range(first, first + len(zero_labels) // (LANES * spec.label_ots))
+    def groups_of(call: GadgetCall, element_count: int) -> range:
+        return range(call.first_group, call.first_group + element_count // LANES)
+
+    def garble(call: GadgetCall, arguments: gadget.GarbleArguments) -> None:
+        spec, number = call.spec, call.gadget
+        groups = groups_of(call, len(arguments.zero_labels) // spec.label_ots)
         outputs = [SIGN, TOP_BIT] if spec.kind == "relu" else [TRUNCATE_TOP]
-        found.add("garbler", hash_seed, tweaks(hashed(spec, outputs + carries(spec), number, groups)))
-        found.add("label seed", label_seed, tweaks(drawn(spec, number, groups)))
-        found.add("delta", delta, [(number, group) for group in groups])
+        places = tweaks(hashed(spec, outputs + carries(spec), number, groups))
+        found.add("garbler", arguments.hash_seed, places)
+        found.add("label seed", arguments.label_seed, tweaks(drawn(spec, number, groups)))
+        found.add("delta", arguments.delta, [(number, group) for group in groups])
 
-    def encode(spec, delta, label_seed, number, first, state, u, *_) -> None:
-        groups = range(first, first + u.size // LANES)
-        found.add("encoded", label_seed, [(number, group) for group in groups])
-        found.add("delta online", delta, [(number, group) for group in groups])
+    def encode(call: GadgetCall, arguments: gadget.EncodeArguments) -> None:
+        groups = groups_of(call, arguments.u.size)
+        found.add("encoded", arguments.label_seed, [(call.gadget, group) for group in groups])
+        found.add("delta online", arguments.delta, [(call.gadget, group) for group in groups])
 
-    def accept(spec, hash_seed, number, first, v, *_) -> None:
+    def accept(call: GadgetCall, arguments: gadget.AcceptArguments) -> None:
+        spec, groups = call.spec, groups_of(call, arguments.v.size)
         purpose = TOP_BIT if spec.kind == "relu" else TRUNCATE_TOP
-        groups = range(first, first + v.size // LANES)
-        places = ((purpose, number, group, spec.gate_count, 0) for group in groups)
-        found.add("evaluator", hash_seed, tweaks(places))
+        places = ((purpose, call.gadget, group, spec.gate_count, 0) for group in groups)
+        found.add("evaluator", arguments.hash_seed, tweaks(places))
 
-    def evaluate(spec, hash_seed, number, first, v, *_) -> None:
+    def evaluate(call: GadgetCall, arguments: gadget.EvaluateArguments) -> None:
+        spec, groups = call.spec, groups_of(call, arguments.v.size)
         outputs = ([SIGN] if spec.kind == "relu" else []) + carries(spec)
-        groups = range(first, first + v.size // LANES)
-        found.add("evaluator", hash_seed, tweaks(hashed(spec, outputs, number, groups)))
+        found.add("evaluator", arguments.hash_seed, tweaks(hashed(spec, outputs, call.gadget, groups)))
 
     def additive(what: str):
         def note(hash_seed, number, first, labels, *_) -> None:
@@ -177,37 +198,34 @@ def _seeds(found: Uses, *arrays: object) -> None:
             found.add("seeds of encryption", seed, [0])
 
 
-def test_no_key_meets_a_tweak_or_counter_twice(options, network, run, uses, monkeypatch) -> None:
+def test_no_key_meets_a_tweak_or_counter_twice(
+    secure_protocol, options, network, run, uses, monkeypatch
+) -> None:
     monkeypatch.setattr(work_plan, "_ONLINE_SLICE_BYTES", 1)  # a slice a group, so that slices matter
     monkeypatch.setattr(work_plan, "OFFLINE_SLICE_OTS", 1)
     monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", 1)
     program, weights, inputs = network
     assert any(len(job.offline_slices) > 1 for job in work_plan.WorkPlan(program, options).gadget_jobs)
-    run(find_protocol("delphi"), program, weights, [inputs[0]] * 2, options)
+    run(secure_protocol, program, weights, [inputs[0]] * 2, options)
     products = {"product sender", "product receiver", "factors"} if program.multiply_ops else set()
-    assert set(uses.of) == products | {
-        "garbler",
-        "evaluator",
-        "label seed",
-        "delta",
-        "delta online",
-        "encoded",
-        "additive sender",
-        "additive receiver",
-        "cot receiver",
-        "cot sender",
-        "base keys",
-        "seeds of encryption",
-    }
+    if secure_protocol.name == "delphi":
+        assert set(uses.of) == products | HYBRID_USES
+    assert uses.of, "nothing that this protocol does is recorded: its keys need a note here"
     factors = uses.of.pop("factors", Counter())
     assert sum(factors.values()) - len(factors) <= 1, "uniform words, of which two may be alike"
     for what, places in uses.of.items():
         ((place, count),) = places.most_common(1)
         assert count == 1, f"{what}: {place} is used {count} times"
+    if uses.of.keys() >= HYBRID_USES:
+        _check_hybrid(uses, bool(products))
+
+
+def _check_hybrid(uses: Uses, has_products: bool) -> None:
+    """Both parties use the same keys at the same places, and one purpose never another's."""
     assert uses.of["garbler"] == uses.of["evaluator"]
     assert uses.of["additive sender"] == uses.of["additive receiver"]
     assert not set(uses.of["garbler"]) & set(uses.of["additive sender"])
-    if products:
+    if has_products:
         assert uses.of["product sender"] == uses.of["product receiver"]
         assert not set(uses.of["product sender"]) & set(uses.of["additive sender"])
         assert {key for key, _ in uses.of["product sender"]} == {key for key, _ in uses.of["additive sender"]}

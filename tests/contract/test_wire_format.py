@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pi_bench.crypto import secret
 from pi_bench.protocol import Party
-from pi_bench.registry import find_protocol
 from pi_bench.report.settings import mode_words
 
 VECTORS = pathlib.Path(__file__).parents[1] / "vectors" / "transcript.json"
@@ -60,14 +59,15 @@ def _digests(transcript) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("insecure_randomness")
-def test_the_transcript_is_the_golden_one(options, small_network, run) -> None:
+def test_the_transcript_is_the_golden_one(secure_protocol, options, small_network, run) -> None:
     program, weights, inputs = small_network
-    (outcome,) = run(find_protocol("delphi"), program, weights, inputs[:1], options)
+    (outcome,) = run(secure_protocol, program, weights, inputs[:1], options)
     assert {m.sender for m in outcome.transcript} == set(Party)
     digests = _digests(outcome.transcript)
-    name = mode_words({"mode": options.mode, "options": options.values}).removeprefix("mode ")
+    name = mode_words(options.mode, options.values).removeprefix("mode ")
     vectors = json.loads(VECTORS.read_text())
+    golden = vectors["transcripts"].setdefault(secure_protocol.name, {})
     if UPDATE:
-        vectors["transcripts"][name] = digests
+        golden[name] = digests
         VECTORS.write_text(json.dumps(vectors, indent=2) + "\n")
-    assert digests == vectors["transcripts"][name]
+    assert digests == golden.get(name)

@@ -28,7 +28,8 @@ from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
-from tests.contract.conftest import Run, run_protocol
+from pi_bench.testing import MemoryRun
+from tests.contract.conftest import run_protocol
 from tests.laws.networks import Network, networks
 from tests.laws.torch_graph import Evaluation, fixed_point_bound
 
@@ -55,7 +56,7 @@ def compiled(network: Network) -> tuple[Program, Weights, np.ndarray]:
     return program, weights, encode_input(program, network.inputs[:BATCH])
 
 
-def verified(run: Run, program: Program, weights: Weights, mode: str, encoded: np.ndarray) -> None:
+def verified(run: MemoryRun, program: Program, weights: Weights, mode: str, encoded: np.ndarray) -> None:
     verifier = RunVerifier(program, weights, WindowLaw(mode), encoded)
     verdict = verifier.verify(run.traces[Party.CLIENT].arrays, run.traces[Party.SERVER].arrays, run.output)
     assert verdict.failures == []

@@ -7,7 +7,7 @@ import importlib
 from typing import Any
 
 from pi_bench.cli import training_options
-from pi_bench.cli.arguments import Parser, positive_int
+from pi_bench.cli.arguments import Parser, number, positive_int, whole_number
 from pi_bench.cli.reduce import engines, measuring, networks
 
 SHARED = ("batch_size", "precision", "validation_fraction", "seed")
@@ -34,8 +34,8 @@ def add_options(parser: Parser, several: str) -> None:
 def add_finetuning(parser: argparse.ArgumentParser, teacher: str, rates: str) -> None:
     """Args: teacher: which network it distils from. rates: the default learning rates, in words."""
     group = parser.add_argument_group(f"finetuning of each network, with distillation from {teacher}")
-    group.add_argument("--finetune-epochs", type=int, metavar="N", help="(100; digits 10)")
-    group.add_argument("--finetune-learning-rate", type=float, metavar="X", help=f"({rates})")
+    group.add_argument("--finetune-epochs", type=whole_number, metavar="N", help="(100; digits 10)")
+    group.add_argument("--finetune-learning-rate", type=number, metavar="X", help=f"({rates})")
 
 
 def shared_settings(trained: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pi_bench.cli import training_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.reduce import engines, frontier, measuring
 
 
@@ -20,13 +21,14 @@ def conduct(
 
     Raises: PiBenchError.
     """
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
         candidates, fitted = searched(parsed, base, settings, search, progress)
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
+        failures = Failures()
+        candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
     print(frontier.conclude(candidates, parsed.output, title.format(fitted.name), plot=parsed.plot))
-    return 0
+    return failures.report()
 
 
 def searched(

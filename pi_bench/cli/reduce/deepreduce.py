@@ -57,8 +57,8 @@ def run(parsed: argparse.Namespace) -> int:
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
-    search = importlib.import_module("pi_bench.models.reduction.search")
-    settings = search.SearchSettings(
+    search = importlib.import_module("pi_bench.models.reduction.deepreduce")
+    settings = search.DeepReduceSettings(
         training=training_options.settings_of(training, parsed),
         data_dir=parsed.data_dir,
         device=training_options.device_of(torch, parsed.device),

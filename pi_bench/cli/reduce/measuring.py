@@ -12,7 +12,8 @@ from typing import Any
 from pi_bench import errors
 from pi_bench.cli import protocol_options
 from pi_bench.cli.arguments import Parser, count, positive_int
-from pi_bench.errors import PiBenchError
+from pi_bench.cli.failures import Failures
+from pi_bench.errors import PiBenchError, interruption_code
 
 
 def add_options(parser: Parser) -> None:
@@ -44,18 +45,26 @@ def require(parsed: argparse.Namespace) -> None:
 
 
 def measured(
-    parsed: argparse.Namespace, candidates: list[Any], root: Path, progress: Any, *, merges: bool = False
+    parsed: argparse.Namespace,
+    candidates: list[Any],
+    root: Path,
+    progress: Any,
+    failures: Failures,
+    *,
+    merges: bool = False,
 ) -> list[Any]:
     """The candidates with their private latencies, unless --no-latency.
 
-    Args: merges: whether to measure with `--merge`, which a result does not say where nothing is gained: such
-        networks are in folders of their own.
+    Args:
+        failures: Ctrl-C is added to it, and the networks that were not measured say so.
+        merges: whether to measure with `--merge`, which a result does not say where nothing is gained: such
+            networks are in folders of their own.
 
     Raises: PiBenchError.
     """
     if not parsed.latency:
         return candidates
-    from pi_bench.cli.output import warn_of_protocol
+    from pi_bench.cli.warnings import warn_of_protocol
 
     info, settings = protocol_options.protocol_of(parsed)
     warn_of_protocol(info)
@@ -73,8 +82,12 @@ def measured(
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
     flags += ["--merge"] if merges else []
     measuring = importlib.import_module("pi_bench.models.reduction.measuring")
+
+    def interrupted(error: KeyboardInterrupt, done: int) -> None:
+        failures.add_interruption(interruption_code(error), done, len(candidates), "networks")
+
     found: list[Any] = measuring.measure_all(
-        candidates, root, lambda model, result: _latency(model, result, flags), wanted, progress
+        candidates, root, lambda model, result: _latency(model, result, flags), wanted, progress, interrupted
     )
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, training_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
 from pi_bench.cli.reduce.conducting import searched
 from pi_bench.errors import UsageError
@@ -92,18 +93,20 @@ def run(parsed: argparse.Namespace) -> int:
         threads=parsed.threads or 1,
         teacher=parsed.teacher,
     )
-    from pi_bench.cli.output import Progress
+    from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
         candidates, _ = searched(
             parsed, base, settings, lambda _, *given, **said: search.merge_networks(*given, **said), progress
         )
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress)
+        failures = Failures()
+        candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
         for place, found in search.unmerged_candidates(settings, parsed.output).items():
             merges = place == "kept-borders"
-            measuring.measured(parsed, found, parsed.output, progress, merges=merges)
+            if not failures.exit_code:
+                measuring.measured(parsed, found, parsed.output, progress, failures, merges=merges)
     print(_conclude(parsed, candidates))
-    return 0
+    return failures.report()
 
 
 def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]]:

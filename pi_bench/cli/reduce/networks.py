@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options
+from pi_bench.cli.arguments import number
 from pi_bench.errors import UsageError
 
 
@@ -19,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha",
-        type=float,
+        type=number,
         metavar="X",
         help="narrow the network first: its channels times X (its own alpha times X)",
     )
@@ -36,19 +37,20 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
 
 
-def base_recipe(models: Any, parsed: argparse.Namespace, *, snl: bool = False) -> Any:
-    """The recipe to start from.
+def base_recipe(models: Any, parsed: argparse.Namespace, *, relus_at_paper_sites: bool = False) -> Any:
+    """Return the recipe that the search starts from.
 
     Args:
         models: ``pi_bench.models``.
-        snl: whether a network that is named by its family has its ReLUs where SNL's have them.
+        relus_at_paper_sites: whether a network that is named by its family loses the ReLUs of its stem
+            and head, which the networks of the SNL paper do not have.
 
     Raises:
-        ModelError: there is none of that name, or narrowing it leaves no channel.
-        UsageError: an --alpha outside its range.
+        ModelError: There is no network of that name, or narrowing it leaves no channel.
+        UsageError: --alpha is outside its range.
     """
     recipe = models.full_recipe(parsed.network, parsed.data)
-    if recipe is not None and snl:
+    if recipe is not None and relus_at_paper_sites:
         recipe = models.snl_placement(recipe)
     recipe = recipe or options.recipe_of(models, parsed.network)
     if parsed.alpha is None:

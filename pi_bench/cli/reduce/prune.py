@@ -34,7 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
     options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
-    base = networks.base_recipe(models, parsed, snl=True)
+    base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)
     measuring.require(parsed)
     import torch
 

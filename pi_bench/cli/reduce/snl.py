@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from pi_bench.cli import options, training_options
+from pi_bench.cli.arguments import number, whole_number
 from pi_bench.cli.reduce import budgets, measuring, networks
 from pi_bench.cli.reduce.conducting import conduct
 
@@ -40,16 +41,16 @@ def add_parser(subparsers: Any) -> None:
         "--masks", metavar="NAME", help="pixel (default): ReLUs stay or go one by one; channel: channels do"
     )
     group.add_argument(
-        "--mask-learning-rate", type=float, metavar="X", help="Adam's, for masks and weights (1e-3)"
+        "--mask-learning-rate", type=number, metavar="X", help="Adam's, for masks and weights (1e-3)"
     )
-    group.add_argument("--lasso", type=float, metavar="X", help="lambda at first, the masks' penalty (1e-5)")
+    group.add_argument("--lasso", type=number, metavar="X", help="lambda at first, the masks' penalty (1e-5)")
     group.add_argument(
-        "--lasso-growth", type=float, metavar="X", help="kappa: factor where an epoch frees no ReLU (1.1)"
+        "--lasso-growth", type=number, metavar="X", help="kappa: factor where an epoch frees no ReLU (1.1)"
     )
     group.add_argument(
-        "--threshold", type=float, metavar="X", help="epsilon: a mask above it is a ReLU (0.01)"
+        "--threshold", type=number, metavar="X", help="epsilon: a mask above it is a ReLU (0.01)"
     )
-    group.add_argument("--epoch-limit", type=int, metavar="N", help="of the linearization (2000)")
+    group.add_argument("--epoch-limit", type=whole_number, metavar="N", help="of the linearization (2000)")
     parser.set_defaults(run=run)
 
 
@@ -57,7 +58,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Raises: PiBenchError."""
     options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
-    base = networks.base_recipe(models, parsed, snl=True)
+    base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)
     measuring.require(parsed)
     import torch
 

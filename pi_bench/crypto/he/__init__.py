@@ -1,30 +1,40 @@
-"""Linear operators on encrypted masks: coefficient-packed BFV, for the offline phase.
+"""Applies linear operators to encrypted masks: coefficient-packed BFV, for the offline phase.
 
-The client encrypts its mask r, the server answers with W r - s, the client decrypts its share.
+The client encrypts its mask r, the server answers with W r - s, and the client decrypts its share.
 
     client                                            server
-      public key: encryption of zero   ───────────▶     (once a key)
+      public key: encryption of zero   ───────────▶     (once per key)
       encrypt(plan, r)                 ───────────▶
                                        ◀───────────     respond(plan, W, upload, s)
       decrypt(plan, response) = W r - s
 
-Scheme: Fan and Vercauteren (ePrint 2012/144) in residues of three 50-bit primes (q of 150 bits),
-N = 8192, t = 2**32, ternary secret, centred binomial noise of 2 * 21 bits; no relinearization and no
-rotation, since every product has one public-shape plaintext factor. Secure parameters: the
-homomorphic encryption standard allows 218 bits of q at this N for 128 bits of security.
+Scheme: Fan and Vercauteren (ePrint 2012/144) in residues of three 50-bit primes (q of 150 bits), N = 8192,
+t = 2**32, ternary secret, centred binomial noise of 2 * 21 bits. There is no relinearization and no
+rotation, because every product has one plaintext factor of public shape. The homomorphic encryption standard
+allows 218 bits of q at this N for 128 bits of security.
 
 Why each part is safe, against semi-honest parties:
 
 - r: each ciphertext has a fresh c1, expanded from a public seed, and fresh noise: RLWE.
-- W: the client knows every c1 it sent, so sum w c1 alone would reveal W. The server adds u times the
+- W: the client knows every c1 that it sent, so sum w c1 alone would reveal W. The server adds u times the
   encryption of zero plus e2, with u and e2 fresh in each response polynomial: RLWE with secret u.
-- the noise of c0 depends on W: a flood uniform in [-2**112, 2**112) hides it, added modulo q, *before*
-  the switch to one prime (the other order would show the rounding of what depends on W). Only the
-  coefficients that carry outputs leave, each under its own flood and its own mask s.
-- time: products with zero polynomials are not skipped; arithmetic has no branch and no index that
-  depends on a secret; the noise bound is that of the worst weights of the public shape.
+- noise: the noise of c0 depends on W. A flood uniform in [-2**112, 2**112) hides it. It is added modulo q,
+  *before* the switch to one prime; in the other order, the rounding would depend on W. Only the coefficients
+  that carry outputs leave, each under its own flood and its own mask s.
+- time: products with zero polynomials are not skipped; arithmetic has no branch and no index that depends on
+  a secret; the noise bound is that of the worst weights of the public shape.
 
 Decryption cannot fail: `LinearPlan.of` refuses shapes and widths whose worst case could.
+
+>>> import numpy as np
+>>> plan = LinearPlan.of(LinearShape("dense", in_shape=(1, 3), out_shape=(1, 2)), weight_bits=4)
+>>> weights = np.array([[1, 2, 3], [0, -1, 4]], np.int16)
+>>> r, s = np.array([[10, 20, 30]], np.uint32), np.array([[5, 6]], np.uint32)  # uniform in real use
+>>> with HeClient() as client:
+...     upload = client.encrypt(plan, r)
+...     response = HeServer(client.public_key).respond(plan, weights, upload, s)
+...     client.decrypt(plan, response).tolist()  # W r - s: 140 - 5 and 100 - 6
+[[135, 94]]
 """
 
 from pi_bench.crypto.he.client import HeClient

@@ -1,8 +1,7 @@
-"""The client's side: a key, encryption of masks, decryption of shares."""
+"""Implements the client's side: a key, encryption of masks, decryption of shares."""
 
 from __future__ import annotations
 
-import operator
 import os
 
 import numpy as np
@@ -15,9 +14,17 @@ from pi_bench.errors import PeerError
 
 
 class HeClient:
-    """Holds the secret key, in locked memory; `close` wipes it.
+    """Holds the secret key in locked memory; `close` wipes it.
 
-    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once; every message may use it.
+    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. `isa`: one of the names
+    of `symmetric.require_isa`, or "" for the selected one.
+
+    >>> with HeClient() as client:
+    ...     len(client.public_key)  # the package's docstring shows a whole exchange
+    153616
+
+    Raises:
+        EnvironmentUnsupportedError: the system refuses to lock memory for the key.
     """
 
     def __init__(self, *, isa: str = "") -> None:
@@ -28,6 +35,7 @@ class HeClient:
         self.public_key = self._encrypt(None, 1, 1)
 
     def close(self) -> None:
+        """Wipes the secret key; it is safe to call again."""
         self._secret.close()
 
     def __enter__(self) -> HeClient:
@@ -37,9 +45,12 @@ class HeClient:
         self.close()
 
     def encrypt(self, plan: LinearPlan, r: np.ndarray, threads: int = 1) -> bytes:
-        """Encryptions of the mask `r` (uint32 plan.in_shape), plan.upload_bytes bytes.
+        """Encrypts the mask `r`, uint32 plan.in_shape, to plan.upload_bytes bytes.
 
         Every ciphertext has fresh seeds.
+
+        Raises:
+            ValueError: `r` has another shape or type.
         """
         _require(r, plan.in_shape, "r")
         messages = plan.pack_input(r)
@@ -51,7 +62,7 @@ class HeClient:
     def decrypt(
         self, plan: LinearPlan, response: bytes | bytearray | memoryview, threads: int = 1
     ) -> np.ndarray:
-        """The client's share W r - s, uint32 plan.out_shape.
+        """Decrypts the client's share W r - s: uint32 plan.out_shape.
 
         Raises:
             PeerError: the response has the wrong size or a residue out of range.
@@ -61,7 +72,6 @@ class HeClient:
                 f"{plan.name}: the encrypted answer has {len(response)} bytes "
                 f"instead of {plan.response_bytes}"
             )
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         released = np.empty(plan.released_count, np.uint32)
         if not _native.he.decrypt(
             self._secret.array, response, plan.positions, plan.starts, released, threads, self._isa
@@ -72,7 +82,6 @@ class HeClient:
         return out.reshape(plan.out_shape)
 
     def _encrypt(self, messages: np.ndarray | None, count: int, threads: int) -> bytes:
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         out = bytearray(count * CIPHERTEXT_BYTES)
         public_seeds = os.urandom(count * SEED_BYTES)
         with SecretBytes.random(count * SEED_BYTES) as noise_seeds:

@@ -1,6 +1,6 @@
-"""The candidates for packing a convolution into polynomials, and what each costs.
+"""Lists the candidates for packing a convolution into polynomials, and what each costs.
 
-The method and its source stand in packing.py.
+packing.py describes the method and names its source.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from pi_bench import _native
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.parameters import DEGREE
-
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 MIN_RUN: int = _native.he.MIN_RUN
 
 
 @dataclass(frozen=True, slots=True)
 class LinearShape:
-    """A convolution, or a fully connected layer where the shapes have no rows and columns."""
+    """Describes a convolution, or a fully connected layer if the shapes have no rows and columns.
+
+    >>> LinearShape("conv1", (1, 3, 9, 9), (1, 16, 7, 7), kernel=(3, 3)).weight_shape
+    (16, 3, 3, 3)
+    >>> LinearShape("dense", (1, 512), (1, 10)).weight_shape
+    (10, 512)
+    """
 
     name: str  # in errors
     in_shape: Shape  # (batch, in, h, w) or (batch, in)
@@ -31,15 +36,22 @@ class LinearShape:
 
     @property
     def weight_shape(self) -> Shape:
-        """(out, in, kh, kw) or (out, in)."""
+        """Gives (out, in, kh, kw) or (out, in)."""
         taps = self.kernel if len(self.in_shape) == 4 else ()
         return (self.out_shape[1], self.in_shape[1], *taps)
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """One convolution in a normal form: a 1x1 one without padding has stride 1 (the input is subsampled
-    first), rows and columns that no window reads are dropped."""
+    """Describes one convolution in a normal form.
+
+    A 1x1 convolution without padding has stride 1, because the input is subsampled first. Rows and columns
+    that no window reads are dropped.
+
+    >>> geometry = Geometry.of(LinearShape("skip", (1, 3, 32, 32), (1, 16, 16, 16), stride=(2, 2)))
+    >>> geometry.height, geometry.stride, geometry.subsample
+    (16, (1, 1), (2, 2))
+    """
 
     batch: int
     in_channels: int
@@ -59,12 +71,13 @@ class Geometry:
     right: int
 
     @property
-    def slides_not(self) -> bool:
-        """A kernel of one tap, on the input as it is."""
+    def is_pointwise(self) -> bool:
+        """Whether the kernel has one tap and reads the input without stride or padding."""
         return self.kernel == self.stride == (1, 1) and self.top == self.left == 0
 
     @classmethod
     def of(cls, shape: LinearShape) -> Geometry:
+        """Brings `shape` into the normal form."""
         batch, in_channels, height, width = (*shape.in_shape, 1, 1)[:4]
         _, out_channels, out_height, out_width = (*shape.out_shape, 1, 1)[:4]
         top, _, left, _ = shape.padding
@@ -84,11 +97,16 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Layout:
-    """C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows.
+    """Holds a candidate: C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows.
 
-    Without a kernel to slide, every weight stands at a multiple of P. With P a power of two, such a weight
-    polynomial has equal values over runs of P transformed coefficients: a transform of N / P words gives it,
-    and a product reads a word a run. So a block of 1x1 kernels is rounded up to a power of two.
+    If no kernel slides, every weight lies at a multiple of P. With P a power of two, such a weight polynomial
+    has equal values over runs of P transformed coefficients: a transform of N / P words gives it, and a
+    product reads one word per run. So a block of 1x1 kernels is rounded up to a power of two.
+
+    >>> geometry = Geometry.of(LinearShape("conv", (1, 3, 8, 8), (1, 4, 6, 6), kernel=(3, 3)))
+    >>> best = min(Layout.candidates(geometry), key=lambda layout: layout.cost(geometry))
+    >>> best.in_block, best.block, best.counts(geometry)
+    (3, 64, (1, 1, 1))
     """
 
     in_block: int
@@ -100,6 +118,7 @@ class Layout:
 
     @staticmethod
     def candidates(geometry: Geometry) -> Iterator[Layout]:
+        """Yields the layouts that fit into a polynomial."""
         row = geometry.width + max(geometry.left, geometry.right)
         whole = geometry.height + max(geometry.top, geometry.bottom)
         fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
@@ -110,7 +129,7 @@ class Layout:
             if band_rows == geometry.out_height and whole < rows:
                 rows, top = whole, geometry.top
             block = rows * row
-            if geometry.slides_not and block > MIN_RUN // 2:
+            if geometry.is_pointwise and block > MIN_RUN // 2:
                 block = 1 << (block - 1).bit_length()
             room = DEGREE // block
             for in_block in range(1, min(room, geometry.in_channels) + 1):
@@ -118,11 +137,11 @@ class Layout:
                 yield Layout(in_block, out_block, block, row, top, band_rows)
 
     def run(self, geometry: Geometry) -> int:
-        """Transformed coefficients over which a weight polynomial is constant: P, or 1."""
-        return self.block if geometry.slides_not and self.block >= MIN_RUN else 1
+        """Returns over how many transformed coefficients a weight polynomial is constant: P, or 1."""
+        return self.block if geometry.is_pointwise and self.block >= MIN_RUN else 1
 
     def counts(self, geometry: Geometry) -> tuple[int, int, int]:
-        """Tiles, input polynomials a tile, output polynomials a tile."""
+        """Returns the tiles, the input polynomials per tile, and the output polynomials per tile."""
         bands = -(-geometry.out_height // self.band_rows)
         return (
             geometry.batch * bands,
@@ -131,7 +150,7 @@ class Layout:
         )
 
     def cost(self, geometry: Geometry) -> tuple[int, int]:
-        """Bytes on the wire without the released coefficients, then products."""
+        """Returns the bytes on the wire without the released coefficients, then the products."""
         tiles, in_polys, out_polys = self.counts(geometry)
         size = in_polys * parameters.CIPHERTEXT_BYTES + out_polys * parameters.PACKED_POLY_BYTES
         return tiles * size, tiles * in_polys * out_polys

@@ -1,20 +1,20 @@
-"""How the tensors of a linear operator lie in polynomials: coefficient packing.
+"""Packs the tensors of a linear operator into polynomials: coefficient packing.
 
 Huang, Lu, Hong, Ding, "Cheetah: Lean and Fast Secure Two-Party Deep Neural Network Inference", USENIX
-Security 2022, section 3.1. A channel of the input is a block of P coefficients, row after row, and
-C channels lie in one polynomial; a weight polynomial holds M output channels, C * P apart. Weight
-(a, b, k, l) of local output channel a and input channel b stands at the exponent
+Security 2022, section 3.1. A channel of the input is a block of P coefficients, row after row, and C channels
+lie in one polynomial; a weight polynomial holds M output channels, C * P apart. Weight (a, b, k, l) of local
+output channel a and input channel b lies at the exponent
 
     a C P - (b P + (k - top) width + (l - left)),        k and l times the dilation,
 
 so output (a, i, j) appears at a C P + (i width + j) stride, and nothing else does if M C P <= N.
 
-Deviation from the paper: padding is shared. A row ends with max(left, right) zeros, which are also the
-left padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top
-padding of the next one. What is read before the first coefficient is the tail of the polynomial, negated:
-zeros. An image too large for one polynomial is cut into bands of output rows, whose input rows overlap;
-each image of a batch and each band is a tile of its own. A block of kernels of one tap is rounded up to
-a power of two, so that the transforms of their weights are short (layout.py).
+Deviation from the paper: padding is shared. A row ends with max(left, right) zeros, which are also the left
+padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top padding of
+the next one. A read before the first coefficient meets the tail of the polynomial, negated: zeros. An image
+too large for one polynomial is cut into bands of output rows, whose input rows overlap; each image of a batch
+and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so that the
+transforms of their weights are short (layout.py).
 """
 
 from __future__ import annotations
@@ -26,19 +26,27 @@ from functools import cached_property
 import numpy as np
 
 from pi_bench.crypto.he import parameters
-from pi_bench.crypto.he.layout import Geometry, Layout, LinearShape, Shape
+from pi_bench.crypto.he.layout import Geometry, Layout, LinearShape
 from pi_bench.crypto.he.parameters import DEGREE
 from pi_bench.errors import ModelError
+from pi_bench.shape import Shape
 
 _MOST_WIRE_BYTES = 1 << 32
-"""Of one operator: shapes come from the peer, and small ones can need a polynomial for each output row."""
+"""Bounds one operator: shapes come from the peer, and small ones can need a polynomial per output row."""
 
 
 @dataclass(frozen=True)
 class LinearPlan:
-    """The packing of one linear operator, from its public shapes alone.
+    """Holds the packing of one linear operator, from its public shapes alone.
 
-    Tiles are ordered [image][band]; a message has a tile's polynomials together.
+    Tiles are ordered [image][band]; in a message, the polynomials of a tile are adjacent. |w| is below
+    2**(weight_bits - 1).
+
+    >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 10)), weight_bits=8)
+    >>> plan.tile_count, plan.product_count, plan.released_count
+    (1, 1, 10)
+    >>> plan.upload_bytes, plan.response_bytes
+    (153616, 51263)
     """
 
     name: str
@@ -49,17 +57,17 @@ class LinearPlan:
     geometry: Geometry
     layout: Layout
     tile_count: int
-    in_poly_count: int  # a tile
-    out_poly_count: int  # a tile
+    in_poly_count: int  # per tile
+    out_poly_count: int  # per tile
 
     @classmethod
     def of(cls, shape: LinearShape, weight_bits: int) -> LinearPlan:
-        """The layout with the fewest bytes on the wire, for weights |w| < 2**(weight_bits - 1).
+        """Chooses the layout with the fewest bytes on the wire, for weights |w| < 2**(weight_bits - 1).
 
         Raises:
-            ModelError: the rows that one output row reads do not fit into a polynomial, too many
-                polynomials would be summed or sent, or the noise of the worst weights of this shape would be
-                too large.
+            ModelError: the rows that one output row reads do not fit into a polynomial, too many polynomials
+            would
+                be summed or sent, or the noise of the worst weights of this shape would be too large.
         """
         if not 2 <= weight_bits <= 16:
             raise ModelError(f"{shape.name}: weight_bits is {weight_bits}, it must be 2 to 16")
@@ -110,36 +118,39 @@ class LinearPlan:
 
     @property
     def released_count(self) -> int:
+        """Coefficients that the responses release: one per output."""
         g = self.geometry
         return g.batch * g.out_channels * g.out_height * g.out_width
 
     @property
     def upload_bytes(self) -> int:
+        """Bytes from the client to the server."""
         return self.tile_count * self.in_poly_count * parameters.CIPHERTEXT_BYTES
 
     @cached_property
     def response_bytes(self) -> int:
+        """Bytes from the server to the client."""
         return self.response_bytes_of(self.starts)
 
     @staticmethod
     def response_bytes_of(starts: np.ndarray) -> int:
-        """Size of the response polynomials whose released coefficients begin at `starts`."""
+        """Returns the size of the response polynomials whose released coefficients begin at `starts`."""
         return sum(parameters.released_bytes(int(count)) for count in np.diff(starts))
 
     @property
     def weight_extents(self) -> tuple[int, int, int]:
-        """(out, in, taps)."""
+        """Gives (out, in, taps)."""
         g = self.geometry
         return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
 
     @property
     def run(self) -> int:
-        """Transformed coefficients over which a weight polynomial is constant; 1: nothing is known."""
+        """Transformed coefficients over which a weight polynomial is constant; 1 if nothing is known."""
         return self.layout.run(self.geometry)
 
     @cached_property
     def exponents(self) -> np.ndarray:
-        """uint16 (out_block, in_block, taps): where weights stand; DEGREE + e means minus X**e."""
+        """Gives the weights' exponents, uint16 (out_block, in_block, taps); DEGREE + e means minus X**e."""
         g, layout = self.geometry, self.layout
         a, b, k, l = np.ogrid[: layout.out_block, : layout.in_block, : g.kernel[0], : g.kernel[1]]  # noqa: E741
         down, across = g.dilation
@@ -152,7 +163,7 @@ class LinearPlan:
             yield first, min(first + self.layout.band_rows, self.geometry.out_height)
 
     def pack_input(self, tensor: np.ndarray) -> np.ndarray:
-        """uint32 in_shape → uint32 (tiles, in_polys, DEGREE): the messages to encrypt."""
+        """Packs uint32 in_shape into uint32 (tiles, in_polys, DEGREE): the messages to encrypt."""
         g, layout = self.geometry, self.layout
         image = tensor.reshape(g.batch, g.in_channels, *self.in_shape[2:] or (1, 1))
         image = image[:, :, :: g.subsample[0], :: g.subsample[1]][:, :, : g.height, : g.width]
@@ -194,15 +205,15 @@ class LinearPlan:
 
     @property
     def out_index(self) -> np.ndarray:
-        """int64 (released_count,): flat positions in the output, in the order of the response."""
+        """Gives flat positions in the output, int64 (released_count,), in the order of the response."""
         return self._released[0]
 
     @property
     def positions(self) -> np.ndarray:
-        """uint16 (released_count,): the released coefficients, in the order of the response."""
+        """Gives the released coefficients, uint16 (released_count,), in the order of the response."""
         return self._released[1]
 
     @property
     def starts(self) -> np.ndarray:
-        """uint64 (tiles * out_polys + 1,): where each response polynomial's part of `positions` begins."""
+        """Gives where the `positions` of each response polynomial begin: uint64 (tiles * out_polys + 1,)."""
         return self._released[2]

@@ -1,4 +1,4 @@
-"""The scheme's parameters and the public worst case of its noise (docs/threat-model.md, section 8)."""
+"""Holds the scheme's parameters and bounds its noise in the worst case (docs/threat-model.md, section 8)."""
 
 from __future__ import annotations
 
@@ -25,24 +25,34 @@ SIMULATION_BITS = 50
 
 
 def released_bytes(count: int) -> int:
-    """Size of a response polynomial that releases `count` coefficients."""
+    """Returns the size in bytes of a response polynomial that releases `count` coefficients.
+
+    >>> released_bytes(8192) == 2 * PACKED_POLY_BYTES
+    True
+    """
     return PACKED_POLY_BYTES + (count * PACKED_POLY_BYTES * 8 // DEGREE + 7) // 8
 
 
 def noise_before_flood(weight_sum: int) -> int:
-    """Bound of the noise modulo q that depends on weights and client randomness.
+    """Bounds the noise modulo q that depends on weights and client randomness.
 
-    `weight_sum` bounds the sum of |w| over all weights of one output polynomial. Each meets noise of
-    at most BINOMIAL_BITS and a rounding of 1/2; the encryption of zero adds e u + e2 s; the mask
-    another rounding.
+    `weight_sum` bounds the sum of |w| over all weights of one output polynomial. Each weight meets noise of
+    at most BINOMIAL_BITS and a rounding of 1/2; the encryption of zero adds e u + e2 s; the mask adds another
+    rounding.
+
+    >>> noise_before_flood(1000) < noise_before_flood(2000) < 1 << FLOOD_BITS
+    True
     """
     return (2 * BINOMIAL_BITS + 1) * weight_sum // 2 + 1 + 2 * BINOMIAL_BITS * DEGREE + 1
 
 
 def noise_after_switch(weight_sum: int) -> int:
-    """Bound of the noise modulo the first prime: what decryption must remove.
+    """Bounds the noise modulo the first prime, which decryption must remove.
 
-    Rounding c0 costs 1/2, rounding c1 costs 1/2 for each of the N ternary coefficients of the secret.
+    Rounding c0 costs 1/2; rounding c1 costs 1/2 for each of the N ternary coefficients of the secret.
+
+    >>> noise_after_switch(1000) < PRIMES[0] // (2 * PLAIN_MODULUS)
+    True
     """
     total = noise_before_flood(weight_sum) + (1 << FLOOD_BITS)
     return total * PRIMES[0] // MODULUS + 1 + (DEGREE + 1) // 2 + 1
@@ -52,6 +62,12 @@ def require_noise(weight_sum: int, released_count: int, name: str) -> None:
     """Refuses a linear operator that could decrypt wrongly or leave its noise visible.
 
     Only public figures enter, so a refusal says nothing about the weights.
+
+    >>> require_noise(1000, released_count=4096, name="conv1")
+    >>> require_noise(1 << 113, released_count=4096, name="conv1")
+    Traceback (most recent call last):
+        ...
+    pi_bench.errors.ModelError: conv1: too many or too wide weights for the encryption; lower weight_bits
 
     Raises:
         ModelError: `weight_sum` or `released_count` is too large for the parameters.

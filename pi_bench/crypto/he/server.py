@@ -1,8 +1,7 @@
-"""The server's side: linear operators on encrypted masks."""
+"""Implements the server's side: linear operators on encrypted masks."""
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,18 @@ from pi_bench.errors import PeerError
 
 _LOADED_WORDS: int = _native.he.LOADED_WORDS
 _LOADED_LIMIT_BYTES = 1 << 28
-"""Tiles are answered in runs whose loaded ciphertexts and sums take at most this much memory."""
+"""Bounds the memory of loaded ciphertexts and sums; tiles are answered in runs that fit into it."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedWeights:
-    """All weight polynomials of one operator, transformed: uint64, secret as the weights are.
+    """Holds all weight polynomials of one operator, transformed; they are as secret as the weights.
 
-    Only for the instruction set that made them.
+    They serve only the instruction set that made them. `weights`: int16 (out, in, taps). `transformed`:
+    uint64, or None if they are made anew for every response.
+
+    >>> PreparedWeights(np.ones((2, 3, 1), np.int16), transformed=None).weights.shape
+    (2, 3, 1)
     """
 
     weights: np.ndarray  # int16 (out, in, taps)
@@ -30,16 +33,30 @@ class PreparedWeights:
 
 
 def prepared_bytes(plan: LinearPlan) -> int:
-    """Memory that `prepare_weights` takes for one operator."""
+    """Returns the memory in bytes that `prepare_weights` takes for one operator.
+
+    >>> from pi_bench.crypto.he import LinearShape
+    >>> prepared_bytes(LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4))
+    196608
+    """
     return plan.in_poly_count * plan.out_poly_count * len(PRIMES) * (DEGREE // plan.run) * 8
 
 
 def prepare_weights(
     plan: LinearPlan, weights: np.ndarray, threads: int = 1, *, isa: str = ""
 ) -> PreparedWeights:
-    """Transforms `weights` (int16, see `HeServer.respond`) once for many responses and clients; see
-    `prepared_bytes`."""
-    threads = operator.index(threads)  # a TypeError of the binding would print its arguments
+    """Transforms weights once for many responses and clients; `prepared_bytes` tells the memory.
+
+    `weights`: int16 plan.weight_shape, as in `HeServer.respond`.
+
+    >>> from pi_bench.crypto.he import LinearShape
+    >>> plan = LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4)
+    >>> prepare_weights(plan, np.array([[1, 2, 3], [0, -1, 4]], np.int16)).transformed.nbytes
+    196608
+
+    Raises:
+        ValueError: the weights have another shape, type or range.
+    """
     shaped = _shaped(plan, weights)
     transformed = np.empty(prepared_bytes(plan) // 8, np.uint64)
     _native.he.prepare_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, isa)
@@ -48,6 +65,10 @@ def prepare_weights(
 
 class HeServer:
     """Answers under one client's `public_key`.
+
+    >>> from pi_bench.crypto.he import HeClient
+    >>> with HeClient() as client:
+    ...     server = HeServer(client.public_key)  # the package's docstring shows a whole exchange
 
     Raises:
         PeerError: the public key has the wrong size or a residue out of range.
@@ -67,15 +88,15 @@ class HeServer:
         s: np.ndarray,
         threads: int = 1,
     ) -> bytes:
-        """The encryption of W r - s modulo 2**32, plan.response_bytes bytes.
+        """Computes the encryption of W r - s modulo 2**32: plan.response_bytes bytes.
 
-        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or
-        `prepare_weights` of them. `upload`: the client's encryption of r. `s`: uint32 plan.out_shape,
-        uniform and fresh. The time depends on public shapes alone.
+        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or the
+        `prepare_weights` of them. `upload`: the client's encryption of r. `s`: uint32 plan.out_shape, uniform
+        and fresh. The time depends on public shapes alone.
 
         Raises:
             PeerError: the upload has the wrong size or a residue out of range.
-            ValueError: weights or `s` of another shape, type or range.
+            ValueError: the weights or `s` have another shape, type or range.
         """
         if s.dtype != np.uint32 or s.shape != plan.out_shape:
             raise ValueError(f"s: need uint32 {plan.out_shape}, got {s.dtype} {s.shape}")
@@ -85,7 +106,6 @@ class HeServer:
             )
         if not isinstance(weights, PreparedWeights):
             weights = PreparedWeights(_shaped(plan, weights), None)
-        threads = operator.index(threads)  # a TypeError of the binding would print its arguments
         masks = s.reshape(-1)[plan.out_index]
         view = memoryview(upload).cast("B")
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES

@@ -1,4 +1,4 @@
-"""From the float graph to the public program and the server's weights."""
+"""Compiles the float graph to the public program and the server's weights."""
 
 from pi_bench.network.compiler.compiler import compile_graph
 from pi_bench.network.compiler.scales import CompileOptions

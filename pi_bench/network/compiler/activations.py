@@ -1,11 +1,11 @@
-"""ReLUs, and what is made of them: clamps, and ReLUs with secret slopes (public ones: `compiler.slopes`).
+"""ReLUs and activations made of them: clamps, and ReLUs with secret slopes (public ones: `compiler.slopes`).
 
     clamp(x, low, high)     low + ReLU(x - low) - ReLU(x - high), the last where x may reach it
     parametric, slope a     ReLU((1 - a) x) + a x
 
-The parts work on linear values that share x's mask up to a factor; they are gadgets of one round, and their
+The parts work on linear values that share x's mask up to a factor. They are gadgets of one round, and their
 sum is a linear operator without a message. Slopes fold into the weights that make x, which get twice the
-output channels: the client sees one more width, not the slopes.
+output channels: the client sees a larger width, but not the slopes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,16 @@ from pi_bench.network.program import ActivationGroup, ActivationKind, ChannelSli
 
 
 def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
-    """Of values that clamps read, a magnitude that their windows must hold beside the calibrated one."""
+    """Find the magnitudes that the windows of clamped values must hold besides the calibrated ones.
+
+    The result maps names of values that clamps read to magnitudes.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> clamp = ClampNode("clamp", ("x",), (2,), low=-3.0, high=None)
+    >>> nodes = InputNode("x", (), (2,)), clamp, OutputNode("o", ("clamp",), (2,))
+    >>> bounds(Graph(nodes, {}, ranges={"x": 1.0}), CompileOptions())
+    {'x': 3.0}
+    """
     found: dict[str, float] = {}
     for node in graph.nodes:
         if not isinstance(node, ClampNode):
@@ -45,7 +54,7 @@ def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
 
 
 def _is_beyond(node: ClampNode, scale_bits: int, options: CompileOptions) -> bool:
-    """Whether the upper bound is behind the window's end, which the ReLU of the lower one watches."""
+    """Tell if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks."""
     if node.low is None or node.high is None:
         return False
     return node.high >= math.ldexp(1, options.window_above_bits - scale_bits)
@@ -74,7 +83,11 @@ def _everywhere(kind: ActivationKind, count: int) -> ActivationGroup:
 
 
 def split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
-    """ReLU where the flat bool array is True, truncation elsewhere."""
+    """Group elements: ReLU where the flat bool array is True, truncation elsewhere.
+
+    >>> [(group.kind.value, group.index.tolist()) for group in split(np.array([True, False, True]))]
+    [('relu', [0, 2]), ('truncate', [1])]
+    """
     positions = {
         ActivationKind.RELU: np.flatnonzero(keeps_relu),
         ActivationKind.TRUNCATE: np.flatnonzero(~keeps_relu),
@@ -101,7 +114,9 @@ def _clamp(values: Values, node: ClampNode) -> Expression:
 
 
 def _above(values: Values, node: ClampNode, bound: float) -> Expression:
-    """ReLU(x - bound). The window of a shifted value is a bit wider: bounds are within `maximum`."""
+    """Compute ReLU(x - bound); the window of a shifted value is one bit wider, since bounds are within
+    `maximum`.
+    """
     source = node.inputs[0]
     linear = values.linear_op(source)
     maximum = values.maximum(values.source(source))
@@ -121,8 +136,11 @@ def _read(linear: LinearOp) -> Expression:
 
 
 def _prelu(values: Values, node: PReluNode) -> Expression:
-    """Any slopes: where some are above 1, a third part has what is subtracted (all channels have it, so that
-    which ones need it stays secret)."""
+    """Compile ReLUs with any slopes.
+
+    If some slopes are above 1, a third part is subtracted. All channels have it, so that the slopes stay
+    secret.
+    """
     source = node.inputs[0]
     if values.expressions[values.source(source)].rectified:
         return values.summand(source)
@@ -153,7 +171,11 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
 
 
 def stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expression:
-    """The expression times each gain (channels,), one copy behind the other."""
+    """Multiply the expression by each gain (channels,), and stack the copies as channels.
+
+    >>> stacked(sums.of_value(0, 10, (1, 2)), [np.ones(2), np.full(2, 0.5)], "slope").shape
+    (1, 4)
+    """
     channels = expression.shape[1]
     shape = (expression.shape[0], len(gains) * channels, *expression.shape[2:])
     zero = np.zeros(channels)

@@ -1,7 +1,7 @@
-"""From the float graph to the public program and the server's weights; deterministic.
+"""Compiles the float graph to the public program and the server's weights; the result is deterministic.
 
-Consecutive linear nodes become one linear operator, a sum of terms (`compiler.sums`); which values get an
-operator of their own is decided in `compiler.values`, scales in `compiler.scales`.
+Consecutive linear nodes become one linear operator, a sum of terms (`compiler.sums`). `compiler.values`
+decides which values get an operator of their own, and `compiler.scales` chooses scales.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import (
     activations,
+    fused,
     linear,
-    merged,
     polynomials,
     pooling,
     slopes,
@@ -30,10 +30,16 @@ __all__ = ["CompileOptions", "compile_graph"]
 
 
 def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[Program, Weights]:
-    """The public program and the secret weights of a calibrated graph.
+    """Compile a calibrated graph to its public program and its secret weights.
 
     Raises:
-        ModelError: naming the layer that cannot be compiled, and what to do.
+        ModelError: the message names the layer that cannot be compiled and says what to do.
+
+    >>> from pi_bench.network.graph import ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> program, weights = compile_graph(Graph(nodes, {}, ranges={"x": 1.0, "relu": 1.0, "o": 1.0}))
+    >>> [type(op).__name__ for op in program.ops], dict(weights)
+    (['InputOp', 'LinearOp', 'ActivationOp', 'LinearOp', 'OutputOp'], {})
     """
     check_graph(graph)
     options = options or CompileOptions()
@@ -76,7 +82,7 @@ _HANDLERS: Mapping[type[Node], Handler] = {
     **slopes.HANDLERS,
     **polynomials.HANDLERS,
     **pooling.HANDLERS,
-    **merged.HANDLERS,
+    **fused.HANDLERS,
     OutputNode: _output,
 }
-"""Identities have none: a reader sees what stands before them."""
+"""The handler of each kind of node; identities have none, since readers skip them."""

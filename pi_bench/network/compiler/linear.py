@@ -1,4 +1,4 @@
-"""Nodes without activations or pools: weights, sums, concatenations, and what moves elements."""
+"""Compiles nodes without activations or pools: weights, sums, concatenations, and moves of elements."""
 
 from __future__ import annotations
 
@@ -49,7 +49,11 @@ def _conv(values: Values, node: ConvNode) -> Expression:
 
 
 def subsampled(operand: Expression, stride: tuple[int, int]) -> Expression:
-    """Every `stride`-th row and column of a local expression."""
+    """Take every `stride`-th row and column of an expression that `is_local`.
+
+    >>> subsampled(sums.of_value(0, 10, (1, 2, 5, 4)), (2, 2)).shape
+    (1, 2, 3, 2)
+    """
     rows, columns = (-(-size // step) for size, step in zip(operand.shape[2:], stride, strict=True))
     op = Subsample(stride, (0, 0), (rows, columns))
     return sums.apply(operand, op, (*operand.shape[:2], rows, columns))

@@ -1,18 +1,18 @@
-"""Polynomial activations: squares and products of an affine image of what they read.
+"""Compiles polynomial activations: squares and products of an affine image of their input.
 
     z = scale x + shift      folded into the linear operator that makes x
     square    z^2 + outer                        one truncation of z, a square in its round, one truncation
     cube      z (z^2 + inner) + outer            besides a truncation of the bracket, a product in its round
     ReLU      max(0, x)                          in the last round of the others
 
-Only the channels that have a square are gathered for it, and only those with a cube for the product: the
+Only the channels that have a square are gathered for it, and only those with a cube for the product; the
 ReLU circuit sees the ReLU channels alone. All channels meet again in one linear value, at the products'
-scale, of which one activation makes the result (DELPHI's quadratics; SAFENet's mixtures). Where z^2 and outer
+scale, and one activation of it is the result (DELPHI's quadratics; SAFENet's mixtures). Where z^2 and outer
 cancel each other too far, powers have images of their own (`graph.polynomials`, spread).
 
-All products of a layer have one scale, at which they are joined without a shift: what leaves 32 bits is
-therefore told by the product itself, and what leaves its window by the truncation. z may grow by the
-headroom, a square by twice and a cube by three times as many bits.
+All products of a layer have one scale, at which they are joined without a shift. So an overflow of 32 bits is
+detected at the product, and a value outside its window at the truncation. z may grow by the headroom, a
+square by twice and a cube by three times as many bits.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from pi_bench.network.program import (
 
 _FINEST = 64  # of scales
 _LEAST_ACCURACY = 32
-"""The part of a polynomial's range that its rounding may reach."""
+"""Rounding may change a polynomial by at most its range divided by this."""
 
 
 def _polynomial(values: Values, node: PolynomialNode) -> Expression:
@@ -68,7 +68,7 @@ def _polynomial(values: Values, node: PolynomialNode) -> Expression:
 
 @dataclass(frozen=True, slots=True)
 class _Scales:
-    """image: of the linear value z. factor, bracket: of what is multiplied, z and z^2 + inner."""
+    """The scales of the linear value z (`image`) and of the two factors of a product, z and z^2 + inner."""
 
     image: int
     factor: int
@@ -89,7 +89,7 @@ class _Polynomial:
     ranges: Mapping[str, float]  # of the values inside it
 
     def is_accurate(self) -> bool:
-        """Whether its products leave the activation as exact as it needs to be."""
+        """Tell if its products leave the activation as exact as it needs to be."""
         return self._error(*self._factor_scales(_FINEST)) * _LEAST_ACCURACY <= self.ranges["joined"]
 
     @property
@@ -97,7 +97,7 @@ class _Polynomial:
         return (self.values.options.batch, *self.node.shape)
 
     def without_products(self) -> Expression:
-        """Channels that are ReLUs or linear."""
+        """Compile channels that are ReLUs or linear."""
         image = self._image(self.values.weighable(self.node.inputs[0]))
         if not self.reduced.channels(ChannelKind.RELU).size:
             return image
@@ -106,7 +106,11 @@ class _Polynomial:
         return self._last(values.emit_linear(self.node.name, image, linear_scale), scale)
 
     def with_products(self) -> Expression:
-        """Raises: ModelError: 32 bits do not hold the products as exactly as the activation needs."""
+        """Compile channels of all kinds.
+
+        Raises:
+            ModelError: 32 bits do not hold the products as exactly as the activation needs.
+        """
         values, reduced = self.values, self.reduced
         rooted = reduced.channels(ChannelKind.SQUARE, ChannelKind.CUBE)
         cubes = reduced.channels(ChannelKind.CUBE)
@@ -142,7 +146,7 @@ class _Polynomial:
         return self._last(values.emit_linear(self.node.name, joined, scales.product), scale)
 
     def _linear_image(self) -> tuple[LinearOp, _Scales]:
-        """(the linear value z, the scales of what is made of it)."""
+        """Emit the linear value z; also return the scales of the values made of it."""
         values, name = self.values, self.node.inputs[0]
         source = values.source(name)
         if self.reduced.is_monic and values.expressions[source].is_weighted:
@@ -159,7 +163,7 @@ class _Polynomial:
         raise self._fault("its input's range is too large beside that of its products")
 
     def _scales(self, natural: int) -> _Scales:
-        """natural: of z, the finest that it can have without a shift."""
+        """Choose the scales; `natural` is the finest scale that z can have without a shift."""
         factor, bracket = self._factor_scales(natural)
         self._require_accuracy(factor, bracket)
         finest = bits_below(UNWINDOWED_BITS - self._headroom, self.ranges["scaled"])
@@ -170,7 +174,7 @@ class _Polynomial:
         return _Scales(max(min(natural, finest), factor + 1), factor, bracket)
 
     def _factor_scales(self, natural: int) -> tuple[int, int]:
-        """The finest scales of z as a factor and of the bracket at which all that follows fits."""
+        """Choose the finest scales of z as a factor and of the bracket at which all later values fit."""
         ranges, room = self.ranges, UNWINDOWED_BITS - 2 * self._headroom
         squared = bits_below(room, max(ranges["root"] ** 2, ranges["inner"]))
         if not self._has(ChannelKind.CUBE):
@@ -188,7 +192,11 @@ class _Polynomial:
         return bool(np.any(self.reduced.kinds == kind))
 
     def _require_accuracy(self, factor: int, bracket: int) -> None:
-        """Raises: ModelError: what rounding factors does is no small part of the polynomial's range."""
+        """Check that rounding the factors changes only a small part of the polynomial's range.
+
+        Raises:
+            ModelError: the rounding changes more.
+        """
         ranges = self.ranges
         if self._error(factor, bracket) * _LEAST_ACCURACY > ranges["joined"] > 0:
             largest = max(ranges["root"] ** 2, ranges["inner"], ranges["cube"])
@@ -198,7 +206,7 @@ class _Polynomial:
             )
 
     def _error(self, factor: int, bracket: int) -> float:
-        """By which rounding factors may change the polynomial."""
+        """Bound the change of the polynomial by the rounding of factors."""
         ranges = self.ranges
         if not self._has(ChannelKind.CUBE):
             return math.ldexp(2 * ranges["root"], -factor)
@@ -230,7 +238,7 @@ class _Polynomial:
     def _gathered(
         self, part: str, source: int, scale: int, channels: np.ndarray, bias: np.ndarray | None = None
     ) -> LinearOp:
-        """Some channels of a value, in their order."""
+        """Gather some channels of a value, in their order."""
         shape = (self.shape[0], channels.size, *self.shape[2:])
         local: tuple[LocalOp, ...] = (_channel_map(channels),)
         if channels.size == self.values.ops[source].shape[1]:
@@ -242,8 +250,11 @@ class _Polynomial:
     def _scattered(
         self, source: LinearOp | MultiplyOp, channels: np.ndarray, wanted: np.ndarray, sign: int
     ) -> Iterator[FloatTerm]:
-        """The channels of a value that stand for channels `wanted` (bool) with that sign, in their places.
-        channels: what each channel of the value stands for."""
+        """Yield terms that put channels of a value in the places of the channels `wanted` (bool) with that
+        sign.
+
+        `channels` has, for each channel of the value, the channel of the activation that it belongs to.
+        """
         everywhere = np.full(len(self.reduced.kinds), -1)
         everywhere[channels] = np.arange(channels.size)
         everywhere[~wanted | (self.reduced.gain != sign)] = -1
@@ -267,7 +278,7 @@ class _Polynomial:
         return op
 
     def _last(self, linear: LinearOp, scale: int) -> Expression:
-        """The activation that makes the result: ReLU in its channels, truncation in the others."""
+        """Emit the activation that makes the result: ReLU in its channels, truncation in the others."""
         keeps_relu = np.zeros(self.shape, np.bool_)
         keeps_relu[:, self.reduced.channels(ChannelKind.RELU)] = True
         groups = split(keeps_relu.reshape(-1))

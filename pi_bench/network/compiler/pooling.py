@@ -1,12 +1,13 @@
-"""Average pools as sums over windows, and max-pools as tournaments of ReLUs.
+"""Compiles average pools as sums over windows, and max-pools as tournaments of ReLUs.
 
 max(a, b) = b + ReLU(a - b) is exact: nothing is truncated, and values keep their scale. A window's rows are
 compared first and then its columns (or the other way round, whichever takes fewer comparisons), so that
-neighbouring windows share them. Beyond the edge of the input stands the edge itself, which every window that
-reaches there contains. The values that are compared in one round are stacked as channels of one activation.
+neighbouring windows share them. Outside of the input, the row or column at its edge is taken, which every
+window that reaches there contains. The values that are compared in one round are stacked as channels of one
+activation.
 
-A ReLU that only a max-pool reads goes behind it, max(ReLU(x)) = ReLU(max(x)): fewer elements have one. What
-the pool compares is truncated before, which is cheap.
+A ReLU that only a max-pool reads is moved after the pool, max(ReLU(x)) = ReLU(max(x)), so that fewer elements
+have one. The values that the pool compares are truncated before, which is cheap.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _ROUNDED_FACTOR = 127
 
 
 def _avg_pool(values: Values, node: AvgPoolNode | AdaptiveAvgPoolNode) -> Expression:
-    """A sum over windows now, the divisor later."""
+    """Compile an average pool: a sum over windows, whose divisor is folded later."""
     operand = values.local(node.inputs[0])
     size = operand.shape[2:]
     shape = (operand.shape[0], *node.shape)
@@ -63,7 +64,7 @@ def _avg_pool(values: Values, node: AvgPoolNode | AdaptiveAvgPoolNode) -> Expres
 
 
 def _reach(node: AvgPoolNode, size: Sequence[int]) -> tuple[int, int, int, int]:
-    """Zeros around the input that the windows reach, at least those before it."""
+    """Count the zeros around the input that the windows reach, at least those before it."""
     top, _, left, _ = padding_sides(node.padding)
     ends = ((count - 1) * node.stride[i] + node.kernel[i] for i, count in enumerate(node.shape[1:]))
     bottom, right = (
@@ -81,8 +82,10 @@ def _uneven(
 
 
 def _factors(windows: list[PoolWindow]) -> tuple[tuple[Window, ...], float]:
-    """Windows with integer factors, and the unit in which the factors are 1 / divisor: exactly where the
-    divisors have a small common multiple, else to a part in 254."""
+    """Give windows integer factors, and the unit in which the factors are 1 / divisor.
+
+    They are exact where the divisors have a small common multiple, and else exact to one part in 254.
+    """
     common = math.lcm(*(window.divisor for window in windows))
     if common > _MOST_COMMON_MULTIPLE:
         common = _ROUNDED_FACTOR * min(window.divisor for window in windows)
@@ -102,30 +105,34 @@ class _Axis(NamedTuple):
 
     @property
     def comparisons(self) -> int:
-        """A line of the input."""
+        """The comparisons per line of the input."""
         if self.slides:
             return sum(self.positions(width) for _, width in self.levels())
         return (self.kernel - 1) * self.window_count
 
     @property
     def slides(self) -> bool:
-        """Whether windows are made of maxima that neighbouring windows share."""
+        """True if windows are made of maxima that neighbouring windows share."""
         return self.stride == 1
 
     def levels(self) -> list[tuple[int, int]]:
-        """(width before, width after) of each doubling; the last one overlaps."""
+        """List (width before, width after) of each doubling; the last one overlaps."""
         widths = [1]
         while widths[-1] < self.kernel:
             widths.append(min(2 * widths[-1], self.kernel))
         return list(itertools.pairwise(widths))
 
     def positions(self, width: int) -> int:
-        """Windows of a width that the final windows contain, where they slide."""
+        """Count the windows of a width that the final windows contain, if they slide."""
         return self.window_count + self.kernel - width
 
 
 def takes_relu(node: Node) -> bool:
-    """Whether a ReLU before the node has fewer elements behind it."""
+    """Tell if a ReLU before the node can run after it instead, on fewer elements.
+
+    >>> takes_relu(MaxPoolNode("pool", ("relu",), (8, 2, 2), (2, 2), (2, 2), (0, 0)))
+    True
+    """
     return isinstance(node, MaxPoolNode) and node.kernel != (1, 1)
 
 
@@ -161,7 +168,7 @@ class _Tournament:
         self._maximum = maximum
 
     def along(self, axis: _Axis, operand: Expression) -> Expression:
-        """The maxima of windows along one axis."""
+        """Compute the maxima of windows along one axis."""
         if axis.slides:
             offset = -axis.before
             for width, wider in axis.levels():
@@ -183,7 +190,7 @@ class _Tournament:
         return contestants[0]
 
     def rectified(self, operand: Expression) -> Expression:
-        """ReLU of a value, nothing truncated."""
+        """Apply ReLU to a value, without truncation."""
         scale_bits = operand.terms[0].source_scale_bits
         return self._relu(self._values.emit_linear(self._name, operand, scale_bits), self._maximum)
 
@@ -199,7 +206,7 @@ class _Tournament:
         return sums.of_value(op.id, op.scale_bits, op.shape, rectified=True)
 
     def _maxima(self, left: list[Expression], right: list[Expression]) -> Expression:
-        """The larger of each pair, stacked as channels."""
+        """Compute the larger of each pair, stacked as channels."""
         values = self._values
         rectified = all(expression.rectified for expression in (*left, *right))
         first, second = _stacked(left), _stacked(right)
@@ -218,7 +225,7 @@ class _Tournament:
 
 
 def _picked(operand: Expression, axis: _Axis, offset: int, stride: int, count: int) -> Expression:
-    """`count` positions of one axis, all of the other."""
+    """Pick `count` positions of one axis, and all of the other."""
     size = operand.shape[2:]
     if (offset, stride, count) == (0, 1, size[axis.axis]):
         return operand
@@ -230,7 +237,7 @@ def _picked(operand: Expression, axis: _Axis, offset: int, stride: int, count: i
 
 
 def _stacked(expressions: list[Expression]) -> Expression:
-    """Values of one shape, one behind the other."""
+    """Stack values of one shape as channels."""
     channels = expressions[0].shape[1]
     shape = (expressions[0].shape[0], len(expressions) * channels, *expressions[0].shape[2:])
     return sums.add([sums.place(expression, i * channels, shape) for i, expression in enumerate(expressions)])

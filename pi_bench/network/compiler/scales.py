@@ -2,11 +2,11 @@
 
 Every scale is a power of two. An activation of calibrated range R has the largest scale with
 ``R * 2**scale_bits <= 2**activation_bits``. A weighted term's natural scale is the source's plus the
-weights' (per output channel: the largest with ``|w| < 2**(weight_bits-1)``); public left shifts
+weights' (per output channel: the largest with ``|w| < 2**(weight_bits-1)``). Public left shifts
 bring all terms and channels to the scale of the linear value, which is the finest natural one that
 leaves the calibrated headroom. A term without weights has a public integer multiplier, of the weights'
-width where its factor is no product of a small integer and a power of two. So truncation and window are
-one pair an activation, and the window above the truncated bits is ``activation_bits + headroom_bits`` wide
+width where its factor is no product of a small integer and a power of two. So an activation has one
+truncation and one window, and the window above the truncated bits is ``activation_bits + headroom_bits`` wide
 in every layer.
 """
 
@@ -24,18 +24,26 @@ from pi_bench.network.program import Convolution, FullyConnected, LinearTerm, We
 MAX_WINDOW_BITS = 29
 _MAX_SCALE_BITS = 64
 _SPARE_OUTPUT_BITS = 4
-"""To grow by, where factors do not need them: nothing tells whether a revealed value has left the ring."""
+"""Bits for a revealed value to grow by, where factors do not need them: its overflow is not detected."""
 _EXACT_FACTOR = 4095
 """Public factors with an odd part up to this are not rounded to the weights' width."""
 _EXTRA_BITS = 4
-"""A dead layer's scale ends this far above the natural one: finer than that there is nothing."""
+"""The scale of a layer of zeros is at most this far above the natural one."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """weight_bits: signed weights of that many bits. activation_bits: the calibrated maximum's size.
-    headroom_bits: of every window over the calibrated maximum. per_channel: a weight scale for each
-    output channel, else one a tensor (fewer public numbers). batch: samples of one inference.
+    """The choices of a compilation.
+
+    weight_bits: width of the signed weights. activation_bits: size of the calibrated maximum of an
+    activation. headroom_bits: bits of every window above the calibrated maximum. per_channel: one weight
+    scale per output channel, else one per tensor (fewer public numbers). batch: samples of one inference.
+
+    Raises:
+        UsageError: an option is outside of its range.
+
+    >>> CompileOptions(activation_bits=12, headroom_bits=1.5).window_above_bits
+    14
     """
 
     weight_bits: int = 10
@@ -59,13 +67,17 @@ class CompileOptions:
 
     @property
     def window_above_bits(self) -> int:
-        """Bits of a window above the truncated ones: B - f."""
+        """The bits of a window above the truncated ones: B - f."""
         return self.activation_bits + math.ceil(self.headroom_bits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantizedLinear:
-    """Terms at one scale; `weights` are int16 by name, `bias` uint32 (out,) or None."""
+    """Terms at one scale; `weights` are int16 by name, `bias` is uint32 (out,) or None.
+
+    >>> QuantizedLinear(scale_bits=12, terms=(), weights={}, bias=None).scale_bits
+    12
+    """
 
     scale_bits: int
     terms: tuple[LinearTerm, ...]
@@ -74,26 +86,38 @@ class QuantizedLinear:
 
 
 def activation_scale_bits(maximum: float, activation_bits: int) -> int:
-    """The largest scale with maximum * 2**scale <= 2**activation_bits; 64 if the maximum is 0."""
+    """Compute the largest scale with maximum * 2**scale <= 2**activation_bits; 64 if the maximum is 0.
+
+    >>> activation_scale_bits(3.0, activation_bits=10)  # 3 * 2**8 <= 2**10
+    8
+    """
     if maximum == 0:
         return _MAX_SCALE_BITS
     return min(activation_bits - _ceil_log2(maximum), _MAX_SCALE_BITS)
 
 
 def bits_below(bits: int, maximum: float) -> int:
-    """The finest scale at which a value of that size is below 2^bits; 64 if it is 0."""
+    """Compute the finest scale at which a value of magnitude `maximum` is below 2^bits; 64 if it is 0.
+
+    >>> bits_below(30, 3.0)
+    28
+    """
     return _MAX_SCALE_BITS if maximum == 0 else bits - _ceil_log2(maximum)
 
 
 def scales_of_activation(
     name: str, expression: Expression, maximum: float, options: CompileOptions, *, reserve_bits: int = 0
 ) -> tuple[int, int]:
-    """(scale of the linear value, scale of the activation made of it).
+    """Choose the scale of a linear value and the scale of the activation made of it.
 
-    reserve_bits: by which the linear value can still be multiplied.
+    reserve_bits: bits by which the linear value can still be multiplied.
 
     Raises:
         ModelError: the layer does not fit the ring with the headroom that is asked for.
+
+    >>> from pi_bench.network.compiler.sums import of_value
+    >>> scales_of_activation("relu", of_value(0, 10, (1, 4)), 1.0, CompileOptions())
+    (11, 10)
     """
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
     out = min(activation_scale_bits(maximum, options.activation_bits), natural + _EXTRA_BITS)
@@ -104,12 +128,25 @@ def scales_of_activation(
 
 
 def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
-    """The scale at which a sum without weights is exact, as far as its factors are."""
+    """Compute the scale at which a sum without weights is exact, up to the rounding of its factors.
+
+    >>> from pi_bench.network.compiler.sums import of_value, scale
+    >>> derived_scale_bits(scale(of_value(0, 10, (1, 4)), 0.25, 0.0), CompileOptions())
+    12
+    """
     return max(int(_natural_scales(term, options).max()) for term in expression.terms)
 
 
 def scale_of_output(name: str, expression: Expression, maximum: float, options: CompileOptions) -> int:
-    """The finest scale of a revealed linear value with the headroom left below 2^31."""
+    """Choose the finest scale of a revealed linear value that leaves the headroom below 2^31.
+
+    Raises:
+        ModelError: the layer does not fit the ring.
+
+    >>> from pi_bench.network.compiler.sums import of_value
+    >>> scale_of_output("head", of_value(0, 10, (1, 4)), 1.0, CompileOptions())
+    10
+    """
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
     finest = bits_below(31 - math.ceil(options.headroom_bits), maximum)
     linear = min(natural, finest - _SPARE_OUTPUT_BITS)
@@ -120,10 +157,14 @@ def scale_of_output(name: str, expression: Expression, maximum: float, options: 
 
 
 def quantize(name: str, expression: Expression, scale_bits: int, options: CompileOptions) -> QuantizedLinear:
-    """The expression at `scale_bits`.
+    """Quantize an expression at `scale_bits`.
 
     Raises:
-        ModelError: a bias or a shift that does not fit, naming the layer.
+        ModelError: a bias or a shift does not fit; the message names the layer.
+
+    >>> from pi_bench.network.compiler.sums import of_value, scale
+    >>> quantize("triple", scale(of_value(0, 10, (1, 1)), 3.0, 0.5), 10, CompileOptions()).bias.tolist()
+    [512]
     """
     weights: dict[str, np.ndarray] = {}
     terms = tuple(_quantized_term(name, term, scale_bits, options, weights) for term in expression.terms)
@@ -178,7 +219,7 @@ def _weighted_op(term: FloatTerm) -> Weighted:
 
 
 def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
-    """int64 (channels,): the finest scale that each channel of the term can have without a shift."""
+    """Compute the finest scale of each channel of the term without a shift: int64 (channels,)."""
     limit = (1 << (options.weight_bits - 1)) - 1
     channels = term.shape[1]
     if term.weights is None:
@@ -198,8 +239,10 @@ def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
 
 
 def _factor_bits(factor: float, limit: int) -> int:
-    """The scale of a public factor as an integer: the coarsest exact one, if there is one, else the finest
-    with an integer of at most `limit`."""
+    """Choose the scale at which a public factor is an integer.
+
+    It is the coarsest exact one, if there is one, else the finest with an integer of at most `limit`.
+    """
     mantissa, exponent = math.frexp(abs(factor))
     odd = int(math.ldexp(mantissa, 53))
     zeros = (odd & -odd).bit_length() - 1
@@ -223,7 +266,7 @@ def _are_held(expression: Expression, scale_bits: int) -> bool:
 
 
 def _is_held(term: FloatTerm, scale_bits: int) -> bool:
-    """Whether the term's factor has an integer multiplier at the scale, up to a part in 64."""
+    """Tell if the term's factor has an integer multiplier at the scale, up to one part in 64."""
     at_scale = math.ldexp(term.factor, scale_bits - term.source_scale_bits)
     return abs(at_scale) < 1 << 31 and abs(round(at_scale) - at_scale) * 64 <= abs(at_scale)
 

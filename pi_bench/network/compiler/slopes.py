@@ -1,6 +1,6 @@
 """Leaky ReLUs with public slopes: ReLU((1 - a) x) + a x, both truncated in one round, so that no scale grows.
 
-Both parts work on linear values that share a mask up to a factor, a public integer; they are gadgets of their
+Both parts work on linear values that share a mask up to a factor, a public integer. They are gadgets of their
 own, and their sum is a linear operator without a message.
 """
 
@@ -19,34 +19,45 @@ from pi_bench.network.graph import LeakyReluNode, Node
 from pi_bench.network.program import UNWINDOWED_BITS, ActivationGroup, ActivationKind, element_count
 
 _RESERVE_BITS = 7
-"""Left above the windows of what a public slope multiplies, where half of what there is for weights is not
-less: the slope's relative error is then 2^-8 at most."""
+"""Bits left above the windows of a value that a public slope multiplies, or half of the bits for weights if
+those are fewer. The slope's relative error is then at most 2^-8."""
 _ROUNDED_UP = 1 + 2.0**-6
 _EXACT_BITS = 4
-"""Slopes that are so many bits long are exact, whatever the window leaves: so the scale of the linear value,
-which depends on the gain, cannot decide whether there is a gain."""
+"""Slopes of at most this many bits are exact, whatever the window leaves. So the scale of the linear value,
+which depends on the gain, cannot decide if there is a gain."""
 _PASSES = 3
 _LARGEST_MULTIPLIER = 4095
 _LEAST_WINDOW_BITS = 3
-"""Above the truncated bits, where a slope is so close to 1 that the ReLU's part is small."""
+"""Window above the truncated bits where a slope is so close to 1 that the ReLU's part is small."""
 
 
 @dataclass(frozen=True, slots=True)
 class Multiplier:
-    """``integer / 2**bits``."""
+    """The public fraction ``integer / 2**bits``.
+
+    >>> Multiplier(3, 2).value
+    0.75
+    """
 
     integer: int
     bits: int
 
     @property
     def value(self) -> float:
+        """The fraction as a float."""
         return math.ldexp(self.integer, -self.bits)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """leaky(x) = ReLU(`relu` * x') + `rest` * x' with x' = `gain` * x: ``gain * (relu + rest)`` is 1, so that
-    positive values come out as they are, and ``gain * rest`` is the slope as far as it is rounded."""
+    """The parts of a leaky ReLU: leaky(x) = ReLU(`relu` * x') + `rest` * x' with x' = `gain` * x.
+
+    ``gain * (relu + rest)`` is 1, so that positive values stay as they are, and ``gain * rest`` is the slope,
+    up to its rounding.
+
+    >>> Split(1.0, relu=Multiplier(3, 2), rest=Multiplier(1, 2)).rest.value  # slope 1/4
+    0.25
+    """
 
     gain: float
     relu: Multiplier
@@ -54,12 +65,15 @@ class Split:
 
 
 def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Split:
-    """A public slope of size below 1, as two multipliers of a linear value.
+    """Write a public slope of magnitude below 1 as two multipliers of a linear value.
 
-    The linear value is truncated by `truncate_bits`, and x by that and `window_above_bits` has its window.
-    A slope that is a fraction of 16 is exact. Of others the smaller part has a multiplier with as many bits
-    as the window leaves, on a scale of its own, so that small slopes are as precise as large ones; the other
-    part has none, and the gain, which folds into weights, makes up for both.
+    The linear value is truncated by `truncate_bits`, and its window has `window_above_bits` bits above those.
+    A slope that is a multiple of 1/16 is exact. For other slopes, the smaller part has a multiplier with as
+    many bits as the window leaves, on a scale of its own, so that small slopes are as precise as large ones.
+    The other part has no multiplier, and the gain, which folds into weights, compensates for both.
+
+    >>> split_slope(0.25, truncate_bits=10, window_above_bits=11)
+    Split(gain=1.0, relu=Multiplier(integer=3, bits=2), rest=Multiplier(integer=1, bits=2))
     """
     window_bits = truncate_bits + window_above_bits
     for bits in range(_EXACT_BITS + 1):
@@ -78,12 +92,16 @@ def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Spl
 
 
 def relu_window(gain: float, window_above_bits: int) -> int:
-    """Window above the truncated bits of ``gain * x``."""
+    """Compute the bits above the truncated ones of the window of ``gain * x``.
+
+    >>> relu_window(0.5, window_above_bits=11)
+    10
+    """
     return max(window_above_bits + math.ceil(math.log2(gain)), _LEAST_WINDOW_BITS)
 
 
 def _rounded(ratio: float, most_bits: int) -> Multiplier:
-    """The nearest one with that many bits, or fewer where the integer would grow too large."""
+    """Round a ratio to a multiplier of that many bits, or fewer if the integer would grow too large."""
     _, exponent = math.frexp(_LARGEST_MULTIPLIER / abs(ratio))
     bits = min(most_bits, exponent - 1)
     return Multiplier(round(math.ldexp(ratio, bits)), bits)

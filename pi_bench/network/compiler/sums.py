@@ -1,8 +1,8 @@
-"""What the compiler makes of float nodes before scales are chosen: sums of linear terms.
+"""Sums of linear terms: the compiler's form of float nodes before scales are chosen.
 
 An expression is ``sum(term) + bias``; a term is ``factor * weights * local(source)`` of one earlier value,
-at a place among the channels. Batch normalization folds into weights, or becomes weights of its own (one a
-channel) where a term has none, so that its numbers stay secret; the divisors of average pools and other
+at a place among the channels. Batch normalization folds into weights, or becomes weights of its own (one per
+channel) where a term has none, so that its numbers stay secret. The divisors of average pools and other
 public factors fold into weights, or stay public multipliers.
 """
 
@@ -20,7 +20,13 @@ NO_PADDING = (0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatWeights:
-    """`values` float64 (out, in / groups, kh, kw) or (out, in / groups); the rest is a convolution's."""
+    """Weights before quantization; `stride`, `padding`, `dilation` and `groups` are those of a convolution.
+
+    `values` is float64 (out, in / groups, kh, kw) or (out, in / groups).
+
+    >>> FloatWeights("head.weight", np.zeros((10, 64))).groups
+    1
+    """
 
     name: str
     values: np.ndarray
@@ -32,7 +38,14 @@ class FloatWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTerm:
-    """`source`: id of the value's operator. Shapes include the batch. `factor` is 1 beside weights."""
+    """One term of an expression; `source` is the id of the operator that it reads.
+
+    Shapes include the batch. `local_shape` is the shape after the local operators and before the weights.
+    `factor` is 1 if there are weights.
+
+    >>> FloatTerm(0, 10, (), (1, 4), (1, 4), first_channel=2).channels
+    slice(2, 6, None)
+    """
 
     source: int
     source_scale_bits: int
@@ -45,12 +58,21 @@ class FloatTerm:
 
     @property
     def channels(self) -> slice:
+        """The channels that the term is added to."""
         return slice(self.first_channel, self.first_channel + self.shape[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """`bias` float64 (channels,)."""
+    """A sum of terms and a bias, float64 (channels,) or None.
+
+    `rectified` says that the value is never negative, so that a ReLU leaves it as it is. `reads_products`
+    says that terms without weights read operators that have weights.
+
+    >>> value = of_value(0, 10, (1, 4))
+    >>> value.is_single, add([value, value]).is_single, add([value, value]).is_local
+    (True, False, True)
+    """
 
     shape: Shape
     terms: tuple[FloatTerm, ...]
@@ -60,26 +82,37 @@ class Expression:
 
     @property
     def is_weighted(self) -> bool:
+        """True if weights are applied in it, or in an operator that it reads."""
         return self.reads_products or any(term.weights is not None for term in self.terms)
 
     @property
     def is_local(self) -> bool:
-        """A sum of whole values without weights: local operators apply to its terms one by one."""
+        """True for a sum of whole values without weights: local operators apply to its terms one by one."""
         whole = all(term.weights is None and term.shape == self.shape for term in self.terms)
         return whole and self.bias is None and not self.reads_products
 
     @property
     def is_single(self) -> bool:
-        """One value, possibly after local operators: what weights can be applied to."""
+        """True for one value, possibly after local operators: weights can be applied to it."""
         return len(self.terms) == 1 and self.is_local
 
 
 def of_value(source: int, scale_bits: int, shape: Shape, *, rectified: bool = False) -> Expression:
+    """Make the expression that is the value of operator `source`.
+
+    >>> of_value(3, 10, (1, 4)).terms[0].source
+    3
+    """
     return Expression(shape, (FloatTerm(source, scale_bits, (), shape, shape),), rectified=rectified)
 
 
 def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.ndarray | None) -> Expression:
-    """Weights on a single value. bias: float (channels,)."""
+    """Apply weights to a single value; bias: float (channels,).
+
+    >>> value = scale(of_value(0, 10, (1, 2)), 0.5, 0.0)
+    >>> weigh(value, (1, 1), FloatWeights("w", np.array([[4.0, 2.0]])), None).terms[0].weights.values
+    array([[2., 1.]])
+    """
     (term,) = operand.terms
     weights = replace(weights, values=weights.values * term.factor)
     weighted = replace(term, local_shape=term.shape, shape=shape, factor=1.0, weights=weights)
@@ -87,9 +120,12 @@ def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.nda
 
 
 def normalize(operand: Expression, gain: np.ndarray, shift: np.ndarray, name: str) -> Expression:
-    """``gain * operand + shift`` with secret gain and shift of each channel, float64 (channels,).
+    """Compute ``gain * operand + shift`` with a secret gain and shift per channel, float64 (channels,).
 
-    name: of the weights that terms without weights get.
+    name: prefix of the names of weights that terms without weights get.
+
+    >>> normalize(of_value(0, 10, (1, 2)), np.array([2.0, 3.0]), np.zeros(2), "bn").terms[0].weights.name
+    'bn.weight'
     """
     terms = tuple(
         _gained(term, gain[term.channels], f"{name}.weight.{i}" if i else f"{name}.weight")
@@ -109,7 +145,11 @@ def _gained(term: FloatTerm, gain: np.ndarray, name: str) -> FloatTerm:
 
 
 def scale(operand: Expression, factor: float, shift: float) -> Expression:
-    """``factor * operand + shift``, both public."""
+    """Compute ``factor * operand + shift`` with public numbers.
+
+    >>> scale(of_value(0, 10, (1, 2)), 0.5, 1.0).bias
+    array([1., 1.])
+    """
     if factor == 1 and shift == 0:
         return operand
     bias = operand.bias
@@ -127,6 +167,11 @@ def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
 
 
 def add(expressions: Sequence[Expression]) -> Expression:
+    """Add expressions of one shape.
+
+    >>> len(add([of_value(0, 10, (1, 2)), of_value(1, 12, (1, 2))]).terms)
+    2
+    """
     biases = [expression.bias for expression in expressions if expression.bias is not None]
     return Expression(
         expressions[0].shape,
@@ -138,7 +183,11 @@ def add(expressions: Sequence[Expression]) -> Expression:
 
 
 def place(operand: Expression, first_channel: int, shape: Shape) -> Expression:
-    """The operand among the channels of a wider value that is 0 elsewhere."""
+    """Place the operand among the channels of a wider value that is 0 elsewhere.
+
+    >>> place(of_value(0, 10, (1, 2)), 3, (1, 8)).terms[0].first_channel
+    3
+    """
     terms = (replace(term, first_channel=term.first_channel + first_channel) for term in operand.terms)
     bias = None
     if operand.bias is not None:
@@ -148,17 +197,32 @@ def place(operand: Expression, first_channel: int, shape: Shape) -> Expression:
 
 
 def apply(operand: Expression, op: LocalOp, shape: Shape) -> Expression:
-    """A local operator on an expression that `is_local`."""
+    """Apply a local operator to an expression that `is_local`.
+
+    >>> apply(of_value(0, 10, (1, 2, 3)), Reshape((1, 6)), (1, 6)).shape
+    (1, 6)
+    """
     terms = (replace(term, local=(*term.local, op), local_shape=shape, shape=shape) for term in operand.terms)
     return Expression(shape, tuple(terms), rectified=operand.rectified)
 
 
 def reshape(operand: Expression, shape: Shape) -> Expression:
+    """Change the shape of an expression that `is_local`; an equal shape changes nothing.
+
+    >>> reshape(of_value(0, 10, (1, 2, 3)), (1, 6)).terms[0].local
+    (Reshape(shape=(1, 6)),)
+    """
     return operand if shape == operand.shape else apply(operand, Reshape(shape), shape)
 
 
 def take_padding(operand: Expression) -> tuple[Expression, tuple[int, int, int, int]]:
-    """A single value without the zeros that its last local operator puts around it, and those zeros."""
+    """Take off the zeros that a single value's last local operator puts around it; return them too.
+
+    >>> padded = apply(of_value(0, 10, (1, 2, 4, 4)), Pad((1, 1, 0, 0)), (1, 2, 6, 4))
+    >>> bare, zeros = take_padding(padded)
+    >>> bare.shape, zeros
+    ((1, 2, 4, 4), (1, 1, 0, 0))
+    """
     (term,) = operand.terms
     last = term.local[-1] if term.local else None
     if not isinstance(last, Pad):
@@ -171,4 +235,4 @@ def take_padding(operand: Expression) -> tuple[Expression, tuple[int, int, int, 
 
 
 Handler = Callable[..., Expression]
-"""``handler(compiler, node)``: the expression of a node from those of its inputs."""
+"""A function ``handler(values, node)``, which makes the expression of a node from those of its inputs."""

@@ -1,4 +1,4 @@
-"""The values of a program under compilation: which operators stand for which expressions.
+"""The values of a program under compilation: operators and the expressions that they compute.
 
 A value gets an activation of its own (and so crosses the wire) where a ReLU reads it, or where a value with
 weights must be brought back to an activation's scale: it is an operand of weights, is pooled or reshaped,
@@ -38,13 +38,19 @@ from pi_bench.network.program import (
 )
 
 _GROWTH_BITS = 4
-"""By which a sum without weights may exceed an activation's bits: what reads it has less room for weights."""
+"""A sum without weights may exceed an activation's bits by this many; its readers have fewer for weights."""
 
 
 class Values:
-    """State of one walk over the graph.
+    """The state of one walk over the graph.
 
-    `bounds`: of some nodes, a magnitude that their windows must hold beside the calibrated one.
+    `bounds`: for some nodes, a magnitude that their windows must hold besides the calibrated one.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> values = Values(Graph(nodes, {}, ranges={"x": 1.0}), CompileOptions(), bounds={"x": 3.0})
+    >>> values.maximum("x"), [node.name for node in values.readers("x")]
+    (3.0, ['relu'])
     """
 
     def __init__(self, graph: Graph, options: CompileOptions, bounds: Mapping[str, float]) -> None:
@@ -53,7 +59,7 @@ class Values:
         self.ops: list[Op] = []
         self.weights: dict[str, np.ndarray] = {}
         self.expressions: dict[str, Expression] = {}
-        self.titles = {node.name for node in graph.nodes}  # and those of merged operators
+        self.titles = {node.name for node in graph.nodes}  # and those of fused operators
         self._alias: dict[str, str] = {}
         for node in graph.nodes:
             name = node.inputs[0] if isinstance(node, IdentityNode) else node.name
@@ -64,7 +70,7 @@ class Values:
                 for name in node.inputs:
                     self._readers.setdefault(self._alias[name], []).append(node)
         self.deferred: dict[str, str] = {}
-        """ReLUs that the max-pool behind them takes over, and what they read."""
+        """ReLUs that are moved after the max-pool that reads them, and the values that they read."""
         self._bounds: dict[str, float] = {}
         for name, bound in bounds.items():
             name = self._alias[name]
@@ -74,19 +80,22 @@ class Values:
         self._truncated: dict[str, Expression] = {}
 
     def source(self, name: str) -> str:
-        """The node whose value `name` is, behind identities."""
+        """Return the node whose value `name` is, with identities skipped."""
         return self._alias[name]
 
     def readers(self, name: str) -> list[Node]:
-        """What reads the value of a node, identities left out."""
+        """List the nodes that read the value of a node, identities left out."""
         return self._readers.get(self._alias[name], [])
 
     def maximum(self, name: str) -> float:
-        """Largest magnitude that the windows of a value are made for."""
+        """Return the largest magnitude that the windows of a value are made for."""
         return max(self.graph.ranges[name], self._bounds.get(name, 0.0))
 
     def summand(self, name: str) -> Expression:
-        """Weights are applied once, so a weighted value with several readers is truncated."""
+        """Return the value as a summand; a weighted value with several readers is truncated.
+
+        Weights are applied once.
+        """
         name = self._alias[name]
         expression = self.expressions[name]
         if expression.is_weighted and len(self._readers[name]) > 1:
@@ -94,25 +103,27 @@ class Values:
         return expression
 
     def local(self, name: str) -> Expression:
-        """As an operand of local operators, which run before weights and not behind them."""
+        """Return the value as an operand of local operators, which run before weights and not after them."""
         expression = self.expressions[self._alias[name]]
         return expression if expression.is_local else self.value(name)
 
     def single(self, name: str) -> Expression:
-        """As an operand of weights: one value."""
+        """Return the value as an operand of weights: one value."""
         expression = self.expressions[self._alias[name]]
         return expression if expression.is_single else self.value(name)
 
     def weighable(self, name: str) -> Expression:
-        """As an operand of secret factors of channels: they fold into its weights, or become weights of one
-        value."""
+        """Return the value as an operand of secret factors per channel.
+
+        They fold into its weights, or become weights of one value.
+        """
         expression = self.summand(name)
         if expression.reads_products:
             return self.truncated(name)
         return expression if expression.is_weighted else self.single(name)
 
     def value(self, name: str) -> Expression:
-        """As one value with an operator of its own, at about an activation's scale."""
+        """Return the value as one value with an operator of its own, at about an activation's scale."""
         name = self._alias[name]
         expression = self.expressions[name]
         if expression.is_weighted or name in self._truncated:
@@ -126,13 +137,13 @@ class Values:
         return self._derived[name]
 
     def derive(self, name: str, expression: Expression) -> Expression:
-        """A linear operator for an expression without weights at its natural scale: no message."""
+        """Emit a linear operator for an expression without weights, at its natural scale."""
         scale_bits = derived_scale_bits(expression, self.options)
         op = self.emit_linear(name, expression, scale_bits)
         return sums.of_value(op.id, scale_bits, op.shape, rectified=expression.rectified)
 
     def truncated(self, name: str) -> Expression:
-        """The value at an activation's scale, shared by all readers."""
+        """Return the value at an activation's scale; all its readers share the truncation."""
         name = self._alias[name]
         if name not in self._truncated:
             count = element_count(self.expressions[name].shape)
@@ -143,7 +154,7 @@ class Values:
     def activation(
         self, name: str, source: str, groups: tuple[ActivationGroup, ...], *, rectified: bool
     ) -> Expression:
-        """An activation `name` of the value `source`, at that value's own scale."""
+        """Emit an activation `name` of the value `source`, at that value's own scale."""
         source = self._alias[source]
         linear = self.linear_op(source)
         scale_bits = self.activation_scale(source)
@@ -153,16 +164,16 @@ class Values:
         return sums.of_value(op.id, scale_bits, op.shape, rectified=rectified)
 
     def activation_scale(self, source: str) -> int:
-        """Of activations of the value `source`."""
+        """Return the scale of activations of the value `source`."""
         name = self._alias[source]
         return self.scales(name, self.expressions[name])[1]
 
     def scales(self, name: str, expression: Expression) -> tuple[int, int]:
-        """Of the linear value `name` that an expression makes, and of its activations."""
+        """Return the scale of the linear value `name` that an expression makes, and of its activations."""
         return scales_of_activation(name, expression, self.maximum(name), self.options)
 
     def linear_op(self, name: str, *, reveal: bool = False) -> LinearOp:
-        """The linear operator that makes the value `name` for activations or the output, emitted once."""
+        """Return the linear operator of the value `name` for activations or the output, emitted once."""
         name = self._alias[name]
         if name not in self._linear:
             expression = self.expressions[name]
@@ -174,7 +185,7 @@ class Values:
         return self._linear[name]
 
     def emit_linear(self, name: str, expression: Expression, scale_bits: int) -> LinearOp:
-        """Appends the linear operator of an expression at a scale."""
+        """Append the linear operator of an expression at a scale."""
         quantized: QuantizedLinear = quantize(name, expression, scale_bits, self.options)
         bias_name = None
         self.weights.update(quantized.weights)
@@ -195,7 +206,7 @@ class Values:
         return op
 
     def fresh_name(self, name: str) -> str:
-        """Of weights: a value can have several operators, each with a bias of its own."""
+        """Make an unused name of weights: a value can have several operators, each with a bias of its own."""
         candidates = (f"{name}.{i}" if i else name for i in range(len(self.ops) + 1))
         return next(candidate for candidate in candidates if candidate not in self.weights)
 
@@ -208,7 +219,7 @@ class Values:
         window_bits: int,
         maximum: float,
     ) -> ActivationOp:
-        """Appends an activation of values of at most `maximum`."""
+        """Append an activation of values of at most `maximum`."""
         relu = any(group.kind is ActivationKind.RELU for group in groups)
         room = window_bits if relu else UNWINDOWED_BITS
         headroom = room - source.scale_bits - math.log2(maximum) if maximum else float(room)
@@ -228,5 +239,5 @@ class Values:
 
 
 def _path(weights: str) -> str:
-    """What weights belong to, without the number that those of further terms have."""
+    """Return the path of the layer that weights belong to, without the number of a further term."""
     return re.sub(r"\.weight(\.\d+)?$", "", weights)

@@ -1,1 +1,1 @@
-"""What a program computes: the integer reference, and the operators on one party's shares."""
+"""The arithmetic of a program: the integer reference, and the operators on one party's shares."""

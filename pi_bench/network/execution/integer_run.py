@@ -1,4 +1,6 @@
-"""The integer network on the native kernels: the values of `reference`, fast enough for a data set."""
+"""Runs the integer network on the native kernels; it gives the values of `reference`, fast enough for a data
+set.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,14 @@ from pi_bench.network.program import (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an operator read (`operands`, in order) and made: uint32 arrays that must not be changed.
+    """The values that an operator read (`read`, in order) and made: uint32 arrays that must not be changed.
 
-    share: the client's share of what an activation read; of other operators it says nothing.
+    `share` is the client's share of an activation's source; for other operators it has no meaning.
+
+    >>> from pi_bench.network.program import InputOp
+    >>> x = np.uint32([[3, 5]])
+    >>> Step(OutputOp(1, "output", (1, 2), 0, 4), read=(x,), share=x, made=x).made.tolist()
+    [[3, 5]]
     """
 
     op: Op
@@ -36,10 +43,20 @@ class Step:
 
 
 class IntegerRun:
-    """Runs one program again and again, a batch of its size at a time.
+    """Runs one program repeatedly, one batch of its size at a time.
 
-    Where the law depends on the client's shares, shares are uniform, from a generator that
-    the caller seeds: a simulation of what a private run draws, for statistics and nothing else.
+    Where the law depends on the client's shares, the shares are uniform and drawn from a generator that the
+    caller seeds. This simulates the shares of a private run for statistics; it is no source of secrets.
+
+    >>> from pi_bench.arithmetic.activation_law import EXACT
+    >>> from pi_bench.network.program import InputOp, LinearTerm
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
+    >>> linear = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
+    >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), linear, OutputOp(2, "output", (1, 2), 1, 4)
+    >>> run = IntegerRun(Program("tiny", ops, 10, ()), weights={})
+    >>> steps = run.values(np.uint32([[3, 5]]), EXACT, np.random.default_rng(0))
+    >>> [step.made.tolist() for step in steps]
+    [[[6, 10]], [[6, 10]]]
     """
 
     def __init__(self, program: Program, weights: Weights, threads: int = 1) -> None:
@@ -53,9 +70,9 @@ class IntegerRun:
     def values(
         self, encoded: np.ndarray, law: ActivationLaw, generator: np.random.Generator
     ) -> Iterator[Step]:
-        """The steps of all operators but the input, in order.
+        """Yield the steps of all operators but the input, in order.
 
-        encoded: uint32 of the input's shape. Each value is given up when its last reader is through.
+        encoded: uint32 of the input's shape. Each value is dropped after its last reader.
         """
         values = {self.program.input.id: encoded}
         for op in self.program.ops[1:]:
@@ -84,7 +101,7 @@ class IntegerRun:
 
 
 def _last_readers(program: Program) -> dict[int, int]:
-    """Value's id → id of the last operator that reads it."""
+    """Map each value's id to the id of the last operator that reads it."""
     last: dict[int, int] = {}
     for op in program.ops:
         last.update((read, op.id) for read in operands(op))

@@ -1,4 +1,4 @@
-"""Linear operators made ready for the online phase: packed weights, no allocation while it runs."""
+"""Linear operators prepared for the online phase: weights are packed, and running allocates nothing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ from pi_bench.network.program import LinearOp, LinearTerm, Weights
 
 
 class PreparedLinear:
-    """One linear operator with its secret weights, |w| < 2**(weight_bits - 1); its bias is apart.
+    """One linear operator with its secret weights, |w| < 2**(weight_bits - 1), without its bias.
 
     Raises:
-        ValueError: a weight beyond the public bound, or weights of another shape.
+        ValueError: a weight is beyond the public bound, or weights have another shape.
+
+    >>> from pi_bench.network.program import FullyConnected
+    >>> head = LinearTerm(0, (), FullyConnected("w", (1, 2), (1, 1)), 1, np.zeros(1, np.uint8))
+    >>> linear = LinearOp(1, "head", (1, 1), 4, (head,), None, mac_count=2)
+    >>> prepared = PreparedLinear(linear, {"w": np.int16([[3, -1]])}, weight_bits=10)
+    >>> out = np.zeros((1, 1), np.uint32)
+    >>> prepared.add({0: np.uint32([[5, 7]])}, out, workspace_for([prepared]))
+    >>> out.tolist()
+    [[8]]
     """
 
     def __init__(self, op: LinearOp, weights: Weights, weight_bits: int) -> None:
@@ -32,17 +41,18 @@ class PreparedLinear:
 
     @property
     def workspace_words(self) -> int:
+        """The number of uint32 words that `add` needs as its workspace."""
         return max((kernel.workspace_words for _, kernel, _ in self._terms if kernel is not None), default=0)
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """What `add` reads apart from shares, in its order."""
+        """The arrays that `add` reads apart from shares, in its order."""
         return [packed for _, _, packed in self._terms]
 
     def add(
         self, shares: Mapping[int, np.ndarray], out: np.ndarray, workspace: np.ndarray, threads: int = 1
     ) -> None:
-        """Adds every term to `out`, uint32 of the value's shape, C-contiguous.
+        """Add every term to `out`, uint32 of the value's shape, C-contiguous.
 
         shares: one party's share of each earlier value by id. workspace: uint32, see `workspace_for`.
         """
@@ -60,5 +70,9 @@ class PreparedLinear:
 
 
 def workspace_for(operators: Iterable[PreparedLinear]) -> np.ndarray:
-    """A workspace that is large enough for each of them, its pages touched."""
+    """Make a workspace that is large enough for each of the operators, with its pages touched.
+
+    >>> workspace_for([]).dtype
+    dtype('uint32')
+    """
     return np.full(max((op.workspace_words for op in operators), default=0), 1, np.uint32)

@@ -1,7 +1,7 @@
 """The plaintext integer network: the oracle that defines the exact answer.
 
-Plain and slow on purpose, in int64, and written apart from `pi_bench.network.execution.shares`: it works on
-signed values and never on shares. Activations follow a law that the caller names.
+It is plain and slow on purpose, in int64, and written apart from `pi_bench.network.execution.shares`. It
+works on signed values and never on shares. Activations follow a law that the caller names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ from pi_bench.network.program import (
 
 @dataclass(frozen=True, slots=True)
 class OutOfRange:
-    """Values of one activation that left its window, or of one product that left the ring."""
+    """A count of values of one activation that left its window, or of one product that left the ring.
+
+    `largest` is the largest |x| among them, or |y| of a product.
+
+    >>> OutOfRange(op_id=3, name="layer1.relu", count=2, largest=1 << 24).count
+    2
+    """
 
     op_id: int
     name: str
@@ -39,7 +45,13 @@ class OutOfRange:
 
 @dataclass(slots=True)
 class ReferenceRun:
-    """`values`: operator id → uint32 of its shape. `out_of_range`: only operators that have any."""
+    """The values of one inference: operator id → uint32 of its shape.
+
+    `out_of_range` lists only the operators that have values out of range.
+
+    >>> ReferenceRun().out_of_range
+    []
+    """
 
     values: dict[int, np.ndarray] = field(default_factory=dict)
     out_of_range: list[OutOfRange] = field(default_factory=list)
@@ -52,10 +64,17 @@ def run_reference(
     law: ActivationLaw = EXACT,
     client_shares: Mapping[int, np.ndarray] | None = None,
 ) -> ReferenceRun:
-    """Every value of one inference.
+    """Compute every value of one inference.
 
     encoded_input: uint32 of the input's shape. client_shares: for a law that depends on shares, the client's
-    share (uint32) of each linear value by its id; without them, shares of zero.
+    share (uint32) of each linear value by its id; without them shares are zero.
+
+    >>> from pi_bench.network.program import LinearTerm
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
+    >>> linear = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
+    >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), linear, OutputOp(2, "output", (1, 2), 1, 4)
+    >>> run_reference(Program("tiny", ops, 10, ()), {}, np.uint32([[3, 5]])).values[2].tolist()
+    [[6, 10]]
     """
     run = ReferenceRun()
     for op in program.ops:
@@ -81,7 +100,14 @@ def run_reference(
 
 
 def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: Weights) -> np.ndarray:
-    """The linear value, uint32, from the (uint32) values of its sources."""
+    """Compute a linear value, uint32, from the values (uint32) of its sources by id.
+
+    >>> from pi_bench.network.program import LinearTerm
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
+    >>> op = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
+    >>> linear_reference(op, {0: np.uint32([[3, 5]])}, weights={}).tolist()
+    [[6, 10]]
+    """
     total = np.zeros(op.shape, np.int64)
     for term in op.terms:
         value = term_reference(term, signed(values[term.source]), weights)
@@ -92,24 +118,42 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
 
 
 def multiply_reference(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> np.ndarray:
-    """The element-wise product, uint32, of (uint32) values."""
+    """Compute an element-wise product, uint32, of values (uint32) by id.
+
+    >>> square = MultiplyOp(2, "square", (1, 2), 8, left=1, right=1)
+    >>> multiply_reference(square, {1: np.int32([[3, -4]]).view(np.uint32)}).tolist()
+    [[9, 16]]
+    """
     product: np.ndarray = exact_product(values[op.left], values[op.right]) & 0xFFFFFFFF
     return product.astype(np.uint32)
 
 
 def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """int64: of the numbers that (uint32) values stand for, whatever the ring holds."""
+    """Multiply the signed numbers that values (uint32) represent: int64, not reduced mod 2^32.
+
+    >>> exact_product(np.uint32([1 << 20]), np.uint32([1 << 20])).tolist()
+    [1099511627776]
+    """
     product: np.ndarray = signed(left) * signed(right)
     return product
 
 
 def beyond_ring(product: np.ndarray) -> np.ndarray:
-    """bool: where an exact product is no number of [-2^31, 2^31)."""
+    """Tell where an exact product is no number of [-2^31, 2^31): bool of its shape.
+
+    >>> beyond_ring(np.array([5, 1 << 31]))
+    array([False,  True])
+    """
     return (product < -(1 << (RING_BITS - 1))) | (product >= 1 << (RING_BITS - 1))
 
 
 def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> OutOfRange | None:
-    """The products of (uint32) values that the ring does not hold, if any."""
+    """Count the products of values (uint32) that the ring does not hold; None if it holds all of them.
+
+    >>> square = MultiplyOp(2, "square", (1, 2), 8, left=1, right=1)
+    >>> product_out_of_range(square, {1: np.uint32([[3, 1 << 16]])}).count
+    1
+    """
     product = exact_product(values[op.left], values[op.right])
     outside = beyond_ring(product)
     if not outside.any():
@@ -120,7 +164,15 @@ def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> Ou
 def activation_reference(
     op: ActivationOp, x: np.ndarray, client_share: np.ndarray, law: ActivationLaw
 ) -> np.ndarray:
-    """The law of each element, uint32. x and client_share: uint32 of the operator's shape."""
+    """Apply the law to each element: uint32 of the operator's shape, as are x and client_share.
+
+    >>> from pi_bench.network.program import ActivationGroup
+    >>> groups = (ActivationGroup(ActivationKind.RELU, 2, None),)
+    >>> op = ActivationOp(2, "relu", (1, 2), 4, 1, groups, truncate_bits=4, window_bits=20, headroom_bits=1.0)
+    >>> x = np.int32([[48, -48]]).view(np.uint32)
+    >>> activation_reference(op, x, np.zeros_like(x), EXACT).tolist()
+    [[3, 0]]
+    """
     flat, share = x.reshape(-1), client_share.reshape(-1)
     y = np.zeros(flat.size, np.uint32)
     for group in op.groups:
@@ -133,7 +185,15 @@ def activation_reference(
 
 
 def out_of_range(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> OutOfRange | None:
-    """The elements of x (uint32) that the operator's windows do not hold, if any."""
+    """Count the elements of x (uint32) that the operator's windows do not hold; None if they hold all of
+    them.
+
+    >>> from pi_bench.network.program import ActivationGroup
+    >>> groups = (ActivationGroup(ActivationKind.RELU, 2, None),)
+    >>> op = ActivationOp(2, "relu", (1, 2), 4, 1, groups, truncate_bits=4, window_bits=20, headroom_bits=1.0)
+    >>> out_of_range(op, np.uint32([[48, 1 << 24]]), EXACT).count
+    1
+    """
     flat = x.reshape(-1)
     inside = np.ones(flat.size, np.bool_)
     for group in op.groups:

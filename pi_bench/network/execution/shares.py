@@ -1,6 +1,6 @@
-"""Linear algebra on additive shares mod 2^32: what every protocol does between its messages.
+"""Linear algebra on additive shares mod 2^32, which every protocol does between its messages.
 
-One use at a time: `execution.prepared_linear.py` has what the online phase repeats.
+Everything here prepares for a single use; `execution.prepared_linear` has the form for repeated use online.
 """
 
 from __future__ import annotations
@@ -23,13 +23,23 @@ from pi_bench.network.program import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedWeights:
-    """int16 weights in the order in which the kernel reads them; secret as they are."""
+    """Weights, int16, in the order in which the kernel reads them; they are secret.
+
+    >>> from pi_bench.network.program import FullyConnected
+    >>> prepare_weights(FullyConnected("w", (1, 2), (1, 1)), np.int16([[3, -1]])).packed.dtype
+    dtype('int16')
+    """
 
     packed: np.ndarray
 
 
 def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvolution:
-    """The kernel of a weighted operator, for the operator's batch or for another one."""
+    """Make the kernel of a weighted operator, for the operator's batch or for another one.
+
+    >>> from pi_bench.network.program import FullyConnected
+    >>> type(ring_convolution(FullyConnected("w", (1, 2), (1, 1)), batch=8)).__name__
+    'RingConvolution'
+    """
     in_shape, out_shape = (
         (batch or shape[0], *shape[1:]) for shape in (weighted.in_shape, weighted.out_shape)
     )
@@ -48,12 +58,17 @@ def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvol
 
 
 def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
-    """Secret integer weights for `apply_weighted`, once for any number of uses.
+    """Pack secret integer weights for `apply_weighted`, once for any number of uses.
 
     weights: int16 of `weighted.weight_shape`, |w| < 2**(weight_bits - 1).
 
     Raises:
-        ValueError: a weight beyond the public bound; weights of another shape.
+        ValueError: a weight is beyond the public bound, or weights have another shape.
+
+    >>> from pi_bench.network.program import FullyConnected
+    >>> prepare_weights(FullyConnected("w", (1, 2), (1, 1)), np.int16([[3, 900]]), weight_bits=10)
+    Traceback (most recent call last):
+    ValueError: a weight exceeds the public bound 511
     """
     limit = (1 << (weight_bits - 1)) - 1
     if weights.size and int(np.abs(weights.astype(np.int32)).max()) > limit:
@@ -62,7 +77,12 @@ def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 
 
 
 def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
-    """Linear operators without weights on a share (uint32, batch first)."""
+    """Apply linear operators without weights, in order, to a share (uint32, batch first).
+
+    >>> from pi_bench.network.program import ChannelSlice
+    >>> apply_local([ChannelSlice(1, 2), ChannelSlice(1, 1)], np.uint32([[5, 6, 7]])).tolist()
+    [[7]]
+    """
     for op in ops:
         share = LOCAL_FUNCTIONS[type(op)](op, share)
     return share
@@ -71,9 +91,18 @@ def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
 def apply_weighted(
     weighted: Weighted, weights: np.ndarray | PreparedWeights, share: np.ndarray
 ) -> np.ndarray:
-    """Weights times a share, exact mod 2^32: uint32 of `weighted.out_shape`.
+    """Multiply a share by weights, exactly mod 2^32: uint32 of `weighted.out_shape`.
 
     share: uint32 of `weighted.in_shape`. Raw weights are prepared on the spot, for their own bound.
+
+    Raises:
+        ValueError: the share has another dtype or shape.
+
+    >>> from pi_bench.network.program import FullyConnected
+    >>> weighted, weights = FullyConnected("w", (1, 2), (1, 1)), np.int16([[3, -1]])
+    >>> x, mask = np.uint32([[5, 7]]), np.uint32([[123456789, 4000000000]])
+    >>> (apply_weighted(weighted, weights, x - mask) + apply_weighted(weighted, weights, mask)).tolist()
+    [[8]]
     """
     if share.dtype != np.uint32 or share.shape != weighted.in_shape:
         raise ValueError(
@@ -90,7 +119,11 @@ def apply_weighted(
 
 
 def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
-    """``(value * multiplier) << shift_bits[channel]`` mod 2^32."""
+    """Compute ``(value * multiplier) << shift_bits[channel]`` mod 2^32.
+
+    >>> scale_term(LinearTerm(0, (), None, 3, np.uint8([0, 4])), np.uint32([[1, 1]])).tolist()
+    [[3, 48]]
+    """
     if term.multiplier != 1:
         value = value * np.uint32(term.multiplier & 0xFFFFFFFF)
     if term.shift_bits.any():
@@ -100,19 +133,29 @@ def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
 
 
 def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
-    """Adds a term to its place in a share of the linear value, from a share of its product.
+    """Add a term to its place in a share of the linear value, `total`, from a share of its product.
 
     result: the share of ``weighted(local(source))``, or of ``local(source)`` without weights.
+
+    >>> total = np.zeros((1, 3), np.uint32)
+    >>> add_term(LinearTerm(0, (), None, 1, np.uint8([0]), first_channel=2), np.uint32([[7]]), total)
+    >>> total.tolist()
+    [[0, 0, 7]]
     """
     first = term.first_channel
     total[:, first : first + result.shape[1]] += scale_term(term, result)
 
 
 def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray | None = None) -> np.ndarray:
-    """A share of the linear value from shares of its terms' products (before multiplier and shift).
+    """Compute a share of the linear value from shares of its terms' products (before multiplier and shift).
 
-    results: one array a term, in order, as for `add_term`. bias: uint32 (channels,), given by one
-    party only.
+    results: one array per term, in order, as for `add_term`. bias: uint32 (channels,), given by one party
+    only.
+
+    >>> terms = tuple(LinearTerm(0, (), None, factor, np.uint8([0])) for factor in (1, -2))
+    >>> op = LinearOp(1, "sum", (1, 1), 4, terms, None, 0)
+    >>> combine_terms(op, [np.uint32([[9]]), np.uint32([[4]])], bias=np.uint32([100])).tolist()
+    [[101]]
     """
     total = np.zeros(op.shape, np.uint32)
     for term, result in zip(op.terms, results, strict=True):
@@ -125,7 +168,13 @@ def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray 
 def apply_linear(
     op: LinearOp, shares: Mapping[int, np.ndarray], weights: Mapping[str, np.ndarray | PreparedWeights]
 ) -> np.ndarray:
-    """The whole operator, bias included, on values or on one party's shares by id."""
+    """Apply the whole operator, bias included, to values or to one party's shares by id.
+
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
+    >>> op = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
+    >>> apply_linear(op, {0: np.uint32([[3, 5]])}, weights={}).tolist()
+    [[6, 10]]
+    """
     results = []
     for term in op.terms:
         value = apply_local(term.local, shares[term.source])

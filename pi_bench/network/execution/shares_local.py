@@ -43,7 +43,7 @@ def _sum_windows(op: SumWindows, share: np.ndarray) -> np.ndarray:
 
 
 def _window_sums(share: np.ndarray, axis: int, windows: Sequence[Window]) -> np.ndarray:
-    """Differences of running sums, which wrap as the ring does."""
+    """Subtract running sums, which wrap as the ring does."""
     before = [(0, 0)] * axis + [(1, 0)] + [(0, 0)] * (share.ndim - axis - 1)
     running = np.pad(np.cumsum(share, axis=axis, dtype=np.uint32), before)
     sums = running.take([window.end for window in windows], axis)
@@ -98,4 +98,4 @@ LOCAL_FUNCTIONS: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     Permute: _permute,
     Pad: _pad,
 }
-"""What each operator does, as ``function(op, share)``; the result may be a view."""
+"""The function of each operator, ``function(op, share)``; the result may be a view."""

@@ -1,1 +1,1 @@
-"""Model files and checkpoints: reading and writing, of untrusted bytes too."""
+"""Reads and writes model files and checkpoints, untrusted ones too."""

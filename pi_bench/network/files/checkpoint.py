@@ -1,7 +1,7 @@
-"""Weights and ReLU masks from a checkpoint into the module that they were trained in.
+"""Loads weights and ReLU masks from a checkpoint into the module that they were trained in.
 
-A checkpoint is what training scripts leave behind: a state_dict, or a mapping that holds one, its names
-behind the prefixes of wrappers. It is read without unpickling objects, so nothing in it can run.
+A checkpoint is a file that a training script writes: a state_dict, or a mapping that holds one, its names
+with the prefixes of wrappers. It is read without unpickling objects, so nothing in it can run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ _NAMED_KEYS = 3
 
 
 class MaskedReLU(nn.Module):
-    """max(0, x) where `mask` (bool, without or with a batch axis of 1) is True, x elsewhere."""
+    """A ReLU that some elements have: max(0, x) where `mask` is True, x elsewhere.
+
+    `mask` is bool, without a batch axis or with one of size 1.
+
+    >>> MaskedReLU(torch.tensor([True, False]))(torch.tensor([[-1.0, -1.0]])).tolist()
+    [[0.0, -1.0]]
+    """
 
     mask: torch.Tensor
 
@@ -31,6 +37,7 @@ class MaskedReLU(nn.Module):
         self.register_buffer("mask", mask)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply ReLU where the mask is True."""
         return torch.where(self.mask, torch.relu(x), x)
 
 
@@ -43,18 +50,26 @@ def load_weights(
     target: str = "the module",
     advice: str = "build the module that the checkpoint was saved from",
 ) -> None:
-    """Gives `module` the weights of the state_dict, or of the checkpoint holding one, at `path`.
+    """Load the state_dict at `path`, or in the checkpoint at `path`, into `module`.
 
     Args:
-        masks: a pattern of names, such as ``*.alpha``: tensors of the checkpoint that are ReLU masks. One
-            that the module has too is loaded as any other; one that it lacks, ``PATH.alpha``, masks the
-            `torch.nn.ReLU` at ``PATH``, which is replaced by a `MaskedReLU`.
-        threshold: makes masks binary: 1 above it. Without it a mask must be 0 and 1 alone.
-        target, advice: what names may not fit, and what to do then, for the message.
+        masks: a pattern of names, such as ``*.alpha``, for tensors of the checkpoint that are ReLU masks. A
+            mask that the module has too is loaded like any other tensor. A mask ``PATH.alpha`` that the
+            module lacks masks the `torch.nn.ReLU` at ``PATH``, which is replaced by a `MaskedReLU`.
+        threshold: makes masks binary: 1 above it. Without it a mask must have only zeros and ones.
+        target, advice: the thing that names may not fit, and the remedy, for the message.
 
     Raises:
         ModelError: no such file, not a state_dict, keys missing, unexpected or of another shape, a mask
             that is not binary or has no ReLU, or a pattern that no name matches.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     torch.save({"module.weight": torch.ones(1, 2), "module.bias": torch.zeros(1)}, file.name)
+    ...     module = nn.Linear(2, 1)
+    ...     load_weights(module, file.name)
+    >>> module.weight.tolist()
+    [[1.0, 1.0]]
     """
     name = os.fspath(path)
     try:

@@ -1,8 +1,8 @@
-"""``model.pt``: the versioned container of a float graph. docs/model-file.md is its specification.
+"""``model.pt``: the versioned container of a float graph, specified in docs/model-file.md.
 
-The file is what ``torch.save`` makes of plain dicts, lists, strings, numbers and tensors, so that
+``torch.save`` writes plain dicts, lists, strings, numbers and tensors to the file, so that
 ``torch.load(weights_only=True)`` reads it and nothing in it can run. A SHA-256 over metadata and
-tensors finds damage and alteration; it is no signature.
+tensors detects damage and alteration; it is no signature.
 """
 
 from __future__ import annotations
@@ -20,23 +20,33 @@ import numpy as np
 
 from pi_bench.atomic_file import whole_file
 from pi_bench.codec import CodecError, encode
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, OutputError, reason
 from pi_bench.network.files.torch_file import explain_content, load_plain
 from pi_bench.network.graph import Graph, node_from_fields, node_to_fields
 from pi_bench.network.graph.check import check_graph
 
 FORMAT = "pi-bench model"
 FORMAT_VERSION = 2
-"""Version 1 has fewer operators and fields, whose absence means what it meant then: it is read too."""
+"""Version 1, which has fewer operators and fields, is read too; absent fields have their defaults."""
 
 _FIELDS = {"format", "version", "nodes", "ranges", "labels", "meta", "parameters", "masks", "sha256"}
 
 
 def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
-    """Writes `graph` (calibrated) to `path`, which a reader sees whole or not at all.
+    """Write `graph` (calibrated) to `path`; a reader sees the whole file or none.
 
     Raises:
-        ModelError: the graph does not hold together, or `path` cannot be written.
+        ModelError: the graph is not sound.
+        OutputError: `path` cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> nodes = InputNode("x", (), (2,)), OutputNode("o", ("x",), (2,))
+    >>> graph = Graph(nodes, parameters={}, ranges={"x": 1.0, "o": 1.0})
+    >>> with tempfile.NamedTemporaryFile(suffix=".pt") as file:
+    ...     save_model(graph, file.name)
+    ...     load_model(file.name).ranges
+    {'x': 1.0, 'o': 1.0}
     """
     import torch
 
@@ -65,11 +75,15 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> Graph:
-    """The graph in the file at `path`, validated.
+    """Read and validate the graph in the model file at `path`.
 
     Raises:
-        ModelError: not a model file, a damaged or altered one, or one of a newer version. The
-            message is one line and says what the file is and what to do.
+        ModelError: not a model file, a damaged or altered one, or one of a newer version. The message is one
+            line that says what the file is and what to do.
+
+    >>> load_model("no-such-model.pt")
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: cannot read the model no-such-model.pt: No such file or directory
     """
     name = os.fspath(path)
     try:
@@ -78,8 +92,7 @@ def load_model(path: str | os.PathLike[str]) -> Graph:
                 raise ModelError(f"{name} is not a regular file: give the path of a model.pt")
             return _read(name, file)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ModelError(f"cannot read the model {name}: {reason}") from None
+        raise ModelError(f"cannot read the model {name}: {reason(error)}") from None
 
 
 def _read(name: str, file: BinaryIO) -> Graph:
@@ -126,7 +139,7 @@ def _read(name: str, file: BinaryIO) -> Graph:
 
 
 def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray] | None:
-    """Numpy views of `tensors`; None unless they are plain and no larger than the file they came in.
+    """Return numpy views of `tensors`; None unless they are plain and no larger than their file.
 
     A stride of 0 makes a few bytes look like any number of elements, hence the limit.
     """
@@ -149,7 +162,7 @@ def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray]
 
 
 def _digest(version: int, metadata: dict[str, Any], parameters: Any, masks: Any) -> str:
-    """SHA-256, hexadecimal, over the canonical container of everything but the digest."""
+    """Compute the SHA-256, hexadecimal, over the canonical container of everything but the digest."""
     arrays = {f"parameters/{name}": array for name, array in parameters.items()}
     arrays |= {f"masks/{name}": array for name, array in masks.items()}
     meta = {"format": FORMAT, "version": version, **metadata}
@@ -164,12 +177,11 @@ def _is_json(value: Any) -> bool:
 
 
 def _replace(path: Path, data: memoryview) -> None:
-    """Writes beside `path` and renames: never half a file, and the old one until the new one is whole."""
+    """Write a temporary file and rename it, so that `path` always has the whole old or the whole new file."""
     try:
         if path.exists() and not path.is_file():
-            raise ModelError(f"cannot write {path}: it exists and is not a regular file")
+            raise OutputError(f"cannot write {path}: it exists and is not a regular file")
         with whole_file(path) as file:
             file.write(data)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ModelError(f"cannot write {path}: {reason}; choose another output path") from None
+        raise OutputError(f"cannot write {path}: {reason(error)}; choose another output path") from None

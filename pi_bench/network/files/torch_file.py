@@ -1,4 +1,4 @@
-"""Reads torch files without running them, and says of any other file what it is and what to do."""
+"""Reads torch files without running them, and tells for any other file what it is and what to do."""
 
 from __future__ import annotations
 
@@ -21,16 +21,23 @@ _MAGICS = (
 _ONNX = re.compile(rb"\x08[\x01-\x1f][\x12\x3a\x42]")
 _PICKLE_PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
-"""Where training scripts put the state_dict in a checkpoint."""
+"""Keys under which training scripts store the state_dict in a checkpoint."""
 
 _RECORD_LIMIT = 100_000
 
 
 def load_plain(name: str, file: BinaryIO) -> Any:
-    """What ``torch.save`` put into `file`: tensors and plain values; nothing of it runs.
+    """Read the tensors and plain values that ``torch.save`` wrote to `file`; nothing of the file runs.
 
     Raises:
-        ModelError: it is something else, damaged, or holds Python objects.
+        ModelError: it is another kind of file, damaged, or holds Python objects.
+
+    >>> import io, torch
+    >>> file = io.BytesIO()
+    >>> torch.save({"weight": torch.ones(2)}, file)
+    >>> _ = file.seek(0)
+    >>> load_plain("weights.pt", file)
+    {'weight': tensor([1., 1.])}
     """
     import torch
 
@@ -45,10 +52,15 @@ def load_plain(name: str, file: BinaryIO) -> Any:
 
 
 def check_archive(name: str, file: BinaryIO) -> None:
-    """Returns if `file` is an archive that only ``torch.save`` makes, whole by its directory.
+    r"""Check that `file` is a complete archive that only ``torch.save`` writes.
 
     Raises:
-        ModelError: it is something else, or cut short.
+        ModelError: it is another kind of file, or cut short.
+
+    >>> import io
+    >>> check_archive("image.npy", io.BytesIO(b"\x93NUMPY"))
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: image.npy is a numpy array, not a model: export the network with ...
     """
     head = file.read(64)
     if not head:
@@ -79,7 +91,11 @@ def check_archive(name: str, file: BinaryIO) -> None:
 
 
 def explain_load_failure(name: str, error: Exception) -> ModelError:
-    """The error for a torch archive that ``torch.load(weights_only=True)`` refuses."""
+    """Make the error for a torch archive that ``torch.load(weights_only=True)`` refuses.
+
+    >>> str(explain_load_failure("net.pt", RuntimeError("broken")))
+    'net.pt is truncated or damaged: copy it or export it again'
+    """
     found = re.search(r"GLOBAL ([\w.<>]+)", str(error))
     if found is None and "Unsupported" not in str(error):
         return ModelError(f"{name} is truncated or damaged: copy it or export it again")
@@ -96,7 +112,11 @@ def explain_load_failure(name: str, error: Exception) -> ModelError:
 
 
 def explain_content(name: str, content: Any) -> ModelError:
-    """The error for a harmless torch file that holds something else than a model."""
+    """Make the error for a harmless torch file that holds no model.
+
+    >>> str(explain_content("list.pt", [1, 2]))
+    'list.pt is a torch file that holds a list, not a pi-bench model: export the network with ...'
+    """
     import torch
 
     if isinstance(content, Mapping) and content:
@@ -113,7 +133,11 @@ def explain_content(name: str, content: Any) -> ModelError:
 
 
 def is_onnx(head: bytes) -> bool:
-    """Whether a file that begins so is an ONNX model, as most programs write it."""
+    r"""Tell from the first bytes of a file if it is an ONNX model, as most programs write it.
+
+    >>> is_onnx(b"\x08\x08\x12\x07pytorch")
+    True
+    """
     return _ONNX.match(head) is not None
 
 

@@ -1,4 +1,4 @@
-"""Validation of a float graph, as from an untrusted model file: wiring, shapes, parameters, ranges."""
+"""Validates a float graph from an untrusted model file: wiring, shapes, parameters, ranges."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ from pi_bench.network.graph import (
     Shape,
     range_names,
 )
-from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.shapes import fault, infer_shape, parameter
 
 MAX_NODES = 4096
 MAX_ELEMENTS = 1 << 26
-"""Of one value of one sample; also bounds what an evaluation allocates."""
+"""Elements of one value of one sample; this also bounds the memory of an evaluation."""
 
 
 def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
-    """Returns if the graph can be evaluated and (if `calibrated`) compiled.
+    """Check that the graph can be evaluated and, if `calibrated`, compiled.
 
     Raises:
-        ModelError: naming the node and what is wrong with it.
+        ModelError: the message names the node and says what is wrong with it.
+
+    >>> nodes = InputNode("x", (), (4,)), ReluNode("relu", ("x",), (5,)), OutputNode("o", ("relu",), (5,))
+    >>> check_graph(Graph(nodes, parameters={}))
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: relu 'relu' says shape (5,) where its inputs give (4,)
     """
     if not 2 <= len(graph.nodes) <= MAX_NODES:
         raise ModelError(f"the graph has {len(graph.nodes)} nodes; 2 to {MAX_NODES} are possible")
@@ -57,7 +62,7 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
 
 
 def _check_texts(graph: Graph) -> None:
-    """Names and labels reach terminals and the other party: no control characters."""
+    """Check that names and labels, which reach terminals and the other party, have no control characters."""
     for node in graph.nodes:
         if not node.name.isprintable():
             raise fault(node, "has a name with control characters")
@@ -83,7 +88,7 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
         ):
             raise fault(node, "is a second input or output; a network has one of each")
         arity = 0 if isinstance(node, InputNode) else 2 if isinstance(node, AddNode) else 1
-        most = 256 if isinstance(node, ConcatNode | MergedNode) else arity
+        most = 256 if isinstance(node, ConcatNode | FusedNode) else arity
         if not arity <= len(node.inputs) <= most:
             raise fault(node, f"has {len(node.inputs)} inputs, {arity} are needed")
         for name in node.inputs:

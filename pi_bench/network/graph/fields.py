@@ -1,4 +1,4 @@
-"""Nodes of a float graph as JSON values, and back from untrusted ones."""
+"""Converts nodes of a float graph to JSON values, and untrusted JSON values to nodes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph.nodes import OPERATORS, Node, operator_name
+from pi_bench.network.graph.node import Node
+from pi_bench.network.graph.nodes import OPERATORS, operator_name
 
 
 def node_to_fields(node: Node) -> dict[str, Any]:
-    """The node as JSON values: its fields and ``operator``."""
+    """Convert a node to JSON values: its fields, and its operator as ``operator``.
+
+    >>> from pi_bench.network.graph import ReluNode
+    >>> node_to_fields(ReluNode("relu", ("x",), (4,)))
+    {'operator': 'relu', 'name': 'relu', 'inputs': ['x'], 'shape': [4], 'mask': None}
+    """
     fields = {field.name: getattr(node, field.name) for field in dataclasses.fields(node)}
     jsonable = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
     return {"operator": operator_name(node), **jsonable}
 
 
 def node_from_fields(fields: Any) -> Node:
-    """Inverse of `node_to_fields` for untrusted content.
+    """Convert untrusted JSON values to a node; the inverse of `node_to_fields`.
 
     Raises:
-        ModelError: an unknown operator, missing or superfluous fields, values of the wrong type.
+        ModelError: an unknown operator, missing or superfluous fields, or values of the wrong type.
+
+    >>> node_from_fields({"operator": "add", "name": "sum", "inputs": ["a", "b"], "shape": [4]})
+    AddNode(name='sum', inputs=('a', 'b'), shape=(4,))
     """
     if not isinstance(fields, dict):
         raise ModelError("a node of the graph is not a mapping of fields")

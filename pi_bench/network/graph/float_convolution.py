@@ -1,14 +1,21 @@
-"""Convolution of float32 maps that are padded already: of graphs' nodes and of merged layers' pieces."""
+"""Convolves padded float32 maps, for convolutions of a graph and for pieces of fused layers."""
 
 from __future__ import annotations
 
 import numpy as np
 
-Pair = tuple[int, int]
+from pi_bench.shape import Pair
 
 
 def convolve(x: np.ndarray, weight: np.ndarray, size: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
-    """(batch, out, *size) of x (batch, in, rows, columns); weight: (out, in, kh, kw)."""
+    """Convolve x (batch, in, rows, columns), which is padded already, with weight (out, in, kh, kw).
+
+    Returns float32 (batch, out, *size).
+
+    >>> x = np.arange(4, dtype=np.float32).reshape(1, 1, 1, 4)
+    >>> convolve(x, np.float32([[[[1, 10]]]]), size=(1, 3), stride=(1, 1), dilation=(1, 1)).tolist()
+    [[[[10.0, 21.0, 32.0]]]]
+    """
     out_channels, in_channels, kh, kw = weight.shape
     (down, across), (rows, columns) = dilation, size
     matrix = weight.reshape(out_channels, -1)

@@ -1,4 +1,4 @@
-"""Each operator of a float graph in numpy, float32."""
+"""Evaluates each operator of a float graph in numpy, float32."""
 
 from __future__ import annotations
 
@@ -35,14 +35,18 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph.batch_norm import gain_and_shift
 from pi_bench.network.graph.float_convolution import convolve
-from pi_bench.network.graph.float_merged import apply_merged
-from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.float_fused import apply_fused
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.polynomials import evaluate_polynomials
 from pi_bench.network.graph.pooling import PoolWindow, average_windows
 
 
 def apply(node: Node, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
-    """The node's value (batch, *shape) from its inputs'."""
+    """Compute a node's value (batch, *shape) from its inputs' values.
+
+    >>> apply(ReluNode("relu", ("x",), (3,)), [np.float32([[-1, 0, 2]])], Graph((), {})).tolist()
+    [[0.0, 0.0, 2.0]]
+    """
     function = _FUNCTIONS.get(type(node))
     return inputs[0] if function is None else function(node, inputs, graph)
 
@@ -70,7 +74,7 @@ def _conv(node: ConvNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
 
 
 def _convolve_by_taps(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.ndarray:
-    """All groups at once, a weight of each at a time: for many groups of few channels."""
+    """Convolve all groups at once, one weight of each at a time, for many groups of few channels."""
     (down, across), (_, rows, columns) = node.dilation, node.shape
     grouped = weight.reshape(1, node.groups, -1, *weight.shape[1:], 1, 1)
     out = np.zeros((len(x), node.groups, grouped.shape[2], rows, columns), np.float32)
@@ -195,5 +199,5 @@ _FUNCTIONS: Mapping[type[Node], Callable[[Any, list[np.ndarray], Graph], np.ndar
     SliceNode: _slice,
     SubsampleNode: _subsample,
     PadNode: _pad,
-    MergedNode: lambda node, inputs, graph: apply_merged(node, inputs),
+    FusedNode: lambda node, inputs, graph: apply_fused(node, inputs),
 }

@@ -1,4 +1,4 @@
-"""Evaluates a float graph in numpy: calibration, and the float answer that a private one is compared with."""
+"""Evaluates a float graph in numpy, for calibration and as the reference of private answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ _CHUNK_BYTES = 64_000_000
 
 
 def evaluate(graph: Graph, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Every node's value, float32 (batch, *shape), for `inputs` (batch, *input shape).
+    """Compute the value of every node, float32 (batch, *shape), for `inputs` (batch, *input shape).
 
-    Holds all of them at once; `calibrate` and `outputs` go through large batches in chunks.
+    All values are held at once; `calibrate` and `outputs` go through large batches in chunks.
 
     Raises:
-        InputError: inputs of another shape.
+        InputError: the inputs have another shape.
+
+    >>> from pi_bench.network.graph import OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> evaluate(Graph(nodes, {}), np.float32([[-1, 2]]))["relu"].tolist()
+    [[0.0, 2.0]]
     """
     if inputs.shape[1:] != tuple(graph.input.shape) or inputs.shape[0] < 1:
         raise InputError(f"the network takes (batch, {_listed(graph.input.shape)}), not {inputs.shape}")
@@ -35,19 +40,35 @@ def evaluate(graph: Graph, inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
-    """The output alone, float32 (batch, *output shape)."""
+    """Compute the output alone, float32 (batch, *output shape), for `inputs` (batch, *input shape).
+
+    Raises:
+        InputError: the inputs have another shape.
+
+    >>> from pi_bench.network.graph import OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> outputs(Graph(nodes, {}), np.float32([[-1, 2], [3, -4]])).tolist()
+    [[0.0, 2.0], [3.0, 0.0]]
+    """
     return np.concatenate([evaluate(graph, part)[graph.output.name] for part in _chunks(graph, inputs)])
 
 
 def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> dict[str, float]:
-    """What `Graph.ranges` holds: the percentile over the samples of the largest |value| of each node, and of
-    the values inside polynomial activations.
+    """Measure `Graph.ranges` on `inputs` (batch, *input shape).
 
-    100 is the largest of all. Less leaves out the samples with the largest values, for finer scales; of the
-    input it is always the largest, as a client refuses what is beyond.
+    The range of a value is the percentile over the samples of its largest magnitude; values inside polynomial
+    activations have ranges too. A percentile of 100 takes the largest of all. A smaller one leaves out the
+    samples with the largest values, for finer scales. The input always has its largest magnitude, since a
+    client refuses inputs beyond it.
 
     Raises:
-        ModelError: a value overflows float32 or is NaN, naming the node.
+        InputError: the inputs have another shape.
+        ModelError: a value overflows float32 or is NaN; the message names the node.
+
+    >>> from pi_bench.network.graph import OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> calibrate(Graph(nodes, {}), np.float32([[-3, 2], [1, -1]]))
+    {'x': 3.0, 'relu': 2.0, 'o': 2.0}
     """
     largest: dict[str, list[np.ndarray]] = {}
     for part in _chunks(graph, inputs):
@@ -68,7 +89,7 @@ def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> di
 
 
 def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """What has a calibrated range: a node's value, and the values inside a polynomial activation."""
+    """Yield all values with a calibrated range: the node's value and those inside a polynomial activation."""
     yield node.name, values[node.name]
     if isinstance(node, PolynomialNode):
         x, spread = values[node.inputs[0]], spread_node(node, graph)

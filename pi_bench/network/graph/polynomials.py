@@ -29,7 +29,11 @@ from pi_bench.network.graph import Graph, PolynomialNode
 
 
 class ChannelKind(enum.IntEnum):
-    """What a channel's activation is; the value of a polynomial's kind is its degree."""
+    """The kind of a channel's activation; the value of a polynomial's kind is its degree.
+
+    >>> ChannelKind.CUBE.value
+    3
+    """
 
     RELU = 0
     LINEAR = 1
@@ -39,9 +43,14 @@ class ChannelKind(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReducedPolynomials:
-    """One entry a channel, float64 (channels,) but for `kinds`. ReLU channels: z = x, gain 1.
+    """The polynomials of all channels in terms of z = scale * x + shift, as in the formulas of this module.
 
-    Linear channels: z = b x + c is the value itself.
+    Arrays have one entry per channel, float64 but for `kinds` (int8). ReLU channels have z = x and gain 1.
+    The value of a linear channel is z = b x + c itself.
+
+    >>> reduced = reduce_polynomials(np.array([[3.0, 4.0, 1.0]]), relu=None)  # x^2 + 4 x + 3
+    >>> reduced.shift, reduced.outer  # (x + 2)^2 - 1
+    (array([2.]), array([-1.]))
     """
 
     kinds: np.ndarray  # int8
@@ -52,19 +61,24 @@ class ReducedPolynomials:
     gain: np.ndarray
 
     def channels(self, *kinds: ChannelKind) -> np.ndarray:
-        """Ascending numbers of the channels of these kinds."""
+        """Return the numbers of the channels of these kinds, in ascending order."""
         return np.flatnonzero(np.isin(self.kinds, kinds))
 
     @property
     def is_monic(self) -> bool:
-        """z is x itself: nothing is folded before."""
+        """True if z is x itself, so that nothing is folded into the layer before."""
         return bool(np.all(self.scale == 1) and not self.shift.any())
 
 
 def reduce_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> ReducedPolynomials:
-    """From coefficients float (channels, degree + 1), the constant first, degree at most 3.
+    """Write polynomials as squares and products of one affine image of their input.
 
+    coefficients: float (channels, degree + 1), the constant first, degree at most 3.
     relu: bool (channels,), True where the channel is a ReLU (its coefficients do not count); None: nowhere.
+
+    >>> reduced = reduce_polynomials(np.array([[0.0, 0.0, -4.0], [1.0, 2.0, 0.0]]), relu=None)
+    >>> [ChannelKind(kind).name for kind in reduced.kinds], reduced.scale, reduced.gain
+    (['SQUARE', 'LINEAR'], array([2., 2.]), array([-1.,  1.]))
     """
     table = np.zeros((len(coefficients), 4))
     table[:, : coefficients.shape[1]] = coefficients
@@ -101,11 +115,16 @@ def reduce_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> Red
 
 
 def spread_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> ReducedPolynomials:
-    """Two or three channels for one, whose values add up to it: all first ones, then all second ones, ...
+    """Write each polynomial as two or three channels whose values add up to it.
 
-    First the highest power with the constant, and ReLU and linear channels; then what is linear beside a
-    power; then, if any channel is cubic, squares beside cubes. No shift, no inner; what is not there is a
-    linear channel of scale 0.
+    All first channels come first, then all second ones, and so on. The first channel has the highest power
+    with the constant, or the ReLU, or the linear activation. The second has the linear part of a power. If
+    any channel is cubic, the third has the square of a cube. There is no shift and no inner; an absent part
+    is a linear channel of scale 0. Arguments as in `reduce_polynomials`.
+
+    >>> spread = spread_polynomials(np.array([[3.0, 4.0, 1.0]]), relu=None)  # (x^2 + 3) + 4 x
+    >>> [ChannelKind(kind).name for kind in spread.kinds], spread.outer, spread.scale
+    (['SQUARE', 'LINEAR'], array([3., 0.]), array([1., 4.]))
     """
     table = np.zeros((len(coefficients), 4))
     table[:, : coefficients.shape[1]] = coefficients
@@ -128,7 +147,11 @@ def spread_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> Red
 
 
 def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: np.ndarray) -> np.ndarray:
-    """The activation itself, float32 like x (batch, channels, ...)."""
+    """Evaluate the activation itself, float32 of the shape of x (batch, channels, ...).
+
+    >>> evaluate_polynomials(np.array([[3.0, 4.0, 1.0]]), None, np.float32([[2]])).tolist()
+    [[15.0]]
+    """
     column = (-1,) + (1,) * (x.ndim - 2)
     y = np.zeros_like(x)
     for coefficient in coefficients.T[::-1]:
@@ -137,23 +160,42 @@ def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: n
 
 
 def spread_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
-    """The polynomials of a node of a graph, powers apart."""
+    """Apply `spread_polynomials` to the coefficients of a node of a graph.
+
+    >>> node = PolynomialNode("act", ("x",), (1,), "coefficients")
+    >>> graph = Graph((), {"coefficients": np.float32([[3, 4, 1]])})
+    >>> len(spread_node(node, graph).kinds)
+    2
+    """
     relu = None if node.relu is None else graph.masks[node.relu]
     return spread_polynomials(graph.parameters[node.coefficients].astype(np.float64), relu)
 
 
 def reduced_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
-    """The polynomials of a node of a graph."""
+    """Apply `reduce_polynomials` to the coefficients of a node of a graph.
+
+    >>> node = PolynomialNode("act", ("x",), (1,), "coefficients")
+    >>> graph = Graph((), {"coefficients": np.float32([[3, 4, 1]])})
+    >>> reduced_node(node, graph).shift
+    array([2.])
+    """
     relu = None if node.relu is None else graph.masks[node.relu]
     return reduce_polynomials(graph.parameters[node.coefficients].astype(np.float64), relu)
 
 
 def inside_values(reduced: ReducedPolynomials, x: np.ndarray) -> dict[str, np.ndarray]:
-    """What a party's fixed point must hold, float64, from x (batch, channels, ...).
+    """Compute the values that a party's fixed point must hold, float64, from x (batch, channels, ...).
 
-    scaled: z of every channel (of ReLU channels x, of linear ones the value). root: z of the squares and
-    cubes. inner: z^2 + inner of the cubes. cube: z times that. joined: what the last activation of each
-    channel reads: z of ReLU and linear channels, of the others the polynomial's value up to its sign.
+    scaled: z of every channel (x of ReLU channels, the value of linear ones).
+    root: z of the squares and cubes.
+    inner: z^2 + inner of the cubes.
+    cube: z times that.
+    joined: the input of the last activation of each channel. It is z of ReLU and linear channels, and the
+        polynomial's value up to its sign of the others.
+
+    >>> reduced = reduce_polynomials(np.array([[3.0, 4.0, 1.0]]), relu=None)
+    >>> inside_values(reduced, np.float32([[2]]))["joined"]
+    array([[15.]])
     """
     column = (-1,) + (1,) * (x.ndim - 2)
     z = x.astype(np.float64) * reduced.scale.reshape(column) + reduced.shift.reshape(column)

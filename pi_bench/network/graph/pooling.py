@@ -1,14 +1,19 @@
-"""Windows of pools along one axis, as torch places them: where they lie, and what a mean divides by."""
+"""Windows of pools along one axis as torch places them: their positions and the divisors of their means."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from pi_bench.network.graph.nodes import AdaptiveAvgPoolNode, AvgPoolNode, padding_sides
+from pi_bench.network.graph.layer_nodes import AdaptiveAvgPoolNode, AvgPoolNode
+from pi_bench.network.graph.node import padding_sides
 
 
 class PoolWindow(NamedTuple):
-    """The input's positions [begin, end), none of them padding; `divisor` counts what the mean counts."""
+    """The input's positions [begin, end), none of them padding; the mean divides by `divisor`.
+
+    >>> PoolWindow(begin=0, end=2, divisor=3).end  # one zero of the padding is counted
+    2
+    """
 
     begin: int
     end: int
@@ -16,9 +21,15 @@ class PoolWindow(NamedTuple):
 
 
 def window_count(size: int, window: int, stride: int, before: int, after: int, *, ceil: bool) -> int:
-    """Windows that begin in the input or the padding before it; at most 0 if the input is too small.
+    """Count the windows that begin in the input or in the padding before it.
 
-    `ceil`: also a last one that ends beyond the padding, unless it would begin there.
+    The result is at most 0 if the input is too small. `ceil` adds a last window that ends beyond the padding,
+    unless it would begin there.
+
+    >>> window_count(size=5, window=2, stride=2, before=0, after=0, ceil=False)
+    2
+    >>> window_count(size=5, window=2, stride=2, before=0, after=0, ceil=True)
+    3
     """
     room = size + before + after - window
     count = (room + (stride - 1 if ceil else 0)) // stride + 1
@@ -30,9 +41,14 @@ def window_count(size: int, window: int, stride: int, before: int, after: int, *
 def average_windows(
     node: AvgPoolNode | AdaptiveAvgPoolNode, size: tuple[int, ...]
 ) -> tuple[list[PoolWindow], list[PoolWindow]]:
-    """Of rows and of columns of an input of `size` (rows, columns).
+    """Return the windows of rows and of columns for an input of `size` (rows, columns).
 
-    The node's own `divisor` is not regarded.
+    The node's own `divisor` is disregarded.
+
+    >>> node = AdaptiveAvgPoolNode("pool", ("x",), (1, 1, 2))
+    >>> rows, columns = average_windows(node, (1, 3))
+    >>> [(window.begin, window.end) for window in columns]
+    [(0, 2), (1, 3)]
     """
     if isinstance(node, AdaptiveAvgPoolNode):
         rows, columns = (

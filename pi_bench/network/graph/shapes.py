@@ -1,4 +1,4 @@
-"""Shapes of a graph's values from their inputs' shapes, and what an operator's own numbers must satisfy."""
+"""Infers shapes of a graph's values from their inputs' shapes, and checks the numbers of each operator."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from pi_bench.network.graph import (
     operator_name,
     padding_sides,
 )
-from pi_bench.network.graph.merged_node import MergedNode
+from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.pooling import window_count
 
 _MOST_PADDING = 1 << 12
@@ -43,20 +43,29 @@ _MOST_AXES = 5
 
 
 def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
-    """The shape of a node's value from its inputs' shapes and its weights.
+    """Infer the shape of a node's value from its inputs' shapes and its weights.
 
     Raises:
-        ModelError: if the operator cannot be applied to them.
+        ModelError: the operator cannot be applied to them.
+
+    >>> node = MaxPoolNode("pool", ("x",), (), kernel=(2, 2), stride=(2, 2), padding=(0, 0))
+    >>> infer_shape(node, [(8, 6, 4)], Graph((), {}))
+    (8, 3, 2)
     """
     rule = _RULES.get(type(node))
     return inputs[0] if rule is None else rule(node, inputs, graph)
 
 
 def parameter(node: Node, graph: Graph, name: str) -> np.ndarray:
-    """The parameter that a node cites: float32, finite, not empty.
+    """Return the parameter called `name` that a node cites: float32, finite, not empty.
 
     Raises:
-        ModelError: the graph has none such.
+        ModelError: the graph has no such parameter.
+
+    >>> node = LinearNode("head", ("x",), (1,), "head.weight", None)
+    >>> parameter(node, Graph((), {}), "head.weight")
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: linear 'head' cites the parameter 'head.weight', which the graph does not have
     """
     array = graph.parameters.get(name)
     if array is None:
@@ -69,6 +78,11 @@ def parameter(node: Node, graph: Graph, name: str) -> np.ndarray:
 
 
 def fault(node: Node, what: str) -> ModelError:
+    """Make the error that names a node and says what is wrong with it.
+
+    >>> str(fault(FlattenNode("flat", ("x",), (4,)), "feeds no other node"))
+    "flatten 'flat' feeds no other node"
+    """
     return ModelError(f"{operator_name(node)} {node.name!r} {what}")
 
 
@@ -230,6 +244,6 @@ _RULES: Mapping[type[Node], Callable[[Any, list[Shape], Graph], Shape]] = {
     SliceNode: _slice,
     SubsampleNode: _subsample,
     PadNode: _pad,
-    MergedNode: lambda node, inputs, graph: tuple(node.shape),
+    FusedNode: lambda node, inputs, graph: tuple(node.shape),
 }
 """Operators whose value has another shape than their first input, or that can be wrong for it."""

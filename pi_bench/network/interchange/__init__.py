@@ -1,5 +1,5 @@
-"""Networks from files of other programs, of which nothing is run.
+"""Reads networks from files of other programs; nothing in such a file is run.
 
-A file becomes a `ForeignModule`, a torch module that applies operators of a list, one after the other, and
-enters as any other module does.
+A file becomes a `ForeignModule`, a torch module that applies operators of a fixed list, one after the other.
+From there on it is treated as any other module.
 """

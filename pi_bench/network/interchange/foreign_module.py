@@ -19,15 +19,25 @@ _TORCH_CLASSES = "torch.nn.modules."
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An operand: the value of that name."""
+    """An operand: the value of that name.
+
+    >>> Ref("conv_1").name
+    'conv_1'
+    """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator. `args` and `kwargs` may hold `Ref`s, in lists too; its results get the names in `outputs`
-    (None: not used). `path` and `kind`: module path and class that it had; `operator`: its name in the file.
+    """One operator of a file.
+
+    `args` and `kwargs` may hold `Ref`s, in lists too. The results get the names in `outputs` (None: not
+    used). `path` and `kind` are the module path and class that the operator had; `operator` is its name in
+    the file.
+
+    >>> Step("Relu", torch.relu, (Ref("x"),), {}, ("y",), path="layer1.relu").place
+    "operator Relu in module 'layer1.relu'"
     """
 
     operator: str
@@ -40,17 +50,27 @@ class Step:
 
     @property
     def place(self) -> str:
+        """The operator and its module, for messages."""
         return f"operator {self.operator}" + (f" in module {self.path!r}" if self.path else "")
 
     @property
     def takes_device(self) -> bool:
+        """True if the function has a parameter `device`."""
         schema = getattr(self.function, "_schema", None)
         return schema is not None and any(argument.name == "device" for argument in schema.arguments)
 
 
 class ForeignModule(nn.Module):
-    """`tensors`: parameters by name, dots between modules. `input_shape`: batch first; None where the file
-    leaves a size open. The last of a name's results counts, as in the file."""
+    """A torch module that runs the steps of a file.
+
+    `tensors`: parameters by name, with dots between modules. `input_shape`: batch first; None where the file
+    leaves a size open. If several results have one name, the last one counts, as in the file.
+
+    >>> steps = [Step("Relu", torch.relu, (Ref("x"),), {}, ("y",))]
+    >>> module = ForeignModule("tiny", steps, {}, {}, input_name="x", input_shape=(1, 2), output_name="y")
+    >>> module(torch.tensor([[-1.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
+    """
 
     def __init__(
         self,
@@ -62,7 +82,7 @@ class ForeignModule(nn.Module):
         input_shape: tuple[int | None, ...],
         output_name: str,
     ) -> None:
-        """references: name of a value in `steps` → name of the tensor that it is.
+        """Check the steps; references: name of a value in `steps` → name of the tensor that it is.
 
         Raises:
             ModelError: names that no module can have, or too many steps.
@@ -87,6 +107,7 @@ class ForeignModule(nn.Module):
                 ) from error
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Run all steps on x, batch first."""
         values: dict[str, Any] = {self._input_name: x}
         values.update((name, self._tensor(tensor)) for name, tensor in self._references.items())
         for step in self._steps:
@@ -97,10 +118,11 @@ class ForeignModule(nn.Module):
         return result
 
     def require_bounded(self, example: torch.Tensor) -> None:
-        """Walks through on shapes alone: a hostile file cannot ask for more memory than networks have.
+        """Run the steps on shapes alone, so that a hostile file cannot ask for more memory than networks
+        have.
 
         Raises:
-            ModelError: a value of more than 2^26 elements a sample, or an operator that cannot be applied.
+            ModelError: a value of more than 2^26 elements per sample, or an operator that cannot be applied.
         """
         with torch.no_grad():
             copy.deepcopy(self).to("meta")(example.to("meta"))
@@ -144,7 +166,7 @@ class ForeignModule(nn.Module):
         return tensor
 
     def _scope(self, path: str, kind: str) -> nn.Module:
-        """The submodule at `path`, made if it is not there."""
+        """Return the submodule at `path`, which is made if it is not there."""
         module: nn.Module = self
         parts = path.split(".") if path else []
         for index, part in enumerate(parts):
@@ -161,14 +183,16 @@ class ForeignModule(nn.Module):
 
 
 class _Scope(nn.Module):
-    """Runs what it is given, so that a trace books it under this module's path."""
+    """A module that runs a given call, so that a trace records the call under this module's path."""
 
     def forward(self, call: Callable[[], Any]) -> Any:
         return call()
 
 
 def _scope_of(kind: str) -> nn.Module:
-    """Of the class name that the module had, where torch's own classes give their path to an operator."""
+    """Make a module with the class name of the original, where torch's own classes give their path to an
+    operator.
+    """
     if not kind.startswith(_TORCH_CLASSES):
         return _Scope()
     home, _, name = kind.rpartition(".")

@@ -1,6 +1,7 @@
-"""Reads an ONNX file as data: the graph, and tensors from it or from a file beside it; nothing is run.
+"""Reads an ONNX file as data: the graph, and tensors from it or from a file in the same folder; nothing is
+run.
 
-`onnx` parses the protocol buffer. External data is read here, not by its library: the location must be the
+`onnx` parses the protocol buffer. External data is read here, not by that library: the location must be the
 bare name of a regular file in the model's folder.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 from pi_bench.errors import EnvironmentUnsupportedError, ModelError
 
 OPSETS = range(9, 26)
-"""Versions of ONNX's own operators that are read."""
+"""The versions of ONNX's own operators that are supported."""
 
 MAX_MODEL_BYTES = (1 << 31) - 1  # of a protocol buffer
 _EXTERNAL = 1
@@ -37,11 +38,21 @@ _DTYPES = {
 
 
 def read_model(name: str, file: BinaryIO) -> Any:
-    """The ModelProto in `file`, parsed by onnx.
+    """Parse the ModelProto in `file` with onnx.
 
     Raises:
         EnvironmentUnsupportedError: onnx is not installed.
-        ModelError: it is damaged, of another opset, or uses what networks here do not have.
+        ModelError: it is damaged, of another opset, or uses features that are not supported.
+
+    >>> import tempfile
+    >>> from onnx import TensorProto, helper
+    >>> x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xy")
+    >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "tiny", [x], [y])
+    >>> model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    >>> with tempfile.TemporaryFile() as file:
+    ...     _ = file.write(model.SerializeToString()), file.seek(0)
+    ...     read_model("tiny.onnx", file).graph.node[0].op_type
+    'Relu'
     """
     try:
         import onnx
@@ -69,10 +80,14 @@ def read_model(name: str, file: BinaryIO) -> Any:
 
 
 def constant(name: str, tensor: Any, folder: Path) -> np.ndarray:
-    """The values of a TensorProto, in native byte order.
+    """Return the values of a TensorProto, in native byte order; external data is read from `folder`.
 
     Raises:
-        ModelError: a dtype that networks here do not have, or data that is not there.
+        ModelError: a dtype that is not supported, or missing data.
+
+    >>> from onnx import numpy_helper
+    >>> constant("tiny.onnx", numpy_helper.from_array(np.array([1, 2])), Path("."))
+    array([1, 2])
     """
     dtype = _DTYPES.get(tensor.data_type)
     if dtype is None:

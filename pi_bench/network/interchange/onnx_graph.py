@@ -1,4 +1,4 @@
-"""From an ONNX file to a module: operators of a list, on the file's tensors."""
+"""Makes a torch module of an ONNX file: operators of a fixed list, on the file's tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
 from pi_bench.network.interchange.onnx_file import constant, read_model
 from pi_bench.network.interchange.onnx_operators import OPERATORS, STATIC, apply
-from pi_bench.network.lowering.names import what_to_use
+from pi_bench.network.lowering.advice import advice
 
 _FLOAT = 1
 _TENSOR_ATTRIBUTE = 4
@@ -26,12 +26,22 @@ _WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
 def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
-    """The network in the ONNX file `file`; external data is read from the folder of `name`.
+    """Read the network in the ONNX file `file`; external data is read from the folder of `name`.
 
     Raises:
         EnvironmentUnsupportedError: onnx is not installed.
         ModelError: it is damaged, of an opset that is not read, holds control flow, dynamic shapes,
-            several inputs or outputs, or an operator that networks here do not have.
+            several inputs or outputs, or an operator that is not supported.
+
+    >>> import tempfile
+    >>> from onnx import TensorProto, helper
+    >>> x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xy")
+    >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "tiny", [x], [y])
+    >>> model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    >>> with tempfile.TemporaryFile() as file:
+    ...     _ = file.write(model.SerializeToString()), file.seek(0)
+    ...     read_onnx("tiny.onnx", file)(torch.tensor([[-1.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
     """
     model = read_model(name, file)
     try:
@@ -60,7 +70,7 @@ class _Translation:
             )
         steps = [step for node in self._graph.node for step in self._steps(node)]
         return ForeignModule(
-            name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80] or "network",
+            name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
             tensors=self._tensors,
             references=self._references,
@@ -79,7 +89,9 @@ class _Translation:
         return tuple(size if size is None or size > 0 else None for size in sizes)
 
     def _keep(self, name: str, values: np.ndarray) -> None:
-        """Small integers and numbers are literals, from which shapes are computed; all else are tensors."""
+        """Keep small integers and numbers as literals, from which shapes are computed, and all else as
+        tensors.
+        """
         if values.dtype.kind == "f":
             values = values.astype(np.float32)
         if values.size <= 1 or (values.dtype.kind in "iu" and values.size <= _STATIC_ELEMENTS):
@@ -101,7 +113,7 @@ class _Translation:
             value = attributes.get("value", attributes.get("value_float", attributes.get("value_int")))
             return self._constant(place, node, value)
         if node.op_type not in OPERATORS and node.op_type not in STATIC:
-            raise ModelError(f"{place} cannot be lowered: {what_to_use(node.op_type.lower())}")
+            raise ModelError(f"{place} cannot be lowered: {advice(node.op_type.lower())}")
         path, kind = self._place(node)
         return [
             Step(
@@ -148,8 +160,11 @@ class _Translation:
         raise ModelError(f"{place} has the attribute {entry.name!r:.40}, of a kind that is not supported")
 
     def _place(self, node: Any) -> tuple[str, str]:
-        """(path, class) of the module that the node was, by the name of its weights, by what torch's exporter
-        notes, or by the node's own name (`/layer1/conv/Conv`)."""
+        """Return (path, class) of the module that the node was.
+
+        The name of its weights tells it, or the notes of torch's exporter, or the node's own name
+        (`/layer1/conv/Conv`).
+        """
         path, kind = "", _NAMED_BY_MODULE + node.op_type
         notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
         scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])

@@ -1,4 +1,4 @@
-"""ONNX operators that take tensors apart and put them together, as calls of torch."""
+"""Calls torch for ONNX operators that take tensors apart and put them together."""
 
 from __future__ import annotations
 

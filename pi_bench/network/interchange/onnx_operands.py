@@ -12,27 +12,56 @@ from pi_bench.errors import ModelError
 
 Attributes = dict[str, Any]
 Operator = Callable[[list[Any], Attributes], Any]
-"""Takes the attributes that it knows out of the mapping."""
+"""A function of inputs and attributes, which removes the attributes that it knows from the mapping."""
 
 
 def as_tensor(value: Any, like: torch.Tensor) -> torch.Tensor:
+    """Convert an operand to a tensor on the device of `like`.
+
+    >>> as_tensor(np.float32([1, 2]), like=torch.zeros(1)).tolist()
+    [1.0, 2.0]
+    """
     return value if isinstance(value, torch.Tensor) else torch.as_tensor(value, device=like.device)
 
 
 def activation(value: Any) -> torch.Tensor:
+    """Return an operand that depends on the network's input.
+
+    Raises:
+        ModelError: the operand is a constant.
+
+    >>> activation(np.float32([1, 2]))
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: its operand is a constant
+    """
     if not isinstance(value, torch.Tensor):
         raise ModelError("its operand is a constant")
     return value
 
 
 def integers(value: Any, what: str) -> list[int]:
+    """Read a constant operand as a list of integers; messages call it `what`.
+
+    Raises:
+        ModelError: the operand is not a constant of the file.
+
+    >>> integers(np.array([[1, 2]]), "pads")
+    [1, 2]
+    """
     if not isinstance(value, np.ndarray):
         raise ModelError(f"its {what} must be constants of the file")
     return [int(item) for item in value.reshape(-1)]
 
 
 def parameter(inputs: list[Any], attributes: Attributes, position: int, name: str) -> list[int] | None:
-    """Integers that older opsets have as an attribute and newer ones as an input."""
+    """Read integers that older opsets have as an attribute and newer ones as an input; None if neither is
+    given.
+
+    >>> parameter([None, np.array([2, 3])], {}, position=1, name="axes")
+    [2, 3]
+    >>> parameter([None], {"axes": [2, 3]}, position=1, name="axes")
+    [2, 3]
+    """
     if name in attributes:
         return [int(item) for item in attributes.pop(name)]
     if len(inputs) > position and inputs[position] is not None:

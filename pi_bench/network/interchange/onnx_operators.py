@@ -1,7 +1,6 @@
-"""ONNX operators as calls of torch: from their inputs and attributes to what a trace sees.
+"""Calls torch for ONNX operators, with their inputs and attributes.
 
-Attributes that an operator does not know are refused, so that a later opset cannot mean something else
-unnoticed.
+Unknown attributes of an operator are refused, so that a later opset cannot silently change its meaning.
 """
 
 from __future__ import annotations
@@ -21,10 +20,16 @@ _MAX_STATIC = 1 << 16
 
 
 def apply(operator: str, attributes: Mapping[str, Any], inputs: list[Any]) -> Any:
-    """The results of one operator.
+    """Apply one operator to its inputs.
 
     Raises:
         ModelError: an attribute or an operand that is not supported.
+
+    >>> apply("Relu", {}, [torch.tensor([-1.0, 2.0])]).tolist()
+    [0.0, 2.0]
+    >>> apply("Relu", {"fast": 1}, [torch.tensor([-1.0, 2.0])])
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: its attribute 'fast' is not supported
     """
     remaining = dict(attributes)
     known = [value for value in inputs if value is not None]

@@ -1,4 +1,4 @@
-"""The arithmetic of shapes that ONNX exporters write into graphs, on numpy arrays."""
+"""Computes on numpy arrays the arithmetic of shapes that ONNX exporters write into graphs."""
 
 from __future__ import annotations
 

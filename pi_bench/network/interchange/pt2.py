@@ -1,4 +1,4 @@
-"""From a torch.export archive (``.pt2``) to a module: operators of a list, on the archive's tensors."""
+"""Makes a torch module of a torch.export archive (``.pt2``): operators of a fixed list, on its tensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
 from pi_bench.network.interchange.pt2_archive import Archive, dtype_of, read_archive
-from pi_bench.network.lowering.names import is_known, what_to_use
+from pi_bench.network.lowering.advice import advice
+from pi_bench.network.lowering.names import is_known
 
 _TARGET = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)")
 _MEMORY_FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
@@ -24,11 +25,17 @@ _DYNAMIC = "has dynamic shapes: export it with fixed ones, without dynamic_shape
 
 
 def read_pt2(name: str, file: BinaryIO) -> ForeignModule:
-    """The network in the archive `file`.
+    """Read the network in the archive `file`.
 
     Raises:
         ModelError: it is damaged, holds control flow, dynamic shapes, several inputs or outputs, or an
-            operator that networks here do not have: its module path and what to use.
+            operator that is not supported; the message has the module path and a remedy.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> torch.export.save(torch.export.export(torch.nn.ReLU(), (torch.zeros(1, 2),)), file)
+    >>> read_pt2("tiny.pt2", file)(torch.tensor([[-1.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
     """
     archive = read_archive(name, file)
     try:
@@ -89,7 +96,9 @@ class _Translation:
         return name
 
     def _input_shape(self, name: str) -> tuple[int | None, ...]:
-        """A symbolic batch axis is left open; no operator may depend on it (`_argument`)."""
+        """Return the input's shape; a symbolic batch axis is left open, and no operator may depend on it
+        (`_argument`).
+        """
         sizes = [size.get("as_int") for size in self._graph["tensor_values"][name]["sizes"]]
         if None in sizes[1:]:
             raise ModelError(f"{self._name} {_DYNAMIC}")
@@ -98,10 +107,10 @@ class _Translation:
     def _network_name(self) -> str:
         stacks = (self._modules(node) for node in self._graph["nodes"])
         kinds = [stack[0][1].rpartition(".")[2] for stack in stacks if stack]
-        return kinds[0] if kinds else "network"
+        return kinds[0] if kinds else ""
 
     def _modules(self, node: dict[str, Any]) -> list[tuple[str, str]]:
-        """(path, class) of each module around the operator, from the outside in."""
+        """List (path, class) of each module around the operator, from the outside in."""
         text = node.get("metadata", {}).get("nn_module_stack", "")
         entries = [entry.split(",") for entry in text.split(";") if entry]
         return [(entry[1], entry[2]) for entry in entries if len(entry) == 3]
@@ -115,7 +124,7 @@ class _Translation:
         match = _TARGET.fullmatch(node["target"])
         stem = match.group(1) if match else node["target"].rpartition(".")[2]
         if match is None or not is_known(stem):
-            raise ModelError(f"operator {stem:.60} {place} cannot be lowered: {what_to_use(stem)}")
+            raise ModelError(f"operator {stem:.60} {place} cannot be lowered: {advice(stem)}")
         function = getattr(getattr(torch.ops.aten, stem), match.group(2))
         where = f"operator {stem} {place}"
         return Step(

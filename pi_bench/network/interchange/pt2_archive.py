@@ -39,15 +39,29 @@ _DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """`program`: the JSON of the one program. `tensors`: parameters, buffers and constants by name."""
+    """The content of an archive.
+
+    `program` is the JSON of its one program. `tensors` has parameters, buffers and constants by name.
+
+    >>> Archive({}, {"weight": torch.zeros(2, 3)}).tensors["weight"].shape
+    torch.Size([2, 3])
+    """
 
     program: dict[str, Any]
     tensors: dict[str, torch.Tensor]
 
 
 def read_archive(name: str, file: BinaryIO) -> Archive:
-    """Raises: ModelError: no such archive, damaged, of another schema, or with tensors that only unpickling
-    would bring back."""
+    """Read the program and the tensors of the archive `file`.
+
+    Raises:
+        ModelError: no such archive, damaged, of another schema, or with tensors that need unpickling.
+
+    >>> import io
+    >>> read_archive("tiny.pt2", io.BytesIO(b"PK"))
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: tiny.pt2 is truncated or damaged: copy it or save it again ...
+    """
     damaged = ModelError(f"{name} is truncated or damaged: copy it or save it again with torch.export.save")
     try:
         with zipfile.ZipFile(file) as archive:
@@ -57,14 +71,21 @@ def read_archive(name: str, file: BinaryIO) -> Archive:
 
 
 def dtype_of(code: Any) -> torch.dtype:
-    """Raises: ModelError: a dtype that networks here do not have."""
+    """Return the torch dtype of a code of the archive's schema.
+
+    Raises:
+        ModelError: a dtype that is not supported.
+
+    >>> dtype_of(7)
+    torch.float32
+    """
     if code not in _DTYPES:
         raise ModelError(f"dtype {code!r:.20} of the archive's schema is not supported; use float32")
     return _DTYPES[code]
 
 
 class _Reader:
-    """Of one open archive. Malformed fields raise what Python raises; `read_archive` puts it into words."""
+    """A reader of one open archive; malformed fields raise Python's errors, which `read_archive` replaces."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""What `pi_bench.export` is given: a torch module, an ExportedProgram, or a file of one of the doors."""
+"""The sources that `pi_bench.export` takes: a torch module, an ExportedProgram, or a file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,26 @@ from pi_bench.network.interchange.pt2 import read_pt2
 
 _ZIP_MAGIC = b"PK"
 MAX_FILE_BYTES = 1 << 32
+_MAX_NAME_LENGTH = 256
+_VAGUE_NAMES = (
+    *("", "network", "model", "Module", "Sequential", "ModuleList", "ModuleDict", "Model"),
+    *("GraphModule", "InterpreterModule", "ScriptModule", "RecursiveScriptModule", "OptimizedModule"),
+    *("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel"),
+    *("main", "main_graph", "graph", "torch_jit", "torch-jit-export", "tf2onnx"),
+)
 
 
 def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
-    """A module or a program as it is; of a path the network in the file.
+    """Return a module or a program as it is; for a path, read the network in the file.
 
     Raises:
         ModelError: it is neither, or no file of a network.
+
+    >>> open_source(torch.nn.ReLU())
+    ReLU()
+    >>> open_source({"weight": torch.ones(2)})
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: the module is a mapping, perhaps a state_dict: ...
     """
     if isinstance(source, str | os.PathLike):
         return read_file(source)
@@ -37,20 +50,38 @@ def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
     raise ModelError(f"the module is of type {type(source).__name__}; a torch.nn.Module is needed")
 
 
-def network_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
-    """The class of the module, also of one that was traced; what a file calls itself."""
+def network_name(source: torch.nn.Module | torch.export.ExportedProgram, stem: str) -> str:
+    """Name a network after its class, also of a module that was traced, or as its file calls it.
+
+    Words that torch or an exporter gives every network ("Sequential", "main_graph") are replaced by `stem`,
+    the stem of the network's file.
+
+    >>> network_name(torch.nn.ReLU(), "net"), network_name(torch.nn.Sequential(), "net")
+    ('ReLU', 'net')
+    """
+    name = _own_name(source)
+    if name not in _VAGUE_NAMES:
+        return name
+    return "".join(letter if letter.isprintable() else "_" for letter in stem)[:_MAX_NAME_LENGTH] or "network"
+
+
+def _own_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
     if isinstance(source, torch.export.ExportedProgram):
         stacks = (node.meta.get("nn_module_stack") for node in source.graph.nodes)
         kinds = [next(iter(stack.values()))[1] for stack in stacks if stack]
-        return str(kinds[0]).rpartition(".")[2] if kinds else "network"
+        return str(kinds[0]).rpartition(".")[2] if kinds else ""
     return source.network_name if isinstance(source, ForeignModule) else type(source).__name__
 
 
 def read_file(path: str | os.PathLike[str]) -> ForeignModule:
-    """The network in a ``.pt2`` archive or an ONNX file, told apart by content.
+    """Read the network in a ``.pt2`` archive or an ONNX file; its content tells which it is.
 
     Raises:
         ModelError: it cannot be read, is neither, or cannot be lowered.
+
+    >>> read_file("no-such-file.onnx")
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: cannot read the network no-such-file.onnx: No such file or directory
     """
     name = os.fspath(path)
     try:
@@ -78,12 +109,17 @@ def _read(name: str, file: BinaryIO) -> ForeignModule:
 def example_shape(
     source: torch.nn.Module | torch.export.ExportedProgram, sample_shape: tuple[int, ...] | None
 ) -> tuple[int, ...]:
-    """The shape of an input, batch first, as the file or the program has it; a batch that is open is 1.
+    """Return the shape of an input, batch first, as the file or the program has it; an open batch is 1.
 
-    sample_shape: of the calibration inputs without batch, which decides what the source leaves open.
+    sample_shape: shape of the calibration inputs without batch; it decides the sizes that the source leaves
+    open.
 
     Raises:
         ModelError: an open size that nothing decides, dynamic shapes, or a module that knows no shape.
+
+    >>> module = ForeignModule("tiny", [], {}, {}, "x", input_shape=(None, 3, None, None), output_name="x")
+    >>> example_shape(module, sample_shape=(3, 32, 32))
+    (1, 3, 32, 32)
     """
     if isinstance(source, torch.export.ExportedProgram):
         return _program_shape(source)

@@ -1,1 +1,1 @@
-"""Linear maps whose kernels depend on the place: what merged layers are, and the pieces that compute them."""
+"""Linear maps whose kernels depend on the position, and the layers that compute them."""

@@ -29,7 +29,15 @@ Kind = TypeVar("Kind", bound=Hashable)
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction: output i reads inputs ``i * stride - before + [0, extent)``; `classes`: r(i)."""
+    """One direction (rows or columns) of a linear map: its sizes, its window and its classes.
+
+    Output i reads the inputs ``i * stride - before + [0, extent)``; `classes[i]` is the number of the kernel
+    that it uses. `before` counts the zeros in front of the input.
+
+    >>> rows = Axis.of(in_size=6, out_size=6, stride=1, before=1, extent=3)
+    >>> rows.class_count, rows.after, rows.read_by(range(0, 2))
+    (1, 1, range(0, 3))
+    """
 
     in_size: int
     out_size: int
@@ -40,11 +48,12 @@ class Axis:
 
     @classmethod
     def of(cls, in_size: int, out_size: int, stride: int, before: int, extent: int) -> Self:
-        """Of a convolution: one class."""
+        """Make the axis of a convolution, which has one class."""
         return cls(in_size, out_size, stride, before, extent, (0,) * out_size)
 
     @property
     def class_count(self) -> int:
+        """The number of classes."""
         return max(self.classes) + 1
 
     @property
@@ -53,12 +62,12 @@ class Axis:
         return max(0, (self.out_size - 1) * self.stride - self.before + self.extent - self.in_size)
 
     def representative(self, kind: int) -> int:
-        """The first output of a class."""
+        """Return the first output of a class."""
         return self.classes.index(kind)
 
     @cached_property
     def inside(self) -> range:
-        """The longest run of outputs of one class: what stays a convolution."""
+        """The longest run of outputs of one class: they can be computed by a convolution."""
         runs, start = [], 0
         for _, run in itertools.groupby(self.classes):
             count = len(list(run))
@@ -68,26 +77,29 @@ class Axis:
 
     @property
     def borders(self) -> tuple[range, ...]:
-        """The outputs before and behind the inside, where there are any."""
+        """The outputs before and after the inside; empty ranges are left out."""
         ends = (range(0, self.inside.start), range(self.inside.stop, self.out_size))
         return tuple(border for border in ends if border)
 
     def read_by(self, outputs: range) -> range:
-        """The inputs that these outputs read; one at least."""
+        """Return the inputs that these outputs read, at least one."""
         start = min(max(outputs.start * self.stride - self.before, 0), self.in_size - 1)
         stop = min((outputs.stop - 1) * self.stride - self.before + self.extent, self.in_size)
         return range(start, max(stop, start + 1))
 
     def taps(self, output: int, read: range) -> tuple[slice, slice]:
-        """The taps of an output that lie in the inputs `read`, and where they lie there."""
+        """Return the taps of an output that lie in the inputs `read`, and their places in `read`."""
         start = output * self.stride - self.before
         first = max(start, read.start)
         last = max(first, min(start + self.extent, read.stop))
         return slice(first - start, last - start), slice(first - read.start, last - read.start)
 
     def after_axis(self, first: Axis) -> tuple[Axis, list[list[int | None]]]:
-        """This axis behind `first`, and for each class of the result the class of `first` that each tap
-        of this axis reads: None where it reads the padding between the two."""
+        """Compose this axis with `first`, which is applied before it.
+
+        The second result has an entry per class of the composed axis: for each tap of this axis the class of
+        `first` that the tap reads, or None where it reads the padding between the two.
+        """
         kinds: list[tuple[int, tuple[int | None, ...]]] = []
         for i, own in enumerate(self.classes):
             positions = (i * self.stride - self.before + tap for tap in range(self.extent))
@@ -105,14 +117,14 @@ class Axis:
         return joined, [list(taps) for _, taps in distinct]
 
     def own_class(self, of: Axis) -> list[int]:
-        """For each class of `of`, which has the same outputs and refines this axis, the class here."""
+        """Map each class of `of`, an axis that refines this one, to the class of this axis."""
         return [self.classes[of.representative(kind)] for kind in range(of.class_count)]
 
     def joined(self, other: Axis) -> Axis:
-        """The axis of a sum: windows that cover both, classes that refine both.
+        """Make the axis of a sum: its windows cover both windows and its classes refine both.
 
         Raises:
-            ValueError: strides that differ although more than one output is read.
+            ValueError: the sizes differ, or the strides differ although there is more than one output.
         """
         if (self.in_size, self.out_size) != (other.in_size, other.out_size) or (
             self.out_size > 1 and self.stride != other.stride
@@ -124,7 +136,7 @@ class Axis:
         return Axis(self.in_size, self.out_size, self.stride, before, extent, classes)
 
     def trimmed(self) -> tuple[Axis, int]:
-        """Without the taps that only ever read zeros; also the number of taps cut in front."""
+        """Cut the taps that only ever read zeros; also return the number of taps cut in front."""
         front = max(0, self.before - (self.out_size - 1) * self.stride)
         last = self.in_size + self.before  # the first output alone can read this far: i = 0
         extent = min(self.extent, last)
@@ -134,7 +146,14 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class MapShape:
-    """A `LinearMap` without its weights: all that costs depend on."""
+    """The sizes of a `LinearMap` without its weights; costs depend on these alone.
+
+    >>> rows = Axis.of(6, 6, 1, 1, 3)
+    >>> one = MapShape(rows, rows, out_channels=4, in_channels=4)
+    >>> two = one.after(one)
+    >>> two.rows.extent, two.rows.class_count  # one class inside, one per border row
+    (5, 3)
+    """
 
     rows: Axis
     columns: Axis
@@ -142,18 +161,29 @@ class MapShape:
     in_channels: int
 
     def after(self, first: MapShape) -> MapShape:
+        """Return the shape of this map applied to the result of `first`."""
         rows, columns = self.rows.after_axis(first.rows)[0], self.columns.after_axis(first.columns)[0]
         return MapShape(rows.trimmed()[0], columns.trimmed()[0], self.out_channels, first.in_channels)
 
     def plus(self, other: MapShape) -> MapShape:
+        """Return the shape of the sum of two maps."""
         rows, columns = self.rows.joined(other.rows), self.columns.joined(other.columns)
         return replace(self, rows=rows, columns=columns)
 
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
-    """`kernel`: float64 (row classes, column classes, out, in, extent of rows, extent of columns);
-    `bias`: float64 (row classes, column classes, out)."""
+    """A linear map between feature maps whose kernel depends on the class of the position.
+
+    `kernel`: float64 (row classes, column classes, out, in, extent of rows, extent of columns);
+    `bias`: float64 (row classes, column classes, out).
+
+    >>> rows = Axis.of(6, 6, 1, 1, 3)
+    >>> blur = LinearMap.convolution(np.full((1, 1, 3, 3), 1 / 9), rows, rows)
+    >>> x = np.random.default_rng(0).normal(size=(1, 6, 6))
+    >>> np.allclose(blur.after(blur).apply(x), blur.apply(blur.apply(x)))  # at the borders too
+    True
+    """
 
     rows: Axis
     columns: Axis
@@ -164,31 +194,35 @@ class LinearMap:
     def convolution(
         cls, weight: np.ndarray, rows: Axis, columns: Axis, bias: np.ndarray | None = None
     ) -> Self:
-        """weight: float64 (out, in, kh, kw), bias: float64 (out,)."""
+        """Make the map of a convolution; weight: float64 (out, in, kh, kw), bias: float64 (out,)."""
         bias = np.zeros(len(weight)) if bias is None else bias
         return cls(rows, columns, weight[None, None], bias[None, None])
 
     @property
     def shape(self) -> MapShape:
+        """The sizes of this map without its weights."""
         return MapShape(self.rows, self.columns, self.out_channels, self.in_channels)
 
     @property
     def out_channels(self) -> int:
+        """The number of output channels."""
         return int(self.kernel.shape[2])
 
     @property
     def in_channels(self) -> int:
+        """The number of input channels."""
         return int(self.kernel.shape[3])
 
     def normalized(self, gain: np.ndarray, shift: np.ndarray) -> LinearMap:
-        """Output channels times `gain` (out,), plus `shift` (out,)."""
+        """Multiply the output channels by `gain` (out,) and add `shift` (out,)."""
         return replace(self, kernel=self.kernel * gain[:, None, None, None], bias=self.bias * gain + shift)
 
     def unbiased(self) -> LinearMap:
+        """Return the same map with a bias of zero."""
         return replace(self, bias=np.zeros_like(self.bias))
 
     def after(self, first: LinearMap) -> LinearMap:
-        """This map applied to the result of `first`."""
+        """Compose this map with `first`, which is applied before it."""
         rows, row_taps = self.rows.after_axis(first.rows)
         columns, column_taps = self.columns.after_axis(first.columns)
         own_rows, own_columns = self.rows.own_class(rows), self.columns.own_class(columns)
@@ -210,10 +244,10 @@ class LinearMap:
         return LinearMap(rows, columns, kernel, bias).trimmed()
 
     def plus(self, other: LinearMap) -> LinearMap:
-        """The sum of two maps of equal sizes.
+        """Add two maps of equal sizes.
 
         Raises:
-            ValueError: they have other strides.
+            ValueError: their sizes or strides differ.
         """
         rows, columns = self.rows.joined(other.rows), self.columns.joined(other.columns)
         shape = (rows.class_count, columns.class_count, self.out_channels, self.in_channels)
@@ -229,13 +263,14 @@ class LinearMap:
         return LinearMap(rows, columns, kernel, bias)
 
     def trimmed(self) -> LinearMap:
+        """Cut the taps that only ever read zeros."""
         rows, top = self.rows.trimmed()
         columns, left = self.columns.trimmed()
         kernel = self.kernel[..., top : top + rows.extent, left : left + columns.extent]
         return LinearMap(rows, columns, kernel, self.bias)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """float64 (out, oh, ow) of x (in, h, w): the definition, position by position."""
+        """Compute the map of x (in, h, w) by its definition, position by position: float64 (out, oh, ow)."""
         rows, columns = self.rows, self.columns
         padded = np.pad(x, ((0, 0), (rows.before, rows.after), (columns.before, columns.after)))
         out = np.zeros((self.out_channels, rows.out_size, columns.out_size))
@@ -248,8 +283,10 @@ class LinearMap:
         return out
 
     def dense(self) -> tuple[np.ndarray, np.ndarray]:
-        """As a fully connected layer over flattened maps: float64 (out * oh * ow, in * h * w), and the
-        bias (out * oh * ow,)."""
+        """Write the map as a fully connected layer over flattened maps.
+
+        Returns the weights, float64 (out * oh * ow, in * h * w), and the bias (out * oh * ow,).
+        """
         rows, columns = self.rows, self.columns
         shape = (self.out_channels, rows.out_size, columns.out_size)
         matrix = np.zeros((*shape, self.in_channels, rows.in_size, columns.in_size))
@@ -263,7 +300,7 @@ class LinearMap:
 
 
 def _numbered(kinds: Sequence[Kind]) -> tuple[list[Kind], tuple[int, ...]]:
-    """The distinct kinds in the order in which they come, and the number of each one."""
+    """List the distinct kinds in the order in which they come, and the number of each one."""
     numbers: dict[Kind, int] = {}
     classes = tuple(numbers.setdefault(kind, len(numbers)) for kind in kinds)
     return list(numbers), classes

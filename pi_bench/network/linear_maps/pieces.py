@@ -1,13 +1,12 @@
-"""A linear map with borders as layers that exist: one fully connected layer, or convolutions.
+"""Layers that together compute a linear map with borders: one fully connected layer, or convolutions.
 
-The inside's kernel runs over the whole input as a convolution; what the borders have otherwise is added by
-smaller ones that read a strip along a border, or the patch in a corner, and write the rows, columns or
-pixels next to it:
+The kernel of the inside runs over the whole input as a convolution. Smaller convolutions read a strip along
+a border, or the patch in a corner, and correct the rows, columns or pixels next to it:
 
     y = inside(x) + top + bottom + left + right + corners.
 
-A strip's layer has an output channel for each channel and border row, so its result is a pixel shuffle
-of what it adds (`block`), placed at `origin`.
+The layer of a strip has one output channel per channel and border row, so its result is a pixel shuffle
+of the correction (`block`), placed at `origin`.
 """
 
 from __future__ import annotations
@@ -18,18 +17,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from pi_bench.network.linear_maps.linear_map import Axis, LinearMap
-
-Pair = tuple[int, int]
+from pi_bench.shape import Pair
 
 _MOST_DENSE_WEIGHTS = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One layer of a map. `rows`, `columns`: what it reads. A dense piece reads and writes flat maps.
+    """One layer of a linear map; `rows` and `columns` are the inputs that it reads.
 
     Its output (out * block rows * block columns, oh, ow) is shuffled to (out, oh * block rows,
-    ow * block columns), whose first pixel comes to `origin`.
+    ow * block columns), whose first pixel is placed at `origin`. A dense piece reads and writes flat maps.
+
+    >>> rows = Axis.of(4, 4, 1, 1, 3)
+    >>> convolution, dense = (pieces[0] for pieces in pieces_of(rows, rows, out_channels=2, in_channels=1))
+    >>> convolution.mac_count, dense.mac_count
+    (288, 512)
     """
 
     kind: str  # "dense", "conv", "row border", "column border", "corner"
@@ -46,12 +49,19 @@ class Piece:
 
     @property
     def mac_count(self) -> int:
+        """The multiply-accumulates of one application to one sample."""
         taps = self.kernel[0] * self.kernel[1]
         return self.in_channels * taps * self.out_channels * self.out_size[0] * self.out_size[1]
 
 
 def pieces_of(rows: Axis, columns: Axis, out_channels: int, in_channels: int) -> Iterator[tuple[Piece, ...]]:
-    """The ways to make layers of a map: as convolutions, and fully connected if that is not too large."""
+    """Yield the ways to compute a map by layers: convolutions, and one dense layer if it is not too large.
+
+    >>> rows = Axis.of(8, 8, 1, 1, 3)
+    >>> twice, _ = rows.after_axis(rows)
+    >>> [piece.kind for piece in next(pieces_of(twice, rows, 1, 1))]
+    ['conv', 'row border', 'row border']
+    """
     yield tuple(_convolutions(rows, columns, out_channels, in_channels))
     outputs = rows.out_size * columns.out_size
     if in_channels * rows.in_size * columns.in_size * out_channels * outputs <= _MOST_DENSE_WEIGHTS:
@@ -100,7 +110,7 @@ def _convolutions(rows: Axis, columns: Axis, out_channels: int, in_channels: int
 def _patch(
     kind: str, rows: Axis, columns: Axis, high: range, wide: range, out_channels: int, in_channels: int
 ) -> Piece:
-    """A layer whose kernel is all that some outputs read, with an output channel for each of them."""
+    """Make a layer whose kernel covers all inputs of some outputs, with one output channel per output."""
     read = rows.read_by(high), columns.read_by(wide)
     block = (len(high), len(wide))
     return Piece(
@@ -110,7 +120,14 @@ def _patch(
 
 
 def weights_of(piece: Piece, whole: LinearMap) -> tuple[np.ndarray, np.ndarray]:
-    """A piece's weights, float64 (out, in, kh, kw), and bias (out,)."""
+    """Compute the weights of a piece of the map `whole`: float64 (out, in, kh, kw), and the bias (out,).
+
+    >>> rows = Axis.of(4, 4, 1, 1, 3)
+    >>> whole = LinearMap.convolution(np.ones((2, 1, 3, 3)), rows, rows)
+    >>> convolution, dense = (pieces[0] for pieces in pieces_of(rows, rows, 2, 1))
+    >>> weights_of(convolution, whole)[0].shape, weights_of(dense, whole)[0].shape
+    ((2, 1, 3, 3), (32, 1, 4, 4))
+    """
     rows, columns = whole.rows, whole.columns
     inside = rows.classes[rows.inside.start], columns.classes[columns.inside.start]
     if piece.kind == "conv":
@@ -134,7 +151,7 @@ def weights_of(piece: Piece, whole: LinearMap) -> tuple[np.ndarray, np.ndarray]:
 def _difference(
     kind: str, whole: LinearMap, row: int, column: int, inside: Pair
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a border has beyond the pieces that cover it already."""
+    """Compute the part of a border that the other pieces do not cover."""
 
     def of(values: np.ndarray) -> np.ndarray:
         found: np.ndarray = values[row, column]

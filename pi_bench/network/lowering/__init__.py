@@ -1,4 +1,4 @@
-"""From a torch module to the float graph."""
+"""Lowers a torch module to the float graph."""
 
 from pi_bench.network.lowering.lowering import lower
 

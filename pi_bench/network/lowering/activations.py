@@ -1,4 +1,4 @@
-"""Calls that are ReLUs, or that are made of them: clamps and leaky ReLUs."""
+"""Lowers calls that are ReLUs, or that are made of them: clamps and leaky ReLUs."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.network.graph import ClampNode, LeakyReluNode, PReluNode, ReluNode
-from pi_bench.network.lowering.trace import FxNode, Trace, Translator, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse
 
 
-def _relu(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    source = trace.value(call, given["self"])
-    trace.add(call, ReluNode(trace.name(call, "relu"), (source.name,), source.shape))
+def _relu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    source = lowering.value(call, given["self"])
+    lowering.add(call, ReluNode(lowering.name(call, "relu"), (source.name,), source.shape))
 
 
-def _clamped(trace: Trace, call: FxNode, source: Any, low: Any, high: Any) -> None:
+def _clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any) -> None:
     bounds = [_bound(call, bound) for bound in (low, high)]
-    value = trace.value(call, source)
+    value = lowering.value(call, source)
     if bounds == [None, None]:
-        trace.values[call] = value
+        lowering.values[call] = value
     elif bounds == [0.0, None]:
-        trace.add(call, ReluNode(trace.name(call, "relu"), (value.name,), value.shape))
+        lowering.add(call, ReluNode(lowering.name(call, "relu"), (value.name,), value.shape))
     else:
         if None not in bounds and not bounds[0] < bounds[1]:  # type: ignore[operator]
             raise refuse(call, f"its bounds are {bounds[0]:g} and {bounds[1]:g}; the second must be larger")
-        trace.add(call, ClampNode(trace.name(call, "clamp"), (value.name,), value.shape, *bounds))
+        lowering.add(call, ClampNode(lowering.name(call, "clamp"), (value.name,), value.shape, *bounds))
 
 
 def _bound(call: FxNode, bound: Any) -> float | None:
@@ -34,50 +34,50 @@ def _bound(call: FxNode, bound: Any) -> float | None:
     raise refuse(call, "its bounds must be numbers")
 
 
-def _clamp(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    _clamped(trace, call, given["self"], given.get("min"), given.get("max"))
+def _clamp(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    _clamped(lowering, call, given["self"], given.get("min"), given.get("max"))
 
 
-def _hardtanh(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    _clamped(trace, call, given["self"], given["min_val"], given["max_val"])
+def _hardtanh(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    _clamped(lowering, call, given["self"], given["min_val"], given["max_val"])
 
 
-def _relu6(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    _clamped(trace, call, given["self"], 0.0, 6.0)
+def _relu6(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    _clamped(lowering, call, given["self"], 0.0, 6.0)
 
 
-def _threshold(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
+def _threshold(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if given["threshold"] != given["value"]:
         raise refuse(call, "it jumps at its threshold; use torch.nn.ReLU")
-    _clamped(trace, call, given["self"], given["threshold"], None)
+    _clamped(lowering, call, given["self"], given["threshold"], None)
 
 
-def _leaky_relu(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    _sloped(trace, call, given["self"], float(given["negative_slope"]))
+def _leaky_relu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    _sloped(lowering, call, given["self"], float(given["negative_slope"]))
 
 
-def _rrelu(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
+def _rrelu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if given["training"]:
         raise refuse(call, "its slopes are random in training; export the module in evaluation")
-    _sloped(trace, call, given["self"], (float(given["lower"]) + float(given["upper"])) / 2)
+    _sloped(lowering, call, given["self"], (float(given["lower"]) + float(given["upper"])) / 2)
 
 
-def _sloped(trace: Trace, call: FxNode, argument: Any, slope: float) -> None:
-    source = trace.value(call, argument)
+def _sloped(lowering: Lowering, call: FxNode, argument: Any, slope: float) -> None:
+    source = lowering.value(call, argument)
     if slope == 1:
-        trace.values[call] = source
+        lowering.values[call] = source
     elif slope == 0:
-        trace.add(call, ReluNode(trace.name(call, "relu"), (source.name,), source.shape))
+        lowering.add(call, ReluNode(lowering.name(call, "relu"), (source.name,), source.shape))
     elif abs(slope) < 1:
-        name = trace.name(call, "leaky_relu")
-        trace.add(call, LeakyReluNode(name, (source.name,), source.shape, slope))
+        name = lowering.name(call, "leaky_relu")
+        lowering.add(call, LeakyReluNode(name, (source.name,), source.shape, slope))
     else:
         raise refuse(call, f"its slope is {slope:g}; between -1 and 1 is supported")
 
 
-def _prelu(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    source, weight = trace.value(call, given["self"]), trace.parameter(call, given["weight"])
-    trace.add(call, PReluNode(trace.name(call, "prelu"), (source.name,), source.shape, weight))
+def _prelu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    source, weight = lowering.value(call, given["self"]), lowering.parameter(call, given["weight"])
+    lowering.add(call, PReluNode(lowering.name(call, "prelu"), (source.name,), source.shape, weight))
 
 
 TRANSLATORS: Mapping[str, Translator] = {

@@ -1,4 +1,4 @@
-"""What to use in place of an operator that cannot be lowered."""
+"""Tells what to use in place of an operator that cannot be lowered."""
 
 from __future__ import annotations
 
@@ -48,7 +48,13 @@ GENERAL_ADVICE = (
 
 
 def advice(operator: str) -> str:
-    """For an operator as a trace names it: ``gelu.default``, ``max_pool2d.default``, ``add_``."""
+    """Tell what to use in place of an operator.
+
+    The operator is named as in a trace: ``gelu.default``, ``max_pool2d.default``, ``add_``.
+
+    >>> advice("gelu.default")
+    'use torch.nn.ReLU and train again'
+    """
     stem = operator.split(".")[0].strip("_")
     if stem in _WHOLE_NAMES:
         return _WHOLE_NAMES[stem]

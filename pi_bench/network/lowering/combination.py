@@ -12,10 +12,15 @@ from pi_bench.network.graph import Shape
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Combination:
-    """``sum(coefficients[name] * value of the node) + constant``, of `shape` without batch.
+    """A linear combination of values: ``sum(coefficients[name] * value of the node) + constant``.
 
-    Coefficients and constant: float64 arrays that broadcast to `shape`. `literal`: they stand as numbers
-    in the network's code, so that they are no secret; what comes from parameters and buffers is one.
+    `shape` is without batch. Coefficients and constant are float64 arrays that broadcast to it. `literal`
+    says that they are numbers in the network's code and thus no secret; numbers from parameters and buffers
+    are secret.
+
+    >>> x = Combination((2,), {"x": np.ones(())}, np.zeros(()))
+    >>> float(x.plus(x.times(2.0)).coefficients["x"])
+    3.0
     """
 
     shape: Shape
@@ -24,10 +29,12 @@ class Combination:
     literal: bool = True
 
     def times(self, factor: np.ndarray | float, *, literal: bool = False) -> Combination:
+        """Multiply by a constant."""
         scaled = {name: value * factor for name, value in self.coefficients.items()}
         return Combination(self.shape, scaled, self.constant * factor, self.literal and literal)
 
     def plus(self, other: Combination) -> Combination:
+        """Add another combination of the same shape."""
         names = [*self.coefficients, *(name for name in other.coefficients if name not in self.coefficients)]
         zero = np.zeros(())
         total = {
@@ -37,5 +44,6 @@ class Combination:
         return Combination(self.shape, total, self.constant + other.constant, literal)
 
     def without_zeros(self) -> Combination:
+        """Leave out coefficients that are 0."""
         alive = {name: value for name, value in self.coefficients.items() if value.any()}
         return Combination(self.shape, alive, self.constant, self.literal)

@@ -1,9 +1,9 @@
-"""Sums of activations with constant coefficients, kept as such until something else reads them.
+"""Sums of activations with constant coefficients, kept as sums until another operator reads them.
 
 `mask * relu(x) + (1 - mask) * x` is written in many ways: with torch.where, lerp, addcmul, in place,
 as `x + mask * (relu(x) - x)`. All are linear in x and relu(x), so the trace's products with constants and
-sums are collected here as a `Combination`, and only its coefficients say what was meant
-(`lowering.masks`). What is no masked ReLU becomes scales, shifts and sums of the graph.
+sums are collected here as a `Combination`, and its coefficients alone tell which operator was meant
+(`lowering.masks`). All that is no masked ReLU becomes scales, shifts and sums of the graph.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from pi_bench.network.graph import Node, ReluNode, Shape
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.constants import Constants
-from pi_bench.network.lowering.trace import FxNode, Trace, refuse, stem
+from pi_bench.network.lowering.state import FxNode, Lowering, refuse, stem
 
 if TYPE_CHECKING:
     from pi_bench.network.lowering.polynomials import Powers
@@ -25,10 +25,20 @@ _SAMPLE_ADVICE = "its constant differs between the samples of a batch; give it a
 
 
 class Combinations:
-    """The combinations of one trace that no node stands for yet."""
+    """The combinations of one trace that have no node yet.
 
-    def __init__(self, trace: Trace, constants: Constants, powers: Powers) -> None:
-        self._trace = trace
+    >>> import torch
+    >>> from pi_bench.network.graph import InputNode
+    >>> from pi_bench.network.lowering.polynomials import Powers
+    >>> x = torch.fx.Graph().placeholder("x")
+    >>> lowering = Lowering(sources={})
+    >>> lowering.add(x, InputNode("input", (), (2,)))
+    >>> Combinations(lowering, Constants(lowering), Powers(lowering)).activation(x).coefficients
+    {'input': array(1.)}
+    """
+
+    def __init__(self, lowering: Lowering, constants: Constants, powers: Powers) -> None:
+        self._lowering = lowering
         self._constants = constants
         self.powers = powers
         self._pending: dict[FxNode, Combination] = {}
@@ -40,7 +50,7 @@ class Combinations:
         return self._pending[fx_node]
 
     def collect(self, call: FxNode, given: dict[str, Any]) -> Combination | None:
-        """What `call` makes, if it is linear in activations; None leaves it to others.
+        """Collect the result of `call` if it is linear in activations; None leaves the call to others.
 
         Raises:
             ModelError: a sum or product that broadcasts an activation.
@@ -56,31 +66,31 @@ class Combinations:
         return self._pending[call]
 
     def activation(self, argument: Any) -> Combination | None:
-        """An operand that depends on the network's input; None if it is a constant or a number."""
+        """Return an operand that depends on the network's input; None if it is a constant or a number."""
         if not hasattr(argument, "op"):
             return None
-        node: Node | None = self._trace.values.get(argument)
+        node: Node | None = self._lowering.values.get(argument)
         if node is not None:
             return Combination(tuple(node.shape), {self._first_alike(node).name: np.ones(())}, np.zeros(()))
         return self._pending.get(argument)
 
     def is_plain(self, argument: Any) -> bool:
-        """A value that stands for itself: not a power, which may belong to a polynomial."""
-        node: Node | None = self._trace.values.get(argument)
+        """Tell if a value has a node that is no power; powers may belong to a polynomial."""
+        node: Node | None = self._lowering.values.get(argument)
         return node is not None and node.name not in self.powers
 
     def _first_alike(self, node: Node) -> Node:
-        """The same ReLU, where forward() takes it of the same value twice."""
+        """Return the same ReLU, if forward() takes it of the same value twice."""
         if not isinstance(node, ReluNode) or node.mask is not None:
             return node
         return next(
             other
-            for other in self._trace.nodes
+            for other in self._lowering.nodes
             if isinstance(other, ReluNode) and (other.inputs, other.mask) == (node.inputs, None)
         )
 
     def constant(self, call: FxNode, argument: Any) -> np.ndarray | None:
-        """A constant operand as float64 without batch axis, or None."""
+        """Return a constant operand as float64 without batch axis, or None."""
         if isinstance(argument, bool | int | float):
             return np.array(argument, np.float64)
         if argument not in self._constants:
@@ -98,7 +108,7 @@ class Combinations:
         return sample
 
     def operand(self, call: FxNode, argument: Any, shape: Shape | None) -> Combination | None:
-        """An activation or a constant as a combination; None if it is neither."""
+        """Return an activation or a constant as a combination; None if it is neither."""
         found = self.activation(argument)
         if found is not None:
             return found
@@ -216,7 +226,7 @@ def _product_sum(these: Combinations, call: FxNode, given: dict[str, Any]) -> Co
 
 
 def _same(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
-    """A view or copy of a combination; of a node it is left to others."""
+    """Return a viewed or copied combination; views of nodes are left to others."""
     source = next(iter(given.values()))
     return these._pending.get(source) if hasattr(source, "op") else None
 

@@ -1,4 +1,5 @@
-"""Constant folding: what a trace computes from parameters, buffers and literals alone, computed once.
+"""Folds constants: computes the values that a trace derives from parameters, buffers and literals alone,
+once.
 
 Masks reach an activation through such sub-graphs (`(alpha > eps).float()`, `1 - mask`, `mask[None]`),
 and so do weights (`weight * keep`). Only operators of a list are ever run, each first on shapes alone,
@@ -15,7 +16,7 @@ import torch
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph.check import MAX_ELEMENTS
-from pi_bench.network.lowering.trace import FxNode, Trace, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, refuse, stem
 
 _FOLDED_NAMES = """
 abs add addcdiv addcmul alias all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or
@@ -32,10 +33,19 @@ _SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "full_like": None}
 
 
 class Constants:
-    """The constants of one trace, by fx node; `parameters` are those that nodes may cite, by name."""
+    """The constants of one trace, by fx node; `parameters` are those that nodes may cite, by name.
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    >>> graph = torch.fx.Graph()
+    >>> constants = Constants(Lowering(sources={}))
+    >>> weight = graph.placeholder("weight")
+    >>> constants.add(weight, "head.weight", torch.tensor([1.0, -1.0]))
+    >>> total = graph.call_function(torch.ops.aten.abs.default, (weight,))
+    >>> constants.fold(total), constants[total].tolist()
+    (True, [1.0, 1.0])
+    """
+
+    def __init__(self, lowering: Lowering) -> None:
+        self._lowering = lowering
         self._values: dict[FxNode, Any] = {}
         self.parameters: dict[str, torch.Tensor] = {}
 
@@ -47,14 +57,14 @@ class Constants:
         return value
 
     def add(self, fx_node: FxNode, name: str, value: Any) -> None:
-        """A constant under `name`, which nodes can cite; what is no tensor is not one of ours."""
+        """Add a constant under `name`, which nodes can cite if it is a tensor."""
         self._values[fx_node] = value
         if isinstance(value, torch.Tensor):
-            self._trace.sources[fx_node.name] = name
+            self._lowering.sources[fx_node.name] = name
             self.parameters[name] = value
 
     def parameter(self, name: str) -> np.ndarray:
-        """float32 copy of the constant that nodes cite as `name`.
+        """Return a float32 copy of the constant that nodes cite as `name`.
 
         Raises:
             ModelError: it is complex.
@@ -66,20 +76,20 @@ class Constants:
         return array
 
     def fold(self, fx_node: FxNode) -> bool:
-        """Computes the call if its operands are constants; False leaves it to others.
+        """Compute the call if its operands are constants; False leaves the call to others.
 
         Raises:
             ModelError: a constant that is random, or larger than a network's values may be.
         """
-        stem = _stem(fx_node)
+        name = stem(fx_node)
         operands = fx_node.all_input_nodes
-        if stem == "assert_tensor_metadata":  # what tracing has already made certain
+        if name == "assert_tensor_metadata":  # what tracing has already made certain
             return True
-        if stem in _SHAPED_LIKE and operands[0] not in self._values:  # of an activation: without batch
-            value: Any = fx_node.args[1] if stem == "full_like" else _SHAPED_LIKE[stem]
+        if name in _SHAPED_LIKE and operands[0] not in self._values:  # of an activation: without batch
+            value: Any = fx_node.args[1] if name == "full_like" else _SHAPED_LIKE[name]
             self._keep(fx_node, torch.full(tuple(fx_node.meta["val"].shape[1:]), value))
             return True
-        if stem in ("expand_as", "type_as") and operands[0] in self._values:
+        if name in ("expand_as", "type_as") and operands[0] in self._values:
             # Of an activation: float32, and a product with it broadcasts by itself.
             self._keep(fx_node, self._values[operands[0]].float())
             return True
@@ -89,8 +99,8 @@ class Constants:
             source, index = fx_node.args
             self._keep(fx_node, self._values[source][index])
             return True
-        if stem not in FOLDED:
-            if operands or stem.startswith(("rand", "bernoulli")):
+        if name not in FOLDED:
+            if operands or name.startswith(("rand", "bernoulli")):
                 raise refuse(fx_node, "what it computes from parameters alone must be computed before export")
             return False
         self._keep(fx_node, self._evaluate(fx_node))
@@ -125,9 +135,3 @@ class Constants:
         count = sum(part.numel() for part in parts if isinstance(part, torch.Tensor))
         if count > MAX_ELEMENTS:
             raise refuse(fx_node, f"it makes a constant of {count} elements; {MAX_ELEMENTS} are possible")
-
-
-def _stem(fx_node: FxNode) -> str:
-    """``mul`` of ``aten.mul.Tensor``; operators of other libraries have none."""
-    name = str(fx_node.target)
-    return name.removeprefix("aten.").split(".")[0].lstrip("_") if name.startswith("aten.") else ""

@@ -1,11 +1,11 @@
-"""From a torch module to the float graph.
+"""Lowers a torch module to the float graph.
 
-`torch.export` traces the module in inference; running its decompositions with an empty table makes
-the trace functional (in-place operators and aliases are resolved by torch, not here) and leaves the
-operators of the user's code whole. What depends on parameters alone is computed (`lowering.constants`),
-masked ReLUs, scales and shifts are found in what is linear in activations (`lowering.masks`), powers of
-one activation become polynomials (`lowering.polynomials`), and each other operator is translated by
-`lowering.operators`, or refused with its module path and what to put in its place.
+`torch.export` traces the module in inference. Running its decompositions with an empty table makes
+the trace functional (torch resolves in-place operators and aliases) and leaves the operators of the user's
+code whole. Values that depend on parameters alone are computed (`lowering.constants`). Masked ReLUs, scales
+and shifts are found in combinations that are linear in activations (`lowering.masks`), powers of one
+activation become polynomials (`lowering.polynomials`), and `lowering.operators` translates each other
+operator, or refuses it with its module path and a replacement.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.masks import MaskLowering
 from pi_bench.network.lowering.operators import translate
 from pi_bench.network.lowering.polynomials import Powers
-from pi_bench.network.lowering.trace import Trace, refuse
+from pi_bench.network.lowering.state import Lowering, refuse
 from pi_bench.network.lowering.tracing import require_straight, traced
 
 
@@ -33,12 +33,16 @@ def lower(
     name: str = "network",
     labels: Sequence[str] = (),
 ) -> Graph:
-    """The float graph of `module`, without calibrated ranges; `module` is left as it was.
+    """Lower `module` to its float graph, without calibrated ranges; `module` is left as it was.
 
     example_input: float tensor (batch, features) or (batch, channels, height, width).
 
     Raises:
-        ModelError: something cannot be lowered: the operator, its module path, and what to use.
+        ModelError: an operator that cannot be lowered; the message has its module path and a replacement.
+
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    >>> [(node.name, node.shape) for node in lower(module, torch.zeros(1, 2)).nodes]
+    [('input', (2,)), ('0', (3,)), ('1', (3,)), ('output', (3,))]
     """
     if not isinstance(example_input, torch.Tensor) or example_input.dim() not in (2, 4):
         raise ModelError(
@@ -52,32 +56,32 @@ def lower(
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         raise ModelError("the network has more than one input or output; export a module with one of each")
     require_straight(exported)
-    trace = Trace(sources={})
-    constants = Constants(trace)
-    powers = Powers(trace)
-    masked = MaskLowering(trace, Combinations(trace, constants, powers))
+    lowering = Lowering(sources={})
+    constants = Constants(lowering)
+    powers = Powers(lowering)
+    masked = MaskLowering(lowering, Combinations(lowering, constants, powers))
     for fx_node in exported.graph.nodes:
         if fx_node.op == "placeholder":
             if fx_node.name in signature.user_inputs:
-                trace.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
+                lowering.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
             else:
                 name_in_module = str(sources[fx_node.name])
                 constants.add(fx_node, name_in_module, state[name_in_module])
         elif fx_node.op == "call_function":
             if not constants.fold(fx_node) and not masked.take(fx_node):
                 masked.settle_operands(fx_node)
-                translate(trace, fx_node)
+                translate(lowering, fx_node)
         elif fx_node.op == "output":
             masked.settle_operands(fx_node)
             # Changed buffers (counters, running statistics) are outputs of a trace too.
             result = next(value for value in fx_node.args[0] if value.name == signature.user_outputs[0])
-            if result not in trace.values:
+            if result not in lowering.values:
                 raise ModelError("the network's output does not depend on its input")
-            last = trace.values[result]
-            trace.nodes.append(OutputNode("output", (last.name,), last.shape))
+            last = lowering.values[result]
+            lowering.nodes.append(OutputNode("output", (last.name,), last.shape))
         else:
             raise refuse(fx_node, "write it with the operators of torch.nn")
-    nodes = _live(trace.nodes)
+    nodes = _live(lowering.nodes)
     cited = {value for node in nodes for value in _citations(node)}
     made = {**masked.parameters, **powers.parameters}
     parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}
@@ -91,7 +95,7 @@ def lower(
 
 
 def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Without what the output does not depend on."""
+    """Leave out nodes that the output does not depend on."""
     wanted = {nodes[-1].name}
     kept: list[Node] = []
     for node in reversed(nodes):

@@ -1,8 +1,8 @@
-"""ReLU masks: which combinations of x and relu(x) are a ReLU of some elements, and what else they are.
+"""ReLU masks: finds the combinations of x and relu(x) that are a ReLU of some elements.
 
 Selective network linearization (SNL, Cho et al., ICML 2022) computes mask * relu(x) + (1 - mask) * x. The
 coefficients of relu(x) and of x then add up to 1 in every element, and a binary mask makes the first of
-them 0 or 1. A mask that is not binary has no private counterpart and is refused with what it holds.
+them 0 or 1. A mask that is not binary has no private counterpart; the refusal tells its values.
 """
 
 from __future__ import annotations
@@ -15,26 +15,35 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.combinations import FACTORS, Combinations
-from pi_bench.network.lowering.trace import FxNode, Trace, arguments, refuse, stem
+from pi_bench.network.lowering.state import FxNode, Lowering, arguments, refuse, stem
 
 _TOLERANCE = 1e-5
-"""By which a mask's and its complement's coefficients, computed in float32, may miss 1."""
+"""The coefficients of a mask and its complement, computed in float32, may miss a sum of 1 by this."""
 
 
 class MaskLowering:
-    """Turns the combinations of one trace into nodes. `masks` and `parameters`: what those cite."""
+    """Makes nodes of the combinations of one trace; the nodes cite `masks` and `parameters`.
 
-    def __init__(self, trace: Trace, combinations: Combinations) -> None:
-        self._trace = trace
+    >>> import torch
+    >>> from pi_bench.network.lowering import lower
+    >>> class Masked(torch.nn.Module):
+    ...     def forward(self, x):
+    ...         return torch.where(torch.tensor([True, False]), torch.relu(x), x)
+    >>> lower(Masked(), torch.zeros(1, 2)).masks
+    {'masked_relu.mask': array([ True, False])}
+    """
+
+    def __init__(self, lowering: Lowering, combinations: Combinations) -> None:
+        self._lowering = lowering
         self._combinations = combinations
         self.masks: dict[str, np.ndarray] = {}
         self.parameters: dict[str, np.ndarray] = {}
 
     def take(self, call: FxNode) -> bool:
-        """Takes the call if it is linear in activations; False leaves it to others.
+        """Take the call if it is linear in activations; False leaves the call to others.
 
         Raises:
-            ModelError: it is, and cannot be lowered.
+            ModelError: the call is linear, and cannot be lowered.
         """
         given = arguments(call)
         self._settle_factors(call, given)
@@ -43,20 +52,24 @@ class MaskLowering:
             return False
         found = self._recognized(call, combination)
         if found is not None:
-            self._trace.values[call] = found
+            self._lowering.values[call] = found
         elif len(call.users) > 1 and self._is_one_value(combination):
             self._settle(call)  # so that each reader sees the same value, not its parts
         return True
 
     def _is_one_value(self, combination: Combination) -> bool:
-        """A scaled value, or a sum of different ones: no part of a masked ReLU or of a polynomial."""
+        """Tell if it is a scaled value or a sum of different ones, and no part of a masked ReLU or a
+        polynomial.
+        """
         powers = self._combinations.powers
         return not any(name in powers for name in combination.coefficients) and (
             len(combination.coefficients) == 1 or len(powers.sources(combination)) > 1
         )
 
     def _settle_factors(self, call: FxNode, given: dict[str, Any]) -> None:
-        """Makes one value of a sum of different ones that a product has as a factor: the power is of it."""
+        """Make one node of a sum of different values that is a factor of a product, so that the power is of
+        the sum.
+        """
         factors = {
             given[name]: self._combinations.activation(given[name]) for name in FACTORS.get(stem(call), ())
         }
@@ -64,27 +77,27 @@ class MaskLowering:
             return
         for factor, combination in factors.items():
             several = combination is not None and len(self._combinations.powers.sources(combination)) > 1
-            if several and factor not in self._trace.values:
+            if several and factor not in self._lowering.values:
                 self._settle(factor)
 
     def settle_operands(self, call: FxNode) -> None:
-        """Makes nodes of the combinations that `call`, an operator of another kind, reads.
+        """Make nodes of the combinations that `call`, an operator of another kind, reads.
 
         Raises:
             ModelError: a mask that is not binary, or coefficients that differ inside a channel.
         """
         for operand in call.all_input_nodes:
-            if operand in self._combinations and operand not in self._trace.values:
+            if operand in self._combinations and operand not in self._lowering.values:
                 self._settle(operand)
 
     def _recognized(self, call: FxNode, combination: Combination) -> Node | None:
-        """The node that the combination is as it stands: a value, a ReLU, or a masked ReLU."""
+        """Return the node that equals the combination: a value, a ReLU, or a masked ReLU."""
         if combination.constant.any():
             return None
         coefficients = combination.coefficients
         if len(coefficients) == 1:
             ((name, coefficient),) = coefficients.items()
-            return self._node(name) if np.all(coefficient == 1) else None
+            return self._lowering.node(name) if np.all(coefficient == 1) else None
         pairs = self._pairs(combination)
         if len(coefficients) != 2 or len(pairs) != 1:
             return None
@@ -107,7 +120,7 @@ class MaskLowering:
             summands.append(self._masked(call, source, np.rint(kept)))
         constant = combination.constant
         for name, coefficient in coefficients.items():
-            node = self._node(name)
+            node = self._lowering.node(name)
             summands.append(self._scaled(call, node, coefficient, constant, literal=combination.literal))
             constant = np.zeros(())
         if not summands:
@@ -117,36 +130,38 @@ class MaskLowering:
             summands[0] = self._scaled(call, summands[0], ones, constant, literal=combination.literal)
         total = summands[0]
         for summand in summands[1:]:
-            total = self._append(
-                AddNode(self._trace.name(call, "add"), (total.name, summand.name), total.shape)
+            total = self._lowering.append(
+                AddNode(self._lowering.name(call, "add"), (total.name, summand.name), total.shape)
             )
-        self._trace.values[call] = total
+        self._lowering.values[call] = total
 
     def _pairs(self, combination: Combination) -> list[tuple[Node, Node]]:
-        """(relu(x), x) for each x of which the combination has both."""
-        nodes = [self._node(name) for name in combination.coefficients]
+        """List (relu(x), x) for each x of which the combination has both."""
+        nodes = [self._lowering.node(name) for name in combination.coefficients]
         relus = [node for node in nodes if isinstance(node, ReluNode) and node.mask is None]
         by_name = {node.name: node for node in nodes}
         return [(relu, by_name[relu.inputs[0]]) for relu in relus if relu.inputs[0] in by_name]
 
     def _masked(self, call: FxNode, source: Node, kept: np.ndarray) -> Node:
         mask = np.broadcast_to(kept, source.shape) == 1
-        name = self._trace.name(call, "masked_relu")
+        name = self._lowering.name(call, "masked_relu")
         self.masks[f"{name}.mask"] = mask.copy()
-        return self._append(ReluNode(name, (source.name,), source.shape, f"{name}.mask"))
+        return self._lowering.append(ReluNode(name, (source.name,), source.shape, f"{name}.mask"))
 
     def _scaled(
         self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
     ) -> Node:
-        """gain * node + shift, as a batch normalization with statistics 0 and 1 unless both are literals."""
+        """Compute gain * node + shift: a batch normalization with statistics 0 and 1 unless both are
+        literals.
+        """
         if np.all(gain == 1) and not shift.any():
             return node
         if literal and gain.size == shift.size == 1 and np.isfinite(gain).all() and np.isfinite(shift).all():
-            name = self._trace.name(call, "scale")
+            name = self._lowering.name(call, "scale")
             numbers = float(gain.item()), float(shift.item())
-            return self._append(ScaleNode(name, (node.name,), node.shape, *numbers))
+            return self._lowering.append(ScaleNode(name, (node.name,), node.shape, *numbers))
         channels = node.shape[0]
-        name = self._trace.name(call, "scale")
+        name = self._lowering.name(call, "scale")
         values = {
             "weight": _by_channel(call, gain, node),
             "bias": _by_channel(call, shift, node),
@@ -155,18 +170,15 @@ class MaskLowering:
         }
         self.parameters.update({f"{name}.{key}": value for key, value in values.items()})
         cited = {key: f"{name}.{key}" for key in values}
-        return self._append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
-
-    def _append(self, node: Node) -> Node:
-        self._trace.nodes.append(node)
-        return node
-
-    def _node(self, name: str) -> Node:
-        return next(node for node in self._trace.nodes if node.name == name)
+        return self._lowering.append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
 
 
 def _require_binary(call: FxNode, kept: np.ndarray) -> None:
-    """Raises: ModelError: with how many elements of the mask are neither 0 nor 1, and the range."""
+    """Check that a mask has only zeros and ones.
+
+    Raises:
+        ModelError: the message tells how many elements are neither 0 nor 1, and the range.
+    """
     odd = ~(np.minimum(np.abs(kept), np.abs(kept - 1)) <= _TOLERANCE)
     if odd.any():
         raise refuse(
@@ -178,7 +190,7 @@ def _require_binary(call: FxNode, kept: np.ndarray) -> None:
 
 
 def _by_channel(call: FxNode, values: np.ndarray, node: Node) -> np.ndarray:
-    """float32 (channels,) of a coefficient that is one number a channel."""
+    """Reduce a coefficient with one number per channel to float32 (channels,)."""
     full = np.broadcast_to(values, node.shape).reshape(node.shape[0], -1)
     if (full != full[:, :1]).any():
         raise refuse(

@@ -1,6 +1,6 @@
-"""Each operator of a torch.export trace as nodes of the float graph, or refused with advice.
+"""Translates each operator of a torch.export trace to nodes of the float graph, or refuses it with advice.
 
-Only the structure of the trace is read here (names, arguments, shapes): this module needs no torch.
+Only the structure of the trace is read here (names, arguments, shapes), so this module needs no torch.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from pi_bench.network.lowering import (
     weights,
 )
 from pi_bench.network.lowering.advice import advice
-from pi_bench.network.lowering.trace import FxNode, Trace, Translator, arguments, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, arguments, refuse
 
 
-def translate(trace: Trace, fx_node: FxNode) -> None:
-    """Appends the nodes of one call.
+def translate(lowering: Lowering, fx_node: FxNode) -> None:
+    """Append the nodes of one call.
 
     Raises:
-        ModelError: the operator, or a use of it, is not supported.
+        ModelError: the operator, or this use of it, is not supported.
+
+    >>> import torch
+    >>> from pi_bench.network.graph import InputNode
+    >>> graph = torch.fx.Graph()
+    >>> x, lowering = graph.placeholder("x"), Lowering(sources={})
+    >>> lowering.add(x, InputNode("input", (), (2,)))
+    >>> translate(lowering, graph.call_function(torch.ops.aten.relu.default, (x,)))
+    >>> [node.name for node in lowering.nodes]
+    ['input', 'relu']
     """
     operator = str(fx_node.target).removeprefix("aten.")
     translator = TRANSLATORS.get(operator.split(".")[0])
@@ -29,7 +38,7 @@ def translate(trace: Trace, fx_node: FxNode) -> None:
         translator = movement.getitem
     if translator is None:
         raise refuse(fx_node, advice(operator))
-    translator(trace, fx_node, arguments(fx_node))
+    translator(lowering, fx_node, arguments(fx_node))
 
 
 TRANSLATORS: Mapping[str, Translator] = {

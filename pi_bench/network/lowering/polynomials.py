@@ -1,19 +1,19 @@
-"""Polynomial activations as people write them: powers of one value, found in the trace's arithmetic.
+"""Polynomial activations in a trace: finds powers of one value in its arithmetic.
 
 `x * x`, `x ** 2`, `torch.square(x)`, `torch.pow(x, 3)` and products of sums such as `(a * x + b) * x` are
-powers of one value with constant coefficients; each power stands in the trace as a node of its own until a
-`Combination` that holds it is read, whose coefficients then say what the activation is: one
+powers of one value with constant coefficients. Each power is a node of its own until another operator reads
+a `Combination` that holds it, whose coefficients then tell the activation: one
 `PolynomialNode`, with ReLU in the channels of a mixture that have one (SAFENet). The product of two values
-that are no powers of one is refused: a private network has no such product.
+that are no powers of one value is refused: a private network has no such product.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from pi_bench.network.graph import Node, PolynomialNode, ReluNode
+from pi_bench.network.graph import PolynomialNode, ReluNode
 from pi_bench.network.lowering.combination import Combination
-from pi_bench.network.lowering.trace import FxNode, Trace, refuse
+from pi_bench.network.lowering.state import FxNode, Lowering, refuse
 
 MAX_DEGREE = 3
 _TWO_VALUES = (
@@ -27,10 +27,19 @@ _DEGREE = (
 
 
 class Powers:
-    """The powers of one trace's values. `parameters`, `masks`: what its nodes cite, float32 and bool."""
+    """The powers of one trace's values; nodes cite `parameters` (float32) and `masks` (bool).
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    >>> import torch
+    >>> from pi_bench.network.lowering import lower
+    >>> class Quadratic(torch.nn.Module):
+    ...     def forward(self, x):
+    ...         return x * x + 3 * x
+    >>> lower(Quadratic(), torch.zeros(1, 1)).parameters
+    {'polynomial.coefficients': array([[0., 3., 1.]], dtype=float32)}
+    """
+
+    def __init__(self, lowering: Lowering) -> None:
+        self._lowering = lowering
         self._known: dict[tuple[str, int], str] = {}
         self._meaning: dict[str, tuple[str, int]] = {}
         self.parameters: dict[str, np.ndarray] = {}
@@ -40,23 +49,23 @@ class Powers:
         return name in self._meaning
 
     def base(self, name: str) -> tuple[str, int]:
-        """(the value that the node `name` is a power of, the exponent)."""
+        """Return the value that the node `name` is a power of, and the exponent."""
         return self._meaning.get(name, (name, 1))
 
     def sources(self, combination: Combination) -> set[str]:
-        """The values that its powers, and the ReLUs beside them, are made of."""
+        """Return the values that a combination's powers, and the ReLUs in it, are made of."""
         found = set()
         for name in combination.coefficients:
             base, _ = self.base(name)
-            node = self._node(base)
+            node = self._lowering.node(base)
             found.add(node.inputs[0] if isinstance(node, ReluNode) and node.mask is None else base)
         return found
 
     def product(self, call: FxNode, left: Combination, right: Combination) -> Combination:
-        """The product of two combinations of powers of one value.
+        """Multiply two combinations of powers of one value.
 
         Raises:
-            ModelError: of two different values, or of too high a degree.
+            ModelError: they are of two different values, or the degree is too high.
         """
         bases = {self.base(name)[0] for name in (*left.coefficients, *right.coefficients)}
         if left.shape != right.shape or len(bases) != 1:
@@ -75,7 +84,11 @@ class Powers:
         return total.without_zeros()
 
     def power(self, call: FxNode, combination: Combination, exponent: float) -> Combination:
-        """Raises: ModelError: an exponent other than 0, 1, 2 and 3."""
+        """Raise a combination to a power.
+
+        Raises:
+            ModelError: an exponent other than 0, 1, 2 and 3.
+        """
         if exponent == 0:
             return Combination(combination.shape, {}, np.ones(()))
         if exponent not in (1, 2, MAX_DEGREE):
@@ -86,7 +99,7 @@ class Powers:
         return total
 
     def take(self, call: FxNode, combination: Combination) -> Combination:
-        """A combination that is read now, with one polynomial activation for the powers of each value.
+        """Replace the powers of each value in a combination that is read now by one polynomial activation.
 
         Raises:
             ModelError: coefficients that differ inside a channel.
@@ -97,13 +110,13 @@ class Powers:
         return combination
 
     def _is_bare(self, base: str, combination: Combination) -> bool:
-        """A power of `base` as a summand among others, as its node makes it."""
+        """Tell if a power of `base` is one summand among others, equal to its node."""
         alone = [name for name in combination.coefficients if self.base(name)[0] == base]
         others = len(combination.coefficients) > len(alone) or not combination.constant.any()
         return others and len(alone) == 1 and bool(np.all(combination.coefficients[alone[0]] == 1))
 
     def _polynomial(self, call: FxNode, base: str, combination: Combination) -> Combination:
-        source = self._node(base)
+        source = self._lowering.node(base)
         left = dict(combination.coefficients)
         table = np.zeros((MAX_DEGREE + 1, *source.shape))
         for name in combination.coefficients:
@@ -122,7 +135,7 @@ class Powers:
                 del left[relu]
         coefficients = np.stack([_by_channel(call, row) for row in table], axis=1)
         degree = MAX_DEGREE if coefficients[:, MAX_DEGREE].any() else 2
-        name = self._trace.name(call, "polynomial")
+        name = self._lowering.name(call, "polynomial")
         node = PolynomialNode(
             name, (base,), source.shape, f"{name}.coefficients", None if mask is None else f"{name}.relu"
         )
@@ -130,14 +143,14 @@ class Powers:
         return Combination(combination.shape, {**left, name: np.ones(())}, constant, combination.literal)
 
     def _power(self, call: FxNode, base: str, exponent: int) -> str:
-        """The node that is this power of a value, made once."""
+        """Return the node that is this power of a value, which is made once."""
         if exponent == 1:
             return base
         if exponent > MAX_DEGREE:
             raise refuse(call, f"it makes a polynomial of degree {exponent}; {_DEGREE}")
         if (base, exponent) not in self._known:
-            source = self._node(base)
-            name = self._trace.name(call, "square" if exponent == 2 else "cube")
+            source = self._lowering.node(base)
+            name = self._lowering.name(call, "square" if exponent == 2 else "cube")
             node = PolynomialNode(name, (base,), source.shape, f"{name}.coefficients")
             self._keep(node, np.tile(np.eye(MAX_DEGREE + 1)[exponent, : exponent + 1], (source.shape[0], 1)))
             self._known[base, exponent] = name
@@ -148,18 +161,15 @@ class Powers:
         self.parameters[node.coefficients] = np.ascontiguousarray(coefficients, np.float32)
         if node.relu is not None and relu is not None:
             self.masks[node.relu] = relu
-        self._trace.nodes.append(node)
+        self._lowering.append(node)
 
     def _is_relu_of(self, name: str, base: str) -> bool:
-        node = self._node(name)
+        node = self._lowering.node(name)
         return isinstance(node, ReluNode) and node.mask is None and node.inputs == (base,)
-
-    def _node(self, name: str) -> Node:
-        return next(node for node in self._trace.nodes if node.name == name)
 
 
 def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
-    """float64 (channels,) of a coefficient of each element (channels, ...) that is one number a channel."""
+    """Reduce a coefficient per element (channels, ...) with one number per channel to float64 (channels,)."""
     full = values.reshape(values.shape[0], -1)
     if not np.isfinite(full).all():
         raise refuse(call, "a coefficient of a polynomial activation is NaN or infinite")

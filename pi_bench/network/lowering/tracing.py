@@ -1,4 +1,4 @@
-"""Traces a module with torch.export, as it is in inference, and says where torch gave up."""
+"""Traces a module with torch.export, as it is in inference, and tells where torch gave up."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from contextlib import contextmanager, redirect_stderr
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.lowering.trace import refuse
+from pi_bench.network.lowering.state import refuse
 
 
 def traced(
     module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
 ) -> torch.export.ExportedProgram:
-    """What torch.export makes of `module`, functional, the operators of the user's code whole.
+    """Trace `module` with torch.export: functional, with the operators of the user's code whole.
 
     Raises:
-        ModelError: torch.export cannot trace it: the module in which it gave up, and the reason.
+        ModelError: torch.export cannot trace it; the message has the module and the reason.
+
+    >>> program = traced(torch.nn.ReLU(), torch.zeros(1, 2))
+    >>> [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    ['aten.relu.default']
     """
     # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
     silence = redirect_stderr(io.StringIO())
@@ -43,7 +47,13 @@ def traced(
 
 
 def require_straight(program: torch.export.ExportedProgram) -> None:
-    """Raises: ModelError: the program branches or loops, or its shapes depend on values."""
+    """Check that the program has no branches or loops, and no shapes that depend on values.
+
+    Raises:
+        ModelError: the message names the operator.
+
+    >>> require_straight(traced(torch.nn.ReLU(), torch.zeros(1, 2)))
+    """
     for fx_node in program.graph.nodes:
         if isinstance(fx_node.target, torch._ops.HigherOrderOperator):
             raise refuse(
@@ -59,7 +69,7 @@ def require_straight(program: torch.export.ExportedProgram) -> None:
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """Without what torch logs where it gives up; the error says it."""
+    """Suppress torch's logs of a failed trace; the error has their content."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -70,7 +80,7 @@ def _quiet_logs() -> Iterator[None]:
 
 @contextmanager
 def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterator[None]:
-    """`module` in evaluation, then each submodule's mode as it was; a program's mode is what it is."""
+    """Put `module` in evaluation, then restore each submodule's mode; a program is left as it is."""
     if isinstance(module, torch.export.ExportedProgram):
         yield
         return
@@ -86,8 +96,10 @@ def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterat
 def _where_it_fails(
     module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
 ) -> str:
-    """The path of the module whose forward() cannot be traced; "" of the outermost. It traces once more, with
-    hooks, which some operators do not go together with."""
+    """Return the path of the module whose forward() cannot be traced; "" for the outermost one.
+
+    It traces once more, with hooks, which some operators do not support.
+    """
     if isinstance(module, torch.export.ExportedProgram):
         return ""
     names = {id(part): name for name, part in module.named_modules()}

@@ -1,4 +1,4 @@
-"""Calls with weights, and sums: convolution, fully connected layers, batch normalization, addition."""
+"""Lowers calls with weights, and sums: convolution, fully connected layers, batch normalization, addition."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.network.graph import AddNode, BatchNormNode, ConvNode, LinearNode, Padding
-from pi_bench.network.lowering.trace import FxNode, Trace, Translator, pair, refuse, result_shape
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, pair, refuse, result_shape
 
 
-def _convolution(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    source = trace.value(call, given["input"])
+def _convolution(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    source = lowering.value(call, given["input"])
     if len(source.shape) != 3:
         raise refuse(call, "only two-dimensional convolution (torch.nn.Conv2d) is supported")
     dilation = pair(given["dilation"])
     node = ConvNode(
-        name=trace.name(call, "conv"),
+        name=lowering.name(call, "conv"),
         inputs=(source.name,),
         shape=result_shape(call),
-        weight=trace.parameter(call, given["weight"]),
-        bias=trace.optional_parameter(call, given["bias"]),
+        weight=lowering.parameter(call, given["weight"]),
+        bias=lowering.optional_parameter(call, given["bias"]),
         stride=pair(given["stride"]),
         padding=_padding(given["padding"], given["weight"], dilation),
         dilation=dilation,
         groups=int(given["groups"]),
     )
-    trace.add(call, node)
+    lowering.add(call, node)
 
 
 def _padding(padding: Any, weight: FxNode, dilation: tuple[int, int]) -> Padding:
@@ -39,41 +39,41 @@ def _padding(padding: Any, weight: FxNode, dilation: tuple[int, int]) -> Padding
     return (*rows, *columns) if any(zeros % 2 for zeros in total) else (rows[0], columns[0])
 
 
-def _linear(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
-    source = trace.value(call, given["input"])
+def _linear(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    source = lowering.value(call, given["input"])
     if len(source.shape) != 1:
         raise refuse(call, "flatten its input to (batch, features) first, with torch.flatten(x, 1)")
-    weight = trace.parameter(call, given["weight"])
-    bias = trace.optional_parameter(call, given["bias"])
-    name = trace.name(call, "linear")
-    trace.add(call, LinearNode(name, (source.name,), result_shape(call), weight, bias))
+    weight = lowering.parameter(call, given["weight"])
+    bias = lowering.optional_parameter(call, given["bias"])
+    name = lowering.name(call, "linear")
+    lowering.add(call, LinearNode(name, (source.name,), result_shape(call), weight, bias))
 
 
-def _batch_norm(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
+def _batch_norm(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if given.get("running_mean") is None or given.get("running_var") is None:
         raise refuse(call, "batch normalization needs running statistics (track_running_stats=True)")
     node = BatchNormNode(
-        name=trace.name(call, "batch_norm"),
-        inputs=(trace.value(call, given["input"]).name,),
+        name=lowering.name(call, "batch_norm"),
+        inputs=(lowering.value(call, given["input"]).name,),
         shape=result_shape(call),
-        weight=trace.optional_parameter(call, given["weight"]),
-        bias=trace.optional_parameter(call, given["bias"]),
-        mean=trace.parameter(call, given["running_mean"]),
-        variance=trace.parameter(call, given["running_var"]),
+        weight=lowering.optional_parameter(call, given["weight"]),
+        bias=lowering.optional_parameter(call, given["bias"]),
+        mean=lowering.parameter(call, given["running_mean"]),
+        variance=lowering.parameter(call, given["running_var"]),
         epsilon=float(given["eps"]),
     )
-    trace.add(call, node)
+    lowering.add(call, node)
 
 
-def _add(trace: Trace, call: FxNode, given: dict[str, Any]) -> None:
+def _add(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if not hasattr(given["other"], "op") or given["alpha"] != 1:
         raise refuse(
             call, "only the sum of two activations of equal shape is supported (no constant, no alpha)"
         )
-    left, right = trace.value(call, given["self"]), trace.value(call, given["other"])
+    left, right = lowering.value(call, given["self"]), lowering.value(call, given["other"])
     if left.shape != right.shape:
         raise refuse(call, f"shapes {left.shape} and {right.shape} differ; add tensors of equal shape")
-    trace.add(call, AddNode(trace.name(call, "add"), (left.name, right.name), left.shape))
+    lowering.add(call, AddNode(lowering.name(call, "add"), (left.name, right.name), left.shape))
 
 
 TRANSLATORS: Mapping[str, Translator] = {

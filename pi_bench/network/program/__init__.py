@@ -23,7 +23,6 @@ from pi_bench.network.program.terms import (
     Pad,
     Permute,
     Reshape,
-    Shape,
     Subsample,
     SumPool,
     SumWindows,
@@ -32,6 +31,7 @@ from pi_bench.network.program.terms import (
     element_count,
     weighted_mac_count,
 )
+from pi_bench.shape import Shape
 
 __all__ = [
     "RING_BITS",

@@ -1,4 +1,4 @@
-"""Agreement between the operators of a program: order, wiring, shapes, windows."""
+"""Checks that the operators of a program agree: order, wiring, shapes, windows."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ from pi_bench.network.program.fields import FieldError
 
 
 def check_program(program: Program) -> None:
-    """Returns if a party can run the program.
+    """Check that a party can run the program.
 
     Raises:
-        FieldError: naming the operator that cannot be run.
+        FieldError: the message names the operator that cannot be run.
+
+    >>> ops = (InputOp(0, "input", (1, 4), 12, bound=4.0), OutputOp(1, "output", (1, 4), 0, 12))
+    >>> check_program(Program("tiny", ops, weight_bits=10, labels=()))
+    Traceback (most recent call last):
+    pi_bench.network.program.fields.FieldError: it does not begin with an input and end with an output
     """
     ops = program.ops
     if len(ops) < 3 or not isinstance(ops[0], InputOp) or not isinstance(ops[-1], OutputOp):

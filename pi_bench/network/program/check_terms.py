@@ -1,4 +1,4 @@
-"""Shapes of the terms of linear operators, and what a party has to hold for them."""
+"""Checks the shapes of terms of linear operators, and counts the elements that a party holds for them."""
 
 from __future__ import annotations
 
@@ -26,21 +26,38 @@ from pi_bench.network.program import (
 from pi_bench.network.program.fields import FieldError
 
 _MOST_ELEMENTS = 1 << 28
-"""Of all tensors of a program together, padding included: a few bytes from a peer must not make a party
-allocate without bound."""
+"""The elements of all tensors of a program together, padding included. Without this bound, a few bytes from a
+peer could make a party allocate any amount of memory."""
 
 
 def fault(op: Op, what: str) -> FieldError:
+    """Make the error that names an operator and says what is wrong with it.
+
+    >>> from pi_bench.network.program import OutputOp
+    >>> str(fault(OutputOp(4, "output", (1, 10), 3, 12), "is a second output"))
+    "operator 4 'output' is a second output"
+    """
     return FieldError(f"operator {op.id} {op.name!r:.80} {what}")
 
 
 class Elements:
-    """Counts the elements that a party running the program has to hold."""
+    """A count of the elements that a party running the program has to hold, with an upper bound.
+
+    >>> from pi_bench.network.program import OutputOp
+    >>> Elements().take(OutputOp(1, "huge", (1 << 20, 1 << 20), 0, 12), 1 << 20, 1 << 20)
+    Traceback (most recent call last):
+    pi_bench.network.program.fields.FieldError: operator 1 'huge' brings the program above ...
+    """
 
     def __init__(self) -> None:
         self._left = _MOST_ELEMENTS
 
     def take(self, op: Op, *sizes: int) -> None:
+        """Count a tensor of these sizes, which `op` needs.
+
+        Raises:
+            FieldError: the program needs more elements than a party holds.
+        """
         self._left -= math.prod(sizes)
         if self._left < 0:
             raise fault(
@@ -49,10 +66,16 @@ class Elements:
 
 
 def term_shape(op: LinearOp, term: LinearTerm, shape: Shape, elements: Elements) -> Shape:
-    """The shape of one term of `op` that reads a value of `shape`.
+    """Infer the shape of one term of `op` that reads a value of `shape`.
 
     Raises:
         FieldError: an operator of the term cannot be applied, or the elements are too many.
+
+    >>> import numpy as np
+    >>> term = LinearTerm(0, (Reshape((1, 6)),), None, 1, np.zeros(6, np.uint8))
+    >>> op = LinearOp(1, "flatten", (1, 6), 12, (term,), None, 0)
+    >>> term_shape(op, term, (1, 2, 3), Elements())
+    (1, 6)
     """
     for local in term.local:
         shape = _LOCAL_SHAPES[type(local)](op, local, shape, elements)

@@ -1,7 +1,7 @@
-"""The public program as canonical bytes: what the server sends in the handshake, and its digest.
+"""Converts the public program to canonical bytes, which the server sends in the handshake, and back.
 
-Decoding trusts nothing: every field is checked for type and bounds, operators for order, and shapes
-for agreement from operator to operator, so that a client can allocate and compute by the program.
+Decoding trusts nothing. Every field is checked for type and bounds, operators for order, and shapes for
+agreement from operator to operator, so that a client can allocate memory and compute by the program.
 """
 
 from __future__ import annotations
@@ -36,14 +36,35 @@ from pi_bench.network.program.fields import MAX_DIMENSION, FieldError, Fields
 _FORMAT = "pi-bench program"
 _VERSION = 3
 
+MAX_OPS = 1 << 12
+"""Operators that a program may have; the deepest networks in use have some hundreds."""
+
+MAX_HEADER_BYTES = 4 << 20
+"""Bytes of everything but arrays: 1,024 per operator, of which real networks take some 400 in the mean."""
+
 
 def program_digest(program: Program) -> str:
-    """SHA-256 of the canonical bytes, hex: names the public architecture."""
+    """Compute the SHA-256 of the canonical bytes, in hex; it names the public architecture.
+
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
+    >>> linear = LinearOp(1, "double", (1, 4), 12, (double,), None, 0)
+    >>> ops = InputOp(0, "input", (1, 4), 12, bound=4.0), linear, OutputOp(2, "output", (1, 4), 1, 12)
+    >>> len(program_digest(Program("tiny", ops, weight_bits=10, labels=())))
+    64
+    """
     return hashlib.sha256(program_to_bytes(program)).hexdigest()
 
 
 def program_to_bytes(program: Program) -> bytes:
-    """Equal programs give equal bytes."""
+    """Convert a program to its canonical bytes; equal programs give equal bytes.
+
+    >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
+    >>> linear = LinearOp(1, "double", (1, 4), 12, (double,), None, 0)
+    >>> ops = InputOp(0, "input", (1, 4), 12, bound=4.0), linear, OutputOp(2, "output", (1, 4), 1, 12)
+    >>> data = program_to_bytes(Program("tiny", ops, weight_bits=10, labels=()))
+    >>> program_from_bytes(data).name
+    'tiny'
+    """
     arrays: dict[str, np.ndarray] = {}
     ops = [_op_to_fields(op, arrays) for op in program.ops]
     meta = {
@@ -58,20 +79,24 @@ def program_to_bytes(program: Program) -> bytes:
 
 
 def program_from_bytes(data: bytes | bytearray | memoryview) -> Program:
-    """Inverse of `program_to_bytes`, for bytes from a peer.
+    """Convert bytes from a peer to a program; the inverse of `program_to_bytes`.
 
     Raises:
-        PeerError: whatever is wrong with them; never anything else.
+        PeerError: the bytes are no sound program. No other exception is raised.
+
+    >>> program_from_bytes(b"")
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: the server's program cannot be used: ...
     """
     try:
         data = bytes(data)  # the arrays are views: nobody may change them later
-        meta, arrays = codec.decode(data)
+        meta, arrays = codec.decode(data, max_header_bytes=MAX_HEADER_BYTES)
         top = Fields(meta, {"format", "version", "name", "weight_bits", "labels", "ops"}, "program")
         if meta["format"] != _FORMAT or meta["version"] != _VERSION:
             raise FieldError(f"it is {meta['format']!r:.40} version {meta['version']!r:.20}")
         program = Program(
             name=top.text("name"),
-            ops=tuple(_op_from_fields(fields, arrays) for fields in top.items("ops", 1 << 14)),
+            ops=tuple(_op_from_fields(fields, arrays) for fields in top.items("ops", MAX_OPS)),
             weight_bits=top.integer("weight_bits", 2, 16),
             labels=tuple(top.texts("labels", 1 << 16)),
         )

@@ -1,4 +1,4 @@
-"""The parts of a linear term as JSON values, and back from a peer's."""
+"""Converts the parts of a linear term to JSON values, and a peer's JSON values to parts."""
 
 from __future__ import annotations
 
@@ -86,19 +86,38 @@ _NAMES = {kind: name for table in (_LOCAL, _WEIGHTED) for name, (kind, _) in tab
 
 
 def operator_to_fields(op: LocalOp | Weighted) -> dict[str, Any]:
-    """``op`` and the operator's own fields, all JSON values."""
+    """Convert an operator of a term to JSON values: its fields, and its kind as ``op``.
+
+    >>> operator_to_fields(ChannelSlice(first=1, count=2))
+    {'op': 'channel_slice', 'first': 1, 'count': 2}
+    """
     fields = {field.name: _plain(getattr(op, field.name)) for field in dataclasses.fields(op)}
     return {"op": _NAMES[type(op)], **fields}
 
 
 def local_from_fields(value: Any) -> LocalOp:
-    """Raises: FieldError: an unknown operator, or a field that it cannot have."""
+    """Convert a peer's JSON values to a local operator.
+
+    Raises:
+        FieldError: an unknown operator, or a field that it cannot have.
+
+    >>> local_from_fields({"op": "channel_slice", "first": 1, "count": 2})
+    ChannelSlice(first=1, count=2)
+    """
     local: LocalOp = _from_fields(value, _LOCAL, "a local operator")
     return local
 
 
 def weighted_from_fields(value: Any) -> Weighted:
-    """Raises: FieldError: an unknown operator, or a field that it cannot have."""
+    """Convert a peer's JSON values to an operator with weights.
+
+    Raises:
+        FieldError: an unknown operator, or a field that it cannot have.
+
+    >>> shapes = {"in_shape": [1, 4], "out_shape": [1, 2]}
+    >>> weighted_from_fields({"op": "fully_connected", "weight": "w", "groups": 1, **shapes}).weight_shape
+    (2, 4)
+    """
     weighted: Weighted = _from_fields(value, _WEIGHTED, "a weighted operator")
     return weighted
 

@@ -1,4 +1,4 @@
-"""Between floats and fixed point in Z_2^32: the client's first and last step."""
+"""Converts floats to fixed point in Z_2^32 and back: the first and the last step of a client."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from pi_bench.network.program import Program
 
 
 def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
-    """The quantized input, uint32 of the input's shape: round(x * 2**scale_bits) mod 2^32.
+    """Quantize the input: round(x * 2**scale_bits) mod 2^32, uint32 of the input's shape.
 
-    `array`: real numbers of the input's shape (batch first; the batch axis may be left out if the
-    batch is 1).
+    `array`: real numbers of the input's shape (batch first; the batch axis may be left out if the batch is
+    1).
 
     Raises:
-        InputError: a wrong dtype or shape, NaN or infinity, a value outside the calibrated range.
+        InputError: a wrong dtype or shape, NaN or infinity, or a value outside the calibrated range.
+
+    >>> from pi_bench.network.program import InputOp
+    >>> program = Program("tiny", (InputOp(0, "input", (1, 2), scale_bits=4, bound=2.0),), 10, ())
+    >>> encode_input(program, np.float32([0.5, -0.5])).view(np.int32).tolist()
+    [[8, -8]]
     """
     op = program.input
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
@@ -37,5 +42,11 @@ def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
 
 
 def decode_output(program: Program, values: np.ndarray) -> np.ndarray:
-    """The revealed output (uint32) as float64 of its shape."""
+    """Convert the revealed output (uint32) to float64 of the same shape.
+
+    >>> from pi_bench.network.program import OutputOp
+    >>> program = Program("tiny", (OutputOp(0, "output", (1, 2), 0, scale_bits=4),), 10, ())
+    >>> decode_output(program, np.int32([[8, -8]]).view(np.uint32)).tolist()
+    [[0.5, -0.5]]
+    """
     return np.ldexp(values.view(np.int32).astype(np.float64), -program.output.scale_bits)

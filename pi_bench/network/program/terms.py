@@ -1,4 +1,4 @@
-"""Terms of linear operators: local maps, which move and sum elements, and weights that one may have."""
+"""Terms of linear operators: local maps, which move and sum elements, and the weights of a term."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
 class SumPool:
-    """Sum over windows of axes 2 and 3; the divisor of an average is folded elsewhere."""
+    """Sums over windows of axes 2 and 3; the divisor of an average is folded elsewhere.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> pool = SumPool(kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0))
+    >>> apply_local([pool], np.ones((1, 1, 2, 4), np.uint32)).tolist()
+    [[[[4, 4]]]]
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -21,7 +27,11 @@ class SumPool:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The sum of the positions [`begin`, `end`) of one axis, times `factor`."""
+    """The sum of the positions [`begin`, `end`) of one axis, times `factor`.
+
+    >>> Window(begin=0, end=3, factor=2).factor
+    2
+    """
 
     begin: int
     end: int
@@ -30,7 +40,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class SumWindows:
-    """Sums over windows that differ: output (i, j) is that of `rows`[i] by `columns`[j] of axes 2 and 3."""
+    """Sums over windows that differ in size: output (i, j) sums `rows[i]` by `columns[j]` of axes 2 and 3.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> sums = SumWindows(rows=(Window(0, 1, 1),), columns=(Window(0, 1, 2), Window(0, 2, 1)))
+    >>> apply_local([sums], np.ones((1, 1, 1, 2), np.uint32)).tolist()
+    [[[[2, 2]]]]
+    """
 
     rows: tuple[Window, ...]
     columns: tuple[Window, ...]
@@ -38,8 +54,15 @@ class SumWindows:
 
 @dataclass(frozen=True, slots=True)
 class Subsample:
-    """`size` rows and columns of axes 2 and 3: number i is ``offset + i * stride``, or where that lies
-    outside, the row or column at that edge."""
+    """A choice of `size` rows and columns of axes 2 and 3: number i is ``offset + i * stride``.
+
+    Positions outside of the map give the row or column at that edge.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> every_second = Subsample(stride=(1, 2), offset=(0, 0), size=(1, 2))
+    >>> apply_local([every_second], np.arange(4, dtype=np.uint32).reshape(1, 1, 1, 4)).tolist()
+    [[[[0, 2]]]]
+    """
 
     stride: tuple[int, int]
     offset: tuple[int, int]
@@ -48,7 +71,12 @@ class Subsample:
 
 @dataclass(frozen=True, slots=True)
 class ChannelSlice:
-    """The channels [`first`, `first + count`)."""
+    """The channels [`first`, `first + count`).
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> apply_local([ChannelSlice(first=1, count=2)], np.arange(4, dtype=np.uint32)[None]).tolist()
+    [[1, 2]]
+    """
 
     first: int
     count: int
@@ -56,39 +84,64 @@ class ChannelSlice:
 
 @dataclass(frozen=True, slots=True)
 class ChannelMap:
-    """Channel i of the result is channel `channels[i]`, or zeros where that is -1."""
+    """A choice of channels: channel i of the result is channel `channels[i]`, or zeros where that is -1.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> apply_local([ChannelMap(channels=(2, -1, 0))], np.uint32([[5, 6, 7]])).tolist()
+    [[7, 0, 5]]
+    """
 
     channels: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
-    """To `shape`, batch included; row-major."""
+    """A change of shape to `shape`, batch included, in row-major order.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> apply_local([Reshape(shape=(1, 6))], np.zeros((1, 2, 3), np.uint32)).shape
+    (1, 6)
+    """
 
     shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Permute:
-    """Axis i of the result is axis `axes`[i]; the batch stays where it is."""
+    """A change of the order of axes: axis i of the result is axis `axes[i]`; axis 0, the batch, stays.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> apply_local([Permute(axes=(0, 2, 1))], np.zeros((1, 2, 3), np.uint32)).shape
+    (1, 3, 2)
+    """
 
     axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Zeros around axes 2 and 3: the operand's place in a larger map."""
+    """Zeros around axes 2 and 3, which place the operand in a larger map.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> apply_local([Pad(padding=(0, 0, 1, 2))], np.ones((1, 1, 1, 1), np.uint32)).tolist()
+    [[[[0, 1, 0, 0]]]]
+    """
 
     padding: tuple[int, int, int, int]  # top, bottom, left, right
 
 
 LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | ChannelMap | Reshape | Permute | Pad
-"""Linear, without weights: each party applies it to its own share."""
+"""A linear operator without weights, which each party applies to its own share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Secret weights `weight` (out, in / groups, kh, kw), no bias."""
+    """A convolution with the secret weights `weight` (out, in / groups, kh, kw), without bias.
+
+    >>> conv = Convolution("w", (1, 4, 8, 8), (1, 6, 6, 6), (3, 3), stride=(1, 1), padding=(0, 0, 0, 0))
+    >>> conv.weight_shape, conv.extent
+    ((6, 4, 3, 3), (3, 3))
+    """
 
     weight: str
     in_shape: Shape  # (batch, in, h, w)
@@ -101,18 +154,23 @@ class Convolution:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Rows and columns from the first that a window reads to the last."""
+        """The rows and columns from the first that a window reads to the last."""
         (rows, columns), (down, across) = self.kernel, self.dilation
         return (rows - 1) * down + 1, (columns - 1) * across + 1
 
     @property
     def weight_shape(self) -> Shape:
+        """The shape of its weights, (out, in / groups, kh, kw)."""
         return (self.out_shape[1], self.in_shape[1] // self.groups, *self.kernel)
 
 
 @dataclass(frozen=True, slots=True)
 class FullyConnected:
-    """Secret weights `weight` (out, in / groups), no bias."""
+    """A fully connected layer with the secret weights `weight` (out, in / groups), without bias.
+
+    >>> FullyConnected("head", in_shape=(1, 64), out_shape=(1, 10)).weight_shape
+    (10, 64)
+    """
 
     weight: str
     in_shape: Shape  # (batch, in)
@@ -121,6 +179,7 @@ class FullyConnected:
 
     @property
     def weight_shape(self) -> Shape:
+        """The shape of its weights, (out, in / groups)."""
         return (self.out_shape[1], self.in_shape[1] // self.groups)
 
 
@@ -128,19 +187,28 @@ Weighted = Convolution | FullyConnected
 
 
 def weighted_mac_count(op: Weighted) -> int:
-    """Multiply-accumulates of one application, batch included."""
+    """Count the multiply-accumulates of one application, batch included.
+
+    >>> weighted_mac_count(FullyConnected("head", in_shape=(2, 64), out_shape=(2, 10)))
+    1280
+    """
     return math.prod(op.weight_shape[1:]) * math.prod(op.out_shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearTerm:
-    """One summand: ``(weighted(local(source)) * multiplier) << shift_bits[channel]`` mod 2^32.
+    """One summand of a linear operator: ``(weighted(local(source)) * multiplier) << shift_bits[channel]``.
 
-    `source` is the id of any earlier value; with weights one of `derived_values`. `local` runs first, in
-    order. `multiplier` is a public integer, not 0 (1 for weighted terms). `shift_bits` (the term's
-    channels,) uint8 brings it to the scale of its linear operator; weights with a scale per channel
-    differ in it. The term is added to the channels from `first_channel` on: a concatenation is a sum of
-    terms at different places.
+    Arithmetic is mod 2^32. `source` is the id of any earlier value, and of one of `derived_values` if the
+    term has weights. The operators of `local` run first, in order. `multiplier` is a public integer, not 0 (1
+    for weighted terms). `shift_bits`, uint8 (the term's channels,), brings the term to the scale of its
+    linear operator; it differs where weights have a scale per channel. The term is added to the channels from
+    `first_channel` on, so a concatenation is a sum of terms at different places.
+
+    >>> from pi_bench.network.execution.shares import scale_term
+    >>> term = LinearTerm(0, (), None, multiplier=3, shift_bits=np.uint8([0, 4]))
+    >>> scale_term(term, np.uint32([[1, 1]])).tolist()
+    [[3, 48]]
     """
 
     source: int
@@ -152,4 +220,9 @@ class LinearTerm:
 
 
 def element_count(shape: Shape) -> int:
+    """Count the elements of a shape.
+
+    >>> element_count((2, 3, 4))
+    24
+    """
     return math.prod(shape)

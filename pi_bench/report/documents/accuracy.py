@@ -7,8 +7,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from pi_bench.report.documents.common import (
+    Arguments,
     Count,
     Digest,
+    Interrupted,
     NonNegative,
     Options,
     Part,
@@ -80,7 +82,9 @@ class Data(Part, frozen=True, kw_only=True):
     image_count: Positive
     refused_count: Annotated[int, Meta(ge=0, description="images with a value beyond the input's bound")]
     labelled: bool
-    class_count: Annotated[Positive | None, Meta(description="null where the data do not say")]
+    class_count: Annotated[
+        Positive | None, Meta(description="null without labels, or where they are too few to tell")
+    ]
 
 
 class LayerErrors(Part, frozen=True, kw_only=True):
@@ -113,6 +117,7 @@ class Accuracy(Part, frozen=True, kw_only=True):
     """
 
     schema_version: SchemaVersion
+    interrupted: Interrupted
     network: Network
     protocol: str
     mode: Annotated[str, Meta(description="law of the integer and the private answers")]
@@ -132,4 +137,5 @@ class Accuracy(Part, frozen=True, kw_only=True):
     output_count: Annotated[int, Meta(ge=1, description="outputs of the network")]
     worst_layer: Annotated[str | None, Meta(description="the layer with the largest relative_error")]
     layers: Annotated[list[LayerErrors], Meta(description="activations in order, then the output")]
+    arguments: Arguments
     warnings: tuple[str, ...] = ()

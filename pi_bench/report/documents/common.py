@@ -5,7 +5,7 @@ Names end in their unit: `_s` seconds, `_bytes` bytes, `_bits` bits, `_pct` perc
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -33,6 +33,16 @@ SchemaVersion = Annotated[
 ]
 Options = Annotated[
     dict[str, int | str], Meta(description="the protocol's own options that the mode has, by name")
+]
+
+
+Arguments = Annotated[
+    dict[str, Any],
+    Meta(description="every option of the command, given or default; files without their folder"),
+]
+Interrupted = Annotated[
+    bool,
+    Meta(description="whether Ctrl-C or SIGTERM ended the command early; the counts say how much was done"),
 ]
 
 

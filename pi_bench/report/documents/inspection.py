@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from pi_bench.report.documents.common import (
     Above0,
+    Arguments,
     Count,
     Digest,
     Directions,
@@ -104,3 +105,4 @@ class Inspection(Part, frozen=True, kw_only=True):
     operators: list[Operator]
     prediction: PredictionOrNull
     explanation: ExplanationOrNull
+    arguments: Arguments

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from pi_bench.report.documents.common import (
+    Arguments,
     BothTimes,
     Count,
     Digest,
     Directions,
     Emulated,
+    Interrupted,
     Loopback,
     Machine,
     MeasuredLink,
@@ -235,6 +237,8 @@ class Result(Part, frozen=True, kw_only=True):
         int, Meta(ge=0, description="bound on the server's cache of transformed weights (--weight-cache)")
     ]
     runs: Annotated[int, Meta(ge=1, description="timed runs that the figures contain")]
+    requested_runs: Annotated[int, Meta(ge=1, description="--runs")]
+    interrupted: Interrupted
     warmup: Count
     link: Loopback | ProbedLink
     input: Annotated[str, Meta(description="the input file's name, or the seed of the noise")]
@@ -269,4 +273,5 @@ class Result(Part, frozen=True, kw_only=True):
     ]
     explanation: ExplanationOrNull
     environment: Placement
+    arguments: Arguments
     warnings: tuple[str, ...] = ()

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from pi_bench.report.documents.common import Above0, Machine, NonNegative, Part, Positive, SchemaVersion
+from pi_bench.report.documents.common import (
+    Above0,
+    Interrupted,
+    Machine,
+    NonNegative,
+    Part,
+    Positive,
+    SchemaVersion,
+)
 
 LimitName = Literal["aes", "memory", "multiply_add", "ring_multiply_add", "socket", "round_trip"]
 
@@ -41,7 +49,13 @@ class CaseLimit(Part, frozen=True, kw_only=True):
 class CaseResult(Part, frozen=True, kw_only=True):
     """Measures one case of a primitive."""
 
-    primitive: str
+    primitive: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="the NAME of `pi-bench micro NAME`, which this package or a protocol declares",
+        ),
+    ]
     case: str
     unit: Annotated[str, Meta(description="what is counted: a block, an OT, an element, a layer")]
     unit_count: Annotated[int, Meta(ge=1, description="units per timed call")]
@@ -58,6 +72,7 @@ class Micro(Part, frozen=True, kw_only=True):
     """Seconds per unit of each primitive beside this machine's limits."""
 
     schema_version: SchemaVersion
+    interrupted: Interrupted
     count: Annotated[int, Meta(ge=1, description="elements that gadgets, OT and generator stream through")]
     threads: Annotated[list[Positive], Meta(min_length=1)]
     repetitions: Positive

@@ -57,9 +57,21 @@ def test_another_version_names_both() -> None:
         FrameHeader.decode(data)
 
 
-def test_an_http_server_is_named_as_no_peer() -> None:
-    with pytest.raises(PeerError, match="does not speak pi-bench"):
-        FrameHeader.decode(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"[:HEADER_BYTES])
+FOREIGN = [
+    (b"HTTP/1.1 400 Bad Request", "speaks HTTP"),
+    (b"GET / HTTP/1.0", "speaks HTTP"),
+    (b"SSH-2.0-OpenSSH_9.6", "speaks SSH"),
+    (b"\x15\x03\x01\x00\x02\x02\x16", "speaks TLS"),
+    (b"\x16\x03\x01\x02\x00\x01", "speaks TLS"),
+    (b"\x00\x01\x02\x03", "does not speak pi-bench"),
+]
+"""First bytes of other protocols, all shorter than a header, and what is said of them."""
+
+
+@pytest.mark.parametrize(("first", "words"), FOREIGN)
+def test_another_protocol_is_named(first: bytes, words: str) -> None:
+    with pytest.raises(PeerError, match=words):
+        FrameHeader.decode(first.ljust(HEADER_BYTES))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from pi_bench.costs import CONTENTION, UNITS, Costs, CostUnits
+from pi_bench.costs import CONTENTION, Costs, CostUnits
 from pi_bench.errors import InputError
 from pi_bench.prediction.costs_file import cached_path, costs_to_json, read_costs, write_costs
+
+UNITS = ("word", "message", "a unit of another version")
 
 
 @pytest.fixture
@@ -32,17 +34,18 @@ def test_a_file_holds_all_of_it(costs: Costs, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema_version": 2}, "of version 1"),
+        ({"schema_version": 2}, "format version 2, and this pi-bench reads version 1"),
+        ({"schema_version": None}, "has no schema_version"),
         ({"threads": 0}, "missing or of another type"),
         ({"threads": True}, "missing or of another type"),
         ({"machine": {"cpu_model": 1}}, "missing or of another type"),
         ({"unit_s": []}, "missing or of another type"),
         ({"unit_s": {"word": "1"}}, "missing or of another type"),
-        ({"unit_s": {"word": 1.0}}, "lack"),
-        ({"contention": {}}, "lack"),
+        ({"contention": {}}, "lack contention 'client offline'"),
+        ({"contention": {**dict.fromkeys(CONTENTION, 1.0), "x": 1.0}}, "unknown contention 'x'"),
         (
             {"contention": {**dict.fromkeys(CONTENTION, 1.0), "client online": 0.5}},
-            "neither faster nor endless",
+            "'client online' is 0.5; it must be from 1",
         ),
     ],
 )
@@ -60,13 +63,21 @@ def test_impossible_seconds_are_refused(costs: Costs, tmp_path: Path, value: str
     fields = costs_to_json(costs)
     fields["unit_s"]["word"] = float(value)
     path.write_text(json.dumps(fields))
-    with pytest.raises(InputError, match=r"'word' takes .* which cannot be"):
+    with pytest.raises(InputError, match=r"'word' takes .* s per unit; it must be from 0"):
         read_costs(path)
 
 
-def test_an_unknown_unit_is_refused(costs: Costs) -> None:
-    with pytest.raises(InputError, match="unknown unit 'magic'"):
-        Costs({**costs.unit_s, "magic": 1.0}, 1, {})
+def test_a_unit_that_was_not_measured_is_named(costs: Costs) -> None:
+    """A file of another version may lack units; it serves every protocol that does not need them."""
+    costs.require(UNITS)
+    words = "lack the unit 'gate', which this protocol needs; measure them again"
+    for use in (
+        lambda: costs.require(("word", "gate")),
+        lambda: costs.of("gate"),
+        lambda: costs.seconds(CostUnits({"gate": 1.0})),
+    ):
+        with pytest.raises(InputError, match=words):
+            use()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "nonsense", "[" * 100_000])

@@ -139,27 +139,38 @@ def _run_gadget(
         step = len(array) // groups
         return array[part[0] * step : part[1] * step]
 
+    def call_of(part: tuple[int, int]) -> gadgets.GadgetCall:
+        return gadgets.GadgetCall(spec, GADGET_NUMBER, first_group + part[0], threads, isa)
+
     for part in parts:
-        at = (GADGET_NUMBER, first_group + part[0])
         gadgets.garble(
-            spec, delta, run.hash_seed, run.label_seed, *at, rows(zero, part), rows(select, part),
-            rows(alpha, part), rows(run.garbled, part), rows(run.state, part), threads, isa=isa,
+            call_of(part),
+            gadgets.GarbleArguments(
+                delta, run.hash_seed, run.label_seed, rows(zero, part), rows(select, part),
+                rows(alpha, part), rows(run.garbled, part), rows(run.state, part),
+            ),
         )  # fmt: skip
     run.garbled_sent = run.garbled.copy()
     for part in parts:
-        at = (GADGET_NUMBER, first_group + part[0])
         gadgets.accept(
-            spec, run.hash_seed, *at, rows(v, part), rows(active, part), rows(run.garbled, part), threads,
-            isa=isa,
-        )  # fmt: skip
+            call_of(part),
+            gadgets.AcceptArguments(
+                run.hash_seed, rows(v, part), rows(active, part), rows(run.garbled, part)
+            ),
+        )
         gadgets.encode(
-            spec, delta, run.label_seed, *at, rows(run.state, part), rows(u, part),
-            rows(run.message, part), rows(run.out_mask, part), threads, isa=isa,
+            call_of(part),
+            gadgets.EncodeArguments(
+                delta, run.label_seed, rows(run.state, part), rows(u, part), rows(run.message, part),
+                rows(run.out_mask, part),
+            ),
         )  # fmt: skip
     for part in parts:
         gadgets.evaluate(
-            spec, run.hash_seed, GADGET_NUMBER, first_group + part[0], rows(v, part), rows(beta, part),
-            rows(active, part), rows(run.garbled, part), rows(run.message, part),
-            rows(run.next_mask, part), rows(run.z, part), threads, isa=isa,
+            call_of(part),
+            gadgets.EvaluateArguments(
+                run.hash_seed, rows(v, part), rows(beta, part), rows(active, part), rows(run.garbled, part),
+                rows(run.message, part), rows(run.next_mask, part), rows(run.z, part),
+            ),
         )  # fmt: skip
     return run

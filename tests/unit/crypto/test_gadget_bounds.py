@@ -1,10 +1,20 @@
 """What the parties see, what wrong material does, and what the boundary refuses."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
 from pi_bench.crypto import gadget as gadgets
-from pi_bench.crypto.gadget import GadgetSpec, group_count
+from pi_bench.crypto.gadget import (
+    AcceptArguments,
+    EncodeArguments,
+    EvaluateArguments,
+    GadgetCall,
+    GadgetSpec,
+    GarbleArguments,
+    group_count,
+)
 
 RELU = GadgetSpec("relu", 4, 9, False, 15)
 RELU_EXACT = GadgetSpec("relu", 4, 9, True, 8)
@@ -56,9 +66,9 @@ def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> 
     if spec.kind == "relu":
         payload = np.ascontiguousarray(message[:, label_bytes:-4])
         assert balanced(bits(payload).reshape(32 * groups, 32))
-        # Even without r': the client's sum is masked by the pad of the sign's label.
+        # Even without r': the evaluator's sum is masked by the pad of the sign's label.
         assert balanced(bits(run.z + run.next_mask).reshape(32 * groups, 32))
-    # The packed bits at the end of the state: the server's random bits and colors of zero labels.
+    # The packed bits at the end of the state: the garbler's random bits and colors of zero labels.
     packed = (spec.state_group_bytes % 128) // 4
     state_bits = bits(np.ascontiguousarray(run.state.reshape(groups, -1)[:, -4 * packed :]))
     assert balanced(state_bits.reshape(groups, packed, 32).swapaxes(1, 2).reshape(-1, packed))
@@ -92,15 +102,16 @@ def test_another_tweak_or_seed_gives_another_result(run_gadget, spec, field) -> 
 
 
 def replay(run, isa, *, labels=None, hash_seed=None, gadget=0xABCDEF, first_group=5) -> np.ndarray:
-    """The client's side again, with one thing changed."""
+    """The evaluator's side again, with one thing changed."""
     labels = run.active_labels if labels is None else labels
     hash_seed = run.hash_seed if hash_seed is None else hash_seed
     garbled, z = run.garbled_sent.copy(), np.zeros_like(run.z)
-    gadgets.accept(run.spec, hash_seed, gadget, first_group, run.v, labels, garbled, isa=isa)
+    call = GadgetCall(run.spec, gadget, first_group, isa=isa)
+    gadgets.accept(call, AcceptArguments(hash_seed, run.v, labels, garbled))
     gadgets.evaluate(
-        run.spec, hash_seed, gadget, first_group, run.v, run.beta, labels, garbled, run.message,
-        run.next_mask, z, isa=isa,
-    )  # fmt: skip
+        call,
+        EvaluateArguments(hash_seed, run.v, run.beta, labels, garbled, run.message, run.next_mask, z),
+    )
     return z
 
 
@@ -158,14 +169,20 @@ def test_impossible_gadgets_are_refused(numbers) -> None:
         GadgetSpec(*numbers)
 
 
-def garble_arguments(spec: GadgetSpec) -> dict:
+def call_garble(spec: GadgetSpec, **change: object) -> None:
+    """Garbles two groups of zeros; `change` replaces fields of the call and of the buffers."""
+    call = GadgetCall(spec, gadget=1, first_group=0)
+    of_call = {field.name for field in fields(call)} & change.keys()
+    arguments = replace(garble_arguments(spec), **{n: change[n] for n in change.keys() - of_call})
+    gadgets.garble(replace(call, **{n: change[n] for n in of_call}), arguments)
+
+
+def garble_arguments(spec: GadgetSpec) -> GarbleArguments:
     relu = spec.kind == "relu"
-    return dict(
+    return GarbleArguments(
         delta=b"\x01" + bytes(15),
         hash_seed=bytes(16),
         label_seed=bytes(16),
-        gadget=1,
-        first_group=0,
         zero_labels=np.zeros((2, spec.label_ots, 32, 16), np.uint8),
         select_bits=np.zeros(64, np.uint8) if relu else None,
         alpha=np.zeros(64, np.uint32) if relu else None,
@@ -194,19 +211,17 @@ def garble_arguments(spec: GadgetSpec) -> dict:
     ],
 )
 def test_garble_refuses(change, error) -> None:
-    arguments = garble_arguments(RELU)
-    gadgets.garble(RELU, **arguments)
+    call_garble(RELU)
     with pytest.raises((ValueError, TypeError, BufferError), match=error):
-        gadgets.garble(RELU, **(arguments | change))
+        call_garble(RELU, **change)
 
 
 def test_a_truncation_refuses_the_reverse_ot() -> None:
-    arguments = garble_arguments(TRUNCATE)
-    gadgets.garble(TRUNCATE, **arguments)
+    call_garble(TRUNCATE)
     with pytest.raises(ValueError, match="select_bits"):
-        gadgets.garble(TRUNCATE, **(arguments | {"select_bits": np.zeros(64, np.uint8)}))
+        call_garble(TRUNCATE, select_bits=np.zeros(64, np.uint8))
     with pytest.raises(ValueError, match="alpha"):
-        gadgets.garble(TRUNCATE, **(arguments | {"alpha": np.zeros(64, np.uint32)}))
+        call_garble(TRUNCATE, alpha=np.zeros(64, np.uint32))
     with pytest.raises(ValueError, match="correlation"):
         gadgets.correlation(TRUNCATE, np.zeros(32, np.uint32))
 
@@ -217,33 +232,39 @@ def test_every_buffer_of_the_other_steps_has_its_size(run_gadget, step) -> None:
     zero = np.zeros(64, np.uint32)
     run = run_gadget(spec, zero, zero, isa="")
     arguments = {
-        "accept": (run.hash_seed, 1, 0, run.v, run.active_labels, run.garbled),
-        "encode": (bytes(run.delta), run.label_seed, 1, 0, run.state, run.u, run.message, run.out_mask),
-        "evaluate": (
-            run.hash_seed, 1, 0, run.v, run.beta, run.active_labels, run.garbled, run.message,
-            run.next_mask, run.z,
+        "accept": AcceptArguments(run.hash_seed, run.v, run.active_labels, run.garbled),
+        "encode": EncodeArguments(
+            bytes(run.delta), run.label_seed, run.state, run.u, run.message, run.out_mask
         ),
-    }[step]  # fmt: skip
-    function = getattr(gadgets, step)
-    function(spec, *arguments)
-    for i, argument in enumerate(arguments):
-        if isinstance(argument, int):
-            continue
+        "evaluate": EvaluateArguments(
+            run.hash_seed, run.v, run.beta, run.active_labels, run.garbled, run.message, run.next_mask, run.z
+        ),
+    }[step]
+    function, call = getattr(gadgets, step), GadgetCall(spec, 1, 0)
+    function(call, arguments)
+    for field in fields(arguments):
+        argument = getattr(arguments, field.name)
         wrong = argument[:-1] if isinstance(argument, bytes) else argument[:-1].copy()
         with pytest.raises(ValueError):
-            function(spec, *arguments[:i], wrong, *arguments[i + 1 :])
+            function(call, replace(arguments, **{field.name: wrong}))
 
 
 def test_errors_show_no_secret() -> None:
     secret = b"\x01" + b"SECRET-DELTA-15"
-    for change in ({"alpha": 7}, {"zero_labels": None}, {"out_state": bytes(3)}, {"alpha": np.zeros(3)}):
+    wrong = [
+        {"alpha": 7}, {"zero_labels": None}, {"out_state": bytes(3)}, {"alpha": np.zeros(3)},
+        {"gadget": 1.5}, {"gadget": 1 << 32}, {"first_group": -1}, {"threads": "two"}, {"isa": None},
+    ]  # fmt: skip
+    for change in wrong:
         with pytest.raises((TypeError, ValueError, BufferError)) as caught:
-            gadgets.garble(RELU, **(garble_arguments(RELU) | {"delta": secret} | change))
+            call_garble(RELU, delta=secret, **change)
         assert "SECRET" not in str(caught.value)
+    assert "SECRET" not in repr(replace(garble_arguments(RELU), delta=secret))
 
 
 def test_no_elements() -> None:
     empty = np.zeros(0, np.uint32)
     for spec in ALL:
         assert gadgets.choice_bits(spec, empty).size == 0
-        gadgets.encode(spec, b"\x01" + bytes(15), bytes(16), 0, 0, b"", empty, bytearray(), empty.copy())
+        arguments = EncodeArguments(b"\x01" + bytes(15), bytes(16), b"", empty, bytearray(), empty.copy())
+        gadgets.encode(GadgetCall(spec, 0, 0), arguments)

@@ -19,7 +19,7 @@ VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "gadget.json").rea
 RING = 2**32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, TRUNCATE_TOP_BIT = 1, 2, 3, 4, 5, 8
 CHUNK = 6
-SERVER_LABEL, CHUNK_KEY, CHUNK_MASK = 16, 18, 19
+GARBLER_LABEL, CHUNK_KEY, CHUNK_MASK = 16, 18, 19
 
 
 def aes(key: int, block: int) -> int:
@@ -32,7 +32,7 @@ def tweak(purpose: int, gadget: int, group: int, position: int, sub: int = 0) ->
 
 
 class SlowEvaluator:
-    """The client of one element: `lane` of the only group of a run."""
+    """The evaluator of one element: `lane` of the only group of a run."""
 
     def __init__(self, run, lane: int, gadget: int, group: int) -> None:
         spec = run.spec
@@ -57,14 +57,14 @@ class SlowEvaluator:
         self.words = run.message[ends + 4 * pointers : -4].view(np.uint32).reshape(-1, 32)[:, lane]
         self.e = int(run.message[-4:].view(np.uint32)[0]) >> lane & 1
         self.own = run.active_labels[0, :, lane]
-        self.labels = self.server_labels()
+        self.labels = self.garbler_labels()
 
     def hash(self, label: int, purpose: int, position: int, sub: int = 0) -> int:
         high, low = label >> 64, label & (2**64 - 1)
         permuted = (high ^ low) << 64 | high
         return aes(self.seed ^ tweak(purpose, *self.at, position, sub), permuted) ^ permuted
 
-    def server_labels(self) -> list[int]:
+    def garbler_labels(self) -> list[int]:
         """The active labels of the bits of u: as received, or unlocked chunk by chunk."""
         labels: list[int] = []
         begin = 0
@@ -172,7 +172,7 @@ def digest(array: np.ndarray) -> str:
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
-def test_server_labels_and_keys_are_a_prf_of_their_place(run_gadget, case, isa) -> None:
+def test_garbler_labels_and_keys_are_a_prf_of_their_place(run_gadget, case, isa) -> None:
     run = run_of_case(run_gadget, case, isa)
     spec, seed = run.spec, int.from_bytes(run.label_seed, "little")
     lift = 1 << 30 if spec.kind == "truncate" else 0
@@ -185,7 +185,7 @@ def test_server_labels_and_keys_are_a_prf_of_their_place(run_gadget, case, isa) 
         for width, received in zip(widths, sent[:, lane], strict=True):
             value = u >> first & (1 << width) - 1
             if width == 1:
-                label = aes(seed, tweak(SERVER_LABEL, 0xABCDEF, 5, first, lane))
+                label = aes(seed, tweak(GARBLER_LABEL, 0xABCDEF, 5, first, lane))
                 expected = label ^ value * number(run.delta)
             else:
                 pointer = value ^ mask_of(seed, first, width, lane)

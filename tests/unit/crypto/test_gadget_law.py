@@ -1,7 +1,7 @@
 """The gadgets against their laws (docs/threat-model.md), with ideal OTs, on every path.
 
 The oracles here are written from the laws alone: windowed results are compared bit for bit, given the
-client's share; exact ReLUs for every value of the ring.
+evaluator's share; exact ReLUs for every value of the ring.
 """
 
 import zlib
@@ -24,7 +24,7 @@ def signed_window(x: np.ndarray, top_bit: int) -> np.ndarray:
 
 
 def relu_law(x: np.ndarray, v: np.ndarray, spec: GadgetSpec) -> tuple[np.ndarray, np.ndarray]:
-    """The result for int64 x and the client's share, and where the law holds at all."""
+    """The result for int64 x and the evaluator's share, and where the law holds at all."""
     f, low = spec.truncate_bits, (1 << spec.truncate_bits) - 1
     value = signed_window(x + spec.offset, spec.window_bits)
     if spec.exact:

@@ -8,17 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench import _native
+from pi_bench.crypto.additive_ot import additive_receive, additive_send
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender, ot_context
+from pi_bench.crypto.fresh_cot import FreshCotSender, fresh_cot_receiver
 from pi_bench.crypto.ot_extension import (
     FRESH_BYTES,
     CotReceiver,
     CotSender,
-    FreshCotSender,
-    additive_receive,
-    additive_send,
     base_choice_bits,
     extension_bytes,
-    fresh_cot_receiver,
     random_delta,
 )
 from pi_bench.crypto.secret import SecretBytes

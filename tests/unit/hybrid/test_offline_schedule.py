@@ -10,7 +10,7 @@ import pytest
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.hybrid import multiplications
 from pi_bench.hybrid import offline_schedule as offline_schedule_module
-from pi_bench.hybrid.offline_schedule import (
+from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
     Exchange,
@@ -19,13 +19,12 @@ from pi_bench.hybrid.offline_schedule import (
     Seeds,
     Select,
     Trees,
-    Turn,
-    client_turns,
-    offline_schedule,
 )
-from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan, predict_hybrid
+from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
+from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan
 from pi_bench.network.program import LinearOp
 from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.protocol.script import NO_OP, Message
 from tests.contract.conftest import compiled
 from tests.contract.term_program import term_program
 
@@ -35,7 +34,7 @@ def plan(request) -> WorkPlan:
     if request.param == "products":
         return WorkPlan(term_program()[0], ProtocolOptions("windowed"))
     program, _, _ = compiled(1)
-    return WorkPlan(program, ProtocolOptions(mode=request.param))
+    return WorkPlan(program, ProtocolOptions(request.param))
 
 
 def test_everything_is_exchanged_once(plan) -> None:
@@ -102,18 +101,16 @@ def test_tables_come_while_the_next_products_are_under_way(plan) -> None:
     assert any(isinstance(e, Product) and e.job.op_id != plan.source_of(first.job) for e in after)
 
 
-def test_bytes_are_those_of_the_prediction(plan) -> None:
+def test_requests_are_the_clients_messages_and_answers_the_servers(plan) -> None:
     exchanges = offline_schedule(plan)
-    predicted = predict_hybrid(plan.program, ProtocolOptions(mode=_mode(plan)))
-    sums = {Party.CLIENT: sum(e.request_bytes for e in exchanges)}
-    sums[Party.SERVER] = sum(e.answer_bytes for e in exchanges)
-    for party in Party:
-        assert sums[party] == predicted.offline[party]
-    assert (exchanges[0].answer_bytes, exchanges[0].request_bytes) == (SEED_BYTES + FRESH_BYTES, 0)
-
-
-def _mode(plan: WorkPlan) -> str:
-    return "exact" if plan.gadget_jobs[0].spec.exact else "windowed"
+    for exchange in exchanges:
+        assert exchange.request or exchange.answer
+        assert {message.sender for message in exchange.request} <= {Party.CLIENT}
+        assert {message.sender for message in exchange.answer} <= {Party.SERVER}
+        assert exchange.request_bytes == sum(message.byte_count for message in exchange.request)
+    assert [message.byte_count for message in exchanges[0].answer] == [SEED_BYTES, FRESH_BYTES]
+    parts = {(e.request[0].part, e.answer[0].part) for e in exchanges if isinstance(e, Garble)}
+    assert parts == {("ot", "garbling")}
 
 
 @pytest.mark.parametrize("window_bytes", [1, 200_000, 1 << 40])
@@ -138,7 +135,8 @@ def test_the_client_asks_in_order_within_needs_and_window(plan, window_bytes) ->
 
 
 def test_needs_alone_hold_the_client_up_in_a_wide_window() -> None:
-    exchanges = [Exchange(5, 5, needs) for needs in (0, 0, 2, 1, 4)]
+    request, answer = (Message(party, NO_OP, "", 5) for party in Party)
+    exchanges = [Exchange((request,), (answer,), needs) for needs in (0, 0, 2, 1, 4)]
     turns = [(turn.name, exchanges.index(e)) for turn, e in client_turns(exchanges, 100)]
     assert turns == [
         ("ASK", 0), ("ASK", 1), ("ACCEPT", 0), ("ACCEPT", 1), ("ASK", 2), ("ASK", 3),

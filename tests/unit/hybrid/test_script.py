@@ -5,20 +5,22 @@ from dataclasses import replace
 import pytest
 
 from pi_bench.channel.link import Link
-from pi_bench.costs import UNITS, Costs
-from pi_bench.hybrid.script import hybrid_script
-from pi_bench.hybrid.work_plan import predict_hybrid
+from pi_bench.costs import Costs
+from pi_bench.hybrid.fixed_steps import FIXED_UNITS
+from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program
 from pi_bench.prediction.causes import Cause, scaled, shares, without_rounds
+from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
-from pi_bench.prediction.simulation import PredictedPhase
+from pi_bench.primitives.built_in import UNITS as PRIMITIVE_UNITS
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.protocol.script import Purpose
 from tests.contract.term_program import term_program
-from tests.unit.network.merging.merging_graphs import culled_graph
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
+UNITS = (*PRIMITIVE_UNITS, *FIXED_UNITS)
 COSTS = Costs({name: 1e-7 * (1 + i % 7) for i, name in enumerate(UNITS)}, 1, {})
 WAN = Link.parse("wan")
 OPTIONS = {
@@ -64,12 +66,14 @@ def test_every_activation_is_a_round(program: Program) -> None:
     assert predicted(program, Setting(COSTS)).online.depth == 2 * (len(program.activation_ops) + 1)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_nothing_gets_faster_where_a_unit_gets_dearer(program: Program, unit: str) -> None:
-    dearer = Costs({**COSTS.unit_s, unit: 10 * COSTS.unit_s[unit]}, 1, {})
-    before, after = predicted(program, Setting(COSTS)), predicted(program, Setting(dearer))
-    assert after.online.time_s >= before.online.time_s
-    assert after.offline.time_s >= before.offline.time_s
+def test_nothing_gets_faster_where_a_unit_gets_dearer(program: Program) -> None:
+    script = hybrid_script(program, OPTIONS["windowed"])
+    before = predict_run(script, Setting(COSTS))
+    for unit in UNITS:
+        dearer = Costs({**COSTS.unit_s, unit: 10 * COSTS.unit_s[unit]}, 1, {})
+        after = predict_run(script, Setting(dearer))
+        assert after.online.time_s >= before.online.time_s, unit
+        assert after.offline.time_s >= before.offline.time_s, unit
 
 
 def test_slower_links_take_longer(program: Program) -> None:
@@ -137,7 +141,8 @@ def test_what_a_cause_costs_is_what_its_absence_saves(program: Program) -> None:
 
 
 def test_without_rounds_a_distance_does_not_matter(program: Program) -> None:
-    near, far = (without_rounds(Setting(COSTS, Link("x", rtt_s, 1e9, 1e9))) for rtt_s in (1e-4, 1.0))
+    script = hybrid_script(program, OPTIONS["windowed"]).online
+    near, far = (without_rounds(script, Setting(COSTS, Link("x", rtt_s, 1e9, 1e9))) for rtt_s in (1e-4, 1.0))
     assert predicted(program, near).online.time_s == predicted(program, far).online.time_s
 
 

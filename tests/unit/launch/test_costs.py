@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pi_bench.costs import UNITS, Costs
+from pi_bench.costs import LINK_UNITS, Costs
 from pi_bench.launch import costs as costs_module
-from pi_bench.launch.costs import describe_build, machine_costs
+from pi_bench.launch.costs import describe_build, machine_costs, needed_units
+from pi_bench.launch.two_party_costs import add_two_party_costs
 from pi_bench.network.program import Program, element_count
 from pi_bench.prediction.costs_file import cached_path, read_costs
 from pi_bench.protocol import Party, ProtocolOptions
@@ -26,7 +27,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
 
     def measure(info: object, threads: int, machine: dict[str, str], progress: object) -> Costs:
         calls.append(threads)
-        return Costs(dict.fromkeys(UNITS, float(len(calls))), threads, machine)
+        return Costs(dict.fromkeys(needed_units(INFO, 1), float(len(calls))), threads, machine)
 
     monkeypatch.setattr(costs_module, "measure_costs", measure)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -94,5 +95,5 @@ def test_a_script_of_its_own_needs_no_unit_of_another_protocol() -> None:
         return RunScript(offline, online)
 
     info = replace(find_protocol("ideal"), script=script)
-    costs = costs_module._between_parties(info, Costs(dict.fromkeys(UNITS, 0.0), 1, {}))
-    assert costs.unit_s["message"] > 0 and costs.unit_s["client slice"] == 0
+    costs = add_two_party_costs(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
+    assert costs.of("message") > 0 and set(costs.unit_s) == set(LINK_UNITS)

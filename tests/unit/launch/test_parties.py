@@ -32,7 +32,7 @@ class Hall:
 
     def __init__(self, graph: Graph) -> None:
         self.program, weights = compile_graph(graph)
-        options = ProtocolOptions(mode="exact")
+        options = ProtocolOptions("exact")
         info = find_protocol("ideal")
         self.server = Server(self.program, weights, info, options, timeout_s=5, idle_timeout_s=5)
         self.reports: list[ServerReport] = []

@@ -1,17 +1,22 @@
 import json
-from importlib import resources
 
 import jsonschema
 import pytest
 
+from pi_bench.measure import limits as limits_module
 from pi_bench.measure.environment import describe_environment
-from pi_bench.measure.micro import FAMILIES, MachineLimits, MinimalWork, Settings, run_micro
-from pi_bench.measure.micro import limits as limits_module
-from pi_bench.measure.micro.loopback import Echo, FrameEcho
-from pi_bench.measure.micro.timing import sample
-from pi_bench.report.micro import render_micro
+from pi_bench.measure.limits import MachineLimits
+from pi_bench.measure.micro import run_micro
+from pi_bench.measure.timing import sample
+from pi_bench.primitives import CaseSettings, MinimalWork
+from pi_bench.primitives.built_in import BUILT_IN
+from pi_bench.primitives.loopback import Echo, FrameEcho
+from pi_bench.primitives.primitive import families_of
+from pi_bench.report.documents import as_json, schema_of
+from pi_bench.report.micro import build_micro, render_micro
 
-TINY = Settings(count=70, threads=(1, 2), repetitions=2)
+TINY = CaseSettings(count=70, threads=(1, 2), repetitions=2)
+FAMILIES = families_of(BUILT_IN)
 
 
 @pytest.fixture(autouse=True)
@@ -31,33 +36,32 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_gives_a_valid_result(name: str) -> None:
-    result = run_micro([name], TINY)
-    result["environment"] = describe_environment()
-    schema = json.loads(resources.files("pi_bench.report").joinpath("micro.schema.json").read_text())
-    jsonschema.validate(json.loads(json.dumps(result, allow_nan=False)), schema)
+    result = run_micro({name: FAMILIES[name]}, TINY)
+    document = build_micro(result, describe_environment())
+    jsonschema.validate(json.loads(json.dumps(as_json(document), allow_nan=False)), schema_of("micro"))
     assert {row["primitive"] for row in result["results"]} == {name}
     for row in result["results"]:
         assert len(row["unit_s"]["samples"]) == 2
         assert row["ratio"] == pytest.approx(row["unit_s"]["median"] / row["limit"]["unit_s"])
         measured = [entry["threads"] for entry in result["limits"] if entry["name"] == row["limit"]["name"]]
         assert row["threads"] in measured  # held against the same number of threads
-    text = render_micro(result)
+    text = render_micro(document)
     assert all(f"  {row['case'][:14]}" in text for row in result["results"])
 
 
 @pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot", "cross"])
 def test_threads_are_timed_each(name: str) -> None:
-    result = run_micro([name], TINY)
+    result = run_micro({name: FAMILIES[name]}, TINY)
     assert {row["threads"] for row in result["results"]} == {1, 2}
 
 
 def test_whole_groups_are_counted() -> None:
-    assert {row["unit_count"] for row in run_micro(["relu"], TINY)["results"]} == {96}
+    assert {row["unit_count"] for row in run_micro({"relu": FAMILIES["relu"]}, TINY)["results"]} == {96}
 
 
 def test_gadget_bytes_are_those_of_a_relu() -> None:
     """11 half gates: two labels a gate offline, one a gate online; 12 labels of the client."""
-    row = run_micro(["evaluate"], TINY)["results"][0]
+    row = run_micro({"evaluate": FAMILIES["evaluate"]}, TINY)["results"][0]
     assert row["case"] == "evaluate ReLU, 11 ANDs"
     sizes = row["unit_bytes"]
     assert 11 * 32 <= sizes["offline"] <= 11 * 32 + 16
@@ -68,7 +72,9 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
 
 def test_cross_product_bytes_are_its_job_s() -> None:
     """One OT a bit of the server's factor, and corrections of as many bits as still count."""
-    sizes = {row["case"]: row["unit_bytes"] for row in run_micro(["cross"], TINY)["results"]}
+    sizes = {
+        row["case"]: row["unit_bytes"] for row in run_micro({"cross": FAMILIES["cross"]}, TINY)["results"]
+    }
     for name, bit_count in (("square", 31), ("product", 32)):
         corrections = sum(range(1, bit_count + 1)) / 8
         for side in ("sender", "receiver"):

@@ -17,6 +17,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings write no model file, for tests that look at weights and logs only."""
+    monkeypatch.setattr("pi_bench.models.training.run._export", lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def blobs() -> Dataset:
     """Three classes told apart by where a bright square lies, in noise."""

@@ -143,5 +143,5 @@ def test_any_recipe_takes_polynomials() -> None:
     with pytest.raises(ModelError, match="no ReLU layer matches"):
         with_polynomials(shipped, ["head"], 2, 0.0)
     relu6 = load_recipe("mobilenetv2-cifar10-1502208")
-    with pytest.raises(ModelError, match="ReLU6: polynomials stand in the place of plain ReLUs only"):
+    with pytest.raises(ModelError, match="ReLU6: polynomials replace plain ReLUs only"):
         build(with_polynomials(relu6, ["*"], 2, 0.0), "meta")

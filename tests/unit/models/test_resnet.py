@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import OrderedDict
+from itertools import pairwise
 
 import pytest
 
@@ -49,6 +50,21 @@ def test_resnet18_has_its_known_parameter_count():
     module = build(load_recipe("resnet18-cifar100-557056"), "meta")
     # The public CIFAR ResNet18 for 100 classes.
     assert sum(parameter.numel() for parameter in module.parameters()) == 11_220_132
+
+
+def test_figure_3_of_resnet18():
+    """DeepReDuce, section 2.2: FLOPs are even, parameters grow and ReLUs fall with depth."""
+    layers = load_recipe("resnet18-cifar100-557056").layers()
+
+    def by_stage(count):
+        return [
+            sum(getattr(layer, count) for layer in layers if layer.stage == stage) for stage in (1, 2, 3, 4)
+        ]
+
+    assert by_stage("relu_count") == [262_144, 131_072, 65_536, 32_768]  # Table 1
+    parameters, macs = by_stage("parameter_count"), by_stage("mac_count")
+    assert all(3.5 < later / earlier < 4.5 for earlier, later in pairwise(parameters))
+    assert max(macs) < 1.2 * min(macs)
 
 
 def test_shortcuts_stand_where_the_shape_changes():

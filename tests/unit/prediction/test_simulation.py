@@ -6,8 +6,9 @@ import pytest
 
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link
-from pi_bench.costs import CONTENTION, UNITS, Costs, CostUnits
-from pi_bench.prediction.simulation import PredictedPhase, Simulation
+from pi_bench.costs import CONTENTION, LINK_UNITS, Costs, CostUnits
+from pi_bench.prediction.predicted_phase import PredictedPhase
+from pi_bench.prediction.simulation import Simulation
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import PhaseScript, Purpose
 
@@ -18,7 +19,7 @@ BYTES = {"byte sent": 1e-3, "byte received": 1e-3}
 
 
 def costs(**unit_s: float) -> Costs:
-    return Costs({**dict.fromkeys(UNITS, 0.0), "word": 1.0, **unit_s}, 1, {})
+    return Costs({**dict.fromkeys(LINK_UNITS, 0.0), "word": 1.0, **unit_s}, 1, {})
 
 
 def play(script: PhaseScript, link: Link | None = None, **unit_s: float) -> PredictedPhase:

@@ -53,6 +53,16 @@ def test_columns_line_up(rows: list[tuple[str, str]]) -> None:
         assert line.endswith(figure)
 
 
+def test_tables_are_plain_text_without_cut_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("COLUMNS", "20"), ("FORCE_COLOR", "1"), ("TERM", "xterm-256color")):
+        monkeypatch.setenv(name, value)
+    figure = "1234567890" * 8
+    lines = render_table(("a layer", "figure"), [("[bold]x[/]", figure), ("long" * 10, "7")])
+    assert lines[2].split() == ["[bold]x[/]", figure]
+    assert lines[3].split() == ["longlonglonglong…longlonglonglong", "7"]
+    assert "\x1b" not in "".join(lines)
+
+
 def test_answer_shows_the_best_classes_with_names() -> None:
     logits = np.array([[0.5, 3.0, -1.0, 2.0, 1.0, 0.0]])
     lines = answer_lines(logits, list("abcdef"))
@@ -67,8 +77,8 @@ def test_inspection_adds_up(tiny_graph: Graph) -> None:
     options = ideal.configure("truncated-sign", {"sign_drop": 3})
     inspection = inspect_program(program, "00" * 32, ideal, options)
     for direction, party in (("client_to_server", Party.CLIENT), ("server_to_client", Party.SERVER)):
-        per_operator = sum(op["predicted_bytes"][direction] for op in inspection["operators"])
-        assert per_operator == inspection["predicted_bytes"]["online"][direction]
+        per_operator = sum(getattr(op.predicted_bytes, direction) for op in inspection.operators)
+        assert per_operator == getattr(inspection.predicted_bytes.online, direction)
         predicted = ideal.predict(program, options)
         assert predicted.online[party] == per_operator
     text = render_inspection(inspection)

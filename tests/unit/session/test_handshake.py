@@ -66,13 +66,13 @@ def test_options_of_another_type_are_refused(channels: Channels, both: Both, opt
     }
 
     def server() -> None:
-        handshake._receive(channels[1], 0, 5)
+        handshake._receive(channels[1], 0, 5, handshake._HELLO_END)
         handshake._send(channels[1], 0, offer)
         handshake._receive(channels[1], 1, 5)
 
     client, at_server = both(lambda: greet_as_client(channels[0], ClientRequirements(), digest_of), server)
     word = "chunk" if isinstance(options, dict) else "options"
-    assert isinstance(client, PeerError) and word in str(client) and word in str(at_server)
+    assert isinstance(client, PeerError) and word in str(client) and word in str(at_server), at_server
 
 
 @pytest.mark.parametrize("options", [{"label_chunk": 4, "sign_drop": 2}, {"label_chunk": 3}, {}])
@@ -232,7 +232,7 @@ def test_hostile_bytes(payload: bytes) -> None:
 
 def test_wrong_confirmation(channels: Channels, both: Both) -> None:
     def client() -> None:
-        handshake._send(channels[0], 0, HELLO)
+        handshake._send(channels[0], 0, HELLO, handshake._HELLO_END)
         handshake._receive(channels[0], 0, 5)
         channels[0].receive_bounded(frame(PROGRAM, 1), len(PROGRAM), 5)
         handshake._send(channels[0], 1, {"digest": OFFER.digest, "session": "00"})
@@ -240,3 +240,26 @@ def test_wrong_confirmation(channels: Channels, both: Both) -> None:
     _, error = both(client, lambda: greet_as_server(channels[1], OFFER))
     assert isinstance(error, PeerError)
     assert "confirmed another session" in str(error)
+
+
+def test_every_byte_of_a_greeting_is_fixed(channels: Channels, both: Both) -> None:
+    """Padding, spaces and reserved fields included: a changed bit is refused, in the header too."""
+    payload = codec.encode(HELLO, {}) + handshake._HELLO_END
+    padding = payload.index(b"}", payload.rindex(b'"version"')) + 2
+    assert payload[padding] == 0
+    for changed in (
+        payload[:padding] + b"\1" + payload[padding + 1 :],
+        payload[:6] + b"\1" + payload[7:],
+        payload[:-1] + b"\r",
+        payload + b"\0",
+        codec.encode(HELLO, {}),
+    ):
+        with pytest.raises(PeerError, match="malformed"):
+            greet_as_server(OneMessage(changed), OFFER)  # type: ignore[arg-type]
+
+    def client() -> None:
+        header = handshake._header(0, len(payload))._replace(depth=1)
+        channels[0].send(header, [memoryview(payload)])
+
+    _, error = both(client, lambda: greet_as_server(channels[1], OFFER))
+    assert "1 dependent messages where only 0 is possible" in str(error)

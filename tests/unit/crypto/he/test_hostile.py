@@ -103,7 +103,7 @@ def test_errors_of_type_print_no_arguments(parties) -> None:
         lambda: parties.server.respond(PLAN, WEIGHTS, upload, S, None),
     ]
     for call in calls:
-        with pytest.raises(TypeError, match=r"^'NoneType' object cannot be interpreted as an integer$"):
+        with pytest.raises(TypeError, match=r"^(need an integer, got NoneType|unsupported operand .*)$"):
             call()
 
 

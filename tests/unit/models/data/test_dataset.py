@@ -1,4 +1,4 @@
-"""Statistics, the held-out split, and the digits."""
+"""Statistics, the held-out split, the digits, and the record of a data set."""
 
 import subprocess
 import sys
@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pi_bench.errors import DataError
-from pi_bench.models.data import Split, hold_out, load_data
+from pi_bench.models.data import Split, hold_out, image_shape, load_data
+from pi_bench.models.data.catalogue import SOURCES
 from pi_bench.models.data.dataset import mean_and_deviation
 from pi_bench.models.data.digits import interpolation
+from pi_bench.models.data.source import DataSource
+from pi_bench.models.linearization.settings import default_finetuning, default_linearization
+from pi_bench.models.training import default_settings
 
 pytest.importorskip("sklearn")
 
@@ -104,3 +108,23 @@ def test_hold_out_is_a_partition_that_keeps_every_class(labels, fraction, seed):
             assert away == 0
     again = hold_out(Split(images, labels), fraction, seed)
     np.testing.assert_array_equal(again[1].images, held.images)
+
+
+def test_a_data_set_is_one_record(monkeypatch, blobs, tmp_path):
+    """Whatever differs between data sets is read from the record."""
+    source = DataSource(
+        name="blobs",
+        read=lambda path, shape, progress: blobs,
+        shape=(2, 8, 8),
+        training={"epochs": 3},
+        linearization={"lasso": 0.5},
+        finetuning={"epochs": 2},
+    )
+    monkeypatch.setitem(SOURCES, "blobs", source)
+    assert load_data("blobs", (2, 8, 8), data_dir=tmp_path) is blobs
+    assert image_shape("blobs", (1, 16, 16)) == (2, 8, 8)
+    assert default_settings("blobs") == {"epochs": 3}
+    assert default_linearization("blobs") == {"lasso": 0.5}
+    assert default_finetuning("blobs")["epochs"] == 2
+    with pytest.raises(DataError, match="the images of blobs are 2 x 8 x 8"):
+        load_data("blobs", (3, 8, 8), data_dir=tmp_path)

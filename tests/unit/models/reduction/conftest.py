@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from pi_bench.models import parse_recipe  # noqa: E402
+from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce  # noqa: E402
 from pi_bench.models.reduction.job import perform  # noqa: E402
-from pi_bench.models.reduction.search import SearchSettings, deepreduce  # noqa: E402
 from pi_bench.models.training import TrainingSettings  # noqa: E402
 
 RECIPE = """
@@ -58,7 +58,7 @@ def base():
 @pytest.fixture(scope="session")
 def settings():
     training = TrainingSettings(epochs=1, batch_size=128, learning_rate=0.05)
-    return SearchSettings(training, Path("nowhere"), "cpu", threads=1)
+    return DeepReduceSettings(training=training, data_dir=Path("nowhere"), device="cpu", threads=1)
 
 
 @pytest.fixture

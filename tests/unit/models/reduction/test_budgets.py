@@ -107,6 +107,7 @@ class KilledAt(InlineEngine):
 
 
 @pytest.mark.parametrize(("name", "looks"), [("linearized", 2), ("60", 0)])
+@pytest.mark.usefixtures("no_export")
 def test_a_search_that_was_killed_ends_with_the_same_weights(
     linearized, base, snl_settings, tmp_path, name, looks
 ):
@@ -147,6 +148,7 @@ def test_what_is_refused(base, snl_settings, pruning_settings, tmp_path, lineari
         run(snl, base, dataclasses.replace(snl_settings, linearization=changed), linearized[0])
 
 
+@pytest.mark.usefixtures("no_export")
 def test_filter_pruning(base, pruning_settings, tmp_path, linearized):
     settings = dataclasses.replace(pruning_settings, budgets=(300,), teacher=linearized[0] / "teacher")
     (found,) = run(prune, base, settings, tmp_path)

@@ -14,7 +14,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pi_bench.errors import EnvironmentUnsupportedError, TrainingError  # noqa: E402
+from pi_bench.models.deepreduce import search_plan  # noqa: E402
 from pi_bench.models.reduction import engine_local  # noqa: E402
+from pi_bench.models.reduction.engine import run_jobs  # noqa: E402
 from pi_bench.models.reduction.engine_local import LocalEngine  # noqa: E402
 from pi_bench.models.reduction.engine_ray import RayEngine  # noqa: E402
 from pi_bench.models.reduction.training_job import training_job  # noqa: E402
@@ -33,7 +35,7 @@ def longer(settings):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, base, longer):
     """The same search in one process that nobody kills."""
-    from pi_bench.models.reduction.search import deepreduce
+    from pi_bench.models.reduction.deepreduce import deepreduce
 
     folder = tmp_path_factory.mktemp("undisturbed")
     quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
@@ -67,10 +69,10 @@ class Killer(threading.Thread):
 
 
 def test_killed_processes_change_nothing(tmp_path, search, longer, undisturbed):
-    victims = [tmp_path / name for name in ("teacher", "networks/1-cull", "networks/1-compound")]
+    victims = [tmp_path / name for name in ("teacher", "networks/1-cull")]
     with LocalEngine(2, threads=1) as engine, Killer(*victims) as killer:
         candidates, _ = search(tmp_path, engine, settings=longer)
-    assert sorted(killer.killed) == ["1-compound", "1-cull", "teacher"]
+    assert sorted(killer.killed) == ["1-cull", "teacher"]
     assert candidates == undisturbed[0]
     assert weights_of(tmp_path) == undisturbed[1]
 
@@ -161,11 +163,21 @@ RAY = 'Ray is not installed (it has no wheel for every machine): pip install "pi
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_ray_cluster_whose_workers_are_killed(tmp_path, search, longer, undisturbed):
+def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undisturbed):
+    """Each job is a process of its own there, so two jobs of the search stand for all."""
     pytest.importorskip("ray.exceptions", reason=RAY)  # a folder named ray would do for "ray"
-    victims = [tmp_path / name for name in ("teacher", "networks/1-cull")]
-    with RayEngine(None, 2, threads=1, gpu=False) as engine, Killer(*victims) as killer:
-        candidates, _ = search(tmp_path, engine, settings=longer)
+    _, weights = undisturbed
+    common = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
+    full = training_job("teacher", base, longer.training, tmp_path / "teacher", **common)
+    culled = search_plan(base, longer.order)[0].recipe
+    folder = tmp_path / "networks" / "1-cull"
+    student = training_job("1-cull", culled, longer.training, folder, teacher=tmp_path / "teacher", **common)
+    with (
+        RayEngine(None, 2, threads=1, gpu=False) as engine,
+        Killer(tmp_path / "teacher", folder) as killer,
+    ):
+        for job in (full, student):
+            outcomes = run_jobs(engine, [job], lambda *_: None, lambda outcome, fresh: None)
+            assert outcomes[job.name].result is not None
     assert sorted(killer.killed) == ["1-cull", "teacher"]
-    assert candidates == undisturbed[0]
-    assert weights_of(tmp_path) == undisturbed[1]
+    assert weights_of(tmp_path) == {name: weights[name] for name in ("teacher", "networks/1-cull")}

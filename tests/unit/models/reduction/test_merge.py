@@ -45,7 +45,14 @@ def trained(tmp_path_factory, base, settings):
 @pytest.fixture(scope="module")
 def merging(trained):
     finetuning = TrainingSettings(**default_finetuning("digits") | {"epochs": 2})
-    return MergingSettings((trained / "culled",), "full", finetuning, Path("nowhere"), "cpu", threads=1)
+    return MergingSettings(
+        folders=(trained / "culled",),
+        extent="full",
+        finetuning=finetuning,
+        data_dir=Path("nowhere"),
+        device="cpu",
+        threads=1,
+    )
 
 
 @pytest.fixture(scope="module")

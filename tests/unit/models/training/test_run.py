@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import ModelError, TrainingError  # noqa: E402
+from pi_bench.errors import ModelError, OutputError, TrainingError  # noqa: E402
 from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
 from pi_bench.models.data import Split, load_data  # noqa: E402
 from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
@@ -68,6 +68,7 @@ def trained(tmp_path_factory, recipe, blobs):
     return folder, result
 
 
+@pytest.mark.usefixtures("no_export")
 def test_it_learns(tmp_path, recipe, blobs, settings):
     result = train_recipe(recipe, blobs, dataclasses.replace(settings, epochs=8), tmp_path)
     assert result["test_accuracy_pct"] > 80  # 33 by chance
@@ -75,6 +76,7 @@ def test_it_learns(tmp_path, recipe, blobs, settings):
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.usefixtures("no_export")
 def test_each_accuracy_is_told_with_its_own_epoch(tmp_path, recipe, blobs, settings):
     told = []
 
@@ -92,6 +94,7 @@ def test_each_accuracy_is_told_with_its_own_epoch(tmp_path, recipe, blobs, setti
     assert epochs == ["epoch 1 of 2", f"epoch 2 of 2 (epoch 1: {first})", f"epoch 2 of 2 done: {last}"]
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_gpu_would_compute_with_cudnn_and_deterministically(tmp_path, recipe, blobs, settings):
     seen = set()
 
@@ -121,6 +124,7 @@ def test_the_epoch_is_chosen_on_validation_images(trained):
     assert result["validation_accuracy_pct"] == float(best["validation_accuracy_pct"])
 
 
+@pytest.mark.usefixtures("no_export")
 def test_test_images_choose_nothing(tmp_path, trained, recipe, blobs, settings):
     folder, result = trained
     random = np.random.default_rng(0).integers(0, 256, blobs.test.images.shape, np.uint8)
@@ -130,6 +134,7 @@ def test_test_images_choose_nothing(tmp_path, trained, recipe, blobs, settings):
     assert changed["test_accuracy_pct"] != result["test_accuracy_pct"]
 
 
+@pytest.mark.usefixtures("no_export")
 def test_without_validation_the_last_epoch_is_kept(tmp_path, recipe, blobs, settings):
     result = train_recipe(recipe, blobs, dataclasses.replace(settings, validation_fraction=0.0), tmp_path)
     assert (result["chosen_epoch"], result["validation_accuracy_pct"]) == (4, None)
@@ -154,6 +159,7 @@ def test_the_model_file_is_the_chosen_network(trained, recipe, blobs):
 
 
 @pytest.mark.parametrize("step", [1, 46, 60, 76])
+@pytest.mark.usefixtures("no_export")
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, trained, recipe, blobs, settings, step):
     with pytest.raises(Killed):
         train_recipe(recipe, blobs, settings, tmp_path, progress=kill_at(step))
@@ -163,6 +169,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, trained, recipe, bl
     assert_same_training(tmp_path, trained[0])
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_choice_outlives_a_kill(tmp_path, recipe, blobs, settings, monkeypatch):
     falling = iter([90.0, 80.0, 70.0, 60.0, 50.0])
     monkeypatch.setattr(trainer, "evaluate", lambda *_: (1.0, next(falling)))
@@ -198,6 +205,7 @@ train_recipe(recipe, data, TrainingSettings(epochs=4), Path(sys.argv[2]), progre
 """
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_process_killed_for_real_goes_on(tmp_path, recipe):
     pytest.importorskip("sklearn")
     digits = dataclasses.replace(recipe, dataset="digits", input_shape=(1, 8, 8), class_count=10)
@@ -212,6 +220,7 @@ def test_a_process_killed_for_real_goes_on(tmp_path, recipe):
     assert_same_training(folder, tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("no_export")
 def test_running_a_finished_training_again_changes_nothing(tmp_path, recipe, blobs, settings):
     settings = dataclasses.replace(settings, epochs=1)
     first = train_recipe(recipe, blobs, settings, tmp_path)
@@ -264,6 +273,7 @@ def test_a_loss_far_above_guessing_is_divergence_too(tmp_path, recipe, blobs, se
     assert not (tmp_path / "state.pt").exists()
 
 
+@pytest.mark.usefixtures("no_export")
 def test_adam_and_bfloat16_learn_and_resume(tmp_path, recipe, blobs, settings):
     chosen = dataclasses.replace(
         settings, optimizer="adam", learning_rate=0.005, precision="bfloat16", epochs=5
@@ -302,6 +312,7 @@ def test_where_the_forward_pass_is_in_bfloat16(monkeypatch, precision, kind, has
     assert asked == [(kind, {"dtype": torch.bfloat16, "enabled": enabled})]
 
 
+@pytest.mark.usefixtures("no_export")
 def test_weights_are_trained_in_channels_last_and_exported_contiguous(tmp_path, recipe, blobs, settings):
     seen = set()
 
@@ -317,6 +328,7 @@ def test_weights_are_trained_in_channels_last_and_exported_contiguous(tmp_path, 
     assert all(value.is_contiguous() for value in state.values())
 
 
+@pytest.mark.usefixtures("no_export")
 def test_the_log_for_tensorboard(tmp_path, recipe, blobs, settings):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -331,6 +343,7 @@ def test_the_log_for_tensorboard(tmp_path, recipe, blobs, settings):
         assert found == wanted
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, trained, recipe, blobs, settings):
     with pytest.raises(Killed):
         train_recipe(recipe, blobs, settings, tmp_path, progress=kill_at(46))
@@ -338,7 +351,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, trained, recipe, b
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, hard))  # a write beyond it fails
     try:
-        with pytest.raises(TrainingError, match=r"cannot write .*checkpoint.pt.*the last good one is kept"):
+        with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt.*the last good one is kept"):
             train_recipe(recipe, blobs, settings, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -352,13 +365,14 @@ def test_a_file_is_never_half_written(tmp_path):
     path = tmp_path / "file"
     write_whole(path, b"old")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(TrainingError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot write"):
         write_whole(tmp_path / "folder", b"new")
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
     assert {entry.name for entry in tmp_path.iterdir()} == {"file", "folder"}
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_teacher_is_followed_and_left_alone(tmp_path, trained, recipe, blobs, settings):
     folder, _ = trained
     teacher = Teacher(recipe, folder / "state.pt")
@@ -398,6 +412,7 @@ def test_a_recipe_is_fitted_to_other_data():
     assert (tiny.name, tiny.relu_count) == ("resnet18-tinyimagenet-49152", 49152)
 
 
+@pytest.mark.usefixtures("no_export")
 def test_the_seed_decides_the_weights(tmp_path, trained, recipe, blobs, settings):
     train_recipe(recipe, blobs, dataclasses.replace(settings, seed=2), tmp_path)
     name = "stem.conv.weight"

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
+from pi_bench.cli import main  # noqa: E402
 from pi_bench.errors import UsageError  # noqa: E402
 from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
 from pi_bench.models.training import run  # noqa: E402
@@ -18,13 +19,14 @@ from pi_bench.models.training import run  # noqa: E402
 TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "pi_bench")
 
 
-def train(together, recipe, folder):
-    start = TOGETHER if together else ("-m", "pi_bench")
-    command = [sys.executable, *start, "train", "--recipe", recipe, "--data", "digits", "-o", folder]
+def arguments(recipe, folder):
     options = ["--batch-size", 64, "--epochs", 1, "--learning-rate", 0.01, "--threads", 1, "--device", "cpu"]
-    return subprocess.run(
-        [*map(str, command), *map(str, options)], capture_output=True, text=True, timeout=120, check=False
-    )
+    return [str(word) for word in ("train", "--recipe", recipe, "--data", "digits", "-o", folder, *options)]
+
+
+def train_together(recipe, folder):
+    command = [sys.executable, *TOGETHER, *arguments(recipe, folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +39,8 @@ def small(tmp_path_factory, recipe):
 
 def test_two_workers_are_one_but_for_rounding(small, tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
-    assert train(False, small, alone).returncode == 0
-    ran = train(True, small, together)
+    assert main(arguments(small, alone)) == 0
+    ran = train_together(small, together)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("test accuracy") == 1  # worker 0 speaks
     rows = [

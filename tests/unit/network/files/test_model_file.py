@@ -2,15 +2,18 @@
 
 import os
 import pickle
+import re
 import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, OutputError
 from pi_bench.network.files.model_file import _digest, load_model, save_model
 from pi_bench.network.graph import (
+    OPERATORS,
     ConvNode,
     FlattenNode,
     Graph,
@@ -104,7 +107,7 @@ def test_a_failed_write_leaves_the_old_file(model, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ModelError, match=r"cannot write .*model\.pt: No space left on device"):
+    with pytest.raises(OutputError, match=r"cannot write .*model\.pt: No space left on device"):
         save_model(small_graph(), model)
     assert model.read_bytes() == before
     assert os.listdir(model.parent) == ["model.pt"]
@@ -120,12 +123,12 @@ def test_a_link_is_written_through(tmp_path):
 @pytest.mark.parametrize("where", ["missing/model.pt", "folder"])
 def test_a_path_that_cannot_be_written_is_named(tmp_path, where):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ModelError, match=f"cannot write .*{where}"):
+    with pytest.raises(OutputError, match=f"cannot write .*{where}"):
         save_model(small_graph(), tmp_path / where)
 
 
 def test_a_device_is_not_replaced():
-    with pytest.raises(ModelError, match="not a regular file"):
+    with pytest.raises(OutputError, match="not a regular file"):
         save_model(small_graph(), "/dev/null")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
@@ -400,3 +403,11 @@ def test_many_names_for_one_tensor_ask_for_no_memory(model, monkeypatch):
 
     monkeypatch.setattr("pi_bench.network.files.model_file._digest", never)
     assert "damaged or was altered" in refusal(model)
+
+
+def test_the_document_lists_the_operators_of_the_format():
+    text = (Path(__file__).parents[4] / "docs" / "model-file.md").read_text()
+    table = text.partition("| operator |")[2].partition("\n\n")[0]
+    first_columns = (line.split("|")[1] for line in table.splitlines()[2:])
+    listed = [name for column in first_columns for name in re.findall(r"`(\w[\w.]*)`", column)]
+    assert sorted(listed) == sorted(OPERATORS)

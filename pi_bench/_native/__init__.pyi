@@ -1,0 +1,10 @@
+# The types of the compiled module, one stub per submodule. tests/unit/test_native_stubs.py compares the
+# parameters with the bindings. Only pi_bench.crypto and pi_bench.arithmetic import the module.
+from . import checksum as checksum
+from . import garble as garble
+from . import he as he
+from . import linear as linear
+from . import ot as ot
+from . import symmetric as symmetric
+
+__version__: str  # of the project when the module was compiled

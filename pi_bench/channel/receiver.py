@@ -1,0 +1,152 @@
+"""Receiving: exact reads from one socket, with time-outs and, where it is allowed, polling."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+from pi_bench.channel.sender import Sender, timeval
+from pi_bench.errors import ConnectionFailedError
+
+_PIECE_BYTES = 64 << 10
+
+
+class Receiver:
+    """Reads one direction of one socket. One thread uses it.
+
+    `poll_s` is how long it asks again and again before it sleeps. It sleeps at once while `sender`, of the
+    same socket, has work.
+
+    >>> import socket
+    >>> ours, theirs = socket.socketpair()
+    >>> sender = Sender(ours, queue_bytes=1 << 20, timeout_s=5)
+    >>> receiver = Receiver(ours, sender, timeout_s=5, poll_s=0)
+    >>> theirs.sendall(b"data")
+    >>> data = bytearray(4)
+    >>> receiver.read_exactly(memoryview(data))
+    >>> data
+    bytearray(b'data')
+    >>> ours.close()
+    >>> theirs.close()
+    >>> sender.close()
+    """
+
+    def __init__(self, connection: socket.socket, sender: Sender, *, timeout_s: float, poll_s: float) -> None:
+        self._connection = connection
+        self._sender = sender
+        self._poll_s = poll_s
+        self._timeout_s: float | None = None
+        self.set_timeout(timeout_s)
+
+    @property
+    def timeout_s(self) -> float | None:
+        """How long the peer may stay silent, in seconds; None means without limit."""
+        return self._timeout_s
+
+    def set_timeout(self, timeout_s: float | None) -> None:
+        """Sets how long the peer may stay silent from now on."""
+        if timeout_s != self._timeout_s or timeout_s is None:
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout_s or 0.0))
+            self._timeout_s = timeout_s
+
+    def receive_some(
+        self, views: list[memoryview], flags: int = 0, meanwhile: Iterator[None] | None = None
+    ) -> int:
+        """Fills `views` with the bytes that are there, at least one, and returns their number.
+
+        With MSG_WAITALL it sleeps until they are full. One step of `meanwhile` is taken after each
+        answer that nothing has come.
+
+        Raises: ConnectionFailedError.
+        """
+        if self._poll_s and self._sender.idle:
+            until = time.perf_counter() + self._poll_s
+            while time.perf_counter() < until:
+                try:
+                    count = self._connection.recvmsg_into(views, 0, socket.MSG_DONTWAIT)[0]
+                except BlockingIOError:
+                    if meanwhile is not None:
+                        next(meanwhile, None)
+                    continue
+                except OSError:
+                    break
+                if count:
+                    return count
+                break
+        return self._sleep_for(views, flags)
+
+    def read_exactly(self, view: memoryview, deadline: float | None = None) -> None:
+        """Fills `view`; `deadline` is a time of `time.monotonic`.
+
+        Raises: ConnectionFailedError.
+        """
+        position, total = 0, view.nbytes
+        while position < total:
+            self.require_time(deadline)
+            position += self.receive_some([view[position:]], socket.MSG_WAITALL)
+
+    @staticmethod
+    def require_time(deadline: float | None) -> None:
+        """Raises: ConnectionFailedError once `deadline`, a time of `time.monotonic`, has passed."""
+        if deadline is not None and time.monotonic() > deadline:
+            raise ConnectionFailedError("the other party took too long; it may be overloaded or stalled")
+
+    def discard(self, length: int, deadline: float) -> None:
+        """Reads and drops `length` bytes. Raises: ConnectionFailedError."""
+        piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
+        while length > 0:
+            self.read_exactly(piece[:length], deadline)
+            length -= len(piece)
+
+    def read_in_pieces(self, length: int, deadline: float) -> bytearray:
+        """Reads `length` bytes into memory that grows with what has arrived.
+
+        Raises: ConnectionFailedError.
+        """
+        payload = bytearray()
+        piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
+        while len(payload) < length:
+            part = piece[: length - len(payload)]
+            self.read_exactly(part, deadline)
+            payload += part
+        return payload
+
+    def discard_until_end(self, deadline: float) -> None:
+        """Reads and drops everything until the peer closes its direction, fails, or `deadline` has come.
+
+        A socket that is closed with unread data resets the connection, which may take the last message
+        that was sent with it.
+        """
+        with contextlib.suppress(OSError):
+            while (left_s := deadline - time.monotonic()) > 0:
+                self._connection.settimeout(left_s)
+                if not self._connection.recv(_PIECE_BYTES):
+                    return
+
+    def discard_now(self) -> None:
+        """Reads and drops what is there."""
+        with contextlib.suppress(OSError):
+            while self._connection.recv(_PIECE_BYTES, socket.MSG_DONTWAIT):
+                pass
+
+    def _sleep_for(self, views: list[memoryview], flags: int) -> int:
+        try:
+            count = self._connection.recvmsg_into(views, 0, flags)[0]
+        except BlockingIOError:
+            raise ConnectionFailedError(
+                f"no data from the other party for {self._timeout_s:g} s; "
+                "it may be busy with another client, stalled or unreachable"
+            ) from None
+        except OSError as error:
+            raise ConnectionFailedError(self._sender.failure or _reason(error)) from error
+        if count == 0:
+            raise ConnectionFailedError(self._sender.failure or "the other party closed the connection")
+        return count
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ConnectionResetError):
+        return "the other party closed the connection"
+    return f"the connection failed: {error.strerror or error}"

@@ -1,0 +1,62 @@
+"""`pi-bench completion`: a script that lets a shell complete commands, options and file names."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pi_bench.errors import EnvironmentUnsupportedError
+
+_SHELLS = ("bash", "zsh", "fish")
+_EPILOG = """\
+examples:
+  pi-bench completion bash > ~/.local/share/bash-completion/completions/pi-bench
+  pi-bench completion zsh > ~/.zfunc/_pi-bench        (a folder in $fpath, before compinit)
+  pi-bench completion fish > ~/.config/fish/completions/pi-bench.fish
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers; its namespace has ``run``."""
+    parser = subparsers.add_parser(
+        "completion",
+        help="print a completion script for a shell",
+        description="Prints a script that lets the shell complete commands, options and file names.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shell", choices=_SHELLS, help="the shell that reads the script")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Raises: EnvironmentUnsupportedError: shtab is missing, or too old for the shell."""
+    from pi_bench.cli.parser import make_parser
+
+    try:
+        import shtab
+    except ModuleNotFoundError:
+        raise EnvironmentUnsupportedError(
+            '`pi-bench completion` needs shtab: pip install "pi-bench[completion]"'
+        ) from None
+    if parsed.shell not in shtab.SUPPORTED_SHELLS:
+        raise EnvironmentUnsupportedError(
+            f'this shtab writes no script for {parsed.shell}: pip install --upgrade "pi-bench[completion]"'
+        )
+    parser = make_parser()
+    _complete_files(parser, shtab)
+    print(shtab.complete(parser, shell=parsed.shell))
+    return 0
+
+
+def _complete_files(parser: argparse.ArgumentParser, shtab: Any) -> None:
+    """Marks the arguments of every command that name a file or a folder, as their metavars say."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                _complete_files(command, shtab)
+        elif isinstance(action.metavar, str):
+            if action.metavar.startswith(("FILE", "MODEL.pt", "PATH")):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+            elif action.metavar.startswith("FOLDER"):
+                action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]

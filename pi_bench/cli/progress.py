@@ -1,0 +1,106 @@
+"""The progress of a command on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from pi_bench.launch.logs import verbosity
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+_BAR_WIDTH = 24
+_PACE_AFTER_S = 3.0
+_REFRESH_S = 0.1  # a training reports every batch, and drawing must not slow it down
+
+
+class Progress:
+    """Shows a bar on standard error, gone when it ends; if that is no terminal, nothing or, with `lines`,
+    one line per step.
+
+    A dumb terminal (TERM=dumb) counts as none, and NO_COLOR is respected.
+    """
+
+    def __init__(self, *, lines: bool = False, silent: bool = False) -> None:
+        """
+        Args:
+            lines: print a line for each new thing that is done where standard error is no terminal.
+            silent: show nothing anywhere.
+        """
+        terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._bar = terminal and not silent and not verbosity()  # log messages would break the bar
+        self._lines = lines and not terminal and not silent
+        self._what = ""
+        self._shown: RichProgress | None = None
+        self._task: Any = None
+        self._done = 0
+        self._drawn_s = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Makes room for a line of text; the next call draws the bar again."""
+        if self._shown is not None:
+            self._shown.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self._lines and what != self._what:
+            print(what, file=sys.stderr, flush=True)
+        if self._bar:
+            self._draw(what, done, total)
+        self._what = what
+
+    def _draw(self, what: str, done: int, total: int) -> None:
+        if self._shown is None:
+            self._shown = _rich_progress()
+            self._task = self._shown.add_task(what, total=total, completed=done)
+        elif done < self._done:  # another thing: its pace is its own
+            self._shown.reset(self._task, total=total, completed=done, description=what)
+        else:
+            self._shown.update(self._task, total=total, completed=done, description=what)
+        self._done = done
+        if not self._shown.live.is_started:
+            self._shown.start()
+        elif what == self._what and time.monotonic() - self._drawn_s < _REFRESH_S:
+            return
+        self._shown.refresh()
+        self._drawn_s = time.monotonic()
+
+
+def _rich_progress() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+    from rich.table import Column
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        """The time that is left at the pace so far; nothing until there is one."""
+
+        def render(self, task: Any) -> Text:
+            left_s = task.time_remaining
+            if left_s is None or task.finished or task.elapsed is None or task.elapsed < _PACE_AFTER_S:
+                return Text("")
+            hours, minutes = int(left_s) // 3600, int(left_s) // 60 % 60
+            return Text(f"{f'{hours}:{minutes:02}' if hours else minutes}:{int(left_s) % 60:02} left")
+
+    whole = Column(no_wrap=True, overflow="ellipsis")  # a line that wraps could not be taken back
+    return RichProgress(
+        BarColumn(_BAR_WIDTH),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False, table_column=whole),
+        Left(),
+        console=Console(file=sys.stderr, highlight=False),
+        get_time=lambda: time.monotonic(),
+        transient=True,
+        auto_refresh=False,  # no thread may run beside the parties
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

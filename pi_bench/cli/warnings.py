@@ -1,0 +1,24 @@
+"""Warnings on standard error before a command does its work."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pi_bench.protocol import ProtocolInfo
+
+
+def warn_of_protocol(info: ProtocolInfo) -> None:
+    """Warns of a protocol that protects nothing."""
+    if not info.secure:
+        print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+
+
+def warn_of_instruction_set(isa: str) -> None:
+    """Warns of kernels in plain code; `isa` is that of `pi_bench.crypto.symmetric.require_isa`."""
+    if isa == "portable":
+        print(
+            "warning: SLOW portable kernels: a processor with AES instructions is some twenty times faster",
+            file=sys.stderr,
+        )

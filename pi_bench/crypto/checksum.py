@@ -1,0 +1,55 @@
+"""A keyed checksum of everything that crosses a connection in one direction.
+
+It detects faults. A network that changes messages on purpose can also change what the key is made of.
+`native/checksum/checksum.h` defines the value and bounds the probability of a missed difference: at most
+2**-64 + n / 2**128 for n blocks of 8,192 bytes.
+"""
+
+from __future__ import annotations
+
+from pi_bench import _native
+
+SEED_BYTES = 16
+DIGEST_BYTES = 16
+
+ReadableBuffer = bytes | bytearray | memoryview
+
+
+class Checksum:
+    """Sums up a stream of frames. Equal streams under equal seeds give equal digests.
+
+    How a payload is cut into parts does not matter:
+
+    >>> whole, parts = Checksum(bytes(16)), Checksum(bytes(16))
+    >>> whole.add_frame(b"header", b"payload")
+    >>> parts.add_header(b"header")
+    >>> parts.add_part(b"pay")
+    >>> parts.add_part(b"load")
+    >>> parts.end_payload()
+    >>> whole.digest() == parts.digest()
+    True
+    """
+
+    def __init__(self, seed: bytes, *, isa: str = "") -> None:
+        self._native = _native.checksum.Checksum(seed, isa)
+
+    def add_frame(self, header: ReadableBuffer, *parts: ReadableBuffer) -> None:
+        """Adds a header and its whole payload, which may lie in several contiguous buffers."""
+        self._native.items(header, *parts)
+
+    def add_header(self, header: ReadableBuffer) -> None:
+        """Adds a header whose payload follows in parts."""
+        self._native.items(header)
+
+    def add_part(self, part: ReadableBuffer) -> None:
+        """Adds the next bytes of the payload."""
+        self._native.update(part)
+
+    def end_payload(self) -> None:
+        """Marks the payload as complete."""
+        self._native.end_item()
+
+    def digest(self) -> bytes:
+        """Returns the 16 bytes that stand for all complete frames so far."""
+        digest: bytes = self._native.digest()
+        return digest

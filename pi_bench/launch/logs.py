@@ -1,0 +1,41 @@
+"""Log messages on standard error, for contributors: ``-v`` for phases, ``-vv`` for every message.
+
+Each module logs to the logger of its own name (`logging.getLogger(__name__)`). A log message holds names,
+sizes and times. It never holds a key, a label, a share, an input or an output.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+_ROOT = "pi_bench"
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+def start_logging(verbosity: int, process: str) -> None:
+    """Shows the log messages of this process: 0 none, 1 what happens, 2 every message between the parties.
+
+    process: client, server or the command; it stands in every line.
+    """
+    logger = logging.getLogger(_ROOT)
+    for handler in logger.handlers[:]:  # of an earlier command in this process
+        if isinstance(handler, _Handler):
+            logger.removeHandler(handler)
+    logger.setLevel(_LEVELS[min(verbosity, 2)])
+    if not verbosity:
+        return
+    handler = _Handler(sys.stderr)
+    line = f"%(asctime)s.%(msecs)03d {process:8} %(name)s: %(message)s"
+    handler.setFormatter(logging.Formatter(line, datefmt="%H:%M:%S"))
+    logger.addHandler(handler)
+
+
+def verbosity() -> int:
+    """Returns the verbosity of this process, for the processes that it starts."""
+    level = logging.getLogger(_ROOT).getEffectiveLevel()
+    return sum(level <= bound for bound in _LEVELS[1:])
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
+    """A type of its own, so that `start_logging` removes no handler of anybody else."""

@@ -1,0 +1,162 @@
+"""Measures the rates of this machine that bound every primitive.
+
+Each rate is the best of several repetitions, since a limit is not a typical value. It is measured when it is
+first needed, in the process that times the primitives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from pi_bench.arithmetic.convolution import RingConvolution
+from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
+from pi_bench.measure.timing import sample
+from pi_bench.primitives import MinimalWork, loopback
+from pi_bench.primitives.buffers import filled
+
+_REPETITIONS = 9
+_AES_CALLS = 64
+_AES_BLOCKS = 1 << 14  # in and out stay in a core's second-level cache
+_STREAM_BYTES = 1 << 28  # all threads together: far beyond the caches
+_MATRIX_SIZE = 512
+_RING_CALLS = 16
+_RING_CHANNELS, _RING_SIDE = 64, 16  # image, weights and sums stay in a core's second-level cache
+_SOCKET_BYTES = 1 << 26
+_ROUND_TRIPS = 200
+
+UNITS: Mapping[str, str] = {
+    "aes": "s/block",
+    "memory": "s/byte",
+    "multiply_add": "s/multiply-add",
+    "ring_multiply_add": "s/multiply-add",
+    "socket": "s/byte",
+    "round_trip": "s/round trip",
+}
+
+
+class MachineLimits:
+    """Seconds that one unit of each kind of work takes at best.
+
+    `isa`: the instruction set of AES; "" takes the process's choice.
+
+    >>> name, seconds = MachineLimits().of(MinimalWork(memory_bytes=8), threads=1)
+    >>> name, 0 < seconds < 1
+    ('memory', True)
+    """
+
+    def __init__(self, isa: str = "") -> None:
+        self._isa = isa
+        self._known: dict[tuple[str, int], float] = {}
+
+    def unit_s(self, name: str, threads: int) -> float:
+        """Gives the seconds per unit of `name`, one of `UNITS`, while `threads` threads share the work.
+
+        A socket is one stream, whatever the number of threads.
+        """
+        key = (name, 1 if name in ("socket", "round_trip") else threads)
+        if key not in self._known:
+            self._known[key] = self._measure(*key)
+        return self._known[key]
+
+    def of(self, work: MinimalWork, threads: int) -> tuple[str, float]:
+        """Finds the kind of `work` that takes longest at the machine's best: (name, seconds)."""
+        amounts = {
+            "aes": work.aes_blocks,
+            "memory": work.memory_bytes,
+            "multiply_add": work.multiply_adds,
+            "ring_multiply_add": work.ring_multiply_adds,
+            "socket": work.socket_bytes,
+            "round_trip": work.round_trips,
+        }
+        times = {name: amount * self.unit_s(name, threads) for name, amount in amounts.items() if amount}
+        name = max(times, key=times.__getitem__)
+        return name, times[name]
+
+    def measured(self) -> list[dict[str, str | int | float]]:
+        """Gives all limits that were measured so far, as JSON values."""
+        return [
+            {"name": name, "threads": threads, "unit": UNITS[name], "value": value}
+            for (name, threads), value in sorted(self._known.items())
+        ]
+
+    def _measure(self, name: str, threads: int) -> float:
+        if name in ("socket", "round_trip"):
+            with loopback.Echo() as echo:
+                if name == "socket":
+                    return _best_s(lambda: echo.send(_SOCKET_BYTES)) / _SOCKET_BYTES
+                return _best_s(lambda: echo.round_trips(_ROUND_TRIPS)) / _ROUND_TRIPS
+        if name == "aes":
+            return min(
+                _in_threads_s(form, _AES_CALLS * _AES_BLOCKS, threads) for form in _aes_forms(self._isa)
+            )
+        make, units = {
+            "memory": (lambda: _memory(_STREAM_BYTES // threads), _STREAM_BYTES // threads),
+            "multiply_add": (_multiply_adds, _MATRIX_SIZE**3),
+            "ring_multiply_add": (_ring_multiply_adds, _RING_CALLS * 9 * _RING_CHANNELS**2 * _RING_SIDE**2),
+        }[name]
+        return _in_threads_s(make, units, threads)
+
+
+def _in_threads_s(make: Callable[[], Callable[[], object]], units: int, threads: int) -> float:
+    """Gives the seconds per unit while every thread runs a call of its own, each of `units` units."""
+    calls = [make() for _ in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+        return _best_s(lambda: list(pool.map(_call, calls))) / (units * threads)
+
+
+def _best_s(call: Callable[[], object]) -> float:
+    return min(sample(call, _REPETITIONS))
+
+
+def _call(call: Callable[[], object]) -> object:
+    return call()
+
+
+def _aes_forms(isa: str) -> list[Callable[[], Callable[[], object]]]:
+    """Lists the ways in which the kernels run AES. The fastest one counts as the rate of the machine."""
+
+    def repeated(once: Callable[[np.ndarray, np.ndarray], object]) -> Callable[[], Callable[[], object]]:
+        def make() -> Callable[[], object]:
+            shape = (_AES_BLOCKS // LANES, LANES, BLOCK_BYTES)
+            blocks = filled(_AES_BLOCKS * BLOCK_BYTES).reshape(shape)
+            out = blocks.copy()
+            return lambda: [once(blocks, out) for _ in range(_AES_CALLS)]
+
+        return make
+
+    key = bytes(BLOCK_BYTES)
+    return [
+        repeated(lambda blocks, out: aes128_encrypt(key, blocks, out=out, isa=isa)),
+        repeated(lambda blocks, out: prg(key, 0, out.nbytes, out=out, isa=isa)),
+        repeated(lambda blocks, out: hash_labels(key, 1, 1, 0, 0, blocks, out=out, isa=isa)),
+    ]
+
+
+def _memory(byte_count: int) -> Callable[[], object]:
+    """Makes a streaming read: the product of an array with itself reads it once."""
+    array = np.ones(byte_count // 8)
+    return lambda: np.dot(array, array)
+
+
+def _multiply_adds() -> Callable[[], object]:
+    left, right, out = np.ones((3, _MATRIX_SIZE, _MATRIX_SIZE))
+    return lambda: np.matmul(left, right, out=out)
+
+
+def _ring_multiply_adds() -> Callable[[], object]:
+    """Makes a call of this package's own kernel on cached data, since no library has this product."""
+    shape = (1, _RING_CHANNELS, _RING_SIDE, _RING_SIDE)
+    convolution = RingConvolution(shape, shape, (3, 3), (1, 1), (1, 1))
+    weights = filled(2 * 9 * _RING_CHANNELS**2).view(np.int16).reshape(_RING_CHANNELS, _RING_CHANNELS, 3, 3)
+    packed, shifts = convolution.pack(weights), np.zeros(_RING_CHANNELS, np.uint8)
+    share = filled(4 * _RING_CHANNELS * _RING_SIDE**2).view(np.uint32).reshape(shape)
+    workspace, out = np.zeros(convolution.workspace_words, np.uint32), share.copy()
+
+    def run() -> None:
+        for _ in range(_RING_CALLS):
+            convolution.add(packed, share, 1, shifts, workspace, out)
+
+    return run

@@ -1,0 +1,5 @@
+"""Fuses linear layers without activations between them into fewer and larger operators, exactly."""
+
+from pi_bench.network.fusion.fusion import Fusion, fuse_keeping, fuse_linear
+
+__all__ = ["Fusion", "fuse_keeping", "fuse_linear"]

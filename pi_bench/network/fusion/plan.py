@@ -1,0 +1,265 @@
+"""Chooses the linear values that fusion dissolves into their readers: a search over public shapes.
+
+A linear value that weights are applied to costs a truncation of each element and a message each way.
+Dissolving it means larger kernels for its readers, fewer layers and fewer rounds. Which of them pays depends
+on the shapes. After a culled stage and global pooling, four convolutions become one fully connected layer;
+between two wide convolutions, fusion only makes the products larger.
+
+The objective is the predicted online time, under the condition that the offline bytes do not grow. The
+search takes single values and whole regions as moves until none helps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from pi_bench.crypto.he import LinearPlan, LinearShape
+from pi_bench.errors import ModelError
+from pi_bench.network.fusion.forms import Form, M, Region, axes_of, barriers
+from pi_bench.network.graph import (
+    AddNode,
+    AvgPoolNode,
+    BatchNormNode,
+    ConvNode,
+    FlattenNode,
+    Graph,
+    IdentityNode,
+    LinearNode,
+    Node,
+    Shape,
+)
+from pi_bench.network.linear_maps.linear_map import MapShape
+from pi_bench.network.linear_maps.pieces import Piece, pieces_of
+
+_MAC_S = 1.9e-11
+_LAYER_S = 3e-5
+_TRUNCATION_S = 2e-9
+_ROUND_S = 1e-4
+_TRUNCATION_BYTES = 10
+"""Costs of a multiply-accumulate, and of a truncated element with its word each way, are those of
+`pi-bench micro linear truncate` on one core. Costs of a weighted operator without its products, and of the
+two messages of an activation, are those of the layers of `latency --protocol null` on loopback. They are
+rounded, since only their ratios matter here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A predicted cost: online seconds and offline bytes; infinite if an operator cannot be packed.
+
+    >>> Cost(0.5, 100) + Cost(0.25, 20)
+    Cost(online_s=0.75, offline_bytes=120)
+    """
+
+    online_s: float = 0.0
+    offline_bytes: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Add both figures."""
+        return Cost(self.online_s + other.online_s, self.offline_bytes + other.offline_bytes)
+
+
+IMPOSSIBLE = Cost(math.inf, math.inf)
+
+
+class Planner:
+    """Chooses `kept`, the linear values that stay.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> layers = LinearNode("a", ("x",), (3,), "a", None), LinearNode("b", ("a",), (1,), "b", None)
+    >>> nodes = InputNode("x", (), (2,)), *layers, OutputNode("o", ("b",), (1,))
+    >>> graph = Graph(nodes, {"a": np.ones((3, 2), np.float32), "b": np.ones((1, 3), np.float32)})
+    >>> planner = Planner(graph, weight_bits=10)
+    >>> planner.unfused(), planner.best()
+    (('a',), ())
+    """
+
+    def __init__(self, graph: Graph, weight_bits: int) -> None:
+        self._graph = graph
+        self._weight_bits = weight_bits
+        self._nodes = {node.name: node for node in graph.nodes}
+        self._barriers = barriers(graph)
+        self._chosen: dict[tuple[MapShape, bool], tuple[Cost, tuple[Piece, ...]]] = {}
+        resolve = Region(graph, (), self._shape_of, _unchanged).resolve
+        self._readers: dict[str, list[Node]] = {}
+        for node in graph.nodes:
+            for name in () if isinstance(node, IdentityNode) else node.inputs:
+                self._readers.setdefault(resolve(name), []).append(node)
+
+    def _shape_of(self, node: Node, shape: Shape, biased: bool) -> MapShape:
+        rows, columns = axes_of(node, shape, self._graph)
+        return MapShape(rows, columns, node.shape[0], shape[0])
+
+    def unfused(self) -> tuple[str, ...]:
+        """Return the values that the compiler keeps by itself, in the graph's order."""
+        kept: list[str] = []
+        region = Region(self._graph, kept, self._shape_of, _unchanged)  # sees what is appended below
+        for node in self._graph.nodes:
+            readers = self._readers.get(node.name, [])
+            if node.name in self._barriers or not readers or _folds(node, readers):
+                continue
+            several = len(readers) > 1
+            operand = any(isinstance(r, ConvNode | LinearNode | AvgPoolNode | FlattenNode) for r in readers)
+            form = region.content(node.name) if isinstance(node, _LINEAR) else {}
+            weighted = any(term.map is not None for term in form.values())
+            if (several or operand) and (weighted or len(form) > 1):
+                kept.append(node.name)
+        return tuple(kept)
+
+    def best(self) -> tuple[str, ...]:
+        """Return the kept values of the cheapest plan found; those of `unfused` if nothing is gained."""
+        everything = self.unfused()
+        free = tuple(name for name in everything if self._is_weighted(name, everything))
+        base = self.cost(everything)
+        best, best_cost = frozenset(everything), base
+        improved = True
+        while improved:
+            improved = False
+            for move in self._moves(best, free):
+                kept = best ^ move
+                cost = self.cost(kept)
+                if (
+                    cost.online_s < best_cost.online_s * (1 - 1e-9)
+                    and cost.offline_bytes <= base.offline_bytes
+                ):
+                    best, best_cost, improved = kept, cost, True
+        return tuple(name for name in everything if name in best)
+
+    def alone(self, kept: Collection[str]) -> dict[str, Cost]:
+        """Compute, for each kept value that could be dissolved, the cost of the plan without it."""
+        everything = self.unfused()
+        return {
+            name: self.cost([other for other in kept if other != name])
+            for name in kept
+            if self._is_weighted(name, everything)
+        }
+
+    def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
+        """Yield runs of neighbours in a region to dissolve together, longest first, then single values,
+        either way.
+        """
+        for run in self._runs(free):
+            if not run.isdisjoint(kept):
+                yield run & kept
+        for name in free:
+            yield frozenset([name])
+
+    def _runs(self, free: tuple[str, ...]) -> list[frozenset[str]]:
+        region = Region(self._graph, free, self._shape_of, _unchanged)
+        groups: list[list[str]] = []
+        for name in free:
+            if groups and not set(region.content(name)).isdisjoint(groups[-1]):
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        runs = [
+            frozenset(group[start : start + length])
+            for group in groups
+            for length in range(2, min(len(group), _LONGEST_RUN) + 1)
+            for start in range(len(group) - length + 1)
+        ]
+        return sorted(runs, key=len, reverse=True)
+
+    def _is_weighted(self, name: str, kept: Collection[str]) -> bool:
+        region = Region(self._graph, kept, self._shape_of, _unchanged)
+        return any(term.map is not None for term in region.content(name).values())
+
+    def cost(self, kept: Collection[str]) -> Cost:
+        """Predict the cost of a whole inference, apart from ReLUs."""
+        region = Region(self._graph, kept, self._shape_of, _unchanged)
+        total = Cost()
+        try:
+            for name in materialized(self._graph, region, self._barriers):
+                total += self._form_cost(region.content(name), len(self._nodes[name].shape) == 1)
+                if name in kept:
+                    count = math.prod(self._nodes[name].shape)
+                    total += Cost(count * _TRUNCATION_S + _ROUND_S, count * _TRUNCATION_BYTES)
+        except ValueError:  # strides that cannot be summed
+            return IMPOSSIBLE
+        return total
+
+    def _form_cost(self, form: Form[MapShape], flat: bool) -> Cost:
+        maps = (term.map for term in form.values() if term.map is not None)
+        return sum((self._choose(shape, flat)[0] for shape in maps), Cost())
+
+    def pieces(self, shape: MapShape, *, flat: bool) -> tuple[Piece, ...]:
+        """Return the cheapest layers that compute a map; `flat`: its result is a vector."""
+        return self._choose(shape, flat)[1]
+
+    def _choose(self, shape: MapShape, flat: bool) -> tuple[Cost, tuple[Piece, ...]]:
+        key = shape, flat
+        if key not in self._chosen:
+            ways = pieces_of(shape.rows, shape.columns, shape.out_channels, shape.in_channels)
+            priced = [
+                (_cost_of(pieces, self._weight_bits), pieces)
+                for pieces in ways
+                if not flat or pieces[0].kind == "dense"
+            ]
+            self._chosen[key] = min(priced, key=lambda way: way[0].online_s, default=(IMPOSSIBLE, ()))
+        return self._chosen[key]
+
+
+_LINEAR = (AddNode, AvgPoolNode, BatchNormNode, ConvNode, LinearNode)
+_LONGEST_RUN = 24
+
+
+def materialized(graph: Graph, region: Region[M], barrier_names: Collection[str]) -> list[str]:
+    """List the linear values that are computed, in the graph's order: read by barriers, or kept and needed.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> nodes = InputNode("x", (), (2,)), AddNode("sum", ("x", "x"), (2,)), OutputNode("o", ("sum",), (2,))
+    >>> graph = Graph(nodes, {})
+    >>> region = Region(graph, (), weigh=lambda *_: None, normalize=lambda *_: None)
+    >>> materialized(graph, region, barriers(graph))
+    ['sum']
+    """
+    nodes = {node.name: node for node in graph.nodes}
+    needed: set[str] = set()
+    pending = [graph.output.name]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in barrier_names:
+            pending.extend(region.resolve(source) for source in nodes[name].inputs)
+        else:
+            needed.add(name)
+            pending.extend(region.content(name))
+    return [node.name for node in graph.nodes if node.name in needed]
+
+
+def _unchanged(node: BatchNormNode, shape: MapShape, biased: bool) -> MapShape:
+    return shape
+
+
+def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:
+    total = Cost()
+    for piece in pieces:
+        height, width = len(piece.rows), len(piece.columns)
+        shape = LinearShape(
+            piece.kind,
+            (1, piece.in_channels, height, width),
+            (1, piece.out_channels, *piece.out_size),
+            piece.kernel,
+            piece.stride,
+            piece.padding,
+        )
+        try:
+            plan = LinearPlan.of(shape, weight_bits)
+        except ModelError:  # too large to pack
+            return IMPOSSIBLE
+        total += Cost(piece.mac_count * _MAC_S + _LAYER_S, plan.upload_bytes + plan.response_bytes)
+    return total
+
+
+def _folds(node: Node, readers: list[Node]) -> bool:
+    """Tell if a layer is absorbed by its batch normalization."""
+    return (
+        len(readers) == 1
+        and isinstance(readers[0], BatchNormNode)
+        and isinstance(node, ConvNode | LinearNode | BatchNormNode)
+    )

@@ -1,0 +1,123 @@
+"""Runs the examples of all docstrings, and checks the docstrings of the packages that are complete."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+COMPLETE: tuple[str, ...] = (
+    "models",
+    "pi_bench/arithmetic",
+    "pi_bench/channel",
+    "pi_bench/costs",
+    "pi_bench/crypto",
+    "pi_bench/hybrid/fixed_steps.py",
+    "pi_bench/launch/costs.py",
+    "pi_bench/launch/two_party_costs.py",
+    "pi_bench/measure",
+    "pi_bench/network",
+    "pi_bench/prediction",
+    "pi_bench/primitives",
+    "pi_bench/session",
+    "pi_bench/shape.py",
+)
+"""Packages and modules in which a public function or class without an example is an error.
+
+Entries are added when a package is finished, and none is taken away.
+"""
+
+NOT_VERBS = (
+    "A All An And As At Both By Each Every For From How If In It Its No Not Of On One Only Or Same "
+    "That The These They This Those To What When Where Whether Which Who Whose Why With"
+)
+"""First words that begin a clause or a noun phrase, where a function's docstring needs a verb."""
+
+FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def source_files() -> list[Path]:
+    folders = ("pi_bench", "protocols", "models")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return sorted(path for path in files if path.name != "__main__.py")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    installed = parts if parts[0] == "pi_bench" else ("pi_bench", *parts)
+    return ".".join(installed).removesuffix(".__init__")
+
+
+def docstrings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, Definition | ast.Module):
+            yield inspect.cleandoc(ast.get_docstring(node) or "")
+
+
+def has_example(docstring: str) -> bool:
+    return ">>> " in docstring or "```python" in docstring
+
+
+def public_definitions() -> Iterator[tuple[str, Definition]]:
+    """Pairs of a place and a module-level definition, for the complete packages."""
+    for path in source_files():
+        place = path.relative_to(ROOT).as_posix()
+        private = path.name.startswith("_") and path.name != "__init__.py"
+        if private or not any(f"{place}/".startswith(f"{entry}/") for entry in COMPLETE):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, Definition) and not node.name.startswith("_"):
+                yield f"{place}:{node.lineno} {node.name}", node
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in source_files() if any(map(has_example, docstrings(path)))],
+    ids=lambda path: module_name(path),
+)
+def test_examples_give_what_they_show(path: Path) -> None:
+    module = importlib.import_module(module_name(path))
+    report: list[str] = []
+    with np.printoptions(precision=4, suppress=True, linewidth=100):
+        for example in doctest.DocTestFinder(exclude_empty=True).find(module):
+            doctest.DocTestRunner(optionflags=FLAGS).run(example, out=report.append)
+        for docstring in docstrings(path):
+            for block in FENCED.findall(docstring):
+                if ">>> " not in block:
+                    exec(compile(block, f"<example of {module.__name__}>", "exec"), dict(vars(module)))
+    assert not report, "\n".join(report)
+
+
+def test_public_definitions_of_complete_packages_have_examples() -> None:
+    missing = [
+        place for place, node in public_definitions() if not has_example(ast.get_docstring(node) or "")
+    ]
+    assert not missing
+
+
+def test_complete_entries_exist() -> None:
+    assert [entry for entry in COMPLETE if not (ROOT / entry).exists()] == []
+
+
+def test_docstrings_of_complete_packages_begin_as_they_should() -> None:
+    """A function's first paragraph starts with a verb, a class's with a capital; both end with a period."""
+    wrong = []
+    for place, node in public_definitions():
+        paragraph = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0]
+        word = paragraph.split(maxsplit=1)[0] if paragraph else ""
+        starts = word[:1].isupper() and (isinstance(node, ast.ClassDef) or word not in NOT_VERBS.split())
+        if not starts or not paragraph.endswith((".", ":")):
+            wrong.append(f"{place}: {paragraph[:60]!r}")
+    assert not wrong
