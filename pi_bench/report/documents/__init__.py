@@ -19,12 +19,14 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
 }
 """Each document by the name that `pi-bench schema` knows."""
 
+_COMMANDS = {"result": "latency", "accuracy": "accuracy", "inspection": "inspect", "micro": "micro"}
+
 
 def schema_of(name: str) -> dict[str, Any]:
     """Generates the JSON Schema (draft 2020-12) of a document.
 
     >>> schema_of("micro")["title"]
-    'Micro'
+    'Result of pi-bench micro'
 
     Raises KeyError for a name that is not in `DOCUMENTS`.
     """
@@ -32,6 +34,7 @@ def schema_of(name: str) -> dict[str, Any]:
         [DOCUMENTS[name]], ref_template="#/$defs/{name}"
     )
     root = definitions.pop(reference["$ref"].rpartition("/")[2])
+    root["title"] = f"Result of pi-bench {_COMMANDS[name]}"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
 
 
