@@ -65,8 +65,11 @@ def test_twice_logs_every_message(every_message: list[tuple[str, str, str]]) -> 
         return [int(match[1]) for match in found if match]
 
     assert len(sizes("client", "sent")) > 5
-    assert sum(sizes("client", "sent")) == sum(sizes("server", "received"))
-    assert sum(sizes("server", "sent")) == sum(sizes("client", "received"))
+    for sender, receiver in (("client", "server"), ("server", "client")):
+        sent, received = sizes(sender, "sent"), sizes(receiver, "received")
+        # The launcher ends both parties when it has the answer; a last checksum may not be read by then.
+        assert len(sent) - len(received) in (0, 1)
+        assert received == sent[: len(received)]
 
 
 def test_no_message_holds_data(every_message: list[tuple[str, str, str]], tiny_input: np.ndarray) -> None:

@@ -66,7 +66,7 @@ def test_options_of_another_type_are_refused(channels: Channels, both: Both, opt
     }
 
     def server() -> None:
-        handshake._receive(channels[1], 0, 5)
+        handshake._receive(channels[1], 0, 5, handshake._HELLO_END)
         handshake._send(channels[1], 0, offer)
         handshake._receive(channels[1], 1, 5)
 
