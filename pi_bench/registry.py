@@ -38,6 +38,10 @@ def find_protocol(name: str) -> ProtocolInfo:
     name, colon, other = name.partition(":")
     if colon:
         return _derived(name, other)
+    return _find(name)
+
+
+def _find(name: str) -> ProtocolInfo:
     own = [f"pi-bench ({_PACKAGE}.{name})"] if name in _own_names() else []
     entries = [entry for entry in _entry_points() if entry.name == name]
     providers = own + [_words(entry) for entry in entries]
@@ -51,13 +55,13 @@ def find_protocol(name: str) -> ProtocolInfo:
 
 
 def _derived(name: str, other: str) -> ProtocolInfo:
-    find_protocol(name)  # refuses a name that is none
+    _find(name)  # refuses a name that is none
     package = importlib.import_module(f"{_PACKAGE}.{name}") if name in _own_names() else None
     if not hasattr(package, "derive"):
         raise UsageError(
             f"protocol {name} is not made of another one; write {name} instead of {name}:{other}"
         )
-    found = package.derive(find_protocol(other))  # type: ignore[union-attr]
+    found = package.derive(_find(other))  # type: ignore[union-attr]
     assert isinstance(found, ProtocolInfo)
     return found
 

@@ -23,7 +23,27 @@ from pi_bench.arithmetic.law import (
 
 
 class ActivationLaw(ABC):
-    """Defines every activation of one mode. Arrays are uint32, results have the shape of `x`."""
+    """Defines every activation of one mode. Arrays are uint32, results have the shape of `x`.
+
+    A law of a protocol's own names itself, says whether shares enter it, and computes four functions:
+
+    ```python
+    class FloorLaw(ActivationLaw):
+        name, depends_on_shares = "floor", False
+
+        def relu(self, x, v, truncate_bits, window_bits):
+            return np.maximum(x.view(np.int32) >> truncate_bits, 0).view(np.uint32)
+
+        def truncate(self, x, v, truncate_bits):
+            return (x.view(np.int32) >> truncate_bits).view(np.uint32)
+
+        def relu_in_range(self, x, truncate_bits, window_bits):
+            return np.abs(x.view(np.int32).astype(np.int64)) < 1 << window_bits
+
+        def truncate_in_range(self, x, truncate_bits):
+            return np.ones(x.shape, np.bool_)
+    ```
+    """
 
     @property
     @abstractmethod

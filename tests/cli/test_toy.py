@@ -36,13 +36,13 @@ def toy(monkeypatch: pytest.MonkeyPatch, made_up_costs: Costs, tmp_path: Path) -
     monkeypatch.setenv("PI_BENCH_COSTS", str(tmp_path / "costs" / "toy.json"))
 
 
-def run(command: str, folder: Path, *arguments: Any) -> dict[str, Any]:
+def run(command: str, folder: Path, *arguments: Any, name: str = "toy") -> dict[str, Any]:
     target = folder / f"{command}.json"
-    flags = ("--protocol", "toy", "--json", str(target))
+    flags = ("--protocol", name, "--json", str(target))
     assert main([command, *map(str, arguments), *flags]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    name = {"latency": "result", "inspect": "inspection"}.get(command, command)
-    schema = resources.files("pi_bench.report").joinpath(f"{name}.schema.json")
+    described = {"latency": "result", "inspect": "inspection"}.get(command, command)
+    schema = resources.files("pi_bench.report").joinpath(f"{described}.schema.json")
     jsonschema.validate(result, json.loads(schema.read_text()))
     return result
 
@@ -74,6 +74,17 @@ def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
     assert "expanded products of the linear layers'" in text and "pads of the " in text
     assert "label" not in text and "garbl" not in text
     assert "Use --protocol delphi with real data" in text and "INSECURE protocol: toy" in warned
+
+
+def test_null_plays_its_messages_and_its_law(model_file: Path, tmp_path: Path) -> None:
+    own, null = (
+        run("latency", tmp_path, model_file, "--expansion", 2, "--runs", 1, name=name)
+        for name in ("toy", "null:toy")
+    )
+    assert null["protocol"] == "null:toy" and null["verification"]["passed"]
+    assert [null[phase]["bytes"] for phase in ("offline", "online")] == [
+        own[phase]["bytes"] for phase in ("offline", "online")
+    ]
 
 
 def test_inspect_predicts_it_over_a_link(model_file: Path, tmp_path: Path) -> None:

@@ -48,12 +48,14 @@ class IntegerRun:
     Where the law depends on the client's shares, the shares are uniform and drawn from a generator that the
     caller seeds. This simulates the shares of a private run for statistics; it is no source of secrets.
 
+    >>> from pi_bench.arithmetic.activation_law import EXACT
     >>> from pi_bench.network.program import InputOp, LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
     >>> linear = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
     >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), linear, OutputOp(2, "output", (1, 2), 1, 4)
     >>> run = IntegerRun(Program("tiny", ops, 10, ()), weights={})
-    >>> [step.made.tolist() for step in run.values(np.uint32([[3, 5]]), EXACT, np.random.default_rng(0))]
+    >>> steps = run.values(np.uint32([[3, 5]]), EXACT, np.random.default_rng(0))
+    >>> [step.made.tolist() for step in steps]
     [[[6, 10]], [[6, 10]]]
     """
 

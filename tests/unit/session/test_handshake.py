@@ -72,7 +72,7 @@ def test_options_of_another_type_are_refused(channels: Channels, both: Both, opt
 
     client, at_server = both(lambda: greet_as_client(channels[0], ClientRequirements(), digest_of), server)
     word = "chunk" if isinstance(options, dict) else "options"
-    assert isinstance(client, PeerError) and word in str(client) and word in str(at_server)
+    assert isinstance(client, PeerError) and word in str(client) and word in str(at_server), at_server
 
 
 @pytest.mark.parametrize("options", [{"label_chunk": 4, "sign_drop": 2}, {"label_chunk": 3}, {}])
