@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 COMPLETE: tuple[str, ...] = (
     "models",
     "pi_bench/arithmetic",
+    "pi_bench/channel",
     "pi_bench/costs",
     "pi_bench/crypto",
     "pi_bench/hybrid/fixed_steps.py",
@@ -27,6 +28,7 @@ COMPLETE: tuple[str, ...] = (
     "pi_bench/network",
     "pi_bench/prediction",
     "pi_bench/primitives",
+    "pi_bench/session",
     "pi_bench/shape.py",
 )
 """Packages and modules in which a public function or class without an example is an error.

@@ -37,7 +37,8 @@ def measure_all(
         root: the folder that the candidates' folders are relative to.
         measure: measures one network.
         settings: the values that a stored result must have to be used again.
-        interrupted: is told of Ctrl-C and how many networks were done; the others are listed without latency.
+        interrupted: hears of Ctrl-C and the number of finished networks. The others are returned without
+            latency.
 
     Raises:
         PiBenchError: `measure` fails. A network whose private answer is wrong, or that cannot be compiled,
@@ -45,6 +46,7 @@ def measure_all(
 
     >>> diverged = Candidate("a", "snl", "", 100, failure="training diverged")
     >>> measure_all([diverged], Path("snl"), print, {}, print, print) == [diverged]
+    measuring a 0 1
     True
     """
     found: list[Candidate] = []

@@ -31,7 +31,8 @@ pi::Checksum make(const py::object& seed, const std::string& isa) {
   return {pi::python::isa_of(isa), view.data()};
 }
 
-// The interpreter's lock is kept: whole frames take microseconds, and getting it back may take longer.
+// The interpreter's lock is kept: whole frames take microseconds, and getting it back may take
+// longer.
 void update(pi::Checksum& sum, const py::args& parts) {
   for (const py::handle part : parts) Bytes(part).add_to(sum);
 }

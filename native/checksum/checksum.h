@@ -3,24 +3,24 @@
 // An item is cut into blocks of 8,192 bytes, a block into 16-byte words; the last word is padded
 // with zeros. All integers are little-endian, and polynomials over GF(2) have their constant term
 // in the lowest bit. A block's value is the XOR of (m_low ^ k_low) * (m_high ^ k_high) over its
-// words m, where k is the word of the key at the same place, XORed with the block's length in bytes:
-// CLNH of Lemire and Kaser, "Faster 64-bit universal hashing using carry-less multiplications"
-// (Journal of Cryptographic Engineering, 2016). The blocks' values are then combined by Horner's
-// rule in GF(2^128) modulo x^128 + x^7 + x^2 + x + 1: value = (value ^ block) * r, from 1.
+// words m, where k is the word of the key at the same place, XORed with the block's length in
+// bytes: CLNH of Lemire and Kaser, "Faster 64-bit universal hashing using carry-less
+// multiplications" (Journal of Cryptographic Engineering, 2016). The blocks' values are then
+// combined by Horner's rule in GF(2^128) modulo x^128 + x^7 + x^2 + x + 1: value = (value ^ block)
+// * r, from 1.
 //
 // Two streams of the same lengths that differ have the same checksum with probability at most
-// 2^-64 (a block's values collide) + n * 2^-128 (n blocks: the polynomial has at most n roots), over
-// a key that was drawn after the difference was chosen. That detects faults. It is no defence
+// 2^-64 (a block's values collide) + n * 2^-128 (n blocks: the polynomial has at most n roots),
+// over a key that was drawn after the difference was chosen. That detects faults. It is no defence
 // against somebody who knows the key, and both parties' network may know it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 #include "base/isa.h"
+#include "checksum/products.h"
 
 namespace pi {
-
-struct ProductKernels;
 
 class Checksum {
  public:
@@ -41,10 +41,11 @@ class Checksum {
 
  private:
   void end_block();
+  void end_blocks(std::uint64_t (*sums)[2]);
 
   const ProductKernels* kernels_;
   alignas(64) std::uint8_t key_[kBlockBytes];
-  std::uint64_t multiplier_[2];
+  std::uint64_t powers_[kBlocksAtOnce][2];  // of r, from r itself
   std::uint64_t value_[2] = {1, 0};
   std::uint64_t block_[2] = {0, 0};
   std::size_t position_ = 0;  // in the block, of whole words

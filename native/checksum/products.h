@@ -5,10 +5,15 @@
 
 namespace pi {
 
+constexpr std::size_t kBlocksAtOnce = 4;
+
 struct ProductKernels {
   // sum ^= (m_low ^ k_low) * (m_high ^ k_high) over `word_count` words of 16 bytes.
   void (*add_products)(const std::uint8_t* key, const std::uint8_t* data, std::size_t word_count,
                        std::uint64_t* sum);
+  // The same over kBlocksAtOnce whole blocks that lie one after the other, each with its own sum.
+  void (*add_blocks)(const std::uint8_t* key, const std::uint8_t* data, std::size_t block_words,
+                     std::uint64_t (*sums)[2]);
   // value = value * factor in GF(2^128), two 64-bit halves each, the low one first.
   void (*multiply)(std::uint64_t* value, const std::uint64_t* factor);
 };

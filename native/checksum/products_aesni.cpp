@@ -42,8 +42,15 @@ void add_products(const std::uint8_t* key, const std::uint8_t* data, std::size_t
   _mm_storeu_si128(out, _mm_xor_si128(_mm_loadu_si128(out), total));
 }
 
+void add_blocks(const std::uint8_t* key, const std::uint8_t* data, std::size_t block_words,
+                std::uint64_t (*sums)[2]) {
+  for (std::size_t b = 0; b < kBlocksAtOnce; ++b) {
+    add_products(key, data + 16 * block_words * b, block_words, sums[b]);
+  }
+}
+
 }  // namespace
 
-const ProductKernels kProductsAesni = {add_products, FieldTemplates<Aesni>::multiply};
+const ProductKernels kProductsAesni = {add_products, add_blocks, FieldTemplates<Aesni>::multiply};
 
 }  // namespace pi

@@ -1,8 +1,8 @@
 // Carry-less products in plain C++, in constant time.
 //
-// Integer products of operands with holes: each of four operands has every fourth bit, so at most 16
-// bits meet in a column, and what carries out of the only column with 16 leaves the word. The high
-// half is the low half of the reversed operands. Source: BearSSL, ghash_ctmul64.c (T. Pornin).
+// Integer products of operands with holes: each of four operands has every fourth bit, so at most
+// 16 bits meet in a column, and what carries out of the only column with 16 leaves the word. The
+// high half is the low half of the reversed operands. Source: BearSSL, ghash_ctmul64.c (T. Pornin).
 #include <cstring>
 
 #include "checksum/products.h"
@@ -57,8 +57,16 @@ void add_products(const std::uint8_t* key, const std::uint8_t* data, std::size_t
   }
 }
 
+void add_blocks(const std::uint8_t* key, const std::uint8_t* data, std::size_t block_words,
+                std::uint64_t (*sums)[2]) {
+  for (std::size_t b = 0; b < kBlocksAtOnce; ++b) {
+    add_products(key, data + 16 * block_words * b, block_words, sums[b]);
+  }
+}
+
 }  // namespace
 
-const ProductKernels kProductsPortable = {add_products, FieldTemplates<Portable>::multiply};
+const ProductKernels kProductsPortable = {add_products, add_blocks,
+                                          FieldTemplates<Portable>::multiply};
 
 }  // namespace pi

@@ -1,4 +1,5 @@
-// Path agreement of the checksum without Python; its value against a model is a test of the bindings.
+// Path agreement of the checksum without Python; its value against a model is a test of the
+// bindings.
 #include "checksum/checksum.h"
 
 #include <cstdio>

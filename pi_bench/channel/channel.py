@@ -32,7 +32,13 @@ class _PeerGaveUpError(PeerError):
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts bytes in one direction: those of payloads, and those with the frames' headers."""
+    """Counts bytes in one direction: those of payloads, and those with the frames' headers.
+
+    >>> traffic = Traffic()
+    >>> traffic.count(100)
+    >>> traffic
+    Traffic(payload_bytes=100, wire_bytes=136, message_count=1)
+    """
 
     payload_bytes: int = 0
     wire_bytes: int = 0
@@ -53,12 +59,17 @@ class Channel:
     microseconds, but asking takes a core that nobody else may need. With `pace`, what is sent crosses
     an emulated link (`channel.link`). No allocation follows a length that the peer sent.
 
-    ```
-    channel = Channel(connect(Address("127.0.0.1", 7000)))
-    channel.send(FrameHeader(FrameKind.ONLINE, 1, 1, 2, 0, 1, 4), [memoryview(b"four")])
-    channel.flush()
-    channel.close()
-    ```
+    >>> import socket
+    >>> ours, theirs = map(Channel, socket.socketpair())
+    >>> header = FrameHeader(FrameKind.ONLINE, 1, 1, 2, 0, 1, payload_bytes=4)
+    >>> ours.send(header, [memoryview(b"four")])
+    >>> payload = bytearray(4)
+    >>> theirs.receive_into(header, memoryview(payload)) == header
+    True
+    >>> payload
+    bytearray(b'four')
+    >>> ours.close()
+    >>> theirs.close()
     """
 
     def __init__(

@@ -26,6 +26,12 @@ HEADER_BYTES = _HEADER.size
 
 
 class FrameKind(enum.IntEnum):
+    """Lists what a frame belongs to.
+
+    >>> FrameKind(5).name
+    'ONLINE'
+    """
+
     HANDSHAKE = 1
     COMMAND = 2
     SET_UP = 3
@@ -38,6 +44,15 @@ _KIND_OF = {kind.value: kind for kind in FrameKind}
 
 
 class FrameHeader(NamedTuple):
+    """Holds the fields of a header, in the order of the wire.
+
+    >>> header = FrameHeader(FrameKind.ONLINE, 1, 7, 12, 0, 1, payload_bytes=4096)
+    >>> FrameHeader.decode(header.encode()) == header
+    True
+    >>> header.wire_bytes
+    4132
+    """
+
     kind: FrameKind
     session_id: int
     inference_id: int
@@ -55,7 +70,7 @@ class FrameHeader(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview) -> FrameHeader:
-        """Header of exactly `HEADER_BYTES` bytes.
+        """Reads a header of exactly `HEADER_BYTES` bytes.
 
         Raises:
             PeerError: not a frame, another frame version, or an unknown kind.
@@ -100,6 +115,10 @@ class FrameHeader(NamedTuple):
 
 def require_magic(first: bytes) -> None:
     """Refuses a peer that speaks another protocol; `first` are the first 4 bytes or more of a frame.
+
+    >>> require_magic(b"SSH-2.0-OpenSSH")
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: the other side speaks SSH, not pi-bench ...
 
     Raises:
         PeerError: they are not those of a frame. It names the protocol if that is well known.

@@ -1,4 +1,4 @@
-"""Links that are emulated between two processes of one machine: a delay and a rate a direction.
+"""Emulates links between two processes of one machine: a delay and a rate per direction.
 
 Each party holds back what it sends: a message occupies its direction for its bytes over the rate, then
 travels for half of the round trip. Bytes are those of frames; the headers of TCP and IP, its slow start and
@@ -19,24 +19,32 @@ _MIN_PIECE_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """One direction: `delay_s` from end to end, `bits_per_s` at most."""
+    """Describes one direction of a link: `delay_s` from end to end, and a rate of `bits_per_s` at most.
+
+    >>> Pace(delay_s=0.02, bits_per_s=8e6).transfer_s(1_000_000)
+    1.0
+    """
 
     delay_s: float
     bits_per_s: float
 
     def transfer_s(self, byte_count: int) -> float:
-        """How long the direction is occupied by so many bytes."""
+        """Returns for how long `byte_count` bytes occupy the direction."""
         return 8 * byte_count / self.bits_per_s
 
     @property
     def piece_bytes(self) -> int:
-        """Pieces in which a message travels: the receiver gets its beginning before its end is sent."""
+        """Size of the pieces of a message: the receiver gets its beginning before its end is sent."""
         return max(_MIN_PIECE_BYTES, int(self.bits_per_s / 8 * _PIECE_S))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`up`: client to server."""
+    """Describes both directions of a link: `up` is from client to server, `down` is back.
+
+    >>> Link.parse("rtt=50ms,up=10Mbit,down=40Mbit").down
+    Pace(delay_s=0.025, bits_per_s=40000000.0)
+    """
 
     name: str
     rtt_s: float
@@ -53,8 +61,9 @@ class Link:
 
     @classmethod
     def parse(cls, text: str) -> Link:
-        """A name of `LINKS`, or bandwidth and round trip in any order: ``100Mbit,40ms``. Fields may be named,
-        ``rtt=40ms,up=10Mbit,down=40Mbit``.
+        """Reads a name of `LINKS`, or bandwidth and round trip in any order: ``100Mbit,40ms``.
+
+        Fields may be named: ``rtt=40ms,up=10Mbit,down=40Mbit``.
 
         Raises:
             UsageError: it is neither, or a number is out of range.
@@ -81,14 +90,19 @@ class Link:
 
 
 class Timeline:
-    """When what is sent on one direction arrives; `now` is any clock that only moves forwards."""
+    """Computes when bytes that are sent in one direction arrive. The clock is any that only moves forwards.
+
+    >>> timeline = Timeline(Pace(delay_s=0.5, bits_per_s=8.0))
+    >>> timeline.arrival(1, now=0.0), timeline.arrival(1, now=0.0)
+    (1.5, 2.5)
+    """
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._free_at = -math.inf
 
     def arrival(self, byte_count: int, now: float) -> float:
-        """Of the next `byte_count` bytes, handed over at `now`, in seconds of that clock."""
+        """Returns when the next `byte_count` bytes, handed over at `now`, have arrived."""
         self._free_at = max(self._free_at, now) + self._pace.transfer_s(byte_count)
         return self._free_at + self._pace.delay_s
 

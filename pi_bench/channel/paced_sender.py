@@ -1,4 +1,4 @@
-"""Sending over an emulated link: every piece is written when it would arrive.
+"""Sends over an emulated link: each piece is written at the time when it would arrive.
 
 So the kernel's loopback carries what has already crossed the link, and whoever reads the socket sees the
 link's delay and rate. A late wake-up delays one piece, never those behind it: arrivals lie on one timeline.
@@ -21,7 +21,19 @@ _LONGEST_PAUSE_S = 0.05  # after which a closed connection is noticed
 
 
 class PacedSender(Sender):
-    """As `Sender`, but each piece of a message is held back until it has crossed the link."""
+    """Sends as `Sender` does, but holds each piece of a message back until it has crossed the link.
+
+    >>> import socket
+    >>> ours, theirs = socket.socketpair()
+    >>> pace = Pace(delay_s=0.001, bits_per_s=1e9)
+    >>> sender = PacedSender(ours, queue_bytes=1 << 20, timeout_s=5, pace=pace)
+    >>> sender.send([memoryview(b"data")])
+    >>> theirs.recv(4)
+    b'data'
+    >>> ours.close()
+    >>> theirs.close()
+    >>> sender.close()
+    """
 
     def __init__(
         self,

@@ -18,6 +18,19 @@ class Receiver:
 
     `poll_s` is how long it asks again and again before it sleeps. It sleeps at once while `sender`, of the
     same socket, has work.
+
+    >>> import socket
+    >>> ours, theirs = socket.socketpair()
+    >>> sender = Sender(ours, queue_bytes=1 << 20, timeout_s=5)
+    >>> receiver = Receiver(ours, sender, timeout_s=5, poll_s=0)
+    >>> theirs.sendall(b"data")
+    >>> data = bytearray(4)
+    >>> receiver.read_exactly(memoryview(data))
+    >>> data
+    bytearray(b'data')
+    >>> ours.close()
+    >>> theirs.close()
+    >>> sender.close()
     """
 
     def __init__(self, connection: socket.socket, sender: Sender, *, timeout_s: float, poll_s: float) -> None:

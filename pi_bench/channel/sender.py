@@ -1,4 +1,4 @@
-"""Sending: at once where the socket takes it, otherwise from a bounded queue by a thread.
+"""Sends at once where the socket takes the data, and otherwise from a bounded queue by a thread.
 
 Buffers are passed by reference: nothing is copied before the kernel does. The queue is bounded in
 bytes, so a party that computes faster than the link carries waits in `send`.
@@ -19,7 +19,19 @@ _IOV_MAX = 512  # buffers a sendmsg; the kernel takes 1,024
 
 
 class Sender:
-    """One direction of one socket. One thread calls `send` and `flush`."""
+    """Writes one direction of one socket. One thread calls `send` and `flush`.
+
+    >>> import socket
+    >>> ours, theirs = socket.socketpair()
+    >>> sender = Sender(ours, queue_bytes=1 << 20, timeout_s=5)
+    >>> sender.send([memoryview(b"da"), memoryview(b"ta")])
+    >>> sender.flush()
+    >>> theirs.recv(4)
+    b'data'
+    >>> ours.close()
+    >>> theirs.close()
+    >>> sender.close()
+    """
 
     def __init__(self, connection: socket.socket, *, queue_bytes: int, timeout_s: float) -> None:
         self._connection = connection
@@ -159,12 +171,25 @@ class Sender:
 
 
 def timeval(seconds: float) -> bytes:
-    """Kernel form of a socket's time-out."""
+    """Returns the kernel's form of a socket's time-out.
+
+    >>> struct.unpack("@ll", timeval(1.5))
+    (1, 500000)
+    """
     whole = int(seconds)
     return struct.pack("@ll", whole, int((seconds - whole) * 1e6))
 
 
 def shut_down(connection: socket.socket) -> None:
+    """Ends both directions, if the socket is connected still.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> shut_down(ours)
+    >>> theirs.recv(1)
+    b''
+    >>> ours.close()
+    >>> theirs.close()
+    """
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

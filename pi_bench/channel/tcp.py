@@ -14,12 +14,20 @@ CONNECT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """Names a host and a port.
+
+    >>> Address.parse("[::1]:7000")
+    Address(host='::1', port=7000)
+    >>> str(Address("127.0.0.1", 7000))
+    '127.0.0.1:7000'
+    """
+
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """``HOST:PORT``; an IPv6 address stands in brackets.
+        """Reads ``HOST:PORT``. An IPv6 address is written in brackets.
 
         Raises:
             UsageError: not of that form, or a port outside 0 to 65535.
@@ -35,7 +43,11 @@ class Address:
 
 
 def listen(address: Address) -> socket.socket:
-    """A listening socket; port 0 lets the system choose (see `local_address`).
+    """Opens a listening socket. With port 0 the system chooses one, which `local_address` returns.
+
+    >>> with listen(Address("127.0.0.1", 0)) as listener:
+    ...     local_address(listener).host
+    '127.0.0.1'
 
     Raises:
         ConnectionFailedError: the port is in use, or the address is not one of this machine.
@@ -61,12 +73,26 @@ def listen(address: Address) -> socket.socket:
 
 
 def local_address(listener: socket.socket) -> Address:
+    """Returns where a listening socket listens.
+
+    >>> with listen(Address("127.0.0.1", 0)) as listener:
+    ...     local_address(listener).port > 0
+    True
+    """
     host, port = listener.getsockname()[:2]
     return Address(host, port)
 
 
 def accept(listener: socket.socket, timeout_s: float | None = None) -> tuple[socket.socket, Address]:
-    """The next connection.
+    """Accepts the next connection and returns it with the client's address.
+
+    >>> with listen(Address("127.0.0.1", 0)) as listener:
+    ...     ours = connect(local_address(listener))
+    ...     theirs, client = accept(listener, timeout_s=5)
+    >>> client.host
+    '127.0.0.1'
+    >>> ours.close()
+    >>> theirs.close()
 
     Raises:
         ConnectionFailedError: nobody came within `timeout_s` seconds (None: waits for ever).
@@ -85,7 +111,10 @@ def accept(listener: socket.socket, timeout_s: float | None = None) -> tuple[soc
 
 
 def connect(address: Address, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
-    """A connection to `address`.
+    """Connects to `address`.
+
+    >>> with listen(Address("127.0.0.1", 0)) as listener:
+    ...     connect(local_address(listener)).close()
 
     Raises:
         ConnectionFailedError: nobody listens there, no such host, or no answer within `timeout_s`.

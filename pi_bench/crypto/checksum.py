@@ -7,14 +7,12 @@ It detects faults. A network that changes messages on purpose can also change wh
 
 from __future__ import annotations
 
-import numpy as np
-
 from pi_bench import _native
 
 SEED_BYTES = 16
 DIGEST_BYTES = 16
 
-ReadableBuffer = bytes | bytearray | memoryview | np.ndarray
+ReadableBuffer = bytes | bytearray | memoryview
 
 
 class Checksum:

@@ -1,4 +1,4 @@
-"""What the client asks of the server between phases: the client leads."""
+"""Sends and receives what the client asks of the server between phases. The client leads."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ _READY = b"go"
 
 
 class Command(enum.IntEnum):
+    """Lists what a client can ask for.
+
+    >>> Command(3).name
+    'END'
+    """
+
     PREPROCESS = 1
     INFER = 2
     END = 3
@@ -20,11 +26,43 @@ class Command(enum.IntEnum):
 
 
 def send_command(session: Session, command: Command, inference_id: int) -> None:
+    """Asks the server for something, with the inference that is meant.
+
+    >>> import socket
+    >>> from pi_bench.channel import Channel
+    >>> from pi_bench.protocol import Party
+    >>> client, server = (
+    ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
+    ...     for end, party in zip(socket.socketpair(), Party)
+    ... )
+    >>> send_command(client, Command.PREPROCESS, 1)
+    >>> receive_command(server)
+    (<Command.PREPROCESS: 1>, 1)
+    >>> client.close()
+    >>> server.close()
+    """
     session.send(_COMMAND.pack(command, inference_id))
 
 
 def receive_command(session: Session) -> tuple[Command, int]:
-    """Raises: PeerError, ConnectionFailedError."""
+    """Receives what the client asks for, and the inference that is meant.
+
+    >>> import socket
+    >>> from pi_bench.channel import Channel
+    >>> from pi_bench.protocol import Party
+    >>> client, server = (
+    ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
+    ...     for end, party in zip(socket.socketpair(), Party)
+    ... )
+    >>> client.send((9).to_bytes(8, "little"))
+    >>> receive_command(server)
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: the client sent the unknown command 9
+    >>> client.close()
+    >>> server.close()
+
+    Raises: PeerError, ConnectionFailedError.
+    """
     number, inference_id = _COMMAND.unpack(session.receive(_COMMAND.size))
     try:
         return Command(number), inference_id
@@ -33,11 +71,41 @@ def receive_command(session: Session) -> tuple[Command, int]:
 
 
 def send_ready(session: Session) -> None:
-    """The server stands in the online phase: the client's clock may start."""
+    """Tells the client that the server is ready, so that the client's clock may start.
+
+    >>> import socket
+    >>> from pi_bench.channel import Channel
+    >>> from pi_bench.protocol import Party
+    >>> client, server = (
+    ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
+    ...     for end, party in zip(socket.socketpair(), Party)
+    ... )
+    >>> send_ready(server)
+    >>> receive_ready(client)
+    >>> client.close()
+    >>> server.close()
+    """
     session.send(_READY)
 
 
 def receive_ready(session: Session) -> None:
-    """Raises: PeerError, ConnectionFailedError."""
+    """Waits until the server says that it is ready.
+
+    >>> import socket
+    >>> from pi_bench.channel import Channel
+    >>> from pi_bench.protocol import Party
+    >>> client, server = (
+    ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
+    ...     for end, party in zip(socket.socketpair(), Party)
+    ... )
+    >>> server.send(b"no")
+    >>> receive_ready(client)
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: the server did not say that it is ready
+    >>> client.close()
+    >>> server.close()
+
+    Raises: PeerError, ConnectionFailedError.
+    """
     if bytes(session.receive(len(_READY))) != _READY:
         raise PeerError("the server did not say that it is ready")

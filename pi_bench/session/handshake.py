@@ -1,4 +1,4 @@
-"""Agreement before the first cryptographic byte: versions, protocol, options and program.
+"""Agrees on versions, protocol, options and program before the first cryptographic byte.
 
     client                                              server
       hello {version, nonce, what it insists on}   ->
@@ -45,9 +45,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the server runs; `program` is the public program as bytes, `digest` its digest in hex.
+    """States what the server runs: `program` is the public program as bytes, `digest` its digest in hex.
 
-    `options`: the protocol's own, by name. The client's protocol says which of them it takes.
+    `options` are the protocol's own, by name. The client's protocol says which of them it takes.
+
+    >>> Offer("toy", "exact", "00ff", b"program").as_meta()["mode"]
+    'exact'
     """
 
     protocol: str
@@ -67,9 +70,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ClientRequirements:
-    """What the client accepts alone; None leaves the choice to the server.
+    """States what the client requires. None accepts whatever the server offers.
 
-    `digest`: the first hex digits, or all of them; the command line sees to it that they are enough.
+    `digest` is the first hex digits, or all of them. The command line requires enough of them.
+
+    >>> ClientRequirements(mode="exact").require("toy", "windowed", "00ff")
+    Traceback (most recent call last):
+    pi_bench.errors.PeerError: mode: the client insists on exact, the server offers windowed
     """
 
     protocol: str | None = None
@@ -90,6 +97,13 @@ class ClientRequirements:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
+    """Holds what both parties agreed on.
+
+    >>> agreement = Agreement(Offer("toy", "exact", "00ff", b"program"), session_id=1, binding=bytes(32))
+    >>> len(agreement.checksum_seed)
+    16
+    """
+
     offer: Offer
     session_id: int
     binding: bytes
@@ -110,10 +124,23 @@ def greet_as_client(
     digest_of: Callable[[bytes], str],
     waiting: Callable[[], None] | None = None,
 ) -> Agreement:
-    """The client's side. `digest_of` parses the program's bytes and computes its digest.
+    """Greets the server. `digest_of` parses the program's bytes and computes its digest.
 
     A server has one client at a time, so its offer may take as long as the channel's time-out;
     `waiting` is called once if it does not come at once.
+
+    >>> import socket, threading
+    >>> client, server = map(Channel, socket.socketpair())
+    >>> digest = hashlib.sha256(b"program").hexdigest()
+    >>> offer = Offer("toy", "exact", digest, b"program")
+    >>> other = threading.Thread(target=greet_as_server, args=(server, offer))
+    >>> other.start()
+    >>> agreed = greet_as_client(client, ClientRequirements(), lambda data: hashlib.sha256(data).hexdigest())
+    >>> agreed.offer == offer
+    True
+    >>> other.join()
+    >>> client.close()
+    >>> server.close()
 
     Raises:
         PeerError: another version or program, or an answer that is not one.
@@ -152,7 +179,12 @@ def greet_as_client(
 
 
 def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
-    """The server's side.
+    """Answers a client's greeting with `offer`. `greet_as_client` shows both sides.
+
+    ```python
+    def agree(channel: Channel, offer: Offer) -> Agreement:
+        return greet_as_server(channel, offer)
+    ```
 
     Raises:
         PeerError: the client is of another version, insists on something else, or is no client.

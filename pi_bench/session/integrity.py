@@ -25,6 +25,11 @@ def compare_checksums(session: Session, *, answering: bool = False) -> None:
     Both parties must have received everything that was sent before, and be outside a phase. With
     `answering` this party compares first and sends only if nothing differs.
 
+    ```python
+    def finish(session: Session) -> None:
+        compare_checksums(session)
+    ```
+
     Raises:
         PeerError: a message arrived otherwise than it was sent.
         ConnectionFailedError: the other party is gone or silent.

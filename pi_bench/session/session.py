@@ -1,4 +1,4 @@
-"""`Session`: what a protocol sends and receives on, and where its time is booked."""
+"""Sends and receives a protocol's messages, and books where its time goes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ _log = logging.getLogger(__name__)
 
 
 class Phase(enum.StrEnum):
+    """Lists the phases of a session.
+
+    >>> [phase.value for phase in Phase]
+    ['set_up', 'offline', 'online']
+    """
+
     SET_UP = "set_up"
     OFFLINE = "offline"
     ONLINE = "online"
@@ -34,10 +40,14 @@ _KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phas
 
 @dataclass(slots=True)
 class PhaseRecord:
-    """What one party measured in one phase of one inference.
+    """Holds what one party measured in one phase of one inference.
 
     `depth` is the length of the longest chain of dependent messages; half of it is the number of
     comm_rounds.
+
+    >>> record = PhaseRecord(Phase.ONLINE, 1, 0.5, 0.4, 1 << 20, True, 2, [])
+    >>> PhaseRecord.from_dict(record.as_dict()) == record
+    True
     """
 
     phase: Phase
@@ -74,6 +84,21 @@ class Session:
     mismatch is an error. `binding` is 32 bytes that both parties share and that name this session
     (both parties' randomness, the program, protocol and options): context for key derivation.
     One thread uses a session.
+
+    >>> import socket
+    >>> client, server = (
+    ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
+    ...     for end, party in zip(socket.socketpair(), Party)
+    ... )
+    >>> with client.phase(Phase.ONLINE, 1) as records, client.step(2):
+    ...     client.send(b"four")
+    >>> with server.phase(Phase.ONLINE, 1), server.step(2):
+    ...     server.receive(4)
+    bytearray(b'four')
+    >>> records[0].depth, records[0].spans[-1].sent_bytes
+    (1, 4)
+    >>> client.close()
+    >>> server.close()
     """
 
     def __init__(
@@ -215,7 +240,10 @@ class Session:
 
 
 def byte_view(buffer: ReadableBuffer) -> memoryview:
-    """The buffer's bytes, without a copy.
+    """Returns a view of the buffer's bytes, without a copy.
+
+    >>> byte_view(np.uint16([1, 2])).nbytes
+    4
 
     Raises:
         ValueError: an array that is not C-contiguous.

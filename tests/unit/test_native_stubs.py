@@ -17,6 +17,7 @@ from pi_bench import _native
 STUBS = Path(__file__).parents[2] / "pi_bench" / "_native"
 MODULES = {
     "symmetric.pyi": _native.symmetric,
+    "checksum.pyi": _native.checksum,
     "ot.pyi": _native.ot,
     "garble.pyi": _native.garble,
     "linear.pyi": _native.linear,

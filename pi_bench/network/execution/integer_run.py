@@ -54,7 +54,8 @@ class IntegerRun:
     >>> linear = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)
     >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), linear, OutputOp(2, "output", (1, 2), 1, 4)
     >>> run = IntegerRun(Program("tiny", ops, 10, ()), weights={})
-    >>> [step.made.tolist() for step in run.values(np.uint32([[3, 5]]), EXACT, np.random.default_rng(0))]
+    >>> steps = run.values(np.uint32([[3, 5]]), EXACT, np.random.default_rng(0))
+    >>> [step.made.tolist() for step in steps]
     [[[6, 10]], [[6, 10]]]
     """
 

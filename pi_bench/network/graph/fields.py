@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph.nodes import OPERATORS, Node, operator_name
+from pi_bench.network.graph.node import Node
+from pi_bench.network.graph.nodes import OPERATORS, operator_name
 
 
 def node_to_fields(node: Node) -> dict[str, Any]:
     """Convert a node to JSON values: its fields, and its operator as ``operator``.
 
-    >>> from pi_bench.network.graph.nodes import ReluNode
+    >>> from pi_bench.network.graph import ReluNode
     >>> node_to_fields(ReluNode("relu", ("x",), (4,)))
     {'operator': 'relu', 'name': 'relu', 'inputs': ['x'], 'shape': [4], 'mask': None}
     """

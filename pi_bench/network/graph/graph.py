@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from pi_bench.network.graph.nodes import ACTIVATIONS, Node, PolynomialNode, ReluNode
+from pi_bench.network.graph.activation_nodes import PolynomialNode, ReluNode
+from pi_bench.network.graph.node import Node
+from pi_bench.network.graph.nodes import ACTIVATIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pi_bench.network.graph.nodes import AdaptiveAvgPoolNode, AvgPoolNode, padding_sides
+from pi_bench.network.graph.layer_nodes import AdaptiveAvgPoolNode, AvgPoolNode
+from pi_bench.network.graph.node import padding_sides
 
 
 class PoolWindow(NamedTuple):

@@ -1,0 +1,67 @@
+"""The fields of every node of a float graph, and nodes without an operator of their own.
+
+Paddings are zeros, ``(rows, columns)`` for both sides or ``(top, bottom, left, right)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pi_bench.shape import Shape
+
+Padding = tuple[int, int] | tuple[int, int, int, int]
+
+
+def padding_sides(padding: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Expand a padding to (top, bottom, left, right).
+
+    >>> padding_sides((1, 2))
+    (1, 1, 2, 2)
+    """
+    if len(padding) == 2:
+        rows, columns = padding
+        return rows, rows, columns, columns
+    top, bottom, left, right = padding
+    return top, bottom, left, right
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The fields of every node: its name, the names of earlier nodes that it reads, and its value's shape.
+
+    The shape leaves the batch out.
+
+    >>> Node("sum", inputs=("left", "right"), shape=(8, 4, 4)).inputs
+    ('left', 'right')
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class InputNode(Node):
+    """The network's only input.
+
+    >>> InputNode("input", (), (3, 32, 32)).shape
+    (3, 32, 32)
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityNode(Node):
+    """Its input unchanged: dropout in inference, or `torch.nn.Identity`.
+
+    >>> IdentityNode("dropout", ("relu",), (8,)).inputs
+    ('relu',)
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OutputNode(Node):
+    """The network's only output: logits ``(features,)``, or a map.
+
+    >>> OutputNode("output", ("head",), (10,)).shape
+    (10,)
+    """
