@@ -41,7 +41,6 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         EnvironmentUnsupportedError: shtab is missing, or is too old for the shell.
 
-
     ```python
     from pi_bench.cli import main
 

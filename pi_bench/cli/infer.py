@@ -54,7 +54,6 @@ def run(parsed: argparse.Namespace) -> int:
         ConnectionFailedError: the server cannot be reached, or does not answer in time.
         PeerError: the server does not meet the requirements, or breaks the protocol.
 
-
     ```python
     from pi_bench.cli import main
 
@@ -112,7 +111,7 @@ def _words(client: Client, set_up: PhaseRecord, offline: ClientOffline, online: 
     offer = client.agreement.offer
     return "\n".join(
         [
-            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.as_meta())}, "
+            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.mode, offer.options)}, "
             f"digest {offer.digest[:16]}",
             *answer_lines(online.logits, client.program.labels),
             f"set-up {seconds(set_up.wall_s)}, offline {seconds(offline.time_s)}, "

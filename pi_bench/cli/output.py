@@ -75,7 +75,9 @@ def json_text(fields: Any) -> str:
       "runs": 5
     }
     """
-    return json.dumps(fields, indent=2, allow_nan=False)
+    import msgspec  # here, because `pi-bench --help` needs none of it
+
+    return json.dumps(msgspec.to_builtins(fields), indent=2, allow_nan=False)
 
 
 def writable(name: str | None) -> None:

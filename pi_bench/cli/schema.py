@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from importlib import resources
+import json
 from typing import Any
 
 from pi_bench.errors import UsageError
@@ -38,14 +38,15 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UsageError: there is no schema of that name.
 
-
     >>> run(argparse.Namespace(what="micro"))
     {...}
     0
     """
+    from pi_bench.report.documents import schema_of
+
     if parsed.what not in _NAMES:
         names = " or ".join(f"`pi-bench schema {name}`" for name in _NAMES)
         wrong = "which schema?" if parsed.what is None else f"there is no schema {parsed.what!r}:"
         raise UsageError(f"{wrong} {names}")
-    print(resources.files("pi_bench.report").joinpath(f"{parsed.what}.schema.json").read_text(), end="")
+    print(json.dumps(schema_of(parsed.what), indent=2))
     return 0

@@ -48,7 +48,6 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         PiBenchError: the model, an option or the address cannot be used, or the server process failed.
 
-
     ```python
     from pi_bench.cli import main
 
@@ -93,7 +92,7 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        words = mode_words({"mode": settings.mode, "options": settings.values})
+        words = mode_words(settings.mode, settings.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
         while True:
