@@ -16,7 +16,7 @@ from pi_bench.errors import InputError, UsageError, VerificationError, interrupt
 if TYPE_CHECKING:
     import numpy as np
 
-    from pi_bench.launch.accuracy import Samples
+    from pi_bench.launch.samples import Samples
     from pi_bench.network.graph import Graph
     from pi_bench.report.documents.accuracy import Accuracy
 
@@ -117,7 +117,9 @@ def run(parsed: argparse.Namespace) -> int:
     info, settings = protocol_options.protocol_of(parsed, place.threads)
     options.require_torch("accuracy")
 
-    from pi_bench.launch.accuracy import compare, run_privately, sample
+    from pi_bench.launch.accuracy import compare
+    from pi_bench.launch.private_accuracy import run_privately
+    from pi_bench.launch.samples import sample
     from pi_bench.network.compiler import compile_graph
     from pi_bench.network.files.model_file import load_model
     from pi_bench.network.fusion import fuse_linear
@@ -185,7 +187,7 @@ def _add_verification(failures: Failures, result: Accuracy) -> None:
 def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:
     import numpy as np
 
-    from pi_bench.launch.accuracy import Samples, sample
+    from pi_bench.launch.samples import Samples, sample
     from pi_bench.npy_file import as_native_float
 
     inputs, labels, source = _read(parsed, graph, progress)

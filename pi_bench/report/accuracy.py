@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pi_bench.launch.accuracy import Answers, Comparison, PrivateAnswers, Samples
+from pi_bench.launch.accuracy import Comparison
 from pi_bench.launch.accuracy_layers import LayerError
+from pi_bench.launch.private_accuracy import PrivateAnswers
+from pi_bench.launch.samples import Answers, Samples
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions

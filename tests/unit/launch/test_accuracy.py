@@ -8,8 +8,9 @@ import pytest
 
 from pi_bench.arithmetic.activation_law import EXACT, WindowLaw
 from pi_bench.errors import InputError
-from pi_bench.launch.accuracy import Comparison, compare, sample
+from pi_bench.launch.accuracy import Comparison, compare
 from pi_bench.launch.accuracy_layers import LayerErrors
+from pi_bench.launch.samples import sample
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.execution.integer_run import Step
 from pi_bench.network.graph import Graph, operator_name
