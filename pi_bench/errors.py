@@ -58,6 +58,10 @@ class PeerError(PiBenchError):
     exit_code = 6
 
 
+class PeerGaveUpError(PeerError):
+    """The other party ended the session and said why."""
+
+
 class EnvironmentUnsupportedError(PiBenchError):
     """This machine cannot run the program (a CPU without AES-NI, no memory to lock, …)."""
 
