@@ -27,6 +27,7 @@ COMPLETE: tuple[str, ...] = (
     "pi_bench/measure",
     "pi_bench/network",
     "pi_bench/prediction",
+    "pi_bench/protocol",
     "pi_bench/primitives",
     "pi_bench/session",
     "pi_bench/shape.py",
