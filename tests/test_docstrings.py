@@ -31,6 +31,7 @@ COMPLETE: tuple[str, ...] = (
     "pi_bench/primitives",
     "pi_bench/session",
     "pi_bench/shape.py",
+    "pi_bench/testing",
 )
 """Packages and modules in which a public function or class without an example is an error.
 

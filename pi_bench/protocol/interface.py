@@ -44,10 +44,8 @@ class OtherSettings:
 def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[OtherSettings]:
     """Offers no other settings, for a protocol whose options trade no cost for another.
 
-    >>> from pi_bench.network.compiler import compile_graph
-    >>> from pi_bench.network.graph import Graph, InputNode, OutputNode, ReluNode
-    >>> nodes = InputNode("x", (), (4,)), ReluNode("r", ("x",), (4,)), OutputNode("y", ("r",), (4,))
-    >>> program, _ = compile_graph(Graph(nodes, {}, ranges={"x": 1.0, "r": 1.0, "y": 1.0}))
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
     >>> no_alternatives(program, ProtocolOptions("exact"))
     ()
     """

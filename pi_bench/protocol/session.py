@@ -55,11 +55,8 @@ class SessionLike(StructuralType):
 
     `pi_bench.session` has the implementation over TCP, `pi_bench.testing` the one in memory.
 
-    >>> import queue
-    >>> from pi_bench.testing import MemorySession
-    >>> here, there = queue.Queue(), queue.Queue()
-    >>> client = MemorySession(Party.CLIENT, bytes(32), here, there, None, 1.0)
-    >>> server = MemorySession(Party.SERVER, bytes(32), there, here, None, 1.0)
+    >>> from pi_bench.testing import memory_sessions
+    >>> client, server = memory_sessions().values()
     >>> with client.step(0, "masks"):
     ...     client.send(np.array([1, 2], np.uint32))
     >>> with server.step(0, "masks"):
