@@ -21,7 +21,7 @@ COMPLETE: tuple[str, ...] = (
     "pi_bench/channel",
     "pi_bench/costs",
     "pi_bench/crypto",
-    "pi_bench/hybrid/fixed_steps.py",
+    "pi_bench/hybrid",
     "pi_bench/launch/costs.py",
     "pi_bench/launch/two_party_costs.py",
     "pi_bench/measure",

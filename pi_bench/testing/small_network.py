@@ -41,7 +41,7 @@ def small_network(*, square: bool = False) -> tuple[Program, Weights]:
     parameters = {
         "ones": np.ones((4, 2), np.float32),
         "row": np.ones((1, 4), np.float32),
-        **({"square": np.tile(np.float32([0, 0, 1]), (4, 1))} if square else {}),
+        **({"square": np.array([[0, 0, 1]] * 4, np.float32)} if square else {}),
     }
     graph = Graph(nodes, parameters)
     return compile_graph(replace(graph, ranges=calibrate(graph, np.ones((1, 2), np.float32))))
