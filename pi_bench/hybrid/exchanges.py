@@ -1,7 +1,7 @@
 """The exchanges of the offline phase: their messages, and the computing of both parties around them.
 
-An exchange is a request of the client, an answer of the server, or both. Sizes of messages stand here alone.
-The protocol that sends them, the script and the byte prediction read them from the exchange.
+Sizes of messages stand here alone. The protocol that sends them, the script and the byte prediction read them
+from the exchange.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.costs import NOTHING, CostUnits
+from pi_bench.costs import NOTHING
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.hybrid.exchange import Exchange, Works
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
 from pi_bench.hybrid.multiplications import CrossJob
 from pi_bench.hybrid.products import ProductJob
@@ -25,54 +26,6 @@ from pi_bench.protocol.script import NO_OP, Message, Purpose
 from pi_bench.protocol.session import Party
 
 _BIT_WORDS = 4  # vector operations per bit that split words into the choice bits of OTs
-
-
-@dataclass(frozen=True, slots=True)
-class Works:
-    """Counts the computing around the messages of an exchange, in the order in which it happens.
-
-    >>> Works(answer=CostUnits({"product": 2.0})).ask.units
-    {}
-    """
-
-    ask: CostUnits = NOTHING  # client, before it sends the request
-    take: CostUnits = NOTHING  # server, after it has received the request
-    answer: CostUnits = NOTHING  # server, before it sends the answer
-    accept: CostUnits = NOTHING  # client, after it has received the answer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Exchange:
-    """Describes a request of the client, if any, and the answer of the server, if any.
-
-    `needs` counts the first exchanges of the schedule that must be complete before the client can send the
-    request.
-
-    >>> exchange = Exchange((), (Message(Party.SERVER, NO_OP, "ot", 16),), needs=0)
-    >>> exchange.request_bytes, exchange.answer_bytes
-    (0, 16)
-    """
-
-    request: tuple[Message, ...]
-    answer: tuple[Message, ...]
-    needs: int
-
-    @property
-    def request_bytes(self) -> int:
-        """The payload bytes of the request."""
-        return sum(message.byte_count for message in self.request)
-
-    @property
-    def answer_bytes(self) -> int:
-        """The payload bytes of the answer."""
-        return sum(message.byte_count for message in self.answer)
-
-    def works(self, prepared: frozenset[int]) -> Works:
-        """Returns the computing of both parties.
-
-        `prepared` has the numbers of the products whose weights the server keeps transformed.
-        """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,10 +23,10 @@ import enum
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
-    Exchange,
     Garble,
     Product,
     Seeds,

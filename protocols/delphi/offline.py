@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
-    Exchange,
     Garble,
     Product,
     Seeds,
