@@ -42,6 +42,7 @@ COMPLETE: tuple[str, ...] = (
     "pi_bench/session",
     "pi_bench/shape.py",
     "pi_bench/testing",
+    "protocols",
 )
 """Packages and modules in which a public function or class without an example is an error.
 
