@@ -97,6 +97,14 @@ class PeerError(PiBenchError):
     exit_code = 6
 
 
+class PeerGaveUpError(PeerError):
+    """Reports another party that ended the session and said why.
+
+    >>> PeerGaveUpError("the server gave up: the network digest differs").exit_code
+    6
+    """
+
+
 class EnvironmentUnsupportedError(PiBenchError):
     """Reports a machine that cannot run the program, such as a CPU without AES-NI.
 

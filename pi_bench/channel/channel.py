@@ -16,7 +16,7 @@ from pi_bench.channel.paced_sender import PacedSender
 from pi_bench.channel.receiver import Receiver
 from pi_bench.channel.sender import Sender, shut_down
 from pi_bench.crypto.checksum import Checksum
-from pi_bench.errors import ConnectionFailedError, PeerError
+from pi_bench.errors import ConnectionFailedError, PeerError, PeerGaveUpError
 
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_QUEUE_BYTES = 64 << 20
@@ -24,10 +24,6 @@ MAX_ABORT_BYTES = 512
 _CHECKED_BYTES = 1 << 20  # summed up while they are still in the cache
 _LINGER_S = 1.0
 _DRAIN_PAUSE_S = 0.01
-
-
-class _PeerGaveUpError(PeerError):
-    """The peer sent an abort with its reason."""
 
 
 @dataclass(slots=True)
@@ -243,7 +239,7 @@ class Channel:
             while True:
                 header, _ = self._receive_header(memoryview(b""), deadline=deadline)
                 self._receiver.discard(header.payload_bytes, deadline)
-        except _PeerGaveUpError:
+        except PeerGaveUpError:
             raise
         except (PeerError, ConnectionFailedError, OSError):  # it left without a reason
             raise failure from None
@@ -270,7 +266,7 @@ class Channel:
         position = max(0, count - HEADER_BYTES)
         if header.kind is FrameKind.ABORT:
             reason = self._read_abort(header.payload_bytes, bytes(payload[:position]))
-            raise _PeerGaveUpError(f"the other party gave up: {reason}")
+            raise PeerGaveUpError(f"the other party gave up: {reason}")
         return header, position
 
     def _read_abort(self, length: int, begun: bytes) -> str:

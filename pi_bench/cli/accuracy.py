@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pi_bench.launch.accuracy import Samples
     from pi_bench.network.graph import Graph
+    from pi_bench.report.documents.accuracy import Accuracy
 
 _DESCRIPTION = """\
 Compares the float network, the integer network and real private runs on the same images: accuracy,
@@ -120,9 +121,18 @@ def run(parsed: argparse.Namespace) -> int:
     digest = program_digest(program)
     weights = weights_of(graph.meta)
     result = build_accuracy(
-        program, digest, compiling, info, settings, samples, comparison, private, weights, interruption
+        program,
+        digest,
+        compiling,
+        info,
+        settings,
+        samples,
+        comparison,
+        private,
+        weights,
+        arguments.as_fields(parsed),
+        interruption,
     )
-    result["arguments"] = arguments.as_fields(parsed)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
@@ -139,10 +149,10 @@ def run(parsed: argparse.Namespace) -> int:
     return failures.report()
 
 
-def _add_verification(failures: Failures, result: Mapping[str, Any]) -> None:
-    private = result["private"]
-    if private is not None and not private["verified"]:
-        failures.add(VerificationError.exit_code, f"verification failed: {private['failures'][0]}")
+def _add_verification(failures: Failures, result: Accuracy) -> None:
+    private = result.private
+    if private is not None and not private.verified:
+        failures.add(VerificationError.exit_code, f"verification failed: {private.failures[0]}")
 
 
 def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:

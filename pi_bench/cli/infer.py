@@ -86,7 +86,7 @@ def _words(client: Client, set_up: PhaseRecord, offline: ClientOffline, online: 
     offer = client.agreement.offer
     return "\n".join(
         [
-            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.as_meta())}, "
+            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.mode, offer.options)}, "
             f"digest {offer.digest[:16]}",
             *answer_lines(online.logits, client.program.labels),
             f"set-up {seconds(set_up.wall_s)}, offline {seconds(offline.time_s)}, "

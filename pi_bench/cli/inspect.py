@@ -42,6 +42,8 @@ def run(parsed: argparse.Namespace) -> int:
     info, settings = protocol_options.protocol_of(parsed, place.threads)
     options.require_torch("inspect")
 
+    from msgspec.structs import replace
+
     from pi_bench.launch.model import load
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.inspection import inspect_program, render_inspection
@@ -51,14 +53,16 @@ def run(parsed: argparse.Namespace) -> int:
     model = load(Path(parsed.model), compiling, merge=parsed.merge)
     info.require(model.program, settings)
     weights = weights_of(model.graph.meta)
-    inspection = inspect_program(model.program, model.digest, info, settings, model.merging, weights)
+    inspection = inspect_program(
+        model.program, model.digest, info, settings, model.merging, weights, arguments.as_fields(parsed)
+    )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
-        inspection["prediction"], inspection["explanation"] = prediction.predict(
+        predicted, explanation = prediction.predict(
             model, compiling, info, settings, setting, explain=parsed.explain
         )
-    inspection["arguments"] = arguments.as_fields(parsed)
+        inspection = replace(inspection, prediction=predicted, explanation=explanation)
     deliver(render_inspection(inspection), parsed.json, inspection)
     return 0

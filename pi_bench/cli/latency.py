@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, options, prediction, protocol_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
+
+if TYPE_CHECKING:
+    from pi_bench.report.documents.latency import Result
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -68,6 +71,8 @@ def run(parsed: argparse.Namespace) -> int:
         writable(getattr(parsed, name))
     info, settings = protocol_options.protocol_of(parsed, place.threads)
 
+    from msgspec.structs import replace
+
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.inputs import batch_of, load_input, noise_input
     from pi_bench.launch.latency import LatencyOptions, measure_latency
@@ -105,30 +110,30 @@ def run(parsed: argparse.Namespace) -> int:
         )
         measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
     float_logits = outputs(model.graph, inputs)
-    result = build_result(model, info, measuring, measurement, float_logits, describe_environment(), words)
+    machine, given_arguments = describe_environment(), arguments.as_fields(parsed)
+    result = build_result(model, info, measuring, measurement, float_logits, machine, words, given_arguments)
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
-        predicted, result["explanation"] = prediction.predict(
+        predicted, explanation = prediction.predict(
             model, compiling, info, settings, setting, explain=parsed.explain
         )
-        result["prediction"] = compared(predicted, result)
-    result["arguments"] = arguments.as_fields(parsed)
-    result["warnings"] = find_warnings(result)
+        result = replace(result, prediction=compared(predicted, result), explanation=explanation)
+    result = replace(result, warnings=tuple(find_warnings(result)))
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        deliver(render_result(result, program.labels, result["warnings"]), parsed.json, result)
+        deliver(render_result(result, program.labels), parsed.json, result)
     if measurement.interruption is not None:
         failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
     return failures.report()
 
 
-def _add_verification(failures: Failures, result: dict[str, Any]) -> None:
-    if result["verification"]["passed"]:
+def _add_verification(failures: Failures, result: Result) -> None:
+    if result.verification.passed:
         return
-    found = result["verification"]["failures"]
+    found = result.verification.failures
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     failures.add(VerificationError.exit_code, f"verification failed: {found[0]}{more}")

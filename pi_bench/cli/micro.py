@@ -82,7 +82,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.measure.environment import describe_environment
     from pi_bench.measure.micro import run_micro
     from pi_bench.primitives import CaseSettings
-    from pi_bench.report.micro import render_micro
+    from pi_bench.report.micro import build_micro, render_micro
 
     writable(parsed.json)
     warn_of_instruction_set(require_isa())
@@ -95,8 +95,8 @@ def run(parsed: argparse.Namespace) -> int:
         failures.add(code, f"{interruption_word(code)}: the result holds the cases that were finished")
 
     with Progress() as progress:
-        result = run_micro(chosen, settings, progress, interrupted)
-    result["environment"] = describe_environment()
+        measured = run_micro(chosen, settings, progress, interrupted)
+    result = build_micro(measured, describe_environment())
     with failures.collected():
         deliver(render_micro(result), parsed.json, result)
     return failures.report()

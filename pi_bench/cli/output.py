@@ -53,8 +53,16 @@ def deliver(words: str, json_name: str | None, fields: Any) -> None:
 
 
 def json_text(fields: Any) -> str:
-    """Formats JSON values as every command writes and prints them; NaN and infinity are a ValueError."""
-    return json.dumps(fields, indent=2, allow_nan=False)
+    """Formats a document or JSON values as every command writes them; NaN and infinity are a ValueError.
+
+    >>> print(json_text({"runs": 5}))
+    {
+      "runs": 5
+    }
+    """
+    import msgspec  # here, because `pi-bench --help` needs none of it
+
+    return json.dumps(msgspec.to_builtins(fields), indent=2, allow_nan=False)
 
 
 def writable(name: str | None) -> None:

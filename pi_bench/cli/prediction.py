@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pi_bench.costs import Costs
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.progress import Progress
     from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+    from pi_bench.report.documents.predicted import Explanation, Prediction
 
 COSTS_VARIABLE = "PI_BENCH_COSTS"
 
@@ -73,18 +74,18 @@ def predict(
     setting: Setting,
     *,
     explain: bool,
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The fields of a prediction and, if asked for, of its explanation."""
+) -> tuple[Prediction, Explanation | None]:
+    """Predicts the network's cost and, if asked to, explains it."""
     from pi_bench.launch.alternatives import alternatives
     from pi_bench.prediction.simulated_run import predict_run
-    from pi_bench.report.explanation import explanation_fields
-    from pi_bench.report.prediction import prediction_fields
+    from pi_bench.report.explanation import explain as explain_run
+    from pi_bench.report.prediction import prediction_part
 
     assert info.script is not None
     script = info.script(model.program, settings)
     run = predict_run(script, setting)
-    fields = prediction_fields(model.program, run, setting)
+    predicted = prediction_part(model.program, run, setting)
     if not explain:
-        return fields, None
+        return predicted, None
     others = alternatives(model, compiling, info, settings, setting)
-    return fields, explanation_fields(model.program, script, run, setting, others)
+    return predicted, explain_run(model.program, script, run, setting, others)

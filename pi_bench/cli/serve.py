@@ -68,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        words = mode_words({"mode": settings.mode, "options": settings.values})
+        words = mode_words(settings.mode, settings.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
         while True:

@@ -52,6 +52,12 @@ class Server:
         poll_s: float = 0.0,
         pace: Pace | None = None,
     ) -> None:
+        options = info.configure(
+            options.mode,
+            options.values,
+            threads=options.threads,
+            weight_cache_bytes=options.weight_cache_bytes,
+        )  # with every default, as the client will have them
         info.require(program, options)
         self._program = program
         self._weights = weights

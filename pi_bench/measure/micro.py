@@ -40,7 +40,7 @@ def run_micro(
     progress: Progress = silent,
     interrupted: Callable[[KeyboardInterrupt], None] | None = None,
 ) -> dict[str, Any]:
-    """Times the cases of all `families` and returns JSON values as micro.schema.json describes them.
+    """Times the cases of all `families` and returns JSON values with the fields of `pi-bench schema micro`.
 
     `interrupted` is told of Ctrl-C, after which the result holds the cases that were finished.
 

@@ -14,6 +14,7 @@ from pi_bench.costs import Costs
 from pi_bench.errors import InputError
 
 SCHEMA_VERSION = 1
+_REMEDY = "measure them again with --measure-costs"
 _MAX_BYTES = 1 << 20
 
 
@@ -54,24 +55,24 @@ def read_costs(path: Path) -> Costs:
     except OSError as error:
         raise InputError(f"cannot read the costs {path}: {error.strerror}") from None
     if len(data) > _MAX_BYTES:
-        raise InputError(f"{path} is too large for costs")
+        raise InputError(f"{path} is too large for costs; {_REMEDY}")
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):
-        raise InputError(f"{path} holds no costs: it is not JSON") from None
+        raise InputError(f"{path} holds no costs: it is not JSON; {_REMEDY}") from None
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if version is None:
-        raise InputError(f"{path} holds no costs: it has no schema_version")
+        raise InputError(f"{path} holds no costs: it has no schema_version; {_REMEDY}")
     if version != SCHEMA_VERSION:
         raise InputError(
             f"{path} holds costs of format version {version!r}, and this pi-bench reads version "
-            f"{SCHEMA_VERSION}; measure them again with --measure-costs"
+            f"{SCHEMA_VERSION}; {_REMEDY}"
         )
     threads = fields.get("threads")
     machine = _mapping(fields, "machine", str)
     units, contention = (_mapping(fields, name, int, float) for name in ("unit_s", "contention"))
     if type(threads) is not int or threads < 1 or machine is None or units is None or contention is None:
-        raise InputError(f"{path} holds no costs: one of its fields is missing or of another type")
+        raise InputError(f"{path} holds no costs: one of its fields is missing or of another type; {_REMEDY}")
     try:
         return Costs(units, threads, machine, contention)
     except InputError as error:

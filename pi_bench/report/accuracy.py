@@ -1,11 +1,11 @@
-"""What `pi-bench accuracy` found, as JSON values and as text. accuracy.schema.json describes the former."""
+"""What `pi-bench accuracy` found, as a document and as text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pi_bench.launch.accuracy import Answers, Comparison, PrivateAnswers, Samples
@@ -13,11 +13,12 @@ from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.report.documents import accuracy as document
+from pi_bench.report.documents.common import Weights
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
 
-SCHEMA_VERSION = 1
 _NARROW_ROOM_BITS = 0.1
 _Z = 1.959964  # standard deviations on either side of the mean that hold 95 % of a normal distribution
 
@@ -31,111 +32,108 @@ def build_accuracy(
     samples: Samples,
     comparison: Comparison,
     private: PrivateAnswers | None,
-    weights: str | None,
+    weights: Weights,
+    arguments: dict[str, Any],
     interruption: int | None = None,
-) -> dict[str, Any]:
-    """The result as JSON values; `digest` is that of the program for one image.
+) -> document.Accuracy:
+    """Scores the answers and collects the errors of the layers.
 
-    weights: as `weights_of` tells. interruption: the exit code, where Ctrl-C or SIGTERM left images out of
-    both phases or of the private one.
+    digest: that of the program for one image. weights: as `weights_of` tells. interruption: the exit code,
+    where Ctrl-C or SIGTERM left images out of both phases or of the private one.
     """
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
-    compared = [layer for layer in layers if layer["relative_error"] is not None]
-    worst = max(compared, key=lambda layer: layer["relative_error"], default=None)
-    result: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "interrupted": interruption is not None,
-        "network": {
-            "name": program.name,
-            "digest": digest,
-            "relu_count": program.relu_count,
-            "weights": weights,
-        },
-        "protocol": info.name,
-        "mode": settings.mode,
-        "options": dict(settings.values),
-        "fixed_point": {
-            "weight_bits": options.weight_bits,
-            "activation_bits": options.activation_bits,
-            "headroom_bits": options.headroom_bits,
-            "per_channel": options.per_channel,
-        },
-        "data": {
-            "source": samples.source,
-            "image_count": len(samples.inputs),
-            "refused_count": len(comparison.refused),
-            "labelled": labels is not None,
-            "class_count": samples.class_count,
-        },
-        "float": _answers(comparison.floats, comparison.floats, labels),
-        "integer": _answers(comparison.integers, comparison.floats, labels),
-        "baseline": _baseline(comparison, labels),
-        "private": None if private is None else _private(private, comparison, labels),
-        "output_count": int(comparison.floats.logits.shape[1]),
-        "worst_layer": None if worst is None else worst["name"],
-        "layers": layers,
-    }
-    result["warnings"] = find_accuracy_warnings(result)
-    return result
+    errors = {layer.name: layer.relative_error for layer in layers if layer.relative_error is not None}
+    result = document.Accuracy(
+        schema_version=1,
+        interrupted=interruption is not None,
+        network=document.Network(
+            name=program.name, digest=digest, relu_count=program.relu_count, weights=weights
+        ),
+        protocol=info.name,
+        mode=settings.mode,
+        options=dict(settings.values),
+        fixed_point=document.FixedPoint(
+            weight_bits=options.weight_bits,
+            activation_bits=options.activation_bits,
+            headroom_bits=options.headroom_bits,
+            per_channel=options.per_channel,
+        ),
+        data=document.Data(
+            source=samples.source,
+            image_count=len(samples.inputs),
+            refused_count=len(comparison.refused),
+            labelled=labels is not None,
+            class_count=samples.class_count,
+        ),
+        float=document.Answers(**_scores(comparison.floats, comparison.floats, labels)),
+        integer=document.Answers(**_scores(comparison.integers, comparison.floats, labels)),
+        baseline=_baseline(comparison, labels),
+        private=None if private is None else _private(private, comparison, labels),
+        output_count=int(comparison.floats.logits.shape[1]),
+        worst_layer=max(errors, key=lambda name: errors[name], default=None),
+        layers=layers,
+        arguments=arguments,
+    )
+    return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
 
 
-def find_accuracy_warnings(result: Mapping[str, Any]) -> list[str]:
-    """Sentences, the gravest first; each says what to do next."""
+def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
+    """Lists what a reader must know, the gravest first; each sentence says what to do next."""
     found = []
-    private, data = result["private"], result["data"]
-    if result["interrupted"]:
+    private, data = result.private, result.data
+    if result.interrupted:
         found.append(
             "INTERRUPTED: the figures are those of the images that were finished; run it again for all"
         )
-    if private is not None and not private["verified"]:
-        found.append(f"a private run broke its law: {private['failures'][0]}")
-    found += random_warnings(result["network"]["weights"])
-    for layer in result["layers"]:
-        if layer["outside_count"]:
+    if private is not None and not private.verified:
+        found.append(f"a private run broke its law: {private.failures[0]}")
+    found += random_warnings(result.network.weights)
+    for layer in result.layers:
+        if layer.outside_count:
             found.append(
-                f"saturation: {layer['outside_count']:,} values of layer {layer['name']!r} lie outside its "
-                f"window ({-layer['room_bits']:.2f} bits beyond), so their answers are wrong; calibrate with "
+                f"saturation: {layer.outside_count:,} values of layer {layer.name!r} lie outside its "
+                f"window ({-layer.room_bits:.2f} bits beyond), so their answers are wrong; calibrate with "
                 "more inputs, or raise --headroom-bits"
             )
-    if data["class_count"] is not None and data["class_count"] != result["output_count"]:
+    if data.class_count is not None and data.class_count != result.output_count:
         found.append(
-            f"{data['source']} has {data['class_count']} classes, the network {result['output_count']}: it "
+            f"{data.source} has {data.class_count} classes, the network {result.output_count}: it "
             "was not made for this data, and its accuracy here means nothing; use data of as many classes"
         )
-    if data["refused_count"]:
+    if data.refused_count:
         found.append(
-            f"{data['refused_count']:,} of {data['image_count']:,} images have a value beyond the input's "
+            f"{data.refused_count:,} of {data.image_count:,} images have a value beyond the input's "
             "bound and were left out, as a client refuses them; normalize as in training, or calibrate with "
             "such images"
         )
-    narrow = [layer for layer in result["layers"] if 0 <= layer["room_bits"] < _NARROW_ROOM_BITS]
-    if narrow and not any(layer["outside_count"] for layer in result["layers"]):
+    narrow = [layer for layer in result.layers if 0 <= layer.room_bits < _NARROW_ROOM_BITS]
+    if narrow and not any(layer.outside_count for layer in result.layers):
         found.append(
-            f"layer {narrow[0]['name']!r} came within {narrow[0]['room_bits']:.2f} bits of its window; "
+            f"layer {narrow[0].name!r} came within {narrow[0].room_bits:.2f} bits of its window; "
             "other inputs may leave it: calibrate with more inputs, or raise --headroom-bits"
         )
     return found
 
 
-def render_accuracy(result: Mapping[str, Any]) -> str:
-    data, fixed = result["data"], result["fixed_point"]
-    scales = "per-channel" if fixed["per_channel"] else "per-tensor"
-    rows = [_row("float", result["float"]), _row(f"integer, {result['mode']}", result["integer"])]
-    if result["baseline"] is not None:
-        rows.append(_row(f"integer, {result['baseline']['law']}", result["baseline"]))
-    if result["private"] is not None:
-        private = result["private"]
-        if private["image_count"] < result["integer"]["image_count"]:
-            rows.append(_row("float, the private images", private["same_images"]["float"]))
-            rows.append(_row("integer, the private images", private["same_images"]["integer"]))
-        rows.append(_row(f"private, {result['protocol']}", private))
+def render_accuracy(result: document.Accuracy) -> str:
+    """Writes the comparison as text: answers, private runs, layers, warnings."""
+    data, fixed, private = result.data, result.fixed_point, result.private
+    scales = "per-channel" if fixed.per_channel else "per-tensor"
+    rows = [_row("float", result.float), _row(f"integer, {result.mode}", result.integer)]
+    if result.baseline is not None:
+        rows.append(_row(f"integer, {result.baseline.law}", result.baseline))
+    if private is not None:
+        if private.image_count < result.integer.image_count:
+            rows.append(_row("float, the private images", private.same_images.float))
+            rows.append(_row("integer, the private images", private.same_images.integer))
+        rows.append(_row(f"private, {result.protocol}", private))
     lines = [
-        f"{result['network']['name']}: {data['image_count']:,} images of {data['source']}, "
-        f"{data['refused_count']:,} refused",
-        f"{mode_words(result)}; {weights_words(result['network']['weights'])}, "
-        f"of {fixed['weight_bits']} bits, {scales} scales, "
-        f"activations of {fixed['activation_bits']} bits, headroom {fixed['headroom_bits']:g} bits",
+        f"{result.network.name}: {data.image_count:,} images of {data.source}, "
+        f"{data.refused_count:,} refused",
+        f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
+        f"of {fixed.weight_bits} bits, {scales} scales, "
+        f"activations of {fixed.activation_bits} bits, headroom {fixed.headroom_bits:g} bits",
         "",
         *render_table(
             (
@@ -145,26 +143,26 @@ def render_accuracy(result: Mapping[str, Any]) -> str:
             rows,
         ),
     ]
-    if result["private"] is not None:
-        private = result["private"]
-        state = "verified" if private["verified"] else "NOT VERIFIED"
+    if private is not None:
+        state = "verified" if private.verified else "NOT VERIFIED"
         lines.append(
             f"private runs {state}; same class as the integer network in "
-            f"{_percent(private['same_class_as_integer_pct'])} of them"
+            f"{_percent(private.same_class_as_integer_pct)} of them"
         )
     header = ("layer", "operator", "error", "largest error", "room", "outside", "zeroed")
-    lines += ["", *render_table(header, [_layer_row(layer) for layer in result["layers"]], left=2)]
+    lines += ["", *render_table(header, [_layer_row(layer) for layer in result.layers], left=2)]
     lines += [
         "",
         "error: root mean square over that of the float values; room: bits between the largest value and the",
         "window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
-        f"worst layer: {result['worst_layer'] or '-'}",
+        f"worst layer: {result.worst_layer or '-'}",
     ]
-    lines += [f"\nwarning: {warning}" for warning in result["warnings"]]
+    lines += [f"\nwarning: {warning}" for warning in result.warnings]
     return "\n".join(lines)
 
 
-def _answers(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict[str, Any]:
+def _scores(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict[str, Any]:
+    """Computes the fields of `document.Answers`."""
     reference = floats.logits[np.searchsorted(floats.index, answers.index)]
     errors = np.abs(answers.logits - reference)
     classes = answers.logits.argmax(axis=1)
@@ -180,68 +178,69 @@ def _answers(answers: Answers, floats: Answers, labels: np.ndarray | None) -> di
     }
 
 
-def _baseline(comparison: Comparison, labels: np.ndarray | None) -> dict[str, Any] | None:
-    """Returns the answers under the law that the mode's own law approximates, if there is one."""
+def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:
+    """Scores the answers under the law that the mode's own law approximates, if there is one."""
     law = comparison.law.baseline
     if law is None or comparison.baseline is None:
         return None
-    return {"law": law.name, **_answers(comparison.baseline, comparison.floats, labels)}
+    return document.BaselineAnswers(law=law.name, **_scores(comparison.baseline, comparison.floats, labels))
 
 
-def _private(private: PrivateAnswers, comparison: Comparison, labels: np.ndarray | None) -> dict[str, Any]:
-    answers = private.answers
+def _private(
+    private: PrivateAnswers, comparison: Comparison, labels: np.ndarray | None
+) -> document.PrivateAnswers:
+    answers, floats = private.answers, comparison.floats
     integers = comparison.integers.logits[np.searchsorted(comparison.integers.index, answers.index)]
-    same = answers.logits.argmax(axis=1) == integers.argmax(axis=1)
-    return {
-        **_answers(answers, comparison.floats, labels),
-        "same_images": {
-            "float": _answers(_at(comparison.floats, answers.index), comparison.floats, labels),
-            "integer": _answers(_at(comparison.integers, answers.index), comparison.floats, labels),
-        },
-        "same_class_as_integer_pct": _share(same),
-        "largest_difference_from_integer": float(np.abs(answers.logits - integers).max()),
-        "verified": not private.failures,
-        "failures": list(private.failures),
-    }
-
-
-def _layer(name: str, layer: LayerError) -> dict[str, Any]:
-    error = layer.relative_error
-    return {
-        "name": name,
-        "operator": layer.operator,
-        "relative_error": error if error is None or math.isfinite(error) else 1e300,
-        "largest_error": layer.largest_error if layer.compared_count else None,
-        "largest_value": layer.largest_float if layer.compared_count else None,
-        "room_bits": layer.room_bits,
-        "outside_count": layer.outside_count,
-        "zeroed_count": layer.zeroed_count,
-    }
-
-
-def _row(name: str, answers: Mapping[str, Any]) -> tuple[str, ...]:
-    own = name.startswith("float")
-    interval = answers["accuracy_interval_pct"]
-    return (
-        name,
-        f"{answers['image_count']:,}",
-        _percent(answers["accuracy_pct"]),
-        "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f} %",
-        "-" if own else _percent(answers["same_class_as_float_pct"]),
-        "-" if own else f"{answers['largest_logit_error']:.4g}",
-        "-" if own else f"{answers['rms_logit_error']:.4g}",
+    return document.PrivateAnswers(
+        **_scores(answers, floats, labels),
+        same_images=document.SameImages(
+            float=document.Answers(**_scores(_at(floats, answers.index), floats, labels)),
+            integer=document.Answers(**_scores(_at(comparison.integers, answers.index), floats, labels)),
+        ),
+        same_class_as_integer_pct=_share(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
+        largest_difference_from_integer=float(np.abs(answers.logits - integers).max()),
+        verified=not private.failures,
+        failures=list(private.failures),
     )
 
 
-def _layer_row(layer: Mapping[str, Any]) -> tuple[str, ...]:
+def _layer(name: str, layer: LayerError) -> document.LayerErrors:
+    error = layer.relative_error
+    return document.LayerErrors(
+        name=name,
+        operator=layer.operator,
+        relative_error=error if error is None or math.isfinite(error) else 1e300,
+        largest_error=layer.largest_error if layer.compared_count else None,
+        largest_value=layer.largest_float if layer.compared_count else None,
+        room_bits=layer.room_bits,
+        outside_count=layer.outside_count,
+        zeroed_count=layer.zeroed_count,
+    )
+
+
+def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
+    own = name.startswith("float")
+    interval = answers.accuracy_interval_pct
     return (
-        layer["name"],
-        layer["operator"],
-        "-" if layer["relative_error"] is None else f"{100 * layer['relative_error']:.3f} %",
-        "-" if layer["largest_error"] is None else f"{layer['largest_error']:.4g}",
-        f"{layer['room_bits']:.2f}",
-        f"{layer['outside_count']:,}" if layer["outside_count"] else "-",
-        f"{layer['zeroed_count']:,}" if layer["zeroed_count"] else "-",
+        name,
+        f"{answers.image_count:,}",
+        _percent(answers.accuracy_pct),
+        "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f} %",
+        "-" if own else _percent(answers.same_class_as_float_pct),
+        "-" if own else f"{answers.largest_logit_error:.4g}",
+        "-" if own else f"{answers.rms_logit_error:.4g}",
+    )
+
+
+def _layer_row(layer: document.LayerErrors) -> tuple[str, ...]:
+    return (
+        layer.name,
+        layer.operator,
+        "-" if layer.relative_error is None else f"{100 * layer.relative_error:.3f} %",
+        "-" if layer.largest_error is None else f"{layer.largest_error:.4g}",
+        f"{layer.room_bits:.2f}",
+        f"{layer.outside_count:,}" if layer.outside_count else "-",
+        f"{layer.zeroed_count:,}" if layer.zeroed_count else "-",
     )
 
 

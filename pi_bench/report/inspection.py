@@ -1,4 +1,4 @@
-"""A public program and its predicted bytes, as JSON values (inspection.schema.json) and as text."""
+"""A public program and its predicted bytes, as a document and as text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
+from pi_bench.report.documents import inspection as document
+from pi_bench.report.documents.common import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
-from pi_bench.report.merging import kept_lines, merging_fields, merging_lines
+from pi_bench.report.merging import kept_lines, merging_lines, merging_part
 from pi_bench.report.operators import (
     counts_words,
     network_counts,
@@ -25,8 +27,6 @@ from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
 
-SCHEMA_VERSION = 1
-
 
 def inspect_program(
     program: Program,
@@ -34,76 +34,80 @@ def inspect_program(
     info: ProtocolInfo,
     options: ProtocolOptions,
     merging: Fusion | None = None,
-    weights: str | None = None,
-) -> dict[str, Any]:
-    """Payload bytes are exact predictions; set-up and frame headers are not in them.
+    weights: Weights = None,
+    arguments: dict[str, Any] | None = None,
+) -> document.Inspection:
+    """Describes a program and predicts the payload bytes of each phase exactly.
 
-    weights: as `weights_of` tells.
+    Set-up and frame headers are not in the bytes. weights: as `weights_of` tells. Prediction and explanation
+    are added by the caller, who knows the costs.
     """
     predicted = info.predict(program, options)
-    distribution = [dataclasses.asdict(share) for share in by_resolution(program)]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "name": program.name,
-        "digest": digest,
-        "protocol": info.name,
-        "mode": options.mode,
-        "options": dict(options.values),
+    stages = [document.Stage(**dataclasses.asdict(share)) for share in by_resolution(program)]
+    return document.Inspection(
+        schema_version=1,
+        name=program.name,
+        digest=digest,
+        weights=weights,
+        protocol=info.name,
+        mode=options.mode,
+        options=dict(options.values),
         **network_counts(program),
-        "parameter_count": sum(share["parameter_count"] for share in distribution),
-        "weights": weights,
-        "weight_bits": program.weight_bits,
-        "merging": merging_fields(merging),
-        "label_count": len(program.labels),
-        "input_bound": program.input.bound,
-        "predicted_bytes": {
-            "offline": _directions(predicted.offline),
-            "offline_parts": {part: _directions(sent) for part, sent in predicted.offline_parts.items()},
-            "online": _directions(predicted.online),
-        },
-        "prediction": None,  # where costs are known, and what explains it where that was asked for
-        "explanation": None,
-        "distribution": distribution,
-        "operators": [_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
-    }
+        parameter_count=sum(stage.parameter_count for stage in stages),
+        merging=merging_part(merging),
+        weight_bits=program.weight_bits,
+        label_count=len(program.labels),
+        input_bound=program.input.bound,
+        predicted_bytes=document.PredictedBytes(
+            offline=_directions(predicted.offline),
+            offline_parts={part: _directions(sent) for part, sent in predicted.offline_parts.items()},
+            online=_directions(predicted.online),
+        ),
+        distribution=stages,
+        operators=[_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
+        prediction=None,
+        explanation=None,
+        arguments=arguments or {},
+    )
 
 
-def render_inspection(inspection: Mapping[str, Any]) -> str:
+def render_inspection(inspection: document.Inspection) -> str:
+    """Writes an inspection as text: operators, resolutions, bytes, prediction, explanation."""
     rows = [
         (
-            str(op["id"]),
-            op["name"],
-            op["operator"],
-            shape_words(tuple(op["shape"])),
-            ",".join(map(str, op["sources"])) or "-",
-            str(op["scale_bits"]),
-            "-" if op["truncate_bits"] is None else str(op["truncate_bits"]),
-            "-" if op["window_bits"] is None else str(op["window_bits"]),
-            "-" if op["calibrated_maximum"] is None else f"{op['calibrated_maximum']:.4g}",
-            "-" if op["headroom_bits"] is None else f"{op['headroom_bits']:.1f}",
-            count(op["relu_count"]),
-            count(op["truncation_count"]),
-            count(op["square_count"] + op["product_count"]),
-            count(op["parameter_count"]),
-            f"{op['mac_count'] / 1e6:.2f}" if op["mac_count"] else "-",
-            bytes_or_dash(op["predicted_bytes"]["client_to_server"]),
-            bytes_or_dash(op["predicted_bytes"]["server_to_client"]),
+            str(op.id),
+            op.name,
+            op.operator,
+            shape_words(tuple(op.shape)),
+            ",".join(map(str, op.sources)) or "-",
+            str(op.scale_bits),
+            "-" if op.truncate_bits is None else str(op.truncate_bits),
+            "-" if op.window_bits is None else str(op.window_bits),
+            "-" if op.calibrated_maximum is None else f"{op.calibrated_maximum:.4g}",
+            "-" if op.headroom_bits is None else f"{op.headroom_bits:.1f}",
+            count(op.relu_count),
+            count(op.truncation_count),
+            count(op.square_count + op.product_count),
+            count(op.parameter_count),
+            f"{op.mac_count / 1e6:.2f}" if op.mac_count else "-",
+            bytes_or_dash(op.predicted_bytes.client_to_server),
+            bytes_or_dash(op.predicted_bytes.server_to_client),
         )
-        for op in inspection["operators"]
+        for op in inspection.operators
     ]
     header = [
         *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "range", "room"),
         *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
     ]
-    predicted = inspection["predicted_bytes"]
+    predicted = inspection.predicted_bytes
     lines = [
-        f"{inspection['name']}: {counts_words(inspection)}, {inspection['parameter_count']:,} parameters",
-        f"{weights_words(inspection['weights'])}, of {inspection['weight_bits']} bits; "
-        f"inputs within {inspection['input_bound']:.4g}",
-        f"digest {inspection['digest']}",
-        *(f"warning: {words}" for words in random_warnings(inspection["weights"])),
-        *merging_lines(inspection["merging"]),
-        *kept_lines(inspection["merging"]),
+        f"{inspection.name}: {counts_words(inspection)}, {inspection.parameter_count:,} parameters",
+        f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
+        f"inputs within {inspection.input_bound:.4g}",
+        f"digest {inspection.digest}",
+        *(f"warning: {words}" for words in random_warnings(inspection.weights)),
+        *merging_lines(inspection.merging),
+        *kept_lines(inspection.merging),
         "",
         *render_table(header, rows, left=4),
         "",
@@ -116,61 +120,59 @@ def render_inspection(inspection: Mapping[str, Any]) -> str:
             _distribution_rows(inspection),
         ),
         "",
-        f"predicted payload of an inference, protocol {inspection['protocol']}, {mode_words(inspection)}",
+        f"predicted payload per inference, protocol {inspection.protocol}, "
+        f"{mode_words(inspection.mode, inspection.options)}",
         *render_table(
             ("phase", "to server", "to client"),
             [
-                _predicted_row("online", predicted["online"]),
-                _predicted_row("offline", predicted["offline"]),
-                *(_predicted_row(f"  {part}", sent) for part, sent in predicted["offline_parts"].items()),
+                _predicted_row("online", predicted.online),
+                _predicted_row("offline", predicted.offline),
+                *(_predicted_row(f"  {part}", sent) for part, sent in predicted.offline_parts.items()),
             ],
         ),
     ]
-    if inspection["prediction"] is not None:
-        lines += ["", *prediction_lines(inspection["prediction"])]
-    if inspection["explanation"] is not None:
-        lines += ["", *explanation_lines(inspection["explanation"])]
+    if inspection.prediction is not None:
+        lines += ["", *prediction_lines(inspection.prediction)]
+    if inspection.explanation is not None:
+        lines += ["", *explanation_lines(inspection.explanation)]
     return "\n".join(lines)
 
 
-def _operator(op: Op, sent: Mapping[Party, int]) -> dict[str, Any]:
+def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
     activation = op if isinstance(op, ActivationOp) else None
-    return {
-        "id": op.id,
-        "name": op.name,
-        "operator": operator_words(op),
-        "shape": list(op.shape),
-        "sources": list(operands(op)),
-        "scale_bits": op.scale_bits,
-        "truncate_bits": activation.truncate_bits if activation else None,
-        "window_bits": activation.window_bits if activation else None,
-        "headroom_bits": activation.headroom_bits if activation else None,
-        "calibrated_maximum": activation.calibrated_maximum if activation else None,
+    return document.Operator(
+        id=op.id,
+        name=op.name,
+        operator=operator_words(op),
+        shape=list(op.shape),
+        sources=list(operands(op)),
+        scale_bits=op.scale_bits,
+        truncate_bits=activation.truncate_bits if activation else None,
+        window_bits=activation.window_bits if activation else None,
+        headroom_bits=activation.headroom_bits if activation else None,
+        calibrated_maximum=activation.calibrated_maximum if activation else None,
         **operator_counts(op),
-        "parameter_count": parameter_count(op),
-        "predicted_bytes": _directions(sent),
-    }
+        parameter_count=parameter_count(op),
+        predicted_bytes=_directions(sent),
+    )
 
 
-def _distribution_rows(inspection: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _distribution_rows(inspection: document.Inspection) -> list[tuple[str, ...]]:
     """Each count beside its percentage of the network's."""
     rows = []
-    for share in inspection["distribution"]:
-        cells = ["vector" if share["resolution"] is None else "x".join(map(str, share["resolution"]))]
+    for share in inspection.distribution:
+        cells = ["vector" if share.resolution is None else "x".join(map(str, share.resolution))]
         for key, unit in (("parameter", 1), ("mac", 1e6), ("relu", 1), ("truncation", 1)):
-            value, total = share[f"{key}_count"], inspection[f"{key}_count"]
+            value, total = getattr(share, f"{key}_count"), getattr(inspection, f"{key}_count")
             cells.append(f"{value / unit:,.2f}" if unit != 1 and value else count(value))
             cells.append(f"{100 * value / total:.0f} %" if value else "")
         rows.append(tuple(cells))
     return rows
 
 
-def _directions(sent: Mapping[Party, int]) -> dict[str, int]:
-    return {
-        "client_to_server": sent.get(Party.CLIENT, 0),
-        "server_to_client": sent.get(Party.SERVER, 0),
-    }
+def _directions(sent: Mapping[Party, int]) -> Directions:
+    return Directions(client_to_server=sent.get(Party.CLIENT, 0), server_to_client=sent.get(Party.SERVER, 0))
 
 
-def _predicted_row(name: str, sent: Mapping[str, int]) -> tuple[str, str, str]:
-    return name, bytes_or_dash(sent["client_to_server"]), bytes_or_dash(sent["server_to_client"])
+def _predicted_row(name: str, sent: Directions) -> tuple[str, str, str]:
+    return name, bytes_or_dash(sent.client_to_server), bytes_or_dash(sent.server_to_client)

@@ -1,35 +1,59 @@
-"""The link between the parties, as JSON values and as text."""
+"""The link between the parties, as part of a document and as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from pi_bench.channel.link import Link
+from pi_bench.report.documents.common import Emulated, Loopback, MeasuredLink
+from pi_bench.report.documents.latency import ProbedLink
 from pi_bench.report.quantities import rate, seconds
 
 
-def link_fields(link: Link | None) -> dict[str, Any]:
-    """None: loopback as it is."""
-    return {"kind": "loopback"} if link is None else {"kind": "emulated", **asdict(link)}
+def link_part(link: Link | None) -> Loopback | Emulated:
+    """Describes a link as it was asked for; None is loopback, unshaped.
+
+    >>> link_part(None)
+    Loopback()
+    """
+    return Loopback() if link is None else Emulated(**asdict(link))
 
 
-def link_words(fields: Mapping[str, Any]) -> str:
-    """Such as ``emulated link wan: 100 Mbit/s, round trip 40.0 ms``."""
-    if fields["kind"] == "loopback":
+def probed_link_part(link: Link | None, probed: dict[str, float] | None) -> Loopback | ProbedLink:
+    """Describes a link as it was asked for and, where it is emulated, as it was probed.
+
+    >>> probed_link_part(None, None)
+    Loopback()
+    """
+    if link is None:
+        return Loopback()
+    assert probed is not None, "the client probes every emulated link"
+    return ProbedLink(**asdict(link), measured=MeasuredLink(**probed))
+
+
+def link_words(link: Loopback | Emulated) -> str:
+    """Names a link and its figures.
+
+    >>> link_words(Emulated(name="wan", rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8))
+    'emulated link wan (100 Mbit/s, round trip 40.0 ms)'
+    """
+    if isinstance(link, Loopback):
         return "loopback"
-    up, down = rate(fields["up_bits_per_s"]), rate(fields["down_bits_per_s"])
+    up, down = rate(link.up_bits_per_s), rate(link.down_bits_per_s)
     rates = up if up == down else f"{up} up, {down} down"
-    return f"emulated link {fields['name']} ({rates}, round trip {seconds(fields['rtt_s'])})"
+    return f"emulated link {link.name} ({rates}, round trip {seconds(link.rtt_s)})"
 
 
-def probe_lines(fields: Mapping[str, Any]) -> list[str]:
-    """What a probe measured of an emulated link."""
-    measured = fields.get("measured")
-    if measured is None:
+def probe_lines(link: Loopback | ProbedLink) -> list[str]:
+    """States what a probe measured of an emulated link; no line for loopback.
+
+    >>> probe_lines(Loopback())
+    []
+    """
+    if isinstance(link, Loopback):
         return []
+    measured = link.measured
     return [
-        f"the link as probed: round trip {seconds(measured['rtt_s'])}, "
-        f"{rate(measured['up_bits_per_s'])} to the server, {rate(measured['down_bits_per_s'])} to the client"
+        f"the link as probed: round trip {seconds(measured.rtt_s)}, "
+        f"{rate(measured.up_bits_per_s)} to the server, {rate(measured.down_bits_per_s)} to the client"
     ]

@@ -5,53 +5,59 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from pi_bench.report.documents.micro import MachineLimit, Micro
 from pi_bench.report.text_table import render_table
 
 _SCALES = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms"))
 
 
-def render_micro(result: Mapping[str, Any]) -> str:
-    environment = result["environment"]
+def build_micro(measured: Mapping[str, Any], environment: Mapping[str, Any]) -> Micro:
+    """Makes the document of what `run_micro` measured, beside the machine that it ran on."""
+    return msgspec.convert({**measured, "environment": environment}, Micro)
+
+
+def render_micro(result: Micro) -> str:
+    """Writes a measurement of primitives as text."""
+    environment = result.environment
     rows = [
         (
-            row["primitive"],
-            row["case"],
-            row["unit"],
-            str(row["threads"]),
-            _time(row["unit_s"]["median"]),
-            _time(row["unit_s"]["q1"]),
-            _time(row["unit_s"]["q3"]),
-            _time(row["limit"]["unit_s"]),
-            row["limit"]["name"].replace("_", " "),
-            f"{row['ratio']:.2f}",
+            row.primitive,
+            row.case,
+            row.unit,
+            str(row.threads),
+            _time(row.unit_s.median),
+            _time(row.unit_s.q1),
+            _time(row.unit_s.q3),
+            _time(row.limit.unit_s),
+            row.limit.name.replace("_", " "),
+            f"{row.ratio:.2f}",
         )
-        for row in result["results"]
+        for row in result.results
     ]
     header = ("primitive", "case", "unit", "threads", "median", "q1", "q3", "limit", "by", "times limit")
     return "\n".join(
         [
-            f"{environment['cpu_model']}, {environment['usable_core_count']} cores, "
-            f"instruction set {environment['instruction_set']}",
-            *(["INTERRUPTED: these are the cases that were finished"] if result["interrupted"] else []),
+            f"{environment.cpu_model}, {environment.usable_core_count} cores, "
+            f"instruction set {environment.instruction_set}",
+            *(["INTERRUPTED: these are the cases that were finished"] if result.interrupted else []),
             "",
             *render_table(header, rows, left=3),
             "",
             "this machine at its best, measured in this run",
             *render_table(
                 ("limit", "threads", "rate"),
-                [
-                    (row["name"].replace("_", " "), str(row["threads"]), _rate(row))
-                    for row in result["limits"]
-                ],
+                [(row.name.replace("_", " "), str(row.threads), _rate(row)) for row in result.limits],
             ),
         ]
     )
 
 
-def _rate(row: Mapping[str, Any]) -> str:
+def _rate(row: MachineLimit) -> str:
     """Of one entry of `limits`, in the words that such rates are known by."""
-    value = row["value"]
-    match row["name"]:
+    value = row.value
+    match row.name:
         case "memory" | "socket":
             return f"{1e-9 / value:.1f} GB/s"
         case "multiply_add":

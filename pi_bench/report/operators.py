@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Protocol
 
 from pi_bench.network.program import (
     ActivationOp,
@@ -16,6 +16,25 @@ from pi_bench.network.program import (
     Program,
     SumPool,
 )
+
+
+class Counts(Protocol):
+    """Has the counts that `counts_words` names: a network in a result, or an inspection."""
+
+    @property
+    def relu_count(self) -> int: ...
+
+    @property
+    def truncation_count(self) -> int: ...
+
+    @property
+    def square_count(self) -> int: ...
+
+    @property
+    def product_count(self) -> int: ...
+
+    @property
+    def mac_count(self) -> int: ...
 
 
 def operator_words(op: Op) -> str:
@@ -55,13 +74,13 @@ def network_counts(program: Program) -> dict[str, int]:
     }
 
 
-def counts_words(counts: Mapping[str, int]) -> str:
-    """`network_counts` in a line."""
-    words = [f"{counts['relu_count']:,} ReLUs", f"{counts['truncation_count']:,} truncations without ReLU"]
-    for kind in ("square", "product"):
-        if counts[f"{kind}_count"]:
-            words.append(f"{counts[f'{kind}_count']:,} {kind}s")
-    return ", ".join([*words, f"{counts['mac_count'] / 1e6:,.1f} M multiply-accumulates"])
+def counts_words(counts: Counts) -> str:
+    """Writes a network's counts in a line, without the kinds that it has none of."""
+    words = [f"{counts.relu_count:,} ReLUs", f"{counts.truncation_count:,} truncations without ReLU"]
+    for kind, number in (("square", counts.square_count), ("product", counts.product_count)):
+        if number:
+            words.append(f"{number:,} {kind}s")
+    return ", ".join([*words, f"{counts.mac_count / 1e6:,.1f} M multiply-accumulates"])
 
 
 def shape_words(shape: tuple[int, ...]) -> str:

@@ -1,84 +1,102 @@
-"""Predicted times and bytes, alone and beside what was measured, as JSON values and as text."""
+"""Predicted times and bytes, alone and beside what was measured, as part of a document and as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from pi_bench.network.program import Program
 from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol import Party
-from pi_bench.report.link import link_fields, link_words
+from pi_bench.report.documents.common import BothTimes, Directions, Times
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.predicted import (
+    ComparedPrediction,
+    CostSource,
+    OverMeasured,
+    PredictedLayer,
+    PredictedOffline,
+    PredictedOnline,
+    Prediction,
+)
+from pi_bench.report.link import link_part, link_words
 from pi_bench.report.quantities import byte_count, milliseconds, seconds
 from pi_bench.report.text_table import render_table
 
 _SHOWN_LAYERS = 8
 
 
-def prediction_fields(program: Program, run: PredictedRun, setting: Setting) -> dict[str, Any]:
-    """As the fields of a result that it stands beside, so that they can be compared name by name."""
-    return {
-        "link": link_fields(setting.link),
-        "costs": {"threads": setting.costs.threads, "machine": dict(setting.costs.machine)},
-        "offline": {
-            "time_s": run.offline.time_s,
-            **_bytes(run.offline.spans[Party.CLIENT].values()),
-            "parts": _all_parts(run.offline),
-        },
-        "online": {
-            "latency_s": run.online.time_s,
-            **_bytes(run.online.spans[Party.CLIENT].values()),
-            "parts": _all_parts(run.online) if _parts(run.online) else {},
-            "comm_round_count": run.online.depth / 2,
-            "layers": [_layer(run.online, op.id, op.name) for op in program.ops],
-        },
-    }
+def prediction_part(program: Program, run: PredictedRun, setting: Setting) -> Prediction:
+    """Describes a predicted run with the field names of a measured result.
+
+    Equal names let a reader compare the two field by field.
+    """
+    offline, online = run.offline, run.online
+    return Prediction(
+        link=link_part(setting.link),
+        costs=CostSource(threads=setting.costs.threads, machine=dict(setting.costs.machine)),
+        offline=PredictedOffline(
+            time_s=offline.time_s,
+            bytes=_directions(offline.spans[Party.CLIENT].values(), "bytes"),
+            wire_bytes=_directions(offline.spans[Party.CLIENT].values(), "wire_bytes"),
+            parts=_all_parts(offline),
+        ),
+        online=PredictedOnline(
+            latency_s=online.time_s,
+            bytes=_directions(online.spans[Party.CLIENT].values(), "bytes"),
+            wire_bytes=_directions(online.spans[Party.CLIENT].values(), "wire_bytes"),
+            parts=_all_parts(online) if _parts(online) else {},
+            comm_round_count=online.depth / 2,
+            layers=[_layer(online, op.id, op.name) for op in program.ops],
+        ),
+    )
 
 
-def compared(prediction: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
-    """The prediction with what it is of the measured medians; `result` as in result.schema.json."""
-    return {
-        **prediction,
-        "over_measured": {
-            "offline": prediction["offline"]["time_s"] / result["offline"]["time_s"],
-            "online": prediction["online"]["latency_s"] / result["online"]["latency_s"]["median"],
-        },
-    }
+def compared(prediction: Prediction, result: Result) -> ComparedPrediction:
+    """Adds to a prediction its ratio to the measured medians of `result`."""
+    return ComparedPrediction(
+        **{name: getattr(prediction, name) for name in prediction.__struct_fields__},
+        over_measured=OverMeasured(
+            offline=prediction.offline.time_s / result.offline.time_s,
+            online=prediction.online.latency_s / result.online.latency_s.median,
+        ),
+    )
 
 
-def prediction_lines(prediction: Mapping[str, Any]) -> list[str]:
-    """Of a prediction that stands alone."""
-    online, offline = prediction["online"], prediction["offline"]
+def prediction_lines(prediction: Prediction) -> list[str]:
+    """Describes a prediction that has no measurement beside it."""
+    online, offline, costs = prediction.online, prediction.offline, prediction.costs
     return [
-        f"predicted on {prediction['costs']['machine'].get('cpu_model', 'the machine of these costs')}, "
-        f"{prediction['costs']['threads']} thread(s) a party, {link_words(prediction['link'])}",
-        f"  online  {seconds(online['latency_s'])}, {online['comm_round_count']:g} rounds, "
-        f"{_both_ways(online['wire_bytes'])}",
-        f"  offline {seconds(offline['time_s'])}, {_both_ways(offline['wire_bytes'])}",
+        f"predicted on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
+        f"{costs.threads} thread(s) per party, {link_words(prediction.link)}",
+        f"  online  {seconds(online.latency_s)}, {online.comm_round_count:g} rounds, "
+        f"{_both_ways(online.wire_bytes)}",
+        f"  offline {seconds(offline.time_s)}, {_both_ways(offline.wire_bytes)}",
     ]
 
 
-def comparison_lines(prediction: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
-    """Predicted beside measured: phases, offline parts, and the layers that take most."""
-    online, offline, ratio = prediction["online"], prediction["offline"], prediction["over_measured"]
+def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str]:
+    """Sets predicted beside measured: phases, offline parts, and the layers that take most."""
+    online, offline, ratio = prediction.online, prediction.offline, prediction.over_measured
     phases = [
-        _phase_row("online", online["latency_s"], result["online"]["latency_s"]["median"], ratio["online"]),
-        _phase_row("offline", offline["time_s"], result["offline"]["time_s"], ratio["offline"]),
+        [
+            *_phase_row("online", online.latency_s, result.online.latency_s.median, ratio.online),
+            *(_both_ways(online.bytes), _both_ways(result.online.bytes)),
+        ],
+        [
+            *_phase_row("offline", offline.time_s, result.offline.time_s, ratio.offline),
+            *(_both_ways(offline.bytes), _both_ways(result.offline.bytes)),
+        ],
     ]
-    for row, phase in zip(phases, ("online", "offline"), strict=True):
-        row += [_both_ways(prediction[phase]["bytes"]), _both_ways(result[phase]["bytes"])]
-    works = [
-        (f"  {part}" if phase == "offline" else f"  {part} online", own, result[phase]["parts"][part])
-        for phase in ("offline", "online")
-        for part, own in prediction[phase]["parts"].items()
-        if part in result[phase]["parts"]
+    works: list[tuple[str, BothTimes, BothTimes]] = [
+        *_common_parts("  {}", offline.parts, result.offline.parts),
+        *_common_parts("  {} online", online.parts, result.online.parts),
     ]
     layers = sorted(
-        zip(online["layers"], result["online"]["layers"], strict=True),
-        key=lambda pair: -sum(pair[1][party]["compute_s"] for party in ("client", "server")),
+        zip(online.layers, result.online.layers, strict=True),
+        key=lambda pair: -(pair[1].client.compute_s + pair[1].server.compute_s),
     )
-    works += [(own["name"], own, other) for own, other in layers[:_SHOWN_LAYERS]]
+    works += [(own.name, own, other) for own, other in layers[:_SHOWN_LAYERS]]
     return [
         "predicted beside measured (from the measured costs of this machine's primitives)",
         *render_table(("phase", "predicted", "measured", "ratio", "bytes", "bytes measured"), phases),
@@ -90,23 +108,26 @@ def comparison_lines(prediction: Mapping[str, Any], result: Mapping[str, Any]) -
     ]
 
 
+def _common_parts(
+    title: str, predicted: Mapping[str, BothTimes], measured: Mapping[str, BothTimes]
+) -> list[tuple[str, BothTimes, BothTimes]]:
+    return [(title.format(part), own, measured[part]) for part, own in predicted.items() if part in measured]
+
+
 def _phase_row(name: str, predicted_s: float, measured_s: float, ratio: float) -> list[str]:
     return [name, seconds(predicted_s), seconds(measured_s), f"{ratio:.2f}"]
 
 
-def _work_row(name: str, predicted: Mapping[str, Any], measured: Mapping[str, Any]) -> list[str]:
+def _work_row(name: str, predicted: BothTimes, measured: BothTimes) -> list[str]:
     return [
         name,
-        *(
-            milliseconds(source[party]["compute_s"])
-            for party in ("client", "server")
-            for source in (predicted, measured)
-        ),
+        *(milliseconds(source.client.compute_s) for source in (predicted, measured)),
+        *(milliseconds(source.server.compute_s) for source in (predicted, measured)),
     ]
 
 
-def _both_ways(sent: Mapping[str, int]) -> str:
-    return f"{byte_count(sent['client_to_server'])} up, {byte_count(sent['server_to_client'])} down"
+def _both_ways(sent: Directions) -> str:
+    return f"{byte_count(sent.client_to_server)} up, {byte_count(sent.server_to_client)} down"
 
 
 def _parts(phase: PredictedPhase) -> list[str]:
@@ -114,42 +135,46 @@ def _parts(phase: PredictedPhase) -> list[str]:
     return list(dict.fromkeys(part for party in Party for _, part in phase.spans[party] if part))
 
 
-def _all_parts(phase: PredictedPhase) -> dict[str, Any]:
+def _all_parts(phase: PredictedPhase) -> dict[str, BothTimes]:
     return {part: _part(phase, part) for part in (*_parts(phase), "other")}
 
 
-def _part(phase: PredictedPhase, part: str) -> dict[str, Any]:
+def _part(phase: PredictedPhase, part: str) -> BothTimes:
     name = "" if part == "other" else part
-    return {
-        "client": _times(phase.of_part(Party.CLIENT, name)),
-        "server": _times(phase.of_part(Party.SERVER, name)),
-        **_bytes(phase.of_part(Party.CLIENT, name)),
-    }
+    client, server = (list(phase.of_part(party, name)) for party in Party)
+    return BothTimes(
+        client=_times(client),
+        server=_times(server),
+        bytes=_directions(client, "bytes"),
+        wire_bytes=_directions(client, "wire_bytes"),
+    )
 
 
-def _layer(phase: PredictedPhase, op_id: int, name: str) -> dict[str, Any]:
-    client, server = (phase.of_step(party, op_id) for party in Party)
-    return {
-        "id": op_id,
-        "name": name,
-        "client": _times(client),
-        "server": _times(server),
-        **_bytes(client),
-        "comm_round_count": sum(span.depth_count for span in client) / 2,
-    }
+def _layer(phase: PredictedPhase, op_id: int, name: str) -> PredictedLayer:
+    client, server = (list(phase.of_step(party, op_id)) for party in Party)
+    return PredictedLayer(
+        id=op_id,
+        name=name,
+        client=_times(client),
+        server=_times(server),
+        bytes=_directions(client, "bytes"),
+        wire_bytes=_directions(client, "wire_bytes"),
+        comm_round_count=sum(span.depth_count for span in client) / 2,
+    )
 
 
-def _times(spans: Iterable[PredictedSpan]) -> dict[str, float]:
+def _times(spans: Iterable[PredictedSpan]) -> Times:
     spans = list(spans)
-    return {name: sum(getattr(span, name) for span in spans) for name in ("compute_s", "send_s", "wait_s")}
+    return Times(
+        compute_s=sum(span.compute_s for span in spans),
+        send_s=sum(span.send_s for span in spans),
+        wait_s=sum(span.wait_s for span in spans),
+    )
 
 
-def _bytes(client_spans: Iterable[PredictedSpan]) -> dict[str, dict[str, int]]:
+def _directions(client_spans: Iterable[PredictedSpan], unit: str) -> Directions:
     spans = list(client_spans)
-    return {
-        unit: {
-            "client_to_server": sum(getattr(span, f"sent_{unit}") for span in spans),
-            "server_to_client": sum(getattr(span, f"received_{unit}") for span in spans),
-        }
-        for unit in ("bytes", "wire_bytes")
-    }
+    return Directions(
+        client_to_server=sum(getattr(span, f"sent_{unit}") for span in spans),
+        server_to_client=sum(getattr(span, f"received_{unit}") for span in spans),
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 
-def mode_words(fields: Mapping[str, Any]) -> str:
-    """Names mode and options of a result, an inspection or an offer.
+def mode_words(mode: str, options: Mapping[str, int | str]) -> str:
+    """Names a mode and the protocol's own options.
 
-    >>> mode_words({"mode": "exact", "options": {"label_chunk": 3}})
+    >>> mode_words("exact", {"label_chunk": 3})
     'mode exact, label chunk 3'
     """
-    named = [f"{name.replace('_', ' ')} {value}" for name, value in fields["options"].items()]
-    return ", ".join([f"mode {fields['mode']}", *named])
+    named = [f"{name.replace('_', ' ')} {value}" for name, value in options.items()]
+    return ", ".join([f"mode {mode}", *named])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
-from pi_bench.report.explanation import explanation_lines
+from pi_bench.report.documents.common import BothTimes
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
@@ -19,7 +21,7 @@ from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import weights_words
 
 
-def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Sequence[str]) -> str:
+def render_result(result: Result, labels: Sequence[str]) -> str:
     """Everything that a reader needs, the answer and the latency first."""
     blocks = [
         _heading(result),
@@ -31,103 +33,100 @@ def render_result(result: Mapping[str, Any], labels: Sequence[str], warnings: Se
         *_prediction(result),
         _verdict(result),
     ]
-    if warnings:
-        blocks.append([f"warning: {warning}" for warning in warnings])
+    if result.warnings:
+        blocks.append([f"warning: {warning}" for warning in result.warnings])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _heading(result: Mapping[str, Any]) -> list[str]:
-    network = result["network"]
+def _heading(result: Result) -> list[str]:
+    network = result.network
     return [
-        f"{network['name']}: {counts_words(network)}, {weights_words(network['weights'])}",
-        f"protocol {result['protocol_title']}, {mode_words(result)}, {link_words(result['link'])}, "
-        f"{result['environment']['threads']} thread(s) a party, digest {network['digest'][:16]}",
-        *probe_lines(result["link"]),
-        *merging_lines(network["merging"]),
+        f"{network.name}: {counts_words(network)}, {weights_words(network.weights)}",
+        f"protocol {result.protocol_title}, {mode_words(result.mode, result.options)}, "
+        f"{link_words(result.link)}, {result.environment.threads} thread(s) per party, "
+        f"digest {network.digest[:16]}",
+        *probe_lines(result.link),
+        *merging_lines(network.merging),
     ]
 
 
-def _answer(result: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
-    logits = np.atleast_2d(np.asarray(result["outputs"]["logits"]))
-    return [f"answer ({result['input']})", *answer_lines(logits, labels)]
+def _answer(result: Result, labels: Sequence[str]) -> list[str]:
+    logits = np.atleast_2d(np.asarray(result.outputs.logits))
+    return [f"answer ({result.input})", *answer_lines(logits, labels)]
 
 
-def _latency(result: Mapping[str, Any]) -> list[str]:
-    online, latency = result["online"], result["online"]["latency_s"]
+def _latency(result: Result) -> list[str]:
+    online, latency = result.online, result.online.latency_s
     return [
-        f"online latency  {seconds(latency['median'])}  "
-        f"(quartiles {seconds(latency['q1'])} to {seconds(latency['q3'])}, "
-        f"{_runs_words(result)} after {result['warmup']} warm-up)",
-        f"  {byte_count(online['bytes']['client_to_server'])} client to server, "
-        f"{byte_count(online['bytes']['server_to_client'])} server to client, "
-        f"{online['comm_round_count']:g} communication rounds",
+        f"online latency  {seconds(latency.median)}  "
+        f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
+        f"{_runs_words(result)} after {result.warmup} warm-up)",
+        f"  {byte_count(online.bytes.client_to_server)} client to server, "
+        f"{byte_count(online.bytes.server_to_client)} server to client, "
+        f"{online.comm_round_count:g} communication rounds",
     ]
 
 
-def _runs_words(result: Mapping[str, Any]) -> str:
-    if not result["interrupted"]:
-        return f"{result['runs']} runs"
-    return f"INTERRUPTED: {result['runs']} of {result['requested_runs']} runs"
+def _runs_words(result: Result) -> str:
+    if not result.interrupted:
+        return f"{result.runs} runs"
+    return f"INTERRUPTED: {result.runs} of {result.requested_runs} runs"
 
 
-def _layers(result: Mapping[str, Any]) -> list[str]:
+def _layers(result: Result) -> list[str]:
     header = [
         *("layer", "operator", "shape", "ReLUs", "trunc.", "squares"),
         *("client ms", "server ms", "send ms", "wait ms", "hidden ms", "to server", "to client", "rounds"),
     ]
-    rows = []
-    for layer in result["online"]["layers"]:
-        client, server = layer["client"], layer["server"]
+    rows, parts = [], result.online.parts
+    for layer in result.online.layers:
+        client, server = layer.client, layer.server
         rows.append(
             (
-                layer["name"],
-                layer["operator"],
-                shape_words(tuple(layer["shape"])),
-                count(layer["relu_count"]),
-                count(layer["truncation_count"]),
-                count(layer["square_count"] + layer["product_count"]),
-                milliseconds(client["compute_s"]),
-                milliseconds(server["compute_s"]),
-                milliseconds(client["send_s"] + server["send_s"]),
-                milliseconds(client["wait_s"]),
-                milliseconds(layer["hidden_s"]),
-                bytes_or_dash(layer["bytes"]["client_to_server"]),
-                bytes_or_dash(layer["bytes"]["server_to_client"]),
-                f"{layer['comm_round_count']:g}" if layer["comm_round_count"] else "-",
+                layer.name,
+                layer.operator,
+                shape_words(tuple(layer.shape)),
+                count(layer.relu_count),
+                count(layer.truncation_count),
+                count(layer.square_count + layer.product_count),
+                milliseconds(client.compute_s),
+                milliseconds(server.compute_s),
+                milliseconds(client.send_s + server.send_s),
+                milliseconds(client.wait_s),
+                milliseconds(layer.hidden_s),
+                bytes_or_dash(layer.bytes.client_to_server),
+                bytes_or_dash(layer.bytes.server_to_client),
+                f"{layer.comm_round_count:g}" if layer.comm_round_count else "-",
             )
         )
     return [
         "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
         *render_table(header, rows, left=3),
-        *(
-            ["", "online, by part", *_part_table(result["online"]["parts"])]
-            if result["online"]["parts"]
-            else []
-        ),
+        *(["", "online, by part", *_part_table(parts)] if parts else []),
     ]
 
 
-def _offline(result: Mapping[str, Any]) -> list[str]:
-    offline = result["offline"]
+def _offline(result: Result) -> list[str]:
+    offline = result.offline
     return [
-        f"offline  {seconds(offline['time_s'])} an inference "
-        f"({seconds(offline['hidden_s'])} more of both parties' work hidden by overlap), "
-        f"{byte_count(offline['bytes']['client_to_server'])} client to server, "
-        f"{byte_count(offline['bytes']['server_to_client'])} server to client",
-        *_part_table(offline["parts"]),
+        f"offline  {seconds(offline.time_s)} per inference "
+        f"({seconds(offline.hidden_s)} more of both parties' work hidden by overlap), "
+        f"{byte_count(offline.bytes.client_to_server)} client to server, "
+        f"{byte_count(offline.bytes.server_to_client)} server to client",
+        *_part_table(offline.parts),
     ]
 
 
-def _part_table(parts: Mapping[str, Any]) -> list[str]:
+def _part_table(parts: Mapping[str, BothTimes]) -> list[str]:
     rows = [
         (
             name,
-            milliseconds(part["client"]["compute_s"]),
-            milliseconds(part["server"]["compute_s"]),
-            milliseconds(part["client"]["wait_s"]),
-            milliseconds(part["server"]["wait_s"]),
-            bytes_or_dash(part["bytes"]["client_to_server"]),
-            bytes_or_dash(part["bytes"]["server_to_client"]),
+            milliseconds(part.client.compute_s),
+            milliseconds(part.server.compute_s),
+            milliseconds(part.client.wait_s),
+            milliseconds(part.server.wait_s),
+            bytes_or_dash(part.bytes.client_to_server),
+            bytes_or_dash(part.bytes.server_to_client),
         )
         for name, part in parts.items()
     ]
@@ -135,30 +134,33 @@ def _part_table(parts: Mapping[str, Any]) -> list[str]:
     return render_table(header, rows)
 
 
-def _prediction(result: Mapping[str, Any]) -> list[list[str]]:
+def _prediction(result: Result) -> list[list[str]]:
     """Predicted beside measured, and why it costs what it costs where that was asked for."""
     blocks = []
-    if result["prediction"] is not None:
-        blocks.append(comparison_lines(result["prediction"], result))
-    if result["explanation"] is not None:
-        measured = {
-            "online": result["online"]["latency_s"]["median"],
-            "offline": result["offline"]["time_s"],
+    if result.prediction is not None:
+        blocks.append(comparison_lines(result.prediction, result))
+    if result.explanation is not None:
+        measured: dict[Phase, float] = {
+            "online": result.online.latency_s.median,
+            "offline": result.offline.time_s,
         }
-        blocks.append(explanation_lines(result["explanation"], measured))
+        blocks.append(explanation_lines(result.explanation, measured))
     return blocks
 
 
-def _cost(result: Mapping[str, Any]) -> list[str]:
-    storage = result["storage_bytes"]
+def _cost(result: Result) -> list[str]:
+    cpu, peak, stored = result.cpu_time_by_phase_s, result.peak_memory_bytes, result.storage_bytes
     rows = [
         (
             party,
-            *(seconds(result["cpu_time_by_phase_s"][party][phase]) for phase in _PHASES),
-            *(byte_count(result["peak_memory_bytes"][party][phase]) for phase in _PHASES),
-            byte_count(storage[party]),
+            *(seconds(value) for value in msgspec.structs.astuple(cpu_s)),
+            *(byte_count(value) for value in msgspec.structs.astuple(peak_bytes)),
+            byte_count(stored_bytes),
         )
-        for party in ("client", "server")
+        for party, cpu_s, peak_bytes, stored_bytes in (
+            ("client", cpu.client, peak.client, stored.client),
+            ("server", cpu.server, peak.server, stored.server),
+        )
     ]
     header = (
         "party",
@@ -167,29 +169,28 @@ def _cost(result: Mapping[str, Any]) -> list[str]:
         "stored",
     )
     return [
-        f"load model {seconds(result['model_load_s'])}, "
-        f"prepare server {seconds(result['server_prepare_s'])}, start {seconds(result['start_s'])}, "
-        f"set-up {seconds(result['setup']['time_s'])}; "
-        f"first inference {seconds(result['first_inference_s'])} (set-up + offline + online)",
+        f"load model {seconds(result.model_load_s)}, "
+        f"prepare server {seconds(result.server_prepare_s)}, start {seconds(result.start_s)}, "
+        f"set-up {seconds(result.setup.time_s)}; "
+        f"first inference {seconds(result.first_inference_s)} (set-up + offline + online)",
         *render_table(header, rows),
     ]
 
 
-_PHASES = ("set_up", "offline", "online")
 _WORDS = ("set-up", "offline", "online")
 
 
-def _verdict(result: Mapping[str, Any]) -> list[str]:
-    verification = result["verification"]
-    if not verification["passed"]:
-        return ["verification FAILED", *(f"  {failure}" for failure in verification["failures"])]
-    agrees = "agrees" if verification["argmax_agrees_with_float"] else "does NOT agree"
-    zeroed = f"{verification['zeroed_count']:,} values became 0 that a more accurate law keeps; "
+def _verdict(result: Result) -> list[str]:
+    verification = result.verification
+    if not verification.passed:
+        return ["verification FAILED", *(f"  {failure}" for failure in verification.failures)]
+    agrees = "agrees" if verification.argmax_agrees_with_float else "does NOT agree"
+    zeroed = f"{verification.zeroed_count:,} values became 0 that a more accurate law keeps; "
     return [
-        f"verification passed ({verification['mode']}): {verification['compared_count']:,} values of "
-        f"{verification['verified_run_count']} runs follow their law, "
-        f"largest distance {verification['max_ulp_error']} ulp; "
-        f"{zeroed if verification['zeroed_count'] else ''}"
+        f"verification passed ({verification.mode}): {verification.compared_count:,} values of "
+        f"{verification.verified_run_count} runs follow their law, "
+        f"largest distance {verification.max_ulp_error} ulp; "
+        f"{zeroed if verification.zeroed_count else ''}"
         f"the answer {agrees} with the float network "
-        f"(largest difference {verification['max_float_error']:.4f})",
+        f"(largest difference {verification.max_float_error:.4f})",
     ]

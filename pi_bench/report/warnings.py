@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pi_bench.registry import default_protocol
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
@@ -14,50 +13,50 @@ _MIN_RUNS = 3
 _FAR_OFF = 1.5
 
 
-def find_warnings(result: Mapping[str, Any]) -> list[str]:
-    """Sentences, the gravest first; each says what to do next."""
+def find_warnings(result: Result) -> list[str]:
+    """Lists what a reader must know, the gravest first; each sentence says what to do next."""
     found = []
-    if not result["secure"]:
+    if not result.secure:
         found.append(
-            f"INSECURE: protocol {result['protocol']!r} protects nothing; it is for testing and for "
+            f"INSECURE: protocol {result.protocol!r} protects nothing; it is for testing and for "
             f"measuring the harness. Use --protocol {default_protocol().name} with real data."
         )
-    found += random_warnings(result["network"]["weights"])
-    verification = result["verification"]
-    if verification["passed"] and not verification["argmax_agrees_with_float"]:
+    found += random_warnings(result.network.weights)
+    verification = result.verification
+    if verification.passed and not verification.argmax_agrees_with_float:
         found.append(
-            f"the private answer is class {result['outputs']['argmax']}, the float network says "
-            f"{verification['float_argmax']}: the arithmetic is right, so the fixed point is too coarse "
+            f"the private answer is class {result.outputs.argmax}, the float network says "
+            f"{verification.float_argmax}: the arithmetic is right, so the fixed point is too coarse "
             "for this input; try a larger --activation-bits or calibrate with more inputs."
         )
-    latency = result["online"]["latency_s"]
-    spread = (latency["q3"] - latency["q1"]) / latency["median"]
+    latency = result.online.latency_s
+    spread = (latency.q3 - latency.q1) / latency.median
     if spread > _WIDE_SPREAD:
         found.append(
             f"the runs differ (quartiles {spread:.0%} of the median apart): close other programs or raise "
             "--runs."
         )
-    if spread <= _WIDE_SPREAD and _far_off(result["prediction"]):
+    if spread <= _WIDE_SPREAD and _far_off(result.prediction):
         found.append(
             "predicted and measured are far apart: the machine was busy now or when its costs were measured; "
             "measure them again on a quiet one with --measure-costs."
         )
-    if result["runs"] < _MIN_RUNS:
+    if result.runs < _MIN_RUNS:
         found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
-    if result["warmup"] == 0:
+    if result.warmup == 0:
         found.append("without a warm-up the first run pays for cold caches; use --warmup 1.")
-    environment = result["environment"]
-    if environment["instruction_set"] == "portable":
+    environment = result.environment
+    if environment.instruction_set == "portable":
         found.append(
             "the kernels ran on the portable path, some twenty times slower than with AES instructions; "
             "unset PI_BENCH_ISA or use a processor that has them for figures that you publish."
         )
-    if not environment["pinned"]:
+    if not environment.pinned:
         found.append(
-            f"both parties share {environment['usable_core_count']} cores with {environment['threads']} "
+            f"both parties share {environment.usable_core_count} cores with {environment.threads} "
             "thread(s) each: their times include each other's. Use fewer --threads or a larger machine."
         )
-    if not result["peak_memory_by_phase"]:
+    if not result.peak_memory_by_phase:
         found.append(
             "this system cannot reset the memory peak: each peak is that of the process so far, "
             "not of the phase alone."
@@ -65,6 +64,8 @@ def find_warnings(result: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _far_off(prediction: Mapping[str, Any] | None) -> bool:
-    ratios = () if prediction is None else prediction["over_measured"].values()
+def _far_off(prediction: ComparedPrediction | None) -> bool:
+    if prediction is None:
+        return False
+    ratios = (prediction.over_measured.offline, prediction.over_measured.online)
     return any(not 1 / _FAR_OFF <= ratio <= _FAR_OFF for ratio in ratios)

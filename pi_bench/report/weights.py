@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 RANDOM_WORDS = (
     "weights are random: latency and bytes are those of a trained network, answers mean nothing; "
@@ -11,10 +11,12 @@ RANDOM_WORDS = (
 )
 
 
-def weights_of(meta: Mapping[str, Any]) -> str | None:
+def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
     """``random`` or ``given``; None where the file does not say."""
     noted = meta.get("random_weights")
-    return {True: "random", False: "given"}[noted] if isinstance(noted, bool) else None
+    if not isinstance(noted, bool):
+        return None
+    return "random" if noted else "given"
 
 
 def weights_words(weights: str | None) -> str:

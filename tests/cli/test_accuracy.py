@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pi_bench.cli import main
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
+from pi_bench.report.documents import schema_of
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def run(model_file: Path, folder: Path, *flags: Any) -> dict[str, Any]:
     target = folder / "result.json"
     assert main(["accuracy", str(model_file), *map(str, flags), "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = json.loads(resources.files("pi_bench.report").joinpath("accuracy.schema.json").read_text())
+    schema = schema_of("accuracy")
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(result, schema)
     return result

@@ -246,7 +246,7 @@ def test_costs_that_are_none(model_file: Path, tmp_path: Path, capsys: Capture) 
     (tmp_path / "costs.json").write_text("{}")
     for command in ("inspect", "latency"):
         error = fails(capsys, 4, command, str(model_file), "--costs", str(tmp_path / "costs.json"))
-        assert "holds no costs of version 1; measure them again" in error
+        assert "holds no costs: it has no schema_version; measure them again with --measure-costs" in error
         assert "No such file" in fails(capsys, 4, command, str(model_file), "--costs", str(tmp_path / "no"))
         both = ("--costs", "x", "--measure-costs")
         assert "not allowed with" in misuses(capsys, command, str(model_file), *both)

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 
 from pi_bench.models.reduction.candidate import Candidate
 from pi_bench.models.reduction.measuring import measure_all
+from pi_bench.report.documents import schema_of
 
 
 def interrupt(
@@ -51,8 +51,7 @@ def interrupt(
 
 def checked(path: Path, schema: str) -> Any:
     result = json.loads(path.read_text())
-    text = resources.files("pi_bench.report").joinpath(f"{schema}.schema.json").read_text()
-    jsonschema.validate(result, json.loads(text))
+    jsonschema.validate(result, schema_of(schema))
     return result
 
 

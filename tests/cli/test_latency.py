@@ -16,6 +16,7 @@ from pi_bench.launch import verification
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
+from pi_bench.report.documents import schema_of
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Measured = dict[str, Any]
@@ -23,10 +24,8 @@ Measured = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    from importlib import resources
 
-    text = resources.files("pi_bench.report").joinpath("result.schema.json").read_text()
-    loaded = json.loads(text)
+    loaded = schema_of("result")
     jsonschema.Draft202012Validator.check_schema(loaded)
     return loaded
 

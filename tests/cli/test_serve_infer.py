@@ -329,7 +329,8 @@ def test_ctrl_c_during_latency_leaves_no_orphan(model_file: Path) -> None:
         assert str(model_file) not in Path(f"/proc/{measuring.parties['client']}/cmdline").read_text()
         measuring.wait_until_it_runs()
         os.killpg(measuring.process.pid, signal.SIGINT)
-        assert measuring.end() == (130, "error: interrupted")
+        code, error = measuring.end()
+        assert code == 130 and error.startswith("error: interrupted")  # it may have finished runs
 
 
 @pytest.mark.parametrize("party", ["client", "server"])

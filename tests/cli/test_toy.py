@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pi_bench.costs import Costs
 from pi_bench.prediction.costs_file import write_costs
 from pi_bench.primitives.channel import CHANNEL
 from pi_bench.primitives.memory import MEMORY
+from pi_bench.report.documents import schema_of
 from tests.packages import TOY, Packages
 
 UNIT = "expanded word"
@@ -42,8 +42,7 @@ def run(command: str, folder: Path, *arguments: Any, name: str = "toy") -> dict[
     assert main([command, *map(str, arguments), *flags]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
     described = {"latency": "result", "inspect": "inspection"}.get(command, command)
-    schema = resources.files("pi_bench.report").joinpath(f"{described}.schema.json")
-    jsonschema.validate(result, json.loads(schema.read_text()))
+    jsonschema.validate(result, schema_of(described))
     return result
 
 

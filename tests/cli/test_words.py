@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.accuracy import wilson_interval
+from pi_bench.report.documents import schema_of
 
 SAID = "warning: weights are random: latency and bytes are those of a trained network, answers mean nothing"
 LATENCY = ("--protocol", "ideal", "--runs", "1", "--warmup", "0")
@@ -31,7 +31,7 @@ def result_of(folder: Path, kind: str, *arguments: str) -> dict[str, Any]:
     target = folder / "result.json"
     assert main([*arguments, "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = json.loads(resources.files("pi_bench.report").joinpath(f"{kind}.schema.json").read_text())
+    schema = schema_of(kind)
     jsonschema.validate(result, schema)
     return result
 

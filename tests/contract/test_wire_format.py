@@ -64,7 +64,7 @@ def test_the_transcript_is_the_golden_one(secure_protocol, options, small_networ
     (outcome,) = run(secure_protocol, program, weights, inputs[:1], options)
     assert {m.sender for m in outcome.transcript} == set(Party)
     digests = _digests(outcome.transcript)
-    name = mode_words({"mode": options.mode, "options": options.values}).removeprefix("mode ")
+    name = mode_words(options.mode, options.values).removeprefix("mode ")
     vectors = json.loads(VECTORS.read_text())
     golden = vectors["transcripts"].setdefault(secure_protocol.name, {})
     if UPDATE:

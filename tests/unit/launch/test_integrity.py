@@ -21,7 +21,6 @@ from pi_bench.launch.client import Client
 from pi_bench.launch.server import Server
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
-from pi_bench.protocol import ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.session.handshake import ClientRequirements
 
@@ -71,8 +70,8 @@ class Parties:
 
     def __init__(self, graph: Graph, inputs: np.ndarray) -> None:
         program, weights = compile_graph(graph)
-        options = ProtocolOptions("exact")
-        self._server = Server(program, weights, find_protocol("delphi"), options, timeout_s=5)
+        info = find_protocol("delphi")
+        self._server = Server(program, weights, info, info.configure("exact"), timeout_s=5)
         self._inputs = inputs
         self.at_server: Any = None
 

@@ -1,5 +1,4 @@
 import json
-from importlib import resources
 
 import jsonschema
 import pytest
@@ -13,7 +12,8 @@ from pi_bench.primitives import CaseSettings, MinimalWork
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.loopback import Echo, FrameEcho
 from pi_bench.primitives.primitive import families_of
-from pi_bench.report.micro import render_micro
+from pi_bench.report.documents import as_json, schema_of
+from pi_bench.report.micro import build_micro, render_micro
 
 TINY = CaseSettings(count=70, threads=(1, 2), repetitions=2)
 FAMILIES = families_of(BUILT_IN)
@@ -37,16 +37,15 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_gives_a_valid_result(name: str) -> None:
     result = run_micro({name: FAMILIES[name]}, TINY)
-    result["environment"] = describe_environment()
-    schema = json.loads(resources.files("pi_bench.report").joinpath("micro.schema.json").read_text())
-    jsonschema.validate(json.loads(json.dumps(result, allow_nan=False)), schema)
+    document = build_micro(result, describe_environment())
+    jsonschema.validate(json.loads(json.dumps(as_json(document), allow_nan=False)), schema_of("micro"))
     assert {row["primitive"] for row in result["results"]} == {name}
     for row in result["results"]:
         assert len(row["unit_s"]["samples"]) == 2
         assert row["ratio"] == pytest.approx(row["unit_s"]["median"] / row["limit"]["unit_s"])
         measured = [entry["threads"] for entry in result["limits"] if entry["name"] == row["limit"]["name"]]
         assert row["threads"] in measured  # held against the same number of threads
-    text = render_micro(result)
+    text = render_micro(document)
     assert all(f"  {row['case'][:14]}" in text for row in result["results"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,8 @@ from pi_bench.primitives.built_in import UNITS
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
-from pi_bench.report.explanation import explanation_fields, explanation_lines
+from pi_bench.report.documents.predicted import Explanation
+from pi_bench.report.explanation import explain, explanation_lines
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 INFO = find_protocol("delphi")
@@ -37,12 +37,12 @@ def model_of(graph: Graph, *, merge: bool = False) -> LoadedModel:
     return LoadedModel(graph, program, weights, "", 0.0, merging)
 
 
-def explained(model: LoadedModel, setting: Setting, options: ProtocolOptions | None = None) -> dict[str, Any]:
+def explained(model: LoadedModel, setting: Setting, options: ProtocolOptions | None = None) -> Explanation:
     options = options or ProtocolOptions("windowed", weight_cache_bytes=1 << 40)
     assert INFO.script is not None
     script = INFO.script(model.program, options)
     others = alternatives(model, CompileOptions(), INFO, options, setting)
-    return explanation_fields(model.program, script, predict_run(script, setting), setting, others)
+    return explain(model.program, script, predict_run(script, setting), setting, others)
 
 
 def costs(**unit_s: float) -> Costs:
@@ -70,69 +70,69 @@ def test_what_is_dear_comes_first(
     tiny_graph: Graph, unit_s: dict[str, float], cause: str, words: str
 ) -> None:
     fields = explained(model_of(tiny_graph), Setting(costs(**unit_s)))
-    online = fields["online"]
-    assert online["causes"][0]["cause"] == cause
-    assert online["causes"][0]["share"] > 0.9
-    assert words in online["lines"][0]
-    assert len(online["lines"]) <= 3
-    order = [found["cost_s"] for found in online["causes"]]
+    online = fields.online
+    assert online.causes[0].cause == cause
+    assert online.causes[0].share > 0.9
+    assert words in online.lines[0]
+    assert len(online.lines) <= 3
+    order = [found.cost_s for found in online.causes]
     assert order == sorted(order, reverse=True)
 
 
 def test_the_three_dearest_are_told_in_their_order(tiny_graph: Graph) -> None:
     setting = Setting(costs(evaluate_relu=4e-6, message=3e-5, ring_output=3e-7, evaluate_truncation=1e-9))
-    lines = explained(model_of(tiny_graph), setting)["online"]["lines"]
+    lines = explained(model_of(tiny_graph), setting).online.lines
     assert ["ReLUs" in lines[0], "rounds" in lines[1], "multiply-accumulates" in lines[2]] == [True] * 3
 
 
 def test_the_busiest_layer_is_named_with_its_relus(tiny_graph: Graph) -> None:
     fields = explained(model_of(tiny_graph), Setting(costs(evaluate_relu=1e-6)))
-    busiest = fields["online"]["causes"][0]["layers"][0]
-    assert busiest["name"] == "sum.relu"  # all of its elements have a ReLU, of the stem's a half
-    assert "sum.relu (144 ReLUs)" in fields["online"]["lines"][0]
+    busiest = fields.online.causes[0].layers[0]
+    assert busiest.name == "sum.relu"  # all of its elements have a ReLU, of the stem's a half
+    assert "sum.relu (144 ReLUs)" in fields.online.lines[0]
 
 
 def test_far_apart_the_rounds_count_and_merging_is_named() -> None:
     model = model_of(culled_graph())
     fields = explained(model, Setting(costs(), WAN))
-    first = fields["online"]["causes"][0]
+    first = fields.online.causes[0]
     rounds = len(model.program.activation_ops) + 1
-    assert first["cause"] == "rounds"
-    assert first["cost_s"] == pytest.approx(rounds * WAN.rtt_s, rel=0.05)
-    merged = next(row for row in fields["alternatives"] if row["change"] == "--merge")
-    assert merged["comm_round_count"] < rounds
-    assert f"the {rounds} rounds" in fields["online"]["lines"][0]
-    assert f"`--merge` would leave {merged['comm_round_count']:g} rounds" in fields["online"]["lines"][0]
+    assert first.cause == "rounds"
+    assert first.cost_s == pytest.approx(rounds * WAN.rtt_s, rel=0.05)
+    merged = next(row for row in fields.alternatives if row.change == "--merge")
+    assert merged.comm_round_count < rounds
+    assert f"the {rounds} rounds" in fields.online.lines[0]
+    assert f"`--merge` would leave {merged.comm_round_count:g} rounds" in fields.online.lines[0]
 
 
 def test_what_is_merged_is_not_told_to_merge() -> None:
     fields = explained(model_of(culled_graph(), merge=True), Setting(costs(), WAN))
-    assert all(row["change"] != "--merge" for row in fields["alternatives"])
-    assert "--merge" not in fields["online"]["lines"][0]
+    assert all(row.change != "--merge" for row in fields.alternatives)
+    assert "--merge" not in fields.online.lines[0]
 
 
 def test_it_says_whether_fewer_relus_help(tiny_graph: Graph) -> None:
     dear, cheap = (
-        explained(model_of(tiny_graph), Setting(costs(**unit_s)))["relus"]
+        explained(model_of(tiny_graph), Setting(costs(**unit_s))).relus
         for unit_s in ({"evaluate_relu": 1e-6}, {"message": 1e-3})
     )
-    assert dear["share"] > 0.9 and "so fewer ReLUs help" in dear["line"]
-    assert cheap["share"] < 0.1 and "fewer ReLUs alone help little" in cheap["line"]
-    assert "most of it for the" in cheap["line"] and "rounds" in cheap["line"]
+    assert dear.share > 0.9 and "so fewer ReLUs help" in dear.line
+    assert cheap.share < 0.1 and "fewer ReLUs alone help little" in cheap.line
+    assert "most of it for the" in cheap.line and "rounds" in cheap.line
 
 
 def test_weights_that_do_not_fit_the_cache_are_told(tiny_graph: Graph) -> None:
     setting = Setting(costs(transform=1e-3, transform_of_runs=1e-3))
     fields = explained(model_of(tiny_graph), setting, ProtocolOptions("windowed", weight_cache_bytes=0))
-    assert "`--weight-cache" in fields["offline"]["lines"][0]
+    assert "`--weight-cache" in fields.offline.lines[0]
     cached = explained(model_of(tiny_graph), setting)
-    assert not any("--weight-cache" in line for line in cached["offline"]["lines"])
+    assert not any("--weight-cache" in line for line in cached.offline.lines)
 
 
 def test_a_narrow_link_calls_for_chunks_of_labels(tiny_graph: Graph) -> None:
     setting = Setting(costs(), Link("x", 0.0, 1e6, 1e6))
     fields = explained(model_of(tiny_graph), setting)
-    (line,) = [line for line in fields["online"]["lines"] if "ReLUs cost" in line]
+    (line,) = [line for line in fields.online.lines if "ReLUs cost" in line]
     assert "`--label-chunk" in line
 
 
@@ -155,6 +155,6 @@ def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph)
         Alternative("--short-keys", faster, 0, helps=(Purpose.RELU,)),
         Alternative("--other", faster, 0, helps=(Purpose.LINEAR,)),
     ]
-    fields = explanation_fields(model.program, script, run, setting, others)
-    line = next(line for line in fields["offline"]["lines"] if "ReLUs cost" in line)
+    fields = explain(model.program, script, run, setting, others)
+    line = next(line for line in fields.offline.lines if "ReLUs cost" in line)
     assert line.startswith("keys of the ") and "`--short-keys` would leave" in line and "--other" not in line

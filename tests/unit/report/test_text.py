@@ -77,8 +77,8 @@ def test_inspection_adds_up(tiny_graph: Graph) -> None:
     options = ideal.configure("truncated-sign", {"sign_drop": 3})
     inspection = inspect_program(program, "00" * 32, ideal, options)
     for direction, party in (("client_to_server", Party.CLIENT), ("server_to_client", Party.SERVER)):
-        per_operator = sum(op["predicted_bytes"][direction] for op in inspection["operators"])
-        assert per_operator == inspection["predicted_bytes"]["online"][direction]
+        per_operator = sum(getattr(op.predicted_bytes, direction) for op in inspection.operators)
+        assert per_operator == getattr(inspection.predicted_bytes.online, direction)
         predicted = ideal.predict(program, options)
         assert predicted.online[party] == per_operator
     text = render_inspection(inspection)

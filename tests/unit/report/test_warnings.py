@@ -1,4 +1,5 @@
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +21,19 @@ QUIET: dict[str, Any] = {
 }
 
 
+def warnings_of(fields: dict[str, Any]) -> list[str]:
+    """The warnings of a result of which only these fields matter."""
+
+    def part(value: Any) -> Any:
+        if isinstance(value, dict):
+            return SimpleNamespace(**{name: part(inner) for name, inner in value.items()})
+        return value
+
+    return find_warnings(part(fields))
+
+
 def test_a_good_result_has_none() -> None:
-    assert find_warnings(QUIET) == []
+    assert warnings_of(QUIET) == []
 
 
 @pytest.mark.parametrize(
@@ -47,13 +59,13 @@ def test_each_cause_is_told_with_advice(path: str, value: object, advice: str) -
     for folder in folders:
         place = place[folder]
     place[key] = value
-    (warning,) = find_warnings(result)
+    (warning,) = warnings_of(result)
     assert advice in warning
 
 
 def test_without_a_prediction_nothing_is_far_off() -> None:
-    assert find_warnings({**QUIET, "prediction": None}) == []
+    assert warnings_of({**QUIET, "prediction": None}) == []
 
 
 def test_insecurity_comes_first() -> None:
-    assert find_warnings({**QUIET, "secure": False, "runs": 1})[0].startswith("INSECURE")
+    assert warnings_of({**QUIET, "secure": False, "runs": 1})[0].startswith("INSECURE")

@@ -1,0 +1,48 @@
+"""The documents that commands write with `--json`, as types. JSON Schemas are generated from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pi_bench.report.documents.accuracy import Accuracy
+from pi_bench.report.documents.inspection import Inspection
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.micro import Micro
+
+DOCUMENTS: dict[str, type[msgspec.Struct]] = {
+    "result": Result,
+    "accuracy": Accuracy,
+    "inspection": Inspection,
+    "micro": Micro,
+}
+"""Each document by the name that `pi-bench schema` knows."""
+
+_COMMANDS = {"result": "latency", "accuracy": "accuracy", "inspection": "inspect", "micro": "micro"}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Generates the JSON Schema (draft 2020-12) of a document.
+
+    >>> schema_of("micro")["title"]
+    'Result of pi-bench micro'
+
+    Raises KeyError for a name that is not in `DOCUMENTS`.
+    """
+    (reference,), definitions = msgspec.json.schema_components(
+        [DOCUMENTS[name]], ref_template="#/$defs/{name}"
+    )
+    root = definitions.pop(reference["$ref"].rpartition("/")[2])
+    root["title"] = f"Result of pi-bench {_COMMANDS[name]}"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
+
+
+def as_json(document: msgspec.Struct) -> Any:
+    """Turns a document into dicts, lists and numbers for `json.dumps`.
+
+    >>> from pi_bench.report.documents.common import Directions
+    >>> as_json(Directions(client_to_server=3, server_to_client=5))
+    {'client_to_server': 3, 'server_to_client': 5}
+    """
+    return msgspec.to_builtins(document)

@@ -1,0 +1,141 @@
+"""The comparison of answers that `pi-bench accuracy` makes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pi_bench.report.documents.common import (
+    Arguments,
+    Count,
+    Digest,
+    Interrupted,
+    NonNegative,
+    Options,
+    Part,
+    Percent,
+    Positive,
+    SchemaVersion,
+    Weights,
+)
+
+Interval = Annotated[list[Percent], Meta(min_length=2, max_length=2, description="Wilson's interval of 95 %")]
+
+
+class Answers(Part, frozen=True, kw_only=True):
+    """Scores the answers of one network to a number of images."""
+
+    image_count: Positive
+    accuracy_pct: Annotated[Percent | None, Meta(description="null without labels")]
+    accuracy_interval_pct: Annotated[Interval | None, Meta(description="null without labels")]
+    same_class_as_float_pct: Percent
+    largest_logit_error: Annotated[float, Meta(ge=0, description="from the float network's logits")]
+    rms_logit_error: NonNegative
+
+
+class BaselineAnswers(Answers, frozen=True, kw_only=True):
+    """Scores the integer network under the more accurate law that the mode's law approximates."""
+
+    law: str
+
+
+class SameImages(Part, frozen=True, kw_only=True):
+    """Scores the float and the integer network on the images of the private runs alone."""
+
+    float: Answers
+    integer: Answers
+
+
+class PrivateAnswers(Answers, frozen=True, kw_only=True):
+    """Scores the answers of two real parties over a sample of the images."""
+
+    same_images: SameImages
+    same_class_as_integer_pct: Percent
+    largest_difference_from_integer: Annotated[float, Meta(ge=0, description="of a logit; 0 in mode exact")]
+    verified: bool
+    failures: list[str]
+
+
+class Network(Part, frozen=True, kw_only=True):
+    """Identifies the public program for one image."""
+
+    name: str
+    digest: Digest
+    relu_count: Count
+    weights: Weights
+
+
+class FixedPoint(Part, frozen=True, kw_only=True):
+    """Repeats the fixed-point options that the network was compiled with."""
+
+    weight_bits: int
+    activation_bits: int
+    headroom_bits: float
+    per_channel: bool
+
+
+class Data(Part, frozen=True, kw_only=True):
+    """Describes the images."""
+
+    source: str
+    image_count: Positive
+    refused_count: Annotated[int, Meta(ge=0, description="images with a value beyond the input's bound")]
+    labelled: bool
+    class_count: Annotated[
+        Positive | None, Meta(description="null without labels, or where they are too few to tell")
+    ]
+
+
+class LayerErrors(Part, frozen=True, kw_only=True):
+    """Compares a layer's integer values with its float values."""
+
+    name: str
+    operator: str
+    relative_error: Annotated[
+        NonNegative | None,
+        Meta(
+            description="root mean square of integer minus float, divided by that of float; null where the "
+            "float network has no such value"
+        ),
+    ]
+    largest_error: NonNegative | None
+    largest_value: Annotated[NonNegative | None, Meta(description="of the float network")]
+    room_bits: Annotated[
+        float, Meta(description="log2 of the window divided by the largest value that entered it")
+    ]
+    outside_count: Annotated[int, Meta(ge=0, description="values outside the window: saturation")]
+    zeroed_count: Annotated[
+        int, Meta(ge=0, description="values that are 0 where the more accurate law keeps a value")
+    ]
+
+
+class Accuracy(Part, frozen=True, kw_only=True):
+    """Answers of the float, the integer and the private network to the same images.
+
+    Images that a client refuses are left out of all three.
+    """
+
+    schema_version: SchemaVersion
+    interrupted: Interrupted
+    network: Network
+    protocol: str
+    mode: Annotated[str, Meta(description="law of the integer and the private answers")]
+    options: Options
+    fixed_point: FixedPoint
+    data: Data
+    float: Answers
+    integer: Annotated[Answers, Meta(description="with simulated shares in modes that depend on shares")]
+    baseline: Annotated[
+        BaselineAnswers | None,
+        Meta(
+            description="the integer answers under the law that the mode's law approximates; null where it "
+            "approximates none"
+        ),
+    ]
+    private: Annotated[PrivateAnswers | None, Meta(description="null with --private-sample 0")]
+    output_count: Annotated[int, Meta(ge=1, description="outputs of the network")]
+    worst_layer: Annotated[str | None, Meta(description="the layer with the largest relative_error")]
+    layers: Annotated[list[LayerErrors], Meta(description="activations in order, then the output")]
+    arguments: Arguments
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,168 @@
+"""Types and parts that several documents share: bounded numbers, bytes per direction, links, machines.
+
+Names end in their unit: `_s` seconds, `_bytes` bytes, `_bits` bits, `_pct` percent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Above0 = Annotated[float, Meta(gt=0)]
+Seconds = NonNegative
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Shape = list[Positive]
+Digest = Annotated[
+    str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the public program that both parties run")
+]
+Weights = Annotated[
+    Literal["random", "given"] | None,
+    Meta(
+        description="where the weights come from, as the model file says; null where it does not say. "
+        "Answers of random weights mean nothing"
+    ),
+]
+SchemaVersion = Annotated[
+    Literal[1],
+    Meta(description="rises when a field changes its meaning or disappears; new fields do not raise it"),
+]
+Options = Annotated[
+    dict[str, int | str], Meta(description="the protocol's own options that the mode has, by name")
+]
+
+
+Arguments = Annotated[
+    dict[str, Any],
+    Meta(description="every option of the command, given or default; files without their folder"),
+]
+Interrupted = Annotated[
+    bool,
+    Meta(description="whether Ctrl-C or SIGTERM ended the command early; the counts say how much was done"),
+]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Is the base of every JSON object in a document: immutable, no unknown fields."""
+
+
+class Directions(Part, frozen=True, kw_only=True):
+    """Counts bytes per direction. Payload bytes exclude frame headers; wire bytes include them."""
+
+    client_to_server: Count
+    server_to_client: Count
+
+
+class Times(Part, frozen=True, kw_only=True):
+    """Divides a party's time into computing, sending and waiting."""
+
+    compute_s: Seconds
+    send_s: Annotated[float, Meta(ge=0, description="inside send and flush")]
+    wait_s: Annotated[float, Meta(ge=0, description="inside receive, including the transfer")]
+
+
+class BothTimes(Part, frozen=True, kw_only=True):
+    """Sets the times of both parties beside the bytes that they exchange."""
+
+    client: Times
+    server: Times
+    bytes: Directions
+    wire_bytes: Directions
+
+
+class PerParty(Part, frozen=True, kw_only=True):
+    """Holds one number of bytes per party."""
+
+    client: Count
+    server: Count
+
+
+class SecondsPerParty(Part, frozen=True, kw_only=True):
+    """Holds one duration per party."""
+
+    client: Seconds
+    server: Seconds
+
+
+class Loopback(Part, frozen=True, kw_only=True, tag_field="kind", tag="loopback"):
+    """Says that the parties talk over loopback, unshaped."""
+
+
+class Emulated(Part, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
+    """Describes an emulated link as it was asked for."""
+
+    name: str
+    rtt_s: Seconds
+    up_bits_per_s: Above0
+    down_bits_per_s: Above0
+
+
+class MeasuredLink(Part, frozen=True, kw_only=True):
+    """Tells what the emulated link really did, probed at the end of set-up."""
+
+    rtt_s: Seconds
+    up_bits_per_s: Above0
+    down_bits_per_s: Above0
+
+
+class Machine(Part, frozen=True, kw_only=True):
+    """Describes the machine, the software and the time of a measurement."""
+
+    time: Annotated[str, Meta(description="ISO 8601, with the offset from UTC")]
+    system: str
+    cpu_model: str
+    core_count: Count
+    usable_core_count: Count
+    memory_bytes: Count
+    instruction_set: str
+    versions: dict[str, str]
+    commit: str | None
+
+
+class BeforeAfter(Part, frozen=True, kw_only=True):
+    """Compares one quantity before and after merging."""
+
+    before: NonNegative
+    after: NonNegative
+
+
+class MergedOperator(Part, frozen=True, kw_only=True):
+    """Names a linear operator and the model's weighted layers that it replaces."""
+
+    name: str
+    layers: list[str]
+
+
+class KeptValue(Part, frozen=True, kw_only=True):
+    """Names a value that stays although no ReLU follows it.
+
+    The numbers tell by how much the linear part would grow if this value alone were dissolved too; null
+    where no operator can hold the merged layer.
+    """
+
+    name: str
+    online_s: float | None
+    offline_bytes: float | None
+
+
+class MergingPrediction(Part, frozen=True, kw_only=True):
+    """Predicts the linear part before and after merging, as the plan weighed it."""
+
+    online_s: BeforeAfter
+    offline_bytes: BeforeAfter
+
+
+class Merging(Part, frozen=True, kw_only=True):
+    """Tells what `--merge` did."""
+
+    operators: list[MergedOperator]
+    dissolved: Annotated[list[str], Meta(description="linear values that are no longer truncated or sent")]
+    kept: list[KeptValue]
+    predicted: MergingPrediction
+
+
+MergingOrNull = Annotated[Merging | None, Meta(description="null where --merge was not asked for")]

@@ -1,0 +1,108 @@
+"""The inspection that `pi-bench inspect` prints: the public program of a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pi_bench.report.documents.common import (
+    Above0,
+    Arguments,
+    Count,
+    Digest,
+    Directions,
+    MergingOrNull,
+    Options,
+    Part,
+    Positive,
+    SchemaVersion,
+    Weights,
+)
+from pi_bench.report.documents.predicted import ExplanationOrNull, PredictionOrNull
+
+Resolution = Annotated[list[Positive], Meta(min_length=2, description="[height, width]; null for vectors")]
+
+
+class PredictedBytes(Part, frozen=True, kw_only=True):
+    """Predicts payload bytes per phase and per offline part, exactly."""
+
+    offline: Directions
+    offline_parts: dict[str, Directions]
+    online: Directions
+
+
+class Stage(Part, frozen=True, kw_only=True):
+    """Sums counts over a run of operators of equal resolution."""
+
+    resolution: Resolution | None
+    parameter_count: Count
+    mac_count: Count
+    relu_count: Count
+    truncation_count: Count
+
+
+class Operator(Part, frozen=True, kw_only=True):
+    """Describes one operator of the program: shapes, fixed point, counts, predicted bytes."""
+
+    id: Count
+    name: str
+    operator: str
+    shape: Annotated[list[Positive], Meta(min_length=2)]
+    sources: Annotated[list[Count], Meta(description="ids of the operators whose results it takes")]
+    scale_bits: int
+    truncate_bits: int | None
+    window_bits: int | None
+    headroom_bits: Annotated[
+        float | None, Meta(description="bits between the largest calibrated value and the window's end")
+    ]
+    calibrated_maximum: Annotated[
+        float | None,
+        Meta(
+            description="largest magnitude in calibration, for which the window was made; null for other "
+            "operators, or where all values were 0"
+        ),
+    ]
+    relu_count: Count
+    truncation_count: Count
+    parameter_count: Count
+    square_count: Count
+    product_count: Count
+    mac_count: Count
+    predicted_bytes: Directions
+
+
+class Inspection(Part, frozen=True, kw_only=True):
+    """The public program of a model.
+
+    Counts are per inference (the whole batch). Bytes are exact predictions of payloads, without set-up and
+    frame headers.
+    """
+
+    schema_version: SchemaVersion
+    name: str
+    digest: Digest
+    weights: Weights
+    protocol: str
+    mode: str
+    options: Options
+    relu_count: Count
+    truncation_count: Annotated[int, Meta(ge=0, description="truncations without a ReLU")]
+    square_count: Annotated[int, Meta(ge=0, description="elements multiplied by themselves")]
+    product_count: Annotated[int, Meta(ge=0, description="elements that are products of two values")]
+    mac_count: Annotated[int, Meta(ge=0, description="multiply-accumulates")]
+    parameter_count: Annotated[
+        int, Meta(ge=0, description="weights and biases as they run: batch norms are folded into them")
+    ]
+    merging: MergingOrNull
+    weight_bits: int
+    label_count: Annotated[int, Meta(ge=0, description="names of classes")]
+    input_bound: Above0
+    predicted_bytes: PredictedBytes
+    distribution: Annotated[
+        list[Stage], Meta(description="where the network's cost is, by height and width of the results")
+    ]
+    operators: list[Operator]
+    prediction: PredictionOrNull
+    explanation: ExplanationOrNull
+    arguments: Arguments

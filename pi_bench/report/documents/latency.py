@@ -1,0 +1,277 @@
+"""The result of `pi-bench latency`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from pi_bench.report.documents.common import (
+    Arguments,
+    BothTimes,
+    Count,
+    Digest,
+    Directions,
+    Emulated,
+    Interrupted,
+    Loopback,
+    Machine,
+    MeasuredLink,
+    MergingOrNull,
+    NonNegative,
+    Options,
+    Part,
+    PerParty,
+    SchemaVersion,
+    Seconds,
+    SecondsPerParty,
+    Shape,
+    Weights,
+)
+from pi_bench.report.documents.predicted import ComparedPrediction, ExplanationOrNull
+
+Samples = Annotated[list[Seconds], Meta(min_length=1)]
+Parts = Annotated[
+    dict[str, BothTimes],
+    Meta(
+        description="by the part names of the protocol, in its order; other: what no part names. Online, "
+        "empty where the protocol names none"
+    ),
+]
+Classes = Annotated[
+    int | list[Any] | None, Meta(description="index of the largest logit; a list where the batch is above 1")
+]
+
+
+class NetworkCounts(Part, frozen=True, kw_only=True):
+    """Identifies the public program and counts what one inference of it takes."""
+
+    name: str
+    digest: Digest
+    weights: Weights
+    relu_count: Count
+    truncation_count: Annotated[int, Meta(ge=0, description="elements truncated without a ReLU")]
+    square_count: Annotated[int, Meta(ge=0, description="elements multiplied by themselves")]
+    product_count: Annotated[int, Meta(ge=0, description="elements that are products of two values")]
+    mac_count: Annotated[int, Meta(ge=0, description="multiply-accumulates")]
+    weight_bits: Count
+    merging: MergingOrNull
+    input_shape: Shape
+    output_shape: Shape
+
+
+class ProbedLink(Emulated, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
+    """Describes an emulated link as it was asked for and as it was measured."""
+
+    measured: MeasuredLink
+
+
+class SetUp(Part, frozen=True, kw_only=True):
+    """Measures set-up on the client's clock: connection, handshake, keys and base OTs."""
+
+    time_s: Seconds
+    handshake_s: Seconds
+    bytes: Directions
+    wire_bytes: Directions
+
+
+class OfflinePhase(Part, frozen=True, kw_only=True):
+    """Measures the offline phase of one inference, until both parties have finished."""
+
+    time_s: Annotated[float, Meta(ge=0, description="median over the timed runs")]
+    samples_s: Samples
+    hidden_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="median of the work hidden by overlap: both parties' computing and sending, one "
+            "after the other, minus the time that passed",
+        ),
+    ]
+    bytes: Directions
+    wire_bytes: Directions
+    parts: Parts
+
+
+class Distribution(Part, frozen=True, kw_only=True):
+    """Summarizes samples: median, quartiles, extremes, and the samples themselves."""
+
+    median: Seconds
+    q1: Seconds
+    q3: Seconds
+    min: Seconds
+    max: Seconds
+    samples: Samples
+
+
+class Layer(BothTimes, frozen=True, kw_only=True):
+    """Measures one operator of the online phase. Times are medians over the timed runs."""
+
+    id: Count
+    name: str
+    operator: str
+    shape: Shape
+    relu_count: Count
+    truncation_count: Count
+    square_count: Count
+    product_count: Count
+    mac_count: Count
+    headroom_bits: float | None
+    hidden_s: Annotated[
+        float,
+        Meta(ge=0, description="the server's computing and sending for which the client did not wait"),
+    ]
+    parts: Parts
+    comm_round_count: NonNegative
+
+
+class OnlinePhase(Part, frozen=True, kw_only=True):
+    """Measures the online phase, from float input to float logits in the client's memory."""
+
+    latency_s: Distribution
+    bytes: Directions
+    wire_bytes: Directions
+    parts: Parts
+    comm_round_count: Annotated[float, Meta(ge=0, description="half the longest chain of dependent messages")]
+    layers: list[Layer]
+
+
+class BytesPerPhase(Part, frozen=True, kw_only=True):
+    """Holds a party's bytes per phase."""
+
+    set_up: Count
+    offline: Count
+    online: Count
+
+
+class SecondsPerPhase(Part, frozen=True, kw_only=True):
+    """Holds a party's seconds per phase."""
+
+    set_up: Seconds
+    offline: Seconds
+    online: Seconds
+
+
+class PeakMemory(Part, frozen=True, kw_only=True):
+    """Holds the resident peak per party and phase, the largest over the runs."""
+
+    client: BytesPerPhase
+    server: BytesPerPhase
+
+
+class CpuTime(Part, frozen=True, kw_only=True):
+    """Holds the CPU time of all threads per party and phase."""
+
+    client: SecondsPerPhase
+    server: SecondsPerPhase
+
+
+class Outputs(Part, frozen=True, kw_only=True):
+    """Holds the private answer."""
+
+    logits: Annotated[list[Any], Meta(description="numbers; one list per sample where the batch is above 1")]
+    argmax: Classes
+    label: Annotated[
+        str | list[Any] | None, Meta(description="class name of argmax, where the model has names")
+    ]
+
+
+class Verification(Part, frozen=True, kw_only=True):
+    """Tells whether every activation of every run followed the law of its mode."""
+
+    passed: bool
+    mode: str
+    max_ulp_error: Annotated[
+        int,
+        Meta(ge=0, description="largest distance of an activation from its exact value, in the last place"),
+    ]
+    zeroed_count: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="activations that are 0 where a more accurate law keeps a value, in the run with "
+            "the most of them",
+        ),
+    ]
+    mismatch_count: Count
+    out_of_range_count: Count
+    compared_count: Count
+    verified_run_count: Count
+    failures: list[str]
+    argmax_agrees_with_float: bool
+    float_argmax: Classes
+    max_float_error: Annotated[
+        float, Meta(ge=0, description="largest difference of a logit from the float network's")
+    ]
+
+
+class Cores(Part, frozen=True, kw_only=True):
+    """Lists the cores that each party is bound to."""
+
+    client: list[Count]
+    server: list[Count]
+
+
+class Placement(Machine, frozen=True, kw_only=True):
+    """Describes the machine and how the parties were placed on it."""
+
+    threads: Annotated[int, Meta(ge=0, description="threads per party")]
+    pinned: bool
+    cores: Cores
+
+
+class Result(Part, frozen=True, kw_only=True):
+    """Result of `pi-bench latency`.
+
+    Bytes are per inference; times of layers and parts are medians over the timed runs.
+    """
+
+    schema_version: SchemaVersion
+    network: NetworkCounts
+    protocol: str
+    protocol_title: str
+    secure: Annotated[bool, Meta(description="false: for tests and overhead only, protects nothing")]
+    mode: str
+    options: Options
+    weight_cache_bytes: Annotated[
+        int, Meta(ge=0, description="bound on the server's cache of transformed weights (--weight-cache)")
+    ]
+    runs: Annotated[int, Meta(ge=1, description="timed runs that the figures contain")]
+    requested_runs: Annotated[int, Meta(ge=1, description="--runs")]
+    interrupted: Interrupted
+    warmup: Count
+    link: Loopback | ProbedLink
+    input: Annotated[str, Meta(description="the input file's name, or the seed of the noise")]
+    model_load_s: Annotated[float, Meta(ge=0, description="reading and compiling the model")]
+    server_prepare_s: Annotated[
+        float,
+        Meta(ge=0, description="what the server computes once for all clients: plan and transformed weights"),
+    ]
+    start_s: Annotated[float, Meta(ge=0, description="from starting both processes until they are set up")]
+    setup: SetUp
+    offline: OfflinePhase
+    material_load_s: Annotated[
+        float, Meta(ge=0, description="loading stored preprocessing; 0 where it stays in memory")
+    ]
+    online: OnlinePhase
+    first_inference_s: Annotated[float, Meta(ge=0, description="set-up + offline + online")]
+    storage_bytes_per_inference: Annotated[int, Meta(ge=0, description="preprocessing of both parties")]
+    storage_bytes: PerParty
+    peak_memory_bytes: PeakMemory
+    peak_memory_by_phase: Annotated[
+        bool,
+        Meta(description="false: the system cannot reset the peak, so each is that of the process so far"),
+    ]
+    cpu_time_s: Annotated[
+        SecondsPerParty, Meta(description="of one inference, all threads, offline and online")
+    ]
+    cpu_time_by_phase_s: CpuTime
+    outputs: Outputs
+    verification: Verification
+    prediction: Annotated[
+        ComparedPrediction | None, Meta(description="null where the protocol has no script to predict from")
+    ]
+    explanation: ExplanationOrNull
+    environment: Placement
+    arguments: Arguments
+    warnings: tuple[str, ...] = ()

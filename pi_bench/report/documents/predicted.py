@@ -1,0 +1,139 @@
+"""The prediction and its explanation, as `inspect` and `latency` report them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pi_bench.report.documents.common import (
+    BothTimes,
+    Count,
+    Directions,
+    Emulated,
+    Loopback,
+    NonNegative,
+    Part,
+    Seconds,
+)
+
+
+class PredictedLayer(BothTimes, frozen=True, kw_only=True):
+    """Predicts one operator of the online phase."""
+
+    id: Count
+    name: str
+    comm_round_count: NonNegative
+
+
+class CostSource(Part, frozen=True, kw_only=True):
+    """Names the machine whose primitive costs a prediction uses."""
+
+    threads: Annotated[int, Meta(ge=1, description="threads per party")]
+    machine: dict[str, str]
+
+
+class PredictedOffline(Part, frozen=True, kw_only=True):
+    """Predicts the offline phase, in total and by part."""
+
+    time_s: Seconds
+    bytes: Directions
+    wire_bytes: Directions
+    parts: dict[str, BothTimes]
+
+
+class PredictedOnline(Part, frozen=True, kw_only=True):
+    """Predicts the online phase, in total and by operator."""
+
+    latency_s: Seconds
+    bytes: Directions
+    wire_bytes: Directions
+    parts: dict[str, BothTimes]
+    comm_round_count: NonNegative
+    layers: list[PredictedLayer]
+
+
+class OverMeasured(Part, frozen=True, kw_only=True):
+    """Divides predicted times by measured medians."""
+
+    offline: NonNegative
+    online: NonNegative
+
+
+class Prediction(Part, frozen=True, kw_only=True):
+    """Predicts times and bytes from the measured costs of primitives, in the fields of a result."""
+
+    link: Loopback | Emulated
+    costs: CostSource
+    offline: PredictedOffline
+    online: PredictedOnline
+
+
+class ComparedPrediction(Prediction, frozen=True, kw_only=True):
+    """Sets a prediction beside the measurement of the same network."""
+
+    over_measured: OverMeasured
+
+
+class BusyLayer(Part, frozen=True, kw_only=True):
+    """Names a layer and how long parties and link are busy with it."""
+
+    id: Count
+    name: str
+    busy_s: Seconds
+
+
+class Cause(Part, frozen=True, kw_only=True):
+    """Says what one cause costs: the time that the phase would save without it."""
+
+    cause: Annotated[
+        str, Meta(description="rounds, relus, truncations, linear, multiplications, or the protocol's own")
+    ]
+    cost_s: Annotated[float, Meta(description="time that the phase would save without this cause")]
+    share: Annotated[float, Meta(description="cost_s divided by the predicted time of the phase")]
+    layers: list[BusyLayer]
+
+
+class ExplainedPhase(Part, frozen=True, kw_only=True):
+    """Explains one phase by its causes, the most expensive first."""
+
+    time_s: Seconds
+    comm_round_count: NonNegative
+    causes: list[Cause]
+    lines: Annotated[list[str], Meta(description="the explanation in sentences")]
+    words: Annotated[dict[str, str], Meta(description="what the phase makes or does, by purpose")]
+
+
+class AlternativeRun(Part, frozen=True, kw_only=True):
+    """Predicts the same network under one other setting."""
+
+    change: str
+    online_s: Seconds
+    offline_s: Seconds
+    comm_round_count: NonNegative
+    truncation_count: Count
+    helps: Annotated[list[str], Meta(description="purposes whose cost this setting is expected to reduce")]
+
+
+class ReluShare(Part, frozen=True, kw_only=True):
+    """Tells whether fewer ReLUs help: their share of the online latency."""
+
+    share: float
+    halved_saves_s: Seconds
+    without_s: float
+    line: str
+
+
+class Explanation(Part, frozen=True, kw_only=True):
+    """Explains, by prediction, what costs most in each phase and which settings would change it."""
+
+    alternatives: list[AlternativeRun]
+    online: ExplainedPhase
+    offline: ExplainedPhase
+    relus: ReluShare
+
+
+PredictionOrNull = Annotated[
+    Prediction | None, Meta(description="null where the protocol has no script to predict from")
+]
+ExplanationOrNull = Annotated[Explanation | None, Meta(description="null without --explain")]
