@@ -100,7 +100,7 @@ class PeerError(PiBenchError):
 class PeerGaveUpError(PeerError):
     """Reports another party that ended the session and said why.
 
-    >>> PeerGaveUpError("the server gave up: the network digest differs").exit_code
+    >>> PeerGaveUpError("the other party gave up: the client sent the unknown command 9").exit_code
     6
     """
 
