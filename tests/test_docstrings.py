@@ -15,26 +15,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-COMPLETE: tuple[str, ...] = (
-    "models",
-    "pi_bench/arithmetic",
-    "pi_bench/channel",
-    "pi_bench/cli",
-    "pi_bench/costs",
-    "pi_bench/crypto",
-    "pi_bench/hybrid/fixed_steps.py",
-    "pi_bench/launch",
-    "pi_bench/measure",
-    "pi_bench/network",
-    "pi_bench/prediction",
-    "pi_bench/primitives",
-    "pi_bench/session",
-    "pi_bench/shape.py",
-)
-"""Packages and modules in which a public function or class without an example is an error.
+COMPLETE: tuple[str, ...] = ("models", "pi_bench", "protocols")
+"""Folders in which a public function or class without an example is an error."""
 
-Entries are added when a package is finished, and none is taken away.
-"""
+INCOMPLETE: tuple[str, ...] = ("pi_bench/report",)
+"""Packages in them that are not finished. An entry is taken away when it is, and none is added."""
 
 NOT_VERBS = (
     "A All An And As At Both By Each Every For From How If In It Its No Not Of On One Only Or Same "
@@ -70,12 +55,16 @@ def has_example(docstring: str) -> bool:
     return ">>> " in docstring or "```python" in docstring
 
 
+def within(place: str, entries: tuple[str, ...]) -> bool:
+    return any(f"{place}/".startswith(f"{entry}/") for entry in entries)
+
+
 def public_definitions() -> Iterator[tuple[str, Definition]]:
     """Pairs of a place and a module-level definition, for the complete packages."""
     for path in source_files():
         place = path.relative_to(ROOT).as_posix()
         private = path.name.startswith("_") and path.name != "__init__.py"
-        if private or not any(f"{place}/".startswith(f"{entry}/") for entry in COMPLETE):
+        if private or within(place, INCOMPLETE) or not within(place, COMPLETE):
             continue
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, Definition) and not node.name.startswith("_"):
@@ -108,7 +97,7 @@ def test_public_definitions_of_complete_packages_have_examples() -> None:
 
 
 def test_complete_entries_exist() -> None:
-    assert [entry for entry in COMPLETE if not (ROOT / entry).exists()] == []
+    assert [entry for entry in COMPLETE + INCOMPLETE if not (ROOT / entry).exists()] == []
 
 
 def test_docstrings_of_complete_packages_begin_as_they_should() -> None:
