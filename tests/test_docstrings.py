@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 COMPLETE: tuple[str, ...] = ("models", "pi_bench", "protocols")
 """Folders in which a public function or class without an example is an error."""
 
-INCOMPLETE: tuple[str, ...] = ("pi_bench/cli", "pi_bench/launch", "pi_bench/report")
+INCOMPLETE: tuple[str, ...] = ("pi_bench/report",)
 """Packages in them that are not finished. An entry is taken away when it is, and none is added."""
 
 NOT_VERBS = (

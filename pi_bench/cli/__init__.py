@@ -1,4 +1,4 @@
-"""The command line: ``pi-bench COMMAND``. Every expected failure is one line and an exit code."""
+"""The command line: ``pi-bench COMMAND``. Every expected failure gives one line and an exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from pi_bench.errors import (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code."""
+    """Runs one command and returns its exit code. `arguments`: None takes those of the process.
+
+    Raises:
+        SystemExit: the parser ends the program, after ``--help`` or wrong usage.
+
+    >>> main(["schema", "weather"])  # the error says which schemas there are
+    2
+    """
     from pi_bench.cli.streams import lasting_streams
 
     with lasting_streams() as out:

@@ -1,4 +1,4 @@
-"""`pi-bench accuracy`: float, integer and private answers over a data set."""
+"""`pi-bench accuracy`: compares float, integer and private answers over a data set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, protocol_options
+from pi_bench.cli import arguments, options, protocol_options, running_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import InputError, UsageError, VerificationError, interruption_code
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pi_bench.report.documents.accuracy import Accuracy
 
 _DESCRIPTION = """\
-Compares the float network, the integer network and real private runs on the same images: accuracy,
-agreement, the error of each layer, and values that left their windows. The integer network answers
-all images, in the law of --mode; two real parties answer a sample, and each of their runs is verified.
+Compares the float network, the integer network and real private runs on the same images. Prints their
+accuracy and agreement, the error of each layer, and how many values left their windows. The integer network
+answers all images by the law of --mode. Two real parties answer a sample, and each run is verified.
 """
 _EPILOG = """\
 examples:
@@ -38,6 +38,14 @@ _MAX_CHANCE = 0.01
 
 
 def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["accuracy", "model.pt", "--data", "digits"]).private_sample
+    8
+    """
     parser = subparsers.add_parser(
         "accuracy",
         help="compare float, integer and private answers over a data set",
@@ -51,17 +59,24 @@ def add_parser(subparsers: Any) -> None:
         "--data",
         required=True,
         metavar="WHAT",
-        help="the test images of a data set by its name (docs/training.md); a .npz of images and labels; "
-        "or a .npy of images",
+        help="images to answer: the name of a data set (docs/training.md) for its test images, a .npz of "
+        "images and labels, or a .npy of images",
     )
     data.add_argument("--labels", metavar="FILE.npy", help="classes of the images in --data FILE.npy")
     data.add_argument(
-        "--limit", type=arguments.positive_int, metavar="N", help="so many of the images, evenly spread (all)"
+        "--limit",
+        type=arguments.positive_int,
+        metavar="N",
+        help="use at most N images, evenly spread (default: all)",
     )
     data.add_argument(
-        "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
+        "--data-dir",
+        type=Path,
+        default=Path("data"),
+        metavar="FOLDER",
+        help="folder of the official archive (default: data)",
     )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is not there")
+    data.add_argument("--download", action="store_true", help="fetch the archive if it is missing")
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
     running = parser.add_argument_group("private runs")
@@ -70,16 +85,28 @@ def add_parser(subparsers: Any) -> None:
         type=arguments.count,
         default=8,
         metavar="N",
-        help="images that two real parties answer, evenly spread; 0: none (default 8)",
+        help="number of images that two real parties answer, evenly spread; 0 leaves this out (default 8)",
     )
-    options.add_threads(running, "default: half of the cores")
-    options.add_timeout(running)
+    running_options.add_threads(running, "default: half of the cores")
+    running_options.add_timeout(running)
     add_json(parser, "accuracy")
     parser.set_defaults(run=run, batch=None)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Compares the float, integer and private answers, and prints or writes the result. Returns the exit
+    code.
+
+    Raises:
+        PiBenchError: the model, the data or an option cannot be used, or a party failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def compare_answers(model_file: str) -> int:
+        return main(["accuracy", model_file, "--data", "digits", "--limit", "100"])
+    ```
+    """
     from pi_bench.cli.output import deliver, writable
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_protocol
@@ -184,10 +211,11 @@ def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples
 
 
 def class_count_of(labels: np.ndarray, output_count: int) -> int | None:
-    """The number of classes that `labels`, whole numbers from 0, are of; None if they are too few to tell.
+    """Finds how many classes the data has, from its `labels`, whole numbers from 0.
 
-    A file of three images shows three classes at most and may yet be of a hundred. So fewer classes than the
-    network has outputs count only if labels drawn evenly of all outputs would hardly ever look like that.
+    Returns None if the labels are too few to tell: a file of three images shows three classes at most and
+    may yet be of a hundred. Fewer classes than the network has outputs count only if labels drawn evenly
+    from all outputs would hardly ever look like that.
 
     >>> import numpy as np
     >>> class_count_of(np.arange(200) % 10, 100)

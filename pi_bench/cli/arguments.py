@@ -1,4 +1,4 @@
-"""What the words on the command line are parsed into, with errors of one line."""
+"""Parses the words of the command line. Every error is one line."""
 
 from __future__ import annotations
 
@@ -37,17 +37,26 @@ MIN_DIGEST_DIGITS = 16
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error of the program, and where the help is.
+    """Parser of the command line. Wrong usage gives one line that names the help of the command.
 
-    `complete`: adds arguments that depend on others; called once, before this parser parses its arguments.
-    `unknown_words`: follow the report of an unknown argument.
+    `complete`: adds arguments that depend on others. It is called once, before this parser parses its
+    arguments.
+    `unknown_words`: text that follows the report of an unknown argument.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> _ = parser.add_argument("--threads", type=thread_count)
+    >>> parser.parse_args(["--threads", "4"]).threads
+    4
+    >>> parser.parse_args(["--thread", "4"])  # the error says that there is no --thread
+    Traceback (most recent call last):
+    SystemExit: 2
     """
 
     complete: Callable[[Sequence[str]], None] | None = None
     unknown_words = ""
 
     def __init__(self, **named: Any) -> None:
-        """Takes no abbreviated flags: a new flag must not change what an old command line means."""
+        """Refuses abbreviated flags: a new flag must not change what an old command line means."""
         super().__init__(**{**named, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -57,16 +66,17 @@ class Parser(argparse.ArgumentParser):
             complete(sys.argv[1:] if args is None else args)
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown and not unknown[0].startswith("-") and hasattr(parsed, "model"):
-            self.error(f"{unknown[0]} is one model too many: give one at a time")
+            self.error(f"{unknown[0]} is one model too many: give one model per command")
         if unknown:
             self.error(f"there is no {' '.join(unknown)}{self.unknown_words}")
         return parsed, unknown
 
     def format_help(self) -> str:
-        """Ends the help of every command with what its exit codes mean."""
+        """Formats the help of a command. It ends with the meaning of the exit codes."""
         return f"{super().format_help()}\n{EXIT_CODES}"
 
     def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2 and an error of one line."""
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
 
 
@@ -75,9 +85,13 @@ _LEFT_OUT = ("run", "json", "output", "verbose", "data_dir", "download")
 
 
 def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
-    """Every option of a command as JSON values, so that a result says how to repeat it.
+    """Returns every option of a command as a JSON value, so that a result says how to repeat it.
 
-    Files are there by name alone: their folders are nobody's business, and options of output change nothing.
+    Of a file only the name is kept, because folders are private. Options that only say where output goes are
+    left out, because they do not change the result.
+
+    >>> as_fields(argparse.Namespace(model="folder/model.pt", runs=3, json="result.json"))
+    {'model': 'model.pt', 'runs': 3}
     """
     fields: dict[str, Any] = {}
     for name, value in sorted(vars(parsed).items()):
@@ -90,14 +104,39 @@ def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
 
 
 def positive_int(text: str) -> int:
+    """Parses a whole number of at least 1.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> positive_int("5")
+    5
+    """
     return _whole_number(text, 1)
 
 
 def count(text: str) -> int:
+    """Parses a whole number of at least 0.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> count("0")
+    0
+    """
     return _whole_number(text, 0)
 
 
 def thread_count(text: str) -> int:
+    """Parses a number of threads, from 1 to `MAX_THREADS`.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> thread_count("300")
+    Traceback (most recent call last):
+    argparse.ArgumentTypeError: 300 threads are too many: 1 to 256
+    """
     value = positive_int(text)
     if value > MAX_THREADS:
         raise argparse.ArgumentTypeError(f"{text} threads are too many: 1 to {MAX_THREADS}")
@@ -105,6 +144,14 @@ def thread_count(text: str) -> int:
 
 
 def positive_seconds(text: str) -> float:
+    """Parses a time in seconds, above 0 and below one million.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> positive_seconds("0.5")
+    0.5
+    """
     try:
         value = float(text)
     except ValueError:
@@ -115,6 +162,14 @@ def positive_seconds(text: str) -> float:
 
 
 def number(text: str) -> float:
+    """Parses a finite number.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> number("1e-3")
+    0.001
+    """
     try:
         value = float(text)
     except ValueError:
@@ -125,7 +180,14 @@ def number(text: str) -> float:
 
 
 def link(text: str) -> Link | None:
-    """None: loopback as it is."""
+    """Parses a link between the parties. Returns None for ``loopback``, which is not changed.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is no link, or one of its numbers is out of range.
+
+    >>> link("100Mbit,40ms").rtt_s
+    0.04
+    """
     from pi_bench.channel.link import Link
 
     try:
@@ -135,7 +197,14 @@ def link(text: str) -> Link | None:
 
 
 def digest_prefix(text: str) -> str:
-    """A digest in hex, lower case: all of its 64 digits, or at least the first 16 as results print them."""
+    """Parses a digest in hexadecimal, into lower case: all 64 digits, or at least the first 16.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> digest_prefix("0123456789ABCDEF")
+    '0123456789abcdef'
+    """
     digits = text.lower()
     if not set(digits) <= set(string.hexdigits) or not MIN_DIGEST_DIGITS <= len(digits) <= DIGEST_DIGITS:
         raise argparse.ArgumentTypeError(
@@ -146,7 +215,14 @@ def digest_prefix(text: str) -> str:
 
 
 def whole_number(text: str) -> int:
-    """A whole number of any sign; what uses it says which are possible."""
+    """Parses a whole number of any sign. The code that uses the number refuses one that is out of range.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is no whole number.
+
+    >>> whole_number("-3")
+    -3
+    """
     try:
         return int(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`pi-bench completion`: a script that lets a shell complete commands, options and file names."""
+"""`pi-bench completion`: prints a script that lets a shell complete commands, options and file names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ examples:
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the command to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["completion", "bash"]).shell
+    'bash'
+    """
     parser = subparsers.add_parser(
         "completion",
         help="print a completion script for a shell",
@@ -30,7 +36,18 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: EnvironmentUnsupportedError: shtab is missing, or too old for the shell."""
+    """Prints the completion script, and returns the exit code.
+
+    Raises:
+        EnvironmentUnsupportedError: shtab is missing, or is too old for the shell.
+
+    ```python
+    from pi_bench.cli import main
+
+    def print_script(shell: str) -> int:
+        return main(["completion", shell])
+    ```
+    """
     from pi_bench.cli.parser import make_parser
 
     try:
@@ -50,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _complete_files(parser: argparse.ArgumentParser, shtab: Any) -> None:
-    """Marks the arguments of every command that name a file or a folder, as their metavars say."""
+    """Marks the arguments of every command that name a file or a folder, by their metavars."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():

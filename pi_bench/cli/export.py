@@ -1,4 +1,4 @@
-"""`pi-bench export`: a network as a model file, from a recipe or a module; the list of recipes."""
+"""`pi-bench export`: writes a network to a model file, from a recipe, a module or a file; lists recipes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from typing import Any
 
 from pi_bench.cli import export_module, options
 from pi_bench.cli.arguments import number
+from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
+from pi_bench.cli.recipes import list_table, recipe_of
 from pi_bench.errors import UsageError
-from pi_bench.report.text_table import render_table
 
-_COLUMNS = (
-    *("name", "family", "ReLUs", "M params", "M MACs", "culled", "thinned", "alpha", "rho", "blocks"),
-    *("paper: accuracy", "latency"),
-)
-_WORDS = (0, 1, 5, 6, 9)  # the columns that are no figures
 _EPILOG = """\
 examples:
   pi-bench export --list
@@ -26,85 +22,111 @@ examples:
   pi-bench export --module my_network:build --weights checkpoint.pt --mask-pattern '*.alpha' \\
       --calibration images.npy -o model.pt
 
-Weights are the state_dict of the network (of a recipe: docs/recipes.md). Without them those of a recipe
-are random: latency and bytes are those of a trained network, answers mean nothing. In Python, call
-pi_bench.export(module, example_input, "model.pt", calibration=inputs).
+--weights takes the state_dict of the network; docs/recipes.md describes that of a recipe. Without it the
+weights of a recipe are random: latency and bytes are those of a trained network, but answers mean nothing.
+In Python, call pi_bench.export(module, example_input, "model.pt", calibration=inputs).
 """
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the command to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["export", "--recipe", "mine.toml", "-o", "model.pt"]).output
+    'model.pt'
+    """
     parser = subparsers.add_parser(
         "export",
         help="write a network to a model file, or list the recipes",
-        description="Write a recipe's network, or one of your own, to a model file; or list the recipes.",
+        description="Writes a recipe's network, or one of your own, to a model file; or lists the recipes.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--list", action="store_true", help="the recipes that come with pi-bench")
-    what.add_argument("--recipe", metavar="NAME", help="a name of --list, or a .toml file of your own")
+    what.add_argument("--list", action="store_true", help="list the recipes that come with pi-bench")
+    what.add_argument(
+        "--recipe", metavar="NAME", help="recipe to export: a name from --list, or a .toml file of your own"
+    )
     what.add_argument(
         "--module",
         metavar="MODULE:NAME",
-        help="a torch module, or what returns one, in a Python module of your own (its code is run)",
+        help="torch module, or a function that returns one, in a Python module of your own (its code is run)",
     )
     what.add_argument(
         "--pt2",
         metavar="FILE",
-        help="an archive of torch.export.save; nothing of it is run but its operators",
+        help="archive of torch.export.save; nothing in it is run except its operators",
     )
     what.add_argument(
         "--onnx", metavar="FILE", help='an ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
     )
     add_json(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="the model file to write, replaced if there")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="model file to write; an existing file is replaced"
+    )
     parser.add_argument(
         "--name",
         type=_name,
         metavar="NAME",
-        help="of the network in reports (default: that of the recipe, of the module's class, or of its file)",
+        help="name of the network in reports (default: that of the recipe, of the module's class, or of "
+        "its file)",
     )
-    parser.add_argument("--labels", metavar="FILE", help="class names, one per line and per output")
-    parser.add_argument("--weights", metavar="FILE", help="state_dict, or checkpoint with one, to use")
+    parser.add_argument("--labels", metavar="FILE", help="class names, one line per output of the network")
+    parser.add_argument("--weights", metavar="FILE", help="state_dict to use, or a checkpoint that holds one")
     parser.add_argument(
-        "--calibration", metavar="FILE.npy", help="typical float inputs (samples, channels, height, width)"
+        "--calibration",
+        metavar="FILE.npy",
+        help="typical inputs, float, of shape (samples, channels, height, width)",
     )
     parser.add_argument(
         "--calibration-percentile",
         type=number,
         default=100.0,
         metavar="P",
-        help="of the samples' largest values in each layer, 50 to 100; less leaves out the most extreme "
-        "samples, for finer scales (100)",
+        help="percentile of the samples' largest values that sets the range of each layer, 50 to 100 "
+        "(default 100); below 100 it leaves out the most extreme samples, which gives finer scales",
     )
-    parser.add_argument("--seed", type=_seed, default=1, help="of random weights and noise (default 1)")
+    parser.add_argument("--seed", type=_seed, default=1, help="seed of random weights and noise (default 1)")
     parser.add_argument(
         "--polynomial",
         action="append",
         metavar="PATTERN",
-        help="with --recipe: polynomials in the place of the ReLUs of these layers ('stages.0.*', '*'); "
-        "can be given several times",
+        help="with --recipe: use polynomials instead of ReLUs in the layers that match, such as "
+        "'stages.0.*' or '*'; can be given several times",
     )
     parser.add_argument(
-        "--polynomial-degree", type=int, choices=(2, 3), default=2, help="of --polynomial (default 2)"
+        "--polynomial-degree",
+        type=int,
+        choices=(2, 3),
+        default=2,
+        help="degree of these polynomials (default 2)",
     )
     parser.add_argument(
         "--polynomial-relu-share",
         type=number,
         default=0.0,
         metavar="PART",
-        help="of --polynomial: the part of each layer's channels that keep ReLU, 0 to 0.99 (default 0)",
+        help="share of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
     )
     export_module.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command; the exit status.
+    """Writes the model file, or lists the recipes. Returns the exit code.
 
     Raises:
-        PiBenchError: what the user can do something about.
+        UsageError: options do not go together, or ``--output`` is missing.
+        ModelError: the network cannot be built, read or lowered, or its weights do not fit.
+        InputError: the calibration inputs or the labels cannot be used.
+        OutputError: a file cannot be written.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> run(parser.parse_args(["export", "--list"]))
+    name  family  ReLUs ...
+    0
     """
     models = importlib.import_module("pi_bench.models")
     if args.list:
@@ -117,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
     export_module.require_fitting(args)
-    recipe = None if args.recipe is None else options.recipe_of(models, args.recipe)
+    recipe = None if args.recipe is None else recipe_of(models, args.recipe)
     if args.polynomial:
         if recipe is None:
             raise UsageError(
@@ -137,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
             calibration=args.calibration,
             calibration_percentile=args.calibration_percentile,
             seed=args.seed,
-            labels=export_module.read_labels(args.labels),
+            labels=read_labels(args.labels),
             name=args.name,
         )
     elif args.module is not None:
@@ -150,18 +172,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def list_table(recipes: list[dict[str, Any]]) -> str:
-    """The recipes as an aligned table; what a paper does not report is a dash."""
-    lines = [
-        *render_table(_COLUMNS, [_row(recipe) for recipe in recipes], left=_WORDS),
-        "",
-        "Accuracy and latency are the papers' (latency with DELPHI), not this program's.",
-    ]
-    return "\n".join(lines)
-
-
 def describe(graph: Any, path: str) -> str:
-    """What was written, for the terminal: network, weights, calibration, headroom."""
+    """Describes a written model file for the terminal: network, weights, calibration and headroom.
+
+    >>> from pi_bench.network.graph import Graph, InputNode, OutputNode
+    >>> nodes = (InputNode("input", (), (3, 8, 8)), OutputNode("output", ("input",), (3, 8, 8)))
+    >>> calibration = {"sample_count": 4, "source": "given inputs"}
+    >>> meta = {"name": "identity", "headroom_bits": {}, "calibration": calibration}
+    >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
+    wrote model.pt: identity
+      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 weights
+      calibrated on 4 samples of given inputs
+    """
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
     weight_count = sum(array.size for array in graph.parameters.values())
@@ -185,24 +207,6 @@ def describe(graph: Any, path: str) -> str:
             "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
         )
     return "\n".join(lines)
-
-
-def _row(recipe: dict[str, Any]) -> tuple[str, ...]:
-    accuracy, latency = recipe["published_accuracy_pct"], recipe["published_latency_s"]
-    return (
-        recipe["name"],
-        recipe["family"],
-        f"{recipe['relu_count']:,}",
-        f"{recipe['parameter_count'] / 1e6:.2f}",
-        f"{recipe['mac_count'] / 1e6:,.0f}",
-        "+".join(recipe["culled"]) or "-",
-        "+".join(recipe["thinned"]) or "-",
-        f"{recipe['alpha']:g}",
-        f"{recipe['rho']:g}",
-        "-".join(map(str, recipe["blocks"])),
-        "-" if accuracy is None else f"{accuracy:.2f} %",
-        "-" if latency is None else f"{latency:g} s",
-    )
 
 
 def _name(text: str) -> str:

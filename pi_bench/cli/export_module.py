@@ -1,4 +1,4 @@
-"""`pi-bench export --module`, `--pt2`: networks of the user's own, from code or from a file."""
+"""`pi-bench export` of the user's own networks, from code or from a file."""
 
 from __future__ import annotations
 
@@ -11,47 +11,60 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli.arguments import number
-from pi_bench.errors import InputError, ModelError, UsageError, reason
+from pi_bench.cli.export_inputs import calibration_inputs, read_labels
+from pi_bench.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from pi_bench.network.graph import Graph
-
-NOISE_SAMPLES = 32
-_MAX_LABEL_CHARACTERS = 1 << 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of ``--module``.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_options(parser)
+    >>> parser.parse_args(["--input-shape", "3,32,32"]).input_shape
+    (3, 32, 32)
+    """
     group = parser.add_argument_group("a module of your own")
     group.add_argument(
         "--module-arguments",
         type=_json_object,
         metavar="JSON",
-        help="its keyword arguments, '{\"classes\": 10}'",
+        help="keyword arguments for NAME, such as '{\"classes\": 10}'",
     )
     group.add_argument(
         "--input-shape",
         type=_shape,
         metavar="C,H,W",
-        help="of one input, or its number of features; not needed with --calibration",
+        help="shape of one input, or its number of features; not needed with --calibration",
     )
     group.add_argument(
         "--mask-pattern",
         metavar="GLOB",
-        help="names in --weights that are ReLU masks, such as '*.alpha'; one that the module lacks masks the "
-        "torch.nn.ReLU at the path before its last dot",
+        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; a mask that the "
+        "module lacks applies to the torch.nn.ReLU at the path before its last dot",
     )
     group.add_argument(
         "--mask-threshold",
         type=number,
         metavar="X",
-        help="makes these masks binary, 1 above X (default: they must be)",
+        help="make these masks binary: 1 above X (default: they must be binary)",
     )
 
 
 def require_fitting(parsed: argparse.Namespace) -> None:
-    """Raises: UsageError: an option that does not go with the kind of network."""
+    """Refuses an option that does not go with the kind of network.
+
+    Raises:
+        UsageError: there is such an option.
+
+    >>> from pi_bench.cli.parser import make_parser
+    >>> words = "export --recipe mine.toml --input-shape 3,32,32"
+    >>> require_fitting(make_parser().parse_args(words.split()))
+    Traceback (most recent call last):
+    pi_bench.errors.UsageError: --input-shape goes with --module: a recipe has its own
+    """
     for name in ("module_arguments", "mask_pattern", "mask_threshold"):
         if getattr(parsed, name) is not None and parsed.module is None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --module")
@@ -66,11 +79,18 @@ def require_fitting(parsed: argparse.Namespace) -> None:
 
 
 def export_file(parsed: argparse.Namespace, path: str) -> Graph:
-    """Writes the network of a file as a model file.
+    """Writes the network of a ``.pt2`` or ONNX file as a model file, and returns its graph.
 
     Raises:
-        UsageError: no shape of an input.
+        UsageError: the shape of an input is not known.
         ModelError: the file holds no network, or one that cannot be lowered.
+
+    ```python
+    from pi_bench.cli.parser import make_parser
+
+    def converted(path: str) -> "Graph":
+        return export_file(make_parser().parse_args(["export", "--onnx", path, "-o", "model.pt"]), path)
+    ```
     """
     from pi_bench.exporting import export
     from pi_bench.network.interchange.source import network_name, read_file
@@ -93,11 +113,19 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
 
 
 def export_module(parsed: argparse.Namespace) -> Graph:
-    """Builds the module, loads its weights and masks, and writes the model file.
+    """Builds the module, loads its weights and masks, writes the model file, and returns the graph.
 
     Raises:
-        UsageError: no shape of an input.
-        ModelError: the module cannot be built, the weights do not fit, or it cannot be lowered.
+        UsageError: the shape of an input is not known.
+        ModelError: the module cannot be built or lowered, or the weights do not fit.
+
+    ```python
+    from pi_bench.cli.parser import make_parser
+
+    def exported(reference: str) -> "Graph":
+        words = ["export", "--module", reference, "--input-shape", "3,32,32", "-o", "model.pt"]
+        return export_module(make_parser().parse_args(words))
+    ```
     """
     from pi_bench.exporting import export
     from pi_bench.network.files.checkpoint import load_weights
@@ -123,35 +151,17 @@ def export_module(parsed: argparse.Namespace) -> Graph:
     )
 
 
-def read_labels(path: str | None) -> tuple[str, ...]:
-    """Class names, one per line of the file; none without a file.
-
-    Raises:
-        InputError: it cannot be read, is no text, or has an empty line.
-    """
-    if path is None:
-        return ()
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(_MAX_LABEL_CHARACTERS + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read the labels {path}: {reason(error)}; write one class name per line"
-        ) from None
-    labels = tuple(line.strip() for line in text.splitlines())
-    if not labels or not all(labels):
-        raise InputError(f"the labels {path} have an empty line or none: write one class name per line")
-    if len(text) > _MAX_LABEL_CHARACTERS:
-        raise InputError(f"the labels {path} are longer than {_MAX_LABEL_CHARACTERS:,} characters")
-    return labels
-
-
 def build_module(reference: str, arguments: dict[str, Any]) -> Any:
-    """The `torch.nn.Module` that ``PACKAGE.MODULE:NAME`` is or, called with `arguments`, returns.
+    """Returns the `torch.nn.Module` at `reference`, or calls the function there with `arguments` to make it.
+
+    `reference` is ``PACKAGE.MODULE:NAME``. The code of that module is run.
 
     Raises:
-        UsageError: no such form.
+        UsageError: the reference has another form.
         ModelError: it cannot be imported, fails, or makes something else.
+
+    >>> build_module("torch.nn:Linear", {"in_features": 3, "out_features": 2})
+    Linear(in_features=3, out_features=2, bias=True)
     """
     import torch
 
@@ -172,29 +182,6 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
     if not isinstance(found, torch.nn.Module):
         raise ModelError(f"--module {reference}: it makes a {type(found).__name__}, no torch.nn.Module")
     return found
-
-
-def calibration_inputs(parsed: argparse.Namespace, shape: tuple[int, ...] | None) -> tuple[np.ndarray, str]:
-    """(inputs, what they are): those of --calibration, else seeded noise of --input-shape or of `shape`.
-
-    Raises:
-        InputError: a file that is none of real numbers.
-        UsageError: no shape is known.
-    """
-    from pi_bench.npy_file import as_native_float, read_npy
-
-    if parsed.calibration is not None:
-        return as_native_float(read_npy(Path(parsed.calibration))), "given inputs"
-    shape = parsed.input_shape or shape
-    if shape is None:
-        raise UsageError("which inputs? give --calibration inputs.npy (better), or --input-shape 3,32,32")
-    if len(shape) == 3:
-        noise = importlib.import_module("pi_bench.models.random_weights").noise_images
-        return noise(NOISE_SAMPLES, shape, parsed.seed), "seeded noise"
-    import numpy as np
-
-    generator = np.random.default_rng(parsed.seed)
-    return generator.standard_normal((NOISE_SAMPLES, *shape), np.float32), "seeded noise"
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Says failures on standard error: one line each, and one exit code for all of them."""
+"""Prints failures on standard error, one line for each, and finds one exit code for all of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from pi_bench.errors import PiBenchError, interruption_word
 
 
 def say(message: str) -> None:
-    """Prints an error as one line on standard error."""
+    r"""Prints an error as one line on standard error.
+
+    >>> with contextlib.redirect_stderr(sys.stdout):
+    ...     say("cannot read\n the file")
+    error: cannot read the file
+    """
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
 
 
 class Failures:
-    """Collects the failures of a command's last steps, so that none hides another.
+    """Failures of the last steps of a command. They are collected, so that none hides another.
 
     >>> failures = Failures()
     >>> with failures.collected():
     ...     raise PiBenchError("the file was lost")
-    >>> failures.exit_code  # after `report`, which prints the line, a command returns this
+    >>> failures.exit_code  # `report` prints the line and returns this code
     1
     """
 
@@ -28,16 +33,17 @@ class Failures:
         self._found: list[tuple[int, str]] = []
 
     def add(self, exit_code: int, message: str) -> None:
+        """Adds a failure: the exit code that belongs to it, and its message."""
         self._found.append((exit_code, message))
 
     def add_interruption(self, exit_code: int, done: int, wanted: int, what: str) -> None:
-        """Adds that Ctrl-C or SIGTERM ended the command after `done` of `wanted`."""
+        """Adds that Ctrl-C or SIGTERM ended the command after `done` of `wanted` things, such as ``runs``."""
         words = f"{interruption_word(exit_code)} after {done:,} of {wanted:,} {what}"
         self.add(exit_code, f"{words}: the result holds the finished ones")
 
     @contextlib.contextmanager
     def collected(self) -> Iterator[None]:
-        """Adds the `PiBenchError` that ends the context, and goes on after it."""
+        """Adds the `PiBenchError` that ends the context, and continues after the context."""
         try:
             yield
         except PiBenchError as error:
@@ -45,11 +51,14 @@ class Failures:
 
     @property
     def exit_code(self) -> int:
-        """The lowest code, which is the gravest: a failed verification before a lost file; 0 without any."""
+        """Returns the lowest code, which is the gravest, or 0 without failures.
+
+        A failed verification counts more than a lost file.
+        """
         return min((code for code, _ in self._found), default=0)
 
     def report(self) -> int:
-        """Says every failure, the gravest first; returns the exit code."""
+        """Prints every failure, the gravest first, and returns the exit code."""
         for _, message in sorted(self._found, key=lambda failure: failure[0]):
             say(message)
         return self.exit_code

@@ -1,4 +1,4 @@
-"""`pi-bench infer`: the client party against `pi-bench serve`."""
+"""`pi-bench infer`: runs the client party against `pi-bench serve`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import options
+from pi_bench.cli import running_options
 
 if TYPE_CHECKING:
     from pi_bench.launch.client import Client, ClientOffline, ClientOnline
@@ -16,26 +16,51 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["infer", "--connect", "127.0.0.1:7000", "--input", "x.npy"]).connect
+    '127.0.0.1:7000'
+    """
     parser = subparsers.add_parser(
         "infer",
         help="ask a server for a private answer",
         description="Connects to `pi-bench serve` and prints the network's answer to an input that the "
         "server never sees. Needs no model file and no torch.",
     )
-    parser.add_argument("--connect", required=True, metavar="HOST:PORT")
-    parser.add_argument("--input", required=True, metavar="FILE.npy", help="of the network's input shape")
-    parser.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
-    requirements = parser.add_argument_group("what the server must offer (default: whatever it offers)")
+    parser.add_argument("--connect", required=True, metavar="HOST:PORT", help="address of the server")
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="FILE.npy",
+        help="input in the shape that the network takes, real numbers",
+    )
+    parser.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
+    requirements = parser.add_argument_group("requirements on the server (default: none)")
     requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
     requirements.add_argument("--mode", help="fail unless the server runs this mode")
-    options.add_expect_digest(requirements)
-    options.add_threads(parser, "default: all cores")
-    options.add_timeout(parser)
+    running_options.add_expect_digest(requirements)
+    running_options.add_threads(parser, "default: all cores")
+    running_options.add_timeout(parser)
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Asks a server for a private answer and prints it. Returns the exit code.
+
+    Raises:
+        InputError: the input does not fit the network.
+        ConnectionFailedError: the server cannot be reached, or does not answer in time.
+        PeerError: the server does not meet the requirements, or breaks the protocol.
+
+    ```python
+    from pi_bench.cli import main
+
+    def ask(address: str, input_file: str) -> int:
+        return main(["infer", "--connect", address, "--input", input_file])
+    ```
+    """
     from pi_bench.launch.placement import thread_environment
 
     threads = parsed.threads or len(os.sched_getaffinity(0))

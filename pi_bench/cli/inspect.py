@@ -1,4 +1,4 @@
-"""`pi-bench inspect`: the public program of a model and what it will cost."""
+"""`pi-bench inspect`: prints the public program of a model and predicts its cost."""
 
 from __future__ import annotations
 
@@ -6,33 +6,52 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options
+from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
 from pi_bench.cli.output import add_json
 
 
 def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["inspect", "model.pt", "--batch", "4"]).batch
+    4
+    """
     parser = subparsers.add_parser(
         "inspect",
-        help="print a model's public program and what it will cost",
-        description="Prints operators, shapes, scales, calibrated ranges, windows, ReLUs, truncations "
-        "without ReLU, parameters and multiply-accumulates by operator and by resolution, which layers are "
-        "merged or why not, and the predicted bytes and times of each phase over a link. Runs nothing of "
-        "the model.",
+        help="print a model's public program and its predicted cost",
+        description="Prints the public program: operators, shapes, scales, calibrated ranges, windows, and "
+        "the numbers of ReLUs, truncations without ReLU, parameters and multiply-accumulates, "
+        "by operator and by resolution. Says which layers are merged, and why others are not. "
+        "Predicts the bytes and times of each phase over a link. The model is not run.",
     )
     options.add_model(parser)
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
-    options.add_batch(parser, "default 1")
-    options.add_link(parser, "to predict for (default: loopback)")
-    options.add_threads(parser, "default: half of the cores")
-    options.add_weight_cache(parser)
+    running_options.add_batch(parser, "default 1")
+    running_options.add_link(parser, "default: loopback as it is")
+    running_options.add_threads(parser, "default: half of the cores")
+    running_options.add_weight_cache(parser)
     prediction.add_prediction(parser)
     add_json(parser, "inspection")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Prints or writes the inspection of a model, with a prediction of its cost. Returns the exit code.
+
+    Raises:
+        PiBenchError: the model or an option cannot be used, or the costs of this machine cannot be measured.
+
+    ```python
+    from pi_bench.cli import main
+
+    def inspect(model_file: str) -> int:
+        return main(["inspect", model_file, "--link", "wan", "--explain"])
+    ```
+    """
     from pi_bench.cli.output import deliver, writable
     from pi_bench.cli.progress import Progress
     from pi_bench.launch import placement

@@ -1,4 +1,4 @@
-"""`pi-bench latency`: both parties on this machine, measured and verified."""
+"""`pi-bench latency`: runs both parties on this machine, measures and verifies them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options
+from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
-and measures. Online latency counts from the float input in memory to the float logits in memory, on
-the client's clock. Every timed run is verified after its clock has stopped.
+and measures both phases. Online latency is the time from the float input in memory to the float logits
+in memory, on the client's clock. Every timed run is verified after its clock has stopped.
 """
 
 
 def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["latency", "model.pt", "--runs", "3"]).runs
+    3
+    """
     parser = subparsers.add_parser(
         "latency",
         help="run a network privately, measure and verify it",
@@ -40,27 +48,40 @@ def add_parser(subparsers: Any) -> None:
         type=arguments.count,
         default=1,
         metavar="N",
-        help="runs before the timed ones (default 1)",
+        help="untimed runs before the timed ones (default 1)",
     )
-    options.add_link(measuring, "default: loopback as it is")
-    options.add_batch(measuring, "default: as many as the input file holds, or 1")
-    options.add_threads(measuring, "default: half of the cores")
-    options.add_weight_cache(measuring)
-    options.add_timeout(measuring)
+    running_options.add_link(measuring, "default: loopback as it is")
+    running_options.add_batch(measuring, "default: as many as the input file holds, or 1")
+    running_options.add_threads(measuring, "default: half of the cores")
+    running_options.add_weight_cache(measuring)
+    running_options.add_timeout(measuring)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
-    files.add_argument("--input", metavar="FILE.npy", help="the client's input (default: seeded noise)")
     files.add_argument(
-        "--seed", type=arguments.count, default=0, metavar="N", help="of the noise (default 0)"
+        "--input", metavar="FILE.npy", help="input of the client, real numbers (default: seeded noise)"
     )
-    files.add_argument("--output", metavar="FILE.npy", help="write the logits there, float64")
+    files.add_argument(
+        "--seed", type=arguments.count, default=0, metavar="N", help="seed of the noise (default 0)"
+    )
+    files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
-    options.add_expect_digest(files)
+    running_options.add_expect_digest(files)
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Measures and verifies private inferences, and prints or writes the result. Returns the exit code.
+
+    Raises:
+        PiBenchError: the model, the input or an option cannot be used, or a party failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def measure(model_file: str) -> int:
+        return main(["latency", model_file, "--runs", "3", "--json", "result.json"])
+    ```
+    """
     from pi_bench.cli.output import deliver, writable, write_array
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _NAMES = "<names>"  # stands for the names until help is printed: they come from code that loads slowly
 
 _DESCRIPTION = f"""\
-Times primitives in this process (the channel to a second one) and, in the same run, the machine's own
-rates: AES, memory, multiply-adds, loopback socket. `times limit` is the median over the time that the
-machine needs at best for the work that the primitive cannot do without.
+Times each primitive in this process, except the channel, which is timed to a second process. The same run
+measures the rates of the machine: AES, memory, multiply-adds, loopback socket. `times limit` is the median
+time divided by the least time that this machine needs for the minimal work of the primitive.
 
 names: {_NAMES} (default: all)
 PI_BENCH_ISA=portable, aesni or vaes512 chooses the instruction set.
@@ -27,7 +27,7 @@ PI_BENCH_ISA=portable, aesni or vaes512 chooses the instruction set.
 
 
 class _NamesFormatter(argparse.RawDescriptionHelpFormatter):
-    """Fills the names of the primitives in when the help of this command is printed, and not before."""
+    """Formatter that fills in the names of the primitives when the help of this command is printed."""
 
     def add_text(self, text: str | None) -> None:
         if text is not None and _NAMES in text:
@@ -36,35 +36,59 @@ class _NamesFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["micro", "--threads", "1,2"]).threads
+    (1, 2)
+    """
     parser = subparsers.add_parser(
         "micro",
         help="time the primitives and the machine's limits for them",
         description=_DESCRIPTION,
         formatter_class=_NamesFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to time (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="primitives to time (default: all)")
     parser.add_argument(
         "--count",
         type=arguments.positive_int,
         default=200_000,
         metavar="N",
-        help="elements that garbling, OT and the generator stream through (default 200000)",
+        help="number of elements for the primitives that stream: garbling, OT and the generator (default "
+        "200000)",
     )
     parser.add_argument(
         "--threads",
         type=_thread_counts,
         metavar="N[,N]",
-        help="computing threads, each count in turn (default: 1 and, with two cores, 2)",
+        help="numbers of computing threads; each is timed in turn (default: 1 and, with two cores, 2)",
     )
     parser.add_argument(
-        "--repetitions", type=arguments.positive_int, default=7, metavar="N", help="timed calls (default 7)"
+        "--repetitions",
+        type=arguments.positive_int,
+        default=7,
+        metavar="N",
+        help="timed calls per case (default 7)",
     )
     add_json(parser, "micro")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Times the primitives and prints or writes the result. Returns the exit code.
+
+    Raises:
+        UsageError: there is no such primitive.
+        OutputError: the file of ``--json`` cannot be written.
+
+    ```python
+    from pi_bench.cli import main
+
+    def time_primitives(*names: str) -> int:
+        return main(["micro", *names, "--json", "micro.json"])
+    ```
+    """
     from pi_bench.launch.placement import thread_environment
 
     os.environ.update(thread_environment(1))  # before numpy loads: its product is timed on one core

@@ -1,4 +1,4 @@
-"""Files that a command writes, and what it prints instead of them."""
+"""Writes the files of a command, and prints its result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ STDOUT = "-"
 
 
 def add_json(parser: argparse._ActionsContainer, schema: str | None = None) -> None:
-    """Adds ``--json FILE``, which means the same in every command."""
+    """Adds ``--json FILE``, which means the same in every command. `schema`: name of the schema of the
+    result.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_json(parser, "result")
+    >>> parser.parse_args(["--json", "result.json"]).json
+    'result.json'
+    """
     described = "" if schema is None else f"; `pi-bench schema {schema}` describes it"
     parser.add_argument(
         "--json",
@@ -33,17 +40,25 @@ def add_json(parser: argparse._ActionsContainer, schema: str | None = None) -> N
 
 
 def _json_target(name: str) -> str:
-    """Standard output under another name is standard output: the text would stand in the same stream."""
+    """Returns `STDOUT` for every name of standard output, because the text would go to the same stream."""
     return STDOUT if name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else name
 
 
 def deliver(words: str, json_name: str | None, fields: Any) -> None:
-    """Writes a result to the file of `--json`, then prints it: as words, or as JSON if the file is "-".
+    """Writes a result to the file of ``--json``, then prints it: as `words`, or as JSON if the file is
+    ``-``.
 
-    What was measured is printed even where the file cannot be written.
+    The result is printed even if the file cannot be written.
 
     Raises:
-        OutputError: the file cannot be written; an older one is still whole.
+        OutputError: the file cannot be written. An older file of that name is left whole.
+
+    >>> deliver("5 runs", None, {"runs": 5})
+    5 runs
+    >>> deliver("5 runs", "-", {"runs": 5})
+    {
+      "runs": 5
+    }
     """
     try:
         if json_name not in (None, STDOUT):
@@ -66,9 +81,15 @@ def json_text(fields: Any) -> str:
 
 
 def writable(name: str | None) -> None:
-    """Refuses a file that cannot be written, before a long run rather than after it.
+    """Refuses a file that cannot be written, before a long run rather than after it. None and ``-`` are no
+    files.
 
-    Raises: OutputError.
+    Raises:
+        OutputError: it is a folder, its folder does not exist, or permission is missing.
+
+    >>> writable("no-such-folder/result.json")
+    Traceback (most recent call last):
+    pi_bench.errors.OutputError: cannot write no-such-folder/result.json: there is no folder ...
     """
     if name is None or name == STDOUT:
         return
@@ -82,7 +103,15 @@ def writable(name: str | None) -> None:
 
 
 def writable_folder(path: Path) -> None:
-    """Makes the folder if it is not there. Raises: OutputError."""
+    """Makes the folder if it does not exist.
+
+    Raises:
+        OutputError: it cannot be made.
+
+    >>> writable_folder(Path("/dev/null/trained"))
+    Traceback (most recent call last):
+    pi_bench.errors.OutputError: cannot use /dev/null/trained as the output folder: Not a directory
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -90,7 +119,18 @@ def writable_folder(path: Path) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """As ``.npy``, under exactly this name. Raises: OutputError: the disk is full, for instance."""
+    """Writes an array as ``.npy``, under exactly this name. An older file is replaced at once or left whole.
+
+    Raises:
+        OutputError: the file cannot be written, for instance because the disk is full.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_array(Path(folder, "logits"), np.zeros(10))
+    ...     np.load(Path(folder, "logits")).shape
+    (10,)
+    """
     import numpy as np
 
     content = io.BytesIO()  # numpy, writing to a file itself, does not say why it cannot
@@ -100,7 +140,17 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
-    """Raises: OutputError: the disk is full, for instance."""
+    """Writes a result as JSON. An older file is replaced at once or left whole.
+
+    Raises:
+        OutputError: the file cannot be written, for instance because the disk is full.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(Path(folder, "result.json"), {"runs": 5})
+    ...     json.loads(Path(folder, "result.json").read_text())
+    {'runs': 5}
+    """
     with _writing(path), whole_file(path) as file:
         file.write(f"{json_text(fields)}\n".encode())
 

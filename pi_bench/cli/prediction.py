@@ -1,5 +1,4 @@
-"""Predictions for `inspect` and `latency`: their flags, the costs that they ask for, what they are made
-into."""
+"""Predictions for `inspect` and `latency`: their options, the costs that they need, and the predicted run."""
 
 from __future__ import annotations
 
@@ -21,33 +20,53 @@ COSTS_VARIABLE = "PI_BENCH_COSTS"
 
 
 def add_prediction(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of predictions. `costs_of` reads them.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_prediction(parser)
+    >>> parser.parse_args(["--explain", "--costs", "costs.json"]).costs
+    'costs.json'
+    """
     group = parser.add_argument_group("prediction")
     group.add_argument(
         "--explain",
         action="store_true",
-        help="name the three things that cost most in each phase, and what would change them",
+        help="name the three largest costs of each phase, and the changes that would reduce them",
     )
     given = group.add_mutually_exclusive_group()
     given.add_argument(
         "--costs",
         metavar="FILE",
-        help="costs of primitives to predict with, as an earlier measurement left them (default: "
-        f"${COSTS_VARIABLE}, or those of this machine: measured in a few seconds when they are first needed "
-        "and kept in the user's cache)",
+        help=f"file of costs to predict with, from an earlier measurement (default: ${COSTS_VARIABLE}, or "
+        "the costs of this machine, which are measured in a few seconds when they are first needed and "
+        "kept in the user's cache)",
     )
     given.add_argument(
         "--measure-costs",
         action="store_true",
-        help="measure this machine's costs again: after a change of its hardware or load",
+        help="measure the costs of this machine again, for instance after its hardware or load changed",
     )
 
 
 def costs_of(
     parsed: argparse.Namespace, info: ProtocolInfo, threads: int, progress: Progress
 ) -> Costs | None:
-    """None where the protocol has no script to predict from.
+    """Finds the costs to predict with: from a file, from the cache of the user, or by measuring this
+    machine.
 
-    Raises: PiBenchError: the file holds no costs, or not those of the protocol; or the parties cannot run.
+    Returns None if the protocol has no script to predict from.
+
+    Raises:
+        InputError: the file holds no costs, or lacks a cost that the protocol needs.
+        PiBenchError: the two parties cannot run on this machine.
+
+    >>> from pi_bench.progress import silent
+    >>> from pi_bench.registry import loadable_protocols
+    >>> parser = argparse.ArgumentParser()
+    >>> add_prediction(parser)
+    >>> without_script = next(info for info in loadable_protocols() if info.script is None)
+    >>> costs_of(parser.parse_args([]), without_script, 1, silent) is None
+    True
     """
     from pi_bench.errors import InputError
     from pi_bench.launch.costs import machine_costs, needed_units
@@ -75,7 +94,16 @@ def predict(
     *,
     explain: bool,
 ) -> tuple[Prediction, Explanation | None]:
-    """Predicts the network's cost and, if asked to, explains it."""
+    """Predicts the network's cost and, with `explain`, explains it.
+
+    ```python
+    from pi_bench.registry import default_protocol
+
+    def predicted(model: "LoadedModel", compiling: "CompileOptions", setting: "Setting") -> object:
+        info = default_protocol()
+        return predict(model, compiling, info, info.configure(), setting, explain=False)[0]
+    ```
+    """
     from pi_bench.launch.alternatives import alternatives
     from pi_bench.prediction.simulated_run import predict_run
     from pi_bench.report.explanation import explain as explain_run

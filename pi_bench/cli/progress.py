@@ -1,4 +1,4 @@
-"""The progress of a command on a terminal."""
+"""Shows the progress of a command on a terminal."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ _REFRESH_S = 0.1  # a training reports every batch, and drawing must not slow it
 
 
 class Progress:
-    """Shows a bar on standard error, gone when it ends; if that is no terminal, nothing or, with `lines`,
-    one line per step.
+    """Progress bar on standard error, which disappears when it ends.
 
-    A dumb terminal (TERM=dumb) counts as none, and NO_COLOR is respected.
+    If standard error is no terminal, nothing is shown or, with `lines`, one line per step. A dumb terminal
+    (TERM=dumb) counts as none. NO_COLOR is respected.
+
+    >>> with Progress(silent=True) as progress:
+    ...     progress("run", 0, 5)
     """
 
     def __init__(self, *, lines: bool = False, silent: bool = False) -> None:
-        """
+        """Chooses between bar, lines and silence.
+
         Args:
-            lines: print a line for each new thing that is done where standard error is no terminal.
+            lines: print a line for each new step if standard error is no terminal.
             silent: show nothing anywhere.
         """
         terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -46,11 +50,12 @@ class Progress:
         self.clear()
 
     def clear(self) -> None:
-        """Makes room for a line of text; the next call draws the bar again."""
+        """Makes room for a line of text. The next call draws the bar again."""
         if self._shown is not None:
             self._shown.stop()
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        """Shows that `done` of `total` pieces of the step `what` are finished."""
         if self._lines and what != self._what:
             print(what, file=sys.stderr, flush=True)
         if self._bar:

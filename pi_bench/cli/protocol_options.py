@@ -1,4 +1,4 @@
-"""Flags of protocols: which one runs, its mode, and the options that it declares."""
+"""Options of protocols: the protocol that runs, its mode, and the options that it declares."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 
 def add_protocol(parser: Parser) -> None:
-    """Adds ``--protocol``, ``--mode`` and, once it is known which protocol is named, that protocol's options.
+    """Adds ``--protocol``, ``--mode`` and the options of the protocol that the command line names.
 
     Nothing of a protocol is imported until the command line is parsed.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_protocol(parser)
+    >>> parser.parse_args([]).protocol is None  # the default protocol
+    True
     """
     group = parser.add_argument_group("protocol")
     protocol = group.add_argument("--protocol", metavar="NAME")
@@ -37,10 +42,16 @@ def add_protocol(parser: Parser) -> None:
 
 
 def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolInfo, ProtocolOptions]:
-    """Returns the protocol and the options that were asked for.
+    """Returns the protocol and the options that the user asked for.
 
     Raises:
         UsageError: there is no such protocol or mode, or an option is missing or does not go with the mode.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_protocol(parser)
+    >>> info, options = protocol_of(parser.parse_args([]), threads=2)
+    >>> options.threads
+    2
     """
     from pi_bench.registry import default_protocol, find_protocol
 
@@ -52,7 +63,7 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
 
 
 def _named(arguments: Sequence[str]) -> str | None:
-    """Finds the protocol in arguments that are parsed properly later."""
+    """Finds the protocol's name in arguments that are parsed completely later."""
     scanner = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scanner.add_argument("--protocol")
     try:

@@ -1,4 +1,4 @@
-"""`pi-bench schema`: the JSON Schemas of what other programs read."""
+"""`pi-bench schema`: prints the JSON Schema of a result, for other programs that read it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,36 @@ _NAMES = ("result", "accuracy", "inspection", "micro")
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the command to the parser of `pi-bench`."""
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["schema", "result"]).what
+    'result'
+    """
     parser = subparsers.add_parser(
         "schema",
         help="print the JSON Schema of a result",
-        description="Prints the JSON Schema (draft 2020-12) of what a command writes with --json: result "
-        "of `pi-bench latency`, accuracy of `pi-bench accuracy`, inspection of `pi-bench inspect`, micro of "
-        "`pi-bench micro`.",
+        description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json: "
+        "result is that of `pi-bench latency`, accuracy of `pi-bench accuracy`, inspection of "
+        "`pi-bench inspect`, micro of `pi-bench micro`.",
     )
-    parser.add_argument("what", nargs="?", metavar="|".join(_NAMES), help="the document")
+    parser.add_argument(
+        "what", nargs="?", metavar="|".join(_NAMES), help="the result that the schema describes"
+    )
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Prints the schema. Raises: UsageError."""
+    """Prints the JSON Schema of a result, and returns the exit code.
+
+    Raises:
+        UsageError: there is no schema of that name.
+
+    >>> run(argparse.Namespace(what="micro"))
+    {...}
+    0
+    """
     from pi_bench.report.documents import schema_of
 
     if parsed.what not in _NAMES:

@@ -1,4 +1,4 @@
-"""`pi-bench serve`: the server party for clients elsewhere."""
+"""`pi-bench serve`: runs the server party for clients elsewhere."""
 
 from __future__ import annotations
 
@@ -7,30 +7,54 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, protocol_options
+from pi_bench.cli import options, protocol_options, running_options
 
 IDLE_TIMEOUT_S = 300.0
 
 
 def add_parser(subparsers: Any) -> None:
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["serve", "model.pt", "--listen", "127.0.0.1:7000"]).listen
+    '127.0.0.1:7000'
+    """
     parser = subparsers.add_parser(
         "serve",
         help="serve a network to `pi-bench infer`",
-        description="Serves a network, one client after another, until Ctrl-C. It never sees an input.",
+        description="Serves a network to one client after another, until Ctrl-C. The server sees no input.",
     )
     options.add_model(parser)
-    parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="port 0: any free one")
+    parser.add_argument(
+        "--listen",
+        required=True,
+        metavar="HOST:PORT",
+        help="address to listen on; port 0 takes any free port",
+    )
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
-    options.add_batch(parser, "default 1; a client's input then holds as many")
-    options.add_threads(parser, "default: all cores")
-    options.add_weight_cache(parser)
-    options.add_timeout(parser)
+    running_options.add_batch(parser, "default 1; the input of every client must hold as many")
+    running_options.add_threads(parser, "default: all cores")
+    running_options.add_weight_cache(parser)
+    running_options.add_timeout(parser)
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError; KeyboardInterrupt is how it usually ends."""
+    """Serves the model to one client after another. Ctrl-C ends it with KeyboardInterrupt.
+
+    Raises:
+        PiBenchError: the model, an option or the address cannot be used, or the server process failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def serve(model_file: str) -> int:
+        return main(["serve", model_file, "--listen", "127.0.0.1:7000"])
+    ```
+    """
     import os
 
     from pi_bench.channel import Address

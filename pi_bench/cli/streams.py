@@ -12,7 +12,17 @@ from typing import Any, TextIO
 
 
 class Stream:
-    """Keeps a command going when what it says cannot be written; `lost` is why, for its exit code."""
+    """Output stream that keeps a command running when its text cannot be written.
+
+    `lost`: the first error, or None. The exit code of the command depends on it.
+
+    >>> with open("/dev/full", "w") as file:
+    ...     stream = Stream(file)
+    ...     _ = stream.write("a result")
+    ...     stream.flush()
+    >>> stream.failed.strerror
+    'No space left on device'
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -22,6 +32,7 @@ class Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        """Writes text. An error is kept in `lost` and not raised."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -29,6 +40,7 @@ class Stream:
             return len(text)
 
     def flush(self) -> None:
+        """Flushes the stream. An error is kept in `lost` and not raised."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -36,12 +48,14 @@ class Stream:
 
     @property
     def failed(self) -> OSError | None:
-        """None too where the reader has gone, as in `pi-bench … | head`: it has what it wanted."""
+        """Returns `lost`, or None if the reader left, as in `pi-bench … | head`: it had enough."""
         gone = self.lost is not None and self.lost.errno == errno.EPIPE
         return None if gone else self.lost
 
     def _give_up(self, error: OSError) -> None:
-        """What the stream still holds goes nowhere, so that the interpreter's last flush is silent."""
+        """Sends the text that the stream still holds nowhere, so that the interpreter's last flush is
+        silent.
+        """
         self.lost = self.lost or error
         with contextlib.suppress(OSError, io.UnsupportedOperation):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -51,7 +65,14 @@ class Stream:
 
 @contextlib.contextmanager
 def lasting_streams() -> Iterator[Stream]:
-    """Puts them in the place of `sys.stdout` and `sys.stderr`; yields the one for standard output."""
+    """Replaces `sys.stdout` and `sys.stderr` by a `Stream` each, and yields the one for standard output.
+
+    >>> with lasting_streams() as out:
+    ...     print("a result")
+    a result
+    >>> out.failed is None
+    True
+    """
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _open_closed_descriptors()
     before = sys.stdout, sys.stderr
@@ -66,7 +87,7 @@ def lasting_streams() -> Iterator[Stream]:
 
 
 def _open_closed_descriptors() -> None:
-    """A file or socket that took the number of a closed stream would get what is printed."""
+    """Opens closed standard streams, so that no file or socket takes their numbers and gets the text."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)

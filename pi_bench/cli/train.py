@@ -1,4 +1,4 @@
-"""`pi-bench train`: a recipe's network trained on real images, ready to measure."""
+"""`pi-bench train`: trains a recipe's network on real images, so that it can be measured."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, training_options
+from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import ModelError, UsageError
 
 _DESCRIPTION = """\
 Trains a recipe's network and writes a folder: recipe.toml, checkpoint.pt, log.csv, state.pt (weights),
-model.pt (for `pi-bench latency`) and result.json (test accuracy). The same command goes on after a kill.
-Settings that are not given are those of the papers (docs/training.md).
+model.pt (for `pi-bench latency`) and result.json (test accuracy). The same command continues
+after a kill. The default settings are those of the papers (docs/training.md).
 """
 _EPILOG = """\
 examples:
@@ -27,7 +28,13 @@ examples:
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the command to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["train", "--recipe", "mine.toml", "-o", "trained"]).data
+    'digits'
+    """
     parser = subparsers.add_parser(
         "train",
         help="train a recipe's network",
@@ -36,33 +43,58 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--recipe", required=True, metavar="NAME", help="a name of `export --list`, or a .toml file"
+        "--recipe",
+        required=True,
+        metavar="NAME",
+        help="recipe to train: a name from `export --list`, or a .toml file",
     )
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="what to write to")
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="FOLDER", help="folder to write to"
+    )
     training_options.add_device(parser)
     training_options.add_threads(parser, "default: torch's choice; on a busy machine 1 is often faster")
     training_options.add_data(parser)
     teaching = parser.add_argument_group("knowledge distillation")
     teaching.add_argument(
-        "--teacher", type=Path, metavar="PATH", help="folder of an earlier training, or a state.pt"
+        "--teacher",
+        type=Path,
+        metavar="PATH",
+        help="folder of an earlier training, or a state.pt, to distil from",
     )
     teaching.add_argument(
-        "--teacher-recipe", metavar="NAME", help="of the teacher (default: recipe.toml beside its weights)"
+        "--teacher-recipe",
+        metavar="NAME",
+        help="recipe of the teacher (default: recipe.toml beside its weights)",
     )
     training_options.add_training(parser)
     parser.add_argument(
-        "--tensorboard", action="store_true", help="write the log for TensorBoard as well, in the folder"
+        "--tensorboard", action="store_true", help="also write the log for TensorBoard, in the folder"
     )
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Trains the network and writes its folder, or continues an earlier training there. Returns the exit
+    code.
+
+    Raises:
+        UsageError: a setting is out of range, or options do not go together.
+        ModelError: the recipe or the teacher cannot be used.
+        DataError: the images are missing or damaged.
+        TrainingError: the training diverged, or its folder holds another training.
+
+    ```python
+    from pi_bench.cli import main
+
+    def train(recipe: str, folder: str) -> int:
+        return main(["train", "--recipe", recipe, "--data", "digits", "-o", folder])
+    ```
+    """
     from pi_bench.cli.progress import Progress
 
     models = importlib.import_module("pi_bench.models")
     data_sets = importlib.import_module("pi_bench.models.data")
-    recipe = options.recipe_of(models, parsed.recipe)
+    recipe = recipe_of(models, parsed.recipe)
     if parsed.teacher is None and parsed.teacher_recipe is not None:
         raise UsageError("--teacher-recipe goes with --teacher")
     options.require_torch("train")
@@ -107,7 +139,15 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def describe(result: dict[str, Any], folder: Path) -> str:
-    """What was trained, for the terminal."""
+    """Describes a finished training for the terminal. `result` holds the fields of its result.json.
+
+    >>> result = {"recipe": {"name": "tiny", "relu_count": 64}, "settings": {"epochs": 9}, "training_s": 5.2}
+    >>> result |= {"chosen_epoch": 9, "validation_accuracy_pct": None, "test_accuracy_pct": 91.5}
+    >>> print(describe(result, Path("trained")))
+    wrote trained: tiny, 64 ReLUs
+      test accuracy 91.50 %, epoch 9 of 9 (the last), 5 s of training
+      measure it: pi-bench latency trained/model.pt
+    """
     recipe, settings = result["recipe"], result["settings"]
     validation = result["validation_accuracy_pct"]
     chosen = "the last" if validation is None else f"validation accuracy {validation:.2f} %"
@@ -132,6 +172,6 @@ def _teacher(models: Any, running: Any, parsed: argparse.Namespace, data: Any, s
             raise UsageError(
                 f"--teacher {parsed.teacher}: no recipe.toml beside it, so give --teacher-recipe"
             )
-        return running.Teacher(options.recipe_of(models, str(beside)), weights)
-    recipe = options.recipe_of(models, name)
+        return running.Teacher(recipe_of(models, str(beside)), weights)
+    recipe = recipe_of(models, name)
     return running.Teacher(running.for_data(recipe, data.name, len(data.class_names), shape), weights)

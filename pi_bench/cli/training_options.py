@@ -1,4 +1,4 @@
-"""Options of the commands that train."""
+"""Options of the commands that train, and the settings, data and device that they choose."""
 
 from __future__ import annotations
 
@@ -22,67 +22,121 @@ _SETTINGS = (
 
 
 def add_device(parser: argparse._ActionsContainer) -> None:
+    """Adds ``--device``. `device_of` reads it.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_device(parser)
+    >>> parser.parse_args(["--device", "cpu"]).device
+    'cpu'
+    """
     parser.add_argument(
-        "--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1 …"
+        "--device",
+        default="auto",
+        help="device to train on: auto (a GPU if there is one), cpu, cuda, cuda:1 …",
     )
 
 
 def add_threads(parser: argparse._ActionsContainer, default: str) -> None:
+    """Adds ``--threads``. `default`: says in the help which value is used without it.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_threads(parser, default="default 1")
+    >>> parser.parse_args(["--threads", "2"]).threads
+    2
+    """
     parser.add_argument(
         "--threads",
         type=thread_count,
         metavar="N",
-        help=f"computing threads of a training ({default})",
+        help=f"computing threads per training ({default})",
     )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the training data. `data_for` reads them.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_data(parser)
+    >>> parser.parse_args(["--data", "cifar100"]).data
+    'cifar100'
+    """
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
         default="digits",
         metavar="NAME",
-        help="name of a data set (default digits; docs/training.md)",
+        help="name of a data set, see docs/training.md (default digits)",
     )
     add_archive(data)
 
 
 def add_archive(data: argparse._ActionsContainer) -> None:
+    """Adds the options of the archive of a data set.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_archive(parser)
+    >>> parser.parse_args(["--data-dir", "downloads"]).data_dir
+    PosixPath('downloads')
+    """
     data.add_argument(
-        "--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="of the official archive (data)"
+        "--data-dir",
+        type=Path,
+        default=Path("data"),
+        metavar="FOLDER",
+        help="folder of the official archive (default: data)",
     )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is not there")
+    data.add_argument("--download", action="store_true", help="fetch the archive if it is missing")
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
+    """Adds the settings of a training. `settings_of` reads them.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_training(parser)
+    >>> parser.parse_args(["--epochs", "9"]).epochs
+    9
+    """
     training = parser.add_argument_group("training (defaults depend on the data)")
-    training.add_argument("--epochs", type=whole_number, metavar="N")
-    training.add_argument("--batch-size", type=whole_number, metavar="N", help="of all workers together")
+    training.add_argument("--epochs", type=whole_number, metavar="N", help="number of epochs")
+    training.add_argument(
+        "--batch-size", type=whole_number, metavar="N", help="images per step, over all workers"
+    )
     training.add_argument("--optimizer", metavar="NAME", help="sgd (default) or adam")
-    training.add_argument("--learning-rate", type=number, metavar="X")
+    training.add_argument(
+        "--learning-rate", type=number, metavar="X", help="learning rate of the first epoch"
+    )
     training.add_argument("--schedule", metavar="NAME", help="step, cosine or constant")
     training.add_argument(
         "--precision",
         metavar="NAME",
-        help="of the forward pass: float32, bfloat16 or auto (default: bfloat16 on a GPU that has it)",
+        help="number format of the forward pass: float32, bfloat16 or auto (default: bfloat16 on a GPU "
+        "that has it)",
     )
     training.add_argument(
         "--validation",
         type=number,
         metavar="SHARE",
         dest="validation_fraction",
-        help="of the training images, to choose the epoch; 0 keeps the last (0.1)",
+        help="share of the training images that serves to choose the epoch; 0 keeps the last epoch "
+        "(default 0.1)",
     )
     training.add_argument(
-        "--seed", type=whole_number, metavar="N", help="of weights, order and augmentation (1)"
+        "--seed", type=whole_number, metavar="N", help="seed of weights, order and augmentation (default 1)"
     )
 
 
 def settings_of(training: Any, parsed: argparse.Namespace) -> Any:
-    """The `TrainingSettings` that were asked for; `training` is ``pi_bench.models.training``.
+    """Returns the `TrainingSettings` that the user asked for. `training` is ``pi_bench.models.training``.
 
     Raises:
-        UsageError: a value outside its range.
+        UsageError: a value is out of range.
+
+    >>> from importlib import import_module
+    >>> parser = argparse.ArgumentParser()
+    >>> add_data(parser)
+    >>> add_training(parser)
+    >>> settings_of(import_module("pi_bench.models.training"), parser.parse_args(["--epochs", "9"])).epochs
+    9
     """
     given = {name: getattr(parsed, name) for name in _SETTINGS if getattr(parsed, name) is not None}
     return training.TrainingSettings(**training.default_settings(parsed.data) | given)
@@ -91,15 +145,26 @@ def settings_of(training: Any, parsed: argparse.Namespace) -> Any:
 def data_for(
     data_sets: Any, running: Any, parsed: argparse.Namespace, recipe: Any, progress: Any
 ) -> tuple[Any, Any]:
-    """The data set that was asked for, and `recipe` fitted to it.
+    """Loads the data set that the user asked for, and returns it with `recipe` fitted to its images.
 
     Args:
         data_sets: ``pi_bench.models.data``.
         running: ``pi_bench.models.training.run``.
 
     Raises:
-        DataError: no such data, or not at hand.
-        ModelError: the network does not fit its images.
+        DataError: there is no such data set, or its archive is missing.
+        ModelError: the network does not fit the images.
+
+    ```python
+    from importlib import import_module
+
+    from pi_bench.progress import silent
+
+    def digits_for(recipe: object) -> tuple[object, object]:
+        parsed = argparse.Namespace(data="digits", data_dir=Path("data"), download=False)
+        running = import_module("pi_bench.models.training.run")
+        return data_for(import_module("pi_bench.models.data"), running, parsed, recipe, silent)
+    ```
     """
     shape = data_sets.image_shape(parsed.data, recipe.input_shape)
     data = data_sets.load_data(
@@ -109,7 +174,15 @@ def data_for(
 
 
 def device_of(torch: Any, name: str) -> str:
-    """`name` of --device as torch takes it. Raises: UsageError."""
+    """Returns the device that ``--device`` names, as `torch` takes it.
+
+    Raises:
+        UsageError: there is no such device here.
+
+    >>> import torch
+    >>> device_of(torch, "cpu")
+    'cpu'
+    """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -1,4 +1,4 @@
-"""Warnings on standard error before a command does its work."""
+"""Prints warnings on standard error before a command does its work."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ if TYPE_CHECKING:
 
 
 def warn_of_protocol(info: ProtocolInfo) -> None:
-    """Warns of a protocol that protects nothing."""
+    """Warns of a protocol that protects nothing. A secure protocol gives no warning.
+
+    >>> from pi_bench.registry import default_protocol
+    >>> warn_of_protocol(default_protocol())
+    """
     if not info.secure:
         print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
 
 
 def warn_of_instruction_set(isa: str) -> None:
-    """Warns of kernels in plain code; `isa` is that of `pi_bench.crypto.symmetric.require_isa`."""
+    """Warns of kernels in plain code. `isa` is the result of `pi_bench.crypto.symmetric.require_isa`.
+
+    >>> from contextlib import redirect_stderr
+    >>> with redirect_stderr(sys.stdout):
+    ...     warn_of_instruction_set("portable")
+    warning: SLOW portable kernels: a processor with AES instructions is some twenty times faster
+    """
     if isa == "portable":
         print(
             "warning: SLOW portable kernels: a processor with AES instructions is some twenty times faster",

@@ -1,1 +1,1 @@
-"""The two parties as processes: starting them, leading them, checking what they computed."""
+"""Starts and leads the two parties as processes, and checks what they computed."""

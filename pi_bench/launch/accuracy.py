@@ -1,4 +1,4 @@
-"""Accuracy: the float network, the integer one and the private one on the same data."""
+"""Compares the float network, the integer network and private runs on the same data."""
 
 from __future__ import annotations
 
@@ -33,9 +33,15 @@ _SIMULATED_SHARES_SEED = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """`inputs` float (count, *input shape); `labels` int64 (count,) or None; `source` in words.
+    """Images of a data set.
 
-    class_count: of the data; None without labels, or where they are too few to tell.
+    `inputs`: float, of shape (count, *input shape).
+    `labels`: int64, of shape (count,), or None.
+    `source`: the origin of the images in words.
+    `class_count`: number of classes of the data; None without labels, or if they are too few to tell.
+
+    >>> Samples(np.zeros((2, 3, 8, 8)), np.array([0, 1]), "two images").class_count is None
+    True
     """
 
     inputs: np.ndarray
@@ -46,7 +52,11 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """`logits` float64 (images, outputs) of the images numbered `index`."""
+    """Answers to the images that `index` numbers. `logits`: float64, of shape (images, outputs).
+
+    >>> Answers(np.array([0, 3]), np.zeros((2, 10))).logits.shape
+    (2, 10)
+    """
 
     index: np.ndarray
     logits: np.ndarray
@@ -54,9 +64,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrivateAnswers:
-    """Of real runs of the protocol; `failures`: where a run broke its law, in words.
+    """Answers of real runs of the protocol.
 
-    interruption: the exit code, where Ctrl-C or SIGTERM left images out.
+    `failures`: one sentence for each place where a run broke its law.
+    `interruption`: the exit code if Ctrl-C or SIGTERM left images out, else None.
+
+    >>> PrivateAnswers(Answers(np.array([0]), np.zeros((1, 10))), failures=()).interruption is None
+    True
     """
 
     answers: Answers
@@ -66,11 +80,19 @@ class PrivateAnswers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Holds the answers of float and integer network.
+    """Answers of the float network and of the integer network to the same images.
 
-    refused: the images with a value beyond the input's bound, which a client refuses to encode.
-    baseline: the integer answers under the law's baseline, if it has one.
-    interruption: the exit code, where Ctrl-C or SIGTERM left images out.
+    `law`: the law of the integer answers.
+    `baseline`: the integer answers under the law's baseline, if it has one.
+    `refused`: numbers of the images with a value beyond the bound of the input, which a client refuses to
+    encode.
+    `interruption`: the exit code if Ctrl-C or SIGTERM left images out, else None.
+
+    ```python
+    def agreement(comparison: Comparison) -> float:
+        floats, integers = (answers.logits.argmax(1) for answers in (comparison.floats, comparison.integers))
+        return float(np.mean(floats == integers))
+    ```
     """
 
     law: ActivationLaw
@@ -84,7 +106,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
-    """Holds the answers to some images; `baseline` is None where the law has none."""
+    """Answers to some images. `baseline` is None if the law has none."""
 
     floats: np.ndarray
     integers: np.ndarray
@@ -92,10 +114,16 @@ class _Chunk:
 
 
 def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.ndarray:
-    """bool (count,): the images that `encode_input` takes.
+    """Finds the images that `encode_input` accepts: a bool array of shape (count,).
 
     Raises:
-        InputError: inputs of another shape than the network's.
+        InputError: the inputs do not have the shape of the network's input.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
+    >>> accepted(graph, CompileOptions(), np.float32([[1, -2], [9, 0]])).tolist()
+    [True, False]
     """
     program, _ = compile_graph(graph, options)
     if inputs.ndim < 2 or inputs.shape[1:] != program.input.shape[1:] or len(inputs) == 0:
@@ -113,15 +141,23 @@ def compare(
     inputs: np.ndarray,
     progress: Progress,
 ) -> Comparison:
-    """Float and integer answers to `inputs` (count, *input shape), and the errors of each layer.
+    """Computes the float and the integer answers to `inputs` (count, *input shape), and the errors of each
+    layer.
 
-    The fixed point of `options` is used, its batch is not. The integer answers follow `law`. Ctrl-C ends the
+    Uses the fixed point of `options`, not its batch. The integer answers follow `law`. Ctrl-C ends the
     comparison with the images that are finished.
 
     Raises:
-        InputError: inputs of another shape.
+        InputError: the inputs have another shape, or none is accepted.
         ModelError: the network cannot be compiled with these options.
         KeyboardInterrupt: no image is finished.
+
+    >>> from pi_bench.arithmetic.activation_law import EXACT
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
+    >>> compare(graph, CompileOptions(), EXACT, 1, np.float32([[1, -2]]), silent).integers.logits
+    array([[1., 0.]])
     """
     taken = accepted(graph, options, inputs)
     if not taken.any():
@@ -195,13 +231,23 @@ def run_privately(
     timeout_s: float,
     progress: Progress,
 ) -> PrivateAnswers:
-    """Answers of two real parties to the images numbered `index`, each run verified.
+    """Returns the answers of two real parties to the images that `index` numbers. Each run is verified.
 
-    Ctrl-C ends it with the images that are finished.
+    Ctrl-C ends the runs with the images that are finished.
 
     Raises:
-        PiBenchError: of either party.
+        PiBenchError: a party failed.
         KeyboardInterrupt: no image is finished.
+
+    ```python
+    from pi_bench.launch.placement import place
+    from pi_bench.registry import default_protocol
+
+    def first_answers(graph: Graph, inputs: np.ndarray) -> PrivateAnswers:
+        info, first = default_protocol(), np.arange(8)
+        options = info.configure()
+        return run_privately(graph, CompileOptions(), info, options, place(1), inputs, first, 120.0, silent)
+    ```
     """
     program, _ = compile_graph(graph, options)
     size = max(
@@ -234,7 +280,11 @@ def run_privately(
 
 
 def sample(index: np.ndarray, count: int) -> np.ndarray:
-    """`count` of the numbers in `index`, evenly spread; all of them if there are no more."""
+    """Chooses `count` of the numbers in `index`, evenly spread, or all if there are not more.
+
+    >>> sample(np.arange(100), 3).tolist()
+    [0, 50, 99]
+    """
     positions = np.linspace(0, len(index) - 1, min(count, len(index)))
     chosen: np.ndarray = index[np.unique(np.rint(positions).astype(np.int64))]
     return chosen

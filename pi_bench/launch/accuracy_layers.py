@@ -1,4 +1,4 @@
-"""How far each layer's fixed-point values are from the float network's, over a data set."""
+"""Measures how far the fixed-point values of each layer are from the float network's, over a data set."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ _SIGNED_BITS = 31
 
 @dataclass(slots=True)
 class LayerError:
-    """Of one layer with activations, or of the output.
+    """Errors of one layer with activations or products, or of the output.
 
-    operator: of the float network. error_square_sum, float_square_sum, largest_error, largest_float: over
-    all of its values. room_bits: log2 of the window over the largest value that entered it, the least of its
-    activations; of products and of the output the window is the ring. outside_count: values outside it;
-    zeroed_count: 0 under the law and not under its baseline.
+    `operator`: the operator of the float network.
+    `compared_count`, `error_square_sum`, `float_square_sum`, `largest_error`, `largest_float`: over all its
+    values.
+    `room_bits`: log2 of the window over the largest value that entered it, the least of the layer's
+    activations. For products and for the output the ring takes the place of the window.
+    `outside_count`: number of values outside the window.
+    `zeroed_count`: number of values that are 0 under the law and not under its baseline.
+
+    >>> LayerError("relu", compared_count=4, error_square_sum=0.01, float_square_sum=1.0).relative_error
+    0.1
     """
 
     operator: str
@@ -46,7 +52,7 @@ class LayerError:
 
     @property
     def relative_error(self) -> float | None:
-        """Root mean square of the error over that of the float values; None without float values."""
+        """Root mean square of the error over that of the float values. None without float values."""
         if not self.compared_count:
             return None
         if self.float_square_sum == 0:
@@ -55,10 +61,18 @@ class LayerError:
 
 
 class LayerErrors:
-    """Collects `LayerError`s by layer, in the program's order.
+    """Collector of a `LayerError` per layer, in the order of the program.
 
-    A layer of the float network may be several operators of the program (a max-pool is a tournament); the
+    A layer of the float network may be several operators of the program, as a max-pool is a tournament. The
     last of them makes its value.
+
+    >>> from pi_bench.arithmetic.activation_law import EXACT
+    >>> from pi_bench.network.compiler import compile_graph
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
+    >>> list(LayerErrors(graph, compile_graph(graph)[0], EXACT).by_name)
+    ['relu', 'o']
     """
 
     def __init__(self, graph: Graph, program: Program, law: ActivationLaw) -> None:
@@ -72,7 +86,7 @@ class LayerErrors:
         }
 
     def observe(self, step: Step, exact: Mapping[str, np.ndarray]) -> None:
-        """One batch at one operator; `exact`: the float values."""
+        """Adds one batch at one operator. `exact`: the float values by the names of nodes."""
         op, y = step.op, step.made
         layer = self.by_name.get(op.name)
         if layer is None:
@@ -100,10 +114,10 @@ class LayerErrors:
 
 
 def _makers(program: Program, operators: Mapping[str, str]) -> dict[str, int]:
-    """Layer → id of the operator that makes its value: the last of its name.
+    """Maps each layer to the id of the operator that makes its value, which is the last of its name.
 
-    Not sums with weights, which are named after those and not after what is made of them; and not activations
-    that are a part of something else, the rest of which may stand in a later sum.
+    Sums with weights are left out: they have the name of the weights, not of the value that is made of them.
+    So are activations that are a part of something else, because the rest may be in a later sum.
     """
     makers: dict[str, int] = {}
     for op in program.ops:

@@ -1,4 +1,4 @@
-"""What other settings of the same network would cost, predicted: the remedies that an explanation names."""
+"""Predicts the cost of the same network with other settings, which an explanation names as remedies."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ MERGE = "--merge"
 class Alternative:
     """Another setting with its prediction.
 
-    `change`: a flag, or a change of the network. `truncation_count`: that of the network that would run.
+    `change`: a flag, or a change of the network.
+    `truncation_count`: number of truncations of the network that would run.
     `helps`: purposes whose cost the protocol expects the setting to reduce.
+
+    >>> from pi_bench.prediction.simulated_run import PredictedPhase
+    >>> nothing = PredictedPhase(0.0, 0, {})
+    >>> Alternative(MERGE, PredictedRun(nothing, nothing), truncation_count=0).change
+    '--merge'
     """
 
     change: str
@@ -37,7 +43,18 @@ def alternatives(
     options: ProtocolOptions,
     setting: Setting,
 ) -> list[Alternative]:
-    """Each alone, with everything else as it is."""
+    """Predicts each alternative alone, with all other settings unchanged.
+
+    ```python
+    from pi_bench.costs import Costs
+    from pi_bench.registry import default_protocol
+
+    def changes(model: LoadedModel, costs: Costs) -> list[str]:
+        info, setting = default_protocol(), Setting(costs)
+        found = alternatives(model, CompileOptions(), info, info.configure(), setting)
+        return [alternative.change for alternative in found]
+    ```
+    """
     assert info.script is not None
     program = model.program
     script = info.script(program, options)

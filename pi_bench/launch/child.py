@@ -1,4 +1,4 @@
-"""What both party processes do first: die with their launcher, pin, report errors in its words."""
+"""Starts a party process: it ends with its launcher, keeps to its cores, and reports its errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 def run_party(party: Callable[[ControlPipe], None]) -> int:
-    """The main function of a party process: ``--control-fd N --launcher PID [--cores 0,1] …``."""
+    """Runs the main function of a party process, and returns its exit code.
+
+    Its command line is ``--control-fd N --launcher PID [--cores 0,1] …``.
+
+    ```python
+    def party(control: ControlPipe) -> None:
+        kind, meta, arrays = control.receive()
+
+    def main() -> None:
+        sys.exit(run_party(party))
+    ```
+    """
     parser = argparse.ArgumentParser(prog="party", description="Started by pi-bench, not by hand.")
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--launcher", type=int, required=True)
@@ -52,7 +63,15 @@ def run_party(party: Callable[[ControlPipe], None]) -> int:
 
 
 def die_with_launcher(launcher: int) -> None:
-    """No orphan: the kernel ends this process when its launcher ends, however that ends."""
+    """Makes the kernel end this process when its launcher ends, in whatever way. So no orphan is left.
+
+    `launcher`: process id of the parent.
+
+    ```python
+    def start_of_a_child(parent: int) -> None:
+        die_with_launcher(parent)
+    ```
+    """
     with contextlib.suppress(OSError, AttributeError):  # Linux alone; elsewhere the pipe's end tells
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != launcher:  # it ended before the call above

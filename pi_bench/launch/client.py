@@ -1,6 +1,6 @@
 """The client party: connects, learns the public program, preprocesses, infers.
 
-It is given an address and an input, never a model: `latency` and `infer` run the same code.
+It is given an address and an input, never a model. `latency` and `infer` run the same code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from pi_bench.session.integrity import compare_checksums
 
 @dataclass(frozen=True, slots=True)
 class ClientOffline:
-    """`time_s`: until both parties have finished."""
+    """Offline phase of one inference at the client.
+
+    `time_s`: time until both parties have finished.
+    `storage_bytes`: size of the preprocessing that the client keeps.
+
+    ```python
+    def offline_s(client: Client) -> float:
+        return client.preprocess().time_s
+    ```
+    """
 
     time_s: float
     record: PhaseRecord
@@ -37,7 +46,16 @@ class ClientOffline:
 
 @dataclass(frozen=True, slots=True)
 class ClientOnline:
-    """`latency_s`: from the float input in memory to the float logits in memory."""
+    """Online phase of one inference at the client.
+
+    `latency_s`: time from the float input in memory to the float logits in memory.
+
+    ```python
+    def online_s(client: Client, inputs: np.ndarray) -> float:
+        client.preprocess()
+        return client.infer(inputs).latency_s
+    ```
+    """
 
     latency_s: float
     record: PhaseRecord
@@ -46,7 +64,22 @@ class ClientOnline:
 
 
 class Client:
-    """One connection. Errors and `close` burn what was preprocessed and not used."""
+    """Client of one connection. Errors and `close` burn preprocessing that was not used.
+
+    Raises:
+        PeerError: the server offers options that its protocol does not have.
+
+    ```python
+    def ask(address: str, inputs: np.ndarray) -> np.ndarray:
+        where, requirements = Address.parse(address), ClientRequirements()
+        with Client.connect(where, requirements, threads=1, timeout_s=120.0) as client:
+            client.set_up()
+            client.preprocess()
+            logits = client.infer(inputs).logits
+            client.end()
+        return logits
+    ```
+    """
 
     def __init__(self, session: Session, agreement: Agreement, info: ProtocolInfo, threads: int) -> None:
         self.session = session
@@ -77,11 +110,16 @@ class Client:
         poll_s: float = 0.0,
         pace: Pace | None = None,
     ) -> Client:
-        """Connects and agrees with the server on what runs. `poll_s` and `pace` as in `Channel`.
+        """Connects and agrees with the server on the protocol, its options and the program.
 
-        `waiting`: called once if the server, which has one client at a time, does not answer at once.
+        Args:
+            waiting: called once if the server, which has one client at a time, does not answer at once.
+            poll_s: as in `Channel`.
+            pace: as in `Channel`.
 
-        Raises: ConnectionFailedError, PeerError.
+        Raises:
+            ConnectionFailedError: the server cannot be reached, or does not answer in time.
+            PeerError: the server does not meet the requirements, or breaks the protocol.
         """
         channel = Channel(
             connect(address, min(CONNECT_TIMEOUT_S, timeout_s)),
@@ -106,18 +144,18 @@ class Client:
             raise
 
     def set_up(self) -> PhaseRecord:
-        """Keys and base OTs."""
+        """Makes keys and base OTs with the server."""
         with self.session.phase(Phase.SET_UP, 0) as records:
             self._protocol.set_up()
             self.session.flush()
         return records[0]
 
     def require_input(self, inputs: np.ndarray) -> None:
-        """Refuses a bad input before any work. Raises: InputError."""
+        """Refuses an input that does not fit, before any work. Raises: InputError."""
         encode_input(self.program, inputs)
 
     def preprocess(self, trace: ShareTrace | None = None) -> ClientOffline:
-        """The offline phase of the next inference; material that was not used is burnt, as at the server."""
+        """Runs the offline phase of the next inference. Both parties burn preprocessing that was not used."""
         self._burn()
         self._inference_id += 1
         self.session.trace = trace
@@ -131,15 +169,15 @@ class Client:
         return ClientOffline(time_s, records[0], self._material.storage_bytes)
 
     def infer(self, inputs: np.ndarray) -> ClientOnline:
-        """The online phase on what `preprocess` left, which is gone afterwards.
+        """Runs the online phase on the preprocessing, which is used up by it.
 
-        `inputs`: float, the program's input shape. The answer is returned only after the checksums of both
-        parties were compared, outside the clock.
+        `inputs`: float, of the program's input shape. The answer is returned only after both parties have
+        compared their checksums, which the latency does not include.
 
         Raises:
-            InputError: before anything is sent.
+            InputError: the input does not fit. Nothing was sent.
             PeerError: the server breaks the protocol, or the connection changed a message.
-            ConnectionFailedError: a lost or silent server.
+            ConnectionFailedError: the server is lost or silent.
         """
         if self._material is None:
             raise RuntimeError("preprocess comes before infer")
@@ -164,9 +202,11 @@ class Client:
         return ClientOnline(latency_s, records[0], output, logits)
 
     def end(self) -> None:
-        """Takes leave of the server, after both have found that every message arrived as it was sent.
+        """Says goodbye to the server, after both have checked that every message arrived as it was sent.
 
-        Raises: PeerError, ConnectionFailedError.
+        Raises:
+            PeerError: a message was changed, or the server breaks the protocol.
+            ConnectionFailedError: the server is lost or silent.
         """
         send_command(self.session, Command.END, self._inference_id)
         compare_checksums(self.session)
@@ -181,6 +221,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Burns preprocessing that was not used, wipes the secrets of the protocol and closes the
+        connection.
+        """
         self._burn()
         self._protocol.close()
         self.session.close()
@@ -192,7 +235,7 @@ class Client:
 
 
 def _words_for_the_server(error: PiBenchError) -> str:
-    """Why the client leaves; never the error's own text, which may quote the input."""
+    """Says why the client leaves, never in the error's own text, which may quote the input."""
     if isinstance(error, InputError):
         return "the client's input does not fit this network (its shape, type or range)"
     if isinstance(error, PeerError):

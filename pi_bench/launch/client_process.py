@@ -1,4 +1,4 @@
-"""The client as a process of its own: it is told an address and an input, nothing of the model."""
+"""Runs the client as a process of its own. It gets an address and an input, nothing of the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,22 @@ from pi_bench.session.probe import MeasuredLink, probe_as_client, probe_bytes
 
 
 def party(control: ControlPipe) -> None:
-    """connect → ready; then each ``run`` → ``done``; ``end``. An emulated link is probed before the first."""
+    """Runs a client that the launcher leads.
+
+        launcher                          client
+          connect, the input     ->
+                                 <-       ready, after the set-up
+          run                    ->
+                                 <-       done, with times, shares and logits
+          end                    ->
+
+    ``run`` may come any number of times. An emulated link is probed before the first.
+
+    ```python
+    def main() -> None:
+        sys.exit(run_party(party))
+    ```
+    """
     _, options, arrays = control.receive()
     inputs = arrays["input"].copy()
     link = None if options["link"] is None else Link(**options["link"])

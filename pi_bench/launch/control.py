@@ -1,7 +1,7 @@
-"""The pipe between the launcher and a party: containers of metadata and arrays, never pickles.
+"""Connects the launcher and a party by a pipe of containers of metadata and arrays, never pickles.
 
-A message is a u64 length (little endian) and a container of `pi_bench.codec`. Both ends are of one
-user and one program, so the length is trusted; what travels is public, or goes to the party that owns it.
+A message is a u64 length (little endian) and a container of `pi_bench.codec`. Both ends belong to one user
+and one program, so the length is trusted. The contents are public, or go to the party that owns them.
 """
 
 from __future__ import annotations
@@ -19,35 +19,67 @@ _LENGTH_BYTES = 8
 
 
 class ControlClosedError(Exception):
-    """The other end of the pipe is gone."""
+    """Error of a pipe whose other end is gone.
+
+    >>> here, there = map(ControlPipe, socket.socketpair())
+    >>> there.close()
+    >>> here.receive()
+    Traceback (most recent call last):
+    pi_bench.launch.control.ControlClosedError
+    >>> here.close()
+    """
 
 
 class ControlStalledError(Exception):
-    """The other end has stopped in the middle of a message, or takes none."""
+    """Error of a pipe whose other end has stopped within a message, or takes none.
+
+    >>> here, there = map(ControlPipe, socket.socketpair())
+    >>> here.set_stall(0.001)
+    >>> here.receive()
+    Traceback (most recent call last):
+    pi_bench.launch.control.ControlStalledError
+    >>> here.close()
+    >>> there.close()
+    """
 
 
 class ControlPipe:
-    """One end of the pipe."""
+    """One end of the pipe between the launcher and a party.
+
+    >>> here, there = map(ControlPipe, socket.socketpair())
+    >>> here.send("ready", {"set_up_s": 0.5}, {"input": np.float32([1, 2])})
+    >>> there.receive()
+    ('ready', {'set_up_s': 0.5}, {'input': array([1., 2.], dtype=float32)})
+    >>> here.close()
+    >>> there.close()
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
     @classmethod
     def from_fd(cls, fd: int) -> ControlPipe:
+        """Makes the end of a pipe from the file descriptor that the launcher has passed on."""
         return cls(socket.socket(fileno=fd))
 
     def fileno(self) -> int:
+        """Returns the file descriptor, so that a selector can wait for a message."""
         return self._connection.fileno()
 
     def set_stall(self, seconds: float) -> None:
-        """How long the other end may stop within a message; for ever, unless this is called."""
+        """Sets how long the other end may stop within a message. Without a call it may stop for ever."""
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self._connection.setsockopt(socket.SOL_SOCKET, option, timeval(seconds))
 
     def send(
         self, kind: str, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        """Raises: ControlClosedError, ControlStalledError."""
+        """Sends a message of a `kind`, with metadata and arrays.
+
+        Raises:
+            ControlClosedError: the other end is gone.
+            ControlStalledError: the other end takes nothing.
+        """
         data = codec.encode({"kind": kind, **meta}, arrays or {})
         try:
             self._connection.sendall(len(data).to_bytes(_LENGTH_BYTES, "little"))
@@ -58,11 +90,11 @@ class ControlPipe:
             raise ControlClosedError from error
 
     def receive(self) -> tuple[str, dict[str, Any], dict[str, np.ndarray]]:
-        """Kind, metadata and arrays of the next message.
+        """Receives kind, metadata and arrays of the next message.
 
         Raises:
             ControlClosedError: the other end is gone.
-            ControlStalledError: it stopped within the message.
+            ControlStalledError: the other end stopped within the message.
             PiBenchError: the other end reports this error.
         """
         length = int.from_bytes(self._read(_LENGTH_BYTES), "little")
@@ -73,6 +105,7 @@ class ControlPipe:
         return kind, meta, arrays
 
     def close(self) -> None:
+        """Closes this end. The other end then receives a ControlClosedError."""
         self._connection.close()
 
     def _read(self, length: int) -> bytearray:
@@ -92,11 +125,21 @@ class ControlPipe:
 
 
 def error_fields(error: BaseException) -> dict[str, str]:
-    """An error as metadata of a message of kind ``error``."""
+    """Describes an error as the metadata of a message of kind ``error``.
+
+    >>> error_fields(errors.InputError("the input is empty"))
+    {'error': 'InputError', 'message': 'the input is empty'}
+    """
     return {"error": type(error).__name__, "message": str(error)}
 
 
 def error_from_fields(fields: Mapping[str, Any]) -> Exception:
+    """Makes the error that `error_fields` has described: a `PiBenchError` if it was one, else a
+    RuntimeError.
+
+    >>> error_from_fields({"error": "InputError", "message": "the input is empty"})
+    InputError('the input is empty')
+    """
     found = getattr(errors, fields["error"], None)
     if isinstance(found, type) and issubclass(found, errors.PiBenchError):
         return found(fields["message"])

@@ -1,4 +1,4 @@
-"""The float input of a run: a user's file, or seeded noise of a sane size."""
+"""Finds the float input of a run: a file of the user, or seeded noise within the bound of the input."""
 
 from __future__ import annotations
 
@@ -11,23 +11,39 @@ from pi_bench.npy_file import as_native_float, read_npy
 
 
 def load_input(path: Path) -> np.ndarray:
-    """The real numbers in a ``.npy`` file, native float32 or float64; `encode_input` checks shape and range.
+    """Reads the real numbers of a ``.npy`` file, as native float32 or float64.
+
+    `encode_input` checks their shape and range.
 
     Raises:
-        InputError: no such file, or not one array of real numbers; says which.
+        InputError: there is no such file, or it does not hold one array of real numbers.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+    ...     np.save(file.name, np.arange(6).reshape(2, 3))
+    ...     load_input(Path(file.name)).shape
+    (2, 3)
     """
     return as_native_float(read_npy(path))
 
 
 def batch_of(array: np.ndarray | None) -> int | None:
-    """How many inputs an array holds if it has a batch axis, that is rank 4 (images) or 2 (features)."""
+    """Returns the number of inputs in an array with a batch axis: rank 4 (images) or 2 (features). None for
+    others.
+
+    >>> batch_of(np.zeros((8, 3, 32, 32)))
+    8
+    """
     return None if array is None or array.ndim not in (2, 4) else array.shape[0]
 
 
 def noise_input(op: InputOp, seed: int) -> np.ndarray:
-    """Normal noise within the calibrated bound, float32 of the input's shape.
+    """Draws normal noise within the calibrated bound: float32, of the input's shape.
 
-    Seeded, so that runs compare: an input to measure with is no secret.
+    The noise is seeded, so that runs can be compared: an input to measure with is no secret.
+
+    >>> noise_input(InputOp(0, "input", (1, 3, 8, 8), 4, bound=4.0), seed=0).shape
+    (1, 3, 8, 8)
     """
     noise = np.random.default_rng(seed).standard_normal(op.shape, dtype=np.float32)
     limit = np.float32(op.bound * 0.999)

@@ -1,4 +1,4 @@
-"""Measures: starts both parties on loopback, leads them through the runs, verifies each."""
+"""Measures inferences: starts both parties on loopback, leads them through the runs, verifies each."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
+    """Options of one measurement. `link`: None for loopback as it is.
+
+    >>> LatencyOptions(ProtocolOptions("exact"), runs=5, warmup=1, timeout_s=120.0).expect_digest is None
+    True
+    """
+
     protocol: ProtocolOptions  # its `threads` are those of the placement
     runs: int
     warmup: int
@@ -34,7 +40,13 @@ class LatencyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One timed inference as both parties saw it."""
+    """One timed inference as both parties saw it.
+
+    ```python
+    def fastest(measurement: Measurement) -> Run:
+        return min(measurement.runs, key=lambda run: run.latency_s)
+    ```
+    """
 
     offline_s: float
     latency_s: float
@@ -49,7 +61,15 @@ class Run:
 
 @dataclass(slots=True)
 class Measurement:
-    """Everything that one `pi-bench latency` measured."""
+    """All results of one `pi-bench latency`.
+
+    ```python
+    from statistics import median
+
+    def median_latency_s(measurement: Measurement) -> float:
+        return median(run.latency_s for run in measurement.runs)
+    ```
+    """
 
     start_s: float  # from spawning both parties until the client is set up, without `prepare_s`
     prepare_s: float  # what the server does once for all its clients
@@ -73,13 +93,28 @@ def measure_latency(
     verifier: RunVerifier,
     progress: Progress,
 ) -> Measurement:
-    """Warm-up and timed runs of `info` in two processes; `inputs` is float, of the input's shape.
+    """Measures warm-up and timed runs of a protocol in two processes. `inputs` is float, of the input's
+    shape.
 
     Ctrl-C after the first timed run ends the measurement with the runs that have finished.
 
     Raises:
-        PiBenchError: of either party, with its name.
+        PiBenchError: a party failed; the message names it.
         KeyboardInterrupt: no timed run has finished.
+
+    ```python
+    from pi_bench.launch.placement import place
+    from pi_bench.network.program.fixed_point import encode_input
+    from pi_bench.progress import silent
+    from pi_bench.registry import default_protocol
+
+    def measured(model: LoadedModel, inputs: np.ndarray) -> Measurement:
+        info, encoded = default_protocol(), encode_input(model.program, inputs)
+        protocol = info.configure()
+        verifier = RunVerifier(model.program, model.weights, info.law(protocol), encoded)
+        options = LatencyOptions(protocol, runs=5, warmup=1, timeout_s=120.0)
+        return measure_latency(model, info, options, place(1), inputs, verifier, silent)
+    ```
     """
     measurement: Measurement | None = None
     try:
@@ -179,13 +214,13 @@ def _start(
 
 
 def _tell_both(parties: Parties, kind: str) -> None:
-    """The parties' time-outs run only while both have something to do."""
+    """Sends a message to both parties. Their time-outs run only while both have something to do."""
     for party in Party:
         parties.send(party, kind, {})
 
 
 def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray, dict[str, float] | None]:
-    """Preprocesses, runs and verifies; both parties wait while the launcher verifies."""
+    """Preprocesses, runs and verifies. Both parties wait while the launcher verifies."""
     _tell_both(parties, "run")
     server_offline, _ = parties.receive(Party.SERVER, "record")
     server_online, server_arrays = parties.receive(Party.SERVER, "record")

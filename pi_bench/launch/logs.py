@@ -1,4 +1,4 @@
-"""Log messages on standard error, for contributors: ``-v`` for phases, ``-vv`` for every message.
+"""Writes log messages on standard error, for contributors: ``-v`` for phases, ``-vv`` for every message.
 
 Each module logs to the logger of its own name (`logging.getLogger(__name__)`). A log message holds names,
 sizes and times. It never holds a key, a label, a share, an input or an output.
@@ -14,9 +14,16 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def start_logging(verbosity: int, process: str) -> None:
-    """Shows the log messages of this process: 0 none, 1 what happens, 2 every message between the parties.
+    """Shows the log messages of this process.
 
-    process: client, server or the command; it stands in every line.
+    Args:
+        verbosity: 0 for none, 1 for phases, 2 for every message between the parties.
+        process: client, server or command. It is part of every line.
+
+    >>> start_logging(1, "command")
+    >>> verbosity()
+    1
+    >>> start_logging(0, "command")
     """
     logger = logging.getLogger(_ROOT)
     for handler in logger.handlers[:]:  # of an earlier command in this process
@@ -32,10 +39,15 @@ def start_logging(verbosity: int, process: str) -> None:
 
 
 def verbosity() -> int:
-    """Returns the verbosity of this process, for the processes that it starts."""
+    """Returns the verbosity of this process, for the processes that it starts.
+
+    >>> start_logging(0, "command")
+    >>> verbosity()
+    0
+    """
     level = logging.getLogger(_ROOT).getEffectiveLevel()
     return sum(level <= bound for bound in _LEVELS[1:])
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
-    """A type of its own, so that `start_logging` removes no handler of anybody else."""
+    """Handler of its own type, so that `start_logging` removes no handler of anybody else."""

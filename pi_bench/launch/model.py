@@ -1,4 +1,4 @@
-"""A model file as public program and secret weights: the one place where the launcher meets torch."""
+"""Loads a model file as public program and secret weights. Here alone the launcher meets torch."""
 
 from __future__ import annotations
 
@@ -21,6 +21,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
+    """Model file, compiled: the float network, the public program and the secret weights.
+
+    `digest`: digest of the program, in hex.
+    `load_s`: time of loading and compiling.
+    `merging`: the merged linear layers; None if merging was not asked for.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
+    >>> program, weights = compile_graph(graph)
+    >>> sorted(LoadedModel(graph, program, weights, program_digest(program), 0.0).as_arrays())
+    ['program']
+    """
+
     graph: Graph
     program: Program
     weights: Weights
@@ -29,15 +43,26 @@ class LoadedModel:
     merging: Fusion | None = None  # None: was not asked for
 
     def as_arrays(self) -> dict[str, np.ndarray]:
-        """What the server process is given: the program's bytes, and weights as ``w:NAME``."""
+        """Returns the arrays for the server process: ``program``, as bytes, and the weights as ``w:NAME``."""
         program = np.frombuffer(program_to_bytes(self.program), np.uint8)
         return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
 
 
 def load(path: Path, options: CompileOptions, *, merge: bool = False) -> LoadedModel:
-    """`merge`: with linear layers merged where that pays.
+    """Loads and compiles a model file. `merge`: merges linear layers where that pays.
 
-    Raises: ModelError.
+    Raises:
+        ModelError: the file is no model, or the network cannot be compiled with these options.
+
+    >>> import tempfile
+    >>> from pi_bench.network.files.model_file import save_model
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(graph, Path(folder, "model.pt"))
+    ...     load(Path(folder, "model.pt"), CompileOptions()).program.name
+    'tiny'
     """
     started = time.perf_counter()
     graph, merging = load_model(path), None

@@ -1,4 +1,4 @@
-"""One party as a process: starting it, hearing it, knowing whether it lives."""
+"""Runs one party as a process: starts it, talks with it, and finds out whether it lives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,15 @@ Message = tuple[str, dict[str, Any], dict[str, np.ndarray]]
 
 
 class PartyProcess:
-    """One party and the pipe to it. `silence_s`: how long it may neither speak nor compute."""
+    """Process of one party, with the pipe to it.
+
+    `silence_s`: how long it may neither send a message nor compute.
+
+    ```python
+    def start_server() -> PartyProcess:
+        return PartyProcess(Party.SERVER, Placement(1, (), ()), silence_s=120.0)
+    ```
+    """
 
     def __init__(self, party: Party, placement: Placement, silence_s: float) -> None:
         here, there = socket.socketpair()
@@ -61,10 +69,11 @@ class PartyProcess:
 
     @property
     def pid(self) -> int:
+        """Process id."""
         return self._process.pid
 
     def death(self) -> PiBenchError:
-        """Why the pipe is closed."""
+        """Returns the error that says why the pipe is closed."""
         try:
             code = self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
@@ -78,20 +87,24 @@ class PartyProcess:
         return ConnectionFailedError(f"the {self.party} process {how}")
 
     def stall(self) -> PiBenchError:
-        """What is said of a party that lives and does nothing."""
-        how = "is stopped (SIGSTOP)" if self.stopped else f"has done nothing for {self.silence_s:g} s"
-        return ConnectionFailedError(
-            f"the {self.party} process {how}; --timeout bounds how long that is borne"
+        """Returns the error of a party that lives and makes no progress."""
+        how = (
+            "is stopped (SIGSTOP); let it continue, or run the command again"
+            if self.stopped
+            else f"has made no progress for {self.silence_s:g} s (limit set by --timeout)"
         )
+        return ConnectionFailedError(f"the {self.party} process {how}")
 
     @property
     def stopped(self) -> bool:
-        """Whether a signal or a debugger has stopped it."""
+        """Whether a signal or a debugger has stopped the process."""
         fields = self._stat()
         return bool(fields) and fields[0] in "Tt"
 
     def cpu_ticks(self) -> int:
-        """Computing time of all its threads so far, in clock ticks; 0 where the system does not tell."""
+        """Returns the computing time of all its threads so far, in clock ticks; 0 if the system does not
+        tell.
+        """
         fields = self._stat()
         return int(fields[11]) + int(fields[12]) if fields else 0
 
@@ -102,15 +115,18 @@ class PartyProcess:
             return []
 
     def wait(self) -> None:
+        """Waits until the process has ended."""
         self._process.wait()
 
     def terminate(self) -> None:
+        """Asks the process to end, even if it is stopped."""
         self.control.close()
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
             self._process.send_signal(signal.SIGCONT)  # a stopped one would not hear the other
 
     def reap(self) -> None:
+        """Waits until the process has ended, and kills it if that takes too long."""
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
@@ -119,10 +135,20 @@ class PartyProcess:
 
 
 class Watchdog:
-    """Notices that a party which is waited for neither speaks nor computes.
+    """Detector of a stalled party: one that sends no message and uses no CPU time while we wait for it.
 
-    That is a stopped process, or two that wait for each other's stopped one. A slow party computes, and
-    one that waits in vain has a time-out of its own, which ends first.
+    Such a party is stopped, or both wait for each other. A slow party computes. A party that waits in vain
+    has a time-out of its own, which ends first.
+
+    ```python
+    import select
+
+    def wait_for_message(process: PartyProcess) -> None:
+        watchdog = Watchdog(process)
+        while not select.select([process.control], [], [], watchdog.interval_s)[0]:
+            if watchdog.over():
+                raise process.stall()
+    ```
     """
 
     def __init__(self, process: PartyProcess) -> None:
@@ -133,11 +159,11 @@ class Watchdog:
 
     @property
     def interval_s(self) -> float:
-        """How often to ask."""
+        """Seconds between two questions."""
         return self._limit_s / 4
 
     def over(self) -> bool:
-        """Whether it has done nothing for too long."""
+        """Whether the party has made no progress for too long."""
         ticks, now = self._process.cpu_ticks(), time.monotonic()
         if ticks != self._ticks:
             self._ticks, self._since = ticks, now

@@ -1,4 +1,4 @@
-"""Threads and cores of the two parties on one machine."""
+"""Places the two parties on the threads and cores of one machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`cores` empty: the party is not pinned."""
+    """Threads and cores of both parties. Empty cores: the party is not pinned.
+
+    >>> Placement(threads=1, client_cores=(0,), server_cores=(1,)).pinned
+    True
+    """
 
     threads: int
     client_cores: tuple[int, ...]
@@ -19,20 +23,26 @@ class Placement:
 
     @property
     def pinned(self) -> bool:
+        """Whether each party has cores of its own."""
         return bool(self.client_cores)
 
     @property
     def poll_s(self) -> float:
-        """How long a party that waits for the other one may ask before it sleeps: only where its core
-        is its own."""
+        """Seconds for which a party that waits for the other one polls before it sleeps.
+
+        It polls only where its core is its own.
+        """
         return _POLL_S if self.pinned else 0.0
 
 
 def place(threads: int | None) -> Placement:
-    """Half of the usable cores for each party, and as many threads, unless `threads` says otherwise.
+    """Gives half of the usable cores to each party, and as many threads unless `threads` says otherwise.
 
-    The parties are pinned apart where each can have a core a thread: then neither computes with what
-    would be the other's machine, and runs repeat better.
+    The parties are pinned apart if there is one core per thread for each. Then neither computes on the
+    other's cores, and runs repeat better.
+
+    >>> place(threads=1).threads
+    1
     """
     cores = sorted(os.sched_getaffinity(0))
     count = threads if threads is not None else max(1, len(cores) // 2)
@@ -43,11 +53,18 @@ def place(threads: int | None) -> Placement:
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """Environment variables that numpy's libraries read once, when they are loaded."""
+    """Returns the environment variables of numpy's libraries, which read them once, when they are loaded.
+
+    >>> thread_environment(2)["OMP_NUM_THREADS"]
+    '2'
+    """
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def pin(cores: tuple[int, ...]) -> None:
-    """Keeps this process, and every thread that it starts, on `cores`; no cores: leaves it alone."""
+    """Keeps this process and every thread that it starts on `cores`. Without cores, changes nothing.
+
+    >>> pin(())
+    """
     if cores:
         os.sched_setaffinity(0, cores)

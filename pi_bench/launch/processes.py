@@ -1,4 +1,4 @@
-"""Starts the two parties, hears both, and ends both whatever happens."""
+"""Starts the two parties, receives from both, and ends both in every case."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ _SECOND_FAILURE_S = 1.0  # how long the other party's error is waited for when o
 
 
 class Parties:
-    """The running parties; leaving the context ends them all.
+    """The running parties. Leaving the context ends them all.
 
-    `silence_s`: how long a party that is waited for may neither speak nor compute.
+    `silence_s`: how long a party that is waited for may neither send a message nor compute.
+
+    ```python
+    def start_both() -> None:
+        with Parties(Placement(1, (), ()), silence_s=120.0) as parties:
+            for party in Party:
+                parties.start(party)
+                parties.receive(party, "started", START_TIMEOUT_S)
+    ```
     """
 
     def __init__(self, placement: Placement, silence_s: float) -> None:
@@ -40,6 +48,7 @@ class Parties:
             process.reap()
 
     def start(self, party: Party) -> PartyProcess:
+        """Starts the process of a party."""
         self._running[party] = PartyProcess(party, self._placement, self._silence_s)
         return self._running[party]
 
@@ -50,6 +59,11 @@ class Parties:
         meta: Mapping[str, Any],
         arrays: Mapping[str, np.ndarray] | None = None,
     ) -> None:
+        """Sends a message to a party.
+
+        Raises:
+            PiBenchError: either party failed. Of two errors it is the one that says most.
+        """
         process = self._running[party]
         try:
             process.control.send(kind, meta, arrays)
@@ -64,11 +78,12 @@ class Parties:
     def receive(
         self, party: Party, kind: str, timeout_s: float | None = None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """The next message of `party`, which must be of `kind`; within `timeout_s` if that is given.
+        """Receives the next message of `party`, which must be of `kind`, within `timeout_s` if that is
+        given.
 
         Raises:
-            PiBenchError: either party failed; the error that says most, with the party's name.
-            ConnectionFailedError: nothing came in time, or `party` does nothing.
+            PiBenchError: either party failed; of two errors the one that says most, with the party's name.
+            ConnectionFailedError: nothing came in time, or `party` makes no progress.
         """
         process = self._running[party]
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -88,13 +103,15 @@ class Parties:
         return meta, arrays
 
     def next_message(self, party: Party) -> Message:
-        """The next message of `party`, of any kind, whenever it comes; raises what either party reports."""
+        """Receives the next message of `party`, of any kind, whenever it comes. Raises the error of either
+        party.
+        """
         while not self._running[party].messages:
             self._read_ready(None)
         return self._running[party].messages.popleft()
 
     def _read_ready(self, timeout_s: float | None) -> bool:
-        """Reads what the parties have said; whether there was anything within `timeout_s`."""
+        """Reads the messages that are there, and tells whether there was any within `timeout_s`."""
         ready = self._ready(timeout_s)
         for process in ready:
             self._read(process)
@@ -136,7 +153,7 @@ class Parties:
 
 
 def _read_failure(process: PartyProcess) -> Exception | None:
-    """The error in the next message, or None if it is another message."""
+    """Returns the error in the next message, or None if it is another message."""
     try:
         process.messages.append(process.control.receive())
     except ControlClosedError:
@@ -149,7 +166,7 @@ def _read_failure(process: PartyProcess) -> Exception | None:
 
 
 def _rank(error: Exception) -> int:
-    """Causes before consequences."""
+    """Ranks causes before consequences."""
     if not isinstance(error, PiBenchError):
         return 0
     if not isinstance(error, ConnectionFailedError):

@@ -1,4 +1,4 @@
-"""The server party: holds program and weights, follows the client's lead."""
+"""The server party: holds program and weights, and follows the client's commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ _END_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ServerReport:
-    """One phase as the server saw it; `storage_bytes` after an offline phase."""
+    """One phase as the server saw it.
+
+    `storage_bytes`: size of the preprocessing, after an offline phase.
+    `trace`: the server's shares, after an online phase and only if they were asked for.
+
+    ```python
+    def print_wall_time(report: ServerReport) -> None:
+        print(report.record.phase, report.record.wall_s)
+    ```
+    """
 
     record: PhaseRecord
     storage_bytes: int = 0
@@ -38,7 +47,20 @@ def _drop(report: ServerReport) -> None:
 
 
 class Server:
-    """What one server offers to every client."""
+    """Server of one program with one protocol, for any number of clients one after another.
+
+    Raises:
+        UsageError: the program or the options do not go with the protocol.
+
+    ```python
+    from pi_bench.channel import Address, accept, listen
+
+    def serve_one(server: Server, address: str) -> int:
+        with listen(Address.parse(address)) as listener:
+            connection, _ = accept(listener)
+            return server.serve(connection)
+    ```
+    """
 
     def __init__(
         self,
@@ -77,11 +99,16 @@ class Server:
         )
 
     def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:
-        """One client from handshake to its leave; returns the number of its inferences.
+        """Serves one client from its handshake until it leaves, and returns the number of its inferences.
 
-        `report` gets each phase's record after the phase; only with `tracing` are shares kept.
+        Args:
+            report: gets the record of each phase after the phase.
+            tracing: whether reports hold the server's shares.
 
-        Raises: ConnectionFailedError, PeerError, and what the protocol raises.
+        Raises:
+            ConnectionFailedError: the client is lost or silent.
+            PeerError: the client breaks the protocol.
+            PiBenchError: the protocol failed.
         """
         channel = Channel(connection, timeout_s=self._timeout_s, poll_s=self._poll_s, pace=self._pace)
         try:
@@ -123,8 +150,10 @@ class Server:
 
 
 class _Visit:
-    """One client's stay. At most one inference is preprocessed and not used: a client cannot make
-    the server hoard."""
+    """Visit of one client.
+
+    At most one inference is preprocessed and not used, so that a client cannot make the server hoard.
+    """
 
     def __init__(self, session: Session, protocol: PartyProtocol, report: Report, tracing: bool) -> None:
         self._session = session
@@ -170,7 +199,7 @@ class _Visit:
         self._session.trace = None
 
     def end(self, inference_id: int) -> None:
-        """Takes leave of the client, after both have found that every message arrived as it was sent."""
+        """Says goodbye to the client, after both have checked that every message arrived as it was sent."""
         if inference_id != self._last_id:
             raise PeerError(
                 f"the client ends after inference {inference_id}, the last one was {self._last_id}"
@@ -179,7 +208,7 @@ class _Visit:
         self._session.flush()
 
     def close(self) -> None:
-        """Burns what was not used and wipes the protocol's secrets."""
+        """Burns preprocessing that was not used and wipes the protocol's secrets."""
         self.burn()
         self._protocol.close()
 

@@ -1,4 +1,4 @@
-"""The server as a process of its own: program and weights come as arrays, torch is never imported."""
+"""Runs the server as a process of its own. It gets program and weights as arrays and imports no torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,25 @@ _PROGRAM = "program"
 
 
 def party(control: ControlPipe) -> None:
-    """``listening``; then one client with every record (latency), or clients for ever (serve)."""
+    """Runs a server that the launcher leads. With ``measuring`` it serves one client, else any number.
+
+        launcher                          server
+          serve, the program     ->
+                                 <-       listening, with the address
+
+          measuring:             <-       record, after the set-up
+          run                    ->
+                                 <-       record, after the offline and after the online phase
+          end                    ->
+
+          serving:               <-       client, when it connects
+                                 <-       left or lost, when it is gone
+
+    ```python
+    def main() -> None:
+        sys.exit(run_party(party))
+    ```
+    """
     _, options, arrays = control.receive()
     started = time.perf_counter()
     server = Server(
@@ -50,7 +68,7 @@ def party(control: ControlPipe) -> None:
 
 
 def _within_memory(options: ProtocolOptions) -> ProtocolOptions:
-    """Of what is free at the start, weights in a faster form may take a quarter."""
+    """Limits the weights in a faster form to a quarter of the memory that is free at the start."""
     available = available_memory_bytes()
     if available is None:
         return options
@@ -58,7 +76,7 @@ def _within_memory(options: ProtocolOptions) -> ProtocolOptions:
 
 
 def _serve_one(server: Server, control: ControlPipe, connection: object, peer: str) -> None:
-    """A client that fails, whatever it sends, costs itself and nobody else."""
+    """Serves a client. If it fails, whatever it sends, no other client is affected."""
     control.send("client", {"peer": peer})
     started = time.perf_counter()
     try:

@@ -1,10 +1,9 @@
-"""Checks one run against the integer network, from the shares of both parties, outside every clock.
+"""Verifies one run against the integer network, from the shares of both parties, outside every clock.
 
-A linear value must equal the integer linear operator of the inputs that it really had; an activation
-must equal the law of its mode, given its layer's real value and the client's share
-(docs/threat-model.md); an element-wise product must be the product; the output must equal the last
-linear value. Where the law does not depend on shares, every value must equal the reference besides, end
-to end.
+A linear value must equal the integer linear operator of the inputs that it really had. An activation must
+equal the law of its mode, given its layer's real value and the client's share (docs/threat-model.md). An
+element-wise product must be the product. The output must equal the last linear value. If the law does not
+depend on shares, every value must also equal the reference, from end to end.
 """
 
 from __future__ import annotations
@@ -31,9 +30,17 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(slots=True)
 class Verdict:
-    """`max_ulp_error`: largest distance of an activation from its exact-mode result, in units in the
-    last place. `zeroed_count`: activations that are 0 and that the law's baseline would have kept.
-    `failures`: one sentence per failing layer, in the program's order."""
+    """Result of verifying one run.
+
+    `compared_count`, `mismatch_count`: elements that were compared, and those that were wrong.
+    `out_of_range_count`: elements outside their window or the ring.
+    `max_ulp_error`: largest distance of an activation from its exact result, in units in the last place.
+    `zeroed_count`: activations that are 0 and that the law's baseline would have kept.
+    `failures`: one sentence per failing layer, in the program's order.
+
+    >>> Verdict(failures=["layer 'stem': 1 of 64 elements break the law"]).passed
+    False
+    """
 
     compared_count: int = 0
     mismatch_count: int = 0
@@ -44,11 +51,29 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing failed."""
         return not self.failures
 
 
 class RunVerifier:
-    """Verifies the runs of one program on one input."""
+    """Verifier of the runs of one program on one input.
+
+    >>> from pi_bench.network.compiler import compile_graph
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.program.fixed_point import encode_input
+    >>> from pi_bench.protocol import Party
+    >>> from pi_bench.registry import default_protocol
+    >>> from pi_bench.testing import run_in_memory
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
+    >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
+    >>> (program, weights), info = compile_graph(graph), default_protocol()
+    >>> encoded, options = encode_input(program, np.float32([[1, -2]])), info.configure()
+    >>> (run,) = run_in_memory(info, program, weights, [encoded], options)
+    >>> client, server = (run.traces[party].arrays for party in (Party.CLIENT, Party.SERVER))
+    >>> RunVerifier(program, weights, info.law(options), encoded).verify(client, server, run.output).passed
+    True
+    """
 
     def __init__(
         self, program: Program, weights: Weights, law: ActivationLaw, encoded_input: np.ndarray
@@ -62,7 +87,13 @@ class RunVerifier:
         )
 
     def verify(self, client: Arrays, server: Arrays, output: np.ndarray) -> Verdict:
-        """`client`, `server`: the traces (`pi_bench.protocol.ShareTrace`); `output`: what was revealed."""
+        """Verifies one run.
+
+        Args:
+            client: the shares of the client, by the names of `pi_bench.protocol.ShareTrace`.
+            server: those of the server.
+            output: the revealed output.
+        """
         verdict = Verdict()
         values: dict[int, np.ndarray] = {}
         program = self._program
@@ -135,7 +166,7 @@ class RunVerifier:
 
 
 class _MissingShareError(Exception):
-    """A party did not hand over a share."""
+    """Error of a party that did not hand over a share."""
 
 
 def _value(name: str, client: Arrays, server: Arrays, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -327,10 +328,13 @@ def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
 def test_ctrl_c_during_latency_leaves_no_orphan(model_file: Path) -> None:
     with Measuring(model_file) as measuring:
         assert str(model_file) not in Path(f"/proc/{measuring.parties['client']}/cmdline").read_text()
-        measuring.wait_until_it_runs()
+        finished = rb"(?:[2-9]|\d\d+)/100001\S* run"  # the warm-up and a timed run at least
+        assert eventually(lambda: re.search(finished, measuring.screen) is not None), measuring.screen
         os.killpg(measuring.process.pid, signal.SIGINT)
         code, error = measuring.end()
-        assert code == 130 and error.startswith("error: interrupted")  # it may have finished runs
+    assert code == 130
+    words = r"error: interrupted after \d[\d,]* of 100,000 runs: the result holds the finished ones"
+    assert re.fullmatch(words, error), error
 
 
 @pytest.mark.parametrize("party", ["client", "server"])

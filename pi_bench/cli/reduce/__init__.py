@@ -1,4 +1,4 @@
-"""`pi-bench reduce METHOD`: searches for networks with fewer ReLUs; a module a method."""
+"""`pi-bench reduce METHOD`: searches for networks with fewer ReLUs. Each method has its own module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ _METHODS = ("deepreduce", "snl", "prune", "merge", "frontier")
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the command to `argparse` subparsers; the namespace of each method has ``run``."""
+    """Adds the command to `argparse` subparsers. The namespace of each method has ``run``.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args(["reduce", "frontier", "deepreduce", "snl", "-o", "both"]).title
+    'Pareto frontier'
+    """
     parser = subparsers.add_parser(
         "reduce", help="search for networks with fewer ReLUs, to a Pareto frontier"
     )

@@ -1,4 +1,4 @@
-"""What all searches do once their settings are read: data, engine, search, measuring, frontier."""
+"""Conducts a search once its settings are known: data, engine, search, measuring, frontier."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ from pi_bench.cli.reduce import engines, frontier, measuring
 def conduct(
     parsed: argparse.Namespace, base: Any, settings: Any, search: Callable[..., list[Any]], title: str
 ) -> int:
-    """Runs a search from the recipe `base`, measures what it found, and prints its frontier.
+    """Runs a search from the recipe `base`, measures the networks that it found, and prints their frontier.
 
-    title: of the figure, with ``{}`` for the network's name. search: as `searched` takes it.
+    Returns the exit code.
 
-    Raises: PiBenchError.
+    Args:
+        search: as `searched` takes it.
+        title: title of the figure, with ``{}`` for the network's name.
+
+    Raises:
+        PiBenchError: the data, a training or a measurement failed.
+
+    ```python
+    def prune(parsed: argparse.Namespace, recipe: object, settings: object) -> int:
+        search = importlib.import_module("pi_bench.models.reduction.prune").prune
+        return conduct(parsed, recipe, settings, search, "Filter pruning of {}")
+    ```
     """
     from pi_bench.cli.progress import Progress
 
@@ -34,12 +45,22 @@ def conduct(
 def searched(
     parsed: argparse.Namespace, base: Any, settings: Any, search: Callable[..., list[Any]], progress: Any
 ) -> tuple[list[Any], Any]:
-    """The candidates of a search, and `base` fitted to its data.
+    """Returns the candidates of a search, and `base` fitted to its data.
 
-    search: of `pi_bench.models.reduction`: takes recipe, settings, folder and engine, and progress, announce
-    and say by name.
+    Args:
+        search: function of `pi_bench.models.reduction`. It takes recipe, settings, folder and engine, and, by
+            name, progress, announce and say.
 
-    Raises: PiBenchError.
+    Raises:
+        PiBenchError: the data or a training failed.
+
+    ```python
+    from pi_bench.progress import silent
+
+    def pruned(parsed: argparse.Namespace, recipe: object, settings: object) -> list[object]:
+        search = importlib.import_module("pi_bench.models.reduction.prune").prune
+        return searched(parsed, recipe, settings, search, silent)[0]
+    ```
     """
     import torch
 

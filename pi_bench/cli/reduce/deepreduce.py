@@ -1,4 +1,4 @@
-"""`pi-bench reduce deepreduce`: DeepReDuce from a full network to measured candidates and their frontier."""
+"""`pi-bench reduce deepreduce`: runs DeepReDuce, from a full network to a frontier of measured networks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pi_bench.cli.reduce.conducting import conduct
 
 _DESCRIPTION = """\
 Finds out which stages' ReLUs matter (criticality), removes the others (culling, thinning, reshaping: five
-networks an iteration), trains each with knowledge distillation from the full network, measures each with
-`pi-bench latency`, and writes a folder: recipes, a training a network, pareto.csv and pareto.svg.
-The same command goes on after a kill; what was trained or measured is not repeated.
+networks per iteration), trains each with knowledge distillation from the full network, measures each with
+`pi-bench latency`, and writes a folder: recipes, one training per network, pareto.csv and pareto.svg.
+The same command continues after a kill. Finished trainings and measurements are not repeated.
 """
 _EPILOG = """\
 examples:
@@ -26,10 +26,17 @@ examples:
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the method to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args("deepreduce --network resnet18 --order 1,4,2,3 -o folder".split()).order
+    (1, 4, 2, 3)
+    """
     parser = subparsers.add_parser(
         "deepreduce",
-        help="criticality, culling, thinning, reshaping, distillation (Jha et al., ICML 2021)",
+        help="reduce by criticality: culling, thinning, reshaping, distillation (Jha et al., ICML 2021)",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -39,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         "--order",
         type=_order,
         metavar="K,K,…",
-        help="stages from least to most critical, as 1,4,2,3; skips finding it out",
+        help="stages from least to most critical, such as 1,4,2,3 (default: found by training)",
     )
     training_options.add_data(parser)
     training_options.add_training(parser)
@@ -49,7 +56,19 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Runs the search, measures the networks that it finds, and prints their frontier. Returns the exit
+    code.
+
+    Raises:
+        PiBenchError: an option or the data cannot be used, or a training or a measurement failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def search(folder: str) -> int:
+        return main(["reduce", "deepreduce", "--network", "resnet18", "-o", folder])
+    ```
+    """
     options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed)

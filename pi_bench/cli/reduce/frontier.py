@@ -1,4 +1,4 @@
-"""`pi-bench reduce frontier`: the networks of several searches in one table and one figure."""
+"""`pi-bench reduce frontier`: puts the networks of several searches into one table and one figure."""
 
 from __future__ import annotations
 
@@ -14,21 +14,41 @@ from pi_bench.report.text_table import render_table
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the method to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args("frontier deepreduce snl -o both --no-plot".split()).plot
+    False
+    """
     parser = subparsers.add_parser(
         "frontier",
-        help="one frontier of several searches",
+        help="find one frontier of several searches",
         description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a search")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of a search")
     networks.add_output(parser)
-    parser.add_argument("--title", default="Pareto frontier", help="of the figure")
-    parser.add_argument("--no-plot", dest="plot", action="store_false", help="no figure; needs no matplotlib")
+    parser.add_argument("--title", default="Pareto frontier", help="title of the figure")
+    parser.add_argument(
+        "--no-plot", dest="plot", action="store_false", help="draw no figure; matplotlib is then not needed"
+    )
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Reads the tables of the searches, writes and prints that of all networks. Returns the exit code.
+
+    Raises:
+        PiBenchError: a folder holds no search, or the files cannot be written.
+
+    ```python
+    from pi_bench.cli import main
+
+    def combine(*folders: str) -> int:
+        return main(["reduce", "frontier", *folders, "-o", "all"])
+    ```
+    """
     options.require_torch("reduce")
     table = importlib.import_module("pi_bench.models.reduction.table")
     if parsed.plot:
@@ -44,7 +64,19 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def conclude(candidates: list[Any], root: Path, title: str, plot: bool) -> str:
-    """Writes table and figure; what to say on the terminal. Raises: TrainingError."""
+    """Marks the frontiers, writes the table and, with `plot`, the figure, and returns the text for the
+    terminal.
+
+    Raises:
+        TrainingError: a file cannot be written.
+
+    >>> import tempfile
+    >>> candidate = importlib.import_module("pi_bench.models.reduction.candidate").Candidate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     text = conclude([candidate("a", "snl", "60", 60)], Path(folder), "SNL", plot=False)
+    >>> text.splitlines()[0].split("  ")[0]
+    'network'
+    """
     marking = importlib.import_module("pi_bench.models.reduction.candidate")
     table = importlib.import_module("pi_bench.models.reduction.table")
     found = marking.with_frontiers(candidates)
@@ -62,7 +94,7 @@ def conclude(candidates: list[Any], root: Path, title: str, plot: bool) -> str:
 
 
 def _rendered(candidates: list[Any]) -> str:
-    """On the frontier of ReLUs, of latency: R, L."""
+    """Renders the table. R marks a network on the frontier of ReLUs, L one on that of latency."""
     rows = [
         (
             one.name,

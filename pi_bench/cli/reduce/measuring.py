@@ -1,4 +1,4 @@
-"""Options of the searches: how their networks are measured, by `pi-bench latency` in a process of its own."""
+"""Options of the searches: how `pi-bench latency` measures their networks, in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,26 +17,44 @@ from pi_bench.errors import PiBenchError, interruption_code
 
 
 def add_options(parser: Parser) -> None:
+    """Adds the options of measuring. `measured` reads them.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_options(parser)
+    >>> parser.parse_args(["--runs", "3"]).runs
+    3
+    """
     group = parser.add_argument_group("measuring each network, after the trainings")
     group.add_argument(
-        "--no-latency", dest="latency", action="store_false", help="do not measure: ReLUs and accuracy alone"
+        "--no-latency",
+        dest="latency",
+        action="store_false",
+        help="do not measure; report ReLUs and accuracy alone",
     )
     group.add_argument(
-        "--runs", type=positive_int, default=5, metavar="N", help="timed runs of each network (default 5)"
+        "--runs", type=positive_int, default=5, metavar="N", help="timed runs per network (default 5)"
     )
     group.add_argument(
-        "--warmup", type=count, default=1, metavar="N", help="runs before the timed ones (default 1)"
+        "--warmup", type=count, default=1, metavar="N", help="untimed runs before the timed ones (default 1)"
     )
-    group.add_argument("--no-plot", dest="plot", action="store_false", help="no figure; needs no matplotlib")
+    group.add_argument(
+        "--no-plot", dest="plot", action="store_false", help="draw no figure; matplotlib is then not needed"
+    )
     protocol_options.add_protocol(parser)
 
 
 def require(parsed: argparse.Namespace) -> None:
-    """Before a long search rather than after it.
+    """Checks the options of measuring, before a long search rather than after it.
 
     Raises:
         UsageError: there is no such protocol or mode.
         EnvironmentUnsupportedError: the figure needs matplotlib.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_options(parser)
+    >>> require(parser.parse_args(["--mode", "sloppy", "--no-plot"]))
+    Traceback (most recent call last):
+    pi_bench.errors.UsageError: ...
     """
     if parsed.latency:
         protocol_options.protocol_of(parsed)
@@ -53,14 +71,21 @@ def measured(
     *,
     merges: bool = False,
 ) -> list[Any]:
-    """The candidates with their private latencies, unless --no-latency.
+    """Returns the candidates with their private latencies, or unchanged with ``--no-latency``.
 
     Args:
-        failures: Ctrl-C is added to it, and the networks that were not measured say so.
-        merges: whether to measure with `--merge`, which a result does not say where nothing is gained: such
-            networks are in folders of their own.
+        root: the output folder, which holds the candidates' folders.
+        failures: collects Ctrl-C. The networks that were not measured then say so.
+        merges: whether to measure with ``--merge``. A result does not say this where nothing is gained, so
+            such networks are in folders of their own.
 
-    Raises: PiBenchError.
+    Raises:
+        PiBenchError: a measurement failed.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_options(parser)
+    >>> measured(parser.parse_args(["--no-latency"]), [], Path("folder"), None, Failures())
+    []
     """
     if not parsed.latency:
         return candidates
@@ -93,7 +118,7 @@ def measured(
 
 
 def _latency(model: Path, result: Path, flags: list[str]) -> None:
-    """`pi-bench latency MODEL --json RESULT`. Raises: PiBenchError, as that command."""
+    """Runs `pi-bench latency MODEL --json RESULT`. Raises: PiBenchError: that command failed."""
     command = [sys.executable, "-m", "pi_bench", "latency", str(model), "--json", str(result), *flags]
     # Its own progress would be drawn over ours: its standard error is ours only where it fails.
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""`pi-bench reduce merge`: adjacent linear layers of trained networks as one convolution, finetuned."""
+"""`pi-bench reduce merge`: merges adjacent convolutions of trained networks, and finetunes the result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pi_bench.errors import UsageError
 from pi_bench.report.text_table import render_table
 
 _DESCRIPTION = """\
-Makes one larger convolution of convolutions between which no ReLU is left, as DeepReDuce does for its
-Table 7, in trained networks; of residual blocks without ReLUs too. Zero padding between merged layers is
-lost, so the borders of maps differ: what that does to accuracy, values and logits is measured, and a
-finetuning with knowledge distillation from the unmerged network follows. Both are measured with `pi-bench
-latency`, and so is the unmerged network with `pi-bench latency --merge`, which keeps the borders exactly and
-needs no finetuning. Writes a folder: a training a network, merging.csv, pareto.csv. The same command goes on
+Merges adjacent convolutions of trained networks into one larger convolution, where no ReLU is left between
+them, as DeepReDuce does for its Table 7. Residual blocks without ReLUs are merged too. Zero padding between
+merged layers is lost, so the borders of maps differ. The effect on accuracy, values and logits is measured,
+and the merged network is finetuned with knowledge distillation from the unmerged one. `pi-bench latency`
+measures both, and the unmerged network also with --merge, which keeps the borders exactly and needs no
+finetuning. Writes a folder: one training per network, merging.csv, pareto.csv. The same command continues
 after a kill.
 """
 _EPILOG = """\
@@ -44,30 +44,41 @@ _PRIVATE = ("network", "rounds", "truncations", "online ms")
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the method to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args("merge networks/2-cull --extent full -o merged".split()).extent
+    'full'
+    """
     parser = subparsers.add_parser(
         "merge",
-        help="trained networks with adjacent linear layers merged (DeepReDuce's Table 7), finetuned",
+        help="merge adjacent linear layers of trained networks (DeepReDuce's Table 7), and finetune",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="of a training, as a search's networks/2-cull"
+        "folders",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of a training, such as networks/2-cull of a search",
     )
     networks.add_output(parser)
     parser.add_argument(
         "--extent",
         choices=("paper", "full"),
         default="paper",
-        help="paper (default): what Table 7 counts, two convolutions a culled stage; full: no linear value "
-        "is left between ReLUs",
+        help="paper (default): merge the convolutions that Table 7 counts, two per culled stage; full: "
+        "merge until no linear value is left between ReLUs",
     )
     parser.add_argument(
         "--teacher",
         type=Path,
         metavar="FOLDER",
-        help="of a training to distil from (default: each network as it was)",
+        help="folder of a training to distil from (default: each network before it is merged)",
     )
     training_options.add_archive(parser.add_argument_group("data (that of the trainings)"))
     budgets.add_finetuning(parser, "the unmerged one", "1e-4, of Adam")
@@ -77,7 +88,18 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Merges, finetunes and measures the networks, and prints their table. Returns the exit code.
+
+    Raises:
+        PiBenchError: a folder holds no training, options do not go together, or a step failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def merge(folder: str) -> int:
+        return main(["reduce", "merge", folder, "--extent", "full", "-o", "merged"])
+    ```
+    """
     measuring.require(parsed)
     options.require_torch("reduce")
     import torch
@@ -110,11 +132,11 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]]:
-    """A recipe of the trainings, their data set, and the settings that a finetuning shares with them.
+    """Returns a recipe of the trainings, their data set, and the settings that a finetuning shares with them.
 
     Raises:
-        ModelError: a folder of no training.
-        UsageError: trainings that do not go together.
+        ModelError: a folder holds no training.
+        UsageError: the trainings do not go together.
     """
     found = [search.trained_in(folder) for folder in folders]
     recipe, settings = found[0]
@@ -129,7 +151,7 @@ def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]
 
 
 def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:
-    """Writes the tables; what to say on the terminal. Raises: TrainingError."""
+    """Writes the tables and returns the text for the terminal. Raises: TrainingError."""
     table = importlib.import_module("pi_bench.models.reduction.merging_table")
     rows = table.merging_rows(candidates, parsed.output)
     table.write_merging_table(rows, parsed.output)

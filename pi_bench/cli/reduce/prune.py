@@ -1,4 +1,4 @@
-"""`pi-bench reduce prune`: l1-norm filter pruning to a budget of ReLUs, or to several."""
+"""`pi-bench reduce prune`: prunes filters by their l1 norms to one or more budgets of ReLUs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ from pi_bench.cli.reduce import budgets, measuring, networks
 from pi_bench.cli.reduce.conducting import conduct
 
 _DESCRIPTION = """\
-The structured baseline that SNL is compared with (Li et al., ICLR 2017): removes the filters with the
-smallest l1 norms, as few as the budget of ReLUs asks for, and finetunes with knowledge distillation from the
-full network. Whole filters go, so a network meets its budget from below. Residual networks of basic blocks.
+Prunes filters, the structured baseline that SNL is compared with (Li et al., ICLR 2017). Removes the filters
+with the smallest l1 norms, as few as the budget of ReLUs asks for, and finetunes with knowledge distillation
+from the full network. Whole filters are removed, so a network ends at its budget or below. The network must
+be a residual network of basic blocks.
 """
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the method to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args("prune --budget 30000 --network resnet18 -o l1".split()).budget
+    [30000]
+    """
     parser = subparsers.add_parser(
         "prune",
-        help="the structured baseline: l1-norm filter pruning (Li et al., ICLR 2017)",
+        help="prune filters by their l1 norms, the structured baseline (Li et al., ICLR 2017)",
         description=_DESCRIPTION,
         epilog="example:\n  pi-bench reduce prune --budget 30000 --network resnet18 --data digits -o l1\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -31,7 +39,19 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Runs the search, measures the networks that it finds, and prints their frontier. Returns the exit
+    code.
+
+    Raises:
+        PiBenchError: an option or the data cannot be used, or a training or a measurement failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def search(folder: str) -> int:
+        return main(["reduce", "prune", "--budget", "30000", "--network", "resnet18", "-o", folder])
+    ```
+    """
     options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)

@@ -1,4 +1,4 @@
-"""`pi-bench reduce snl`: selective network linearization to a budget of ReLUs, or to several."""
+"""`pi-bench reduce snl`: runs selective network linearization to one or more budgets of ReLUs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DESCRIPTION = """\
 Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
 keeps exactly as many as the budget allows, finetunes with knowledge distillation from the full network,
 measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv and pareto.svg.
-The same command goes on after a kill; smaller budgets can be added later.
+The same command continues after a kill. Smaller budgets can be added later.
 """
 _EPILOG = """\
 examples:
@@ -27,10 +27,17 @@ examples:
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the method to `argparse` subparsers; its namespace has ``run``."""
+    """Adds the method to `argparse` subparsers. Its namespace has ``run``, the function below.
+
+    >>> from pi_bench.cli.arguments import Parser
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_parser(parser.add_subparsers())
+    >>> parser.parse_args("snl --budget 60000 30000 --network resnet18 -o snl".split()).budget
+    [60000, 30000]
+    """
     parser = subparsers.add_parser(
         "snl",
-        help="selective network linearization: single ReLUs to a budget (Cho et al., ICML 2022)",
+        help="remove single ReLUs by selective network linearization (Cho et al., ICML 2022)",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -38,24 +45,55 @@ def add_parser(subparsers: Any) -> None:
     budgets.add_options(parser, "one linearization")
     group = parser.add_argument_group("linearization (defaults depend on the data)")
     group.add_argument(
-        "--masks", metavar="NAME", help="pixel (default): ReLUs stay or go one by one; channel: channels do"
+        "--masks", metavar="NAME", help="unit that keeps or loses its ReLUs: pixel (default) or channel"
     )
     group.add_argument(
-        "--mask-learning-rate", type=number, metavar="X", help="Adam's, for masks and weights (1e-3)"
+        "--mask-learning-rate",
+        type=number,
+        metavar="X",
+        help="learning rate of Adam for masks and weights (default 1e-3)",
     )
-    group.add_argument("--lasso", type=number, metavar="X", help="lambda at first, the masks' penalty (1e-5)")
     group.add_argument(
-        "--lasso-growth", type=number, metavar="X", help="kappa: factor where an epoch frees no ReLU (1.1)"
+        "--lasso",
+        type=number,
+        metavar="X",
+        help="initial penalty of the masks, lambda in the paper (default 1e-5)",
     )
     group.add_argument(
-        "--threshold", type=number, metavar="X", help="epsilon: a mask above it is a ReLU (0.01)"
+        "--lasso-growth",
+        type=number,
+        metavar="X",
+        help="factor for the penalty after an epoch that removes no ReLU, kappa in the paper (default 1.1)",
     )
-    group.add_argument("--epoch-limit", type=whole_number, metavar="N", help="of the linearization (2000)")
+    group.add_argument(
+        "--threshold",
+        type=number,
+        metavar="X",
+        help="value above which a mask keeps its ReLU, epsilon in the paper (default 0.01)",
+    )
+    group.add_argument(
+        "--epoch-limit",
+        type=whole_number,
+        metavar="N",
+        help="largest number of epochs of the linearization (default 2000)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Raises: PiBenchError."""
+    """Runs the search, measures the networks that it finds, and prints their frontier. Returns the exit
+    code.
+
+    Raises:
+        PiBenchError: an option or the data cannot be used, or a training or a measurement failed.
+
+    ```python
+    from pi_bench.cli import main
+
+    def search(folder: str) -> int:
+        return main(["reduce", "snl", "--budget", "15000", "--network", "resnet18", "-o", folder])
+    ```
+    """
     options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)
@@ -68,7 +106,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
-    """Raises UsageError: a value outside its range."""
+    """Returns the settings of the search. Raises: UsageError: a value is out of range."""
     training = importlib.import_module("pi_bench.models.training")
     linearization = importlib.import_module("pi_bench.models.linearization.settings")
     trained = training_options.settings_of(training, parsed)
