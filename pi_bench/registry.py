@@ -108,7 +108,8 @@ def require_known(protocol: str | None, mode: str | None) -> None:
     pi_bench.errors.UsageError: protocol ideal has no mode 'fast'; it has windowed, exact, truncated-sign
 
     Raises:
-        UsageError: no protocol has that name, or the protocol, or any protocol, lacks that mode.
+        UsageError: there is no such protocol, or it has no such mode. If `protocol` is None: no protocol has
+            such a mode.
     """
     if protocol is not None:
         info = find_protocol(protocol)

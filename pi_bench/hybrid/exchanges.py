@@ -42,6 +42,7 @@ class Seeds(Exchange):
         return cls((), (_seed_message(Party.SERVER, SEED_BYTES), _seed_message(Party.SERVER, FRESH_BYTES)), 0)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         return Works(answer=SERVER_EXCHANGE, accept=CLIENT_EXCHANGE)
 
@@ -60,6 +61,7 @@ class Trees(Exchange):
         return cls((_seed_message(Party.CLIENT, SEED_BYTES + TREE_MESSAGE_BYTES),), (), 1)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         return Works(ask=CLIENT_EXCHANGE, take=SERVER_EXCHANGE)
 
@@ -84,6 +86,7 @@ class Select(Exchange):
         return cls((), (_gadget_message(job, Party.SERVER, "ot", OT_BYTES * job.padded_count),), 0, job)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         count = self.job.padded_count
         return Works(
@@ -120,6 +123,7 @@ class Product(Exchange):
         return cls((request,), (message(Party.SERVER, job.plan.response_bytes),), 0, job)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         plan = self.job.plan
         words = math.prod(plan.out_shape)
         own = random_work(words) + words_work(words)
@@ -170,6 +174,7 @@ class Garble(Exchange):
         return self.groups.stop == self.job.group_count
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         spec, count = self.job.spec, len(self.job.elements(self.groups))
         labels = self.job.label_ot_count(self.groups)
@@ -209,6 +214,7 @@ class CrossChoices(Exchange):
         return cls((), (_cross_message(job, Party.SERVER, job.choice_bytes(groups)),), 0, job, groups)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         ots = self.job.ot_count(self.groups)
         drawn = random_work(len(self.job.elements(self.groups))) + words_work(_BIT_WORDS * ots)
@@ -241,6 +247,7 @@ class CrossCorrections(Exchange):
         return cls((request,), (), needs, job, groups)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         words, ots = words_work(len(self.job.elements(self.groups))), self.job.ot_count(self.groups)
         return Works(
