@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# One tested version; pyproject.toml has the range, and `nox -s ranges` tries its ends.
+TORCH := torch==2.13.0
 STAMP := $(VENV)/.installed
 PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
@@ -18,7 +20,7 @@ $(BIN)/python:
 $(STAMP): $(NATIVE) | $(BIN)/python
 	@echo "setting up $(VENV): dependencies and the native code, a few minutes the first time"
 	$(PIP) install scikit-build-core pybind11 ninja
-	PATH=$(abspath $(BIN)):$$PATH $(PIP) install --no-build-isolation --editable ".[torch,test]"
+	PATH=$(abspath $(BIN)):$$PATH $(PIP) install --no-build-isolation $(TORCH) --editable ".[torch,test]"
 	@touch $@
 
 demo: $(STAMP)

@@ -68,6 +68,21 @@ def test(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ("-n", "2", "--dist", "loadfile", "--durations=25")))
 
 
+@nox.session
+@nox.parametrize(
+    ("python", "torch"),
+    [("3.11", "2.8.0"), ("3.13", "2.14.1"), ("3.14", "2.14.1")],
+    ids=["oldest", "newest", "3.14"],
+)
+def ranges(session: nox.Session, torch: str) -> None:
+    """The tests that train nothing and start no process, at the ends of the ranges of Python and torch.
+
+    Outside CI: these builds of torch bring gigabytes of GPU libraries.
+    """
+    session.install(f"torch=={torch}", "-e", ".[torch,test]")
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not training and not process")
+
+
 @nox.session(venv_backend="none")
 def native(session: nox.Session) -> None:
     """The C++ tests, warnings as errors, then under the sanitizers."""

@@ -47,9 +47,9 @@ def _targets() -> dict[str, Target]:
     for count, wire_gb in zip(NETWORKS[2:], (0.35, 0.8), strict=True):
         found[f"offline-bytes-{count}"] = Target(f"offline wire bytes, {count:,} ReLUs", wire_gb, "GB")
     found["linear-torch"] = Target("linear layers online, full ResNet18, over torch float32", 2, "times")
-    found["storage-11"] = Target("client storage a ReLU, 11 labels", 800, "B")
+    found["storage-11"] = Target("client storage per ReLU, 11 labels", 800, "B")
     for chunk, limit in zip((1, 2, 3), (190, 115, 85), strict=True):
-        title = f"online server to client a ReLU, 11 labels, --label-chunk {chunk}"
+        title = f"online server to client per ReLU, 11 labels, --label-chunk {chunk}"
         found[f"online-bytes-chunk-{chunk}"] = Target(title, limit, "B")
     found["null-12288"] = Target("harness overhead (null), 12,288 ReLUs", 2, "ms")
     return found

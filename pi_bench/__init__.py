@@ -1,4 +1,4 @@
-"""pi-bench: what private inference costs, per layer, per phase, per link."""
+"""pi-bench measures what private inference costs, per layer, per phase and per link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOMES = {"export": "pi_bench.exporting", "load_weights": "pi_bench.network.file
 
 
 def __getattr__(name: str) -> Any:
-    # The parties import this package and have no use for what exporting needs.
+    # The parties import this package too, and must not load what only exporting needs.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

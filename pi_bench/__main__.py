@@ -1,4 +1,4 @@
-"""``python -m pi_bench`` is ``pi-bench``."""
+"""Runs the command line of ``pi-bench`` for ``python -m pi_bench``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all."""
+"""Writes files as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,14 +13,28 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """What is written becomes the file at `path` when the context ends; until then the old one stays.
+    """Opens a file that replaces the one at `path` when the context ends without an error.
 
-    A device or a pipe, and a file whose folder takes no second one, are written to directly. A link keeps
-    pointing where it does.
+    Until then the old file stays. A symbolic link stays, and its target is replaced. A device, a pipe and a
+    file in a folder that cannot be written are written directly.
 
-    Raises: OSError: the old file is as it was, and nothing lies beside it.
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "result.txt")
+    ...     with whole_file(path) as file:
+    ...         _ = file.write(b"whole")
+    ...     try:
+    ...         with whole_file(path) as file:
+    ...             _ = file.write(b"half")
+    ...             raise KeyboardInterrupt
+    ...     except KeyboardInterrupt:
+    ...         path.read_bytes()
+    b'whole'
+
+    Raises:
+        OSError: the file cannot be written. The old file is unchanged, and no partial file is left.
     """
-    target = path.resolve()  # of /dev/stderr at a pipe no path that exists: `path` is asked what it is
+    target = path.resolve()  # not a path that exists for /dev/stderr at a pipe, so stat `path` itself
     mode = path.stat().st_mode if path.exists() else None
     if mode is not None and not (stat.S_ISREG(mode) and os.access(target.parent, os.W_OK)):
         with path.open("wb") as file:

@@ -1,11 +1,11 @@
-"""One flat container for metadata and arrays: what parties, launcher and files exchange.
+"""A flat container for metadata and arrays, which the parties, the launcher and files exchange.
 
 Layout (little endian): magic ``PIBC`` | u16 version | u16 zero | u32 header bytes | header (UTF-8
 JSON, canonical: sorted keys, no spaces) | arrays, each starting at a multiple of 64 bytes from the
 start. The header is ``{"meta": …, "arrays": [[name, dtype, shape, offset, byte_count], …]}``.
 
-Nothing in it can carry code. `decode` validates every field against the buffer before it makes an
-array, and makes views of the buffer: a hostile header cannot cause an allocation.
+A container cannot carry code. `decode` validates every field against the buffer before it makes an array. The
+arrays are views of the buffer, so a hostile header cannot cause an allocation.
 """
 
 from __future__ import annotations
@@ -27,13 +27,27 @@ _MAX_RANK = 8
 
 
 class CodecError(ValueError):
-    """The bytes are not a container of this version."""
+    """Reports bytes that are not a container of this version, or an array that no container can hold.
+
+    >>> encode({}, {"half": np.zeros(2, np.float16)})
+    Traceback (most recent call last):
+    pi_bench.codec.CodecError: array 'half' has dtype float16, which the container cannot hold
+    """
 
 
 def encode(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Container of `meta` (JSON values only) and `arrays` (little-endian numeric), as bytes.
+    """Writes a container of `meta`, which has JSON values only, and of little-endian numeric `arrays`.
 
-    Equal content gives equal bytes, so a digest of them is a digest of the content.
+    Equal content gives equal bytes. So a digest of the bytes is a digest of the content.
+
+    >>> data = encode({"name": "tiny"}, {"weight": np.ones((2, 3), np.float32)})
+    >>> data[:4]
+    b'PIBC'
+
+    Raises:
+        CodecError: an array has a dtype that the container cannot hold.
+        ValueError: `meta` has a number that JSON does not have, such as NaN.
+        TypeError: `meta` has another value that JSON does not have.
     """
     contiguous = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
     entries: list[list[Any]] = []
@@ -57,12 +71,17 @@ def encode(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
 def decode(
     data: bytes | bytearray | memoryview, *, max_header_bytes: int | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Inverse of `encode`; the arrays are read-only views of `data`.
+    """Reads a container and returns `meta` and the arrays, which are read-only views of `data`.
 
-    A header takes up to 30 times its size in memory: bound it where the bytes are a stranger's.
+    A header takes up to 30 times its size in memory. So `max_header_bytes` should bound it if the bytes come
+    from another party.
+
+    >>> meta, arrays = decode(encode({"name": "tiny"}, {"weight": np.ones((2, 3), np.float32)}))
+    >>> meta, arrays["weight"].shape
+    ({'name': 'tiny'}, (2, 3))
 
     Raises:
-        CodecError: whatever is wrong with the bytes; never anything else.
+        CodecError: the bytes are not a valid container. No other error is raised, whatever the bytes are.
     """
     view = memoryview(data).cast("B")
     if len(view) < _PREFIX.size:

@@ -1,7 +1,7 @@
-"""Errors that a user can do something about, each with its documented exit code.
+"""The errors that a user can act on, each with its documented exit code.
 
-Every command catches `PiBenchError` at the top, prints one line (`error: …`) and exits with
-`exit_code`. The message names what was wrong and what to do.
+Every command catches `PiBenchError` at the top, prints one line (`error: …`) and exits with `exit_code`. The
+message says what was wrong and what to do.
 """
 
 import csv
@@ -9,79 +9,138 @@ import json
 
 
 class PiBenchError(Exception):
-    """Base of every expected failure."""
+    """The base class of all expected failures.
+
+    >>> try:
+    ...     raise UsageError("--batch 0: give 1 or more")
+    ... except PiBenchError as error:
+    ...     print(f"error: {error} (exit code {error.exit_code})")
+    error: --batch 0: give 1 or more (exit code 2)
+    """
 
     exit_code = 1
 
 
 class VerificationError(PiBenchError):
-    """The private answer broke its law; the message names the layer."""
+    """Reports a private answer that breaks the law of its mode. The message names the layer.
+
+    >>> VerificationError("layer 'relu1': 3 of 4 values differ from the law").exit_code
+    1
+    """
 
     exit_code = 1
 
 
 class UsageError(PiBenchError):
-    """A flag or an argument that cannot be used as given."""
+    """Reports a flag or an argument that cannot be used as given.
+
+    >>> UsageError("--batch 0: give 1 or more").exit_code
+    2
+    """
 
     exit_code = 2
 
 
 class OutputError(UsageError):
-    """A file or a folder that cannot be written, in any command: a full disk, no permission."""
+    """Reports a file or a folder that cannot be written, such as on a full disk.
+
+    >>> isinstance(OutputError("run.json: Permission denied"), UsageError)
+    True
+    """
 
 
 class ModelError(PiBenchError):
-    """A model file that is not one, is damaged, is too new, or cannot be lowered or compiled."""
+    """Reports a network that cannot be read, lowered or compiled, such as a damaged or too new model file.
+
+    >>> ModelError("net.pt: not a model file of pi-bench").exit_code
+    3
+    """
 
     exit_code = 3
 
 
 class InputError(PiBenchError):
-    """An input array of the wrong shape, dtype or range."""
+    """Reports an input array of the wrong shape, dtype or range.
+
+    >>> InputError("x.npy: shape (3, 28, 28), the network takes (3, 32, 32)").exit_code
+    4
+    """
 
     exit_code = 4
 
 
 class DataError(InputError):
-    """Images to train on that are missing, damaged, or not what their name says."""
+    """Reports a data set that is missing or damaged, or is another one than its name says.
+
+    >>> DataError("train.zip: not a whole archive; download it again").exit_code
+    4
+    """
 
 
 class ConnectionFailedError(PiBenchError):
-    """No connection, a lost one, a time-out, or an address in use."""
+    """Reports a connection that failed: refused, lost, timed out, or an address that is in use.
+
+    >>> ConnectionFailedError("the other party closed the connection").exit_code
+    5
+    """
 
     exit_code = 5
 
 
 class PeerError(PiBenchError):
-    """The other party speaks another version or program, or sends what the protocol forbids."""
+    """Reports another party that runs another version or program, or breaks the protocol.
+
+    >>> PeerError("the client sent the unknown command 9").exit_code
+    6
+    """
 
     exit_code = 6
 
 
 class PeerGaveUpError(PeerError):
-    """The other party ended the session and said why."""
+    """Reports another party that ended the session and said why.
+
+    >>> PeerGaveUpError("the other party gave up: the client sent the unknown command 9").exit_code
+    6
+    """
 
 
 class EnvironmentUnsupportedError(PiBenchError):
-    """This machine cannot run the program (a CPU without AES-NI, no memory to lock, …)."""
+    """Reports a machine that cannot run the program, such as a CPU without AES-NI.
+
+    >>> EnvironmentUnsupportedError("this CPU has no AES-NI; run on another machine").exit_code
+    7
+    """
 
     exit_code = 7
 
 
 class PreprocessingSpentError(PiBenchError):
-    """Preprocessing is one-time material and was claimed before."""
+    """Reports one-time material of the offline phase that was claimed before.
+
+    >>> PreprocessingSpentError("the preprocessing of inference 0 was used before").exit_code
+    8
+    """
 
     exit_code = 8
 
 
 class TrainingError(PiBenchError):
-    """A training that diverged, or whose folder cannot be used or holds another training."""
+    """Reports a training that diverged, or a folder that cannot be used or holds another training.
+
+    >>> TrainingError("runs/a holds the training of another recipe; give another folder").exit_code
+    9
+    """
 
     exit_code = 9
 
 
 class DivergedError(TrainingError):
-    """The loss of a training is no number, or stays high: the same settings would end the same way."""
+    """Reports a training loss that became NaN or never fell. The same settings would fail again.
+
+    >>> DivergedError("the loss became NaN in epoch 3; lower the learning rate").exit_code
+    9
+    """
 
 
 EXIT_INTERRUPTED = 130
@@ -89,24 +148,36 @@ EXIT_TERMINATED = 143
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a command as Ctrl-C does: through its contexts, with its finished runs kept."""
+    """Ends a command on SIGTERM as Ctrl-C does, with its finished runs kept.
+
+    >>> interruption_code(Terminated())
+    143
+    """
 
 
 def interruption_code(interruption: KeyboardInterrupt) -> int:
-    """The exit code that says whether Ctrl-C or SIGTERM ended a command."""
+    """Returns the exit code that tells whether Ctrl-C or SIGTERM ended a command.
+
+    >>> interruption_code(KeyboardInterrupt())
+    130
+    """
     return EXIT_TERMINATED if isinstance(interruption, Terminated) else EXIT_INTERRUPTED
 
 
 def interruption_word(exit_code: int) -> str:
-    """The word for it in messages."""
+    """Returns the word for an interruption in messages.
+
+    >>> interruption_word(EXIT_TERMINATED)
+    'terminated'
+    """
     return "terminated" if exit_code == EXIT_TERMINATED else "interrupted"
 
 
 def reason(error: Exception) -> str:
-    """Says in words why something could not be read, written or understood.
+    """Returns the reason why something could not be read, written or understood, for a message.
 
-    Python's own texts ("[Errno 2] ...", "could not convert string to float") name its internals, so
-    that a message is made of this instead.
+    Python's own texts, such as "[Errno 2] ..." and "could not convert string to float", name its internals.
+    Messages use this reason instead.
 
     >>> reason(FileNotFoundError(2, "No such file or directory"))
     'No such file or directory'

@@ -1,4 +1,4 @@
-"""`pi_bench.export`: from a torch module to a model file."""
+"""Exports a torch module to a model file, for `pi_bench.export`."""
 
 from __future__ import annotations
 
@@ -39,35 +39,44 @@ def export(
     name: str | None = None,
     meta: Mapping[str, Any] | None = None,
 ) -> Graph:
-    """Writes `module`, as it is in inference, to the model file `path`.
+    """Writes `module`, in its inference mode, to the model file `path`.
 
     Args:
-        module: convolutions, batch norms, fully connected layers, ReLUs (masked, clamped, leaky and
-            parametric ones too), polynomials of degree 2 and 3, additions, concatenation, average- and
-            max-pooling, reshapes and slices, in any arrangement with one input and one output. It is
-            left as it was. Or what `torch.export.export` makes of one, or the path of a ``.pt2`` or
-            ``.onnx`` file, of which nothing is run but operators that networks here may have.
-        example_input: float (batch, features) or (batch, channels, height, width); its values do
-            not matter when `calibration` is given. None for programs and files, which know its shape.
-        path: replaced in one step if it exists.
-        calibration: typical inputs, float, shaped as `example_input` but for the batch, or a list of
-            such inputs, each with or without a batch axis. The largest
-            value that each layer shows on them, with one bit to spare, is what a private run can
-            represent. Some dozens of real samples are good; the example alone is a poor stand-in.
-        calibration_percentile: of the samples' largest values, 50 to 100: less than 100 leaves out the
-            most extreme samples, for finer scales; `pi-bench accuracy` says what saturates then.
-        labels: class names, one an output, or none.
-        name: of the network in reports. By default it is the module's class or, if that says as little as
-            Sequential, the stem of the network's own file, else of `path`.
+        module: a torch module, an exported program of `torch.export.export`, or the path of a ``.pt2`` or
+            ``.onnx`` file. It may have convolutions, batch norms, fully connected layers, ReLUs (masked,
+            clamped, leaky and parametric ones too), polynomials of degree 2 and 3, additions,
+            concatenations, average- and max-pooling, reshapes and slices, in any arrangement with one input
+            and one output. The module is not changed. Only these operators of a file are run.
+        example_input: float (batch, features) or (batch, channels, height, width). Its values do not matter
+            if `calibration` is given. None for programs and files, which know their shape.
+        path: the file to write. An existing file is replaced in one step.
+        calibration: typical inputs, float, with the shape of `example_input` except for the batch, or a list
+            of such inputs, each with or without a batch axis. A private run can represent twice the largest
+            value that each layer has on them. Some dozens of real samples are good. The example input alone
+            is a poor substitute.
+        calibration_percentile: percentile of the samples' largest values, 50 to 100. Less than 100 leaves
+            out the most extreme samples, for finer scales. `pi-bench accuracy` says which values saturate.
+        labels: class names, one per output, or none.
+        name: the name of the network in reports. By default it is the module's class. If that is as general
+            as Sequential, it is the stem of the network's own file, or else of `path`.
         meta: JSON values to keep in the file.
 
     Returns:
-        The graph in the file: ranges calibrated, ``meta["headroom_bits"]`` by layer.
+        The graph in the file, with calibrated ranges, and with ``meta["headroom_bits"]`` by layer.
 
     Raises:
-        ModelError: an operator that cannot be lowered (its module path, what to use instead), a
-            layer whose values leave less than one bit of headroom.
-        OutputError: `path` cannot be written; an older file is still whole.
+        ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
+            headroom. The message gives the path of the operator's module and a replacement.
+        OutputError: `path` cannot be written. An older file is still whole.
+
+    >>> import tempfile
+    >>> import torch
+    >>> layers = torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "tiny.model")
+    ...     graph = export(torch.nn.Sequential(*layers), torch.zeros(1, 2), path, calibration=torch.eye(2))
+    >>> len(graph.nodes), list(graph.meta["headroom_bits"])  # the ReLU is module "1"
+    (5, ['1'])
     """
     from pi_bench.network.interchange.source import network_name, open_source
     from pi_bench.network.lowering import lower
@@ -112,10 +121,15 @@ def export(
 
 
 def headroom_bits(graph: Graph) -> dict[str, float]:
-    """Bits that each activation layer has to spare under default compile options.
+    """Returns the bits of headroom of each activation layer by its name, under default compile options.
+
+    >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
+    >>> nodes = InputNode("x", (), (4,)), ReluNode("r", ("x",), (4,)), OutputNode("y", ("r",), (4,))
+    >>> headroom_bits(Graph(nodes, {}, ranges={"x": 1.0, "r": 1.0, "y": 1.0}))
+    {'r': 1.0}
 
     Raises:
-        ModelError: a layer has less than one.
+        ModelError: a layer has less than one bit. The message names the layer.
     """
     program, _ = compile_graph(graph, CompileOptions())
     headroom = {op.name: round(op.headroom_bits, 3) for op in program.activation_ops}
@@ -130,10 +144,10 @@ def headroom_bits(graph: Graph) -> dict[str, float]:
 
 
 def _example(module: Any, calibration: Any) -> torch.Tensor:
-    """Zeros of the shape that a program or a file knows.
+    """Returns zeros of the shape that a program or a file declares.
 
     Raises:
-        ModelError: a torch module, which does not know it; or nothing to calibrate with.
+        ModelError: `module` is a torch module, which declares no shape, or `calibration` is None.
     """
     import torch
 
@@ -148,7 +162,7 @@ def _example(module: Any, calibration: Any) -> torch.Tensor:
 
 
 def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, Any]:
-    """(what answers, what is traced): in inference, float32 and on the CPU, whatever the user's is in."""
+    """Returns the module to run and the module or program to trace, in inference, float32 and on the CPU."""
     import torch
 
     if isinstance(module, torch.export.ExportedProgram):
@@ -163,10 +177,10 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
 
 
 def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
-    """An error of the user's own forward is told as it is, before tracing wraps it in its own.
+    """Runs the user's module once, so that its own errors are reported before tracing wraps them.
 
     Raises:
-        ModelError: forward() fails, or answers with something else than one float tensor.
+        ModelError: forward() fails, or returns anything else than one float tensor.
     """
     import torch
 
@@ -228,9 +242,12 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, batch: int) -> None:
-    """A network whose graph computes something else must not be measured under its name.
+    """Compares the graph with the module on some samples, so that no other network is measured by its name.
 
-    batch: of the example input; a program, and many a module, takes no other.
+    `batch` is that of the example input. A program, and some modules, take no other batch.
+
+    Raises:
+        ModelError: the outputs differ in shape or value.
     """
     import torch
 

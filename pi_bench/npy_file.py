@@ -1,4 +1,4 @@
-"""Reads ``.npy`` files of people: what is wrong with one is said in words, and nothing in it can run."""
+"""Reads ``.npy`` files of users. It refuses invalid files with a clear message and runs nothing in them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ _PICKLE_MAGIC = b"\x80"
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """The real numbers in a ``.npy`` file, of the file's shape and dtype.
+    """Reads the real numbers in a ``.npy`` file, with the file's shape and dtype.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "x.npy")
+    ...     np.save(path, np.float32([[1, 2]]))
+    ...     read_npy(path)
+    array([[1., 2.]], dtype=float32)
 
     Raises:
-        InputError: no such file, larger than 1 GiB, not a whole ``.npy`` file, or not of real numbers.
+        InputError: the file does not exist, is larger than 1 GiB, is not a whole ``.npy`` file, or holds
+            other values than real numbers.
     """
     try:
         with path.open("rb") as file:
@@ -31,17 +39,29 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def as_native_float(array: np.ndarray) -> np.ndarray:
-    """Real numbers as float32 or float64 of this machine's byte order.
+    """Converts real numbers to float32 or float64 in this machine's byte order.
 
-    float32 where that holds every value of the array's dtype (float16, integers of up to 16 bits),
-    float64 otherwise.
+    The result is float32 if that holds every value of the array's dtype, as of float16 and of integers of up
+    to 16 bits. Otherwise it is float64.
+
+    >>> as_native_float(np.array([1, 2], np.uint8)).dtype, as_native_float(np.array([1, 2])).dtype
+    (dtype('float32'), dtype('float64'))
     """
     target = np.result_type(array.dtype, np.float32)
     return array.astype(np.float64 if target.itemsize > 8 else target.newbyteorder("="), copy=False)
 
 
 def parse_npy(name: str, file: BinaryIO, file_bytes: int) -> np.ndarray:
-    """As `read_npy`, of an open file of `file_bytes` bytes at its start; `name` is for messages."""
+    """Reads an open file at its start, as `read_npy` does. `name` is the file's name in messages.
+
+    >>> import io
+    >>> parse_npy("x.npy", io.BytesIO(b"1 2 3"), file_bytes=5)
+    Traceback (most recent call last):
+    pi_bench.errors.InputError: x.npy: it is text, not a .npy file; save a numeric array with numpy.save
+
+    Raises:
+        InputError: as for `read_npy`.
+    """
     if file_bytes > MAX_FILE_BYTES:
         raise InputError(f"{name}: larger than {MAX_FILE_BYTES} bytes; save the inputs of one run alone")
     start = file.read(512)
@@ -54,7 +74,7 @@ def parse_npy(name: str, file: BinaryIO, file_bytes: int) -> np.ndarray:
     if dtype.kind not in "fiu":
         raise InputError(f"{name}: dtype {dtype}; an array of real numbers (float32) is needed")
     count = 1
-    for length in shape:  # not numpy's product, which may overflow
+    for length in shape:  # numpy's product may overflow
         count *= length
     announced_bytes, held_bytes = count * dtype.itemsize, file_bytes - file.tell()
     if announced_bytes != held_bytes:

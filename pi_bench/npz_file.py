@@ -1,4 +1,4 @@
-"""Reads ``.npz`` archives of people: arrays by name, bounded, and nothing in them can run."""
+"""Reads ``.npz`` archives of users. Their sizes are bounded, and nothing in them can run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ _MAX_ARRAYS = 64
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of real numbers by their names in the archive.
+    """Reads arrays of real numbers by their names in an archive of numpy.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "inputs.npz")
+    ...     np.savez(path, first=np.float32([1, 2]))
+    ...     read_npz(path)
+    {'first': array([1., 2.], dtype=float32)}
 
     Raises:
-        InputError: no such file, no whole archive of numpy, more than 1 GiB unpacked, or not real numbers.
+        InputError: the file does not exist, is not a whole archive, takes more than 1 GiB unpacked, or holds
+            other values than real numbers.
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:

@@ -23,17 +23,27 @@ _PACKAGE = "pi_bench.protocols"
 
 
 def protocol_names() -> tuple[str, ...]:
-    """Lists every protocol, sorted; nothing of them is imported."""
+    """Lists the names of all protocols, sorted. It imports none of them.
+
+    >>> {"delphi", "ideal", "null"} <= set(protocol_names())
+    True
+    """
     return tuple(sorted({*_own_names(), *(entry.name for entry in _entry_points())}))
 
 
 def find_protocol(name: str) -> ProtocolInfo:
     """Imports the protocol of that name.
 
-    ``NAME:OTHER`` is made of the protocol OTHER by ``derive`` of the package of NAME.
+    For ``NAME:OTHER``, the function ``derive`` in the package of NAME makes a protocol from OTHER.
+
+    >>> find_protocol("ideal").secure
+    False
+    >>> find_protocol("null:delphi").name
+    'null:delphi'
 
     Raises:
-        UsageError: there is none, two packages provide it, it does not load, or it cannot be made of OTHER.
+        UsageError: there is no such protocol, two packages provide it, it does not load, or NAME cannot be
+            made from OTHER.
     """
     name, colon, other = name.partition(":")
     if colon:
@@ -55,7 +65,7 @@ def _find(name: str) -> ProtocolInfo:
 
 
 def _derived(name: str, other: str) -> ProtocolInfo:
-    _find(name)  # refuses a name that is none
+    _find(name)  # refuses an unknown name
     package = importlib.import_module(f"{_PACKAGE}.{name}") if name in _own_names() else None
     if not hasattr(package, "derive"):
         raise UsageError(
@@ -67,12 +77,20 @@ def _derived(name: str, other: str) -> ProtocolInfo:
 
 
 def default_protocol() -> ProtocolInfo:
-    """Returns the protocol that runs if none is named: the one of this package that says ``default=True``."""
+    """Returns the protocol that runs if none is named: the one of this package with ``default=True``.
+
+    >>> default_protocol().default
+    True
+    """
     return next(info for info in map(_own, _own_names()) if info.default)
 
 
 def loadable_protocols() -> Iterator[ProtocolInfo]:
-    """Yields every protocol that loads, by name; passes over the others, which `find_protocol` reports."""
+    """Yields every protocol that loads, sorted by name. `find_protocol` reports why another does not.
+
+    >>> sum(info.default for info in loadable_protocols())
+    1
+    """
     for name in protocol_names():
         try:
             info = find_protocol(name)
@@ -82,10 +100,16 @@ def loadable_protocols() -> Iterator[ProtocolInfo]:
 
 
 def require_known(protocol: str | None, mode: str | None) -> None:
-    """Refuses names that no installed protocol bears; None is not looked at.
+    """Refuses the name of a protocol or a mode that is not installed. None is accepted.
+
+    >>> require_known("ideal", "exact")
+    >>> require_known("ideal", "fast")
+    Traceback (most recent call last):
+    pi_bench.errors.UsageError: protocol ideal has no mode 'fast'; it has windowed, exact, truncated-sign
 
     Raises:
-        UsageError: there is no such protocol, or none that has such a mode.
+        UsageError: there is no such protocol, or it has no such mode. If `protocol` is None: no protocol has
+            such a mode.
     """
     if protocol is not None:
         info = find_protocol(protocol)

@@ -1,1 +1,1 @@
-"""What is measured: one folder a protocol, each with `PROTOCOL`, found by `pi_bench.registry`."""
+"""The protocols that are measured: one folder per protocol, whose `PROTOCOL` the registry finds."""

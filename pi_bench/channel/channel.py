@@ -21,7 +21,7 @@ from pi_bench.errors import ConnectionFailedError, PeerError, PeerGaveUpError
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_QUEUE_BYTES = 64 << 20
 MAX_ABORT_BYTES = 512
-_CHECKED_BYTES = 1 << 20  # summed up while they are still in the cache
+_CHECKED_BYTES = 1 << 20  # added to the checksum while they are still in the cache
 _LINGER_S = 1.0
 _DRAIN_PAUSE_S = 0.01
 
@@ -91,22 +91,22 @@ class Channel:
         self._receiver = Receiver(connection, self._sender, timeout_s=timeout_s, poll_s=poll_s)
 
     def set_receive_timeout(self, timeout_s: float | None) -> None:
-        """Sets how long the peer may stay silent from now on, in seconds; None means without limit."""
+        """Sets the seconds for which the peer may stay silent from now on. None means without limit."""
         self._receiver.set_timeout(timeout_s)
 
     @property
     def timeout_s(self) -> float | None:
-        """How long the peer may stay silent now, in seconds."""
+        """The seconds for which the peer may stay silent now. None means without limit."""
         return self._receiver.timeout_s
 
     def readable_within(self, seconds: float) -> bool:
-        """Whether data from the peer, or its end, arrives within `seconds`."""
+        """Tells whether data from the peer, or the end of its data, arrives within `seconds`."""
         poll = select.poll()  # select() itself cannot watch descriptors above 1,023
         poll.register(self._connection, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
 
     def start_checksums(self, seed: bytes) -> None:
-        """Sums up every frame from now on, in both directions, under a seed that both parties have."""
+        """Adds every frame from now on to checksums of both directions. Both parties have the `seed`."""
         self._checksums = Checksum(seed), Checksum(seed)
 
     def digests(self) -> tuple[bytes, bytes]:
@@ -120,7 +120,7 @@ class Channel:
 
         Raises:
             ConnectionFailedError: this or an earlier frame could not be sent.
-            PeerError: for that reason, and the peer had said why it left.
+            PeerError: the same, and the peer had said why it left.
         """
         encoded = header.encode()
         try:
@@ -142,13 +142,14 @@ class Channel:
     def receive_into(
         self, expected: FrameHeader, view: memoryview, meanwhile: Iterator[None] | None = None
     ) -> FrameHeader:
-        """Receives the next frame, which must match `expected` but for the depth; its payload fills `view`.
+        """Receives the next frame, whose payload fills `view`, and returns its header.
 
-        While it polls, one step of `meanwhile` is taken after each answer that nothing has come.
+        The header must match `expected` except for the depth. While it polls, it takes one step of
+        `meanwhile` whenever nothing has arrived.
 
         Raises:
-            PeerError: a mismatch, or the peer gave up.
-            ConnectionFailedError: silence, or a lost connection.
+            PeerError: the header does not match, or the peer gave up.
+            ConnectionFailedError: the peer stayed silent, or the connection was lost.
         """
         header, position = self._receive_header(view, meanwhile)
         header.require(expected)
@@ -170,13 +171,15 @@ class Channel:
         return header
 
     def receive_bounded(self, expected: FrameHeader, max_bytes: int, deadline_s: float) -> bytearray:
-        """Receives the next frame, which must match `expected` but for its size, at most `max_bytes`.
+        """Receives the payload of the next frame, of at most `max_bytes` bytes.
 
-        Memory grows with what has arrived. It serves the handshake, before the checksums start.
+        The header must match `expected` except for the size. Memory grows with the arrived bytes. The
+        handshake uses it, before the checksums start.
 
         Raises:
-            PeerError: a mismatch, or more than `max_bytes`.
-            ConnectionFailedError: not complete within `deadline_s` seconds, or silence in between.
+            PeerError: the header does not match, or announces more than `max_bytes`.
+            ConnectionFailedError: the frame was not complete within `deadline_s` seconds, or the peer stayed
+                silent.
         """
         deadline = time.monotonic() + deadline_s
         before = self.timeout_s
@@ -208,11 +211,11 @@ class Channel:
             raise PeerError(f"the other party sent a frame of kind {header.kind.name.lower()} after its last")
 
     def abort(self, session_id: int, reason: str) -> None:
-        """Tells the peer why and closes. It is done within about a second, and never raises.
+        """Sends the reason to the peer and closes. It takes about a second at most, and never raises.
 
-        What is pending is sent first, since the words would otherwise land inside another frame. The
-        peer's own data is read and dropped all the while: a peer that cannot send would not read, and a
-        socket that is closed with unread data takes the last words with it.
+        Pending data is sent first, since the reason would otherwise arrive inside another frame. Meanwhile
+        the peer's own data is read and dropped. A peer that cannot send would not read, and a socket that is
+        closed with unread data may lose the reason.
         """
         text = reason.encode(errors="replace")[:MAX_ABORT_BYTES]
         header = FrameHeader(FrameKind.ABORT, session_id, 0, 0, 0, 0, len(text))
@@ -226,13 +229,13 @@ class Channel:
         self.close()
 
     def close(self) -> None:
-        """Closes both directions at once; never raises."""
+        """Closes both directions at once. It never raises."""
         shut_down(self._connection)
         self._sender.close()
         self._connection.close()
 
     def _raise_for(self, failure: ConnectionFailedError) -> NoReturn:
-        """Raises `failure`, or the reason that the peer gave before it left and nobody has read yet."""
+        """Raises `failure`, or the reason that the peer gave before it left, if it is unread."""
         try:
             deadline = time.monotonic() + _LINGER_S
             self.set_receive_timeout(_LINGER_S)
@@ -250,10 +253,10 @@ class Channel:
         meanwhile: Iterator[None] | None = None,
         deadline: float | None = None,
     ) -> tuple[FrameHeader, int]:
-        """Receives a header and returns it with the number of payload bytes that came along.
+        """Receives a header and returns it with the number of payload bytes that were received with it.
 
-        With a small message that saves the second call into the kernel. The magic is checked as soon as
-        it is there: a peer that speaks another protocol may never send as much as a header.
+        For a small message that saves the second call into the kernel. The magic is checked as soon as it has
+        arrived, since a peer that speaks another protocol may never send as many bytes as a header has.
         """
         views = [self._header_view, payload] if payload else [self._header_view]
         count = self._receiver.receive_some(views, meanwhile=meanwhile)

@@ -4,8 +4,8 @@ Layout (little endian, 36 bytes): magic ``PIBF`` | u16 frame version | u16 kind 
 u32 inference | u16 step | u16 slice | u32 depth | u64 payload bytes. Magic and version stay where
 they are in every version, so that two versions can name each other.
 
-`step` is the operator's id (0xFFFF: none), `slice` the number of the message within that step and
-direction mod 2^16, `depth` the length of the longest chain of dependent messages that ends here.
+`step` is the operator's id, or 0xFFFF for none. `slice` is the number of the message within that step and
+direction, mod 2^16. `depth` is the length of the longest chain of dependent messages that ends here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEADER_BYTES = _HEADER.size
 
 
 class FrameKind(enum.IntEnum):
-    """Lists what a frame belongs to.
+    """Lists the kinds of frames: the parts of a session to which a frame belongs, and an abort.
 
     >>> FrameKind(5).name
     'ONLINE'
@@ -63,9 +63,11 @@ class FrameHeader(NamedTuple):
 
     @property
     def wire_bytes(self) -> int:
+        """The size of the whole frame."""
         return HEADER_BYTES + self.payload_bytes
 
     def encode(self) -> bytes:
+        """Writes the header, in `HEADER_BYTES` bytes."""
         return _HEADER.pack(MAGIC, FRAME_VERSION, *self)
 
     @classmethod
@@ -73,7 +75,7 @@ class FrameHeader(NamedTuple):
         """Reads a header of exactly `HEADER_BYTES` bytes.
 
         Raises:
-            PeerError: not a frame, another frame version, or an unknown kind.
+            PeerError: the bytes are not a header, or have another frame version or an unknown kind.
         """
         magic, version, kind, *fields = _HEADER.unpack(data)
         require_magic(magic)
@@ -88,7 +90,11 @@ class FrameHeader(NamedTuple):
         return cls(known, *fields)
 
     def require_depth(self, depth: int) -> None:
-        """Compares the depth, where only one is possible. Raises: PeerError."""
+        """Compares the depth, where only one is possible.
+
+        Raises:
+            PeerError: the depth differs.
+        """
         if self.depth != depth:
             raise PeerError(
                 f"the other party counts {self.depth} dependent messages where only {depth} is possible"
@@ -98,7 +104,7 @@ class FrameHeader(NamedTuple):
         """Compares everything but the depth, which `Session` bounds and `require_depth` compares.
 
         Raises:
-            PeerError: naming the first field that differs, what came and what should have come.
+            PeerError: a field differs. The message names the field, its value and the expected value.
         """
         if self[:_DEPTH] == expected[:_DEPTH] and self[_DEPTH + 1 :] == expected[_DEPTH + 1 :]:
             return
@@ -114,14 +120,14 @@ class FrameHeader(NamedTuple):
 
 
 def require_magic(first: bytes) -> None:
-    """Refuses a peer that speaks another protocol; `first` are the first 4 bytes or more of a frame.
+    """Refuses a peer that speaks another protocol. `first` has at least the first 4 bytes of its message.
 
     >>> require_magic(b"SSH-2.0-OpenSSH")
     Traceback (most recent call last):
     pi_bench.errors.PeerError: the other side speaks SSH, not pi-bench ...
 
     Raises:
-        PeerError: they are not those of a frame. It names the protocol if that is well known.
+        PeerError: no frame begins with these bytes. The message names the protocol if it is well known.
     """
     if first[: len(MAGIC)] == MAGIC:
         return

@@ -1,8 +1,8 @@
 """Emulates links between two processes of one machine: a delay and a rate per direction.
 
-Each party holds back what it sends: a message occupies its direction for its bytes over the rate, then
-travels for half of the round trip. Bytes are those of frames; the headers of TCP and IP, its slow start and
-losses are not emulated.
+Each party holds back its messages. A message occupies its direction for its bytes divided by the rate, and
+then travels for half of the round trip. Bytes are those of frames. The headers of TCP and IP, the slow start
+of TCP and losses are not emulated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MIN_PIECE_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Describes one direction of a link: `delay_s` from end to end, and a rate of `bits_per_s` at most.
+    """Describes one direction of a link: `delay_s` from end to end, and a rate of at most `bits_per_s`.
 
     >>> Pace(delay_s=0.02, bits_per_s=8e6).transfer_s(1_000_000)
     1.0
@@ -29,18 +29,21 @@ class Pace:
     bits_per_s: float
 
     def transfer_s(self, byte_count: int) -> float:
-        """Returns for how long `byte_count` bytes occupy the direction."""
+        """Returns the seconds for which `byte_count` bytes occupy the direction."""
         return 8 * byte_count / self.bits_per_s
 
     @property
     def piece_bytes(self) -> int:
-        """Size of the pieces of a message: the receiver gets its beginning before its end is sent."""
+        """The size of the pieces in which a message crosses the link.
+
+        The receiver gets the beginning of a long message before its end is sent.
+        """
         return max(_MIN_PIECE_BYTES, int(self.bits_per_s / 8 * _PIECE_S))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Describes both directions of a link: `up` is from client to server, `down` is back.
+    """Describes both directions of a link: `up` is from client to server, `down` from server to client.
 
     >>> Link.parse("rtt=50ms,up=10Mbit,down=40Mbit").down
     Pace(delay_s=0.025, bits_per_s=40000000.0)
@@ -53,20 +56,22 @@ class Link:
 
     @property
     def up(self) -> Pace:
+        """The direction from client to server."""
         return Pace(self.rtt_s / 2, self.up_bits_per_s)
 
     @property
     def down(self) -> Pace:
+        """The direction from server to client."""
         return Pace(self.rtt_s / 2, self.down_bits_per_s)
 
     @classmethod
     def parse(cls, text: str) -> Link:
-        """Reads a name of `LINKS`, or bandwidth and round trip in any order: ``100Mbit,40ms``.
+        """Reads a name of `LINKS`, or bandwidth and round trip in any order, such as ``100Mbit,40ms``.
 
-        Fields may be named: ``rtt=40ms,up=10Mbit,down=40Mbit``.
+        Fields may have names, as in ``rtt=40ms,up=10Mbit,down=40Mbit``.
 
         Raises:
-            UsageError: it is neither, or a number is out of range.
+            UsageError: the text is neither, or a number is out of range.
         """
         if text in LINKS:
             return LINKS[text]
@@ -90,7 +95,7 @@ class Link:
 
 
 class Timeline:
-    """Computes when bytes that are sent in one direction arrive. The clock is any that only moves forwards.
+    """Computes when bytes arrive that are sent in one direction. Times are of any monotonic clock, in s.
 
     >>> timeline = Timeline(Pace(delay_s=0.5, bits_per_s=8.0))
     >>> timeline.arrival(1, now=0.0), timeline.arrival(1, now=0.0)
@@ -102,12 +107,12 @@ class Timeline:
         self._free_at = -math.inf
 
     def arrival(self, byte_count: int, now: float) -> float:
-        """Returns when the next `byte_count` bytes, handed over at `now`, have arrived."""
+        """Returns the time at which the next `byte_count` bytes, given at `now`, have arrived."""
         self._free_at = max(self._free_at, now) + self._pace.transfer_s(byte_count)
         return self._free_at + self._pace.delay_s
 
 
-_MAX_RTT_S = 2.0  # the handshake bears no more
+_MAX_RTT_S = 2.0  # the time-outs of the handshake allow no more
 _MIN_BITS_PER_S, _MAX_BITS_PER_S = 1e6, 1e11
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _RATES = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
@@ -122,7 +127,7 @@ LINKS = {
         Link("mobile", 50e-3, 1e7, 4e7),
     )
 }
-"""LAN, fast LAN, wide area, and a phone: round trip in s, client to server and back in bits a second."""
+"""A LAN, a fast LAN, a wide-area network and a phone: round trip in s, both directions in bits per second."""
 
 _FORM = (
     f"write {', '.join(LINKS)}, loopback, or bandwidth and round trip as in 100Mbit,40ms "
@@ -131,7 +136,10 @@ _FORM = (
 
 
 def _field(word: str, text: str) -> tuple[str, float]:
-    """Name and value in bits a second or seconds; the unit tells what an unnamed field is."""
+    """Returns the name and the value of a field, in bits per second or in seconds.
+
+    The unit tells the name of a field without one.
+    """
     name, equals, quantity = word.strip().rpartition("=")
     found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([a-z]+)", quantity.lower(), re.ASCII)
     if found is None:

@@ -1,7 +1,8 @@
 """Sends over an emulated link: each piece is written at the time when it would arrive.
 
-So the kernel's loopback carries what has already crossed the link, and whoever reads the socket sees the
-link's delay and rate. A late wake-up delays one piece, never those behind it: arrivals lie on one timeline.
+So the kernel's loopback carries only bytes that have already crossed the link, and the reader of the socket
+sees the link's delay and rate. A late wake-up delays one piece and no later one, since all arrivals are
+computed on one timeline.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class PacedSender(Sender):
         super().__init__(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
 
     def send(self, views: list[memoryview]) -> None:
+        """Queues `views` in pieces, each for the time of its arrival. Raises as `Sender.send` does."""
         self._require_sound()
         size = self._pace.piece_bytes
         self._enqueue([view[at : at + size] for view in views for at in range(0, len(view), size)])
@@ -59,7 +61,7 @@ class PacedSender(Sender):
     def _append(self, views: list[memoryview]) -> None:
         now = self._clock()
         arrivals = [self._timeline.arrival(len(view), now) for view in views]
-        arrivals[0] = arrivals[min(1, len(arrivals) - 1)]  # a header alone helps nobody
+        arrivals[0] = arrivals[min(1, len(arrivals) - 1)]  # a header is of no use before its payload
         self._pending.extend(views)
         self._arrivals.extend(arrivals)
 

@@ -1,4 +1,4 @@
-"""Receiving: exact reads from one socket, with time-outs and, where it is allowed, polling."""
+"""Reads exact numbers of bytes from one socket, with time-outs and, if it is allowed, with polling."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PIECE_BYTES = 64 << 10
 class Receiver:
     """Reads one direction of one socket. One thread uses it.
 
-    `poll_s` is how long it asks again and again before it sleeps. It sleeps at once while `sender`, of the
-    same socket, has work.
+    It polls for `poll_s` seconds before it sleeps. While `sender`, of the same socket, has work, it sleeps at
+    once.
 
     >>> import socket
     >>> ours, theirs = socket.socketpair()
@@ -42,11 +42,11 @@ class Receiver:
 
     @property
     def timeout_s(self) -> float | None:
-        """How long the peer may stay silent, in seconds; None means without limit."""
+        """The seconds for which the peer may stay silent. None means without limit."""
         return self._timeout_s
 
     def set_timeout(self, timeout_s: float | None) -> None:
-        """Sets how long the peer may stay silent from now on."""
+        """Sets the seconds for which the peer may stay silent from now on. None means without limit."""
         if timeout_s != self._timeout_s or timeout_s is None:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout_s or 0.0))
             self._timeout_s = timeout_s
@@ -54,12 +54,13 @@ class Receiver:
     def receive_some(
         self, views: list[memoryview], flags: int = 0, meanwhile: Iterator[None] | None = None
     ) -> int:
-        """Fills `views` with the bytes that are there, at least one, and returns their number.
+        """Fills `views` with the bytes that have arrived, waits for at least one, and returns their number.
 
-        With MSG_WAITALL it sleeps until they are full. One step of `meanwhile` is taken after each
-        answer that nothing has come.
+        With MSG_WAITALL it sleeps until the views are full. While it polls, it takes one step of `meanwhile`
+        whenever nothing has arrived.
 
-        Raises: ConnectionFailedError.
+        Raises:
+            ConnectionFailedError: the peer stayed silent, or the connection was lost.
         """
         if self._poll_s and self._sender.idle:
             until = time.perf_counter() + self._poll_s
@@ -78,9 +79,10 @@ class Receiver:
         return self._sleep_for(views, flags)
 
     def read_exactly(self, view: memoryview, deadline: float | None = None) -> None:
-        """Fills `view`; `deadline` is a time of `time.monotonic`.
+        """Fills `view`. `deadline` is a time of `time.monotonic`.
 
-        Raises: ConnectionFailedError.
+        Raises:
+            ConnectionFailedError: the peer took too long, or the connection was lost.
         """
         position, total = 0, view.nbytes
         while position < total:
@@ -89,22 +91,23 @@ class Receiver:
 
     @staticmethod
     def require_time(deadline: float | None) -> None:
-        """Raises: ConnectionFailedError once `deadline`, a time of `time.monotonic`, has passed."""
+        """Checks that `deadline`, a time of `time.monotonic`, has not passed.
+
+        Raises:
+            ConnectionFailedError: it has passed.
+        """
         if deadline is not None and time.monotonic() > deadline:
             raise ConnectionFailedError("the other party took too long; it may be overloaded or stalled")
 
     def discard(self, length: int, deadline: float) -> None:
-        """Reads and drops `length` bytes. Raises: ConnectionFailedError."""
+        """Reads and drops `length` bytes. Raises as `read_exactly` does."""
         piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
         while length > 0:
             self.read_exactly(piece[:length], deadline)
             length -= len(piece)
 
     def read_in_pieces(self, length: int, deadline: float) -> bytearray:
-        """Reads `length` bytes into memory that grows with what has arrived.
-
-        Raises: ConnectionFailedError.
-        """
+        """Reads `length` bytes into memory that grows as they arrive. Raises as `read_exactly` does."""
         payload = bytearray()
         piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
         while len(payload) < length:
@@ -114,10 +117,10 @@ class Receiver:
         return payload
 
     def discard_until_end(self, deadline: float) -> None:
-        """Reads and drops everything until the peer closes its direction, fails, or `deadline` has come.
+        """Reads and drops everything until the peer closes its direction or fails, or `deadline` has passed.
 
-        A socket that is closed with unread data resets the connection, which may take the last message
-        that was sent with it.
+        A socket that is closed with unread data resets the connection, and the last sent message may be lost
+        by that.
         """
         with contextlib.suppress(OSError):
             while (left_s := deadline - time.monotonic()) > 0:

@@ -39,7 +39,7 @@ class Sender:
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
         self._pending: deque[memoryview] = deque()
-        self._pending_bytes = 0  # what is being written included
+        self._pending_bytes = 0  # with the views that are being written
         self._failure: str | None = None
         self._closing = False
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout_s))
@@ -48,14 +48,16 @@ class Sender:
 
     @property
     def failure(self) -> str | None:
+        """The reason why sending failed, or None."""
         return self._failure
 
     @property
     def idle(self) -> bool:
+        """Whether nothing is pending and nothing has failed."""
         return self._pending_bytes == 0 and self._failure is None
 
     def send(self, views: list[memoryview]) -> None:
-        """Sends `views` in order; returns before they have left if the socket is full.
+        """Sends `views` in order. If the socket is full, it returns before they have left.
 
         Raises:
             ConnectionFailedError: this or an earlier message could not be sent.
@@ -85,7 +87,8 @@ class Sender:
     def flush(self) -> None:
         """Returns when every message has left this process.
 
-        Raises: ConnectionFailedError.
+        Raises:
+            ConnectionFailedError: a message could not be sent.
         """
         with self._changed:
             self._wait_for(lambda: self._pending_bytes == 0)
@@ -106,7 +109,7 @@ class Sender:
             )
 
     def close(self) -> None:
-        """Ends the thread; what is still queued is dropped. The socket must be shut down first."""
+        """Drops all pending data and ends the thread. The socket must be shut down first."""
         with self._changed:
             self._closing = True
             self._pending.clear()
@@ -147,14 +150,14 @@ class Sender:
         self._pending.extend(views)
 
     def _take(self) -> list[memoryview]:
-        """What may be written now; where it is nothing, `_rest` is called before it is asked again."""
+        """Takes the views that may be written now. If it takes none, `_rest` comes before the next try."""
         return [self._pending.popleft() for _ in range(min(_IOV_MAX, len(self._pending)))]
 
     def _rest(self) -> None:
-        """Waits until something of what is pending may be written, or a little less."""
+        """Waits until a pending view may be written, or a little less."""
 
     def _send_all(self, views: list[memoryview]) -> None:
-        """Blocks; a peer that takes nothing for the whole time-out is given up."""
+        """Sends `views` and blocks. It gives up a peer that takes nothing for the whole time-out."""
         while views:
             started = time.monotonic()
             before = sum(view.nbytes for view in views)
@@ -181,7 +184,7 @@ def timeval(seconds: float) -> bytes:
 
 
 def shut_down(connection: socket.socket) -> None:
-    """Ends both directions, if the socket is connected still.
+    """Ends both directions, if the socket is still connected.
 
     >>> ours, theirs = socket.socketpair()
     >>> shut_down(ours)
@@ -197,7 +200,7 @@ def shut_down(connection: socket.socket) -> None:
 
 
 def _send_some(connection: socket.socket, views: list[memoryview], flags: int) -> list[memoryview]:
-    """What the socket does not take of `views`."""
+    """Sends as much as the socket takes, and returns the rest of `views`."""
     position = 0
     while position < len(views):
         try:

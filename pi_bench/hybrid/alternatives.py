@@ -1,4 +1,4 @@
-"""Other settings of a run that are worth predicting: `ProtocolInfo.alternatives` of hybrid protocols."""
+"""Other settings of a run that are worth predicting, for `ProtocolInfo.alternatives` of hybrid protocols."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[
 
     Offers every other label chunk, windowed mode in place of exact mode, and a weight cache that holds
     every transformed weight if the present one does not.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> [other.change for other in hybrid_alternatives(program, ProtocolOptions("windowed"))]
+    ['--label-chunk 2', '--label-chunk 3', '--label-chunk 4', '--weight-cache 1']
     """
     for bits in LABEL_CHUNK.values:
         if bits != LABEL_CHUNK.of(options):

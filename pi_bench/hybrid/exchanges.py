@@ -1,7 +1,7 @@
 """The exchanges of the offline phase: their messages, and the computing of both parties around them.
 
-An exchange is a request of the client, an answer of the server, or both. Its messages stand here alone:
-the protocol that runs them, the script and the byte prediction read them from the exchange.
+Sizes of messages stand here alone. The protocol that sends them, the script and the byte prediction read them
+from the exchange.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.costs import NOTHING, CostUnits
+from pi_bench.costs import NOTHING
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.hybrid.exchange import Exchange, Works
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
 from pi_bench.hybrid.multiplications import CrossJob
 from pi_bench.hybrid.products import ProductJob
@@ -24,81 +25,68 @@ from pi_bench.primitives.ot import ot_work
 from pi_bench.protocol.script import NO_OP, Message, Purpose
 from pi_bench.protocol.session import Party
 
-_BIT_WORDS = 4  # vector operations that cut a word into the bits of OTs, for each bit
-
-
-@dataclass(frozen=True, slots=True)
-class Works:
-    """The computing around the messages of an exchange, in the order in which it happens."""
-
-    ask: CostUnits = NOTHING  # client, before it sends the request
-    take: CostUnits = NOTHING  # server, after it has received the request
-    answer: CostUnits = NOTHING  # server, before it sends the answer
-    accept: CostUnits = NOTHING  # client, after it has received the answer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Exchange:
-    """A request of the client, if any, and the server's answer, if any.
-
-    `needs`: how many exchanges of the list must be complete before this one can be asked for.
-    """
-
-    request: tuple[Message, ...]
-    answer: tuple[Message, ...]
-    needs: int
-
-    @property
-    def request_bytes(self) -> int:
-        return sum(message.byte_count for message in self.request)
-
-    @property
-    def answer_bytes(self) -> int:
-        return sum(message.byte_count for message in self.answer)
-
-    def works(self, prepared: frozenset[int]) -> Works:
-        """Returns what both parties compute. `prepared`: numbers of the products whose weights the server
-        keeps transformed."""
-        raise NotImplementedError
+_BIT_WORDS = 4  # vector operations per bit that split words into the choice bits of OTs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seeds(Exchange):
-    """The garbler's hash seed and the reverse OTs that begin the fresh label OTs: no request."""
+    """Sends the garbler's hash seed, and the reverse OTs that begin the fresh label OTs. It has no request.
+
+    >>> [message.byte_count for message in Seeds.first().answer]
+    [16, 512]
+    """
 
     @classmethod
     def first(cls) -> Self:
+        """Returns the exchange, which is the first one of a phase."""
         return cls((), (_seed_message(Party.SERVER, SEED_BYTES), _seed_message(Party.SERVER, FRESH_BYTES)), 0)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         return Works(answer=SERVER_EXCHANGE, accept=CLIENT_EXCHANGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees(Exchange):
-    """The reverse hash seed and the label OTs' tree corrections: no answer."""
+    """Sends the reverse hash seed and the tree corrections of the label OTs. It has no answer.
+
+    >>> Trees.after_seeds().request_bytes == SEED_BYTES + TREE_MESSAGE_BYTES
+    True
+    """
 
     @classmethod
     def after_seeds(cls) -> Self:
+        """Returns the exchange, which needs the seeds."""
         return cls((_seed_message(Party.CLIENT, SEED_BYTES + TREE_MESSAGE_BYTES),), (), 1)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         return Works(ask=CLIENT_EXCHANGE, take=SERVER_EXCHANGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Select(Exchange):
-    """Reverse OTs with the server's random bits pi: no request."""
+    """Extends reverse OTs whose choices are the server's random bits pi. It has no request.
+
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> plan = WorkPlan(small_network()[0], ProtocolOptions("exact"))
+    >>> Select.of(plan.gadget_jobs[0]).answer_bytes
+    128
+    """
 
     job: GadgetJob
 
     @classmethod
     def of(cls, job: GadgetJob) -> Self:
+        """Returns the exchange of a whole gadget."""
         return cls((), (_gadget_message(job, Party.SERVER, "ot", OT_BYTES * job.padded_count),), 0, job)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         count = self.job.padded_count
         return Works(
@@ -109,12 +97,25 @@ class Select(Exchange):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product(Exchange):
-    """An encrypted mask and the encrypted product."""
+    """Sends an encrypted mask to the server, and the encrypted product back.
+
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> plan = WorkPlan(small_network()[0], ProtocolOptions("exact"))
+    >>> exchange = Product.of(plan.products[0])
+    >>> exchange.request_bytes == plan.products[0].plan.upload_bytes
+    True
+    >>> exchange.works(prepared=frozenset()).accept.units["decrypt polynomial"]
+    1.0
+    """
 
     job: ProductJob
 
     @classmethod
     def of(cls, job: ProductJob) -> Self:
+        """Returns the exchange of a product."""
+
         def message(sender: Party, byte_count: int) -> Message:
             return Message(sender, job.op_id, "he", byte_count, Purpose.LINEAR)
 
@@ -122,6 +123,7 @@ class Product(Exchange):
         return cls((request,), (message(Party.SERVER, job.plan.response_bytes),), 0, job)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         plan = self.job.plan
         words = math.prod(plan.out_shape)
         own = random_work(words) + words_work(words)
@@ -135,13 +137,27 @@ class Product(Exchange):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Garble(Exchange):
-    """Label OTs (and select corrections) of a slice of a gadget, and its tables."""
+    """Asks for the labels of a slice of a gadget, and sends its tables back.
+
+    The request begins with select corrections if the gadget uses select bits.
+
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> job = WorkPlan(small_network()[0], ProtocolOptions("exact")).gadget_jobs[0]
+    >>> exchange = Garble.of(job, job.offline_slices[0], needs=3)
+    >>> exchange.answer_bytes == job.spec.garbled_group_bytes
+    True
+    >>> exchange.last
+    True
+    """
 
     job: GadgetJob
     groups: range
 
     @classmethod
     def of(cls, job: GadgetJob, groups: range, needs: int) -> Self:
+        """Returns the exchange of a slice."""
         asked = _correction_bytes(job, groups) + OT_BYTES * job.label_ot_count(groups)
         request = _gadget_message(job, Party.CLIENT, "ot", asked)
         tables = len(groups) * job.spec.garbled_group_bytes
@@ -149,7 +165,7 @@ class Garble(Exchange):
 
     @property
     def correction_bytes(self) -> int:
-        """The head of the request: the select corrections. The label OTs follow."""
+        """The bytes of the select corrections, with which the request begins. The label OTs follow."""
         return _correction_bytes(self.job, self.groups)
 
     @property
@@ -158,6 +174,7 @@ class Garble(Exchange):
         return self.groups.stop == self.job.group_count
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         spec, count = self.job.spec, len(self.job.elements(self.groups))
         labels = self.job.label_ot_count(self.groups)
@@ -175,16 +192,29 @@ class Garble(Exchange):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossChoices(Exchange):
-    """Reverse OTs with the bits of the server's factors of a slice of a cross product: no request."""
+    """Extends reverse OTs for a slice of a cross product. It has no request.
+
+    The choices are the bits of the server's factors.
+
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> plan = WorkPlan(small_network(square=True)[0], ProtocolOptions("exact"))
+    >>> (job,) = plan.multiplications.crosses()
+    >>> CrossChoices.of(job, job.offline_slices[0]).answer_bytes  # 4 bytes per OT, 32 elements of 31 bits
+    3968
+    """
 
     job: CrossJob
     groups: range
 
     @classmethod
     def of(cls, job: CrossJob, groups: range) -> Self:
+        """Returns the exchange of a slice."""
         return cls((), (_cross_message(job, Party.SERVER, job.choice_bytes(groups)),), 0, job, groups)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         ots = self.job.ot_count(self.groups)
         drawn = random_work(len(self.job.elements(self.groups))) + words_work(_BIT_WORDS * ots)
@@ -196,17 +226,28 @@ class CrossChoices(Exchange):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossCorrections(Exchange):
-    """The client's corrections for these OTs: no answer."""
+    """Sends the client's corrections for the OTs of `CrossChoices`. It has no answer.
+
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> plan = WorkPlan(small_network(square=True)[0], ProtocolOptions("exact"))
+    >>> (job,) = plan.multiplications.crosses()
+    >>> CrossCorrections.of(job, job.offline_slices[0], needs=2).request_bytes
+    1984
+    """
 
     job: CrossJob
     groups: range
 
     @classmethod
     def of(cls, job: CrossJob, groups: range, needs: int) -> Self:
+        """Returns the exchange of a slice."""
         request = _cross_message(job, Party.CLIENT, job.correction_bytes(groups))
         return cls((request,), (), needs, job, groups)
 
     def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties, as `Exchange.works` says."""
         del prepared
         words, ots = words_work(len(self.job.elements(self.groups))), self.job.ot_count(self.groups)
         return Works(
@@ -216,7 +257,15 @@ class CrossCorrections(Exchange):
 
 
 def gadget_purpose(job: GadgetJob) -> Purpose:
-    """Returns the purpose under which a gadget's time and bytes are counted."""
+    """Returns the purpose under which a gadget's time and bytes are counted.
+
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> plan = WorkPlan(small_network()[0], ProtocolOptions("exact"))
+    >>> gadget_purpose(plan.gadget_jobs[0]).name
+    'RELU'
+    """
     return Purpose.RELU if job.spec.kind == "relu" else Purpose.TRUNCATION
 
 

@@ -1,4 +1,4 @@
-"""Modes and options of activations in a window, and of labels: several protocols offer the same ones."""
+"""The modes and options that several protocols offer: for activations in a window, and for labels."""
 
 from __future__ import annotations
 

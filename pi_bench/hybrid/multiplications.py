@@ -1,14 +1,16 @@
-"""What element-wise products of activations ask of a protocol: cross products offline, two words online.
+"""The plan of element-wise products of activations: cross products offline, two words per element online.
 
-The server's share of `right` is A before it sends a word of the activation's round, the client's share C
-after it has received one; m = left - r is at the server, r at the client since the offline phase:
+The server knows its share A of `right` before it sends the first word of the activation's round. The client
+knows its share C after it has received the round's words. Since the offline phase the client holds r, and the
+server holds m = left - r:
 
     square      x^2     = A^2 + 2 A C + C^2
     product     left * right = m A + r A + m C + r C
 
-What neither party can compute alone has a factor of each: A or m, which the server sends under a uniform
-mask t, and C or r. Beaver's trick (CRYPTO 1991) needs shares of t times the client's *mask* of the other
-factor, known offline: one cross product for a square, two for another product.
+The terms that neither party can compute alone have one factor of each. The server's factor is A or m, which
+it sends under a uniform mask t. The client's factor is C or r. Beaver's trick (CRYPTO 1991) needs shares of
+t times the client's *mask* of the other factor, which is known offline. So a square needs one cross product,
+and any other product needs two.
 """
 
 from __future__ import annotations
@@ -27,10 +29,14 @@ from pi_bench.network.program import RING_BITS, MultiplyOp, Program, element_cou
 
 @dataclass(frozen=True, eq=False)
 class CrossJob(LaneGroups):
-    """Shares of t r mod 2^`bit_count` for each element: t the server's, uniform; r the client's mask.
+    """Describes a cross product: shares of t r mod 2^`bit_count` for each of `count` elements.
 
-    `number` enters the hash tweaks and is unique among the cross products of a program. `masked_by`: id of
-    the value whose mask r is.
+    The server draws t uniformly. The client's r is the mask of the value with id `masked_by`. `number` enters
+    the hash tweaks and is unique among the cross products of a program.
+
+    >>> job = CrossJob(number=0, op_id=3, count=4, bit_count=31, masked_by=2)
+    >>> job.ot_count(job.offline_slices[0])  # 31 bits of 32 padded elements
+    992
     """
 
     number: int
@@ -45,41 +51,61 @@ class CrossJob(LaneGroups):
         return slices(self.group_count, max(1, OFFLINE_SLICE_OTS // (self.bit_count * LANES)))
 
     def ot_count(self, groups: range) -> int:
+        """Returns the number of OTs in a range of lane groups: one per bit of each element."""
         return len(groups) * LANES * self.bit_count
 
     def choice_bytes(self, groups: range) -> int:
-        """Server to client: the OT extension's message."""
+        """Returns the size of the server's message: that of the OT extension."""
         return extension_bytes(self.ot_count(groups))
 
     def correction_bytes(self, groups: range) -> int:
-        """Client to server."""
+        """Returns the size of the client's message, the corrections."""
         return WORD_BYTES * gilboa.correction_words(self.bit_count) * len(groups)
 
 
 @dataclass(frozen=True, slots=True)
 class MultiplyJob:
-    """One element-wise product. `crosses`: of a square the one with t for A; else t for A, then t for m."""
+    """Describes one element-wise product.
+
+    The first of `crosses` has the mask t of A. A product that is not a square has a second one, for m.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network(square=True)
+    >>> (job,) = MultiplicationPlan(program).jobs
+    >>> job.is_square, job.opened_bytes, job.answer_bytes
+    (True, 16, 16)
+    """
 
     op: MultiplyOp
     crosses: tuple[CrossJob, ...]
 
     @property
     def is_square(self) -> bool:
+        """Whether both factors are the same value."""
         return self.op.left == self.op.right
 
     @property
     def opened_bytes(self) -> int:
-        """Online, server to client: A - t, and m - t of a product, a tensor each."""
+        """The size of the server's message online: A - t, and for a product m - t too."""
         return len(self.crosses) * self.answer_bytes
 
     @property
     def answer_bytes(self) -> int:
-        """Online, client to server."""
+        """The size of the client's message online, a word per element."""
         return WORD_BYTES * element_count(self.op.shape)
 
 
 class MultiplicationPlan:
-    """The element-wise products of a program, by the activation in whose round each is computed."""
+    """Lists the element-wise products of a program, by the activation in whose round each is computed.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network(square=True)
+    >>> plan = MultiplicationPlan(program)
+    >>> {op_id: len(jobs) for op_id, jobs in plan.in_round.items()}
+    {2: 1, 5: 0}
+    >>> [cross.bit_count for cross in plan.crosses()]
+    [31]
+    """
 
     def __init__(self, program: Program) -> None:
         self.in_round: dict[int, list[MultiplyJob]] = {op.id: [] for op in program.activation_ops}
@@ -99,10 +125,11 @@ class MultiplicationPlan:
 
     @cached_property
     def jobs(self) -> list[MultiplyJob]:
+        """All products, in the program's order."""
         return [job for jobs in self.in_round.values() for job in jobs]
 
     def crosses(self, activation_ids: Iterable[int] | None = None) -> Iterator[CrossJob]:
-        """Of the rounds of these activations; of all."""
+        """Yields the cross products of the rounds of these activations. None: of every activation."""
         for op_id in self.in_round if activation_ids is None else activation_ids:
             for job in self.in_round[op_id]:
                 yield from job.crosses

@@ -1,20 +1,20 @@
-"""The order of the offline phase: what the client asks for, what the server answers, and when.
+"""The order of the exchanges in the offline phase.
 
-    products of layer 1          asked ahead: the server is never without work
+    products of layer 1          asked ahead, so that the server always has work
     products of layer 2
     OTs and tables of layer 1    they need v of layer 1, which the client has by now
     products of layer 3
     OTs and tables of layer 2    ...
 
-For one activation the order is forced: products give v, v chooses the labels, the labels enter the
-tables. It is forced within a layer, not across layers. So the tables of an activation come one layer of
-products later than its value, while the server works on the next layer's products; the select bits,
-which need no v, come before. Both parties derive this list from the public program, and each message
-has its place in it: the client asks in the list's order and the server answers in the list's order.
+Within an activation the order is forced: products give v, v chooses the labels, and the labels enter the
+tables. Across layers it is free. So the tables of an activation come one layer of products later than its
+value, while the server computes the next layer's products. The select bits need no v and come before. Both
+parties derive this list from the public program. The client asks in the order of the list, and the server
+answers in the same order.
 
-Cross products of element-wise products need masks alone, which are drawn before the phase begins. Their
-OTs go with the select bits; a slice's corrections follow some slices later, so that neither party waits
-for the other and few labels wait for their corrections.
+Cross products of element-wise products need only masks, which are drawn before the phase begins. Their OTs go
+with the select bits. The corrections of a slice follow some slices later. So neither party waits for the
+other, and few labels wait for their corrections.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import enum
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
-    Exchange,
     Garble,
     Product,
     Seeds,
@@ -37,29 +37,52 @@ from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.network.program import ActivationOp, LinearOp
 
 WINDOW_BYTES = 48 << 20
-"""Requests, and answers, that may be under way at once: less than a channel's queue holds, so that no
-party ever waits in `send` for one that does the same."""
+"""Bytes of requests, and of answers, that may be under way at once.
+
+A channel's queue holds more. So the parties never wait in `send` for each other.
+"""
 
 _CROSSES_UNDER_WAY = 4
-"""Slices whose labels wait for corrections."""
+"""The number of slices whose labels may wait for corrections."""
 
 
 class Turn(enum.Enum):
-    """What the client does with an exchange."""
+    """Lists what the client does with an exchange.
+
+    >>> [turn.name for turn in Turn]
+    ['ASK', 'ACCEPT']
+    """
 
     ASK = enum.auto()
     ACCEPT = enum.auto()
 
 
 def offline_schedule(plan: WorkPlan) -> list[Exchange]:
-    """Every exchange of an offline phase, once, in order."""
+    """Returns the exchanges of an offline phase in their order.
+
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> exchanges = offline_schedule(WorkPlan(small_network()[0], ProtocolOptions("exact")))
+    >>> [type(exchange).__name__ for exchange in exchanges]
+    ['Seeds', 'Select', 'Product', 'Product', 'Trees', 'Garble']
+    """
     return _Schedule(plan).exchanges
 
 
 def client_turns(
     exchanges: Sequence[Exchange], window_bytes: int = WINDOW_BYTES
 ) -> Iterator[tuple[Turn, Exchange]]:
-    """The client's order: asks as far ahead as needs and window allow, then accepts one answer."""
+    """Yields the client's turns. It asks as far ahead as needs and window allow, then accepts one answer.
+
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> exchanges = offline_schedule(WorkPlan(small_network()[0], ProtocolOptions("exact")))
+    >>> for turn, exchange in list(client_turns(exchanges))[3:6]:
+    ...     print(turn.name, type(exchange).__name__)
+    ASK Product
+    ACCEPT Seeds
+    ASK Trees
+    """
     asked = requests = answers = 0
     for accepted, exchange in enumerate(exchanges):
         while asked < len(exchanges) and exchanges[asked].needs <= accepted:
@@ -79,9 +102,9 @@ class _Schedule:
         self.exchanges: list[Exchange] = [Seeds.first()]
         self._plan = plan
         self._begun = False
-        self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # their values are asked for; what they need
-        self._crosses: deque[CrossCorrections] = deque()  # their choices stand in the list
-        values: dict[int, int] = {}  # by linear op: exchanges after which the client knows its share
+        self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # with the exchanges that they need
+        self._crosses: deque[CrossCorrections] = deque()  # their choices are in the list
+        values: dict[int, int] = {}  # by linear op: how many exchanges give the client its share
         for op in plan.program.ops:
             if isinstance(op, LinearOp):
                 self._before_products(op.id)
@@ -96,7 +119,7 @@ class _Schedule:
         self._begin()
 
     def _before_products(self, linear_id: int) -> None:
-        """What the activations of a value need of the server, none of it the value itself."""
+        """Adds the exchanges for a value's activations that do not need the value itself."""
         self.exchanges += [
             Select.of(job) for job in self._plan.gadgets_of_source(linear_id) if job.spec.uses_select
         ]
@@ -109,13 +132,13 @@ class _Schedule:
                     self.exchanges.append(self._crosses.popleft())
 
     def _begin(self) -> None:
-        """The client's seeds, once: before anything that they enter."""
+        """Adds the client's seeds, once, before the first exchange that uses them."""
         if not self._begun:
             self.exchanges.append(Trees.after_seeds())
             self._begun = True
 
     def _finish(self) -> None:
-        """Corrections and tables that are due."""
+        """Adds the corrections and tables that wait."""
         if self._crosses or self._gadgets:
             self._begin()
         self.exchanges += self._crosses

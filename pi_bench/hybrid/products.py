@@ -1,9 +1,9 @@
-"""Which products run under encryption: one for each weighted term, several for one with groups.
+"""The products that run under encryption: one per weighted term, or several per term with groups.
 
-A polynomial multiplies every channel that it holds with every weight: of a grouped convolution it would
-compute the products between groups too. So a term with groups is cut into jobs of a few groups each, whose
-weights are the dense ones of their channels, zero between groups. More groups a job fill the client's
-polynomials better and the server's worse; the cheapest number on the wire is taken.
+A polynomial multiplies every channel that it holds with every weight. For a grouped convolution that would
+include the products between groups. So a term with groups is split into jobs of a few groups each, with
+dense weights that are zero between groups. More groups per job fill the client's polynomials better and the
+server's worse. The number with the fewest bytes on the wire is taken.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ from pi_bench.network.program import Convolution, LinearTerm, Shape, Weighted
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProductJob:
-    """The product of some groups of a weighted term with the client's mask.
+    """Describes the product of some groups of a weighted term with the client's mask. All of it is public.
 
-    `weights` of a job are secret; everything here is public.
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> term = program.linear_ops[0].terms[0]
+    >>> (job,) = product_jobs(1, term, program.weight_bits, first_number=0)
+    >>> job.operand(np.array([[1, 2]], np.uint32))
+    array([[1, 2]], dtype=uint32)
+    >>> job.dense_weights(weights[term.weighted.weight]).shape
+    (4, 2)
     """
 
     number: int
@@ -34,12 +41,15 @@ class ProductJob:
     group_count: int
 
     def operand(self, value: np.ndarray) -> np.ndarray:
-        """The job's channels of ``local(value)``: uint32 `plan.in_shape`."""
+        """Returns the job's channels of ``local(value)``, uint32 of shape `plan.in_shape`."""
         ins = self._channels(self._weighted.in_shape)
         return np.ascontiguousarray(apply_local(self.term.local, value)[:, ins])
 
     def dense_weights(self, weights: np.ndarray) -> np.ndarray:
-        """int16 `plan.weight_shape` from the whole term's: zero between groups."""
+        """Returns the job's part of the term's weights, int16 of shape `plan.weight_shape`.
+
+        They are zero between groups. These weights are secret.
+        """
         if self._weighted.groups == 1:
             return weights
         outs = self._channels(self._weighted.out_shape)
@@ -70,22 +80,32 @@ class ProductJob:
 
 
 def product_jobs(op_id: int, term: LinearTerm, weight_bits: int, first_number: int) -> Iterator[ProductJob]:
-    """The jobs of a weighted term, numbered from `first_number` on.
+    """Yields the jobs of a weighted term, numbered from `first_number` on.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> [job.number for job in product_jobs(1, program.linear_ops[0].terms[0], 10, first_number=7)]
+    [7]
 
     Raises:
         ModelError: the encryption cannot hold the operator.
     """
     assert term.weighted is not None
     shape, groups = linear_shape(term.weighted), term.weighted.groups
-    groups_a_job = 1 if groups == 1 else _cheapest_split(shape, groups, weight_bits)
-    for number, first in enumerate(range(0, groups, groups_a_job), first_number):
-        count = min(groups_a_job, groups - first)
+    groups_per_job = 1 if groups == 1 else _cheapest_split(shape, groups, weight_bits)
+    for number, first in enumerate(range(0, groups, groups_per_job), first_number):
+        count = min(groups_per_job, groups - first)
         plan = LinearPlan.of(_part(shape, groups, count), weight_bits)
         yield ProductJob(number, op_id, term, plan, first, count)
 
 
 def linear_shape(weighted: Weighted) -> LinearShape:
-    """What the encryption needs to know of a weighted operator, as if it had one group."""
+    """Describes a weighted operator to the encryption, as if it had one group.
+
+    >>> from pi_bench.network.program import FullyConnected
+    >>> linear_shape(FullyConnected("head.weight", (1, 4), (1, 2))).out_shape
+    (1, 2)
+    """
     name, in_shape, out_shape = weighted.weight, weighted.in_shape, weighted.out_shape
     if not isinstance(weighted, Convolution):
         return LinearShape(name, in_shape, out_shape)
@@ -95,7 +115,7 @@ def linear_shape(weighted: Weighted) -> LinearShape:
 
 
 def _part(shape: LinearShape, groups: int, count: int) -> LinearShape:
-    """Of `count` of the groups."""
+    """Returns the shape of `count` of the groups."""
     in_shape, out_shape = (
         (whole[0], whole[1] // groups * count, *whole[2:]) for whole in (shape.in_shape, shape.out_shape)
     )
@@ -104,7 +124,10 @@ def _part(shape: LinearShape, groups: int, count: int) -> LinearShape:
 
 @lru_cache(maxsize=256)
 def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int) -> int:
-    """Groups a job for the fewest bytes; of equals the smaller number, which has fewer products."""
+    """Returns the number of groups per job that costs the fewest bytes on the wire.
+
+    If two numbers cost the same, the smaller one wins, since it has fewer products.
+    """
 
     def wire_bytes(count: int) -> int:
         whole, rest = divmod(groups, count)

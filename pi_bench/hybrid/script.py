@@ -1,7 +1,7 @@
-"""The script of a `WorkPlan` as `delphi` runs it: which party computes and sends what, in which order.
+"""The script of a `WorkPlan`: which party computes and sends what, in which order.
 
-It follows the code message by message (`offline_schedule` offline, slices online), so the bytes of a
-prediction are those of a run. Tests compare both with the messages of a run.
+It has the messages of a run one by one: those of `offline_schedule` offline, and one per slice online. So the
+predicted bytes are those of a run, and tests compare the two.
 """
 
 from __future__ import annotations
@@ -60,13 +60,26 @@ _SET_UP = (
 
 
 def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
-    """Of a protocol with homomorphic products and garbled gadgets."""
+    """Writes the script of a protocol with homomorphic products and garbled gadgets.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> script = hybrid_script(program, ProtocolOptions("exact"))
+    >>> [action.kind.name for action in script.online.client.actions if action.byte_count]
+    ['SEND', 'RECEIVE', 'SEND', 'RECEIVE']
+    """
     plan = WorkPlan(program, options)
     return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS, set_up=_SET_UP)
 
 
 def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:
-    """Counts the bytes of `hybrid_script`."""
+    """Counts the payload bytes of `hybrid_script`.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> predict_hybrid(program, ProtocolOptions("exact")).online[Party.CLIENT]  # 2 inputs and 4 ReLUs
+    24
+    """
     return PredictedBytes.of(hybrid_script(program, options))
 
 
@@ -97,7 +110,7 @@ def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
 
 
 def _send(role: Role, work: CostUnits, messages: Sequence[Message]) -> None:
-    """Computes, then sends; the work is counted where the first message is."""
+    """Appends work and the messages that follow it. The work is counted where the first message is."""
     if work.units:
         role.compute(messages[0].step, messages[0].part, messages[0].purpose, work)
     for message in messages:
@@ -105,7 +118,7 @@ def _send(role: Role, work: CostUnits, messages: Sequence[Message]) -> None:
 
 
 def _receive(role: Role, messages: Sequence[Message], work: CostUnits) -> None:
-    """Receives, then computes; the work is counted where the first message is."""
+    """Appends messages and the work that follows them. The work is counted where the first message is."""
     for message in messages:
         role.receive(message.step, message.part, message.purpose, message.byte_count)
     if work.units:

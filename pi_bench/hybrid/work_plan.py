@@ -1,8 +1,8 @@
-"""The work that a program asks of a protocol with homomorphic products and garbled gadgets.
+"""The work that a program requires from a protocol with homomorphic products and garbled gadgets.
 
-From the public program alone: which products run under encryption, which gadgets evaluate which
-elements, in which slices, and how many bytes each message has. Both parties derive the same plan, so
-the receiver of a message always knows its size, and `pi-bench inspect` predicts the bytes from it.
+A plan follows from the public program alone. It says which products run under encryption, which gadgets
+evaluate which elements, in which slices, and how many bytes each message has. Both parties derive the same
+plan, so the receiver of a message always knows its size. `pi-bench inspect` predicts the bytes from it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pi_bench.protocol.options import ProtocolOptions
 
 SEED_BYTES = 16
 OT_BYTES = 4
-"""What an extended OT costs on the wire: 128 / k bits, k = 4 (SoftSpoken)."""
+"""The bytes per extended OT on the wire: 128 / k bits with k = 4 (SoftSpoken OT, Roy, CRYPTO 2022)."""
 
 _ONLINE_SLICE_BYTES = 3 << 18
 _OFFLINE_SLICE_BYTES = 1 << 23
@@ -38,9 +38,17 @@ _OFFLINE_SLICE_BYTES = 1 << 23
 
 @dataclass(frozen=True, eq=False)
 class GadgetJob(LaneGroups):
-    """One group of an activation, padded to whole groups of lanes.
+    """Describes the gadgets of one group of an activation, padded to whole groups of lanes.
 
-    `number` enters the hash tweaks and is unique in a program. `index` as in `ActivationGroup`.
+    `number` enters the hash tweaks and is unique in a program. `index` is that of `ActivationGroup`.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> (job,) = WorkPlan(program, ProtocolOptions("exact")).gadget_jobs
+    >>> job.spec.kind, job.count, job.padded_count
+    ('relu', 4, 32)
+    >>> job.gather(np.arange(4).reshape(1, 4))
+    array([0, 1, 2, 3])
     """
 
     number: int
@@ -51,26 +59,31 @@ class GadgetJob(LaneGroups):
 
     @cached_property
     def online_slices(self) -> list[range]:
-        """Ranges of lane groups: small enough that both parties and the wire work at once."""
+        """The ranges of lane groups online. They are so small that both parties and the wire work at once."""
         bytes_per_group = self.spec.online_group_bytes + LANES * WORD_BYTES
         return slices(self.group_count, max(1, _ONLINE_SLICE_BYTES // bytes_per_group))
 
     @cached_property
     def offline_slices(self) -> list[range]:
+        """The ranges of lane groups offline, bounded in OTs and in bytes of tables."""
         by_ots = OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
         by_bytes = _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
         return slices(self.group_count, max(1, min(by_ots, by_bytes)))
 
     def label_ot_count(self, groups: range) -> int:
+        """Returns the number of label OTs in a range of lane groups."""
         return len(groups) * LANES * self.spec.label_ots
 
     def gather(self, tensor: np.ndarray) -> np.ndarray:
-        """The group's elements of a tensor, flat, without padding; a view if it is all of them."""
+        """Returns the group's elements of a tensor, flat and without padding.
+
+        The result is a view if the group has all elements.
+        """
         flat = tensor.reshape(-1)
         return flat if self.index is None else flat[self.index]
 
     def scatter(self, values: np.ndarray, tensor: np.ndarray) -> None:
-        """Writes the group's elements, flat, without padding, into a contiguous tensor."""
+        """Writes the group's elements, given flat and without padding, into a contiguous tensor."""
         flat = tensor.reshape(-1)
         if self.index is None:
             flat[:] = values
@@ -79,7 +92,19 @@ class GadgetJob(LaneGroups):
 
 
 class WorkPlan:
-    """Products, gadgets and multiplications of a program in the order in which they run."""
+    """Lists the products, gadgets and multiplications of a program in the order in which they run.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> [job.op_id for job in plan.products], [job.op_id for job in plan.gadget_jobs]
+    ([1, 3], [2])
+    >>> len(plan.prepared_products(cache_bytes=0))
+    0
+
+    Raises:
+        ModelError: the encryption cannot hold an operator.
+    """
 
     def __init__(self, program: Program, options: ProtocolOptions) -> None:
         self.program = program
@@ -104,14 +129,18 @@ class WorkPlan:
 
     @cached_property
     def gadget_jobs(self) -> list[GadgetJob]:
+        """The gadgets of all activations, in the program's order."""
         return [job for jobs in self.gadgets.values() for job in jobs]
 
     def products_of(self, op_id: int) -> list[ProductJob]:
-        """The products that make up a linear value."""
+        """Returns the products that make up a linear value."""
         return [job for job in self.products if job.op_id == op_id]
 
     def prepared_products(self, cache_bytes: int) -> list[ProductJob]:
-        """Those whose weights a server transforms once and keeps: the first that fit into `cache_bytes`."""
+        """Returns the products whose weights a server transforms once and keeps.
+
+        They are the first ones that fit into `cache_bytes`.
+        """
         found, used = [], 0
         for job in self.products:
             size = prepared_bytes(job.plan)
@@ -121,21 +150,22 @@ class WorkPlan:
         return found
 
     def gadgets_of_source(self, op_id: int) -> list[GadgetJob]:
-        """The gadgets that work on a linear value."""
+        """Returns the gadgets that work on a linear value."""
         return [job for job in self.gadget_jobs if self.source_of(job) == op_id]
 
     def crosses_of_source(self, op_id: int) -> list[CrossJob]:
-        """The cross products of the element-wise products of a linear value's activations."""
+        """Returns the cross products of the element-wise products of a linear value's activations."""
         activation_ids = [activation for activation, source in self._sources.items() if source == op_id]
         return list(self.multiplications.crosses(activation_ids))
 
     def source_of(self, job: GadgetJob) -> int:
-        """The linear value that a gadget works on."""
+        """Returns the id of the linear value that a gadget works on."""
         return self._sources[job.op_id]
 
     @cached_property
     def linear_after(self) -> dict[int, list[int]]:
-        """By activation, the linear operators that the server computes before its next message."""
+        """The ids of the linear operators that the server computes after an activation and before its next
+        message, by the activation's id."""
         found: dict[int, list[int]] = {}
         here: list[int] = []
         for op in self.program.ops:
@@ -147,7 +177,7 @@ class WorkPlan:
 
     @cached_property
     def online_arena_bytes(self) -> int:
-        """The largest activation's messages, server to client: what must be in flight at once."""
+        """The bytes of the server's messages for the largest activation. They are all in flight at once."""
         return max(
             (
                 sum(job.group_count * job.spec.online_group_bytes for job in jobs)
@@ -158,12 +188,19 @@ class WorkPlan:
 
     @cached_property
     def widest_activation(self) -> int:
-        """Padded elements of the largest activation."""
+        """The number of padded elements of the largest activation."""
         return max((sum(job.padded_count for job in jobs) for jobs in self.gadgets.values()), default=0)
 
 
 def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:
-    """The gadget for one kind of element of an activation."""
+    """Returns the gadget for one kind of element of an activation.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> spec = gadget_spec(program.activation_ops[0], ActivationKind.RELU, ProtocolOptions("exact"))
+    >>> spec.exact, spec.label_chunk
+    (True, 1)
+    """
     law = window_law(options)
     is_relu = kind is ActivationKind.RELU
     return GadgetSpec(
@@ -178,5 +215,9 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
 
 
 def part(array: np.ndarray, positions: range) -> np.ndarray:
-    """The view of `array` at `positions` of axis 0."""
+    """Returns the view of `array` at `positions` of axis 0.
+
+    >>> part(np.arange(8), range(2, 4))
+    array([2, 3])
+    """
     return array[positions.start : positions.stop]

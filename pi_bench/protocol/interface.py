@@ -1,8 +1,8 @@
-"""What a protocol provides: one object per party and session.
+"""Declares the classes by which a protocol describes itself and runs: one object per party and session.
 
-The harness calls, on both parties and in this order: `set_up` once a connection; then, any number
-of times, `preprocess` and `infer`. A protocol's steps may send any number of messages in either
-direction in either phase. No state outlives the object; nothing is kept at module level.
+The harness calls `set_up` once per connection on both parties, and then `preprocess` and `infer` any number
+of times. Either phase may send any number of messages in either direction. No state outlives the object, and
+nothing is kept at module level.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ from pi_bench.protocol.session import SessionLike
 
 @dataclass(frozen=True, slots=True)
 class OtherSettings:
-    """Settings that a prediction may recommend in place of those of a run.
+    """Holds settings that a prediction may recommend in place of those of a run.
 
-    `change` is the flag that a user would give (``--mode exact``); `helps` lists the purposes whose cost
-    it may reduce, so that an explanation names it there.
+    `change` is the flag that a user would give. `helps` lists the purposes whose cost it may reduce, so that
+    an explanation names it there.
+
+    >>> OtherSettings("--mode windowed", ProtocolOptions("windowed"), (Purpose.RELU,)).change
+    '--mode windowed'
     """
 
     change: str
@@ -39,34 +42,48 @@ class OtherSettings:
 
 
 def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[OtherSettings]:
-    """Offers no other settings: for protocols without options that trade one cost for another."""
+    """Offers no other settings, for a protocol whose options trade no cost for another.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> no_alternatives(program, ProtocolOptions("exact"))
+    ()
+    """
     del program, options
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolInfo:
-    """Describes a protocol: `pi_bench.registry` finds one as ``PROTOCOL`` in each package of a protocol."""
+    """Describes a protocol. `pi_bench.registry` finds it as ``PROTOCOL`` in the package of the protocol.
+
+    >>> from pi_bench.registry import find_protocol
+    >>> ideal = find_protocol("ideal")
+    >>> ideal.mode_names, ideal.secure
+    (('windowed', 'exact', 'truncated-sign'), False)
+    >>> dict(ideal.configure("truncated-sign", {"sign_drop": 4}).values)
+    {'sign_drop': 4}
+    """
 
     name: str
-    title: str  # says "insecure" if it is
+    title: str  # says "insecure" if the protocol is insecure
     modes: tuple[Mode, ...]  # the default first
     secure: bool
     client: type[PartyProtocol]
     server: type[PartyProtocol]
     predict: Callable[[Program, ProtocolOptions], PredictedBytes]
-    """Payload bytes of one inference of a program under the options."""
+    """Counts the payload bytes of one inference of a program under the options."""
     script: Callable[[Program, ProtocolOptions], RunScript] | None = None
-    """What both parties compute and send, from which times are predicted; None: they are not."""
+    """Lists what both parties compute and send, so that times can be predicted. None: they cannot."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
     primitives: tuple[Primitive, ...] = ()
-    """Primitives of its own, whose units its script may use beside those of
+    """The protocol's own primitives. Its script may use their units beside those of
     `pi_bench.primitives.built_in`."""
     options: tuple[Option[Any], ...] = ()
-    """The protocol's own options: flags, keys of the handshake and of results."""
+    """The protocol's own options. They become flags, and keys of the handshake and of results."""
     default: bool = False
-    """Whether commands run this protocol if none is named: true of one protocol of this package."""
+    """Whether commands run this protocol if the user names none. One protocol of this package says so."""
 
     def __post_init__(self) -> None:
         names = [option.name for option in self.options]
@@ -80,6 +97,7 @@ class ProtocolInfo:
 
     @property
     def mode_names(self) -> tuple[str, ...]:
+        """The names of the modes. The first mode is the default one."""
         return tuple(mode.name for mode in self.modes)
 
     def configure(
@@ -92,9 +110,11 @@ class ProtocolInfo:
     ) -> ProtocolOptions:
         """Returns checked options, with the default of each option that is not given.
 
-        mode: None for the first mode. given: values of options by name; they may come from the other party.
+        `mode` is None for the first mode. `given` has values of options by name, which may come from the
+        other party.
 
-        Raises: UsageError: a mode, option or value that the protocol does not have, or a missing option.
+        Raises:
+            UsageError: the protocol has no such mode, option or value, or an option is missing.
         """
         chosen = self.mode(self.mode_names[0] if mode is None else mode).name
         given = {} if given is None else given
@@ -120,7 +140,11 @@ class ProtocolInfo:
         return self.mode(options.mode).law(options)
 
     def require(self, program: Program, options: ProtocolOptions) -> None:
-        """Refuses options whose law cannot hold for a window of the program. Raises: UsageError."""
+        """Refuses options whose law cannot hold for a window of the program.
+
+        Raises:
+            UsageError: the law refuses the window of a layer, which the message names.
+        """
         law = self.law(options)
         for op in program.activation_ops:
             reason = law.refusal(op.truncate_bits, op.window_bits) if op.relu_count else None
@@ -128,7 +152,11 @@ class ProtocolInfo:
                 raise UsageError(f"layer {op.name!r}: {reason}")
 
     def mode(self, name: str) -> Mode:
-        """Returns the mode of that name. Raises: UsageError: there is none."""
+        """Returns the mode of that name.
+
+        Raises:
+            UsageError: the protocol has no such mode.
+        """
         for mode in self.modes:
             if mode.name == name:
                 return mode
@@ -138,9 +166,26 @@ class ProtocolInfo:
 
 
 class PartyProtocol(ABC):
-    """One party of one protocol on one session. `weights` is None at the client.
+    """Plays one party of one protocol on one session. `weights` is None at the client.
 
-    `prepared`: at a server, what `prepare` gave for the same program, options and weights, or None.
+    At a server, `prepared` is the result of `prepare` for the same program, options and weights, or None.
+
+    This client sends its input in the clear, so it is INSECURE:
+
+    ```python
+    class InsecureClient(PartyProtocol):
+        def preprocess(self, inference_id):
+            return Preprocessing("clear", inference_id, {})
+
+        def infer(self, material, encoded_input):
+            material.claim("clear")
+            output = np.empty(self.program.output.shape, np.uint32)
+            with self.session.step(self.program.input.id):
+                self.session.send(encoded_input)
+            with self.session.step(self.program.output.id):
+                self.session.receive_into(output)
+            return output
+    ```
     """
 
     def __init__(
@@ -159,23 +204,23 @@ class PartyProtocol(ABC):
 
     @classmethod
     def prepare(cls, program: Program, options: ProtocolOptions, weights: Weights) -> object:
-        """What a server computes once for all its sessions, if anything; nothing may change it later."""
+        """Computes whatever a server needs once for all its sessions. Nothing may change it later."""
         del program, options, weights
         return None
 
     def set_up(self) -> None:  # noqa: B027 - optional
-        """Keys and base OTs, once a connection."""
+        """Exchanges keys and base OTs, once per connection."""
 
     @abstractmethod
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """The offline phase of one inference; `inference_id` never repeats in a session."""
+        """Runs the offline phase of one inference. `inference_id` never repeats in a session."""
 
     @abstractmethod
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """The online phase: claims `material` first, before any byte is sent.
+        """Runs the online phase. It claims `material` before it sends any byte.
 
-        `encoded_input`: uint32 of the input's shape at the client, None at the server. Returns the
-        revealed output, uint32 of the output's shape, at the client, None at the server.
+        `encoded_input` is uint32 of the input's shape at the client, and None at the server. Returns the
+        revealed output, uint32 of the output's shape, at the client, and None at the server.
         """
 
     def close(self) -> None:  # noqa: B027 - optional

@@ -40,7 +40,7 @@ class ProtocolOptions:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
 
     def with_value(self, name: str, value: OptionValue) -> ProtocolOptions:
-        """Returns the same options but for one of the protocol's own.
+        """Returns the same options with another value of one of the protocol's own options.
 
         >>> ProtocolOptions("exact").with_value("label_chunk", 2).as_fields()["values"]
         {'label_chunk': 2}
@@ -85,6 +85,7 @@ class Option(Generic[Value]):
 
     @property
     def flag(self) -> str:
+        """The flag of the command line, such as ``--label-chunk``."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -101,16 +102,21 @@ class Option(Generic[Value]):
         return " or ".join(map(str, self.values))
 
     def applies(self, mode: str) -> bool:
+        """Tells whether a mode has this option."""
         return not self.modes or mode in self.modes
 
     def accepts(self, value: object) -> bool:
-        """Tells whether `value`, which may come from the other party, is possible: ``True`` is no 1."""
+        """Tells whether `value`, which may come from the other party, is possible.
+
+        The type must match too. ``True`` does not pass for 1.
+        """
         return type(value) is type(self.values[0]) and value in self.values
 
     def parse(self, text: str) -> Value:
-        """Reads a value of the command line.
+        """Reads a value from the command line.
 
-        Raises: ValueError: it is not possible.
+        Raises:
+            ValueError: the value is not possible.
         """
         value: object = text
         if isinstance(self.values[0], int) and text.isascii() and text.lstrip("-").isdigit():
@@ -122,7 +128,8 @@ class Option(Generic[Value]):
     def of(self, options: ProtocolOptions) -> Value:
         """Returns the option's value in a run, or its default.
 
-        Raises: KeyError: it has neither.
+        Raises:
+            KeyError: the run has no value, and the option no default.
         """
         value = options.values.get(self.name, self.default)
         if value is None:
@@ -134,7 +141,12 @@ class Option(Generic[Value]):
 class Mode:
     """Declares one mode of a protocol. `law` defines the results of activations in that mode.
 
-    `help`: a clause for ``--help``, such as "equals the integer network bit for bit".
+    `help` is a clause for ``--help``.
+
+    >>> from pi_bench.arithmetic.activation_law import EXACT
+    >>> exact = Mode("exact", "equals the integer network bit for bit", lambda options: EXACT)
+    >>> exact.law(ProtocolOptions("exact")).name
+    'exact'
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a protocol will put on the wire, known from the public program alone."""
+"""The bytes that a protocol will send, counted from the public program alone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from pi_bench.protocol.session import Party
 
 @dataclass(slots=True)
 class PredictedBytes:
-    """Payload bytes by sender; frame headers and set-up are not in it.
+    """Counts the payload bytes of one inference, without frame headers and without the set-up.
 
     `offline` and `online` are keyed by the sending party, `offline_parts` by part and sender,
     `online_ops` by operator id and sender.
+
+    >>> predicted = PredictedBytes()
+    >>> predicted.add_online(0, Party.CLIENT, 400)
+    >>> predicted.add_online(3, Party.CLIENT, 100)
+    >>> predicted.online[Party.CLIENT], predicted.online_ops[3][Party.CLIENT]
+    (500, 100)
     """
 
     offline: dict[Party, int] = field(default_factory=lambda: defaultdict(int))
@@ -29,7 +35,7 @@ class PredictedBytes:
 
     @classmethod
     def of(cls, script: RunScript) -> Self:
-        """Counts the messages of a script."""
+        """Counts the messages of a script that a phase counts."""
         predicted = cls()
         for party in Party:
             for action in script.offline.roles[party].actions:
@@ -41,9 +47,11 @@ class PredictedBytes:
         return predicted
 
     def add_offline(self, part: str, sender: Party, byte_count: int) -> None:
+        """Adds a message of the offline phase, or the sum of several."""
         self.offline[sender] += byte_count
         self.offline_parts[part][sender] += byte_count
 
     def add_online(self, op_id: int, sender: Party, byte_count: int) -> None:
+        """Adds a message of the online phase, or the sum of several."""
         self.online[sender] += byte_count
         self.online_ops[op_id][sender] += byte_count

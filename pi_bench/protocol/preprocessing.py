@@ -1,4 +1,4 @@
-"""What the offline phase leaves behind for one inference, at one party."""
+"""The material that the offline phase leaves at one party for one inference."""
 
 from __future__ import annotations
 
@@ -11,20 +11,33 @@ from pi_bench.errors import PreprocessingSpentError
 
 
 class Closeable(StructuralType):
-    """Locked memory that `close` wipes."""
+    """Holds secrets in memory until `close` wipes them.
 
-    def close(self) -> None: ...
+    >>> from pi_bench.crypto.secret import SecretBytes
+    >>> key: Closeable = SecretBytes(16)
+    >>> key.close()
+    """
+
+    def close(self) -> None:
+        """Wipes the secrets."""
 
 
 class Preprocessing:
-    """Flat arrays for one inference: self-contained, versioned, one-time.
+    """Holds the arrays that one party needs for one inference, and hands them out once.
 
-    `version` is the protocol's own, of the meaning of its arrays: what stores material must store it
-    with the protocol's name, and refuse what it does not know.
+    A protocol claims them before the first online byte. Garbled tables that are used with two inputs reveal
+    delta, and a mask that is used twice reveals the difference of two inputs. `secrets` own the memory that
+    some arrays are views of. `version` is the protocol's own number for the meaning of its arrays. A program
+    that stores material must store both the version and the protocol's name, and refuse unknown ones.
 
-    `claim` hands the arrays out once, before the first online byte: garbled tables used with two
-    inputs give away delta, a mask used twice gives the difference of two inputs. `burn` drops what
-    is left and wipes the `secrets` whose memory some arrays are views of.
+    >>> material = Preprocessing("toy", 0, {"mask": np.zeros(2, np.uint32)})
+    >>> material.storage_bytes
+    8
+    >>> sorted(material.claim("toy"))
+    ['mask']
+    >>> material.claim("toy")
+    Traceback (most recent call last):
+    pi_bench.errors.PreprocessingSpentError: the preprocessing of inference 0 was used before; ...
     """
 
     def __init__(
@@ -45,14 +58,15 @@ class Preprocessing:
 
     @property
     def spent(self) -> bool:
+        """Whether the arrays were claimed or dropped."""
         return self._arrays is None
 
     def claim(self, protocol: str) -> dict[str, np.ndarray]:
-        """The arrays, once.
+        """Returns the arrays by name, once.
 
         Raises:
-            PreprocessingSpentError: on the second call, or after `burn`.
-            ValueError: if another protocol made it.
+            PreprocessingSpentError: they were claimed before, or dropped by `burn`.
+            ValueError: the material was made by another protocol.
         """
         if protocol != self.protocol:
             raise ValueError(f"preprocessing of {self.protocol!r} given to {protocol!r}")
@@ -65,7 +79,10 @@ class Preprocessing:
         return arrays
 
     def burn(self) -> None:
-        """Drops the material, used or not: after a run, an abort, a time-out or a lost connection."""
+        """Drops the arrays, used or not, and wipes their secrets.
+
+        The harness calls it after a run, an abort, a time-out and a lost connection.
+        """
         self._arrays = None
         secrets, self._secrets = self._secrets, ()
         for secret in secrets:

@@ -1,8 +1,8 @@
-"""What both parties will do in a phase, step by step: computing, sending, receiving.
+"""Scripts list the steps of both parties in a phase: computing, sending and receiving.
 
-A protocol describes its phases as scripts, from the public program alone (`ProtocolInfo.script`); nothing in
-them is secret, and nothing runs. `simulation` plays them on measured costs and a link, which predicts times,
-bytes and rounds.
+A protocol writes its scripts from the public program alone (`ProtocolInfo.script`). Nothing in them is
+secret, and nothing runs. `pi_bench.prediction` plays them on measured costs and a link, and so predicts
+times, bytes and rounds.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from pi_bench.costs import CostUnits
 from pi_bench.protocol.session import Party
 
 NO_OP = -1
-"""The step of what belongs to no operator."""
+"""The step of actions that belong to no operator."""
 
 
 class Kind(enum.Enum):
+    """Lists the kinds of actions.
+
+    >>> [kind.name for kind in Kind]
+    ['COMPUTE', 'SEND', 'RECEIVE', 'FLUSH']
+    """
+
     COMPUTE = enum.auto()
     SEND = enum.auto()
     RECEIVE = enum.auto()
@@ -26,7 +32,11 @@ class Kind(enum.Enum):
 
 
 class Purpose(enum.Enum):
-    """What an action is for."""
+    """Lists the purposes for which an inference spends time and bytes, with their names in reports.
+
+    >>> Purpose.LINEAR.value
+    'linear layers'
+    """
 
     RELU = "ReLUs"
     TRUNCATION = "truncations without ReLU"
@@ -37,9 +47,9 @@ class Purpose(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: its sender, its payload bytes, and where they are counted.
+    """Describes one message: its sender, its payload bytes, and where they are counted.
 
-    `step` and `part` as in `SessionLike.step`.
+    `step` and `part` are those of `SessionLike.step`.
 
     >>> Message(Party.SERVER, NO_OP, "ot", 16).receiver
     <Party.CLIENT: 'client'>
@@ -53,12 +63,20 @@ class Message:
 
     @property
     def receiver(self) -> Party:
+        """The other party."""
         return Party.SERVER if self.sender is Party.CLIENT else Party.CLIENT
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`step` and `part` as in `SessionLike.step`. `between`: a word between phases, which no phase counts."""
+    """Describes one action of one party. `step` and `part` are those of `SessionLike.step`.
+
+    `work` belongs to computing, `byte_count` to messages, in payload bytes. `between` marks a message between
+    two phases, which no phase counts.
+
+    >>> Action(Kind.SEND, 0, "", byte_count=400).work.units
+    {}
+    """
 
     kind: Kind
     step: int
@@ -71,32 +89,50 @@ class Action:
 
 @dataclass(slots=True)
 class Role:
-    """One party's actions of one phase, in their order."""
+    """Lists the actions of one party in one phase, in their order.
+
+    >>> server = Role()
+    >>> server.receive(0, "", Purpose.OTHER, 400)
+    >>> server.compute(1, "", Purpose.LINEAR, CostUnits({"multiplication": 1e6}))
+    >>> server.send(2, "", Purpose.RELU, 6400)
+    >>> [action.kind.name for action in server.actions]
+    ['RECEIVE', 'COMPUTE', 'SEND']
+    """
 
     actions: list[Action] = field(default_factory=list)
 
     def compute(self, step: int, part: str, purpose: Purpose, work: CostUnits) -> None:
+        """Appends computing."""
         self.actions.append(Action(Kind.COMPUTE, step, part, purpose, work))
 
     def send(self, step: int, part: str, purpose: Purpose, byte_count: int, *, between: bool = False) -> None:
+        """Appends a message that the party sends, of `byte_count` payload bytes."""
         self.actions.append(Action(Kind.SEND, step, part, purpose, byte_count=byte_count, between=between))
 
     def receive(
         self, step: int, part: str, purpose: Purpose, byte_count: int, *, between: bool = False
     ) -> None:
+        """Appends a message that the party waits for, of `byte_count` payload bytes."""
         self.actions.append(Action(Kind.RECEIVE, step, part, purpose, byte_count=byte_count, between=between))
 
     def flush(self, step: int, part: str) -> None:
-        """Waits until all that was sent has left this party; over an emulated link, until it has arrived."""
+        """Appends a wait until every message has left the party.
+
+        Over an emulated link the wait ends when every message has arrived.
+        """
         self.actions.append(Action(Kind.FLUSH, step, part))
 
 
 @dataclass(frozen=True, slots=True)
 class FixedStep:
-    """A cost unit of a party's step that does not depend on the step's size, such as handling one slice.
+    """Names a cost unit that does not depend on the size of a step, such as the handling of one slice.
 
-    It is measured between two real parties that run small networks: the computing of `spans`, pairs of step
-    and part, less the seconds of the other units there. A prediction counts it among the rounds.
+    It is measured between two real parties that run small networks. `spans` are pairs of step and part. The
+    seconds of the other units are subtracted from the computing time there, and the unit gets the rest. A
+    prediction counts it among the rounds.
+
+    >>> FixedStep("server slice", Party.SERVER, frozenset({(2, "")})).unit
+    'server slice'
     """
 
     unit: str
@@ -106,18 +142,26 @@ class FixedStep:
 
 @dataclass(frozen=True, slots=True)
 class PhaseScript:
-    """Both parties' actions; the phase's time is the client's."""
+    """Lists the actions of both parties in a phase. The time of the phase is the time of the client.
 
-    name: str  # online, offline
+    >>> script = PhaseScript("online")
+    >>> script.message(Party.CLIENT, 0, "", Purpose.OTHER, 400)
+    >>> script.client.actions[0].kind.name, script.server.actions[0].kind.name
+    ('SEND', 'RECEIVE')
+    """
+
+    name: str  # online or offline
     roles: dict[Party, Role] = field(default_factory=lambda: {party: Role() for party in Party})
     fixed_steps: tuple[FixedStep, ...] = ()
 
     @property
     def client(self) -> Role:
+        """The actions of the client."""
         return self.roles[Party.CLIENT]
 
     @property
     def server(self) -> Role:
+        """The actions of the server."""
         return self.roles[Party.SERVER]
 
     def message(
@@ -130,13 +174,13 @@ class PhaseScript:
         *,
         between: bool = False,
     ) -> None:
-        """Sent next by one party and received next by the other."""
+        """Appends one message to both roles: `sender` sends it next and the other party receives it next."""
         other = Party.SERVER if sender is Party.CLIENT else Party.CLIENT
         self.roles[sender].send(step, part, purpose, byte_count, between=between)
         self.roles[other].receive(step, part, purpose, byte_count, between=between)
 
     def changed(self, change: Callable[[Action], Action]) -> PhaseScript:
-        """With every action replaced by what `change` makes of it."""
+        """Returns a script in which `change` has replaced every action."""
         return PhaseScript(
             self.name,
             {party: Role([change(a) for a in role.actions]) for party, role in self.roles.items()},
@@ -146,12 +190,19 @@ class PhaseScript:
 
 @dataclass(frozen=True, slots=True)
 class RunScript:
-    """One inference.
+    """Holds the scripts of one inference, and the words with which an explanation names its work.
 
-    `offline_words`: names what the offline phase makes for a purpose, such as "labels and garbled tables" for
-    ReLUs; an explanation says "the preprocessing" for a purpose without words. `online_words`: names what the
-    online phase does for it, such as "products under encryption"; without words, only the purpose is named.
-    `set_up`: the messages of the set-up of a connection, in their order; their times are not predicted.
+    `offline_words` name the products of the offline phase by purpose, such as "labels and garbled tables" for
+    ReLUs. An explanation says "the preprocessing" for a purpose without words. `online_words` name the work
+    of the online phase, such as "products under encryption". Without words an explanation names the purpose
+    alone. `set_up` lists the messages of a connection's set-up, in their order. No times are predicted for
+    them.
+
+    >>> script = RunScript(PhaseScript("offline"), PhaseScript("online"))
+    >>> script.offline.message(Party.SERVER, 0, "tables", Purpose.RELU, 6400)
+    >>> from pi_bench.protocol.prediction import PredictedBytes
+    >>> PredictedBytes.of(script).offline[Party.SERVER]
+    6400
     """
 
     offline: PhaseScript

@@ -42,6 +42,11 @@ def build_accuracy(
 
     digest: that of the program for one image. weights: as `weights_of` tells. interruption: the exit code,
     where Ctrl-C or SIGTERM left images out of both phases or of the private one.
+
+    ```python
+    def same_class_pct(*measured: Any) -> float:  # what `compare` and `run_privately` returned
+        return build_accuracy(*measured).integer.same_class_as_float_pct
+    ```
     """
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
@@ -81,7 +86,15 @@ def build_accuracy(
 
 
 def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
-    """Lists what a reader must know, the gravest first; each sentence says what to do next."""
+    """Lists what a reader must know, the gravest first; each sentence says what to do next.
+
+    ```python
+    def show(path: str) -> None:  # a file of --json
+        with open(path, "rb") as file:
+            result = msgspec.json.decode(file.read(), type=document.Accuracy)
+        print(find_accuracy_warnings(result))
+    ```
+    """
     found = []
     private, data = result.private, result.data
     if result.interrupted:
@@ -119,7 +132,15 @@ def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
 
 
 def render_accuracy(result: document.Accuracy) -> str:
-    """Writes the comparison as text: answers, private runs, layers, warnings."""
+    """Writes the comparison as text: answers, private runs, layers, warnings.
+
+    ```python
+    def show(path: str) -> None:  # a file of --json
+        with open(path, "rb") as file:
+            result = msgspec.json.decode(file.read(), type=document.Accuracy)
+        print(render_accuracy(result))
+    ```
+    """
     data, fixed, private = result.data, result.fixed_point, result.private
     scales = "per-channel" if fixed.per_channel else "per-tensor"
     rows = [_row("float", result.float), _row(f"integer, {result.mode}", result.integer)]
@@ -247,7 +268,13 @@ def _layer_row(layer: document.LayerErrors) -> tuple[str, ...]:
 
 
 def wilson_interval(hits: np.ndarray) -> list[float]:
-    """Bounds Wilson's interval of 95 %, in percent, of a share of `hits` that are drawn alike."""
+    """Returns Wilson's interval of 95 %, in percent, for the share of true values in `hits`.
+
+    >>> [round(bound) for bound in wilson_interval(np.array([True] * 7 + [False]))]
+    [53, 98]
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    """
     count, share = len(hits), float(np.mean(hits))
     shrink = 1 + _Z**2 / count
     middle = (share + _Z**2 / (2 * count)) / shrink

@@ -10,7 +10,13 @@ _TOP = 5
 
 
 def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
-    """`logits`: (batch, …); `labels`: class names, or none."""
+    """Writes the best classes of each sample, or the logits where they are few.
+
+    logits: (batch, ...). labels: one name per class, or none.
+
+    >>> answer_lines(np.array([[0.5, -2.0]]), [])
+    ['  logits 0.5000 -2.0000']
+    """
     lines = []
     for row in logits.reshape(logits.shape[0], -1):
         if row.size <= _TOP and len(labels) != row.size:

@@ -39,7 +39,13 @@ def explain(
     setting: Setting,
     others: Sequence[Alternative],
 ) -> Explanation:
-    """Explains a predicted run by causes, and by the other settings that `others` predicts."""
+    """Explains a predicted run by causes, and by the other settings that `others` predicts.
+
+    ```python
+    def largest_cause(*predicted: Any) -> str:  # program, script, run, setting, alternatives
+        return explain(*predicted).online.causes[0].cause
+    ```
+    """
     alternatives = [
         AlternativeRun(
             change=other.change,
@@ -75,7 +81,14 @@ def explain(
 
 
 def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] | None = None) -> list[str]:
-    """Writes an explanation as text. `measured`: seconds of each phase where the network has run."""
+    """Writes an explanation as text. `measured`: seconds of each phase where the network has run.
+
+    ```python
+    def show(explanation: Explanation) -> None:
+        for line in explanation_lines(explanation, {"online": 0.0032, "offline": 0.12}):
+            print(line)
+    ```
+    """
     lines = []
     phases: tuple[tuple[Phase, ExplainedPhase], ...] = (
         ("online", explanation.online),

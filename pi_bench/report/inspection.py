@@ -41,6 +41,15 @@ def inspect_program(
 
     Set-up and frame headers are not in the bytes. weights: as `weights_of` tells. Prediction and explanation
     are added by the caller, who knows the costs.
+
+    ```python
+    from pi_bench.registry import default_protocol
+
+    def online_bytes(program: Program, digest: str) -> int:
+        info = default_protocol()
+        sent = inspect_program(program, digest, info, info.configure()).predicted_bytes.online
+        return sent.client_to_server + sent.server_to_client
+    ```
     """
     predicted = info.predict(program, options)
     stages = [document.Stage(**dataclasses.asdict(share)) for share in by_resolution(program)]
@@ -72,7 +81,16 @@ def inspect_program(
 
 
 def render_inspection(inspection: document.Inspection) -> str:
-    """Writes an inspection as text: operators, resolutions, bytes, prediction, explanation."""
+    """Writes an inspection as text: operators, resolutions, bytes, prediction, explanation.
+
+    ```python
+    import msgspec
+
+    def show(path: str) -> None:  # a file of --json
+        with open(path, "rb") as file:
+            print(render_inspection(msgspec.json.decode(file.read(), type=document.Inspection)))
+    ```
+    """
     rows = [
         (
             str(op.id),

@@ -14,12 +14,31 @@ _SCALES = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms"))
 
 
 def build_micro(measured: Mapping[str, Any], environment: Mapping[str, Any]) -> Micro:
-    """Makes the document of what `run_micro` measured, beside the machine that it ran on."""
+    """Makes the document from the result of `run_micro` and the description of the machine.
+
+    ```python
+    from pi_bench.measure.environment import describe_environment
+    from pi_bench.measure.micro import run_micro
+    from pi_bench.primitives import CaseSettings
+    from pi_bench.primitives.symmetric import prg_cases
+
+    def measured() -> Micro:
+        return build_micro(run_micro({"prg": prg_cases}, CaseSettings()), describe_environment())
+    ```
+    """
     return msgspec.convert({**measured, "environment": environment}, Micro)
 
 
 def render_micro(result: Micro) -> str:
-    """Writes a measurement of primitives as text."""
+    """Writes a measurement of primitives as text.
+
+    ```python
+    def show(path: str) -> None:  # a file of --json
+        with open(path, "rb") as file:
+            result = msgspec.json.decode(file.read(), type=Micro)
+        print(render_micro(result))
+    ```
+    """
     environment = result.environment
     rows = [
         (

@@ -19,7 +19,13 @@ from pi_bench.network.program import (
 
 
 class Counts(Protocol):
-    """Has the counts that `counts_words` names: a network in a result, or an inspection."""
+    """Has the counts that `counts_words` names: a network in a result, or an inspection.
+
+    ```python
+    def relu_share(counts: Counts) -> float:
+        return counts.relu_count / (counts.relu_count + counts.truncation_count)
+    ```
+    """
 
     @property
     def relu_count(self) -> int: ...
@@ -38,7 +44,12 @@ class Counts(Protocol):
 
 
 def operator_words(op: Op) -> str:
-    """Such as ``conv 3x3 + add`` or ``ReLU | truncate``."""
+    """Names what an operator computes, such as "conv 3x3 + add" or "ReLU | truncate".
+
+    >>> from pi_bench.network.program import InputOp
+    >>> operator_words(InputOp(0, "input", (1, 2), 4, bound=4.0))
+    'input'
+    """
     if isinstance(op, LinearOp):
         words = [_term_words(term) for term in op.terms]
         return " + ".join(dict.fromkeys(words)) or "bias"
@@ -51,7 +62,12 @@ def operator_words(op: Op) -> str:
 
 
 def operator_counts(op: Op) -> dict[str, int]:
-    """What a reader pays for, kind by kind, as it stands in results."""
+    """Counts what an operator costs, by kind, with the field names of results.
+
+    >>> from pi_bench.network.program import InputOp
+    >>> operator_counts(InputOp(0, "input", (1, 2), 4, bound=4.0))["relu_count"]
+    0
+    """
     activation = op if isinstance(op, ActivationOp) else None
     multiply = op if isinstance(op, MultiplyOp) else None
     return {
@@ -64,7 +80,13 @@ def operator_counts(op: Op) -> dict[str, int]:
 
 
 def network_counts(program: Program) -> dict[str, int]:
-    """`operator_counts` of all operators together."""
+    """Sums `operator_counts` over all operators.
+
+    >>> from pi_bench.network.program import InputOp, OutputOp
+    >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), OutputOp(1, "output", (1, 2), 0, 4)
+    >>> network_counts(Program("tiny", ops, 10, ()))["mac_count"]
+    0
+    """
     return {
         "relu_count": program.relu_count,
         "truncation_count": program.truncation_count,
@@ -75,7 +97,13 @@ def network_counts(program: Program) -> dict[str, int]:
 
 
 def counts_words(counts: Counts) -> str:
-    """Writes a network's counts in a line, without the kinds that it has none of."""
+    """Writes a network's counts in a line, without the kinds that it has none of.
+
+    >>> from types import SimpleNamespace
+    >>> counts = dict(relu_count=96, truncation_count=0, square_count=0, product_count=0, mac_count=10**6)
+    >>> counts_words(SimpleNamespace(**counts))
+    '96 ReLUs, 0 truncations without ReLU, 1.0 M multiply-accumulates'
+    """
     words = [f"{counts.relu_count:,} ReLUs", f"{counts.truncation_count:,} truncations without ReLU"]
     for kind, number in (("square", counts.square_count), ("product", counts.product_count)):
         if number:
@@ -84,7 +112,11 @@ def counts_words(counts: Counts) -> str:
 
 
 def shape_words(shape: tuple[int, ...]) -> str:
-    """Without the batch where it is one."""
+    """Writes a shape, without the batch where it is one.
+
+    >>> shape_words((1, 3, 32, 32))
+    '3x32x32'
+    """
     return "x".join(map(str, shape[1:] if shape[0] == 1 else shape))
 
 

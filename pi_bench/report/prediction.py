@@ -30,6 +30,16 @@ def prediction_part(program: Program, run: PredictedRun, setting: Setting) -> Pr
     """Describes a predicted run with the field names of a measured result.
 
     Equal names let a reader compare the two field by field.
+
+    >>> from pi_bench.costs import LINK_UNITS, Costs
+    >>> from pi_bench.network.program import InputOp, OutputOp
+    >>> from pi_bench.prediction.simulated_run import predict_run
+    >>> from pi_bench.protocol.script import PhaseScript, RunScript
+    >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), OutputOp(1, "output", (1, 2), 0, 4)
+    >>> setting = Setting(Costs(dict.fromkeys(LINK_UNITS, 1e-9), 1, {}))
+    >>> run = predict_run(RunScript(PhaseScript("offline"), PhaseScript("online")), setting)
+    >>> prediction_part(Program("tiny", ops, 10, ()), run, setting).online.comm_round_count
+    0.0
     """
     offline, online = run.offline, run.online
     return Prediction(
@@ -53,7 +63,13 @@ def prediction_part(program: Program, run: PredictedRun, setting: Setting) -> Pr
 
 
 def compared(prediction: Prediction, result: Result) -> ComparedPrediction:
-    """Adds to a prediction its ratio to the measured medians of `result`."""
+    """Adds to a prediction its ratio to the measured medians of `result`.
+
+    ```python
+    def online_ratio(prediction: Prediction, result: Result) -> float:
+        return compared(prediction, result).over_measured.online
+    ```
+    """
     return ComparedPrediction(
         **{name: getattr(prediction, name) for name in prediction.__struct_fields__},
         over_measured=OverMeasured(
@@ -64,7 +80,14 @@ def compared(prediction: Prediction, result: Result) -> ComparedPrediction:
 
 
 def prediction_lines(prediction: Prediction) -> list[str]:
-    """Describes a prediction that has no measurement beside it."""
+    """Describes a prediction that has no measurement beside it.
+
+    ```python
+    def show(prediction: Prediction) -> None:
+        for line in prediction_lines(prediction):
+            print(line)
+    ```
+    """
     online, offline, costs = prediction.online, prediction.offline, prediction.costs
     return [
         f"predicted on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
@@ -76,7 +99,14 @@ def prediction_lines(prediction: Prediction) -> list[str]:
 
 
 def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str]:
-    """Sets predicted beside measured: phases, offline parts, and the layers that take most."""
+    """Sets predicted beside measured: phases, offline parts, and the layers that take most.
+
+    ```python
+    def show(result: Result) -> None:
+        for line in [] if result.prediction is None else comparison_lines(result.prediction, result):
+            print(line)
+    ```
+    """
     online, offline, ratio = prediction.online, prediction.offline, prediction.over_measured
     phases = [
         [

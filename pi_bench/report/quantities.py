@@ -4,6 +4,11 @@ from __future__ import annotations
 
 
 def seconds(value_s: float) -> str:
+    """Writes a duration with three significant digits.
+
+    >>> seconds(0.0032), seconds(14.1)
+    ('3.20 ms', '14.1 s')
+    """
     for limit, factor, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms")):
         if value_s < limit:
             return f"{_digits(value_s * factor)} {unit}"
@@ -11,11 +16,20 @@ def seconds(value_s: float) -> str:
 
 
 def milliseconds(value_s: float) -> str:
-    """Without the unit, for columns."""
+    """Writes milliseconds without the unit, for columns; "-" for none.
+
+    >>> milliseconds(0.0032), milliseconds(0.0)
+    ('3.20', '-')
+    """
     return f"{value_s * 1e3:.2f}" if value_s else "-"
 
 
 def byte_count(value: float) -> str:
+    """Writes a number of bytes with an SI prefix.
+
+    >>> byte_count(184), byte_count(37_700_000)
+    ('184 B', '37.7 MB')
+    """
     for limit, factor, unit in ((1e3, 1, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
         if value < limit:
             return f"{int(value)} B" if unit == "B" else f"{_digits(value / factor)} {unit}"
@@ -23,11 +37,20 @@ def byte_count(value: float) -> str:
 
 
 def bytes_or_dash(value: float) -> str:
-    """Write a number of bytes as `byte_count` does, and none as "-"."""
+    """Writes a number of bytes as `byte_count` does, and none as "-".
+
+    >>> bytes_or_dash(0)
+    '-'
+    """
     return byte_count(value) if value else "-"
 
 
 def count(value: int) -> str:
+    """Writes a count with separators between thousands; "-" for none.
+
+    >>> count(557056), count(0)
+    ('557,056', '-')
+    """
     return f"{value:,}" if value else "-"
 
 
@@ -36,7 +59,11 @@ def _digits(value: float) -> str:
 
 
 def rate(bits_per_s: float) -> str:
-    """Such as ``100 Mbit/s``."""
+    """Writes the rate of a link.
+
+    >>> rate(1e8)
+    '100 Mbit/s'
+    """
     for unit, size in (("Gbit/s", 1e9), ("Mbit/s", 1e6)):
         if bits_per_s >= size:
             return f"{bits_per_s / size:.3g} {unit}"

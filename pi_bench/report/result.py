@@ -37,6 +37,11 @@ def build_result(
     """Collects every figure of a measurement with at least one timed run.
 
     Prediction, explanation and warnings are added by the caller, who has what they need.
+
+    ```python
+    def online_median_s(*measured: Any) -> float:  # model, protocol, options, measurement, ...
+        return build_result(*measured).online.latency_s.median
+    ```
     """
     runs, program = measurement.runs, model.program
     first, placement = runs[0], measurement.placement

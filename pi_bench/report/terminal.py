@@ -22,7 +22,15 @@ from pi_bench.report.weights import weights_words
 
 
 def render_result(result: Result, labels: Sequence[str]) -> str:
-    """Everything that a reader needs, the answer and the latency first."""
+    """Writes a result as text, the answer and the latency first.
+
+    ```python
+    def show(path: str) -> None:  # a file of --json
+        with open(path, "rb") as file:
+            result = msgspec.json.decode(file.read(), type=Result)
+        print(render_result(result, labels=[]))
+    ```
+    """
     blocks = [
         _heading(result),
         _answer(result, labels),

@@ -14,7 +14,13 @@ _FAR_OFF = 1.5
 
 
 def find_warnings(result: Result) -> list[str]:
-    """Lists what a reader must know, the gravest first; each sentence says what to do next."""
+    """Lists what a reader must know, the gravest first; each sentence says what to do next.
+
+    ```python
+    def insecure(result: Result) -> bool:
+        return any(warning.startswith("INSECURE") for warning in find_warnings(result))
+    ```
+    """
     found = []
     if not result.secure:
         found.append(

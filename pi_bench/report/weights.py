@@ -12,7 +12,11 @@ RANDOM_WORDS = (
 
 
 def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
-    """``random`` or ``given``; None where the file does not say."""
+    """Tells where the weights of a model file come from, by its notes; None where they do not say.
+
+    >>> weights_of({"random_weights": True}), weights_of({})
+    ('random', None)
+    """
     noted = meta.get("random_weights")
     if not isinstance(noted, bool):
         return None
@@ -20,10 +24,18 @@ def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
 
 
 def weights_words(weights: str | None) -> str:
-    """Such as ``weights given``, for a heading."""
+    """Writes where the weights come from, for a heading.
+
+    >>> weights_words(None)
+    'weights of unknown origin'
+    """
     return f"weights {weights or 'of unknown origin'}"
 
 
 def random_warnings(weights: str | None) -> list[str]:
-    """One sentence where they are random, else none."""
+    """Returns a warning where the weights are random.
+
+    >>> random_warnings("given")
+    []
+    """
     return [RANDOM_WORDS] if weights == "random" else []

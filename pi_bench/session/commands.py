@@ -1,4 +1,4 @@
-"""Sends and receives what the client asks of the server between phases. The client leads."""
+"""Sends and receives the commands of the client to the server, between phases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _READY = b"go"
 
 
 class Command(enum.IntEnum):
-    """Lists what a client can ask for.
+    """Lists the commands of a client.
 
     >>> Command(3).name
     'END'
@@ -26,7 +26,7 @@ class Command(enum.IntEnum):
 
 
 def send_command(session: Session, command: Command, inference_id: int) -> None:
-    """Asks the server for something, with the inference that is meant.
+    """Sends a command to the server, with the number of the inference that it concerns.
 
     >>> import socket
     >>> from pi_bench.channel import Channel
@@ -45,7 +45,7 @@ def send_command(session: Session, command: Command, inference_id: int) -> None:
 
 
 def receive_command(session: Session) -> tuple[Command, int]:
-    """Receives what the client asks for, and the inference that is meant.
+    """Receives a command of the client, and the number of the inference that it concerns.
 
     >>> import socket
     >>> from pi_bench.channel import Channel
@@ -61,7 +61,9 @@ def receive_command(session: Session) -> tuple[Command, int]:
     >>> client.close()
     >>> server.close()
 
-    Raises: PeerError, ConnectionFailedError.
+    Raises:
+        PeerError: the command is unknown, or the client gave up.
+        ConnectionFailedError: the client is silent, or the connection was lost.
     """
     number, inference_id = _COMMAND.unpack(session.receive(_COMMAND.size))
     try:
@@ -105,7 +107,9 @@ def receive_ready(session: Session) -> None:
     >>> client.close()
     >>> server.close()
 
-    Raises: PeerError, ConnectionFailedError.
+    Raises:
+        PeerError: the server sent something else, or gave up.
+        ConnectionFailedError: the server is silent, or the connection was lost.
     """
     if bytes(session.receive(len(_READY))) != _READY:
         raise PeerError("the server did not say that it is ready")

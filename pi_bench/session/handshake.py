@@ -1,14 +1,14 @@
 """Agrees on versions, protocol, options and program before the first cryptographic byte.
 
     client                                              server
-      hello {version, nonce, what it insists on}   ->
+      hello {version, nonce, requirements}         ->
                                                    <-   offer {version, nonce, protocol, options, digest}
                                                    <-   the public program
       confirm {digest, session}                    ->
 
-Whoever disagrees sends an abort with the reason, so that both sides name the same cause. The
-session's id and binding hash the randomness of both parties and everything agreed on: a message of
-another session, or a party that was shown another program, cannot pass for this one.
+A party that disagrees sends an abort with the reason, so that both sides name the same cause. The session's
+id and binding hash the randomness of both parties and everything that they agreed on. So a message of
+another session, or of a party that got another program, is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pi_bench.crypto.checksum import SEED_BYTES
 from pi_bench.errors import PeerError, PiBenchError
 
 HANDSHAKE_TIMEOUT_S = 10.0
-HELLO_TIMEOUT_S = 3.0  # a client greets as soon as it is connected; an idle one must not hold up the next
+HELLO_TIMEOUT_S = 3.0  # a client greets once connected; an idle one must not delay the next one
 WAIT_NOTICE_S = 1.0
 MAX_HANDSHAKE_BYTES = 4096
 MAX_PROGRAM_BYTES = 64 << 20
@@ -38,16 +38,17 @@ MAX_TEXT = 128
 _NONCE_BYTES = 32
 _DOMAIN = b"pi-bench session 1"
 _CHECKSUM_DOMAIN = b"pi-bench checksum 1"
-# A server of a text protocol waits for the end of a line; with this it answers, and is recognized, at once.
+# A server of a text protocol waits for the end of a line. This makes it answer at once and be recognized.
 _HELLO_END = b"\r\n\r\n"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """States what the server runs: `program` is the public program as bytes, `digest` its digest in hex.
+    """Holds the offer of the server: protocol, mode, options, and the public program as bytes.
 
-    `options` are the protocol's own, by name. The client's protocol says which of them it takes.
+    `digest` is the program's digest in hex. `options` are the protocol's own, by name. The client's
+    protocol says which of them it takes.
 
     >>> Offer("toy", "exact", "00ff", b"program").as_meta()["mode"]
     'exact'
@@ -60,6 +61,7 @@ class Offer:
     options: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
     def as_meta(self) -> dict[str, Any]:
+        """Returns every field but the program as JSON values."""
         return {
             "protocol": self.protocol,
             "mode": self.mode,
@@ -70,9 +72,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ClientRequirements:
-    """States what the client requires. None accepts whatever the server offers.
+    """Holds the requirements of the client. None accepts whatever the server offers.
 
-    `digest` is the first hex digits, or all of them. The command line requires enough of them.
+    `digest` has the first hex digits of the digest, or all. The command line requires enough of them.
 
     >>> ClientRequirements(mode="exact").require("toy", "windowed", "00ff")
     Traceback (most recent call last):
@@ -84,7 +86,11 @@ class ClientRequirements:
     digest: str | None = None
 
     def require(self, protocol: str, mode: str, digest: str) -> None:
-        """Raises: PeerError, naming what differs and both values."""
+        """Compares an offer with the requirements.
+
+        Raises:
+            PeerError: the offer differs. The message names the difference and both values.
+        """
         for word, wanted, offered in (
             ("protocol", self.protocol, protocol),
             ("mode", self.mode, mode),
@@ -97,7 +103,7 @@ class ClientRequirements:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Holds what both parties agreed on.
+    """Holds the result of a handshake, which is the same at both parties.
 
     >>> agreement = Agreement(Offer("toy", "exact", "00ff", b"program"), session_id=1, binding=bytes(32))
     >>> len(agreement.checksum_seed)
@@ -112,8 +118,8 @@ class Agreement:
     def checksum_seed(self) -> bytes:
         """The seed of the checksums over all frames after the handshake.
 
-        It is fresh in each session. The frames of the handshake need none: each of their bytes is either
-        compared, or enters `binding`, which the client's confirmation shows to the server.
+        It is fresh in each session. The frames of the handshake need no checksum. Each of their bytes is
+        compared or enters `binding`, which the server compares with the client's confirmation.
         """
         return hashlib.sha256(_CHECKSUM_DOMAIN + self.binding).digest()[:SEED_BYTES]
 
@@ -126,8 +132,8 @@ def greet_as_client(
 ) -> Agreement:
     """Greets the server. `digest_of` parses the program's bytes and computes its digest.
 
-    A server has one client at a time, so its offer may take as long as the channel's time-out;
-    `waiting` is called once if it does not come at once.
+    A server has one client at a time. So its offer may take as long as the channel's time-out. `waiting` is
+    called once if the offer does not come within about a second.
 
     >>> import socket, threading
     >>> client, server = map(Channel, socket.socketpair())
@@ -143,8 +149,8 @@ def greet_as_client(
     >>> server.close()
 
     Raises:
-        PeerError: another version or program, or an answer that is not one.
-        ConnectionFailedError: no answer in time.
+        PeerError: the server has another version or program, or its answer is malformed.
+        ConnectionFailedError: no answer came in time, or the connection was lost.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     with _telling_the_peer(channel):
@@ -187,8 +193,8 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
     ```
 
     Raises:
-        PeerError: the client is of another version, insists on something else, or is no client.
-        ConnectionFailedError: it said nothing in time, or left.
+        PeerError: the client has another version or other requirements, or its message is malformed.
+        ConnectionFailedError: no message came in time, or the connection was lost.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     with _telling_the_peer(channel):
@@ -226,7 +232,7 @@ def _agree(client_nonce: bytes, server_nonce: bytes, offer: Offer) -> Agreement:
 
 
 class _telling_the_peer:
-    """An error on this side becomes an abort with its text before it is raised."""
+    """Sends the text of an error on this side to the peer as an abort, before the error is raised."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -281,7 +287,7 @@ def _text(meta: Mapping[str, Any], name: str) -> str:
 
 
 def _options(meta: Mapping[str, Any]) -> dict[str, int | str]:
-    """Reads the protocol's options: whole numbers and short texts, whose meaning the protocol checks."""
+    """Reads the protocol's options: whole numbers and short texts. The protocol checks their meaning."""
     found = meta.get("options")
     if not isinstance(found, dict) or len(found) > MAX_OPTIONS:
         raise PeerError("the other party's handshake lacks usable 'options'")

@@ -1,16 +1,16 @@
-"""Compares what was sent with what arrived, before a party returns or reports anything.
+"""Compares checksums of the sent and the received messages, before a party returns or reports anything.
 
     client                                     server
       checksums of its sent, received  ---->
                                        <----   checksums of its sent, received
 
-After an inference both send at once, so no round trip is added: the server's message follows its last
-one. At the end of the session the server compares before it sends, so that its message tells the client
-that all is well. That this last message arrived whole is told by how the client closes the connection:
-without a word, or with the reason why it gives up.
+After an inference both parties send at once, right after their last messages. So no round trip is added. At
+the end of the session the server compares before it sends, so that its message confirms the comparison to the
+client. The client checks this last message too. Then it closes the connection, without a message if the check
+passed and with the reason if it failed.
 
-A checksum finds faults of the network, of memory and of drivers. Somebody who changes messages on purpose
-sees the handshake that its key is made from; see docs/threat-model.md.
+A checksum finds faults of the network, of memory and of drivers. It does not stop an attacker, who sees the
+handshake from which its key is made (docs/threat-model.md).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pi_bench.session.session import Session
 def compare_checksums(session: Session, *, answering: bool = False) -> None:
     """Sends this party's checksums and compares them with those of the other party.
 
-    Both parties must have received everything that was sent before, and be outside a phase. With
-    `answering` this party compares first and sends only if nothing differs.
+    Both parties must be outside a phase and have received every earlier message. With `answering` this party
+    compares first and sends only if nothing differs.
 
     ```python
     def finish(session: Session) -> None:
@@ -31,8 +31,8 @@ def compare_checksums(session: Session, *, answering: bool = False) -> None:
     ```
 
     Raises:
-        PeerError: a message arrived otherwise than it was sent.
-        ConnectionFailedError: the other party is gone or silent.
+        PeerError: a message was changed on its way.
+        ConnectionFailedError: the other party is silent, or the connection was lost.
     """
     sent, received = session.channel.digests()
     if not answering:

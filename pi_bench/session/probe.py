@@ -1,4 +1,4 @@
-"""Measures what an emulated link really does, on the session itself before the first inference.
+"""Measures the real round trip and rates of an emulated link, on the session before its first inference.
 
 client                                server
   PROBE size  ------------------->
@@ -24,7 +24,7 @@ from pi_bench.session.session import Session
 
 MAX_BYTES = 16 << 20
 _ROUND_TRIPS = 5
-_TRANSFER_S = 0.2  # what the slower direction takes for its bytes
+_TRANSFER_S = 0.2  # the time of the transfer in the slower direction
 _MIN_BYTES = 32 << 10
 _SHORTEST_S = 1e-9
 
@@ -42,6 +42,7 @@ class MeasuredLink:
     down_bits_per_s: float
 
     def as_dict(self) -> dict[str, float]:
+        """Returns the fields as JSON values."""
         return asdict(self)
 
 
@@ -90,7 +91,7 @@ def probe_as_server(session: Session, size: int) -> None:
     ```
 
     Raises:
-        PeerError: nothing, or more than `MAX_BYTES`, is asked for.
+        PeerError: `size` is 0 or larger than `MAX_BYTES`.
     """
     if not 0 < size <= MAX_BYTES:
         raise PeerError(f"the client wants to probe the link with {size} bytes; 1 to {MAX_BYTES} are taken")
@@ -107,5 +108,5 @@ def probe_as_server(session: Session, size: int) -> None:
 
 
 def _touched(size: int) -> bytearray:
-    """Memory whose pages exist, so that no transfer waits for them."""
+    """Returns memory whose pages exist, so that no transfer waits for them."""
     return bytearray(b"\x01") * size

@@ -1,4 +1,4 @@
-"""Sends and receives a protocol's messages, and books where its time goes."""
+"""Sends and receives a protocol's messages, and records the time, waiting and bytes of each step."""
 
 from __future__ import annotations
 
@@ -40,10 +40,9 @@ _KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phas
 
 @dataclass(slots=True)
 class PhaseRecord:
-    """Holds what one party measured in one phase of one inference.
+    """Holds the measurements of one party in one phase of one inference.
 
-    `depth` is the length of the longest chain of dependent messages; half of it is the number of
-    comm_rounds.
+    `depth` is the length of the longest chain of dependent messages. Half of it is the number of comm_rounds.
 
     >>> record = PhaseRecord(Phase.ONLINE, 1, 0.5, 0.4, 1 << 20, True, 2, [])
     >>> PhaseRecord.from_dict(record.as_dict()) == record
@@ -60,6 +59,7 @@ class PhaseRecord:
     spans: list[Span]
 
     def as_dict(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
         return {
             "phase": self.phase.value,
             "inference_id": self.inference_id,
@@ -73,6 +73,7 @@ class PhaseRecord:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PhaseRecord:
+        """Makes the record from the values of `as_dict`."""
         spans = [Span.from_dict(span) for span in values["spans"]]
         return cls(**{**values, "phase": Phase(values["phase"]), "spans": spans})
 
@@ -80,10 +81,10 @@ class PhaseRecord:
 class Session:
     """Implements `pi_bench.protocol.SessionLike` on a `Channel`.
 
-    Both parties must send and receive a message within the same step: frames carry it, and a
-    mismatch is an error. `binding` is 32 bytes that both parties share and that name this session
-    (both parties' randomness, the program, protocol and options): context for key derivation.
-    One thread uses a session.
+    Both parties must send and receive a message within the same step. Frames carry the step, and a mismatch
+    is an error. `binding` is 32 bytes that both parties share and that name this session. They hash both
+    parties' randomness, the program, the protocol and its options, and keys are derived with them as
+    context. One thread uses a session.
 
     >>> import socket
     >>> client, server = (
@@ -127,8 +128,10 @@ class Session:
 
     @contextlib.contextmanager
     def phase(self, phase: Phase, inference_id: int) -> Iterator[list[PhaseRecord]]:
-        """Messages inside belong to `phase` of `inference_id`. When it ends without an error, the
-        record stands in the list that was handed out."""
+        """Counts the messages inside for `phase` of `inference_id`.
+
+        Yields a list that gets the record when the phase ends without an error.
+        """
         records: list[PhaseRecord] = []
         self._kind, self._inference_id = _KINDS[phase], inference_id
         self._reset_counters()
@@ -159,11 +162,18 @@ class Session:
         self._reset_counters()
 
     def step(self, op_id: int, part: str = "") -> AbstractContextManager[None]:
+        """Counts time, bytes and waiting inside for an operator and a part, as `SessionLike.step` says."""
         if not NO_OP <= op_id < NO_STEP:
             raise ValueError(f"step {op_id} does not fit a frame")
         return self._recorder.step(op_id, part)
 
     def send(self, *buffers: ReadableBuffer) -> None:
+        """Sends one message made of `buffers`, which must stay unchanged until `flush` returns.
+
+        Raises:
+            ConnectionFailedError: this or an earlier message could not be sent.
+            PeerError: the same, and the peer had said why it left.
+        """
         recorder = self._recorder
         recorder.pause()
         views = [view for view in map(byte_view, buffers) if view]
@@ -182,6 +192,7 @@ class Session:
         recorder.book_send()
 
     def receive(self, byte_count: int) -> bytearray:
+        """Receives the next message, of exactly `byte_count` payload bytes. Raises as `receive_into` does."""
         buffer = bytearray(byte_count)
         self.receive_into(buffer)
         return buffer
@@ -189,6 +200,12 @@ class Session:
     def receive_into(
         self, buffer: bytearray | memoryview | np.ndarray, *, meanwhile: Iterator[None] | None = None
     ) -> None:
+        """Receives the next message into a writable buffer whose size is the expected one.
+
+        Raises:
+            PeerError: the message is of another step, size or depth, or the peer gave up.
+            ConnectionFailedError: the peer stayed silent, or the connection was lost.
+        """
         recorder = self._recorder
         recorder.pause()
         view = byte_view(buffer)
@@ -214,14 +231,17 @@ class Session:
         recorder.book_wait()
 
     def flush(self) -> None:
+        """Returns when every message has left this process. Raises as `send` does."""
         self._recorder.pause()
         self.channel.flush()
         self._recorder.book_send()
 
     def abort(self, reason: str) -> None:
+        """Sends the reason to the peer and closes the connection. It never raises."""
         self.channel.abort(self.session_id, reason)
 
     def close(self) -> None:
+        """Closes the connection at once. It never raises."""
         self.channel.close()
 
     def _reset_counters(self) -> None:
@@ -246,7 +266,7 @@ def byte_view(buffer: ReadableBuffer) -> memoryview:
     4
 
     Raises:
-        ValueError: an array that is not C-contiguous.
+        ValueError: the buffer is an array that is not C-contiguous.
     """
     view = memoryview(buffer)  # type: ignore[arg-type]  # ndarray has the buffer protocol
     if not view.c_contiguous:

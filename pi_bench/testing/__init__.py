@@ -6,7 +6,18 @@ kept. See docs/debugging-a-protocol.md.
 """
 
 from pi_bench.testing.memory_run import MemoryRun, run_in_memory
-from pi_bench.testing.memory_session import MemorySession, SentMessage
+from pi_bench.testing.memory_session import MemorySession, SentMessage, memory_sessions
+from pi_bench.testing.small_network import small_network
+from pi_bench.testing.sub_protocol import run_sub_protocol
 from pi_bench.testing.two_parties import TwoParties
 
-__all__ = ["MemoryRun", "MemorySession", "SentMessage", "TwoParties", "run_in_memory"]
+__all__ = [
+    "MemoryRun",
+    "MemorySession",
+    "SentMessage",
+    "TwoParties",
+    "memory_sessions",
+    "run_in_memory",
+    "run_sub_protocol",
+    "small_network",
+]

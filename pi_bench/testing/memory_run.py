@@ -1,4 +1,4 @@
-"""A session in memory with all that it leaves behind."""
+"""A session in memory, with its outputs, shares and messages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import numpy as np
 
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, ShareTrace
-from pi_bench.testing.memory_session import MemorySession, SentMessage
-from pi_bench.testing.two_parties import RECEIVE_TIMEOUT_S, TwoParties
+from pi_bench.testing.memory_session import RECEIVE_TIMEOUT_S, MemorySession, SentMessage
+from pi_bench.testing.two_parties import TwoParties
 
 
 @dataclass(slots=True)
 class MemoryRun:
-    """One inference of `run_in_memory`: the output, the shares and the messages of both parties."""
+    """Holds one inference of `run_in_memory`: the output, the shares and the messages of both parties.
+
+    >>> client, server = ShareTrace(), ShareTrace()
+    >>> client.keep_linear(1, np.array([5], np.uint32))
+    >>> server.keep_linear(1, np.array([2], np.uint32))
+    >>> traces = {Party.CLIENT: client, Party.SERVER: server}
+    >>> MemoryRun(np.zeros(1, np.uint32), traces, [], []).value("x:1")
+    array([7], dtype=uint32)
+    """
 
     output: np.ndarray
     traces: dict[Party, ShareTrace]
@@ -23,7 +31,7 @@ class MemoryRun:
     set_up: list[SentMessage]  # of the session
 
     def value(self, name: str) -> np.ndarray:
-        """Returns the sum of both shares, mod 2^32. `name`: as in `ShareTrace`."""
+        """Returns the sum of both shares of a value, mod 2^32. `name` is that of `ShareTrace`."""
         total: np.ndarray = self.traces[Party.CLIENT].arrays[name] + self.traces[Party.SERVER].arrays[name]
         return total
 
@@ -39,10 +47,20 @@ def run_in_memory(
     binding: bytes | None = None,
     change: Callable[[MemorySession], None] | None = None,
 ) -> list[MemoryRun]:
-    """Runs one session with an inference for each encoded input, and returns what each left at both parties.
+    """Runs one session with one inference per encoded input, and returns them.
 
-    `change`: called with each session before the set-up, such as to replace its `send` by one that fails.
-    Others as in `TwoParties`.
+    `change` is called with each party's session before the set-up. It may replace a method, such as `send` by
+    one that fails. The other arguments are those of `TwoParties`.
+
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.zeros((1, 2), np.uint32)]
+    >>> runs = run_in_memory(find_protocol("delphi"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> runs[0].output
+    array([[0]], dtype=uint32)
+    >>> [(str(message.sender), message.op_id) for message in runs[0].transcript if "online" in message.phase]
+    [('client', 0), ('server', 2), ('client', 2), ('server', 4)]
 
     Raises the error of the party that failed first.
     """

@@ -1,30 +1,33 @@
-"""Both parties of a protocol in one process, led phase by phase."""
+"""Both parties of a protocol in one process, phase by phase."""
 
 from __future__ import annotations
 
-import os
-import queue
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions
-from pi_bench.testing.memory_session import MemorySession, Sent, SentMessage
-
-RECEIVE_TIMEOUT_S = 60.0
-_Result = TypeVar("_Result")
+from pi_bench.testing.memory_session import RECEIVE_TIMEOUT_S, SentMessage, memory_sessions
+from pi_bench.testing.sub_protocol import party_threads, run_at_both
 
 
 class TwoParties:
-    """Both parties of a protocol on one session in memory: a context manager, which begins with the set-up.
+    """Runs both parties of a protocol on one session in memory.
 
-    `preprocess` and `infer` run both parties at once. Leaving the context burns unused material and wipes
-    the protocol's secrets. `prepared`: as in `PartyProtocol`. `timeout_s`: how long a party waits for a
-    message; None waits for ever, as a debugger needs. `transcript`: a list that gets every message.
+    It is a context manager. Entering it runs the set-up. Leaving it burns unused material and wipes the
+    protocol's secrets. `preprocess` and `infer` run both parties at once. `prepared` is that of
+    `PartyProtocol`. `timeout_s` bounds how long a party waits for a message. None sets no bound, as a
+    debugger needs. Every message is appended to the list `transcript`. `binding` is random by default.
+
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> with TwoParties(find_protocol("ideal"), program, weights, ProtocolOptions("exact")) as parties:
+    ...     materials = parties.preprocess()
+    ...     output = parties.infer(materials, np.zeros((1, 2), np.uint32))
+    >>> output
+    array([[0]], dtype=uint32)
     """
 
     def __init__(
@@ -39,12 +42,7 @@ class TwoParties:
         transcript: list[SentMessage] | None = None,
         binding: bytes | None = None,
     ) -> None:
-        binding = os.urandom(32) if binding is None else binding
-        queues: dict[Party, queue.Queue[Sent]] = {party: queue.Queue() for party in Party}  # by receiver
-        self.sessions = {
-            party: MemorySession(party, binding, queues[party], queues[other], transcript, timeout_s)
-            for party, other in ((Party.CLIENT, Party.SERVER), (Party.SERVER, Party.CLIENT))
-        }
+        self.sessions = memory_sessions(binding=binding, transcript=transcript, timeout_s=timeout_s)
         client, server = self.sessions[Party.CLIENT], self.sessions[Party.SERVER]
         self._sides: dict[Party, PartyProtocol] = {
             Party.CLIENT: info.client(client, program, options, None),
@@ -57,13 +55,11 @@ class TwoParties:
         self._name = info.name
         self._inference_count = 0
         self._materials: list[Preprocessing] = []
-        self._threads = {
-            party: ThreadPoolExecutor(1, initializer=_name_thread, initargs=(party.value,)) for party in Party
-        }
+        self._threads = party_threads()
 
     def __enter__(self) -> Self:
         try:
-            self._both(lambda _, side: side.set_up())
+            run_at_both(self.sessions, self._threads, lambda party: self._sides[party].set_up())
         except BaseException:
             self.close()
             raise
@@ -73,6 +69,7 @@ class TwoParties:
         self.close()
 
     def close(self) -> None:
+        """Ends the session, burns unused material and wipes the protocol's secrets."""
         for session in self.sessions.values():
             session.hang_up()
         for thread in self._threads.values():
@@ -86,13 +83,13 @@ class TwoParties:
         """Runs the offline phase of the next inference."""
         number, self._inference_count = self._inference_count, self._inference_count + 1
 
-        def step(_: Party, side: PartyProtocol) -> Preprocessing:
-            material = side.preprocess(number)
+        def step(party: Party) -> Preprocessing:
+            material = self._sides[party].preprocess(number)
             self._materials.append(material)
             return material
 
         self._begin(f"offline {number}")
-        return self._both(step)
+        return run_at_both(self.sessions, self._threads, step)
 
     def infer(self, materials: dict[Party, Preprocessing], encoded: np.ndarray) -> np.ndarray:
         """Runs the online phase and returns the client's output, uint32 of the output's shape.
@@ -101,8 +98,11 @@ class TwoParties:
             RuntimeError: a party did not claim its material.
         """
         self._begin(f"online {materials[Party.CLIENT].inference_id}")
-        outputs = self._both(
-            lambda party, side: side.infer(materials[party], encoded if party is Party.CLIENT else None)
+        given = {Party.CLIENT: encoded, Party.SERVER: None}
+        outputs = run_at_both(
+            self.sessions,
+            self._threads,
+            lambda party: self._sides[party].infer(materials[party], given[party]),
         )
         for party, material in materials.items():
             if not material.spent:
@@ -117,25 +117,3 @@ class TwoParties:
     def _begin(self, phase: str) -> None:
         for session in self.sessions.values():
             session.phase = phase
-
-    def _both(self, call: Callable[[Party, PartyProtocol], _Result]) -> dict[Party, _Result]:
-        """Calls both parties at once. Raises the error of the party that failed first."""
-        failures: list[BaseException] = []
-
-        def play(party: Party) -> _Result | None:
-            try:
-                return call(party, self._sides[party])
-            except BaseException as error:
-                failures.append(error)
-                self.sessions[party].hang_up()
-                return None
-
-        running = {party: self._threads[party].submit(play, party) for party in Party}
-        results = {party: future.result() for party, future in running.items()}
-        if failures:
-            raise failures[0]
-        return results  # type: ignore[return-value]  # None stands for a failure alone
-
-
-def _name_thread(name: str) -> None:
-    threading.current_thread().name = name

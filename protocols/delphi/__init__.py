@@ -16,19 +16,19 @@
                  z = y - r' + mask  --------------------------------->
                  <-----------------------------------------  u of the logits
 
-Source: Mishra et al., DELPHI, USENIX Security 2020, figures 3 and 4 for the linear layers and the
-order of the phases. Where it differs, and why (the derivations stand in docs/threat-model.md):
+Source: Mishra et al., DELPHI, USENIX Security 2020, figures 3 and 4 for the linear layers and the order of
+the phases. It differs from the paper in these points, which docs/threat-model.md derives:
 
-- shares live in Z_2^32 and not in a prime field: numpy's arithmetic wraps by itself;
-- the circuit computes the sign alone, over a window of bits; product, truncation and masking leave
-  it as one-time-padded words, in the same single round;
-- elements without a ReLU are truncated with the help of one precomputed OT, never locally;
-- the client's labels come from correlated OT on its offline share, so that no OT runs online;
-- the homomorphic scheme is a coefficient-packed BFV without rotations (Huang et al., Cheetah,
-  USENIX Security 2022), with the response re-randomized and flooded.
+- Shares are elements of Z_2^32 and not of a prime field, since numpy's arithmetic wraps by itself.
+- The circuit computes only the sign, over a window of bits. Product, truncation and masking are done on
+  one-time-padded words, in the same single round.
+- Elements without a ReLU are truncated with the help of one precomputed OT, never locally.
+- The client's labels come from correlated OT on its offline share, so no OT runs online.
+- The homomorphic scheme is a coefficient-packed BFV without rotations (Huang et al., Cheetah, USENIX
+  Security 2022). The response is re-randomized and flooded.
 
-Security: static semi-honest adversary, two parties; client and server learn what the ideal
-functionality of docs/threat-model.md gives them and nothing else.
+Security: static semi-honest adversary, two parties. The ideal functionality of docs/threat-model.md defines
+what client and server learn. They learn nothing else.
 """
 
 from pi_bench.hybrid.alternatives import hybrid_alternatives

@@ -1,12 +1,12 @@
-"""Cross products of element-wise products: shares of t r, the server's random factor times the client's mask.
+"""Shares of cross products t r, where t is the server's random factor and r is the client's mask.
 
     client (COT sender)                         server (COT receiver)
                 <---  reverse OT extension, choices: the bits of t
       tau (packed words)  ------------------>    alpha
       beta
 
-Source: Gilboa, CRYPTO 1999 (`pi_bench.crypto.gilboa`; docs/threat-model.md, section 7), on the reverse
-OTs of the select bits. The offline half of `multiplications.py`.
+Source: Gilboa, CRYPTO 1999 (`pi_bench.crypto.gilboa`; docs/threat-model.md, section 7), on the reverse OTs
+that the select bits use too. This is the offline half of `multiplications.py`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,39 @@ from pi_bench.hybrid.work_plan import part
 from pi_bench.protocol import SessionLike
 
 _Place = tuple[int, int]
-"""Number of the cross product, first lane group of the slice."""
+"""The number of a cross product, and the first lane group of a slice."""
 
 
 class ClientCrosses:
-    """The client: keeps its share beta of every cross product in `arrays`, as ``cross:NUMBER``."""
+    """Plays the client: keeps its share beta of every cross product in `arrays`, as ``cross:NUMBER``.
+
+    Both shares add up to t r, here mod 2^31:
+
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network(square=True)
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> (job,) = plan.multiplications.crosses()
+    >>> (groups,) = job.offline_slices
+    >>> choices, corrections = CrossChoices.of(job, groups), CrossCorrections.of(job, groups, needs=2)
+    >>> mask, hash_seed = random_words((1, 4)), bytes(16)
+    >>> def client(session):
+    ...     crosses = ClientCrosses(session, client_set_up(session).reverse, threads=1)
+    ...     crosses.accept(choices)
+    ...     crosses.ask(corrections, hash_seed, mask)
+    ...     return crosses.arrays["cross:0"]
+    >>> def server(session):
+    ...     crosses = ServerCrosses(session, server_set_up(session).reverse, threads=1)
+    ...     crosses.send(choices)
+    ...     crosses.receive(corrections, hash_seed)
+    ...     return crosses.arrays["cross:0"], crosses.arrays["factor:0"]
+    >>> beta, (alpha, t) = run_sub_protocol(client, server)
+    >>> product = t[:4] * mask[0]
+    >>> np.array_equal((alpha[:4] + beta[:4]) % 2**31, product % 2**31)
+    True
+    """
 
     def __init__(self, session: SessionLike, reverse: CotSender, threads: int) -> None:
         self.arrays: dict[str, np.ndarray] = {}
@@ -46,7 +74,7 @@ class ClientCrosses:
             self._zero_labels[job.number, groups.start] = labels
 
     def ask(self, slice_: CrossCorrections, reverse_seed: bytes, mask: np.ndarray) -> None:
-        """Sends the corrections of a slice. `mask`: r, of the whole value."""
+        """Sends the corrections of a slice. `mask` is r of the whole value, uint32."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "ot"):
             if groups.start == 0:
@@ -68,8 +96,24 @@ class ClientCrosses:
 
 
 class ServerCrosses:
-    """The server: draws every factor t, and keeps it and its share alpha in `arrays`, as ``factor:NUMBER``
-    and ``cross:NUMBER``."""
+    """Plays the server: draws every factor t, and keeps t and its share alpha of the cross product.
+
+    In `arrays` they are ``factor:NUMBER`` and ``cross:NUMBER``. `ClientCrosses` shows both sides.
+
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network(square=True)
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> (job,) = plan.multiplications.crosses()
+    >>> def server(session):
+    ...     crosses = ServerCrosses(session, server_set_up(session).reverse, threads=1)
+    ...     crosses.send(CrossChoices.of(job, job.offline_slices[0]))
+    ...     return sorted(crosses.arrays)
+    >>> run_sub_protocol(client_set_up, server)[1]
+    ['cross:0', 'factor:0']
+    """
 
     def __init__(self, session: SessionLike, reverse: CotReceiver, threads: int) -> None:
         self.arrays: dict[str, np.ndarray] = {}
@@ -79,7 +123,7 @@ class ServerCrosses:
         self._active_labels: dict[_Place, np.ndarray] = {}
 
     def send(self, slice_: CrossChoices) -> None:
-        """Asks for the labels of the bits of t in a slice."""
+        """Sends the choices of a slice: the bits of t."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "ot"):
             factor = part(self._factor(job), job.elements(groups))
@@ -107,7 +151,7 @@ class ServerCrosses:
             )
 
     def _factor(self, job: CrossJob) -> np.ndarray:
-        """t of a cross product, padded; drawn at its first slice."""
+        """Returns t of a cross product, padded. It is drawn at the first slice."""
         name = f"factor:{job.number}"
         if name not in self.arrays:
             self.arrays[name] = random_words((job.padded_count,))

@@ -1,4 +1,4 @@
-"""Offline garbling: the server's tables and the client's labels, a slice of a gadget at a time.
+"""Offline garbling, slice by slice: the server's tables and the client's labels.
 
     client                                               server
                 <---  hash seed; reverse OT extension, choices NOT delta (a fresh delta)
@@ -9,10 +9,10 @@
       tau (words); OT extension, choices: bits of v  ---->
                 <---  garbled tables, wrap words
 
-Sources: half gates (Zahur, Rosulek, Evans, EUROCRYPT 2015); SoftSpoken OT (Roy, CRYPTO 2022); the
-gadgets: docs/threat-model.md. For a gadget the order is forced: v comes from the products, the labels of
-v from the OTs, the tables from the labels. delta, both hash seeds and the label seed are fresh for every
-inference, so that its material is self-contained.
+Sources: half gates (Zahur, Rosulek, Evans, EUROCRYPT 2015); SoftSpoken OT (Roy, CRYPTO 2022); the gadgets:
+docs/threat-model.md. The order is forced for each gadget: v comes from the products, the labels of v come
+from the OTs, and the tables come from the labels. delta, both hash seeds and the label seed are fresh for
+every inference, so its material is self-contained.
 """
 
 from __future__ import annotations
@@ -41,7 +41,33 @@ from .select import ClientSelect, ServerSelect
 
 
 class Evaluator:
-    """The client: asks for labels and keeps in `arrays` what comes. A context manager."""
+    """Plays the evaluator, who is the client: asks for labels, and keeps labels and tables in `arrays`.
+
+    It is a context manager, which ends the label OTs. Evaluator and garbler begin with their seeds:
+
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import Party, ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> seeds, trees = Seeds.first(), Trees.after_seeds()
+    >>> def client(session):
+    ...     keys, arena = client_set_up(session), Arena(plan, Party.CLIENT)
+    ...     with Evaluator(session, keys.reverse, arena, inference_id=0, threads=1) as evaluator:
+    ...         evaluator.accept_seeds(seeds)
+    ...         evaluator.send_trees()
+    ...         return evaluator.arrays["hash_seed"].tobytes(), evaluator.reverse_seed
+    >>> def server(session):
+    ...     keys, arena = server_set_up(session), Arena(plan, Party.SERVER)
+    ...     with Garbler(session, keys.reverse, arena, inference_id=0, threads=1) as garbler:
+    ...         garbler.send_seeds()
+    ...         garbler.receive_trees(trees)
+    ...         return garbler.seeds.hash_seed, garbler.reverse_seed
+    >>> of_client, of_server = run_sub_protocol(client, server)
+    >>> of_client == of_server
+    True
+    """
 
     def __init__(
         self, session: SessionLike, reverse: CotSender, arena: Arena, inference_id: int, threads: int
@@ -65,7 +91,7 @@ class Evaluator:
             self._label_ots.close()
 
     def accept_seeds(self, exchange: Seeds) -> None:
-        """Receives the garbler's seed and begins the label OTs."""
+        """Receives the garbler's hash seed and begins the label OTs."""
         seed, fresh = exchange.answer
         with self._session.step(-1, "ot"):
             self._hash_seed = bytes(self._session.receive(seed.byte_count))
@@ -74,18 +100,19 @@ class Evaluator:
             self._label_ots = fresh_cot_receiver(self._reverse, message, self._context)
 
     def send_trees(self) -> None:
-        """Sends what the server's side of the label OTs, and of the selects, begins with."""
+        """Sends the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
         assert self._label_ots is not None
         with self._session.step(-1, "ot"):
             self.reverse_seed = reverse_hash_seed(self._context)
             self._session.send(self.reverse_seed, self._label_ots.tree_message)
 
     def accept_select(self, exchange: Select) -> None:
+        """Receives the server's choices of a gadget's select bits."""
         select = ClientSelect.accept(self._session, exchange, self._reverse, self._threads)
         self._selects[exchange.job.number] = select
 
     def ask(self, slice_: Garble, linear_share: np.ndarray) -> None:
-        """Asks for the labels of the bits of v in a slice. `linear_share`: v, of the whole value."""
+        """Asks for the labels of the bits of v in a slice. `linear_share` is v of the whole value, uint32."""
         assert self._label_ots is not None
         job, groups = slice_.job, slice_.groups
         if groups.start == 0:
@@ -107,7 +134,7 @@ class Evaluator:
             self._selects.pop(job.number, None)
 
     def accept(self, slice_: Garble) -> None:
-        """Receives a slice's tables where they stay, and prepares its wrap words."""
+        """Receives the tables of a slice into their place, and prepares the slice's wrap words."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "garbling"):
             garbled = part(self.arrays[f"garbled:{job.number}"], groups)
@@ -129,8 +156,27 @@ class Evaluator:
 
 
 class Garbler:
-    """The server: answers slice by slice and keeps its state of each in `arrays`. A context manager: in
-    the end, `seeds.delta` and `seeds.label_seed` live as long as the material if `keep` was called."""
+    """Plays the garbler, who is the server: answers slice by slice, and keeps its states in `arrays`.
+
+    It is a context manager. At its end delta and the label seed are wiped, unless `keep` was called. Then
+    they live as long as the material. `Evaluator` shows both sides.
+
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import Party, ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> def server(session):
+    ...     keys, arena = server_set_up(session), Arena(plan, Party.SERVER)
+    ...     with Garbler(session, keys.reverse, arena, inference_id=0, threads=1) as garbler:
+    ...         return garbler.keep()
+    >>> _, (delta, label_seed) = run_sub_protocol(client_set_up, server)
+    >>> int(delta.array[0] & 1), label_seed.array.size
+    (1, 16)
+    >>> delta.close()
+    >>> label_seed.close()
+    """
 
     def __init__(
         self, session: SessionLike, reverse: CotReceiver, arena: Arena, inference_id: int, threads: int
@@ -157,17 +203,19 @@ class Garbler:
         self._on_exit.close()
 
     def keep(self) -> list[SecretBytes]:
-        """The locked memory of delta and label seed, no longer closed by this object."""
+        """Returns the locked memory of delta and the label seed, which the caller must close now."""
         self._kept.pop_all()
         return [self.seeds.delta, self.seeds.label_seed]
 
     def send_seeds(self) -> None:
+        """Sends the hash seed, and begins the label OTs with a fresh delta."""
         with self._session.step(-1, "ot"):
             self._fresh = FreshCotSender(self._reverse, self.seeds.delta, self._context)
             self._session.send(self.seeds.hash_seed)
             self._session.send(self._fresh.message)
 
     def receive_trees(self, exchange: Trees) -> None:
+        """Receives the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
         assert self._fresh is not None
         with self._session.step(-1, "ot"):
             message = self._session.receive(exchange.request_bytes)
@@ -175,10 +223,11 @@ class Garbler:
             self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
 
     def send_select(self, job: GadgetJob) -> None:
+        """Draws and sends the choices of a gadget's select bits."""
         self._selects[job.number] = ServerSelect.send(self._session, job, self._reverse, self._threads)
 
     def answer(self, slice_: Garble) -> None:
-        """Garbles and sends a slice's tables; its state stays."""
+        """Garbles a slice, sends its tables and keeps its state."""
         job, groups = slice_.job, slice_.groups
         if groups.start == 0:
             self.arrays |= self._arena.arrays_of(job)
@@ -204,7 +253,7 @@ class Garbler:
             self._selects.pop(job.number, None)
 
     def _labels(self, slice_: Garble, select: ServerSelect | None) -> tuple[np.ndarray | None, np.ndarray]:
-        """A slice's shares alpha of pi * v'' and the zero labels of the bits of v."""
+        """Returns the shares alpha of pi * v'' of a slice, and the zero labels of the bits of v."""
         assert self._label_ots is not None
         job, groups = slice_.job, slice_.groups
         ot_count = job.label_ot_count(groups)

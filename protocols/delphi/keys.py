@@ -1,4 +1,4 @@
-"""Set-up, once a connection: the HE public key and the base OTs of the reverse direction.
+"""The set-up, once per connection: the HE public key and the base OTs of the reverse direction.
 
     client                                   server
       HE public key  ----------------------->
@@ -6,10 +6,10 @@
       base-OT reply  ----------------------->
                      <-------  GGM tree corrections
 
-The client is the *sender* of the reverse OT extension and so the *receiver* of its base OTs, with
-the complement of its own delta as choice bits. The label direction needs no base OTs of its own:
-128 OTs of the reverse extension seed a fresh instance, with a fresh delta, for every inference
-(docs/threat-model.md, oblivious transfer).
+The client is the *sender* of the reverse OT extension, and so the *receiver* of its base OTs, with the
+complement of its own delta as choice bits. The label direction needs no base OTs of its own. For every
+inference, 128 OTs of the reverse extension seed a fresh instance with a fresh delta (docs/threat-model.md,
+oblivious transfer).
 """
 
 from __future__ import annotations
@@ -33,25 +33,66 @@ from pi_bench.protocol import SessionLike
 
 @dataclass(slots=True)
 class ClientKeys:
+    """Holds the client's HE key pair and its side of the reverse OT extension, for one connection.
+
+    >>> from pi_bench.testing import run_sub_protocol
+    >>> client, server = run_sub_protocol(client_set_up, server_set_up)
+    >>> len(client.he.public_key) == PUBLIC_KEY_BYTES
+    True
+    >>> client.close()
+    >>> server.close()
+    """
+
     he: HeClient
     reverse: CotSender
 
     def close(self) -> None:
+        """Wipes the keys."""
         self.he.close()
         self.reverse.close()
 
 
 @dataclass(slots=True)
 class ServerKeys:
+    """Holds the client's HE public key and the server's side of the reverse OT extension.
+
+    >>> from pi_bench.testing import run_sub_protocol
+    >>> client, server = run_sub_protocol(client_set_up, server_set_up)
+    >>> len(server.reverse.tree_message) == TREE_MESSAGE_BYTES
+    True
+    >>> client.close()
+    >>> server.close()
+    """
+
     he: HeServer
     reverse: CotReceiver
 
     def close(self) -> None:
+        """Wipes the keys."""
         self.reverse.close()
 
 
 def client_set_up(session: SessionLike) -> ClientKeys:
-    """Sends the HE public key and receives the base OTs."""
+    """Sends the HE public key and receives the base OTs.
+
+    The OTs agree with those of the server:
+
+    >>> import numpy as np
+    >>> from pi_bench.crypto.ot_extension import LABEL_BYTES
+    >>> from pi_bench.testing import run_sub_protocol
+    >>> client, server = run_sub_protocol(client_set_up, server_set_up)
+    >>> zero_labels, active_labels = (np.empty((128, LABEL_BYTES), np.uint8) for _ in range(2))
+    >>> message = server.reverse.extend(bytes(16), 128, active_labels, threads=1)  # every choice is 0
+    >>> client.reverse.extend(message, 128, zero_labels, threads=1)
+    >>> np.array_equal(zero_labels, active_labels)
+    True
+    >>> client.close()
+    >>> server.close()
+
+    Raises:
+        PeerError: the server's message is not valid.
+        ConnectionFailedError: no message came in time, or the connection was lost.
+    """
     with contextlib.ExitStack() as on_failure:
         with session.step(-1, "he"):
             he = on_failure.enter_context(HeClient())
@@ -67,7 +108,16 @@ def client_set_up(session: SessionLike) -> ClientKeys:
 
 
 def server_set_up(session: SessionLike) -> ServerKeys:
-    """Receives the HE public key and sends the base OTs."""
+    """Receives the HE public key and sends the base OTs. `client_set_up` is the other side.
+
+    >>> from pi_bench.testing import run_sub_protocol
+    >>> _, keys = run_sub_protocol(lambda session: client_set_up(session).close(), server_set_up)
+    >>> keys.close()
+
+    Raises:
+        PeerError: the client's key or message is not valid.
+        ConnectionFailedError: no message came in time, or the connection was lost.
+    """
     with session.step(-1, "he"):
         he = HeServer(session.receive(PUBLIC_KEY_BYTES))
     with session.step(-1, "ot"):

@@ -1,9 +1,9 @@
-"""Where an inference's tables, labels and states lie: one mapping a party, used again and again.
+"""The memory of an inference's tables, labels and states: one mapping per party, which is used again.
 
-Fresh memory is slow to touch for the first time, so a mapping whose material is burnt serves a later
-inference. Never two at once: it goes back to the pool when its material is burnt, and if that has not
-happened the next inference gets a mapping of its own. It is one anonymous mapping in huge pages where the
-system has them, with a gadget's arrays side by side, in the order in which the phases read them.
+Fresh memory is slow to touch for the first time. So a mapping goes back to the pool when its material is
+burnt, and serves a later inference. It never serves two inferences at once: while its material lives, the
+next inference gets a mapping of its own. A mapping is anonymous memory, in huge pages if the system has
+them. The arrays of a gadget lie side by side, in the order in which the phases read them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ _Layout = dict[str, tuple[tuple[int, ...], np.dtype]]
 
 
 class Arena:
-    """Arrays for one inference's gadgets at one party, by name; their bytes are what was there before."""
+    """Holds the arrays of one inference's gadgets at one party, by name.
+
+    The arrays are not cleared. They hold the bytes of their last use.
+
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> sorted(Arena(plan, Party.CLIENT).arrays_of(plan.gadget_jobs[0]))
+    ['garbled:0', 'labels:0', 'select:0', 'share:0']
+    """
 
     def __init__(self, plan: WorkPlan, party: Party) -> None:
         layouts = {job.number: _layout(job, party) for job in plan.gadget_jobs}
@@ -43,27 +53,54 @@ class Arena:
                 position += _size(shape, dtype)
 
     def arrays_of(self, job: GadgetJob) -> dict[str, np.ndarray]:
-        """A gadget's arrays, as ``NAME:NUMBER``."""
+        """Returns the arrays of a gadget, whose names are ``NAME:NUMBER``."""
         return self._arrays[job.number]
 
 
 class ArenaPool:
-    """The mappings of one party's connection that no material occupies."""
+    """Keeps the mappings of one party's connection that no material occupies.
+
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> pool = ArenaPool(plan, Party.SERVER)
+    >>> lease = pool.take()
+    >>> arena = lease.arena
+    >>> lease.close()
+    >>> pool.take().arena is arena
+    True
+    """
 
     def __init__(self, plan: WorkPlan, party: Party) -> None:
         self._plan, self._party = plan, party
         self._free: list[Arena] = []
 
     def take(self) -> Lease:
-        """A mapping that nothing else uses until the lease is closed."""
+        """Leases a mapping, which nothing else uses until the lease is closed."""
         return Lease(self, self._free.pop() if self._free else Arena(self._plan, self._party))
 
     def give_back(self, arena: Arena) -> None:
+        """Takes back a mapping whose material is burnt."""
         self._free.append(arena)
 
 
 class Lease:
-    """A mapping for as long as its material lives; one of material's `secrets`, which `burn` closes."""
+    """Holds a mapping as long as its material lives.
+
+    A lease is one of the `secrets` of a `Preprocessing`, whose `burn` closes it. As a context manager it
+    closes itself only after an error.
+
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> with ArenaPool(plan, Party.SERVER).take() as lease:
+    ...     arrays = lease.arena.arrays_of(plan.gadget_jobs[0])
+    >>> list(arrays)
+    ['state:0']
+    >>> lease.close()
+    """
 
     def __init__(self, pool: ArenaPool, arena: Arena) -> None:
         self._pool = pool
@@ -71,6 +108,7 @@ class Lease:
 
     @property
     def arena(self) -> Arena:
+        """The mapping, which must not be used after `close`."""
         assert self._arena is not None, "the material of this lease is burnt"
         return self._arena
 
@@ -82,7 +120,7 @@ class Lease:
             self.close()
 
     def close(self) -> None:
-        """Nothing may use the arrays from here on."""
+        """Gives the mapping back. Nothing may use its arrays any more."""
         arena, self._arena = self._arena, None
         if arena is not None:
             self._pool.give_back(arena)

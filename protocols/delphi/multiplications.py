@@ -1,13 +1,13 @@
-"""Element-wise products of activations, as squares are: in the round that makes the activation.
+"""Element-wise products of activations, such as squares, in the round that makes the activation.
 
     client                                               server
                 <---  (labels, words and bits of x = A + C);  A - t
       (C - r);  z = share of the product - r'  ---------->    product - r'
 
-Source: Beaver, CRYPTO 1991, with half of the random factor fixed by the masks that the parties have
-anyway: the server holds C - r as soon as it holds x - r. The quadratic activations are DELPHI's (section
-4.2 there). Where it differs: the triple comes from OT on Z_2^32 (`crosses.py`) and not from HE on a prime
-field; and the product is truncated by the one-bit gadget of docs/threat-model.md in the next round, never
+Source: Beaver, CRYPTO 1991. The masks that the parties have anyway replace half of the random factors, since
+the server holds C - r as soon as it holds x - r. The quadratic activations are those of DELPHI, section 4.2.
+This differs from DELPHI in two points. The triple comes from OT on Z_2^32 (`crosses.py`) and not from HE on a
+prime field. And the one-bit gadget of docs/threat-model.md truncates the product in the next round, never
 locally.
 """
 
@@ -24,10 +24,16 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class ProductScratch:
-    """A party's online buffers for element-wise products, touched once and reused.
+    """Holds a party's online buffers for element-wise products, which are touched once and reused.
 
-    `own`: by activation, the party's share of it (A or C); of those that are multiplied alone. `opened`: by
-    product, what goes to the client; `answer`: what comes back, and at the server the result.
+    `own` has the party's share (A or C) of each activation that is a factor, by the activation's id. `opened`
+    has the server's message of each product, and `answer` the client's message, which becomes the result at
+    the server, by the product's id. All are uint32.
+
+    >>> from pi_bench.testing import small_network
+    >>> scratch = ProductScratch(MultiplicationPlan(small_network(square=True)[0]))
+    >>> {op_id: opened.shape for op_id, opened in scratch.opened.items()}
+    {3: (1, 1, 4)}
     """
 
     def __init__(self, plan: MultiplicationPlan) -> None:
@@ -40,7 +46,20 @@ class ProductScratch:
 def open_factors(
     session: SessionLike, job: MultiplyJob, arrays: Arrays, scratch: ProductScratch, left: np.ndarray | None
 ) -> None:
-    """Server, before it receives: sends its factors A and, unless it is a square, `left`, m, less its t."""
+    """Sends the server's factors less their masks t, before the server receives anything.
+
+    The factors are A and, unless the product is a square, `left`, which is m.
+
+    >>> from pi_bench.testing import memory_sessions, small_network
+    >>> plan = MultiplicationPlan(small_network(square=True)[0])
+    >>> (job,), scratch = plan.jobs, ProductScratch(plan)
+    >>> scratch.own[2][:] = 7  # A
+    >>> client, server = memory_sessions().values()
+    >>> open_factors(server, job, {"factor:0": np.full(32, 5, np.uint32)}, scratch, None)
+    >>> with client.step(3):
+    ...     np.frombuffer(client.receive(16), np.uint32)
+    array([2, 2, 2, 2], dtype=uint32)
+    """
     factors = [scratch.own[job.op.right]]
     if not job.is_square:
         assert left is not None
@@ -60,7 +79,23 @@ def finish_product(
     right: np.ndarray,
     left: np.ndarray,
 ) -> np.ndarray:
-    """Server: the product less the client's new mask. right: x - r; left: m, not read for a square."""
+    """Receives the client's answer and returns, at the server, the product less the client's new mask.
+
+    `right` is x - r. `left` is m, which is not read for a square. In this square the server's share is 7, and
+    every other share and mask is 0:
+
+    >>> from pi_bench.testing import memory_sessions, small_network
+    >>> plan = MultiplicationPlan(small_network(square=True)[0])
+    >>> (job,), scratch = plan.jobs, ProductScratch(plan)
+    >>> zeros = {name: np.zeros(32, np.uint32) for name in ("factor:0", "cross:0")}
+    >>> x = np.full((1, 4), 7, np.uint32)
+    >>> scratch.own[2][:] = x
+    >>> client, server = memory_sessions().values()
+    >>> with client.step(3):
+    ...     client.send(np.zeros((1, 4), np.uint32))
+    >>> finish_product(server, job, zeros, scratch, right=x, left=x)
+    array([[49, 49, 49, 49]], dtype=uint32)
+    """
     own, answer = scratch.own[job.op.right], scratch.answer[job.op.id]
     with session.step(job.op.id):
         session.receive_into(answer)
@@ -91,7 +126,24 @@ def client_product(
     left_mask: np.ndarray,
     next_mask: np.ndarray,
 ) -> None:
-    """Client. left_mask: r of `left`, not read for a square; next_mask: r' of the product."""
+    """Receives the server's factors and sends the client's share of the product less its new mask r'.
+
+    `left_mask` is r of the left factor, which is not read for a square. `next_mask` is r'. In this square the
+    client's share is 3, the server opens 2, and beta is 1. The answer is 3^2 + 2 (2 * 3 + 1) less 10:
+
+    >>> from pi_bench.testing import memory_sessions, small_network
+    >>> plan = MultiplicationPlan(small_network(square=True)[0])
+    >>> (job,), scratch = plan.jobs, ProductScratch(plan)
+    >>> scratch.own[2][:] = 3  # C
+    >>> client, server = memory_sessions().values()
+    >>> with server.step(3):
+    ...     server.send(np.full(4, 2, np.uint32))
+    >>> arrays, mask = {"cross:0": np.ones(32, np.uint32)}, np.full((1, 4), 10, np.uint32)
+    >>> client_product(client, job, arrays, scratch, left_mask=mask, next_mask=mask)
+    >>> with server.step(3):
+    ...     np.frombuffer(server.receive(16), np.uint32)
+    array([13, 13, 13, 13], dtype=uint32)
+    """
     own, opened, answer = scratch.own[job.op.right], scratch.opened[job.op.id], scratch.answer[job.op.id]
     with session.step(job.op.id):
         session.receive_into(opened)
@@ -118,5 +170,5 @@ def _stored(arrays: Arrays, what: str, job: CrossJob, shape: tuple[int, ...]) ->
 
 
 def _touched(shape: tuple[int, ...]) -> np.ndarray:
-    """Memory whose pages exist, so that the online phase does not touch it first."""
+    """Returns memory whose pages exist, so that the online phase does not touch it first."""
     return np.full(shape, 1, np.uint32)

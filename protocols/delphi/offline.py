@@ -1,17 +1,17 @@
 """The offline phase: products, OTs and garbling in the order of `pi_bench.hybrid.offline_schedule`.
 
-While the server works on one layer's products, the client decrypts the last one's, chooses its labels
-and encrypts the next one's masks: both parties and the wire are busy at once.
+While the server computes the products of one layer, the client decrypts those of the last layer, chooses its
+labels and encrypts the masks of the next layer. So both parties and the wire are busy at once.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
-    Exchange,
     Garble,
     Product,
     Seeds,
@@ -32,7 +32,13 @@ from .products import ClientProducts, ServerProducts
 
 
 class ClientOffline:
-    """The client's side of one offline phase."""
+    """Plays the client in one offline phase. `server_offline` shows both sides.
+
+    ```python
+    def offline(session: SessionLike, plan: WorkPlan, keys: ClientKeys, lease: Lease, masks, inference_id):
+        return ClientOffline(session, plan, keys, lease, masks, inference_id, threads=1).run()
+    ```
+    """
 
     def __init__(
         self,
@@ -50,8 +56,13 @@ class ClientOffline:
         self._crosses = ClientCrosses(session, keys.reverse, threads)
 
     def run(self) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
-        """The material of every gadget and cross product by name, and what the client holds of every value
-        by id."""
+        """Runs the phase. Returns the material of every gadget and cross product by name, and the client's
+        share of every value by id.
+
+        Raises:
+            PeerError: a message of the server is not valid.
+            ConnectionFailedError: no message came in time, or the connection was lost.
+        """
         with self._evaluator:
             for turn, exchange in client_turns(offline_schedule(self._plan)):
                 (self._ask if turn is Turn.ASK else self._accept)(exchange)
@@ -93,7 +104,38 @@ def server_offline(
     garbler: Garbler,
     threads: int,
 ) -> dict[str, np.ndarray]:
-    """Answers every exchange; the server's material of every gadget, cross product and linear value."""
+    """Answers every exchange of an offline phase.
+
+    Returns the server's material of every gadget, cross product and linear value by name. Both parties'
+    shares of a linear value add up to the layer's product with the client's mask:
+
+    >>> from pi_bench.network.execution.shares import apply_linear
+    >>> from pi_bench.protocol import Party, ProtocolOptions
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.protocols.delphi.material import Arena, ArenaPool
+    >>> from pi_bench.protocols.delphi.products import draw_masks
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> plan, masks = WorkPlan(program, ProtocolOptions("exact")), draw_masks(program)
+    >>> def client(session):
+    ...     with ArenaPool(plan, Party.CLIENT).take() as lease:
+    ...         offline = ClientOffline(session, plan, client_set_up(session), lease, masks, 0, threads=1)
+    ...         return offline.run()
+    >>> def server(session):
+    ...     keys, products = server_set_up(session), PreparedProducts(plan, weights, 0, threads=1)
+    ...     with Garbler(session, keys.reverse, Arena(plan, Party.SERVER), 0, threads=1) as garbler:
+    ...         return server_offline(session, plan, keys, products, weights, garbler, threads=1)
+    >>> (arrays, shares), server_arrays = run_sub_protocol(client, server)
+    >>> sorted(arrays)
+    ['garbled:0', 'hash_seed', 'labels:0', 'select:0', 'share:0']
+    >>> expected = apply_linear(program.linear_ops[0], masks, weights)
+    >>> np.array_equal(shares[1] + server_arrays["constant:1"], expected)
+    True
+
+    Raises:
+        PeerError: a message of the client is not valid.
+        ConnectionFailedError: no message came in time, or the connection was lost.
+    """
     products = ServerProducts(session, plan, keys.he, prepared, weights, threads)
     crosses = ServerCrosses(session, keys.reverse, threads)
     for exchange in offline_schedule(plan):

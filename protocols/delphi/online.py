@@ -8,14 +8,14 @@
       share of each product less its mask  ---------->    product less its mask
                 <---  u of the logits
 
-Source: DELPHI, figure 4, with the one-round gadgets of docs/threat-model.md. The server holds x - r
-of every tensor and computes u = W (x - r) + s + bias; the client holds v = W r - s since the offline
-phase, so u + v = W x + bias.
+Source: DELPHI, figure 4, with the one-round gadgets of docs/threat-model.md. The server holds x - r of every
+tensor and computes u = W (x - r) + s + bias. The client holds v = W r - s since the offline phase. So
+u + v = W x + bias.
 
-Buffers are allocated and touched before the phase begins. One arena serves every activation: the
-server writes an activation's messages only after it has received the client's answers to the one
-before, and the client's answers are written only after the next activation's messages arrived, which
-the server sends after it has all the former answers.
+Buffers are allocated and touched before the phase begins. One arena serves every activation. The server
+writes the messages of an activation only after it has received all answers to the activation before. The
+client writes its answers only after messages of the next activation have arrived, and so after the server
+has the former answers.
 """
 
 from __future__ import annotations
@@ -44,12 +44,24 @@ from .multiplications import ProductScratch, client_product, finish_product, ope
 
 
 def prepare_linear(program: Program, weights: Weights) -> dict[int, PreparedLinear]:
-    """The linear operators in the form in which the online phase computes them, by id."""
+    """Returns the linear operators in the form in which the online phase computes them, by id.
+
+    >>> from pi_bench.testing import small_network
+    >>> sorted(prepare_linear(*small_network()))
+    [1, 3]
+    """
     return {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
 
 
 class ClientScratch:
-    """The client's online buffers, touched once and reused."""
+    """Holds the client's online buffers, which are touched once and reused.
+
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> ClientScratch(WorkPlan(program, ProtocolOptions("exact"))).answer.shape  # 4 ReLUs, padded
+    (32,)
+    """
 
     def __init__(self, plan: WorkPlan) -> None:
         largest = max(
@@ -66,7 +78,15 @@ class ClientScratch:
 
 
 class ServerScratch:
-    """The server's online buffers, touched once and reused."""
+    """Holds the server's online buffers, which are touched once and reused.
+
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> ServerScratch(plan, prepare_linear(program, weights)).results[2].shape
+    (1, 4)
+    """
 
     def __init__(self, plan: WorkPlan, linear: dict[int, PreparedLinear]) -> None:
         self.workspace = workspace_for(linear.values())
@@ -88,7 +108,33 @@ def client_online(
     encoded_input: np.ndarray,
     threads: int,
 ) -> np.ndarray:
-    """The logits: uint32 of the output's shape."""
+    """Plays the client, and returns the logits, uint32 of the output's shape.
+
+    `arrays` is the client's material, which the call uses up.
+
+    >>> from pi_bench.protocol import Party, ProtocolOptions
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import TwoParties, run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> options, linear = ProtocolOptions("exact"), prepare_linear(program, weights)
+    >>> plan, encoded = WorkPlan(program, options), np.zeros((1, 2), np.uint32)
+    >>> with TwoParties(find_protocol("delphi"), program, weights, options) as parties:
+    ...     arrays = {party: material.claim("delphi") for party, material in parties.preprocess().items()}
+    ...     logits, _ = run_sub_protocol(
+    ...         lambda session: client_online(
+    ...             session, plan, arrays[Party.CLIENT], ClientScratch(plan), encoded, threads=1
+    ...         ),
+    ...         lambda session: server_online(
+    ...             session, plan, arrays[Party.SERVER], linear, ServerScratch(plan, linear), threads=1
+    ...         ),
+    ...     )
+    >>> logits
+    array([[0]], dtype=uint32)
+
+    Raises:
+        PeerError: a message of the server is not valid.
+        ConnectionFailedError: no message came in time, or the connection was lost.
+    """
     program = plan.program
     with session.step(program.input.id):
         session.send(encoded_input - arrays[f"mask:{program.input.id}"])
@@ -108,7 +154,7 @@ def _client_activation(
     threads: int,
 ) -> None:
     position = 0
-    own = scratch.products.own.get(op.id)  # its share of the result, if that is multiplied
+    own = scratch.products.own.get(op.id)  # the client's share of the result, if it is a factor
     for job in plan.gadgets[op.id]:
         with session.step(op.id):
             next_mask = padded_words(job.gather(arrays[f"mask:{op.id}"]), job.padded_count)
@@ -153,16 +199,29 @@ def server_online(
     scratch: ServerScratch,
     threads: int,
 ) -> None:
-    """Runs the program on x - r; nothing is left at the server but uniform words."""
+    """Plays the server, which computes the program on x - r and so sees only uniform words.
+
+    `arrays` is the server's material, which the call uses up. `client_online` shows both sides.
+
+    ```python
+    def answer(session: SessionLike, plan: WorkPlan, arrays: dict[str, np.ndarray], weights: Weights) -> None:
+        linear = prepare_linear(plan.program, weights)
+        server_online(session, plan, arrays, linear, ServerScratch(plan, linear), threads=1)
+    ```
+
+    Raises:
+        PeerError: a message of the client is not valid.
+        ConnectionFailedError: no message came in time, or the connection was lost.
+    """
     program = plan.program
-    masked: dict[int, np.ndarray] = {}  # every value less what the client holds of it
+    masked: dict[int, np.ndarray] = {}  # every value less the client's share of it
     with session.step(program.input.id):
         words = session.receive(WORD_BYTES * int(np.prod(program.input.shape)))
         masked[program.input.id] = np.frombuffer(words, np.uint32).reshape(program.input.shape)
     for op in program.ops[1:]:
         with session.step(op.id):
             if isinstance(op, LinearOp):
-                # u = W (x - r) + s + bias, where the last two stand already: one use, no copy.
+                # u = W (x - r) + s + bias. The array has the last two already. It is used once, so no copy.
                 masked[op.id] = arrays[f"constant:{op.id}"]
                 prepared[op.id].add(masked, masked[op.id], scratch.workspace, threads)
             elif isinstance(op, ActivationOp):
@@ -178,7 +237,7 @@ def server_online(
         for linear in program.linear_ops:
             session.trace.keep_linear(linear.id, masked[linear.id])
         for source in program.source_ops:
-            # A copy: the memory is the next inference's, too.
+            # Copied, since the next inference uses the same memory.
             session.trace.keep_activation(source.id, masked[source.id].copy())
 
 
@@ -192,8 +251,10 @@ def _server_activation(
     threads: int,
     meanwhile: Iterator[None],
 ) -> None:
-    """Adds y - r' of the whole tensor to `masked`, and the products of its round; `meanwhile` as in
-    `SessionLike.receive_into`."""
+    """Adds y - r' of the whole tensor to `masked`, and the products of its round.
+
+    `meanwhile` is that of `SessionLike.receive_into`.
+    """
     share = masked[op.source]
     products = plan.multiplications.in_round[op.id]
     position = sent = 0
@@ -238,5 +299,5 @@ def _server_activation(
 
 
 def _touched(count: int, dtype: type[np.generic]) -> np.ndarray:
-    """Memory whose pages exist: `np.empty` and `np.zeros` leave the first touch to the online phase."""
+    """Returns memory whose pages exist. `np.empty` leaves the first touch to the online phase."""
     return np.full(count, 1, dtype=dtype)

@@ -1,4 +1,4 @@
-"""The two parties of `delphi`: the sub-protocols in their order."""
+"""The two parties of `delphi`, which run the sub-protocols in their order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ NAME = "delphi"
 
 
 class DelphiClient(PartyProtocol):
-    """Holds the input; evaluates; learns the logits."""
+    """Plays the client, who holds the input, evaluates the circuits and learns the logits.
+
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import run_in_memory, small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.array([[100, 200]], np.uint32)]
+    >>> (run,) = run_in_memory(find_protocol("delphi"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> run.output.shape, [len(message.payload) for message in run.transcript if "online" in message.phase]
+    ((1, 1), [8, 10372, 16, 4])
+    """
 
     def __init__(
         self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
@@ -31,9 +40,11 @@ class DelphiClient(PartyProtocol):
         self._pool = ArenaPool(self._plan, Party.CLIENT)
 
     def set_up(self) -> None:
+        """Sends the HE public key and receives the base OTs."""
         self._keys = keys.client_set_up(self.session)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
+        """Draws the masks of one inference, and gathers labels and tables for it."""
         assert self._keys is not None
         masks = draw_masks(self.program)
         with self._pool.take() as lease:
@@ -51,6 +62,7 @@ class DelphiClient(PartyProtocol):
         return Preprocessing(NAME, inference_id, arrays, [lease])
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """Sends the masked input, evaluates every activation and returns the logits."""
         assert encoded_input is not None
         arrays = material.claim(NAME)
         try:
@@ -61,12 +73,25 @@ class DelphiClient(PartyProtocol):
             material.burn()
 
     def close(self) -> None:
+        """Wipes the keys."""
         if self._keys is not None:
             self._keys.close()
 
 
 class DelphiServer(PartyProtocol):
-    """Holds the weights; garbles; learns nothing."""
+    """Plays the server, who holds the weights, garbles the circuits and learns nothing.
+
+    In exact mode both parties compute the integer network:
+
+    >>> from pi_bench.network.execution.reference import run_reference
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import run_in_memory, small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.array([[100, 200]], np.uint32)]
+    >>> (run,) = run_in_memory(find_protocol("delphi"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> bool(run.output == run_reference(program, weights, inputs[0]).values[program.output.id])
+    True
+    """
 
     def __init__(
         self,
@@ -88,12 +113,15 @@ class DelphiServer(PartyProtocol):
 
     @classmethod
     def prepare(cls, program: Program, options: ProtocolOptions, weights: Weights) -> PreparedServer:
+        """Prepares the plan and the weights, once for all clients."""
         return PreparedServer.of(program, options, weights)
 
     def set_up(self) -> None:
+        """Receives the HE public key and sends the base OTs."""
         self._keys = keys.server_set_up(self.session)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
+        """Answers the exchanges of one inference, and keeps the states of its garbled circuits."""
         assert self._keys is not None and self.weights is not None
         plan, threads = self._prepared.plan, self.options.threads
         with (
@@ -112,6 +140,7 @@ class DelphiServer(PartyProtocol):
             return Preprocessing(NAME, inference_id, arrays, [*garbler.keep(), lease])
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """Computes the linear layers and encodes every activation. Returns None."""
         arrays = material.claim(NAME)
         try:
             online.server_online(
@@ -127,5 +156,6 @@ class DelphiServer(PartyProtocol):
         return None
 
     def close(self) -> None:
+        """Wipes the keys."""
         if self._keys is not None:
             self._keys.close()

@@ -1,8 +1,9 @@
-"""What a server computes once for all its clients: the plan, and its weights in the forms that it uses.
+"""The plan and the prepared weights, which a server computes once for all its clients.
 
-Weights are transformed for the products under encryption (most of a product's time) as far as
-`ProtocolOptions.weight_cache_bytes` goes, and kept; those of the other operators are transformed for every
-response. Which ones: the first that fit, in the program's order, so it depends on public shapes alone.
+A transform of the weights takes most of the time of a product under encryption. The server transforms and
+keeps as many weights as `ProtocolOptions.weight_cache_bytes` allows, and transforms the others for every
+response. It keeps the first ones that fit, in the program's order. So the choice depends on public shapes
+alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,18 @@ from .online import prepare_linear
 
 
 class PreparedProducts:
-    """The weights of every product, transformed where `cache_bytes` allow it. Secret as they are."""
+    """Holds the weights of every product, transformed as far as `cache_bytes` allows. All of them are secret.
+
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> PreparedProducts(plan, weights, cache_bytes=0, threads=1).cached_bytes
+    0
+    >>> products = PreparedProducts(plan, weights, cache_bytes=10**6, threads=1)
+    >>> products.cached_bytes == sum(prepared_bytes(job.plan) for job in plan.products)
+    True
+    """
 
     def __init__(self, plan: WorkPlan, weights: Weights, cache_bytes: int, threads: int) -> None:
         self._weights = weights
@@ -34,7 +46,7 @@ class PreparedProducts:
         self.cached_bytes = sum(prepared_bytes(job.plan) for job in jobs)
 
     def weights_of(self, job: ProductJob) -> np.ndarray | PreparedWeights:
-        """What `HeServer.respond` takes."""
+        """Returns the weights of a product for `HeServer.respond`."""
         return self._prepared.get(job.number) or self._dense(job)
 
     def _dense(self, job: ProductJob) -> np.ndarray:
@@ -44,7 +56,14 @@ class PreparedProducts:
 
 @dataclass(frozen=True, slots=True)
 class PreparedServer:
-    """Read only, so any number of connections may share it."""
+    """Holds everything that a server prepares. It is read-only, so any number of connections may share it.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, weights = small_network()
+    >>> prepared = PreparedServer.of(program, ProtocolOptions("exact"), weights)
+    >>> sorted(prepared.linear)
+    [1, 3]
+    """
 
     plan: WorkPlan
     linear: dict[int, PreparedLinear]
@@ -52,6 +71,7 @@ class PreparedServer:
 
     @classmethod
     def of(cls, program: Program, options: ProtocolOptions, weights: Weights) -> Self:
+        """Prepares a server."""
         plan = WorkPlan(program, options)
         products = PreparedProducts(plan, weights, options.weight_cache_bytes, options.threads)
         return cls(plan, prepare_linear(program, weights), products)

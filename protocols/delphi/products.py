@@ -1,13 +1,13 @@
-"""Offline products under encryption: the client gets v = W r - s, the server keeps s.
+"""The offline products under encryption: the client gets v = W r - s, and the server keeps s.
 
     client                                      server
       Enc(local(r))  per weighted term  ------->
                      <-------  Enc(W local(r) - s), re-randomized, flooded, switched down
 
-Source: DELPHI, figure 3 (preprocessing of linear layers). One mask r per activation *tensor*: every
-consumer uses the same one, since x - r is sent once (derivation of masks: docs/threat-model.md).
-Identity terms need no encryption: each party applies them to what it holds. So values without weights are
-known before any product (`derived_values`), and their masks can be uploaded too.
+Source: DELPHI, figure 3 (preprocessing of linear layers). There is one mask r per activation *tensor*. All
+consumers use the same one, since x - r is sent once (derivation of masks: docs/threat-model.md). Identity
+terms need no encryption, since each party applies them to its own share. So values without weights are known
+before any product (`derived_values`), and their masks can be uploaded too.
 """
 
 from __future__ import annotations
@@ -29,12 +29,43 @@ from .prepared import PreparedProducts
 
 
 def draw_masks(program: Program) -> dict[int, np.ndarray]:
-    """A fresh uniform mask for the input and for every activation, by id."""
+    """Draws a fresh uniform mask for the input and for every activation, by id.
+
+    >>> from pi_bench.testing import small_network
+    >>> {op_id: mask.shape for op_id, mask in draw_masks(small_network()[0]).items()}
+    {0: (1, 2), 2: (1, 4)}
+    """
     return {op.id: random_words(op.shape) for op in program.source_ops}
 
 
 class ClientProducts:
-    """The client: asks with encrypted masks and keeps its share of every value in `known`, by id."""
+    """Plays the client: sends encrypted masks and keeps its share of every value in `known`, by id.
+
+    Both shares of a product add up to the product with the mask:
+
+    >>> from pi_bench.crypto.he import PUBLIC_KEY_BYTES
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> exchange, masks = Product.of(plan.products[0]), draw_masks(program)
+    >>> def client(session):
+    ...     with HeClient() as he:
+    ...         session.send(he.public_key)
+    ...         products = ClientProducts(session, plan, he, masks, threads=1)
+    ...         products.ask(exchange)
+    ...         products.accept(exchange)
+    ...         return products.known[1]
+    >>> def server(session):
+    ...     he = HeServer(session.receive(PUBLIC_KEY_BYTES))
+    ...     prepared = PreparedProducts(plan, weights, cache_bytes=0, threads=1)
+    ...     products = ServerProducts(session, plan, he, prepared, weights, threads=1)
+    ...     products.answer(exchange)
+    ...     return products.constants[1]
+    >>> v, s = run_sub_protocol(client, server)
+    >>> np.array_equal(v + s, apply_linear(program.linear_ops[0], masks, weights))
+    True
+    """
 
     def __init__(
         self, session: SessionLike, plan: WorkPlan, he: HeClient, masks: dict[int, np.ndarray], threads: int
@@ -59,7 +90,7 @@ class ClientProducts:
             self._session.send(self._he.encrypt(job.plan, operand, self._threads))
 
     def accept(self, exchange: Product) -> None:
-        """Receives the product; values whose last one it was become known."""
+        """Receives a product. If it is the last one of a value, the value becomes known."""
         job = exchange.job
         with self._session.step(job.op_id, "he"):
             response = self._session.receive(exchange.answer_bytes)
@@ -75,8 +106,22 @@ class ClientProducts:
 
 
 class ServerProducts:
-    """The server: answers, and keeps in `constants` what it adds to its online products, by linear id:
-    bias plus s, at the value's scale."""
+    """Plays the server: answers, and keeps the constants of its online products, by the id of the value.
+
+    A constant is bias plus s, at the value's scale. `ClientProducts` shows both sides.
+
+    >>> from pi_bench.protocol import Party
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import memory_sessions, small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> session = memory_sessions()[Party.SERVER]
+    >>> prepared = PreparedProducts(plan, weights, cache_bytes=0, threads=1)
+    >>> with HeClient() as client:
+    ...     he = HeServer(client.public_key)
+    >>> ServerProducts(session, plan, he, prepared, weights, threads=1).constants[1]  # no bias
+    array([[0, 0, 0, 0]], dtype=uint32)
+    """
 
     def __init__(
         self,
@@ -98,7 +143,7 @@ class ServerProducts:
         self._threads = threads
 
     def answer(self, exchange: Product) -> None:
-        """Receives a mask and sends the product, less a fresh share of its own."""
+        """Receives an encrypted mask, and sends the product less a fresh share that the server keeps."""
         job = exchange.job
         with self._session.step(job.op_id, "he"):
             upload = self._session.receive(exchange.request_bytes)

@@ -1,7 +1,7 @@
-"""The seeds of one inference: from one random master secret each, bound to session and inference.
+"""The seeds of one inference, derived from one random master secret per party.
 
-A machine that was restored from a snapshot and draws the same master secret again still gets other
-seeds in its next session (docs/threat-model.md, seeds).
+They are bound to the session and the inference. So a machine that was restored from a snapshot and draws the
+same master secret again still gets other seeds in its next session (docs/threat-model.md, seeds).
 """
 
 from __future__ import annotations
@@ -19,26 +19,43 @@ _MASTER_BYTES = 32
 
 
 def inference_context(session: SessionLike, inference_id: int) -> bytes:
-    """Names session and inference, for key derivation at both parties."""
+    """Returns bytes that name the session and the inference, for key derivation at both parties.
+
+    >>> from pi_bench.protocol import Party
+    >>> from pi_bench.testing import memory_sessions
+    >>> inference_context(memory_sessions()[Party.CLIENT], 3)[32:]
+    b'\\x03\\x00\\x00\\x00'
+    """
     return session.binding + inference_id.to_bytes(4, "little")
 
 
 def reverse_hash_seed(context: bytes) -> bytes:
-    """The client's hash seed of the reverse OTs; sent to the server."""
+    """Draws the client's hash seed of the reverse OTs, which is sent to the server.
+
+    >>> len(reverse_hash_seed(bytes(36)))
+    16
+    """
     with SecretBytes.random(_MASTER_BYTES) as master:
         return derive_key(master, "delphi reverse hash seed", context, byte_count=SEED_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
 class GarblerSeeds:
-    """The server's, as a context manager or until `close`."""
+    """Holds the seeds of the garbler for one inference, until `close` wipes them.
 
-    delta: SecretBytes  # lowest bit 1: colors
+    >>> seeds = GarblerSeeds.fresh(bytes(36))
+    >>> int(seeds.delta.array[0] & 1)
+    1
+    >>> seeds.close()
+    """
+
+    delta: SecretBytes  # its lowest bit is 1, for the color bits
     hash_seed: bytes  # sent to the evaluator
     label_seed: SecretBytes  # gives the zero labels of u, online
 
     @classmethod
     def fresh(cls, context: bytes) -> Self:
+        """Draws fresh seeds, which `context` enters too."""
         with SecretBytes.random(_MASTER_BYTES) as master:
             delta = SecretBytes.copy_of(derive_key(master, "delphi delta", context, byte_count=LABEL_BYTES))
             delta.array[0] |= 1
@@ -49,5 +66,6 @@ class GarblerSeeds:
             )
 
     def close(self) -> None:
+        """Wipes delta and the label seed."""
         self.delta.close()
         self.label_seed.close()

@@ -1,4 +1,4 @@
-"""Shares of pi * v'': the server's random select bit times the client's window, per ReLU.
+"""Shares of pi * v'' per ReLU, where pi is the server's random select bit and v'' the client's window.
 
     client (COT sender)                         server (COT receiver)
                 <---  OT extension, choices pi
@@ -27,7 +27,30 @@ from pi_bench.protocol import SessionLike
 
 @dataclass(frozen=True, slots=True)
 class ClientSelect:
-    """The client's zero labels of a gadget's reverse OTs."""
+    """Holds the client's zero labels of a gadget's reverse OTs.
+
+    Both shares add up to pi times the client's value:
+
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> (job,) = plan.gadget_jobs
+    >>> (groups,) = job.offline_slices
+    >>> v, beta, hash_seed = np.arange(32, dtype=np.uint32), np.empty(32, np.uint32), bytes(16)
+    >>> def client(session):
+    ...     select = ClientSelect.accept(session, Select.of(job), client_set_up(session).reverse, threads=1)
+    ...     session.send(select.share(job, groups, hash_seed, v, beta))
+    >>> def server(session):
+    ...     select = ServerSelect.send(session, job, server_set_up(session).reverse, threads=1)
+    ...     tau = np.frombuffer(session.receive(4 * job.padded_count), np.uint32)
+    ...     return select.bits, select.alpha(job, groups, hash_seed, tau, threads=1)
+    >>> _, (pi, alpha) = run_sub_protocol(client, server)
+    >>> np.array_equal(alpha + beta, pi * gadget.correlation(job.spec, v))
+    True
+    """
 
     reverse: CotSender
     zero_labels: np.ndarray  # (padded, 16) uint8
@@ -46,7 +69,10 @@ class ClientSelect:
     def share(
         self, job: GadgetJob, groups: range, reverse_seed: bytes, v: np.ndarray, beta: np.ndarray
     ) -> np.ndarray:
-        """tau of a slice, still to be sent; `beta`, uint32 like v, the slice's, gets the client's share."""
+        """Returns the corrections tau of a slice, which are still to be sent.
+
+        The client's share is written to `beta`, which is uint32 like `v` and has the elements of the slice.
+        """
         labels = part(self.zero_labels, job.elements(groups))
         tau, share = self.reverse.additive_send(
             reverse_seed,
@@ -62,14 +88,29 @@ class ClientSelect:
 
 @dataclass(frozen=True, slots=True)
 class ServerSelect:
-    """The server's bits pi of a gadget and its labels of the reverse OTs."""
+    """Holds the server's bits pi of a gadget, and its labels of the reverse OTs.
+
+    `ClientSelect` shows both sides.
+
+    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> program, weights = small_network()
+    >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+    >>> (job,) = plan.gadget_jobs
+    >>> def server(session):
+    ...     return ServerSelect.send(session, job, server_set_up(session).reverse, threads=1)
+    >>> run_sub_protocol(client_set_up, server)[1].bits.size == job.padded_count
+    True
+    """
 
     bits: np.ndarray  # (padded,) uint8, 0 or 1
     labels: np.ndarray  # (padded, 16) uint8
 
     @classmethod
     def send(cls, session: SessionLike, job: GadgetJob, reverse: CotReceiver, threads: int) -> Self:
-        """Draws pi and asks for its labels."""
+        """Draws the bits pi and sends them as the choices of reverse OTs."""
         with session.step(job.op_id, "ot"):
             labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
             select = cls(random_bits(job.padded_count), labels)
@@ -80,7 +121,7 @@ class ServerSelect:
     def alpha(
         self, job: GadgetJob, groups: range, reverse_seed: bytes, tau: np.ndarray, threads: int
     ) -> np.ndarray:
-        """The server's share for a slice, uint32, from the client's corrections."""
+        """Returns the server's share of a slice, uint32, from the client's corrections `tau`."""
         elements = job.elements(groups)
         labels, bits = part(self.labels, elements), part(self.bits, elements)
         return additive_receive(reverse_seed, job.number, groups.start, labels, bits, tau, threads=threads)

@@ -5,10 +5,10 @@
       online   q  ---------->
                      <-------  logits
 
-The functionality F of docs/threat-model.md, as an oracle for every other protocol: the dealer samples
-the client's shares v, gives them to the client, computes the network in the clear, applies the law
-T_v (windowed) or the exact law to every activation, and gives the logits to the client. Here the
-dealer is the server, so the server sees the input: nothing is private.
+It is the functionality F of docs/threat-model.md, an oracle for every other protocol. The dealer samples the
+client's shares v and gives them to the client. It computes the network in the clear, applies the law of the
+mode to every activation (T_v if it is windowed), and gives the logits to the client. Here the dealer is the
+server, so the server sees the input and nothing is private.
 """
 
 from pi_bench.hybrid.modes import SIGN_DROP, WINDOW_MODES

@@ -17,9 +17,19 @@ NAME = "ideal"
 
 
 class InsecureIdealClient(PartyProtocol):
-    """Gives its input to the dealer; keeps the shares that the dealer samples for it."""
+    """Plays the client: gives its input to the dealer and keeps the shares that the dealer samples for it.
+
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import run_in_memory, small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.zeros((1, 2), np.uint32)]
+    >>> runs = run_in_memory(find_protocol("ideal"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> [(str(message.sender), len(message.payload)) for message in runs[0].transcript]
+    [('server', 16), ('server', 4), ('client', 8), ('server', 4)]
+    """
 
     def preprocess(self, inference_id: int) -> Preprocessing:
+        """Receives the client's share of every linear value."""
         shares: dict[str, np.ndarray] = {}
         for op in self.program.linear_ops:
             with self.session.step(op.id, "dealer"):
@@ -33,6 +43,7 @@ class InsecureIdealClient(PartyProtocol):
         return Preprocessing(NAME, inference_id, shares)
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """Sends the input and receives the logits."""
         assert encoded_input is not None
         material.claim(NAME)
         with self.session.step(self.program.input.id):
@@ -44,9 +55,22 @@ class InsecureIdealClient(PartyProtocol):
 
 
 class InsecureIdealServer(PartyProtocol):
-    """The dealer: samples the client's shares and computes the network in the clear."""
+    """Plays the dealer: samples the client's shares and computes the network in the clear.
+
+    Its answer equals the integer network's:
+
+    >>> from pi_bench.network.execution.reference import run_reference
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import run_in_memory, small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.array([[100, 200]], np.uint32)]
+    >>> (run,) = run_in_memory(find_protocol("ideal"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> bool(run.output == run_reference(program, weights, inputs[0]).values[program.output.id])
+    True
+    """
 
     def preprocess(self, inference_id: int) -> Preprocessing:
+        """Samples the client's share of every linear value and sends it."""
         shares: dict[str, np.ndarray] = {}
         for op in self.program.linear_ops:
             with self.session.step(op.id, "dealer"):
@@ -55,6 +79,7 @@ class InsecureIdealServer(PartyProtocol):
         return Preprocessing(NAME, inference_id, shares)
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """Receives the input, computes the network and sends the logits."""
         assert self.weights is not None
         shares = material.claim(NAME)
         values: dict[int, np.ndarray] = {}
@@ -83,7 +108,13 @@ class InsecureIdealServer(PartyProtocol):
 
 
 def predict(program: Program, options: ProtocolOptions) -> PredictedBytes:
-    """Payload bytes of one inference: the same under all options."""
+    """Counts the payload bytes of one inference. They are the same under all options.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> predict(program, ProtocolOptions("exact")).online[Party.CLIENT]  # 2 words of input
+    8
+    """
     del options
     predicted = PredictedBytes()
     for op in program.linear_ops:

@@ -1,8 +1,8 @@
-"""INSECURE: plaintext arithmetic behind the messages of another protocol: the harness's own overhead.
+"""INSECURE: plaintext arithmetic behind the messages of another protocol, to measure the harness itself.
 
-Every message of the other protocol is sent, in the same order and of the same length, but it carries
-zeros, and the input and the logits travel in the clear. What remains of the time is sockets, frames,
-Python and the plain integer network: what a faster protocol could not remove.
+Every message of the other protocol is sent, in the same order and with the same length. It carries zeros, and
+the input and the logits travel in the clear. The time that remains is that of sockets, frames, Python and the
+plain integer network, which no faster protocol could remove.
 
 ``null`` plays the messages of `delphi`, ``null:NAME`` those of any protocol NAME that has a script.
 """
@@ -44,6 +44,11 @@ PROTOCOL = ProtocolInfo(
 
 def derive(info: ProtocolInfo) -> ProtocolInfo:
     """Returns the null of a protocol: its messages, modes and options around plaintext arithmetic.
+
+    >>> from pi_bench.registry import find_protocol
+    >>> null = derive(find_protocol("delphi"))
+    >>> null.name, null.secure, null.mode_names == find_protocol("delphi").mode_names
+    ('null:delphi', False, True)
 
     Raises:
         UsageError: the protocol has no script, so its messages are not known.

@@ -16,10 +16,13 @@ _WHAT = {Party.CLIENT: "input", Party.SERVER: "logits"}
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One message as one party sends or receives it.
+    """Describes one message as one party sends or receives it.
 
     It begins with the bytes `first` to `stop` of the input (client to server) or of the logits (server to
-    client). Zeros follow.
+    client). Zeros follow. `step` and `part` are those of `SessionLike.step`.
+
+    >>> Move(sends=True, step=0, part="", byte_count=12, first=0, stop=8).carried_bytes
+    8
     """
 
     sends: bool
@@ -31,30 +34,53 @@ class Move:
 
     @property
     def carried(self) -> slice:
+        """The range of the bytes that the message carries."""
         return slice(self.first, self.stop)
 
     @property
     def carried_bytes(self) -> int:
+        """The number of the bytes that the message carries."""
         return self.stop - self.first
 
 
 def set_up_moves(messages: Iterable[Message], party: Party) -> list[Move]:
-    """Returns a party's moves of the set-up."""
+    """Returns a party's moves of the set-up.
+
+    >>> set_up_moves([Message(Party.SERVER, -1, "ot", 64)], Party.CLIENT)[0].sends
+    False
+    """
     return [Move(m.sender is party, m.step, m.part, m.byte_count) for m in messages]
 
 
 def phase_moves(role: Role) -> list[Move]:
-    """Returns a party's moves of a phase: every message that a phase counts."""
+    """Returns a party's moves of a phase: every message that the phase counts.
+
+    >>> from pi_bench.hybrid.script import hybrid_script
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> script = hybrid_script(program, ProtocolOptions("exact"))
+    >>> [(move.sends, move.byte_count) for move in phase_moves(script.online.client)]
+    [(True, 8), (False, 10372), (True, 16), (False, 4)]
+    """
     return [_move(action) for action in role.actions if _is_message(action)]
 
 
 def online_moves(program: Program, role: Role, party: Party) -> list[Move]:
     """Returns a party's moves of the online phase, with the input and the logits.
 
-    The messages of the input's step carry the input, those of the output's step the logits.
+    The messages of the input's step carry the input, and those of the output's step carry the logits.
+
+    >>> from pi_bench.hybrid.script import hybrid_script
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> script = hybrid_script(program, ProtocolOptions("exact"))
+    >>> [move.carried_bytes for move in online_moves(program, script.online.client, Party.CLIENT)]
+    [8, 0, 0, 4]
 
     Raises:
-        UsageError: they have fewer bytes.
+        UsageError: these messages have fewer bytes than the input or the logits.
     """
     moves = phase_moves(role)
     for sender, op in ((Party.CLIENT, program.input), (Party.SERVER, program.output)):
@@ -76,6 +102,18 @@ def with_operators(program: Program, role: Role, moves: Iterable[Move]) -> list[
     """Returns the server's online moves and, between them, the operators to compute.
 
     An operator comes before the first action of a later one, and after the whole input.
+
+    >>> from pi_bench.hybrid.script import hybrid_script
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> script = hybrid_script(program, ProtocolOptions("exact"))
+    >>> moves = online_moves(program, script.online.server, Party.SERVER)
+    >>> [type(item).__name__ for item in with_operators(program, script.online.server, moves)]
+    ['Move', 'LinearOp', 'Move', 'Move', 'ActivationOp', 'LinearOp', 'Move']
+
+    Raises:
+        UsageError: the server sends logits before it has the input.
     """
     items: list[Move | Op] = []
     places = {op.id: place for place, op in enumerate(program.ops)}
@@ -102,8 +140,21 @@ def with_operators(program: Program, role: Role, moves: Iterable[Move]) -> list[
 
 
 def coming_operators(items: list[Move | Op]) -> dict[int, list[LinearOp]]:
-    """Returns, by the place of the first message received after one sent, the linear operators that are
-    computed before the next one is sent."""
+    """Returns the linear operators whose weights may be loaded while the server waits.
+
+    The keys are the places of messages that the server receives first after it has sent one. The operators
+    are computed after that message and before the server sends the next one.
+
+    >>> from pi_bench.hybrid.script import hybrid_script
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> script = hybrid_script(program, ProtocolOptions("exact"))
+    >>> moves = online_moves(program, script.online.server, Party.SERVER)
+    >>> items = with_operators(program, script.online.server, moves)
+    >>> {place: [op.name for op in ops] for place, ops in coming_operators(items).items()}
+    {3: ['last']}
+    """
     coming: dict[int, list[LinearOp]] = {}
     here: list[LinearOp] | None = []  # nothing was sent before the input: its receiver does not wait long
     for place, item in enumerate(items):

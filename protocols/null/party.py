@@ -1,4 +1,4 @@
-"""INSECURE: both parties of `null`, message by message those of another protocol."""
+"""INSECURE: both parties of `null`, which send the messages of another protocol one by one."""
 
 from __future__ import annotations
 
@@ -58,10 +58,11 @@ class _NullParty(PartyProtocol):
         """Returns the law that activations follow."""
 
     def set_up(self) -> None:
+        """Plays the messages of the set-up."""
         self._play(self._set_up)
 
     def _play(self, moves: Iterable[Move]) -> None:
-        """Makes moves that carry nothing."""
+        """Plays moves that carry nothing."""
         for move in moves:
             if move.sends:
                 self._send(move, self._zeros)
@@ -80,7 +81,7 @@ class _NullParty(PartyProtocol):
                 self.session.send(self._zeros[:zero_bytes])
 
     def _receive(self, move: Move, carried: np.ndarray, meanwhile: Iterator[None] | None = None) -> None:
-        """Receives one message into `carried`, as in `_send`; what it does not carry is dropped."""
+        """Receives one message, and puts the bytes that it carries into `carried`."""
         with self.session.step(move.step, move.part):
             if move.byte_count > self._received.size:
                 self._received = np.zeros(move.byte_count, np.uint8)
@@ -90,9 +91,22 @@ class _NullParty(PartyProtocol):
 
 
 class NullClient(_NullParty):
-    """INSECURE: sends its input in the clear."""
+    """INSECURE: sends its input in the clear.
+
+    Its messages have the sizes of the other protocol's:
+
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import run_in_memory, small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.zeros((1, 2), np.uint32)]
+    >>> (run,) = run_in_memory(find_protocol("null"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> sizes = [len(message.payload) for message in run.transcript if message.phase == "online 0"]
+    >>> sum(sizes) == sum(find_protocol("delphi").predict(program, ProtocolOptions("exact")).online.values())
+    True
+    """
 
     def preprocess(self, inference_id: int) -> Preprocessing:
+        """Plays the messages of the offline phase."""
         self._play(self._offline)
         if self.session.trace is not None:
             for op in self.program.linear_ops:
@@ -102,6 +116,7 @@ class NullClient(_NullParty):
         return Preprocessing(NAME, inference_id, {})
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """Plays the messages of the online phase, with the input in the clear."""
         assert encoded_input is not None
         material.claim(NAME)
         given = np.ascontiguousarray(encoded_input).reshape(-1).view(np.uint8)
@@ -116,7 +131,17 @@ class NullClient(_NullParty):
 
 
 class NullServer(_NullParty):
-    """INSECURE: sees the input and computes the whole network in the clear."""
+    """INSECURE: sees the input and computes the whole network in the clear.
+
+    >>> from pi_bench.network.execution.reference import run_reference
+    >>> from pi_bench.registry import find_protocol
+    >>> from pi_bench.testing import run_in_memory, small_network
+    >>> program, weights = small_network()
+    >>> inputs = [np.array([[100, 200]], np.uint32)]
+    >>> (run,) = run_in_memory(find_protocol("null"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> bool(run.output == run_reference(program, weights, inputs[0]).values[program.output.id])
+    True
+    """
 
     def __init__(
         self,
@@ -138,11 +163,13 @@ class NullServer(_NullParty):
         }
 
     def preprocess(self, inference_id: int) -> Preprocessing:
+        """Plays the messages of the offline phase, and lays out the biases."""
         self._play(self._offline)
         biases = {f"constant:{op.id}": self._bias(op) for op in self.program.linear_ops}
         return Preprocessing(NAME, inference_id, biases)
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
+        """Plays the messages of the online phase, and computes the network between them."""
         arrays = material.claim(NAME)
         source, output = self.program.input, self.program.output
         values = {source.id: np.empty(source.shape, np.uint32)}
@@ -194,8 +221,10 @@ def _activate(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> np.ndarray
 
 
 def _activate_in_window(op: ActivationOp, x: np.ndarray, law: WindowLaw) -> np.ndarray:
-    """Applies the law of every window mode: nothing carries, and the sign of a ReLU is bit window_bits
-    whatever is dropped below it."""
+    """Applies the law of every window mode where the client's share is zero.
+
+    With a zero share nothing carries. So the sign of a ReLU is bit `window_bits`, whatever is dropped below.
+    """
     y = (x + np.uint32(law.offset(op.truncate_bits))).view(np.int32)
     flat = y.reshape(-1)
     for group in op.groups:

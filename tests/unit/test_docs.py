@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pi_bench.cli.arguments import EXIT_CODES
 from pi_bench.cli.parser import make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,13 @@ def test_the_changelog_dates_the_version() -> None:
     assert re.search(
         rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE
     )
+
+
+def test_measuring_lists_every_exit_code() -> None:
+    listed = re.findall(
+        r"^\| (\d+) \|", DOCUMENTS["docs/measuring.md"].split("## Exit codes")[1], re.MULTILINE
+    )
+    assert listed == re.findall(r"^ +(\d+) ", EXIT_CODES, re.MULTILINE)
 
 
 def commands() -> list[str]:

@@ -10,10 +10,10 @@ import pytest
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
 from pi_bench.hybrid import multiplications
 from pi_bench.hybrid import offline_schedule as offline_schedule_module
+from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
     CrossChoices,
     CrossCorrections,
-    Exchange,
     Garble,
     Product,
     Seeds,

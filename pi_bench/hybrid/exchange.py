@@ -1,0 +1,58 @@
+"""An exchange of the offline phase: a request of the client, an answer of the server, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pi_bench.costs import NOTHING, CostUnits
+from pi_bench.protocol.script import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Counts the computing around the messages of an exchange, in the order in which it happens.
+
+    >>> Works(answer=CostUnits({"product": 2.0})).ask.units
+    {}
+    """
+
+    ask: CostUnits = NOTHING  # client, before it sends the request
+    take: CostUnits = NOTHING  # server, after it has received the request
+    answer: CostUnits = NOTHING  # server, before it sends the answer
+    accept: CostUnits = NOTHING  # client, after it has received the answer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """Describes a request of the client, if any, and the answer of the server, if any.
+
+    `needs` counts the first exchanges of the schedule that must be complete before the client can send the
+    request.
+
+    >>> from pi_bench.protocol.script import NO_OP
+    >>> from pi_bench.protocol.session import Party
+    >>> exchange = Exchange((), (Message(Party.SERVER, NO_OP, "ot", 16),), needs=0)
+    >>> exchange.request_bytes, exchange.answer_bytes
+    (0, 16)
+    """
+
+    request: tuple[Message, ...]
+    answer: tuple[Message, ...]
+    needs: int
+
+    @property
+    def request_bytes(self) -> int:
+        """The payload bytes of the request."""
+        return sum(message.byte_count for message in self.request)
+
+    @property
+    def answer_bytes(self) -> int:
+        """The payload bytes of the answer."""
+        return sum(message.byte_count for message in self.answer)
+
+    def works(self, prepared: frozenset[int]) -> Works:
+        """Returns the computing of both parties.
+
+        `prepared` has the numbers of the products whose weights the server keeps transformed.
+        """
+        raise NotImplementedError
