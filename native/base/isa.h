@@ -7,9 +7,9 @@ namespace pi {
 
 // kPortable: plain C++ for any processor, in constant time and many times slower.
 // kAesni: AES-NI, PCLMULQDQ, SSSE3 and SSE4.1.
-// kVaes512: also AVX-512 F/BW/DQ/VL/VBMI/IFMA/VNNI, VAES, VPCLMULQDQ and GFNI, which every processor
-// with both VAES and AVX-512 has; so a kernel may use any of them under kVaes512 and none under
-// kAesni.
+// kVaes512: also AVX-512 F/BW/DQ/VL/VBMI/IFMA/VNNI, VAES, VPCLMULQDQ and GFNI, which every
+// processor with both VAES and AVX-512 has; so a kernel may use any of them under kVaes512 and none
+// under kAesni.
 enum class Isa { kPortable, kAesni, kVaes512 };
 
 // Names the table of kernels for `isa`: NAMEPortable, NAMEAesni or NAMEVaes512. The files of

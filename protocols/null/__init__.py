@@ -2,7 +2,8 @@
 
 Every message of the other protocol is sent, in the same order and with the same length. It carries zeros, and
 the input and the logits travel in the clear. The time that remains is that of sockets, frames, Python and the
-plain integer network, which no faster protocol could remove.
+plain integer network. Messages and plaintext work follow one another here, so a protocol that overlaps
+them can be faster than this.
 
 ``null`` plays the messages of `delphi`, ``null:NAME`` those of any protocol NAME that has a script.
 """

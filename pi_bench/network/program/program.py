@@ -29,8 +29,6 @@ import numpy as np
 
 from pi_bench.network.program.operators import ActivationOp, InputOp, LinearOp, MultiplyOp, Op, OutputOp
 
-RING_BITS = 32
-
 Weights = Mapping[str, np.ndarray]
 """The weights, which the server alone holds.
 

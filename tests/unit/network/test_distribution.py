@@ -1,9 +1,8 @@
-"""Figure 3 from the program: the same shares as the recipe's, batch norms folded."""
+"""Shares of a program by resolution, against counts by hand."""
 
 import pytest
 
 from pi_bench.models import parse_recipe
-from pi_bench.models.distribution import by_stage
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.distribution import by_resolution
 
@@ -30,19 +29,11 @@ def test_a_program_has_the_shares_of_its_recipe(tmp_path):
     program, _ = compile_graph(export_recipe(recipe, tmp_path / "model.pt"))
     shares = by_resolution(program)
     assert [share.resolution for share in shares] == [(16, 16), (8, 8), None]
-    stem, first, second, last = by_stage(recipe)
-    # A convolution and its batch norm (two parameters a channel) become weights and one bias a channel;
-    # a convolution and the shortcut beside it become one operator with one bias.
-    parameters = [share.parameter_count for share in shares]
-    assert parameters == [
-        stem.parameter_count + first.parameter_count - 5 * (2 - 1) * 4,
-        second.parameter_count - (3 * 2 - 2) * 6,
-        last.parameter_count,
-    ]
-    assert [share.mac_count for share in shares] == [
-        stem.mac_count + first.mac_count,
-        second.mac_count,
-        last.mac_count,
-    ]
+    # 16 x 16: the stem and four convolutions of 4 channels. Each batch norm becomes one bias per channel.
+    # 8 x 8: two convolutions and the shortcut of 6 channels; the second one and the shortcut share a bias.
+    wide, narrow, classifier = 3 * 4 * 9 + 4 * (4 * 4 * 9), 4 * 6 * 9 + 6 * 6 * 9 + 4 * 6, 6 * 5
+    assert [share.parameter_count for share in shares] == [wide + 5 * 4, narrow + 2 * 6, classifier + 5]
+    assert [share.mac_count for share in shares] == [wide * 16 * 16, narrow * 8 * 8, classifier]
     assert [share.relu_count for share in shares] == [recipe.relu_count, 0, 0]
+    assert recipe.relu_count == 5 * 4 * 16 * 16
     assert sum(share.truncation_count for share in shares) == program.truncation_count > 0
