@@ -1,5 +1,6 @@
 """The public program that both parties know and run, its checks and its bytes."""
 
+from pi_bench.arithmetic.law import RING_BITS as RING_BITS
 from pi_bench.network.program.operators import (
     UNWINDOWED_BITS,
     ActivationGroup,
@@ -12,7 +13,7 @@ from pi_bench.network.program.operators import (
     OutputOp,
     operands,
 )
-from pi_bench.network.program.program import RING_BITS, Program, Weights, derived_values
+from pi_bench.network.program.program import Program, Weights, derived_values
 from pi_bench.network.program.terms import (
     ChannelMap,
     ChannelSlice,
