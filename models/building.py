@@ -30,7 +30,7 @@ _NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
 
 
 def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
-    """Return the recipe's network in evaluation mode, with weights as torch initializes them.
+    """Returns the recipe's network in evaluation mode, with weights as torch initializes them.
 
     If the recipe has masks, they keep every ReLU until weights are loaded.
 

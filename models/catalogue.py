@@ -13,7 +13,7 @@ from .recipe_schema import parse_recipe
 
 
 def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with pi-bench, by data set, most ReLUs first.
+    """Returns the names of the recipes that come with pi-bench, by data set, most ReLUs first.
 
     >>> "resnet18-cifar100-12288" in recipe_names()
     True
@@ -22,7 +22,7 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe of that name.
+    """Returns the recipe of that name.
 
     Raises:
         ModelError: There is no such recipe. The message suggests similar names.
@@ -39,7 +39,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def full_recipe(network: str, data: str) -> Recipe | None:
-    """Return the recipe with all its ReLUs whose name starts with `network`, such as "resnet18".
+    """Returns the recipe with all its ReLUs whose name starts with `network`, such as "resnet18".
 
     The recipe for `data` is preferred, then the one for the smallest images. None means that there is none.
 

@@ -42,7 +42,7 @@ class StageAccuracy:
 
 
 def only_stage(recipe: Recipe, stage: int) -> Recipe:
-    """Return `recipe` with ReLUs in `stage` alone, the network whose accuracy equation 1 needs.
+    """Returns `recipe` with ReLUs in `stage` alone, the network whose accuracy equation 1 needs.
 
     Raises:
         ModelError: The recipe has no such stage, or has already lost ReLUs.
@@ -66,7 +66,7 @@ def only_stage(recipe: Recipe, stage: int) -> Recipe:
 
 
 def criticality(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT) -> dict[int, float]:
-    """Return C_k by stage. The least accurate stage has 0.
+    """Returns C_k by stage. The least accurate stage has 0.
 
     Args:
         stages: the accuracy of each stage's network.
@@ -98,7 +98,7 @@ def criticality(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT)
 
 
 def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT) -> tuple[int, ...]:
-    """Return the stages from least to most critical. Among equals, the one with more ReLUs comes first.
+    """Returns the stages from least to most critical. Among equals, the one with more ReLUs comes first.
 
     Raises:
         ModelError: `criticality` does not accept the arguments.
@@ -112,7 +112,7 @@ def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGH
 
 
 def require_full(recipe: Recipe) -> None:
-    """Check that `recipe` is a baseline, because a reduction starts from all ReLUs.
+    """Checks that `recipe` is a baseline, because a reduction starts from all ReLUs.
 
     Raises:
         ModelError: The recipe is culled, thinned, masked or merged.
@@ -128,7 +128,7 @@ def require_full(recipe: Recipe) -> None:
 
 
 def base_name(recipe: Recipe) -> str:
-    """Return the recipe's name without the number of ReLUs at its end.
+    """Returns the recipe's name without the number of ReLUs at its end.
 
     >>> from pi_bench.models import load_recipe
     >>> base_name(load_recipe("resnet18-cifar100-557056"))

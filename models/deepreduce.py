@@ -57,7 +57,7 @@ class PlannedNetwork:
 
 
 def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
-    """Return all networks of the search, by iteration and step.
+    """Returns all networks of the search, by iteration and step.
 
     Args:
         base: the network with all its ReLUs. The steps multiply its own alpha and rho.
@@ -99,7 +99,7 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
 
 
 def narrowed(base: Recipe, factor: float) -> Recipe:
-    """Return `base` with `factor` times its channels.
+    """Returns `base` with `factor` times its channels.
 
     Raises:
         ModelError: Less than one channel is left.

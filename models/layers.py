@@ -54,14 +54,14 @@ class Layer:
 
     @property
     def relu_count(self) -> int:
-        """Return the number of ReLUs, 0 for another kind of operator."""
+        """Returns the number of ReLUs, 0 for another kind of operator."""
         if self.kind is not Kind.RELU:
             return 0
         return (self.shape[0] - self.polynomial_channels) * math.prod(self.shape[1:])
 
     @property
     def polynomial_count(self) -> int:
-        """Return the number of elements that have a polynomial."""
+        """Returns the number of elements that have a polynomial."""
         return self.polynomial_channels * math.prod(self.shape[1:])
 
 
@@ -86,7 +86,7 @@ class BlockPlace:
 
     @property
     def path(self) -> str:
-        """Return the path of the block's torch module."""
+        """Returns the path of the block's torch module."""
         return f"stages.{self.stage - 1}.{self.number}"
 
 
@@ -115,7 +115,7 @@ class Sketch:
         bias: bool = False,
         kind: Kind = Kind.CONV,
     ) -> None:
-        """Add a convolution with a square kernel, padded so that stride 1 keeps the size."""
+        """Adds a convolution with a square kernel, padded so that stride 1 keeps the size."""
         channels = self.shape[0]
         self.shape = (width, *(strided(side, stride) for side in self.shape[1:]))
         taps = channels // groups * kernel * kernel
@@ -123,31 +123,31 @@ class Sketch:
         self._note(path, kind, taps * width + (width if bias else 0), macs)
 
     def norm(self, path: str) -> None:
-        """Add a batch normalization."""
+        """Adds a batch normalization."""
         self._note(path, Kind.NORM, 2 * self.shape[0])
 
     def relu(self, path: str, kept: bool = True) -> None:
-        """Add a ReLU, unless the recipe removes it."""
+        """Adds a ReLU, unless the recipe removes it."""
         if kept:
             self._note(path, Kind.RELU)
 
     def pool(self, path: str, size: int, kind: Kind = Kind.POOL) -> None:
-        """Add a pooling over windows of `size` by `size` without overlap. Incomplete windows are dropped."""
+        """Adds a pooling over windows of `size` by `size` without overlap. Incomplete windows are dropped."""
         self.shape = (self.shape[0], *(side // size for side in self.shape[1:]))
         self._note(path, kind)
 
     def overlapping_pool(self, path: str, stride: int) -> None:
-        """Add a max-pool over windows of 3 by 3, padded so that stride 1 would keep the size."""
+        """Adds a max-pool over windows of 3 by 3, padded so that stride 1 would keep the size."""
         self.shape = (self.shape[0], *(strided(side, stride) for side in self.shape[1:]))
         self._note(path, Kind.MAX_POOL)
 
     def global_pool(self, path: str) -> None:
-        """Add a pooling of each channel to one number."""
+        """Adds a pooling of each channel to one number."""
         self.shape = (self.shape[0],)
         self._note(path, Kind.POOL)
 
     def linear(self, path: str, width: int) -> None:
-        """Add a fully connected layer with bias."""
+        """Adds a fully connected layer with bias."""
         inputs = math.prod(self.shape)
         self.shape = (width,)
         self._note(path, Kind.LINEAR, (inputs + 1) * width, inputs * width)
@@ -160,7 +160,7 @@ class Sketch:
 
 
 def strided(side: int, stride: int) -> int:
-    """Return the side of a kernel's output, where padding keeps the size at stride 1.
+    """Returns the side of a kernel's output, where padding keeps the size at stride 1.
 
     >>> strided(32, 1), strided(32, 2), strided(13, 2)
     (32, 16, 7)

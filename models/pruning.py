@@ -29,7 +29,7 @@ _NORM_KEYS = ("weight", "bias", "running_mean", "running_var")
 
 
 def pruned_recipe(base: Recipe, budget: int) -> Recipe:
-    """Return the widest network of the shape of `base` with at most `budget` ReLUs.
+    """Returns the widest network of the shape of `base` with at most `budget` ReLUs.
 
     Raises:
         ModelError: Filters of this network cannot be pruned.
@@ -63,7 +63,7 @@ def pruned_recipe(base: Recipe, budget: int) -> Recipe:
 
 
 def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> dict[str, Tensor]:
-    """Return the weights `state` of `base` without the filters that `pruned` does not have.
+    """Returns the weights `state` of `base` without the filters that `pruned` does not have.
 
     >>> from pi_bench.models import load_recipe, narrowed
     >>> from pi_bench.models.building import build
@@ -90,7 +90,7 @@ def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> d
 
 
 def _largest(weight: Tensor, count: int) -> Tensor:
-    """Return the `count` filters of `weight` (out, in, k, k) with the largest l1 norms, in their order."""
+    """Returns the `count` filters of `weight` (out, in, k, k) with the largest l1 norms, in their order."""
     norms = weight.abs().sum(dim=(1, 2, 3))
     return torch.argsort(norms, descending=True, stable=True)[:count].sort().values
 

@@ -22,7 +22,7 @@ _REACH = 3.0  # root mean squares up to which a polynomial stays near to ReLU
 
 
 def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Return images of seeded noise, float32 (count, *shape), with |value| <= 2.5.
+    """Returns images of seeded noise, float32 (count, *shape), with |value| <= 2.5.
 
     Like normalized images of a data set, each image has its own brightness and contrast, around mean 0 and
     deviation 1, and its values are limited. The first image is white noise. The last one is smooth like a
@@ -54,7 +54,7 @@ def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 @torch.no_grad()
 def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
-    """Give `module` random weights in place and leave it in evaluation mode.
+    """Gives `module` random weights in place and leaves it in evaluation mode.
 
     Weights become He-normal, batch norms get the statistics of `images`, and polynomials the shape of a ReLU.
 
@@ -93,14 +93,14 @@ def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
 
 
 def _follow_relu(part: PolynomialActivation, inputs: tuple[Tensor]) -> None:
-    """Make a polynomial stay as small as a ReLU up to the largest input, as training would. Otherwise the
+    """Makes a polynomial stay as small as a ReLU up to the largest input, as training would. Otherwise the
     values of stacked blocks grow with each square."""
     part.follow_relu(float(inputs[0].abs().max()) / _REACH)
 
 
 @torch.no_grad()
 def draw_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
-    """Give the masked ReLUs of `module` binary masks that keep `kept_relus` ReLUs, drawn at random.
+    """Gives the masked ReLUs of `module` binary masks that keep `kept_relus` ReLUs, drawn at random.
 
     Whole channels are drawn as long as they fit, so they may keep fewer ReLUs.
 

@@ -88,26 +88,26 @@ class Recipe(ABC):
 
     @abstractmethod
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run, polynomials not yet placed."""
+        """Returns the network's operators in the order in which they run, polynomials not yet placed."""
 
     @property
     def can_thin(self) -> bool:
-        """Return whether ReLUs come in pairs, of which thinning can keep the first."""
+        """Returns whether ReLUs come in pairs, of which thinning can keep the first."""
         return True
 
     @property
     def stage_count(self) -> int:
-        """Return the number of stages."""
+        """Returns the number of stages."""
         return len(self.blocks)
 
     @property
     def stem_stride(self) -> int:
-        """Return the stride of the first convolution."""
+        """Returns the stride of the first convolution."""
         return int(1 // self.rho)
 
     @property
     def total_stride(self) -> int:
-        """Return the factor by which the last stage's maps are smaller than the input."""
+        """Returns the factor by which the last stage's maps are smaller than the input."""
         stride = self.stem_stride
         for stage in range(1, self.stage_count + 1):
             stride *= self.stage_stride(stage)
@@ -115,46 +115,47 @@ class Recipe(ABC):
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Return the widths of layers outside the stages, before channel scaling."""
+        """Returns the widths of layers outside the stages, before channel scaling."""
         return ()
 
     @property
     def scaled_widths(self) -> tuple[int, ...]:
-        """Return the width of each stage after channel scaling."""
+        """Returns the width of each stage after channel scaling."""
         return tuple(map(self.scaled, self.widths))
 
     def scaled(self, width: int) -> int:
-        """Return `width` after channel scaling."""
+        """Returns `width` after channel scaling."""
         return int(width * self.alpha)
 
     def stage_stride(self, stage: int) -> int:
-        """Return the stride at the start of `stage`. Every stage but the first halves the feature map."""
+        """Returns the stride at the start of `stage`. Every stage but the first halves the feature map."""
         return 1 if stage == 1 else 2
 
     def block_places(self) -> Iterator[BlockPlace]:
-        """Yield the place of every block in the order in which blocks run; the first one has the stride."""
+        """Yields the place of every block in the order in which blocks run; the first one has the stride."""
         for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
             for number in range(count):
                 yield BlockPlace(stage, number, width, self.stage_stride(stage) if number == 0 else 1)
 
     def keeps_inner_relu(self, stage: int) -> bool:
-        """Return whether `stage` keeps the first ReLU of each pair: in a block, that between convolutions."""
+        """Returns whether `stage` keeps the first ReLU of each pair: in a block, that between
+        convolutions."""
         return stage not in self.culled_stages
 
     def keeps_outer_relu(self, stage: int) -> bool:
-        """Return whether `stage` keeps the second ReLU of each pair: in a block, that after the addition."""
+        """Returns whether `stage` keeps the second ReLU of each pair: in a block, that after the addition."""
         return stage not in self.culled_stages and stage not in self.thinned_stages
 
     def keeps_relu(self, stage: int, number: int) -> bool:
-        """Return whether ReLU `number` (from 0) is kept in a stage that is a chain of layers."""
+        """Returns whether ReLU `number` (from 0) is kept in a stage that is a chain of layers."""
         return self.keeps_inner_relu(stage) if number % 2 == 0 else self.keeps_outer_relu(stage)
 
     def layers(self) -> list[Layer]:
-        """Return every operator with its shape, parameters and multiply-accumulates, in order."""
+        """Returns every operator with its shape, parameters and multiply-accumulates, in order."""
         return [self._activated(layer) for layer in self.sketch()]
 
     def _activated(self, layer: Layer) -> Layer:
-        """Return `layer`, with polynomials if it is a ReLU layer in which the recipe has some."""
+        """Returns `layer`, with polynomials if it is a ReLU layer in which the recipe has some."""
         if layer.kind is not Kind.RELU or not self._has_polynomials(layer):
             return layer
         channels = layer.shape[0]
@@ -166,13 +167,13 @@ class Recipe(ABC):
         return any(fnmatchcase(layer.path, pattern) for pattern in self.polynomials)
 
     def polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
-        """Yield path, shape and number of channels with ReLU of every layer that has polynomials."""
+        """Yields path, shape and number of channels with ReLU of every layer that has polynomials."""
         for layer in self.layers():
             if layer.polynomial_channels:
                 yield layer.path, layer.shape, layer.shape[0] - layer.polynomial_channels
 
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
-        """Yield path and shape (channels, height, width) of every ReLU layer that is kept, in order.
+        """Yields path and shape (channels, height, width) of every ReLU layer that is kept, in order.
 
         Masks are ignored, and layers with polynomials are left out.
         """
@@ -181,27 +182,27 @@ class Recipe(ABC):
 
     @property
     def relu_count(self) -> int:
-        """Return the number of ReLUs."""
+        """Returns the number of ReLUs."""
         return self.maskable_count if self.kept_relus is None else self.kept_relus
 
     @property
     def maskable_count(self) -> int:
-        """Return the number of ReLUs if masks kept all of them."""
+        """Returns the number of ReLUs if masks kept all of them."""
         return sum(layer.relu_count for layer in self.layers())
 
     @property
     def parameter_count(self) -> int:
-        """Return the number of trained parameters, without the running statistics of batch norms."""
+        """Returns the number of trained parameters, without the running statistics of batch norms."""
         return sum(layer.parameter_count for layer in self.layers())
 
     @property
     def mac_count(self) -> int:
-        """Return the multiply-accumulates of convolutions and linear layers, shortcuts included."""
+        """Returns the multiply-accumulates of convolutions and linear layers, shortcuts included."""
         return sum(layer.mac_count for layer in self.sketch())
 
     @classmethod
     def schema(cls) -> dict[str, Key]:
-        """Return every key that the family's recipes may have, in the order in which they are written."""
+        """Returns every key that the family's recipes may have, in the order in which they are written."""
         return {
             "name": recipe_keys.text(),
             "family": recipe_keys.choice(cls.family),
@@ -229,7 +230,7 @@ class Recipe(ABC):
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield a key and a description of its fault for values that do not go together."""
+        """Yields a key and a description of its fault for values that do not go together."""
         count = self.stage_count
         for key in ("culled_stages", "thinned_stages"):
             stages = getattr(self, key)
@@ -265,7 +266,7 @@ class Recipe(ABC):
                     yield "polynomials", f"names {pattern!r}, which no ReLU layer matches: they are {paths}"
 
     def summary(self) -> dict[str, Any]:
-        """Return the recipe as JSON values, for `pi-bench export --list --json`."""
+        """Returns the recipe as JSON values, for `pi-bench export --list --json`."""
         published = self.published
         return {
             "name": self.name,

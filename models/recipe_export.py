@@ -38,7 +38,7 @@ def export_recipe(
     labels: Sequence[str] = (),
     name: str | None = None,
 ) -> Graph:
-    """Write the recipe's network to the model file `path` and return its graph.
+    """Writes the recipe's network to the model file `path` and returns its graph.
 
     Args:
         weights: a state_dict saved by ``torch.save``. Without it, weights are random and depend on `seed`.
@@ -91,7 +91,7 @@ def export_recipe(
 
 
 def require_masks(module: nn.Module, recipe: Recipe) -> None:
-    """Check that masks are binary, and that masks and polynomials keep as many ReLUs as the recipe says.
+    """Checks that masks are binary, and that masks and polynomials keep as many ReLUs as the recipe says.
 
     Raises:
         ModelError: They do not.
@@ -118,7 +118,7 @@ def require_masks(module: nn.Module, recipe: Recipe) -> None:
 
 
 def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Load the weights of the checkpoint at `path` into a recipe's `module`.
+    """Loads the weights of the checkpoint at `path` into a recipe's `module`.
 
     Raises:
         ModelError: The file cannot be read, or its names and shapes are not those of `module`.

@@ -36,7 +36,7 @@ class Key:
 
 
 def whole(low: int, high: int, required: bool = True) -> Key:
-    """Return the key of a whole number from `low` to `high`.
+    """Returns the key of a whole number from `low` to `high`.
 
     >>> whole(2, 3).accepts(True)
     False
@@ -45,7 +45,7 @@ def whole(low: int, high: int, required: bool = True) -> Key:
 
 
 def wholes(low: int, high: int, shortest: int, longest: int, what: str, required: bool = True) -> Key:
-    """Return the key of a list of `shortest` to `longest` whole numbers, described by `what`.
+    """Returns the key of a list of `shortest` to `longest` whole numbers, described by `what`.
 
     >>> wholes(1, 9, 0, 2, "up to two numbers").accepts([1, 2, 3])
     False
@@ -59,7 +59,7 @@ def wholes(low: int, high: int, shortest: int, longest: int, what: str, required
 
 
 def width() -> Key:
-    """Return the optional key of a number of channels.
+    """Returns the optional key of a number of channels.
 
     >>> width().accepts(0)
     False
@@ -68,7 +68,7 @@ def width() -> Key:
 
 
 def a_stage_each(low: int, high: int, required: bool = True) -> Key:
-    """Return the key of a list with one whole number from `low` to `high` per stage.
+    """Returns the key of a list with one whole number from `low` to `high` per stage.
 
     >>> a_stage_each(1, 64).accepts([2, 2, 2, 2])
     True
@@ -78,7 +78,7 @@ def a_stage_each(low: int, high: int, required: bool = True) -> Key:
 
 
 def real(low: float, high: float, required: bool = True) -> Key:
-    """Return the key of a number from `low` to `high`.
+    """Returns the key of a number from `low` to `high`.
 
     >>> real(0, 1).convert(1)
     1.0
@@ -91,7 +91,7 @@ def real(low: float, high: float, required: bool = True) -> Key:
 
 
 def choice(*values: str) -> Key:
-    """Return the optional key of one of `values`.
+    """Returns the optional key of one of `values`.
 
     >>> choice("pixel", "channel").allowed
     '"pixel" or "channel"'
@@ -101,7 +101,7 @@ def choice(*values: str) -> Key:
 
 
 def flag() -> Key:
-    """Return the optional key of true or false.
+    """Returns the optional key of true or false.
 
     >>> flag().accepts(0)
     False
@@ -110,7 +110,7 @@ def flag() -> Key:
 
 
 def texts() -> Key:
-    """Return the optional key of a list of texts.
+    """Returns the optional key of a list of texts.
 
     >>> texts().convert(["stem.relu"])
     ('stem.relu',)
@@ -124,7 +124,7 @@ def texts() -> Key:
 
 
 def text() -> Key:
-    """Return the key of a printable text of 1 to 500 characters.
+    """Returns the key of a printable text of 1 to 500 characters.
 
     >>> text().accepts("")
     False
@@ -133,7 +133,7 @@ def text() -> Key:
 
 
 def checked(table: dict[str, Any], keys: Mapping[str, Key], origin: str, prefix: str = "") -> dict[str, Any]:
-    """Return the values of `table`, converted.
+    """Returns the values of `table`, converted.
 
     Args:
         origin: the name of the file in messages.

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 
 
 def parse_recipe(text: str, origin: str) -> Recipe:
-    """Return the recipe that a TOML file describes.
+    """Returns the recipe that a TOML file describes.
 
     Args:
         text: the content of the file.
@@ -68,7 +68,7 @@ def parse_recipe(text: str, origin: str) -> Recipe:
 
 
 def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_share: float) -> Recipe:
-    """Return the recipe with polynomials in place of ReLUs. Its name ends in the number of ReLUs that stay.
+    """Returns the recipe with polynomials in place of ReLUs. Its name ends in the number of ReLUs that stay.
 
     Args:
         patterns: patterns of the paths of ReLU layers, as in the key `polynomials`.

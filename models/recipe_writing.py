@@ -12,7 +12,7 @@ _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
 
 
 def format_recipe(recipe: Recipe) -> str:
-    """Return TOML that `parse_recipe` reads as `recipe` again.
+    """Returns TOML that `parse_recipe` reads as `recipe` again.
 
     Every key is written, but those of masks, merging and polynomials only if the recipe has them.
 

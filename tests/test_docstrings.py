@@ -95,7 +95,10 @@ def test_docstrings_begin_as_they_should() -> None:
     for place, node in public_definitions():
         paragraph = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0]
         word = paragraph.split(maxsplit=1)[0] if paragraph else ""
-        starts = word[:1].isupper() and (isinstance(node, ast.ClassDef) or word not in NOT_VERBS.split())
+        verb = (
+            word.rstrip(",").endswith("s") and word not in NOT_VERBS.split()
+        )  # the third person: "Returns", not "Return"
+        starts = word[:1].isupper() and (isinstance(node, ast.ClassDef) or verb)
         if not starts or not paragraph.endswith((".", ":")):
             wrong.append(f"{place}: {paragraph[:60]!r}")
     assert not wrong

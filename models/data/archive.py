@@ -39,7 +39,7 @@ class ArchiveSource:
 
 
 def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: Progress) -> Path:
-    """Return the path of the archive in `data_dir` after checking its size and SHA-256.
+    """Returns the path of the archive in `data_dir` after checking its size and SHA-256.
 
     Args:
         download: whether to fetch a missing archive from its official address.

@@ -19,7 +19,7 @@ DATA_NAMES = tuple(SOURCES)
 
 
 def image_shape(name: str, wanted: tuple[int, ...]) -> tuple[int, ...]:
-    """Return (channels, height, width) of a data set, or `wanted` if it comes in any size or is unknown.
+    """Returns (channels, height, width) of a data set, or `wanted` if it comes in any size or is unknown.
 
     >>> image_shape("cifar100", (3, 224, 224)), image_shape("digits", (1, 16, 16))
     ((3, 32, 32), (1, 16, 16))
@@ -36,7 +36,7 @@ def load_data(
     download: bool = False,
     progress: Progress = silent,
 ) -> Dataset:
-    """Read a data set into memory, with images of `image_shape` (channels, height, width).
+    """Reads a data set into memory, with images of `image_shape` (channels, height, width).
 
     Args:
         data_dir: the folder of the official archive, or the folder to download it to. Digits need none.

@@ -51,7 +51,7 @@ _CIFAR100 = _Layout(
 
 
 def read_cifar10(path: Path) -> Dataset:
-    """Return the images of CIFAR-10 in the archive `path`: uint8 (count, 3, 32, 32), ten classes.
+    """Returns the images of CIFAR-10 in the archive `path`: uint8 (count, 3, 32, 32), ten classes.
 
     Raises:
         DataError: `path` is another file or is damaged.
@@ -66,7 +66,7 @@ def read_cifar10(path: Path) -> Dataset:
 
 
 def read_cifar100(path: Path) -> Dataset:
-    """Return the images of CIFAR-100 in the archive `path`: uint8 (count, 3, 32, 32), the 100 fine classes.
+    """Returns the images of CIFAR-100 in the archive `path`: uint8 (count, 3, 32, 32), the 100 fine classes.
 
     Raises:
         DataError: `path` is another file or is damaged.

@@ -58,13 +58,13 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Return (channels, height, width)."""
+        """Returns (channels, height, width)."""
         shape: tuple[int, ...] = self.train.images.shape[1:]
         return shape
 
 
 def mean_and_deviation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the exact mean and standard deviation of each channel, for pixels from 0 to 1.
+    """Returns the exact mean and standard deviation of each channel, for pixels from 0 to 1.
 
     Args:
         images: uint8 (count, channels, height, width).
@@ -90,7 +90,7 @@ def mean_and_deviation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
-    """Hold out `fraction` of each class, and at least one image of a class that has two.
+    """Holds out `fraction` of each class, and at least one image of a class that has two.
 
     Returns:
         The images that stay and the images that are held out, both in the order of `split`. The choice

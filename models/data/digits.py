@@ -21,7 +21,7 @@ _TEST_SEED = 0
 
 
 def read_digits(shape: tuple[int, ...]) -> Dataset:
-    """Return the digits as images of `shape` (channels, height, width), with equal channels.
+    """Returns the digits as images of `shape` (channels, height, width), with equal channels.
 
     Raises:
         DataError: The digits do not come in that shape, or scikit-learn is not installed.
@@ -51,7 +51,7 @@ def read_digits(shape: tuple[int, ...]) -> Dataset:
 
 
 def interpolation(small: int, large: int) -> np.ndarray:
-    """Return the matrix (large, small) of linear interpolation between pixel centers; rows add up to 1.
+    """Returns the matrix (large, small) of linear interpolation between pixel centers; rows add up to 1.
 
     >>> interpolation(2, 4)
     array([[1.  , 0.  ],

@@ -24,7 +24,7 @@ def evaluation_images(
     download: bool,
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return the test images of the data set `name`, normalized for a network that takes `shape`.
+    """Returns the test images of the data set `name`, normalized for a network that takes `shape`.
 
     Args:
         normalization: ``mean`` and ``deviation`` per channel of pixels from 0 to 1, as training writes them

@@ -31,7 +31,7 @@ _REPORTED_EVERY = 200
 
 
 def read_tinyimagenet(path: Path, progress: Progress) -> Dataset:
-    """Decode all images of the archive `path` into memory: uint8 (count, 3, 64, 64), 200 classes.
+    """Decodes all images of the archive `path` into memory: uint8 (count, 3, 64, 64), 200 classes.
 
     Raises:
         DataError: `path` is another file or is damaged, or Pillow is not installed.

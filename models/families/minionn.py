@@ -40,7 +40,7 @@ class MinionnRecipe(Recipe):
     widths: tuple[int, ...] = tuple(convs[-1][0] for convs in CONVS)
 
     def convs(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """Yield stage, number in the stage (from 0), scaled width, kernel and stride of each convolution."""
+        """Yields stage, number in the stage (from 0), scaled width, kernel and stride of each convolution."""
         for stage, convs in enumerate(CONVS, 1):
             for number, (width, kernel) in enumerate(convs):
                 stride = self.stem_stride if (stage, number) == (1, 0) else 1
@@ -48,11 +48,11 @@ class MinionnRecipe(Recipe):
 
     @property
     def feature_shape(self) -> Shape:
-        """Return the shape that the fully connected layer reads."""
+        """Returns the shape that the fully connected layer reads."""
         return next(layer.shape for layer in reversed(self.layers()) if layer.kind is Kind.CONV)
 
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run."""
+        """Returns the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         for stage, number, width, kernel, stride in self.convs():
             if stage > 1 and number == 0:

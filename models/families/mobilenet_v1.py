@@ -46,16 +46,16 @@ class MobileNetV1Recipe(Recipe):
 
     @property
     def stem_stride(self) -> int:
-        """Return the stride of the first convolution, doubled in the ImageNet stem."""
+        """Returns the stride of the first convolution, doubled in the ImageNet stem."""
         return super(MobileNetV1Recipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Return the widths of layers outside the stages, before channel scaling."""
+        """Returns the widths of layers outside the stages, before channel scaling."""
         return (self.stem_width,)
 
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run."""
+        """Returns the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         sketch.conv("stem.conv", self.scaled(self.stem_width), 3, self.stem_stride)
         sketch.norm("stem.bn")

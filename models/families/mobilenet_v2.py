@@ -54,40 +54,40 @@ class MobileNetV2Recipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
-        """Return False: the ReLUs of a block have different shapes and are no pairs."""
+        """Returns False: the ReLUs of a block have different shapes and are no pairs."""
         return False
 
     @property
     def stem_stride(self) -> int:
-        """Return the stride of the first convolution, doubled in the ImageNet stem."""
+        """Returns the stride of the first convolution, doubled in the ImageNet stem."""
         return super(MobileNetV2Recipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def total_stride(self) -> int:
-        """Return the factor by which the last stage's maps are smaller than the input."""
+        """Returns the factor by which the last stage's maps are smaller than the input."""
         return self.stem_stride * math.prod(self.strides)
 
     def stage_stride(self, stage: int) -> int:
-        """Return the stride of the first block of `stage`."""
+        """Returns the stride of the first block of `stage`."""
         return self.strides[stage - 1]
 
     def stage_expansion(self, stage: int) -> int:
-        """Return the factor by which the blocks of `stage` widen their input; 1 in the first stage."""
+        """Returns the factor by which the blocks of `stage` widen their input; 1 in the first stage."""
         return 1 if stage == 1 else self.expansion
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield a key and a description of its fault for values that do not go together."""
+        """Yields a key and a description of its fault for values that do not go together."""
         if len(self.strides) != len(self.blocks):
             yield "strides", f"has {len(self.strides)} entries, 'blocks' has {len(self.blocks)}: one a stage"
         yield from super(MobileNetV2Recipe, self).problems()
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Return the widths of layers outside the stages, before channel scaling."""
+        """Returns the widths of layers outside the stages, before channel scaling."""
         return (self.stem_width, self.head_width)
 
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run."""
+        """Returns the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         sketch.conv("stem.conv", self.scaled(self.stem_width), 3, self.stem_stride)
         sketch.norm("stem.bn")

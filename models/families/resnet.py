@@ -52,30 +52,30 @@ class ResNetRecipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
-        """Return whether blocks are basic: the three ReLUs of a bottleneck block are no pairs."""
+        """Returns whether blocks are basic: the three ReLUs of a bottleneck block are no pairs."""
         return self.block == "basic"
 
     @property
     def stem_stride(self) -> int:
-        """Return the stride of the stem's convolution. The ImageNet stem pools after it."""
+        """Returns the stride of the stem's convolution. The ImageNet stem pools after it."""
         # The zero-argument form of super() does not find a class that slots have remade.
         return super(ResNetRecipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def total_stride(self) -> int:
-        """Return the factor by which the last stage's maps are smaller than the input."""
+        """Returns the factor by which the last stage's maps are smaller than the input."""
         return super(ResNetRecipe, self).total_stride * (2 if self.stem == "imagenet" else 1)
 
     def block_width(self, width: int) -> int:
-        """Return the output channels of a block of that width after channel scaling."""
+        """Returns the output channels of a block of that width after channel scaling."""
         return EXPANSION * width if self.block == "bottleneck" else width
 
     def block_convs(self, stage: int, block: int) -> int:
-        """Return the number of convolutions of basic block `block` (from 0) of `stage` (from 1)."""
+        """Returns the number of convolutions of basic block `block` (from 0) of `stage` (from 1)."""
         return self.first_block_convs if (stage, block) == (1, 0) else 2
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield a key and a description of its fault for values that do not go together."""
+        """Yields a key and a description of its fault for values that do not go together."""
         if self.block == "bottleneck" and self.first_block_convs != 2:
             yield "first_block_convs", "must be 2 with bottleneck blocks"
         if self.shortcut == "pad" and list(self.scaled_widths) != sorted(self.scaled_widths):
@@ -83,7 +83,7 @@ class ResNetRecipe(Recipe):
         yield from super(ResNetRecipe, self).problems()
 
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run."""
+        """Returns the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         imagenet = self.stem == "imagenet"
         sketch.conv("stem.conv", self.scaled_widths[0], 7 if imagenet else 3, self.stem_stride)

@@ -45,21 +45,21 @@ class VggRecipe(Recipe):
 
     @property
     def stage_count(self) -> int:
-        """Return the number of stages; hidden layers are one more."""
+        """Returns the number of stages; hidden layers are one more."""
         return len(self.blocks) + (1 if self.hidden_widths else 0)
 
     @property
     def total_stride(self) -> int:
-        """Return the factor by which the last convolutions' maps are smaller than the input."""
+        """Returns the factor by which the last convolutions' maps are smaller than the input."""
         return self.stem_stride << (len(self.blocks) - 1)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Return the widths of layers outside the stages, before channel scaling."""
+        """Returns the widths of layers outside the stages, before channel scaling."""
         return self.hidden_widths
 
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run."""
+        """Returns the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         for stage, (count, width) in enumerate(zip(self.blocks, self.scaled_widths, strict=True), 1):
             sketch.stage = stage

@@ -46,16 +46,16 @@ class WideResNetRecipe(Recipe):
 
     @property
     def keeps_head_relu(self) -> bool:
-        """Return whether the ReLU before the pooling is kept. It belongs to the last stage."""
+        """Returns whether the ReLU before the pooling is kept. It belongs to the last stage."""
         return self.head_relu and self.keeps_inner_relu(self.stage_count)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Return the widths of layers outside the stages, before channel scaling."""
+        """Returns the widths of layers outside the stages, before channel scaling."""
         return (self.stem_width,)
 
     def sketch(self) -> Sketch:
-        """Return the network's operators in the order in which they run."""
+        """Returns the network's operators in the order in which they run."""
         sketch = Sketch(self.input_shape)
         sketch.conv("stem", self.scaled(self.stem_width), 3, self.stem_stride)
         for place in self.block_places():

@@ -66,7 +66,7 @@ def descend(
     landed: Callable[[Landing], None],
     tensorboard: bool = False,
 ) -> None:
-    """Linearize `module`, a trained network whose masks are all 1, in place.
+    """Linearizes `module`, a trained network whose masks are all 1, in place.
 
     The descent starts from the checkpoint in `folder` if there is one. `checkpoint.pt` and `log.csv` are
     written there after each epoch.
@@ -175,7 +175,7 @@ def descend(
 
 
 def lasso_penalty(relus: Mapping[str, MaskedRelu], coefficient: float) -> Tensor:
-    """Return coefficient * |masks|_1. The mask of a whole channel counts once per ReLU of the channel.
+    """Returns coefficient * |masks|_1. The mask of a whole channel counts once per ReLU of the channel.
 
     >>> float(lasso_penalty({"relu": MaskedRelu((2, 4, 4), "channel")}, 0.5))
     16.0
@@ -185,7 +185,7 @@ def lasso_penalty(relus: Mapping[str, MaskedRelu], coefficient: float) -> Tensor
 
 
 def relu_count(relus: Mapping[str, MaskedRelu], threshold: float) -> int:
-    """Return the number of ReLUs whose mask is above `threshold`.
+    """Returns the number of ReLUs whose mask is above `threshold`.
 
     >>> relu_count({"relu": MaskedRelu((2, 4, 4), "channel")}, 0.01)
     32
@@ -194,7 +194,7 @@ def relu_count(relus: Mapping[str, MaskedRelu], threshold: float) -> int:
 
 
 def mask_values(relus: Mapping[str, MaskedRelu]) -> dict[str, np.ndarray]:
-    """Return copies of the masks by the path of their layer, float32.
+    """Returns copies of the masks by the path of their layer, float32.
 
     >>> mask_values({"relu": MaskedRelu((2, 1, 1), "pixel")})["relu"].shape
     (1, 2, 1, 1)

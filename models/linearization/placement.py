@@ -12,7 +12,7 @@ from ..recipe_writing import format_recipe
 
 
 def snl_placement(recipe: Recipe) -> Recipe:
-    """Return `recipe` without the ReLUs of its stem and head, which networks of the SNL paper do not have.
+    """Returns `recipe` without the ReLUs of its stem and head, which networks of the SNL paper do not have.
 
     A recipe without such ReLUs is returned unchanged.
 

@@ -44,7 +44,7 @@ START_FILE = "start.pt"
 
 
 def budget_folder(folder: Path, budget: int) -> Path:
-    """Return the folder of one budget in the folder of a linearization.
+    """Returns the folder of one budget in the folder of a linearization.
 
     >>> budget_folder(Path("linearized"), 5000).name
     'budget-5000'
@@ -64,7 +64,7 @@ def linearize(
     progress: Progress = silent,
     tensorboard: bool = False,
 ) -> dict[int, Recipe]:
-    """Linearize the trained network `teacher` of `recipe` in `folder`, or resume its linearization.
+    """Linearizes the trained network `teacher` of `recipe` in `folder`, or resumes its linearization.
 
     Returns:
         The recipe of each budget's network. `budget_folder` holds its weights to start from.
@@ -117,7 +117,7 @@ def linearize(
 
 
 def landing_of(folder: Path, budget: int) -> dict[str, Any]:
-    """Return the content of a budget's landing.json.
+    """Returns the content of a budget's landing.json.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -131,7 +131,7 @@ def landing_of(folder: Path, budget: int) -> dict[str, Any]:
 
 
 def require_budgets(recipe: Recipe, masks: str, budgets: Sequence[int]) -> None:
-    """Check that each budget is below the network's ReLUs and not below the fewest that masks can leave.
+    """Checks that each budget is below the network's ReLUs and not below the fewest that masks can leave.
 
     Raises:
         UsageError: A budget is impossible.
@@ -154,7 +154,7 @@ def require_budgets(recipe: Recipe, masks: str, budgets: Sequence[int]) -> None:
 
 
 def landed_recipe(folder: Path, budget: int) -> Recipe:
-    """Return the recipe of a budget's network from the folder of a linearization.
+    """Returns the recipe of a budget's network from the folder of a linearization.
 
     >>> import tempfile
     >>> from pi_bench.models import load_recipe
@@ -200,7 +200,7 @@ def _write_landing(recipe: Recipe, settings: LinearizationSettings, landing: Lan
 
 
 def binarize(module: nn.Module, budget: int, threshold: float) -> tuple[dict[str, np.ndarray], int]:
-    """Make the real masks of `module` binary in place, so that they meet the budget (`selection.largest`).
+    """Makes the real masks of `module` binary in place, so that they meet the budget (`selection.largest`).
 
     Returns:
         The masks as bool by the path of their layer, and the number of ReLUs that they keep.

@@ -24,7 +24,7 @@ class LassoSchedule:
     lowest_count: int
 
     def after(self, count: int) -> LassoSchedule:
-        """Return the schedule after an epoch that left `count` ReLUs.
+        """Returns the schedule after an epoch that left `count` ReLUs.
 
         Algorithm 1 says "not decreased". Like the published code, this compares `count` with the lowest count
         of all epochs.

@@ -14,7 +14,7 @@ Masks = Mapping[str, np.ndarray]
 
 
 def count_above(masks: Masks, relus_each: Mapping[str, int], threshold: float) -> int:
-    """Return the number of ReLUs whose mask is above the threshold.
+    """Returns the number of ReLUs whose mask is above the threshold.
 
     Args:
         masks: the masks by the path of their layer, of any shape.
@@ -29,7 +29,7 @@ def count_above(masks: Masks, relus_each: Mapping[str, int], threshold: float) -
 def largest(
     masks: Masks, relus_each: Mapping[str, int], budget: int, threshold: float
 ) -> dict[str, np.ndarray]:
-    """Return bool masks that keep the largest values, as many as the budget allows.
+    """Returns bool masks that keep the largest values, as many as the budget allows.
 
     With one ReLU per value, exactly `budget` values are kept. With channels, each channel is taken in the
     order of its mask if it still fits. Among equal values, those of earlier layers and elements come first.

@@ -46,7 +46,7 @@ class LinearizationSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Check every value."""
+        """Checks every value."""
         if self.masks not in GRANULARITIES:
             raise UsageError(f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}")
         limits = {"lasso": (1e-12, 1e3), "lasso_growth": (1.0001, 100), "threshold": (0, 0.99)}
@@ -58,7 +58,7 @@ class LinearizationSettings:
 
     @property
     def training(self) -> TrainingSettings:
-        """Return the settings of the training that the linearization is."""
+        """Returns the settings of the training that the linearization is."""
         return TrainingSettings(
             epochs=self.epoch_limit,
             batch_size=self.batch_size,
@@ -75,12 +75,12 @@ class LinearizationSettings:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
+        """Returns the settings as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def default_linearization(data: str) -> dict[str, Any]:
-    """Return the linearization settings for the data set `data` that differ from the defaults.
+    """Returns the linearization settings for the data set `data` that differ from the defaults.
 
     >>> default_linearization("digits")["epoch_limit"], default_linearization("cifar100")
     (400, {})
@@ -89,7 +89,7 @@ def default_linearization(data: str) -> dict[str, Any]:
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
-    """Return the settings of a finetuning with frozen masks on the data set `data`.
+    """Returns the settings of a finetuning with frozen masks on the data set `data`.
 
     >>> default_finetuning("digits")["epochs"], default_finetuning("cifar100")["epochs"]
     (10, 100)

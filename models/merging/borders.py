@@ -57,13 +57,13 @@ class BorderEffect:
     changed_answer_pct: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the differences as JSON values."""
+        """Returns the differences as JSON values."""
         return asdict(self)
 
 
 @torch.no_grad()
 def border_effect(found: ValuePlan, merged: MergedNetwork, images: Tensor) -> BorderEffect:
-    """Compare a merged network with the unmerged one.
+    """Compares a merged network with the unmerged one.
 
     Args:
         found: the unmerged network.
@@ -137,6 +137,6 @@ def _difference(
 
 
 def _share(difference: Tensor, wanted: Tensor) -> float:
-    """Return the root mean square of `difference` as a share of that of `wanted`."""
+    """Returns the root mean square of `difference` as a share of that of `wanted`."""
     ratio = difference.double().square().mean() / wanted.double().square().mean()
     return float(ratio.sqrt())

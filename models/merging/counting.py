@@ -21,7 +21,7 @@ _ENDS = (Kind.CONV, Kind.RELU, Kind.MAX_POOL)
 
 
 def conv_count(recipe: Recipe) -> int:
-    """Return the number of convolutions on the main path before merging.
+    """Returns the number of convolutions on the main path before merging.
 
     >>> from pi_bench.models import load_recipe
     >>> conv_count(load_recipe("resnet18-cifar100-557056"))
@@ -31,7 +31,7 @@ def conv_count(recipe: Recipe) -> int:
 
 
 def merged_conv_count(recipe: Recipe) -> int:
-    """Return the number of convolutions on the main path after merging, the #Conv column of Table 7.
+    """Returns the number of convolutions on the main path after merging, the #Conv column of Table 7.
 
     >>> from pi_bench.models import load_recipe
     >>> merged_conv_count(load_recipe("resnet18-cifar100-12288"))
@@ -41,7 +41,7 @@ def merged_conv_count(recipe: Recipe) -> int:
 
 
 def merged_mac_count(recipe: Recipe) -> int:
-    """Return the multiply-accumulates after merging, the FLOPs column of Table 8.
+    """Returns the multiply-accumulates after merging, the FLOPs column of Table 8.
 
     >>> from pi_bench.models import load_recipe
     >>> round(merged_mac_count(load_recipe("resnet56-cifar10-221184")) / 1e6, 1)
@@ -51,7 +51,7 @@ def merged_mac_count(recipe: Recipe) -> int:
 
 
 def merged_layers(recipe: Recipe) -> list[Layer]:
-    """Return the convolutions, shortcuts and linear layers that merging leaves, each as it was.
+    """Returns the convolutions, shortcuts and linear layers that merging leaves, each as it was.
 
     >>> from pi_bench.models import load_recipe
     >>> layers = merged_layers(load_recipe("resnet18-cifar100-12288"))
@@ -71,13 +71,13 @@ def merged_layers(recipe: Recipe) -> list[Layer]:
 
 
 def _until_conv(layers: list[Layer], count: int) -> list[Layer]:
-    """Return the layers before the convolution that follows `count` others."""
+    """Returns the layers before the convolution that follows `count` others."""
     convs = [index for index, layer in enumerate(layers) if layer.kind is Kind.CONV]
     return layers[: convs[count]] if len(convs) > count else layers
 
 
 def _before_relus(layers: list[Layer]) -> list[Layer]:
-    """Return `layers` without the convolutions that have no ReLU or max-pool before the next convolution."""
+    """Returns `layers` without the convolutions that have no ReLU or max-pool before the next convolution."""
     kept = []
     for index, layer in enumerate(layers):
         if layer.kind is Kind.CONV:

@@ -17,7 +17,7 @@ EXTENTS = ("paper", "full")
 
 
 def kept_values(recipe: Recipe, extent: str, graph: fx.GraphModule) -> frozenset[str]:
-    """Return the names of the linear nodes that merging keeps in the traced network `graph` of `recipe`.
+    """Returns the names of the linear nodes that merging keeps in the traced network `graph` of `recipe`.
 
     >>> from pi_bench.models import load_recipe
     >>> kept_values(load_recipe("resnet18-cifar100-12288"), "full", fx.GraphModule({}, fx.Graph()))
@@ -38,7 +38,7 @@ def kept_values(recipe: Recipe, extent: str, graph: fx.GraphModule) -> frozenset
 
 
 def _within(graph: fx.GraphModule, path: str) -> Iterator[fx.Node]:
-    """Yield the nodes of the module at `path`, in order."""
+    """Yields the nodes of the module at `path`, in order."""
     for node in graph.graph.nodes:
         stack = [where for where, _ in node.meta.get("nn_module_stack", {}).values()]
         if any(where == path or where.startswith(f"{path}.") for where in stack):
@@ -56,7 +56,7 @@ def _is_conv(graph: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _normalized(graph: fx.GraphModule, node: fx.Node) -> fx.Node:
-    """Return the batch normalization that reads a convolution, or the convolution itself."""
+    """Returns the batch normalization that reads a convolution, or the convolution itself."""
     for reader in node.users:
         if reader.op == "call_module" and isinstance(graph.get_submodule(str(reader.target)), nn.BatchNorm2d):
             return reader

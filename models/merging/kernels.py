@@ -42,16 +42,16 @@ class Kernel:
 
     @property
     def plain(self) -> bool:
-        """Return whether the map is the identity."""
+        """Returns whether the map is the identity."""
         return self.depth == 0
 
     @property
     def size(self) -> int:
-        """Return the side of the kernel."""
+        """Returns the side of the kernel."""
         return self.weight.shape[-1]
 
     def after(self, first: Kernel) -> Kernel:
-        """Return this map after `first`, a kernel of size first.size + first.stride * (size - 1)."""
+        """Returns this map after `first`, a kernel of size first.size + first.stride * (size - 1)."""
         if first.plain:
             return self
         if self.plain:
@@ -66,7 +66,7 @@ class Kernel:
         )
 
     def plus(self, other: Kernel) -> Kernel:
-        """Return the sum of both maps.
+        """Returns the sum of both maps.
 
         Raises:
             ModelError: The strides differ, so the sum is not a convolution.
@@ -82,15 +82,15 @@ class Kernel:
         return Kernel(wide[0] + wide[1], self.bias + other.bias, self.stride, before, depth)
 
     def followed_by_gain(self, gain: Tensor, shift: Tensor) -> Kernel:
-        """Return the map followed by a batch normalization, gain * out + shift."""
+        """Returns the map followed by a batch normalization, gain * out + shift."""
         return replace(self, weight=self.weight * gain[:, None, None, None], bias=self.bias * gain + shift)
 
     def without_bias(self) -> Kernel:
-        """Return the map with bias 0."""
+        """Returns the map with bias 0."""
         return replace(self, bias=torch.zeros_like(self.bias))
 
     def cropped(self, side: int, out_side: int) -> Kernel:
-        """Return the map without rows and columns of taps that meet no pixel of a map of `side`.
+        """Returns the map without rows and columns of taps that meet no pixel of a map of `side`.
 
         Rows and columns stay if a convolution with equal padding on all sides needs them.
         """
@@ -102,13 +102,13 @@ class Kernel:
         return replace(self, weight=weight, padding=self.padding - front)
 
     def inside(self, side: int, out_side: int) -> slice:
-        """Return the rows of the output whose taps all meet pixels of a map of `side`."""
+        """Returns the rows of the output whose taps all meet pixels of a map of `side`."""
         first = min(out_side, -(-self.padding // self.stride))
         end = (side + self.padding - self.size) // self.stride + 1
         return slice(first, max(first, min(end, out_side)))
 
     def on_whole_map(self, side: int) -> Tensor:
-        """Return the matrix (out, in * side * side) of the only output on a map of (in, side, side)."""
+        """Returns the matrix (out, in * side * side) of the only output on a map of (in, side, side)."""
         end = max(0, side + self.padding - self.size)
         window = functional.pad(self.weight, (0, end, 0, end))
         rows = slice(self.padding, self.padding + side)
@@ -116,7 +116,7 @@ class Kernel:
 
 
 def identity(channels: int, device: torch.device) -> Kernel:
-    """Return the identity on maps of `channels` channels.
+    """Returns the identity on maps of `channels` channels.
 
     >>> identity(3, torch.device("cpu")).plain
     True
@@ -126,7 +126,7 @@ def identity(channels: int, device: torch.device) -> Kernel:
 
 
 def of_convolution(layer: nn.Conv2d) -> Kernel:
-    """Return the map of a convolution; a grouped one becomes dense.
+    """Returns the map of a convolution; a grouped one becomes dense.
 
     Raises:
         ModelError: The convolution is not square, or it is dilated.
@@ -151,7 +151,7 @@ def of_convolution(layer: nn.Conv2d) -> Kernel:
 
 
 def of_linear(layer: nn.Linear, channels: int, side: int) -> Kernel:
-    """Return the map of a fully connected layer on (channels, side, side), a kernel as large as its input.
+    """Returns the map of a fully connected layer on (channels, side, side), a kernel as large as its input.
 
     >>> of_linear(nn.Linear(2 * 4 * 4, 10), 2, 4).weight.shape
     torch.Size([10, 2, 4, 4])
@@ -162,7 +162,7 @@ def of_linear(layer: nn.Linear, channels: int, side: int) -> Kernel:
 
 
 def of_mean(channels: int, size: int, device: torch.device) -> Kernel:
-    """Return the map of an average pooling over windows without overlap.
+    """Returns the map of an average pooling over windows without overlap.
 
     >>> of_mean(1, 2, torch.device("cpu")).weight.flatten().tolist()
     [0.25, 0.25, 0.25, 0.25]
@@ -172,7 +172,7 @@ def of_mean(channels: int, size: int, device: torch.device) -> Kernel:
 
 
 def of_pad_shortcut(channels: int, padded: tuple[int, int], stride: int, device: torch.device) -> Kernel:
-    """Return the map that takes every `stride`-th pixel and adds channels of zeros.
+    """Returns the map that takes every `stride`-th pixel and adds channels of zeros.
 
     Args:
         padded: the numbers of channels before and after the `channels` that it reads.
@@ -185,7 +185,7 @@ def of_pad_shortcut(channels: int, padded: tuple[int, int], stride: int, device:
 
 
 def gain_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return gain and shift, float64 (channels,) each, that the layer applies in evaluation mode.
+    """Returns gain and shift, float64 (channels,) each, that the layer applies in evaluation mode.
 
     >>> gain, shift = gain_and_shift(nn.BatchNorm2d(1, eps=0.0))
     >>> float(gain), float(shift) == 0

@@ -37,12 +37,12 @@ class MergedValue(nn.Module):
         self.has_main_conv = conv
 
     def forward(self, values: dict[str, Tensor]) -> Tensor:
-        """Return the value, given all earlier values by name."""
+        """Returns the value, given all earlier values by name."""
         result: Tensor = self.activation(self.linear(values))
         return result
 
     def linear(self, values: dict[str, Tensor]) -> Tensor:
-        """Return the sum before the activation."""
+        """Returns the sum before the activation."""
         parts: list[Tensor] = [module(values[name]) for name, module in self.terms.items()]
         total = parts[0]
         for part in parts[1:]:
@@ -63,7 +63,7 @@ class MergedNetwork(nn.Module):
         self.values = nn.ModuleDict(values)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         found = {INPUT: x}
         for name, value in self.values.items():
             found[name] = value(found)
@@ -71,18 +71,18 @@ class MergedNetwork(nn.Module):
 
     @property
     def conv_count(self) -> int:
-        """Return the number of convolutions on the main path, the #Conv column of DeepReDuce's Table 7."""
+        """Returns the number of convolutions on the main path, the #Conv column of DeepReDuce's Table 7."""
         return sum(value.has_main_conv for value in self.values.values() if isinstance(value, MergedValue))
 
     @property
     def shortcut_count(self) -> int:
-        """Return the number of convolutions beside the main path, which papers do not count."""
+        """Returns the number of convolutions beside the main path, which papers do not count."""
         convs = sum(isinstance(part, nn.Conv2d) for part in self.modules())
         return convs - self.conv_count
 
 
 def merge(module: nn.Module, recipe: Recipe) -> MergedNetwork:
-    """Return `module`, the unmerged network of `recipe` in evaluation mode, with its layers merged.
+    """Returns `module`, the unmerged network of `recipe` in evaluation mode, with its layers merged.
 
     Raises:
         ModelError: Merging has no rule for a layer.
@@ -99,7 +99,7 @@ def merge(module: nn.Module, recipe: Recipe) -> MergedNetwork:
 
 
 def planned(module: nn.Module, recipe: Recipe) -> ValuePlan:
-    """Return the values of `module` that stay after merging to the extent `recipe.merged`.
+    """Returns the values of `module` that stay after merging to the extent `recipe.merged`.
 
     Raises:
         ModelError: Merging has no rule for a layer.
@@ -117,7 +117,7 @@ def planned(module: nn.Module, recipe: Recipe) -> ValuePlan:
 
 
 def merged_network(found: ValuePlan, input_shape: Shape) -> MergedNetwork:
-    """Return the merged network of a plan in evaluation mode. Its weights are float32 copies.
+    """Returns the merged network of a plan in evaluation mode. Its weights are float32 copies.
 
     Raises:
         ModelError: A sum is not a convolution of maps of these sizes.
@@ -170,7 +170,7 @@ def _convolution(kernel: Kernel, bias: Tensor, source: Shape, value: Value) -> n
 
 
 def _linear(kernel: Kernel, bias: Tensor, source: Shape, value: Value) -> nn.Module:
-    """Return the kernel, which is as large as its input, as a fully connected layer."""
+    """Returns the kernel, which is as large as its input, as a fully connected layer."""
     side = source[1] if len(source) > 1 else 1
     weight = kernel.on_whole_map(side)
     layer = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device)

@@ -56,7 +56,7 @@ class Value:
 
     @property
     def is_merged(self) -> bool:
-        """Return whether one of its convolutions is a composition."""
+        """Returns whether one of its convolutions is a composition."""
         return any(kernel.depth > 1 for kernel in self.form.values())
 
 
@@ -77,7 +77,7 @@ class ValuePlan:
     values: tuple[Value, ...]
 
     def shape_of(self, name: str) -> Shape:
-        """Return the shape of a node without batch axis."""
+        """Returns the shape of a node without batch axis."""
         return next(_shape_of(node) for node in self.graph.graph.nodes if node.name == name)
 
 
@@ -86,7 +86,7 @@ Keeps = Callable[[fx.GraphModule], frozenset[str]]
 
 
 def plan_values(module: nn.Module, input_shape: Shape, keeps: Keeps) -> ValuePlan:
-    """Trace `module` and return its values that stay after merging.
+    """Traces `module` and returns its values that stay after merging.
 
     Args:
         module: the network in evaluation mode.
@@ -221,7 +221,7 @@ def _is_plain(form: Form) -> bool:
 
 
 def _numbered(form: Form) -> list[tuple[bool, str, Kernel]]:
-    """Return each kernel with whether it is the first one, to which a constant is added."""
+    """Returns each kernel with whether it is the first one, to which a constant is added."""
     return [(number == 0, name, kernel) for number, (name, kernel) in enumerate(form.items())]
 
 
@@ -231,7 +231,7 @@ def _shape_of(node: fx.Node) -> Shape:
 
 
 def _map_of(node: fx.Node) -> tuple[int, int]:
-    """Return the channels and the side of a node's map; a vector is a map of one pixel.
+    """Returns the channels and the side of a node's map; a vector is a map of one pixel.
 
     Raises:
         ModelError: The map is not square.

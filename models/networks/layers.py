@@ -12,7 +12,7 @@ from ..recipe import Recipe
 
 
 def activation(kept: bool, kind: str = "relu") -> nn.Module:
-    """Return a ReLU or ReLU6, or an identity if `kept` is False, so that names of weights stay the same.
+    """Returns a ReLU or ReLU6, or an identity if `kept` is False, so that names of weights stay the same.
 
     >>> activation(True, "relu6"), activation(False)
     (ReLU6(), Identity())
@@ -23,7 +23,7 @@ def activation(kept: bool, kind: str = "relu") -> nn.Module:
 
 
 def conv(in_width: int, width: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Return a convolution with a square kernel, without bias, padded so that stride 1 keeps the size.
+    """Returns a convolution with a square kernel, without bias, padded so that stride 1 keeps the size.
 
     >>> import torch
     >>> conv(3, 8, 3, stride=2)(torch.zeros(1, 3, 8, 8)).shape
@@ -33,7 +33,7 @@ def conv(in_width: int, width: int, kernel: int, stride: int = 1, groups: int = 
 
 
 def conv_unit(in_width: int, width: int, kernel: int, stride: int, relu: nn.Module) -> nn.Sequential:
-    """Return a convolution, a batch norm and the activation `relu`, as modules `conv`, `bn` and `relu`.
+    """Returns a convolution, a batch norm and the activation `relu`, as modules `conv`, `bn` and `relu`.
 
     >>> list(conv_unit(3, 8, 3, 1, nn.ReLU()).state_dict())[:2]
     ['conv.weight', 'bn.weight']
@@ -45,7 +45,7 @@ def conv_unit(in_width: int, width: int, kernel: int, stride: int, relu: nn.Modu
 def stages_of(
     recipe: Recipe, in_width: int, block: Callable[[int, BlockPlace], tuple[nn.Module, int]]
 ) -> tuple[nn.Sequential, int]:
-    """Return the stages of a network of blocks as modules, and the channels of their output.
+    """Returns the stages of a network of blocks as modules, and the channels of their output.
 
     Args:
         in_width: the channels that the first block reads.

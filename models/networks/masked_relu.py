@@ -38,13 +38,13 @@ class MaskedRelu(nn.Module):
         self.relus_each = math.prod(shape) // math.prod(size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for values (batch, *shape)."""
+        """Returns the output for values (batch, *shape)."""
         result: Tensor = self.mask * functional.relu(x) + (1 - self.mask) * x
         return result
 
 
 def mask_relus(module: nn.Module, shapes: Iterable[tuple[str, Shape]], granularity: str) -> None:
-    """Replace the ReLUs at `shapes` by masked ones, in place. All masks are 1.
+    """Replaces the ReLUs at `shapes` by masked ones, in place. All masks are 1.
 
     Args:
         shapes: path and shape without batch axis of each ReLU (`Recipe.relu_shapes`).
@@ -67,7 +67,7 @@ def mask_relus(module: nn.Module, shapes: Iterable[tuple[str, Shape]], granulari
 
 
 def masked_relus(module: nn.Module) -> dict[str, MaskedRelu]:
-    """Return the masked ReLUs of `module` by path, in the order in which they run.
+    """Returns the masked ReLUs of `module` by path, in the order in which they run.
 
     >>> list(masked_relus(nn.Sequential(nn.ReLU(), MaskedRelu((2, 4, 4), "pixel"))))
     ['1']
@@ -76,7 +76,7 @@ def masked_relus(module: nn.Module) -> dict[str, MaskedRelu]:
 
 
 def kept_relu_count(module: nn.Module) -> int:
-    """Return the number of ReLUs that the binary masks of `module` keep.
+    """Returns the number of ReLUs that the binary masks of `module` keep.
 
     Raises:
         ModelError: A mask holds a number other than 0 and 1.

@@ -38,6 +38,6 @@ class Minionn(nn.Module):
         self.classifier = nn.Linear(math.prod(recipe.feature_shape), recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         logits: Tensor = self.classifier(self.flatten(self.stages(x)))
         return logits

@@ -28,7 +28,7 @@ class SeparableBlock(nn.Module):
         self.relu2 = relu2
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         inner = self.relu1(self.bn1(self.depthwise(x)))
         out: Tensor = self.relu2(self.bn2(self.pointwise(inner)))
         return out
@@ -63,6 +63,6 @@ class MobileNetV1(nn.Module):
         self.classifier = nn.Linear(in_width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         logits: Tensor = self.classifier(self.flatten(self.pool(self.stages(self.stem(x)))))
         return logits

@@ -36,7 +36,7 @@ class InvertedResidual(nn.Module):
         self.adds = stride == 1 and in_width == width
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         inner = self.relu1(self.bn1(self.expand(x))) if self.expands else x
         inner = self.relu2(self.bn2(self.depthwise(inner)))
         out: Tensor = self.bn3(self.project(inner))
@@ -74,7 +74,7 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Linear(width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         features = self.head(self.stages(self.stem(x)))
         logits: Tensor = self.classifier(self.flatten(self.pool(features)))
         return logits

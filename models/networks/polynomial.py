@@ -54,12 +54,12 @@ class PolynomialActivation(nn.Module):
 
     @torch.no_grad()
     def follow_relu(self, size: float = 1.0) -> None:
-        """Make every channel the polynomial nearest to ReLU for x of root mean square `size`."""
+        """Makes every channel the polynomial nearest to ReLU for x of root mean square `size`."""
         for power, coefficient in enumerate(self.coefficients):
             coefficient.fill_(_NEAR_RELU[power] * size ** (1 - power))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for values (batch, *shape)."""
+        """Returns the output for values (batch, *shape)."""
         y = self.coefficients[-1]
         for coefficient in reversed(self.coefficients[:-1].unbind()):
             y = y * x + coefficient
@@ -67,7 +67,7 @@ class PolynomialActivation(nn.Module):
 
 
 def place_polynomials(module: nn.Module, layers: Iterable[tuple[str, Shape, int]], degree: int) -> None:
-    """Replace ReLUs of `module` by polynomial activations, in place.
+    """Replaces ReLUs of `module` by polynomial activations, in place.
 
     Args:
         layers: path, shape without batch axis, and number of channels that keep ReLU, of each layer.
@@ -91,7 +91,7 @@ def place_polynomials(module: nn.Module, layers: Iterable[tuple[str, Shape, int]
 
 
 def polynomial_activations(module: nn.Module) -> dict[str, PolynomialActivation]:
-    """Return the polynomial activations of `module` by path, in the order in which they run.
+    """Returns the polynomial activations of `module` by path, in the order in which they run.
 
     >>> list(polynomial_activations(nn.Sequential(nn.ReLU(), PolynomialActivation((4, 2, 2)))))
     ['1']
@@ -100,7 +100,7 @@ def polynomial_activations(module: nn.Module) -> dict[str, PolynomialActivation]
 
 
 def polynomial_relu_count(module: nn.Module) -> int:
-    """Return the number of ReLUs in the channels of `module`'s polynomial layers that keep ReLU.
+    """Returns the number of ReLUs in the channels of `module`'s polynomial layers that keep ReLU.
 
     >>> polynomial_relu_count(nn.Sequential(PolynomialActivation((4, 2, 2), relu_channels=3)))
     12
@@ -111,7 +111,7 @@ def polynomial_relu_count(module: nn.Module) -> int:
 
 @torch.no_grad()
 def draw_relu_channels(module: nn.Module, seed: int) -> None:
-    """Choose the channels with ReLU at random, and keep their number in each layer.
+    """Chooses the channels with ReLU at random, and keeps their number in each layer.
 
     >>> module = nn.Sequential(PolynomialActivation((8, 1, 1), relu_channels=3))
     >>> draw_relu_channels(module, seed=1)

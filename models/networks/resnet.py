@@ -32,7 +32,7 @@ class PadShortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         pixels = x[:, :, :: self.stride, :: self.stride]
         return functional.pad(pixels, (0, 0, 0, 0, *self.channels))
 
@@ -65,7 +65,7 @@ class BasicBlock(nn.Module):
         self.relu2 = activation(outer_relu)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         inner = self.relu1(self.bn1(self.conv1(x)))
         out: Tensor = self.relu2(self.bn2(self.conv2(inner)) + self.shortcut(x))
         return out
@@ -88,7 +88,7 @@ class SingleConvBlock(nn.Module):
         self.relu1 = activation(outer_relu)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         out: Tensor = self.relu1(self.bn1(self.conv1(x)) + self.shortcut(x))
         return out
 
@@ -127,7 +127,7 @@ class Bottleneck(nn.Module):
         self.relu3 = activation(outer_relu)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         inner = self.relu1(self.bn1(self.conv1(x)))
         inner = self.relu2(self.bn2(self.conv2(inner)))
         out: Tensor = self.relu3(self.bn3(self.conv3(inner)) + self.shortcut(x))
@@ -155,7 +155,7 @@ class ResNet(nn.Module):
         self.classifier = nn.Linear(width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         logits: Tensor = self.classifier(self.flatten(self.pool(self.stages(self.stem(x)))))
         return logits
 

@@ -49,7 +49,7 @@ class Vgg(nn.Module):
         self.classifier = nn.Linear(in_width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         features = self.flatten(self.pool(self.stages(x)))
         logits: Tensor = self.classifier(self.hidden(features))
         return logits

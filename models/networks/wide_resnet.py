@@ -35,7 +35,7 @@ class WideBlock(nn.Module):
             self.shortcut = conv(in_width, width, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output for a batch of maps (batch, channels, height, width)."""
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
         y = self.relu1(self.bn1(x))
         out: Tensor = self.conv2(self.relu2(self.bn2(self.conv1(y))))
         return out + (self.shortcut(y) if self.projects else x)
@@ -71,7 +71,7 @@ class WideResNet(nn.Module):
         self.classifier = nn.Linear(in_width, recipe.class_count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (batch, classes) of images (batch, channels, height, width)."""
+        """Returns logits (batch, classes) of images (batch, channels, height, width)."""
         features = self.head(self.stages(self.stem(x)))
         logits: Tensor = self.classifier(self.flatten(self.pool(features)))
         return logits

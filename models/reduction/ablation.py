@@ -18,7 +18,7 @@ TABLE_FILE = "criticality.csv"
 def order_of(
     single: Mapping[int, Recipe], plain: Mapping[int, Outcome], taught: Mapping[int, Outcome], root: Path
 ) -> tuple[int, ...]:
-    """Return the stages from least to most critical (equation 1), and write criticality.csv to `root`.
+    """Returns the stages from least to most critical (equation 1), and writes criticality.csv to `root`.
 
     Accuracies are those of the distilled networks on the validation images, so that test images decide
     nothing. Without validation images they are those on the test images, as in the paper. A stage whose

@@ -50,13 +50,13 @@ class Candidate:
 
     @property
     def accuracy_per_kilorelu(self) -> float | None:
-        """Return percent per thousand ReLUs, the last column of DeepReDuce's Tables 4 and 5."""
+        """Returns percent per thousand ReLUs, the last column of DeepReDuce's Tables 4 and 5."""
         if self.test_accuracy_pct is None or self.relu_count == 0:
             return None
         return self.test_accuracy_pct / (self.relu_count / 1000)
 
     def measured(self, latency: Mapping[str, Any]) -> Candidate:
-        """Return the candidate with the figures of a result of `pi-bench latency --json`."""
+        """Returns the candidate with the figures of a result of `pi-bench latency --json`."""
         online = latency["online"]
         return replace(
             self,
@@ -69,7 +69,7 @@ class Candidate:
 
 
 def candidate_of(method: str, step: str, recipe: Recipe, outcome: Outcome, root: Path) -> Candidate:
-    """Return the candidate of a job that ended.
+    """Returns the candidate of a job that ended.
 
     Args:
         root: the folder of the table.
@@ -96,7 +96,7 @@ def candidate_of(method: str, step: str, recipe: Recipe, outcome: Outcome, root:
 
 
 def with_frontiers(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates, most ReLUs first, with the marks of both frontiers, by test accuracy.
+    """Returns the candidates, most ReLUs first, with the marks of both frontiers, by test accuracy.
 
     >>> found = with_frontiers([
     ...     Candidate("a", "snl", "", 1000, test_accuracy_pct=80.0),

@@ -60,7 +60,7 @@ def deepreduce(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Run the search in the folder `root`, or resume it.
+    """Runs the search in the folder `root`, or resumes it.
 
     Args:
         base: the network with all its ReLUs.
@@ -105,7 +105,7 @@ def deepreduce(
 
 
 def step_of(planned: PlannedNetwork) -> str:
-    """Return iteration and step of a planned network, which also name its folder.
+    """Returns iteration and step of a planned network, which also name its folder.
 
     >>> from pi_bench.models import load_recipe
     >>> plan = search_plan(load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3))
@@ -161,7 +161,7 @@ class _Search:
         return self.rounds.training(name, recipe, self.settings.training, place, teacher)
 
     def _write_recipes(self, plan: Sequence[PlannedNetwork]) -> None:
-        """Write the recipes of the whole plan before its first training."""
+        """Writes the recipes of the whole plan before its first training."""
         folder = self.rounds.root / "recipes"
         folder.mkdir(exist_ok=True)
         recipes = {"full": self.base, **{step_of(one): one.recipe for one in plan}}

@@ -38,7 +38,7 @@ class Engine(Protocol):
     ) -> None: ...
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, str]]:
-        """Yield each job with its answer (`job.perform`) when it ends, in any order.
+        """Yields each job with its answer (`job.perform`) when it ends, in any order.
 
         Raises:
             TrainingError: The process of a job died more than `RETRY_COUNT` times.
@@ -59,7 +59,7 @@ class Announce(Protocol):
 def run_jobs(
     engine: Engine, jobs: Sequence[Job], progress: Progress, announce: Announce
 ) -> dict[str, Outcome]:
-    """Run jobs and return their outcomes by name. Jobs that ended in an earlier run are not repeated.
+    """Runs jobs and returns their outcomes by name. Jobs that ended in an earlier run are not repeated.
 
     Args:
         announce: hears each outcome, and whether this run computed it.

@@ -63,7 +63,7 @@ class LocalEngine:
             worker.close_pipes()
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, str]]:
-        """Yield each job with its answer when it ends, as `engine.Engine.run` does."""
+        """Yields each job with its answer when it ends, as `engine.Engine.run` does."""
         futures = {self._threads.submit(self._run_one, job, progress): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -96,7 +96,7 @@ class _Worker:
         self.status: int | None = None
 
     def perform(self, job: Job, progress: Progress) -> str | None:
-        """Return the job's answer, or None if the process died."""
+        """Returns the job's answer, or None if the process died."""
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -131,12 +131,12 @@ class _Worker:
             return self._process
 
     def close_pipes(self) -> None:
-        """Close the pipes after the last read."""
+        """Closes the pipes after the last read."""
         if self._process is not None:
             _close_pipes(self._process)
 
     def close(self) -> None:
-        """End the process for good."""
+        """Ends the process for good."""
         with self._guard:
             self._closed = True
             process = self._process

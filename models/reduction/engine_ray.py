@@ -72,7 +72,7 @@ class RayEngine:
         self._ray.shutdown()
 
     def run(self, jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, str]]:
-        """Yield each job with its answer when it ends, as `engine.Engine.run` does."""
+        """Yields each job with its answer when it ends, as `engine.Engine.run` does."""
         ray = self._ray
         # max_calls: one process per job, so that no job depends on the state of torch after another.
         task = ray.remote(max_retries=RETRY_COUNT, retry_exceptions=False, max_calls=1, **self._resources)(
@@ -110,7 +110,7 @@ class RayEngine:
 
 
 def _perform(text: str, token: str) -> str:
-    """Perform a job in a process of the cluster."""
+    """Performs a job in a process of the cluster."""
     import json
 
     folder = Path(json.loads(text)["folder"]).parent

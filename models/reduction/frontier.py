@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def on_frontier(costs: Sequence[float | None], accuracies: Sequence[float | None]) -> list[bool]:
-    """Return for each network whether no other one is better.
+    """Returns for each network whether no other one is better.
 
     A better network has no higher cost and no lower accuracy, and differs in one of them. Equal networks are
     therefore on the frontier together or not at all. A network without cost or accuracy is not on the

@@ -47,7 +47,7 @@ class Job:
     arguments: Mapping[str, Any]
 
     def to_json(self) -> str:
-        """Return the job as JSON text."""
+        """Returns the job as JSON text."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
@@ -70,7 +70,7 @@ class Outcome:
 
 
 def perform(text: str, progress: Progress) -> str:
-    """Run the job in the JSON text `text` and return its answer as JSON text.
+    """Runs the job in the JSON text `text` and returns its answer as JSON text.
 
     The answer is a result, the failure of a diverged training, or an error with its message. The workers of
     every engine call this function and no other.
@@ -93,7 +93,7 @@ def perform(text: str, progress: Progress) -> str:
 
 
 def outcome_of(job: Job, answer: str) -> Outcome:
-    """Return the outcome in a job's answer.
+    """Returns the outcome in a job's answer.
 
     Raises:
         PiBenchError: The job failed for a reason that other jobs share.
@@ -111,7 +111,7 @@ def outcome_of(job: Job, answer: str) -> Outcome:
 
 
 def stored(job: Job) -> Outcome | None:
-    """Return the outcome of the job in an earlier run, or None if it did not end.
+    """Returns the outcome of the job in an earlier run, or None if it did not end.
 
     Raises:
         TrainingError: The folder holds another job's files.
@@ -128,7 +128,7 @@ def _module(job: Job) -> Any:
 
 
 def _stored_failure(job: Job) -> Outcome | None:
-    """Return the divergence of an earlier run, which would repeat itself."""
+    """Returns the divergence of an earlier run, which would repeat itself."""
     try:
         content = json.loads((Path(job.folder) / FAILURE_FILE).read_text())
     except FileNotFoundError:

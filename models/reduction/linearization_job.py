@@ -36,7 +36,7 @@ def linearization_job(
     threads: int,
     teacher: Path,
 ) -> Job:
-    """Return the job that linearizes `recipe` in `folder`.
+    """Returns the job that linearizes `recipe` in `folder`.
 
     Args:
         teacher: the folder of a training of `recipe`.
@@ -62,7 +62,7 @@ def linearization_job(
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
-    """Linearize to the end, from the last checkpoint if there is one, and return the content of
+    """Linearizes to the end, from the last checkpoint if there is one, and returns the content of
     landings.json.
 
     Raises:
@@ -101,7 +101,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def stored_result(job: Job) -> dict[str, Any] | None:
-    """Return the result of a `run` that ended with all of these budgets, or None.
+    """Returns the result of a `run` that ended with all of these budgets, or None.
 
     Raises:
         TrainingError: The folder holds another linearization.

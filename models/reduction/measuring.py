@@ -31,7 +31,7 @@ def measure_all(
     progress: Progress,
     interrupted: Callable[[KeyboardInterrupt, int], None],
 ) -> list[Candidate]:
-    """Return the candidates with their latencies. A network that an earlier run measured is not repeated.
+    """Returns the candidates with their latencies. A network that an earlier run measured is not repeated.
 
     Args:
         root: the folder that the candidates' folders are relative to.
@@ -79,7 +79,7 @@ def _measured(candidate: Candidate, folder: Path, measure: Measure, settings: Ma
 
 
 def _stored(path: Path, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the result with these settings, if there is one that is newer than the network."""
+    """Returns the result with these settings, if there is one that is newer than the network."""
     try:
         result: dict[str, Any] = json.loads(path.read_text())
         newer = path.stat().st_mtime_ns >= path.with_name("model.pt").stat().st_mtime_ns

@@ -48,7 +48,7 @@ class MergingSettings(SearchSettings):
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
-    """Return the settings of a finetuning on the data set `data`: those of SNL, but with Adam.
+    """Returns the settings of a finetuning on the data set `data`: those of SNL, but with Adam.
 
     Merged networks have no batch norm, and only an adaptive optimizer can train kernels of such different
     magnitudes at one learning rate.
@@ -61,7 +61,7 @@ def default_finetuning(data: str) -> dict[str, Any]:
 
 
 def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
-    """Return the recipe and the settings of the finished training in `folder`.
+    """Returns the recipe and the settings of the finished training in `folder`.
 
     Raises:
         ModelError: `folder` is not the folder of a finished training.
@@ -86,7 +86,7 @@ def trained_in(folder: Path) -> tuple[Recipe, dict[str, Any]]:
 
 
 def names_of(folders: Sequence[Path]) -> dict[str, Path]:
-    """Return the folders by their names in the output folder.
+    """Returns the folders by their names in the output folder.
 
     Raises:
         UsageError: Two folders have the same name.
@@ -114,7 +114,7 @@ def merge_networks(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Merge and finetune in the folder `root`, or resume that. Networks can be added later.
+    """Merges and finetunes in the folder `root`, or resumes that. Networks can be added later.
 
     Args:
         engine: runs mergings and trainings.
@@ -172,7 +172,7 @@ def merge_networks(
 
 
 def unmerged_candidates(settings: MergingSettings, root: Path) -> dict[str, list[Candidate]]:
-    """Return the networks before merging, to be measured as they are and with `--merge`.
+    """Returns the networks before merging, to be measured as they are and with `--merge`.
 
     The keys are "unmerged" and "kept-borders".
 

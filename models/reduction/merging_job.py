@@ -35,7 +35,7 @@ _COMPARED_IMAGES = 512
 
 
 def merged_recipe(recipe: Recipe, extent: str) -> Recipe:
-    """Return the recipe of a network after merging.
+    """Returns the recipe of a network after merging.
 
     Raises:
         ModelError: The network is already merged.
@@ -62,7 +62,7 @@ def merging_job(
     device: str,
     threads: int,
 ) -> Job:
-    """Return the job that merges a network in `folder`.
+    """Returns the job that merges a network in `folder`.
 
     Args:
         extent: how far to merge, one of `merging.extents.EXTENTS`.
@@ -88,7 +88,7 @@ def merging_job(
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
-    """Merge the network, measure the effect, and return the content of merging.json.
+    """Merges the network, measures the effect, and returns the content of merging.json.
 
     The job's folder gets the merged network's recipe, its weights to start from, and the unmerged model file.
 
@@ -153,7 +153,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def _write(folder: Path, result: dict[str, Any], network: torch.nn.Module, model: Path) -> None:
-    """Write the files of the job. Raises TrainingError if one cannot be written."""
+    """Writes the files of the job. Raises TrainingError if one cannot be written."""
     with locked(folder):
         for name in UNMERGED_FOLDERS:
             (folder / name).mkdir(exist_ok=True)
@@ -164,7 +164,7 @@ def _write(folder: Path, result: dict[str, Any], network: torch.nn.Module, model
 
 
 def stored_result(job: Job) -> dict[str, Any] | None:
-    """Return the result of a `run` that ended, or None.
+    """Returns the result of a `run` that ended, or None.
 
     Raises:
         TrainingError: The folder holds a merging of another network.

@@ -22,7 +22,7 @@ _MEASURED = ("comm_round_count", "truncation_count", "latency_s", "online_bytes"
 
 
 def merging_rows(candidates: Sequence[Candidate], root: Path) -> list[dict[str, Any]]:
-    """Return a row for each finetuned network of `merge.merge_networks`. None stands for an unknown figure.
+    """Returns a row for each finetuned network of `merge.merge_networks`. None stands for an unknown figure.
 
     `inside_difference` and `border_difference` are the largest ones of the network's values
     (`merging.borders`).
@@ -34,7 +34,7 @@ def merging_rows(candidates: Sequence[Candidate], root: Path) -> list[dict[str, 
 
 
 def write_merging_table(rows: Sequence[Mapping[str, Any]], root: Path) -> None:
-    """Write the rows to merging.csv in `root`.
+    """Writes the rows to merging.csv in `root`.
 
     Raises:
         OutputError: The file cannot be written.
@@ -75,7 +75,7 @@ def _row(one: Candidate, root: Path) -> dict[str, Any]:
 
 
 def _private(path: Path) -> dict[str, Any]:
-    """Return the figures of a result of `pi-bench latency`, none if the network was not measured."""
+    """Returns the figures of a result of `pi-bench latency`, none if the network was not measured."""
     try:
         result = json.loads(path.read_text())
     except FileNotFoundError:

@@ -19,7 +19,7 @@ _OTHER_MARKERS = "Dv<>P*"
 
 
 def require_matplotlib() -> None:
-    """Check that matplotlib is installed, so that a missing one is named before a long search.
+    """Checks that matplotlib is installed, so that a missing one is named before a long search.
 
     Raises:
         EnvironmentUnsupportedError: It is not installed.
@@ -35,7 +35,7 @@ def require_matplotlib() -> None:
 
 
 def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
-    """Write the figure as an SVG that depends on the arguments alone.
+    """Writes the figure as an SVG that depends on the arguments alone.
 
     Raises:
         OutputError: The file cannot be written.
@@ -68,7 +68,7 @@ def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
 def _draw(
     axes: Any, candidates: Sequence[Candidate], cost: str, flag: str, factor: float, label: str
 ) -> None:
-    """Draw one frontier: its members are filled, other networks are hollow, and a line joins the members."""
+    """Draws one frontier: its members are filled, other networks are hollow, and a line joins the members."""
     shown = [
         (getattr(one, cost) * factor, one.test_accuracy_pct, getattr(one, flag), one.method)
         for one in candidates

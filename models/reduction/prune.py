@@ -58,7 +58,7 @@ def prune(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Run the search in the folder `root`, or resume it. Budgets can be added later.
+    """Runs the search in the folder `root`, or resumes it. Budgets can be added later.
 
     Args:
         base: the network with all its ReLUs.

@@ -67,7 +67,7 @@ class Rounds:
         teacher: Path | None = None,
         start: Path | None = None,
     ) -> Job:
-        """Return the job that trains `recipe` in `folder`; the arguments are those of `training_job`."""
+        """Returns the job that trains `recipe` in `folder`; the arguments are those of `training_job`."""
         return training_job(
             name,
             recipe,
@@ -81,11 +81,11 @@ class Rounds:
         )
 
     def run(self, jobs: Sequence[Job], announce: Announce | None = None) -> dict[str, Outcome]:
-        """Run one round and return its outcomes by job name; raises as `run_jobs` does."""
+        """Runs one round and returns its outcomes by job name; raises as `run_jobs` does."""
         return run_jobs(self.engine, jobs, self.progress, announce or self.announce)
 
     def teacher(self, base: Recipe, settings: TrainingSettings) -> tuple[Path, list[Candidate]]:
-        """Train `base` in the folder ``teacher``, unless the search was given a teacher.
+        """Trains `base` in the folder ``teacher``, unless the search was given a teacher.
 
         Returns:
             The teacher's folder, and the baseline as a candidate if it was trained here.
@@ -111,7 +111,7 @@ def opened_search(
     progress: Progress,
     announce: Announce,
 ) -> Iterator[Rounds]:
-    """Reserve the folder `root` for one search and yield the search's rounds.
+    """Reserves the folder `root` for one search and yields the search's rounds.
 
     Args:
         method: the name of the search method.
@@ -135,7 +135,7 @@ def opened_search(
 
 
 def ended(outcome: Outcome) -> Outcome:
-    """Return `outcome` if its job succeeded.
+    """Returns `outcome` if its job succeeded.
 
     Raises:
         DivergedError: The job's training diverged, so the search cannot go on from its result.

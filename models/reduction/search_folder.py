@@ -20,7 +20,7 @@ _LOCK_FILE = ".lock"
 
 @contextmanager
 def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
-    """Reserve the folder for this search until the context ends.
+    """Reserves the folder for this search until the context ends.
 
     Args:
         search: JSON values that tell this search from others; search.json keeps them.

@@ -65,7 +65,7 @@ def snl(
     announce: Announce,
     say: Callable[[str], None],
 ) -> list[Candidate]:
-    """Run the search in the folder `root`, or resume it. Smaller budgets can be added later.
+    """Runs the search in the folder `root`, or resumes it. Smaller budgets can be added later.
 
     Args:
         base: the network with all its ReLUs.
@@ -121,7 +121,7 @@ def snl(
 
 
 def _linearized(base: Recipe, settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[dict[str, Any]]:
-    """Linearize `base` and return the landing of each budget."""
+    """Linearizes `base` and returns the landing of each budget."""
     job = linearization_job(
         "linearized",
         base,

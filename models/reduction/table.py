@@ -44,7 +44,7 @@ _DERIVED = "accuracy_per_kilorelu"
 
 
 def write_table(path: Path, candidates: Sequence[Candidate]) -> None:
-    """Write the candidates to the table at `path`.
+    """Writes the candidates to the table at `path`.
 
     Raises:
         OutputError: The file cannot be written.
@@ -63,7 +63,7 @@ def write_table(path: Path, candidates: Sequence[Candidate]) -> None:
 
 
 def read_table(path: Path, seen_from: Path) -> list[Candidate]:
-    """Return the networks of a table, with their folders relative to the folder `seen_from`.
+    """Returns the networks of a table, with their folders relative to the folder `seen_from`.
 
     Raises:
         ModelError: The file cannot be read, or is not such a table.

@@ -12,7 +12,7 @@ from ..recipe_writing import format_recipe
 
 
 def require_full_teacher(folder: Path, base: Recipe) -> None:
-    """Check that `folder` is a finished training of `base`.
+    """Checks that `folder` is a finished training of `base`.
 
     Raises:
         ModelError: It is not.

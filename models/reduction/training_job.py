@@ -41,7 +41,7 @@ def training_job(
     teacher: Path | None = None,
     start: Path | None = None,
 ) -> Job:
-    """Return the job that trains `recipe` in `folder`.
+    """Returns the job that trains `recipe` in `folder`.
 
     Args:
         teacher: the folder of a training to distill from, or None.
@@ -68,7 +68,7 @@ def training_job(
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
-    """Train to the end, from the last checkpoint if there is one, and return the content of result.json.
+    """Trains to the end, from the last checkpoint if there is one, and returns the content of result.json.
 
     Raises:
         PiBenchError: `training.run.train_recipe` fails.
@@ -101,7 +101,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def stored_result(job: Job) -> dict[str, Any] | None:
-    """Return the result of a `run` that ended, or None.
+    """Returns the result of a `run` that ended, or None.
 
     Raises:
         TrainingError: The folder holds another training.
@@ -134,7 +134,7 @@ def stored_result(job: Job) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=1)
 def data_of(name: str, shape: tuple[int, ...], data_dir: str) -> Dataset:
-    """Return a data set as `load_data` does, and keep the last one in memory.
+    """Returns a data set as `load_data` does, and keeps the last one in memory.
 
     >>> data_of("digits", (1, 8, 8), "data") is data_of("digits", (1, 8, 8), "data")
     True
@@ -143,7 +143,7 @@ def data_of(name: str, shape: tuple[int, ...], data_dir: str) -> Dataset:
 
 
 def teacher_of(folder: str) -> Teacher:
-    """Return the network in a training's folder.
+    """Returns the network in a training's folder.
 
     >>> import tempfile
     >>> from pi_bench.models import load_recipe
@@ -158,7 +158,7 @@ def teacher_of(folder: str) -> Teacher:
 
 
 def weights_digest(folder: str) -> str:
-    """Return the SHA-256 of the weights in a training's folder, in hexadecimal digits.
+    """Returns the SHA-256 of the weights in a training's folder, in hexadecimal digits.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -176,7 +176,7 @@ def _digest(path: str) -> str:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock `folder` within the context, because a worker that is believed dead may still be writing.
+    """Locks `folder` within the context, because a worker that is believed dead may still be writing.
 
     Raises:
         TrainingError: The folder cannot be used.

@@ -16,7 +16,7 @@ _PROGRESS_EVERY_S = 0.2
 
 
 def _main() -> None:
-    """Perform jobs until standard input ends, which happens when the search ends for any reason."""
+    """Performs jobs until standard input ends, which happens when the search ends for any reason."""
     # The output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

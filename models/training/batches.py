@@ -64,7 +64,7 @@ class Batches:
         )
 
     def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the varied training images in random order, as batches of float32 images and labels.
+        """Yields the varied training images in random order, as batches of float32 images and labels.
 
         The batches depend on `seed` and `epoch` alone, so that an epoch can be repeated. Images that do not
         fill the last batch are left out, because batch norm needs batches of one size. Of several workers,
@@ -80,17 +80,17 @@ class Batches:
             yield self.normalized(images[mine]), self.train.labels[index[mine]]
 
     def batch_count(self, batch_size: int) -> int:
-        """Return the number of batches per epoch."""
+        """Returns the number of batches per epoch."""
         return max(1, len(self.train) // batch_size)
 
     def normalized(self, images: Tensor) -> Tensor:
-        """Return float32 values of uint8 (count, channels, height, width), in channels-last layout."""
+        """Returns float32 values of uint8 (count, channels, height, width), in channels-last layout."""
         values = (images.float() - self._shift) * self._factor
         return values.contiguous(memory_format=torch.channels_last)
 
 
 def augment(images: Tensor, padding: int, flips: bool, generator: torch.Generator) -> Tensor:
-    """Return the images, each shifted by up to `padding` pixels either way and perhaps mirrored.
+    """Returns the images, each shifted by up to `padding` pixels either way and perhaps mirrored.
 
     Args:
         images: (count, channels, height, width), any dtype and device. Black moves in at the borders.

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def teaching_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """Return T**2 * KL(teacher || student), the mean over a batch, with both softened by temperature T.
+    """Returns T**2 * KL(teacher || student), the mean over a batch, with both softened by temperature T.
 
     The factor T**2 makes the size of the gradient independent of T (Hinton et al., section 2).
 

@@ -28,7 +28,7 @@ class DivergenceWatch:
         self._bad_looks = 0
 
     def look(self, loss: float, when: str) -> None:
-        """Check the loss of the last batches.
+        """Checks the loss of the last batches.
 
         Args:
             loss: the mean cross-entropy since the last call.

@@ -35,7 +35,7 @@ def train_epoch(
     report: Callable[[int, int], None],
     penalty: Callable[[], Tensor] | None = None,
 ) -> float:
-    """Train `module` for one epoch, one step per batch, and return the mean loss, penalty included.
+    """Trains `module` for one epoch, one step per batch, and returns the mean loss, penalty included.
 
     Without a teacher, the loss is the cross-entropy. With one, it is hard_weight times the cross-entropy plus
     soft_weight times `teaching_loss`.
@@ -95,7 +95,7 @@ def train_epoch(
 
 @torch.no_grad()
 def evaluate(module: nn.Module, batches: Batches, split: DeviceSplit) -> tuple[float, float]:
-    """Return the mean cross-entropy on `split`, and the percentage of images that `module` classifies right.
+    """Returns the mean cross-entropy on `split`, and the percentage of images that `module` classifies right.
 
     >>> from pathlib import Path
     >>> from pi_bench.models.data import load_data
@@ -119,7 +119,7 @@ def evaluate(module: nn.Module, batches: Batches, split: DeviceSplit) -> tuple[f
 
 
 def mixed_precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Return the context of a forward pass in bfloat16, or one that does nothing.
+    """Returns the context of a forward pass in bfloat16, or one that does nothing.
 
     bfloat16 has the range of float32, so gradients need no scaling.
 

@@ -19,7 +19,7 @@ CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write `content` to `path` whole or not at all. Of several workers, worker 0 writes.
+    """Writes `content` to `path` whole or not at all. Of several workers, worker 0 writes.
 
     Raises:
         OutputError: The file cannot be written, for example on a full disk. The old file stays.
@@ -43,7 +43,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 
 def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
-    """Save `content` as `torch.save` does, whole or not at all.
+    """Saves `content` as `torch.save` does, whole or not at all.
 
     Raises:
         OutputError: The file cannot be written. The old file stays.
@@ -60,7 +60,7 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Return the checkpoint that `save_tensors` wrote, or None if there is no file.
+    """Returns the checkpoint that `save_tensors` wrote, or None if there is no file.
 
     Raises:
         TrainingError: The file is not a checkpoint of this program.
@@ -82,7 +82,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 def check_same(saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    """Compare the identity in the checkpoint `saved` with that of the wanted training.
+    """Compares the identity in the checkpoint `saved` with that of the wanted training.
 
     Raises:
         TrainingError: The checkpoint belongs to another training.

@@ -28,7 +28,7 @@ class EpochLog:
     """
 
     def __init__(self, folder: Path, rows: Rows, *, tensorboard: bool = False) -> None:
-        """Open the log.
+        """Opens the log.
 
         Args:
             folder: the training's folder.
@@ -45,7 +45,7 @@ class EpochLog:
             self._writer = _summary_writer()(str(folder / "tensorboard"), purge_step=len(rows) + 1)
 
     def add(self, rows: Rows) -> None:
-        """Write `rows`, of which the last one is new.
+        """Writes `rows`, of which the last one is new.
 
         Raises:
             OutputError: A file cannot be written.
@@ -58,13 +58,13 @@ class EpochLog:
             self._writer.flush()
 
     def close(self) -> None:
-        """Close TensorBoard's files."""
+        """Closes TensorBoard's files."""
         if self._writer is not None:
             self._writer.close()
 
 
 def write_rows(path: Path, rows: Rows) -> None:
-    """Write `rows` as CSV under a header of the first row's keys.
+    """Writes `rows` as CSV under a header of the first row's keys.
 
     Raises:
         OutputError: The file cannot be written.

@@ -61,7 +61,8 @@ class Teacher:
 
 
 def for_data(recipe: Recipe, data: str, class_count: int, image_shape: tuple[int, ...]) -> Recipe:
-    """Return `recipe` with the classes and images of the data set `data`, or itself if it is made for `data`.
+    """Returns `recipe` with the classes and images of the data set `data`, or itself if it is made for
+    `data`.
 
     Raises:
         ModelError: The network does not fit the images.
@@ -92,7 +93,7 @@ def train_recipe(
     progress: Progress = silent,
     tensorboard: bool = False,
 ) -> dict[str, Any]:
-    """Train the recipe's network in `folder`, or resume its training, and return the content of result.json.
+    """Trains the recipe's network in `folder`, or resumes its training, and returns result.json's content.
 
     Args:
         teacher: a network to distill from, or None.
@@ -195,7 +196,7 @@ def _export(
 
 
 def require_data(recipe: Recipe, data: Dataset) -> None:
-    """Check that `recipe` is for the classes and images of `data`.
+    """Checks that `recipe` is for the classes and images of `data`.
 
     Raises:
         ModelError: It is for others.
@@ -213,7 +214,7 @@ def require_data(recipe: Recipe, data: Dataset) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the output folder, unless it exists.
+    """Makes the output folder, unless it exists.
 
     Raises:
         OutputError: The folder cannot be made.
@@ -232,7 +233,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """Derive initial weights from `seed`, and make a GPU's convolutions deterministic, within the context.
+    """Derives initial weights from `seed`, and makes a GPU's convolutions deterministic, within the context.
 
     >>> def drawn():
     ...     with repeatable(7):
@@ -247,7 +248,7 @@ def repeatable(seed: int) -> Iterator[None]:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of the file at `path` in hexadecimal digits.
+    """Returns the SHA-256 of the file at `path` in hexadecimal digits.
 
     >>> digest_of(Path("/dev/null"))[:8]
     'e3b0c442'
@@ -256,7 +257,7 @@ def digest_of(path: Path) -> str:
 
 
 def load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.Module:
-    """Return the teacher's network on `device`, frozen and in evaluation mode.
+    """Returns the teacher's network on `device`, frozen and in evaluation mode.
 
     Args:
         recipe: the network that it teaches.

@@ -52,7 +52,7 @@ class TrainingSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Check every value."""
+        """Checks every value."""
         limits: dict[str, tuple[float, float]] = {
             "epochs": (1, 100_000),
             "batch_size": (1, 1 << 20),
@@ -77,7 +77,7 @@ class TrainingSettings:
                 )
 
     def learning_rate_at(self, epoch: int) -> float:
-        """Return the learning rate of an epoch, counted from 0."""
+        """Returns the learning rate of an epoch, counted from 0."""
         if self.schedule == "constant":
             return self.learning_rate
         if self.schedule == "cosine":
@@ -85,12 +85,12 @@ class TrainingSettings:
         return self.learning_rate * 0.1 ** (epoch // max(1, self.epochs // 4))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
+        """Returns the settings as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def default_settings(data: str) -> dict[str, Any]:
-    """Return the settings of the papers for the data set `data`, where they differ from the defaults.
+    """Returns the settings of the papers for the data set `data`, where they differ from the defaults.
 
     >>> default_settings("cifar10")
     {'epochs': 150, 'schedule': 'cosine'}

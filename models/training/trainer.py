@@ -55,7 +55,7 @@ def train(
     progress: Progress,
     tensorboard: bool = False,
 ) -> Outcome:
-    """Train `module` in place, starting from the checkpoint in `folder` if there is one.
+    """Trains `module` in place, starting from the checkpoint in `folder` if there is one.
 
     `checkpoint.pt` and `log.csv` are written to `folder` after each epoch. The epoch with the highest
     validation accuracy is chosen, and among equals the one with the lowest validation loss. Without
@@ -144,7 +144,7 @@ def train(
 
 
 def make_optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return the optimizer of the settings for the parameters of `module` that are not frozen.
+    """Returns the optimizer of the settings for the parameters of `module` that are not frozen.
 
     >>> make_optimizer(nn.Linear(2, 2), TrainingSettings()).param_groups[0]["momentum"]
     0.9
@@ -161,7 +161,7 @@ def make_optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim
 
 
 def copied_state(module: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of the module's state on the CPU, which further training does not change.
+    """Returns a copy of the module's state on the CPU, which further training does not change.
 
     >>> module = nn.Linear(1, 1)
     >>> state = copied_state(module)
@@ -181,6 +181,6 @@ def _reporter(
 
 
 def _figures(row: Mapping[str, float]) -> str:
-    """Return the figures of a finished epoch in words."""
+    """Returns the figures of a finished epoch in words."""
     accuracy = row.get("validation_accuracy_pct")
     return f"loss {row['train_loss']:.3g}" + ("" if accuracy is None else f", validation {accuracy:.2f} %")

@@ -21,7 +21,7 @@ from pi_bench.errors import UsageError
 
 @contextmanager
 def joined(device: str) -> Iterator[str]:
-    """Join the group that `torchrun` describes in the environment, and yield this worker's device.
+    """Joins the group that `torchrun` describes in the environment, and yields this worker's device.
 
     Args:
         device: "cpu" or "cuda". Each worker of a machine takes a GPU of its own.
@@ -53,7 +53,7 @@ def joined(device: str) -> Iterator[str]:
 
 
 def worker_count() -> int:
-    """Return the number of workers.
+    """Returns the number of workers.
 
     >>> worker_count()
     1
@@ -62,7 +62,7 @@ def worker_count() -> int:
 
 
 def rank() -> int:
-    """Return the number of this worker, from 0.
+    """Returns the number of this worker, from 0.
 
     >>> rank()
     0
@@ -71,7 +71,7 @@ def rank() -> int:
 
 
 def shard(count: int) -> slice:
-    """Return this worker's part of a batch of `count` images. All parts have the same size.
+    """Returns this worker's part of a batch of `count` images. All parts have the same size.
 
     >>> shard(64)
     slice(0, 64, None)
@@ -81,7 +81,7 @@ def shard(count: int) -> slice:
 
 
 def mean_over_workers(value: Tensor) -> Tensor:
-    """Return the mean of `value` over all workers; `value` itself is overwritten.
+    """Returns the mean of `value` over all workers; `value` itself is overwritten.
 
     >>> mean_over_workers(torch.tensor(2.5))
     tensor(2.5000)
@@ -93,7 +93,7 @@ def mean_over_workers(value: Tensor) -> Tensor:
 
 
 def wait_for_all() -> None:
-    """Wait until every worker has called this function.
+    """Waits until every worker has called this function.
 
     >>> wait_for_all()
     """
@@ -102,7 +102,7 @@ def wait_for_all() -> None:
 
 
 def wrap_distributed(module: nn.Module, device: torch.device) -> nn.Module:
-    """Return `module` wrapped so that a backward pass averages gradients over all workers.
+    """Returns `module` wrapped so that a backward pass averages gradients over all workers.
 
     Its batch norms are replaced in place by ones that see every worker's part of a batch. With one worker,
     `module` is returned unchanged.
@@ -122,7 +122,7 @@ def wrap_distributed(module: nn.Module, device: torch.device) -> nn.Module:
 
 
 def unwrap(module: nn.Module) -> nn.Module:
-    """Return `module` with the batch norms that it had before `wrap_distributed`.
+    """Returns `module` with the batch norms that it had before `wrap_distributed`.
 
     >>> module = nn.Sequential(nn.SyncBatchNorm(4))
     >>> unwrap(module)[0].__class__.__name__

@@ -31,7 +31,7 @@ class ResolutionShare:
 
 
 def parameter_count(op: Op) -> int:
-    """Count the weights and biases of an operator as it runs; batch normalizations are folded into them.
+    """Counts the weights and biases of an operator as it runs; batch normalizations are folded into them.
 
     >>> import numpy as np
     >>> from pi_bench.network.program import FullyConnected, LinearTerm
@@ -46,7 +46,7 @@ def parameter_count(op: Op) -> int:
 
 
 def by_resolution(program: Program) -> list[ResolutionShare]:
-    """Sum the counts of a program by resolution, in the order in which the program first meets them.
+    """Sums the counts of a program by resolution, in the order in which the program first meets them.
 
     >>> import numpy as np
     >>> from pi_bench.network.program import FullyConnected, LinearTerm

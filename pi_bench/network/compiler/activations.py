@@ -29,7 +29,7 @@ from pi_bench.network.program import ActivationGroup, ActivationKind, ChannelSli
 
 
 def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
-    """Find the magnitudes that the windows of clamped values must hold besides the calibrated ones.
+    """Finds the magnitudes that the windows of clamped values must hold besides the calibrated ones.
 
     The result maps names of values that clamps read to magnitudes.
 
@@ -54,7 +54,7 @@ def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
 
 
 def _is_beyond(node: ClampNode, scale_bits: int, options: CompileOptions) -> bool:
-    """Tell if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks."""
+    """Tells if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks."""
     if node.low is None or node.high is None:
         return False
     return node.high >= math.ldexp(1, options.window_above_bits - scale_bits)
@@ -83,7 +83,7 @@ def _everywhere(kind: ActivationKind, count: int) -> ActivationGroup:
 
 
 def split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
-    """Group elements: ReLU where the flat bool array is True, truncation elsewhere.
+    """Groups elements: ReLU where the flat bool array is True, truncation elsewhere.
 
     >>> [(group.kind.value, group.index.tolist()) for group in split(np.array([True, False, True]))]
     [('relu', [0, 2]), ('truncate', [1])]
@@ -114,7 +114,7 @@ def _clamp(values: Values, node: ClampNode) -> Expression:
 
 
 def _above(values: Values, node: ClampNode, bound: float) -> Expression:
-    """Compute ReLU(x - bound); the window of a shifted value is one bit wider, since bounds are within
+    """Computes ReLU(x - bound); the window of a shifted value is one bit wider, since bounds are within
     `maximum`.
     """
     source = node.inputs[0]
@@ -136,7 +136,7 @@ def _read(linear: LinearOp) -> Expression:
 
 
 def _prelu(values: Values, node: PReluNode) -> Expression:
-    """Compile ReLUs with any slopes.
+    """Compiles ReLUs with any slopes.
 
     If some slopes are above 1, a third part is subtracted. All channels have it, so that the slopes stay
     secret.
@@ -171,7 +171,7 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
 
 
 def stacked(expression: Expression, gains: list[np.ndarray], name: str) -> Expression:
-    """Multiply the expression by each gain (channels,), and stack the copies as channels.
+    """Multiplies the expression by each gain (channels,), and stack the copies as channels.
 
     >>> stacked(sums.of_value(0, 10, (1, 2)), [np.ones(2), np.full(2, 0.5)], "slope").shape
     (1, 4)

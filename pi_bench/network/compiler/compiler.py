@@ -30,7 +30,7 @@ __all__ = ["CompileOptions", "compile_graph"]
 
 
 def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[Program, Weights]:
-    """Compile a calibrated graph to its public program and its secret weights.
+    """Compiles a calibrated graph to its public program and its secret weights.
 
     Raises:
         ModelError: the message names the layer that cannot be compiled and says what to do.

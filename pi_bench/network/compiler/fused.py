@@ -54,7 +54,7 @@ _SUFFIXES = {
 
 
 def _untaken(title: str, taken: set[str]) -> str:
-    """Return `title`, numbered if an operator has it already, and record it as taken."""
+    """Returns `title`, numbered if an operator has it already, and record it as taken."""
     names = (f"{title} {number}" if number > 1 else title for number in range(1, len(taken) + 2))
     name = next(name for name in names if name not in taken)
     taken.add(name)
@@ -62,7 +62,7 @@ def _untaken(title: str, taken: set[str]) -> str:
 
 
 def _common_scale(values: Values, node: FusedNode, expressions: list[Expression]) -> int:
-    """Choose a scale that the value's own operator reaches for each of its readers."""
+    """Chooses a scale that the value's own operator reaches for each of its readers."""
     terms = tuple(term for expression in expressions for term in expression.terms)
     whole = replace(expressions[0], terms=terms)
     revealed = scale_of_output(node.name, whole, values.maximum(node.name), values.options)
@@ -70,7 +70,7 @@ def _common_scale(values: Values, node: FusedNode, expressions: list[Expression]
 
 
 def _weighed(values: Values, source: str, term: FusedTerm, piece: Piece, name: str) -> Expression:
-    """Apply the weights of a piece to the part of its source that it reads."""
+    """Applies the weights of a piece to the part of its source that it reads."""
     assert term.map is not None
     weight, bias = weights_of(piece, term.map)
     operand = values.single(source)
@@ -89,7 +89,7 @@ def _weighed(values: Values, source: str, term: FusedTerm, piece: Piece, name: s
 
 
 def _placed(piece: Piece, value: Expression, shape: tuple[int, ...]) -> Expression:
-    """Place the result of a piece's operator in a map of `shape`, with zeros around it."""
+    """Places the result of a piece's operator in a map of `shape`, with zeros around it."""
     batch, channels, height, width = shape
     (rows, columns), (high, wide), (top, left) = piece.block, piece.out_size, piece.origin
     if piece.kind == "column border":

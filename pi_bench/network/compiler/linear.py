@@ -49,7 +49,7 @@ def _conv(values: Values, node: ConvNode) -> Expression:
 
 
 def subsampled(operand: Expression, stride: tuple[int, int]) -> Expression:
-    """Take every `stride`-th row and column of an expression that `is_local`.
+    """Takes every `stride`-th row and column of an expression that `is_local`.
 
     >>> subsampled(sums.of_value(0, 10, (1, 2, 5, 4)), (2, 2)).shape
     (1, 2, 3, 2)

@@ -89,7 +89,7 @@ class _Polynomial:
     ranges: Mapping[str, float]  # of the values inside it
 
     def is_accurate(self) -> bool:
-        """Tell if its products leave the activation as exact as it needs to be."""
+        """Tells if its products leave the activation as exact as it needs to be."""
         return self._error(*self._factor_scales(_FINEST)) * _LEAST_ACCURACY <= self.ranges["joined"]
 
     @property
@@ -97,7 +97,7 @@ class _Polynomial:
         return (self.values.options.batch, *self.node.shape)
 
     def without_products(self) -> Expression:
-        """Compile channels that are ReLUs or linear."""
+        """Compiles channels that are ReLUs or linear."""
         image = self._image(self.values.weighable(self.node.inputs[0]))
         if not self.reduced.channels(ChannelKind.RELU).size:
             return image
@@ -106,7 +106,7 @@ class _Polynomial:
         return self._last(values.emit_linear(self.node.name, image, linear_scale), scale)
 
     def with_products(self) -> Expression:
-        """Compile channels of all kinds.
+        """Compiles channels of all kinds.
 
         Raises:
             ModelError: 32 bits do not hold the products as exactly as the activation needs.
@@ -146,7 +146,7 @@ class _Polynomial:
         return self._last(values.emit_linear(self.node.name, joined, scales.product), scale)
 
     def _linear_image(self) -> tuple[LinearOp, _Scales]:
-        """Emit the linear value z; also return the scales of the values made of it."""
+        """Emits the linear value z; also return the scales of the values made of it."""
         values, name = self.values, self.node.inputs[0]
         source = values.source(name)
         if self.reduced.is_monic and values.expressions[source].is_weighted:
@@ -163,7 +163,7 @@ class _Polynomial:
         raise self._fault("its input's range is too large beside that of its products")
 
     def _scales(self, natural: int) -> _Scales:
-        """Choose the scales; `natural` is the finest scale that z can have without a shift."""
+        """Chooses the scales; `natural` is the finest scale that z can have without a shift."""
         factor, bracket = self._factor_scales(natural)
         self._require_accuracy(factor, bracket)
         finest = bits_below(UNWINDOWED_BITS - self._headroom, self.ranges["scaled"])
@@ -174,7 +174,7 @@ class _Polynomial:
         return _Scales(max(min(natural, finest), factor + 1), factor, bracket)
 
     def _factor_scales(self, natural: int) -> tuple[int, int]:
-        """Choose the finest scales of z as a factor and of the bracket at which all later values fit."""
+        """Chooses the finest scales of z as a factor and of the bracket at which all later values fit."""
         ranges, room = self.ranges, UNWINDOWED_BITS - 2 * self._headroom
         squared = bits_below(room, max(ranges["root"] ** 2, ranges["inner"]))
         if not self._has(ChannelKind.CUBE):
@@ -192,7 +192,7 @@ class _Polynomial:
         return bool(np.any(self.reduced.kinds == kind))
 
     def _require_accuracy(self, factor: int, bracket: int) -> None:
-        """Check that rounding the factors changes only a small part of the polynomial's range.
+        """Checks that rounding the factors changes only a small part of the polynomial's range.
 
         Raises:
             ModelError: the rounding changes more.
@@ -206,7 +206,7 @@ class _Polynomial:
             )
 
     def _error(self, factor: int, bracket: int) -> float:
-        """Bound the change of the polynomial by the rounding of factors."""
+        """Bounds the change of the polynomial by the rounding of factors."""
         ranges = self.ranges
         if not self._has(ChannelKind.CUBE):
             return math.ldexp(2 * ranges["root"], -factor)
@@ -238,7 +238,7 @@ class _Polynomial:
     def _gathered(
         self, part: str, source: int, scale: int, channels: np.ndarray, bias: np.ndarray | None = None
     ) -> LinearOp:
-        """Gather some channels of a value, in their order."""
+        """Gathers some channels of a value, in their order."""
         shape = (self.shape[0], channels.size, *self.shape[2:])
         local: tuple[LocalOp, ...] = (_channel_map(channels),)
         if channels.size == self.values.ops[source].shape[1]:
@@ -250,7 +250,7 @@ class _Polynomial:
     def _scattered(
         self, source: LinearOp | MultiplyOp, channels: np.ndarray, wanted: np.ndarray, sign: int
     ) -> Iterator[FloatTerm]:
-        """Yield terms that put channels of a value in the places of the channels `wanted` (bool) with that
+        """Yields terms that put channels of a value in the places of the channels `wanted` (bool) with that
         sign.
 
         `channels` has, for each channel of the value, the channel of the activation that it belongs to.
@@ -278,7 +278,7 @@ class _Polynomial:
         return op
 
     def _last(self, linear: LinearOp, scale: int) -> Expression:
-        """Emit the activation that makes the result: ReLU in its channels, truncation in the others."""
+        """Emits the activation that makes the result: ReLU in its channels, truncation in the others."""
         keeps_relu = np.zeros(self.shape, np.bool_)
         keeps_relu[:, self.reduced.channels(ChannelKind.RELU)] = True
         groups = split(keeps_relu.reshape(-1))

@@ -39,7 +39,7 @@ _ROUNDED_FACTOR = 127
 
 
 def _avg_pool(values: Values, node: AvgPoolNode | AdaptiveAvgPoolNode) -> Expression:
-    """Compile an average pool: a sum over windows, whose divisor is folded later."""
+    """Compiles an average pool: a sum over windows, whose divisor is folded later."""
     operand = values.local(node.inputs[0])
     size = operand.shape[2:]
     shape = (operand.shape[0], *node.shape)
@@ -64,7 +64,7 @@ def _avg_pool(values: Values, node: AvgPoolNode | AdaptiveAvgPoolNode) -> Expres
 
 
 def _reach(node: AvgPoolNode, size: Sequence[int]) -> tuple[int, int, int, int]:
-    """Count the zeros around the input that the windows reach, at least those before it."""
+    """Counts the zeros around the input that the windows reach, at least those before it."""
     top, _, left, _ = padding_sides(node.padding)
     ends = ((count - 1) * node.stride[i] + node.kernel[i] for i, count in enumerate(node.shape[1:]))
     bottom, right = (
@@ -82,7 +82,7 @@ def _uneven(
 
 
 def _factors(windows: list[PoolWindow]) -> tuple[tuple[Window, ...], float]:
-    """Give windows integer factors, and the unit in which the factors are 1 / divisor.
+    """Gives windows integer factors, and the unit in which the factors are 1 / divisor.
 
     They are exact where the divisors have a small common multiple, and else exact to one part in 254.
     """
@@ -116,19 +116,19 @@ class _Axis(NamedTuple):
         return self.stride == 1
 
     def levels(self) -> list[tuple[int, int]]:
-        """List (width before, width after) of each doubling; the last one overlaps."""
+        """Lists (width before, width after) of each doubling; the last one overlaps."""
         widths = [1]
         while widths[-1] < self.kernel:
             widths.append(min(2 * widths[-1], self.kernel))
         return list(itertools.pairwise(widths))
 
     def positions(self, width: int) -> int:
-        """Count the windows of a width that the final windows contain, if they slide."""
+        """Counts the windows of a width that the final windows contain, if they slide."""
         return self.window_count + self.kernel - width
 
 
 def takes_relu(node: Node) -> bool:
-    """Tell if a ReLU before the node can run after it instead, on fewer elements.
+    """Tells if a ReLU before the node can run after it instead, on fewer elements.
 
     >>> takes_relu(MaxPoolNode("pool", ("relu",), (8, 2, 2), (2, 2), (2, 2), (0, 0)))
     True
@@ -168,7 +168,7 @@ class _Tournament:
         self._maximum = maximum
 
     def along(self, axis: _Axis, operand: Expression) -> Expression:
-        """Compute the maxima of windows along one axis."""
+        """Computes the maxima of windows along one axis."""
         if axis.slides:
             offset = -axis.before
             for width, wider in axis.levels():
@@ -190,7 +190,7 @@ class _Tournament:
         return contestants[0]
 
     def rectified(self, operand: Expression) -> Expression:
-        """Apply ReLU to a value, without truncation."""
+        """Applies ReLU to a value, without truncation."""
         scale_bits = operand.terms[0].source_scale_bits
         return self._relu(self._values.emit_linear(self._name, operand, scale_bits), self._maximum)
 
@@ -206,7 +206,7 @@ class _Tournament:
         return sums.of_value(op.id, op.scale_bits, op.shape, rectified=True)
 
     def _maxima(self, left: list[Expression], right: list[Expression]) -> Expression:
-        """Compute the larger of each pair, stacked as channels."""
+        """Computes the larger of each pair, stacked as channels."""
         values = self._values
         rectified = all(expression.rectified for expression in (*left, *right))
         first, second = _stacked(left), _stacked(right)
@@ -225,7 +225,7 @@ class _Tournament:
 
 
 def _picked(operand: Expression, axis: _Axis, offset: int, stride: int, count: int) -> Expression:
-    """Pick `count` positions of one axis, and all of the other."""
+    """Picks `count` positions of one axis, and all of the other."""
     size = operand.shape[2:]
     if (offset, stride, count) == (0, 1, size[axis.axis]):
         return operand
@@ -237,7 +237,7 @@ def _picked(operand: Expression, axis: _Axis, offset: int, stride: int, count: i
 
 
 def _stacked(expressions: list[Expression]) -> Expression:
-    """Stack values of one shape as channels."""
+    """Stacks values of one shape as channels."""
     channels = expressions[0].shape[1]
     shape = (expressions[0].shape[0], len(expressions) * channels, *expressions[0].shape[2:])
     return sums.add([sums.place(expression, i * channels, shape) for i, expression in enumerate(expressions)])

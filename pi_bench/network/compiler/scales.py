@@ -86,7 +86,7 @@ class QuantizedLinear:
 
 
 def activation_scale_bits(maximum: float, activation_bits: int) -> int:
-    """Compute the largest scale with maximum * 2**scale <= 2**activation_bits; 64 if the maximum is 0.
+    """Computes the largest scale with maximum * 2**scale <= 2**activation_bits; 64 if the maximum is 0.
 
     >>> activation_scale_bits(3.0, activation_bits=10)  # 3 * 2**8 <= 2**10
     8
@@ -97,7 +97,7 @@ def activation_scale_bits(maximum: float, activation_bits: int) -> int:
 
 
 def bits_below(bits: int, maximum: float) -> int:
-    """Compute the finest scale at which a value of magnitude `maximum` is below 2^bits; 64 if it is 0.
+    """Computes the finest scale at which a value of magnitude `maximum` is below 2^bits; 64 if it is 0.
 
     >>> bits_below(30, 3.0)
     28
@@ -108,7 +108,7 @@ def bits_below(bits: int, maximum: float) -> int:
 def scales_of_activation(
     name: str, expression: Expression, maximum: float, options: CompileOptions, *, reserve_bits: int = 0
 ) -> tuple[int, int]:
-    """Choose the scale of a linear value and the scale of the activation made of it.
+    """Chooses the scale of a linear value and the scale of the activation made of it.
 
     reserve_bits: bits by which the linear value can still be multiplied.
 
@@ -128,7 +128,7 @@ def scales_of_activation(
 
 
 def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
-    """Compute the scale at which a sum without weights is exact, up to the rounding of its factors.
+    """Computes the scale at which a sum without weights is exact, up to the rounding of its factors.
 
     >>> from pi_bench.network.compiler.sums import of_value, scale
     >>> derived_scale_bits(scale(of_value(0, 10, (1, 4)), 0.25, 0.0), CompileOptions())
@@ -138,7 +138,7 @@ def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
 
 
 def scale_of_output(name: str, expression: Expression, maximum: float, options: CompileOptions) -> int:
-    """Choose the finest scale of a revealed linear value that leaves the headroom below 2^31.
+    """Chooses the finest scale of a revealed linear value that leaves the headroom below 2^31.
 
     Raises:
         ModelError: the layer does not fit the ring.
@@ -157,7 +157,7 @@ def scale_of_output(name: str, expression: Expression, maximum: float, options: 
 
 
 def quantize(name: str, expression: Expression, scale_bits: int, options: CompileOptions) -> QuantizedLinear:
-    """Quantize an expression at `scale_bits`.
+    """Quantizes an expression at `scale_bits`.
 
     Raises:
         ModelError: a bias or a shift does not fit; the message names the layer.
@@ -219,7 +219,7 @@ def _weighted_op(term: FloatTerm) -> Weighted:
 
 
 def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
-    """Compute the finest scale of each channel of the term without a shift: int64 (channels,)."""
+    """Computes the finest scale of each channel of the term without a shift: int64 (channels,)."""
     limit = (1 << (options.weight_bits - 1)) - 1
     channels = term.shape[1]
     if term.weights is None:
@@ -239,7 +239,7 @@ def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
 
 
 def _factor_bits(factor: float, limit: int) -> int:
-    """Choose the scale at which a public factor is an integer.
+    """Chooses the scale at which a public factor is an integer.
 
     It is the coarsest exact one, if there is one, else the finest with an integer of at most `limit`.
     """
@@ -266,7 +266,7 @@ def _are_held(expression: Expression, scale_bits: int) -> bool:
 
 
 def _is_held(term: FloatTerm, scale_bits: int) -> bool:
-    """Tell if the term's factor has an integer multiplier at the scale, up to one part in 64."""
+    """Tells if the term's factor has an integer multiplier at the scale, up to one part in 64."""
     at_scale = math.ldexp(term.factor, scale_bits - term.source_scale_bits)
     return abs(at_scale) < 1 << 31 and abs(round(at_scale) - at_scale) * 64 <= abs(at_scale)
 

@@ -65,7 +65,7 @@ class Split:
 
 
 def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Split:
-    """Write a public slope of magnitude below 1 as two multipliers of a linear value.
+    """Writes a public slope of magnitude below 1 as two multipliers of a linear value.
 
     The linear value is truncated by `truncate_bits`, and its window has `window_above_bits` bits above those.
     A slope that is a multiple of 1/16 is exact. For other slopes, the smaller part has a multiplier with as
@@ -92,7 +92,7 @@ def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Spl
 
 
 def relu_window(gain: float, window_above_bits: int) -> int:
-    """Compute the bits above the truncated ones of the window of ``gain * x``.
+    """Computes the bits above the truncated ones of the window of ``gain * x``.
 
     >>> relu_window(0.5, window_above_bits=11)
     10
@@ -101,7 +101,7 @@ def relu_window(gain: float, window_above_bits: int) -> int:
 
 
 def _rounded(ratio: float, most_bits: int) -> Multiplier:
-    """Round a ratio to a multiplier of that many bits, or fewer if the integer would grow too large."""
+    """Rounds a ratio to a multiplier of that many bits, or fewer if the integer would grow too large."""
     _, exponent = math.frexp(_LARGEST_MULTIPLIER / abs(ratio))
     bits = min(most_bits, exponent - 1)
     return Multiplier(round(math.ldexp(ratio, bits)), bits)

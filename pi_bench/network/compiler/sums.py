@@ -98,7 +98,7 @@ class Expression:
 
 
 def of_value(source: int, scale_bits: int, shape: Shape, *, rectified: bool = False) -> Expression:
-    """Make the expression that is the value of operator `source`.
+    """Makes the expression that is the value of operator `source`.
 
     >>> of_value(3, 10, (1, 4)).terms[0].source
     3
@@ -107,7 +107,7 @@ def of_value(source: int, scale_bits: int, shape: Shape, *, rectified: bool = Fa
 
 
 def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.ndarray | None) -> Expression:
-    """Apply weights to a single value; bias: float (channels,).
+    """Applies weights to a single value; bias: float (channels,).
 
     >>> value = scale(of_value(0, 10, (1, 2)), 0.5, 0.0)
     >>> weigh(value, (1, 1), FloatWeights("w", np.array([[4.0, 2.0]])), None).terms[0].weights.values
@@ -120,7 +120,7 @@ def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.nda
 
 
 def normalize(operand: Expression, gain: np.ndarray, shift: np.ndarray, name: str) -> Expression:
-    """Compute ``gain * operand + shift`` with a secret gain and shift per channel, float64 (channels,).
+    """Computes ``gain * operand + shift`` with a secret gain and shift per channel, float64 (channels,).
 
     name: prefix of the names of weights that terms without weights get.
 
@@ -145,7 +145,7 @@ def _gained(term: FloatTerm, gain: np.ndarray, name: str) -> FloatTerm:
 
 
 def scale(operand: Expression, factor: float, shift: float) -> Expression:
-    """Compute ``factor * operand + shift`` with public numbers.
+    """Computes ``factor * operand + shift`` with public numbers.
 
     >>> scale(of_value(0, 10, (1, 2)), 0.5, 1.0).bias
     array([1., 1.])
@@ -167,7 +167,7 @@ def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
 
 
 def add(expressions: Sequence[Expression]) -> Expression:
-    """Add expressions of one shape.
+    """Adds expressions of one shape.
 
     >>> len(add([of_value(0, 10, (1, 2)), of_value(1, 12, (1, 2))]).terms)
     2
@@ -183,7 +183,7 @@ def add(expressions: Sequence[Expression]) -> Expression:
 
 
 def place(operand: Expression, first_channel: int, shape: Shape) -> Expression:
-    """Place the operand among the channels of a wider value that is 0 elsewhere.
+    """Places the operand among the channels of a wider value that is 0 elsewhere.
 
     >>> place(of_value(0, 10, (1, 2)), 3, (1, 8)).terms[0].first_channel
     3
@@ -197,7 +197,7 @@ def place(operand: Expression, first_channel: int, shape: Shape) -> Expression:
 
 
 def apply(operand: Expression, op: LocalOp, shape: Shape) -> Expression:
-    """Apply a local operator to an expression that `is_local`.
+    """Applies a local operator to an expression that `is_local`.
 
     >>> apply(of_value(0, 10, (1, 2, 3)), Reshape((1, 6)), (1, 6)).shape
     (1, 6)
@@ -207,7 +207,7 @@ def apply(operand: Expression, op: LocalOp, shape: Shape) -> Expression:
 
 
 def reshape(operand: Expression, shape: Shape) -> Expression:
-    """Change the shape of an expression that `is_local`; an equal shape changes nothing.
+    """Changes the shape of an expression that `is_local`; an equal shape changes nothing.
 
     >>> reshape(of_value(0, 10, (1, 2, 3)), (1, 6)).terms[0].local
     (Reshape(shape=(1, 6)),)
@@ -216,7 +216,7 @@ def reshape(operand: Expression, shape: Shape) -> Expression:
 
 
 def take_padding(operand: Expression) -> tuple[Expression, tuple[int, int, int, int]]:
-    """Take off the zeros that a single value's last local operator puts around it; return them too.
+    """Takes off the zeros that a single value's last local operator puts around it; returns them too.
 
     >>> padded = apply(of_value(0, 10, (1, 2, 4, 4)), Pad((1, 1, 0, 0)), (1, 2, 6, 4))
     >>> bare, zeros = take_padding(padded)

@@ -80,19 +80,19 @@ class Values:
         self._truncated: dict[str, Expression] = {}
 
     def source(self, name: str) -> str:
-        """Return the node whose value `name` is, with identities skipped."""
+        """Returns the node whose value `name` is, with identities skipped."""
         return self._alias[name]
 
     def readers(self, name: str) -> list[Node]:
-        """List the nodes that read the value of a node, identities left out."""
+        """Lists the nodes that read the value of a node, identities left out."""
         return self._readers.get(self._alias[name], [])
 
     def maximum(self, name: str) -> float:
-        """Return the largest magnitude that the windows of a value are made for."""
+        """Returns the largest magnitude that the windows of a value are made for."""
         return max(self.graph.ranges[name], self._bounds.get(name, 0.0))
 
     def summand(self, name: str) -> Expression:
-        """Return the value as a summand; a weighted value with several readers is truncated.
+        """Returns the value as a summand; a weighted value with several readers is truncated.
 
         Weights are applied once.
         """
@@ -103,17 +103,17 @@ class Values:
         return expression
 
     def local(self, name: str) -> Expression:
-        """Return the value as an operand of local operators, which run before weights and not after them."""
+        """Returns the value as an operand of local operators, which run before weights and not after them."""
         expression = self.expressions[self._alias[name]]
         return expression if expression.is_local else self.value(name)
 
     def single(self, name: str) -> Expression:
-        """Return the value as an operand of weights: one value."""
+        """Returns the value as an operand of weights: one value."""
         expression = self.expressions[self._alias[name]]
         return expression if expression.is_single else self.value(name)
 
     def weighable(self, name: str) -> Expression:
-        """Return the value as an operand of secret factors per channel.
+        """Returns the value as an operand of secret factors per channel.
 
         They fold into its weights, or become weights of one value.
         """
@@ -123,7 +123,7 @@ class Values:
         return expression if expression.is_weighted else self.single(name)
 
     def value(self, name: str) -> Expression:
-        """Return the value as one value with an operator of its own, at about an activation's scale."""
+        """Returns the value as one value with an operator of its own, at about an activation's scale."""
         name = self._alias[name]
         expression = self.expressions[name]
         if expression.is_weighted or name in self._truncated:
@@ -137,13 +137,13 @@ class Values:
         return self._derived[name]
 
     def derive(self, name: str, expression: Expression) -> Expression:
-        """Emit a linear operator for an expression without weights, at its natural scale."""
+        """Emits a linear operator for an expression without weights, at its natural scale."""
         scale_bits = derived_scale_bits(expression, self.options)
         op = self.emit_linear(name, expression, scale_bits)
         return sums.of_value(op.id, scale_bits, op.shape, rectified=expression.rectified)
 
     def truncated(self, name: str) -> Expression:
-        """Return the value at an activation's scale; all its readers share the truncation."""
+        """Returns the value at an activation's scale; all its readers share the truncation."""
         name = self._alias[name]
         if name not in self._truncated:
             count = element_count(self.expressions[name].shape)
@@ -154,7 +154,7 @@ class Values:
     def activation(
         self, name: str, source: str, groups: tuple[ActivationGroup, ...], *, rectified: bool
     ) -> Expression:
-        """Emit an activation `name` of the value `source`, at that value's own scale."""
+        """Emits an activation `name` of the value `source`, at that value's own scale."""
         source = self._alias[source]
         linear = self.linear_op(source)
         scale_bits = self.activation_scale(source)
@@ -164,16 +164,16 @@ class Values:
         return sums.of_value(op.id, scale_bits, op.shape, rectified=rectified)
 
     def activation_scale(self, source: str) -> int:
-        """Return the scale of activations of the value `source`."""
+        """Returns the scale of activations of the value `source`."""
         name = self._alias[source]
         return self.scales(name, self.expressions[name])[1]
 
     def scales(self, name: str, expression: Expression) -> tuple[int, int]:
-        """Return the scale of the linear value `name` that an expression makes, and of its activations."""
+        """Returns the scale of the linear value `name` that an expression makes, and of its activations."""
         return scales_of_activation(name, expression, self.maximum(name), self.options)
 
     def linear_op(self, name: str, *, reveal: bool = False) -> LinearOp:
-        """Return the linear operator of the value `name` for activations or the output, emitted once."""
+        """Returns the linear operator of the value `name` for activations or the output, emitted once."""
         name = self._alias[name]
         if name not in self._linear:
             expression = self.expressions[name]
@@ -185,7 +185,7 @@ class Values:
         return self._linear[name]
 
     def emit_linear(self, name: str, expression: Expression, scale_bits: int) -> LinearOp:
-        """Append the linear operator of an expression at a scale."""
+        """Appends the linear operator of an expression at a scale."""
         quantized: QuantizedLinear = quantize(name, expression, scale_bits, self.options)
         bias_name = None
         self.weights.update(quantized.weights)
@@ -206,7 +206,8 @@ class Values:
         return op
 
     def fresh_name(self, name: str) -> str:
-        """Make an unused name of weights: a value can have several operators, each with a bias of its own."""
+        """Makes an unused name of weights: a value can have several operators, each with a bias of its
+        own."""
         candidates = (f"{name}.{i}" if i else name for i in range(len(self.ops) + 1))
         return next(candidate for candidate in candidates if candidate not in self.weights)
 
@@ -219,7 +220,7 @@ class Values:
         window_bits: int,
         maximum: float,
     ) -> ActivationOp:
-        """Append an activation of values of at most `maximum`."""
+        """Appends an activation of values of at most `maximum`."""
         relu = any(group.kind is ActivationKind.RELU for group in groups)
         room = window_bits if relu else UNWINDOWED_BITS
         headroom = room - source.scale_bits - math.log2(maximum) if maximum else float(room)
@@ -239,5 +240,5 @@ class Values:
 
 
 def _path(weights: str) -> str:
-    """Return the path of the layer that weights belong to, without the number of a further term."""
+    """Returns the path of the layer that weights belong to, without the number of a further term."""
     return re.sub(r"\.weight(\.\d+)?$", "", weights)

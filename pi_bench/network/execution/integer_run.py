@@ -70,7 +70,7 @@ class IntegerRun:
     def values(
         self, encoded: np.ndarray, law: ActivationLaw, generator: np.random.Generator
     ) -> Iterator[Step]:
-        """Yield the steps of all operators but the input, in order.
+        """Yields the steps of all operators but the input, in order.
 
         encoded: uint32 of the input's shape. Each value is dropped after its last reader.
         """
@@ -101,7 +101,7 @@ class IntegerRun:
 
 
 def _last_readers(program: Program) -> dict[int, int]:
-    """Map each value's id to the id of the last operator that reads it."""
+    """Maps each value's id to the id of the last operator that reads it."""
     last: dict[int, int] = {}
     for op in program.ops:
         last.update((read, op.id) for read in operands(op))

@@ -52,7 +52,7 @@ class PreparedLinear:
     def add(
         self, shares: Mapping[int, np.ndarray], out: np.ndarray, workspace: np.ndarray, threads: int = 1
     ) -> None:
-        """Add every term to `out`, uint32 of the value's shape, C-contiguous.
+        """Adds every term to `out`, uint32 of the value's shape, C-contiguous.
 
         shares: one party's share of each earlier value by id. workspace: uint32, see `workspace_for`.
         """
@@ -70,7 +70,7 @@ class PreparedLinear:
 
 
 def workspace_for(operators: Iterable[PreparedLinear]) -> np.ndarray:
-    """Make a workspace that is large enough for each of the operators, with its pages touched.
+    """Makes a workspace that is large enough for each of the operators, with its pages touched.
 
     >>> workspace_for([]).dtype
     dtype('uint32')

@@ -64,7 +64,7 @@ def run_reference(
     law: ActivationLaw = EXACT,
     client_shares: Mapping[int, np.ndarray] | None = None,
 ) -> ReferenceRun:
-    """Compute every value of one inference.
+    """Computes every value of one inference.
 
     encoded_input: uint32 of the input's shape. client_shares: for a law that depends on shares, the client's
     share (uint32) of each linear value by its id; without them shares are zero.
@@ -100,7 +100,7 @@ def run_reference(
 
 
 def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: Weights) -> np.ndarray:
-    """Compute a linear value, uint32, from the values (uint32) of its sources by id.
+    """Computes a linear value, uint32, from the values (uint32) of its sources by id.
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
@@ -118,7 +118,7 @@ def linear_reference(op: LinearOp, values: Mapping[int, np.ndarray], weights: We
 
 
 def multiply_reference(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> np.ndarray:
-    """Compute an element-wise product, uint32, of values (uint32) by id.
+    """Computes an element-wise product, uint32, of values (uint32) by id.
 
     >>> square = MultiplyOp(2, "square", (1, 2), 8, left=1, right=1)
     >>> multiply_reference(square, {1: np.int32([[3, -4]]).view(np.uint32)}).tolist()
@@ -129,7 +129,7 @@ def multiply_reference(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> np.n
 
 
 def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Multiply the signed numbers that values (uint32) represent: int64, not reduced mod 2^32.
+    """Multiplies the signed numbers that values (uint32) represent: int64, not reduced mod 2^32.
 
     >>> exact_product(np.uint32([1 << 20]), np.uint32([1 << 20])).tolist()
     [1099511627776]
@@ -139,7 +139,7 @@ def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def beyond_ring(product: np.ndarray) -> np.ndarray:
-    """Tell where an exact product is no number of [-2^31, 2^31): bool of its shape.
+    """Tells where an exact product is no number of [-2^31, 2^31): bool of its shape.
 
     >>> beyond_ring(np.array([5, 1 << 31]))
     array([False,  True])
@@ -148,7 +148,7 @@ def beyond_ring(product: np.ndarray) -> np.ndarray:
 
 
 def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> OutOfRange | None:
-    """Count the products of values (uint32) that the ring does not hold; None if it holds all of them.
+    """Counts the products of values (uint32) that the ring does not hold; None if it holds all of them.
 
     >>> square = MultiplyOp(2, "square", (1, 2), 8, left=1, right=1)
     >>> product_out_of_range(square, {1: np.uint32([[3, 1 << 16]])}).count
@@ -164,7 +164,7 @@ def product_out_of_range(op: MultiplyOp, values: Mapping[int, np.ndarray]) -> Ou
 def activation_reference(
     op: ActivationOp, x: np.ndarray, client_share: np.ndarray, law: ActivationLaw
 ) -> np.ndarray:
-    """Apply the law to each element: uint32 of the operator's shape, as are x and client_share.
+    """Applies the law to each element: uint32 of the operator's shape, as are x and client_share.
 
     >>> from pi_bench.network.program import ActivationGroup
     >>> groups = (ActivationGroup(ActivationKind.RELU, 2, None),)
@@ -185,7 +185,7 @@ def activation_reference(
 
 
 def out_of_range(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> OutOfRange | None:
-    """Count the elements of x (uint32) that the operator's windows do not hold; None if they hold all of
+    """Counts the elements of x (uint32) that the operator's windows do not hold; None if they hold all of
     them.
 
     >>> from pi_bench.network.program import ActivationGroup

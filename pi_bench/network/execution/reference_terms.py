@@ -24,7 +24,8 @@ from pi_bench.network.program import (
 
 
 def term_reference(term: LinearTerm, value: np.ndarray, weights: Weights) -> np.ndarray:
-    """Compute ``(weighted(local(value)) * multiplier) << shift_bits[channel]``, int64 that may wrap mod 2^64.
+    """Computes ``(weighted(local(value)) * multiplier) << shift_bits[channel]``, int64 that may wrap mod
+    2^64.
 
     >>> term = LinearTerm(0, (), FullyConnected("w", (1, 2), (1, 1)), 1, np.uint8([4]))
     >>> term_reference(term, np.int64([[5, 7]]), {"w": np.int16([[3, -1]])}).tolist()
@@ -41,7 +42,7 @@ def term_reference(term: LinearTerm, value: np.ndarray, weights: Weights) -> np.
 
 
 def _convolve(op: Convolution, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Mix one shifted set of channels for each group and position of the kernel."""
+    """Mixes one shifted set of channels for each group and position of the kernel."""
     top, bottom, left, right = op.padding
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     _, _, rows, columns = op.out_shape

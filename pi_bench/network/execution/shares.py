@@ -34,7 +34,7 @@ class PreparedWeights:
 
 
 def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvolution:
-    """Make the kernel of a weighted operator, for the operator's batch or for another one.
+    """Makes the kernel of a weighted operator, for the operator's batch or for another one.
 
     >>> from pi_bench.network.program import FullyConnected
     >>> type(ring_convolution(FullyConnected("w", (1, 2), (1, 1)), batch=8)).__name__
@@ -58,7 +58,7 @@ def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvol
 
 
 def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
-    """Pack secret integer weights for `apply_weighted`, once for any number of uses.
+    """Packs secret integer weights for `apply_weighted`, once for any number of uses.
 
     weights: int16 of `weighted.weight_shape`, |w| < 2**(weight_bits - 1).
 
@@ -77,7 +77,7 @@ def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 
 
 
 def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
-    """Apply linear operators without weights, in order, to a share (uint32, batch first).
+    """Applies linear operators without weights, in order, to a share (uint32, batch first).
 
     >>> from pi_bench.network.program import ChannelSlice
     >>> apply_local([ChannelSlice(1, 2), ChannelSlice(1, 1)], np.uint32([[5, 6, 7]])).tolist()
@@ -91,7 +91,7 @@ def apply_local(ops: Sequence[LocalOp], share: np.ndarray) -> np.ndarray:
 def apply_weighted(
     weighted: Weighted, weights: np.ndarray | PreparedWeights, share: np.ndarray
 ) -> np.ndarray:
-    """Multiply a share by weights, exactly mod 2^32: uint32 of `weighted.out_shape`.
+    """Multiplies a share by weights, exactly mod 2^32: uint32 of `weighted.out_shape`.
 
     share: uint32 of `weighted.in_shape`. Raw weights are prepared on the spot, for their own bound.
 
@@ -119,7 +119,7 @@ def apply_weighted(
 
 
 def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
-    """Compute ``(value * multiplier) << shift_bits[channel]`` mod 2^32.
+    """Computes ``(value * multiplier) << shift_bits[channel]`` mod 2^32.
 
     >>> scale_term(LinearTerm(0, (), None, 3, np.uint8([0, 4])), np.uint32([[1, 1]])).tolist()
     [[3, 48]]
@@ -133,7 +133,7 @@ def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
 
 
 def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
-    """Add a term to its place in a share of the linear value, `total`, from a share of its product.
+    """Adds a term to its place in a share of the linear value, `total`, from a share of its product.
 
     result: the share of ``weighted(local(source))``, or of ``local(source)`` without weights.
 
@@ -147,7 +147,7 @@ def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
 
 
 def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray | None = None) -> np.ndarray:
-    """Compute a share of the linear value from shares of its terms' products (before multiplier and shift).
+    """Computes a share of the linear value from shares of its terms' products (before multiplier and shift).
 
     results: one array per term, in order, as for `add_term`. bias: uint32 (channels,), given by one party
     only.
@@ -168,7 +168,7 @@ def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray 
 def apply_linear(
     op: LinearOp, shares: Mapping[int, np.ndarray], weights: Mapping[str, np.ndarray | PreparedWeights]
 ) -> np.ndarray:
-    """Apply the whole operator, bias included, to values or to one party's shares by id.
+    """Applies the whole operator, bias included, to values or to one party's shares by id.
 
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
     >>> op = LinearOp(1, "double", (1, 2), 4, (double,), None, 0)

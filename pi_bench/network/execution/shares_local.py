@@ -43,7 +43,7 @@ def _sum_windows(op: SumWindows, share: np.ndarray) -> np.ndarray:
 
 
 def _window_sums(share: np.ndarray, axis: int, windows: Sequence[Window]) -> np.ndarray:
-    """Subtract running sums, which wrap as the ring does."""
+    """Subtracts running sums, which wrap as the ring does."""
     before = [(0, 0)] * axis + [(1, 0)] + [(0, 0)] * (share.ndim - axis - 1)
     running = np.pad(np.cumsum(share, axis=axis, dtype=np.uint32), before)
     sums = running.take([window.end for window in windows], axis)

@@ -37,7 +37,7 @@ class MaskedReLU(nn.Module):
         self.register_buffer("mask", mask)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply ReLU where the mask is True."""
+        """Applies ReLU where the mask is True."""
         return torch.where(self.mask, torch.relu(x), x)
 
 
@@ -50,7 +50,7 @@ def load_weights(
     target: str = "the module",
     advice: str = "build the module that the checkpoint was saved from",
 ) -> None:
-    """Load the state_dict at `path`, or in the checkpoint at `path`, into `module`.
+    """Loads the state_dict at `path`, or in the checkpoint at `path`, into `module`.
 
     Args:
         masks: a pattern of names, such as ``*.alpha``, for tensors of the checkpoint that are ReLU masks. A

@@ -33,7 +33,7 @@ _FIELDS = {"format", "version", "nodes", "ranges", "labels", "meta", "parameters
 
 
 def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
-    """Write `graph` (calibrated) to `path`; a reader sees the whole file or none.
+    """Writes `graph` (calibrated) to `path`; a reader sees the whole file or none.
 
     Raises:
         ModelError: the graph is not sound.
@@ -75,7 +75,7 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> Graph:
-    """Read and validate the graph in the model file at `path`.
+    """Reads and validate the graph in the model file at `path`.
 
     Raises:
         ModelError: not a model file, a damaged or altered one, or one of a newer version. The message is one
@@ -139,7 +139,7 @@ def _read(name: str, file: BinaryIO) -> Graph:
 
 
 def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray] | None:
-    """Return numpy views of `tensors`; None unless they are plain and no larger than their file.
+    """Returns numpy views of `tensors`; None unless they are plain and no larger than their file.
 
     A stride of 0 makes a few bytes look like any number of elements, hence the limit.
     """
@@ -162,7 +162,7 @@ def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray]
 
 
 def _digest(version: int, metadata: dict[str, Any], parameters: Any, masks: Any) -> str:
-    """Compute the SHA-256, hexadecimal, over the canonical container of everything but the digest."""
+    """Computes the SHA-256, hexadecimal, over the canonical container of everything but the digest."""
     arrays = {f"parameters/{name}": array for name, array in parameters.items()}
     arrays |= {f"masks/{name}": array for name, array in masks.items()}
     meta = {"format": FORMAT, "version": version, **metadata}
@@ -177,7 +177,8 @@ def _is_json(value: Any) -> bool:
 
 
 def _replace(path: Path, data: memoryview) -> None:
-    """Write a temporary file and rename it, so that `path` always has the whole old or the whole new file."""
+    """Writes a temporary file and renames it, so that `path` always has the whole old or the whole new
+    file."""
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"cannot write {path}: it exists and is not a regular file")

@@ -27,7 +27,7 @@ _RECORD_LIMIT = 100_000
 
 
 def load_plain(name: str, file: BinaryIO) -> Any:
-    """Read the tensors and plain values that ``torch.save`` wrote to `file`; nothing of the file runs.
+    """Reads the tensors and plain values that ``torch.save`` wrote to `file`; nothing of the file runs.
 
     Raises:
         ModelError: it is another kind of file, damaged, or holds Python objects.
@@ -52,7 +52,7 @@ def load_plain(name: str, file: BinaryIO) -> Any:
 
 
 def check_archive(name: str, file: BinaryIO) -> None:
-    r"""Check that `file` is a complete archive that only ``torch.save`` writes.
+    r"""Checks that `file` is a complete archive that only ``torch.save`` writes.
 
     Raises:
         ModelError: it is another kind of file, or cut short.
@@ -91,7 +91,7 @@ def check_archive(name: str, file: BinaryIO) -> None:
 
 
 def explain_load_failure(name: str, error: Exception) -> ModelError:
-    """Make the error for a torch archive that ``torch.load(weights_only=True)`` refuses.
+    """Makes the error for a torch archive that ``torch.load(weights_only=True)`` refuses.
 
     >>> str(explain_load_failure("net.pt", RuntimeError("broken")))
     'net.pt is truncated or damaged: copy it or export it again'
@@ -112,7 +112,7 @@ def explain_load_failure(name: str, error: Exception) -> ModelError:
 
 
 def explain_content(name: str, content: Any) -> ModelError:
-    """Make the error for a harmless torch file that holds no model.
+    """Makes the error for a harmless torch file that holds no model.
 
     >>> str(explain_content("list.pt", [1, 2]))
     'list.pt is a torch file that holds a list, not a pi-bench model: export the network with ...'
@@ -133,7 +133,7 @@ def explain_content(name: str, content: Any) -> ModelError:
 
 
 def is_onnx(head: bytes) -> bool:
-    r"""Tell from the first bytes of a file if it is an ONNX model, as most programs write it.
+    r"""Tells from the first bytes of a file if it is an ONNX model, as most programs write it.
 
     >>> is_onnx(b"\x08\x08\x12\x07pytorch")
     True

@@ -46,7 +46,7 @@ class Composer:
         self.region: Region[MapShape] = Region(graph, kept, self._shape, lambda node, shape, biased: shape)
 
     def form(self, name: str) -> Form[LinearMap]:
-        """Compose a linear value as a sum over its sources."""
+        """Composes a linear value as a sum over its sources."""
         shapes = self.region.content(name)
         reads = sum(math.prod(self._nodes[source].shape) for source in shapes)
         if reads <= math.prod(self._nodes[name].shape):
@@ -55,7 +55,7 @@ class Composer:
         return {source: Term(term.plain, maps.get(source), term.layers) for source, term in shapes.items()}
 
     def _backwards(self, name: str) -> dict[str, LinearMap]:
-        """Map each source to the sum of its weighted paths to `name`."""
+        """Maps each source to the sum of its weighted paths to `name`."""
         region = self.region
         pending: dict[str, _Reach] = {name: _Reach([()], None)}
         found: dict[str, LinearMap] = {}
@@ -74,7 +74,8 @@ class Composer:
         return found
 
     def _below(self, node: Node, reach: _Reach) -> list[tuple[str, _Reach]]:
-        """Extend the paths from a node to the composed value by the node: one entry per input of the node."""
+        """Extends the paths from a node to the composed value by the node: one entry per input of the
+        node."""
         if isinstance(node, AddNode):
             return [(source, reach) for source in node.inputs]
         if isinstance(node, AvgPoolNode):
@@ -95,7 +96,7 @@ class Composer:
         return [(source, _Reach([], total_map))]
 
     def _layer(self, node: Node) -> tuple[LinearMap, str]:
-        """Return a weighted layer, batch normalizations after it folded in, and the value that it reads."""
+        """Returns a weighted layer, batch normalizations after it folded in, and the value that it reads."""
         if isinstance(node, BatchNormNode):
             layer, source = self._layer(self._nodes[self.region.resolve(node.inputs[0])])
             return self._normalize(node, layer, True), source
@@ -140,7 +141,7 @@ class _Reach:
         return _Reach([*self.plain, *other.plain], both)
 
     def unbiased(self) -> _Reach:
-        """Drop constants, which belong to one of several inputs only."""
+        """Drops constants, which belong to one of several inputs only."""
         return self if self.map is None else replace(self, map=self.map.unbiased())
 
 

@@ -62,7 +62,7 @@ class Term(Generic[M]):
     layers: tuple[str, ...] = ()
 
     def plus(self, other: Term[M]) -> Term[M]:
-        """Add a term of the same source."""
+        """Adds a term of the same source."""
         both = self.map if other.map is None else other.map if self.map is None else self.map.plus(other.map)
         layers = (*self.layers, *(name for name in other.layers if name not in self.layers))
         return Term(self.plain + other.plain, both, layers)
@@ -100,13 +100,13 @@ class Region(Generic[M]):
         self._barriers = barriers(self.graph)
 
     def resolve(self, name: str) -> str:
-        """Return the value of `name` with identities skipped."""
+        """Returns the value of `name` with identities skipped."""
         while isinstance(node := self._nodes[name], IdentityNode):
             name = node.inputs[0]
         return name
 
     def form(self, name: str) -> Form[M]:
-        """Return the form of a value as its readers see it; a source is a term of itself.
+        """Returns the form of a value as its readers see it; a source is a term of itself.
 
         Raises:
             ValueError: two paths from one source have strides that cannot be summed.
@@ -115,11 +115,11 @@ class Region(Generic[M]):
         return {name: Term(plain=((),))} if self.is_source(name) else self.content(name)
 
     def is_source(self, name: str) -> bool:
-        """Tell if the value is kept or a barrier."""
+        """Tells if the value is kept or a barrier."""
         return name in self.kept or name in self._barriers
 
     def content(self, name: str) -> Form[M]:
-        """Return the form of a linear value as it is computed, also of a kept one."""
+        """Returns the form of a linear value as it is computed, also of a kept one."""
         if name not in self._forms:
             self._forms[name] = self._content(self._nodes[name])
         return self._forms[name]
@@ -142,7 +142,7 @@ class Region(Generic[M]):
         }
 
     def operand(self, node: Node) -> tuple[str, Shape]:
-        """Return the value that a weighted layer or pool reads, before a flattening, and its shape."""
+        """Returns the value that a weighted layer or pool reads, before a flattening, and its shape."""
         source = self.resolve(node.inputs[0])
         below = self._nodes[source]
         if isinstance(node, LinearNode) and isinstance(below, FlattenNode) and source not in self.kept:
@@ -167,7 +167,7 @@ class Region(Generic[M]):
 
 
 def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:
-    """Return the rows and columns of a weighted layer or pool; shape: (channels, height, width) or
+    """Returns the rows and columns of a weighted layer or pool; shape: (channels, height, width) or
     (features,).
 
     A fully connected layer is a convolution whose kernel is the whole map.
@@ -191,7 +191,7 @@ def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:
 
 
 def barriers(graph: Graph) -> set[str]:
-    """Find the values that fusion cannot look through.
+    """Finds the values that fusion cannot look through.
 
     These are the input, activations, all that is no linear operator of one or two maps, and batch
     normalizations that do not fold into the layer before them.
@@ -216,7 +216,7 @@ def barriers(graph: Graph) -> set[str]:
 
 
 def _is_plain(node: Node) -> bool:
-    """Tell if `Region` and `Axis` can express the operator."""
+    """Tells if `Region` and `Axis` can express the operator."""
     if isinstance(node, ConvNode):
         return node.groups == 1 and node.dilation == (1, 1)
     if isinstance(node, AvgPoolNode):

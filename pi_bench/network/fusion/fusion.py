@@ -43,7 +43,7 @@ class Fusion:
 
 
 def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
-    """Fuse linear layers where it saves online time; return `graph` itself if nothing is gained.
+    """Fuses linear layers where it saves online time; returns `graph` itself if nothing is gained.
 
     Raises:
         ModelError: the graph cannot be compiled at all.
@@ -68,7 +68,7 @@ def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
 
 
 def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
-    """Fuse all layers but those whose values are in `kept`.
+    """Fuses all layers but those whose values are in `kept`.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode
     >>> graph = Graph((InputNode("x", (), (2,)), OutputNode("o", ("x",), (2,))), {})
@@ -105,7 +105,7 @@ class _Emission:
         return tuple(self._live())
 
     def _live(self) -> list[Node]:
-        """Leave out barriers that only dissolved values read."""
+        """Leaves out barriers that only dissolved values read."""
         read = {self._graph.output.name}
         kept = []
         for node in reversed(self._made.values()):
@@ -115,7 +115,7 @@ class _Emission:
         return kept[::-1]
 
     def _copy(self, node: Node) -> None:
-        """Copy a node and the nodes between it and its sources."""
+        """Copies a node and the nodes between it and its sources."""
         inputs = tuple(self._region.resolve(source) for source in node.inputs)
         for source in inputs:
             if source not in self._made:
@@ -137,7 +137,8 @@ class _Emission:
         return FusedNode(node.name, tuple(inputs), node.shape, tuple(terms))
 
     def _pooled(self, source: str, path: tuple[str, ...]) -> str:
-        """Copy the pools of a path, each named after the source and itself; return the name of the last."""
+        """Copies the pools of a path, each named after the source and itself; returns the name of the
+        last."""
         below = source
         for pool in path:
             name = f"{below}.{pool}"

@@ -56,7 +56,7 @@ class Cost:
     offline_bytes: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        """Add both figures."""
+        """Adds both figures."""
         return Cost(self.online_s + other.online_s, self.offline_bytes + other.offline_bytes)
 
 
@@ -93,7 +93,7 @@ class Planner:
         return MapShape(rows, columns, node.shape[0], shape[0])
 
     def unfused(self) -> tuple[str, ...]:
-        """Return the values that the compiler keeps by itself, in the graph's order."""
+        """Returns the values that the compiler keeps by itself, in the graph's order."""
         kept: list[str] = []
         region = Region(self._graph, kept, self._shape_of, _unchanged)  # sees what is appended below
         for node in self._graph.nodes:
@@ -109,7 +109,7 @@ class Planner:
         return tuple(kept)
 
     def best(self) -> tuple[str, ...]:
-        """Return the kept values of the cheapest plan found; those of `unfused` if nothing is gained."""
+        """Returns the kept values of the cheapest plan found; those of `unfused` if nothing is gained."""
         everything = self.unfused()
         free = tuple(name for name in everything if self._is_weighted(name, everything))
         base = self.cost(everything)
@@ -128,7 +128,7 @@ class Planner:
         return tuple(name for name in everything if name in best)
 
     def alone(self, kept: Collection[str]) -> dict[str, Cost]:
-        """Compute, for each kept value that could be dissolved, the cost of the plan without it."""
+        """Computes, for each kept value that could be dissolved, the cost of the plan without it."""
         everything = self.unfused()
         return {
             name: self.cost([other for other in kept if other != name])
@@ -137,7 +137,7 @@ class Planner:
         }
 
     def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
-        """Yield runs of neighbours in a region to dissolve together, longest first, then single values,
+        """Yields runs of neighbours in a region to dissolve together, longest first, then single values,
         either way.
         """
         for run in self._runs(free):
@@ -167,7 +167,7 @@ class Planner:
         return any(term.map is not None for term in region.content(name).values())
 
     def cost(self, kept: Collection[str]) -> Cost:
-        """Predict the cost of a whole inference, apart from ReLUs."""
+        """Predicts the cost of a whole inference, apart from ReLUs."""
         region = Region(self._graph, kept, self._shape_of, _unchanged)
         total = Cost()
         try:
@@ -185,7 +185,7 @@ class Planner:
         return sum((self._choose(shape, flat)[0] for shape in maps), Cost())
 
     def pieces(self, shape: MapShape, *, flat: bool) -> tuple[Piece, ...]:
-        """Return the cheapest layers that compute a map; `flat`: its result is a vector."""
+        """Returns the cheapest layers that compute a map; `flat`: its result is a vector."""
         return self._choose(shape, flat)[1]
 
     def _choose(self, shape: MapShape, flat: bool) -> tuple[Cost, tuple[Piece, ...]]:
@@ -206,7 +206,7 @@ _LONGEST_RUN = 24
 
 
 def materialized(graph: Graph, region: Region[M], barrier_names: Collection[str]) -> list[str]:
-    """List the linear values that are computed, in the graph's order: read by barriers, or kept and needed.
+    """Lists the linear values that are computed, in the graph's order: read by barriers, or kept and needed.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode
     >>> nodes = InputNode("x", (), (2,)), AddNode("sum", ("x", "x"), (2,)), OutputNode("o", ("sum",), (2,))
@@ -257,7 +257,7 @@ def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:
 
 
 def _folds(node: Node, readers: list[Node]) -> bool:
-    """Tell if a layer is absorbed by its batch normalization."""
+    """Tells if a layer is absorbed by its batch normalization."""
     return (
         len(readers) == 1
         and isinstance(readers[0], BatchNormNode)

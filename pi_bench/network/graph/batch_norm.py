@@ -8,7 +8,7 @@ from pi_bench.network.graph import BatchNormNode, Graph
 
 
 def gain_and_shift(node: BatchNormNode, graph: Graph) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the gain and the shift of a batch normalization, float64 (channels,) each.
+    """Computes the gain and the shift of a batch normalization, float64 (channels,) each.
 
     The node's value is ``gain * x + shift``.
 

@@ -32,7 +32,7 @@ MAX_ELEMENTS = 1 << 26
 
 
 def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
-    """Check that the graph can be evaluated and, if `calibrated`, compiled.
+    """Checks that the graph can be evaluated and, if `calibrated`, compiled.
 
     Raises:
         ModelError: the message names the node and says what is wrong with it.
@@ -62,7 +62,7 @@ def check_graph(graph: Graph, *, calibrated: bool = True) -> None:
 
 
 def _check_texts(graph: Graph) -> None:
-    """Check that names and labels, which reach terminals and the other party, have no control characters."""
+    """Checks that names and labels, which reach terminals and the other party, have no control characters."""
     for node in graph.nodes:
         if not node.name.isprintable():
             raise fault(node, "has a name with control characters")

@@ -12,7 +12,7 @@ from pi_bench.network.graph.nodes import OPERATORS, operator_name
 
 
 def node_to_fields(node: Node) -> dict[str, Any]:
-    """Convert a node to JSON values: its fields, and its operator as ``operator``.
+    """Converts a node to JSON values: its fields, and its operator as ``operator``.
 
     >>> from pi_bench.network.graph import ReluNode
     >>> node_to_fields(ReluNode("relu", ("x",), (4,)))
@@ -24,7 +24,7 @@ def node_to_fields(node: Node) -> dict[str, Any]:
 
 
 def node_from_fields(fields: Any) -> Node:
-    """Convert untrusted JSON values to a node; the inverse of `node_to_fields`.
+    """Converts untrusted JSON values to a node; the inverse of `node_to_fields`.
 
     Raises:
         ModelError: an unknown operator, missing or superfluous fields, or values of the wrong type.

@@ -8,7 +8,7 @@ from pi_bench.shape import Pair
 
 
 def convolve(x: np.ndarray, weight: np.ndarray, size: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
-    """Convolve x (batch, in, rows, columns), which is padded already, with weight (out, in, kh, kw).
+    """Convolves x (batch, in, rows, columns), which is padded already, with weight (out, in, kh, kw).
 
     Returns float32 (batch, out, *size).
 

@@ -11,7 +11,7 @@ from pi_bench.network.linear_maps.pieces import Piece, weights_of
 
 
 def apply_fused(node: FusedNode, inputs: list[np.ndarray]) -> np.ndarray:
-    """Compute a fused node's value, float32 (batch, *shape), from its inputs' values (batch first).
+    """Computes a fused node's value, float32 (batch, *shape), from its inputs' values (batch first).
 
     >>> node = FusedNode("sum", ("x", "y"), (2,), (FusedTerm(3, None, (), ()), FusedTerm(1, None, (), ())))
     >>> apply_fused(node, [np.float32([[1, 2]]), np.float32([[10, 20]])]).tolist()
@@ -37,7 +37,7 @@ def _apply_map(term: FusedTerm, whole: LinearMap, x: np.ndarray, shape: tuple[in
 
 
 def _layer(piece: Piece, weight: np.ndarray, bias: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Compute a piece's own output, float32 (batch, its channels, *out_size)."""
+    """Computes a piece's own output, float32 (batch, its channels, *out_size)."""
     read = x[:, :, piece.rows.start : piece.rows.stop, piece.columns.start : piece.columns.stop]
     top, bottom, left, right = piece.padding
     padded = np.pad(read, ((0, 0), (0, 0), (top, bottom), (left, right)))
@@ -46,7 +46,7 @@ def _layer(piece: Piece, weight: np.ndarray, bias: np.ndarray, x: np.ndarray) ->
 
 
 def _placed(piece: Piece, out: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Arrange blocks of channels of `out` as pixels, with zeros around them."""
+    """Arranges blocks of channels of `out` as pixels, with zeros around them."""
     (nr, nc), (high, wide), (top, left) = piece.block, piece.out_size, piece.origin
     pixels = out.reshape(len(out), -1, nr, nc, high, wide).transpose(0, 1, 4, 2, 5, 3)
     placed = np.zeros(shape, np.float32)

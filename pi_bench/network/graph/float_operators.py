@@ -42,7 +42,7 @@ from pi_bench.network.graph.pooling import PoolWindow, average_windows
 
 
 def apply(node: Node, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
-    """Compute a node's value (batch, *shape) from its inputs' values.
+    """Computes a node's value (batch, *shape) from its inputs' values.
 
     >>> apply(ReluNode("relu", ("x",), (3,)), [np.float32([[-1, 0, 2]])], Graph((), {})).tolist()
     [[0.0, 0.0, 2.0]]
@@ -74,7 +74,7 @@ def _conv(node: ConvNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
 
 
 def _convolve_by_taps(x: np.ndarray, weight: np.ndarray, node: ConvNode) -> np.ndarray:
-    """Convolve all groups at once, one weight of each at a time, for many groups of few channels."""
+    """Convolves all groups at once, one weight of each at a time, for many groups of few channels."""
     (down, across), (_, rows, columns) = node.dilation, node.shape
     grouped = weight.reshape(1, node.groups, -1, *weight.shape[1:], 1, 1)
     out = np.zeros((len(x), node.groups, grouped.shape[2], rows, columns), np.float32)

@@ -16,7 +16,7 @@ _CHUNK_BYTES = 64_000_000
 
 
 def evaluate(graph: Graph, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute the value of every node, float32 (batch, *shape), for `inputs` (batch, *input shape).
+    """Computes the value of every node, float32 (batch, *shape), for `inputs` (batch, *input shape).
 
     All values are held at once; `calibrate` and `outputs` go through large batches in chunks.
 
@@ -40,7 +40,7 @@ def evaluate(graph: Graph, inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
-    """Compute the output alone, float32 (batch, *output shape), for `inputs` (batch, *input shape).
+    """Computes the output alone, float32 (batch, *output shape), for `inputs` (batch, *input shape).
 
     Raises:
         InputError: the inputs have another shape.
@@ -54,7 +54,7 @@ def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
 
 
 def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> dict[str, float]:
-    """Measure `Graph.ranges` on `inputs` (batch, *input shape).
+    """Measures `Graph.ranges` on `inputs` (batch, *input shape).
 
     The range of a value is the percentile over the samples of its largest magnitude; values inside polynomial
     activations have ranges too. A percentile of 100 takes the largest of all. A smaller one leaves out the
@@ -89,7 +89,8 @@ def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> di
 
 
 def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield all values with a calibrated range: the node's value and those inside a polynomial activation."""
+    """Yields all values with a calibrated range: the node's value and those inside a polynomial
+    activation."""
     yield node.name, values[node.name]
     if isinstance(node, PolynomialNode):
         x, spread = values[node.inputs[0]], spread_node(node, graph)

@@ -49,7 +49,7 @@ class Graph:
     meta: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """Leave the arrays out, which would flood a notebook's screen."""
+        """Leaves the arrays out, which would flood a notebook's screen."""
         name = self.meta.get("name", "network")
         return f"<Graph {name!r}: {len(self.nodes)} nodes, {self.relu_count:,} ReLUs>"
 

@@ -13,7 +13,7 @@ Padding = tuple[int, int] | tuple[int, int, int, int]
 
 
 def padding_sides(padding: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Expand a padding to (top, bottom, left, right).
+    """Expands a padding to (top, bottom, left, right).
 
     >>> padding_sides((1, 2))
     (1, 1, 2, 2)

@@ -77,7 +77,7 @@ _INSIDE = (
 
 
 def range_names(node: Node) -> dict[str, str]:
-    """Map each value inside a polynomial activation to its name in a graph's ranges.
+    """Maps each value inside a polynomial activation to its name in a graph's ranges.
 
     Other nodes have no values inside. `graph.polynomials` explains the values.
 
@@ -91,7 +91,7 @@ def range_names(node: Node) -> dict[str, str]:
 
 
 def operator_name(node: Node) -> str:
-    """Return the name of a node's operator in files and messages.
+    """Returns the name of a node's operator in files and messages.
 
     >>> operator_name(ReluNode("layer1.0.relu", ("x",), (4,)))
     'relu'

@@ -61,7 +61,7 @@ class ReducedPolynomials:
     gain: np.ndarray
 
     def channels(self, *kinds: ChannelKind) -> np.ndarray:
-        """Return the numbers of the channels of these kinds, in ascending order."""
+        """Returns the numbers of the channels of these kinds, in ascending order."""
         return np.flatnonzero(np.isin(self.kinds, kinds))
 
     @property
@@ -71,7 +71,7 @@ class ReducedPolynomials:
 
 
 def reduce_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> ReducedPolynomials:
-    """Write polynomials as squares and products of one affine image of their input.
+    """Writes polynomials as squares and products of one affine image of their input.
 
     coefficients: float (channels, degree + 1), the constant first, degree at most 3.
     relu: bool (channels,), True where the channel is a ReLU (its coefficients do not count); None: nowhere.
@@ -115,7 +115,7 @@ def reduce_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> Red
 
 
 def spread_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> ReducedPolynomials:
-    """Write each polynomial as two or three channels whose values add up to it.
+    """Writes each polynomial as two or three channels whose values add up to it.
 
     All first channels come first, then all second ones, and so on. The first channel has the highest power
     with the constant, or the ReLU, or the linear activation. The second has the linear part of a power. If
@@ -147,7 +147,7 @@ def spread_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> Red
 
 
 def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: np.ndarray) -> np.ndarray:
-    """Evaluate the activation itself, float32 of the shape of x (batch, channels, ...).
+    """Evaluates the activation itself, float32 of the shape of x (batch, channels, ...).
 
     >>> evaluate_polynomials(np.array([[3.0, 4.0, 1.0]]), None, np.float32([[2]])).tolist()
     [[15.0]]
@@ -160,7 +160,7 @@ def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: n
 
 
 def spread_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
-    """Apply `spread_polynomials` to the coefficients of a node of a graph.
+    """Applies `spread_polynomials` to the coefficients of a node of a graph.
 
     >>> node = PolynomialNode("act", ("x",), (1,), "coefficients")
     >>> graph = Graph((), {"coefficients": np.float32([[3, 4, 1]])})
@@ -172,7 +172,7 @@ def spread_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
 
 
 def reduced_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
-    """Apply `reduce_polynomials` to the coefficients of a node of a graph.
+    """Applies `reduce_polynomials` to the coefficients of a node of a graph.
 
     >>> node = PolynomialNode("act", ("x",), (1,), "coefficients")
     >>> graph = Graph((), {"coefficients": np.float32([[3, 4, 1]])})
@@ -184,7 +184,7 @@ def reduced_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
 
 
 def inside_values(reduced: ReducedPolynomials, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute the values that a party's fixed point must hold, float64, from x (batch, channels, ...).
+    """Computes the values that a party's fixed point must hold, float64, from x (batch, channels, ...).
 
     scaled: z of every channel (x of ReLU channels, the value of linear ones).
     root: z of the squares and cubes.

@@ -21,7 +21,7 @@ class PoolWindow(NamedTuple):
 
 
 def window_count(size: int, window: int, stride: int, before: int, after: int, *, ceil: bool) -> int:
-    """Count the windows that begin in the input or in the padding before it.
+    """Counts the windows that begin in the input or in the padding before it.
 
     The result is at most 0 if the input is too small. `ceil` adds a last window that ends beyond the padding,
     unless it would begin there.
@@ -41,7 +41,7 @@ def window_count(size: int, window: int, stride: int, before: int, after: int, *
 def average_windows(
     node: AvgPoolNode | AdaptiveAvgPoolNode, size: tuple[int, ...]
 ) -> tuple[list[PoolWindow], list[PoolWindow]]:
-    """Return the windows of rows and of columns for an input of `size` (rows, columns).
+    """Returns the windows of rows and of columns for an input of `size` (rows, columns).
 
     The node's own `divisor` is disregarded.
 

@@ -43,7 +43,7 @@ _MOST_AXES = 5
 
 
 def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
-    """Infer the shape of a node's value from its inputs' shapes and its weights.
+    """Infers the shape of a node's value from its inputs' shapes and its weights.
 
     Raises:
         ModelError: the operator cannot be applied to them.
@@ -57,7 +57,7 @@ def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
 
 
 def parameter(node: Node, graph: Graph, name: str) -> np.ndarray:
-    """Return the parameter called `name` that a node cites: float32, finite, not empty.
+    """Returns the parameter called `name` that a node cites: float32, finite, not empty.
 
     Raises:
         ModelError: the graph has no such parameter.
@@ -78,7 +78,7 @@ def parameter(node: Node, graph: Graph, name: str) -> np.ndarray:
 
 
 def fault(node: Node, what: str) -> ModelError:
-    """Make the error that names a node and says what is wrong with it.
+    """Makes the error that names a node and says what is wrong with it.
 
     >>> str(fault(FlattenNode("flat", ("x",), (4,)), "feeds no other node"))
     "flatten 'flat' feeds no other node"

@@ -82,7 +82,7 @@ class ForeignModule(nn.Module):
         input_shape: tuple[int | None, ...],
         output_name: str,
     ) -> None:
-        """Check the steps; references: name of a value in `steps` → name of the tensor that it is.
+        """Checks the steps; references: name of a value in `steps` → name of the tensor that it is.
 
         Raises:
             ModelError: names that no module can have, or too many steps.
@@ -107,7 +107,7 @@ class ForeignModule(nn.Module):
                 ) from error
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Run all steps on x, batch first."""
+        """Runs all steps on x, batch first."""
         values: dict[str, Any] = {self._input_name: x}
         values.update((name, self._tensor(tensor)) for name, tensor in self._references.items())
         for step in self._steps:
@@ -118,7 +118,7 @@ class ForeignModule(nn.Module):
         return result
 
     def require_bounded(self, example: torch.Tensor) -> None:
-        """Run the steps on shapes alone, so that a hostile file cannot ask for more memory than networks
+        """Runs the steps on shapes alone, so that a hostile file cannot ask for more memory than networks
         have.
 
         Raises:
@@ -166,7 +166,7 @@ class ForeignModule(nn.Module):
         return tensor
 
     def _scope(self, path: str, kind: str) -> nn.Module:
-        """Return the submodule at `path`, which is made if it is not there."""
+        """Returns the submodule at `path`, which is made if it is not there."""
         module: nn.Module = self
         parts = path.split(".") if path else []
         for index, part in enumerate(parts):
@@ -190,7 +190,7 @@ class _Scope(nn.Module):
 
 
 def _scope_of(kind: str) -> nn.Module:
-    """Make a module with the class name of the original, where torch's own classes give their path to an
+    """Makes a module with the class name of the original, where torch's own classes give their path to an
     operator.
     """
     if not kind.startswith(_TORCH_CLASSES):

@@ -38,7 +38,7 @@ _DTYPES = {
 
 
 def read_model(name: str, file: BinaryIO) -> Any:
-    """Parse the ModelProto in `file` with onnx.
+    """Parses the ModelProto in `file` with onnx.
 
     Raises:
         EnvironmentUnsupportedError: onnx is not installed.
@@ -80,7 +80,7 @@ def read_model(name: str, file: BinaryIO) -> Any:
 
 
 def constant(name: str, tensor: Any, folder: Path) -> np.ndarray:
-    """Return the values of a TensorProto, in native byte order; external data is read from `folder`.
+    """Returns the values of a TensorProto, in native byte order; external data is read from `folder`.
 
     Raises:
         ModelError: a dtype that is not supported, or missing data.

@@ -26,7 +26,7 @@ _WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
 def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
-    """Read the network in the ONNX file `file`; external data is read from the folder of `name`.
+    """Reads the network in the ONNX file `file`; external data is read from the folder of `name`.
 
     Raises:
         EnvironmentUnsupportedError: onnx is not installed.
@@ -89,7 +89,7 @@ class _Translation:
         return tuple(size if size is None or size > 0 else None for size in sizes)
 
     def _keep(self, name: str, values: np.ndarray) -> None:
-        """Keep small integers and numbers as literals, from which shapes are computed, and all else as
+        """Keeps small integers and numbers as literals, from which shapes are computed, and all else as
         tensors.
         """
         if values.dtype.kind == "f":
@@ -160,7 +160,7 @@ class _Translation:
         raise ModelError(f"{place} has the attribute {entry.name!r:.40}, of a kind that is not supported")
 
     def _place(self, node: Any) -> tuple[str, str]:
-        """Return (path, class) of the module that the node was.
+        """Returns (path, class) of the module that the node was.
 
         The name of its weights tells it, or the notes of torch's exporter, or the node's own name
         (`/layer1/conv/Conv`).

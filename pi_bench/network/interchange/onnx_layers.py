@@ -20,7 +20,7 @@ from pi_bench.network.interchange.onnx_operands import (
 
 
 def _spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> tuple[list[int], list[int]]:
-    """Return the pads of begin and end by axis as ONNX lists them, and the strides."""
+    """Returns the pads of begin and end by axis as ONNX lists them, and the strides."""
     if x.dim() != 4 or len(kernel) != 2:
         raise ModelError("only two-dimensional convolution and pooling are supported")
     strides = [int(step) for step in attributes.pop("strides", [1, 1])]
@@ -42,7 +42,7 @@ def _spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> tupl
 
 
 def _padded(x: torch.Tensor, pads: list[int], value: float = 0.0) -> tuple[torch.Tensor, list[int]]:
-    """Pad x where the padding is not symmetric; return x and the padding that is left to the operator."""
+    """Pads x where the padding is not symmetric; returns x and the padding that is left to the operator."""
     if pads[:2] == pads[2:]:
         return x, pads[:2]
     return functional.pad(x, (pads[1], pads[3], pads[0], pads[2]), value=value), [0, 0]

@@ -16,7 +16,7 @@ Operator = Callable[[list[Any], Attributes], Any]
 
 
 def as_tensor(value: Any, like: torch.Tensor) -> torch.Tensor:
-    """Convert an operand to a tensor on the device of `like`.
+    """Converts an operand to a tensor on the device of `like`.
 
     >>> as_tensor(np.float32([1, 2]), like=torch.zeros(1)).tolist()
     [1.0, 2.0]
@@ -25,7 +25,7 @@ def as_tensor(value: Any, like: torch.Tensor) -> torch.Tensor:
 
 
 def activation(value: Any) -> torch.Tensor:
-    """Return an operand that depends on the network's input.
+    """Returns an operand that depends on the network's input.
 
     Raises:
         ModelError: the operand is a constant.
@@ -40,7 +40,7 @@ def activation(value: Any) -> torch.Tensor:
 
 
 def integers(value: Any, what: str) -> list[int]:
-    """Read a constant operand as a list of integers; messages call it `what`.
+    """Reads a constant operand as a list of integers; messages call it `what`.
 
     Raises:
         ModelError: the operand is not a constant of the file.
@@ -54,7 +54,7 @@ def integers(value: Any, what: str) -> list[int]:
 
 
 def parameter(inputs: list[Any], attributes: Attributes, position: int, name: str) -> list[int] | None:
-    """Read integers that older opsets have as an attribute and newer ones as an input; None if neither is
+    """Reads integers that older opsets have as an attribute and newer ones as an input; None if neither is
     given.
 
     >>> parameter([None, np.array([2, 3])], {}, position=1, name="axes")

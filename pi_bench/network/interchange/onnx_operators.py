@@ -20,7 +20,7 @@ _MAX_STATIC = 1 << 16
 
 
 def apply(operator: str, attributes: Mapping[str, Any], inputs: list[Any]) -> Any:
-    """Apply one operator to its inputs.
+    """Applies one operator to its inputs.
 
     Raises:
         ModelError: an attribute or an operand that is not supported.

@@ -25,7 +25,7 @@ _DYNAMIC = "has dynamic shapes: export it with fixed ones, without dynamic_shape
 
 
 def read_pt2(name: str, file: BinaryIO) -> ForeignModule:
-    """Read the network in the archive `file`.
+    """Reads the network in the archive `file`.
 
     Raises:
         ModelError: it is damaged, holds control flow, dynamic shapes, several inputs or outputs, or an
@@ -96,7 +96,7 @@ class _Translation:
         return name
 
     def _input_shape(self, name: str) -> tuple[int | None, ...]:
-        """Return the input's shape; a symbolic batch axis is left open, and no operator may depend on it
+        """Returns the input's shape; a symbolic batch axis is left open, and no operator may depend on it
         (`_argument`).
         """
         sizes = [size.get("as_int") for size in self._graph["tensor_values"][name]["sizes"]]
@@ -110,7 +110,7 @@ class _Translation:
         return kinds[0] if kinds else ""
 
     def _modules(self, node: dict[str, Any]) -> list[tuple[str, str]]:
-        """List (path, class) of each module around the operator, from the outside in."""
+        """Lists (path, class) of each module around the operator, from the outside in."""
         text = node.get("metadata", {}).get("nn_module_stack", "")
         entries = [entry.split(",") for entry in text.split(";") if entry]
         return [(entry[1], entry[2]) for entry in entries if len(entry) == 3]

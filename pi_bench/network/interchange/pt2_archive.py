@@ -52,7 +52,7 @@ class Archive:
 
 
 def read_archive(name: str, file: BinaryIO) -> Archive:
-    """Read the program and the tensors of the archive `file`.
+    """Reads the program and the tensors of the archive `file`.
 
     Raises:
         ModelError: no such archive, damaged, of another schema, or with tensors that need unpickling.
@@ -71,7 +71,7 @@ def read_archive(name: str, file: BinaryIO) -> Archive:
 
 
 def dtype_of(code: Any) -> torch.dtype:
-    """Return the torch dtype of a code of the archive's schema.
+    """Returns the torch dtype of a code of the archive's schema.
 
     Raises:
         ModelError: a dtype that is not supported.

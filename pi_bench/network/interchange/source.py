@@ -27,7 +27,7 @@ _VAGUE_NAMES = (
 
 
 def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
-    """Return a module or a program as it is; for a path, read the network in the file.
+    """Returns a module or a program as it is; for a path, reads the network in the file.
 
     Raises:
         ModelError: it is neither, or no file of a network.
@@ -51,7 +51,7 @@ def open_source(source: Any) -> torch.nn.Module | torch.export.ExportedProgram:
 
 
 def network_name(source: torch.nn.Module | torch.export.ExportedProgram, stem: str) -> str:
-    """Name a network after its class, also of a module that was traced, or as its file calls it.
+    """Names a network after its class, also of a module that was traced, or as its file calls it.
 
     Words that torch or an exporter gives every network ("Sequential", "main_graph") are replaced by `stem`,
     the stem of the network's file.
@@ -74,7 +74,7 @@ def _own_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
 
 
 def read_file(path: str | os.PathLike[str]) -> ForeignModule:
-    """Read the network in a ``.pt2`` archive or an ONNX file; its content tells which it is.
+    """Reads the network in a ``.pt2`` archive or an ONNX file; its content tells which it is.
 
     Raises:
         ModelError: it cannot be read, is neither, or cannot be lowered.
@@ -109,7 +109,7 @@ def _read(name: str, file: BinaryIO) -> ForeignModule:
 def example_shape(
     source: torch.nn.Module | torch.export.ExportedProgram, sample_shape: tuple[int, ...] | None
 ) -> tuple[int, ...]:
-    """Return the shape of an input, batch first, as the file or the program has it; an open batch is 1.
+    """Returns the shape of an input, batch first, as the file or the program has it; an open batch is 1.
 
     sample_shape: shape of the calibration inputs without batch; it decides the sizes that the source leaves
     open.

@@ -48,7 +48,7 @@ class Axis:
 
     @classmethod
     def of(cls, in_size: int, out_size: int, stride: int, before: int, extent: int) -> Self:
-        """Make the axis of a convolution, which has one class."""
+        """Makes the axis of a convolution, which has one class."""
         return cls(in_size, out_size, stride, before, extent, (0,) * out_size)
 
     @property
@@ -62,7 +62,7 @@ class Axis:
         return max(0, (self.out_size - 1) * self.stride - self.before + self.extent - self.in_size)
 
     def representative(self, kind: int) -> int:
-        """Return the first output of a class."""
+        """Returns the first output of a class."""
         return self.classes.index(kind)
 
     @cached_property
@@ -82,20 +82,20 @@ class Axis:
         return tuple(border for border in ends if border)
 
     def read_by(self, outputs: range) -> range:
-        """Return the inputs that these outputs read, at least one."""
+        """Returns the inputs that these outputs read, at least one."""
         start = min(max(outputs.start * self.stride - self.before, 0), self.in_size - 1)
         stop = min((outputs.stop - 1) * self.stride - self.before + self.extent, self.in_size)
         return range(start, max(stop, start + 1))
 
     def taps(self, output: int, read: range) -> tuple[slice, slice]:
-        """Return the taps of an output that lie in the inputs `read`, and their places in `read`."""
+        """Returns the taps of an output that lie in the inputs `read`, and their places in `read`."""
         start = output * self.stride - self.before
         first = max(start, read.start)
         last = max(first, min(start + self.extent, read.stop))
         return slice(first - start, last - start), slice(first - read.start, last - read.start)
 
     def after_axis(self, first: Axis) -> tuple[Axis, list[list[int | None]]]:
-        """Compose this axis with `first`, which is applied before it.
+        """Composes this axis with `first`, which is applied before it.
 
         The second result has an entry per class of the composed axis: for each tap of this axis the class of
         `first` that the tap reads, or None where it reads the padding between the two.
@@ -117,11 +117,11 @@ class Axis:
         return joined, [list(taps) for _, taps in distinct]
 
     def own_class(self, of: Axis) -> list[int]:
-        """Map each class of `of`, an axis that refines this one, to the class of this axis."""
+        """Maps each class of `of`, an axis that refines this one, to the class of this axis."""
         return [self.classes[of.representative(kind)] for kind in range(of.class_count)]
 
     def joined(self, other: Axis) -> Axis:
-        """Make the axis of a sum: its windows cover both windows and its classes refine both.
+        """Makes the axis of a sum: its windows cover both windows and its classes refine both.
 
         Raises:
             ValueError: the sizes differ, or the strides differ although there is more than one output.
@@ -136,7 +136,7 @@ class Axis:
         return Axis(self.in_size, self.out_size, self.stride, before, extent, classes)
 
     def trimmed(self) -> tuple[Axis, int]:
-        """Cut the taps that only ever read zeros; also return the number of taps cut in front."""
+        """Cuts the taps that only ever read zeros; also return the number of taps cut in front."""
         front = max(0, self.before - (self.out_size - 1) * self.stride)
         last = self.in_size + self.before  # the first output alone can read this far: i = 0
         extent = min(self.extent, last)
@@ -161,12 +161,12 @@ class MapShape:
     in_channels: int
 
     def after(self, first: MapShape) -> MapShape:
-        """Return the shape of this map applied to the result of `first`."""
+        """Returns the shape of this map applied to the result of `first`."""
         rows, columns = self.rows.after_axis(first.rows)[0], self.columns.after_axis(first.columns)[0]
         return MapShape(rows.trimmed()[0], columns.trimmed()[0], self.out_channels, first.in_channels)
 
     def plus(self, other: MapShape) -> MapShape:
-        """Return the shape of the sum of two maps."""
+        """Returns the shape of the sum of two maps."""
         rows, columns = self.rows.joined(other.rows), self.columns.joined(other.columns)
         return replace(self, rows=rows, columns=columns)
 
@@ -194,7 +194,7 @@ class LinearMap:
     def convolution(
         cls, weight: np.ndarray, rows: Axis, columns: Axis, bias: np.ndarray | None = None
     ) -> Self:
-        """Make the map of a convolution; weight: float64 (out, in, kh, kw), bias: float64 (out,)."""
+        """Makes the map of a convolution; weight: float64 (out, in, kh, kw), bias: float64 (out,)."""
         bias = np.zeros(len(weight)) if bias is None else bias
         return cls(rows, columns, weight[None, None], bias[None, None])
 
@@ -214,15 +214,15 @@ class LinearMap:
         return int(self.kernel.shape[3])
 
     def normalized(self, gain: np.ndarray, shift: np.ndarray) -> LinearMap:
-        """Multiply the output channels by `gain` (out,) and add `shift` (out,)."""
+        """Multiplies the output channels by `gain` (out,) and adds `shift` (out,)."""
         return replace(self, kernel=self.kernel * gain[:, None, None, None], bias=self.bias * gain + shift)
 
     def unbiased(self) -> LinearMap:
-        """Return the same map with a bias of zero."""
+        """Returns the same map with a bias of zero."""
         return replace(self, bias=np.zeros_like(self.bias))
 
     def after(self, first: LinearMap) -> LinearMap:
-        """Compose this map with `first`, which is applied before it."""
+        """Composes this map with `first`, which is applied before it."""
         rows, row_taps = self.rows.after_axis(first.rows)
         columns, column_taps = self.columns.after_axis(first.columns)
         own_rows, own_columns = self.rows.own_class(rows), self.columns.own_class(columns)
@@ -244,7 +244,7 @@ class LinearMap:
         return LinearMap(rows, columns, kernel, bias).trimmed()
 
     def plus(self, other: LinearMap) -> LinearMap:
-        """Add two maps of equal sizes.
+        """Adds two maps of equal sizes.
 
         Raises:
             ValueError: their sizes or strides differ.
@@ -263,14 +263,14 @@ class LinearMap:
         return LinearMap(rows, columns, kernel, bias)
 
     def trimmed(self) -> LinearMap:
-        """Cut the taps that only ever read zeros."""
+        """Cuts the taps that only ever read zeros."""
         rows, top = self.rows.trimmed()
         columns, left = self.columns.trimmed()
         kernel = self.kernel[..., top : top + rows.extent, left : left + columns.extent]
         return LinearMap(rows, columns, kernel, self.bias)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """Compute the map of x (in, h, w) by its definition, position by position: float64 (out, oh, ow)."""
+        """Computes the map of x (in, h, w) by its definition, position by position: float64 (out, oh, ow)."""
         rows, columns = self.rows, self.columns
         padded = np.pad(x, ((0, 0), (rows.before, rows.after), (columns.before, columns.after)))
         out = np.zeros((self.out_channels, rows.out_size, columns.out_size))
@@ -283,7 +283,7 @@ class LinearMap:
         return out
 
     def dense(self) -> tuple[np.ndarray, np.ndarray]:
-        """Write the map as a fully connected layer over flattened maps.
+        """Writes the map as a fully connected layer over flattened maps.
 
         Returns the weights, float64 (out * oh * ow, in * h * w), and the bias (out * oh * ow,).
         """
@@ -300,7 +300,7 @@ class LinearMap:
 
 
 def _numbered(kinds: Sequence[Kind]) -> tuple[list[Kind], tuple[int, ...]]:
-    """List the distinct kinds in the order in which they come, and the number of each one."""
+    """Lists the distinct kinds in the order in which they come, and the number of each one."""
     numbers: dict[Kind, int] = {}
     classes = tuple(numbers.setdefault(kind, len(numbers)) for kind in kinds)
     return list(numbers), classes

@@ -55,7 +55,7 @@ class Piece:
 
 
 def pieces_of(rows: Axis, columns: Axis, out_channels: int, in_channels: int) -> Iterator[tuple[Piece, ...]]:
-    """Yield the ways to compute a map by layers: convolutions, and one dense layer if it is not too large.
+    """Yields the ways to compute a map by layers: convolutions, and one dense layer if it is not too large.
 
     >>> rows = Axis.of(8, 8, 1, 1, 3)
     >>> twice, _ = rows.after_axis(rows)
@@ -110,7 +110,7 @@ def _convolutions(rows: Axis, columns: Axis, out_channels: int, in_channels: int
 def _patch(
     kind: str, rows: Axis, columns: Axis, high: range, wide: range, out_channels: int, in_channels: int
 ) -> Piece:
-    """Make a layer whose kernel covers all inputs of some outputs, with one output channel per output."""
+    """Makes a layer whose kernel covers all inputs of some outputs, with one output channel per output."""
     read = rows.read_by(high), columns.read_by(wide)
     block = (len(high), len(wide))
     return Piece(
@@ -120,7 +120,7 @@ def _patch(
 
 
 def weights_of(piece: Piece, whole: LinearMap) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the weights of a piece of the map `whole`: float64 (out, in, kh, kw), and the bias (out,).
+    """Computes the weights of a piece of the map `whole`: float64 (out, in, kh, kw), and the bias (out,).
 
     >>> rows = Axis.of(4, 4, 1, 1, 3)
     >>> whole = LinearMap.convolution(np.ones((2, 1, 3, 3)), rows, rows)
@@ -151,7 +151,7 @@ def weights_of(piece: Piece, whole: LinearMap) -> tuple[np.ndarray, np.ndarray]:
 def _difference(
     kind: str, whole: LinearMap, row: int, column: int, inside: Pair
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the part of a border that the other pieces do not cover."""
+    """Computes the part of a border that the other pieces do not cover."""
 
     def of(values: np.ndarray) -> np.ndarray:
         found: np.ndarray = values[row, column]

@@ -48,7 +48,7 @@ GENERAL_ADVICE = (
 
 
 def advice(operator: str) -> str:
-    """Tell what to use in place of an operator.
+    """Tells what to use in place of an operator.
 
     The operator is named as in a trace: ``gelu.default``, ``max_pool2d.default``, ``add_``.
 

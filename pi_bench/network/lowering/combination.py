@@ -29,12 +29,12 @@ class Combination:
     literal: bool = True
 
     def times(self, factor: np.ndarray | float, *, literal: bool = False) -> Combination:
-        """Multiply by a constant."""
+        """Multiplies by a constant."""
         scaled = {name: value * factor for name, value in self.coefficients.items()}
         return Combination(self.shape, scaled, self.constant * factor, self.literal and literal)
 
     def plus(self, other: Combination) -> Combination:
-        """Add another combination of the same shape."""
+        """Adds another combination of the same shape."""
         names = [*self.coefficients, *(name for name in other.coefficients if name not in self.coefficients)]
         zero = np.zeros(())
         total = {
@@ -44,6 +44,6 @@ class Combination:
         return Combination(self.shape, total, self.constant + other.constant, literal)
 
     def without_zeros(self) -> Combination:
-        """Leave out coefficients that are 0."""
+        """Leaves out coefficients that are 0."""
         alive = {name: value for name, value in self.coefficients.items() if value.any()}
         return Combination(self.shape, alive, self.constant, self.literal)

@@ -50,7 +50,7 @@ class Combinations:
         return self._pending[fx_node]
 
     def collect(self, call: FxNode, given: dict[str, Any]) -> Combination | None:
-        """Collect the result of `call` if it is linear in activations; None leaves the call to others.
+        """Collects the result of `call` if it is linear in activations; None leaves the call to others.
 
         Raises:
             ModelError: a sum or product that broadcasts an activation.
@@ -66,7 +66,7 @@ class Combinations:
         return self._pending[call]
 
     def activation(self, argument: Any) -> Combination | None:
-        """Return an operand that depends on the network's input; None if it is a constant or a number."""
+        """Returns an operand that depends on the network's input; None if it is a constant or a number."""
         if not hasattr(argument, "op"):
             return None
         node: Node | None = self._lowering.values.get(argument)
@@ -75,12 +75,12 @@ class Combinations:
         return self._pending.get(argument)
 
     def is_plain(self, argument: Any) -> bool:
-        """Tell if a value has a node that is no power; powers may belong to a polynomial."""
+        """Tells if a value has a node that is no power; powers may belong to a polynomial."""
         node: Node | None = self._lowering.values.get(argument)
         return node is not None and node.name not in self.powers
 
     def _first_alike(self, node: Node) -> Node:
-        """Return the same ReLU, if forward() takes it of the same value twice."""
+        """Returns the same ReLU, if forward() takes it of the same value twice."""
         if not isinstance(node, ReluNode) or node.mask is not None:
             return node
         return next(
@@ -90,7 +90,7 @@ class Combinations:
         )
 
     def constant(self, call: FxNode, argument: Any) -> np.ndarray | None:
-        """Return a constant operand as float64 without batch axis, or None."""
+        """Returns a constant operand as float64 without batch axis, or None."""
         if isinstance(argument, bool | int | float):
             return np.array(argument, np.float64)
         if argument not in self._constants:
@@ -108,7 +108,7 @@ class Combinations:
         return sample
 
     def operand(self, call: FxNode, argument: Any, shape: Shape | None) -> Combination | None:
-        """Return an activation or a constant as a combination; None if it is neither."""
+        """Returns an activation or a constant as a combination; None if it is neither."""
         found = self.activation(argument)
         if found is not None:
             return found
@@ -226,7 +226,7 @@ def _product_sum(these: Combinations, call: FxNode, given: dict[str, Any]) -> Co
 
 
 def _same(these: Combinations, call: FxNode, given: dict[str, Any]) -> Combination | None:
-    """Return a viewed or copied combination; views of nodes are left to others."""
+    """Returns a viewed or copied combination; views of nodes are left to others."""
     source = next(iter(given.values()))
     return these._pending.get(source) if hasattr(source, "op") else None
 

@@ -57,14 +57,14 @@ class Constants:
         return value
 
     def add(self, fx_node: FxNode, name: str, value: Any) -> None:
-        """Add a constant under `name`, which nodes can cite if it is a tensor."""
+        """Adds a constant under `name`, which nodes can cite if it is a tensor."""
         self._values[fx_node] = value
         if isinstance(value, torch.Tensor):
             self._lowering.sources[fx_node.name] = name
             self.parameters[name] = value
 
     def parameter(self, name: str) -> np.ndarray:
-        """Return a float32 copy of the constant that nodes cite as `name`.
+        """Returns a float32 copy of the constant that nodes cite as `name`.
 
         Raises:
             ModelError: it is complex.
@@ -76,7 +76,7 @@ class Constants:
         return array
 
     def fold(self, fx_node: FxNode) -> bool:
-        """Compute the call if its operands are constants; False leaves the call to others.
+        """Computes the call if its operands are constants; False leaves the call to others.
 
         Raises:
             ModelError: a constant that is random, or larger than a network's values may be.

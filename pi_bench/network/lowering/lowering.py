@@ -33,7 +33,7 @@ def lower(
     name: str = "network",
     labels: Sequence[str] = (),
 ) -> Graph:
-    """Lower `module` to its float graph, without calibrated ranges; `module` is left as it was.
+    """Lowers `module` to its float graph, without calibrated ranges; `module` is left as it was.
 
     example_input: float tensor (batch, features) or (batch, channels, height, width).
 
@@ -95,7 +95,7 @@ def lower(
 
 
 def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Leave out nodes that the output does not depend on."""
+    """Leaves out nodes that the output does not depend on."""
     wanted = {nodes[-1].name}
     kept: list[Node] = []
     for node in reversed(nodes):

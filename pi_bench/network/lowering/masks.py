@@ -40,7 +40,7 @@ class MaskLowering:
         self.parameters: dict[str, np.ndarray] = {}
 
     def take(self, call: FxNode) -> bool:
-        """Take the call if it is linear in activations; False leaves the call to others.
+        """Takes the call if it is linear in activations; False leaves the call to others.
 
         Raises:
             ModelError: the call is linear, and cannot be lowered.
@@ -58,7 +58,7 @@ class MaskLowering:
         return True
 
     def _is_one_value(self, combination: Combination) -> bool:
-        """Tell if it is a scaled value or a sum of different ones, and no part of a masked ReLU or a
+        """Tells if it is a scaled value or a sum of different ones, and no part of a masked ReLU or a
         polynomial.
         """
         powers = self._combinations.powers
@@ -67,7 +67,7 @@ class MaskLowering:
         )
 
     def _settle_factors(self, call: FxNode, given: dict[str, Any]) -> None:
-        """Make one node of a sum of different values that is a factor of a product, so that the power is of
+        """Makes one node of a sum of different values that is a factor of a product, so that the power is of
         the sum.
         """
         factors = {
@@ -81,7 +81,7 @@ class MaskLowering:
                 self._settle(factor)
 
     def settle_operands(self, call: FxNode) -> None:
-        """Make nodes of the combinations that `call`, an operator of another kind, reads.
+        """Makes nodes of the combinations that `call`, an operator of another kind, reads.
 
         Raises:
             ModelError: a mask that is not binary, or coefficients that differ inside a channel.
@@ -91,7 +91,7 @@ class MaskLowering:
                 self._settle(operand)
 
     def _recognized(self, call: FxNode, combination: Combination) -> Node | None:
-        """Return the node that equals the combination: a value, a ReLU, or a masked ReLU."""
+        """Returns the node that equals the combination: a value, a ReLU, or a masked ReLU."""
         if combination.constant.any():
             return None
         coefficients = combination.coefficients
@@ -136,7 +136,7 @@ class MaskLowering:
         self._lowering.values[call] = total
 
     def _pairs(self, combination: Combination) -> list[tuple[Node, Node]]:
-        """List (relu(x), x) for each x of which the combination has both."""
+        """Lists (relu(x), x) for each x of which the combination has both."""
         nodes = [self._lowering.node(name) for name in combination.coefficients]
         relus = [node for node in nodes if isinstance(node, ReluNode) and node.mask is None]
         by_name = {node.name: node for node in nodes}
@@ -151,7 +151,7 @@ class MaskLowering:
     def _scaled(
         self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
     ) -> Node:
-        """Compute gain * node + shift: a batch normalization with statistics 0 and 1 unless both are
+        """Computes gain * node + shift: a batch normalization with statistics 0 and 1 unless both are
         literals.
         """
         if np.all(gain == 1) and not shift.any():
@@ -174,7 +174,7 @@ class MaskLowering:
 
 
 def _require_binary(call: FxNode, kept: np.ndarray) -> None:
-    """Check that a mask has only zeros and ones.
+    """Checks that a mask has only zeros and ones.
 
     Raises:
         ModelError: the message tells how many elements are neither 0 nor 1, and the range.
@@ -190,7 +190,7 @@ def _require_binary(call: FxNode, kept: np.ndarray) -> None:
 
 
 def _by_channel(call: FxNode, values: np.ndarray, node: Node) -> np.ndarray:
-    """Reduce a coefficient with one number per channel to float32 (channels,)."""
+    """Reduces a coefficient with one number per channel to float32 (channels,)."""
     full = np.broadcast_to(values, node.shape).reshape(node.shape[0], -1)
     if (full != full[:, :1]).any():
         raise refuse(

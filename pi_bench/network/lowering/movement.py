@@ -97,7 +97,7 @@ def _pixel_shuffle(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> N
 
 
 def _axis(call: FxNode, source: Node, dimension: Any) -> int:
-    """Return the axis of the value without batch."""
+    """Returns the axis of the value without batch."""
     axis = int(dimension) % (len(source.shape) + 1) - 1
     if axis < 0:
         raise refuse(call, "it cuts or joins along the batch axis; leave that whole")
@@ -107,7 +107,7 @@ def _axis(call: FxNode, source: Node, dimension: Any) -> int:
 def _cut(
     lowering: Lowering, call: FxNode, source: Node, axis: int, first: int, count: int, step: int = 1
 ) -> Node:
-    """Take `count` positions of one axis from `first` on."""
+    """Takes `count` positions of one axis from `first` on."""
     if (first, count, step) == (0, source.shape[axis], 1):
         return source
     shape = (*source.shape[:axis], count, *source.shape[axis + 1 :])
@@ -151,7 +151,7 @@ def _select(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
 
 
 def _split(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    """Lower split, split_with_sizes, chunk and unbind; the shapes of the results tell where to cut."""
+    """Lowers split, split_with_sizes, chunk and unbind; the shapes of the results tell where to cut."""
     source = lowering.value(call, given["self"])
     axis = _axis(call, source, given["dim"])
     results = call.meta["val"]
@@ -172,7 +172,7 @@ def _part(
 
 
 def getitem(lowering: Lowering, call: FxNode, _: dict[str, Any]) -> None:
-    """Lower the choice of one result of a call with several results.
+    """Lowers the choice of one result of a call with several results.
 
     For batch normalizations and max-pools only the first result is supported: the others exist only in
     training or are positions.
@@ -254,7 +254,7 @@ def _pad(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
 
 
 def _within(lowering: Lowering, call: FxNode, source: Node, edges: Sequence[int]) -> Node:
-    """Extend the edge (positive) or cut the map (negative) at the top, bottom, left and right."""
+    """Extends the edge (positive) or cut the map (negative) at the top, bottom, left and right."""
     top, bottom, left, right = edges
     channels, height, width = source.shape
     shape = (channels, height + top + bottom, width + left + right)

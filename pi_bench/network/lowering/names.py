@@ -8,7 +8,7 @@ from pi_bench.network.lowering.constants import FOLDED
 
 
 def is_known(stem: str) -> bool:
-    """Tell if an operator (``conv2d``, ``relu_`` …) is translated, linear in activations, folded, or without
+    """Tells if an operator (``conv2d``, ``relu_`` …) is translated, linear in activations, folded, or without
     effect.
 
     >>> is_known("conv2d"), is_known("relu_"), is_known("gelu")

@@ -18,7 +18,7 @@ from pi_bench.network.lowering.state import FxNode, Lowering, Translator, argume
 
 
 def translate(lowering: Lowering, fx_node: FxNode) -> None:
-    """Append the nodes of one call.
+    """Appends the nodes of one call.
 
     Raises:
         ModelError: the operator, or this use of it, is not supported.

@@ -49,11 +49,11 @@ class Powers:
         return name in self._meaning
 
     def base(self, name: str) -> tuple[str, int]:
-        """Return the value that the node `name` is a power of, and the exponent."""
+        """Returns the value that the node `name` is a power of, and the exponent."""
         return self._meaning.get(name, (name, 1))
 
     def sources(self, combination: Combination) -> set[str]:
-        """Return the values that a combination's powers, and the ReLUs in it, are made of."""
+        """Returns the values that a combination's powers, and the ReLUs in it, are made of."""
         found = set()
         for name in combination.coefficients:
             base, _ = self.base(name)
@@ -62,7 +62,7 @@ class Powers:
         return found
 
     def product(self, call: FxNode, left: Combination, right: Combination) -> Combination:
-        """Multiply two combinations of powers of one value.
+        """Multiplies two combinations of powers of one value.
 
         Raises:
             ModelError: they are of two different values, or the degree is too high.
@@ -84,7 +84,7 @@ class Powers:
         return total.without_zeros()
 
     def power(self, call: FxNode, combination: Combination, exponent: float) -> Combination:
-        """Raise a combination to a power.
+        """Raises a combination to a power.
 
         Raises:
             ModelError: an exponent other than 0, 1, 2 and 3.
@@ -99,7 +99,7 @@ class Powers:
         return total
 
     def take(self, call: FxNode, combination: Combination) -> Combination:
-        """Replace the powers of each value in a combination that is read now by one polynomial activation.
+        """Replaces the powers of each value in a combination that is read now by one polynomial activation.
 
         Raises:
             ModelError: coefficients that differ inside a channel.
@@ -110,7 +110,7 @@ class Powers:
         return combination
 
     def _is_bare(self, base: str, combination: Combination) -> bool:
-        """Tell if a power of `base` is one summand among others, equal to its node."""
+        """Tells if a power of `base` is one summand among others, equal to its node."""
         alone = [name for name in combination.coefficients if self.base(name)[0] == base]
         others = len(combination.coefficients) > len(alone) or not combination.constant.any()
         return others and len(alone) == 1 and bool(np.all(combination.coefficients[alone[0]] == 1))
@@ -143,7 +143,7 @@ class Powers:
         return Combination(combination.shape, {**left, name: np.ones(())}, constant, combination.literal)
 
     def _power(self, call: FxNode, base: str, exponent: int) -> str:
-        """Return the node that is this power of a value, which is made once."""
+        """Returns the node that is this power of a value, which is made once."""
         if exponent == 1:
             return base
         if exponent > MAX_DEGREE:
@@ -169,7 +169,8 @@ class Powers:
 
 
 def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
-    """Reduce a coefficient per element (channels, ...) with one number per channel to float64 (channels,)."""
+    """Reduces a coefficient per element (channels, ...) with one number per channel to float64
+    (channels,)."""
     full = values.reshape(values.shape[0], -1)
     if not np.isfinite(full).all():
         raise refuse(call, "a coefficient of a polynomial activation is NaN or infinite")

@@ -36,21 +36,21 @@ class Lowering:
     nodes: list[Node] = field(default_factory=list)
 
     def add(self, fx_node: FxNode, node: Node) -> None:
-        """Add a node that is the value of a call."""
+        """Adds a node that is the value of a call."""
         self.nodes.append(node)
         self.values[fx_node] = node
 
     def append(self, node: Node) -> Node:
-        """Add a node that is one of several nodes of a call."""
+        """Adds a node that is one of several nodes of a call."""
         self.nodes.append(node)
         return node
 
     def node(self, name: str) -> Node:
-        """Return the node called `name`, which has been added before."""
+        """Returns the node called `name`, which has been added before."""
         return next(node for node in self.nodes if node.name == name)
 
     def name(self, fx_node: FxNode, operator: str) -> str:
-        """Make a unique name: the module's path where the operator is the module, else path and operator."""
+        """Makes a unique name: the module's path where the operator is the module, else path and operator."""
         path, kind = _module(fx_node)
         owner = kind.startswith("torch.nn.modules.") and not kind.startswith("torch.nn.modules.container")
         base = path if owner and path else ".".join(filter(None, (path, operator)))
@@ -59,7 +59,7 @@ class Lowering:
         return next(candidate for candidate in candidates if candidate not in taken | {"output"})
 
     def value(self, fx_node: FxNode, argument: Any) -> Node:
-        """Return the node of an operand.
+        """Returns the node of an operand.
 
         Raises:
             ModelError: the operand does not depend on the network's input.
@@ -70,7 +70,7 @@ class Lowering:
         return node
 
     def parameter(self, fx_node: FxNode, argument: Any) -> str:
-        """Return the name of the parameter or buffer that an operand is.
+        """Returns the name of the parameter or buffer that an operand is.
 
         Raises:
             ModelError: the operand is neither.
@@ -81,12 +81,12 @@ class Lowering:
         return name
 
     def optional_parameter(self, fx_node: FxNode, argument: Any) -> str | None:
-        """Return the name of the parameter or buffer that an operand is, or None for None."""
+        """Returns the name of the parameter or buffer that an operand is, or None for None."""
         return None if argument is None else self.parameter(fx_node, argument)
 
 
 def refuse(fx_node: FxNode, advice: str) -> ModelError:
-    """Make the error that names a call's operator and module, and gives advice.
+    """Makes the error that names a call's operator and module, and gives advice.
 
     >>> import torch
     >>> call = torch.fx.Graph().call_function(torch.ops.aten.gelu.default, ())
@@ -100,7 +100,7 @@ def refuse(fx_node: FxNode, advice: str) -> ModelError:
 
 
 def stem(fx_node: FxNode) -> str:
-    """Return the name of a call's operator without overload: ``mul`` of ``aten.mul.Tensor``.
+    """Returns the name of a call's operator without overload: ``mul`` of ``aten.mul.Tensor``.
 
     Operators of other libraries have the empty name.
 
@@ -113,7 +113,7 @@ def stem(fx_node: FxNode) -> str:
 
 
 def _module(fx_node: FxNode) -> tuple[str, str]:
-    """Return (path, class) of the innermost module that contains the call."""
+    """Returns (path, class) of the innermost module that contains the call."""
     stack = list((fx_node.meta.get("nn_module_stack") or {}).values())
     if not stack:
         return "", ""
@@ -122,7 +122,7 @@ def _module(fx_node: FxNode) -> tuple[str, str]:
 
 
 def arguments(fx_node: FxNode) -> dict[str, Any]:
-    """Return every argument of a call by its name in the operator's schema, with defaults filled in.
+    """Returns every argument of a call by its name in the operator's schema, with defaults filled in.
 
     >>> import torch
     >>> graph = torch.fx.Graph()
@@ -145,7 +145,7 @@ def arguments(fx_node: FxNode) -> dict[str, Any]:
 
 
 def result_shape(fx_node: FxNode) -> Shape:
-    """Return the shape of a call's first result, without batch.
+    """Returns the shape of a call's first result, without batch.
 
     >>> import torch
     >>> call = torch.fx.Graph().placeholder("x")
@@ -159,7 +159,7 @@ def result_shape(fx_node: FxNode) -> Shape:
 
 
 def pair(value: Any) -> Pair:
-    """Expand a number, or a list of one or two numbers, to two numbers.
+    """Expands a number, or a list of one or two numbers, to two numbers.
 
     >>> pair(3), pair([1, 2])
     ((3, 3), (1, 2))
@@ -169,7 +169,7 @@ def pair(value: Any) -> Pair:
 
 
 def keeps_batch(fx_node: FxNode, source: FxNode) -> Shape:
-    """Return the result's shape without batch.
+    """Returns the result's shape without batch.
 
     Raises:
         ModelError: the call moves or changes the batch axis.

@@ -17,7 +17,7 @@ from pi_bench.network.lowering.state import refuse
 def traced(
     module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
 ) -> torch.export.ExportedProgram:
-    """Trace `module` with torch.export: functional, with the operators of the user's code whole.
+    """Traces `module` with torch.export: functional, with the operators of the user's code whole.
 
     Raises:
         ModelError: torch.export cannot trace it; the message has the module and the reason.
@@ -47,7 +47,7 @@ def traced(
 
 
 def require_straight(program: torch.export.ExportedProgram) -> None:
-    """Check that the program has no branches or loops, and no shapes that depend on values.
+    """Checks that the program has no branches or loops, and no shapes that depend on values.
 
     Raises:
         ModelError: the message names the operator.
@@ -80,7 +80,7 @@ def _quiet_logs() -> Iterator[None]:
 
 @contextmanager
 def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterator[None]:
-    """Put `module` in evaluation, then restore each submodule's mode; a program is left as it is."""
+    """Puts `module` in evaluation, then restores each submodule's mode; a program is left as it is."""
     if isinstance(module, torch.export.ExportedProgram):
         yield
         return
@@ -96,7 +96,7 @@ def _inference(module: torch.nn.Module | torch.export.ExportedProgram) -> Iterat
 def _where_it_fails(
     module: torch.nn.Module | torch.export.ExportedProgram, example_input: torch.Tensor
 ) -> str:
-    """Return the path of the module whose forward() cannot be traced; "" for the outermost one.
+    """Returns the path of the module whose forward() cannot be traced; "" for the outermost one.
 
     It traces once more, with hooks, which some operators do not support.
     """

@@ -23,7 +23,7 @@ from pi_bench.network.program.fields import FieldError
 
 
 def check_program(program: Program) -> None:
-    """Check that a party can run the program.
+    """Checks that a party can run the program.
 
     Raises:
         FieldError: the message names the operator that cannot be run.

@@ -31,7 +31,7 @@ peer could make a party allocate any amount of memory."""
 
 
 def fault(op: Op, what: str) -> FieldError:
-    """Make the error that names an operator and says what is wrong with it.
+    """Makes the error that names an operator and says what is wrong with it.
 
     >>> from pi_bench.network.program import OutputOp
     >>> str(fault(OutputOp(4, "output", (1, 10), 3, 12), "is a second output"))
@@ -53,7 +53,7 @@ class Elements:
         self._left = _MOST_ELEMENTS
 
     def take(self, op: Op, *sizes: int) -> None:
-        """Count a tensor of these sizes, which `op` needs.
+        """Counts a tensor of these sizes, which `op` needs.
 
         Raises:
             FieldError: the program needs more elements than a party holds.
@@ -66,7 +66,7 @@ class Elements:
 
 
 def term_shape(op: LinearOp, term: LinearTerm, shape: Shape, elements: Elements) -> Shape:
-    """Infer the shape of one term of `op` that reads a value of `shape`.
+    """Infers the shape of one term of `op` that reads a value of `shape`.
 
     Raises:
         FieldError: an operator of the term cannot be applied, or the elements are too many.

@@ -44,7 +44,7 @@ MAX_HEADER_BYTES = 4 << 20
 
 
 def program_digest(program: Program) -> str:
-    """Compute the SHA-256 of the canonical bytes, in hex; it names the public architecture.
+    """Computes the SHA-256 of the canonical bytes, in hex; it names the public architecture.
 
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
     >>> linear = LinearOp(1, "double", (1, 4), 12, (double,), None, 0)
@@ -56,7 +56,7 @@ def program_digest(program: Program) -> str:
 
 
 def program_to_bytes(program: Program) -> bytes:
-    """Convert a program to its canonical bytes; equal programs give equal bytes.
+    """Converts a program to its canonical bytes; equal programs give equal bytes.
 
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
     >>> linear = LinearOp(1, "double", (1, 4), 12, (double,), None, 0)
@@ -79,7 +79,7 @@ def program_to_bytes(program: Program) -> bytes:
 
 
 def program_from_bytes(data: bytes | bytearray | memoryview) -> Program:
-    """Convert bytes from a peer to a program; the inverse of `program_to_bytes`.
+    """Converts bytes from a peer to a program; the inverse of `program_to_bytes`.
 
     Raises:
         PeerError: the bytes are no sound program. No other exception is raised.

@@ -86,7 +86,7 @@ _NAMES = {kind: name for table in (_LOCAL, _WEIGHTED) for name, (kind, _) in tab
 
 
 def operator_to_fields(op: LocalOp | Weighted) -> dict[str, Any]:
-    """Convert an operator of a term to JSON values: its fields, and its kind as ``op``.
+    """Converts an operator of a term to JSON values: its fields, and its kind as ``op``.
 
     >>> operator_to_fields(ChannelSlice(first=1, count=2))
     {'op': 'channel_slice', 'first': 1, 'count': 2}
@@ -96,7 +96,7 @@ def operator_to_fields(op: LocalOp | Weighted) -> dict[str, Any]:
 
 
 def local_from_fields(value: Any) -> LocalOp:
-    """Convert a peer's JSON values to a local operator.
+    """Converts a peer's JSON values to a local operator.
 
     Raises:
         FieldError: an unknown operator, or a field that it cannot have.
@@ -109,7 +109,7 @@ def local_from_fields(value: Any) -> LocalOp:
 
 
 def weighted_from_fields(value: Any) -> Weighted:
-    """Convert a peer's JSON values to an operator with weights.
+    """Converts a peer's JSON values to an operator with weights.
 
     Raises:
         FieldError: an unknown operator, or a field that it cannot have.

@@ -43,64 +43,64 @@ class Fields:
         self._what = what
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """Read an integer of [low, high]."""
+        """Reads an integer of [low, high]."""
         return int(self._checked(name, _is_integer(self._value[name], low, high)))
 
     def number(self, name: str) -> float:
-        """Read a finite number."""
+        """Reads a finite number."""
         value = self._value[name]
         sound = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**1000
         return float(self._checked(name, sound and math.isfinite(value)))
 
     def text(self, name: str) -> str:
-        """Read a printable text of bounded length."""
+        """Reads a printable text of bounded length."""
         return str(self._checked(name, _is_text(self._value[name])))
 
     def optional_text(self, name: str) -> str | None:
-        """Read a text or None."""
+        """Reads a text or None."""
         return None if self._value[name] is None else self.text(name)
 
     def items(self, name: str, most: int) -> list[Any]:
-        """Read a list of at most `most` items."""
+        """Reads a list of at most `most` items."""
         value = self._value[name]
         return list(self._checked(name, isinstance(value, list) and len(value) <= most))
 
     def texts(self, name: str, most: int) -> list[str]:
-        """Read a list of at most `most` texts."""
+        """Reads a list of at most `most` texts."""
         items = self.items(name, most)
         self._checked(name, all(map(_is_text, items)))
         return items
 
     def shape(self, name: str) -> Shape:
-        """Read a shape: batch first, 2 to 6 dimensions, each at least 1."""
+        """Reads a shape: batch first, 2 to 6 dimensions, each at least 1."""
         sizes = self._integers(name, range(2, _MAX_AXES + 1), 1, MAX_DIMENSION)
         self._checked(name, math.prod(sizes) <= _MAX_ELEMENTS)
         return sizes
 
     def pair(self, name: str) -> tuple[int, int]:
-        """Read two positive integers."""
+        """Reads two positive integers."""
         first, second = self._integers(name, (2,), 1, MAX_DIMENSION)
         return first, second
 
     def offsets(self, name: str) -> tuple[int, int]:
-        """Read two integers, which may be negative."""
+        """Reads two integers, which may be negative."""
         first, second = self._integers(name, (2,), -MAX_DIMENSION, MAX_DIMENSION)
         return first, second
 
     def axes(self, name: str) -> tuple[int, ...]:
-        """Read an order of 2 to 6 axes."""
+        """Reads an order of 2 to 6 axes."""
         axes = self._integers(name, range(2, _MAX_AXES + 1), 0, _MAX_AXES - 1)
         self._checked(name, sorted(axes) == list(range(len(axes))))
         return axes
 
     def channels(self, name: str) -> tuple[int, ...]:
-        """Read the numbers of at least one channel; -1 means none."""
+        """Reads the numbers of at least one channel; -1 means none."""
         items = self.items(name, MOST_CHANNELS)
         self._checked(name, bool(items) and all(_is_integer(i, -1, MAX_DIMENSION) for i in items))
         return tuple(items)
 
     def padding(self, name: str) -> tuple[int, int, int, int]:
-        """Read the zeros at the top, bottom, left and right."""
+        """Reads the zeros at the top, bottom, left and right."""
         top, bottom, left, right = self._integers(name, (4,), 0, 1 << 12)
         return top, bottom, left, right
 

@@ -9,7 +9,7 @@ from pi_bench.network.program import Program
 
 
 def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
-    """Quantize the input: round(x * 2**scale_bits) mod 2^32, uint32 of the input's shape.
+    """Quantizes the input: round(x * 2**scale_bits) mod 2^32, uint32 of the input's shape.
 
     `array`: real numbers of the input's shape (batch first; the batch axis may be left out if the batch is
     1).
@@ -42,7 +42,7 @@ def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
 
 
 def decode_output(program: Program, values: np.ndarray) -> np.ndarray:
-    """Convert the revealed output (uint32) to float64 of the same shape.
+    """Converts the revealed output (uint32) to float64 of the same shape.
 
     >>> from pi_bench.network.program import OutputOp
     >>> program = Program("tiny", (OutputOp(0, "output", (1, 2), 0, scale_bits=4),), 10, ())

@@ -174,7 +174,7 @@ Op = InputOp | LinearOp | ActivationOp | MultiplyOp | OutputOp
 
 
 def operands(op: Op) -> tuple[int, ...]:
-    """Return the ids of the values that an operator reads.
+    """Returns the ids of the values that an operator reads.
 
     >>> operands(MultiplyOp(3, "square", (1, 4), 16, left=1, right=2))
     (1, 2)

@@ -117,7 +117,7 @@ class Program:
 
 
 def derived_values(program: Program) -> frozenset[int]:
-    """Return the ids of the values whose masks the client knows before any product; weights can read these.
+    """Returns the ids of the values whose masks the client knows before any product; weights can read these.
 
     They are the input, activations, products, and linear values made of these alone and without weights.
 

@@ -187,7 +187,7 @@ Weighted = Convolution | FullyConnected
 
 
 def weighted_mac_count(op: Weighted) -> int:
-    """Count the multiply-accumulates of one application, batch included.
+    """Counts the multiply-accumulates of one application, batch included.
 
     >>> weighted_mac_count(FullyConnected("head", in_shape=(2, 64), out_shape=(2, 10)))
     1280
@@ -220,7 +220,7 @@ class LinearTerm:
 
 
 def element_count(shape: Shape) -> int:
-    """Count the elements of a shape.
+    """Counts the elements of a shape.
 
     >>> element_count((2, 3, 4))
     24
