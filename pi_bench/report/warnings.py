@@ -44,8 +44,8 @@ def find_warnings(result: Result) -> list[str]:
         )
     if spread <= _WIDE_SPREAD and _far_off(result.prediction):
         found.append(
-            "predicted and measured are far apart. The machine was busy, now or when its costs were measured; "
-            "measure them again on a quiet machine with --measure-costs."
+            "predicted and measured are far apart. The machine was busy, now or when its costs were "
+            "measured; measure them again on a quiet machine with --measure-costs."
         )
     if result.runs < _MIN_RUNS:
         found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
