@@ -64,6 +64,7 @@ def public_definitions() -> Iterator[tuple[str, Definition]]:
                 yield f"{place}:{node.lineno} {node.name}", node
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "path",
     [path for path in source_files() if any(map(has_example, docstrings(path)))],
