@@ -55,4 +55,4 @@ class Exchange:
 
         `prepared` has the numbers of the products whose weights the server keeps transformed.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every kind of exchange has its own

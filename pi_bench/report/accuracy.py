@@ -16,7 +16,7 @@ from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents import accuracy as document
-from pi_bench.report.documents.common import Weights
+from pi_bench.report.documents.fields import Weights
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words

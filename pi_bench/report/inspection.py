@@ -11,7 +11,7 @@ from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents import inspection as document
-from pi_bench.report.documents.common import Directions, Weights
+from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.merging import kept_lines, merging_lines, merging_part
 from pi_bench.report.operators import (

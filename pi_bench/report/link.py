@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pi_bench.channel.link import Link
-from pi_bench.report.documents.common import Emulated, Loopback, MeasuredLink
+from pi_bench.report.documents.fields import Emulated, Loopback, MeasuredLink
 from pi_bench.report.documents.latency import ProbedLink
 from pi_bench.report.quantities import rate, seconds
 

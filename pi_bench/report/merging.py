@@ -6,12 +6,12 @@ import math
 
 from pi_bench.network.fusion import Fusion
 from pi_bench.network.fusion.plan import Cost
-from pi_bench.report.documents import common
-from pi_bench.report.documents.common import BeforeAfter, KeptValue, MergedOperator, MergingPrediction
+from pi_bench.report.documents import fields
+from pi_bench.report.documents.fields import BeforeAfter, KeptValue, MergedOperator, MergingPrediction
 from pi_bench.report.quantities import byte_count, seconds
 
 
-def merging_part(merging: Fusion | None) -> common.Merging | None:
+def merging_part(merging: Fusion | None) -> fields.Merging | None:
     """Describes a plan of merging; None where merging was not asked for.
 
     >>> merging_part(None) is None
@@ -20,7 +20,7 @@ def merging_part(merging: Fusion | None) -> common.Merging | None:
     if merging is None:
         return None
     before, after = merging.before, merging.after
-    return common.Merging(
+    return fields.Merging(
         operators=[MergedOperator(name=name, layers=list(layers)) for name, layers in merging.values.items()],
         dissolved=list(merging.dissolved),
         kept=[_kept(name, cost, after) for name, cost in merging.kept.items()],
@@ -41,7 +41,7 @@ def _kept(name: str, cost: Cost, after: Cost) -> KeptValue:
     )
 
 
-def kept_lines(merging: common.Merging | None) -> list[str]:
+def kept_lines(merging: fields.Merging | None) -> list[str]:
     """Says, one line each, why layers stay apart although no ReLU stands between them.
 
     >>> kept_lines(None)
@@ -61,7 +61,7 @@ def _reason(row: KeptValue) -> str:
     return " and ".join(grown) if grown else "nothing would be saved"
 
 
-def merging_lines(merging: common.Merging | None) -> list[str]:
+def merging_lines(merging: fields.Merging | None) -> list[str]:
     """Names the merged operators and what merging is predicted to save.
 
     >>> merging_lines(None)

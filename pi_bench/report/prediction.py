@@ -8,7 +8,7 @@ from pi_bench.network.program import Program
 from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol import Party
-from pi_bench.report.documents.common import BothTimes, Directions, Times
+from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import (
     ComparedPrediction,

@@ -16,7 +16,7 @@ from pi_bench.measure.statistics import summarize
 from pi_bench.network.program import ActivationOp, Op, Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.documents import latency as document
-from pi_bench.report.documents.common import BothTimes, Directions, PerParty, SecondsPerParty, Times
+from pi_bench.report.documents.fields import BothTimes, Directions, PerParty, SecondsPerParty, Times
 from pi_bench.report.link import probed_link_part
 from pi_bench.report.merging import merging_part
 from pi_bench.report.operators import network_counts, operator_counts, operator_words

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
-from pi_bench.report.documents.common import BothTimes
+from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.link import link_words, probe_lines

@@ -41,7 +41,7 @@ def schema_of(name: str) -> dict[str, Any]:
 def as_json(document: msgspec.Struct) -> Any:
     """Turns a document into dicts, lists and numbers for `json.dumps`.
 
-    >>> from pi_bench.report.documents.common import Directions
+    >>> from pi_bench.report.documents.fields import Directions
     >>> as_json(Directions(client_to_server=3, server_to_client=5))
     {'client_to_server': 3, 'server_to_client': 5}
     """

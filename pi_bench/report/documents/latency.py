@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from pi_bench.report.documents.common import (
+from pi_bench.report.documents.fields import (
     Arguments,
     BothTimes,
     Count,

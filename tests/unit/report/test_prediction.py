@@ -8,7 +8,7 @@ from pi_bench.network.graph import Graph
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import PhaseScript, Purpose, RunScript
-from pi_bench.report.documents.common import Directions
+from pi_bench.report.documents.fields import Directions
 from pi_bench.report.prediction import prediction_part
 
 
