@@ -26,7 +26,7 @@ Phase = Literal["online", "offline"]
 _TOP = 3
 _LAYERS = 3
 _PAYS = 0.97
-"""Mention an alternative only if it cuts the phase to at most this fraction of its time."""
+"""Mention an alternative only if it shortens the phase to at most this fraction of its time."""
 
 _MINOR = 0.01
 """Causes below this share of a phase are not named."""

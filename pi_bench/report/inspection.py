@@ -114,7 +114,7 @@ def render_inspection(inspection: document.Inspection) -> str:
         for op in inspection.operators
     ]
     header = [
-        *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "range", "room"),
+        *("id", "name", "operator", "shape", "from", "scale", "truncated", "window", "range", "headroom"),
         *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
     ]
     predicted = inspection.predicted_bytes
@@ -129,8 +129,8 @@ def render_inspection(inspection: document.Inspection) -> str:
         "",
         *render_table(header, rows, left=4),
         "",
-        "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range",
-        "range: largest value in calibration; room: bits of the window to spare",
+        "scale: bits behind the point; truncated: bits dropped; window: bits of a ReLU's range",
+        "range: largest value in calibration; headroom: bits of the window to spare",
         "",
         "by resolution (a run of layers of equal resolution is a stage)",
         *render_table(

@@ -12,9 +12,9 @@ so output (a, i, j) appears at a C P + (i width + j) stride, and nothing else do
 Deviation from the paper: padding is shared. A row ends with max(left, right) zeros, which are also the left
 padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top padding of
 the next one. A read before the first coefficient meets the tail of the polynomial, negated: zeros. An image
-too large for one polynomial is cut into bands of output rows, whose input rows overlap; each image of a batch
-and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so that the
-transforms of their weights are short (layout.py).
+too large for one polynomial is divided into bands of output rows, whose input rows overlap; each image of a
+batch and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so
+that the transforms of their weights are short (layout.py).
 """
 
 from __future__ import annotations
