@@ -35,7 +35,7 @@ class Placement:
 
 
 def place(threads: int | None) -> Placement:
-    """Gives half of the usable cores to each party, and as many threads unless `threads` says otherwise.
+    """Places half of the usable cores at each party, and as many threads unless `threads` says otherwise.
 
     The parties are pinned apart if there is one core per thread for each. Then neither computes on the
     other's cores, and runs repeat better.

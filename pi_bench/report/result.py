@@ -248,7 +248,7 @@ def _cpu_time(measurement: Measurement) -> document.CpuTime:
 
 
 def _outputs(program: Program, logits: np.ndarray) -> document.Outputs:
-    """Gives logits and argmax of the sample, or of each sample where the batch is larger than one."""
+    """Returns logits and argmax of the sample, or of each sample where the batch is larger than one."""
     rows = logits.reshape(logits.shape[0], -1)
     best = [int(index) for index in rows.argmax(axis=1)]
     labels = [program.labels[index] for index in best] if len(program.labels) == rows.shape[1] else None

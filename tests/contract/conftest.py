@@ -71,7 +71,7 @@ def _some(option: Option) -> int | str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Gives `protocol` or `secure_protocol` each protocol that there is, and `options` its cases."""
+    """Runs tests of `protocol` or `secure_protocol` on each protocol, and of `options` on its cases."""
     with toy_on_path():
         found = [find_protocol(name) for name in protocol_names()]
     for fixture in ("protocol", "secure_protocol"):
