@@ -83,7 +83,7 @@ def lower(
             raise refuse(fx_node, "write it with the operators of torch.nn")
     nodes = _live(lowering.nodes)
     cited = {value for node in nodes for value in _citations(node)}
-    made = {**masked.parameters, **powers.parameters}
+    made = {**masked.parameters, **powers.parameters, **lowering.parameters}
     parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}
     masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
     masks |= {
