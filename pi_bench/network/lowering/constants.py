@@ -22,8 +22,8 @@ _FOLDED_NAMES = """
 abs add addcdiv addcmul addmm addmv alias all amax amin any arange argmax argmin bitwise_and bitwise_not
 bitwise_or bmm broadcast_to cat ceil clamp clamp_max clamp_min clone concat contiguous cumsum detach div dot
 einsum eq erf exp expand expand_as flatten flip floor full full_like ge gt hardtanh heaviside index
-index_select le lerp lift_fresh_copy linalg_vector_norm linear log logical_and logical_not logical_or
-logical_xor lt masked_fill matmul max maximum mean min minimum mm moveaxis movedim mul mv narrow
+index_select le lerp lift_fresh_copy linalg_vector_norm linear log log_softmax logical_and logical_not
+logical_or logical_xor lt masked_fill matmul max maximum mean min minimum mm moveaxis movedim mul mv narrow
 native_batch_norm_legit native_layer_norm ne neg new_full new_ones new_zeros norm ones ones_like outer pad
 permute pow reciprocal relu repeat reshape roll round rsqrt rsub scalar_tensor select sigmoid sign slice
 softmax sqrt square squeeze stack std std_mean sub sum swapaxes t tanh tensor threshold tile to to_copy

@@ -139,7 +139,10 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "uneven_max": (nn.Sequential(conv(), nn.AdaptiveMaxPool2d(3)), "divide"),
     "lp_pool": (FromFunction(lambda m, x: functional.lp_pool2d(x, 2, 2)), "cannot be lowered"),
     "gelu": (nn.Sequential(conv(), nn.GELU()), "gelu.*'1'.*ReLU"),
-    "sigmoid": (FromFunction(lambda m, x: torch.sigmoid(m.a(x)), a=conv()), r"sigmoid.*forward\(\).*ReLU"),
+    "sigmoid": (
+        FromFunction(lambda m, x: torch.sigmoid(m.a(x)) + 1, a=conv()),
+        r"sigmoid.*forward\(\).*ReLU",
+    ),
     "softmax": (nn.Sequential(conv(), nn.Softmax(1), nn.ReLU()), "softmax.*logits"),
     "conv3d": (FromFunction(lambda m, x: m.c(x[:, None])[:, 0], c=nn.Conv3d(1, 1, 1)), "conv3d.*Conv2d"),
     "layer_norm": (nn.Sequential(nn.Flatten(), nn.LayerNorm(192)), "norm.*BatchNorm2d"),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import pi_bench
+from pi_bench.cli.export import describe
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.files.model_file import load_model
 from pi_bench.network.graph import AddNode, ConvNode, LinearNode, TakeNode
 from pi_bench.network.graph.float_run import calibrate, outputs
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
@@ -156,6 +160,31 @@ def test_reversed_channels_are_one_choice() -> None:
     graph = lower(Spelled(lambda m, x: x.flip(1)), torch.zeros(1, 4, 8, 10))
     assert [node.positions for node in graph.nodes if isinstance(node, TakeNode)] == [(3, 2, 1, 0)]
     assert not any(isinstance(node, AddNode) for node in graph.nodes)
+
+
+LAST_STEPS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "softmax": lambda y: y.softmax(-1),
+    "log_softmax": lambda y: functional.log_softmax(y, dim=1),
+    "sigmoid": torch.sigmoid,
+}
+
+
+@pytest.mark.parametrize("case", LAST_STEPS)
+def test_the_last_step_is_left_to_the_client(case: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Spelled(lambda m, x: LAST_STEPS[case](m.head(six(x)) * 3))
+    x = torch.randn(SAMPLES, 4, 8, 10)
+    graph = pi_bench.export(module, x[:1], tmp_path / "m.pt", calibration=x)
+    np.testing.assert_allclose(
+        outputs(graph, x.numpy()), module.head(six(x)).detach() * 3, rtol=1e-5, atol=1e-6
+    )
+    assert [step["operator"] for step in load_model(tmp_path / "m.pt").meta["left_to_client"]] == [case]
+    assert f"its last step, {case.replace('_', '-')}, is left out" in describe(graph, "m.pt")
+
+
+def test_a_softmax_that_something_reads_is_not_the_last_step() -> None:
+    with pytest.raises(ModelError, match=r"softmax.*client applies softmax"):
+        lower(Spelled(lambda m, x: x.flatten(1).softmax(1) * 2), torch.zeros(1, 4, 8, 10))
 
 
 REFUSED: dict[str, tuple[Callable[[Any, torch.Tensor], torch.Tensor], str]] = {
