@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pi_bench import __version__
-from pi_bench.errors import ModelError
+from pi_bench.errors import InputError, ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
@@ -68,6 +68,7 @@ def export(
     Raises:
         ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
             headroom. The message gives the path of the operator's module and a replacement.
+        InputError: the example input or the calibration inputs are no numbers, or do not fit the network.
         OutputError: `path` cannot be written. An older file is still whole.
 
     >>> import tempfile
@@ -219,7 +220,7 @@ def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
     try:
         return torch.as_tensor(values).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(
+        raise InputError(
             f"{what} is neither a float tensor nor a numpy array of numbers: "
             f"its type is {type(values).__name__}"
         ) from error
@@ -231,15 +232,15 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
         parts = [part[None] if part.ndim == len(shape) else part for part in parts]
         for index, part in enumerate(parts):
             if part.shape[1:] != shape:
-                raise ModelError(f"calibration[{index}] has shape {part.shape}, {shape} is needed")
+                raise InputError(f"calibration[{index}] has shape {part.shape}, {shape} is needed")
         samples = np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
     else:
         samples = _tensor(values, "calibration").numpy()
     if samples.ndim != len(shape) + 1 or samples.shape[1:] != shape or len(samples) == 0:
         wanted = ", ".join(map(str, shape))
-        raise ModelError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
+        raise InputError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
     if not np.isfinite(samples).all():
-        raise ModelError("calibration inputs hold NaN or infinity")
+        raise InputError("calibration inputs hold NaN or infinity")
     return np.ascontiguousarray(samples)
 
 

@@ -6,31 +6,18 @@ import argparse
 import math
 import string
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pi_bench.errors import UsageError
+from pi_bench.errors import EXIT_CODES, UsageError
+from pi_bench.unknown_name import similar_names, unknown_name
 
 if TYPE_CHECKING:
     from pi_bench.channel.link import Link
 
-EXIT_CODES = """\
-exit codes:
-  0    success
-  1    verification failed, or an internal error
-  2    wrong usage, or a file or folder that cannot be written
-  3    the model file cannot be read, or the network cannot be lowered or compiled
-  4    the input array has the wrong shape, dtype or range; a data archive is missing or damaged
-  5    no connection, a lost one, a time-out, a port in use, a party killed
-  6    the other party is of another version or program, or breaks the protocol
-  7    this machine lacks something, such as AES instructions
-  8    one-time preprocessing was used before
-  9    training diverged, or its folder holds another training
-  130  interrupted (Ctrl-C): the runs that had finished are written, marked as interrupted
-  143  terminated (SIGTERM): likewise
-"""
 MAX_THREADS = 256
 DIGEST_DIGITS = 64
 MIN_DIGEST_DIGITS = 16
@@ -68,16 +55,44 @@ class Parser(argparse.ArgumentParser):
         if unknown and not unknown[0].startswith("-") and hasattr(parsed, "model"):
             self.error(f"{unknown[0]} is one model too many: give one model per command")
         if unknown:
-            self.error(f"there is no {' '.join(unknown)}{self.unknown_words}")
+            question = similar_names(unknown[0].partition("=")[0], self._option_string_actions)
+            there_is_none = f"there is no {' '.join(unknown)}{self.unknown_words}"
+            self.error(f"{there_is_none}; {question}" if question else there_is_none)
         return parsed, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuses a value or a command that is none of the choices, with similar ones."""
+        if action.choices is not None and value not in action.choices:
+            kind = "command" if isinstance(action, argparse._SubParsersAction) else action.dest
+            if action.option_strings:
+                kind = f"value of {action.option_strings[-1]}"
+            raise argparse.ArgumentError(None, unknown_name(kind, str(value), map(str, action.choices)))
 
     def format_help(self) -> str:
         """Formats the help of a command. It ends with the meaning of the exit codes."""
-        return f"{super().format_help()}\n{EXIT_CODES}"
+        return f"{super().format_help()}\n{exit_code_lines(self._get_formatter()._width)}"
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and an error of one line."""
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+def exit_code_lines(width: int) -> str:
+    """Formats the list of exit codes for the help of a command, in lines of at most `width` characters.
+
+    >>> print(exit_code_lines(40))
+    exit codes:
+      0    success
+      1    verification failed, or an
+           internal error
+    ...
+    """
+    lines = ["exit codes:"]
+    for code, meaning in EXIT_CODES.items():
+        lines += textwrap.wrap(
+            meaning, max(width, 30), initial_indent=f"  {code:<5}", subsequent_indent=" " * 7
+        )
+    return "\n".join([*lines, ""])
 
 
 _FILES = ("model", "input", "data", "labels", "costs")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import calibration_inputs, read_labels
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.unknown_name import unknown_name
 
 if TYPE_CHECKING:
     from pi_bench.network.graph import Graph
@@ -157,8 +158,8 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
     `reference` is ``PACKAGE.MODULE:NAME``. The code of that module is run.
 
     Raises:
-        UsageError: the reference has another form.
-        ModelError: it cannot be imported, fails, or makes something else.
+        UsageError: the reference has another form, or there is no such module or name.
+        ModelError: its code fails, or makes something else.
 
     >>> build_module("torch.nn:Linear", {"in_features": 3, "out_features": 2})
     Linear(in_features=3, out_features=2, bias=True)
@@ -172,16 +173,34 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: the user's own code lies here
     try:
         found: Any = importlib.import_module(place)
-        for part in name.split("."):
-            found = getattr(found, part)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise _failed(reference, error) from error
+        raise UsageError(
+            f"--module {reference}: there is no Python module {error.name!r}, neither installed nor in this "
+            "folder"
+        ) from None
+    except Exception as error:  # whatever the user's code raises is the user's to read
+        raise _failed(reference, error) from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            owner = getattr(found, "__name__", type(found).__name__)
+            known = [each for each in dir(found) if not each.startswith("_")]
+            raise UsageError(f"--module {reference}: {unknown_name('name', part, known, owner=owner)}")
+        found = getattr(found, part)
+    try:
         if not isinstance(found, torch.nn.Module):
             found = found(**arguments)
-    except Exception as error:  # whatever the user's code raises is the user's to read
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ModelError(f"--module {reference}: {reason:.300}") from error
+    except Exception as error:
+        raise _failed(reference, error) from error
     if not isinstance(found, torch.nn.Module):
         raise ModelError(f"--module {reference}: it makes a {type(found).__name__}, no torch.nn.Module")
     return found
+
+
+def _failed(reference: str, error: Exception) -> ModelError:
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ModelError(f"--module {reference}: {reason:.300}")
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ def recipe_of(models: Any, name: str) -> Any:
     """Finds a recipe by its name, or reads it from a ``.toml`` file. `models` is ``pi_bench.models``.
 
     Raises:
-        ModelError: there is no such recipe, the file cannot be read, or it does not fit the schema.
+        UsageError: there is no such recipe.
+        ModelError: the file cannot be read, or it does not fit the schema.
 
     >>> from importlib import import_module
     >>> recipe_of(import_module("pi_bench.models"), "resnet18-cifar100-12288").relu_count

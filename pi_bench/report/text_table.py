@@ -6,7 +6,7 @@ import io
 from collections.abc import Collection, Sequence
 
 _MAX_WIDTH = 34
-_CONSOLE_WIDTH = 100_000  # no table is as wide: nothing is wrapped, and no figure is cut
+_CONSOLE_WIDTH = 100_000  # no table is as wide: nothing is wrapped, and no figure is shortened
 _RULE = "    \n    \n -  \n    \n    \n    \n    \n    \n"  # a box of nothing but dashes below the header
 
 
@@ -16,7 +16,7 @@ def render_table(
     """Returns the lines of a table: the header, a rule, the rows; without colors or other escapes.
 
     Args:
-        left: the columns of words, or how many there are if they come first. Long words are cut in the
+        left: the columns of words, or how many there are if they come first. Long words are shortened in the
             middle, figures never are.
 
     >>> render_table(("layer", "ReLUs"), [("stem", "1,024"), ("head", "-")])
@@ -36,13 +36,15 @@ def render_table(
         table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
         # Text, because a string would be read as rich's markup.
-        table.add_row(*(Text(_cut(cell) if number in words else cell) for number, cell in enumerate(row)))
+        table.add_row(
+            *(Text(_shortened(cell) if number in words else cell) for number, cell in enumerate(row))
+        )
     text = io.StringIO()
     Console(file=text, width=_CONSOLE_WIDTH, color_system=None, force_terminal=False).print(table)
     return [line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n")]
 
 
-def _cut(cell: str) -> str:
+def _shortened(cell: str) -> str:
     if len(cell) <= _MAX_WIDTH:
         return cell
     half = (_MAX_WIDTH - 1) // 2

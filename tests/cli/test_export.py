@@ -100,7 +100,7 @@ NAME = "resnet18-cifar100-12288"
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], ModelError, f"did you mean {NAME}"),
+        (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], UsageError, f"did you mean {NAME}"),
         (["--recipe", NAME], UsageError, "--output is missing"),
         (["--recipe", NAME, "--json", "-", "-o", "m.pt"], UsageError, "--json goes with --list"),
         (["--recipe", "none.toml", "-o", "m.pt"], ModelError, "cannot read the recipe none.toml: No such"),

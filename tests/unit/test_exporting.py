@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pi_bench
-from pi_bench.errors import ModelError
+from pi_bench.errors import InputError, ModelError
 from pi_bench.network.files.model_file import load_model
 from pi_bench.network.graph.float_run import outputs
 
@@ -88,7 +88,7 @@ def test_calibration_that_does_not_fit(module, inputs, tmp_path):
         (inputs * float("nan"), "NaN or infinity"),
         ("inputs.npy", "neither a float tensor nor a numpy array"),
     ]:
-        with pytest.raises(ModelError, match=message):
+        with pytest.raises(InputError, match=message):
             pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=calibration)
     assert not (tmp_path / "model.pt").exists()
 
@@ -118,7 +118,7 @@ def test_calibration_may_be_a_list(module, inputs, tmp_path):
         ([], r"shape \(0, 2, 9, 7\)"),
         (["a.png"], r"calibration\[0\] is neither"),
     ]:
-        with pytest.raises(ModelError, match=message):
+        with pytest.raises(InputError, match=message):
             pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=calibration)
 
 

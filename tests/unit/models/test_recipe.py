@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, UsageError
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
 
 PUBLISHED = list(
@@ -132,7 +132,7 @@ def test_impossible_values_are_named(old, new, message):
 
 
 def test_unknown_names_suggest_near_ones():
-    with pytest.raises(ModelError, match="did you mean resnet18-cifar100-12288"):
+    with pytest.raises(UsageError, match="did you mean resnet18-cifar100-12288"):
         load_recipe("resnet18-cifar-12288")
-    with pytest.raises(ModelError, match="pi-bench export --list"):
+    with pytest.raises(UsageError, match="pi-bench export --list"):
         load_recipe("zzz")
