@@ -15,6 +15,7 @@ import numpy as np
 from pi_bench import __version__
 from pi_bench.errors import InputError, ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -115,6 +116,7 @@ def export(
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
     if calibration_percentile != 100:
         notes["calibration"]["percentile"] = calibration_percentile
+    graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
     save_model(graph, path)
