@@ -44,8 +44,8 @@ a tenth of the inputs, since the very smallest margins are a matter of chance.""
 _FLOOR_MARGIN = 2.0
 """Bits are not added below this multiple of the least noise that 32 bits allow: they would gain little."""
 _MOST_TRIALS = 5
-_TIGHTENING = 0.7
-"""At most this part of the noise is allowed after a measurement that misses the goal: a quarter of a bit."""
+_TIGHTENING, _LOOSENING = 0.7, 4.0
+"""The noise of the next bits is at most this multiple of the last, after bits that miss or meet the goal."""
 _TOLERANCE, _LEAST_PART = 1.1, 0.75
 """Measured errors between these multiples of the wanted one end the search."""
 
@@ -67,12 +67,19 @@ class Allocation:
 
 
 def allocate(
-    graph: Graph, samples: np.ndarray, goal: FidelityGoal, *, source: str, threads: int = 1
+    graph: Graph,
+    samples: np.ndarray,
+    goal: FidelityGoal,
+    *,
+    source: str,
+    threads: int = 1,
+    error_factor: float = 1.0,
 ) -> Allocation:
     """Finds the cheapest bits by layer with which the integer network meets the goal on `samples`.
 
-    samples: float (count, *input shape), within the calibrated ranges of the graph. If no bits meet the goal,
-    the best ones are returned.
+    samples: float (count, *input shape), within the calibrated ranges of the graph. error_factor: below 1 if
+    errors should be smaller than the goal needs on these samples. If no bits meet the goal, the best ones are
+    returned.
 
     Raises:
         ModelError: the graph cannot be compiled.
@@ -82,11 +89,11 @@ def allocate(
     >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0))
     >>> samples = np.float32([[1, -2], [3, 4], [-1, 2]])
     >>> allocate(graph, samples, FidelityGoal(), source="noise").options.layer_activation_bits
-    {'x': 11, 'relu': 7}
+    {'x': 4, 'relu': 4}
     """
     logits = outputs(graph, samples).reshape(len(samples), -1).astype(np.float64)
     layers = _layers(graph, samples)
-    target = noise_bound(logits, goal)
+    target = noise_bound(logits, goal) * error_factor**2
     wanted = math.sqrt(target) * largest_of(logits.shape[1])
     bound = target
     tried: list[_Trial] = []
@@ -103,7 +110,7 @@ def allocate(
             break
         predicted = math.sqrt(_predicted(layers, options)) * largest_of(logits.shape[1])
         corrected = target * (predicted / max(trial.error, 1e-9 * predicted)) ** 2
-        bound = corrected if trial.is_enough else min(corrected, bound * _TIGHTENING)
+        bound = min(corrected, bound * (_LOOSENING if trial.is_enough else _TIGHTENING))
     enough = [trial for trial in tried if trial.is_enough]
     if enough:
         chosen = min(enough, key=lambda trial: trial.cost)

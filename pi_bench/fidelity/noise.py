@@ -27,6 +27,9 @@ class WeightedReader:
     gain: the logits' variance per variance of a weight. weight_scales: int64 (channels,), the scale of each
     channel's weights at the reference width. room: the finest scale of the linear value, less the scale of
     the values that are read at the layer's reference bits.
+
+    >>> WeightedReader(12.0, np.array([4]), room=20).noise(0, 0) == 4.0**-4
+    True
     """
 
     gain: float
