@@ -254,12 +254,14 @@ def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, bat
     """
     import torch
 
+    from pi_bench.network.lowering.last_step import with_last_step
+
     count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
     compared = np.resize(samples, (count, *samples.shape[1:]))  # repeated where there are too few
     with torch.no_grad():
         parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, count, batch)]
     expected = torch.cat(parts).numpy()
-    actual = outputs(graph, compared)
+    actual = with_last_step(torch.from_numpy(outputs(graph, compared)), graph.meta).numpy()
     if actual.shape != expected.shape:
         raise ModelError(f"the lowered network answers {actual.shape}, the module {expected.shape}")
     largest = max(float(np.abs(expected).max()), 1e-30)

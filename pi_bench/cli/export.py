@@ -13,6 +13,7 @@ from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.cli.recipes import list_table, recipe_of
 from pi_bench.errors import UsageError
+from pi_bench.report.text_width import wrapped
 
 _EPILOG = """\
 examples:
@@ -168,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"exporting {args.pt2 or args.onnx} …", file=sys.stderr)
         graph = export_module.export_file(args, args.pt2 or args.onnx)
-    print(describe(graph, args.output))
+    print(wrapped(describe(graph, args.output)))
     return 0
 
 
@@ -197,6 +198,11 @@ def describe(graph: Any, path: str) -> str:
     ]
     if meta.get("random_weights"):
         lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
+    left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
+    if left:
+        lines.append(
+            f"  its last step, {' and '.join(left)}, is left out: the client applies it to the logits"
+        )
     calibration = meta["calibration"]
     line = f"  calibrated on {calibration['sample_count']} samples of {calibration['source']}"
     if tightest is not None:

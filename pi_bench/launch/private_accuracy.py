@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pi_bench.errors import interruption_code
-from pi_bench.launch.latency import LatencyOptions, measure_latency
+from pi_bench.launch.latency import measure_latency
+from pi_bench.launch.measurement import LatencyOptions
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.samples import CHUNK_SAMPLES, Answers, answers_of, chunk_bounds

@@ -16,7 +16,8 @@ import numpy as np
 from pi_bench.costs import CONTENTION, Costs, CostUnits
 from pi_bench.launch import placement
 from pi_bench.launch.inputs import noise_input
-from pi_bench.launch.latency import LatencyOptions, Run, measure_latency
+from pi_bench.launch.latency import measure_latency
+from pi_bench.launch.measurement import LatencyOptions, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import compile_graph

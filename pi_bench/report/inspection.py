@@ -22,7 +22,7 @@ from pi_bench.report.operators import (
     shape_words,
 )
 from pi_bench.report.prediction import prediction_lines
-from pi_bench.report.quantities import bytes_or_dash, count
+from pi_bench.report.quantities import bytes_or_dash, count, counted
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
@@ -119,7 +119,7 @@ def render_inspection(inspection: document.Inspection) -> str:
     ]
     predicted = inspection.predicted_bytes
     lines = [
-        f"{inspection.name}: {counts_words(inspection)}, {inspection.parameter_count:,} parameters",
+        f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'parameter')}",
         f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
         f"inputs within {inspection.input_bound:.4g}",
         f"digest {inspection.digest}",
@@ -127,7 +127,7 @@ def render_inspection(inspection: document.Inspection) -> str:
         *fusion_lines(inspection.fusion),
         *kept_lines(inspection.fusion),
         "",
-        *render_table(header, rows, left=4),
+        *render_table(header, rows, left=4, drop=_DROP),
         "",
         "scale: bits behind the point; truncated: bits dropped; window: bits of a ReLU's range",
         "range: largest value in calibration; headroom: bits of the window to spare",
@@ -154,6 +154,12 @@ def render_inspection(inspection: document.Inspection) -> str:
     if inspection.explanation is not None:
         lines += ["", *explanation_lines(inspection.explanation)]
     return "\n".join(lines)
+
+
+_DROP = (
+    *("squares", "scale", "cut", "from", "room", "shape", "range", "window", "trunc.", "operator", "id"),
+    *("params", "to server"),
+)
 
 
 def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:

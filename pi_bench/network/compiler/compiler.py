@@ -21,7 +21,8 @@ from pi_bench.network.compiler import (
     slopes,
     sums,
 )
-from pi_bench.network.compiler.scales import CompileOptions, activation_scale_bits
+from pi_bench.network.compiler.options import CompileOptions
+from pi_bench.network.compiler.scales import activation_scale_bits
 from pi_bench.network.compiler.sums import Expression, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import Graph, InputNode, Node, OutputNode
@@ -53,7 +54,7 @@ def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[
     program = Program(
         name=str(graph.meta.get("name", "network")),
         ops=tuple(values.ops),
-        weight_bits=options.weight_bits,
+        weight_bits=options.most_weight_bits,
         labels=graph.labels,
     )
     return program, values.weights
@@ -63,7 +64,7 @@ def _input(values: Values, node: InputNode) -> Expression:
     maximum, options = values.graph.ranges[node.name], values.options
     if maximum == 0:
         raise ModelError("the calibration inputs are all zero: calibrate with real inputs")
-    scale_bits = activation_scale_bits(maximum, options.activation_bits)
+    scale_bits = activation_scale_bits(maximum, options.activation_bits_of(node.name))
     shape = (options.batch, *node.shape)
     bound = math.ldexp(maximum, math.floor(options.headroom_bits))
     bits = None if node.channel_bits is None else np.array(node.channel_bits, np.uint8)
@@ -72,7 +73,7 @@ def _input(values: Values, node: InputNode) -> Expression:
 
 
 def _output(values: Values, node: OutputNode) -> Expression:
-    source = values.linear_op(node.inputs[0], reveal=True)
+    source = values.linear_op(node.inputs[0])
     op = OutputOp(len(values.ops), node.name, source.shape, source.id, source.scale_bits)
     values.ops.append(op)
     return sums.of_value(op.id, op.scale_bits, op.shape)

@@ -32,6 +32,7 @@ from pi_bench.network.graph import (
     Shape,
     SliceNode,
     SubsampleNode,
+    TakeNode,
     operator_name,
     padding_sides,
 )
@@ -190,6 +191,13 @@ def _slice(node: SliceNode, inputs: list[Shape], graph: Graph) -> Shape:
     return (count, *first[1:])
 
 
+def _take(node: TakeNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first, positions = inputs[0], node.positions
+    if not positions or max(positions) >= first[0]:
+        raise fault(node, f"takes channel {max(positions, default=0)} of {first}")
+    return (len(positions), *first[1:])
+
+
 def _subsample(node: SubsampleNode, inputs: list[Shape], graph: Graph) -> Shape:
     first = _map(node, inputs[0])
     if min(node.stride) < 1 or len(node.shape) != 3 or min(node.shape) < 1:
@@ -252,6 +260,7 @@ _RULES: Mapping[type[Node], Callable[[Any, list[Shape], Graph], Shape]] = {
     PermuteNode: _permute,
     SliceNode: _slice,
     SubsampleNode: _subsample,
+    TakeNode: _take,
     PadNode: _pad,
     FusedNode: lambda node, inputs, graph: tuple(node.shape),
 }
