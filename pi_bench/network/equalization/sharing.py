@@ -2,8 +2,8 @@
 
 Convolutions, fully connected layers and batch normalizations absorb any factor of an input channel and of an
 output channel in their parameters. ReLUs and their relatives, pools, sums and moves of elements let a
-positive factor through. A public number that is added or compared (the 6 of ReLU6) needs the factor 1. So do
-the network's input and output.
+positive factor through. A public number that is added or compared (the 6 of ReLU6) needs the factor 1, and so
+does the network's output. The input's factors are public (`equalization.input_factors`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pi_bench.network.graph import (
     FlattenNode,
     Graph,
     IdentityNode,
+    InputNode,
     LeakyReluNode,
     LinearNode,
     MaxPoolNode,
@@ -48,14 +49,14 @@ class Sharing:
     """The groups of equal factors.
 
     `groups` maps each value's name to group numbers, an integer array that broadcasts to the value's shape.
-    Numbers are at least 0 and below `count`.
+    Numbers are at least 0 and below `count`. `public` lists the groups whose factors are public.
 
-    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> from pi_bench.network.graph import OutputNode
     >>> layers = LinearNode("a", ("x",), (3,), "a", None), ReluNode("relu", ("a",), (3,))
     >>> last = LinearNode("b", ("relu",), (1,), "b", None), OutputNode("out", ("b",), (1,))
     >>> sharing = Sharing(Graph((InputNode("x", (), (2,)), *layers, *last), {}))
     >>> {name: numbers.tolist() for name, numbers in sharing.groups.items()}
-    {'x': [0], 'a': [1, 2, 3], 'relu': [1, 2, 3], 'b': [0], 'out': [0]}
+    {'x': [1, 2], 'a': [3, 4, 5], 'relu': [3, 4, 5], 'b': [0], 'out': [0]}
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -72,6 +73,7 @@ class Sharing:
         for name, found in groups.items():
             groups[name] = _compressed(numbers[roots[found]])
         self.count = int(numbers[-1]) + 1
+        self.public = np.unique([FIXED, *self.channels(graph.input.name)])
 
     def channels(self, name: str) -> np.ndarray:
         """Returns the groups of a value's channels, int (channels,).
@@ -102,7 +104,7 @@ class Sharing:
         return self.groups[node.inputs[0]]
 
     def _fixed(self, node: Node) -> np.ndarray:
-        """Also serves the input, the output, and nodes that this module does not know."""
+        """Also serves the output and nodes that this module does not know."""
         fixed = np.full((1,) * len(node.shape), FIXED)
         for name in node.inputs:
             self._join(self.groups[name], np.array(FIXED))
@@ -114,6 +116,9 @@ class Sharing:
         first = numbers.reshape(len(numbers), -1)[:, :1].reshape(-1, *(1,) * (numbers.ndim - 1))
         self._join(numbers, first)
         return first
+
+    def _input(self, node: Node) -> np.ndarray:
+        return self._new(node.shape)
 
     def _layer(self, node: Node) -> np.ndarray:
         self._per_channel(node)
@@ -190,6 +195,7 @@ def _compressed(numbers: np.ndarray) -> np.ndarray:
 
 
 _RULES: Mapping[type[Node], Callable[[Sharing, Any], np.ndarray]] = {
+    InputNode: Sharing._input,
     ConvNode: Sharing._layer,
     LinearNode: Sharing._layer,
     BatchNormNode: Sharing._layer,
