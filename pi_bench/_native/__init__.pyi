@@ -1,6 +1,7 @@
 # The types of the compiled module, one stub per submodule. tests/unit/test_native_stubs.py compares the
 # parameters with the bindings. Only pi_bench.crypto and pi_bench.arithmetic import the module.
 from . import checksum as checksum
+from . import fss as fss
 from . import garble as garble
 from . import he as he
 from . import linear as linear

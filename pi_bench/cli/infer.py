@@ -62,7 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["infer", "--connect", address, "--input", input_file])
     ```
     """
-    from pi_bench.launch.placement import thread_environment
+    from pi_bench.thread_environment import thread_environment
 
     threads = parsed.threads or len(os.sched_getaffinity(0))
     os.environ.update(thread_environment(threads))  # read when numpy's libraries are loaded, next

@@ -115,7 +115,7 @@ def run(parsed: argparse.Namespace) -> int:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
         compiling = options.compile_options(parsed, batch_of(given))
-        model = load(Path(parsed.model), compiling, merge=parsed.merge)
+        model = load(Path(parsed.model), compiling, fuse=parsed.merge)
         program = model.program
         info.require(program, settings)
         if given is None:

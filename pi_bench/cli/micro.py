@@ -90,7 +90,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["micro", *names, "--json", "micro.json"])
     ```
     """
-    from pi_bench.launch.placement import thread_environment
+    from pi_bench.thread_environment import thread_environment
 
     os.environ.update(thread_environment(1))  # before numpy loads: its product is timed on one core
 

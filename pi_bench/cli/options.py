@@ -66,7 +66,7 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--merge",
         action="store_true",
-        help="merge adjacent linear layers that have no ReLU between them, where this is predicted to save "
+        help="fuse linear operators that have no ReLU between them into one, where this is predicted to save "
         "online time without adding offline bytes; the float network stays the same, the integer "
         "network changes",
     )

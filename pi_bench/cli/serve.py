@@ -75,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
     options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
-    model = load(Path(parsed.model), options.compile_options(parsed), merge=parsed.merge)
+    model = load(Path(parsed.model), options.compile_options(parsed), fuse=parsed.merge)
     info.require(model.program, settings)
     configuration = {
         "protocol": info.name,

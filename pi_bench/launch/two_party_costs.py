@@ -44,7 +44,7 @@ def _options(info: ProtocolInfo, threads: int) -> ProtocolOptions:
 
 
 def chain_script(info: ProtocolInfo, threads: int) -> RunScript:
-    """Gives the protocol's script of a chain of tiny layers. Every kind of fixed step should show in it.
+    """Returns the protocol's script of a chain of tiny layers. Every kind of fixed step should show in it.
 
     >>> from pi_bench.registry import find_protocol, protocol_names
     >>> infos = [find_protocol(name) for name in protocol_names()]
@@ -125,7 +125,7 @@ def _fixed_costs(script: RunScript, runs: Sequence[Run], primitives: Costs) -> d
 
 
 def _typical(samples: Iterable[float]) -> float:
-    """Gives the first quartile, since background load only makes runs longer."""
+    """Returns the first quartile, since background load only makes runs longer."""
     return quantiles(samples, n=4, method="inclusive")[0]
 
 

@@ -174,15 +174,15 @@ def render_accuracy(result: document.Accuracy) -> str:
             f"private runs {state}; same class as the integer network in "
             f"{_percent(private.same_class_as_integer_pct)} of them"
         )
-    header = ("layer", "operator", "error", "largest error", "room", "outside", "zeroed")
+    header = ("layer", "operator", "error", "largest error", "headroom", "outside", "zeroed")
     lines += [
         "",
         *render_table(header, [_layer_row(layer) for layer in result.layers], left=2, drop=("operator",)),
     ]
     lines += [
         "",
-        "error: root mean square over that of the float values; room: bits between the largest value and the",
-        "window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
+        "error: root mean square over that of the float values; headroom: bits between the largest value and",
+        "the window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
         f"worst layer: {result.worst_layer or '-'}",
     ]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from pi_bench.launch.alternatives import HALF_RELUS, MERGE, Alternative
+from pi_bench.launch.alternatives import FUSION, HALF_RELUS, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.prediction.causes import Cause, Share, shares
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
@@ -26,7 +26,7 @@ Phase = Literal["online", "offline"]
 _TOP = 3
 _LAYERS = 3
 _PAYS = 0.97
-"""Mention an alternative only if it cuts the phase to at most this fraction of its time."""
+"""Mention an alternative only if it shortens the phase to at most this fraction of its time."""
 
 _MINOR = 0.01
 """Causes below this share of a phase are not named."""
@@ -179,21 +179,21 @@ class _Writer:
         return f"{made} of {words(self._program)}" if made else words(self._program)
 
     def _remedies(self, phase: Phase, cause: Cause) -> list[str]:
-        merged = self._alternative(MERGE)
+        fused = self._alternative(FUSION)
         match cause:
             case Cause.ROUNDS:
-                if phase == "online" and merged:
-                    rounds = counted(merged.comm_round_count, "round")
-                    return [f"`--merge` would leave {rounds} and {_left(merged, phase)}"]
-                return ["Only fewer layers that cross the wire (culled stages, merged layers) remove them"]
+                if phase == "online" and fused:
+                    rounds = counted(fused.comm_round_count, "round")
+                    return [f"`--merge` would leave {rounds} and {_left(fused, phase)}"]
+                return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
                 halved = f"Half of them would leave {_left(self._halved(), phase)}"
                 return [halved, *self._settings(phase, Purpose.RELU)]
             case Cause.TRUNCATIONS:
-                if merged:
-                    left = f"{merged.truncation_count:,} of them and {_left(merged, phase)}"
+                if fused:
+                    left = f"{fused.truncation_count:,} of them and {_left(fused, phase)}"
                     return [f"`--merge` would leave {left}"]
-                return ["Layers that are merged or removed need none"]
+                return ["Layers that are fused or removed need none"]
             case Cause.LINEAR:
                 cheaper = "Fewer channels, or a smaller resolution earlier, make them cheaper"
                 return [*self._settings(phase, Purpose.LINEAR), cheaper]

@@ -13,7 +13,7 @@ from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
-from pi_bench.report.merging import kept_lines, merging_lines, merging_part
+from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
 from pi_bench.report.operators import (
     counts_words,
     network_counts,
@@ -33,7 +33,7 @@ def inspect_program(
     digest: str,
     info: ProtocolInfo,
     options: ProtocolOptions,
-    merging: Fusion | None = None,
+    fusion: Fusion | None = None,
     weights: Weights = None,
     arguments: dict[str, Any] | None = None,
 ) -> document.Inspection:
@@ -54,7 +54,7 @@ def inspect_program(
     predicted = info.predict(program, options)
     stages = [document.Stage(**dataclasses.asdict(share)) for share in by_resolution(program)]
     return document.Inspection(
-        schema_version=1,
+        schema_version=2,
         name=program.name,
         digest=digest,
         weights=weights,
@@ -63,7 +63,7 @@ def inspect_program(
         options=dict(options.values),
         **network_counts(program),
         parameter_count=sum(stage.parameter_count for stage in stages),
-        merging=merging_part(merging),
+        fusion=fusion_part(fusion),
         weight_bits=program.weight_bits,
         label_count=len(program.labels),
         input_bound=program.input.bound,
@@ -114,7 +114,7 @@ def render_inspection(inspection: document.Inspection) -> str:
         for op in inspection.operators
     ]
     header = [
-        *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "range", "room"),
+        *("id", "name", "operator", "shape", "from", "scale", "truncated", "window", "range", "headroom"),
         *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
     ]
     predicted = inspection.predicted_bytes
@@ -124,13 +124,13 @@ def render_inspection(inspection: document.Inspection) -> str:
         f"inputs within {inspection.input_bound:.4g}",
         f"digest {inspection.digest}",
         *(f"warning: {words}" for words in random_warnings(inspection.weights)),
-        *merging_lines(inspection.merging),
-        *kept_lines(inspection.merging),
+        *fusion_lines(inspection.fusion),
+        *kept_lines(inspection.fusion),
         "",
         *render_table(header, rows, left=4, drop=_DROP),
         "",
-        "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range",
-        "range: largest value in calibration; room: bits of the window to spare",
+        "scale: bits behind the point; truncated: bits dropped; window: bits of a ReLU's range",
+        "range: largest value in calibration; headroom: bits of the window to spare",
         "",
         "by resolution (a run of layers of equal resolution is a stage)",
         *render_table(
@@ -157,7 +157,19 @@ def render_inspection(inspection: document.Inspection) -> str:
 
 
 _DROP = (
-    *("squares", "scale", "cut", "from", "room", "shape", "range", "window", "trunc.", "operator", "id"),
+    *(
+        "squares",
+        "scale",
+        "truncated",
+        "from",
+        "headroom",
+        "shape",
+        "range",
+        "window",
+        "trunc.",
+        "operator",
+        "id",
+    ),
     *("params", "to server"),
 )
 

@@ -17,8 +17,8 @@ from pi_bench.network.program import ActivationOp, Op, Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.documents import latency as document
 from pi_bench.report.documents.fields import BothTimes, Directions, PerParty, SecondsPerParty, Times
+from pi_bench.report.fusion import fusion_part
 from pi_bench.report.link import probed_link_part
-from pi_bench.report.merging import merging_part
 from pi_bench.report.operators import network_counts, operator_counts, operator_words
 from pi_bench.report.weights import weights_of
 from pi_bench.session import PhaseRecord
@@ -48,7 +48,7 @@ def build_result(
     online_s, offline_s = median(run.latency_s for run in runs), [run.offline_s for run in runs]
     cpu = _cpu_time(measurement)
     return document.Result(
-        schema_version=1,
+        schema_version=2,
         network=_network(model),
         protocol=info.name,
         protocol_title=info.title,
@@ -119,7 +119,7 @@ def _network(model: LoadedModel) -> document.NetworkCounts:
         weights=weights_of(model.graph.meta),
         **network_counts(program),
         weight_bits=program.weight_bits,
-        merging=merging_part(model.merging),
+        fusion=fusion_part(model.fusion),
         input_shape=list(program.input.shape),
         output_shape=list(program.output.shape),
     )
@@ -248,7 +248,7 @@ def _cpu_time(measurement: Measurement) -> document.CpuTime:
 
 
 def _outputs(program: Program, logits: np.ndarray) -> document.Outputs:
-    """Gives logits and argmax of the sample, or of each sample where the batch is larger than one."""
+    """Returns logits and argmax of the sample, or of each sample where the batch is larger than one."""
     rows = logits.reshape(logits.shape[0], -1)
     best = [int(index) for index in rows.argmax(axis=1)]
     labels = [program.labels[index] for index in best] if len(program.labels) == rows.shape[1] else None

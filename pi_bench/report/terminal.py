@@ -11,8 +11,8 @@ from pi_bench.report.answer import answer_lines
 from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
+from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.link import link_words, probe_lines
-from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
 from pi_bench.report.prediction import comparison_lines
 from pi_bench.report.quantities import byte_count, bytes_or_dash, count, counted, milliseconds, seconds
@@ -54,7 +54,7 @@ def _heading(result: Result) -> list[str]:
         f"{link_words(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
         f"digest {network.digest[:16]}",
         *probe_lines(result.link),
-        *merging_lines(network.merging),
+        *fusion_lines(network.fusion),
     ]
 
 

@@ -368,17 +368,17 @@ def test_a_batch_that_the_file_does_not_hold_is_named(
     assert "(3, 2, 6, 6)" in capsys.readouterr().err
 
 
-def test_merged_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
+def test_fused_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
     model = tmp_path / "culled.pt"
     save_model(culled_graph(), model)
-    plain, merged = measure(model, tmp_path), measure(model, tmp_path, "--merge")
-    jsonschema.validate(merged, schema)
-    assert plain["network"]["merging"] is None
-    merging = merged["network"]["merging"]
-    assert merging["operators"] and merging["dissolved"]
-    assert merged["verification"]["passed"]
-    assert merged["network"]["truncation_count"] < plain["network"]["truncation_count"]
-    assert merged["online"]["comm_round_count"] < plain["online"]["comm_round_count"]
+    plain, fused = measure(model, tmp_path), measure(model, tmp_path, "--merge")
+    jsonschema.validate(fused, schema)
+    assert plain["network"]["fusion"] is None
+    fusion = fused["network"]["fusion"]
+    assert fusion["operators"] and fusion["dissolved"]
+    assert fused["verification"]["passed"]
+    assert fused["network"]["truncation_count"] < plain["network"]["truncation_count"]
+    assert fused["online"]["comm_round_count"] < plain["online"]["comm_round_count"]
 
 
 def test_a_full_disk_loses_nothing_that_was_measured(

@@ -20,6 +20,7 @@ MODULES = {
     "checksum.pyi": _native.checksum,
     "ot.pyi": _native.ot,
     "garble.pyi": _native.garble,
+    "fss.pyi": _native.fss,
     "linear.pyi": _native.linear,
     "he/__init__.pyi": _native.he,
     "he/parts.pyi": _native.he.parts,

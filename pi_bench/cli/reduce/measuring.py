@@ -69,14 +69,14 @@ def measured(
     progress: Any,
     failures: Failures,
     *,
-    merges: bool = False,
+    fused: bool = False,
 ) -> list[Any]:
     """Returns the candidates with their private latencies, or unchanged with ``--no-latency``.
 
     Args:
         root: the output folder, which holds the candidates' folders.
         failures: collects Ctrl-C. The networks that were not measured then say so.
-        merges: whether to measure with ``--merge``. A result does not say this where nothing is gained, so
+        fused: whether to measure with ``--merge``. A result does not say this where nothing is gained, so
             such networks are in folders of their own.
 
     Raises:
@@ -105,7 +105,7 @@ def measured(
         if option.name in settings.values:
             flags += [option.flag, str(settings.values[option.name])]
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
-    flags += ["--merge"] if merges else []
+    flags += ["--merge"] if fused else []
     measuring = importlib.import_module("pi_bench.models.reduction.measuring")
 
     def interrupted(error: KeyboardInterrupt, done: int) -> None:

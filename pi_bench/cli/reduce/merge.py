@@ -125,9 +125,9 @@ def run(parsed: argparse.Namespace) -> int:
         failures = Failures()
         candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
         for place, found in search.unmerged_candidates(settings, parsed.output).items():
-            merges = place == "kept-borders"
+            fused = place == "kept-borders"
             if not failures.exit_code:
-                measuring.measured(parsed, found, parsed.output, progress, failures, merges=merges)
+                measuring.measured(parsed, found, parsed.output, progress, failures, fused=fused)
     print(wrapped(_conclude(parsed, candidates)))
     return failures.report()
 

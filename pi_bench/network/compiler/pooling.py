@@ -82,7 +82,7 @@ def _uneven(
 
 
 def _factors(windows: list[PoolWindow]) -> tuple[tuple[Window, ...], float]:
-    """Gives windows integer factors, and the unit in which the factors are 1 / divisor.
+    """Returns integer factors for windows, and the unit in which the factors are 1 / divisor.
 
     They are exact where the divisors have a small common multiple, and else exact to one part in 254.
     """

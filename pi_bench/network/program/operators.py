@@ -108,10 +108,10 @@ class ActivationOp:
     @property
     def calibrated_maximum(self) -> float | None:
         """The largest magnitude in calibration, which the window was made for; None if all values were 0."""
-        room = self.window_bits if self.relu_count else UNWINDOWED_BITS
-        if self.headroom_bits == room:
+        range_bits = self.window_bits if self.relu_count else UNWINDOWED_BITS
+        if self.headroom_bits == range_bits:
             return None
-        return math.ldexp(2.0**-self.headroom_bits, room - self.scale_bits - self.truncate_bits)
+        return math.ldexp(2.0**-self.headroom_bits, range_bits - self.scale_bits - self.truncate_bits)
 
     @property
     def relu_count(self) -> int:

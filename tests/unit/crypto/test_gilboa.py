@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from pi_bench import _native
 from pi_bench.crypto import gilboa
-from pi_bench.crypto.ot_extension import CotReceiver, CotSender, base_choice_bits, extension_bytes
+from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES, hash_labels
+
+from .conftest import CotInstance
 
 PRODUCT_OT = 10  # the purpose's code, part of the wire's definition
 
@@ -25,13 +27,6 @@ def _words(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 2**32, count, dtype=np.uint32)
 
 
-def _instance(seed: int) -> tuple[CotSender, CotReceiver]:
-    delta, pairs = bytes(_random(16, seed)), _random((128, 2, 16), seed + 1)
-    receiver = CotReceiver(pairs)
-    keys = pairs[np.arange(128), base_choice_bits(delta)]
-    return CotSender(delta, keys, receiver.tree_message), receiver
-
-
 def _labels(bit_count: int, a: np.ndarray, delta: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(zero, active) labels (bits, groups, 32, 16) for the bits of a."""
     zero = _random((bit_count, a.size // LANES, LANES, 16), seed)
@@ -41,11 +36,13 @@ def _labels(bit_count: int, a: np.ndarray, delta: np.ndarray, seed: int) -> tupl
 
 @settings(max_examples=20, deadline=None)
 @given(groups=st.integers(1, 40), bit_count=st.integers(1, 32), seed=st.integers(0, 2**32))
-def test_shares_add_up_to_the_product(groups: int, bit_count: int, seed: int) -> None:
+def test_shares_add_up_to_the_product(
+    cot_instance: CotInstance, groups: int, bit_count: int, seed: int
+) -> None:
     """Over the correlated OT itself, both sides' messages included."""
     count = LANES * groups
     a, b = _words(count, seed), _words(count, seed + 1)
-    sender, receiver = _instance(seed)
+    sender, receiver = cot_instance(bytes(_random(16, seed)), seed + 1)
     zero, active = (gilboa.empty_labels(bit_count, groups) for _ in range(2))
     with sender, receiver:
         choices = gilboa.choice_bits(a, bit_count)

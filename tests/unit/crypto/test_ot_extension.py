@@ -19,20 +19,13 @@ from pi_bench.crypto.ot_extension import (
     extension_bytes,
     random_delta,
 )
-from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
+
+from .conftest import CotInstance
 
 
 def _random(shape: tuple[int, ...] | int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def _instance(delta: bytes | SecretBytes, seed: int = 0) -> tuple[CotSender, CotReceiver]:
-    """Two parties whose base OTs an ideal functionality ran."""
-    pairs = _random((128, 2, 16), seed)
-    receiver = CotReceiver(pairs)
-    chosen = pairs[np.arange(128), base_choice_bits(delta)]
-    return CotSender(delta, chosen, receiver.tree_message), receiver
 
 
 def _extend(
@@ -68,8 +61,10 @@ def test_the_whole_chain_from_base_ots() -> None:
     groups=st.lists(st.integers(0, 200), min_size=1, max_size=4),
     threads=st.integers(1, 3),
 )
-def test_the_relation_holds_for_any_counts_in_a_row(delta: bytes, groups: list[int], threads: int) -> None:
-    sender, receiver = _instance(delta)
+def test_the_relation_holds_for_any_counts_in_a_row(
+    cot_instance: CotInstance, delta: bytes, groups: list[int], threads: int
+) -> None:
+    sender, receiver = cot_instance(delta)
     for index, group_count in enumerate(groups):
         zero, active, choices = _extend(sender, receiver, _random(4 * group_count, index), threads)
         assert _related(zero, active, choices, delta)
@@ -77,25 +72,25 @@ def test_the_relation_holds_for_any_counts_in_a_row(delta: bytes, groups: list[i
 
 @pytest.mark.parametrize("delta", [bytes(16), b"\xff" * 16, b"\1" + bytes(15), bytes(15) + b"\x80"])
 @pytest.mark.parametrize("count", [32, 2016, 2048, 2080, 20_480 + 32])
-def test_the_relation_at_the_edges(delta: bytes, count: int) -> None:
-    sender, receiver = _instance(delta)
+def test_the_relation_at_the_edges(cot_instance: CotInstance, delta: bytes, count: int) -> None:
+    sender, receiver = cot_instance(delta)
     zero, active, choices = _extend(sender, receiver, _random(count // 8, 3), threads=2)
     assert _related(zero, active, choices, delta)
     assert len({bytes(label) for label in zero}) == count
 
 
-def test_labels_look_uniform() -> None:
-    sender, receiver = _instance(bytes(_random(16, 5)))
+def test_labels_look_uniform(cot_instance: CotInstance) -> None:
+    sender, receiver = cot_instance(bytes(_random(16, 5)))
     zero, active, _ = _extend(sender, receiver, np.zeros(4096, np.uint8))
     for labels in (zero, active):
         ones = np.unpackbits(labels, axis=1).sum(axis=0, dtype=np.int64)  # of 32,768 a column; sigma is 90.5
         assert (abs(ones - 16_384) < 7 * 90.5).all()
 
 
-def test_colors_give_the_choice_where_delta_is_odd() -> None:
+def test_colors_give_the_choice_where_delta_is_odd(cot_instance: CotInstance) -> None:
     with random_delta(label=True) as delta:
         assert delta.array[0] & 1
-        sender, receiver = _instance(delta)
+        sender, receiver = cot_instance(delta)
         zero, active, choices = _extend(sender, receiver, _random(128, 6))
     assert np.array_equal((zero[:, 0] ^ active[:, 0]) & 1, choices)
 
@@ -104,9 +99,9 @@ def test_random_delta_is_even_half_the_time_without_label() -> None:
     assert {int(random_delta(label=False).array[0] & 1) for _ in range(64)} == {0, 1}
 
 
-def test_counters_never_repeat_in_an_instance() -> None:
+def test_counters_never_repeat_in_an_instance(cot_instance: CotInstance) -> None:
     """Choice bits of zero leave the generators bare: no 16 bytes of them stand twice."""
-    _, receiver = _instance(bytes(16))
+    _, receiver = cot_instance(bytes(16))
     seen: list[bytes] = []
     for count in (128, 128, 4096, 128):
         message = bytes(
@@ -124,9 +119,9 @@ def test_two_instances_share_nothing() -> None:
     assert bytes(first._leaves.array) != bytes(second._leaves.array)
 
 
-def test_fresh_instances_from_the_reverse_extension() -> None:
+def test_fresh_instances_from_the_reverse_extension(cot_instance: CotInstance) -> None:
     reverse_delta = bytes(_random(16, 60))
-    reverse_sender, reverse_receiver = _instance(reverse_delta)
+    reverse_sender, reverse_receiver = cot_instance(reverse_delta)
     tree_messages = set()
     for inference in range(2):
         context = b"session" + bytes([inference])
@@ -143,8 +138,8 @@ def test_fresh_instances_from_the_reverse_extension() -> None:
     assert len(tree_messages) == 2
 
 
-def test_fresh_instances_are_bound_to_their_context() -> None:
-    reverse_sender, reverse_receiver = _instance(bytes(_random(16, 61)))
+def test_fresh_instances_are_bound_to_their_context(cot_instance: CotInstance) -> None:
+    reverse_sender, reverse_receiver = cot_instance(bytes(_random(16, 61)))
     delta = random_delta(label=True)
     fresh = FreshCotSender(reverse_receiver, delta, b"inference 1")
     receiver = fresh_cot_receiver(reverse_sender, fresh.message, b"inference 2")
@@ -188,8 +183,10 @@ def test_a_tree_message_of_another_size_is_the_peer_s_error(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 127, 129, 4096])
-def test_an_extension_message_of_another_size_is_the_peer_s_error(size: int) -> None:
-    sender, _ = _instance(bytes(16))
+def test_an_extension_message_of_another_size_is_the_peer_s_error(
+    cot_instance: CotInstance, size: int
+) -> None:
+    sender, _ = cot_instance(bytes(16))
     with pytest.raises(PeerError, match="extension message has"):
         sender.extend(bytes(size), 32, np.empty((32, 16), np.uint8))
     assert sender._next_chunk == 0
@@ -208,16 +205,16 @@ def test_garbage_of_the_right_size_gives_unrelated_labels_and_no_error() -> None
 
 
 @pytest.mark.parametrize("count", [-32, 1, 31, 33])
-def test_counts_are_multiples_of_32(count: int) -> None:
-    sender, receiver = _instance(bytes(16))
+def test_counts_are_multiples_of_32(cot_instance: CotInstance, count: int) -> None:
+    sender, receiver = cot_instance(bytes(16))
     with pytest.raises(ValueError, match="multiples of 32"):
         receiver.extend(np.zeros(4, np.uint8), count, np.empty((32, 16), np.uint8))
     with pytest.raises(ValueError, match="multiples of 32"):
         sender.extend(bytes(128), count, np.empty((32, 16), np.uint8))
 
 
-def test_mistakes_of_the_caller_take_no_counter() -> None:
-    sender, receiver = _instance(bytes(16))
+def test_mistakes_of_the_caller_take_no_counter(cot_instance: CotInstance) -> None:
+    sender, receiver = cot_instance(bytes(16))
     good = np.zeros(4, np.uint8), np.empty((32, 16), np.uint8)
     for choice_bits, labels in [
         (np.zeros(5, np.uint8), good[1]),
@@ -242,8 +239,8 @@ def test_wrong_base_keys(shape: tuple[int, ...]) -> None:
         base_choice_bits(bytes(15))
 
 
-def test_a_closed_instance_refuses() -> None:
-    sender, receiver = _instance(bytes(16))
+def test_a_closed_instance_refuses(cot_instance: CotInstance) -> None:
+    sender, receiver = cot_instance(bytes(16))
     with sender, receiver:
         pass
     with pytest.raises(ValueError, match="wiped"):
