@@ -181,8 +181,9 @@ def render_accuracy(result: document.Accuracy) -> str:
     ]
     lines += [
         "",
-        "error: root mean square over that of the float values; headroom: bits between the largest value and",
-        "the window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
+        "error: root mean square of the errors, divided by that of the float values",
+        "headroom: bits between the largest value and the end of the window; outside: values beyond that end",
+        "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
         f"worst layer: {result.worst_layer or '-'}",
     ]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]
