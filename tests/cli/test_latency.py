@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +18,9 @@ from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.documents import schema_of
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.terminal import render_result
+from pi_bench.report.text_width import wrapped
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Measured = dict[str, Any]
@@ -238,8 +242,12 @@ def test_predicted_bytes_are_right_in_every_setting(
         assert result["prediction"][phase]["wire_bytes"] == result[phase]["wire_bytes"]
 
 
-def test_explanations_are_told_and_written(
-    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+def test_explanations_are_told_and_written_in_lines_that_fit(
+    model_file: Path,
+    tmp_path: Path,
+    schema: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = measure(model_file, tmp_path, "--explain", "--runs", "1")
     jsonschema.validate(result, schema)
@@ -249,6 +257,12 @@ def test_explanations_are_told_and_written(
         assert all(line in text for line in result["explanation"][phase]["lines"])
     assert "predicted beside measured" in text
     assert result["explanation"]["relus"]["line"] in text
+    document = msgspec.convert(result, Result)
+    for width in (80, 100, 120, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = wrapped(render_result(document, [])).splitlines()
+        assert max(map(len, lines)) <= width
+        assert any("hidden ms" in line and "client ms" in line for line in lines) == (width >= 200)
 
 
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
