@@ -67,9 +67,9 @@ def add_link(parser: argparse.ArgumentParser, default: str) -> None:
         "--link",
         type=link,
         metavar="LINK",
-        help="link between the parties: lan, 10g, wan, mobile, loopback, or a bandwidth and a round trip such "
-        "as 100Mbit,40ms; each direction has the whole bandwidth, unless up= and down= give two bandwidths "
-        f"({default})",
+        help="link between the parties: lan, 10g, wan, mobile, loopback, or a bandwidth and a round trip "
+        "such as 100Mbit,40ms; each direction has the whole bandwidth, unless up= and down= give two "
+        f"bandwidths ({default})",
     )
 
 
