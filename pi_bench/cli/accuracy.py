@@ -41,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
         help="compare float, integer and private answers over a data set",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_model(parser)
     data = parser.add_argument_group("data")

@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "frontier",
-        help="find one frontier of several searches",
+        help="combine several searches into one frontier",
         description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of a search")

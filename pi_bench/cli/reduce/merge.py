@@ -59,7 +59,6 @@ def add_parser(subparsers: Any) -> None:
         help="merge adjacent linear layers of trained networks (DeepReDuce's Table 7), and finetune",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "folders",
