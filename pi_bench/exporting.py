@@ -7,6 +7,7 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +170,9 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     import torch
 
     if isinstance(module, torch.export.ExportedProgram):
-        return module.module(check_guards=False), module
+        # torch 2.8 has no such option, and no guards that need it.
+        options = {"check_guards": False} if "check_guards" in signature(module.module).parameters else {}
+        return module.module(**options), module
     try:
         plain = copy.deepcopy(module).cpu().float().eval()
     except (TypeError, RuntimeError) as error:
