@@ -13,6 +13,8 @@ from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.cli.recipes import list_table, recipe_of
 from pi_bench.errors import UsageError
+from pi_bench.report.quantities import counted
+from pi_bench.report.text_width import wrapped
 
 _EPILOG = """\
 examples:
@@ -168,7 +170,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"exporting {args.pt2 or args.onnx} …", file=sys.stderr)
         graph = export_module.export_file(args, args.pt2 or args.onnx)
-    print(describe(graph, args.output))
+    print(wrapped(describe(graph, args.output)))
     return 0
 
 
@@ -181,19 +183,25 @@ def describe(graph: Any, path: str) -> str:
     >>> meta = {"name": "identity", "headroom_bits": {}, "calibration": calibration}
     >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
     wrote model.pt: identity
-      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 weights
+      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
       calibrated on 4 samples of given inputs
     """
+    from pi_bench.network.graph import BatchNormNode
+
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
-    weight_count = sum(array.size for array in graph.parameters.values())
+    statistics = {
+        name for node in graph.nodes if isinstance(node, BatchNormNode) for name in (node.mean, node.variance)
+    }
+    count = sum(array.size for name, array in graph.parameters.items() if name not in statistics)
     polynomials = f"{graph.polynomial_count:,} polynomials, " if graph.polynomial_count else ""
     headroom = meta["headroom_bits"]
     tightest = min(headroom, key=headroom.__getitem__, default=None)
     lines = [
         f"wrote {path}: {meta['name']}",
-        f"  {graph.relu_count:,} ReLUs, {polynomials}input {shape}, {graph.output.shape[0]} outputs, "
-        f"{weight_count:,} weights",
+        f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
+        f"{counted(graph.output.shape[0], 'output')}, "
+        f"{counted(count, 'parameter')}",
     ]
     if meta.get("random_weights"):
         lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
@@ -203,7 +211,7 @@ def describe(graph: Any, path: str) -> str:
             f"  its last step, {' and '.join(left)}, is left out: the client applies it to the logits"
         )
     calibration = meta["calibration"]
-    line = f"  calibrated on {calibration['sample_count']} samples of {calibration['source']}"
+    line = f"  calibrated on {counted(calibration['sample_count'], 'sample')} of {calibration['source']}"
     if tightest is not None:
         line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
     lines.append(line)

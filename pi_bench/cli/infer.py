@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import running_options
+from pi_bench.report.text_width import wrapped
 
 if TYPE_CHECKING:
     from pi_bench.launch.client import Client, ClientOffline, ClientOnline
@@ -99,7 +100,7 @@ def run(parsed: argparse.Namespace) -> int:
         client.end()
         if parsed.output is not None:
             write_array(Path(parsed.output), online.logits)
-        print(_words(client, set_up, offline, online))
+        print(wrapped(_words(client, set_up, offline, online)))
     return 0
 
 

@@ -17,8 +17,8 @@ SIGN_DROP = Option[int](
 LABEL_CHUNK = Option[int](
     "label_chunk",
     range(1, 5),
-    "bits whose labels one key on the wire unlocks, 1 to 4: more of them save bytes online and cost bytes "
-    "offline and computing",
+    "how many bits of a value share one key when the server sends the labels of a garbled circuit, 1 to 4; a "
+    "larger number sends fewer bytes online, and costs more bytes offline and more computing",
     default=1,
 )
 _HELP = (

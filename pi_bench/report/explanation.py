@@ -19,7 +19,7 @@ from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.documents import predicted as document
 from pi_bench.report.documents.predicted import AlternativeRun, BusyLayer, ExplainedPhase, Explanation
-from pi_bench.report.quantities import seconds
+from pi_bench.report.quantities import counted, seconds
 
 Phase = Literal["online", "offline"]
 
@@ -171,18 +171,19 @@ class _Writer:
         """Names a cause: what the protocol says that it does in a phase, and for how many elements."""
         if cause is Cause.ROUNDS:
             if phase == "online":
-                return f"the {self._phases['online'].comm_round_count:g} rounds, and the steps between,"
+                rounds = counted(self._phases["online"].comm_round_count, "round")
+                return f"the {rounds}, and the steps between,"
             return "messages and the steps between them"
-        purpose, counted = _COUNTED[cause]
+        purpose, words = _COUNTED[cause]
         made = self._phases[phase].words.get(purpose.value, "the preprocessing" if phase == "offline" else "")
-        return f"{made} of {counted(self._program)}" if made else counted(self._program)
+        return f"{made} of {words(self._program)}" if made else words(self._program)
 
     def _remedies(self, phase: Phase, cause: Cause) -> list[str]:
         fused = self._alternative(FUSION)
         match cause:
             case Cause.ROUNDS:
                 if phase == "online" and fused:
-                    rounds = f"{fused.comm_round_count:g} rounds"
+                    rounds = counted(fused.comm_round_count, "round")
                     return [f"`--merge` would leave {rounds} and {_left(fused, phase)}"]
                 return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
@@ -222,7 +223,7 @@ class _Writer:
 
 
 _COUNTED: dict[Cause, tuple[Purpose, Callable[[Program], str]]] = {
-    Cause.RELUS: (Purpose.RELU, lambda program: f"the {program.relu_count:,} ReLUs"),
+    Cause.RELUS: (Purpose.RELU, lambda program: f"the {counted(program.relu_count, 'ReLU')}"),
     Cause.TRUNCATIONS: (
         Purpose.TRUNCATION,
         lambda program: f"the {program.truncation_count:,} truncations without ReLU",
@@ -237,7 +238,7 @@ _COUNTED: dict[Cause, tuple[Purpose, Callable[[Program], str]]] = {
 
 def _title(op: Op) -> str:
     if isinstance(op, ActivationOp) and op.relu_count:
-        return f"{op.name} ({op.relu_count:,} ReLUs)"
+        return f"{op.name} ({counted(op.relu_count, 'ReLU')})"
     if isinstance(op, LinearOp):
         return f"{op.name} ({op.mac_count / 1e6:,.1f} M multiply-accumulates)"
     return op.name

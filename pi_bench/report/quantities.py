@@ -54,6 +54,16 @@ def count(value: int) -> str:
     return f"{value:,}" if value else "-"
 
 
+def counted(value: float, noun: str, plural: str | None = None) -> str:
+    """Writes a number of things with the noun in singular or plural. `plural`: None to add an "s".
+
+    >>> counted(1, "run"), counted(4000, "run"), counted(0.5, "round"), counted(2, "body", "bodies")
+    ('1 run', '4,000 runs', '0.5 rounds', '2 bodies')
+    """
+    number = f"{value:,}" if isinstance(value, int) else f"{value:,g}"
+    return f"{number} {noun if value == 1 else plural or f'{noun}s'}"
+
+
 def _digits(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 

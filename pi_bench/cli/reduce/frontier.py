@@ -11,6 +11,7 @@ from pi_bench.cli import options
 from pi_bench.cli.output import writable_folder
 from pi_bench.cli.reduce import networks
 from pi_bench.report.text_table import render_table
+from pi_bench.report.text_width import wrapped
 
 
 def add_parser(subparsers: Any) -> None:
@@ -59,7 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
         for folder in parsed.folders
         for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
     ]
-    print(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot))
+    print(wrapped(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot)))
     return 0
 
 
@@ -109,7 +110,9 @@ def _rendered(candidates: list[Any]) -> str:
     ]
     header = ("network", "made by", "ReLUs", "accuracy %", "% per kReLU", "online ms", "frontier")
     failures = [f"{one.name}: {one.failure}" for one in candidates if one.failure]
-    return "\n".join([*render_table(header, rows, left=2), *failures])
+    return "\n".join(
+        [*render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")), *failures]
+    )
 
 
 def _figure(value: float | None, form: str, factor: float = 1) -> str:
