@@ -7,6 +7,7 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from pi_bench import __version__
 from pi_bench.errors import InputError, ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -115,6 +117,7 @@ def export(
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
     if calibration_percentile != 100:
         notes["calibration"]["percentile"] = calibration_percentile
+    graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
     save_model(graph, path)
@@ -167,7 +170,9 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     import torch
 
     if isinstance(module, torch.export.ExportedProgram):
-        return module.module(check_guards=False), module
+        # torch 2.8 has no such option, and no guards that need it.
+        options = {"check_guards": False} if "check_guards" in signature(module.module).parameters else {}
+        return module.module(**options), module
     try:
         plain = copy.deepcopy(module).cpu().float().eval()
     except (TypeError, RuntimeError) as error:
@@ -252,12 +257,14 @@ def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, bat
     """
     import torch
 
+    from pi_bench.network.lowering.last_step import with_last_step
+
     count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
     compared = np.resize(samples, (count, *samples.shape[1:]))  # repeated where there are too few
     with torch.no_grad():
         parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, count, batch)]
     expected = torch.cat(parts).numpy()
-    actual = outputs(graph, compared)
+    actual = with_last_step(torch.from_numpy(outputs(graph, compared)), graph.meta).numpy()
     if actual.shape != expected.shape:
         raise ModelError(f"the lowered network answers {actual.shape}, the module {expected.shape}")
     largest = max(float(np.abs(expected).max()), 1e-30)

@@ -1,7 +1,7 @@
 // Derives labels, keys and bits from the garbler's label seed, so that they are not stored.
 #pragma once
 #include "garble/chunk_plan.h"
-#include "garble/lanes.h"
+#include "symmetric/lanes.h"
 
 namespace pi {
 

@@ -1,7 +1,7 @@
 // Expands the hash keys of one group of 32 elements together.
 #pragma once
 #include "garble/chunk_plan.h"
-#include "garble/lanes.h"
+#include "symmetric/lanes.h"
 #include "garble/layout.h"
 
 namespace pi {

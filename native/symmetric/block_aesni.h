@@ -48,6 +48,23 @@ struct Block4 {
     return a;
   }
 
+  // Both 64-bit halves of each block, shifted by 0 to 63 bits; and the halves exchanged.
+  Block4 halves_left(int bits) const {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) out.v[i] = _mm_sll_epi64(v[i], _mm_cvtsi32_si128(bits));
+    return out;
+  }
+  Block4 halves_right(int bits) const {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) out.v[i] = _mm_srl_epi64(v[i], _mm_cvtsi32_si128(bits));
+    return out;
+  }
+  Block4 halves_swapped() const {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) out.v[i] = _mm_shuffle_epi32(v[i], 0x4e);
+    return out;
+  }
+
   // Block i: all ones if bit 0 of block i is set, else zero.
   Block4 color_mask() const {
     Block4 out;

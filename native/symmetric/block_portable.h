@@ -39,6 +39,22 @@ struct Block4 {
     return a;
   }
 
+  Block4 halves_left(int bits) const {
+    Block4 out;
+    for (int i = 0; i < 8; ++i) out.v[i] = v[i] << bits;
+    return out;
+  }
+  Block4 halves_right(int bits) const {
+    Block4 out;
+    for (int i = 0; i < 8; ++i) out.v[i] = v[i] >> bits;
+    return out;
+  }
+  Block4 halves_swapped() const {
+    Block4 out;
+    for (int i = 0; i < 8; ++i) out.v[i] = v[i ^ 1];
+    return out;
+  }
+
   Block4 color_mask() const {
     Block4 out;
     for (int i = 0; i < 8; ++i) out.v[i] = 0 - (v[i & ~1] & 1);

@@ -28,6 +28,10 @@ struct Block4 {
   friend Block4 operator^(Block4 a, Block4 b) { return {_mm512_xor_si512(a.v, b.v)}; }
   friend Block4 operator&(Block4 a, Block4 b) { return {_mm512_and_si512(a.v, b.v)}; }
 
+  Block4 halves_left(int bits) const { return {_mm512_sll_epi64(v, _mm_cvtsi32_si128(bits))}; }
+  Block4 halves_right(int bits) const { return {_mm512_srl_epi64(v, _mm_cvtsi32_si128(bits))}; }
+  Block4 halves_swapped() const { return {_mm512_shuffle_epi32(v, _MM_PERM_BADC)}; }
+
   Block4 color_mask() const {
     const __m512i low = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
     return {_mm512_srai_epi32(_mm512_slli_epi32(low, 31), 31)};

@@ -23,6 +23,14 @@ enum class Purpose : std::uint8_t {
   kGarblerBit = 17,     // PRF: random bits that the garbler draws
   kChunkKey = 18,       // PRF: keys of chunks; position: gate * 16 + pointer
   kChunkMask = 19,      // PRF: masks of the pointers, four gates per block
+  // FSS (fss/steps.h); sub: 0 for the sign's table, 1 for the carry's.
+  kButterfly = 20,      // pads of a stage; position: bit of the index
+  kTreeLevel = 21,      // nodes of a level, towards the next one; position: level
+  kTreeLeaf = 22,       // nodes of a level as leaves; position: level
+  kPayload = 23,        // pads of the products with pi; position: version
+  kWrapProduct = 24,    // pads of the product of both top bits
+  kPayloadChoice = 25,  // keys of which the evaluator of an FSS gadget holds one
+  kCarryProduct = 26,   // pads of the product of both parties' masks of the carry
 };
 
 // Holds the 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the

@@ -1,3 +1,13 @@
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+_Bytes: TypeAlias = Buffer | NDArray[np.uint8]
+_OutBytes: TypeAlias = bytearray | memoryview | NDArray[np.uint8]
+_Words: TypeAlias = NDArray[np.uint32]
+
 class Gadget:
     def __init__(
         self,
@@ -38,3 +48,91 @@ class Gadget:
     def share_versions(self) -> int: ...
     @property
     def kept_group_bytes(self) -> int: ...
+
+def request_choices(spec: Gadget, v: _Words, bits: _Words, out: _Words) -> None: ...
+def request(
+    spec: Gadget,
+    *,
+    gadget: int,
+    first_group: int,
+    delta: _Bytes,
+    hash_seed: _Bytes,
+    v: _Words,
+    bits: _Words,
+    choice_labels: _Bytes,
+    request_labels: _Bytes,
+    out_corrections: _OutBytes,
+    out_state: _OutBytes,
+    out_growth: _OutBytes,
+    out_bundle: _OutBytes,
+    threads: int,
+    isa: str,
+) -> None: ...
+def answer(
+    spec: Gadget,
+    *,
+    gadget: int,
+    first_group: int,
+    delta: _Bytes,
+    hash_seed: _Bytes,
+    choices: _Words,
+    bits: _Words,
+    choice_labels: _Bytes,
+    request_labels: _Bytes,
+    corrections: _Bytes,
+    out_opening: _OutBytes,
+    out_state: _OutBytes,
+    out_growth: _OutBytes,
+    out_bundle: _OutBytes,
+    threads: int,
+    isa: str,
+) -> None: ...
+def grow(
+    spec: Gadget,
+    *,
+    party: str,
+    gadget: int,
+    first_group: int,
+    delta: _Bytes,
+    hash_seed: _Bytes,
+    level: int,
+    received: _Bytes,
+    state: _OutBytes,
+    growth: _OutBytes,
+    out_bundle: _OutBytes,
+    threads: int,
+    isa: str,
+) -> None: ...
+def accept_opening(spec: Gadget, *, opening: _Bytes, state: _OutBytes, threads: int) -> None: ...
+def encode(
+    spec: Gadget,
+    *,
+    gadget: int,
+    first_group: int,
+    delta: _Bytes,
+    hash_seed: _Bytes,
+    state: _Bytes,
+    u: _Words,
+    out_message: _OutBytes,
+    out_kept: _OutBytes,
+    threads: int,
+    isa: str,
+) -> None: ...
+def evaluate(
+    spec: Gadget,
+    *,
+    gadget: int,
+    first_group: int,
+    delta: _Bytes,
+    hash_seed: _Bytes,
+    state: _Bytes,
+    message: _Bytes,
+    next_mask: _Words,
+    out_z: _Words,
+    out_answer: _Words,
+    threads: int,
+    isa: str,
+) -> None: ...
+def finish(
+    spec: Gadget, *, kept: _Bytes, z: _Words, answer: _Words, out_share: _Words, threads: int
+) -> None: ...

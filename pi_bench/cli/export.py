@@ -207,6 +207,11 @@ def describe(graph: Any, path: str) -> str:
     ]
     if meta.get("random_weights"):
         lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
+    left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
+    if left:
+        lines.append(
+            f"  its last step, {' and '.join(left)}, is left out: the client applies it to the logits"
+        )
     calibration = meta["calibration"]
     line = f"  calibrated on {counted(calibration['sample_count'], 'sample')} of {calibration['source']}"
     if tightest is not None:

@@ -95,7 +95,8 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.inputs import batch_of, load_input, noise_input
-    from pi_bench.launch.latency import LatencyOptions, measure_latency
+    from pi_bench.launch.latency import measure_latency
+    from pi_bench.launch.measurement import LatencyOptions
     from pi_bench.launch.model import load
     from pi_bench.launch.verification import RunVerifier
     from pi_bench.measure.environment import describe_environment

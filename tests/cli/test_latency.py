@@ -205,6 +205,7 @@ def test_a_link_is_emulated_probed_and_named(
     assert online["latency_s"]["min"] >= online["comm_round_count"] * 8e-3
     offline_s = 8 * result["offline"]["wire_bytes"]["client_to_server"] / 1e8
     assert result["offline"]["time_s"] >= offline_s
+    assert result["material_load_s"] >= 8e-3  # the request for the online phase and its answer
     text = capsys.readouterr().out
     assert "emulated link rtt=8ms,up=100Mbit,down=200Mbit (100 Mbit/s up, 200 Mbit/s down" in text
     assert "the link as probed" in text

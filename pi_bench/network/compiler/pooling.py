@@ -221,7 +221,7 @@ class _Tournament:
     def _window_bits(self, maximum: float, scale_bits: int) -> int:
         largest = math.ldexp(maximum, scale_bits)
         bits = math.frexp(largest)[1] if largest >= 1 else 1
-        return bits + math.ceil(self._values.options.headroom_bits)
+        return bits + self._values.options.headroom
 
 
 def _picked(operand: Expression, axis: _Axis, offset: int, stride: int, count: int) -> Expression:

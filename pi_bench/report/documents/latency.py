@@ -251,7 +251,12 @@ class Result(Part, frozen=True, kw_only=True):
     setup: SetUp
     offline: OfflinePhase
     material_load_s: Annotated[
-        float, Meta(ge=0, description="loading stored preprocessing; 0 where it stays in memory")
+        float,
+        Meta(
+            ge=0,
+            description="from the request for the online phase until both parties have their preprocessing "
+            "at hand; it stays in memory, so this is one round trip. The online latency excludes it",
+        ),
     ]
     online: OnlinePhase
     first_inference_s: Annotated[float, Meta(ge=0, description="set-up + offline + online")]
