@@ -57,14 +57,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mask-pattern",
         metavar="GLOB",
-        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; a mask that the "
-        "module lacks applies to the torch.nn.ReLU at the path before its last dot",
+        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; if the module has no "
+        "tensor of such a name, say layer1.relu.alpha, the mask applies to the torch.nn.ReLU at layer1.relu",
     )
     group.add_argument(
         "--mask-threshold",
         type=number,
         metavar="X",
-        help="make these masks binary: 1 above X (default: they must be binary)",
+        help="set masks to 1 above X and to 0 elsewhere (default: they must hold 0 and 1 alone)",
     )
 
 

@@ -60,8 +60,8 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         "--scales",
         choices=("per-channel", "per-tensor"),
         default="per-channel",
-        help="scales of the weights, which are public; per-tensor reveals fewer of them (default "
-        "per-channel)",
+        help="one scale of the weights per output channel, or one per layer; scales are public, so "
+        "per-tensor reveals fewer numbers (default per-channel)",
     )
     group.add_argument(
         "--merge",

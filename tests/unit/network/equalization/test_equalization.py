@@ -34,6 +34,7 @@ from pi_bench.network.graph import (
     ReshapeNode,
     ScaleNode,
     SliceNode,
+    TakeNode,
 )
 from pi_bench.network.graph.check import check_graph
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -176,6 +177,11 @@ def slice_of_padded(b: Network) -> None:
     b.add(SliceNode, "v", "padded", 1, shape=(4, 6, 4))
 
 
+def choice_of_channels(b: Network) -> None:
+    b.add(ReluNode, "relu", "a")
+    b.add(TakeNode, "v", "relu", (3, -1, 0, 0))
+
+
 def shuffle(b: Network) -> None:
     b.add(ReluNode, "relu", "a")
     b.add(ReshapeNode, "split", "relu", shape=(2, 2, 4, 4))
@@ -207,6 +213,7 @@ KINDS = {
     shared_weights: [11, 12, 13, 14],
     batch_norm_behind_relu: [11, 12, 13, 14],
     slice_of_padded: [3, 4, 5, 6],
+    choice_of_channels: [6, 7, 3, 3],
     shuffle: [3, 5, 4, 6],
     scaled: [3, 4, 5, 6],
     polynomial: [3, 7, 8, 9],
