@@ -107,7 +107,7 @@ def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> Com
     >>> add_compile(parser)
     >>> parsed = parser.parse_args(["--weight-bits", "8"], argparse.Namespace(batch=None))
     >>> compile_options(parsed, batch=4)
-    CompileOptions(weight_bits=8, activation_bits=10, ..., batch=4)
+    CompileOptions(weight_bits=8, activation_bits=10, ..., batch=4, ...)
     """
     from pi_bench.network.compiler import CompileOptions
 
