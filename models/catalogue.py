@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib.resources import files
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, UsageError
+from pi_bench.unknown_name import unknown_name
 
 from .recipe import Recipe
 from .recipe_schema import parse_recipe
@@ -25,7 +25,7 @@ def load_recipe(name: str) -> Recipe:
     """Returns the recipe of that name.
 
     Raises:
-        ModelError: There is no such recipe. The message suggests similar names.
+        UsageError: There is no such recipe. The message suggests similar names.
 
     >>> load_recipe("resnet18-cifar100-12288").relu_count
     12288
@@ -33,9 +33,7 @@ def load_recipe(name: str) -> Recipe:
     shipped = _shipped()
     if name in shipped:
         return shipped[name]
-    near = difflib.get_close_matches(name, shipped, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else "`pi-bench export --list` shows all"
-    raise ModelError(f"there is no recipe {name!r}: {hint}")
+    raise UsageError(unknown_name("recipe", name, shipped, listed="`pi-bench export --list` shows all"))
 
 
 def full_recipe(network: str, data: str) -> Recipe | None:

@@ -54,7 +54,7 @@ def noise_images(count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 @torch.no_grad()
 def randomize(module: nn.Module, images: np.ndarray, seed: int) -> None:
-    """Gives `module` random weights in place and leaves it in evaluation mode.
+    """Draws random weights for `module` in place and leaves it in evaluation mode.
 
     Weights become He-normal, batch norms get the statistics of `images`, and polynomials the shape of a ReLU.
 
@@ -100,7 +100,7 @@ def _follow_relu(part: PolynomialActivation, inputs: tuple[Tensor]) -> None:
 
 @torch.no_grad()
 def draw_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
-    """Gives the masked ReLUs of `module` binary masks that keep `kept_relus` ReLUs, drawn at random.
+    """Draws binary masks for the masked ReLUs of `module`, in place, that keep `kept_relus` ReLUs.
 
     Whole channels are drawn as long as they fit, so they may keep fewer ReLUs.
 

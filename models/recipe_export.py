@@ -48,7 +48,8 @@ def export_recipe(
         name: of the network in reports; the recipe's by default.
 
     Raises:
-        ModelError: Weights or inputs do not fit the recipe, or `pi_bench.export` fails.
+        ModelError: Weights do not fit the recipe, or `pi_bench.export` fails.
+        InputError: The calibration inputs cannot be read, or do not fit the recipe.
 
     >>> import tempfile
     >>> from pi_bench.models import load_recipe, narrowed
@@ -138,12 +139,12 @@ def _load_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.nda
     try:
         images = read_npy(Path(path))
     except InputError as error:
-        raise ModelError(f"cannot read the calibration inputs {error}") from None
+        raise InputError(f"cannot read the calibration inputs {error}") from None
     wanted = f"float, (samples, {', '.join(map(str, shape))})"
     if images.dtype.kind != "f":
-        raise ModelError(f"the calibration inputs {path} have dtype {images.dtype}; {wanted}, is needed")
+        raise InputError(f"the calibration inputs {path} have dtype {images.dtype}; {wanted}, is needed")
     if images.ndim != 1 + len(shape) or images.shape[1:] != shape or len(images) == 0:
-        raise ModelError(f"the calibration inputs {path} have shape {images.shape}; {wanted}, is needed")
+        raise InputError(f"the calibration inputs {path} have shape {images.shape}; {wanted}, is needed")
     if not np.isfinite(images).all():
-        raise ModelError(f"the calibration inputs {path} hold NaN or infinity; {wanted}, is needed")
+        raise InputError(f"the calibration inputs {path} hold NaN or infinity; {wanted}, is needed")
     return images.astype(np.float32)

@@ -146,6 +146,25 @@ class DivergedError(TrainingError):
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
+EXIT_CODES = {
+    0: "success",
+    1: "verification failed, or an internal error",
+    2: "wrong usage: an unknown name, a flag or value that is not possible, a file or folder that cannot be "
+    "written",
+    3: "the network cannot be used: its file is missing or damaged, or it cannot be lowered or compiled",
+    4: "the input cannot be used: its file is missing or damaged, or the array has the wrong shape, dtype or "
+    "range; likewise calibration inputs, labels, costs and data sets",
+    5: "no connection, a lost connection, a time-out, a port in use, a killed party",
+    6: "the other party has another version or program, or breaks the protocol; the checksums differ",
+    7: "this machine lacks something that the command needs, such as torch or memory that can be locked",
+    8: "one-time preprocessing was used before",
+    9: "a training diverged, or its folder holds another training",
+    EXIT_INTERRUPTED: "interrupted by Ctrl-C: finished runs are kept and written, marked as interrupted; a "
+    "second Ctrl-C leaves out the writing, a third one ends the process at once",
+    EXIT_TERMINATED: "terminated by SIGTERM, which acts as Ctrl-C does",
+}
+"""The meaning of each exit code, the same in every command. ``--help`` and docs/measuring.md list them."""
+
 
 class Terminated(KeyboardInterrupt):
     """Ends a command on SIGTERM as Ctrl-C does, with its finished runs kept.

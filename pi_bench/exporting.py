@@ -7,14 +7,16 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pi_bench import __version__
-from pi_bench.errors import ModelError
+from pi_bench.errors import InputError, ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -67,6 +69,7 @@ def export(
     Raises:
         ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
             headroom. The message gives the path of the operator's module and a replacement.
+        InputError: the example input or the calibration inputs are no numbers, or do not fit the network.
         OutputError: `path` cannot be written. An older file is still whole.
 
     >>> import tempfile
@@ -114,6 +117,7 @@ def export(
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
     if calibration_percentile != 100:
         notes["calibration"]["percentile"] = calibration_percentile
+    graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
     save_model(graph, path)
@@ -166,7 +170,9 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     import torch
 
     if isinstance(module, torch.export.ExportedProgram):
-        return module.module(check_guards=False), module
+        # torch 2.8 has no such option, and no guards that need it.
+        options = {"check_guards": False} if "check_guards" in signature(module.module).parameters else {}
+        return module.module(**options), module
     try:
         plain = copy.deepcopy(module).cpu().float().eval()
     except (TypeError, RuntimeError) as error:
@@ -217,7 +223,7 @@ def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
     try:
         return torch.as_tensor(values).detach().cpu().float()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(
+        raise InputError(
             f"{what} is neither a float tensor nor a numpy array of numbers: "
             f"its type is {type(values).__name__}"
         ) from error
@@ -229,15 +235,15 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
         parts = [part[None] if part.ndim == len(shape) else part for part in parts]
         for index, part in enumerate(parts):
             if part.shape[1:] != shape:
-                raise ModelError(f"calibration[{index}] has shape {part.shape}, {shape} is needed")
+                raise InputError(f"calibration[{index}] has shape {part.shape}, {shape} is needed")
         samples = np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
     else:
         samples = _tensor(values, "calibration").numpy()
     if samples.ndim != len(shape) + 1 or samples.shape[1:] != shape or len(samples) == 0:
         wanted = ", ".join(map(str, shape))
-        raise ModelError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
+        raise InputError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
     if not np.isfinite(samples).all():
-        raise ModelError("calibration inputs hold NaN or infinity")
+        raise InputError("calibration inputs hold NaN or infinity")
     return np.ascontiguousarray(samples)
 
 
@@ -251,12 +257,14 @@ def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, bat
     """
     import torch
 
+    from pi_bench.network.lowering.last_step import with_last_step
+
     count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
     compared = np.resize(samples, (count, *samples.shape[1:]))  # repeated where there are too few
     with torch.no_grad():
         parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, count, batch)]
     expected = torch.cat(parts).numpy()
-    actual = outputs(graph, compared)
+    actual = with_last_step(torch.from_numpy(outputs(graph, compared)), graph.meta).numpy()
     if actual.shape != expected.shape:
         raise ModelError(f"the lowered network answers {actual.shape}, the module {expected.shape}")
     largest = max(float(np.abs(expected).max()), 1e-30)

@@ -79,7 +79,9 @@ def parse_npy(name: str, file: BinaryIO, file_bytes: int) -> np.ndarray:
     announced_bytes, held_bytes = count * dtype.itemsize, file_bytes - file.tell()
     if announced_bytes != held_bytes:
         how = (
-            "is cut off, or its header lies" if held_bytes < announced_bytes else "holds more than one array"
+            "is truncated, or its header is wrong"
+            if held_bytes < announced_bytes
+            else "holds more than one array"
         )
         raise InputError(
             f"{name}: it {how}: shape {shape} of {dtype} takes {announced_bytes} bytes, "

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from pi_bench.errors import UsageError
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.unknown_name import unknown_name
 
 ENTRY_POINT_GROUP = "pi_bench.protocols"
 _PACKAGE = "pi_bench.protocols"
@@ -56,7 +57,7 @@ def _find(name: str) -> ProtocolInfo:
     entries = [entry for entry in _entry_points() if entry.name == name]
     providers = own + [_words(entry) for entry in entries]
     if not providers:
-        raise UsageError(f"there is no protocol {name!r}; there are {', '.join(protocol_names())}")
+        raise UsageError(unknown_name("protocol", name, protocol_names()))
     if len(providers) > 1:
         raise UsageError(
             f"protocol {name!r} is provided by {' and by '.join(providers)}; uninstall all but one"
@@ -105,7 +106,7 @@ def require_known(protocol: str | None, mode: str | None) -> None:
     >>> require_known("ideal", "exact")
     >>> require_known("ideal", "fast")
     Traceback (most recent call last):
-    pi_bench.errors.UsageError: protocol ideal has no mode 'fast'; it has windowed, exact, truncated-sign
+    pi_bench.errors.UsageError: protocol ideal has no mode 'fast'; there are windowed, exact, truncated-sign
 
     Raises:
         UsageError: there is no such protocol, or it has no such mode. If `protocol` is None: no protocol has
@@ -121,7 +122,7 @@ def require_known(protocol: str | None, mode: str | None) -> None:
             if mode in info.mode_names:
                 return
             known |= dict.fromkeys(info.mode_names)
-        raise UsageError(f"no protocol has a mode {mode!r}; there are {', '.join(known)}")
+        raise UsageError(unknown_name("mode", mode, known))
 
 
 def _own_names() -> list[str]:

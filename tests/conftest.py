@@ -34,6 +34,12 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets every test find a sentence of a report in one line."""
+    monkeypatch.setenv("COLUMNS", "500")
+
+
 SLOW = {
     "process": (
         "cli",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pi_bench.errors import DataError
+from pi_bench.errors import DataError, UsageError
 from pi_bench.progress import Progress, silent
+from pi_bench.unknown_name import unknown_name
 
 from .archive import obtain
 from .cifar import CIFAR10, CIFAR100
@@ -43,15 +44,16 @@ def load_data(
         download: whether to fetch a missing archive from its publishers.
 
     Raises:
-        DataError: The name is unknown, the images have another shape, or the archive is missing, cannot be
-            fetched, is truncated or is not the official one.
+        UsageError: There is no data set of that name.
+        DataError: The images have another shape, or the archive is missing, cannot be fetched, is truncated
+            or is not the official one.
 
     >>> data = load_data("digits", (1, 8, 8), data_dir=Path("data"))
     >>> len(data.train), len(data.test), data.image_shape
     (1438, 359, (1, 8, 8))
     """
     if name not in SOURCES:
-        raise DataError(f"there is no data set {name!r:.40}; there are {', '.join(SOURCES)}")
+        raise UsageError(unknown_name("data set", name, SOURCES))
     source, path = SOURCES[name], data_dir
     if source.archive is not None:
         path = obtain(source.archive, data_dir, download=download, progress=progress)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pi_bench.errors import UsageError
+from pi_bench.unknown_name import similar_names
 
 from ..data.catalogue import SOURCES
 from ..training import TrainingSettings
@@ -48,7 +49,10 @@ class LinearizationSettings:
     def __post_init__(self) -> None:
         """Checks every value."""
         if self.masks not in GRANULARITIES:
-            raise UsageError(f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}")
+            near = f"; {question}" if (question := similar_names(self.masks, GRANULARITIES)) else ""
+            raise UsageError(
+                f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}{near}"
+            )
         limits = {"lasso": (1e-12, 1e3), "lasso_growth": (1.0001, 100), "threshold": (0, 0.99)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)

@@ -21,11 +21,11 @@ from typing import Self
 
 from pi_bench.errors import TrainingError
 from pi_bench.progress import Progress
+from pi_bench.thread_environment import thread_environment
 
 from .engine import RETRY_COUNT
 from .job import Job
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _start = subprocess.Popen
 
 
@@ -42,7 +42,7 @@ class LocalEngine:
     """
 
     def __init__(self, slots: int, threads: int, gpus: Sequence[str] = ()) -> None:
-        shared = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+        shared = os.environ | thread_environment(threads)
         environments = [shared | {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] or [shared]
         self._workers = [_Worker(environments[slot % len(environments)]) for slot in range(slots)]
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()

@@ -38,7 +38,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     except OSError as error:
         kept = "; the last good one is kept" if path.exists() else ""
         raise OutputError(
-            f"cannot write {path}: {reason(error)}{kept}: make room and run the same command again"
+            f"cannot write {path}: {reason(error)}{kept}: free some space and run the same command again"
         ) from None
 
 

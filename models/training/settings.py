@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pi_bench.errors import UsageError
+from pi_bench.unknown_name import similar_names
 
 from ..data.catalogue import SOURCES
 
@@ -72,9 +73,9 @@ class TrainingSettings:
         words = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
         for name, allowed in words.items():
             if getattr(self, name) not in allowed:
-                raise UsageError(
-                    f"training: {name} is {getattr(self, name)!r}, allowed: {', '.join(allowed)}"
-                )
+                value = getattr(self, name)
+                near = f"; {question}" if (question := similar_names(value, allowed)) else ""
+                raise UsageError(f"training: {name} is {value!r}, allowed: {', '.join(allowed)}{near}")
 
     def learning_rate_at(self, epoch: int) -> float:
         """Returns the learning rate of an epoch, counted from 0."""

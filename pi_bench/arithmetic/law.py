@@ -83,9 +83,9 @@ def relu_law(
     """
     big_x = _ring(x, ring_bits) + offset(mode, truncate_bits)
     quotient = (big_x >> truncate_bits) - _carry(big_x, v, truncate_bits, mode)
-    cut = truncate_bits + dropped_sign_bits(mode, truncate_bits, window_bits, sign_drop)
-    top = (big_x >> cut) - _carry(big_x, v, cut, mode)
-    not_negative = _signed(top, window_bits + 1 - cut) >= 0
+    sign_bits_from = truncate_bits + dropped_sign_bits(mode, truncate_bits, window_bits, sign_drop)
+    top = (big_x >> sign_bits_from) - _carry(big_x, v, sign_bits_from, mode)
+    not_negative = _signed(top, window_bits + 1 - sign_bits_from) >= 0
     kept: np.ndarray = np.where(not_negative, _ring(quotient, window_bits + 1 - truncate_bits), 0)
     return kept.astype(np.uint32)
 
@@ -128,8 +128,8 @@ def relu_in_range(
         ValueError: the mode does not exist or cannot drop `sign_drop` bits.
     """
     big_x = _signed(_ring(x, ring_bits), ring_bits) + offset(mode, truncate_bits)
-    cut = truncate_bits + dropped_sign_bits(mode, truncate_bits, window_bits, sign_drop)
-    lowest = -(1 << window_bits) + (0 if mode == "exact" else 1 << cut)
+    sign_bits_from = truncate_bits + dropped_sign_bits(mode, truncate_bits, window_bits, sign_drop)
+    lowest = -(1 << window_bits) + (0 if mode == "exact" else 1 << sign_bits_from)
     return (big_x >= lowest) & (big_x < 1 << window_bits)
 
 

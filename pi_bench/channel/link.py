@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from pi_bench.errors import UsageError
+from pi_bench.unknown_name import similar_names
 
 _PIECE_S = 100e-6
 _MIN_PIECE_BYTES = 16 << 10
@@ -90,7 +91,7 @@ class Link:
         if link.rtt_s > _MAX_RTT_S:
             raise UsageError(f"the link {text!r}: its round trip must be at most {_MAX_RTT_S:g} s")
         if not all(_MIN_BITS_PER_S <= bits <= _MAX_BITS_PER_S for bits in (up, down)):
-            raise UsageError(f"the link {text!r}: its bandwidth must be 1Mbit to 100Gbit (a second)")
+            raise UsageError(f"the link {text!r}: its bandwidth must be 1Mbit to 100Gbit (per second)")
         return link
 
 
@@ -131,7 +132,7 @@ LINKS = {
 
 _FORM = (
     f"write {', '.join(LINKS)}, loopback, or bandwidth and round trip as in 100Mbit,40ms "
-    "(kbit, Mbit or Gbit a second; us, ms or s; up= and down= for two bandwidths)"
+    "(kbit, Mbit or Gbit per second; us, ms or s; up= and down= for two bandwidths)"
 )
 
 
@@ -140,13 +141,15 @@ def _field(word: str, text: str) -> tuple[str, float]:
 
     The unit tells the name of a field without one.
     """
+    question = similar_names(word, (*LINKS, "loopback")) if word == text else ""
+    unreadable = f"the link {text!r} cannot be read: {f'{question} ' if question else ''}{_FORM}"
     name, equals, quantity = word.strip().rpartition("=")
     found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([a-z]+)", quantity.lower(), re.ASCII)
     if found is None:
-        raise UsageError(f"the link {text!r} cannot be read: {_FORM}")
+        raise UsageError(unreadable)
     if not equals:
         name = "rtt" if found[2] in _TIMES else "bandwidth"
     unit = _UNITS.get(name, {}).get(found[2])
     if unit is None:
-        raise UsageError(f"the link {text!r} cannot be read: {_FORM}")
+        raise UsageError(unreadable)
     return name, float(found[1]) * unit

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from pi_bench.cli.failures import say
-from pi_bench.errors import (
-    OutputError,
-    PiBenchError,
-    Terminated,
-    interruption_code,
-    interruption_word,
-    reason,
-)
+from pi_bench.cli.interruption import Interruptions
+from pi_bench.cli.streams import lasting_streams
+from pi_bench.errors import OutputError, PiBenchError, interruption_code, interruption_word, reason
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,11 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["schema", "weather"])  # the error says which schemas there are
     2
     """
-    from pi_bench.cli.streams import lasting_streams
-
-    with lasting_streams() as out:
+    with Interruptions(whole_process=arguments is None) as interruptions, lasting_streams() as out:
         try:
-            code = _run(arguments)
+            code = _run(arguments, interruptions)
         except SystemExit as leaving:  # of the parser, after --help for instance
             out.flush()
             if leaving.code or out.failed is None:
@@ -44,19 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    from pi_bench.cli.parser import make_parser
-    from pi_bench.launch.logs import start_logging
-
+def _run(arguments: Sequence[str] | None, interruptions: Interruptions) -> int:
     try:
-        signal.signal(signal.SIGTERM, _terminate)
-        parser = make_parser()
-        if not (sys.argv[1:] if arguments is None else arguments):
-            parser.print_help()
-            return 0
-        parsed = parser.parse_args(arguments)
-        start_logging(parsed.verbose, "command")
-        return int(parsed.run(parsed))
+        try:
+            interruptions.release()
+            return _command(arguments)
+        finally:
+            interruptions.hold()  # the exit code and the last line are decided
     except PiBenchError as error:
         say(str(error))
         return error.exit_code
@@ -71,5 +57,14 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 1
 
 
-def _terminate(number: int, frame: object) -> None:
-    raise Terminated  # through the contexts that end the parties
+def _command(arguments: Sequence[str] | None) -> int:
+    from pi_bench.cli.parser import make_parser
+    from pi_bench.launch.logs import start_logging
+
+    parser = make_parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help()
+        return 0
+    parsed = parser.parse_args(arguments)
+    start_logging(parsed.verbose, "command")
+    return int(parsed.run(parsed))

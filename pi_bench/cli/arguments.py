@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import math
-import string
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from pi_bench.errors import UsageError
+from pi_bench.cli.help import HelpFormatter, exit_code_lines
+from pi_bench.cli.values import (
+    count,
+    digest_prefix,
+    link,
+    number,
+    positive_int,
+    positive_seconds,
+    thread_count,
+    whole_number,
+)
+from pi_bench.unknown_name import similar_names, unknown_name
 
-if TYPE_CHECKING:
-    from pi_bench.channel.link import Link
-
-EXIT_CODES = """\
-exit codes:
-  0    success
-  1    verification failed, or an internal error
-  2    wrong usage, or a file or folder that cannot be written
-  3    the model file cannot be read, or the network cannot be lowered or compiled
-  4    the input array has the wrong shape, dtype or range; a data archive is missing or damaged
-  5    no connection, a lost one, a time-out, a port in use, a party killed
-  6    the other party is of another version or program, or breaks the protocol
-  7    this machine lacks something, such as AES instructions
-  8    one-time preprocessing was used before
-  9    training diverged, or its folder holds another training
-  130  interrupted (Ctrl-C): the runs that had finished are written, marked as interrupted
-  143  terminated (SIGTERM): likewise
-"""
-MAX_THREADS = 256
-DIGEST_DIGITS = 64
-MIN_DIGEST_DIGITS = 16
+__all__ = [
+    "Parser",
+    "as_fields",
+    "count",
+    "digest_prefix",
+    "exit_code_lines",
+    "link",
+    "number",
+    "positive_int",
+    "positive_seconds",
+    "thread_count",
+    "whole_number",
+]
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **named: Any) -> None:
         """Refuses abbreviated flags: a new flag must not change what an old command line means."""
-        super().__init__(**{**named, "allow_abbrev": False})
+        super().__init__(**{"formatter_class": HelpFormatter, **named, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Reports unknown arguments from the command's own parser, so that its help is named."""
@@ -68,12 +69,22 @@ class Parser(argparse.ArgumentParser):
         if unknown and not unknown[0].startswith("-") and hasattr(parsed, "model"):
             self.error(f"{unknown[0]} is one model too many: give one model per command")
         if unknown:
-            self.error(f"there is no {' '.join(unknown)}{self.unknown_words}")
+            question = similar_names(unknown[0].partition("=")[0], self._option_string_actions)
+            there_is_none = f"there is no {' '.join(unknown)}{self.unknown_words}"
+            self.error(f"{there_is_none}; {question}" if question else there_is_none)
         return parsed, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuses a value or a command that is none of the choices, with similar ones."""
+        if action.choices is not None and value not in action.choices:
+            kind = "command" if isinstance(action, argparse._SubParsersAction) else action.dest
+            if action.option_strings:
+                kind = f"value of {action.option_strings[-1]}"
+            raise argparse.ArgumentError(None, unknown_name(kind, str(value), map(str, action.choices)))
 
     def format_help(self) -> str:
         """Formats the help of a command. It ends with the meaning of the exit codes."""
-        return f"{super().format_help()}\n{EXIT_CODES}"
+        return f"{super().format_help()}\n{exit_code_lines(self._get_formatter()._width)}"
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and an error of one line."""
@@ -101,139 +112,3 @@ def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
             value = Path(value).name
         fields[name] = asdict(value) if name == "link" and value is not None else value
     return fields
-
-
-def positive_int(text: str) -> int:
-    """Parses a whole number of at least 1.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> positive_int("5")
-    5
-    """
-    return _whole_number(text, 1)
-
-
-def count(text: str) -> int:
-    """Parses a whole number of at least 0.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> count("0")
-    0
-    """
-    return _whole_number(text, 0)
-
-
-def thread_count(text: str) -> int:
-    """Parses a number of threads, from 1 to `MAX_THREADS`.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> thread_count("300")
-    Traceback (most recent call last):
-    argparse.ArgumentTypeError: 300 threads are too many: 1 to 256
-    """
-    value = positive_int(text)
-    if value > MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"{text} threads are too many: 1 to {MAX_THREADS}")
-    return value
-
-
-def positive_seconds(text: str) -> float:
-    """Parses a time in seconds, above 0 and below one million.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> positive_seconds("0.5")
-    0.5
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds between 0 and 1e6")
-    return value
-
-
-def number(text: str) -> float:
-    """Parses a finite number.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> number("1e-3")
-    0.001
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return value
-
-
-def link(text: str) -> Link | None:
-    """Parses a link between the parties. Returns None for ``loopback``, which is not changed.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is no link, or one of its numbers is out of range.
-
-    >>> link("100Mbit,40ms").rtt_s
-    0.04
-    """
-    from pi_bench.channel.link import Link
-
-    try:
-        return None if text == "loopback" else Link.parse(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def digest_prefix(text: str) -> str:
-    """Parses a digest in hexadecimal, into lower case: all 64 digits, or at least the first 16.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> digest_prefix("0123456789ABCDEF")
-    '0123456789abcdef'
-    """
-    digits = text.lower()
-    if not set(digits) <= set(string.hexdigits) or not MIN_DIGEST_DIGITS <= len(digits) <= DIGEST_DIGITS:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a digest: {MIN_DIGEST_DIGITS} to {DIGEST_DIGITS} hexadecimal digits, "
-            "as `pi-bench inspect` prints them"
-        )
-    return digits
-
-
-def whole_number(text: str) -> int:
-    """Parses a whole number of any sign. The code that uses the number refuses one that is out of range.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is no whole number.
-
-    >>> whole_number("-3")
-    -3
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
-def _whole_number(text: str, least: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
-    return value

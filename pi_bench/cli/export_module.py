@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import calibration_inputs, read_labels
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.unknown_name import unknown_name
 
 if TYPE_CHECKING:
     from pi_bench.network.graph import Graph
+
+
+_NAMED = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +44,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="shape of one input, or its number of features; not needed with --calibration",
     )
     group.add_argument(
+        "--weights-key",
+        metavar="KEY",
+        help="where the weights lie in --weights, such as 'ema' or 'state_dict.student'; needed only where "
+        "several places fit",
+    )
+    group.add_argument(
+        "--ignore-extra",
+        action="store_true",
+        help="leave out tensors of --weights that the module lacks, instead of refusing them",
+    )
+    group.add_argument(
         "--mask-pattern",
         metavar="GLOB",
-        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; a mask that the "
-        "module lacks applies to the torch.nn.ReLU at the path before its last dot",
+        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; if the module has no "
+        "tensor of such a name, say layer1.relu.alpha, the mask applies to the torch.nn.ReLU at layer1.relu",
     )
     group.add_argument(
         "--mask-threshold",
         type=number,
         metavar="X",
-        help="make these masks binary: 1 above X (default: they must be binary)",
+        help="set masks to 1 above X and to 0 elsewhere (default: they must hold 0 and 1 alone)",
     )
 
 
@@ -72,6 +87,12 @@ def require_fitting(parsed: argparse.Namespace) -> None:
         raise UsageError("--input-shape goes with --module: a recipe has its own")
     if parsed.weights is not None and parsed.recipe is None and parsed.module is None:
         raise UsageError("--weights goes with --recipe or --module: a file has its own")
+    for name, given in (
+        ("--weights-key", parsed.weights_key is not None),
+        ("--ignore-extra", parsed.ignore_extra),
+    ):
+        if given and (parsed.weights is None or parsed.module is None):
+            raise UsageError(f"{name} goes with --module and --weights: it is about the checkpoint")
     if parsed.mask_pattern is not None and parsed.weights is None:
         raise UsageError("--mask-pattern goes with --weights: it names tensors of the checkpoint")
     if parsed.mask_threshold is not None and parsed.mask_pattern is None:
@@ -133,7 +154,18 @@ def export_module(parsed: argparse.Namespace) -> Graph:
 
     module = build_module(parsed.module, parsed.module_arguments or {})
     if parsed.weights is not None:
-        load_weights(module, parsed.weights, masks=parsed.mask_pattern, threshold=parsed.mask_threshold)
+        ignored = load_weights(
+            module,
+            parsed.weights,
+            masks=parsed.mask_pattern,
+            threshold=parsed.mask_threshold,
+            weights_key=parsed.weights_key,
+            ignore_extra=parsed.ignore_extra,
+        )
+        if ignored:
+            shown = ", ".join(f"{name:.80}" for name in ignored[:_NAMED])
+            more = f" and {len(ignored) - _NAMED} more" if len(ignored) > _NAMED else ""
+            print(f"left out of {parsed.weights}: {shown}{more}", file=sys.stderr)
     inputs, source = calibration_inputs(parsed, None)
     stem = parsed.module.partition(":")[0].rpartition(".")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}}
@@ -157,8 +189,8 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
     `reference` is ``PACKAGE.MODULE:NAME``. The code of that module is run.
 
     Raises:
-        UsageError: the reference has another form.
-        ModelError: it cannot be imported, fails, or makes something else.
+        UsageError: the reference has another form, or there is no such module or name.
+        ModelError: its code fails, or makes something else.
 
     >>> build_module("torch.nn:Linear", {"in_features": 3, "out_features": 2})
     Linear(in_features=3, out_features=2, bias=True)
@@ -172,16 +204,34 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: the user's own code lies here
     try:
         found: Any = importlib.import_module(place)
-        for part in name.split("."):
-            found = getattr(found, part)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise _failed(reference, error) from error
+        raise UsageError(
+            f"--module {reference}: there is no Python module {error.name!r}, neither installed nor in this "
+            "folder"
+        ) from None
+    except Exception as error:  # whatever the user's code raises is the user's to read
+        raise _failed(reference, error) from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            owner = getattr(found, "__name__", type(found).__name__)
+            known = [each for each in dir(found) if not each.startswith("_")]
+            raise UsageError(f"--module {reference}: {unknown_name('name', part, known, owner=owner)}")
+        found = getattr(found, part)
+    try:
         if not isinstance(found, torch.nn.Module):
             found = found(**arguments)
-    except Exception as error:  # whatever the user's code raises is the user's to read
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ModelError(f"--module {reference}: {reason:.300}") from error
+    except Exception as error:
+        raise _failed(reference, error) from error
     if not isinstance(found, torch.nn.Module):
         raise ModelError(f"--module {reference}: it makes a {type(found).__name__}, no torch.nn.Module")
     return found
+
+
+def _failed(reference: str, error: Exception) -> ModelError:
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ModelError(f"--module {reference}: {reason:.300}")
 
 
 def _shape(text: str) -> tuple[int, ...]:

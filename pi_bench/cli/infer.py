@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import running_options
+from pi_bench.report.text_width import wrapped
 
 if TYPE_CHECKING:
     from pi_bench.launch.client import Client, ClientOffline, ClientOnline
@@ -61,7 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["infer", "--connect", address, "--input", input_file])
     ```
     """
-    from pi_bench.launch.placement import thread_environment
+    from pi_bench.thread_environment import thread_environment
 
     threads = parsed.threads or len(os.sched_getaffinity(0))
     os.environ.update(thread_environment(threads))  # read when numpy's libraries are loaded, next
@@ -99,7 +100,7 @@ def run(parsed: argparse.Namespace) -> int:
         client.end()
         if parsed.output is not None:
             write_array(Path(parsed.output), online.logits)
-        print(_words(client, set_up, offline, online))
+        print(wrapped(_words(client, set_up, offline, online)))
     return 0
 
 

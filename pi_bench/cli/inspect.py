@@ -23,8 +23,8 @@ def add_parser(subparsers: Any) -> None:
         "inspect",
         help="print a model's public program and its predicted cost",
         description="Prints the public program: operators, shapes, scales, calibrated ranges, windows, and "
-        "the numbers of ReLUs, truncations without ReLU, parameters and multiply-accumulates, "
-        "by operator and by resolution. Says which layers are merged, and why others are not. "
+        "the numbers of ReLUs, truncations without ReLU, weights and multiply-accumulates, "
+        "by operator and by resolution. Says which linear layers are fused, and why others are not. "
         "Predicts the bytes and times of each phase over a link. The model is not run.",
     )
     options.add_model(parser)
@@ -69,11 +69,11 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.weights import weights_of
 
     compiling = options.compile_options(parsed)
-    model = load(Path(parsed.model), compiling, merge=parsed.merge)
+    model = load(Path(parsed.model), compiling, fuse=parsed.merge)
     info.require(model.program, settings)
     weights = weights_of(model.graph.meta)
     inspection = inspect_program(
-        model.program, model.digest, info, settings, model.merging, weights, arguments.as_fields(parsed)
+        model.program, model.digest, info, settings, model.fusion, weights, arguments.as_fields(parsed)
     )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)

@@ -34,7 +34,6 @@ def add_parser(subparsers: Any) -> None:
         "latency",
         help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_model(parser)
     protocol_options.add_protocol(parser)
@@ -96,7 +95,8 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.inputs import batch_of, load_input, noise_input
-    from pi_bench.launch.latency import LatencyOptions, measure_latency
+    from pi_bench.launch.latency import measure_latency
+    from pi_bench.launch.measurement import LatencyOptions
     from pi_bench.launch.model import load
     from pi_bench.launch.verification import RunVerifier
     from pi_bench.measure.environment import describe_environment
@@ -115,7 +115,7 @@ def run(parsed: argparse.Namespace) -> int:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
         compiling = options.compile_options(parsed, batch_of(given))
-        model = load(Path(parsed.model), compiling, merge=parsed.merge)
+        model = load(Path(parsed.model), compiling, fuse=parsed.merge)
         program = model.program
         info.require(program, settings)
         if given is None:

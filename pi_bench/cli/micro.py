@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.help import HelpFormatter
 from pi_bench.cli.output import add_json
 from pi_bench.errors import UsageError, interruption_code, interruption_word
+from pi_bench.unknown_name import unknown_name
 
 if TYPE_CHECKING:
     from pi_bench.primitives.primitive import CaseMaker
@@ -22,11 +24,12 @@ measures the rates of the machine: AES, memory, multiply-adds, loopback socket. 
 time divided by the least time that this machine needs for the minimal work of the primitive.
 
 names: {_NAMES} (default: all)
+
 PI_BENCH_ISA=portable, aesni or vaes512 chooses the instruction set.
 """
 
 
-class _NamesFormatter(argparse.RawDescriptionHelpFormatter):
+class _NamesFormatter(HelpFormatter):
     """Formatter that fills in the names of the primitives when the help of this command is printed."""
 
     def add_text(self, text: str | None) -> None:
@@ -89,14 +92,14 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["micro", *names, "--json", "micro.json"])
     ```
     """
-    from pi_bench.launch.placement import thread_environment
+    from pi_bench.thread_environment import thread_environment
 
     os.environ.update(thread_environment(1))  # before numpy loads: its product is timed on one core
 
     families = _families()
     unknown = [name for name in parsed.names if name not in families]
     if unknown:
-        raise UsageError(f"there is no primitive {unknown[0]!r}; there are {', '.join(families)}")
+        raise UsageError(unknown_name("primitive", unknown[0], families))
     chosen = {name: families[name] for name in parsed.names or families}
 
     from pi_bench.cli.output import deliver, writable

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.atomic_file import whole_file
 from pi_bench.errors import OutputError, reason
+from pi_bench.report.text_width import wrapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +65,7 @@ def deliver(words: str, json_name: str | None, fields: Any) -> None:
         if json_name not in (None, STDOUT):
             write_json(Path(str(json_name)), fields)
     finally:
-        print(json_text(fields) if json_name == STDOUT else words)
+        print(json_text(fields) if json_name == STDOUT else wrapped(words))
 
 
 def json_text(fields: Any) -> str:

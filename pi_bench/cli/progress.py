@@ -50,7 +50,7 @@ class Progress:
         self.clear()
 
     def clear(self) -> None:
-        """Makes room for a line of text. The next call draws the bar again."""
+        """Clears the bar, so that a line of text can be printed. The next call draws the bar again."""
         if self._shown is not None:
             self._shown.stop()
 

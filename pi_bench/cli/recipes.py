@@ -12,13 +12,15 @@ _COLUMNS = (
     *("paper: accuracy", "latency"),
 )
 _WORDS = (0, 1, 5, 6, 9)  # the columns that are no figures
+_DROP = ("family", "blocks", "rho", "latency", "thinned", "culled", "alpha", "M MACs")
 
 
 def recipe_of(models: Any, name: str) -> Any:
     """Finds a recipe by its name, or reads it from a ``.toml`` file. `models` is ``pi_bench.models``.
 
     Raises:
-        ModelError: there is no such recipe, the file cannot be read, or it does not fit the schema.
+        UsageError: there is no such recipe.
+        ModelError: the file cannot be read, or it does not fit the schema.
 
     >>> from importlib import import_module
     >>> recipe_of(import_module("pi_bench.models"), "resnet18-cifar100-12288").relu_count
@@ -47,7 +49,7 @@ def list_table(recipes: list[dict[str, Any]]) -> str:
     resnet18-cifar100-12288  resnet  12,288 ...
     """
     lines = [
-        *render_table(_COLUMNS, [_row(recipe) for recipe in recipes], left=_WORDS),
+        *render_table(_COLUMNS, [_row(recipe) for recipe in recipes], left=_WORDS, whole=(0,), drop=_DROP),
         "",
         "Accuracy and latency are the papers' (latency with DELPHI), not this program's.",
     ]

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from pi_bench.errors import UsageError
+from pi_bench.unknown_name import unknown_name
 
 _NAMES = ("result", "accuracy", "inspection", "micro")
 
@@ -22,9 +23,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "schema",
         help="print the JSON Schema of a result",
-        description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json: "
-        "result is that of `pi-bench latency`, accuracy of `pi-bench accuracy`, inspection of "
-        "`pi-bench inspect`, micro of `pi-bench micro`.",
+        description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json. "
+        "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, inspection for "
+        "`pi-bench inspect`, and micro for `pi-bench micro`.",
     )
     parser.add_argument(
         "what", nargs="?", metavar="|".join(_NAMES), help="the result that the schema describes"
@@ -45,8 +46,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.documents import schema_of
 
     if parsed.what not in _NAMES:
-        names = " or ".join(f"`pi-bench schema {name}`" for name in _NAMES)
-        wrong = "which schema?" if parsed.what is None else f"there is no schema {parsed.what!r}:"
-        raise UsageError(f"{wrong} {names}")
+        if parsed.what is not None:
+            raise UsageError(unknown_name("schema", parsed.what, _NAMES))
+        raise UsageError(f"which schema? {' or '.join(f'`pi-bench schema {name}`' for name in _NAMES)}")
     print(json.dumps(schema_of(parsed.what), indent=2))
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import options, protocol_options, running_options
+from pi_bench.report.quantities import counted
 
 IDLE_TIMEOUT_S = 300.0
 
@@ -74,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
     options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
-    model = load(Path(parsed.model), options.compile_options(parsed), merge=parsed.merge)
+    model = load(Path(parsed.model), options.compile_options(parsed), fuse=parsed.merge)
     info.require(model.program, settings)
     configuration = {
         "protocol": info.name,
@@ -110,4 +111,5 @@ def _words(kind: str, event: dict[str, Any]) -> str:
         return f"client {event['peer']}"
     if kind == "lost":
         return f"client {event['peer']} lost: {event['reason']}"
-    return f"client {event['peer']} left after {event['inferences']} inference(s), {event['time_s']:.2f} s"
+    done = counted(event["inferences"], "inference")
+    return f"client {event['peer']} left after {done}, {event['time_s']:.2f} s"

@@ -11,6 +11,7 @@ from typing import Any
 from pi_bench.cli import options, training_options
 from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.report.text_width import wrapped
 
 _DESCRIPTION = """\
 Trains a recipe's network and writes a folder: recipe.toml, checkpoint.pt, log.csv, state.pt (weights),
@@ -40,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
         help="train a recipe's network",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--recipe",
@@ -134,7 +134,7 @@ def run(parsed: argparse.Namespace) -> int:
                 tensorboard=parsed.tensorboard,
             )
     if first:
-        print(describe(result, parsed.output))
+        print(wrapped(describe(result, parsed.output)))
     return 0
 
 

@@ -61,7 +61,7 @@ class Costs:
                 raise InputError(f"costs: {name!r} takes {value} s per unit; it must be from 0 to 1000 s")
 
     def of(self, unit: str) -> float:
-        """Gives the seconds that one `unit` takes.
+        """Returns the seconds that one `unit` takes.
 
         Raises:
             InputError: the unit was not measured.
@@ -72,7 +72,7 @@ class Costs:
             raise InputError(_lacking(unit)) from None
 
     def seconds(self, work: CostUnits) -> float:
-        """Gives the seconds that `work` takes one party that is alone on its cores.
+        """Returns the seconds that `work` takes one party that is alone on its cores.
 
         Raises:
             InputError: `work` has a unit that was not measured.
@@ -90,7 +90,7 @@ class Costs:
                 raise InputError(_lacking(name))
 
     def without(self, names: Sequence[str]) -> Self:
-        """Gives the costs of the same machine on which these units take no time."""
+        """Returns the costs of the same machine on which these units take no time."""
         return replace(self, unit_s={**self.unit_s, **dict.fromkeys(names, 0.0)})
 
 

@@ -18,7 +18,7 @@ ReadableBuffer = bytes | bytearray | memoryview
 class Checksum:
     """Sums up a stream of frames. Equal streams under equal seeds give equal digests.
 
-    How a payload is cut into parts does not matter:
+    How a payload is divided into parts does not matter:
 
     >>> whole, parts = Checksum(bytes(16)), Checksum(bytes(16))
     >>> whole.add_frame(b"header", b"payload")

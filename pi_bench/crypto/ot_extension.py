@@ -213,7 +213,7 @@ class CotSender(_Instance):
 
     @property
     def delta(self) -> SecretBytes:
-        """Gives delta to kernels that make both labels of an OT. It is wiped with the instance."""
+        """Returns delta for kernels that make both labels of an OT. It is wiped with the instance."""
         return self._delta
 
     def close(self) -> None:

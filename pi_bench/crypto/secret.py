@@ -108,7 +108,7 @@ class SecretBytes:
 
     @property
     def array(self) -> np.ndarray:
-        """Gives the secret itself, uint8 (byte_count,), writable: a view, never a copy.
+        """Returns the secret itself, uint8 (byte_count,), writable: a view, never a copy.
 
         Raises:
             ValueError: after `close`, and in a forked child.

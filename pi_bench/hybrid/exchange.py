@@ -9,10 +9,10 @@ from pi_bench.protocol.script import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Works:
+class ExchangeWork:
     """Counts the computing around the messages of an exchange, in the order in which it happens.
 
-    >>> Works(answer=CostUnits({"product": 2.0})).ask.units
+    >>> ExchangeWork(answer=CostUnits({"product": 2.0})).ask.units
     {}
     """
 
@@ -50,7 +50,7 @@ class Exchange:
         """The payload bytes of the answer."""
         return sum(message.byte_count for message in self.answer)
 
-    def works(self, prepared: frozenset[int]) -> Works:
+    def work(self, prepared: frozenset[int]) -> ExchangeWork:
         """Returns the computing of both parties.
 
         `prepared` has the numbers of the products whose weights the server keeps transformed.

@@ -36,8 +36,8 @@ from pi_bench.hybrid.exchanges import (
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.network.program import ActivationOp, LinearOp
 
-WINDOW_BYTES = 48 << 20
-"""Bytes of requests, and of answers, that may be under way at once.
+IN_FLIGHT_BYTES = 48 << 20
+"""Bytes of requests, and of answers, that may be in flight at once.
 
 A channel's queue holds more. So the parties never wait in `send` for each other.
 """
@@ -70,9 +70,9 @@ def offline_schedule(plan: WorkPlan) -> list[Exchange]:
 
 
 def client_turns(
-    exchanges: Sequence[Exchange], window_bytes: int = WINDOW_BYTES
+    exchanges: Sequence[Exchange], in_flight_bytes: int = IN_FLIGHT_BYTES
 ) -> Iterator[tuple[Turn, Exchange]]:
-    """Yields the client's turns. It asks as far ahead as needs and window allow, then accepts one answer.
+    """Yields the client's turns. It asks as far ahead as needs and `in_flight_bytes` allow, then accepts one.
 
     >>> from pi_bench.protocol.options import ProtocolOptions
     >>> from pi_bench.testing import small_network
@@ -87,7 +87,7 @@ def client_turns(
     for accepted, exchange in enumerate(exchanges):
         while asked < len(exchanges) and exchanges[asked].needs <= accepted:
             ahead = exchanges[asked]
-            beyond = max(requests + ahead.request_bytes, answers + ahead.answer_bytes) > window_bytes
+            beyond = max(requests + ahead.request_bytes, answers + ahead.answer_bytes) > in_flight_bytes
             if beyond and asked > accepted:
                 break
             yield Turn.ASK, ahead

@@ -95,15 +95,15 @@ def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
     server.compute(NO_OP, "", Purpose.OTHER, words_work(linear_words))
     prepared = frozenset(job.number for job in plan.prepared_products(options.weight_cache_bytes))
     exchanges = offline_schedule(plan)
-    works = {exchange: exchange.works(prepared) for exchange in exchanges}
+    work = {exchange: exchange.work(prepared) for exchange in exchanges}
     for turn, exchange in client_turns(exchanges):
         if turn is Turn.ASK:
-            _send(client, works[exchange].ask, exchange.request)
+            _send(client, work[exchange].ask, exchange.request)
         else:
-            _receive(client, exchange.answer, works[exchange].accept)
+            _receive(client, exchange.answer, work[exchange].accept)
     for exchange in exchanges:
-        _receive(server, exchange.request, works[exchange].take)
-        _send(server, works[exchange].answer, exchange.answer)
+        _receive(server, exchange.request, work[exchange].take)
+        _send(server, work[exchange].answer, exchange.answer)
     server.flush(NO_OP, "")
     script.message(Party.SERVER, NO_OP, "", Purpose.OTHER, _READY_BYTES, between=True)
     return script

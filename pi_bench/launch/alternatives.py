@@ -13,7 +13,7 @@ from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import Purpose
 
 HALF_RELUS = "half of the ReLUs"
-MERGE = "--merge"
+FUSION = "--merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Alternative:
 
     >>> from pi_bench.prediction.simulated_run import PredictedPhase
     >>> nothing = PredictedPhase(0.0, 0, {})
-    >>> Alternative(MERGE, PredictedRun(nothing, nothing), truncation_count=0).change
+    >>> Alternative(FUSION, PredictedRun(nothing, nothing), truncation_count=0).change
     '--merge'
     """
 
@@ -64,12 +64,12 @@ def alternatives(
         online=scaled(script.online, Purpose.RELU, 0.5),
     )
     found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
-    if model.merging is None:
-        merged, merging = fuse_linear(model.graph, compiling.weight_bits)
-        if merging.dissolved:
-            other, _ = compile_graph(merged, compiling)
+    if model.fusion is None:
+        fused, fusion = fuse_linear(model.graph, compiling.weight_bits)
+        if fusion.dissolved:
+            other, _ = compile_graph(fused, compiling)
             run = predict_run(info.script(other, options), setting)
-            found.append(Alternative(MERGE, run, other.truncation_count, (Purpose.LINEAR,)))
+            found.append(Alternative(FUSION, run, other.truncation_count, (Purpose.LINEAR,)))
     for offered in info.alternatives(program, options):
         run = predict_run(info.script(program, offered.options), setting)
         found.append(Alternative(offered.change, run, program.truncation_count, offered.helps))

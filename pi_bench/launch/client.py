@@ -12,17 +12,16 @@ from typing import Self
 
 import numpy as np
 
-from pi_bench.channel import Address, Channel, connect
+from pi_bench.channel import Address
 from pi_bench.channel.link import Pace
-from pi_bench.channel.tcp import CONNECT_TIMEOUT_S
 from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
-from pi_bench.network.program.codec import program_digest, program_from_bytes
+from pi_bench.launch.agreement import agree_with_server
+from pi_bench.network.program.codec import program_from_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
-from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ShareTrace
-from pi_bench.registry import find_protocol
+from pi_bench.protocol import Preprocessing, ProtocolInfo, ShareTrace
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_ready, send_command
-from pi_bench.session.handshake import Agreement, ClientRequirements, greet_as_client
+from pi_bench.session.handshake import Agreement, ClientRequirements
 from pi_bench.session.integrity import compare_checksums
 
 
@@ -48,7 +47,8 @@ class ClientOffline:
 class ClientOnline:
     """Online phase of one inference at the client.
 
-    `latency_s`: time from the float input in memory to the float logits in memory.
+    `material_load_s`: time from the request for the online phase until both parties have their material.
+    `latency_s`: time from the float input in memory to the float logits in memory, without `material_load_s`.
 
     ```python
     def online_s(client: Client, inputs: np.ndarray) -> float:
@@ -57,6 +57,7 @@ class ClientOnline:
     ```
     """
 
+    material_load_s: float
     latency_s: float
     record: PhaseRecord
     output: np.ndarray  # uint32, the output's shape
@@ -121,26 +122,13 @@ class Client:
             ConnectionFailedError: the server cannot be reached, or does not answer in time.
             PeerError: the server does not meet the requirements, or breaks the protocol.
         """
-        channel = Channel(
-            connect(address, min(CONNECT_TIMEOUT_S, timeout_s)),
-            timeout_s=timeout_s,
-            poll_s=poll_s,
-            pace=pace,
+        session, agreement, info = agree_with_server(
+            address, requirements, timeout_s=timeout_s, waiting=waiting, poll_s=poll_s, pace=pace
         )
         try:
-            agreement = greet_as_client(
-                channel, requirements, lambda data: program_digest(program_from_bytes(data)), waiting
-            )
-            try:
-                info = find_protocol(agreement.offer.protocol)
-            except UsageError as error:
-                raise PeerError(f"the server offers what is not installed here: {error}") from error
-            session = Session(
-                channel, Party.CLIENT, session_id=agreement.session_id, binding=agreement.binding
-            )
             return cls(session, agreement, info, threads)
         except BaseException:
-            channel.close()
+            session.close()
             raise
 
     def set_up(self) -> PhaseRecord:
@@ -184,8 +172,10 @@ class Client:
         self.require_input(inputs)  # refused before anything is used up
         material, self._material = self._material, None
         try:
+            asked = time.perf_counter()
             send_command(self.session, Command.INFER, self._inference_id)
             receive_ready(self.session)
+            material_load_s = time.perf_counter() - asked
             with self.session.phase(Phase.ONLINE, self._inference_id) as records:
                 started = time.perf_counter()
                 with self.session.step(self.program.input.id):
@@ -199,7 +189,7 @@ class Client:
         finally:
             material.burn()
         compare_checksums(self.session)
-        return ClientOnline(latency_s, records[0], output, logits)
+        return ClientOnline(material_load_s, latency_s, records[0], output, logits)
 
     def end(self) -> None:
         """Says goodbye to the server, after both have checked that every message arrived as it was sent.

@@ -63,6 +63,7 @@ def party(control: ControlPipe) -> None:
                 "done",
                 {
                     "offline_s": offline.time_s,
+                    "material_load_s": online.material_load_s,
                     "latency_s": online.latency_s,
                     "storage_bytes": offline.storage_bytes,
                     "offline": offline.record.as_dict(),

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again: bool = False) -> Costs:
-    """Gives the costs of this machine and build, from the cache of the user if they are in there.
+    """Returns the costs of this machine and build, from the cache of the user if they are in there.
 
     `again`: measures them in any case.
 

@@ -25,7 +25,7 @@ class LoadedModel:
 
     `digest`: digest of the program, in hex.
     `load_s`: time of loading and compiling.
-    `merging`: the merged linear layers; None if merging was not asked for.
+    `fusion`: the fused linear layers; None if fusion was not asked for.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
@@ -40,7 +40,7 @@ class LoadedModel:
     weights: Weights
     digest: str
     load_s: float
-    merging: Fusion | None = None  # None: was not asked for
+    fusion: Fusion | None = None  # None: was not asked for
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays for the server process: ``program``, as bytes, and the weights as ``w:NAME``."""
@@ -48,8 +48,8 @@ class LoadedModel:
         return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
 
 
-def load(path: Path, options: CompileOptions, *, merge: bool = False) -> LoadedModel:
-    """Loads and compiles a model file. `merge`: merges linear layers where that pays.
+def load(path: Path, options: CompileOptions, *, fuse: bool = False) -> LoadedModel:
+    """Loads and compiles a model file. `fuse`: fuses linear layers where that pays.
 
     Raises:
         ModelError: the file is no model, or the network cannot be compiled with these options.
@@ -65,10 +65,10 @@ def load(path: Path, options: CompileOptions, *, merge: bool = False) -> LoadedM
     'tiny'
     """
     started = time.perf_counter()
-    graph, merging = load_model(path), None
-    if merge:
-        graph, merging = fuse_linear(graph, options.weight_bits)
+    graph, fusion = load_model(path), None
+    if fuse:
+        graph, fusion = fuse_linear(graph, options.weight_bits)
     program, weights = compile_graph(graph, options)
     load_s = time.perf_counter() - started
     _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))
-    return LoadedModel(graph, program, weights, program_digest(program), load_s, merging)
+    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion)

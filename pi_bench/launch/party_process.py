@@ -19,8 +19,9 @@ import numpy as np
 from pi_bench.errors import ConnectionFailedError, PiBenchError
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.logs import verbosity
-from pi_bench.launch.placement import Placement, thread_environment
+from pi_bench.launch.placement import Placement
 from pi_bench.protocol import Party
+from pi_bench.thread_environment import thread_environment
 
 _MODULES = {
     Party.CLIENT: "pi_bench.launch.client_process",

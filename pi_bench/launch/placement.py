@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 
 _POLL_S = 1e-3  # longer than most waits within an inference
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Placement:
 
 
 def place(threads: int | None) -> Placement:
-    """Gives half of the usable cores to each party, and as many threads unless `threads` says otherwise.
+    """Places half of the usable cores at each party, and as many threads unless `threads` says otherwise.
 
     The parties are pinned apart if there is one core per thread for each. Then neither computes on the
     other's cores, and runs repeat better.
@@ -50,15 +49,6 @@ def place(threads: int | None) -> Placement:
         return Placement(count, (), ())
     half = len(cores) // 2
     return Placement(count, tuple(cores[:half]), tuple(cores[half:]))
-
-
-def thread_environment(threads: int) -> dict[str, str]:
-    """Returns the environment variables of numpy's libraries, which read them once, when they are loaded.
-
-    >>> thread_environment(2)["OMP_NUM_THREADS"]
-    '2'
-    """
-    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def pin(cores: tuple[int, ...]) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 from pi_bench.costs import CONTENTION, Costs, CostUnits
 from pi_bench.launch import placement
 from pi_bench.launch.inputs import noise_input
-from pi_bench.launch.latency import LatencyOptions, Run, measure_latency
+from pi_bench.launch.latency import measure_latency
+from pi_bench.launch.measurement import LatencyOptions, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import compile_graph
@@ -44,7 +45,7 @@ def _options(info: ProtocolInfo, threads: int) -> ProtocolOptions:
 
 
 def chain_script(info: ProtocolInfo, threads: int) -> RunScript:
-    """Gives the protocol's script of a chain of tiny layers. Every kind of fixed step should show in it.
+    """Returns the protocol's script of a chain of tiny layers. Every kind of fixed step should show in it.
 
     >>> from pi_bench.registry import find_protocol, protocol_names
     >>> infos = [find_protocol(name) for name in protocol_names()]
@@ -70,13 +71,13 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
         return add_two_party_costs(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
     ```
     """
-    settings = _options(info, primitives.threads)
+    options = _options(info, primitives.threads)
     assert info.script is not None
     chain, wide = _network(*_CHAIN), _network(*_WIDE)
-    script = info.script(chain.program, settings)
-    runs = _runs(chain, info, settings)
+    script = info.script(chain.program, options)
+    runs = _runs(chain, info, options)
     found = _fixed_costs(script, runs, primitives) | _message_costs(runs)
-    runs, script = _runs(wide, info, settings), info.script(wide.program, settings)
+    runs, script = _runs(wide, info, options), info.script(wide.program, options)
     found["byte sent"] = _sent_byte_s(runs, found["message"])
     known = replace(primitives, unit_s={**primitives.unit_s, **found})
     known = replace(known, contention={name: _slowdown(name, known, script, runs) for name in CONTENTION})
@@ -84,13 +85,13 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
     return replace(known, unit_s={**known.unit_s, **found})
 
 
-def _runs(model: LoadedModel, info: ProtocolInfo, settings: ProtocolOptions) -> list[Run]:
+def _runs(model: LoadedModel, info: ProtocolInfo, options: ProtocolOptions) -> list[Run]:
     inputs = noise_input(model.program.input, 0)
     encoded = encode_input(model.program, inputs)
-    verifier = RunVerifier(model.program, model.weights, info.law(settings), encoded)
-    options = LatencyOptions(settings, _RUNS, _WARMUP, _TIMEOUT_S)
-    place = placement.place(settings.threads)
-    return measure_latency(model, info, options, place, inputs, verifier, silent).runs
+    verifier = RunVerifier(model.program, model.weights, info.law(options), encoded)
+    once = LatencyOptions(options, _RUNS, _WARMUP, _TIMEOUT_S)
+    place = placement.place(options.threads)
+    return measure_latency(model, info, once, place, inputs, verifier, silent).runs
 
 
 def fixed_steps(script: RunScript) -> list[tuple[str, FixedStep]]:
@@ -125,7 +126,7 @@ def _fixed_costs(script: RunScript, runs: Sequence[Run], primitives: Costs) -> d
 
 
 def _typical(samples: Iterable[float]) -> float:
-    """Gives the first quartile, since background load only makes runs longer."""
+    """Returns the first quartile, since background load only makes runs longer."""
     return quantiles(samples, n=4, method="inclusive")[0]
 
 

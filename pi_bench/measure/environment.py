@@ -71,7 +71,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """Gives the commit of the checkout, with ``-dirty`` if files differ; None for an installed package."""
+    """Returns the commit of the checkout, with ``-dirty`` if files differ; None for an installed package."""
     root = Path(pi_bench.__file__).parent.parent
     if not (root / ".git").exists():
         return None

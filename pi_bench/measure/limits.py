@@ -52,7 +52,7 @@ class MachineLimits:
         self._known: dict[tuple[str, int], float] = {}
 
     def unit_s(self, name: str, threads: int) -> float:
-        """Gives the seconds per unit of `name`, one of `UNITS`, while `threads` threads share the work.
+        """Returns the seconds per unit of `name`, one of `UNITS`, while `threads` threads share the work.
 
         A socket is one stream, whatever the number of threads.
         """
@@ -76,7 +76,7 @@ class MachineLimits:
         return name, times[name]
 
     def measured(self) -> list[dict[str, str | int | float]]:
-        """Gives all limits that were measured so far, as JSON values."""
+        """Returns all limits that were measured so far, as JSON values."""
         return [
             {"name": name, "threads": threads, "unit": UNITS[name], "value": value}
             for (name, threads), value in sorted(self._known.items())
@@ -101,7 +101,7 @@ class MachineLimits:
 
 
 def _in_threads_s(make: Callable[[], Callable[[], object]], units: int, threads: int) -> float:
-    """Gives the seconds per unit while every thread runs a call of its own, each of `units` units."""
+    """Returns the seconds per unit while every thread runs a call of its own, each of `units` units."""
     calls = [make() for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         return _best_s(lambda: list(pool.map(_call, calls))) / (units * threads)

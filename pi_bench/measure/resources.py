@@ -35,7 +35,7 @@ class PeakMemory:
             self.by_phase = False
 
     def read_bytes(self) -> int:
-        """Gives the peak of this phase in bytes."""
+        """Returns the peak of this phase in bytes."""
         if self.by_phase:
             try:
                 for line in _STATUS.read_text().splitlines():
@@ -47,7 +47,7 @@ class PeakMemory:
 
 
 def available_memory_bytes() -> int | None:
-    """Gives the memory that a process can still take without swapping, or None if the system does not tell.
+    """Returns the memory that a process can still take without swapping, or None if the system does not tell.
 
     >>> available = available_memory_bytes()
     >>> available is None or available > 0
@@ -63,7 +63,7 @@ def available_memory_bytes() -> int | None:
 
 
 def cpu_time_s() -> float:
-    """Gives the processor time of all threads of this process, user and system.
+    """Returns the processor time of all threads of this process, user and system.
 
     >>> before = cpu_time_s()
     >>> cpu_time_s() >= before

@@ -37,7 +37,7 @@ class Span:
     depth_count: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Gives the fields as JSON values."""
+        """Returns the fields as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
@@ -67,7 +67,7 @@ class SpanRecorder:
         return [step.span for step in self._steps.values()]
 
     def step(self, op_id: int, part: str) -> _Step:
-        """Gives a context in which time counts for this span. Each key has one context for any number of
+        """Returns a context in which time counts for this span. Each key has one context for any number of
         uses."""
         key = (op_id, part)
         step = self._steps.get(key)

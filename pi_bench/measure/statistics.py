@@ -7,7 +7,7 @@ from statistics import median, quantiles
 
 
 def summarize(samples: Sequence[float]) -> dict[str, float | list[float]]:
-    """Gives median, q1, q3, min, max and the samples as JSON values.
+    """Returns median, q1, q3, min, max and the samples as JSON values.
 
     Quartiles are interpolated linearly, with both ends included.
 

@@ -98,7 +98,7 @@ def scaled(script: PhaseScript, purpose: Purpose, factor: float) -> PhaseScript:
 
 
 def without_rounds(script: PhaseScript, setting: Setting) -> Setting:
-    """Gives the setting in which messages and fixed steps take no time; bytes and computing still do.
+    """Returns the setting in which messages and fixed steps take no time; bytes and computing still do.
 
     >>> from pi_bench.costs import Costs
     >>> setting = Setting(Costs(dict.fromkeys(LINK_UNITS, 1.0), threads=1, machine={}))

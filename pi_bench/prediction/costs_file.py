@@ -19,7 +19,7 @@ _MAX_BYTES = 1 << 20
 
 
 def costs_to_json(costs: Costs) -> dict[str, Any]:
-    """Gives costs as JSON values.
+    """Returns costs as JSON values.
 
     >>> costs_to_json(Costs({"word": 1e-9}, threads=2, machine={"cpu_model": "example"}))["unit_s"]
     {'word': 1e-09}
@@ -98,7 +98,7 @@ def write_costs(costs: Costs, path: Path) -> None:
 
 
 def cached_path(machine: Mapping[str, str], threads: int) -> Path | None:
-    """Gives the path of the cached costs of a machine and build, or None if the user has no home.
+    """Returns the path of the cached costs of a machine and build, or None if the user has no home.
 
     The folder is ``$XDG_CACHE_HOME/pi-bench`` or else ``~/.cache/pi-bench``.
 
@@ -117,7 +117,7 @@ def cached_path(machine: Mapping[str, str], threads: int) -> Path | None:
 
 
 def _mapping(fields: dict[str, Any], name: str, *kinds: type) -> dict[str, Any] | None:
-    """Gives the JSON object of that name, or None unless all of its values are of these kinds."""
+    """Returns the JSON object of that name, or None unless all of its values are of these kinds."""
     value = fields.get(name)
     if not isinstance(value, dict) or any(type(held) not in kinds for held in value.values()):
         return None

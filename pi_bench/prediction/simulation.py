@@ -132,7 +132,7 @@ class Simulation:
                 self._receive(player, action)
 
     def _read_ahead_s(self, player: _Player, action: Action) -> float:
-        """Gives the seconds of reading from memory that the party has saved, since it read while it
+        """Returns the seconds of reading from memory that the party has saved, since it read while it
         waited."""
         amount = action.work.units.get(STREAMED, 0.0)
         streamed_s = amount * self._costs.of(STREAMED) if amount else 0.0

@@ -34,7 +34,7 @@ _SLICE_GROUPS = 128
 
 
 def cross_work(side: str, bit_count: int) -> MinimalWork:
-    """Gives the minimal work of one element: its OTs, then one hash per label that the side knows.
+    """Returns the minimal work of one element: its OTs, then one hash per label that the side knows.
 
     `side`: "sender" or "receiver". `bit_count`: bits of the server's factor.
 

@@ -165,7 +165,7 @@ def gadget_cases(name: str, steps: tuple[str, ...], settings: CaseSettings) -> I
 
 
 def sizes_of(spec: GadgetSpec) -> dict[str, float]:
-    """Gives the bytes of one element on the wire and in storage.
+    """Returns the bytes of one element on the wire and in storage.
 
     >>> sizes_of(RELU_11)["online_to_server"]
     4

@@ -61,7 +61,7 @@ def prg_cases(settings: CaseSettings) -> Iterator[Case]:
 
 
 def _stream_bytes(settings: CaseSettings) -> int:
-    """Gives as many bytes as the labels of a gadget of 20 bits take."""
+    """Returns as many bytes as the labels of a gadget of 20 bits take."""
     groups = -(-settings.count // LANES)
     return 20 * groups * LANES * BLOCK_BYTES
 

@@ -23,6 +23,7 @@ from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.protocol.session import SessionLike
+from pi_bench.unknown_name import unknown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,7 @@ class ProtocolInfo:
         for mode in self.modes:
             if mode.name == name:
                 return mode
-        raise UsageError(
-            f"protocol {self.name} has no mode {name[:40]!r}; it has {', '.join(self.mode_names)}"
-        )
+        raise UsageError(unknown_name("mode", name, self.mode_names, owner=f"protocol {self.name}"))
 
 
 class PartyProtocol(ABC):

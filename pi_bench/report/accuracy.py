@@ -17,6 +17,7 @@ from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.documents.fields import Weights
+from pi_bench.report.quantities import counted
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
@@ -28,9 +29,9 @@ _Z = 1.959964  # standard deviations on either side of the mean that hold 95 % o
 def build_accuracy(
     program: Program,
     digest: str,
-    options: CompileOptions,
+    compiling: CompileOptions,
     info: ProtocolInfo,
-    settings: ProtocolOptions,
+    options: ProtocolOptions,
     samples: Samples,
     comparison: Comparison,
     private: PrivateAnswers | None,
@@ -58,13 +59,13 @@ def build_accuracy(
             name=program.name, digest=digest, relu_count=program.relu_count, weights=weights
         ),
         protocol=info.name,
-        mode=settings.mode,
-        options=dict(settings.values),
+        mode=options.mode,
+        options=dict(options.values),
         fixed_point=document.FixedPoint(
-            weight_bits=options.weight_bits,
-            activation_bits=options.activation_bits,
-            headroom_bits=options.headroom_bits,
-            per_channel=options.per_channel,
+            weight_bits=compiling.weight_bits,
+            activation_bits=compiling.activation_bits,
+            headroom_bits=compiling.headroom_bits,
+            per_channel=compiling.per_channel,
         ),
         data=document.Data(
             source=samples.source,
@@ -152,7 +153,7 @@ def render_accuracy(result: document.Accuracy) -> str:
             rows.append(_row("integer, the private images", private.same_images.integer))
         rows.append(_row(f"private, {result.protocol}", private))
     lines = [
-        f"{result.network.name}: {data.image_count:,} images of {data.source}, "
+        f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
         f"{data.refused_count:,} refused",
         f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
         f"of {fixed.weight_bits} bits, {scales} scales, "
@@ -164,6 +165,7 @@ def render_accuracy(result: document.Accuracy) -> str:
                 *("same class as float", "largest logit error", "typical"),
             ),
             rows,
+            drop=("typical", "largest logit error", "same class as float"),
         ),
     ]
     if private is not None:
@@ -172,12 +174,16 @@ def render_accuracy(result: document.Accuracy) -> str:
             f"private runs {state}; same class as the integer network in "
             f"{_percent(private.same_class_as_integer_pct)} of them"
         )
-    header = ("layer", "operator", "error", "largest error", "room", "outside", "zeroed")
-    lines += ["", *render_table(header, [_layer_row(layer) for layer in result.layers], left=2)]
+    header = ("layer", "operator", "error", "largest error", "headroom", "outside", "zeroed")
     lines += [
         "",
-        "error: root mean square over that of the float values; room: bits between the largest value and the",
-        "window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
+        *render_table(header, [_layer_row(layer) for layer in result.layers], left=2, drop=("operator",)),
+    ]
+    lines += [
+        "",
+        "error: root mean square of the errors, divided by that of the float values",
+        "headroom: bits between the largest value and the end of the window; outside: values beyond that end",
+        "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
         f"worst layer: {result.worst_layer or '-'}",
     ]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]

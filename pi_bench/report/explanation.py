@@ -12,21 +12,21 @@ from typing import Literal
 
 import msgspec
 
-from pi_bench.launch.alternatives import HALF_RELUS, MERGE, Alternative
+from pi_bench.launch.alternatives import FUSION, HALF_RELUS, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.prediction.causes import Cause, Share, shares
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.documents import predicted as document
 from pi_bench.report.documents.predicted import AlternativeRun, BusyLayer, ExplainedPhase, Explanation
-from pi_bench.report.quantities import seconds
+from pi_bench.report.quantities import counted, seconds
 
 Phase = Literal["online", "offline"]
 
 _TOP = 3
 _LAYERS = 3
 _PAYS = 0.97
-"""Mention an alternative only if it cuts the phase to at most this fraction of its time."""
+"""Mention an alternative only if it shortens the phase to at most this fraction of its time."""
 
 _MINOR = 0.01
 """Causes below this share of a phase are not named."""
@@ -171,28 +171,29 @@ class _Writer:
         """Names a cause: what the protocol says that it does in a phase, and for how many elements."""
         if cause is Cause.ROUNDS:
             if phase == "online":
-                return f"the {self._phases['online'].comm_round_count:g} rounds, and the steps between,"
+                rounds = counted(self._phases["online"].comm_round_count, "round")
+                return f"the {rounds}, and the steps between,"
             return "messages and the steps between them"
-        purpose, counted = _COUNTED[cause]
+        purpose, words = _COUNTED[cause]
         made = self._phases[phase].words.get(purpose.value, "the preprocessing" if phase == "offline" else "")
-        return f"{made} of {counted(self._program)}" if made else counted(self._program)
+        return f"{made} of {words(self._program)}" if made else words(self._program)
 
     def _remedies(self, phase: Phase, cause: Cause) -> list[str]:
-        merged = self._alternative(MERGE)
+        fused = self._alternative(FUSION)
         match cause:
             case Cause.ROUNDS:
-                if phase == "online" and merged:
-                    rounds = f"{merged.comm_round_count:g} rounds"
-                    return [f"`--merge` would leave {rounds} and {_left(merged, phase)}"]
-                return ["Only fewer layers that cross the wire (culled stages, merged layers) remove them"]
+                if phase == "online" and fused:
+                    rounds = counted(fused.comm_round_count, "round")
+                    return [f"`--merge` would leave {rounds} and {_left(fused, phase)}"]
+                return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
                 halved = f"Half of them would leave {_left(self._halved(), phase)}"
                 return [halved, *self._settings(phase, Purpose.RELU)]
             case Cause.TRUNCATIONS:
-                if merged:
-                    left = f"{merged.truncation_count:,} of them and {_left(merged, phase)}"
+                if fused:
+                    left = f"{fused.truncation_count:,} of them and {_left(fused, phase)}"
                     return [f"`--merge` would leave {left}"]
-                return ["Layers that are merged or removed need none"]
+                return ["Layers that are fused or removed need none"]
             case Cause.LINEAR:
                 cheaper = "Fewer channels, or a smaller resolution earlier, make them cheaper"
                 return [*self._settings(phase, Purpose.LINEAR), cheaper]
@@ -222,7 +223,7 @@ class _Writer:
 
 
 _COUNTED: dict[Cause, tuple[Purpose, Callable[[Program], str]]] = {
-    Cause.RELUS: (Purpose.RELU, lambda program: f"the {program.relu_count:,} ReLUs"),
+    Cause.RELUS: (Purpose.RELU, lambda program: f"the {counted(program.relu_count, 'ReLU')}"),
     Cause.TRUNCATIONS: (
         Purpose.TRUNCATION,
         lambda program: f"the {program.truncation_count:,} truncations without ReLU",
@@ -237,7 +238,7 @@ _COUNTED: dict[Cause, tuple[Purpose, Callable[[Program], str]]] = {
 
 def _title(op: Op) -> str:
     if isinstance(op, ActivationOp) and op.relu_count:
-        return f"{op.name} ({op.relu_count:,} ReLUs)"
+        return f"{op.name} ({counted(op.relu_count, 'ReLU')})"
     if isinstance(op, LinearOp):
         return f"{op.name} ({op.mac_count / 1e6:,.1f} M multiply-accumulates)"
     return op.name

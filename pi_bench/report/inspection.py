@@ -13,7 +13,7 @@ from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
-from pi_bench.report.merging import kept_lines, merging_lines, merging_part
+from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
 from pi_bench.report.operators import (
     counts_words,
     network_counts,
@@ -22,7 +22,7 @@ from pi_bench.report.operators import (
     shape_words,
 )
 from pi_bench.report.prediction import prediction_lines
-from pi_bench.report.quantities import bytes_or_dash, count
+from pi_bench.report.quantities import bytes_or_dash, count, counted
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
@@ -33,7 +33,7 @@ def inspect_program(
     digest: str,
     info: ProtocolInfo,
     options: ProtocolOptions,
-    merging: Fusion | None = None,
+    fusion: Fusion | None = None,
     weights: Weights = None,
     arguments: dict[str, Any] | None = None,
 ) -> document.Inspection:
@@ -54,7 +54,7 @@ def inspect_program(
     predicted = info.predict(program, options)
     stages = [document.Stage(**dataclasses.asdict(share)) for share in by_resolution(program)]
     return document.Inspection(
-        schema_version=1,
+        schema_version=2,
         name=program.name,
         digest=digest,
         weights=weights,
@@ -63,7 +63,7 @@ def inspect_program(
         options=dict(options.values),
         **network_counts(program),
         parameter_count=sum(stage.parameter_count for stage in stages),
-        merging=merging_part(merging),
+        fusion=fusion_part(fusion),
         weight_bits=program.weight_bits,
         label_count=len(program.labels),
         input_bound=program.input.bound,
@@ -114,27 +114,30 @@ def render_inspection(inspection: document.Inspection) -> str:
         for op in inspection.operators
     ]
     header = [
-        *("id", "name", "operator", "shape", "from", "scale", "cut", "window", "range", "room"),
-        *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
+        *("id", "name", "operator", "shape", "from", "scale", "truncated", "window", "range", "headroom"),
+        *("ReLUs", "trunc.", "squares", "weights", "M MACs", "to server", "to client"),
     ]
     predicted = inspection.predicted_bytes
     lines = [
-        f"{inspection.name}: {counts_words(inspection)}, {inspection.parameter_count:,} parameters",
+        f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'weight')}",
         f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
-        f"inputs within {inspection.input_bound:.4g}",
+        f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
         f"digest {inspection.digest}",
         *(f"warning: {words}" for words in random_warnings(inspection.weights)),
-        *merging_lines(inspection.merging),
-        *kept_lines(inspection.merging),
+        *fusion_lines(inspection.fusion),
+        *kept_lines(inspection.fusion),
         "",
-        *render_table(header, rows, left=4),
+        *render_table(header, rows, left=4, drop=_DROP),
         "",
-        "scale: bits behind the point; cut: bits truncated; window: bits of a ReLU's range",
-        "range: largest value in calibration; room: bits of the window to spare",
+        "from: ids of the operators whose values it takes; scale: bits behind the point",
+        "truncated: bits that the operator drops; window: bits of the range that a ReLU can represent",
+        "range: largest value in calibration; headroom: bits between this value and the end of the window",
+        "trunc.: truncations without ReLU; weights: with biases, batch normalizations folded into them",
+        "M MACs: million multiply-accumulates; to server, to client: payload online",
         "",
         "by resolution (a run of layers of equal resolution is a stage)",
         *render_table(
-            ("resolution", "params", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
+            ("resolution", "weights", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
             _distribution_rows(inspection),
         ),
         "",
@@ -154,6 +157,24 @@ def render_inspection(inspection: document.Inspection) -> str:
     if inspection.explanation is not None:
         lines += ["", *explanation_lines(inspection.explanation)]
     return "\n".join(lines)
+
+
+_DROP = (
+    *(
+        "squares",
+        "scale",
+        "truncated",
+        "from",
+        "headroom",
+        "shape",
+        "range",
+        "window",
+        "trunc.",
+        "operator",
+        "id",
+    ),
+    *("weights", "to server"),
+)
 
 
 def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:

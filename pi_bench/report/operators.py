@@ -16,6 +16,7 @@ from pi_bench.network.program import (
     Program,
     SumPool,
 )
+from pi_bench.report.quantities import counted
 
 
 class Counts(Protocol):
@@ -104,10 +105,11 @@ def counts_words(counts: Counts) -> str:
     >>> counts_words(SimpleNamespace(**counts))
     '96 ReLUs, 0 truncations without ReLU, 1.0 M multiply-accumulates'
     """
-    words = [f"{counts.relu_count:,} ReLUs", f"{counts.truncation_count:,} truncations without ReLU"]
+    truncations = counted(counts.truncation_count, "truncation without ReLU", "truncations without ReLU")
+    words = [counted(counts.relu_count, "ReLU"), truncations]
     for kind, number in (("square", counts.square_count), ("product", counts.product_count)):
         if number:
-            words.append(f"{number:,} {kind}s")
+            words.append(counted(number, kind))
     return ", ".join([*words, f"{counts.mac_count / 1e6:,.1f} M multiply-accumulates"])
 
 

@@ -20,7 +20,7 @@ from pi_bench.report.documents.predicted import (
     Prediction,
 )
 from pi_bench.report.link import link_part, link_words
-from pi_bench.report.quantities import byte_count, milliseconds, seconds
+from pi_bench.report.quantities import byte_count, counted, milliseconds, seconds
 from pi_bench.report.text_table import render_table
 
 _SHOWN_LAYERS = 8
@@ -91,8 +91,8 @@ def prediction_lines(prediction: Prediction) -> list[str]:
     online, offline, costs = prediction.online, prediction.offline, prediction.costs
     return [
         f"predicted on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
-        f"{costs.threads} thread(s) per party, {link_words(prediction.link)}",
-        f"  online  {seconds(online.latency_s)}, {online.comm_round_count:g} rounds, "
+        f"{counted(costs.threads, 'thread')} per party, {link_words(prediction.link)}",
+        f"  online  {seconds(online.latency_s)}, {counted(online.comm_round_count, 'round')}, "
         f"{_both_ways(online.wire_bytes)}",
         f"  offline {seconds(offline.time_s)}, {_both_ways(offline.wire_bytes)}",
     ]
@@ -129,7 +129,9 @@ def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str
     works += [(own.name, own, other) for own, other in layers[:_SHOWN_LAYERS]]
     return [
         "predicted beside measured (from the measured costs of this machine's primitives)",
-        *render_table(("phase", "predicted", "measured", "ratio", "bytes", "bytes measured"), phases),
+        *render_table(
+            ("phase", "predicted", "measured", "ratio", "bytes", "bytes measured"), phases, drop=("bytes",)
+        ),
         "",
         *render_table(
             ("computing, ms", "client predicted", "measured", "server predicted", "measured"),

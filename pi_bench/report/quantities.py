@@ -45,6 +45,15 @@ def bytes_or_dash(value: float) -> str:
     return byte_count(value) if value else "-"
 
 
+def figure_or_dash(value: float | None, form: str, factor: float = 1) -> str:
+    """Writes `value` times `factor` as `form` says, and None as "-".
+
+    >>> figure_or_dash(0.0042, "{:.1f}", 1000), figure_or_dash(None, "{:.1f}")
+    ('4.2', '-')
+    """
+    return "-" if value is None else form.format(value * factor)
+
+
 def count(value: int) -> str:
     """Writes a count with separators between thousands; "-" for none.
 
@@ -52,6 +61,16 @@ def count(value: int) -> str:
     ('557,056', '-')
     """
     return f"{value:,}" if value else "-"
+
+
+def counted(value: float, noun: str, plural: str | None = None) -> str:
+    """Writes a number of things with the noun in singular or plural. `plural`: None to add an "s".
+
+    >>> counted(1, "run"), counted(4000, "run"), counted(0.5, "round"), counted(2, "body", "bodies")
+    ('1 run', '4,000 runs', '0.5 rounds', '2 bodies')
+    """
+    number = f"{value:,}" if isinstance(value, int) else f"{value:,g}"
+    return f"{number} {noun if value == 1 else plural or f'{noun}s'}"
 
 
 def _digits(value: float) -> str:

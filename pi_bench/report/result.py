@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from pi_bench.launch.latency import LatencyOptions, Measurement, Run
+from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
-from pi_bench.measure.spans import Span
 from pi_bench.measure.statistics import summarize
-from pi_bench.network.program import ActivationOp, Op, Program
+from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.documents import latency as document
-from pi_bench.report.documents.fields import BothTimes, Directions, PerParty, SecondsPerParty, Times
+from pi_bench.report.documents.fields import PerParty, SecondsPerParty
+from pi_bench.report.fusion import fusion_part
 from pi_bench.report.link import probed_link_part
-from pi_bench.report.merging import merging_part
-from pi_bench.report.operators import network_counts, operator_counts, operator_words
+from pi_bench.report.operators import network_counts
+from pi_bench.report.phases import bytes_of_phase, hidden_offline_s, layer_of, parts_of
 from pi_bench.report.weights import weights_of
 from pi_bench.session import PhaseRecord
 
@@ -48,7 +48,7 @@ def build_result(
     online_s, offline_s = median(run.latency_s for run in runs), [run.offline_s for run in runs]
     cpu = _cpu_time(measurement)
     return document.Result(
-        schema_version=1,
+        schema_version=2,
         network=_network(model),
         protocol=info.name,
         protocol_title=info.title,
@@ -68,25 +68,25 @@ def build_result(
         setup=document.SetUp(
             time_s=measurement.set_up_s,
             handshake_s=measurement.handshake_s,
-            bytes=_directions([measurement.client_set_up], "bytes"),
-            wire_bytes=_directions([measurement.client_set_up], "wire_bytes"),
+            bytes=bytes_of_phase(measurement.client_set_up, "bytes"),
+            wire_bytes=bytes_of_phase(measurement.client_set_up, "wire_bytes"),
         ),
         offline=document.OfflinePhase(
             time_s=median(offline_s),
             samples_s=offline_s,
-            hidden_s=median(_hidden_offline_s(run) for run in runs),
-            bytes=_directions([first.client_offline], "bytes"),
-            wire_bytes=_directions([first.client_offline], "wire_bytes"),
-            parts=_parts(runs, "offline"),
+            hidden_s=median(hidden_offline_s(run) for run in runs),
+            bytes=bytes_of_phase(first.client_offline, "bytes"),
+            wire_bytes=bytes_of_phase(first.client_offline, "wire_bytes"),
+            parts=parts_of(runs, "offline"),
         ),
-        material_load_s=0.0,  # material stays in memory between the phases
+        material_load_s=median(run.material_load_s for run in runs),
         online=document.OnlinePhase(
             latency_s=msgspec.convert(summarize([run.latency_s for run in runs]), document.Distribution),
-            bytes=_directions([first.client_online], "bytes"),
-            wire_bytes=_directions([first.client_online], "wire_bytes"),
-            parts=_parts(runs, "online"),
+            bytes=bytes_of_phase(first.client_online, "bytes"),
+            wire_bytes=bytes_of_phase(first.client_online, "wire_bytes"),
+            parts=parts_of(runs, "online"),
             comm_round_count=max(first.client_online.depth, first.server_online.depth) / 2,
-            layers=[_layer(op, runs) for op in program.ops],
+            layers=[layer_of(op, runs) for op in program.ops],
         ),
         first_inference_s=measurement.set_up_s + median(offline_s) + online_s,
         storage_bytes_per_inference=first.client_storage_bytes + first.server_storage_bytes,
@@ -119,103 +119,9 @@ def _network(model: LoadedModel) -> document.NetworkCounts:
         weights=weights_of(model.graph.meta),
         **network_counts(program),
         weight_bits=program.weight_bits,
-        merging=merging_part(model.merging),
+        fusion=fusion_part(model.fusion),
         input_shape=list(program.input.shape),
         output_shape=list(program.output.shape),
-    )
-
-
-def _directions(records: Iterable[PhaseRecord], unit: str) -> Directions:
-    """Sums bytes of a phase from the client's records; unit: "bytes" of payload or "wire_bytes"."""
-    return _span_directions([span for record in records for span in record.spans], unit)
-
-
-def _span_directions(client_spans: Iterable[Span], unit: str) -> Directions:
-    spans = list(client_spans)
-    return Directions(
-        client_to_server=sum(getattr(span, f"sent_{unit}") for span in spans),
-        server_to_client=sum(getattr(span, f"received_{unit}") for span in spans),
-    )
-
-
-def _times(spans_of_runs: Sequence[Sequence[Span]]) -> Times:
-    """Takes the median over runs of the sum over the spans of each run."""
-
-    def over_runs(name: str) -> float:
-        return float(median(sum(getattr(span, name) for span in spans) for spans in spans_of_runs))
-
-    return Times(compute_s=over_runs("compute_s"), send_s=over_runs("send_s"), wait_s=over_runs("wait_s"))
-
-
-def _busy_s(spans: Iterable[Span]) -> float:
-    return sum(span.compute_s + span.send_s for span in spans)
-
-
-def _hidden_offline_s(run: Run) -> float:
-    """Subtracts the time that passed from the work of both parties."""
-    busy_s = _busy_s(run.client_offline.spans) + _busy_s(run.server_offline.spans)
-    return max(0.0, busy_s - run.offline_s)
-
-
-def _hidden_online_s(client: Iterable[Span], server: Iterable[Span]) -> float:
-    """Subtracts the client's waiting time from the server's work."""
-    return max(0.0, _busy_s(server) - sum(span.wait_s for span in client))
-
-
-def _chosen(record: PhaseRecord, choose: Callable[[Span], bool]) -> list[Span]:
-    return [span for span in record.spans if choose(span)]
-
-
-def _parts(runs: Sequence[Run], phase: str, op_id: int | None = None) -> dict[str, BothTimes]:
-    """Divides a phase, or one operator of it, by the parts that the protocol names, in its order.
-
-    Spans that name no part are "other". Online, the result is empty where the protocol names no part.
-    """
-    parties = {
-        party: [
-            _chosen(getattr(run, f"{party}_{phase}"), lambda span: op_id in (None, span.op_id))
-            for run in runs
-        ]
-        for party in ("client", "server")
-    }
-    names = dict.fromkeys(span.part for spans in parties.values() for span in spans[0] if span.part)
-    shown = [*names, ""] if names or phase == "offline" else []
-    return {name or "other": _part(parties, name) for name in shown}
-
-
-def _part(parties: Mapping[str, Sequence[Sequence[Span]]], name: str) -> BothTimes:
-    own = {
-        party: [[span for span in spans if span.part == name] for spans in runs]
-        for party, runs in parties.items()
-    }
-    return BothTimes(
-        client=_times(own["client"]),
-        server=_times(own["server"]),
-        bytes=_span_directions(own["client"][0], "bytes"),
-        wire_bytes=_span_directions(own["client"][0], "wire_bytes"),
-    )
-
-
-def _layer(op: Op, runs: Sequence[Run]) -> document.Layer:
-    def of_layer(span: Span) -> bool:
-        return span.op_id == op.id
-
-    client = [_chosen(run.client_online, of_layer) for run in runs]
-    server = [_chosen(run.server_online, of_layer) for run in runs]
-    return document.Layer(
-        id=op.id,
-        name=op.name,
-        operator=operator_words(op),
-        shape=list(op.shape),
-        **operator_counts(op),
-        client=_times(client),
-        server=_times(server),
-        hidden_s=median(_hidden_online_s(*both) for both in zip(client, server, strict=True)),
-        bytes=_span_directions(client[0], "bytes"),
-        wire_bytes=_span_directions(client[0], "wire_bytes"),
-        parts=_parts(runs, "online", op.id),
-        comm_round_count=sum(span.depth_count for span in client[0]) / 2,
-        headroom_bits=op.headroom_bits if isinstance(op, ActivationOp) else None,
     )
 
 
@@ -248,7 +154,7 @@ def _cpu_time(measurement: Measurement) -> document.CpuTime:
 
 
 def _outputs(program: Program, logits: np.ndarray) -> document.Outputs:
-    """Gives logits and argmax of the sample, or of each sample where the batch is larger than one."""
+    """Returns logits and argmax of the sample, or of each sample where the batch is larger than one."""
     rows = logits.reshape(logits.shape[0], -1)
     best = [int(index) for index in rows.argmax(axis=1)]
     labels = [program.labels[index] for index in best] if len(program.labels) == rows.shape[1] else None

@@ -11,11 +11,11 @@ from pi_bench.report.answer import answer_lines
 from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
+from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.link import link_words, probe_lines
-from pi_bench.report.merging import merging_lines
 from pi_bench.report.operators import counts_words, shape_words
 from pi_bench.report.prediction import comparison_lines
-from pi_bench.report.quantities import byte_count, bytes_or_dash, count, milliseconds, seconds
+from pi_bench.report.quantities import byte_count, bytes_or_dash, count, counted, milliseconds, seconds
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import weights_words
@@ -51,10 +51,10 @@ def _heading(result: Result) -> list[str]:
     return [
         f"{network.name}: {counts_words(network)}, {weights_words(network.weights)}",
         f"protocol {result.protocol_title}, {mode_words(result.mode, result.options)}, "
-        f"{link_words(result.link)}, {result.environment.threads} thread(s) per party, "
+        f"{link_words(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
         f"digest {network.digest[:16]}",
         *probe_lines(result.link),
-        *merging_lines(network.merging),
+        *fusion_lines(network.fusion),
     ]
 
 
@@ -68,17 +68,17 @@ def _latency(result: Result) -> list[str]:
     return [
         f"online latency  {seconds(latency.median)}  "
         f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
-        f"{_runs_words(result)} after {result.warmup} warm-up)",
+        f"{_runs_words(result)} after {counted(result.warmup, 'warm-up run')})",
         f"  {byte_count(online.bytes.client_to_server)} client to server, "
         f"{byte_count(online.bytes.server_to_client)} server to client, "
-        f"{online.comm_round_count:g} communication rounds",
+        f"{counted(online.comm_round_count, 'communication round')}",
     ]
 
 
 def _runs_words(result: Result) -> str:
     if not result.interrupted:
-        return f"{result.runs} runs"
-    return f"INTERRUPTED: {result.runs} of {result.requested_runs} runs"
+        return counted(result.runs, "run")
+    return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')}"
 
 
 def _layers(result: Result) -> list[str]:
@@ -109,9 +109,15 @@ def _layers(result: Result) -> list[str]:
         )
     return [
         "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
-        *render_table(header, rows, left=3),
+        *render_table(header, rows, left=3, drop=_LAYER_DROP),
         *(["", "online, by part", *_part_table(parts)] if parts else []),
     ]
+
+
+_LAYER_DROP = (
+    *("squares", "shape", "hidden ms", "send ms", "trunc.", "operator", "rounds", "to server"),
+    *("wait ms", "to client"),
+)
 
 
 def _offline(result: Result) -> list[str]:
@@ -181,7 +187,7 @@ def _cost(result: Result) -> list[str]:
         f"prepare server {seconds(result.server_prepare_s)}, start {seconds(result.start_s)}, "
         f"set-up {seconds(result.setup.time_s)}; "
         f"first inference {seconds(result.first_inference_s)} (set-up + offline + online)",
-        *render_table(header, rows),
+        *render_table(header, rows, drop=("peak set-up", "cpu set-up")),
     ]
 
 
@@ -193,10 +199,10 @@ def _verdict(result: Result) -> list[str]:
     if not verification.passed:
         return ["verification FAILED", *(f"  {failure}" for failure in verification.failures)]
     agrees = "agrees" if verification.argmax_agrees_with_float else "does NOT agree"
-    zeroed = f"{verification.zeroed_count:,} values became 0 that a more accurate law keeps; "
+    zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
     return [
-        f"verification passed ({verification.mode}): {verification.compared_count:,} values of "
-        f"{verification.verified_run_count} runs follow their law, "
+        f"verification passed ({verification.mode}): {counted(verification.compared_count, 'value')} of "
+        f"{counted(verification.verified_run_count, 'run')} follow their law, "
         f"largest distance {verification.max_ulp_error} ulp; "
         f"{zeroed if verification.zeroed_count else ''}"
         f"the answer {agrees} with the float network "

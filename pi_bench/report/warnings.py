@@ -5,6 +5,7 @@ from __future__ import annotations
 from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import ComparedPrediction
+from pi_bench.report.quantities import counted
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
@@ -59,8 +60,9 @@ def find_warnings(result: Result) -> list[str]:
         )
     if not environment.pinned:
         found.append(
-            f"both parties share {environment.usable_core_count} cores with {environment.threads} "
-            "thread(s) each: their times include each other's. Use fewer --threads or a larger machine."
+            f"both parties share {counted(environment.usable_core_count, 'core')} with "
+            f"{counted(environment.threads, 'thread')} each: their times include each other's. "
+            "Use fewer --threads or a larger machine."
         )
     if not result.peak_memory_by_phase:
         found.append(

@@ -120,7 +120,7 @@ class Lease:
             self.close()
 
     def close(self) -> None:
-        """Gives the mapping back. Nothing may use its arrays any more."""
+        """Returns the mapping to its pool. Nothing may use its arrays any more."""
         arena, self._arena = self._arena, None
         if arena is not None:
             self._pool.give_back(arena)

@@ -17,30 +17,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan, MultiplyJob
+from pi_bench.hybrid.multiplications import CrossJob, MultiplyJob
 from pi_bench.protocol import SessionLike
 
+from .scratch import ProductScratch
+
 Arrays = Mapping[str, np.ndarray]
-
-
-class ProductScratch:
-    """Holds a party's online buffers for element-wise products, which are touched once and reused.
-
-    `own` has the party's share (A or C) of each activation that is a factor, by the activation's id. `opened`
-    has the server's message of each product, and `answer` the client's message, which becomes the result at
-    the server, by the product's id. All are uint32.
-
-    >>> from pi_bench.testing import small_network
-    >>> scratch = ProductScratch(MultiplicationPlan(small_network(square=True)[0]))
-    >>> {op_id: opened.shape for op_id, opened in scratch.opened.items()}
-    {3: (1, 1, 4)}
-    """
-
-    def __init__(self, plan: MultiplicationPlan) -> None:
-        rounds = {op_id: jobs for op_id, jobs in plan.in_round.items() if jobs}
-        self.own = {op_id: _touched(jobs[0].op.shape) for op_id, jobs in rounds.items()}
-        self.opened = {job.op.id: _touched((len(job.crosses), *job.op.shape)) for job in plan.jobs}
-        self.answer = {job.op.id: _touched(job.op.shape) for job in plan.jobs}
 
 
 def open_factors(
@@ -50,6 +32,7 @@ def open_factors(
 
     The factors are A and, unless the product is a square, `left`, which is m.
 
+    >>> from pi_bench.hybrid.multiplications import MultiplicationPlan
     >>> from pi_bench.testing import memory_sessions, small_network
     >>> plan = MultiplicationPlan(small_network(square=True)[0])
     >>> (job,), scratch = plan.jobs, ProductScratch(plan)
@@ -84,6 +67,7 @@ def finish_product(
     `right` is x - r. `left` is m, which is not read for a square. In this square the server's share is 7, and
     every other share and mask is 0:
 
+    >>> from pi_bench.hybrid.multiplications import MultiplicationPlan
     >>> from pi_bench.testing import memory_sessions, small_network
     >>> plan = MultiplicationPlan(small_network(square=True)[0])
     >>> (job,), scratch = plan.jobs, ProductScratch(plan)
@@ -131,6 +115,7 @@ def client_product(
     `left_mask` is r of the left factor, which is not read for a square. `next_mask` is r'. In this square the
     client's share is 3, the server opens 2, and beta is 1. The answer is 3^2 + 2 (2 * 3 + 1) less 10:
 
+    >>> from pi_bench.hybrid.multiplications import MultiplicationPlan
     >>> from pi_bench.testing import memory_sessions, small_network
     >>> plan = MultiplicationPlan(small_network(square=True)[0])
     >>> (job,), scratch = plan.jobs, ProductScratch(plan)
@@ -167,8 +152,3 @@ def client_product(
 
 def _stored(arrays: Arrays, what: str, job: CrossJob, shape: tuple[int, ...]) -> np.ndarray:
     return arrays[f"{what}:{job.number}"][: job.count].reshape(shape)
-
-
-def _touched(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns memory whose pages exist, so that the online phase does not touch it first."""
-    return np.full(shape, 1, np.uint32)

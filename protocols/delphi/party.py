@@ -14,6 +14,7 @@ from .material import ArenaPool
 from .offline import ClientOffline, server_offline
 from .prepared import PreparedServer
 from .products import draw_masks
+from .scratch import ClientScratch, ServerScratch
 
 NAME = "delphi"
 
@@ -36,7 +37,7 @@ class DelphiClient(PartyProtocol):
         super().__init__(session, program, options, weights)
         self._plan = WorkPlan(program, options)
         self._keys: keys.ClientKeys | None = None
-        self._scratch = online.ClientScratch(self._plan)
+        self._scratch = ClientScratch(self._plan)
         self._pool = ArenaPool(self._plan, Party.CLIENT)
 
     def set_up(self) -> None:
@@ -108,7 +109,7 @@ class DelphiServer(PartyProtocol):
         assert isinstance(prepared, PreparedServer)
         self._prepared = prepared
         self._keys: keys.ServerKeys | None = None
-        self._scratch = online.ServerScratch(prepared.plan, prepared.linear)
+        self._scratch = ServerScratch(prepared.plan, prepared.linear)
         self._pool = ArenaPool(prepared.plan, Party.SERVER)
 
     @classmethod

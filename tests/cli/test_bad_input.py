@@ -120,7 +120,7 @@ def test_schema_says_what_there_is(capsys: Capture) -> None:
     for words in (["schema"], ["schema", "wat"]):
         said = fails(capsys, 2, *words)
         for name in ("result", "accuracy", "micro"):
-            assert f"`pi-bench schema {name}`" in said
+            assert name in said
 
 
 def test_widths_that_do_not_fit(model_file: Path, capsys: Capture) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from pi_bench.cli import export
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.models import parse_recipe
 from pi_bench.network.files.model_file import load_model
 
 TINY = """
@@ -35,6 +37,12 @@ def recipe(tmp_path):
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+def test_the_parameters_are_those_of_the_recipe(recipe, tmp_path, capsys):
+    assert run("--recipe", recipe, "-o", tmp_path / "model.pt") == 0
+    (printed,) = re.findall(r"([\d,]+) parameters", capsys.readouterr().out)
+    assert int(printed.replace(",", "")) == parse_recipe(TINY, "tiny").parameter_count
 
 
 def test_the_list_is_a_table(capsys):
@@ -100,7 +108,7 @@ NAME = "resnet18-cifar100-12288"
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], ModelError, f"did you mean {NAME}"),
+        (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], UsageError, f"did you mean {NAME}"),
         (["--recipe", NAME], UsageError, "--output is missing"),
         (["--recipe", NAME, "--json", "-", "-o", "m.pt"], UsageError, "--json goes with --list"),
         (["--recipe", "none.toml", "-o", "m.pt"], ModelError, "cannot read the recipe none.toml: No such"),

@@ -84,8 +84,8 @@ def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str])
     ("flags", "code", "message"),
     [
         (["users_own_network"], 2, "MODULE:NAME is needed"),
-        (["users_own_netwerk:build"], 3, "ModuleNotFoundError: No module named 'users_own_netwerk'"),
-        (["users_own_network:bild"], 3, "has no attribute 'bild'"),
+        (["users_own_netwerk:build"], 2, "there is no Python module 'users_own_netwerk'"),
+        (["users_own_network:bild"], 2, "users_own_network has no name 'bild'; did you mean build?"),
         (["users_own_network:text"], 3, "TypeError: 'str' object is not callable"),
         (["users_own_network:Failing"], 3, "RuntimeError: no GPU"),
         (["users_own_network:torch.zeros"], 3, "TypeError: zeros()"),
@@ -144,7 +144,7 @@ def test_an_archive_of_torch_export(folder: Path, capsys: pytest.CaptureFixture[
     for flags, code, message in [
         (["--pt2", "none.pt2"], 3, "cannot read the network none.pt2: No such file"),
         (["--pt2", "images.npy"], 3, "neither a torch.export archive (.pt2) nor an ONNX file"),
-        (["--pt2", "network.pt2", "--calibration", "images.npy"], 3, "(samples, 2, 3, 3) is needed"),
+        (["--pt2", "network.pt2", "--calibration", "images.npy"], 4, "(samples, 2, 3, 3) is needed"),
         (["--onnx", "none.onnx"], 3, "cannot read the network none.onnx: No such file"),
         (["--onnx", "images.npy"], 3, "neither a torch.export archive (.pt2) nor an ONNX file"),
         (["--pt2", "network.pt2", "--weights", "w.pt"], 2, "--weights goes with --recipe or --module"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pty
+import random
 import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from pi_bench.cli import interruption
 from pi_bench.models.reduction.candidate import Candidate
 from pi_bench.models.reduction.measuring import measure_all
 from pi_bench.report.documents import schema_of
@@ -135,3 +139,74 @@ def test_a_search_lists_the_networks_that_were_not_measured(tmp_path: Path) -> N
     assert told == [0]
     assert [one.failure for one in found] == ["not measured: interrupted"] * 2
     assert list(tmp_path.iterdir()) == []
+
+
+def start(command: str) -> subprocess.Popen[str]:
+    """Starts a command, and returns once it has reached `main`."""
+    code = f"import sys, pi_bench.cli; sys.argv[1:] = {command.split()}; print('.', flush=True); "
+    process = subprocess.Popen(
+        [sys.executable, "-c", code + "sys.exit(pi_bench.cli.main())"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("command", "tries"),
+    [("micro prg --count 64 --threads 1 --repetitions 1", 20), ("inspect MODEL", 10)],
+)
+def test_ctrl_c_at_any_moment_of_the_start_is_one_line(command: str, tries: int, model_file: Path) -> None:
+    command = command.replace("MODEL", str(model_file))
+    began = time.monotonic()
+    start(command).communicate()
+    duration_s, draw = time.monotonic() - began, random.Random(3)
+    ended = []
+    for _ in range(tries):
+        process = start(command)
+        time.sleep(draw.random() * duration_s)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate()[1].strip()
+        # The last steps of the interpreter, after the command, have no handler of ours.
+        ended.append(process.returncode)
+        assert (process.returncode, errors) in [(0, ""), (-signal.SIGINT, "")] or (
+            process.returncode == 130 and re.fullmatch("error: interrupted.*", errors)
+        )
+    assert 130 in ended
+
+
+def test_ctrl_c_waits_for_the_end_of_the_import_of_a_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Initialization in C turns the exception of a signal into one of its own."""
+    (tmp_path / "library_in_c.py").write_text(
+        "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n    raise ImportError('cannot load the library')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(interruption, "_LIBRARIES", {"library_in_c"})
+    with interruption.Interruptions() as interruptions:
+        interruptions.release()
+        with pytest.raises(KeyboardInterrupt):
+            importlib.import_module("library_in_c")
+
+
+def test_the_third_ctrl_c_ends_the_process_at_once() -> None:
+    code = """
+import signal
+from pi_bench.cli.interruption import Interruptions
+
+with Interruptions() as interruptions:
+    interruptions.release()
+    for number in (1, 2, 3):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            print(number, flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "1\n2\n", "")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +18,9 @@ from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.documents import schema_of
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.terminal import render_result
+from pi_bench.report.text_width import wrapped
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Measured = dict[str, Any]
@@ -201,6 +205,7 @@ def test_a_link_is_emulated_probed_and_named(
     assert online["latency_s"]["min"] >= online["comm_round_count"] * 8e-3
     offline_s = 8 * result["offline"]["wire_bytes"]["client_to_server"] / 1e8
     assert result["offline"]["time_s"] >= offline_s
+    assert result["material_load_s"] >= 8e-3  # the request for the online phase and its answer
     text = capsys.readouterr().out
     assert "emulated link rtt=8ms,up=100Mbit,down=200Mbit (100 Mbit/s up, 200 Mbit/s down" in text
     assert "the link as probed" in text
@@ -237,8 +242,12 @@ def test_predicted_bytes_are_right_in_every_setting(
         assert result["prediction"][phase]["wire_bytes"] == result[phase]["wire_bytes"]
 
 
-def test_explanations_are_told_and_written(
-    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+def test_explanations_are_told_and_written_in_lines_that_fit(
+    model_file: Path,
+    tmp_path: Path,
+    schema: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = measure(model_file, tmp_path, "--explain", "--runs", "1")
     jsonschema.validate(result, schema)
@@ -248,6 +257,12 @@ def test_explanations_are_told_and_written(
         assert all(line in text for line in result["explanation"][phase]["lines"])
     assert "predicted beside measured" in text
     assert result["explanation"]["relus"]["line"] in text
+    document = msgspec.convert(result, Result)
+    for width in (80, 100, 120, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = wrapped(render_result(document, [])).splitlines()
+        assert max(map(len, lines)) <= width
+        assert any("hidden ms" in line and "client ms" in line for line in lines) == (width >= 200)
 
 
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
@@ -354,17 +369,17 @@ def test_a_batch_that_the_file_does_not_hold_is_named(
     assert "(3, 2, 6, 6)" in capsys.readouterr().err
 
 
-def test_merged_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
+def test_fused_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
     model = tmp_path / "culled.pt"
     save_model(culled_graph(), model)
-    plain, merged = measure(model, tmp_path), measure(model, tmp_path, "--merge")
-    jsonschema.validate(merged, schema)
-    assert plain["network"]["merging"] is None
-    merging = merged["network"]["merging"]
-    assert merging["operators"] and merging["dissolved"]
-    assert merged["verification"]["passed"]
-    assert merged["network"]["truncation_count"] < plain["network"]["truncation_count"]
-    assert merged["online"]["comm_round_count"] < plain["online"]["comm_round_count"]
+    plain, fused = measure(model, tmp_path), measure(model, tmp_path, "--merge")
+    jsonschema.validate(fused, schema)
+    assert plain["network"]["fusion"] is None
+    fusion = fused["network"]["fusion"]
+    assert fusion["operators"] and fusion["dissolved"]
+    assert fused["verification"]["passed"]
+    assert fused["network"]["truncation_count"] < plain["network"]["truncation_count"]
+    assert fused["online"]["comm_round_count"] < plain["online"]["comm_round_count"]
 
 
 def test_a_full_disk_loses_nothing_that_was_measured(

@@ -144,11 +144,11 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
         (["--order", "1,3"], ModelError, "must name each of the stages 1 to 2 once"),
         (["--alpha", 0], UsageError, "--alpha is 0, allowed: above 0, up to 1"),
         (["--alpha", 0.2], ModelError, "key 'alpha' scales widths [2, 4] to [0, 0]"),
-        (["--data", "mnist"], DataError, "there is no data set 'mnist'; there are digits, cifar10"),
+        (["--data", "mnist"], UsageError, "there is no data set 'mnist'; there are digits, cifar10"),
         (["--data", "cifar100"], DataError, "cifar-100-binary.tar.gz is missing: add --download"),
         (["--teacher", "nowhere"], ModelError, "--teacher nowhere is not the folder of a training"),
         (["--ray-address", "auto"], UsageError, "--ray-address goes with --engine ray"),
-        (["--network", "resnet19"], ModelError, "there is no recipe 'resnet19'"),
+        (["--network", "resnet19"], UsageError, "there is no recipe 'resnet19'"),
         (["--mode", "fuzzy"], UsageError, "protocol delphi has no mode 'fuzzy'"),
     ],
 )
@@ -200,7 +200,7 @@ def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, 
     for folder in (merged["folder"], "merged/1-cull/unmerged", "merged/1-cull/kept-borders"):
         measured = json.loads((tmp_path / folder / "latency.json").read_text())
         assert measured["verification"]["passed"] and measured["protocol"] == "delphi"
-        assert (measured["network"]["merging"] is not None) == folder.endswith("kept-borders")
+        assert (measured["network"]["fusion"] is not None) == folder.endswith("kept-borders")
     # What is merged is a network of `export`, and of one frontier with the search that it comes from.
     recipe, weights = (tmp_path / merged["folder"] / name for name in ("recipe.toml", "state.pt"))
     parsed = make_parser().parse_args(

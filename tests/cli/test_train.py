@@ -101,11 +101,11 @@ def test_from_a_recipe_to_a_model_file(small, tmp_path, capsys):
         (["--validation", 1], UsageError, "validation_fraction is 1.0, allowed: 0 to 0.9"),
         (["--schedule", "linear"], UsageError, "schedule is 'linear', allowed: step, cosine"),
         (["--device", "tpu"], UsageError, "--device tpu: auto, cpu or cuda is needed"),
-        (["--data", "mnist"], DataError, "there is no data set 'mnist'; there are digits, cifar10"),
+        (["--data", "mnist"], UsageError, "there is no data set 'mnist'; there are digits, cifar10"),
         (["--data", "cifar10"], DataError, "cifar-10-binary.tar.gz is missing: add --download"),
         (["--teacher", "nowhere"], ModelError, "there are no weights at nowhere"),
         (["--teacher-recipe", "x"], UsageError, "goes with --teacher"),
-        (["--recipe", "resnet18-cifar-12288"], ModelError, "did you mean"),
+        (["--recipe", "resnet18-cifar-12288"], UsageError, "did you mean"),
         (["--recipe", "gone.toml"], ModelError, "cannot read the recipe gone.toml"),
     ],
 )

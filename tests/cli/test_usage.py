@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,34 @@ def test_json_is_a_file_or_standard_output_in_every_command(
     with pytest.raises(ValueError):
         json.loads(words)
     assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong", "meant"),
+    [
+        ("latencey MODEL", "command 'latencey'", "latency"),
+        ("inspect MODEL --scales per-chanel", "value of --scales 'per-chanel'", "per-channel"),
+        ("latency MODEL --warm 1", "--warm", "--warmup"),
+        ("latency MODEL --protocol dephi", "protocol 'dephi'", "delphi"),
+        ("latency MODEL --protocol nul:delphi", "protocol 'nul'", "null"),
+        ("latency MODEL --protocol ideal --mode windowd", "mode 'windowd'", "windowed"),
+        ("latency MODEL --link wam", "link 'wam'", "wan"),
+        ("export --recipe resnet18-cifar-12288 -o m.pt", "recipe 'resnet18-cifar", "resnet18-cifar100-12288"),
+        ("export --module json:loud --input-shape 4 -o m.pt", "name 'loud'", "load"),
+        ("accuracy MODEL --data digit", "data set 'digit'", "digits"),
+        ("micro garbel", "primitive 'garbel'", "garble"),
+        ("schema results", "schema 'results'", "result"),
+        ("completion bsh", "shell 'bsh'", "bash"),
+    ],
+)
+def test_an_unknown_name_is_2_with_a_similar_one(
+    command: str, wrong: str, meant: str, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    try:
+        code: object = main(command.replace("MODEL", str(model_file)).split())
+    except SystemExit as leaving:
+        code = leaving.code
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert code == 2
+    assert wrong in line and re.search(rf"did you mean (\S+ or )*{meant}[ ?]", line), line

@@ -71,7 +71,7 @@ def _some(option: Option) -> int | str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Gives `protocol` or `secure_protocol` each protocol that there is, and `options` its cases."""
+    """Runs tests of `protocol` or `secure_protocol` on each protocol, and of `options` on its cases."""
     with toy_on_path():
         found = [find_protocol(name) for name in protocol_names()]
     for fixture in ("protocol", "secure_protocol"):
@@ -178,14 +178,14 @@ def small_graph() -> Graph:
     return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(64, 2, 8, 8))))
 
 
-@pytest.fixture(scope="session", params=[1, 2, "terms", "merged"])
+@pytest.fixture(scope="session", params=[1, 2, "terms", "fused"])
 def network(request: pytest.FixtureRequest) -> Network:
     """A program, its weights, and three encoded inputs: compiled for a batch, one with every term, or one
-    whose linear layers are merged, borders included."""
-    if request.param == "merged":
+    whose linear layers are fused, borders included."""
+    if request.param == "fused":
         graph = culled_graph()
-        merged = fuse_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
-        program, weights = compile_graph(merged, CompileOptions(batch=2))
+        fused = fuse_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
+        program, weights = compile_graph(fused, CompileOptions(batch=2))
         return program, weights, encoded_inputs(program)
     if request.param != "terms":
         return compiled(request.param)

@@ -67,7 +67,8 @@ def test_a_window_of_one_byte_asks_one_by_one_and_gives_the_same(run, small_netw
     expected = outputs(run, small_network)
     turns = offline_schedule.client_turns
     monkeypatch.setattr(
-        "pi_bench.protocols.delphi.offline.client_turns", lambda exchanges: turns(exchanges, window_bytes=1)
+        "pi_bench.protocols.delphi.offline.client_turns",
+        lambda exchanges: turns(exchanges, in_flight_bytes=1),
     )
     assert all(map(np.array_equal, outputs(run, small_network), expected))
 

@@ -40,6 +40,7 @@ from pi_bench.network.graph import (
     ScaleNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
 )
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.graph.shapes import infer_shape
@@ -231,6 +232,11 @@ def _slice(b: Builder, x: Node) -> None:
     b.add(SliceNode, (x,), first, shape=(b.size(1, x.shape[0] - first), *x.shape[1:]))
 
 
+def _take(b: Builder, x: Node) -> None:
+    positions = b.draw(st.lists(st.integers(-1, x.shape[0] - 1), min_size=1, max_size=2 * x.shape[0]))
+    b.add(TakeNode, (x,), tuple(positions), shape=(len(positions), *x.shape[1:]))
+
+
 def _subsample(b: Builder, x: Node) -> None:
     b.add(SubsampleNode, (x,), b.pair(-2, 4), b.pair(1, 3), shape=(x.shape[0], *b.pair(1, 6)))
 
@@ -263,6 +269,7 @@ DRAWERS: dict[str, Callable[[Builder, Node], None]] = {
     "reshape": _reshape,
     "permute": _permute,
     "slice": _slice,
+    "take": _take,
     "subsample": _subsample,
     "pad": _pad,
     "scale": _scale,

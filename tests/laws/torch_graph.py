@@ -39,6 +39,7 @@ from pi_bench.network.graph import (
     ScaleNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
     padding_sides,
     range_names,
 )
@@ -242,6 +243,7 @@ _FUNCTIONS: dict[type[Node], Callable[..., Any]] = {
     PermuteNode: lambda e, node, x: x.permute(0, *(1 + axis for axis in node.axes)),
     SliceNode: lambda e, node, x: x[:, node.first : node.first + node.shape[0]],
     SubsampleNode: _subsample,
+    TakeNode: lambda e, node, x: functional.pad(x, (0, 0) * (x.dim() - 2) + (0, 1))[:, list(node.positions)],
     PadNode: _pad,
     IdentityNode: lambda e, node, x: x,
     OutputNode: lambda e, node, x: x,

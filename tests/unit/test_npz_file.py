@@ -45,7 +45,7 @@ def test_what_is_no_such_archive_is_refused(tmp_path: Path, monkeypatch: pytest.
         (whole[:60] + b"\x00" * 20 + whole[80:], "no whole .npz archive"),
         (member(b"", "readme.txt"), "0 arrays"),
         (member(npy(np.array([{}]))), "array 'x': it holds Python objects"),
-        (member(npy(np.arange(3.0))[:-4]), "array 'x': it is cut off"),
+        (member(npy(np.arange(3.0))[:-4]), "array 'x': it is truncated"),
         (member(b"hello"), "array 'x': it is text"),
     ]:
         path.write_bytes(content)

@@ -68,7 +68,7 @@ def test_a_broken_one_is_named_and_disturbs_no_other(
         find_protocol("other")
     assert words in str(raised.value)
     assert [info.name for info in loadable_protocols()] == list(OWN)
-    with pytest.raises(UsageError, match="no protocol has a mode 'fuzzy'; there are windowed, exact"):
+    with pytest.raises(UsageError, match="there is no mode 'fuzzy'; there are windowed, exact"):
         require_known(None, "fuzzy")
     require_known(None, "exact")
     with pytest.raises(SystemExit) as left:

@@ -10,6 +10,7 @@ from typing import Any
 from pi_bench.cli import training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.reduce import engines, frontier, measuring
+from pi_bench.report.text_width import wrapped
 
 
 def conduct(
@@ -38,7 +39,8 @@ def conduct(
         candidates, fitted = searched(parsed, base, settings, search, progress)
         failures = Failures()
         candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
-    print(frontier.conclude(candidates, parsed.output, title.format(fitted.name), plot=parsed.plot))
+    said = frontier.conclude(candidates, parsed.output, title.format(fitted.name), plot=parsed.plot)
+    print(wrapped(said))
     return failures.report()
 
 

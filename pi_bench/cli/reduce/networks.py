@@ -62,8 +62,8 @@ def base_recipe(models: Any, parsed: argparse.Namespace, *, relus_at_paper_sites
             and head, which the networks of the SNL paper do not have.
 
     Raises:
-        ModelError: there is no network of that name, or narrowing it leaves no channel.
-        UsageError: ``--alpha`` is out of range.
+        ModelError: the file of the recipe cannot be read, or narrowing the network leaves no channel.
+        UsageError: there is no network of that name, or ``--alpha`` is out of range.
 
     >>> from importlib import import_module
     >>> parsed = argparse.Namespace(network="resnet18", data="cifar100", alpha=0.5)

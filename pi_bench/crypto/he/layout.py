@@ -36,7 +36,7 @@ class LinearShape:
 
     @property
     def weight_shape(self) -> Shape:
-        """Gives (out, in, kh, kw) or (out, in)."""
+        """Returns (out, in, kh, kw) or (out, in)."""
         taps = self.kernel if len(self.in_shape) == 4 else ()
         return (self.out_shape[1], self.in_shape[1], *taps)
 
@@ -131,9 +131,9 @@ class Layout:
             block = rows * row
             if geometry.is_pointwise and block > MIN_RUN // 2:
                 block = 1 << (block - 1).bit_length()
-            room = DEGREE // block
-            for in_block in range(1, min(room, geometry.in_channels) + 1):
-                out_block = min(room // in_block, geometry.out_channels)
+            block_count = DEGREE // block
+            for in_block in range(1, min(block_count, geometry.in_channels) + 1):
+                out_block = min(block_count // in_block, geometry.out_channels)
                 yield Layout(in_block, out_block, block, row, top, band_rows)
 
     def run(self, geometry: Geometry) -> int:

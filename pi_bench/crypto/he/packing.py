@@ -12,9 +12,9 @@ so output (a, i, j) appears at a C P + (i width + j) stride, and nothing else do
 Deviation from the paper: padding is shared. A row ends with max(left, right) zeros, which are also the left
 padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top padding of
 the next one. A read before the first coefficient meets the tail of the polynomial, negated: zeros. An image
-too large for one polynomial is cut into bands of output rows, whose input rows overlap; each image of a batch
-and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so that the
-transforms of their weights are short (layout.py).
+too large for one polynomial is divided into bands of output rows, whose input rows overlap; each image of a
+batch and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so
+that the transforms of their weights are short (layout.py).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class LinearPlan:
 
     @property
     def weight_extents(self) -> tuple[int, int, int]:
-        """Gives (out, in, taps)."""
+        """Returns (out, in, taps)."""
         g = self.geometry
         return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
 
@@ -150,7 +150,7 @@ class LinearPlan:
 
     @cached_property
     def exponents(self) -> np.ndarray:
-        """Gives the weights' exponents, uint16 (out_block, in_block, taps); DEGREE + e means minus X**e."""
+        """Returns the weights' exponents, uint16 (out_block, in_block, taps); DEGREE + e means minus X**e."""
         g, layout = self.geometry, self.layout
         a, b, k, l = np.ogrid[: layout.out_block, : layout.in_block, : g.kernel[0], : g.kernel[1]]  # noqa: E741
         down, across = g.dilation
@@ -205,15 +205,15 @@ class LinearPlan:
 
     @property
     def out_index(self) -> np.ndarray:
-        """Gives flat positions in the output, int64 (released_count,), in the order of the response."""
+        """Returns flat positions in the output, int64 (released_count,), in the order of the response."""
         return self._released[0]
 
     @property
     def positions(self) -> np.ndarray:
-        """Gives the released coefficients, uint16 (released_count,), in the order of the response."""
+        """Returns the released coefficients, uint16 (released_count,), in the order of the response."""
         return self._released[1]
 
     @property
     def starts(self) -> np.ndarray:
-        """Gives where the `positions` of each response polynomial begin: uint64 (tiles * out_polys + 1,)."""
+        """Returns the begins of the `positions` per response polynomial, uint64 (tiles * out_polys + 1,)."""
         return self._released[2]

@@ -17,9 +17,10 @@ from dataclasses import replace
 import numpy as np
 
 from pi_bench.network.compiler import pooling, sums
+from pi_bench.network.compiler.options import CompileOptions
 from pi_bench.network.compiler.scales import (
-    CompileOptions,
-    activation_scale_bits,
+    ActivationScales,
+    bits_below,
     scales_of_activation,
 )
 from pi_bench.network.compiler.sums import Expression, Handler
@@ -46,18 +47,21 @@ def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
         source = node.inputs[0]
         bound = max(found.get(source, 0.0), abs(node.low or 0.0))
         if node.high is not None:
-            scale_bits = activation_scale_bits(max(graph.ranges[source], bound), options.activation_bits)
-            if not _is_beyond(node, scale_bits, options):
+            maximum = max(graph.ranges[source], bound)
+            if not _is_beyond(node, maximum, options):
                 bound = max(bound, abs(node.high))
         found[source] = bound
     return found
 
 
-def _is_beyond(node: ClampNode, scale_bits: int, options: CompileOptions) -> bool:
-    """Tells if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks."""
-    if node.low is None or node.high is None:
+def _is_beyond(node: ClampNode, maximum: float, options: CompileOptions) -> bool:
+    """Tells if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks.
+
+    The window holds `maximum` with the headroom, rounded up to a power of two, at any scale.
+    """
+    if node.low is None or node.high is None or maximum == 0:
         return False
-    return node.high >= math.ldexp(1, options.window_above_bits - scale_bits)
+    return node.high >= math.ldexp(1, options.headroom - bits_below(0, maximum))
 
 
 def _relu(values: Values, node: ReluNode) -> Expression:
@@ -101,27 +105,29 @@ def split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
 
 def _clamp(values: Values, node: ClampNode) -> Expression:
     source = node.inputs[0]
+    scales = values.scales(source, values.result_scale(node.name, source))
+    values.linear_op(source, scales)  # first, since the scale of the first reader is that of all
     parts = []
     if node.low is not None:
-        parts.append(_above(values, node, node.low))
+        parts.append(_above(values, node, node.low, scales))
     else:
         parts.append(values.truncated(source))
-    if node.high is not None and not _is_beyond(node, values.activation_scale(source), values.options):
-        parts.append(sums.scale(_above(values, node, node.high), -1.0, 0.0))
+    if node.high is not None and not _is_beyond(node, values.maximum(values.source(source)), values.options):
+        parts.append(sums.scale(_above(values, node, node.high, scales), -1.0, 0.0))
     low = node.low or 0.0
     total = sums.scale(sums.add(parts), 1.0, low)
     return values.derive(node.name, replace(total, rectified=node.low is not None and node.low >= 0))
 
 
-def _above(values: Values, node: ClampNode, bound: float) -> Expression:
+def _above(values: Values, node: ClampNode, bound: float, scales: ActivationScales) -> Expression:
     """Computes ReLU(x - bound); the window of a shifted value is one bit wider, since bounds are within
     `maximum`.
     """
     source = node.inputs[0]
-    linear = values.linear_op(source)
+    linear = values.linear_op(source, scales)
     maximum = values.maximum(values.source(source))
-    truncate_bits = linear.scale_bits - values.activation_scale(source)
-    window_bits = truncate_bits + values.options.window_above_bits
+    truncate_bits = linear.scale_bits - scales.activation
+    window_bits = truncate_bits + scales.window_above
     if bound:
         shifted = sums.scale(_read(linear), 1.0, -bound)
         linear = values.emit_linear(node.name, shifted, linear.scale_bits)
@@ -154,15 +160,14 @@ def _prelu(values: Values, node: PReluNode) -> Expression:
         signs.append(-1.0)
     copies = stacked(expression, gains, f"{node.name}.slope")
     maximum = values.maximum(values.source(source)) * max(1.0, *(float(np.abs(gain).max()) for gain in gains))
-    linear_scale, scale_bits = scales_of_activation(node.name, copies, maximum, values.options)
-    linear = values.emit_linear(node.name, copies, linear_scale)
+    result_scale = values.result_scale(node.name, source)
+    scales = scales_of_activation(node.name, copies, maximum, result_scale, values.options)
+    linear = values.emit_linear(node.name, copies, scales.linear)
     keeps_relu = np.ones((values.options.batch, len(gains), channels, *linear.shape[2:]), np.bool_)
     keeps_relu[:, 1] = False
-    truncate_bits = linear_scale - scale_bits
-    window_bits = truncate_bits + values.options.window_above_bits
     groups = split(keeps_relu.reshape(-1))
-    op = values.emit_activation(node.name, linear, groups, truncate_bits, window_bits, maximum)
-    whole = sums.of_value(op.id, scale_bits, op.shape)
+    op = values.emit_activation(node.name, linear, groups, scales.truncate_bits, scales.window_bits, maximum)
+    whole = sums.of_value(op.id, op.scale_bits, op.shape)
     parts = (
         sums.apply(whole, ChannelSlice(i * channels, channels), expression.shape) for i in range(len(gains))
     )

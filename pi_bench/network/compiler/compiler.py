@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import (
     activations,
@@ -19,7 +21,8 @@ from pi_bench.network.compiler import (
     slopes,
     sums,
 )
-from pi_bench.network.compiler.scales import CompileOptions, activation_scale_bits
+from pi_bench.network.compiler.options import CompileOptions
+from pi_bench.network.compiler.scales import activation_scale_bits
 from pi_bench.network.compiler.sums import Expression, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import Graph, InputNode, Node, OutputNode
@@ -51,7 +54,7 @@ def compile_graph(graph: Graph, options: CompileOptions | None = None) -> tuple[
     program = Program(
         name=str(graph.meta.get("name", "network")),
         ops=tuple(values.ops),
-        weight_bits=options.weight_bits,
+        weight_bits=options.most_weight_bits,
         labels=graph.labels,
     )
     return program, values.weights
@@ -61,15 +64,16 @@ def _input(values: Values, node: InputNode) -> Expression:
     maximum, options = values.graph.ranges[node.name], values.options
     if maximum == 0:
         raise ModelError("the calibration inputs are all zero: calibrate with real inputs")
-    scale_bits = activation_scale_bits(maximum, options.activation_bits)
+    scale_bits = activation_scale_bits(maximum, options.activation_bits_of(node.name))
     shape = (options.batch, *node.shape)
     bound = math.ldexp(maximum, math.floor(options.headroom_bits))
-    values.ops.append(InputOp(0, node.name, shape, scale_bits, bound))
+    bits = None if node.channel_bits is None else np.array(node.channel_bits, np.uint8)
+    values.ops.append(InputOp(0, node.name, shape, scale_bits, bound, bits))
     return sums.of_value(0, scale_bits, shape)
 
 
 def _output(values: Values, node: OutputNode) -> Expression:
-    source = values.linear_op(node.inputs[0], reveal=True)
+    source = values.linear_op(node.inputs[0])
     op = OutputOp(len(values.ops), node.name, source.shape, source.id, source.scale_bits)
     values.ops.append(op)
     return sums.of_value(op.id, op.scale_bits, op.shape)

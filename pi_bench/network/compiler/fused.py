@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pi_bench.network.compiler import sums
-from pi_bench.network.compiler.scales import scale_of_output
+from pi_bench.network.compiler.scales import scale_of_output, scales_of_activation
 from pi_bench.network.compiler.sums import Expression, FloatWeights, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import Node
@@ -66,7 +66,9 @@ def _common_scale(values: Values, node: FusedNode, expressions: list[Expression]
     terms = tuple(term for expression in expressions for term in expression.terms)
     whole = replace(expressions[0], terms=terms)
     revealed = scale_of_output(node.name, whole, values.maximum(node.name), values.options)
-    return min(values.scales(node.name, whole)[0], revealed)
+    wanted = values.result_scale(node.name, node.name)
+    maximum = values.maximum(node.name)
+    return min(scales_of_activation(node.name, whole, maximum, wanted, values.options).linear, revealed)
 
 
 def _weighed(values: Values, source: str, term: FusedTerm, piece: Piece, name: str) -> Expression:

@@ -23,10 +23,11 @@ from pi_bench.network.graph import (
     ScaleNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
     padding_sides,
 )
 from pi_bench.network.graph.batch_norm import gain_and_shift
-from pi_bench.network.program import ChannelSlice, Pad, Permute, Shape, Subsample
+from pi_bench.network.program import ChannelMap, ChannelSlice, Pad, Permute, Shape, Subsample
 
 
 def _shape(values: Values, node: Node) -> Shape:
@@ -104,6 +105,10 @@ def _slice(values: Values, node: SliceNode) -> Expression:
     return sums.apply(values.local(node.inputs[0]), op, _shape(values, node))
 
 
+def _take(values: Values, node: TakeNode) -> Expression:
+    return sums.apply(values.local(node.inputs[0]), ChannelMap(node.positions), _shape(values, node))
+
+
 def _subsample(values: Values, node: SubsampleNode) -> Expression:
     op = Subsample(node.stride, node.offset, (node.shape[1], node.shape[2]))
     return sums.apply(values.local(node.inputs[0]), op, _shape(values, node))
@@ -132,5 +137,6 @@ HANDLERS: Mapping[type[Node], Handler] = {
     PermuteNode: _permute,
     SliceNode: _slice,
     SubsampleNode: _subsample,
+    TakeNode: _take,
     PadNode: _pad,
 }

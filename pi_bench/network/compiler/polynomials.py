@@ -31,6 +31,7 @@ from pi_bench.network.compiler.scales import (
     bits_below,
     derived_scale_bits,
     scales_of_activation,
+    window_above_bits,
 )
 from pi_bench.network.compiler.sums import Expression, FloatTerm, Handler
 from pi_bench.network.compiler.values import Values
@@ -102,8 +103,9 @@ class _Polynomial:
         if not self.reduced.channels(ChannelKind.RELU).size:
             return image
         values, maximum = self.values, self.ranges["joined"]
-        linear_scale, scale = scales_of_activation(self.node.name, image, maximum, values.options)
-        return self._last(values.emit_linear(self.node.name, image, linear_scale), scale)
+        wanted = activation_scale_bits(maximum, self._bits)
+        scales = scales_of_activation(self.node.name, image, maximum, wanted, values.options)
+        return self._last(values.emit_linear(self.node.name, image, scales.linear), scales.activation)
 
     def with_products(self) -> Expression:
         """Compiles channels of all kinds.
@@ -140,9 +142,7 @@ class _Polynomial:
             terms += self._scattered(linear, np.arange(len(reduced.kinds)), others, 1)
         outer = (reduced.outer * reduced.gain).reshape(-1, self.shape[1]).sum(axis=0)
         joined = Expression(self.shape, tuple(terms), outer if outer.any() else None)
-        scale = min(
-            activation_scale_bits(self.ranges["joined"], values.options.activation_bits), scales.product - 1
-        )
+        scale = min(activation_scale_bits(self.ranges["joined"], self._bits), scales.product - 1)
         return self._last(values.emit_linear(self.node.name, joined, scales.product), scale)
 
     def _linear_image(self) -> tuple[LinearOp, _Scales]:
@@ -150,10 +150,10 @@ class _Polynomial:
         values, name = self.values, self.node.inputs[0]
         source = values.source(name)
         if self.reduced.is_monic and values.expressions[source].is_weighted:
-            natural, _ = values.scales(source, values.expressions[source])
-            scales = self._scales(natural)
-            if scales.image == natural:  # asked before the operator is there: weights are used once
-                return values.linear_op(name), scales
+            itself = values.scales(source, values.result_scale(source, source))
+            scales = self._scales(itself.linear)
+            if scales.image == itself.linear:  # asked before the operator is there: weights are used once
+                return values.linear_op(name, itself), scales
         for operand in (values.weighable, values.truncated):
             image = self._image(operand(name))
             scales = self._scales(derived_scale_bits(image, values.options))
@@ -223,7 +223,11 @@ class _Polynomial:
 
     @property
     def _headroom(self) -> int:
-        return math.ceil(self.values.options.headroom_bits)
+        return self.values.options.headroom
+
+    @property
+    def _bits(self) -> int:
+        return self.values.options.activation_bits_of(self.node.name)
 
     def _fault(self, reason: str) -> ModelError:
         return ModelError(
@@ -294,7 +298,8 @@ class _Polynomial:
         maximum: float,
     ) -> ActivationOp:
         truncate_bits = linear.scale_bits - scale
-        window_bits = min(truncate_bits + self.values.options.window_above_bits, UNWINDOWED_BITS)
+        above = window_above_bits(maximum, scale, self.values.options)
+        window_bits = min(truncate_bits + above, UNWINDOWED_BITS)
         return self.values.emit_activation(name, linear, groups, truncate_bits, window_bits, maximum)
 
 

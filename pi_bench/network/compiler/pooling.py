@@ -82,7 +82,7 @@ def _uneven(
 
 
 def _factors(windows: list[PoolWindow]) -> tuple[tuple[Window, ...], float]:
-    """Gives windows integer factors, and the unit in which the factors are 1 / divisor.
+    """Returns integer factors for windows, and the unit in which the factors are 1 / divisor.
 
     They are exact where the divisors have a small common multiple, and else exact to one part in 254.
     """
@@ -221,7 +221,7 @@ class _Tournament:
     def _window_bits(self, maximum: float, scale_bits: int) -> int:
         largest = math.ldexp(maximum, scale_bits)
         bits = math.frexp(largest)[1] if largest >= 1 else 1
-        return bits + math.ceil(self._values.options.headroom_bits)
+        return bits + self._values.options.headroom
 
 
 def _picked(operand: Expression, axis: _Axis, offset: int, stride: int, count: int) -> Expression:

@@ -1,13 +1,13 @@
 """Scales: from a float expression and its calibrated range to integer weights and public shifts.
 
-Every scale is a power of two. An activation of calibrated range R has the largest scale with
-``R * 2**scale_bits <= 2**activation_bits``. A weighted term's natural scale is the source's plus the
-weights' (per output channel: the largest with ``|w| < 2**(weight_bits-1)``). Public left shifts
-bring all terms and channels to the scale of the linear value, which is the finest natural one that
-leaves the calibrated headroom. A term without weights has a public integer multiplier, of the weights'
-width where its factor is no product of a small integer and a power of two. So an activation has one
-truncation and one window, and the window above the truncated bits is ``activation_bits + headroom_bits`` wide
-in every layer.
+Every scale is a power of two. An activation whose result has the calibrated range R has the largest scale
+with ``R * 2**scale_bits <= 2**activation_bits``. Its window holds the calibrated range of the values before
+the activation, with the headroom. The two ranges differ where a ReLU or a clamp cuts much off. A weighted
+term's natural scale is the source's plus the weights' (per output channel: the largest with
+``|w| < 2**(weight_bits-1)``). Public left shifts bring all terms and channels to the scale of the linear
+value, which is the finest natural one that leaves the calibrated headroom. A term without weights has a
+public integer multiplier, of the weights' width where its factor is no product of a small integer and a power
+of two. So an activation has one truncation and one window.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import ModelError
+from pi_bench.network.compiler.options import LEAST_BITS, MAX_WINDOW_BITS, CompileOptions
 from pi_bench.network.compiler.sums import Expression, FloatTerm
 from pi_bench.network.program import Convolution, FullyConnected, LinearTerm, Weighted
 
-MAX_WINDOW_BITS = 29
 _MAX_SCALE_BITS = 64
 _SPARE_OUTPUT_BITS = 4
 """Bits for a revealed value to grow by, where factors do not need them: its overflow is not detected."""
@@ -29,46 +29,6 @@ _EXACT_FACTOR = 4095
 """Public factors with an odd part up to this are not rounded to the weights' width."""
 _EXTRA_BITS = 4
 """The scale of a layer of zeros is at most this far above the natural one."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompileOptions:
-    """The choices of a compilation.
-
-    weight_bits: width of the signed weights. activation_bits: size of the calibrated maximum of an
-    activation. headroom_bits: bits of every window above the calibrated maximum. per_channel: one weight
-    scale per output channel, else one per tensor (fewer public numbers). batch: samples of one inference.
-
-    Raises:
-        UsageError: an option is outside of its range.
-
-    >>> CompileOptions(activation_bits=12, headroom_bits=1.5).window_above_bits
-    14
-    """
-
-    weight_bits: int = 10
-    activation_bits: int = 10
-    headroom_bits: float = 1.0
-    per_channel: bool = True
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.weight_bits <= 16:
-            raise UsageError(f"weights of {self.weight_bits} bits: 2 to 16 are possible")
-        if not 1.0 <= self.headroom_bits <= 8.0:
-            raise UsageError(f"headroom of {self.headroom_bits} bits: 1 to 8 are possible")
-        if self.activation_bits < 2 or self.window_above_bits > MAX_WINDOW_BITS - 8:
-            most = MAX_WINDOW_BITS - 8 - math.ceil(self.headroom_bits)
-            raise UsageError(
-                f"activations of {self.activation_bits} bits: 2 to {most} are possible with this headroom"
-            )
-        if not 1 <= self.batch <= 4096:
-            raise UsageError(f"a batch of {self.batch}: 1 to 4096 are possible")
-
-    @property
-    def window_above_bits(self) -> int:
-        """The bits of a window above the truncated ones: B - f."""
-        return self.activation_bits + math.ceil(self.headroom_bits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,26 +65,67 @@ def bits_below(bits: int, maximum: float) -> int:
     return _MAX_SCALE_BITS if maximum == 0 else bits - _ceil_log2(maximum)
 
 
-def scales_of_activation(
-    name: str, expression: Expression, maximum: float, options: CompileOptions, *, reserve_bits: int = 0
-) -> tuple[int, int]:
-    """Chooses the scale of a linear value and the scale of the activation made of it.
+@dataclass(frozen=True, slots=True)
+class ActivationScales:
+    """The scale of a linear value and of the activation made of it, and the window above the truncated bits.
 
-    reserve_bits: bits by which the linear value can still be multiplied.
+    >>> ActivationScales(linear=22, activation=10, window_above=11).truncate_bits
+    12
+    """
+
+    linear: int
+    activation: int
+    window_above: int
+
+    @property
+    def truncate_bits(self) -> int:
+        """The bits that the activation drops."""
+        return self.linear - self.activation
+
+    @property
+    def window_bits(self) -> int:
+        """The top bit of the window."""
+        return self.truncate_bits + self.window_above
+
+
+def scales_of_activation(
+    name: str,
+    expression: Expression,
+    maximum: float,
+    result_scale_bits: int,
+    options: CompileOptions,
+    *,
+    reserve_bits: int = 0,
+) -> ActivationScales:
+    """Chooses the scales of a linear value of at most `maximum`, and of an activation made of it.
+
+    result_scale_bits: the scale that the activation should have. Where the linear value is not that fine, or
+    the window would not fit, its scale is coarser. reserve_bits: bits by which the linear value can still be
+    multiplied.
 
     Raises:
         ModelError: the layer does not fit the ring with the headroom that is asked for.
 
     >>> from pi_bench.network.compiler.sums import of_value
-    >>> scales_of_activation("relu", of_value(0, 10, (1, 4)), 1.0, CompileOptions())
-    (11, 10)
+    >>> scales_of_activation("relu", of_value(0, 10, (1, 4)), 4.0, 8, CompileOptions())
+    ActivationScales(linear=10, activation=8, window_above=11)
     """
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
-    out = min(activation_scale_bits(maximum, options.activation_bits), natural + _EXTRA_BITS)
-    largest_truncation = MAX_WINDOW_BITS - options.window_above_bits - reserve_bits
-    linear = min(max(natural, out + 1), out + largest_truncation)
+    finest = bits_below(MAX_WINDOW_BITS - options.headroom - reserve_bits, maximum)
+    out = min(result_scale_bits, natural + _EXTRA_BITS, finest - 1)
+    linear = min(max(natural, out + 1), finest)
     _check_scale(name, linear, expression)
-    return linear, out
+    return ActivationScales(linear, out, window_above_bits(maximum, out, options))
+
+
+def window_above_bits(maximum: float, scale_bits: int, options: CompileOptions) -> int:
+    """Computes the window above the truncated bits: B - f, for values of at most `maximum`.
+
+    >>> window_above_bits(50.0, 7, CompileOptions())  # 50 * 2**7 is below 2**13
+    14
+    """
+    above = LEAST_BITS if maximum == 0 else max(scale_bits + _ceil_log2(maximum), LEAST_BITS)
+    return above + options.headroom
 
 
 def derived_scale_bits(expression: Expression, options: CompileOptions) -> int:
@@ -148,7 +149,7 @@ def scale_of_output(name: str, expression: Expression, maximum: float, options: 
     10
     """
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
-    finest = bits_below(31 - math.ceil(options.headroom_bits), maximum)
+    finest = bits_below(31 - options.headroom, maximum)
     linear = min(natural, finest - _SPARE_OUTPUT_BITS)
     if not _are_held(expression, linear):
         linear = min(natural, finest)
@@ -220,8 +221,9 @@ def _weighted_op(term: FloatTerm) -> Weighted:
 
 def _natural_scales(term: FloatTerm, options: CompileOptions) -> np.ndarray:
     """Computes the finest scale of each channel of the term without a shift: int64 (channels,)."""
-    limit = (1 << (options.weight_bits - 1)) - 1
     channels = term.shape[1]
+    bits = options.weight_bits if term.weights is None else options.weight_bits_of(term.weights.name)
+    limit = (1 << (bits - 1)) - 1
     if term.weights is None:
         return np.full(channels, term.source_scale_bits + _factor_bits(term.factor, limit), np.int64)
     largest = np.abs(term.weights.values).reshape(channels, -1).max(axis=1)

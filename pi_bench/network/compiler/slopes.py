@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from pi_bench.arithmetic.law import RING_BITS
 from pi_bench.network.compiler import sums
-from pi_bench.network.compiler.scales import MAX_WINDOW_BITS, scales_of_activation
+from pi_bench.network.compiler.options import MAX_WINDOW_BITS
+from pi_bench.network.compiler.scales import scales_of_activation, window_above_bits
 from pi_bench.network.compiler.sums import Expression, Handler
 from pi_bench.network.compiler.values import Values
 from pi_bench.network.graph import LeakyReluNode, Node
@@ -113,30 +114,29 @@ def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
     if expression.rectified:
         return expression
     maximum = values.maximum(values.source(source))
-    spare_bits = MAX_WINDOW_BITS - options.window_above_bits
-    reserve = min(_RESERVE_BITS, spare_bits // 2) + (node.slope < 0)
-    split, truncate_bits = split_slope(node.slope, 1, options.window_above_bits), 0
+    wanted = values.result_scale(node.name, source)
+    above = window_above_bits(maximum, wanted, options)
+    reserve = min(_RESERVE_BITS, max(MAX_WINDOW_BITS - above, 0) // 2) + (node.slope < 0)
+    split, truncate_bits = split_slope(node.slope, 1, above), 0
     for _ in range(_PASSES):  # the gain decides the scale, and the scale the last bits of the gain
         scaled = sums.scale(expression, split.gain, 0.0)
-        linear_scale, scale_bits = scales_of_activation(
-            node.name, scaled, maximum, options, reserve_bits=reserve
-        )
-        if truncate_bits == linear_scale - scale_bits:
+        scales = scales_of_activation(node.name, scaled, maximum, wanted, options, reserve_bits=reserve)
+        if truncate_bits == scales.truncate_bits:
             break
-        truncate_bits = linear_scale - scale_bits
-        split = split_slope(node.slope, truncate_bits, options.window_above_bits)
-    linear = values.emit_linear(node.name, sums.scale(expression, split.gain, 0.0), linear_scale)
+        truncate_bits = scales.truncate_bits
+        split = split_slope(node.slope, truncate_bits, scales.window_above)
+    linear = values.emit_linear(node.name, sums.scale(expression, split.gain, 0.0), scales.linear)
     read = sums.of_value(linear.id, linear.scale_bits, linear.shape)
     parts = []
     for kind, multiplier in ((ActivationKind.RELU, split.relu), (ActivationKind.TRUNCATE, split.rest)):
         if not multiplier.integer:
             continue
         gain = abs(split.gain * multiplier.value)
-        above = relu_window(gain, options.window_above_bits)
+        above = relu_window(gain, scales.window_above)
         part = linear
         if multiplier.bits or multiplier.integer != 1:
             multiplied = sums.scale(read, multiplier.value, 0.0)
-            part = values.emit_linear(node.name, multiplied, linear_scale + multiplier.bits)
+            part = values.emit_linear(node.name, multiplied, scales.linear + multiplier.bits)
         cut = truncate_bits + multiplier.bits
         groups = (ActivationGroup(kind, element_count(linear.shape), None),)
         window = min(cut + above, RING_BITS - 1)

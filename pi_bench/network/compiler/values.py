@@ -9,20 +9,21 @@ operator that others read, and costs no message, unless its scale has grown too 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
 import numpy as np
 
 from pi_bench.network.compiler import sums
+from pi_bench.network.compiler.options import CompileOptions, layer_of
 from pi_bench.network.compiler.scales import (
-    CompileOptions,
+    ActivationScales,
     QuantizedLinear,
     activation_scale_bits,
     derived_scale_bits,
     quantize,
     scale_of_output,
     scales_of_activation,
+    window_above_bits,
 )
 from pi_bench.network.compiler.sums import Expression
 from pi_bench.network.graph import Graph, IdentityNode, Node
@@ -130,7 +131,10 @@ class Values:
             return self.truncated(name)
         if name not in self._derived:
             scale_bits = derived_scale_bits(expression, self.options)
-            finest = activation_scale_bits(self.maximum(name), self.options.activation_bits) + _GROWTH_BITS
+            finest = (
+                activation_scale_bits(self.maximum(name), self.options.activation_bits_of(name))
+                + _GROWTH_BITS
+            )
             if scale_bits > finest:
                 return self.truncated(name)
             self._derived[name] = self.derive(name, expression)
@@ -156,31 +160,47 @@ class Values:
     ) -> Expression:
         """Emits an activation `name` of the value `source`, at that value's own scale."""
         source = self._alias[source]
-        linear = self.linear_op(source)
-        scale_bits = self.activation_scale(source)
-        truncate_bits = linear.scale_bits - scale_bits
-        window_bits = truncate_bits + self.options.window_above_bits
-        op = self.emit_activation(name, linear, groups, truncate_bits, window_bits, self.maximum(source))
-        return sums.of_value(op.id, scale_bits, op.shape, rectified=rectified)
+        scales = self.scales(source, self.result_scale(name, source))
+        linear = self.linear_op(source, scales)
+        op = self.emit_activation(
+            name, linear, groups, scales.truncate_bits, scales.window_bits, self.maximum(source)
+        )
+        return sums.of_value(op.id, op.scale_bits, op.shape, rectified=rectified)
 
-    def activation_scale(self, source: str) -> int:
-        """Returns the scale of activations of the value `source`."""
-        name = self._alias[source]
-        return self.scales(name, self.expressions[name])[1]
+    def result_scale(self, name: str, source: str) -> int:
+        """Returns the scale that the range and the bits of the result of an activation of `source` ask for.
 
-    def scales(self, name: str, expression: Expression) -> tuple[int, int]:
-        """Returns the scale of the linear value `name` that an expression makes, and of its activations."""
-        return scales_of_activation(name, expression, self.maximum(name), self.options)
+        A result that was always 0 has the range of its source.
+        """
+        result = self.graph.ranges[name] or self.maximum(source)
+        return activation_scale_bits(result, self.options.activation_bits_of(name))
 
-    def linear_op(self, name: str, *, reveal: bool = False) -> LinearOp:
-        """Returns the linear operator of the value `name` for activations or the output, emitted once."""
+    def scales(self, source: str, result_scale: int) -> ActivationScales:
+        """Returns the scales of the linear value `source` and of an activation that should have such a scale.
+
+        The linear value has one scale, that of the first activation that asks.
+        """
+        source = self._alias[source]
+        maximum = self.maximum(source)
+        scales = scales_of_activation(source, self.expressions[source], maximum, result_scale, self.options)
+        if source not in self._linear:
+            return scales
+        linear = self._linear[source].scale_bits
+        out = min(scales.activation, linear - 1)
+        return ActivationScales(linear, out, window_above_bits(maximum, out, self.options))
+
+    def linear_op(self, name: str, scales: ActivationScales | None = None) -> LinearOp:
+        """Returns the linear operator of the value `name`, emitted once.
+
+        It has the scale that an activation needs, or that of a value that is revealed.
+        """
         name = self._alias[name]
         if name not in self._linear:
             expression = self.expressions[name]
-            if reveal:
+            if scales is None:
                 scale_bits = scale_of_output(name, expression, self.maximum(name), self.options)
             else:
-                scale_bits, _ = self.scales(name, expression)
+                scale_bits = scales.linear
             self._linear[name] = self.emit_linear(name, expression, scale_bits)
         return self._linear[name]
 
@@ -192,7 +212,7 @@ class Values:
         if quantized.bias is not None:
             bias_name = self.fresh_name(f"{name}.bias")
             self.weights[bias_name] = quantized.bias
-        paths = [_path(term.weights.name) for term in expression.terms if term.weights is not None]
+        paths = [layer_of(term.weights.name) for term in expression.terms if term.weights is not None]
         op = LinearOp(
             id=len(self.ops),
             name=" + ".join(paths) or name,
@@ -237,8 +257,3 @@ class Values:
         )
         self.ops.append(op)
         return op
-
-
-def _path(weights: str) -> str:
-    """Returns the path of the layer that weights belong to, without the number of a further term."""
-    return re.sub(r"\.weight(\.\d+)?$", "", weights)

@@ -55,7 +55,7 @@ def check_archive(name: str, file: BinaryIO) -> None:
     r"""Checks that `file` is a complete archive that only ``torch.save`` writes.
 
     Raises:
-        ModelError: it is another kind of file, or cut short.
+        ModelError: it is another kind of file, or truncated.
 
     >>> import io
     >>> check_archive("image.npy", io.BytesIO(b"\x93NUMPY"))

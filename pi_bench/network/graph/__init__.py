@@ -27,6 +27,7 @@ from pi_bench.network.graph.movement_nodes import (
     ReshapeNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
 )
 from pi_bench.network.graph.node import (
     IdentityNode,
@@ -75,6 +76,7 @@ __all__ = [
     "Shape",
     "SliceNode",
     "SubsampleNode",
+    "TakeNode",
     "node_from_fields",
     "node_to_fields",
     "operator_name",

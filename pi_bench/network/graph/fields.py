@@ -10,6 +10,8 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph.node import Node
 from pi_bench.network.graph.nodes import OPERATORS, operator_name
 
+_MOST_POSITIONS = 1 << 16  # of a program's channel map
+
 
 def node_to_fields(node: Node) -> dict[str, Any]:
     """Converts a node to JSON values: its fields, and its operator as ``operator``.
@@ -74,6 +76,11 @@ def _is_ints(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) <= 8 and all(_is_int(item) for item in value)
 
 
+def _are_positions(value: Any) -> bool:
+    known = isinstance(value, tuple) and len(value) <= _MOST_POSITIONS
+    return known and all(item == -1 or _is_int(item) for item in value)
+
+
 def _is_pair(value: Any) -> bool:
     return _is_ints(value) and len(value) == 2
 
@@ -111,4 +118,6 @@ _FIELD_CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "first": _is_int,
     "offset": lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_offset, value)),
     "channels": _is_pair,
+    "channel_bits": lambda value: isinstance(value, tuple) and all(map(_is_int, value)),
+    "positions": _are_positions,
 }

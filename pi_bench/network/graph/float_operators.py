@@ -31,6 +31,7 @@ from pi_bench.network.graph import (
     ScaleNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
     padding_sides,
 )
 from pi_bench.network.graph.batch_norm import gain_and_shift
@@ -154,6 +155,13 @@ def _slice(node: SliceNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarra
     return inputs[0][:, node.first : node.first + node.shape[0]]
 
 
+def _take(node: TakeNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
+    positions = np.array(node.positions)
+    taken = inputs[0][:, positions]
+    taken[:, positions < 0] = 0
+    return taken
+
+
 def _subsample(node: SubsampleNode, inputs: list[np.ndarray], graph: Graph) -> np.ndarray:
     x = inputs[0]
     for axis in (0, 1):
@@ -198,6 +206,7 @@ _FUNCTIONS: Mapping[type[Node], Callable[[Any, list[np.ndarray], Graph], np.ndar
     PermuteNode: lambda node, inputs, graph: inputs[0].transpose(0, *(1 + axis for axis in node.axes)),
     SliceNode: _slice,
     SubsampleNode: _subsample,
+    TakeNode: _take,
     PadNode: _pad,
     FusedNode: lambda node, inputs, graph: apply_fused(node, inputs),
 }

@@ -58,6 +58,23 @@ class SliceNode(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class TakeNode(Node):
+    """A choice of channels: channel i of the value is channel `positions[i]` of its input, zeros where -1.
+
+    Positions are public. One may occur several times.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import Graph
+    >>> from pi_bench.network.graph.float_operators import apply
+    >>> node = TakeNode("chosen", ("x",), (4,), positions=(2, -1, 0, 0))
+    >>> apply(node, [np.float32([[5, 6, 7]])], Graph((), {})).tolist()
+    [[7.0, 0.0, 5.0, 5.0]]
+    """
+
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubsampleNode(Node):
     """The rows and columns ``offset + i * stride``, as many as the node's shape has.
 

@@ -29,6 +29,7 @@ from pi_bench.network.graph.movement_nodes import (
     ReshapeNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
 )
 from pi_bench.network.graph.node import (
     IdentityNode,
@@ -61,6 +62,7 @@ OPERATORS: Mapping[str, type[Node]] = {
     "permute": PermuteNode,
     "slice": SliceNode,
     "subsample": SubsampleNode,
+    "take": TakeNode,
     "pad": PadNode,
     "identity": IdentityNode,
     "output": OutputNode,

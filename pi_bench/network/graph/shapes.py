@@ -32,6 +32,7 @@ from pi_bench.network.graph import (
     Shape,
     SliceNode,
     SubsampleNode,
+    TakeNode,
     operator_name,
     padding_sides,
 )
@@ -40,6 +41,7 @@ from pi_bench.network.graph.pooling import window_count
 
 _MOST_PADDING = 1 << 12
 _MOST_AXES = 5
+_MOST_CHANNEL_BITS = 16
 
 
 def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
@@ -89,6 +91,14 @@ def fault(node: Node, what: str) -> ModelError:
 def _input(node: InputNode, inputs: list[Shape], graph: Graph) -> Shape:
     if len(node.shape) not in (1, 3) or min(node.shape) < 1:
         raise fault(node, f"has shape {node.shape}; (features,) or (channels, height, width) is needed")
+    bits = node.channel_bits
+    if bits is not None and (
+        len(bits) != node.shape[0] or not 0 <= min(bits) <= max(bits) <= _MOST_CHANNEL_BITS
+    ):
+        raise fault(
+            node,
+            f"has {len(bits)} factors 2**bits; {node.shape[0]} of 0 to {_MOST_CHANNEL_BITS} bits are needed",
+        )
     return tuple(node.shape)
 
 
@@ -181,6 +191,13 @@ def _slice(node: SliceNode, inputs: list[Shape], graph: Graph) -> Shape:
     return (count, *first[1:])
 
 
+def _take(node: TakeNode, inputs: list[Shape], graph: Graph) -> Shape:
+    first, positions = inputs[0], node.positions
+    if not positions or max(positions) >= first[0]:
+        raise fault(node, f"takes channel {max(positions, default=0)} of {first}")
+    return (len(positions), *first[1:])
+
+
 def _subsample(node: SubsampleNode, inputs: list[Shape], graph: Graph) -> Shape:
     first = _map(node, inputs[0])
     if min(node.stride) < 1 or len(node.shape) != 3 or min(node.shape) < 1:
@@ -243,6 +260,7 @@ _RULES: Mapping[type[Node], Callable[[Any, list[Shape], Graph], Shape]] = {
     PermuteNode: _permute,
     SliceNode: _slice,
     SubsampleNode: _subsample,
+    TakeNode: _take,
     PadNode: _pad,
     FusedNode: lambda node, inputs, graph: tuple(node.shape),
 }

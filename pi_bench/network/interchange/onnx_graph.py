@@ -11,18 +11,22 @@ import numpy as np
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
-from pi_bench.network.interchange.onnx_file import constant, read_model
-from pi_bench.network.interchange.onnx_operators import OPERATORS, STATIC, apply
-from pi_bench.network.lowering.advice import advice
+from pi_bench.network.interchange.foreign_module import MAX_STEPS, ForeignModule, Ref, Step
+from pi_bench.network.interchange.onnx_attributes import attributes_of
+from pi_bench.network.interchange.onnx_ending import ending
+from pi_bench.network.interchange.onnx_file import opset, read_model
+from pi_bench.network.interchange.onnx_names import Names
+from pi_bench.network.interchange.onnx_operators import apply, require_known
+from pi_bench.network.interchange.onnx_tensors import TensorReader
 
-_FLOAT = 1
-_TENSOR_ATTRIBUTE = 4
+_FLOATS = (1, 10, 11, 16)
 _STATIC_ELEMENTS = 1024
+_SMALL_ELEMENTS = 16
 _NAMED_BY_MODULE = "torch.nn.modules.onnx."
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
-_CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
-_WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
+_MATRICES = ("MatMul", "Gemm")
+_SCALED = ("Resize", "Upsample")
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
 def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
@@ -53,35 +57,54 @@ def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
 class _Translation:
     def __init__(self, name: str, model: Any) -> None:
         self._name = name
-        self._folder = Path(name).absolute().parent
         self._graph = model.graph
+        self._opset = opset(model)
+        self._reader = TensorReader(name, Path(name).absolute().parent)
+        self._names = Names()
         self._literals: dict[str, np.ndarray] = {}
         self._tensors: dict[str, torch.Tensor] = {}
         self._references: dict[str, str] = {}
+        self._small: dict[str, np.ndarray] = {}
+        self._active: set[str] = set()
+        self._made: set[str] = set()
+        if len(self._graph.node) > MAX_STEPS:
+            raise ModelError(f"{name} has {len(self._graph.node)} operators; {MAX_STEPS} are possible")
         for initializer in self._graph.initializer:
-            self._keep(initializer.name, constant(name, initializer, self._folder))
+            self._keep(initializer.name, self._reader.dense(initializer))
+        for initializer in self._graph.sparse_initializer:
+            self._keep(initializer.values.name, self._reader.sparse(initializer))
 
     def module(self) -> ForeignModule:
-        inputs = [entry for entry in self._graph.input if entry.name not in self._references | self._literals]
-        if len(inputs) != 1 or len(self._graph.output) != 1:
+        read = {value for node in self._graph.node for value in node.input}
+        entries = [
+            entry for entry in self._graph.input if entry.name not in self._references | self._literals
+        ]
+        inputs = [entry for entry in entries if entry.name in read or len(entries) == 1]
+        if len(inputs) != 1:
+            names = ", ".join(entry.name for entry in inputs)
             raise ModelError(
-                f"{self._name} has {len(inputs)} inputs and {len(self._graph.output)} outputs; "
-                "export a module with one of each"
+                f"{self._name} has {len(inputs)} inputs ({names:.80}); export a module with one, and the "
+                "others as constants"
             )
-        steps = [step for node in self._graph.node for step in self._steps(node)]
-        return ForeignModule(
+        self._made.add(inputs[0].name)
+        self._active.add(inputs[0].name)
+        end = ending(self._name, self._graph)
+        steps = [step for node in self._graph.node for step in self._steps(node, end.replaced)]
+        module = ForeignModule(
             name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
             tensors=self._tensors,
             references=self._references,
             input_name=inputs[0].name,
             input_shape=self._shape(inputs[0]),
-            output_name=self._graph.output[0].name,
+            output_name=end.output,
         )
+        module.left_out = end.left_out
+        return module
 
     def _shape(self, entry: Any) -> tuple[int | None, ...]:
         kind = entry.type.tensor_type
-        if kind.elem_type != _FLOAT:
+        if kind.elem_type not in _FLOATS:
             raise ModelError(f"{self._name} takes an input that is not float32; export it with float32")
         if not kind.HasField("shape"):
             raise ModelError(f"{self._name} does not say the shape of its input: export it with one")
@@ -92,34 +115,51 @@ class _Translation:
         """Keeps small integers and numbers as literals, from which shapes are computed, and all else as
         tensors.
         """
+        if name in self._made:
+            raise ModelError(f"{self._name} makes the value {name!r:.80} twice: export it again")
+        self._made.add(name)
         if values.dtype.kind == "f":
             values = values.astype(np.float32)
+        if values.size <= _SMALL_ELEMENTS:
+            self._small[name] = values
         if values.size <= 1 or (values.dtype.kind in "iu" and values.size <= _STATIC_ELEMENTS):
             self._literals[name] = values
             return
-        parts = [re.sub(r"\W", "_", part) for part in name.split(".")]
-        own = ".".join(parts) if all(parts) else f"initializer_{len(self._tensors)}"
-        while own in self._tensors or any(own.startswith(f"{taken}.") for taken in self._tensors):
-            own += "_"
+        if values.dtype.kind == "u" and values.dtype.itemsize > 1:
+            values = values.astype(np.int64)  # torch has few operators for these
+        own = self._names.tensor(name)
         self._tensors[own] = torch.from_numpy(values.copy())
         self._references[name] = own
 
-    def _steps(self, node: Any) -> list[Step]:
-        place = f"operator {node.op_type} ({node.name!r:.80})" if node.name else f"operator {node.op_type}"
-        if node.op_type in _CONTROL_FLOW:
-            raise ModelError(f"{place} is control flow: export a network without it")
-        attributes = {entry.name: self._attribute(place, entry) for entry in node.attribute}
-        if node.op_type in ("Constant", "ConstantOfShape"):
-            value = attributes.get("value", attributes.get("value_float", attributes.get("value_int")))
-            return self._constant(place, node, value)
-        if node.op_type not in OPERATORS and node.op_type not in STATIC:
-            raise ModelError(f"{place} cannot be lowered: {advice(node.op_type.lower())}")
+    def _steps(self, node: Any, replaced: dict[str, str]) -> list[Step]:
+        """Translates one node; `replaced` are the results of those that are left out."""
+        if node.output and node.output[0] in replaced:
+            return []
+        place = f"operator {node.op_type}" + (f" ({node.name!r:.80})" if node.name else "")
+        require_known(place, node.op_type)
+        attributes = attributes_of(place, node, self._reader, self._opset)
+        if node.op_type == "Constant":
+            self._keep(node.output[0], np.asarray(attributes["value"]))
+            return []
+        for output in filter(None, node.output):
+            if output in self._made:
+                raise ModelError(f"{place} makes the value {output!r:.80}, which is there already")
+            self._made.add(output)
         path, kind = self._place(node)
+        inputs = [replaced.get(name, name) for name in node.input]
+        active = [name in self._active for name in inputs]
+        if any(active):
+            self._active.update(node.output)
+        if node.op_type in _MATRICES and active[:2].count(True) == 1:
+            attributes["weight_at"] = active[:2].index(False)
+        args = [self._operand(name) for name in inputs]
+        if node.op_type in _SCALED:
+            args[1:] = [self._small.get(name, arg) for name, arg in zip(inputs[1:], args[1:], strict=True)]
         return [
             Step(
                 operator=node.op_type,
                 function=partial(_call, node.op_type, attributes),
-                args=tuple(self._operand(name) for name in node.input),
+                args=tuple(args),
                 kwargs={},
                 outputs=tuple(name or None for name in node.output),
                 path=path,
@@ -127,37 +167,10 @@ class _Translation:
             )
         ]
 
-    def _constant(self, place: str, node: Any, value: Any) -> list[Step]:
-        if node.op_type == "ConstantOfShape":
-            sizes = self._literals.get(node.input[0])
-            if sizes is None or sizes.size > 8 or not 0 < np.prod(sizes.astype(float)) <= _STATIC_ELEMENTS:
-                raise ModelError(f"{place} cannot be lowered: store its result as an initializer")
-            value = np.full(sizes, np.float32(0) if value is None else np.asarray(value).reshape(()))
-        elif value is None:
-            raise ModelError(f"{place} has no numbers: use the attribute value")
-        self._keep(node.output[0], np.asarray(value))
-        return []
-
     def _operand(self, name: str) -> Any:
         if not name:
             return None
         return self._literals[name] if name in self._literals else Ref(name)
-
-    def _attribute(self, place: str, entry: Any) -> Any:
-        if entry.type == _TENSOR_ATTRIBUTE:
-            return constant(self._name, entry.t, self._folder)
-        match entry.type:
-            case 1:
-                return float(entry.f)
-            case 2:
-                return int(entry.i)
-            case 3:
-                return entry.s.decode("utf-8", "replace")
-            case 6:
-                return [float(value) for value in entry.floats]
-            case 7:
-                return [int(value) for value in entry.ints]
-        raise ModelError(f"{place} has the attribute {entry.name!r:.40}, of a kind that is not supported")
 
     def _place(self, node: Any) -> tuple[str, str]:
         """Returns (path, class) of the module that the node was.
@@ -168,7 +181,7 @@ class _Translation:
         path, kind = "", _NAMED_BY_MODULE + node.op_type
         notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
         scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])
-        weights = [name for name in node.input if self._references.get(name, "").count(".")]
+        weights = [name for name in node.input if "." in self._references.get(name, "")]
         if weights and node.op_type in _WEIGHTED:
             path = self._references[weights[0]].rpartition(".")[0]
         elif len(scopes) > 1 and len(scopes) == len(classes):
@@ -178,11 +191,7 @@ class _Translation:
                 path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
         else:
             path = re.sub(r"\W", "_", node.name)
-        if not all(re.fullmatch(r"\w+", part) for part in path.split(".")):
-            return "", ""
-        while any(path == taken or path.startswith(f"{taken}.") for taken in self._tensors):
-            path += "_"
-        return path, kind
+        return self._names.module(path), kind
 
 
 def _call(operator: str, attributes: dict[str, Any], *inputs: Any) -> Any:

@@ -5,18 +5,63 @@ Unknown attributes of an operator are refused, so that a later opset cannot sile
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from pi_bench.errors import ModelError
-from pi_bench.network.interchange import onnx_layers, onnx_movement, onnx_shapes
-from pi_bench.network.interchange.onnx_operands import Attributes, Operator, activation, as_tensor
+from pi_bench.network.interchange import (
+    onnx_activations,
+    onnx_layers,
+    onnx_movement,
+    onnx_pools,
+    onnx_resampling,
+    onnx_shapes,
+)
+from pi_bench.network.interchange.onnx_operands import Operator
+from pi_bench.network.lowering.advice import advice
 
-_MAX_STATIC = 1 << 16
+_CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
+_QUANTIZED = (
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "QLinearConv",
+    "QLinearMatMul",
+    "ConvInteger",
+    "MatMulInteger",
+)
+
+OPERATORS: Mapping[str, Operator] = {
+    **onnx_layers.OPERATORS,
+    **onnx_activations.OPERATORS,
+    **onnx_pools.OPERATORS,
+    **onnx_movement.OPERATORS,
+    **onnx_resampling.OPERATORS,
+}
+"""Operators of values that depend on the network's input, or on large constants."""
+
+STATIC = onnx_shapes.OPERATORS
+"""Operators of small constants alone."""
+
+
+def require_known(place: str, operator: str) -> None:
+    """Checks that a node's operator is one that can be applied.
+
+    Raises:
+        ModelError: it is not; the message begins with `place` and tells what to use.
+
+    >>> require_known("operator If", "If")
+    Traceback (most recent call last):
+    pi_bench.errors.ModelError: operator If is control flow: export a network without it
+    """
+    if operator in _CONTROL_FLOW:
+        raise ModelError(f"{place} is control flow: export a network without it")
+    if operator in _QUANTIZED or operator == "DynamicQuantizeLinear":
+        raise ModelError(f"{place} is of a quantized file: export the float network, before quantization")
+    if operator != "Constant" and operator not in OPERATORS and operator not in STATIC:
+        raise ModelError(f"{place} cannot be lowered: {advice(operator.lower())}")
 
 
 def apply(operator: str, attributes: Mapping[str, Any], inputs: list[Any]) -> Any:
@@ -33,61 +78,17 @@ def apply(operator: str, attributes: Mapping[str, Any], inputs: list[Any]) -> An
     """
     remaining = dict(attributes)
     known = [value for value in inputs if value is not None]
-    if known and all(isinstance(value, np.ndarray) for value in known) and operator in STATIC:
+    is_static = all(isinstance(value, np.ndarray) for value in known)
+    if known and is_static and operator in STATIC:
         result = np.asarray(STATIC[operator](inputs, remaining))
-        if result.size > _MAX_STATIC:
+        if result.size > onnx_shapes.MOST_ELEMENTS:
             raise ModelError(f"it makes a constant of {result.size} elements; store it as an initializer")
-    else:
+    elif operator in OPERATORS and known:
+        if is_static:
+            inputs = [None if value is None else torch.as_tensor(value) for value in inputs[:1]] + inputs[1:]
         result = OPERATORS[operator](inputs, remaining)
+    else:
+        raise ModelError("its operands must be constants of the file")
     if remaining:
         raise ModelError(f"its attribute {next(iter(remaining))!r} is not supported")
     return result
-
-
-def _binary(function: Callable[[Any, Any], Any]) -> Operator:
-    def run(inputs: list[Any], attributes: Attributes) -> Any:
-        left, right = inputs
-        like = left if isinstance(left, torch.Tensor) else right
-        return function(as_tensor(left, like), as_tensor(right, like))
-
-    return run
-
-
-def _unary(function: Callable[[torch.Tensor], Any]) -> Operator:
-    return lambda inputs, attributes: function(activation(inputs[0]))
-
-
-OPERATORS: Mapping[str, Operator] = {
-    **onnx_layers.OPERATORS,
-    **onnx_movement.OPERATORS,
-    "Add": _binary(torch.add),
-    "Sub": _binary(torch.sub),
-    "Mul": _binary(torch.mul),
-    "Div": _binary(torch.div),
-    "Pow": _binary(torch.pow),
-    "Neg": _unary(torch.neg),
-    "Greater": _binary(torch.gt),
-    "GreaterOrEqual": _binary(torch.ge),
-    "Less": _binary(torch.lt),
-    "LessOrEqual": _binary(torch.le),
-    "Equal": _binary(torch.eq),
-    "And": _binary(torch.logical_and),
-    "Or": _binary(torch.logical_or),
-    "Not": _unary(torch.logical_not),
-    "Abs": _unary(torch.abs),
-    "Sign": _unary(torch.sign),
-    "Round": _unary(torch.round),
-    "Floor": _unary(torch.floor),
-    "Ceil": _unary(torch.ceil),
-    "Sqrt": _unary(torch.sqrt),
-    "Exp": _unary(torch.exp),
-    "Reciprocal": _unary(torch.reciprocal),
-    # Known, so that the refusal names the module and what to use.
-    "Sigmoid": _unary(torch.sigmoid),
-    "Tanh": _unary(torch.tanh),
-    "Erf": _unary(torch.erf),
-    "HardSwish": _unary(functional.hardswish),
-    "Softmax": lambda i, a: torch.softmax(activation(i[0]), int(a.pop("axis", -1))),
-}
-
-STATIC = onnx_shapes.OPERATORS

@@ -2,10 +2,12 @@
 
 ``torch.export.load`` would unpickle, parse expressions with Python's own parser, and load compiled code
 that an archive may carry. Here the graph's JSON and the raw bytes of tensors are read, and nothing else.
+torch 2.8 saves the tensors with ``torch.save``; those are read as `load_plain` reads any such file.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any, BinaryIO
 import torch
 
 from pi_bench.errors import ModelError
+from pi_bench.network.files.torch_file import load_plain
 
 SCHEMA_MAJOR = 8
 _MALFORMED = (
@@ -110,16 +113,31 @@ class _Reader:
             )
         stem = programs[0].removeprefix("models/").removesuffix(".json")
         tensors = {
-            **self._tensors("data/weights/", f"{stem}_weights_config.json"),
-            **self._tensors("data/constants/", f"{stem}_constants_config.json"),
+            **self._tensors(stem, "weights"),
+            **self._tensors(stem, "constants"),
         }
         return Archive(program, tensors)
 
-    def _tensors(self, folder: str, config: str) -> dict[str, torch.Tensor]:
-        if folder + config not in self._records:
-            return {}
-        entries = self._json(folder + config)["config"]
-        return {str(name): self._tensor(str(name), folder, entry) for name, entry in entries.items()}
+    def _tensors(self, stem: str, kind: str) -> dict[str, torch.Tensor]:
+        folder = f"data/{kind}/"
+        config, saved = f"{folder}{stem}_{kind}_config.json", f"{folder}{stem}.pt"
+        if config in self._records:
+            entries = self._json(config)["config"]
+            return {str(name): self._tensor(str(name), folder, entry) for name, entry in entries.items()}
+        if saved in self._records:
+            content = load_plain(f"{self._name} ({saved})", io.BytesIO(self._bytes(saved)))
+            return {str(name): self._saved_tensor(str(name), value) for name, value in content.items()}
+        return {}
+
+    def _saved_tensor(self, name: str, value: Any) -> torch.Tensor:
+        if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_meta:
+            raise ModelError(f"{self._name}: {name!r:.80} is no plain tensor: export plain tensors")
+        if value.dtype not in _DTYPES.values():
+            raise ModelError(f"{self._name}: {name!r:.80} is of {value.dtype}: export it as float32")
+        # A stride of 0 repeats elements: a small file could ask for any amount of memory.
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError
+        return value.detach().contiguous()
 
     def _tensor(self, name: str, folder: str, entry: dict[str, Any]) -> torch.Tensor:
         if entry["use_pickle"] or entry["tensor_meta"] is None:

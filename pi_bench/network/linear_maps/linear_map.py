@@ -136,7 +136,7 @@ class Axis:
         return Axis(self.in_size, self.out_size, self.stride, before, extent, classes)
 
     def trimmed(self) -> tuple[Axis, int]:
-        """Cuts the taps that only ever read zeros; also return the number of taps cut in front."""
+        """Removes the taps that only ever read zeros. Also returns the number of taps removed in front."""
         front = max(0, self.before - (self.out_size - 1) * self.stride)
         last = self.in_size + self.before  # the first output alone can read this far: i = 0
         extent = min(self.extent, last)

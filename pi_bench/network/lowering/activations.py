@@ -15,8 +15,22 @@ def _relu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     lowering.add(call, ReluNode(lowering.name(call, "relu"), (source.name,), source.shape))
 
 
-def _clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any) -> None:
-    bounds = [_bound(call, bound) for bound in (low, high)]
+def clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any) -> None:
+    """Clamps an operand between two numbers, or constants of one number; None is no bound.
+
+    Raises:
+        ModelError: the bounds are no constants, differ between elements, or leave nothing between them.
+
+    >>> import torch
+    >>> from pi_bench.network.graph import InputNode
+    >>> graph, lowering = torch.fx.Graph(), Lowering(sources={})
+    >>> x = graph.placeholder("x")
+    >>> lowering.add(x, InputNode("input", (), (2,)))
+    >>> clamped(lowering, graph.call_function(torch.ops.aten.relu6.default, (x,)), x, 0.0, 6.0)
+    >>> lowering.nodes[-1].high
+    6.0
+    """
+    bounds = [_bound(lowering, call, bound) for bound in (low, high)]
     value = lowering.value(call, source)
     if bounds == [None, None]:
         lowering.values[call] = value
@@ -28,28 +42,32 @@ def _clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any)
         lowering.add(call, ClampNode(lowering.name(call, "clamp"), (value.name,), value.shape, *bounds))
 
 
-def _bound(call: FxNode, bound: Any) -> float | None:
-    if bound is None or isinstance(bound, int | float):
-        return None if bound is None or math.isinf(bound) else float(bound)
-    raise refuse(call, "its bounds must be numbers")
+def _bound(lowering: Lowering, call: FxNode, bound: Any) -> float | None:
+    if bound is None:
+        return None
+    values = lowering.constant(bound)
+    if values is None or not values.size or (values != values.flat[0]).any():
+        raise refuse(call, "its bounds must be numbers, equal for all elements")
+    number = float(values.flat[0])
+    return None if math.isinf(number) else number
 
 
 def _clamp(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _clamped(lowering, call, given["self"], given.get("min"), given.get("max"))
+    clamped(lowering, call, given["self"], given.get("min"), given.get("max"))
 
 
 def _hardtanh(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _clamped(lowering, call, given["self"], given["min_val"], given["max_val"])
+    clamped(lowering, call, given["self"], given["min_val"], given["max_val"])
 
 
 def _relu6(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _clamped(lowering, call, given["self"], 0.0, 6.0)
+    clamped(lowering, call, given["self"], 0.0, 6.0)
 
 
 def _threshold(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if given["threshold"] != given["value"]:
         raise refuse(call, "it jumps at its threshold; use torch.nn.ReLU")
-    _clamped(lowering, call, given["self"], given["threshold"], None)
+    clamped(lowering, call, given["self"], given["threshold"], None)
 
 
 def _leaky_relu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:

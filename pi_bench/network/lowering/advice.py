@@ -11,7 +11,6 @@ _WHOLE_NAMES = {
     ),
     "mul": "products of two activations are not supported (gates, squeeze-and-excitation); multiply by "
     "constants or parameters alone",
-    "sum": "use the mean over height and width (dim=(2, 3)), or an addition of two tensors",
 }
 _ADVICE = (
     ("softmax", "leave it out: the client applies softmax to the logits itself"),
@@ -19,9 +18,14 @@ _ADVICE = (
     ("topk", "leave it out: the client sorts the logits itself"),
     ("sort", "leave it out: the client sorts the logits itself"),
     *((name, "use torch.nn.ReLU and train again") for name in _ACTIVATIONS.split()),
+    (
+        "group_norm",
+        "it takes the statistics of each input, which no private network computes; use torch.nn.BatchNorm2d, "
+        "whose statistics are fixed in inference",
+    ),
     ("batch_norm_legit", "use torch.nn.BatchNorm2d in evaluation, whose statistics are fixed"),
     ("norm", "use torch.nn.BatchNorm2d, whose statistics are fixed in inference"),
-    ("conv_transpose", "transposed convolution is not supported; use torch.nn.Conv2d"),
+    ("conv_transpose", "use torch.nn.ConvTranspose2d, or torch.nn.Conv2d"),
     ("conv", "use torch.nn.Conv2d"),
     ("transpose", "use a network whose axes stay (batch, channels, height, width)"),
     ("permute", "use a network whose axes stay (batch, channels, height, width)"),
@@ -35,15 +39,15 @@ _ADVICE = (
     ("complex", "complex numbers are not supported; keep activations float32"),
     ("index", "positions that depend on values are not supported; use fixed slices or pooling"),
     ("nonzero", "positions that depend on values are not supported; use fixed slices or pooling"),
-    ("upsample", "use a network without upsampling"),
+    ("upsample", "use torch.nn.Upsample in mode nearest, bilinear or bicubic, without antialias"),
     ("rand", "a network in inference has no random numbers"),
     ("bernoulli", "a network in inference has no random numbers"),
     ("sym_size", "export with fixed shapes, without dynamic_shapes"),
 )
 GENERAL_ADVICE = (
     "use convolution, batch normalization, linear layers, ReLU, ReLU6, clamp, leaky and parametric ReLU, "
-    "polynomials of degree 2 and 3, sums, concatenation, average and maximum pooling, reshapes and slices "
-    "only"
+    "polynomials of degree 2 and 3, sums, concatenation, average and maximum pooling, resizing, reshapes and "
+    "slices only"
 )
 
 

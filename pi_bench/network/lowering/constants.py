@@ -19,14 +19,16 @@ from pi_bench.network.graph.check import MAX_ELEMENTS
 from pi_bench.network.lowering.state import FxNode, Lowering, refuse, stem
 
 _FOLDED_NAMES = """
-abs add addcdiv addcmul alias all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or
-broadcast_to cat ceil clamp clamp_max clamp_min clone concat contiguous cumsum detach div eq erf exp expand
-expand_as flatten flip floor full full_like ge gt hardtanh heaviside index_select le lerp lift_fresh_copy
-linalg_vector_norm log logical_and logical_not logical_or logical_xor lt masked_fill matmul max maximum mean
-min minimum mm mul native_batch_norm_legit native_layer_norm ne neg new_full new_ones new_zeros norm ones
-ones_like permute pow reciprocal relu repeat reshape round rsqrt rsub scalar_tensor select sigmoid sign
-slice softmax sqrt square squeeze stack std std_mean sub sum t tanh tensor threshold tile to to_copy
-transpose trunc type_as unbind unsafe_view unsqueeze var var_mean view where zeros zeros_like
+abs add addcdiv addcmul addmm addmv alias all amax amin any arange argmax argmin bitwise_and bitwise_not
+bitwise_or bmm broadcast_to cat ceil clamp clamp_max clamp_min clone concat contiguous cumsum detach div dot
+einsum eq erf exp expand expand_as flatten flip floor full full_like ge gt hardtanh heaviside index
+index_select le lerp lift_fresh_copy linalg_vector_norm linear log log_softmax logical_and logical_not
+logical_or logical_xor lt masked_fill matmul max maximum mean min minimum mm moveaxis movedim mul mv narrow
+native_batch_norm_legit native_layer_norm ne neg new_full new_ones new_zeros norm ones ones_like outer pad
+permute pow reciprocal relu repeat reshape roll round rsqrt rsub scalar_tensor select sigmoid sign slice
+softmax sqrt square squeeze stack std std_mean sub sum swapaxes t tanh tensor threshold tile to to_copy
+transpose trunc type_as unbind unsafe_view unsqueeze var var_mean vdot view weight_norm
+weight_norm_interface where zeros zeros_like
 """
 FOLDED = frozenset(_FOLDED_NAMES.split())
 _SHAPED_LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "full_like": None}
@@ -47,6 +49,7 @@ class Constants:
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
         self._values: dict[FxNode, Any] = {}
+        lowering.constants = self._values
         self.parameters: dict[str, torch.Tensor] = {}
 
     def __contains__(self, argument: Any) -> bool:

@@ -19,6 +19,7 @@ from pi_bench.network.graph import Graph, InputNode, Node, OutputNode, Polynomia
 from pi_bench.network.graph.check import check_graph
 from pi_bench.network.lowering.combinations import Combinations
 from pi_bench.network.lowering.constants import Constants
+from pi_bench.network.lowering.last_step import META_KEY, without_last_step
 from pi_bench.network.lowering.masks import MaskLowering
 from pi_bench.network.lowering.operators import translate
 from pi_bench.network.lowering.polynomials import Powers
@@ -60,6 +61,10 @@ def lower(
     constants = Constants(lowering)
     powers = Powers(lowering)
     masked = MaskLowering(lowering, Combinations(lowering, constants, powers))
+    *_, returned = exported.graph.nodes
+    # Changed buffers (counters, running statistics) are outputs of a trace too.
+    answer = next(value for value in returned.args[0] if value.name == signature.user_outputs[0])
+    result, left_to_client = without_last_step(answer)
     for fx_node in exported.graph.nodes:
         if fx_node.op == "placeholder":
             if fx_node.name in signature.user_inputs:
@@ -73,8 +78,6 @@ def lower(
                 translate(lowering, fx_node)
         elif fx_node.op == "output":
             masked.settle_operands(fx_node)
-            # Changed buffers (counters, running statistics) are outputs of a trace too.
-            result = next(value for value in fx_node.args[0] if value.name == signature.user_outputs[0])
             if result not in lowering.values:
                 raise ModelError("the network's output does not depend on its input")
             last = lowering.values[result]
@@ -83,13 +86,14 @@ def lower(
             raise refuse(fx_node, "write it with the operators of torch.nn")
     nodes = _live(lowering.nodes)
     cited = {value for node in nodes for value in _citations(node)}
-    made = {**masked.parameters, **powers.parameters}
+    made = {**masked.parameters, **powers.parameters, **lowering.parameters}
     parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}
     masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
     masks |= {
         node.relu: powers.masks[node.relu] for node in nodes if isinstance(node, PolynomialNode) and node.relu
     }
-    graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta={"name": name})
+    meta = {"name": name, **({META_KEY: left_to_client} if left_to_client else {})}
+    graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta=meta)
     check_graph(graph, calibrated=False)
     return graph
 

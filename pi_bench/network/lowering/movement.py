@@ -1,4 +1,4 @@
-"""Calls that move elements: reshapes, permutations, slices, concatenation, padding, and none at all."""
+"""Calls that move elements: reshapes, permutations, slices, concatenation, and none at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from pi_bench.network.graph import (
     ConcatNode,
     FlattenNode,
     Node,
-    PadNode,
-    PermuteNode,
-    ReshapeNode,
     Shape,
-    SliceNode,
-    SubsampleNode,
 )
+from pi_bench.network.lowering.arrangement import axis_of, cut, in_order, reshaped
 from pi_bench.network.lowering.state import (
     FxNode,
     Lowering,
@@ -36,11 +32,7 @@ def _reshape(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     elif shape == (math.prod(source.shape),):
         lowering.add(call, FlattenNode(lowering.name(call, "flatten"), (source.name,), shape))
     else:
-        lowering.add(call, _reshaped(lowering, call, source, shape))
-
-
-def _reshaped(lowering: Lowering, call: FxNode, source: Node, shape: Shape) -> Node:
-    return ReshapeNode(lowering.name(call, "reshape"), (source.name,), shape)
+        lowering.values[call] = reshaped(lowering, call, source, shape)
 
 
 def _permute(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
@@ -59,20 +51,15 @@ def _permuted(lowering: Lowering, call: FxNode, argument: Any, axes: Sequence[in
     order = [axis % len(axes) for axis in axes]
     if order[0] != 0:
         raise refuse(call, "it moves the batch axis; leave that first")
-    lowering.add(call, _in_order(lowering, call, source, [axis - 1 for axis in order[1:]]))
-
-
-def _in_order(lowering: Lowering, call: FxNode, source: Node, axes: Sequence[int]) -> Node:
-    shape = tuple(source.shape[axis] for axis in axes)
-    return PermuteNode(lowering.name(call, "permute"), (source.name,), shape, tuple(axes))
+    lowering.values[call] = in_order(lowering, call, source, [axis - 1 for axis in order[1:]])
 
 
 def _shuffled(lowering: Lowering, call: FxNode, argument: Any, view: Shape, axes: Sequence[int]) -> None:
     """Reshape to `view`, permute, and reshape to the call's own shape."""
     source = lowering.value(call, argument)
-    seen = lowering.append(_reshaped(lowering, call, source, view))
-    turned = lowering.append(_in_order(lowering, call, seen, axes))
-    lowering.add(call, _reshaped(lowering, call, turned, result_shape(call)))
+    seen = reshaped(lowering, call, source, view)
+    turned = in_order(lowering, call, seen, axes)
+    lowering.values[call] = reshaped(lowering, call, turned, result_shape(call))
 
 
 def _channel_shuffle(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
@@ -96,39 +83,6 @@ def _pixel_shuffle(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> N
     _shuffled(lowering, call, given["self"], view, (0, 3, 1, 4, 2))
 
 
-def _axis(call: FxNode, source: Node, dimension: Any) -> int:
-    """Returns the axis of the value without batch."""
-    axis = int(dimension) % (len(source.shape) + 1) - 1
-    if axis < 0:
-        raise refuse(call, "it cuts or joins along the batch axis; leave that whole")
-    return axis
-
-
-def _cut(
-    lowering: Lowering, call: FxNode, source: Node, axis: int, first: int, count: int, step: int = 1
-) -> Node:
-    """Takes `count` positions of one axis from `first` on."""
-    if (first, count, step) == (0, source.shape[axis], 1):
-        return source
-    shape = (*source.shape[:axis], count, *source.shape[axis + 1 :])
-    if len(source.shape) == 3 and axis > 0:
-        offset, stride = [0, 0], [1, 1]
-        offset[axis - 1], stride[axis - 1] = first, step
-        name = lowering.name(call, "slice")
-        node = SubsampleNode(name, (source.name,), shape, (offset[0], offset[1]), (stride[0], stride[1]))
-        return lowering.append(node)
-    if step != 1:
-        raise refuse(call, "steps are supported along height and width only; use a permutation and a slice")
-    if axis == 0:
-        return lowering.append(SliceNode(lowering.name(call, "slice"), (source.name,), shape, first))
-    order = [axis, *(other for other in range(len(source.shape)) if other != axis)]
-    front = lowering.append(_in_order(lowering, call, source, order))
-    part = _cut(lowering, call, front, 0, first, count)
-    return lowering.append(
-        _in_order(lowering, call, part, [order.index(other) for other in range(len(order))])
-    )
-
-
 def _slice(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     source = lowering.value(call, given["self"])
     size = int(given["self"].meta["val"].shape[int(given["dim"])])
@@ -139,21 +93,21 @@ def _slice(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
         return
     if not count:
         raise refuse(call, "it takes nothing of its operand")
-    axis = _axis(call, source, given["dim"])
-    lowering.values[call] = _cut(lowering, call, source, axis, first, count, step)
+    axis = axis_of(call, source, given["dim"])
+    lowering.values[call] = cut(lowering, call, source, axis, first, count, step)
 
 
 def _select(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     source = lowering.value(call, given["self"])
-    axis = _axis(call, source, given["dim"])
-    part = _cut(lowering, call, source, axis, int(given["index"]) % source.shape[axis], 1)
-    lowering.add(call, _reshaped(lowering, call, part, keeps_batch(call, given["self"])))
+    axis = axis_of(call, source, given["dim"])
+    part = cut(lowering, call, source, axis, int(given["index"]) % source.shape[axis], 1)
+    lowering.values[call] = reshaped(lowering, call, part, keeps_batch(call, given["self"]))
 
 
 def _split(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     """Lowers split, split_with_sizes, chunk and unbind; the shapes of the results tell where to cut."""
     source = lowering.value(call, given["self"])
-    axis = _axis(call, source, given["dim"])
+    axis = axis_of(call, source, given["dim"])
     results = call.meta["val"]
     bound = all(result.dim() == len(source.shape) for result in results)  # unbind: without the axis
     counts = [1 if bound else int(result.shape[axis + 1]) for result in results]
@@ -167,8 +121,8 @@ def _split(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
 def _part(
     lowering: Lowering, source: Node, axis: int, first: int, count: int, shape: Shape, call: FxNode
 ) -> Node:
-    part = _cut(lowering, call, source, axis, first, count)
-    return part if part.shape == shape else lowering.append(_reshaped(lowering, call, part, shape))
+    part = cut(lowering, call, source, axis, first, count)
+    return reshaped(lowering, call, part, shape)
 
 
 def getitem(lowering: Lowering, call: FxNode, _: dict[str, Any]) -> None:
@@ -206,60 +160,21 @@ def _stack(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if axis < 0:
         raise refuse(call, "it stacks along the batch axis; leave that as it is")
     shape = (*sources[0].shape[:axis], 1, *sources[0].shape[axis:])
-    opened = [lowering.append(_reshaped(lowering, call, source, shape)) for source in sources]
+    opened = [reshaped(lowering, call, source, shape) for source in sources]
     _joined(lowering, call, opened, axis + 1)
 
 
 def _joined(lowering: Lowering, call: FxNode, sources: Sequence[Node], dimension: Any) -> None:
-    axis = _axis(call, sources[0], dimension)
-    if axis == 0:
-        lowering.add(call, _concatenated(lowering, call, sources))
-        return
-    rank = len(sources[0].shape)
+    axis, rank = axis_of(call, sources[0], dimension), len(sources[0].shape)
     order = [axis, *(other for other in range(rank) if other != axis)]
-    fronts = [lowering.append(_in_order(lowering, call, source, order)) for source in sources]
+    fronts = [in_order(lowering, call, source, order) for source in sources]
     whole = lowering.append(_concatenated(lowering, call, fronts))
-    lowering.add(call, _in_order(lowering, call, whole, [order.index(other) for other in range(rank)]))
+    lowering.values[call] = in_order(lowering, call, whole, [order.index(other) for other in range(rank)])
 
 
 def _concatenated(lowering: Lowering, call: FxNode, sources: Sequence[Node]) -> Node:
     shape = (sum(source.shape[0] for source in sources), *sources[0].shape[1:])
     return ConcatNode(lowering.name(call, "cat"), tuple(source.name for source in sources), shape)
-
-
-def _pad(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    source, mode = lowering.value(call, given["self"]), given.get("mode", "constant")
-    sides = [(int(a), int(b)) for a, b in zip(given["pad"][::2], given["pad"][1::2], strict=True)]
-    columns, rows, channels = (*sides, (0, 0), (0, 0), (0, 0))[:3]
-    if len(source.shape) == 1:
-        columns, rows, channels = (0, 0), (0, 0), columns
-    if mode == "constant" and given.get("value") not in (None, 0):
-        raise refuse(call, "only padding with zeros or with the edge ('replicate') is supported")
-    if mode not in ("constant", "replicate") or len(sides) > len(source.shape):
-        raise refuse(call, f"padding mode {mode!r} is not supported; use 'constant' with 0, or 'replicate'")
-    edges = [min(side, 0) if mode == "constant" else side for side in (*rows, *columns)]
-    if any(edges):
-        source = _within(lowering, call, source, edges)
-    if mode == "constant":
-        zeros = [max(side, 0) for side in (*rows, *columns)]
-        if min(channels) < 0:
-            count = source.shape[0] + sum(min(side, 0) for side in channels)
-            source = _cut(lowering, call, source, 0, max(-channels[0], 0), count)
-        added = (max(channels[0], 0), max(channels[1], 0))
-        if any(zeros) or any(added):
-            name = lowering.name(call, "pad")
-            padding = (zeros[0], zeros[1], zeros[2], zeros[3])
-            source = lowering.append(PadNode(name, (source.name,), result_shape(call), added, padding))
-    lowering.values[call] = source
-
-
-def _within(lowering: Lowering, call: FxNode, source: Node, edges: Sequence[int]) -> Node:
-    """Extends the edge (positive) or cut the map (negative) at the top, bottom, left and right."""
-    top, bottom, left, right = edges
-    channels, height, width = source.shape
-    shape = (channels, height + top + bottom, width + left + right)
-    name = lowering.name(call, "pad")
-    return lowering.append(SubsampleNode(name, (source.name,), shape, (-top, -left), (1, 1)))
 
 
 def _pass_through(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
@@ -298,8 +213,6 @@ TRANSLATORS: Mapping[str, Translator] = {
     "concat": _cat,
     "hstack": _cat,
     "stack": _stack,
-    "pad": _pad,
-    "constant_pad_nd": _pad,
     "dropout": _pass_through,
     "feature_dropout": _pass_through,
     "clone": _pass_through,

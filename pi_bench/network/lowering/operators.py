@@ -1,6 +1,6 @@
 """Translates each operator of a torch.export trace to nodes of the float graph, or refuses it with advice.
 
-Only the structure of the trace is read here (names, arguments, shapes), so this module needs no torch.
+Only the structure of the trace is read here (names, arguments, shapes) and, by some, constants.
 """
 
 from __future__ import annotations
@@ -9,8 +9,15 @@ from collections.abc import Mapping
 
 from pi_bench.network.lowering import (
     activations,
+    comparisons,
+    matrices,
     movement,
+    padding,
     pooling,
+    reductions,
+    resampling,
+    selections,
+    transposed,
     weights,
 )
 from pi_bench.network.lowering.advice import advice
@@ -46,4 +53,11 @@ TRANSLATORS: Mapping[str, Translator] = {
     **activations.TRANSLATORS,
     **pooling.TRANSLATORS,
     **movement.TRANSLATORS,
+    **comparisons.TRANSLATORS,
+    **matrices.TRANSLATORS,
+    **padding.TRANSLATORS,
+    **reductions.TRANSLATORS,
+    **resampling.TRANSLATORS,
+    **selections.TRANSLATORS,
+    **transposed.TRANSLATORS,
 }

@@ -8,11 +8,9 @@ from typing import Any
 from pi_bench.network.graph import (
     AdaptiveAvgPoolNode,
     AvgPoolNode,
-    FlattenNode,
     MaxPoolNode,
     Node,
     Pair,
-    ReshapeNode,
     Shape,
 )
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, pair, refuse, result_shape
@@ -82,51 +80,10 @@ def _adaptive_max_pool(lowering: Lowering, call: FxNode, given: dict[str, Any]) 
     lowering.add(call, MaxPoolNode(name, (source.name,), shape, kernel, kernel, (0, 0)))
 
 
-def _kernel_of_axes(call: FxNode, source: Node, dimensions: Any) -> tuple[int, int]:
-    rank = len(source.shape) + 1
-    axes = {axis % rank for axis in dimensions or ()}
-    if len(source.shape) != 3 or not axes or not axes <= {2, 3}:
-        raise refuse(call, "only height and width (dim=(2, 3)) can be reduced")
-    return (source.shape[1] if 2 in axes else 1, source.shape[2] if 3 in axes else 1)
-
-
-def _reduced(lowering: Lowering, call: FxNode, given: dict[str, Any], kind: str) -> None:
-    source = lowering.value(call, given["self"])
-    dimensions = given.get("dim")
-    kernel = _kernel_of_axes(call, source, [dimensions] if isinstance(dimensions, int) else dimensions)
-    shape = (source.shape[0], source.shape[1] // kernel[0], source.shape[2] // kernel[1])
-    name, inputs = lowering.name(call, kind), (source.name,)
-    pooled: Node = (
-        MaxPoolNode(name, inputs, shape, kernel, kernel, (0, 0))
-        if kind == "amax"
-        else AvgPoolNode(name, inputs, shape, kernel, kernel, (0, 0), divisor=1 if kind == "sum" else None)
-    )
-    lowering.add(call, pooled)
-    if result_shape(call) != shape:
-        name, flat = lowering.name(call, "flatten"), result_shape(call)
-        kind_of_node = FlattenNode if len(flat) == 1 else ReshapeNode
-        lowering.add(call, kind_of_node(name, (pooled.name,), flat))
-
-
-def _mean(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _reduced(lowering, call, given, "mean")
-
-
-def _sum(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _reduced(lowering, call, given, "sum")
-
-
-def _amax(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _reduced(lowering, call, given, "amax")
-
-
 TRANSLATORS: Mapping[str, Translator] = {
     "avg_pool2d": _avg_pool,
     "adaptive_avg_pool2d": _adaptive_avg_pool,
     "max_pool2d": _max_pool,
     "max_pool2d_with_indices": _max_pool,
     "adaptive_max_pool2d": _adaptive_max_pool,
-    "mean": _mean,
-    "sum": _sum,
-    "amax": _amax,
 }

@@ -5,9 +5,11 @@ Only the structure of the trace is read here (names, arguments, shapes), so this
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph import Node, Pair, Shape
@@ -20,7 +22,9 @@ class Lowering:
     """The nodes made so far, and the calls that they are the values of.
 
     `sources`: a placeholder's name → the parameter's or buffer's name. `parts`: for calls with several
-    results, a function per result that makes the node of one that is read.
+    results, a function per result that makes the node of one that is read. `constants`: the values that
+    depend on parameters alone, by call. `parameters`: weights that the lowering made, which nodes cite.
+    `reserved`: names of nodes that are added later.
 
     >>> import torch
     >>> from pi_bench.network.graph import InputNode
@@ -34,6 +38,9 @@ class Lowering:
     values: dict[FxNode, Node] = field(default_factory=dict)
     parts: dict[FxNode, list[Callable[[FxNode], Node]]] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
+    constants: Mapping[FxNode, Any] = field(default_factory=dict)
+    parameters: dict[str, np.ndarray] = field(default_factory=dict)
+    reserved: set[str] = field(default_factory=set)
 
     def add(self, fx_node: FxNode, node: Node) -> None:
         """Adds a node that is the value of a call."""
@@ -54,9 +61,15 @@ class Lowering:
         path, kind = _module(fx_node)
         owner = kind.startswith("torch.nn.modules.") and not kind.startswith("torch.nn.modules.container")
         base = path if owner and path else ".".join(filter(None, (path, operator)))
-        taken = {node.name for node in self.nodes}
+        taken = {node.name for node in self.nodes} | self.reserved
         candidates = (base if i == 1 else f"{base}_{i}" for i in range(1, len(taken) + 3))
         return next(candidate for candidate in candidates if candidate not in taken | {"output"})
+
+    def reserve(self, fx_node: FxNode, operator: str) -> str:
+        """Makes the name of a node that is added after its helpers, so that it has the module's path."""
+        name = self.name(fx_node, operator)
+        self.reserved.add(name)
+        return name
 
     def value(self, fx_node: FxNode, argument: Any) -> Node:
         """Returns the node of an operand.
@@ -68,6 +81,25 @@ class Lowering:
         if node is None:
             raise refuse(fx_node, "its operands must be values computed from the network's input")
         return node
+
+    def constant(self, argument: Any) -> np.ndarray | None:
+        """Returns an operand that is a number or depends on parameters alone, and None for any other."""
+        if isinstance(argument, bool | int | float):
+            return np.array(argument, np.float64)
+        value = self.constants.get(argument) if hasattr(argument, "op") else None
+        if value is None or not hasattr(value, "detach") or value.is_complex():
+            return None
+        plain = value.detach().cpu()
+        array: np.ndarray = (plain.double() if plain.is_floating_point() else plain).numpy()
+        return array
+
+    def cite(self, name: str, values: np.ndarray) -> str:
+        """Keeps weights that the lowering made, as float32, and returns the name that nodes cite."""
+        taken = {*self.parameters, *self.sources.values()}
+        candidates = (f"{name}_{i}" if i else name for i in range(len(taken) + 1))
+        unique = next(candidate for candidate in candidates if candidate not in taken)
+        self.parameters[unique] = np.ascontiguousarray(values, np.float32)
+        return unique
 
     def parameter(self, fx_node: FxNode, argument: Any) -> str:
         """Returns the name of the parameter or buffer that an operand is.

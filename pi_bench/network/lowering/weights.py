@@ -1,11 +1,12 @@
-"""Lowers calls with weights, and sums: convolution, fully connected layers, batch normalization, addition."""
+"""Lowers calls with weights, and sums: convolution, batch and instance normalization, addition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.network.graph import AddNode, BatchNormNode, ConvNode, LinearNode, Padding
+from pi_bench.network.graph import AddNode, BatchNormNode, ConvNode, Padding
+from pi_bench.network.lowering.selections import expanded
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, pair, refuse, result_shape
 
 
@@ -39,16 +40,6 @@ def _padding(padding: Any, weight: FxNode, dilation: tuple[int, int]) -> Padding
     return (*rows, *columns) if any(zeros % 2 for zeros in total) else (rows[0], columns[0])
 
 
-def _linear(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    source = lowering.value(call, given["input"])
-    if len(source.shape) != 1:
-        raise refuse(call, "flatten its input to (batch, features) first, with torch.flatten(x, 1)")
-    weight = lowering.parameter(call, given["weight"])
-    bias = lowering.optional_parameter(call, given["bias"])
-    name = lowering.name(call, "linear")
-    lowering.add(call, LinearNode(name, (source.name,), result_shape(call), weight, bias))
-
-
 def _batch_norm(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if given.get("running_mean") is None or given.get("running_var") is None:
         raise refuse(call, "batch normalization needs running statistics (track_running_stats=True)")
@@ -65,21 +56,31 @@ def _batch_norm(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None
     lowering.add(call, node)
 
 
+def _instance_norm(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    if given["use_input_stats"]:
+        raise refuse(
+            call,
+            "its statistics are those of each input, which no private network computes; use "
+            "torch.nn.BatchNorm2d, or track_running_stats=True and train again",
+        )
+    _batch_norm(lowering, call, given)
+
+
 def _add(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if not hasattr(given["other"], "op") or given["alpha"] != 1:
         raise refuse(
             call, "only the sum of two activations of equal shape is supported (no constant, no alpha)"
         )
     left, right = lowering.value(call, given["self"]), lowering.value(call, given["other"])
-    if left.shape != right.shape:
-        raise refuse(call, f"shapes {left.shape} and {right.shape} differ; add tensors of equal shape")
-    lowering.add(call, AddNode(lowering.name(call, "add"), (left.name, right.name), left.shape))
+    shape = result_shape(call)
+    left, right = (expanded(lowering, call, value, shape) for value in (left, right))
+    lowering.add(call, AddNode(lowering.name(call, "add"), (left.name, right.name), shape))
 
 
 TRANSLATORS: Mapping[str, Translator] = {
     "conv2d": _convolution,
-    "linear": _linear,
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm,
+    "instance_norm": _instance_norm,
     "add": _add,
 }

@@ -16,7 +16,8 @@ from pi_bench.shape import Shape
 class InputOp:
     """The client's quantized input; an input with an element of magnitude above `bound` is refused.
 
-    Such an input could leave the windows of activations.
+    Such an input could leave the windows of activations. The value is the input times 2**channel_bits, uint8
+    (channels,), or the input itself (None).
 
     >>> InputOp(0, "input", shape=(1, 3, 32, 32), scale_bits=12, bound=4.0).scale_bits
     12
@@ -27,6 +28,7 @@ class InputOp:
     shape: Shape
     scale_bits: int
     bound: float  # |x| above this is refused: it would leave the windows
+    channel_bits: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,10 +110,10 @@ class ActivationOp:
     @property
     def calibrated_maximum(self) -> float | None:
         """The largest magnitude in calibration, which the window was made for; None if all values were 0."""
-        room = self.window_bits if self.relu_count else UNWINDOWED_BITS
-        if self.headroom_bits == room:
+        range_bits = self.window_bits if self.relu_count else UNWINDOWED_BITS
+        if self.headroom_bits == range_bits:
             return None
-        return math.ldexp(2.0**-self.headroom_bits, room - self.scale_bits - self.truncate_bits)
+        return math.ldexp(2.0**-self.headroom_bits, range_bits - self.scale_bits - self.truncate_bits)
 
     @property
     def relu_count(self) -> int:

@@ -27,10 +27,10 @@ Weights = Annotated[
         "Answers of random weights mean nothing"
     ),
 ]
-SchemaVersion = Annotated[
-    Literal[1],
-    Meta(description="rises when a field changes its meaning or disappears; new fields do not raise it"),
-]
+VERSION_MEANING = Meta(
+    description="rises when a field changes its meaning or disappears; new fields do not raise it"
+)
+SchemaVersion = Annotated[Literal[1], VERSION_MEANING]
 Options = Annotated[
     dict[str, int | str], Meta(description="the protocol's own options that the mode has, by name")
 ]
@@ -124,13 +124,13 @@ class Machine(Part, frozen=True, kw_only=True):
 
 
 class BeforeAfter(Part, frozen=True, kw_only=True):
-    """Compares one quantity before and after merging."""
+    """Compares one quantity before and after fusion."""
 
     before: NonNegative
     after: NonNegative
 
 
-class MergedOperator(Part, frozen=True, kw_only=True):
+class FusedOperator(Part, frozen=True, kw_only=True):
     """Names a linear operator and the model's weighted layers that it replaces."""
 
     name: str
@@ -141,7 +141,7 @@ class KeptValue(Part, frozen=True, kw_only=True):
     """Names a value that stays although no ReLU follows it.
 
     The numbers tell by how much the linear part would grow if this value alone were dissolved too; null
-    where no operator can hold the merged layer.
+    where no operator can hold the fused layer.
     """
 
     name: str
@@ -149,20 +149,20 @@ class KeptValue(Part, frozen=True, kw_only=True):
     offline_bytes: float | None
 
 
-class MergingPrediction(Part, frozen=True, kw_only=True):
-    """Predicts the linear part before and after merging, as the plan weighed it."""
+class FusionPrediction(Part, frozen=True, kw_only=True):
+    """Predicts the linear part before and after fusion, as the plan weighed it."""
 
     online_s: BeforeAfter
     offline_bytes: BeforeAfter
 
 
-class Merging(Part, frozen=True, kw_only=True):
-    """Tells what `--merge` did."""
+class Fusion(Part, frozen=True, kw_only=True):
+    """Tells which linear layers `--merge` fused, and which it left apart."""
 
-    operators: list[MergedOperator]
+    operators: list[FusedOperator]
     dissolved: Annotated[list[str], Meta(description="linear values that are no longer truncated or sent")]
     kept: list[KeptValue]
-    predicted: MergingPrediction
+    predicted: FusionPrediction
 
 
-MergingOrNull = Annotated[Merging | None, Meta(description="null where --merge was not asked for")]
+FusionOrNull = Annotated[Fusion | None, Meta(description="null where --merge was not asked for")]

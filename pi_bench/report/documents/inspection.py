@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from pi_bench.report.documents.fields import (
+    VERSION_MEANING,
     Above0,
     Arguments,
     Count,
     Digest,
     Directions,
-    MergingOrNull,
+    FusionOrNull,
     Options,
     Part,
     Positive,
-    SchemaVersion,
     Weights,
 )
 from pi_bench.report.documents.predicted import ExplanationOrNull, PredictionOrNull
@@ -79,7 +79,7 @@ class Inspection(Part, frozen=True, kw_only=True):
     frame headers.
     """
 
-    schema_version: SchemaVersion
+    schema_version: Annotated[Literal[2], VERSION_MEANING]
     name: str
     digest: Digest
     weights: Weights
@@ -94,7 +94,7 @@ class Inspection(Part, frozen=True, kw_only=True):
     parameter_count: Annotated[
         int, Meta(ge=0, description="weights and biases as they run: batch norms are folded into them")
     ]
-    merging: MergingOrNull
+    fusion: FusionOrNull
     weight_bits: int
     label_count: Annotated[int, Meta(ge=0, description="names of classes")]
     input_bound: Above0

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from pi_bench.report.documents.fields import (
+    VERSION_MEANING,
     Arguments,
     BothTimes,
     Count,
     Digest,
     Directions,
     Emulated,
+    FusionOrNull,
     Interrupted,
     Loopback,
     Machine,
     MeasuredLink,
-    MergingOrNull,
     NonNegative,
     Options,
     Part,
     PerParty,
-    SchemaVersion,
     Seconds,
     SecondsPerParty,
     Shape,
@@ -55,7 +55,7 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
     product_count: Annotated[int, Meta(ge=0, description="elements that are products of two values")]
     mac_count: Annotated[int, Meta(ge=0, description="multiply-accumulates")]
     weight_bits: Count
-    merging: MergingOrNull
+    fusion: FusionOrNull
     input_shape: Shape
     output_shape: Shape
 
@@ -226,7 +226,7 @@ class Result(Part, frozen=True, kw_only=True):
     Bytes are per inference; times of layers and parts are medians over the timed runs.
     """
 
-    schema_version: SchemaVersion
+    schema_version: Annotated[Literal[2], VERSION_MEANING]
     network: NetworkCounts
     protocol: str
     protocol_title: str
@@ -251,7 +251,12 @@ class Result(Part, frozen=True, kw_only=True):
     setup: SetUp
     offline: OfflinePhase
     material_load_s: Annotated[
-        float, Meta(ge=0, description="loading stored preprocessing; 0 where it stays in memory")
+        float,
+        Meta(
+            ge=0,
+            description="from the request for the online phase until both parties have their preprocessing "
+            "at hand; it stays in memory, so this is one round trip. The online latency excludes it",
+        ),
     ]
     online: OnlinePhase
     first_inference_s: Annotated[float, Meta(ge=0, description="set-up + offline + online")]

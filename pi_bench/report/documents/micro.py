@@ -20,7 +20,7 @@ LimitName = Literal["aes", "memory", "multiply_add", "ring_multiply_add", "socke
 
 
 class MachineLimit(Part, frozen=True, kw_only=True):
-    """Gives the best that this machine does in one respect, measured in this run."""
+    """Holds the best that this machine does in one respect, measured in this run."""
 
     name: LimitName
     threads: Positive
@@ -40,7 +40,7 @@ class UnitTime(Part, frozen=True, kw_only=True):
 
 
 class CaseLimit(Part, frozen=True, kw_only=True):
-    """Gives the least time that a unit can take on this machine."""
+    """Holds the least time that a unit can take on this machine."""
 
     name: Annotated[LimitName, Meta(description="the part of the machine that takes longest")]
     unit_s: Above0

@@ -9,6 +9,8 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto import gadget as gadgets
 from pi_bench.crypto.gadget import GadgetSpec
+from pi_bench.crypto.ot_extension import CotReceiver, CotSender, base_choice_bits
+from pi_bench.crypto.secret import SecretBytes
 from pi_bench.crypto.symmetric import LANES
 
 
@@ -32,6 +34,26 @@ def isa(request: pytest.FixtureRequest) -> str:
 def available_isas() -> list[str]:
     """All of them, the best last."""
     return available_paths()
+
+
+def random_bytes(shape: int | tuple[int, ...], seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+CotInstance = Callable[..., tuple[CotSender, CotReceiver]]
+
+
+@pytest.fixture(scope="session")
+def cot_instance() -> CotInstance:
+    """cot_instance(delta, seed=0): two parties whose base OTs an ideal functionality ran."""
+
+    def instance(delta: bytes | SecretBytes, seed: int = 0) -> tuple[CotSender, CotReceiver]:
+        pairs = random_bytes((128, 2, 16), seed)
+        receiver = CotReceiver(pairs)
+        chosen = pairs[np.arange(128), base_choice_bits(delta)]
+        return CotSender(delta, chosen, receiver.tree_message), receiver
+
+    return instance
 
 
 Stream = Callable[[str, int], np.ndarray]

@@ -19,20 +19,9 @@ from pi_bench.crypto.ot_extension import (
     extension_bytes,
     random_delta,
 )
-from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
-
-def _random(shape: tuple[int, ...] | int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def _instance(delta: bytes | SecretBytes, seed: int = 0) -> tuple[CotSender, CotReceiver]:
-    """Two parties whose base OTs an ideal functionality ran."""
-    pairs = _random((128, 2, 16), seed)
-    receiver = CotReceiver(pairs)
-    chosen = pairs[np.arange(128), base_choice_bits(delta)]
-    return CotSender(delta, chosen, receiver.tree_message), receiver
+from .conftest import CotInstance, random_bytes
 
 
 def _extend(
@@ -58,7 +47,7 @@ def test_the_whole_chain_from_base_ots() -> None:
         base_receiver = BaseOtReceiver(context, base_sender.message, base_choice_bits(delta))
         receiver = CotReceiver(base_sender.keys(base_receiver.reply))
         sender = CotSender(delta, base_receiver.keys, receiver.tree_message)
-        zero, active, choices = _extend(sender, receiver, _random(40, 0))
+        zero, active, choices = _extend(sender, receiver, random_bytes(40, 0))
         assert _related(zero, active, choices, bytes(delta.array))
 
 
@@ -68,35 +57,37 @@ def test_the_whole_chain_from_base_ots() -> None:
     groups=st.lists(st.integers(0, 200), min_size=1, max_size=4),
     threads=st.integers(1, 3),
 )
-def test_the_relation_holds_for_any_counts_in_a_row(delta: bytes, groups: list[int], threads: int) -> None:
-    sender, receiver = _instance(delta)
+def test_the_relation_holds_for_any_counts_in_a_row(
+    cot_instance: CotInstance, delta: bytes, groups: list[int], threads: int
+) -> None:
+    sender, receiver = cot_instance(delta)
     for index, group_count in enumerate(groups):
-        zero, active, choices = _extend(sender, receiver, _random(4 * group_count, index), threads)
+        zero, active, choices = _extend(sender, receiver, random_bytes(4 * group_count, index), threads)
         assert _related(zero, active, choices, delta)
 
 
 @pytest.mark.parametrize("delta", [bytes(16), b"\xff" * 16, b"\1" + bytes(15), bytes(15) + b"\x80"])
 @pytest.mark.parametrize("count", [32, 2016, 2048, 2080, 20_480 + 32])
-def test_the_relation_at_the_edges(delta: bytes, count: int) -> None:
-    sender, receiver = _instance(delta)
-    zero, active, choices = _extend(sender, receiver, _random(count // 8, 3), threads=2)
+def test_the_relation_at_the_edges(cot_instance: CotInstance, delta: bytes, count: int) -> None:
+    sender, receiver = cot_instance(delta)
+    zero, active, choices = _extend(sender, receiver, random_bytes(count // 8, 3), threads=2)
     assert _related(zero, active, choices, delta)
     assert len({bytes(label) for label in zero}) == count
 
 
-def test_labels_look_uniform() -> None:
-    sender, receiver = _instance(bytes(_random(16, 5)))
+def test_labels_look_uniform(cot_instance: CotInstance) -> None:
+    sender, receiver = cot_instance(bytes(random_bytes(16, 5)))
     zero, active, _ = _extend(sender, receiver, np.zeros(4096, np.uint8))
     for labels in (zero, active):
         ones = np.unpackbits(labels, axis=1).sum(axis=0, dtype=np.int64)  # of 32,768 a column; sigma is 90.5
         assert (abs(ones - 16_384) < 7 * 90.5).all()
 
 
-def test_colors_give_the_choice_where_delta_is_odd() -> None:
+def test_colors_give_the_choice_where_delta_is_odd(cot_instance: CotInstance) -> None:
     with random_delta(label=True) as delta:
         assert delta.array[0] & 1
-        sender, receiver = _instance(delta)
-        zero, active, choices = _extend(sender, receiver, _random(128, 6))
+        sender, receiver = cot_instance(delta)
+        zero, active, choices = _extend(sender, receiver, random_bytes(128, 6))
     assert np.array_equal((zero[:, 0] ^ active[:, 0]) & 1, choices)
 
 
@@ -104,9 +95,9 @@ def test_random_delta_is_even_half_the_time_without_label() -> None:
     assert {int(random_delta(label=False).array[0] & 1) for _ in range(64)} == {0, 1}
 
 
-def test_counters_never_repeat_in_an_instance() -> None:
+def test_counters_never_repeat_in_an_instance(cot_instance: CotInstance) -> None:
     """Choice bits of zero leave the generators bare: no 16 bytes of them stand twice."""
-    _, receiver = _instance(bytes(16))
+    _, receiver = cot_instance(bytes(16))
     seen: list[bytes] = []
     for count in (128, 128, 4096, 128):
         message = bytes(
@@ -118,15 +109,15 @@ def test_counters_never_repeat_in_an_instance() -> None:
 
 
 def test_two_instances_share_nothing() -> None:
-    pairs = _random((128, 2, 16), 50)
+    pairs = random_bytes((128, 2, 16), 50)
     first, second = CotReceiver(pairs), CotReceiver(pairs)
     assert first.tree_message != second.tree_message
     assert bytes(first._leaves.array) != bytes(second._leaves.array)
 
 
-def test_fresh_instances_from_the_reverse_extension() -> None:
-    reverse_delta = bytes(_random(16, 60))
-    reverse_sender, reverse_receiver = _instance(reverse_delta)
+def test_fresh_instances_from_the_reverse_extension(cot_instance: CotInstance) -> None:
+    reverse_delta = bytes(random_bytes(16, 60))
+    reverse_sender, reverse_receiver = cot_instance(reverse_delta)
     tree_messages = set()
     for inference in range(2):
         context = b"session" + bytes([inference])
@@ -135,20 +126,20 @@ def test_fresh_instances_from_the_reverse_extension() -> None:
         assert len(fresh.message) == FRESH_BYTES
         receiver = fresh_cot_receiver(reverse_sender, fresh.message, context)
         sender = fresh.finish(receiver.tree_message)
-        zero, active, choices = _extend(sender, receiver, _random(64, inference))
+        zero, active, choices = _extend(sender, receiver, random_bytes(64, inference))
         assert _related(zero, active, choices, bytes(delta.array))
         tree_messages.add(receiver.tree_message)
-        again = _extend(reverse_sender, reverse_receiver, _random(64, inference))
+        again = _extend(reverse_sender, reverse_receiver, random_bytes(64, inference))
         assert _related(*again, reverse_delta)
     assert len(tree_messages) == 2
 
 
-def test_fresh_instances_are_bound_to_their_context() -> None:
-    reverse_sender, reverse_receiver = _instance(bytes(_random(16, 61)))
+def test_fresh_instances_are_bound_to_their_context(cot_instance: CotInstance) -> None:
+    reverse_sender, reverse_receiver = cot_instance(bytes(random_bytes(16, 61)))
     delta = random_delta(label=True)
     fresh = FreshCotSender(reverse_receiver, delta, b"inference 1")
     receiver = fresh_cot_receiver(reverse_sender, fresh.message, b"inference 2")
-    zero, active, choices = _extend(fresh.finish(receiver.tree_message), receiver, _random(64, 1))
+    zero, active, choices = _extend(fresh.finish(receiver.tree_message), receiver, random_bytes(64, 1))
     assert not _related(zero, active, choices, bytes(delta.array))
 
 
@@ -157,9 +148,9 @@ def test_fresh_instances_are_bound_to_their_context() -> None:
 def test_additive_shares_add_up(groups: int, seed: int, first_group: int) -> None:
     """Against the ideal functionality: choice times correlation modulo 2^32."""
     count = 32 * groups
-    delta, hash_seed = bytes(_random(16, seed)), bytes(_random(16, seed + 1))
-    zero = _random((count, 16), seed + 2)
-    choices = _random(count, seed + 3) & 1
+    delta, hash_seed = bytes(random_bytes(16, seed)), bytes(random_bytes(16, seed + 1))
+    zero = random_bytes((count, 16), seed + 2)
+    choices = random_bytes(count, seed + 3) & 1
     active = zero ^ choices[:, None] * np.frombuffer(delta, np.uint8)
     correlation = np.random.default_rng(seed).integers(0, 2**32, count, dtype=np.uint32)
     tau, beta = additive_send(delta, hash_seed, 2**24 - 1, first_group, zero, correlation, threads=2)
@@ -168,7 +159,7 @@ def test_additive_shares_add_up(groups: int, seed: int, first_group: int) -> Non
 
 
 def test_additive_slices_equal_the_whole() -> None:
-    delta, hash_seed, zero = bytes(_random(16, 80)), bytes(16), _random((160, 16), 81)
+    delta, hash_seed, zero = bytes(random_bytes(16, 80)), bytes(16), random_bytes((160, 16), 81)
     correlation = np.arange(160, dtype=np.uint32)
     whole = additive_send(delta, hash_seed, 3, 10, zero, correlation)
     parts = [
@@ -188,8 +179,10 @@ def test_a_tree_message_of_another_size_is_the_peer_s_error(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 127, 129, 4096])
-def test_an_extension_message_of_another_size_is_the_peer_s_error(size: int) -> None:
-    sender, _ = _instance(bytes(16))
+def test_an_extension_message_of_another_size_is_the_peer_s_error(
+    cot_instance: CotInstance, size: int
+) -> None:
+    sender, _ = cot_instance(bytes(16))
     with pytest.raises(PeerError, match="extension message has"):
         sender.extend(bytes(size), 32, np.empty((32, 16), np.uint8))
     assert sender._next_chunk == 0
@@ -199,25 +192,25 @@ def test_an_extension_message_of_another_size_is_the_peer_s_error(size: int) -> 
 
 def test_garbage_of_the_right_size_gives_unrelated_labels_and_no_error() -> None:
     delta = b"\xff" * 16
-    pairs = _random((128, 2, 16), 90)
+    pairs = random_bytes((128, 2, 16), 90)
     receiver = CotReceiver(pairs)
     keys = pairs[np.arange(128), base_choice_bits(delta)]
-    sender = CotSender(delta, keys, _random(4096, 91).tobytes())
-    zero, active, choices = _extend(sender, receiver, _random(64, 92))
+    sender = CotSender(delta, keys, random_bytes(4096, 91).tobytes())
+    zero, active, choices = _extend(sender, receiver, random_bytes(64, 92))
     assert not _related(zero, active, choices, delta)
 
 
 @pytest.mark.parametrize("count", [-32, 1, 31, 33])
-def test_counts_are_multiples_of_32(count: int) -> None:
-    sender, receiver = _instance(bytes(16))
+def test_counts_are_multiples_of_32(cot_instance: CotInstance, count: int) -> None:
+    sender, receiver = cot_instance(bytes(16))
     with pytest.raises(ValueError, match="multiples of 32"):
         receiver.extend(np.zeros(4, np.uint8), count, np.empty((32, 16), np.uint8))
     with pytest.raises(ValueError, match="multiples of 32"):
         sender.extend(bytes(128), count, np.empty((32, 16), np.uint8))
 
 
-def test_mistakes_of_the_caller_take_no_counter() -> None:
-    sender, receiver = _instance(bytes(16))
+def test_mistakes_of_the_caller_take_no_counter(cot_instance: CotInstance) -> None:
+    sender, receiver = cot_instance(bytes(16))
     good = np.zeros(4, np.uint8), np.empty((32, 16), np.uint8)
     for choice_bits, labels in [
         (np.zeros(5, np.uint8), good[1]),
@@ -242,8 +235,8 @@ def test_wrong_base_keys(shape: tuple[int, ...]) -> None:
         base_choice_bits(bytes(15))
 
 
-def test_a_closed_instance_refuses() -> None:
-    sender, receiver = _instance(bytes(16))
+def test_a_closed_instance_refuses(cot_instance: CotInstance) -> None:
+    sender, receiver = cot_instance(bytes(16))
     with sender, receiver:
         pass
     with pytest.raises(ValueError, match="wiped"):

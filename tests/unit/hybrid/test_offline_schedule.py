@@ -93,7 +93,7 @@ def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots
     assert (waiting, most) == (0, 2)
 
 
-def test_tables_come_while_the_next_products_are_under_way(plan) -> None:
+def test_tables_come_while_the_next_products_are_in_flight(plan) -> None:
     """Between the last product of a value and its tables stand the products of the next one."""
     exchanges = offline_schedule(plan)
     first = next(e for e in exchanges if isinstance(e, Garble))
@@ -113,28 +113,28 @@ def test_requests_are_the_clients_messages_and_answers_the_servers(plan) -> None
     assert parts == {("ot", "garbling")}
 
 
-@pytest.mark.parametrize("window_bytes", [1, 200_000, 1 << 40])
-def test_the_client_asks_in_order_within_needs_and_window(plan, window_bytes) -> None:
+@pytest.mark.parametrize("in_flight_bytes", [1, 200_000, 1 << 40])
+def test_the_client_asks_in_order_within_needs_and_bytes_in_flight(plan, in_flight_bytes) -> None:
     exchanges = offline_schedule(plan)
     asked: list[Exchange] = []
     accepted: list[Exchange] = []
     most = 0
-    for turn, exchange in client_turns(exchanges, window_bytes):
+    for turn, exchange in client_turns(exchanges, in_flight_bytes):
         if turn is Turn.ACCEPT:
             assert exchange in asked
             accepted.append(exchange)
             continue
         assert exchange.needs <= len(accepted)
         asked.append(exchange)
-        under_way = asked[len(accepted) :]
-        requests, answers = (sum(getattr(e, n) for e in under_way) for n in ("request_bytes", "answer_bytes"))
-        assert len(under_way) == 1 or max(requests, answers) <= window_bytes
-        most = max(most, len(under_way))
+        in_flight = asked[len(accepted) :]
+        requests, answers = (sum(getattr(e, n) for e in in_flight) for n in ("request_bytes", "answer_bytes"))
+        assert len(in_flight) == 1 or max(requests, answers) <= in_flight_bytes
+        most = max(most, len(in_flight))
     assert asked == accepted == exchanges
-    assert (most > 2) == (window_bytes > 1)
+    assert (most > 2) == (in_flight_bytes > 1)
 
 
-def test_needs_alone_hold_the_client_up_in_a_wide_window() -> None:
+def test_needs_alone_hold_the_client_up_where_bytes_do_not() -> None:
     request, answer = (Message(party, NO_OP, "", 5) for party in Party)
     exchanges = [Exchange((request,), (answer,), needs) for needs in (0, 0, 2, 1, 4)]
     turns = [(turn.name, exchanges.index(e)) for turn, e in client_turns(exchanges, 100)]

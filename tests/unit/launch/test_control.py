@@ -6,7 +6,8 @@ import pytest
 
 from pi_bench.errors import InputError, PeerError
 from pi_bench.launch.control import ControlClosedError, ControlPipe, ControlStalledError, error_fields
-from pi_bench.launch.placement import Placement, place, thread_environment
+from pi_bench.launch.placement import Placement, place
+from pi_bench.thread_environment import thread_environment
 
 Pipes = tuple[ControlPipe, ControlPipe]
 

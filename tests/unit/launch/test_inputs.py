@@ -61,7 +61,7 @@ def saved(path: Path, array: np.ndarray) -> bytes:
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     path.write_bytes(saved(path, np.zeros((2, 3), np.float32))[:-5])
-    with pytest.raises(InputError, match=r"cut off.* \(2, 3\) of float32 takes 24 bytes, 19 follow"):
+    with pytest.raises(InputError, match=r"is truncated.* \(2, 3\) of float32 takes 24 bytes, 19 follow"):
         load_input(path)
 
 
@@ -73,7 +73,7 @@ def test_a_header_that_announces_too_much_allocates_nothing(tmp_path: Path) -> N
         (b"1 << 99", "damaged header"),
         (b"(9**9**9,)", "damaged header"),
         (b"(-1,)", "impossible shape"),
-        (b"(9999999999999,)", "cut off, or its header lies"),
+        (b"(9999999999999,)", "is truncated, or its header is wrong"),
     ]:
         path.write_bytes(data.replace(old, (shape + b", }").ljust(len(old))))
         with pytest.raises(InputError, match=words):
@@ -119,3 +119,8 @@ def test_noise_repeats_and_stays_in_range() -> None:
     assert (first != other).any()
     assert first.shape == op.shape and first.dtype == np.float32
     assert np.abs(first).max() < 0.5
+    scaled = noise_input(InputOp(0, "input", (1, 2), 7, 40.0, np.uint8([0, 8])), 1)
+    assert (
+        abs(scaled[0, 1]) <= 40 / 2**10
+        and scaled[0, 0] == noise_input(InputOp(0, "input", (1, 2), 7, 40.0), 1)[0, 0]
+    )

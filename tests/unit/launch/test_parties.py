@@ -115,13 +115,26 @@ def test_inference_without_preprocessing_is_refused(hall: Hall, tiny_input: np.n
     assert isinstance(hall.outcome, PeerError)
 
 
-@pytest.mark.parametrize("inference_id", [0, 1])
-def test_an_inference_id_never_repeats(hall: Hall, inference_id: int) -> None:
+@pytest.mark.parametrize("inference_id", [0, 1, 3, 2**32 - 1])
+def test_an_inference_id_neither_repeats_nor_jumps(hall: Hall, inference_id: int) -> None:
     def action(client: Client) -> None:
         client.set_up()
         client.preprocess()
         send_command(client.session, Command.PREPROCESS, inference_id)
-        with pytest.raises(PeerError, match="asked for inference"):
+        with pytest.raises(PeerError, match=f"asked for inference {inference_id} after 1"):
+            client.session.receive(2)
+
+    hall.visit(action)
+    assert isinstance(hall.outcome, PeerError)
+
+
+@pytest.mark.parametrize("inference_id", [0, 2])
+def test_an_end_after_another_inference_is_refused(hall: Hall, inference_id: int) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        send_command(client.session, Command.END, inference_id)
+        with pytest.raises(PeerError, match=f"ends after inference {inference_id}, the last one was 1"):
             client.session.receive(2)
 
     hall.visit(action)
@@ -187,7 +200,7 @@ def test_garbage_instead_of_a_client(hall: Hall, garbage: bytes) -> None:
 
 
 def test_a_link_that_is_not_emulated_is_not_probed(hall: Hall) -> None:
-    """The probe of `latency --link` is no door of `serve`."""
+    """Only `latency --link` starts a server that answers the probe."""
 
     def action(client: Client) -> None:
         client.set_up()

@@ -1,21 +1,16 @@
 """Recipes: the published networks' ReLU counts, and a named error for whatever a recipe gets wrong."""
 
-import csv
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, UsageError
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
+from tests.published import table
 
-PUBLISHED = list(
-    csv.DictReader(
-        (Path(__file__).parents[2] / "vectors" / "deepreduce_networks.csv").read_text().splitlines()
-    )
-)
-
+PUBLISHED = table("deepreduce_networks.csv")
 RECIPES = Path(__file__).parents[3] / "models" / "recipes"
 
 TINY = """
@@ -132,7 +127,7 @@ def test_impossible_values_are_named(old, new, message):
 
 
 def test_unknown_names_suggest_near_ones():
-    with pytest.raises(ModelError, match="did you mean resnet18-cifar100-12288"):
+    with pytest.raises(UsageError, match="did you mean resnet18-cifar100-12288"):
         load_recipe("resnet18-cifar-12288")
-    with pytest.raises(ModelError, match="pi-bench export --list"):
+    with pytest.raises(UsageError, match="pi-bench export --list"):
         load_recipe("zzz")

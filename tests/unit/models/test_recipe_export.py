@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import InputError, ModelError
 from pi_bench.models import export_recipe, load_recipe, parse_recipe
 from pi_bench.network.files.model_file import load_model
 from pi_bench.network.graph import ReluNode
@@ -141,7 +141,7 @@ def test_weights_that_are_not_numbers(tmp_path, state):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(ModelError, match=r"cannot read the weights .*none\.pt: No such file"):
         export_recipe(RECIPE, tmp_path / "m.pt", weights=tmp_path / "none.pt")
-    with pytest.raises(ModelError, match=r"cannot read the calibration inputs .*none\.npy: No such file"):
+    with pytest.raises(InputError, match=r"cannot read the calibration inputs .*none\.npy: No such file"):
         export_recipe(RECIPE, tmp_path / "m.pt", calibration=tmp_path / "none.npy")
 
 
@@ -158,5 +158,5 @@ def test_missing_files_are_named(tmp_path):
 )
 def test_calibration_files_that_do_not_fit(tmp_path, array, words):
     np.save(tmp_path / "images.npy", array, allow_pickle=True)
-    with pytest.raises(ModelError, match=f"calibration inputs .*{words}"):
+    with pytest.raises(InputError, match=f"calibration inputs .*{words}"):
         export_recipe(RECIPE, tmp_path / "m.pt", calibration=tmp_path / "images.npy")

@@ -29,12 +29,12 @@ WAN = Link.parse("wan")
 CHEAP_S = 1e-12
 
 
-def model_of(graph: Graph, *, merge: bool = False) -> LoadedModel:
-    merging = None
-    if merge:
-        graph, merging = fuse_linear(graph, 10)
+def model_of(graph: Graph, *, fuse: bool = False) -> LoadedModel:
+    fusion = None
+    if fuse:
+        graph, fusion = fuse_linear(graph, 10)
     program, weights = compile_graph(graph)
-    return LoadedModel(graph, program, weights, "", 0.0, merging)
+    return LoadedModel(graph, program, weights, "", 0.0, fusion)
 
 
 def explained(model: LoadedModel, setting: Setting, options: ProtocolOptions | None = None) -> Explanation:
@@ -92,21 +92,21 @@ def test_the_busiest_layer_is_named_with_its_relus(tiny_graph: Graph) -> None:
     assert "sum.relu (144 ReLUs)" in fields.online.lines[0]
 
 
-def test_far_apart_the_rounds_count_and_merging_is_named() -> None:
+def test_far_apart_the_rounds_count_and_fusion_is_named() -> None:
     model = model_of(culled_graph())
     fields = explained(model, Setting(costs(), WAN))
     first = fields.online.causes[0]
     rounds = len(model.program.activation_ops) + 1
     assert first.cause == "rounds"
     assert first.cost_s == pytest.approx(rounds * WAN.rtt_s, rel=0.05)
-    merged = next(row for row in fields.alternatives if row.change == "--merge")
-    assert merged.comm_round_count < rounds
+    fused = next(row for row in fields.alternatives if row.change == "--merge")
+    assert fused.comm_round_count < rounds
     assert f"the {rounds} rounds" in fields.online.lines[0]
-    assert f"`--merge` would leave {merged.comm_round_count:g} rounds" in fields.online.lines[0]
+    assert f"`--merge` would leave {fused.comm_round_count:g} rounds" in fields.online.lines[0]
 
 
-def test_what_is_merged_is_not_told_to_merge() -> None:
-    fields = explained(model_of(culled_graph(), merge=True), Setting(costs(), WAN))
+def test_a_fused_network_is_not_told_to_fuse() -> None:
+    fields = explained(model_of(culled_graph(), fuse=True), Setting(costs(), WAN))
     assert all(row.change != "--merge" for row in fields.alternatives)
     assert "--merge" not in fields.online.lines[0]
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from pi_bench.report.inspection import inspect_program, render_inspection
 from pi_bench.report.operators import operator_words, shape_words
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
 from pi_bench.report.text_table import render_table
+from pi_bench.report.text_width import wrapped
 
 
 @pytest.mark.parametrize(
@@ -54,13 +57,44 @@ def test_columns_line_up(rows: list[tuple[str, str]]) -> None:
 
 
 def test_tables_are_plain_text_without_cut_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("COLUMNS", "20"), ("FORCE_COLOR", "1"), ("TERM", "xterm-256color")):
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-256color")):
         monkeypatch.setenv(name, value)
     figure = "1234567890" * 8
     lines = render_table(("a layer", "figure"), [("[bold]x[/]", figure), ("long" * 10, "7")])
     assert lines[2].split() == ["[bold]x[/]", figure]
     assert lines[3].split() == ["longlonglonglong…longlonglonglong", "7"]
     assert "\x1b" not in "".join(lines)
+
+
+@given(
+    st.lists(st.tuples(st.text("abc", max_size=60), *[st.text("0123456789", max_size=12)] * 4), max_size=4),
+    st.integers(40, 90),
+)
+def test_tables_lose_columns_and_no_digits(rows: list[tuple[str, ...]], width: int) -> None:
+    header = ("a name", "least needed", "bytes", "needed", "last")
+    *lines, said = render_table(header, rows, drop=["least needed", "bytes"], width=width)
+    if said.startswith("not shown at this width: "):
+        missing = said.partition(": ")[2].split(", ")
+        assert missing == [name for name in header if name in missing]
+        assert "least needed" in missing
+    else:
+        missing, lines = [], [*lines, said]
+    assert max(map(len, lines)) <= width
+    for line, row in zip(lines[2:], rows, strict=True):
+        shown = [cell for name, cell in zip(header[1:], row[1:], strict=True) if name not in missing]
+        assert all(cell in line for cell in shown)
+
+
+@given(
+    st.lists(st.sampled_from(["cost", "557,056", "3.20 ms", "12 %", "1.2 MB", "--merge"])),
+    st.integers(40, 120),
+)
+def test_lines_break_between_words_alone(words: list[str], width: int) -> None:
+    line = "  1. " + " ".join(words)
+    broken = wrapped(line, width).split("\n")
+    assert max(map(len, broken)) <= width
+    assert " ".join(part.strip() for part in broken).split() == line.split()
+    assert not any(re.search(r"^ *(ms|%|MB)( |$)", part) for part in broken)
 
 
 def test_answer_shows_the_best_classes_with_names() -> None:

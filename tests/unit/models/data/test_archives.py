@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from pi_bench.errors import DataError, InputError
+from pi_bench.errors import DataError, InputError, UsageError
 from pi_bench.models.data import catalogue, load_data
 from pi_bench.models.data.archive import ArchiveSource
 from pi_bench.models.data.cifar import read_cifar10, read_cifar100
@@ -309,5 +309,5 @@ def test_official_sources_are_pinned():
 
 
 def test_unknown_data(tmp_path):
-    with pytest.raises(DataError, match="there is no data set 'mnist'; there are digits, cifar10"):
+    with pytest.raises(UsageError, match="there is no data set 'mnist'; there are digits, cifar10"):
         load_data("mnist", (3, 32, 32), data_dir=tmp_path)

@@ -35,6 +35,7 @@ from pi_bench.network.graph import (
     ScaleNode,
     SliceNode,
     SubsampleNode,
+    TakeNode,
     node_from_fields,
     node_to_fields,
 )
@@ -64,6 +65,7 @@ def every_node() -> Graph:
     then(PermuteNode, "permute", (4, 3, 3, 2), (1, 0, 2, 3))
     then(ReshapeNode, "map", (12, 3, 2))
     then(SliceNode, "slice", (5, 3, 2), 7)
+    then(TakeNode, "take", (5, 3, 2), (4, -1, 0, 0, 2))
     then(SubsampleNode, "subsample", (5, 3, 4), (-1, 0), (2, 1))
     then(PadNode, "pad", (7, 5, 5), (1, 1), (0, 2, 1, 0))
     then(FlattenNode, "flatten", (175,))
@@ -134,6 +136,7 @@ HOSTILE = {
     "reshape.*reshapes": altered("reshape", shape=(3, 4, 3, 3)),
     "permute.*order": altered("permute", axes=(1, 1, 2, 3)),
     "slice.*channels from 8": altered("slice", first=8),
+    "take.*takes channel 5": altered("take", positions=(0, 1, 5, 0, 0)),
     "subsample.*takes every": altered("subsample", stride=(0, 1)),
     "pad.*pads": altered("pad", channels=(1 << 20, 0)),
 }

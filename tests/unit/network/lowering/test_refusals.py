@@ -111,6 +111,9 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
 }
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Guards may run slower on Python 3.13.0"
+)  # torch, about that patch release
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(case: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     module, message = REFUSED[case]

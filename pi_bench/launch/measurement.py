@@ -1,0 +1,76 @@
+"""The options and the results of a measurement of inferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pi_bench.channel.link import Link
+from pi_bench.launch.placement import Placement
+from pi_bench.launch.verification import Verdict
+from pi_bench.protocol import ProtocolOptions
+from pi_bench.session import PhaseRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyOptions:
+    """Options of one measurement. `link`: None for loopback as it is.
+
+    >>> LatencyOptions(ProtocolOptions("exact"), runs=5, warmup=1, timeout_s=120.0).expect_digest is None
+    True
+    """
+
+    protocol: ProtocolOptions  # its `threads` are those of the placement
+    runs: int
+    warmup: int
+    timeout_s: float
+    expect_digest: str | None = None
+    link: Link | None = None  # None: loopback as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One timed inference as both parties saw it.
+
+    ```python
+    def fastest(measurement: Measurement) -> Run:
+        return min(measurement.runs, key=lambda run: run.latency_s)
+    ```
+    """
+
+    offline_s: float
+    material_load_s: float
+    latency_s: float
+    client_offline: PhaseRecord
+    server_offline: PhaseRecord
+    client_online: PhaseRecord
+    server_online: PhaseRecord
+    client_storage_bytes: int
+    server_storage_bytes: int
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Measurement:
+    """All results of one `pi-bench latency`.
+
+    ```python
+    from statistics import median
+
+    def median_latency_s(measurement: Measurement) -> float:
+        return median(run.latency_s for run in measurement.runs)
+    ```
+    """
+
+    start_s: float  # from spawning both parties until the client is set up, without `prepare_s`
+    prepare_s: float  # what the server does once for all its clients
+    set_up_s: float  # connection, handshake, keys and base OTs
+    handshake_s: float
+    client_set_up: PhaseRecord
+    server_set_up: PhaseRecord
+    placement: Placement
+    probed_link: dict[str, float] | None = None  # what an emulated one really does
+    runs: list[Run] = field(default_factory=list)
+    logits: np.ndarray = field(default_factory=lambda: np.empty(0))
+    interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came

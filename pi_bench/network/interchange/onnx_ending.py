@@ -1,0 +1,87 @@
+"""Finds the logits of an ONNX file: its output before softmax and its like, which the client applies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from pi_bench.errors import ModelError
+
+_ELEMENTWISE = ("Softmax", "LogSoftmax", "Sigmoid")
+"""Functions of the answer that keep its shape."""
+
+_CHOICES = ("ArgMax", "Hardmax", "TopK")
+"""Functions that choose classes; the operators after them speak of classes too."""
+
+_PASSING = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Dropout")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The value that a network answers with, and the operators after it that are left out.
+
+    `output` names the value. `replaced` maps each result of an operator that is left out to its operand.
+    `left_out` lists these operators in the order in which the client applies them.
+
+    >>> Ending("logits", {"probabilities": "logits"}, ("Softmax",)).left_out
+    ('Softmax',)
+    """
+
+    output: str
+    replaced: dict[str, str]
+    left_out: tuple[str, ...]
+
+
+def ending(name: str, graph: Any) -> Ending:
+    """Returns the ending of the graph of the file `name`.
+
+    Several outputs are one if they are functions of the same logits, such as classes and probabilities.
+
+    Raises:
+        ModelError: the graph has no output, or several that differ.
+
+    >>> from onnx import helper
+    >>> nodes = [helper.make_node("Gemm", ["x", "w"], ["z"]), helper.make_node("Softmax", ["z"], ["y"])]
+    >>> outputs = [helper.make_tensor_value_info(name, 1, None) for name in "yz"]
+    >>> ending("tiny.onnx", helper.make_graph(nodes, "tiny", [], outputs)).output
+    'z'
+    """
+    makers = {output: node for node in graph.node for output in node.output if output}
+    readers = Counter(value for node in graph.node for value in set(node.input))
+    outputs = [entry.name for entry in graph.output]
+    found = [_before(output, makers, readers) for output in outputs]
+    logits = {logits for _, logits in found}
+    if len(logits) != 1:
+        raise ModelError(
+            f"{name} has {len(outputs)} outputs ({', '.join(outputs):.80}); keep one with "
+            "onnx.utils.extract_model, or export a module with one"
+        )
+    endings = [each for each, _ in found]
+    if len(endings) == 1:
+        return endings[0]
+    return Ending(logits.pop(), {}, tuple({kind: None for each in endings for kind in each.left_out}))
+
+
+def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple[Ending, str]:
+    """Returns the ending at one output, and the name of the value before all that is left out."""
+    answer = name = logits = output
+    replaced: dict[str, str] = {}
+    left_out: list[str] = []
+    passed: set[str] = set()
+    while (node := makers.get(name)) is not None and name not in passed:
+        passed.add(name)
+        if readers[name] > (0 if name == output else 1) and node.op_type not in _CHOICES:
+            break  # read inside the network too
+        if node.op_type in _CHOICES:
+            answer, replaced = node.input[0], {}
+        elif node.op_type in _ELEMENTWISE:
+            replaced[name] = node.input[0]
+        elif node.op_type not in _PASSING:
+            break
+        name = node.input[0] if node.input else ""
+        if node.op_type not in _PASSING:
+            left_out.append(node.op_type)
+            logits = name
+    answer = replaced.pop(answer, answer)
+    return Ending(answer, replaced, tuple(reversed(left_out))), logits
