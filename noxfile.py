@@ -51,12 +51,14 @@ def layers(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy strict over the package, the protocols and the models, in .venv: another torch takes minutes.
 
-    Then stubtest compares the stubs of the compiled module with the module.
+    The examples of docstrings that no test runs are checked too. Then stubtest compares the stubs of the
+    compiled module with the module.
     """
     session.run("make", "setup")
     groups = nox.project.dependency_groups(PYPROJECT, "types")
     session.run(".venv/bin/python", "-m", "pip", "install", "--quiet", *groups)
     session.run(".venv/bin/python", "-m", "mypy")
+    session.run(".venv/bin/python", "-m", "pytest", "-q", "tests/test_fenced_examples.py")
     allowlist = ("--allowlist", "native/bindings/stubtest.allowlist")
     session.run(".venv/bin/python", "-m", "mypy.stubtest", "pi_bench._native", *allowlist)
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pi_bench.crypto import fss
+from pi_bench.crypto.fresh_cot import FreshCotSender, fresh_cot_receiver
 from pi_bench.crypto.fss import FssCall, FssSpec
+from pi_bench.crypto.ot_extension import CotReceiver, CotSender, base_choice_bits, random_delta
 
 LANES = 32
 Labels = tuple[np.ndarray, np.ndarray]
@@ -75,6 +77,50 @@ def ideal_material(spec: FssSpec, groups: int, seed: int = 0) -> Material:
 def ideal_labels(zero: np.ndarray, packed: np.ndarray, delta: np.ndarray) -> Labels:
     choices = np.unpackbits(packed.view(np.uint8), bitorder="little").reshape(*zero.shape[:3], 1)
     return zero, zero ^ choices * delta
+
+
+class Extensions:
+    """Both directions of a session's OTs, by the project's own extension; only base OTs are ideal.
+
+    The server receives the reverse OTs, whose delta is even. A fresh instance of label OTs, whose delta is
+    odd, follows from them, as in an inference.
+    """
+
+    def __init__(self) -> None:
+        client_delta, server_delta = random_delta(label=False, even=True), random_delta(label=True)
+        pairs = np.random.default_rng().integers(0, 256, (128, 2, 16), np.uint8)
+        reverse_receiver = CotReceiver(pairs)
+        keys = pairs[np.arange(128), base_choice_bits(client_delta)]
+        reverse_sender = CotSender(client_delta, keys, reverse_receiver.tree_message)
+        self.client_delta = client_delta.array.copy()
+        self.server_delta = server_delta.array.copy()  # wiped at the sender's end otherwise
+        fresh = FreshCotSender(reverse_receiver, server_delta, b"test")
+        label_receiver = fresh_cot_receiver(reverse_sender, fresh.message, b"test")
+        label_sender = fresh.finish(label_receiver.tree_message)
+        self._pairs = {
+            "server": (reverse_receiver, reverse_sender),
+            "client": (label_receiver, label_sender),
+        }
+
+    def material(self, spec: FssSpec, groups: int) -> Material:
+        """Draws as the parties do."""
+
+        def cots(receiver: str, packed: np.ndarray, count: int) -> Labels:
+            ots = groups * count * LANES
+            zero, active = np.empty((2, groups, count, LANES, 16), np.uint8)
+            extended, sender = self._pairs[receiver]
+            sender.extend(extended.extend(packed.view(np.uint8), ots, active), ots, zero)
+            return zero, active
+
+        return Material(
+            self.server_delta,
+            self.client_delta,
+            fss.joint_hash_seed(b"test", bytes(16), bytes(range(16))),
+            fss.draw_choices(spec, groups),
+            fss.draw_bits(spec.server_bits, groups),
+            fss.draw_bits(spec.client_bits, groups),
+            cots,
+        )
 
 
 def prepare(

@@ -13,22 +13,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pi_bench.errors import TrainingError
 from pi_bench.progress import Progress
 
-from ..networks.masked_relu import MaskedRelu, masked_relus
+from ..networks.masked_relu import masked_relus
 from ..training.batches import Batches
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
 from ..training.files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from ..training.logs import EpochLog
 from ..training.trainer import copied_state, make_optimizer
+from .masks import lasso_penalty, relu_count
 from .schedule import LassoSchedule
-from .selection import count_above
 from .settings import LinearizationSettings
 
 
@@ -83,6 +82,7 @@ def descend(
 
     >>> import tempfile
     >>> from pi_bench.models.data import load_data
+    >>> from pi_bench.models.networks.masked_relu import MaskedRelu
     >>> from pi_bench.progress import silent
     >>> cpu = torch.device("cpu")
     >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.1, cpu)
@@ -172,35 +172,6 @@ def descend(
         )
         log.add(rows)
     log.close()
-
-
-def lasso_penalty(relus: Mapping[str, MaskedRelu], coefficient: float) -> Tensor:
-    """Returns coefficient * |masks|_1. The mask of a whole channel counts once per ReLU of the channel.
-
-    >>> float(lasso_penalty({"relu": MaskedRelu((2, 4, 4), "channel")}, 0.5))
-    16.0
-    """
-    norms = [part.mask.abs().sum() * part.relus_each for part in relus.values()]
-    return coefficient * torch.stack(norms).sum()
-
-
-def relu_count(relus: Mapping[str, MaskedRelu], threshold: float) -> int:
-    """Returns the number of ReLUs whose mask is above `threshold`.
-
-    >>> relu_count({"relu": MaskedRelu((2, 4, 4), "channel")}, 0.01)
-    32
-    """
-    return count_above(mask_values(relus), {site: part.relus_each for site, part in relus.items()}, threshold)
-
-
-def mask_values(relus: Mapping[str, MaskedRelu]) -> dict[str, np.ndarray]:
-    """Returns copies of the masks by the path of their layer, float32.
-
-    >>> mask_values({"relu": MaskedRelu((2, 1, 1), "pixel")})["relu"].shape
-    (1, 2, 1, 1)
-    """
-    masks = {site: part.mask.detach().cpu() for site, part in relus.items()}
-    return {site: mask.clone(memory_format=torch.contiguous_format).numpy() for site, mask in masks.items()}
 
 
 def _reporter(

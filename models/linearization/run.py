@@ -36,7 +36,8 @@ from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.files import save_tensors, write_whole
 from ..training.run import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
-from .descent import Landing, descend, mask_values
+from .descent import Landing, descend
+from .masks import mask_values
 from .selection import largest
 from .settings import LinearizationSettings
 

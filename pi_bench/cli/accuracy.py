@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, protocol_options, running_options
+from pi_bench.cli import arguments, options, protocol_options, running_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
-from pi_bench.errors import InputError, UsageError, VerificationError, interruption_code
+from pi_bench.errors import VerificationError, interruption_code
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from pi_bench.launch.samples import Samples
-    from pi_bench.network.graph import Graph
     from pi_bench.report.documents.accuracy import Accuracy
 
 _DESCRIPTION = """\
@@ -32,9 +25,6 @@ examples:
   pi-bench accuracy model.pt --data x.npy --labels y.npy --weight-bits 8
   pi-bench accuracy model.pt --data cifar10 --mode truncated-sign --sign-drop 4
 """
-_IMAGE_NAMES = ("images", "inputs", "x", "arr_0")
-_LABEL_NAMES = ("labels", "targets", "y", "arr_1")
-_MAX_CHANCE = 0.01
 
 
 def add_parser(subparsers: Any) -> None:
@@ -51,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
         help="compare float, integer and private answers over a data set",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_model(parser)
     data = parser.add_argument_group("data")
@@ -69,14 +58,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="use at most N images, evenly spread (default: all)",
     )
-    data.add_argument(
-        "--data-dir",
-        type=Path,
-        default=Path("data"),
-        metavar="FOLDER",
-        help="folder of the official archive (default: data)",
-    )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is missing")
+    training_options.add_archive(data)
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
     running = parser.add_argument_group("private runs")
@@ -107,6 +89,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["accuracy", model_file, "--data", "digits", "--limit", "100"])
     ```
     """
+    from pi_bench.cli.evaluation_data import samples_of
     from pi_bench.cli.output import deliver, writable
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_protocol
@@ -135,7 +118,7 @@ def run(parsed: argparse.Namespace) -> int:
             graph, _ = fuse_linear(graph, compiling.weight_bits)
         program, _ = compile_graph(graph, compiling)
         info.require(program, settings)
-        samples = _samples(parsed, graph, progress)
+        samples = samples_of(parsed, graph, progress)
         comparison = compare(graph, compiling, info.law(settings), place.threads, samples.inputs, progress)
         private, interruption = None, comparison.interruption
         if parsed.private_sample and interruption is None:
@@ -182,86 +165,3 @@ def _add_verification(failures: Failures, result: Accuracy) -> None:
     private = result.private
     if private is not None and not private.verified:
         failures.add(VerificationError.exit_code, f"verification failed: {private.failures[0]}")
-
-
-def _samples(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Samples:
-    import numpy as np
-
-    from pi_bench.launch.samples import Samples, sample
-    from pi_bench.npy_file import as_native_float
-
-    inputs, labels, source = _read(parsed, graph, progress)
-    shape = tuple(graph.input.shape)
-    if inputs.ndim != 1 + len(shape) or inputs.shape[1:] != shape or not len(inputs):
-        raise InputError(
-            f"--data {parsed.data}: images of shape {inputs.shape}; "
-            f"(images, {', '.join(map(str, shape))}) is needed"
-        )
-    if labels is not None:
-        classes = int(np.prod(graph.output.shape))
-        whole = labels.dtype.kind in "iu" and labels.shape == (len(inputs),)
-        if not whole or labels.min() < 0 or labels.max() >= classes:
-            raise InputError(
-                f"--data {parsed.data}: labels {labels.dtype} of shape {labels.shape}; one whole number "
-                f"from 0 to {classes - 1} for each of the {len(inputs)} images is needed"
-            )
-    class_count = None if labels is None else class_count_of(labels, int(np.prod(graph.output.shape)))
-    if parsed.limit is not None:
-        chosen = sample(np.arange(len(inputs)), parsed.limit)
-        inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
-    return Samples(as_native_float(inputs), labels, source, class_count)
-
-
-def class_count_of(labels: np.ndarray, output_count: int) -> int | None:
-    """Finds how many classes the data has, from its `labels`, whole numbers from 0.
-
-    Returns None if the labels are too few to tell: a file of three images shows three classes at most and
-    may yet be of a hundred. Fewer classes than the network has outputs count only if labels drawn evenly
-    from all outputs would hardly ever look like that.
-
-    >>> import numpy as np
-    >>> class_count_of(np.arange(200) % 10, 100)
-    10
-    >>> class_count_of(np.array([3, 9]), 10)
-    10
-    >>> class_count_of(np.array([3, 7]), 10) is None
-    True
-    """
-    count = int(labels.max()) + 1
-    chance = (count / output_count) ** len(labels)
-    return count if count >= output_count or chance < _MAX_CHANCE else None
-
-
-def _read(
-    parsed: argparse.Namespace, graph: Graph, progress: Any
-) -> tuple[np.ndarray, np.ndarray | None, str]:
-    from pi_bench.npy_file import read_npy
-    from pi_bench.npz_file import read_npz
-
-    path = Path(parsed.data)
-    if parsed.labels is not None and path.suffix != ".npy":
-        raise UsageError("--labels goes with --data FILE.npy")
-    if path.suffix == ".npy":
-        labels = None if parsed.labels is None else read_npy(Path(parsed.labels))
-        return read_npy(path), labels, path.name
-    if path.suffix == ".npz":
-        arrays = read_npz(path)
-        images = next((arrays[name] for name in _IMAGE_NAMES if name in arrays), None)
-        if images is None:
-            raise InputError(
-                f"{path}: arrays {', '.join(sorted(arrays)):.200}; name the inputs {_IMAGE_NAMES[0]!r} and "
-                f"their classes {_LABEL_NAMES[0]!r}"
-            )
-        return images, next((arrays[name] for name in _LABEL_NAMES if name in arrays), None), path.name
-    evaluation = importlib.import_module("pi_bench.models.data.evaluation")
-    notes = graph.meta.get("data")
-    own = isinstance(notes, Mapping) and notes.get("name") == parsed.data
-    images, labels, source = evaluation.evaluation_images(
-        parsed.data,
-        tuple(graph.input.shape),
-        notes if own else None,
-        data_dir=parsed.data_dir,
-        download=parsed.download,
-        progress=progress,
-    )
-    return images, labels, source

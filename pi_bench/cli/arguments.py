@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import math
-import string
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from pi_bench.errors import EXIT_CODES, UsageError
+from pi_bench.cli.help import HelpFormatter, exit_code_lines
+from pi_bench.cli.values import (
+    count,
+    digest_prefix,
+    link,
+    number,
+    positive_int,
+    positive_seconds,
+    thread_count,
+    whole_number,
+)
 from pi_bench.unknown_name import similar_names, unknown_name
 
-if TYPE_CHECKING:
-    from pi_bench.channel.link import Link
-
-MAX_THREADS = 256
-DIGEST_DIGITS = 64
-MIN_DIGEST_DIGITS = 16
+__all__ = [
+    "Parser",
+    "as_fields",
+    "count",
+    "digest_prefix",
+    "link",
+    "number",
+    "positive_int",
+    "positive_seconds",
+    "thread_count",
+    "whole_number",
+]
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **named: Any) -> None:
         """Refuses abbreviated flags: a new flag must not change what an old command line means."""
-        super().__init__(**{**named, "allow_abbrev": False})
+        super().__init__(**{"formatter_class": HelpFormatter, **named, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Reports unknown arguments from the command's own parser, so that its help is named."""
@@ -77,24 +90,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
 
 
-def exit_code_lines(width: int) -> str:
-    """Formats the list of exit codes for the help of a command, in lines of at most `width` characters.
-
-    >>> print(exit_code_lines(40))
-    exit codes:
-      0    success
-      1    verification failed, or an
-           internal error
-    ...
-    """
-    lines = ["exit codes:"]
-    for code, meaning in EXIT_CODES.items():
-        lines += textwrap.wrap(
-            meaning, max(width, 30), initial_indent=f"  {code:<5}", subsequent_indent=" " * 7
-        )
-    return "\n".join([*lines, ""])
-
-
 _FILES = ("model", "input", "data", "labels", "costs")
 _LEFT_OUT = ("run", "json", "output", "verbose", "data_dir", "download")
 
@@ -116,139 +111,3 @@ def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
             value = Path(value).name
         fields[name] = asdict(value) if name == "link" and value is not None else value
     return fields
-
-
-def positive_int(text: str) -> int:
-    """Parses a whole number of at least 1.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> positive_int("5")
-    5
-    """
-    return _whole_number(text, 1)
-
-
-def count(text: str) -> int:
-    """Parses a whole number of at least 0.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> count("0")
-    0
-    """
-    return _whole_number(text, 0)
-
-
-def thread_count(text: str) -> int:
-    """Parses a number of threads, from 1 to `MAX_THREADS`.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> thread_count("300")
-    Traceback (most recent call last):
-    argparse.ArgumentTypeError: 300 threads are too many: 1 to 256
-    """
-    value = positive_int(text)
-    if value > MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"{text} threads are too many: 1 to {MAX_THREADS}")
-    return value
-
-
-def positive_seconds(text: str) -> float:
-    """Parses a time in seconds, above 0 and below one million.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> positive_seconds("0.5")
-    0.5
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds between 0 and 1e6")
-    return value
-
-
-def number(text: str) -> float:
-    """Parses a finite number.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> number("1e-3")
-    0.001
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return value
-
-
-def link(text: str) -> Link | None:
-    """Parses a link between the parties. Returns None for ``loopback``, which is not changed.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is no link, or one of its numbers is out of range.
-
-    >>> link("100Mbit,40ms").rtt_s
-    0.04
-    """
-    from pi_bench.channel.link import Link
-
-    try:
-        return None if text == "loopback" else Link.parse(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def digest_prefix(text: str) -> str:
-    """Parses a digest in hexadecimal, into lower case: all 64 digits, or at least the first 16.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is anything else.
-
-    >>> digest_prefix("0123456789ABCDEF")
-    '0123456789abcdef'
-    """
-    digits = text.lower()
-    if not set(digits) <= set(string.hexdigits) or not MIN_DIGEST_DIGITS <= len(digits) <= DIGEST_DIGITS:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a digest: {MIN_DIGEST_DIGITS} to {DIGEST_DIGITS} hexadecimal digits, "
-            "as `pi-bench inspect` prints them"
-        )
-    return digits
-
-
-def whole_number(text: str) -> int:
-    """Parses a whole number of any sign. The code that uses the number refuses one that is out of range.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is no whole number.
-
-    >>> whole_number("-3")
-    -3
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
-def _whole_number(text: str, least: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
-    return value

@@ -13,6 +13,7 @@ from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.cli.recipes import list_table, recipe_of
 from pi_bench.errors import UsageError
+from pi_bench.report.quantities import counted
 from pi_bench.report.text_width import wrapped
 
 _EPILOG = """\
@@ -23,8 +24,10 @@ examples:
   pi-bench export --module my_network:build --weights checkpoint.pt --mask-pattern '*.alpha' \\
       --calibration images.npy -o model.pt
 
---weights takes the state_dict of the network; docs/recipes.md describes that of a recipe. Without it the
-weights of a recipe are random: latency and bytes are those of a trained network, but answers mean nothing.
+--weights takes the state_dict of the network. docs/recipes.md lists its names for the networks of recipes.
+Without --weights, the weights of a recipe are random. Latency and bytes are then those of a trained network,
+but answers mean nothing.
+
 In Python, call pi_bench.export(module, example_input, "model.pt", calibration=inputs).
 """
 
@@ -40,9 +43,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="write a network to a model file, or list the recipes",
-        description="Writes a recipe's network, or one of your own, to a model file; or lists the recipes.",
+        description="Writes the network of a recipe, or one of your own, to a model file. With --list, "
+        "prints the recipes.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list the recipes that come with pi-bench")
@@ -52,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--module",
         metavar="MODULE:NAME",
-        help="torch module, or a function that returns one, in a Python module of your own (its code is run)",
+        help="torch module, or a function that returns one, in a Python module of your own; its code is run",
     )
     what.add_argument(
         "--pt2",
@@ -60,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         help="archive of torch.export.save; nothing in it is run except its operators",
     )
     what.add_argument(
-        "--onnx", metavar="FILE", help='an ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
+        "--onnx", metavar="FILE", help='ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
     )
     add_json(parser)
     parser.add_argument(
@@ -182,19 +185,25 @@ def describe(graph: Any, path: str) -> str:
     >>> meta = {"name": "identity", "headroom_bits": {}, "calibration": calibration}
     >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
     wrote model.pt: identity
-      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 weights
+      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
       calibrated on 4 samples of given inputs
     """
+    from pi_bench.network.graph import BatchNormNode
+
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
-    weight_count = sum(array.size for array in graph.parameters.values())
+    statistics = {
+        name for node in graph.nodes if isinstance(node, BatchNormNode) for name in (node.mean, node.variance)
+    }
+    count = sum(array.size for name, array in graph.parameters.items() if name not in statistics)
     polynomials = f"{graph.polynomial_count:,} polynomials, " if graph.polynomial_count else ""
     headroom = meta["headroom_bits"]
     tightest = min(headroom, key=headroom.__getitem__, default=None)
     lines = [
         f"wrote {path}: {meta['name']}",
-        f"  {graph.relu_count:,} ReLUs, {polynomials}input {shape}, {graph.output.shape[0]} outputs, "
-        f"{weight_count:,} weights",
+        f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
+        f"{counted(graph.output.shape[0], 'output')}, "
+        f"{counted(count, 'parameter')}",
     ]
     if meta.get("random_weights"):
         lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
@@ -204,7 +213,7 @@ def describe(graph: Any, path: str) -> str:
             f"  its last step, {' and '.join(left)}, is left out: the client applies it to the logits"
         )
     calibration = meta["calibration"]
-    line = f"  calibrated on {calibration['sample_count']} samples of {calibration['source']}"
+    line = f"  calibrated on {counted(calibration['sample_count'], 'sample')} of {calibration['source']}"
     if tightest is not None:
         line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
     lines.append(line)

@@ -89,7 +89,7 @@ def predict(
     model: LoadedModel,
     compiling: CompileOptions,
     info: ProtocolInfo,
-    settings: ProtocolOptions,
+    options: ProtocolOptions,
     setting: Setting,
     *,
     explain: bool,
@@ -110,10 +110,10 @@ def predict(
     from pi_bench.report.prediction import prediction_part
 
     assert info.script is not None
-    script = info.script(model.program, settings)
+    script = info.script(model.program, options)
     run = predict_run(script, setting)
     predicted = prediction_part(model.program, run, setting)
     if not explain:
         return predicted, None
-    others = alternatives(model, compiling, info, settings, setting)
+    others = alternatives(model, compiling, info, options, setting)
     return predicted, explain_run(model.program, script, run, setting, others)

@@ -53,16 +53,22 @@ def extension_bytes(count: int) -> int:
     return 4 * count
 
 
-def random_delta(*, label: bool) -> SecretBytes:
+def random_delta(*, label: bool, even: bool = False) -> SecretBytes:
     """Draws 16 random bytes into locked memory.
 
-    If delta serves wire labels (`label`), bit 0 of byte 0 is set, for their color bit.
+    If delta serves wire labels (`label`), bit 0 of byte 0 is set, for their color bit. If it serves FSS
+    gadgets beside the labels' delta (`even`), bit 0 is cleared, so that the sum of both deltas is odd.
 
-    >>> int(random_delta(label=True).array[0]) & 1
-    1
+    >>> int(random_delta(label=True).array[0]) & 1, int(random_delta(label=False, even=True).array[0]) & 1
+    (1, 0)
+
+    Raises:
+        ValueError: both are asked for.
     """
+    if label and even:
+        raise ValueError("the delta of labels is odd; ask for one of label and even")
     delta = SecretBytes.random(LABEL_BYTES)
-    delta.array[0] |= np.uint8(label)
+    delta.array[0] = delta.array[0] & np.uint8(0xFE if even else 0xFF) | np.uint8(label)
     return delta
 
 

@@ -46,5 +46,8 @@ def noise_input(op: InputOp, seed: int) -> np.ndarray:
     (1, 3, 8, 8)
     """
     noise = np.random.default_rng(seed).standard_normal(op.shape, dtype=np.float32)
-    limit = np.float32(op.bound * 0.999)
+    limit = np.array(op.bound * 0.999, np.float32)
+    if op.channel_bits is not None:  # small features stay within about their own ranges
+        bits = op.channel_bits.astype(np.int64)
+        limit = np.ldexp(limit, -np.where(bits > 0, bits + 2, 0)).reshape(-1, *(1,) * (noise.ndim - 2))
     return np.clip(noise, -limit, limit)

@@ -41,9 +41,9 @@ class PrivateAnswers:
 
 def run_privately(
     graph: Graph,
-    options: CompileOptions,
+    compiling: CompileOptions,
     info: ProtocolInfo,
-    settings: ProtocolOptions,
+    options: ProtocolOptions,
     place: Placement,
     inputs: np.ndarray,
     index: np.ndarray,
@@ -68,7 +68,7 @@ def run_privately(
         return run_privately(graph, CompileOptions(), info, options, place(1), inputs, first, 120.0, silent)
     ```
     """
-    program, _ = compile_graph(graph, options)
+    program, _ = compile_graph(graph, compiling)
     size = max(1, min(CHUNK_SAMPLES, _PRIVATE_RELUS // max(1, program.relu_count + program.truncation_count)))
     logits: list[np.ndarray] = []
     failures: list[str] = []
@@ -77,11 +77,11 @@ def run_privately(
         for start, end in chunk_bounds(len(index), size):
             progress("running privately", start, len(index))
             batch = inputs[index[start:end]]
-            program, weights = compile_graph(graph, replace(options, batch=len(batch)))
+            program, weights = compile_graph(graph, replace(compiling, batch=len(batch)))
             model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
             encoded = encode_input(program, batch)
-            verifier = RunVerifier(program, weights, info.law(settings), encoded)
-            once = LatencyOptions(settings, runs=1, warmup=0, timeout_s=timeout_s)
+            verifier = RunVerifier(program, weights, info.law(options), encoded)
+            once = LatencyOptions(options, runs=1, warmup=0, timeout_s=timeout_s)
             measured = measure_latency(model, info, once, place, batch, verifier, silent)
             failures.extend(measured.runs[0].verdict.failures)
             logits.append(measured.logits)

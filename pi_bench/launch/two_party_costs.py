@@ -71,13 +71,13 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
         return add_two_party_costs(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
     ```
     """
-    settings = _options(info, primitives.threads)
+    options = _options(info, primitives.threads)
     assert info.script is not None
     chain, wide = _network(*_CHAIN), _network(*_WIDE)
-    script = info.script(chain.program, settings)
-    runs = _runs(chain, info, settings)
+    script = info.script(chain.program, options)
+    runs = _runs(chain, info, options)
     found = _fixed_costs(script, runs, primitives) | _message_costs(runs)
-    runs, script = _runs(wide, info, settings), info.script(wide.program, settings)
+    runs, script = _runs(wide, info, options), info.script(wide.program, options)
     found["byte sent"] = _sent_byte_s(runs, found["message"])
     known = replace(primitives, unit_s={**primitives.unit_s, **found})
     known = replace(known, contention={name: _slowdown(name, known, script, runs) for name in CONTENTION})
@@ -85,13 +85,13 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
     return replace(known, unit_s={**known.unit_s, **found})
 
 
-def _runs(model: LoadedModel, info: ProtocolInfo, settings: ProtocolOptions) -> list[Run]:
+def _runs(model: LoadedModel, info: ProtocolInfo, options: ProtocolOptions) -> list[Run]:
     inputs = noise_input(model.program.input, 0)
     encoded = encode_input(model.program, inputs)
-    verifier = RunVerifier(model.program, model.weights, info.law(settings), encoded)
-    options = LatencyOptions(settings, _RUNS, _WARMUP, _TIMEOUT_S)
-    place = placement.place(settings.threads)
-    return measure_latency(model, info, options, place, inputs, verifier, silent).runs
+    verifier = RunVerifier(model.program, model.weights, info.law(options), encoded)
+    once = LatencyOptions(options, _RUNS, _WARMUP, _TIMEOUT_S)
+    place = placement.place(options.threads)
+    return measure_latency(model, info, once, place, inputs, verifier, silent).runs
 
 
 def fixed_steps(script: RunScript) -> list[tuple[str, FixedStep]]:

@@ -29,9 +29,9 @@ _Z = 1.959964  # standard deviations on either side of the mean that hold 95 % o
 def build_accuracy(
     program: Program,
     digest: str,
-    options: CompileOptions,
+    compiling: CompileOptions,
     info: ProtocolInfo,
-    settings: ProtocolOptions,
+    options: ProtocolOptions,
     samples: Samples,
     comparison: Comparison,
     private: PrivateAnswers | None,
@@ -59,13 +59,13 @@ def build_accuracy(
             name=program.name, digest=digest, relu_count=program.relu_count, weights=weights
         ),
         protocol=info.name,
-        mode=settings.mode,
-        options=dict(settings.values),
+        mode=options.mode,
+        options=dict(options.values),
         fixed_point=document.FixedPoint(
-            weight_bits=options.weight_bits,
-            activation_bits=options.activation_bits,
-            headroom_bits=options.headroom_bits,
-            per_channel=options.per_channel,
+            weight_bits=compiling.weight_bits,
+            activation_bits=compiling.activation_bits,
+            headroom_bits=compiling.headroom_bits,
+            per_channel=compiling.per_channel,
         ),
         data=document.Data(
             source=samples.source,
@@ -181,8 +181,9 @@ def render_accuracy(result: document.Accuracy) -> str:
     ]
     lines += [
         "",
-        "error: root mean square over that of the float values; headroom: bits between the largest value and",
-        "the window's end; zeroed: 0 where the more accurate law of the same protocol keeps a value",
+        "error: root mean square of the errors, divided by that of the float values",
+        "headroom: bits between the largest value and the end of the window; outside: values beyond that end",
+        "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
         f"worst layer: {result.worst_layer or '-'}",
     ]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]

@@ -115,13 +115,13 @@ def render_inspection(inspection: document.Inspection) -> str:
     ]
     header = [
         *("id", "name", "operator", "shape", "from", "scale", "truncated", "window", "range", "headroom"),
-        *("ReLUs", "trunc.", "squares", "params", "M MACs", "to server", "to client"),
+        *("ReLUs", "trunc.", "squares", "weights", "M MACs", "to server", "to client"),
     ]
     predicted = inspection.predicted_bytes
     lines = [
-        f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'parameter')}",
+        f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'weight')}",
         f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
-        f"inputs within {inspection.input_bound:.4g}",
+        f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
         f"digest {inspection.digest}",
         *(f"warning: {words}" for words in random_warnings(inspection.weights)),
         *fusion_lines(inspection.fusion),
@@ -129,12 +129,15 @@ def render_inspection(inspection: document.Inspection) -> str:
         "",
         *render_table(header, rows, left=4, drop=_DROP),
         "",
-        "scale: bits behind the point; truncated: bits dropped; window: bits of a ReLU's range",
-        "range: largest value in calibration; headroom: bits of the window to spare",
+        "from: ids of the operators whose values it takes; scale: bits behind the point",
+        "truncated: bits that the operator drops; window: bits of the range that a ReLU can represent",
+        "range: largest value in calibration; headroom: bits between this value and the end of the window",
+        "trunc.: truncations without ReLU; weights: with biases, batch normalizations folded into them",
+        "M MACs: million multiply-accumulates; to server, to client: payload online",
         "",
         "by resolution (a run of layers of equal resolution is a stage)",
         *render_table(
-            ("resolution", "params", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
+            ("resolution", "weights", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
             _distribution_rows(inspection),
         ),
         "",
@@ -157,8 +160,20 @@ def render_inspection(inspection: document.Inspection) -> str:
 
 
 _DROP = (
-    *("squares", "scale", "cut", "from", "room", "shape", "range", "window", "trunc.", "operator", "id"),
-    *("params", "to server"),
+    *(
+        "squares",
+        "scale",
+        "truncated",
+        "from",
+        "headroom",
+        "shape",
+        "range",
+        "window",
+        "trunc.",
+        "operator",
+        "id",
+    ),
+    *("weights", "to server"),
 )
 
 

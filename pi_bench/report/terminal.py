@@ -199,7 +199,7 @@ def _verdict(result: Result) -> list[str]:
     if not verification.passed:
         return ["verification FAILED", *(f"  {failure}" for failure in verification.failures)]
     agrees = "agrees" if verification.argmax_agrees_with_float else "does NOT agree"
-    zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate law keeps; "
+    zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
     return [
         f"verification passed ({verification.mode}): {counted(verification.compared_count, 'value')} of "
         f"{counted(verification.verified_run_count, 'run')} follow their law, "

@@ -33,7 +33,7 @@ def render_table(
             middle, figures never are.
         drop: headers of the columns that are left out where the table is too wide, the least needed first.
             If that is not enough, the last columns follow; the first one always stays.
-        whole: columns of words that are never cut.
+        whole: columns of words that are never shortened.
         width: characters of a line; None for those of the terminal.
 
     >>> render_table(("layer", "ReLUs"), [("stem", "1,024"), ("head", "-")])
@@ -46,7 +46,10 @@ def render_table(
     columns, limit = _fitting(header, rows, words - set(whole), drop, width)
     shown = [header[number] for number in columns]
     cells = [
-        [_shortened(row[number], limit) if number in words - set(whole) else row[number] for number in columns]
+        [
+            _shortened(row[number], limit) if number in words - set(whole) else row[number]
+            for number in columns
+        ]
         for row in rows
     ]
     lines = _drawn(shown, cells, {at for at, number in enumerate(columns) if number in words})
@@ -57,7 +60,7 @@ def render_table(
 def _fitting(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    cut: Collection[int],
+    short: Collection[int],
     drop: Sequence[str],
     width: int,
 ) -> tuple[list[int], int]:
@@ -67,13 +70,14 @@ def _fitting(
         sizes = (
             max(
                 len(header[number]),
-                *(len(_shortened(row[number], limit) if number in cut else row[number]) for row in rows),
+                *(len(_shortened(row[number], limit) if number in short else row[number]) for row in rows),
                 0,
             )
             for number in columns
         )
         return sum(sizes) + _GAP * (len(columns) - 1) <= width
 
+    assert set(drop) <= set(header), "every column that may be left out is one of the table"
     columns, (usual, narrow, least) = list(range(len(header))), _WORD_LIMITS
     for limit in (usual, narrow):
         if fits(columns, limit):

@@ -26,10 +26,10 @@ def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
 def weights_words(weights: str | None) -> str:
     """Writes where the weights come from, for a heading.
 
-    >>> weights_words(None)
-    'weights of unknown origin'
+    >>> weights_words("random"), weights_words(None)
+    ('weights random', 'weights of the exported module (trained or random: the model file does not say)')
     """
-    return f"weights {weights or 'of unknown origin'}"
+    return f"weights {weights or 'of the exported module (trained or random: the model file does not say)'}"
 
 
 def random_warnings(weights: str | None) -> list[str]:

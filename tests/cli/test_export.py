@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from pi_bench.cli import export
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.models import parse_recipe
 from pi_bench.network.files.model_file import load_model
 
 TINY = """
@@ -35,6 +37,12 @@ def recipe(tmp_path):
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+def test_the_parameters_are_those_of_the_recipe(recipe, tmp_path, capsys):
+    assert run("--recipe", recipe, "-o", tmp_path / "model.pt") == 0
+    (printed,) = re.findall(r"([\d,]+) parameters", capsys.readouterr().out)
+    assert int(printed.replace(",", "")) == parse_recipe(TINY, "tiny").parameter_count
 
 
 def test_the_list_is_a_table(capsys):

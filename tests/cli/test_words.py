@@ -54,7 +54,7 @@ def test_random_weights_are_said_by_every_command(
         result = result_of(tmp_path, kind, *arguments)
         assert result["network"]["weights"] == weights
         text = capsys.readouterr().out
-        assert f"weights {weights or 'of unknown origin'}" in text
+        assert f"weights {weights or 'of the exported module'}" in text
         assert (SAID in text) == (weights == "random"), kind
     assert main(["inspect", model, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["weights"] == weights

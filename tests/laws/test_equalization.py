@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 from pi_bench.network.equalization import equalize
 from pi_bench.network.equalization.rescaling import rescale
-from pi_bench.network.equalization.sharing import FIXED, Sharing
+from pi_bench.network.equalization.sharing import Sharing
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.check import check_graph
@@ -38,7 +38,7 @@ def test_equalization_keeps_the_function_and_undoes_scales(network: Network, see
     expected = outputs(graph, inputs)
     sharing = Sharing(graph)
     exponents = np.random.default_rng(seed).integers(-8, 9, sharing.count)
-    exponents[FIXED] = 0
+    exponents[sharing.public] = 0
     scaled = rescale(sharing, exponents)
     np.testing.assert_array_equal(outputs(scaled, inputs), expected)
     for unbalanced in (graph, scaled):

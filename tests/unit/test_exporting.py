@@ -8,8 +8,12 @@ import pytest
 
 import pi_bench
 from pi_bench.errors import InputError, ModelError
+from pi_bench.network.compiler import compile_graph
+from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.files.model_file import load_model
 from pi_bench.network.graph.float_run import outputs
+from pi_bench.network.program.codec import program_digest
+from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -242,3 +246,28 @@ def test_masked_relus_cost_relus_where_the_mask_is_1_and_truncations_elsewhere(i
         counts = {group.kind: group.count for group in op.groups}
         kept = int(masked.alpha.sum())
         assert counts == {ActivationKind.RELU: kept, ActivationKind.TRUNCATE: 126 - kept}
+
+
+def test_channels_and_features_of_unequal_range_are_equalized_the_same_way_each_time(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    sizes = torch.tensor([1e-1, 1.0, 1e2, 1e4])
+    with torch.no_grad():
+        module[0].weight /= sizes
+        module[0].weight[3] *= 1000
+        module[2].weight[:, 3] /= 1000
+    inputs = torch.randn(32, 4) * sizes
+    programs = []
+    for path in (tmp_path / "a.pt", tmp_path / "b.pt"):
+        pi_bench.export(module, inputs[:1], path, calibration=inputs, name="raw")
+        programs.append(compile_graph(load_model(path)))
+    (program, weights), (again, _) = programs
+    assert program_digest(program) == program_digest(again)
+    assert program.input.channel_bits.tolist()[3] == 0 < min(program.input.channel_bits.tolist()[:3])
+    with torch.no_grad():
+        expected = module(inputs).numpy()
+    np.testing.assert_allclose(outputs(load_model(path), inputs.numpy()), expected, rtol=1e-4, atol=1e-5)
+    for x, answer in zip(inputs.numpy()[:8], expected, strict=False):
+        run = run_reference(program, weights, encode_input(program, x[None]))
+        error = np.abs(decode_output(program, run.values[program.output.id]) - answer).max()
+        assert error < 0.02 * np.abs(expected).max()

@@ -91,19 +91,19 @@ def measured(
         return candidates
     from pi_bench.cli.warnings import warn_of_protocol
 
-    info, settings = protocol_options.protocol_of(parsed)
+    info, options = protocol_options.protocol_of(parsed)
     warn_of_protocol(info)
     wanted = {
         "protocol": info.name,
-        "mode": settings.mode,
-        "options": dict(settings.values),
+        "mode": options.mode,
+        "options": dict(options.values),
         "runs": parsed.runs,
         "warmup": parsed.warmup,
     }
-    flags = ["--protocol", info.name, "--mode", settings.mode]
+    flags = ["--protocol", info.name, "--mode", options.mode]
     for option in info.options:
-        if option.name in settings.values:
-            flags += [option.flag, str(settings.values[option.name])]
+        if option.name in options.values:
+            flags += [option.flag, str(options.values[option.name])]
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
     flags += ["--merge"] if fused else []
     measuring = importlib.import_module("pi_bench.models.reduction.measuring")

@@ -106,6 +106,7 @@ def split(keeps_relu: np.ndarray) -> tuple[ActivationGroup, ...]:
 def _clamp(values: Values, node: ClampNode) -> Expression:
     source = node.inputs[0]
     scales = values.scales(source, values.result_scale(node.name, source))
+    values.linear_op(source, scales)  # first, since the scale of the first reader is that of all
     parts = []
     if node.low is not None:
         parts.append(_above(values, node, node.low, scales))

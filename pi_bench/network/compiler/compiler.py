@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import (
     activations,
@@ -65,7 +67,8 @@ def _input(values: Values, node: InputNode) -> Expression:
     scale_bits = activation_scale_bits(maximum, options.activation_bits_of(node.name))
     shape = (options.batch, *node.shape)
     bound = math.ldexp(maximum, math.floor(options.headroom_bits))
-    values.ops.append(InputOp(0, node.name, shape, scale_bits, bound))
+    bits = None if node.channel_bits is None else np.array(node.channel_bits, np.uint8)
+    values.ops.append(InputOp(0, node.name, shape, scale_bits, bound, bits))
     return sums.of_value(0, scale_bits, shape)
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.network.equalization.layers import FoldedLayer, WeightedLayer, list_layers
-from pi_bench.network.equalization.sharing import FIXED, Sharing
+from pi_bench.network.equalization.sharing import Sharing
 
 _SWEEPS = 24
 _LARGEST_EXPONENT = 24
@@ -27,33 +27,34 @@ _FLOOR = 2.0**-60
 """The least part of the largest square that counts."""
 
 
-def choose_exponents(sharing: Sharing, samples: np.ndarray) -> np.ndarray:
-    """Chooses the factors of all groups, 2**exponent, int (groups,); that of `FIXED` is 0.
+def choose_exponents(sharing: Sharing, samples: np.ndarray, input_exponents: np.ndarray) -> np.ndarray:
+    """Chooses the factors of all groups, 2**exponent, int (groups,); the output's is 0.
 
     Powers of two change no bit of a float's mantissa, so the network stays the same to the last bit.
-    `samples` are typical inputs (batch, *input shape).
+    `samples` are typical inputs (batch, *input shape), whose channels have the factors 2**input_exponents.
 
     >>> from pi_bench.network.graph import Graph, InputNode, LinearNode, OutputNode, ReluNode
     >>> layers = LinearNode("a", ("x",), (2,), "a", None), ReluNode("relu", ("a",), (2,))
     >>> nodes = InputNode("x", (), (1,)), *layers, LinearNode("b", ("relu",), (1,), "b", None)
     >>> weights = {"a": np.float32([[1], [64]]), "b": np.float32([[1, 1 / 64]])}
     >>> graph = Graph((*nodes, OutputNode("out", ("b",), (1,))), weights)
-    >>> choose_exponents(Sharing(graph), np.float32([[1]])).tolist()  # 0 for the input, equal ranges after it
-    [0, 3, -3]
+    >>> choose_exponents(Sharing(graph), np.float32([[1]]), np.zeros(1)).tolist()  # 3 and -3 for the ReLU
+    [0, 0, 3, -3]
     """
     weighted, folded = list_layers(sharing, samples)
     exponents = np.zeros(sharing.count)
+    exponents[sharing.channels(sharing.graph.input.name)] = input_exponents
     exponents[_unread(sharing, weighted, folded)] = -_LARGEST_EXPONENT
     for _ in range(_SWEEPS):
         for affine in reversed(folded):
-            _follow(affine, exponents)
+            _follow(affine, sharing.public, exponents)
         occupied, needed = np.zeros(sharing.count), np.zeros(sharing.count)
         for layer in weighted:
             groups, squares, norms = _parts(layer, exponents)
             occupied[groups] += squares
             needed[groups] += norms
         chosen = occupied > 0
-        chosen[FIXED] = False
+        chosen[sharing.public] = False
         exponents[chosen] += np.log2(needed[chosen] / occupied[chosen]) / 4
         exponents = exponents.clip(-_LARGEST_EXPONENT, _LARGEST_EXPONENT)
     return np.rint(exponents).astype(np.int64)
@@ -62,7 +63,7 @@ def choose_exponents(sharing: Sharing, samples: np.ndarray) -> np.ndarray:
 def _unread(sharing: Sharing, weighted: list[WeightedLayer], folded: list[FoldedLayer]) -> np.ndarray:
     """Lists the groups that reach no layer, such as channels that a slice leaves out; they may vanish."""
     read = [layer.groups for layer in weighted] + [affine.inputs for affine in folded]
-    return np.setdiff1d(np.arange(sharing.count), np.concatenate([np.array([FIXED]), *read]))
+    return np.setdiff1d(np.arange(sharing.count), np.concatenate([sharing.public, *read]))
 
 
 def _parts(layer: WeightedLayer, exponents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -86,10 +87,10 @@ def _shares(sizes: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.asarray(sizes / sizes.sum())
 
 
-def _follow(layer: FoldedLayer, exponents: np.ndarray) -> None:
-    """Gives a folded layer the slope 1: it is no operator of its own, so its input's factor is free."""
+def _follow(layer: FoldedLayer, public: np.ndarray, exponents: np.ndarray) -> None:
+    """Sets the slope of a folded layer to 1: it is no operator of its own, so its input's factor is free."""
     alive = layer.slopes[layer.slopes > 0]
-    free = layer.inputs != FIXED
+    free = ~np.isin(layer.inputs, public)
     if alive.size:
         slopes = np.log2(np.maximum(layer.slopes, alive.min()))
         exponents[layer.inputs[free]] = (exponents[layer.outputs] + slopes)[free]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.network.equalization.balance import choose_exponents
+from pi_bench.network.equalization.input_factors import input_exponents
 from pi_bench.network.equalization.rescaling import rescale
 from pi_bench.network.equalization.sharing import Sharing
 from pi_bench.network.graph import Graph
@@ -26,7 +27,8 @@ def equalize(graph: Graph, samples: np.ndarray) -> Graph:
     """Makes a graph of the same function with balanced channels; its values have other ranges.
 
     samples: typical inputs, float (batch, *input shape). The result is not calibrated. It depends on the
-    graph and the samples alone. Names, shapes and operators stay.
+    graph and the samples alone. Names, shapes and operators stay; the input may get public factors of its
+    channels, which depend on the samples alone.
 
     >>> from pi_bench.network.graph import InputNode, LinearNode, OutputNode, ReluNode
     >>> layers = LinearNode("a", ("x",), (2,), "a", None), ReluNode("relu", ("a",), (2,))
@@ -38,4 +40,5 @@ def equalize(graph: Graph, samples: np.ndarray) -> Graph:
     ([[8.0], [8.0]], [[0.125, 0.125]])
     """
     sharing = Sharing(graph)
-    return rescale(sharing, choose_exponents(sharing, samples[:_MOST_SAMPLES]))
+    exponents = choose_exponents(sharing, samples[:_MOST_SAMPLES], input_exponents(sharing, samples))
+    return rescale(sharing, exponents)

@@ -69,8 +69,8 @@ def list_layers(sharing: Sharing, samples: np.ndarray) -> tuple[list[WeightedLay
     >>> node = LinearNode("a", ("x",), (3,), "w", None)
     >>> graph = Graph((InputNode("x", (), (2,)), node, OutputNode("o", ("a",), (3,))), {"w": np.ones((3, 2))})
     >>> weighted, folded = list_layers(Sharing(graph), np.float32([[1, 5]]))
-    >>> weighted[0].ranges, weighted[0].columns, folded  # both features are of the group that stays
-    (array([5.]), array([2]), [])
+    >>> weighted[0].ranges, weighted[0].columns, folded
+    (array([1., 5.]), array([1, 1]), [])
     """
     graph = sharing.graph
     weighted: list[WeightedLayer] = []

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from pi_bench.network.equalization.sharing import Sharing, input_channels
-from pi_bench.network.graph import BatchNormNode, ConvNode, Graph, LinearNode, Node, PolynomialNode
+from pi_bench.network.graph import BatchNormNode, ConvNode, Graph, InputNode, LinearNode, Node, PolynomialNode
 
 _Rescaled = TypeVar("_Rescaled", bound=Node)
 
@@ -16,15 +16,15 @@ _Rescaled = TypeVar("_Rescaled", bound=Node)
 def rescale(sharing: Sharing, exponents: np.ndarray) -> Graph:
     """Multiplies every value by 2**exponents of its groups; the result has no calibrated ranges.
 
-    exponents: int (groups,), 0 for the group `FIXED`. Parameters keep their names unless several nodes cite
-    one. A factor that would bring a parameter beyond float32 leaves the graph as it is.
+    exponents: int (groups,), 0 for the group `FIXED`, and at least 0 for those of the input. Parameters keep
+    their names unless several nodes cite one. If a parameter would leave float32, the graph stays as it is.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> layers = LinearNode("a", ("x",), (2,), "a", None), ReluNode("relu", ("a",), (2,))
     >>> nodes = InputNode("x", (), (1,)), *layers, LinearNode("b", ("relu",), (1,), "b", None)
     >>> weights = {"a": np.float32([[1], [3]]), "b": np.float32([[1, 3]])}
     >>> graph = Graph((*nodes, OutputNode("out", ("b",), (1,))), weights)
-    >>> rescaled = rescale(Sharing(graph), np.array([0, 0, 2]))
+    >>> rescaled = rescale(Sharing(graph), np.array([0, 0, 0, 2]))
     >>> rescaled.parameters["a"].tolist(), rescaled.parameters["b"].tolist()
     ([[1.0], [12.0]], [[1.0, 0.75]])
     """
@@ -49,6 +49,8 @@ class _Emission:
         self._shared = {name for name in citations if citations.count(name) > 1}
 
     def node(self, node: Node) -> Node:
+        if isinstance(node, InputNode):
+            return self._input(node)
         if not isinstance(node, ConvNode | LinearNode | BatchNormNode | PolynomialNode):
             return node
         before, after = (
@@ -64,6 +66,10 @@ class _Emission:
             powers = np.arange(self._graph.parameters[node.coefficients].shape[1])
             changes = {"coefficients": after[:, None] - powers * before[:, None]}
         return self._rescaled(node, changes)
+
+    def _input(self, node: InputNode) -> InputNode:
+        bits = self._exponents[self._sharing.channels(node.name)] + np.array(node.channel_bits or 0)
+        return dataclasses.replace(node, channel_bits=tuple(bits.tolist()) if bits.any() else None)
 
     def _rescaled(self, node: _Rescaled, changes: dict[str, np.ndarray]) -> _Rescaled:
         """Multiplies the node's parameters by 2**changes; a gain that is absent is 1."""

@@ -2,8 +2,8 @@
 
 Convolutions, fully connected layers and batch normalizations absorb any factor of an input channel and of an
 output channel in their parameters. ReLUs and their relatives, pools, sums and moves of elements let a
-positive factor through. A public number that is added or compared (the 6 of ReLU6) needs the factor 1. So do
-the network's input and output.
+positive factor through. A public number that is added or compared (the 6 of ReLU6) needs the factor 1, and so
+does the network's output. The input's factors are public (`equalization.input_factors`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pi_bench.network.graph import (
     FlattenNode,
     Graph,
     IdentityNode,
+    InputNode,
     LeakyReluNode,
     LinearNode,
     MaxPoolNode,
@@ -38,6 +39,7 @@ from pi_bench.network.graph import (
     Shape,
     SliceNode,
     SubsampleNode,
+    TakeNode,
 )
 
 FIXED = 0
@@ -48,14 +50,14 @@ class Sharing:
     """The groups of equal factors.
 
     `groups` maps each value's name to group numbers, an integer array that broadcasts to the value's shape.
-    Numbers are at least 0 and below `count`.
+    Numbers are at least 0 and below `count`. `public` lists the groups whose factors are public.
 
-    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> from pi_bench.network.graph import OutputNode
     >>> layers = LinearNode("a", ("x",), (3,), "a", None), ReluNode("relu", ("a",), (3,))
     >>> last = LinearNode("b", ("relu",), (1,), "b", None), OutputNode("out", ("b",), (1,))
     >>> sharing = Sharing(Graph((InputNode("x", (), (2,)), *layers, *last), {}))
     >>> {name: numbers.tolist() for name, numbers in sharing.groups.items()}
-    {'x': [0], 'a': [1, 2, 3], 'relu': [1, 2, 3], 'b': [0], 'out': [0]}
+    {'x': [1, 2], 'a': [3, 4, 5], 'relu': [3, 4, 5], 'b': [0], 'out': [0]}
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -72,6 +74,7 @@ class Sharing:
         for name, found in groups.items():
             groups[name] = _compressed(numbers[roots[found]])
         self.count = int(numbers[-1]) + 1
+        self.public = np.unique([FIXED, *self.channels(graph.input.name)])
 
     def channels(self, name: str) -> np.ndarray:
         """Returns the groups of a value's channels, int (channels,).
@@ -102,7 +105,7 @@ class Sharing:
         return self.groups[node.inputs[0]]
 
     def _fixed(self, node: Node) -> np.ndarray:
-        """Also serves the input, the output, and nodes that this module does not know."""
+        """Also serves the output and nodes that this module does not know."""
         fixed = np.full((1,) * len(node.shape), FIXED)
         for name in node.inputs:
             self._join(self.groups[name], np.array(FIXED))
@@ -114,6 +117,9 @@ class Sharing:
         first = numbers.reshape(len(numbers), -1)[:, :1].reshape(-1, *(1,) * (numbers.ndim - 1))
         self._join(numbers, first)
         return first
+
+    def _input(self, node: Node) -> np.ndarray:
+        return self._new(node.shape)
 
     def _layer(self, node: Node) -> np.ndarray:
         self._per_channel(node)
@@ -157,6 +163,15 @@ class Sharing:
         numbers = self.groups[node.inputs[0]]
         return numbers if len(numbers) == 1 else numbers[node.first : node.first + node.shape[0]]
 
+    def _take(self, node: TakeNode) -> np.ndarray:
+        """Zeros, at positions below 0, have any factor."""
+        numbers, positions = self.groups[node.inputs[0]], np.array(node.positions)
+        numbers = np.broadcast_to(numbers, (self._shapes[node.inputs[0]][0], *numbers.shape[1:]))
+        taken: np.ndarray = numbers[positions]
+        zeros = np.flatnonzero(positions < 0)
+        taken[zeros] = self._new((len(zeros), *node.shape[1:]))
+        return taken
+
     def _pad(self, node: PadNode) -> np.ndarray:
         """Zeros have any factor."""
         numbers = self._per_channel(node)
@@ -190,6 +205,7 @@ def _compressed(numbers: np.ndarray) -> np.ndarray:
 
 
 _RULES: Mapping[type[Node], Callable[[Sharing, Any], np.ndarray]] = {
+    InputNode: Sharing._input,
     ConvNode: Sharing._layer,
     LinearNode: Sharing._layer,
     BatchNormNode: Sharing._layer,
@@ -210,5 +226,6 @@ _RULES: Mapping[type[Node], Callable[[Sharing, Any], np.ndarray]] = {
     ReshapeNode: Sharing._reshape,
     PermuteNode: Sharing._permute,
     SliceNode: Sharing._slice,
+    TakeNode: Sharing._take,
     PadNode: Sharing._pad,
 }

@@ -118,5 +118,6 @@ _FIELD_CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "first": _is_int,
     "offset": lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_offset, value)),
     "channels": _is_pair,
+    "channel_bits": lambda value: isinstance(value, tuple) and all(map(_is_int, value)),
     "positions": _are_positions,
 }

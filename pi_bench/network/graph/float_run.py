@@ -33,10 +33,18 @@ def evaluate(graph: Graph, inputs: np.ndarray) -> dict[str, np.ndarray]:
     values: dict[str, np.ndarray] = {}
     for node in graph.nodes:
         if isinstance(node, InputNode):
-            values[node.name] = inputs.astype(np.float32, copy=False)
+            values[node.name] = _scaled(node, inputs.astype(np.float32, copy=False))
         else:
             values[node.name] = apply(node, [values[name] for name in node.inputs], graph)
     return values
+
+
+def _scaled(node: InputNode, inputs: np.ndarray) -> np.ndarray:
+    if node.channel_bits is None:
+        return inputs
+    bits = np.array(node.channel_bits).reshape(-1, *(1,) * (inputs.ndim - 2))
+    scaled: np.ndarray = np.ldexp(inputs, bits)
+    return scaled
 
 
 def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:

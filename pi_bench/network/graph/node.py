@@ -42,11 +42,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class InputNode(Node):
-    """The network's only input.
+    """The network's only input, with a public factor 2**channel_bits of each channel or feature.
 
-    >>> InputNode("input", (), (3, 32, 32)).shape
-    (3, 32, 32)
+    None means 1 everywhere. Features of small ranges have large factors, so that one scale fits all of them.
+
+    >>> InputNode("input", (), (3, 32, 32)).channel_bits is None
+    True
     """
+
+    channel_bits: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

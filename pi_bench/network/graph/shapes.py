@@ -41,6 +41,7 @@ from pi_bench.network.graph.pooling import window_count
 
 _MOST_PADDING = 1 << 12
 _MOST_AXES = 5
+_MOST_CHANNEL_BITS = 16
 
 
 def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
@@ -90,6 +91,14 @@ def fault(node: Node, what: str) -> ModelError:
 def _input(node: InputNode, inputs: list[Shape], graph: Graph) -> Shape:
     if len(node.shape) not in (1, 3) or min(node.shape) < 1:
         raise fault(node, f"has shape {node.shape}; (features,) or (channels, height, width) is needed")
+    bits = node.channel_bits
+    if bits is not None and (
+        len(bits) != node.shape[0] or not 0 <= min(bits) <= max(bits) <= _MOST_CHANNEL_BITS
+    ):
+        raise fault(
+            node,
+            f"has {len(bits)} factors 2**bits; {node.shape[0]} of 0 to {_MOST_CHANNEL_BITS} bits are needed",
+        )
     return tuple(node.shape)
 
 

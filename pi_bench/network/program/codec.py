@@ -116,7 +116,10 @@ def _op_to_fields(op: Op, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         "scale_bits": op.scale_bits,
     }
     if isinstance(op, InputOp):
-        return {"op": "input", **fields, "bound": op.bound}
+        if op.channel_bits is None:
+            return {"op": "input", **fields, "bound": op.bound}
+        arrays[f"{op.id}.bits"] = op.channel_bits
+        return {"op": "scaled_input", **fields, "bound": op.bound}
     if isinstance(op, OutputOp):
         return {"op": "output", **fields, "source": op.source}
     if isinstance(op, MultiplyOp):
@@ -154,6 +157,7 @@ def _op_to_fields(op: Op, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 _COMMON = {"op", "id", "name", "shape", "scale_bits"}
 _OWN = {
     "input": {"bound"},
+    "scaled_input": {"bound"},
     "output": {"source"},
     "linear": {"terms", "bias", "mac_count"},
     "multiply": {"left", "right"},
@@ -170,6 +174,9 @@ def _op_from_fields(value: Any, arrays: dict[str, np.ndarray]) -> Op:
     scale_bits = fields.integer("scale_bits", -64, 64)
     if kind == "input":
         return InputOp(op_id, name, shape, scale_bits, fields.number("bound"))
+    if kind == "scaled_input":
+        bits = _bits(arrays.get(f"{op_id}.bits"), "an input has no factors of its channels")
+        return InputOp(op_id, name, shape, scale_bits, fields.number("bound"), bits)
     if kind == "output":
         return OutputOp(op_id, name, shape, fields.integer("source", 0, 1 << 14), scale_bits)
     if kind == "multiply":
@@ -199,10 +206,15 @@ def _op_from_fields(value: Any, arrays: dict[str, np.ndarray]) -> Op:
     )
 
 
+def _bits(array: np.ndarray | None, otherwise: str) -> np.ndarray:
+    if array is None or array.dtype != np.uint8 or array.ndim != 1:
+        raise FieldError(otherwise)
+    return array
+
+
 def _term_from_fields(value: Any, shift_bits: np.ndarray | None) -> LinearTerm:
     fields = Fields(value, {"source", "local", "weighted", "multiplier", "first_channel"}, "term")
-    if shift_bits is None or shift_bits.dtype != np.uint8 or shift_bits.ndim != 1:
-        raise FieldError("a term has no shifts")
+    shift_bits = _bits(shift_bits, "a term has no shifts")
     return LinearTerm(
         source=fields.integer("source", 0, 1 << 14),
         local=tuple(local_from_fields(item) for item in fields.items("local", 16)),

@@ -9,7 +9,7 @@ from pi_bench.network.program import Program
 
 
 def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
-    """Quantizes the input: round(x * 2**scale_bits) mod 2^32, uint32 of the input's shape.
+    """Quantizes the input: round(x * 2**(scale_bits + channel_bits)) mod 2^32, uint32 of the input's shape.
 
     `array`: real numbers of the input's shape (batch first; the batch axis may be left out if the batch is
     1).
@@ -38,7 +38,11 @@ def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
             f"the input has a value of size {largest:.4g}; the network was calibrated for at most "
             f"{op.bound:.4g}: normalize the input as in training, or calibrate with such inputs"
         )
-    return np.rint(np.ldexp(values, op.scale_bits)).astype(np.int64).astype(np.uint32)
+    scale_bits = np.array(op.scale_bits)
+    if op.channel_bits is not None:
+        scale_bits = op.scale_bits + op.channel_bits.astype(np.int64).reshape(-1, *(1,) * (values.ndim - 2))
+    integers: np.ndarray = np.rint(np.ldexp(values, scale_bits)).astype(np.int64).astype(np.uint32)
+    return integers
 
 
 def decode_output(program: Program, values: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ from pi_bench.shape import Shape
 class InputOp:
     """The client's quantized input; an input with an element of magnitude above `bound` is refused.
 
-    Such an input could leave the windows of activations.
+    Such an input could leave the windows of activations. The value is the input times 2**channel_bits, uint8
+    (channels,), or the input itself (None).
 
     >>> InputOp(0, "input", shape=(1, 3, 32, 32), scale_bits=12, bound=4.0).scale_bits
     12
@@ -27,6 +28,7 @@ class InputOp:
     shape: Shape
     scale_bits: int
     bound: float  # |x| above this is refused: it would leave the windows
+    channel_bits: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -119,3 +119,8 @@ def test_noise_repeats_and_stays_in_range() -> None:
     assert (first != other).any()
     assert first.shape == op.shape and first.dtype == np.float32
     assert np.abs(first).max() < 0.5
+    scaled = noise_input(InputOp(0, "input", (1, 2), 7, 40.0, np.uint8([0, 8])), 1)
+    assert (
+        abs(scaled[0, 1]) <= 40 / 2**10
+        and scaled[0, 0] == noise_input(InputOp(0, "input", (1, 2), 7, 40.0), 1)[0, 0]
+    )

@@ -9,7 +9,7 @@ import pytest
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.equalization.rescaling import rescale
-from pi_bench.network.equalization.sharing import FIXED, Sharing
+from pi_bench.network.equalization.sharing import Sharing
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.graph import (
     AddNode,
@@ -34,6 +34,7 @@ from pi_bench.network.graph import (
     ReshapeNode,
     ScaleNode,
     SliceNode,
+    TakeNode,
 )
 from pi_bench.network.graph.check import check_graph
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -87,9 +88,9 @@ def samples() -> np.ndarray:
     return np.random.default_rng(1).standard_normal((16, 2, 4, 4)).astype(np.float32)
 
 
-def integer_error(graph: Graph) -> float:
+def integer_error(graph: Graph, inputs: np.ndarray | None = None) -> float:
     """The largest error of the integer network, as a part of the largest answer."""
-    inputs = samples()
+    inputs = samples() if inputs is None else inputs
     program, weights = compile_graph(replace(graph, ranges=calibrate(graph, inputs)))
     values = [run_reference(program, weights, encode_input(program, x)).values for x in inputs[:4]]
     answers = [decode_output(program, value[program.output.id]) for value in values]
@@ -176,6 +177,11 @@ def slice_of_padded(b: Network) -> None:
     b.add(SliceNode, "v", "padded", 1, shape=(4, 6, 4))
 
 
+def choice_of_channels(b: Network) -> None:
+    b.add(ReluNode, "relu", "a")
+    b.add(TakeNode, "v", "relu", (3, -1, 0, 0))
+
+
 def shuffle(b: Network) -> None:
     b.add(ReluNode, "relu", "a")
     b.add(ReshapeNode, "split", "relu", shape=(2, 2, 4, 4))
@@ -194,24 +200,25 @@ def polynomial(b: Network) -> None:
 
 
 KINDS = {
-    relu: [1, 2, 3, 4],
-    max_pool: [1, 2, 3, 4],
-    average_pool: [1, 2, 3, 4],
-    leaky: [1, 2, 3, 4],
-    prelu: [1, 2, 3, 4],
-    residual_group: [1, 2, 3, 4],
-    concatenation: [5, 6, 7, 8, 1, 2, 3, 4],
-    depthwise: [5, 6, 7, 8],
-    grouped: [5, 6, 7, 8],
-    several_readers: [5, 6, 7, 8, 9, 10, 11, 12],
-    shared_weights: [9, 10, 11, 12],
-    batch_norm_behind_relu: [9, 10, 11, 12],
-    slice_of_padded: [1, 2, 3, 4],
-    shuffle: [1, 3, 2, 4],
-    scaled: [1, 2, 3, 4],
-    polynomial: [1, 5, 6, 7],
+    relu: [3, 4, 5, 6],
+    max_pool: [3, 4, 5, 6],
+    average_pool: [3, 4, 5, 6],
+    leaky: [3, 4, 5, 6],
+    prelu: [3, 4, 5, 6],
+    residual_group: [3, 4, 5, 6],
+    concatenation: [7, 8, 9, 10, 3, 4, 5, 6],
+    depthwise: [7, 8, 9, 10],
+    grouped: [7, 8, 9, 10],
+    several_readers: [7, 8, 9, 10, 11, 12, 13, 14],
+    shared_weights: [11, 12, 13, 14],
+    batch_norm_behind_relu: [11, 12, 13, 14],
+    slice_of_padded: [3, 4, 5, 6],
+    choice_of_channels: [6, 7, 3, 3],
+    shuffle: [3, 5, 4, 6],
+    scaled: [3, 4, 5, 6],
+    polynomial: [3, 7, 8, 9],
 }
-"""Each kind of network with the groups of the channels of its value "v"; those of "a" are 1 to 4."""
+"""Each kind of network with the groups of the channels of its value "v"; those of "a" are 3 to 6."""
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -222,11 +229,11 @@ def test_scaling_apart_and_equalizing_keeps_the_function_and_mends_fixed_point(
     kind(b)
     graph = b.graph()
     sharing = Sharing(graph)
-    assert sharing.channels("a").tolist() == [1, 2, 3, 4]
+    assert sharing.channels("a").tolist() == [3, 4, 5, 6]
     assert sharing.channels("v").tolist() == KINDS[kind]
     apart = np.random.default_rng(2).integers(-6, 7, sharing.count)
-    apart[1:5] = 9, -5, 0, 4
-    apart[FIXED] = 0
+    apart[3:7] = 9, -5, 0, 4
+    apart[sharing.public] = 0
     scaled = rescale(sharing, apart)
     equalized = equalize(scaled, samples())
     check_graph(equalized, calibrated=False)
@@ -235,6 +242,30 @@ def test_scaling_apart_and_equalizing_keeps_the_function_and_mends_fixed_point(
     np.testing.assert_array_equal(outputs(equalized, samples()), expected)
     assert integer_error(scaled) > 0.15
     assert integer_error(equalized) < 0.015
+
+
+def raw_features() -> tuple[Graph, np.ndarray]:
+    """A network whose first layer normalizes features of 0.1 to 10^4, one of which is 0 in calibration."""
+    b, size = Network(), np.geomspace(0.1, 1e4, 6).astype(np.float32)
+    b.weights("first", 12, 6)
+    b.parameters["first"] /= size
+    layers = LinearNode("first", ("x",), (12,), "first", None), ReluNode("v", ("first",), (12,))
+    b.nodes = [InputNode("x", (), (6,)), *layers]
+    inputs = np.random.default_rng(1).standard_normal((64, 6)).astype(np.float32) * size
+    inputs[:, 3] = 0
+    return b.graph(), inputs
+
+
+def test_raw_features_have_public_factors_that_depend_on_inputs_alone() -> None:
+    graph, inputs = raw_features()
+    equalized = equalize(graph, inputs)
+    assert isinstance(equalized.input, InputNode)
+    assert equalized.input.channel_bits == (15, 12, 8, 8, 2, 0)
+    np.testing.assert_array_equal(outputs(equalized, inputs), outputs(graph, inputs))
+    assert integer_error(graph, inputs) > 0.1
+    assert integer_error(equalized, inputs) < 0.01
+    other = Graph(graph.nodes, {name: values * 3 for name, values in graph.parameters.items()})
+    assert equalize(other, inputs).input == equalized.input
 
 
 def test_public_numbers_keep_the_factor_1() -> None:
@@ -247,7 +278,7 @@ def test_public_numbers_keep_the_factor_1() -> None:
     b.add(ScaleNode, "v", "c", 2.0, 1.0)
     groups = Sharing(b.graph()).groups
     stays = {name for name, numbers in groups.items() if not numbers.any()}
-    assert stays == {"x", "a", "relu6", "c", "v", "flat", "head", "out"}
+    assert stays == {"a", "relu6", "c", "v", "flat", "head", "out"}
     np.testing.assert_array_equal(groups["relu"], groups["b"])
 
 

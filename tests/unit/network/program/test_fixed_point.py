@@ -30,6 +30,15 @@ def test_values_are_rounded_to_the_scale() -> None:
     )
 
 
+def test_channels_have_factors_of_their_own() -> None:
+    op = InputOp(0, "x", (1, 2, 2, 2), 7, 4.0, np.uint8([0, 3]))
+    scaled = Program("p", (op, *PROGRAM.ops[1:]), 10, ())
+    x = np.full((1, 2, 2, 2), -0.5, np.float32)
+    assert encode_input(scaled, x).view(np.int32).reshape(2, 4).tolist() == [[-64] * 4, [-512] * 4]
+    with pytest.raises(InputError, match="calibrated for at most 4"):
+        encode_input(scaled, 10 * x)
+
+
 def test_outputs_are_signed_and_scaled() -> None:
     values = np.array([[1 << 20, (1 << 32) - (1 << 19), 0]], np.uint32)
     assert decode_output(PROGRAM, values).tolist() == [[1.0, -0.5, 0.0]]

@@ -217,6 +217,25 @@ def test_hostile_arrays_are_refused(name: str, array: np.ndarray) -> None:
         program_from_bytes(codec.encode(meta, {**arrays, name: array}))
 
 
+SCALED = dataclasses.replace(
+    PROGRAM, ops=(dataclasses.replace(PROGRAM.input, channel_bits=np.uint8([0, 5])), *PROGRAM.ops[1:])
+)
+
+
+def test_factors_of_input_channels_make_the_round_trip() -> None:
+    again = program_from_bytes(program_to_bytes(SCALED))
+    assert again.input.channel_bits is not None and again.input.channel_bits.tolist() == [0, 5]
+    assert program_digest(again) == program_digest(SCALED) != program_digest(PROGRAM)
+
+
+@pytest.mark.parametrize("bits", [np.uint8([0]), np.uint8([0, 32]), np.int64([0, 5]), np.uint8([[0, 5]])])
+def test_hostile_factors_of_input_channels_are_refused(bits: np.ndarray) -> None:
+    meta, arrays = codec.decode(program_to_bytes(SCALED))
+    for changed in ({**arrays, "0.bits": bits}, {name: arrays[name] for name in arrays if name != "0.bits"}):
+        with pytest.raises(PeerError):
+            program_from_bytes(codec.encode(meta, changed))
+
+
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
