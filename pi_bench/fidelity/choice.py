@@ -62,9 +62,28 @@ class BitChoice:
         )
 
 
+def bit_choice(fidelity_pct: float | None, weight_bits: int | None, activation_bits: int | None) -> BitChoice:
+    """Makes a choice from what a user gives; a fidelity of 99 % if the user gives nothing.
+
+    Raises:
+        UsageError: a fidelity and bits are given, or one of them is impossible.
+
+    >>> bit_choice(None, None, None).goal, bit_choice(None, 12, None).goal
+    (FidelityGoal(same_class_pct=99.0), None)
+    """
+    goal = None if fidelity_pct is None else FidelityGoal(fidelity_pct)
+    if goal is None and weight_bits is None and activation_bits is None:
+        goal = FidelityGoal()
+    choice = BitChoice(goal, weight_bits, activation_bits)
+    choice.options()  # refuses impossible bits
+    return choice
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenBits:
     """The bits that were chosen, the fidelity that they give, and the layers that keep it from the goal.
+
+    inputs_are_equal: true if there were several inputs, and all the same.
 
     >>> fidelity = Fidelity(64, 64, 0.1, 10.0, "noise", FidelityGoal(99.0))
     >>> ChosenBits(CompileOptions(12, 11), fidelity).meta()["bits"]["weights"]
@@ -74,6 +93,7 @@ class ChosenBits:
     options: CompileOptions
     fidelity: Fidelity
     limits: tuple[str, ...] = ()
+    inputs_are_equal: bool = False
 
     def meta(self) -> dict[str, Any]:
         """Returns the notes for a model file: ``bits`` and ``fidelity``."""
@@ -99,6 +119,12 @@ def choose_bits(
     >>> chosen.fidelity.sample_count, chosen.fidelity.source, chosen.fidelity.met
     (32, 'held-out calibration inputs', True)
     """
+    chosen = _chosen(graph, samples, choice, source, threads)
+    equal = len(samples) > 1 and bool((samples == samples[:1]).all())
+    return dataclasses.replace(chosen, inputs_are_equal=equal)
+
+
+def _chosen(graph: Graph, samples: np.ndarray, choice: BitChoice, source: str, threads: int) -> ChosenBits:
     program, _ = compile_graph(graph)
     most = int(min(max(_MOST_MAC_COUNT / max(program.mac_count, 1), LEAST_SAMPLES), _MOST_SAMPLES))
     if choice.goal is None:
