@@ -20,7 +20,8 @@ _MOST_SAMPLES = 256
 _MOST_MAC_COUNT = 24e9
 """Fidelity is measured on at most so many inputs, or on so many that their multiply-accumulates are about
 this many, but on at least `LEAST_SAMPLES`."""
-_STRICTER = 0.5
+_STRICTNESS = (1.0, 0.5, 0.25)
+"""Factors of the errors that are wanted, one after another, until inputs that are held out agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _chosen(graph: Graph, samples: np.ndarray, choice: BitChoice, source: str, t
     if source == CALIBRATION:
         source = HELD_OUT
     tried = []
-    for strictness in (1.0, _STRICTER):
+    for strictness in _STRICTNESS:
         found = allocate(graph, seen, choice.goal, source=source, threads=threads, error_factor=strictness)
         fidelity = measure_fidelity(
             graph, found.options, held_out, source=source, goal=choice.goal, threads=threads
