@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
         "inspect",
         help="print a model's public program and its predicted cost",
         description="Prints the public program: operators, shapes, scales, calibrated ranges, windows, and "
-        "the numbers of ReLUs, truncations without ReLU, parameters and multiply-accumulates, "
+        "the numbers of ReLUs, truncations without ReLU, weights and multiply-accumulates, "
         "by operator and by resolution. Says which linear layers are fused, and why others are not. "
         "Predicts the bytes and times of each phase over a link. The model is not run.",
     )

@@ -34,7 +34,6 @@ def add_parser(subparsers: Any) -> None:
         "latency",
         help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_model(parser)
     protocol_options.add_protocol(parser)

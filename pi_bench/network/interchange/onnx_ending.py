@@ -14,6 +14,7 @@ _ELEMENTWISE = ("Softmax", "LogSoftmax", "Sigmoid")
 _CHOICES = ("ArgMax", "Hardmax", "TopK")
 """Functions that choose classes; the operators after them speak of classes too."""
 
+_NAMES = {"LogSoftmax": "log_softmax"}
 _PASSING = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Dropout")
 
 
@@ -22,15 +23,16 @@ class Ending:
     """The value that a network answers with, and the operators after it that are left out.
 
     `output` names the value. `replaced` maps each result of an operator that is left out to its operand.
-    `left_out` lists these operators in the order in which the client applies them.
+    `left_out` lists these operators in the order in which the client applies them, as the meta of a graph has
+    them (`lowering.last_step`).
 
-    >>> Ending("logits", {"probabilities": "logits"}, ("Softmax",)).left_out
-    ('Softmax',)
+    >>> Ending("logits", {}, ({"operator": "softmax", "dimension": 1},)).output
+    'logits'
     """
 
     output: str
     replaced: dict[str, str]
-    left_out: tuple[str, ...]
+    left_out: tuple[dict[str, Any], ...]
 
 
 def ending(name: str, graph: Any) -> Ending:
@@ -60,14 +62,15 @@ def ending(name: str, graph: Any) -> Ending:
     endings = [each for each, _ in found]
     if len(endings) == 1:
         return endings[0]
-    return Ending(logits.pop(), {}, tuple({kind: None for each in endings for kind in each.left_out}))
+    steps = [step for each in endings for step in each.left_out]
+    return Ending(logits.pop(), {}, tuple(step for at, step in enumerate(steps) if step not in steps[:at]))
 
 
 def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple[Ending, str]:
     """Returns the ending at one output, and the name of the value before all that is left out."""
     answer = name = logits = output
     replaced: dict[str, str] = {}
-    left_out: list[str] = []
+    left_out: list[dict[str, Any]] = []
     passed: set[str] = set()
     while (node := makers.get(name)) is not None and name not in passed:
         passed.add(name)
@@ -81,7 +84,8 @@ def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple
             break
         name = node.input[0] if node.input else ""
         if node.op_type not in _PASSING:
-            left_out.append(node.op_type)
+            axis = next((entry.i for entry in node.attribute if entry.name == "axis"), None)
+            left_out.append({"operator": _NAMES.get(node.op_type, node.op_type.lower()), "dimension": axis})
             logits = name
     answer = replaced.pop(answer, answer)
     return Ending(answer, replaced, tuple(reversed(left_out))), logits
