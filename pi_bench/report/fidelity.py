@@ -14,8 +14,8 @@ _UNKNOWN = (
     "versions do not; export it again to measure that, or compare them with `pi-bench accuracy`"
 )
 _OTHER_PROGRAM = (
-    "the model file's fidelity is that of another program, with other bits, fusion, mode or version of "
-    "pi-bench; measure this one with `pi-bench accuracy`, or use the bits of the file"
+    "the model file's fidelity is that of another program, with other bits, without fusion or for a more "
+    "accurate mode; measure this one with `pi-bench accuracy`, or leave out these options"
 )
 
 

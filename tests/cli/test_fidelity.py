@@ -11,12 +11,11 @@ import jsonschema
 import pytest
 
 from pi_bench.cli import main
-from pi_bench.fidelity import Fidelity, FidelityGoal, fidelity_notes
-from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.fidelity import Fidelity, FidelityGoal
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
-from pi_bench.network.program.codec import program_digest
 from pi_bench.report.documents import schema_of
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 GOOD = Fidelity(256, 255, 0.05, 10.0, "held-out calibration inputs", FidelityGoal(99.0))
 WORDS = (
@@ -26,9 +25,8 @@ WORDS = (
 
 
 def model_with(fidelity: Fidelity, graph: Graph, folder: Path) -> str:
-    """Writes the network with the fidelity as one of its program with default bits."""
-    program, _ = compile_graph(graph, CompileOptions())
-    notes = {**graph.meta, "random_weights": False, **fidelity_notes(fidelity, program_digest(program))}
+    """Writes the network with the fidelity as one of default bits."""
+    notes = {**graph.meta, "random_weights": False, "fidelity": fidelity.to_fields()}
     save_model(dataclasses.replace(graph, meta=notes), folder / "model.pt")
     return str(folder / "model.pt")
 
@@ -90,6 +88,13 @@ def test_other_bits_have_another_fidelity(
         found, text = told(capsys, tmp_path, "inspect", model, *flags)
         assert not found["fidelity"]["of_this_program"]
         assert "fidelity of these bits not known" in text
+
+
+def test_a_fused_network_has_another_fidelity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = model_with(GOOD, culled_graph(), tmp_path)
+    for flags, same in (((), True), (("--merge",), False)):
+        found, _ = told(capsys, tmp_path, "inspect", model, *flags)
+        assert found["fidelity"]["of_this_program"] is same
 
 
 def test_a_damaged_note_is_refused_before_anything_starts(

@@ -44,8 +44,7 @@ class Fidelity(Part, frozen=True, kw_only=True):
     of_this_program: Annotated[
         bool,
         Meta(
-            description="false: it was measured with other bits or fusion, with a more accurate mode, or by "
-            "another version of pi-bench"
+            description="false: it was measured with other bits, without fusion, or for a more accurate mode"
         ),
     ]
 
