@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +49,9 @@ def ending(name: str, graph: Any) -> Ending:
     'z'
     """
     makers = {output: node for node in graph.node for output in node.output if output}
-    readers = Counter(value for node in graph.node for value in set(node.input))
+    inside = _read_inside(graph)
     outputs = [entry.name for entry in graph.output]
-    found = [_before(output, makers, readers) for output in outputs]
+    found = [_before(output, makers, inside) for output in outputs]
     logits = {logits for _, logits in found}
     if len(logits) != 1:
         raise ModelError(
@@ -66,7 +65,34 @@ def ending(name: str, graph: Any) -> Ending:
     return Ending(logits.pop(), {}, tuple(step for at, step in enumerate(steps) if step not in steps[:at]))
 
 
-def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple[Ending, str]:
+def live_nodes(graph: Any, end: Ending) -> list[Any]:
+    """Lists the nodes that the answer depends on, in their order.
+
+    >>> from onnx import helper
+    >>> nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("ArgMax", ["y"], ["class"])]
+    >>> [node.op_type for node in live_nodes(helper.make_graph(nodes, "tiny", [], []), Ending("y", {}, ()))]
+    ['Relu']
+    """
+    wanted, found = {end.output}, []
+    for node in reversed(graph.node):
+        made = [name for name in node.output if name in wanted and name not in end.replaced]
+        if made:
+            found.append(node)
+            wanted.update(end.replaced.get(name, name) for name in node.input)
+    return found[::-1]
+
+
+def _read_inside(graph: Any) -> set[str]:
+    """Returns the values that are read by an operator whose result is more than a function of logits."""
+    inside: set[str] = set()
+    for node in reversed(graph.node):
+        is_last = node.op_type in (*_ELEMENTWISE, *_CHOICES, *_PASSING) and not inside & set(node.output)
+        if not is_last:
+            inside.update(node.input)
+    return inside
+
+
+def _before(output: str, makers: dict[str, Any], inside: set[str]) -> tuple[Ending, str]:
     """Returns the ending at one output, and the name of the value before all that is left out."""
     answer = name = logits = output
     replaced: dict[str, str] = {}
@@ -74,8 +100,8 @@ def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple
     passed: set[str] = set()
     while (node := makers.get(name)) is not None and name not in passed:
         passed.add(name)
-        if readers[name] > (0 if name == output else 1) and node.op_type not in _CHOICES:
-            break  # read inside the network too
+        if name in inside:
+            break
         if node.op_type in _CHOICES:
             answer, replaced = node.input[0], {}
         elif node.op_type in _ELEMENTWISE:

@@ -13,7 +13,7 @@ import torch
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import MAX_STEPS, ForeignModule, Ref, Step
 from pi_bench.network.interchange.onnx_attributes import attributes_of
-from pi_bench.network.interchange.onnx_ending import ending
+from pi_bench.network.interchange.onnx_ending import ending, live_nodes
 from pi_bench.network.interchange.onnx_file import opset, read_model
 from pi_bench.network.interchange.onnx_names import Names
 from pi_bench.network.interchange.onnx_operators import apply, require_known
@@ -94,7 +94,7 @@ class _Translation:
         self._made.add(inputs[0].name)
         self._active.add(inputs[0].name)
         end = ending(self._name, self._graph)
-        steps = [step for node in self._graph.node for step in self._steps(node, end.replaced)]
+        steps = [step for node in live_nodes(self._graph, end) for step in self._steps(node, end.replaced)]
         module = ForeignModule(
             name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
@@ -139,8 +139,6 @@ class _Translation:
 
     def _steps(self, node: Any, replaced: dict[str, str]) -> list[Step]:
         """Translates one node; `replaced` are the results of those that are left out."""
-        if node.output and node.output[0] in replaced:
-            return []
         place = f"operator {node.op_type}" + (f" ({node.name!r:.80})" if node.name else "")
         require_known(place, node.op_type)
         attributes = attributes_of(place, node, self._reader, self._opset)

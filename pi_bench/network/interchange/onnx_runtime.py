@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.interchange.onnx_ending import Ending
+from pi_bench.network.interchange.onnx_ending import Ending, live_nodes
 
 _MOST_BYTES = 1 << 30
 _TOLERANCE = 1e-3
@@ -79,6 +79,9 @@ class OtherRuntime:
         for tensor in model.graph.initializer:
             if tensor.name in self._outside:
                 tensor.CopyFrom(onnx.numpy_helper.from_array(self._outside[tensor.name], tensor.name))
+        nodes = live_nodes(model.graph, self._end)
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
         for node in model.graph.node:
             node.input[:] = [self._end.replaced.get(name, name) for name in node.input]
         del model.graph.output[:]
