@@ -51,12 +51,14 @@ def layers(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy strict over the package, the protocols and the models, in .venv: another torch takes minutes.
 
-    Then stubtest compares the stubs of the compiled module with the module.
+    The examples of docstrings that no test runs are checked too. Then stubtest compares the stubs of the
+    compiled module with the module.
     """
     session.run("make", "setup")
     groups = nox.project.dependency_groups(PYPROJECT, "types")
     session.run(".venv/bin/python", "-m", "pip", "install", "--quiet", *groups)
     session.run(".venv/bin/python", "-m", "mypy")
+    session.run(".venv/bin/python", "-m", "pytest", "-q", "tests/test_fenced_examples.py")
     allowlist = ("--allowlist", "native/bindings/stubtest.allowlist")
     session.run(".venv/bin/python", "-m", "mypy.stubtest", "pi_bench._native", *allowlist)
 
@@ -71,11 +73,11 @@ def test(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize(
     ("python", "torch"),
-    [("3.11", "2.8.0"), ("3.13", "2.14.1"), ("3.14", "2.14.1")],
-    ids=["oldest", "newest", "3.14"],
+    [("3.11", "2.8.0"), ("3.12", "2.12.1"), ("3.13", "2.14.1"), ("3.14", "2.14.1")],
+    ids=["oldest", "3.12", "3.13", "newest"],
 )
 def ranges(session: nox.Session, torch: str) -> None:
-    """The tests that train nothing and start no process, at the ends of the ranges of Python and torch.
+    """The tests that train nothing and start no process, with every Python and both ends of torch.
 
     Outside CI: these builds of torch bring gigabytes of GPU libraries.
     """

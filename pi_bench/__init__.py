@@ -17,8 +17,10 @@ __all__ = ["export", "load_weights"]
 _HOMES = {"export": "pi_bench.exporting", "load_weights": "pi_bench.network.files.checkpoint"}
 
 
-def __getattr__(name: str) -> Any:
-    # The parties import this package too, and must not load what only exporting needs.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # so that type checkers find wrong names
+
+    def __getattr__(name: str) -> Any:
+        # The parties import this package too, and must not load what only exporting needs.
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOMES[name]), name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
 import warnings
@@ -170,14 +169,13 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     """Returns the module to run and the module or program to trace, in inference, float32 and on the CPU."""
     import torch
 
+    from pi_bench.network.interchange.plain_module import plain_module
+
     if isinstance(module, torch.export.ExportedProgram):
         # torch 2.8 has no such option, and no guards that need it.
         options = {"check_guards": False} if "check_guards" in signature(module.module).parameters else {}
         return module.module(**options), module
-    try:
-        plain = copy.deepcopy(module).cpu().float().eval()
-    except (TypeError, RuntimeError) as error:
-        raise ModelError(f"the module cannot be copied (copy.deepcopy): {error}") from error
+    plain: Any = plain_module(module)
     if hasattr(plain, "require_bounded"):
         plain.require_bounded(example)
     return plain, plain

@@ -42,11 +42,11 @@ class ReluOffline {
       const Words v = P::words_at(in.v + kLanes * group);
       const Words rho = exact ? S::of_planes(bits + 1, 1) : Words{};
 
-      at.sign.request(at.keys, delta, window.sign_limit(v, exact), rho, {choices, path}, state,
-                      growth, corrections);
+      at.sign.request(at.keys, delta, window.sign_limit(v, exact), exact ? &rho : nullptr,
+                      {choices, path}, state, growth, corrections);
       if (exact) {
         at.carry.request(
-            at.keys, delta, carry_limit<Block4>(v), Words{},
+            at.keys, delta, carry_limit<Block4>(v), nullptr,
             {label_row(choices, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
             state, growth, corrections);
       }

@@ -32,22 +32,38 @@ class Table {
     node_keys_ = tree_.add_keys(keys, 1);
   }
 
-  // The client's side; writes the corrections of all digits, from the top. `own` has bits below
-  // the last digit's end alone.
-  void request(const Keys& keys, Block4 delta, const Words& c, const Words& own,
+  // The client's side; writes the corrections of all digits, from the top. `own` is null for zeros,
+  // and has bits of the last digit alone.
+  void request(const Keys& keys, Block4 delta, const Words& c, const Words* own,
                const TableLabels& labels, std::uint8_t* state, std::uint8_t* growth,
                std::uint8_t*& corrections) const {
     for (int digit = 0; digit <= table_.further_digits && table_.bits > 0; ++digit) {
-      const Butterfly<Block4> butterfly(digit_width(table_, digit));
+      const int width = digit_width(table_, digit);
       const int shift = digit_shift(table_, digit);
-      Lanes<Block4> table = butterfly.theta(c, own, shift);
-      for (int stage = 0; stage < digit_width(table_, digit); ++stage) {
-        const RoundKeys& key = keys[first_key_ + shift + stage];
+      const Words* flips = digit == table_.further_digits ? own : nullptr;
+      const auto pad = [&](int stage, bool one) {
         const Lanes<Block4> label = label_of(labels.choices, shift + stage);
-        butterfly.correct(stage, hash_lanes(label, key), hash_lanes(label ^ delta, key), table,
-                          corrections);
+        return hash_lanes(one ? label ^ delta : label, keys[first_key_ + shift + stage]);
+      };
+      if (width <= WordDigit<Block4>::kMostWidth) {
+        const WordDigit<Block4> butterfly(width);
+        Words table = butterfly.theta(c, flips, shift);
+        for (int stage = 0; stage < width; ++stage) {
+          butterfly.correct(stage, first_words(pad(stage, false)), first_words(pad(stage, true)),
+                            table, corrections);
+        }
+        keep(table, state);
+      } else {
+        with_width(width, [&]<int kWidth>() {
+          using Digit = BlockDigit<Block4, kWidth>;
+          Lanes<Block4> table = Digit::theta(c, flips, shift);
+          for_stages<kWidth>([&]<int kStage>() {
+            const Lanes<Block4> zero = pad(kStage, false);
+            Digit::template correct<kStage>(zero, pad(kStage, true), table, corrections);
+          });
+          keep(digit, table, state, growth);
+        });
       }
-      keep(digit, table, state, growth);
     }
     share_levels(delta, c, labels, state, growth);
   }
@@ -56,16 +72,33 @@ class Table {
   void answer(const Keys& keys, Block4 delta, const Words& masks, int first,
               const TableLabels& labels, const std::uint8_t*& corrections, std::uint8_t* state,
               std::uint8_t* growth) const {
+    Lanes<Block4> spread;
+    for (int i = 0; i < Lanes<Block4>::kQuads; ++i) spread.at[i] = Block4::spread(masks.at + 4 * i);
     for (int digit = 0; digit <= table_.further_digits && table_.bits > 0; ++digit) {
-      const Butterfly<Block4> butterfly(digit_width(table_, digit));
+      const int width = digit_width(table_, digit);
       const int shift = digit_shift(table_, digit);
-      Lanes<Block4> table = Lanes<Block4>::zero();
-      for (int stage = 0; stage < digit_width(table_, digit); ++stage) {
-        const Lanes<Block4> pad =
-            hash_lanes(label_of(labels.choices, shift + stage), keys[first_key_ + shift + stage]);
-        butterfly.accept(stage, pad, masks, first + shift + stage, corrections, table);
+      const auto pad = [&](int stage) {
+        return hash_lanes(label_of(labels.choices, shift + stage),
+                          keys[first_key_ + shift + stage]);
+      };
+      if (width <= WordDigit<Block4>::kMostWidth) {
+        const WordDigit<Block4> butterfly(width);
+        Words table = {};
+        for (int stage = 0; stage < width; ++stage) {
+          butterfly.accept(stage, first_words(pad(stage)), masks, first + shift + stage,
+                           corrections, table);
+        }
+        keep(table, state);
+      } else {
+        with_width(width, [&]<int kWidth>() {
+          Lanes<Block4> table = Lanes<Block4>::zero();
+          for_stages<kWidth>([&]<int kStage>() {
+            BlockDigit<Block4, kWidth>::template accept<kStage>(
+                pad(kStage), spread, first + shift + kStage, corrections, table);
+          });
+          keep(digit, table, state, growth);
+        });
       }
-      keep(digit, table, state, growth);
     }
     Words path = masks;
     for (std::uint32_t& lane : path.at) lane >>= first;
@@ -82,18 +115,48 @@ class Table {
     return Lanes<Block4>::load(labels + kRowBytes * static_cast<std::size_t>(position));
   }
 
-  // Keeps the table of a digit: the first one's entries, the others for the leaves.
+  static Words first_words(const Lanes<Block4>& blocks) {
+    return BlockWords<Block4, 1>(blocks).word[0];
+  }
+
+  // Calls body.operator()<6>() or <7>(), and body.operator()<stage>() for every stage of a width.
+  template <class Body>
+  static void with_width(int width, const Body& body) {
+    if (width == kDigitBits) {
+      body.template operator()<kDigitBits>();
+    } else {
+      body.template operator()<kDigitBits - 1>();
+    }
+  }
+  template <int kWidth, int kStage = 0, class Body>
+  static void for_stages(const Body& body) {
+    body.template operator()<kStage>();
+    if constexpr (kStage + 1 < kWidth) for_stages<kWidth, kStage + 1>(body);
+  }
+
+  // Keeps the table of a digit: the first one's entries, the others for the leaves. A copy of a
+  // constant size is one instruction.
   void keep(int digit, const Lanes<Block4>& table, std::uint8_t* state,
             std::uint8_t* growth) const {
     if (digit > 0) {
       table.store(growth + place_.leaf_tables + kRowBytes * static_cast<std::size_t>(digit - 1));
-      return;
+    } else if (place_.entry_bytes == kBlockBytes) {
+      table.store(state + place_.entries);
+    } else {
+      std::uint64_t low[kLanes];
+      for (int i = 0; i < Lanes<Block4>::kQuads; ++i) table.at[i].store_low_halves(low + 4 * i);
+      std::memcpy(state + place_.entries, low, sizeof low);
     }
-    alignas(64) std::uint8_t raw[kLanes][kBlockBytes];
-    table.store(raw[0]);
-    std::uint8_t* to = state + place_.entries;
-    for (int lane = 0; lane < kLanes; ++lane, to += place_.entry_bytes) {
-      std::memcpy(to, raw[lane], place_.entry_bytes);
+  }
+  void keep(const Words& table, std::uint8_t* state) const {
+    if (place_.entry_bytes == 1) return copy_entries<1>(table, state + place_.entries);
+    if (place_.entry_bytes == 2) return copy_entries<2>(table, state + place_.entries);
+    copy_entries<4>(table, state + place_.entries);
+  }
+  template <std::size_t kBytes>
+  static void copy_entries(const Words& table, std::uint8_t* to) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      std::memcpy(to + kBytes * lane, table.at + lane, kBytes);
     }
   }
 

@@ -195,12 +195,18 @@ class Tree {
             Words& out) const {
     const int shift = digit_shift(table_, digit);
     const std::uint32_t mask = (1u << digit_width(table_, digit)) - 1u;
+    const auto stride = static_cast<std::uint32_t>(bytes);
+    // In loops of their own, so that all but the reads vectorize.
+    Words at;
+    Words found;
+    for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
+      at.at[lane] = stride * lane + (index.at[lane] >> shift & mask) / 8;
+    }
+    for (int lane = 0; lane < kLanes; ++lane) found.at[lane] = entries[at.at[lane]];
     const bool last = digit == table_.further_digits;
     for (int lane = 0; lane < kLanes; ++lane) {
-      const std::uint32_t x = index.at[lane] >> shift & mask;
-      const std::uint32_t byte = entries[bytes * static_cast<std::size_t>(lane) + x / 8];
-      const std::uint32_t found = byte >> x % 8;
-      out.at[lane] ^= last ? found : 0u - (found & 1u);
+      const std::uint32_t entry = found.at[lane] >> ((index.at[lane] >> shift & mask) % 8);
+      out.at[lane] ^= last ? entry : 0u - (entry & 1u);
     }
   }
 

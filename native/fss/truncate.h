@@ -52,7 +52,7 @@ class Truncate {
       const Words rho = S::of_planes(bits, 1);
 
       at.carry.request(
-          at.keys, delta, carry_limit<Block4>(v), Words{},
+          at.keys, delta, carry_limit<Block4>(v), nullptr,
           {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
           state, growth, corrections);
       const PadPair<Block4> pads(label_row(labels, layout.carry_select_at), delta,

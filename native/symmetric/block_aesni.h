@@ -48,6 +48,18 @@ struct Block4 {
     return a;
   }
 
+  // Four 64-bit integers in memory as the low halves of blocks whose high halves are zero, and
+  // back.
+  static Block4 of_low_halves(const std::uint64_t* from) {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) {
+      out.v[i] = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + i));
+    }
+    return out;
+  }
+  void store_low_halves(std::uint64_t* to) const {
+    for (int i = 0; i < 4; ++i) _mm_storel_epi64(reinterpret_cast<__m128i*>(to + i), v[i]);
+  }
   // Both 64-bit halves of each block, shifted by 0 to 63 bits; and the halves exchanged.
   Block4 halves_left(int bits) const {
     Block4 out;

@@ -39,6 +39,12 @@ struct Block4 {
     return a;
   }
 
+  static Block4 of_low_halves(const std::uint64_t* from) {
+    return {{from[0], 0, from[1], 0, from[2], 0, from[3], 0}};
+  }
+  void store_low_halves(std::uint64_t* to) const {
+    for (int i = 0; i < 4; ++i) to[i] = v[2 * i];
+  }
   Block4 halves_left(int bits) const {
     Block4 out;
     for (int i = 0; i < 8; ++i) out.v[i] = v[i] << bits;

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, protocol_options, running_options
+from pi_bench.cli import arguments, options, protocol_options, running_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
@@ -42,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
         help="compare float, integer and private answers over a data set",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_model(parser)
     data = parser.add_argument_group("data")
@@ -60,14 +58,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="use at most N images, evenly spread (default: all)",
     )
-    data.add_argument(
-        "--data-dir",
-        type=Path,
-        default=Path("data"),
-        metavar="FOLDER",
-        help="folder of the official archive (default: data)",
-    )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is missing")
+    training_options.add_archive(data)
     protocol_options.add_protocol(parser)
     options.add_compile(parser)
     running = parser.add_argument_group("private runs")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pi_bench.cli.help import HelpFormatter, exit_code_lines
 from pi_bench.cli.values import (
     count,
     digest_prefix,
@@ -20,7 +20,6 @@ from pi_bench.cli.values import (
     thread_count,
     whole_number,
 )
-from pi_bench.errors import EXIT_CODES
 from pi_bench.unknown_name import similar_names, unknown_name
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "as_fields",
     "count",
     "digest_prefix",
-    "exit_code_lines",
     "link",
     "number",
     "positive_int",
@@ -59,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **named: Any) -> None:
         """Refuses abbreviated flags: a new flag must not change what an old command line means."""
-        super().__init__(**{**named, "allow_abbrev": False})
+        super().__init__(**{"formatter_class": HelpFormatter, **named, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Reports unknown arguments from the command's own parser, so that its help is named."""
@@ -90,24 +88,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and an error of one line."""
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
-
-
-def exit_code_lines(width: int) -> str:
-    """Formats the list of exit codes for the help of a command, in lines of at most `width` characters.
-
-    >>> print(exit_code_lines(40))
-    exit codes:
-      0    success
-      1    verification failed, or an
-           internal error
-    ...
-    """
-    lines = ["exit codes:"]
-    for code, meaning in EXIT_CODES.items():
-        lines += textwrap.wrap(
-            meaning, max(width, 30), initial_indent=f"  {code:<5}", subsequent_indent=" " * 7
-        )
-    return "\n".join([*lines, ""])
 
 
 _FILES = ("model", "input", "data", "labels", "costs")

@@ -29,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
         help="print a completion script for a shell",
         description="Prints a script that lets the shell complete commands, options and file names.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("shell", choices=_SHELLS, help="the shell that reads the script")
     parser.set_defaults(run=run)

@@ -24,8 +24,10 @@ examples:
   pi-bench export --module my_network:build --weights checkpoint.pt --mask-pattern '*.alpha' \\
       --calibration images.npy -o model.pt
 
---weights takes the state_dict of the network; docs/recipes.md describes that of a recipe. Without it the
-weights of a recipe are random: latency and bytes are those of a trained network, but answers mean nothing.
+--weights takes the state_dict of the network. docs/recipes.md lists its names for the networks of recipes.
+Without --weights, the weights of a recipe are random. Latency and bytes are then those of a trained network,
+but answers mean nothing.
+
 In Python, call pi_bench.export(module, example_input, "model.pt", calibration=inputs).
 """
 
@@ -41,9 +43,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="write a network to a model file, or list the recipes",
-        description="Writes a recipe's network, or one of your own, to a model file; or lists the recipes.",
+        description="Writes the network of a recipe, or one of your own, to a model file. With --list, "
+        "prints the recipes.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list the recipes that come with pi-bench")
@@ -53,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--module",
         metavar="MODULE:NAME",
-        help="torch module, or a function that returns one, in a Python module of your own (its code is run)",
+        help="torch module, or a function that returns one, in a Python module of your own; its code is run",
     )
     what.add_argument(
         "--pt2",
@@ -61,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         help="archive of torch.export.save; nothing in it is run except its operators",
     )
     what.add_argument(
-        "--onnx", metavar="FILE", help='an ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
+        "--onnx", metavar="FILE", help='ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
     )
     add_json(parser)
     parser.add_argument(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pi_bench.network.graph import Graph
 
 
+_NAMED = 5
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``--module``.
 
@@ -41,16 +44,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="shape of one input, or its number of features; not needed with --calibration",
     )
     group.add_argument(
+        "--weights-key",
+        metavar="KEY",
+        help="where the weights lie in --weights, such as 'ema' or 'state_dict.student'; needed only where "
+        "several places fit",
+    )
+    group.add_argument(
+        "--ignore-extra",
+        action="store_true",
+        help="leave out tensors of --weights that the module lacks, instead of refusing them",
+    )
+    group.add_argument(
         "--mask-pattern",
         metavar="GLOB",
-        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; a mask that the "
-        "module lacks applies to the torch.nn.ReLU at the path before its last dot",
+        help="pattern of the names in --weights that are ReLU masks, such as '*.alpha'; if the module has no "
+        "tensor of such a name, say layer1.relu.alpha, the mask applies to the torch.nn.ReLU at layer1.relu",
     )
     group.add_argument(
         "--mask-threshold",
         type=number,
         metavar="X",
-        help="make these masks binary: 1 above X (default: they must be binary)",
+        help="set masks to 1 above X and to 0 elsewhere (default: they must hold 0 and 1 alone)",
     )
 
 
@@ -73,6 +87,12 @@ def require_fitting(parsed: argparse.Namespace) -> None:
         raise UsageError("--input-shape goes with --module: a recipe has its own")
     if parsed.weights is not None and parsed.recipe is None and parsed.module is None:
         raise UsageError("--weights goes with --recipe or --module: a file has its own")
+    for name, given in (
+        ("--weights-key", parsed.weights_key is not None),
+        ("--ignore-extra", parsed.ignore_extra),
+    ):
+        if given and (parsed.weights is None or parsed.module is None):
+            raise UsageError(f"{name} goes with --module and --weights: it is about the checkpoint")
     if parsed.mask_pattern is not None and parsed.weights is None:
         raise UsageError("--mask-pattern goes with --weights: it names tensors of the checkpoint")
     if parsed.mask_threshold is not None and parsed.mask_pattern is None:
@@ -134,7 +154,18 @@ def export_module(parsed: argparse.Namespace) -> Graph:
 
     module = build_module(parsed.module, parsed.module_arguments or {})
     if parsed.weights is not None:
-        load_weights(module, parsed.weights, masks=parsed.mask_pattern, threshold=parsed.mask_threshold)
+        ignored = load_weights(
+            module,
+            parsed.weights,
+            masks=parsed.mask_pattern,
+            threshold=parsed.mask_threshold,
+            weights_key=parsed.weights_key,
+            ignore_extra=parsed.ignore_extra,
+        )
+        if ignored:
+            shown = ", ".join(f"{name:.80}" for name in ignored[:_NAMED])
+            more = f" and {len(ignored) - _NAMED} more" if len(ignored) > _NAMED else ""
+            print(f"left out of {parsed.weights}: {shown}{more}", file=sys.stderr)
     inputs, source = calibration_inputs(parsed, None)
     stem = parsed.module.partition(":")[0].rpartition(".")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.help import HelpFormatter
 from pi_bench.cli.output import add_json
 from pi_bench.errors import UsageError, interruption_code, interruption_word
 from pi_bench.unknown_name import unknown_name
@@ -23,11 +24,12 @@ measures the rates of the machine: AES, memory, multiply-adds, loopback socket. 
 time divided by the least time that this machine needs for the minimal work of the primitive.
 
 names: {_NAMES} (default: all)
+
 PI_BENCH_ISA=portable, aesni or vaes512 chooses the instruction set.
 """
 
 
-class _NamesFormatter(argparse.RawDescriptionHelpFormatter):
+class _NamesFormatter(HelpFormatter):
     """Formatter that fills in the names of the primitives when the help of this command is printed."""
 
     def add_text(self, text: str | None) -> None:

@@ -60,8 +60,8 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         "--scales",
         choices=("per-channel", "per-tensor"),
         default="per-channel",
-        help="scales of the weights, which are public; per-tensor reveals fewer of them (default "
-        "per-channel)",
+        help="one scale of the weights per output channel, or one per layer; scales are public, so "
+        "per-tensor reveals fewer numbers (default per-channel)",
     )
     group.add_argument(
         "--merge",
@@ -107,7 +107,7 @@ def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> Com
     >>> add_compile(parser)
     >>> parsed = parser.parse_args(["--weight-bits", "8"], argparse.Namespace(batch=None))
     >>> compile_options(parsed, batch=4)
-    CompileOptions(weight_bits=8, activation_bits=10, ..., batch=4)
+    CompileOptions(weight_bits=8, activation_bits=10, ..., batch=4, ...)
     """
     from pi_bench.network.compiler import CompileOptions
 

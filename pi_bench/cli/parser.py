@@ -23,12 +23,16 @@ _COMMANDS = (
 )
 
 _DESCRIPTION = """\
-Measures private inference: two real processes, real cryptography in both phases.
+Measures what private inference costs. Two processes, a client and a server, run a network with real
+cryptography in both phases.
 
-  pi-bench export --recipe resnet18-cifar100-12288 -o model.pt    a network to measure
-  pi-bench latency model.pt                                       run and verify it, read the latency
-  pi-bench serve model.pt --listen 127.0.0.1:7000                 the same two parties
-  pi-bench infer --connect 127.0.0.1:7000 --input x.npy           in two terminals
+  pi-bench export --recipe resnet18-cifar100-12288 -o model.pt
+      write a network to a file
+  pi-bench latency model.pt
+      run it privately, verify it, and print its latency
+  pi-bench serve model.pt --listen 127.0.0.1:7000
+  pi-bench infer --connect 127.0.0.1:7000 --input x.npy
+      run the server in one terminal and the client in another
 """
 
 
@@ -41,7 +45,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="pi-bench",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pi-bench {pi_bench.__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -49,9 +49,9 @@ def add_weight_cache(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=DEFAULT_WEIGHT_CACHE_MB,
         metavar="MB",
-        help="memory for weights that the server has transformed for the offline phase, at most a quarter "
-        "of the memory that is free when it starts; weights that do not fit are transformed again for "
-        f"every inference (default {DEFAULT_WEIGHT_CACHE_MB})",
+        help="memory that the server may use for weights in the form that the offline phase needs, at most a "
+        "quarter of the memory that is free when it starts; weights that do not fit are transformed again "
+        f"for every inference (default {DEFAULT_WEIGHT_CACHE_MB})",
     )
 
 
@@ -67,9 +67,9 @@ def add_link(parser: argparse.ArgumentParser, default: str) -> None:
         "--link",
         type=link,
         metavar="LINK",
-        help="link between the parties: lan, 10g, wan, mobile, or bandwidth and round trip such as "
-        "100Mbit,40ms; each direction has the whole bandwidth, and up= and down= set the two apart "
-        f"({default})",
+        help="link between the parties: lan, 10g, wan, mobile, loopback, or a bandwidth and a round trip "
+        "such as 100Mbit,40ms; each direction has the whole bandwidth, unless up= and down= give two "
+        f"bandwidths ({default})",
     )
 
 
@@ -86,8 +86,9 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
         type=positive_seconds,
         default=DEFAULT_TIMEOUT_S,
         metavar="S",
-        help="time without progress after which the command fails: the other party sends nothing (a server "
-        "may be busy with another client), or a process of this command neither sends nor computes "
+        help="seconds without progress after which the command fails; there is no progress while the other "
+        "party sends nothing (a server may be busy with another client), or while a process of this command "
+        "neither sends nor computes "
         f"(default {DEFAULT_TIMEOUT_S:g} s)",
     )
 

@@ -23,9 +23,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "schema",
         help="print the JSON Schema of a result",
-        description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json: "
-        "result is that of `pi-bench latency`, accuracy of `pi-bench accuracy`, inspection of "
-        "`pi-bench inspect`, micro of `pi-bench micro`.",
+        description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json. "
+        "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, inspection for "
+        "`pi-bench inspect`, and micro for `pi-bench micro`.",
     )
     parser.add_argument(
         "what", nargs="?", metavar="|".join(_NAMES), help="the result that the schema describes"

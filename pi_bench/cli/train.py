@@ -41,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
         help="train a recipe's network",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--recipe",

@@ -9,8 +9,8 @@ from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 SIGN_DROP = Option[int](
     "sign_drop",
     range(RING_BITS),
-    "the sign disregards K low bits of each window, so that values below 2^K units in the "
-    "last place may become 0; fewer gates and bytes, less accuracy",
+    "number of low bits of each window that the sign disregards; values below 2^K units in the last place "
+    "may then become 0, which saves gates and bytes and costs accuracy",
     modes=(TRUNCATED_SIGN,),
     metavar="K",
 )
@@ -22,7 +22,7 @@ LABEL_CHUNK = Option[int](
     default=1,
 )
 _HELP = (
-    "at most one unit in the last place off",
+    "every activation is within one unit in the last place of the exact value",
     "equals the integer network bit for bit",
     f"as windowed, but small values may become 0, see {SIGN_DROP.flag}",
 )

@@ -45,6 +45,15 @@ def bytes_or_dash(value: float) -> str:
     return byte_count(value) if value else "-"
 
 
+def figure_or_dash(value: float | None, form: str, factor: float = 1) -> str:
+    """Writes `value` times `factor` as `form` says, and None as "-".
+
+    >>> figure_or_dash(0.0042, "{:.1f}", 1000), figure_or_dash(None, "{:.1f}")
+    ('4.2', '-')
+    """
+    return "-" if value is None else form.format(value * factor)
+
+
 def count(value: int) -> str:
     """Writes a count with separators between thousands; "-" for none.
 

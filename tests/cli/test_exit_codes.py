@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pi_bench.cli import main
-from pi_bench.cli.arguments import exit_code_lines
+from pi_bench.cli.help import exit_code_lines
 from pi_bench.errors import (
     EXIT_CODES,
     EXIT_INTERRUPTED,

@@ -200,7 +200,7 @@ def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, 
     for folder in (merged["folder"], "merged/1-cull/unmerged", "merged/1-cull/kept-borders"):
         measured = json.loads((tmp_path / folder / "latency.json").read_text())
         assert measured["verification"]["passed"] and measured["protocol"] == "delphi"
-        assert (measured["network"]["merging"] is not None) == folder.endswith("kept-borders")
+        assert (measured["network"]["fusion"] is not None) == folder.endswith("kept-borders")
     # What is merged is a network of `export`, and of one frontier with the search that it comes from.
     recipe, weights = (tmp_path / merged["folder"] / name for name in ("recipe.toml", "state.pt"))
     parsed = make_parser().parse_args(

@@ -24,6 +24,7 @@ import pytest
 from pi_bench.channel import Address
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
+from tests.waiting import eventually
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
 
@@ -314,15 +315,6 @@ class Measuring:
         with contextlib.suppress(OSError):  # the terminal's end is an error to its reader
             while data := os.read(self._master, 4096):
                 self.screen += data
-
-
-def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_ctrl_c_during_latency_leaves_no_orphan(model_file: Path) -> None:

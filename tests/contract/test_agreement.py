@@ -98,7 +98,7 @@ def test_options_that_do_not_fit_are_refused(small_network) -> None:
         ("exact", {"label_chunk": 5}, "--label-chunk 5: give 1 to 4"),
         ("exact", {"label_chunk": True}, "--label-chunk True: give 1 to 4"),
         ("exact", {"other": 5}, "protocol delphi has no option 'other'"),
-        ("fast", {}, "protocol delphi has no mode 'fast'; it has windowed, exact, truncated-sign"),
+        ("fast", {}, "protocol delphi has no mode 'fast'; there are windowed, exact, truncated-sign"),
     ):
         with pytest.raises(UsageError, match=f"^{words}$"):
             delphi.configure(mode, given)

@@ -259,7 +259,7 @@ def test_channels_and_features_of_unequal_range_are_equalized_the_same_way_each_
     inputs = torch.randn(32, 4) * sizes
     programs = []
     for path in (tmp_path / "a.pt", tmp_path / "b.pt"):
-        pi_bench.export(module, inputs[:1], path, calibration=inputs)
+        pi_bench.export(module, inputs[:1], path, calibration=inputs, name="raw")
         programs.append(compile_graph(load_model(path)))
     (program, weights), (again, _) = programs
     assert program_digest(program) == program_digest(again)

@@ -15,7 +15,7 @@ _DESCRIPTION = """\
 Finds out which stages' ReLUs matter (criticality), removes the others (culling, thinning, reshaping: five
 networks per iteration), trains each with knowledge distillation from the full network, measures each with
 `pi-bench latency`, and writes a folder: recipes, one training per network, pareto.csv and pareto.svg.
-The same command continues after a kill. Finished trainings and measurements are not repeated.
+If the command is killed, run it again: it continues. Finished trainings and measurements are not repeated.
 """
 _EPILOG = """\
 examples:
@@ -39,7 +39,6 @@ def add_parser(subparsers: Any) -> None:
         help="reduce by criticality: culling, thinning, reshaping, distillation (Jha et al., ICML 2021)",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     networks.add_options(parser)
     parser.add_argument(

@@ -10,6 +10,7 @@ from typing import Any
 from pi_bench.cli import options
 from pi_bench.cli.output import writable_folder
 from pi_bench.cli.reduce import networks
+from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import wrapped
 
@@ -25,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "frontier",
-        help="find one frontier of several searches",
+        help="combine several searches into one frontier",
         description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of a search")
@@ -101,9 +102,9 @@ def _rendered(candidates: list[Any]) -> str:
             one.name,
             f"{one.method} {one.step}",
             f"{one.relu_count:,}",
-            _figure(one.test_accuracy_pct, "{:.2f}"),
-            _figure(one.accuracy_per_kilorelu, "{:.3g}"),
-            _figure(one.latency_s, "{:.1f}", 1000),
+            figure_or_dash(one.test_accuracy_pct, "{:.2f}"),
+            figure_or_dash(one.accuracy_per_kilorelu, "{:.3g}"),
+            figure_or_dash(one.latency_s, "{:.1f}", 1000),
             ("R" if one.relu_frontier else "") + ("L" if one.latency_frontier else ""),
         )
         for one in candidates
@@ -113,7 +114,3 @@ def _rendered(candidates: list[Any]) -> str:
     return "\n".join(
         [*render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")), *failures]
     )
-
-
-def _figure(value: float | None, form: str, factor: float = 1) -> str:
-    return "-" if value is None else form.format(value * factor)

@@ -12,6 +12,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
 from pi_bench.cli.reduce.conducting import searched
 from pi_bench.errors import UsageError
+from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import wrapped
 
@@ -58,7 +59,6 @@ def add_parser(subparsers: Any) -> None:
         help="merge adjacent linear layers of trained networks (DeepReDuce's Table 7), and finetune",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "folders",
@@ -168,16 +168,19 @@ def _effect(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["name"],
         f"{row['conv_count_unmerged']} to {row['conv_count_merged']}",
-        *(_figure(row[f"test_{state}_pct"], "{:.2f}") for state in ("unmerged", "merged", "finetuned")),
-        _figure(row["inside_difference"], "{:.0e}"),
-        *(_figure(row[key], "{:.1%}") for key in ("border_difference", "logit_difference")),
+        *(
+            figure_or_dash(row[f"test_{state}_pct"], "{:.2f}")
+            for state in ("unmerged", "merged", "finetuned")
+        ),
+        figure_or_dash(row["inside_difference"], "{:.0e}"),
+        *(figure_or_dash(row[key], "{:.1%}") for key in ("border_difference", "logit_difference")),
     )
 
 
 def _private(row: dict[str, Any]) -> tuple[str, ...]:
     def three(key: str, form: str, factor: float = 1) -> str:
         states = ("unmerged", "kept_borders", "merged")
-        return ", ".join(_figure(row[f"{key}_{state}"], form, factor) for state in states)
+        return ", ".join(figure_or_dash(row[f"{key}_{state}"], form, factor) for state in states)
 
     return (
         row["name"],
@@ -185,7 +188,3 @@ def _private(row: dict[str, Any]) -> tuple[str, ...]:
         three("truncation_count", "{:,}"),
         three("latency_s", "{:.2f}", 1000),
     )
-
-
-def _figure(value: float | None, form: str, factor: float = 1) -> str:
-    return "-" if value is None else form.format(value * factor)

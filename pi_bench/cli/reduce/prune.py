@@ -32,7 +32,6 @@ def add_parser(subparsers: Any) -> None:
         help="prune filters by their l1 norms, the structured baseline (Li et al., ICLR 2017)",
         description=_DESCRIPTION,
         epilog="example:\n  pi-bench reduce prune --budget 30000 --network resnet18 --data digits -o l1\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     budgets.add_options(parser, "the full network")
     parser.set_defaults(run=run)

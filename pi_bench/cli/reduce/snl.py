@@ -16,7 +16,7 @@ _DESCRIPTION = """\
 Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
 keeps exactly as many as the budget allows, finetunes with knowledge distillation from the full network,
 measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv and pareto.svg.
-The same command continues after a kill. Smaller budgets can be added later.
+If the command is killed, run it again: it continues. Smaller budgets can be added later.
 """
 _EPILOG = """\
 examples:
@@ -40,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
         help="remove single ReLUs by selective network linearization (Cho et al., ICML 2022)",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     budgets.add_options(parser, "one linearization")
     group = parser.add_argument_group("linearization (defaults depend on the data)")

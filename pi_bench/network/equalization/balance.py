@@ -88,7 +88,7 @@ def _shares(sizes: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _follow(layer: FoldedLayer, public: np.ndarray, exponents: np.ndarray) -> None:
-    """Gives a folded layer the slope 1: it is no operator of its own, so its input's factor is free."""
+    """Sets the slope of a folded layer to 1: it is no operator of its own, so its input's factor is free."""
     alive = layer.slopes[layer.slopes > 0]
     free = ~np.isin(layer.inputs, public)
     if alive.size:

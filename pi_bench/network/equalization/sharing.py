@@ -39,6 +39,7 @@ from pi_bench.network.graph import (
     Shape,
     SliceNode,
     SubsampleNode,
+    TakeNode,
 )
 
 FIXED = 0
@@ -162,6 +163,15 @@ class Sharing:
         numbers = self.groups[node.inputs[0]]
         return numbers if len(numbers) == 1 else numbers[node.first : node.first + node.shape[0]]
 
+    def _take(self, node: TakeNode) -> np.ndarray:
+        """Zeros, at positions below 0, have any factor."""
+        numbers, positions = self.groups[node.inputs[0]], np.array(node.positions)
+        numbers = np.broadcast_to(numbers, (self._shapes[node.inputs[0]][0], *numbers.shape[1:]))
+        taken: np.ndarray = numbers[positions]
+        zeros = np.flatnonzero(positions < 0)
+        taken[zeros] = self._new((len(zeros), *node.shape[1:]))
+        return taken
+
     def _pad(self, node: PadNode) -> np.ndarray:
         """Zeros have any factor."""
         numbers = self._per_channel(node)
@@ -216,5 +226,6 @@ _RULES: Mapping[type[Node], Callable[[Sharing, Any], np.ndarray]] = {
     ReshapeNode: Sharing._reshape,
     PermuteNode: Sharing._permute,
     SliceNode: Sharing._slice,
+    TakeNode: Sharing._take,
     PadNode: Sharing._pad,
 }

@@ -1,23 +1,25 @@
 """Loads weights and ReLU masks from a checkpoint into the module that they were trained in.
 
 A checkpoint is a file that a training script writes: a state_dict, or a mapping that holds one, its names
-with the prefixes of wrappers. It is read without unpickling objects, so nothing in it can run.
+with the prefixes of wrappers. It is read as data, so nothing in it can run.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
 import torch
 from torch import nn
 
 from pi_bench.errors import ModelError
-from pi_bench.network.files.torch_file import STATE_KEYS, load_plain
+from pi_bench.network.files.torch_checkpoint import damaged, read_checkpoint
+from pi_bench.network.files.weights_choice import find_weights
 
-_PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
+_COUNTERS = ("total_ops", "total_params", "n_averaged", "num_batches_tracked")
+"""Tensors that programs leave in a module to count: operations, averaged models, batches of training."""
 _NAMED_KEYS = 3
 
 
@@ -47,45 +49,63 @@ def load_weights(
     *,
     masks: str | None = None,
     threshold: float | None = None,
+    weights_key: str | None = None,
+    ignore_extra: bool = False,
     target: str = "the module",
     advice: str = "build the module that the checkpoint was saved from",
-) -> None:
+) -> tuple[str, ...]:
     """Loads the state_dict at `path`, or in the checkpoint at `path`, into `module`.
+
+    The keys and prefixes under which the weights lie are found by the names and shapes of the module's.
 
     Args:
         masks: a pattern of names, such as ``*.alpha``, for tensors of the checkpoint that are ReLU masks. A
             mask that the module has too is loaded like any other tensor. A mask ``PATH.alpha`` that the
             module lacks masks the `torch.nn.ReLU` at ``PATH``, which is replaced by a `MaskedReLU`.
         threshold: makes masks binary: 1 above it. Without it a mask must have only zeros and ones.
+        weights_key: the place of the weights, such as ``ema`` or ``state_dict.student``, where a checkpoint
+            has several that fit.
+        ignore_extra: leaves out tensors that the module lacks instead of refusing them.
         target, advice: the thing that names may not fit, and the remedy, for the message.
 
+    Returns:
+        The names of what lies among the weights and was left out: counters, numbers, other objects, and
+        with `ignore_extra` other tensors.
+
     Raises:
-        ModelError: no such file, not a state_dict, keys missing, unexpected or of another shape, a mask
-            that is not binary or has no ReLU, or a pattern that no name matches.
+        ModelError: no such file, not a state_dict, keys missing, unexpected or of another shape, several
+            places that fit, a mask that is not binary or has no ReLU, or a pattern that no name matches.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file:
     ...     torch.save({"module.weight": torch.ones(1, 2), "module.bias": torch.zeros(1)}, file.name)
     ...     module = nn.Linear(2, 1)
     ...     load_weights(module, file.name)
+    ()
     >>> module.weight.tolist()
     [[1.0, 1.0]]
     """
     name = os.fspath(path)
     try:
+        if not os.path.isfile(path) and os.path.exists(path):  # a pipe would never end
+            raise ModelError(f"the weights {name} are no regular file: give the path of a checkpoint")
         with open(path, "rb") as file:
-            content = load_plain(name, file)
+            state, ignored = _read_state(name, file, module.state_dict(), weights_key)
     except OSError as error:
         raise ModelError(f"cannot read the weights {name}: {error.strerror}") from None
-    state = _state_of(name, content)
     if masks is not None:
         _take_masks(name, module, state, masks, threshold)
     wanted = module.state_dict()
     # Counters of training; inference does not read them, and old files lack them.
     counters = {key for key in wanted if key.endswith(".num_batches_tracked")}
+    unexpected = [key for key in state if key not in wanted]
+    if ignore_extra:
+        ignored += unexpected
+        state = {key: value for key, value in state.items() if key in wanted}
+        unexpected = []
     problems = [
         _listing("missing", [key for key in wanted if key not in state and key not in counters]),
-        _listing("unexpected", [key for key in state if key not in wanted]),
+        _listing("unexpected", unexpected),
         _listing(
             "of another shape",
             [
@@ -96,10 +116,13 @@ def load_weights(
         ),
     ]
     if any(problems):
+        if unexpected and not problems[0] and not problems[2]:
+            advice = f"{advice}, or leave them out with --ignore-extra (ignore_extra=True)"
         raise ModelError(
             f"the weights {name} do not fit {target}: {'; '.join(filter(None, problems))}; {advice}"
         )
     module.load_state_dict({**{key: wanted[key] for key in counters}, **state})
+    return tuple(ignored)
 
 
 def _take_masks(
@@ -152,22 +175,24 @@ def _submodule(module: nn.Module, path: str) -> nn.Module | None:
         return None
 
 
-def _state_of(name: str, content: Any) -> dict[str, torch.Tensor]:
+def _read_state(
+    name: str, file: BinaryIO, wanted: Mapping[str, torch.Tensor], key: str | None
+) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """Returns the tensors of the checkpoint by name, and the names of entries that are no weights."""
+    content = read_checkpoint(name, file)
     if isinstance(content, dict) and content.get("format") == "pi-bench model":
         raise ModelError(f"{name} is a model file, not weights: give it to `pi-bench latency` as it is")
-    if isinstance(content, dict):
-        nested = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), dict)), None)
-        content = content if nested is None else nested
-    if not isinstance(content, dict) or not content:
-        raise ModelError(f"{name} holds no state_dict: save module.state_dict() with torch.save")
-    state: dict[str, torch.Tensor] = {}
-    for key, value in content.items():
-        if not isinstance(key, str) or type(value) not in (torch.Tensor, nn.Parameter):
-            raise ModelError(f"{name} holds no state_dict: {key!r:.80} is not a tensor")
-        while key.startswith(_PREFIXES):
-            key = key.partition(".")[2]
-        state[key] = value.detach()
-    return state
+    try:
+        found = find_weights(name, content, wanted, key)
+        counted = [
+            each for each in found.state if each not in wanted and each.rpartition(".")[2] in _COUNTERS
+        ]
+        state = {each: value.read() for each, value in found.state.items() if each not in counted}
+    except ModelError:
+        raise
+    except Exception:  # offsets and sizes are the file's, and torch raises what it likes for impossible ones
+        raise damaged(name) from None
+    return state, [*counted, *found.others]
 
 
 def _listing(kind: str, items: list[str]) -> str:

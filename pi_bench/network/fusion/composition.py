@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pi_bench.network.fusion.forms import Form, Region, Term, axes_of
+from pi_bench.network.fusion.forms import Form, Region, Term, axes_of, shape_region
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -43,7 +43,7 @@ class Composer:
         self._graph = graph
         self._nodes = {node.name: node for node in graph.nodes}
         self._forwards: Region[LinearMap] = Region(graph, kept, self._weigh, self._normalize)
-        self.region: Region[MapShape] = Region(graph, kept, self._shape, lambda node, shape, biased: shape)
+        self.region: Region[MapShape] = shape_region(graph, kept)
 
     def form(self, name: str) -> Form[LinearMap]:
         """Composes a linear value as a sum over its sources."""
@@ -102,10 +102,6 @@ class Composer:
             return self._normalize(node, layer, True), source
         source, shape = self.region.operand(node)
         return self._weigh(node, shape, True), source
-
-    def _shape(self, node: Node, shape: Shape, biased: bool) -> MapShape:
-        rows, columns = axes_of(node, shape, self._graph)
-        return MapShape(rows, columns, node.shape[0], shape[0])
 
     def _weigh(self, node: Node, shape: Shape, biased: bool) -> LinearMap:
         rows, columns = axes_of(node, shape, self._graph)

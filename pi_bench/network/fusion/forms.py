@@ -28,13 +28,13 @@ from pi_bench.network.graph import (
     Shape,
     padding_sides,
 )
-from pi_bench.network.linear_maps.linear_map import Axis
+from pi_bench.network.linear_maps.linear_map import Axis, MapShape
 
 
 class Map(Protocol):
     """The operations on linear maps that forms need: composition and addition.
 
-    >>> from pi_bench.network.linear_maps.linear_map import LinearMap, MapShape
+    >>> from pi_bench.network.linear_maps.linear_map import LinearMap
     >>> all(hasattr(kind, name) for kind in (LinearMap, MapShape) for name in ("after", "plus"))
     True
     """
@@ -164,6 +164,26 @@ class Region(Generic[M]):
         for part in parts[1:]:
             total_map = total_map.plus(part)
         return Term((), total_map, (*term.layers, node.name))
+
+
+def shape_region(graph: Graph, kept: Collection[str]) -> Region[MapShape]:
+    """Returns the region over the shapes of maps, without their weights. `kept` is that of `Region`.
+
+    >>> import numpy as np
+    >>> from pi_bench.network.graph import InputNode, OutputNode
+    >>> layer = LinearNode("a", ("x",), (3,), "a", None)
+    >>> nodes = InputNode("x", (), (2,)), layer, OutputNode("o", ("a",), (3,))
+    >>> region = shape_region(Graph(nodes, {"a": np.ones((3, 2), np.float32)}), kept=())
+    >>> region.form("a")["x"].map.out_channels
+    3
+    """
+
+    def weigh(node: Node, shape: Shape, biased: bool) -> MapShape:
+        del biased
+        rows, columns = axes_of(node, shape, graph)
+        return MapShape(rows, columns, node.shape[0], shape[0])
+
+    return Region(graph, kept, weigh, lambda node, shape, biased: shape)
 
 
 def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:

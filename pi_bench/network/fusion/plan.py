@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.errors import ModelError
-from pi_bench.network.fusion.forms import Form, M, Region, axes_of, barriers
+from pi_bench.network.fusion.forms import Form, M, Region, barriers, shape_region
 from pi_bench.network.graph import (
     AddNode,
     AvgPoolNode,
@@ -28,7 +28,6 @@ from pi_bench.network.graph import (
     IdentityNode,
     LinearNode,
     Node,
-    Shape,
 )
 from pi_bench.network.linear_maps.linear_map import MapShape
 from pi_bench.network.linear_maps.pieces import Piece, pieces_of
@@ -82,20 +81,16 @@ class Planner:
         self._nodes = {node.name: node for node in graph.nodes}
         self._barriers = barriers(graph)
         self._chosen: dict[tuple[MapShape, bool], tuple[Cost, tuple[Piece, ...]]] = {}
-        resolve = Region(graph, (), self._shape_of, _unchanged).resolve
+        resolve = shape_region(graph, ()).resolve
         self._readers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for name in () if isinstance(node, IdentityNode) else node.inputs:
                 self._readers.setdefault(resolve(name), []).append(node)
 
-    def _shape_of(self, node: Node, shape: Shape, biased: bool) -> MapShape:
-        rows, columns = axes_of(node, shape, self._graph)
-        return MapShape(rows, columns, node.shape[0], shape[0])
-
     def unfused(self) -> tuple[str, ...]:
         """Returns the values that the compiler keeps by itself, in the graph's order."""
         kept: list[str] = []
-        region = Region(self._graph, kept, self._shape_of, _unchanged)  # sees what is appended below
+        region = shape_region(self._graph, kept)  # sees what is appended below
         for node in self._graph.nodes:
             readers = self._readers.get(node.name, [])
             if node.name in self._barriers or not readers or _folds(node, readers):
@@ -147,7 +142,7 @@ class Planner:
             yield frozenset([name])
 
     def _runs(self, free: tuple[str, ...]) -> list[frozenset[str]]:
-        region = Region(self._graph, free, self._shape_of, _unchanged)
+        region = shape_region(self._graph, free)
         groups: list[list[str]] = []
         for name in free:
             if groups and not set(region.content(name)).isdisjoint(groups[-1]):
@@ -163,12 +158,12 @@ class Planner:
         return sorted(runs, key=len, reverse=True)
 
     def _is_weighted(self, name: str, kept: Collection[str]) -> bool:
-        region = Region(self._graph, kept, self._shape_of, _unchanged)
+        region = shape_region(self._graph, kept)
         return any(term.map is not None for term in region.content(name).values())
 
     def cost(self, kept: Collection[str]) -> Cost:
         """Predicts the cost of a whole inference, apart from ReLUs."""
-        region = Region(self._graph, kept, self._shape_of, _unchanged)
+        region = shape_region(self._graph, kept)
         total = Cost()
         try:
             for name in materialized(self._graph, region, self._barriers):
@@ -230,10 +225,6 @@ def materialized(graph: Graph, region: Region[M], barrier_names: Collection[str]
             needed.add(name)
             pending.extend(region.content(name))
     return [node.name for node in graph.nodes if node.name in needed]
-
-
-def _unchanged(node: BatchNormNode, shape: MapShape, biased: bool) -> MapShape:
-    return shape
 
 
 def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:

@@ -33,7 +33,7 @@ class Window:
 
 
 def planar(x: torch.Tensor, attributes: Attributes) -> tuple[torch.Tensor, bool]:
-    """Gives a value of one dimension (batch, channels, length) a second one of size 1.
+    """Adds to a value of one dimension (batch, channels, length) a second one of size 1.
 
     The numbers of its window in `attributes` get a second dimension too. Also returns if it had one.
 

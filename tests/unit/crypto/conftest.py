@@ -36,6 +36,10 @@ def available_isas() -> list[str]:
     return available_paths()
 
 
+def random_bytes(shape: int | tuple[int, ...], seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
 CotInstance = Callable[..., tuple[CotSender, CotReceiver]]
 
 
@@ -44,7 +48,7 @@ def cot_instance() -> CotInstance:
     """cot_instance(delta, seed=0): two parties whose base OTs an ideal functionality ran."""
 
     def instance(delta: bytes | SecretBytes, seed: int = 0) -> tuple[CotSender, CotReceiver]:
-        pairs = np.random.default_rng(seed).integers(0, 256, (128, 2, 16), dtype=np.uint8)
+        pairs = random_bytes((128, 2, 16), seed)
         receiver = CotReceiver(pairs)
         chosen = pairs[np.arange(128), base_choice_bits(delta)]
         return CotSender(delta, chosen, receiver.tree_message), receiver

@@ -14,13 +14,9 @@ from pi_bench.crypto import gilboa
 from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES, hash_labels
 
-from .conftest import CotInstance
+from .conftest import CotInstance, random_bytes
 
 PRODUCT_OT = 10  # the purpose's code, part of the wire's definition
-
-
-def _random(shape: int | tuple[int, ...], seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
 
 def _words(count: int, seed: int) -> np.ndarray:
@@ -29,7 +25,7 @@ def _words(count: int, seed: int) -> np.ndarray:
 
 def _labels(bit_count: int, a: np.ndarray, delta: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(zero, active) labels (bits, groups, 32, 16) for the bits of a."""
-    zero = _random((bit_count, a.size // LANES, LANES, 16), seed)
+    zero = random_bytes((bit_count, a.size // LANES, LANES, 16), seed)
     bits = (a[None] >> np.arange(bit_count, dtype=np.uint32)[:, None] & 1).astype(np.uint8)
     return zero, zero ^ bits.reshape(zero.shape[:3])[..., None] * delta
 
@@ -42,7 +38,7 @@ def test_shares_add_up_to_the_product(
     """Over the correlated OT itself, both sides' messages included."""
     count = LANES * groups
     a, b = _words(count, seed), _words(count, seed + 1)
-    sender, receiver = cot_instance(bytes(_random(16, seed)), seed + 1)
+    sender, receiver = cot_instance(bytes(random_bytes(16, seed)), seed + 1)
     zero, active = (gilboa.empty_labels(bit_count, groups) for _ in range(2))
     with sender, receiver:
         choices = gilboa.choice_bits(a, bit_count)
@@ -58,7 +54,7 @@ def test_shares_add_up_to_the_product(
 def test_every_pair_of_a_small_ring() -> None:
     pairs = np.array(list(itertools.product(range(8), range(8))), np.uint32)
     a, b = pairs.T.copy()
-    delta = _random(16, 5)
+    delta = random_bytes(16, 5)
     zero, active = _labels(3, a, delta, 6)
     corrections, mine = np.empty((2, 6), np.uint32), np.empty_like(b)
     _native.ot.product_send(delta, bytes(16), 1, 0, 3, zero, b, corrections, mine)
@@ -70,8 +66,8 @@ def test_every_pair_of_a_small_ring() -> None:
 def test_words_are_the_hash_s(isa: str, bit_count: int) -> None:
     """tau_j = X_0 + b - X_1 in bit_count - j bits, packed; the share is minus the sum of 2^j X_0."""
     groups, number, first_group = 3, 77, 5
-    delta, hash_seed = _random(16, 70), bytes(_random(16, 71))
-    zero, b = _random((bit_count, groups, LANES, 16), 72), _words(LANES * groups, 73)
+    delta, hash_seed = random_bytes(16, 70), bytes(random_bytes(16, 71))
+    zero, b = random_bytes((bit_count, groups, LANES, 16), 72), _words(LANES * groups, 73)
     corrections = np.empty((groups, gilboa.correction_words(bit_count)), np.uint32)
     share = np.empty_like(b)
     _native.ot.product_send(
@@ -98,8 +94,8 @@ def test_words_are_the_hash_s(isa: str, bit_count: int) -> None:
 
 
 def test_slices_equal_the_whole() -> None:
-    delta, hash_seed, b = _random(16, 80), bytes(16), _words(160, 81)
-    zero = _random((32, 5, LANES, 16), 82)
+    delta, hash_seed, b = random_bytes(16, 80), bytes(16), _words(160, 81)
+    zero = random_bytes((32, 5, LANES, 16), 82)
 
     def send(groups: slice) -> tuple[np.ndarray, np.ndarray]:
         part = b.reshape(5, LANES)[groups].ravel()

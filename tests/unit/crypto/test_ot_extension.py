@@ -21,11 +21,7 @@ from pi_bench.crypto.ot_extension import (
 )
 from pi_bench.errors import PeerError
 
-from .conftest import CotInstance
-
-
-def _random(shape: tuple[int, ...] | int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+from .conftest import CotInstance, random_bytes
 
 
 def _extend(
@@ -51,7 +47,7 @@ def test_the_whole_chain_from_base_ots() -> None:
         base_receiver = BaseOtReceiver(context, base_sender.message, base_choice_bits(delta))
         receiver = CotReceiver(base_sender.keys(base_receiver.reply))
         sender = CotSender(delta, base_receiver.keys, receiver.tree_message)
-        zero, active, choices = _extend(sender, receiver, _random(40, 0))
+        zero, active, choices = _extend(sender, receiver, random_bytes(40, 0))
         assert _related(zero, active, choices, bytes(delta.array))
 
 
@@ -66,7 +62,7 @@ def test_the_relation_holds_for_any_counts_in_a_row(
 ) -> None:
     sender, receiver = cot_instance(delta)
     for index, group_count in enumerate(groups):
-        zero, active, choices = _extend(sender, receiver, _random(4 * group_count, index), threads)
+        zero, active, choices = _extend(sender, receiver, random_bytes(4 * group_count, index), threads)
         assert _related(zero, active, choices, delta)
 
 
@@ -74,13 +70,13 @@ def test_the_relation_holds_for_any_counts_in_a_row(
 @pytest.mark.parametrize("count", [32, 2016, 2048, 2080, 20_480 + 32])
 def test_the_relation_at_the_edges(cot_instance: CotInstance, delta: bytes, count: int) -> None:
     sender, receiver = cot_instance(delta)
-    zero, active, choices = _extend(sender, receiver, _random(count // 8, 3), threads=2)
+    zero, active, choices = _extend(sender, receiver, random_bytes(count // 8, 3), threads=2)
     assert _related(zero, active, choices, delta)
     assert len({bytes(label) for label in zero}) == count
 
 
 def test_labels_look_uniform(cot_instance: CotInstance) -> None:
-    sender, receiver = cot_instance(bytes(_random(16, 5)))
+    sender, receiver = cot_instance(bytes(random_bytes(16, 5)))
     zero, active, _ = _extend(sender, receiver, np.zeros(4096, np.uint8))
     for labels in (zero, active):
         ones = np.unpackbits(labels, axis=1).sum(axis=0, dtype=np.int64)  # of 32,768 a column; sigma is 90.5
@@ -91,7 +87,7 @@ def test_colors_give_the_choice_where_delta_is_odd(cot_instance: CotInstance) ->
     with random_delta(label=True) as delta:
         assert delta.array[0] & 1
         sender, receiver = cot_instance(delta)
-        zero, active, choices = _extend(sender, receiver, _random(128, 6))
+        zero, active, choices = _extend(sender, receiver, random_bytes(128, 6))
     assert np.array_equal((zero[:, 0] ^ active[:, 0]) & 1, choices)
 
 
@@ -113,14 +109,14 @@ def test_counters_never_repeat_in_an_instance(cot_instance: CotInstance) -> None
 
 
 def test_two_instances_share_nothing() -> None:
-    pairs = _random((128, 2, 16), 50)
+    pairs = random_bytes((128, 2, 16), 50)
     first, second = CotReceiver(pairs), CotReceiver(pairs)
     assert first.tree_message != second.tree_message
     assert bytes(first._leaves.array) != bytes(second._leaves.array)
 
 
 def test_fresh_instances_from_the_reverse_extension(cot_instance: CotInstance) -> None:
-    reverse_delta = bytes(_random(16, 60))
+    reverse_delta = bytes(random_bytes(16, 60))
     reverse_sender, reverse_receiver = cot_instance(reverse_delta)
     tree_messages = set()
     for inference in range(2):
@@ -130,20 +126,20 @@ def test_fresh_instances_from_the_reverse_extension(cot_instance: CotInstance) -
         assert len(fresh.message) == FRESH_BYTES
         receiver = fresh_cot_receiver(reverse_sender, fresh.message, context)
         sender = fresh.finish(receiver.tree_message)
-        zero, active, choices = _extend(sender, receiver, _random(64, inference))
+        zero, active, choices = _extend(sender, receiver, random_bytes(64, inference))
         assert _related(zero, active, choices, bytes(delta.array))
         tree_messages.add(receiver.tree_message)
-        again = _extend(reverse_sender, reverse_receiver, _random(64, inference))
+        again = _extend(reverse_sender, reverse_receiver, random_bytes(64, inference))
         assert _related(*again, reverse_delta)
     assert len(tree_messages) == 2
 
 
 def test_fresh_instances_are_bound_to_their_context(cot_instance: CotInstance) -> None:
-    reverse_sender, reverse_receiver = cot_instance(bytes(_random(16, 61)))
+    reverse_sender, reverse_receiver = cot_instance(bytes(random_bytes(16, 61)))
     delta = random_delta(label=True)
     fresh = FreshCotSender(reverse_receiver, delta, b"inference 1")
     receiver = fresh_cot_receiver(reverse_sender, fresh.message, b"inference 2")
-    zero, active, choices = _extend(fresh.finish(receiver.tree_message), receiver, _random(64, 1))
+    zero, active, choices = _extend(fresh.finish(receiver.tree_message), receiver, random_bytes(64, 1))
     assert not _related(zero, active, choices, bytes(delta.array))
 
 
@@ -152,9 +148,9 @@ def test_fresh_instances_are_bound_to_their_context(cot_instance: CotInstance) -
 def test_additive_shares_add_up(groups: int, seed: int, first_group: int) -> None:
     """Against the ideal functionality: choice times correlation modulo 2^32."""
     count = 32 * groups
-    delta, hash_seed = bytes(_random(16, seed)), bytes(_random(16, seed + 1))
-    zero = _random((count, 16), seed + 2)
-    choices = _random(count, seed + 3) & 1
+    delta, hash_seed = bytes(random_bytes(16, seed)), bytes(random_bytes(16, seed + 1))
+    zero = random_bytes((count, 16), seed + 2)
+    choices = random_bytes(count, seed + 3) & 1
     active = zero ^ choices[:, None] * np.frombuffer(delta, np.uint8)
     correlation = np.random.default_rng(seed).integers(0, 2**32, count, dtype=np.uint32)
     tau, beta = additive_send(delta, hash_seed, 2**24 - 1, first_group, zero, correlation, threads=2)
@@ -163,7 +159,7 @@ def test_additive_shares_add_up(groups: int, seed: int, first_group: int) -> Non
 
 
 def test_additive_slices_equal_the_whole() -> None:
-    delta, hash_seed, zero = bytes(_random(16, 80)), bytes(16), _random((160, 16), 81)
+    delta, hash_seed, zero = bytes(random_bytes(16, 80)), bytes(16), random_bytes((160, 16), 81)
     correlation = np.arange(160, dtype=np.uint32)
     whole = additive_send(delta, hash_seed, 3, 10, zero, correlation)
     parts = [
@@ -196,11 +192,11 @@ def test_an_extension_message_of_another_size_is_the_peer_s_error(
 
 def test_garbage_of_the_right_size_gives_unrelated_labels_and_no_error() -> None:
     delta = b"\xff" * 16
-    pairs = _random((128, 2, 16), 90)
+    pairs = random_bytes((128, 2, 16), 90)
     receiver = CotReceiver(pairs)
     keys = pairs[np.arange(128), base_choice_bits(delta)]
-    sender = CotSender(delta, keys, _random(4096, 91).tobytes())
-    zero, active, choices = _extend(sender, receiver, _random(64, 92))
+    sender = CotSender(delta, keys, random_bytes(4096, 91).tobytes())
+    zero, active, choices = _extend(sender, receiver, random_bytes(64, 92))
     assert not _related(zero, active, choices, delta)
 
 

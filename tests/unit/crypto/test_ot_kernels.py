@@ -16,6 +16,8 @@ from pi_bench import _native
 from pi_bench.crypto.ot_extension import TREE_MESSAGE_BYTES, base_choice_bits, extension_bytes
 from pi_bench.crypto.symmetric import hash_labels
 
+from .conftest import random_bytes
+
 ADDITIVE_OT = 9  # the purpose's code, part of the wire's definition
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "softspoken.json").read_text())
 
@@ -70,12 +72,8 @@ def receive(leaves: list[list[bytes]], chunk: int, choices: np.ndarray) -> tuple
     return message, np.packbits(columns.T, axis=1, bitorder="little")
 
 
-def _random(shape: tuple[int, ...] | int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
 def _fixed_leaves(isa: str) -> tuple[bytes, np.ndarray, np.ndarray, bytearray]:
-    roots, pairs = _random(512, 10).tobytes(), _random((128, 2, 16), 11)
+    roots, pairs = random_bytes(512, 10).tobytes(), random_bytes((128, 2, 16), 11)
     leaves, message = np.empty(8192, np.uint8), bytearray(TREE_MESSAGE_BYTES)
     _native.ot.grow_trees(roots, pairs, leaves, message, isa)
     return roots, pairs, leaves, message
@@ -91,7 +89,7 @@ def test_trees_equal_the_oracle(isa: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_punctured_trees_hold_every_leaf_but_delta_s(isa: str, seed: int) -> None:
     _, pairs, leaves, message = _fixed_leaves(isa)
-    delta = _random(16, 20 + seed)
+    delta = random_bytes(16, 20 + seed)
     keys = pairs[np.arange(128), base_choice_bits(delta.tobytes())]
     known = np.empty((32, 16, 16), np.uint8)
     _native.ot.puncture_trees(delta, keys, message, known, isa)
@@ -104,7 +102,7 @@ def test_punctured_trees_hold_every_leaf_but_delta_s(isa: str, seed: int) -> Non
 @pytest.mark.parametrize(("count", "chunk"), [(32, 0), (2048, 7), (4096 + 160, 1), (160, 2**59 - 1)])
 def test_extension_equals_the_oracle(isa: str, count: int, chunk: int) -> None:
     roots, pairs, leaves, _ = _fixed_leaves(isa)
-    packed = _random(count // 8, 12)
+    packed = random_bytes(count // 8, 12)
     labels, message = np.empty((count, 16), np.uint8), bytearray(extension_bytes(count))
     _native.ot.extend_receiver(leaves, chunk, count, packed, message, labels, 1, isa)
     expected = receive(grow(roots, pairs)[0], chunk, np.unpackbits(packed, bitorder="little"))
@@ -129,11 +127,11 @@ def test_known_answers(isa: str) -> None:
 
 def test_instruction_sets_and_threads_agree(isa: str) -> None:
     _, pairs, leaves, tree_message = _fixed_leaves("portable")
-    delta, count = _random(16, 30), 30_016
+    delta, count = random_bytes(16, 30), 30_016
     known = np.empty(8192, np.uint8)
     keys = pairs[np.arange(128), base_choice_bits(delta.tobytes())]
     _native.ot.puncture_trees(delta, keys, tree_message, known)
-    packed = _random(count // 8, 31)
+    packed = random_bytes(count // 8, 31)
     results = set()
     for path, threads in [("portable", 1), (isa, 1), (isa, 2), (isa, 5)]:
         active, zero = np.empty((count, 16), np.uint8), np.empty((count, 16), np.uint8)
@@ -147,7 +145,7 @@ def test_instruction_sets_and_threads_agree(isa: str) -> None:
 def test_a_restarted_counter_would_reveal_the_difference_of_choices() -> None:
     """Negative control: the reason why counters are private and only go up."""
     _, _, leaves, _ = _fixed_leaves("portable")
-    first, second = _random(16, 40), _random(16, 41)
+    first, second = random_bytes(16, 40), random_bytes(16, 41)
     messages = []
     for packed in (first, second):
         message = bytearray(extension_bytes(128))
@@ -158,7 +156,7 @@ def test_a_restarted_counter_would_reveal_the_difference_of_choices() -> None:
 
 def test_additive_words_are_the_hash_s(isa: str) -> None:
     count, gadget, first_group = 96, 77, 5
-    delta, hash_seed, zero = _random(16, 70), bytes(_random(16, 71)), _random((3, 32, 16), 72)
+    delta, hash_seed, zero = random_bytes(16, 70), bytes(random_bytes(16, 71)), random_bytes((3, 32, 16), 72)
     correlation = np.arange(count, dtype=np.uint32)
     tau, beta = np.empty_like(correlation), np.empty_like(correlation)
     _native.ot.additive_send(delta, hash_seed, gadget, first_group, zero, correlation, tau, beta, 1, isa)

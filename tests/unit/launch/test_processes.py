@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,9 @@ from pi_bench.launch.party_process import PartyProcess, Watchdog
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import Parties, _rank
 from pi_bench.protocol import Party
+from tests.waiting import eventually
 
 ONE_THREAD = Placement(1, (), ())
-
-
-def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def gone(pid: int) -> bool:

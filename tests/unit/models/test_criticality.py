@@ -1,17 +1,15 @@
 """Equation 1 against the accuracies that the paper prints, and what of Table 3 it does not give."""
 
-import csv
 import dataclasses
-from pathlib import Path
 
 import pytest
 
 from pi_bench.errors import ModelError
 from pi_bench.models import load_recipe
 from pi_bench.models.criticality import StageAccuracy, criticality, culling_order, only_stage
+from tests.published import table
 
-VECTORS = Path(__file__).parents[2] / "vectors"
-ROWS = list(csv.DictReader((VECTORS / "deepreduce_stage_ablation.csv").read_text().splitlines()))
+ROWS = table("deepreduce_stage_ablation.csv")
 BLOCKS = {"ResNet18": (2, 2, 2, 2), "ResNet34": (3, 4, 6, 3)}
 BASELINE = {"cifar100": "resnet18-cifar100-557056", "tinyimagenet": "resnet18-tinyimagenet-2228224"}
 

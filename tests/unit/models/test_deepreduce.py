@@ -1,8 +1,6 @@
 """The search plan holds the networks of Tables 4 and 5; what it does not hold is named."""
 
-import csv
 import dataclasses
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +9,7 @@ from pi_bench.models import load_recipe, parse_recipe, recipe_names
 from pi_bench.models.criticality import only_stage
 from pi_bench.models.deepreduce import search_plan
 from pi_bench.models.recipe_writing import format_recipe
-
-VECTORS = Path(__file__).parents[2] / "vectors"
-
-
-def table(name):
-    return list(csv.DictReader((VECTORS / name).read_text().splitlines()))
-
+from tests.published import table
 
 BASE = {
     "cifar100": (load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3)),

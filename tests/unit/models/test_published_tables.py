@@ -1,21 +1,15 @@
 """Tables 2, 6, 7 and 8 of the paper by these recipes; each row that differs has its reason."""
 
-import csv
 import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 
 from pi_bench.models import load_recipe, recipe_names
 from pi_bench.models.merging.counting import conv_count, merged_conv_count, merged_layers, merged_mac_count
+from tests.published import table
 
-VECTORS = Path(__file__).parents[2] / "vectors"
 RESNET18 = dataclasses.replace(load_recipe("resnet18-cifar100-557056"), published=None)
-
-
-def table(name):
-    return list(csv.DictReader((VECTORS / name).read_text().splitlines()))
 
 
 def reduced(text, base=RESNET18):

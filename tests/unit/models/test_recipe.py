@@ -1,6 +1,5 @@
 """Recipes: the published networks' ReLU counts, and a named error for whatever a recipe gets wrong."""
 
-import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +8,9 @@ import pytest
 
 from pi_bench.errors import ModelError, UsageError
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
+from tests.published import table
 
-PUBLISHED = list(
-    csv.DictReader(
-        (Path(__file__).parents[2] / "vectors" / "deepreduce_networks.csv").read_text().splitlines()
-    )
-)
-
+PUBLISHED = table("deepreduce_networks.csv")
 RECIPES = Path(__file__).parents[3] / "models" / "recipes"
 
 TINY = """

@@ -1,8 +1,5 @@
 """Every recipe that comes with pi-bench: what it counts is known from elsewhere, and is in its module."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
 from pi_bench.models import load_recipe, recipe_names
@@ -11,9 +8,9 @@ from pi_bench.models.families import FAMILIES
 torch = pytest.importorskip("torch")
 
 from pi_bench.models.building import build  # noqa: E402
+from tests.published import table  # noqa: E402
 
-VECTORS = Path(__file__).parents[2] / "vectors"
-KNOWN = list(csv.DictReader((VECTORS / "networks.csv").read_text().splitlines()))
+KNOWN = table("networks.csv")
 UNITS = {"M": 1e6, "G": 1e9}
 
 

@@ -10,10 +10,13 @@ from pi_bench.protocol import Party
 from pi_bench.session import Session
 
 SESSION_ID = 0xFEEDFACE
+Both = Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]
+Channels = tuple[Channel, Channel]
+Sessions = tuple[Session, Session]
 
 
 @pytest.fixture
-def channels() -> Iterator[tuple[Channel, Channel]]:
+def channels() -> Iterator[Channels]:
     listener = socket.create_server(("127.0.0.1", 0))
     left = socket.create_connection(listener.getsockname())
     right, _ = listener.accept()
@@ -25,7 +28,7 @@ def channels() -> Iterator[tuple[Channel, Channel]]:
 
 
 @pytest.fixture
-def sessions(channels: tuple[Channel, Channel]) -> tuple[Session, Session]:
+def sessions(channels: Channels) -> Sessions:
     client, server = channels
     return (
         Session(client, Party.CLIENT, session_id=SESSION_ID, binding=bytes(32)),
@@ -34,7 +37,7 @@ def sessions(channels: tuple[Channel, Channel]) -> tuple[Session, Session]:
 
 
 @pytest.fixture
-def both() -> Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]:
+def both() -> Both:
     """Runs two sides at once; an exception is returned as that side's result."""
 
     def run(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:

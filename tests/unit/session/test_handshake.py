@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 import pi_bench
 from pi_bench import codec
-from pi_bench.channel import Channel, FrameKind
+from pi_bench.channel import FrameKind
 from pi_bench.channel.frame import NO_STEP, FrameHeader
 from pi_bench.errors import ConnectionFailedError, PeerError, PiBenchError
 from pi_bench.session import handshake
 from pi_bench.session.handshake import ClientRequirements, Offer, greet_as_client, greet_as_server
 
-Both = Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]
-Channels = tuple[Channel, Channel]
+from .conftest import Both, Channels
 
 
 def digest_of(program: bytes) -> str:

@@ -1,16 +1,11 @@
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from pi_bench.channel.link import LINKS, Link
 from pi_bench.errors import PeerError
-from pi_bench.session import Session
 from pi_bench.session.commands import Command, receive_command
 from pi_bench.session.probe import MAX_BYTES, probe_as_client, probe_as_server, probe_bytes
 
-Sessions = tuple[Session, Session]
-Both = Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]
+from .conftest import Both, Sessions
 
 
 def test_rates_follow_from_times(sessions: Sessions, both: Both) -> None:

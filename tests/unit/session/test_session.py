@@ -1,6 +1,4 @@
 import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +15,7 @@ from pi_bench.session.commands import (
     send_ready,
 )
 
-Both = Callable[[Callable[[], Any], Callable[[], Any]], tuple[Any, Any]]
-Sessions = tuple[Session, Session]
+from .conftest import Both, Sessions
 
 
 def span(record: PhaseRecord, op_id: int, part: str = "") -> Span:

@@ -34,6 +34,7 @@ from pi_bench.network.graph import (
     ReshapeNode,
     ScaleNode,
     SliceNode,
+    TakeNode,
 )
 from pi_bench.network.graph.check import check_graph
 from pi_bench.network.graph.float_run import calibrate, outputs
@@ -176,6 +177,11 @@ def slice_of_padded(b: Network) -> None:
     b.add(SliceNode, "v", "padded", 1, shape=(4, 6, 4))
 
 
+def choice_of_channels(b: Network) -> None:
+    b.add(ReluNode, "relu", "a")
+    b.add(TakeNode, "v", "relu", (3, -1, 0, 0))
+
+
 def shuffle(b: Network) -> None:
     b.add(ReluNode, "relu", "a")
     b.add(ReshapeNode, "split", "relu", shape=(2, 2, 4, 4))
@@ -207,6 +213,7 @@ KINDS = {
     shared_weights: [11, 12, 13, 14],
     batch_norm_behind_relu: [11, 12, 13, 14],
     slice_of_padded: [3, 4, 5, 6],
+    choice_of_channels: [6, 7, 3, 3],
     shuffle: [3, 5, 4, 6],
     scaled: [3, 4, 5, 6],
     polynomial: [3, 7, 8, 9],
@@ -290,6 +297,19 @@ def test_weights_of_two_layers_get_names_of_their_own_and_a_gain_that_is_absent_
     assert len(equalized.parameters) == len(graph.parameters) + 3  # a weight, a bias and a gain
     assert "norm.weight" in equalized.parameters
     np.testing.assert_array_equal(outputs(equalized, samples()), outputs(graph, samples()))
+
+
+def test_a_channel_that_never_fires_widens_no_window() -> None:
+    """Its batch normalization has a gain of 1 / sqrt(epsilon), as training leaves it."""
+    b = Network()
+    b.parameters["a.weight"][2] *= 0.01
+    b.parameters["a.bias"][2] = -1
+    b.add(ReluNode, "relu", "a")
+    b.batch_norm("norm", "relu")
+    b.parameters["norm.mean"][2] = b.parameters["norm.variance"][2] = 0
+    graph = b.graph()
+    before, after = (calibrate(g, samples()) for g in (graph, equalize(graph, samples())))
+    assert after["a"] / after["relu"] <= before["a"] / before["relu"]
 
 
 def test_channels_that_no_layer_reads_take_no_levels() -> None:
