@@ -155,6 +155,13 @@ def test_a_long_chain_and_a_wide_constant(tmp_path: Path) -> None:
     assert not require_handled(model(outer, tensors).SerializeToString(), tmp_path)
 
 
+def test_many_large_values(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Tile", ["x", "far"], [f"t{at}"]) for at in range(40)]
+    nodes.append(helper.make_node("Sum", [f"t{at}" for at in range(40)], ["y"]))
+    proto = model(nodes, {"far": np.array([1, 1000, 1000, 1])})
+    assert not require_handled(proto.SerializeToString(), tmp_path)
+
+
 def test_many_tensors_in_the_same_bytes_of_another_file(tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(bytes(1 << 24))
     tensors = [f"t{number}" for number in range(400)]
