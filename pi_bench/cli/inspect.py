@@ -65,7 +65,9 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.launch.model import load
     from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.report.bits import bits_part
     from pi_bench.report.inspection import inspect_program, render_inspection
+    from pi_bench.report.known_fidelity import known_fidelity
     from pi_bench.report.weights import weights_of
 
     compiling = options.compile_options(parsed)
@@ -74,6 +76,11 @@ def run(parsed: argparse.Namespace) -> int:
     weights = weights_of(model.graph.meta)
     inspection = inspect_program(
         model.program, model.digest, info, settings, model.fusion, weights, arguments.as_fields(parsed)
+    )
+    inspection = replace(
+        inspection,
+        bits=bits_part(model.program, model.options),
+        fidelity=known_fidelity(model, info.law(settings)),
     )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)

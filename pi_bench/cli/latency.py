@@ -103,6 +103,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.network.graph.float_run import outputs
     from pi_bench.network.program.fixed_point import encode_input
     from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.report.known_fidelity import known_fidelity
     from pi_bench.report.prediction import compared
     from pi_bench.report.result import build_result
     from pi_bench.report.terminal import render_result
@@ -118,6 +119,7 @@ def run(parsed: argparse.Namespace) -> int:
         model = load(Path(parsed.model), compiling, fuse=parsed.merge)
         program = model.program
         info.require(program, settings)
+        fidelity = known_fidelity(model, info.law(settings))  # refuses a damaged note before anything starts
         if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
@@ -139,6 +141,7 @@ def run(parsed: argparse.Namespace) -> int:
             model, compiling, info, settings, setting, explain=parsed.explain
         )
         result = replace(result, prediction=compared(predicted, result), explanation=explanation)
+    result = replace(result, fidelity=fidelity)
     result = replace(result, warnings=tuple(find_warnings(result)))
     failures = Failures()
     _add_verification(failures, result)

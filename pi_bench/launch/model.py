@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ class LoadedModel:
     `digest`: digest of the program, in hex.
     `load_s`: time of loading and compiling.
     `fusion`: the fused linear layers; None if fusion was not asked for.
+    `options`: those of the compilation.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
@@ -41,6 +42,7 @@ class LoadedModel:
     digest: str
     load_s: float
     fusion: Fusion | None = None  # None: was not asked for
+    options: CompileOptions = field(default_factory=CompileOptions)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays for the server process: ``program``, as bytes, and the weights as ``w:NAME``."""
@@ -71,4 +73,4 @@ def load(path: Path, options: CompileOptions, *, fuse: bool = False) -> LoadedMo
     program, weights = compile_graph(graph, options)
     load_s = time.perf_counter() - started
     _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))
-    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion)
+    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion, options)
