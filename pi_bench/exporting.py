@@ -111,6 +111,7 @@ def export(
         **graph.meta,
         "created_by": f"pi-bench {__version__}",
         "calibration": {"source": "example input" if calibration is None else "given inputs"},
+        **_notes_of_file(module, plain, samples, len(example)),
         **(meta or {}),
     }
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
@@ -245,6 +246,32 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(samples)
 
 
+def _notes_of_file(module: Any, plain: torch.nn.Module, samples: np.ndarray, batch: int) -> dict[str, Any]:
+    """Returns what a graph's meta says of the file that it was read from, after another runtime has read it.
+
+    Raises:
+        ModelError: the other runtime gives other answers.
+    """
+    from pi_bench.network.lowering.last_step import META_KEY
+
+    notes: dict[str, Any] = {}
+    if getattr(module, "left_out", ()):
+        notes[META_KEY] = list(module.left_out)
+    if getattr(module, "other_runtime", None) is not None:
+        compared = _compared(samples, batch)
+        for at in range(0, len(compared), batch):
+            found = module.other_runtime.require_same(plain, compared[at : at + batch])
+            if found:
+                notes["compared_with"] = found
+    return notes
+
+
+def _compared(samples: np.ndarray, batch: int) -> np.ndarray:
+    """Returns the samples for comparisons, whole batches; they are repeated where there are too few."""
+    count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
+    return np.resize(samples, (count, *samples.shape[1:]))
+
+
 def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, batch: int) -> None:
     """Compares the graph with the module on some samples, so that no other network is measured by its name.
 
@@ -257,10 +284,9 @@ def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, bat
 
     from pi_bench.network.lowering.last_step import with_last_step
 
-    count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
-    compared = np.resize(samples, (count, *samples.shape[1:]))  # repeated where there are too few
+    compared = _compared(samples, batch)
     with torch.no_grad():
-        parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, count, batch)]
+        parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, len(compared), batch)]
     expected = torch.cat(parts).numpy()
     actual = with_last_step(torch.from_numpy(outputs(graph, compared)), graph.meta).numpy()
     if actual.shape != expected.shape:

@@ -16,6 +16,7 @@ from pi_bench import _native
 from pi_bench.crypto import gadget
 from pi_bench.crypto.gadget import GadgetCall, GadgetSpec
 from pi_bench.hybrid import multiplications, work_plan
+from tests.fss_recorder import DRAWN_WORDS, repeated, watch_fss
 
 Tweak = tuple[int, int, int, int, int]
 """Purpose, gadget, group, position, sub."""
@@ -175,6 +176,7 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
 
         return note
 
+    watch_fss(monkeypatch, found.add)
     watch(gadget, "garble", garble)
     watch(gadget, "encode", encode)
     watch(gadget, "accept", accept)
@@ -213,6 +215,8 @@ def test_no_key_meets_a_tweak_or_counter_twice(
     assert uses.of, "nothing that this protocol does is recorded: its keys need a note here"
     factors = uses.of.pop("factors", Counter())
     assert sum(factors.values()) - len(factors) <= 1, "uniform words, of which two may be alike"
+    drawn = {what: uses.of.pop(what) for what in DRAWN_WORDS & uses.of.keys()}
+    assert repeated(drawn) == []
     for what, places in uses.of.items():
         ((place, count),) = places.most_common(1)
         assert count == 1, f"{what}: {place} is used {count} times"

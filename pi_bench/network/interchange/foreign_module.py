@@ -92,7 +92,8 @@ class ForeignModule(nn.Module):
             raise ModelError(f"the file has {len(steps)} operators; {MAX_STEPS} are possible")
         self.network_name = name
         self.input_shape = input_shape
-        self.left_out: tuple[str, ...] = ()
+        self.left_out: tuple[dict[str, Any], ...] = ()
+        self.other_runtime: Any = None
         self._steps = tuple(steps)
         self._references = dict(references)
         self._input_name, self._output_name = input_name, output_name

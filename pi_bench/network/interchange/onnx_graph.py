@@ -13,10 +13,11 @@ import torch
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import MAX_STEPS, ForeignModule, Ref, Step
 from pi_bench.network.interchange.onnx_attributes import attributes_of
-from pi_bench.network.interchange.onnx_ending import ending
+from pi_bench.network.interchange.onnx_ending import ending, live_nodes
 from pi_bench.network.interchange.onnx_file import opset, read_model
 from pi_bench.network.interchange.onnx_names import Names
 from pi_bench.network.interchange.onnx_operators import apply, require_known
+from pi_bench.network.interchange.onnx_runtime import OtherRuntime
 from pi_bench.network.interchange.onnx_tensors import TensorReader
 
 _FLOATS = (1, 10, 11, 16)
@@ -57,7 +58,7 @@ def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
 class _Translation:
     def __init__(self, name: str, model: Any) -> None:
         self._name = name
-        self._graph = model.graph
+        self._model, self._graph = model, model.graph
         self._opset = opset(model)
         self._reader = TensorReader(name, Path(name).absolute().parent)
         self._names = Names()
@@ -69,8 +70,12 @@ class _Translation:
         self._made: set[str] = set()
         if len(self._graph.node) > MAX_STEPS:
             raise ModelError(f"{name} has {len(self._graph.node)} operators; {MAX_STEPS} are possible")
+        self._outside: dict[str, np.ndarray] = {}
         for initializer in self._graph.initializer:
-            self._keep(initializer.name, self._reader.dense(initializer))
+            tensor = self._reader.dense(initializer)
+            if initializer.data_location:
+                self._outside[initializer.name] = tensor
+            self._keep(initializer.name, tensor)
         for initializer in self._graph.sparse_initializer:
             self._keep(initializer.values.name, self._reader.sparse(initializer))
 
@@ -89,7 +94,7 @@ class _Translation:
         self._made.add(inputs[0].name)
         self._active.add(inputs[0].name)
         end = ending(self._name, self._graph)
-        steps = [step for node in self._graph.node for step in self._steps(node, end.replaced)]
+        steps = [step for node in live_nodes(self._graph, end) for step in self._steps(node, end.replaced)]
         module = ForeignModule(
             name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
@@ -100,6 +105,7 @@ class _Translation:
             output_name=end.output,
         )
         module.left_out = end.left_out
+        module.other_runtime = OtherRuntime(self._name, self._model, end, self._outside)
         return module
 
     def _shape(self, entry: Any) -> tuple[int | None, ...]:
@@ -133,8 +139,6 @@ class _Translation:
 
     def _steps(self, node: Any, replaced: dict[str, str]) -> list[Step]:
         """Translates one node; `replaced` are the results of those that are left out."""
-        if node.output and node.output[0] in replaced:
-            return []
         place = f"operator {node.op_type}" + (f" ({node.name!r:.80})" if node.name else "")
         require_known(place, node.op_type)
         attributes = attributes_of(place, node, self._reader, self._opset)
