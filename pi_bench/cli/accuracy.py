@@ -121,9 +121,9 @@ def run(parsed: argparse.Namespace) -> int:
     warn_of_protocol(info)
     with Progress() as progress:
         graph = load_model(parsed.model)
-        compiling = options.compile_options(parsed)
+        compiling = options.compile_options(parsed, graph)
         if parsed.merge:
-            graph, _ = fuse_linear(graph, compiling.weight_bits)
+            graph, _ = fuse_linear(graph, compiling.most_weight_bits)
         program, _ = compile_graph(graph, compiling)
         info.require(program, settings)
         samples = samples_of(parsed, graph, progress)

@@ -17,6 +17,8 @@ EXAMPLE = "example input"
 SOURCES = (HELD_OUT, CALIBRATION, NOISE, EXAMPLE)
 """The inputs on which fidelity can be measured, from the most to the least convincing ones."""
 
+LEAST_SAMPLES = 16
+"""Fewer inputs say little about a share of classes."""
 _ERROR_PER_MISS = 2.0
 _LEAST_PCT, _MOST_PCT = 90.0, 99.99
 
@@ -46,6 +48,18 @@ class FidelityGoal:
     def logit_error_pct(self) -> float:
         """The largest typical logit error that meets the goal, in percent of the logits' range."""
         return round(_ERROR_PER_MISS * (100 - self.same_class_pct), 9)
+
+    def allowed_misses(self, sample_count: int) -> int:
+        """Returns how many of the inputs may have another class; a part of an input counts as one.
+
+        Among a handful of inputs none may.
+
+        >>> [FidelityGoal(99.0).allowed_misses(count) for count in (8, 64, 256)]
+        [0, 1, 3]
+        """
+        if sample_count < LEAST_SAMPLES:
+            return 0
+        return math.ceil(round(sample_count * (100 - self.same_class_pct) / 100, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,10 @@ class Fidelity:
     def met(self) -> bool:
         """True if the goal is met; without a goal, if the default goal is."""
         goal = self.goal or FidelityGoal()
-        return self.same_class_pct >= goal.same_class_pct and self.logit_error_pct <= goal.logit_error_pct
+        misses = self.sample_count - self.same_class_count
+        return misses <= goal.allowed_misses(self.sample_count) and (
+            self.logit_error_pct <= goal.logit_error_pct
+        )
 
     def to_fields(self) -> dict[str, Any]:
         """Returns JSON values, for ``meta["fidelity"]`` of a model file; `from_fields` reads them.
