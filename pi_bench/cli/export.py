@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         help="archive of torch.export.save; nothing in it is run except its operators",
     )
     what.add_argument(
-        "--onnx", metavar="FILE", help='ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
+        "--onnx", metavar="FILE", help='ONNX file, opsets 6 to 28 (pip install "pi-bench[onnx]")'
     )
     add_json(parser)
     parser.add_argument(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.fidelity.interval import wilson_interval_pct
 
 HELD_OUT = "held-out calibration inputs"
 CALIBRATION = "calibration inputs"
@@ -18,8 +19,6 @@ SOURCES = (HELD_OUT, CALIBRATION, NOISE, EXAMPLE)
 
 LEAST_SAMPLES = 16
 """Fewer inputs say little about a share of classes."""
-_Z = 1.959963984540054
-"""Quantile of the normal distribution for an interval of 95 %."""
 _ERROR_PER_MISS = 2.0
 _LEAST_PCT, _MOST_PCT = 90.0, 99.99
 
@@ -96,12 +95,8 @@ class Fidelity:
 
     @property
     def same_class_interval_pct(self) -> tuple[float, float]:
-        """Wilson's interval of 95 % for `same_class_pct` (JASA 1927)."""
-        count, share = self.sample_count, self.same_class_count / self.sample_count
-        shrink = 1 + _Z**2 / count
-        middle = (share + _Z**2 / (2 * count)) / shrink
-        half = _Z / shrink * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-        return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+        """Wilson's interval of 95 % for `same_class_pct`."""
+        return wilson_interval_pct(self.same_class_count, self.sample_count)
 
     @property
     def logit_error_pct(self) -> float:
