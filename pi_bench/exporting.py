@@ -14,6 +14,9 @@ import numpy as np
 
 from pi_bench import __version__
 from pi_bench.errors import InputError, ModelError
+from pi_bench.fidelity import bit_choice, choose_bits
+from pi_bench.fidelity.fidelity import CALIBRATION, EXAMPLE, NOISE
+from pi_bench.fidelity.words import FidelityWarning, warning_words
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
@@ -36,6 +39,9 @@ def export(
     *,
     calibration: torch.Tensor | np.ndarray | Sequence[torch.Tensor | np.ndarray] | None = None,
     calibration_percentile: float = 100.0,
+    fidelity: float | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
     labels: Sequence[str] = (),
     name: str | None = None,
     meta: Mapping[str, Any] | None = None,
@@ -57,17 +63,25 @@ def export(
             is a poor substitute.
         calibration_percentile: percentile of the samples' largest values, 50 to 100. Less than 100 leaves
             out the most extreme samples, for finer scales. `pi-bench accuracy` says which values saturate.
+        fidelity: percentage of the inputs on which the private answer must have the float network's class,
+            90 to 99.99. The typical error of a logit is then at most 2 % of the logits' range for 99 %, and
+            less for more. The bits of each layer are the cheapest ones that reach this on the calibration
+            inputs. The default is 99, unless bits are given.
+        weight_bits, activation_bits: bits for all layers, instead of a fidelity. If one of them is missing,
+            it is 10.
         labels: class names, one per output, or none.
         name: the name of the network in reports. By default it is the module's class. If that is as general
             as Sequential, it is the stem of the network's own file, or else of `path`.
         meta: JSON values to keep in the file.
 
     Returns:
-        The graph in the file, with calibrated ranges, and with ``meta["headroom_bits"]`` by layer.
+        The graph in the file, with calibrated ranges. Its `meta` has ``bits``, ``fidelity`` and
+        ``headroom_bits`` by layer.
 
     Raises:
         ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
             headroom. The message gives the path of the operator's module and a replacement.
+        UsageError: the bits or the fidelity are impossible, or both are given.
         InputError: the example input or the calibration inputs are no numbers, or do not fit the network.
         OutputError: `path` cannot be written. An older file is still whole.
 
@@ -83,6 +97,7 @@ def export(
     from pi_bench.network.interchange.source import network_name, open_source
     from pi_bench.network.lowering import lower
 
+    choice = bit_choice(fidelity, weight_bits, activation_bits)
     if not 50 <= calibration_percentile <= 100:
         raise ModelError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
     named_by = module if isinstance(module, str | os.PathLike) else path
@@ -119,13 +134,27 @@ def export(
         notes["calibration"]["percentile"] = calibration_percentile
     graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
-    graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
+    source = _source(notes["calibration"]["source"])
+    chosen = choose_bits(graph, samples, choice, source=source, threads=_threads())
+    for line in warning_words(graph, chosen):
+        warnings.warn(line, FidelityWarning, stacklevel=2)
+    notes = {**notes, **chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
+    graph = dataclasses.replace(graph, meta=notes)
     save_model(graph, path)
     return graph
 
 
-def headroom_bits(graph: Graph) -> dict[str, float]:
-    """Returns the bits of headroom of each activation layer by its name, under default compile options.
+def _source(calibration: str) -> str:
+    """Returns the source of a fidelity that is measured on inputs of such a calibration."""
+    return {"example input": EXAMPLE, "seeded noise": NOISE}.get(calibration, CALIBRATION)
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def headroom_bits(graph: Graph, options: CompileOptions | None = None) -> dict[str, float]:
+    """Returns the bits of headroom of each activation layer by its name.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (4,)), ReluNode("r", ("x",), (4,)), OutputNode("y", ("r",), (4,))
@@ -135,7 +164,7 @@ def headroom_bits(graph: Graph) -> dict[str, float]:
     Raises:
         ModelError: a layer has less than one bit. The message names the layer.
     """
-    program, _ = compile_graph(graph, CompileOptions())
+    program, _ = compile_graph(graph, options)
     headroom = {op.name: round(op.headroom_bits, 3) for op in program.activation_ops}
     for op in program.activation_ops:
         if op.headroom_bits < MIN_HEADROOM_BITS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +116,8 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
-        compiling = options.compile_options(parsed, batch_of(given))
-        model = load(Path(parsed.model), compiling, fuse=parsed.merge)
+        choose = partial(options.compile_options, parsed, batch=batch_of(given))
+        model = load(Path(parsed.model), choose, fuse=parsed.merge)
         program = model.program
         info.require(program, settings)
         fidelity = known_fidelity(model, info.law(settings))  # refuses a damaged note before anything starts
@@ -138,7 +139,7 @@ def run(parsed: argparse.Namespace) -> int:
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
         predicted, explanation = prediction.predict(
-            model, compiling, info, settings, setting, explain=parsed.explain
+            model, model.options, info, settings, setting, explain=parsed.explain
         )
         result = replace(result, prediction=compared(predicted, result), explanation=explanation)
     result = replace(result, fidelity=fidelity)

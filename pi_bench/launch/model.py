@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class LoadedModel:
     `digest`: digest of the program, in hex.
     `load_s`: time of loading and compiling.
     `fusion`: the fused linear layers; None if fusion was not asked for.
-    `options`: those of the compilation.
+    `options`: the options that the program was compiled with.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
@@ -50,8 +51,12 @@ class LoadedModel:
         return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
 
 
-def load(path: Path, options: CompileOptions, *, fuse: bool = False) -> LoadedModel:
+def load(
+    path: Path, options: CompileOptions | Callable[[Graph], CompileOptions], *, fuse: bool = False
+) -> LoadedModel:
     """Loads and compiles a model file. `fuse`: fuses linear layers where that pays.
+
+    `options`: those of the compiler, or a function that chooses them for the network in the file.
 
     Raises:
         ModelError: the file is no model, or the network cannot be compiled with these options.
@@ -68,8 +73,10 @@ def load(path: Path, options: CompileOptions, *, fuse: bool = False) -> LoadedMo
     """
     started = time.perf_counter()
     graph, fusion = load_model(path), None
+    if callable(options):
+        options = options(graph)
     if fuse:
-        graph, fusion = fuse_linear(graph, options.weight_bits)
+        graph, fusion = fuse_linear(graph, options.most_weight_bits)
     program, weights = compile_graph(graph, options)
     load_s = time.perf_counter() - started
     _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))

@@ -87,9 +87,10 @@ def fidelity_warnings(fidelity: document.Fidelity | None, weights: str | None) -
     found = []
     if not fidelity.met:
         goal = fidelity.goal
+        kind = "default goal" if fidelity.goal_is_default else "goal"
         found.append(
-            f"the fidelity goal is missed: {goal.same_class_pct:g} % of the inputs with the same class and a "
-            f"typical logit error of at most {goal.logit_error_pct:g} % were wanted; private answers and "
+            f"the fidelity {kind} is missed: {goal.same_class_pct:g} % of the inputs with the same class and "
+            f"a typical logit error of at most {goal.logit_error_pct:g} % were wanted; private answers and "
             "their latency are those of a less accurate network; export again with more bits, or with more "
             "calibration inputs"
         )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pi_bench.arithmetic.activation_law import ActivationLaw
-from pi_bench.fidelity import Fidelity
+from pi_bench.fidelity import Fidelity, with_chosen_bits
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.report.documents import fidelity as document
@@ -33,7 +31,7 @@ def known_fidelity(model: LoadedModel, law: ActivationLaw) -> document.Fidelity 
     fields = model.graph.meta.get("fidelity")
     if fields is None:
         return None
-    as_exported = replace(model.options, batch=1) == CompileOptions()  # a batch changes no answer
+    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.options.batch))
     fused = model.fusion is not None and bool(model.fusion.dissolved)
-    same = as_exported and not fused and law.baseline is None
+    same = model.options == exported and not fused and law.baseline is None
     return fidelity_part(Fidelity.from_fields(fields), of_this_program=same)

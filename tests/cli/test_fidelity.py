@@ -90,6 +90,29 @@ def test_other_bits_have_another_fidelity(
         assert "fidelity of these bits not known" in text
 
 
+def test_an_export_tells_its_bits_and_its_fidelity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bits by layer, and those of a bit more by hand."""
+    torch = pytest.importorskip("torch")
+    import pi_bench
+
+    torch.manual_seed(3)
+    layers = torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 16), torch.nn.ReLU()
+    network = torch.nn.Sequential(*layers, torch.nn.Linear(16, 4))
+    model = str(tmp_path / "model.pt")
+    graph = pi_bench.export(network, torch.zeros(1, 8), model, calibration=torch.randn(96, 8))
+    found, text = told(capsys, tmp_path, "inspect", model)
+    assert found["fidelity"]["of_this_program"] and found["fidelity"]["met"]
+    assert found["fidelity"]["source"] == "held-out calibration inputs"
+    assert found["bits"]["activations"] == graph.meta["bits"]["layer_activations"]
+    assert "of 48 held-out calibration inputs (interval" in text
+    bits = found["bits"]["activations"].values()
+    assert f"activation bits {min(bits)} to {max(bits)}" in text
+    found, _ = told(capsys, tmp_path, "inspect", model, "--activation-bits", str(max(bits) + 1))
+    assert not found["fidelity"]["of_this_program"]
+
+
 def test_a_fused_network_has_another_fidelity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = model_with(GOOD, culled_graph(), tmp_path)
     for flags, same in (((), True), (("--merge",), False)):
