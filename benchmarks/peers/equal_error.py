@@ -1,20 +1,24 @@
 """This project at the error of another system: a latency at a larger error is no comparison.
 
-The bits are found on the integer network, without parties: those that the export chose, and as many more or
-fewer in every layer as the error needs.
+The bits are found on the integer network, without parties: by layer, for ever smaller errors, and then as
+many more or fewer in all layers as the error needs.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.peers.systems import PI_BENCH, Run, System, Workload
 from pi_bench.errors import PiBenchError
-from pi_bench.fidelity import with_chosen_bits
+from pi_bench.fidelity import FidelityGoal, with_chosen_bits
+from pi_bench.fidelity.allocation import allocate
 from pi_bench.fidelity.chosen_bits import bits_to_fields
+from pi_bench.fidelity.fidelity import NOISE
 from pi_bench.fidelity.measurement import integer_logits
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.compiler.options import MOST_WEIGHT_BITS
@@ -23,6 +27,7 @@ from pi_bench.network.graph import Graph
 
 NAME = "pi-bench, delphi, at CrypTen's error"
 LEAST = "pi-bench, delphi, at the least error that 32 bits hold"
+_ERROR_FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25)
 _FEWER, _MORE = -3, 14
 _MARGIN = 0.8
 """The shares of a real run round some values otherwise than the simulated ones."""
@@ -61,15 +66,14 @@ def at_the_error_of(
 def bits_for(
     graph: Graph, inputs: np.ndarray, expected: np.ndarray, error: float
 ) -> tuple[CompileOptions, bool]:
-    """Finds the fewest bits with which no output is further than `error` from `expected`, and True.
+    """Finds cheap bits with which no output is further than `error` from `expected`, and True.
 
     If no bits within the ring's 32 are enough, returns those with the least error, and False.
     """
-    chosen = with_chosen_bits(graph, CompileOptions())
-    best, least = chosen, float("inf")
-    for more in range(_FEWER, _MORE + 1):
+    best, least = with_chosen_bits(graph, CompileOptions()), float("inf")
+    for choose in _choices(graph, inputs, best):
         try:
-            options = _with_more(chosen, more)
+            options = choose()
             found = np.abs(integer_logits(graph, options, inputs) - expected).max()
         except PiBenchError:  # beyond the bounds of bits, or of the ring
             continue
@@ -78,6 +82,19 @@ def bits_for(
         if found <= _MARGIN * error:
             return options, True
     return best, False
+
+
+def _choices(
+    graph: Graph, inputs: np.ndarray, chosen: CompileOptions
+) -> Iterator[Callable[[], CompileOptions]]:
+    for factor in _ERROR_FACTORS:
+        yield partial(_by_layer, graph, inputs, factor)
+    for more in range(_FEWER, _MORE + 1):
+        yield partial(_with_more, chosen, more)
+
+
+def _by_layer(graph: Graph, inputs: np.ndarray, factor: float) -> CompileOptions:
+    return allocate(graph, inputs, FidelityGoal(), source=NOISE, error_factor=factor).options
 
 
 def _with_more(options: CompileOptions, more: int) -> CompileOptions:
