@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         help="archive of torch.export.save; nothing in it is run except its operators",
     )
     what.add_argument(
-        "--onnx", metavar="FILE", help='ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
+        "--onnx", metavar="FILE", help='ONNX file, opsets 6 to 28 (pip install "pi-bench[onnx]")'
     )
     add_json(parser)
     parser.add_argument(
@@ -200,8 +200,9 @@ def describe(graph: Any, path: str) -> str:
       calibrated on 4 samples of given inputs
     """
     from pi_bench.fidelity import Fidelity
-    from pi_bench.fidelity.words import fidelity_words
     from pi_bench.network.graph import BatchNormNode
+    from pi_bench.report.fidelity import fidelity_line, fidelity_part
+    from pi_bench.report.weights import weights_of
 
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
@@ -231,7 +232,8 @@ def describe(graph: Any, path: str) -> str:
         line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
     lines.append(line)
     if "fidelity" in meta:
-        lines.append(f"  fidelity: {fidelity_words(Fidelity.from_fields(meta['fidelity']))}")
+        fidelity = fidelity_part(Fidelity.from_fields(meta["fidelity"]), of_this_program=True)
+        lines.append(f"  {fidelity_line(fidelity, weights_of(meta))}")
         lines.append(f"  {_bits_words(meta['bits'])}")
     if calibration["source"] == "seeded noise" and not meta.get("random_weights"):
         lines.append(

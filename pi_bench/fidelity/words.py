@@ -1,12 +1,9 @@
-"""Says in words how faithful an integer network is, and what to do where it is not."""
+"""Says in words that an integer network is not as faithful as it should be, and what to do."""
 
 from __future__ import annotations
 
 from pi_bench.fidelity.choice import ChosenBits
-from pi_bench.fidelity.fidelity import EXAMPLE, NOISE, Fidelity
 from pi_bench.network.graph import Graph
-
-_PLURALS = {NOISE: "inputs of noise", EXAMPLE: "example inputs"}
 
 
 class FidelityWarning(UserWarning):
@@ -17,25 +14,10 @@ class FidelityWarning(UserWarning):
     """
 
 
-def fidelity_words(fidelity: Fidelity) -> str:
-    """Describes a fidelity in a part of a sentence.
-
-    >>> print(fidelity_words(Fidelity(256, 254, 0.05, 10.0, "calibration inputs")).replace("), ", "),\\n"))
-    same class as the float network on 254 of 256 calibration inputs (99.2 %, interval 97.2 to 99.8 %),
-    typical logit error 0.5 % of the logits' range
-    """
-    low, high = fidelity.same_class_interval_pct
-    inputs = _PLURALS.get(fidelity.source, fidelity.source)
-    return (
-        f"same class as the float network on {fidelity.same_class_count} of {fidelity.sample_count} {inputs} "
-        f"({fidelity.same_class_pct:.1f} %, interval {low:.1f} to {high:.1f} %), "
-        f"typical logit error {fidelity.logit_error_pct:.2g} % of the logits' range"
-    )
-
-
 def warning_words(graph: Graph, chosen: ChosenBits) -> list[str]:
     """Says what is wrong with a fidelity and what to do, one line each; nothing if all is well.
 
+    >>> from pi_bench.fidelity import Fidelity
     >>> from pi_bench.network.compiler import CompileOptions
     >>> missed = ChosenBits(CompileOptions(), Fidelity(64, 40, 3.0, 10.0, "noise"))
     >>> warning_words(Graph((), {}), missed)

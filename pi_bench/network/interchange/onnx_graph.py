@@ -15,7 +15,7 @@ from pi_bench.network.interchange.foreign_module import MAX_STEPS, ForeignModule
 from pi_bench.network.interchange.onnx_attributes import attributes_of
 from pi_bench.network.interchange.onnx_ending import ending, live_nodes
 from pi_bench.network.interchange.onnx_file import opset, read_model
-from pi_bench.network.interchange.onnx_names import Names
+from pi_bench.network.interchange.onnx_names import Names, place_of
 from pi_bench.network.interchange.onnx_operators import apply, require_known
 from pi_bench.network.interchange.onnx_runtime import OtherRuntime
 from pi_bench.network.interchange.onnx_tensors import TensorReader
@@ -23,11 +23,8 @@ from pi_bench.network.interchange.onnx_tensors import TensorReader
 _FLOATS = (1, 10, 11, 16)
 _STATIC_ELEMENTS = 1024
 _SMALL_ELEMENTS = 16
-_NAMED_BY_MODULE = "torch.nn.modules.onnx."
-_SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _MATRICES = ("MatMul", "Gemm")
 _SCALED = ("Resize", "Upsample")
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
 def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
@@ -71,19 +68,13 @@ class _Translation:
         if len(self._graph.node) > MAX_STEPS:
             raise ModelError(f"{name} has {len(self._graph.node)} operators; {MAX_STEPS} are possible")
         self._outside: dict[str, np.ndarray] = {}
-        for initializer in self._graph.initializer:
-            tensor = self._reader.dense(initializer)
-            if initializer.data_location:
-                self._outside[initializer.name] = tensor
-            self._keep(initializer.name, tensor)
-        for initializer in self._graph.sparse_initializer:
-            self._keep(initializer.values.name, self._reader.sparse(initializer))
 
     def module(self) -> ForeignModule:
-        read = {value for node in self._graph.node for value in node.input}
-        entries = [
-            entry for entry in self._graph.input if entry.name not in self._references | self._literals
-        ]
+        end = ending(self._name, self._graph)
+        nodes = live_nodes(self._graph, end)
+        read = {end.output, *(value for node in nodes for value in node.input)}
+        initializers = self._initializers(read)
+        entries = [entry for entry in self._graph.input if entry.name not in initializers]
         inputs = [entry for entry in entries if entry.name in read or len(entries) == 1]
         if len(inputs) != 1:
             names = ", ".join(entry.name for entry in inputs)
@@ -93,8 +84,7 @@ class _Translation:
             )
         self._made.add(inputs[0].name)
         self._active.add(inputs[0].name)
-        end = ending(self._name, self._graph)
-        steps = [step for node in live_nodes(self._graph, end) for step in self._steps(node, end.replaced)]
+        steps = [step for node in nodes for step in self._steps(node, end.replaced)]
         module = ForeignModule(
             name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
@@ -107,6 +97,20 @@ class _Translation:
         module.left_out = end.left_out
         module.other_runtime = OtherRuntime(self._name, self._model, end, self._outside)
         return module
+
+    def _initializers(self, read: set[str]) -> set[str]:
+        """Keeps the initializers that are read; returns the names of all."""
+        for initializer in self._graph.initializer:
+            if initializer.name in read:
+                tensor = self._reader.dense(initializer)
+                if initializer.data_location:
+                    self._outside[initializer.name] = tensor
+                self._keep(initializer.name, tensor)
+        for initializer in self._graph.sparse_initializer:
+            if initializer.values.name in read:
+                self._keep(initializer.values.name, self._reader.sparse(initializer))
+        sparse = {initializer.values.name for initializer in self._graph.sparse_initializer}
+        return sparse | {initializer.name for initializer in self._graph.initializer}
 
     def _shape(self, entry: Any) -> tuple[int | None, ...]:
         kind = entry.type.tensor_type
@@ -149,7 +153,8 @@ class _Translation:
             if output in self._made:
                 raise ModelError(f"{place} makes the value {output!r:.80}, which is there already")
             self._made.add(output)
-        path, kind = self._place(node)
+        path, kind = place_of(node, self._references)
+        path = self._names.module(path)
         inputs = [replaced.get(name, name) for name in node.input]
         active = [name in self._active for name in inputs]
         if any(active):
@@ -175,27 +180,6 @@ class _Translation:
         if not name:
             return None
         return self._literals[name] if name in self._literals else Ref(name)
-
-    def _place(self, node: Any) -> tuple[str, str]:
-        """Returns (path, class) of the module that the node was.
-
-        The name of its weights tells it, or the notes of torch's exporter, or the node's own name
-        (`/layer1/conv/Conv`).
-        """
-        path, kind = "", _NAMED_BY_MODULE + node.op_type
-        notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
-        scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])
-        weights = [name for name in node.input if "." in self._references.get(name, "")]
-        if weights and node.op_type in _WEIGHTED:
-            path = self._references[weights[0]].rpartition(".")[0]
-        elif len(scopes) > 1 and len(scopes) == len(classes):
-            path, kind = scopes[-2], classes[-2]
-        elif node.name.startswith("/"):
-            for part in node.name.split("/")[1:-1]:
-                path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
-        else:
-            path = re.sub(r"\W", "_", node.name)
-        return self._names.module(path), kind
 
 
 def _call(operator: str, attributes: dict[str, Any], *inputs: Any) -> Any:
