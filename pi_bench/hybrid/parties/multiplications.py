@@ -18,9 +18,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from pi_bench.hybrid.multiplications import CrossJob, MultiplyJob
+from pi_bench.hybrid.parties.scratch import ProductScratch
 from pi_bench.protocol import SessionLike
-
-from .scratch import ProductScratch
 
 Arrays = Mapping[str, np.ndarray]
 

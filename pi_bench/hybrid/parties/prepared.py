@@ -14,13 +14,12 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto.he import PreparedWeights, prepare_weights, prepared_bytes
+from pi_bench.hybrid.parties.online import prepare_linear
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.prepared_linear import PreparedLinear
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import ProtocolOptions
-
-from .online import prepare_linear
 
 
 class PreparedProducts:

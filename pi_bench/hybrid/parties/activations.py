@@ -17,12 +17,11 @@ import numpy as np
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
+from pi_bench.hybrid.parties.multiplications import client_product, finish_product, open_factors
+from pi_bench.hybrid.parties.scratch import ClientScratch, ServerScratch
 from pi_bench.hybrid.work_plan import WorkPlan, part
 from pi_bench.network.program import ActivationOp
 from pi_bench.protocol import SessionLike
-
-from .multiplications import client_product, finish_product, open_factors
-from .scratch import ClientScratch, ServerScratch
 
 
 def client_activation(

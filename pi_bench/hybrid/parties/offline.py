@@ -19,16 +19,15 @@ from pi_bench.hybrid.exchanges import (
     Trees,
 )
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
+from pi_bench.hybrid.parties.crosses import ClientCrosses, ServerCrosses
+from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
+from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
+from pi_bench.hybrid.parties.material import Lease
+from pi_bench.hybrid.parties.prepared import PreparedProducts
+from pi_bench.hybrid.parties.products import ClientProducts, ServerProducts
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Weights
 from pi_bench.protocol import SessionLike
-
-from .crosses import ClientCrosses, ServerCrosses
-from .garbling import Evaluator, Garbler
-from .keys import ClientKeys, ServerKeys
-from .material import Lease
-from .prepared import PreparedProducts
-from .products import ClientProducts, ServerProducts
 
 
 class ClientOffline:
@@ -52,7 +51,7 @@ class ClientOffline:
     ) -> None:
         self._plan = plan
         self._products = ClientProducts(session, plan, keys.he, masks, threads)
-        self._evaluator = Evaluator(session, keys.reverse, lease.arena, inference_id, threads)
+        self._evaluator = Evaluator(session, keys, lease.arena, inference_id, threads)
         self._crosses = ClientCrosses(session, keys.reverse, threads)
 
     def run(self) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
@@ -111,9 +110,9 @@ def server_offline(
 
     >>> from pi_bench.network.execution.shares import apply_linear
     >>> from pi_bench.protocol import Party, ProtocolOptions
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
-    >>> from pi_bench.protocols.delphi.material import Arena, ArenaPool
-    >>> from pi_bench.protocols.delphi.products import draw_masks
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.material import Arena, ArenaPool
+    >>> from pi_bench.hybrid.parties.products import draw_masks
     >>> from pi_bench.testing import run_sub_protocol, small_network
     >>> program, weights = small_network()
     >>> plan, masks = WorkPlan(program, ProtocolOptions("exact")), draw_masks(program)
@@ -123,7 +122,7 @@ def server_offline(
     ...         return offline.run()
     >>> def server(session):
     ...     keys, products = server_set_up(session), PreparedProducts(plan, weights, 0, threads=1)
-    ...     with Garbler(session, keys.reverse, Arena(plan, Party.SERVER), 0, threads=1) as garbler:
+    ...     with Garbler(session, keys, Arena(plan, Party.SERVER), 0, threads=1) as garbler:
     ...         return server_offline(session, plan, keys, products, weights, garbler, threads=1)
     >>> (arrays, shares), server_arrays = run_sub_protocol(client, server)
     >>> sorted(arrays)
