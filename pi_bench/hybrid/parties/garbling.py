@@ -34,7 +34,7 @@ from pi_bench.crypto.secret import SecretBytes
 from pi_bench.hybrid.exchanges import Garble, Seeds, Select, Trees
 from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
 from pi_bench.hybrid.parties.material import Arena
-from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed
+from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed, table_hash_seed
 from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
 from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, part
 from pi_bench.protocol import SessionLike
@@ -106,6 +106,17 @@ class Evaluator:
         with self._session.step(-1, "ot"):
             self.reverse_seed = reverse_hash_seed(self._keys.protocol, self._context)
             self._session.send(self.reverse_seed, self._label_ots.tree_message)
+
+    @property
+    def label_ots(self) -> CotReceiver:
+        """The label OTs, once the seeds are accepted."""
+        assert self._label_ots is not None
+        return self._label_ots
+
+    @property
+    def table_seed(self) -> bytes:
+        """The hash seed of shared tables, once the trees are sent."""
+        return table_hash_seed(self._keys.protocol, self._context, self._hash_seed, self.reverse_seed)
 
     def accept_select(self, exchange: Select) -> None:
         """Receives the server's choices of a gadget's select bits."""
@@ -183,6 +194,7 @@ class Garbler:
         self, session: SessionLike, keys: ServerKeys, arena: Arena, inference_id: int, threads: int
     ) -> None:
         self._session = session
+        self._keys = keys
         self._reverse = keys.reverse
         self._arena = arena
         self._threads = threads
@@ -222,6 +234,17 @@ class Garbler:
             message = self._session.receive(exchange.request_bytes)
             self.reverse_seed = bytes(message[:SEED_BYTES])
             self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
+
+    @property
+    def label_ots(self) -> CotSender:
+        """The label OTs, once the trees are received."""
+        assert self._label_ots is not None
+        return self._label_ots
+
+    @property
+    def table_seed(self) -> bytes:
+        """The hash seed of shared tables, once the trees are received."""
+        return table_hash_seed(self._keys.protocol, self._context, self.seeds.hash_seed, self.reverse_seed)
 
     def send_select(self, job: GadgetJob) -> None:
         """Draws and sends the choices of a gadget's select bits."""

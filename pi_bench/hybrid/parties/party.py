@@ -21,7 +21,7 @@ from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptio
 class HybridClient(PartyProtocol):
     """Plays the client, who holds the input, evaluates the circuits and learns the logits.
 
-    `name` is the name of the protocol. A protocol derives a class with its name:
+    `name` is the name of the protocol. `uses_tables` is that of `WorkPlan`. A protocol derives a class:
 
     >>> class AnyClient(HybridClient):
     ...     name = "any"
@@ -32,19 +32,20 @@ class HybridClient(PartyProtocol):
     """
 
     name: ClassVar[str]
+    uses_tables: ClassVar[bool] = False
 
     def __init__(
         self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
     ) -> None:
         super().__init__(session, program, options, weights)
-        self._plan = WorkPlan(program, options)
+        self._plan = WorkPlan(program, options, uses_tables=self.uses_tables)
         self._keys: keys.ClientKeys | None = None
         self._scratch = ClientScratch(self._plan)
         self._pool = ArenaPool(self._plan, Party.CLIENT)
 
     def set_up(self) -> None:
         """Sends the HE public key and receives the base OTs."""
-        self._keys = keys.client_set_up(self.session, self.name)
+        self._keys = keys.client_set_up(self.session, self.name, even=self.uses_tables)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
         """Draws the masks of one inference, and gathers labels and tables for it."""
@@ -84,7 +85,7 @@ class HybridClient(PartyProtocol):
 class HybridServer(PartyProtocol):
     """Plays the server, who holds the weights, garbles the circuits and learns nothing.
 
-    `name` is the name of the protocol. A protocol derives a class with its name:
+    `name` is the name of the protocol. `uses_tables` is that of `WorkPlan`. A protocol derives a class:
 
     >>> class AnyServer(HybridServer):
     ...     name = "any"
@@ -95,6 +96,7 @@ class HybridServer(PartyProtocol):
     """
 
     name: ClassVar[str]
+    uses_tables: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -117,7 +119,7 @@ class HybridServer(PartyProtocol):
     @classmethod
     def prepare(cls, program: Program, options: ProtocolOptions, weights: Weights) -> PreparedServer:
         """Prepares the plan and the weights, once for all clients."""
-        return PreparedServer.of(program, options, weights)
+        return PreparedServer.of(program, options, weights, uses_tables=cls.uses_tables)
 
     def set_up(self) -> None:
         """Receives the HE public key and sends the base OTs."""
@@ -138,6 +140,7 @@ class HybridServer(PartyProtocol):
                 self._prepared.products,
                 self.weights,
                 garbler,
+                lease,
                 threads,
             )
             return Preprocessing(self.name, inference_id, arrays, [*garbler.keep(), lease])

@@ -69,8 +69,10 @@ class PreparedServer:
     products: PreparedProducts
 
     @classmethod
-    def of(cls, program: Program, options: ProtocolOptions, weights: Weights) -> Self:
-        """Prepares a server."""
-        plan = WorkPlan(program, options)
+    def of(
+        cls, program: Program, options: ProtocolOptions, weights: Weights, *, uses_tables: bool = False
+    ) -> Self:
+        """Prepares a server. `uses_tables` is that of `WorkPlan`."""
+        plan = WorkPlan(program, options, uses_tables=uses_tables)
         products = PreparedProducts(plan, weights, options.weight_cache_bytes, options.threads)
         return cls(plan, prepare_linear(program, weights), products)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from pi_bench.crypto.fss import joint_hash_seed
 from pi_bench.crypto.kdf import derive_key
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.secret import SecretBytes
@@ -37,6 +38,17 @@ def reverse_hash_seed(protocol: str, context: bytes) -> bytes:
     """
     with SecretBytes.random(_MASTER_BYTES) as master:
         return derive_key(master, f"{protocol} reverse hash seed", context, byte_count=SEED_BYTES)
+
+
+def table_hash_seed(protocol: str, context: bytes, server_seed: bytes, client_seed: bytes) -> bytes:
+    """Derives the hash seed of shared tables from both parties' hash seeds. All three are public.
+
+    Both parties hash the same tree nodes, so neither party's own seed serves.
+
+    >>> len(table_hash_seed("fss", bytes(36), bytes(16), bytes(16)))
+    16
+    """
+    return joint_hash_seed(protocol.encode() + b"\0" + context, server_seed, client_seed)
 
 
 @dataclass(frozen=True, slots=True)
