@@ -10,13 +10,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pi_bench.crypto.fss import version_numbers
 from pi_bench.hybrid.work_plan import WorkPlan
-from pi_bench.network.program import element_count
+from pi_bench.network.program import ActivationKind, Program, element_count
 from pi_bench.protocol import Party, Preprocessing
 from pi_bench.testing import MemoryRun
 from tests.contract.conftest import encoded_inputs
@@ -196,11 +197,13 @@ class Records:
         monkeypatch.setattr(Preprocessing, "claim", recorded)
 
 
+@pytest.mark.parametrize("factor", list(ActivationKind))
 def test_a_real_run_sends_and_keeps_what_the_equations_say(
-    secure_protocol, options, run, monkeypatch
+    secure_protocol, options, factor, run, monkeypatch
 ) -> None:
-    """uint32 throughout, which wraps as the ring does."""
+    """uint32 throughout, which wraps as the ring does. `factor`: the kind of the product's second factor."""
     program, weights = term_program()
+    program = with_kind(program, "cut", factor)
     material = Records(monkeypatch).arrays
     (outcome,) = run(secure_protocol, program, weights, encoded_inputs(program)[:1], options)
     if secure_protocol.name != "delphi" and "server factor:0" not in material:
@@ -231,8 +234,8 @@ def test_a_real_run_sends_and_keeps_what_the_equations_say(
         d, own_beta = (np.stack(words[: job.versions])[version, columns] for words in (opened, beta))
         assert np.array_equal(d, a - np.stack(t[: job.versions])[version, columns])
         if secure_protocol.name == "fss":
-            shares = (2 if job.is_square else 1) * (2 if options.mode == "exact" else 1)
-            assert job.versions == shares, "the square is that of a ReLU, the product that of a truncation"
+            of_relu = job.is_square or factor is ActivationKind.RELU
+            assert job.versions == (2 if of_relu else 1) * (2 if options.mode == "exact" else 1)
         if job.is_square:
             expected = c * c + 2 * (d * c + own_beta) - fresh
         else:
@@ -242,6 +245,15 @@ def test_a_real_run_sends_and_keeps_what_the_equations_say(
             assert np.array_equal(opened[-1], m - t[-1])
             expected = r_w * (c + d) + opened[-1] * c + own_beta + beta[-1] - fresh
         assert np.array_equal(sent(outcome, op.id, Party.CLIENT), expected)
+        value = outcome.value(f"a:{op.id}").ravel()
+        assert np.array_equal(value, (a + c) * (a + c if job.is_square else m + r_w))
+
+
+def with_kind(program: Program, name: str, kind: ActivationKind) -> Program:
+    """The program with one activation whose elements are all of `kind`."""
+    (op,) = (op for op in program.activation_ops if op.name == name)
+    changed = replace(op, groups=tuple(replace(group, kind=kind) for group in op.groups))
+    return replace(program, ops=tuple(changed if old is op else old for old in program.ops))
 
 
 def answered(plan: WorkPlan, outcome: MemoryRun, op_id: int) -> tuple[np.ndarray, np.ndarray]:
