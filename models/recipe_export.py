@@ -34,6 +34,9 @@ def export_recipe(
     weights: str | os.PathLike[str] | None = None,
     calibration: str | os.PathLike[str] | None = None,
     calibration_percentile: float = 100.0,
+    fidelity: float | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
     seed: int = 1,
     labels: Sequence[str] = (),
     name: str | None = None,
@@ -44,7 +47,7 @@ def export_recipe(
         weights: a state_dict saved by ``torch.save``. Without it, weights are random and depend on `seed`.
         calibration: a ``.npy`` of float inputs (samples, channels, height, width). Without it, inputs are
             noise that depends on `seed`.
-        calibration_percentile, labels: as in `pi_bench.export`.
+        calibration_percentile, fidelity, weight_bits, activation_bits, labels: as in `pi_bench.export`.
         name: of the network in reports; the recipe's by default.
 
     Raises:
@@ -85,6 +88,9 @@ def export_recipe(
         path,
         calibration=images,
         calibration_percentile=calibration_percentile,
+        fidelity=fidelity,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
         labels=labels,
         name=name or recipe.name,
         meta=meta,

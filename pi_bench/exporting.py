@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
 import warnings
@@ -15,6 +14,9 @@ import numpy as np
 
 from pi_bench import __version__
 from pi_bench.errors import InputError, ModelError
+from pi_bench.fidelity import bit_choice, choose_bits
+from pi_bench.fidelity.fidelity import CALIBRATION, EXAMPLE, NOISE
+from pi_bench.fidelity.words import FidelityWarning, warning_words
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
@@ -37,6 +39,9 @@ def export(
     *,
     calibration: torch.Tensor | np.ndarray | Sequence[torch.Tensor | np.ndarray] | None = None,
     calibration_percentile: float = 100.0,
+    fidelity: float | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
     labels: Sequence[str] = (),
     name: str | None = None,
     meta: Mapping[str, Any] | None = None,
@@ -58,17 +63,25 @@ def export(
             is a poor substitute.
         calibration_percentile: percentile of the samples' largest values, 50 to 100. Less than 100 leaves
             out the most extreme samples, for finer scales. `pi-bench accuracy` says which values saturate.
+        fidelity: percentage of the inputs on which the private answer must have the float network's class,
+            90 to 99.99. The typical error of a logit is then at most 2 % of the logits' range for 99 %, and
+            less for more. The bits of each layer are the cheapest ones that reach this on the calibration
+            inputs. The default is 99, unless bits are given.
+        weight_bits, activation_bits: bits for all layers, instead of a fidelity. If one of them is missing,
+            it is 10.
         labels: class names, one per output, or none.
         name: the name of the network in reports. By default it is the module's class. If that is as general
             as Sequential, it is the stem of the network's own file, or else of `path`.
         meta: JSON values to keep in the file.
 
     Returns:
-        The graph in the file, with calibrated ranges, and with ``meta["headroom_bits"]`` by layer.
+        The graph in the file, with calibrated ranges. Its `meta` has ``bits``, ``fidelity`` and
+        ``headroom_bits`` by layer.
 
     Raises:
         ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
             headroom. The message gives the path of the operator's module and a replacement.
+        UsageError: the bits or the fidelity are impossible, or both are given.
         InputError: the example input or the calibration inputs are no numbers, or do not fit the network.
         OutputError: `path` cannot be written. An older file is still whole.
 
@@ -84,6 +97,7 @@ def export(
     from pi_bench.network.interchange.source import network_name, open_source
     from pi_bench.network.lowering import lower
 
+    choice = bit_choice(fidelity, weight_bits, activation_bits)
     if not 50 <= calibration_percentile <= 100:
         raise ModelError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
     named_by = module if isinstance(module, str | os.PathLike) else path
@@ -112,6 +126,7 @@ def export(
         **graph.meta,
         "created_by": f"pi-bench {__version__}",
         "calibration": {"source": "example input" if calibration is None else "given inputs"},
+        **_notes_of_file(module, plain, samples, len(example)),
         **(meta or {}),
     }
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
@@ -119,13 +134,27 @@ def export(
         notes["calibration"]["percentile"] = calibration_percentile
     graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
-    graph = dataclasses.replace(graph, meta={**notes, "headroom_bits": headroom_bits(graph)})
+    source = _source(notes["calibration"]["source"])
+    chosen = choose_bits(graph, samples, choice, source=source, threads=_threads())
+    for line in warning_words(graph, chosen):
+        warnings.warn(line, FidelityWarning, stacklevel=2)
+    notes = {**notes, **chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
+    graph = dataclasses.replace(graph, meta=notes)
     save_model(graph, path)
     return graph
 
 
-def headroom_bits(graph: Graph) -> dict[str, float]:
-    """Returns the bits of headroom of each activation layer by its name, under default compile options.
+def _source(calibration: str) -> str:
+    """Returns the source of a fidelity that is measured on inputs of such a calibration."""
+    return {"example input": EXAMPLE, "seeded noise": NOISE}.get(calibration, CALIBRATION)
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def headroom_bits(graph: Graph, options: CompileOptions | None = None) -> dict[str, float]:
+    """Returns the bits of headroom of each activation layer by its name.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (4,)), ReluNode("r", ("x",), (4,)), OutputNode("y", ("r",), (4,))
@@ -135,7 +164,7 @@ def headroom_bits(graph: Graph) -> dict[str, float]:
     Raises:
         ModelError: a layer has less than one bit. The message names the layer.
     """
-    program, _ = compile_graph(graph, CompileOptions())
+    program, _ = compile_graph(graph, options)
     headroom = {op.name: round(op.headroom_bits, 3) for op in program.activation_ops}
     for op in program.activation_ops:
         if op.headroom_bits < MIN_HEADROOM_BITS:
@@ -169,14 +198,13 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     """Returns the module to run and the module or program to trace, in inference, float32 and on the CPU."""
     import torch
 
+    from pi_bench.network.interchange.plain_module import plain_module
+
     if isinstance(module, torch.export.ExportedProgram):
         # torch 2.8 has no such option, and no guards that need it.
         options = {"check_guards": False} if "check_guards" in signature(module.module).parameters else {}
         return module.module(**options), module
-    try:
-        plain = copy.deepcopy(module).cpu().float().eval()
-    except (TypeError, RuntimeError) as error:
-        raise ModelError(f"the module cannot be copied (copy.deepcopy): {error}") from error
+    plain: Any = plain_module(module)
     if hasattr(plain, "require_bounded"):
         plain.require_bounded(example)
     return plain, plain
@@ -247,6 +275,32 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(samples)
 
 
+def _notes_of_file(module: Any, plain: torch.nn.Module, samples: np.ndarray, batch: int) -> dict[str, Any]:
+    """Returns what a graph's meta says of the file that it was read from, after another runtime has read it.
+
+    Raises:
+        ModelError: the other runtime gives other answers.
+    """
+    from pi_bench.network.lowering.last_step import META_KEY
+
+    notes: dict[str, Any] = {}
+    if getattr(module, "left_out", ()):
+        notes[META_KEY] = list(module.left_out)
+    if getattr(module, "other_runtime", None) is not None:
+        compared = _compared(samples, batch)
+        for at in range(0, len(compared), batch):
+            found = module.other_runtime.require_same(plain, compared[at : at + batch])
+            if found:
+                notes["compared_with"] = found
+    return notes
+
+
+def _compared(samples: np.ndarray, batch: int) -> np.ndarray:
+    """Returns the samples for comparisons, whole batches; they are repeated where there are too few."""
+    count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
+    return np.resize(samples, (count, *samples.shape[1:]))
+
+
 def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, batch: int) -> None:
     """Compares the graph with the module on some samples, so that no other network is measured by its name.
 
@@ -259,10 +313,9 @@ def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, bat
 
     from pi_bench.network.lowering.last_step import with_last_step
 
-    count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
-    compared = np.resize(samples, (count, *samples.shape[1:]))  # repeated where there are too few
+    compared = _compared(samples, batch)
     with torch.no_grad():
-        parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, count, batch)]
+        parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, len(compared), batch)]
     expected = torch.cat(parts).numpy()
     actual = with_last_step(torch.from_numpy(outputs(graph, compared)), graph.meta).numpy()
     if actual.shape != expected.shape:

@@ -1,6 +1,6 @@
 // Prepares a ReLU: the table of the carry into its sign, and products with bits of the server.
 //
-// The pads are (docs/threat-model.md, "FSS"):
+// The pads are (docs/threat-model-fss.md):
 //
 //   butterfly, tree      the tables
 //   H_wrap               of the label of m_top: a_S + a_C = m_top v_top mod 2^g

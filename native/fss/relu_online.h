@@ -1,4 +1,4 @@
-// Runs the one round of a ReLU (docs/threat-model.md, "FSS").
+// Runs the one round of a ReLU (docs/threat-model-fss.md).
 //
 // With d the sign, c' = d xor pi and w_top = u_top xor m_top:
 //

@@ -77,7 +77,8 @@ class Table {
     for (int digit = 0; digit <= table_.further_digits && table_.bits > 0; ++digit) {
       const int width = digit_width(table_, digit);
       const int shift = digit_shift(table_, digit);
-      const auto pad = [&](int stage) {
+      // Inlined, so that a stage begins while its pads are in registers.
+      const auto pad = [&](int stage) __attribute__((always_inline)) {
         return hash_lanes(label_of(labels.choices, shift + stage),
                           keys[first_key_ + shift + stage]);
       };

@@ -1,4 +1,4 @@
-// Truncates x = u + v exactly, without ReLU (docs/threat-model.md, "Truncation" and "FSS").
+// Truncates x = u + v exactly, without ReLU (docs/threat-model-fss.md).
 //
 // X = x + offset + 2^30 is not negative, so the shares wrap iff the top bit of u or that of v is
 // set. The product of both bits is shared by a COT that the client chooses by the top bit of v:

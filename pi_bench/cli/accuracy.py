@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, protocol_options, running_options, training_options
+from pi_bench.cli import arguments, options, prediction, protocol_options, running_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
@@ -71,6 +71,12 @@ def add_parser(subparsers: Any) -> None:
     )
     running_options.add_threads(running, "default: half of the cores")
     running_options.add_timeout(running)
+    running.add_argument(
+        "--no-remedies",
+        action="store_true",
+        help="leave out the runs of the integer network with one more bit in each of some layers",
+    )
+    prediction.add_costs(parser)
     add_json(parser, "accuracy")
     parser.set_defaults(run=run, batch=None)
 
@@ -102,20 +108,22 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.launch.accuracy import compare
     from pi_bench.launch.private_accuracy import run_privately
+    from pi_bench.launch.remedies import find_remedies
     from pi_bench.launch.samples import sample
     from pi_bench.network.compiler import compile_graph
     from pi_bench.network.files.model_file import load_model
     from pi_bench.network.fusion import fuse_linear
     from pi_bench.network.program.codec import program_digest
+    from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.accuracy import build_accuracy, render_accuracy
     from pi_bench.report.weights import weights_of
 
     warn_of_protocol(info)
     with Progress() as progress:
         graph = load_model(parsed.model)
-        compiling = options.compile_options(parsed)
+        compiling = options.compile_options(parsed, graph)
         if parsed.merge:
-            graph, _ = fuse_linear(graph, compiling.weight_bits)
+            graph, _ = fuse_linear(graph, compiling.most_weight_bits)
         program, _ = compile_graph(graph, compiling)
         info.require(program, settings)
         samples = samples_of(parsed, graph, progress)
@@ -128,6 +136,24 @@ def run(parsed: argparse.Namespace) -> int:
                     graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
                 )
                 interruption = private.interruption
+            except KeyboardInterrupt as error:
+                interruption = interruption_code(error)
+        remedies = None
+        if not parsed.no_remedies and interruption is None:
+            costs = prediction.costs_of(parsed, info, place.threads, progress)
+            setting = None if costs is None else Setting(costs, polls=place.pinned)
+            try:
+                remedies = find_remedies(
+                    graph,
+                    compiling,
+                    info,
+                    settings,
+                    samples.inputs,
+                    comparison,
+                    setting,
+                    place.threads,
+                    progress,
+                )
             except KeyboardInterrupt as error:
                 interruption = interruption_code(error)
     digest = program_digest(program)
@@ -144,6 +170,7 @@ def run(parsed: argparse.Namespace) -> int:
         weights,
         arguments.as_fields(parsed),
         interruption,
+        remedies,
     )
     failures = Failures()
     _add_verification(failures, result)

@@ -27,7 +27,6 @@ __all__ = [
     "as_fields",
     "count",
     "digest_prefix",
-    "exit_code_lines",
     "link",
     "number",
     "positive_int",

@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from pi_bench.cli import export_module, options
+from pi_bench.cli import export_module, fidelity_options, options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         help="archive of torch.export.save; nothing in it is run except its operators",
     )
     what.add_argument(
-        "--onnx", metavar="FILE", help='ONNX file, opsets 9 to 25 (pip install "pi-bench[onnx]")'
+        "--onnx", metavar="FILE", help='ONNX file, opsets 6 to 28 (pip install "pi-bench[onnx]")'
     )
     add_json(parser)
     parser.add_argument(
@@ -113,6 +113,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="PART",
         help="share of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
     )
+    fidelity_options.add_options(parser)
     export_module.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -153,9 +154,19 @@ def run(args: argparse.Namespace) -> int:
             recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_share
         )
     writable(args.output)
+    fidelity_options.require_fitting(args)
     options.require_torch("export")
+    with fidelity_options.printed_warnings():
+        graph = _export(args, recipe)
+    print(wrapped(describe(graph, args.output)))
+    return 0
+
+
+def _export(args: argparse.Namespace, recipe: Any) -> Any:
+    """Writes the model file, and returns its graph."""
     if recipe is not None:
         print(f"exporting {recipe.name} …", file=sys.stderr)
+        models = importlib.import_module("pi_bench.models")
         graph = models.export_recipe(
             recipe,
             args.output,
@@ -165,6 +176,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             labels=read_labels(args.labels),
             name=args.name,
+            **fidelity_options.of(args),
         )
     elif args.module is not None:
         print(f"exporting {args.module} …", file=sys.stderr)
@@ -172,8 +184,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"exporting {args.pt2 or args.onnx} …", file=sys.stderr)
         graph = export_module.export_file(args, args.pt2 or args.onnx)
-    print(wrapped(describe(graph, args.output)))
-    return 0
+    return graph
 
 
 def describe(graph: Any, path: str) -> str:
@@ -188,7 +199,10 @@ def describe(graph: Any, path: str) -> str:
       0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
       calibrated on 4 samples of given inputs
     """
+    from pi_bench.fidelity import Fidelity
     from pi_bench.network.graph import BatchNormNode
+    from pi_bench.report.fidelity import fidelity_line, fidelity_part
+    from pi_bench.report.weights import weights_of
 
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
@@ -217,11 +231,23 @@ def describe(graph: Any, path: str) -> str:
     if tightest is not None:
         line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
     lines.append(line)
+    if "fidelity" in meta:
+        fidelity = fidelity_part(Fidelity.from_fields(meta["fidelity"]), of_this_program=True)
+        lines.append(f"  {fidelity_line(fidelity, weights_of(meta))}")
+        lines.append(f"  {_bits_words(meta['bits'])}")
     if calibration["source"] == "seeded noise" and not meta.get("random_weights"):
         lines.append(
             "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
         )
     return "\n".join(lines)
+
+
+def _bits_words(bits: dict[str, Any]) -> str:
+    """Describes the bits that an export chose."""
+    by_layer = [*bits["layer_activations"].values()] or [bits["activations"]]
+    low, high = min(by_layer), max(by_layer)
+    activations = f"{low} to {high}" if low < high else str(low)
+    return f"bits: {bits['weights']} of weights, {activations} of activations"
 
 
 def _name(text: str) -> str:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pi_bench.cli import fidelity_options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import calibration_inputs, read_labels
 from pi_bench.errors import ModelError, UsageError
@@ -127,6 +128,7 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
         parsed.output,
         calibration=inputs,
         calibration_percentile=parsed.calibration_percentile,
+        **fidelity_options.of(parsed),
         labels=read_labels(parsed.labels),
         name=parsed.name or network_name(module, Path(path).stem),
         meta=meta,
@@ -177,6 +179,7 @@ def export_module(parsed: argparse.Namespace) -> Graph:
         parsed.output,
         calibration=inputs,
         calibration_percentile=parsed.calibration_percentile,
+        **fidelity_options.of(parsed),
         labels=read_labels(parsed.labels),
         name=parsed.name or network_name(module, stem),
         meta=meta,

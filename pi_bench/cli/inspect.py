@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +66,28 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.launch.model import load
     from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.report.bits import bits_part
     from pi_bench.report.inspection import inspect_program, render_inspection
+    from pi_bench.report.known_fidelity import known_fidelity
     from pi_bench.report.weights import weights_of
 
-    compiling = options.compile_options(parsed)
-    model = load(Path(parsed.model), compiling, fuse=parsed.merge)
+    model = load(Path(parsed.model), partial(options.compile_options, parsed), fuse=parsed.merge)
     info.require(model.program, settings)
     weights = weights_of(model.graph.meta)
     inspection = inspect_program(
         model.program, model.digest, info, settings, model.fusion, weights, arguments.as_fields(parsed)
+    )
+    inspection = replace(
+        inspection,
+        bits=bits_part(model.program, model.options),
+        fidelity=known_fidelity(model, info.law(settings)),
     )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
         predicted, explanation = prediction.predict(
-            model, compiling, info, settings, setting, explain=parsed.explain
+            model, model.options, info, settings, setting, explain=parsed.explain
         )
         inspection = replace(inspection, prediction=predicted, explanation=explanation)
     deliver(render_inspection(inspection), parsed.json, inspection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.network.graph.float_run import outputs
     from pi_bench.network.program.fixed_point import encode_input
     from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.report.known_fidelity import known_fidelity
     from pi_bench.report.prediction import compared
     from pi_bench.report.result import build_result
     from pi_bench.report.terminal import render_result
@@ -114,10 +116,11 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
-        compiling = options.compile_options(parsed, batch_of(given))
-        model = load(Path(parsed.model), compiling, fuse=parsed.merge)
+        choose = partial(options.compile_options, parsed, batch=batch_of(given))
+        model = load(Path(parsed.model), choose, fuse=parsed.merge)
         program = model.program
         info.require(program, settings)
+        fidelity = known_fidelity(model, info.law(settings))  # refuses a damaged note before anything starts
         if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
@@ -136,9 +139,10 @@ def run(parsed: argparse.Namespace) -> int:
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
         predicted, explanation = prediction.predict(
-            model, compiling, info, settings, setting, explain=parsed.explain
+            model, model.options, info, settings, setting, explain=parsed.explain
         )
         result = replace(result, prediction=compared(predicted, result), explanation=explanation)
+    result = replace(result, fidelity=fidelity)
     result = replace(result, warnings=tuple(find_warnings(result)))
     failures = Failures()
     _add_verification(failures, result)

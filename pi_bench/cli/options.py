@@ -10,6 +10,7 @@ from pi_bench.errors import EnvironmentUnsupportedError
 
 if TYPE_CHECKING:
     from pi_bench.network.compiler import CompileOptions
+    from pi_bench.network.graph import Graph
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +38,15 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--weight-bits",
         type=positive_int,
-        default=10,
         metavar="N",
-        help="bits of a signed weight, 2 to 16 (default 10)",
+        help="bits of a signed weight, 2 to 16, for all layers (default: those that the export chose, or 10)",
     )
     group.add_argument(
         "--activation-bits",
         type=positive_int,
-        default=10,
         metavar="N",
-        help="bits of the calibrated maximum of an activation (default 10)",
+        help="bits of the calibrated maximum of an activation's result, for all layers (default: the bits of "
+        "each layer that the export chose, or 10)",
     )
     group.add_argument(
         "--headroom-bits",
@@ -98,10 +98,13 @@ def require_torch(command: str) -> None:
         ) from None
 
 
-def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> CompileOptions:
+def compile_options(
+    parsed: argparse.Namespace, graph: Graph | None = None, batch: int | None = None
+) -> CompileOptions:
     """Returns the options of the compiler that the user asked for.
 
-    `batch`: number of inputs per inference if --batch is not given; 1 if both are missing.
+    `graph`: the network, whose export chose the bits that the user leaves open. `batch`: number of inputs per
+    inference if --batch is not given; 1 if both are missing.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_compile(parser)
@@ -109,12 +112,19 @@ def compile_options(parsed: argparse.Namespace, batch: int | None = None) -> Com
     >>> compile_options(parsed, batch=4)
     CompileOptions(weight_bits=8, activation_bits=10, ..., batch=4, ...)
     """
+    from pi_bench.fidelity import with_chosen_bits
     from pi_bench.network.compiler import CompileOptions
 
-    return CompileOptions(
-        weight_bits=parsed.weight_bits,
-        activation_bits=parsed.activation_bits,
+    default = CompileOptions()
+    chosen = CompileOptions(
+        weight_bits=parsed.weight_bits or default.weight_bits,
+        activation_bits=parsed.activation_bits or default.activation_bits,
         headroom_bits=parsed.headroom_bits,
         per_channel=parsed.scales == "per-channel",
         batch=parsed.batch or batch or 1,
+    )
+    if graph is None:
+        return chosen
+    return with_chosen_bits(
+        graph, chosen, weights=parsed.weight_bits is None, activations=parsed.activation_bits is None
     )

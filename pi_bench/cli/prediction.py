@@ -20,19 +20,30 @@ COSTS_VARIABLE = "PI_BENCH_COSTS"
 
 
 def add_prediction(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of predictions. `costs_of` reads them.
+    """Adds the options of predictions and of their explanation. `costs_of` reads them.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_prediction(parser)
     >>> parser.parse_args(["--explain", "--costs", "costs.json"]).costs
     'costs.json'
     """
-    group = parser.add_argument_group("prediction")
+    group = add_costs(parser)
     group.add_argument(
         "--explain",
         action="store_true",
         help="name the three largest costs of each phase, and the changes that would reduce them",
     )
+
+
+def add_costs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds the options of the costs to predict with, and returns their group. `costs_of` reads them.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> group = add_costs(parser)
+    >>> parser.parse_args(["--measure-costs"]).measure_costs
+    True
+    """
+    group = parser.add_argument_group("prediction")
     given = group.add_mutually_exclusive_group()
     given.add_argument(
         "--costs",
@@ -46,6 +57,7 @@ def add_prediction(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure the costs of this machine again, for instance after its hardware or load changed",
     )
+    return group
 
 
 def costs_of(

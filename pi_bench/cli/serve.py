@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
     options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
-    model = load(Path(parsed.model), options.compile_options(parsed), fuse=parsed.merge)
+    model = load(Path(parsed.model), partial(options.compile_options, parsed), fuse=parsed.merge)
     info.require(model.program, settings)
     configuration = {
         "protocol": info.name,

@@ -2,7 +2,7 @@
 
 The parties share x = u + v mod 2^32: the server holds u, the client v. Offline they grow shares of a truth
 table whose index is masked; online they open the masked index. `fss_spec` draws the messages, and
-docs/threat-model.md ("FSS") says which party knows what and where each pad is used. Elements are handled in
+docs/threat-model-fss.md says which party knows what and where each pad is used. Elements are handled in
 groups of `LANES` = 32, which share hash keys; callers pad arrays to whole groups with random words. All
 buffers are group-major, so a slice of groups is a contiguous part of each of them. Labels are ordered
 [group][position][lane][16 bytes], which is the order of the correlated OTs.

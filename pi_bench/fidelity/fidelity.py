@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pi_bench.errors import ModelError, UsageError
+from pi_bench.fidelity.interval import wilson_interval_pct
 
 HELD_OUT = "held-out calibration inputs"
 CALIBRATION = "calibration inputs"
@@ -16,8 +17,8 @@ EXAMPLE = "example input"
 SOURCES = (HELD_OUT, CALIBRATION, NOISE, EXAMPLE)
 """The inputs on which fidelity can be measured, from the most to the least convincing ones."""
 
-_Z = 1.959963984540054
-"""Quantile of the normal distribution for an interval of 95 %."""
+LEAST_SAMPLES = 16
+"""Fewer inputs say little about a share of classes."""
 _ERROR_PER_MISS = 2.0
 _LEAST_PCT, _MOST_PCT = 90.0, 99.99
 
@@ -47,6 +48,18 @@ class FidelityGoal:
     def logit_error_pct(self) -> float:
         """The largest typical logit error that meets the goal, in percent of the logits' range."""
         return round(_ERROR_PER_MISS * (100 - self.same_class_pct), 9)
+
+    def allowed_misses(self, sample_count: int) -> int:
+        """Returns how many of the inputs may have another class; a part of an input counts as one.
+
+        Among a handful of inputs none may.
+
+        >>> [FidelityGoal(99.0).allowed_misses(count) for count in (8, 64, 256)]
+        [0, 1, 3]
+        """
+        if sample_count < LEAST_SAMPLES:
+            return 0
+        return math.ceil(round(sample_count * (100 - self.same_class_pct) / 100, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +95,8 @@ class Fidelity:
 
     @property
     def same_class_interval_pct(self) -> tuple[float, float]:
-        """Wilson's interval of 95 % for `same_class_pct` (JASA 1927)."""
-        count, share = self.sample_count, self.same_class_count / self.sample_count
-        shrink = 1 + _Z**2 / count
-        middle = (share + _Z**2 / (2 * count)) / shrink
-        half = _Z / shrink * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-        return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+        """Wilson's interval of 95 % for `same_class_pct`."""
+        return wilson_interval_pct(self.same_class_count, self.sample_count)
 
     @property
     def logit_error_pct(self) -> float:
@@ -100,7 +109,10 @@ class Fidelity:
     def met(self) -> bool:
         """True if the goal is met; without a goal, if the default goal is."""
         goal = self.goal or FidelityGoal()
-        return self.same_class_pct >= goal.same_class_pct and self.logit_error_pct <= goal.logit_error_pct
+        misses = self.sample_count - self.same_class_count
+        return misses <= goal.allowed_misses(self.sample_count) and (
+            self.logit_error_pct <= goal.logit_error_pct
+        )
 
     def to_fields(self) -> dict[str, Any]:
         """Returns JSON values, for ``meta["fidelity"]`` of a model file; `from_fields` reads them.

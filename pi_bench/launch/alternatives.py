@@ -65,7 +65,7 @@ def alternatives(
     )
     found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
     if model.fusion is None:
-        fused, fusion = fuse_linear(model.graph, compiling.weight_bits)
+        fused, fusion = fuse_linear(model.graph, compiling.most_weight_bits)
         if fusion.dissolved:
             other, _ = compile_graph(fused, compiling)
             run = predict_run(info.script(other, options), setting)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ class LoadedModel:
     `digest`: digest of the program, in hex.
     `load_s`: time of loading and compiling.
     `fusion`: the fused linear layers; None if fusion was not asked for.
+    `options`: the options that the program was compiled with.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
@@ -41,6 +43,7 @@ class LoadedModel:
     digest: str
     load_s: float
     fusion: Fusion | None = None  # None: was not asked for
+    options: CompileOptions = field(default_factory=CompileOptions)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays for the server process: ``program``, as bytes, and the weights as ``w:NAME``."""
@@ -48,8 +51,12 @@ class LoadedModel:
         return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
 
 
-def load(path: Path, options: CompileOptions, *, fuse: bool = False) -> LoadedModel:
+def load(
+    path: Path, options: CompileOptions | Callable[[Graph], CompileOptions], *, fuse: bool = False
+) -> LoadedModel:
     """Loads and compiles a model file. `fuse`: fuses linear layers where that pays.
+
+    `options`: those of the compiler, or a function that chooses them for the network in the file.
 
     Raises:
         ModelError: the file is no model, or the network cannot be compiled with these options.
@@ -66,9 +73,11 @@ def load(path: Path, options: CompileOptions, *, fuse: bool = False) -> LoadedMo
     """
     started = time.perf_counter()
     graph, fusion = load_model(path), None
+    if callable(options):
+        options = options(graph)
     if fuse:
-        graph, fusion = fuse_linear(graph, options.weight_bits)
+        graph, fusion = fuse_linear(graph, options.most_weight_bits)
     program, weights = compile_graph(graph, options)
     load_s = time.perf_counter() - started
     _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))
-    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion)
+    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion, options)

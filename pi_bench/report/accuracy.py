@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,19 +12,22 @@ import numpy as np
 from pi_bench.launch.accuracy import Comparison
 from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.launch.private_accuracy import PrivateAnswers
-from pi_bench.launch.samples import Answers, Samples
+from pi_bench.launch.remedies import Remedy
+from pi_bench.launch.samples import Samples
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.report.bits import bits_part, bits_words
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.documents.fields import Weights
 from pi_bench.report.quantities import counted
+from pi_bench.report.remedies import remedies_lines, remedies_part
+from pi_bench.report.scores import at, scores, share_pct
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import random_warnings, weights_words
 
 _NARROW_ROOM_BITS = 0.1
-_Z = 1.959964  # standard deviations on either side of the mean that hold 95 % of a normal distribution
 
 
 def build_accuracy(
@@ -38,6 +42,7 @@ def build_accuracy(
     weights: Weights,
     arguments: dict[str, Any],
     interruption: int | None = None,
+    remedies: Sequence[Remedy] | None = None,
 ) -> document.Accuracy:
     """Scores the answers and collects the errors of the layers.
 
@@ -74,14 +79,16 @@ def build_accuracy(
             labelled=labels is not None,
             class_count=samples.class_count,
         ),
-        float=document.Answers(**_scores(comparison.floats, comparison.floats, labels)),
-        integer=document.Answers(**_scores(comparison.integers, comparison.floats, labels)),
+        float=document.Answers(**scores(comparison.floats, comparison.floats, labels)),
+        integer=document.Answers(**scores(comparison.integers, comparison.floats, labels)),
         baseline=_baseline(comparison, labels),
         private=None if private is None else _private(private, comparison, labels),
         output_count=int(comparison.floats.logits.shape[1]),
         worst_layer=max(errors, key=lambda name: errors[name], default=None),
         layers=layers,
         arguments=arguments,
+        bits=bits_part(program, compiling),
+        remedies=None if remedies is None else remedies_part(remedies, comparison.floats),
     )
     return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
 
@@ -156,16 +163,16 @@ def render_accuracy(result: document.Accuracy) -> str:
         f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
         f"{data.refused_count:,} refused",
         f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
-        f"of {fixed.weight_bits} bits, {scales} scales, "
-        f"activations of {fixed.activation_bits} bits, headroom {fixed.headroom_bits:g} bits",
+        f"{scales} scales, "
+        f"{_bits(result)}, headroom {fixed.headroom_bits:g} bits",
         "",
         *render_table(
             (
-                *("answers", "images", "accuracy", "95 % interval"),
-                *("same class as float", "largest logit error", "typical"),
+                *("answers", "images", "accuracy", "95 % interval", "same class as float", "its interval"),
+                *("typical logit error", "largest"),
             ),
             rows,
-            drop=("typical", "largest logit error", "same class as float"),
+            drop=("largest", "its interval", "typical logit error", "same class as float"),
         ),
     ]
     if private is not None:
@@ -186,25 +193,10 @@ def render_accuracy(result: document.Accuracy) -> str:
         "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
         f"worst layer: {result.worst_layer or '-'}",
     ]
+    if result.remedies is not None:
+        lines += ["", *remedies_lines(result.remedies)]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]
     return "\n".join(lines)
-
-
-def _scores(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict[str, Any]:
-    """Computes the fields of `document.Answers`."""
-    reference = floats.logits[np.searchsorted(floats.index, answers.index)]
-    errors = np.abs(answers.logits - reference)
-    classes = answers.logits.argmax(axis=1)
-    return {
-        "image_count": len(answers.index),
-        "accuracy_pct": None if labels is None else _share(classes == labels[answers.index]),
-        "accuracy_interval_pct": None
-        if labels is None
-        else wilson_interval(classes == labels[answers.index]),
-        "same_class_as_float_pct": _share(classes == reference.argmax(axis=1)),
-        "largest_logit_error": float(errors.max()),
-        "rms_logit_error": float(np.sqrt(np.mean(errors**2))),
-    }
 
 
 def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:
@@ -212,7 +204,7 @@ def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.Bas
     law = comparison.law.baseline
     if law is None or comparison.baseline is None:
         return None
-    return document.BaselineAnswers(law=law.name, **_scores(comparison.baseline, comparison.floats, labels))
+    return document.BaselineAnswers(law=law.name, **scores(comparison.baseline, comparison.floats, labels))
 
 
 def _private(
@@ -221,12 +213,12 @@ def _private(
     answers, floats = private.answers, comparison.floats
     integers = comparison.integers.logits[np.searchsorted(comparison.integers.index, answers.index)]
     return document.PrivateAnswers(
-        **_scores(answers, floats, labels),
+        **scores(answers, floats, labels),
         same_images=document.SameImages(
-            float=document.Answers(**_scores(_at(floats, answers.index), floats, labels)),
-            integer=document.Answers(**_scores(_at(comparison.integers, answers.index), floats, labels)),
+            float=document.Answers(**scores(at(floats, answers.index), floats, labels)),
+            integer=document.Answers(**scores(at(comparison.integers, answers.index), floats, labels)),
         ),
-        same_class_as_integer_pct=_share(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
+        same_class_as_integer_pct=share_pct(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
         largest_difference_from_integer=float(np.abs(answers.logits - integers).max()),
         verified=not private.failures,
         failures=list(private.failures),
@@ -249,15 +241,16 @@ def _layer(name: str, layer: LayerError) -> document.LayerErrors:
 
 def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
     own = name.startswith("float")
-    interval = answers.accuracy_interval_pct
+    error_pct = answers.typical_logit_error_pct
     return (
         name,
         f"{answers.image_count:,}",
         _percent(answers.accuracy_pct),
-        "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f} %",
+        _interval(answers.accuracy_interval_pct),
         "-" if own else _percent(answers.same_class_as_float_pct),
+        _interval(None if own else answers.same_class_interval_pct),
+        "-" if own or error_pct is None else f"{error_pct:.2g} % of range",
         "-" if own else f"{answers.largest_logit_error:.4g}",
-        "-" if own else f"{answers.rms_logit_error:.4g}",
     )
 
 
@@ -273,29 +266,16 @@ def _layer_row(layer: document.LayerErrors) -> tuple[str, ...]:
     )
 
 
-def wilson_interval(hits: np.ndarray) -> list[float]:
-    """Returns Wilson's interval of 95 %, in percent, for the share of true values in `hits`.
-
-    >>> [round(bound) for bound in wilson_interval(np.array([True] * 7 + [False]))]
-    [53, 98]
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
-    """
-    count, share = len(hits), float(np.mean(hits))
-    shrink = 1 + _Z**2 / count
-    middle = (share + _Z**2 / (2 * count)) / shrink
-    half = _Z / shrink * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return [100 * max(0.0, middle - half), 100 * min(1.0, middle + half)]
-
-
-def _at(answers: Answers, index: np.ndarray) -> Answers:
-    """Those to the images numbered `index`."""
-    return Answers(index, answers.logits[np.searchsorted(answers.index, index)])
-
-
-def _share(hits: np.ndarray) -> float:
-    return 100 * float(np.mean(hits))
+def _bits(result: document.Accuracy) -> str:
+    fixed = result.fixed_point
+    if result.bits is None:
+        return f"activation bits {fixed.activation_bits}, weight bits {fixed.weight_bits}"
+    return bits_words(result.bits)
 
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} %"
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "-" if bounds is None else f"{bounds[0]:.1f} to {bounds[1]:.1f} %"

@@ -10,9 +10,11 @@ from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
+from pi_bench.report.bits import bits_words
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
+from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
 from pi_bench.report.operators import (
     counts_words,
@@ -76,6 +78,8 @@ def inspect_program(
         operators=[_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
         prediction=None,
         explanation=None,
+        bits=None,
+        fidelity=None,
         arguments=arguments or {},
     )
 
@@ -122,7 +126,9 @@ def render_inspection(inspection: document.Inspection) -> str:
         f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'weight')}",
         f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
         f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
+        *([bits_words(inspection.bits)] if inspection.bits is not None else []),
         f"digest {inspection.digest}",
+        fidelity_line(inspection.fidelity, inspection.weights),
         *(f"warning: {words}" for words in random_warnings(inspection.weights)),
         *fusion_lines(inspection.fusion),
         *kept_lines(inspection.fusion),

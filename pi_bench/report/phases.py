@@ -106,8 +106,10 @@ def layer_of(op: Op, runs: Sequence[Run]) -> Layer:
     """Describes an operator of the program and the time and bytes of its online phase.
 
     ```python
-    def slowest(operators: Sequence[Op], runs: Sequence[Run]) -> Layer:
-        return max((layer_of(op, runs) for op in operators), key=lambda layer: layer.client.wait_s)
+    from pi_bench.network.program import Program
+
+    def slowest(program: Program, runs: Sequence[Run]) -> Layer:
+        return max((layer_of(op, runs) for op in program.ops), key=lambda layer: layer.client.wait_s)
     ```
     """
 

@@ -14,6 +14,7 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.measure.statistics import summarize
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.report.bits import bits_part
 from pi_bench.report.documents import latency as document
 from pi_bench.report.documents.fields import PerParty, SecondsPerParty
 from pi_bench.report.fusion import fusion_part
@@ -108,6 +109,7 @@ def build_result(
             cores=document.Cores(client=list(placement.client_cores), server=list(placement.server_cores)),
         ),
         arguments=arguments,
+        bits=bits_part(program, model.options),
     )
 
 

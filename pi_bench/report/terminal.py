@@ -11,6 +11,7 @@ from pi_bench.report.answer import answer_lines
 from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
+from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.operators import counts_words, shape_words
@@ -196,8 +197,9 @@ _WORDS = ("set-up", "offline", "online")
 
 def _verdict(result: Result) -> list[str]:
     verification = result.verification
+    fidelity = fidelity_line(result.fidelity, result.network.weights)
     if not verification.passed:
-        return ["verification FAILED", *(f"  {failure}" for failure in verification.failures)]
+        return ["verification FAILED", *(f"  {failure}" for failure in verification.failures), fidelity]
     agrees = "agrees" if verification.argmax_agrees_with_float else "does NOT agree"
     zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
     return [
@@ -207,4 +209,5 @@ def _verdict(result: Result) -> list[str]:
         f"{zeroed if verification.zeroed_count else ''}"
         f"the answer {agrees} with the float network "
         f"(largest difference {verification.max_float_error:.4f})",
+        f"verified against the integer network; {fidelity}",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import ComparedPrediction
+from pi_bench.report.fidelity import fidelity_warnings
 from pi_bench.report.quantities import counted
 from pi_bench.report.weights import random_warnings
 
@@ -29,6 +30,7 @@ def find_warnings(result: Result) -> list[str]:
             f"measuring the harness. Use --protocol {default_protocol().name} with real data."
         )
     found += random_warnings(result.network.weights)
+    found += fidelity_warnings(result.fidelity, result.network.weights)
     verification = result.verification
     if verification.passed and not verification.argmax_agrees_with_float:
         found.append(

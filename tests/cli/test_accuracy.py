@@ -56,6 +56,25 @@ def test_exact_private_answers_are_the_integer_networks(
     )
 
 
+def test_intervals_typical_errors_and_one_more_bit_are_told(
+    model_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--data", data, "--activation-bits", 6, "--mode", "exact", "--private-sample", 0)
+    result = run(model_file, tmp_path, *flags)
+    integer, remedies = result["integer"], result["remedies"]
+    low, high = integer["same_class_interval_pct"]
+    assert low < integer["same_class_as_float_pct"] <= high
+    assert integer["typical_logit_error_pct"] > 0
+    assert remedies["image_count"] == 30
+    assert remedies["unchanged"]["typical_logit_error_pct"] == integer["typical_logit_error_pct"]
+    assert remedies["remedies"][0]["rms_logit_error"] < remedies["unchanged"]["rms_logit_error"]
+    assert remedies["remedies"][0]["predicted_online_s"] > 0
+    text = capsys.readouterr().out
+    assert f"{low:.1f} to {high:.1f} %" in text and "one more bit in all activations" in text
+    assert "the layers that lose most: " in text
+    assert run(model_file, tmp_path, *flags, "--no-remedies")["remedies"] is None
+
+
 def test_the_law_of_each_mode_and_the_options_of_fixed_point(
     model_file: Path, data: Path, tmp_path: Path
 ) -> None:

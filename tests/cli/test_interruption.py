@@ -73,7 +73,7 @@ def test_latency_keeps_its_finished_runs(
     assert 9 <= result["runs"] < result["requested_runs"] == 40000
     assert len(result["online"]["latency_s"]["samples"]) == result["runs"]
     assert result["verification"]["verified_run_count"] == result["runs"]
-    assert f"INTERRUPTED: {result['runs']} of 40000 runs" in output
+    assert f"INTERRUPTED: {result['runs']} of 40,000 runs" in output
     assert f"after {result['runs']} of 40,000 runs: the result holds the finished ones" in errors
     np.testing.assert_array_equal(np.load(answer).ravel(), np.ravel(result["outputs"]["logits"]))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["result.json", "y.npy"]

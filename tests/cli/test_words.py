@@ -13,7 +13,6 @@ from pi_bench.cli import main
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
-from pi_bench.report.accuracy import wilson_interval
 from pi_bench.report.documents import schema_of
 
 SAID = "warning: weights are random: latency and bytes are those of a trained network, answers mean nothing"
@@ -78,12 +77,6 @@ def test_private_accuracy_stands_beside_that_of_the_same_images_with_intervals(
     assert result["private"]["accuracy_interval_pct"] == pytest.approx([34.24, 100], abs=0.01)
     text = capsys.readouterr().out
     assert "float, the private images" in text and "34.2 to 100.0 %" in text
-
-
-def test_intervals_are_wilsons() -> None:
-    for right, count, low, high in [(0, 8, 0, 32.44), (7, 8, 52.91, 97.76), (340, 359, 91.88, 96.59)]:
-        hits = np.arange(count) < right
-        assert wilson_interval(hits) == pytest.approx([low, high], abs=0.01)
 
 
 def test_data_of_another_number_of_classes_is_warned_of(

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
-from pi_bench.crypto import fss, gadget
-from pi_bench.crypto.fss import FssCall, FssSpec
+from pi_bench.crypto import gadget
 from pi_bench.crypto.gadget import GadgetCall, GadgetSpec
 from pi_bench.hybrid import multiplications, work_plan
+from tests.fss_recorder import DRAWN_WORDS, repeated, watch_fss
 
 Tweak = tuple[int, int, int, int, int]
 """Purpose, gadget, group, position, sub."""
@@ -94,65 +94,12 @@ HYBRID_USES = {
 """By protocols with homomorphic products and garbled gadgets."""
 
 
-BUTTERFLY, LEVEL, LEAF, PAYLOAD, WRAP, CHOICE, CARRY_PRODUCT = range(20, 27)
-DIGIT = 7  # bits of a table's leaves
-
 TABLE_USES = {
-    "table hash of the server",
-    "table hash of the client",
-    "growth of the server",
-    "growth of the client",
-    "table encoded",
-    "table evaluated",
-    "choices",
-    "labels of the server",
-    "labels of the client",
+    *(f"fss {party}{what}" for party in ("server", "client") for what in ("", " online", " bundles")),
+    *(f"fss {labels} labels" for labels in ("reverse zero", "reverse active", "zero", "active")),
+    *DRAWN_WORDS,
 }
 """By protocols with shared tables."""
-
-
-def tree_levels(bits: int) -> tuple[int, list[int]]:
-    """The levels of a table's tree, and those that convert."""
-    first = (bits - 1) % DIGIT + 1
-    levels = bits - DIGIT if bits > first else 0
-    return levels, list(range(first, levels + 1, DIGIT))
-
-
-def tables_of(spec: FssSpec) -> dict[int, int]:
-    """The bits of each table, by sub: 0 sign, 1 carry."""
-    carry = {1: spec.truncate_bits} if spec.exact and spec.truncate_bits else {}
-    if spec.kind == "truncate":
-        return carry
-    sign = spec.window_bits + 1 - spec.truncate_bits - spec.sign_drop - (0 if carry else 1)
-    return {0: sign} | carry
-
-
-def grown(spec: FssSpec, level: int, number: int, groups: range) -> Iterator[Tweak]:
-    """Tweaks of the nodes that a bundle of `level` hashes."""
-    for sub, bits in tables_of(spec).items():
-        levels, converting = tree_levels(bits)
-        for group in groups:
-            if level < levels:
-                yield LEVEL, number, group, level, sub
-            if level in converting:
-                yield LEAF, number, group, level, sub
-
-
-def begun(spec: FssSpec, number: int, groups: range) -> Iterator[Tweak]:
-    """Tweaks of a slice's first step: every pad of its OTs, and the nodes of level 1."""
-    yield from grown(spec, 1, number, groups)
-    versions = 2 if spec.exact and spec.truncate_bits else 1
-    for group in groups:
-        for sub, bits in tables_of(spec).items():
-            yield from ((BUTTERFLY, number, group, position, sub) for position in range(bits))
-        if versions == 2:
-            yield CARRY_PRODUCT, number, group, 0, 0
-        if spec.kind == "relu":
-            yield from ((PAYLOAD, number, group, version, 0) for version in range(versions))
-            yield WRAP, number, group, 0, 0
-            yield CHOICE, number, group, 0, 0
-        else:
-            yield TRUNCATE_TOP, number, group, 0, 0
 
 
 class Uses:
@@ -182,7 +129,7 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
     def tweaks(places: Iterator[Tweak]) -> list[int]:
         return [encoded(place) for place in places]
 
-    def groups_of(call: GadgetCall | FssCall, element_count: int) -> range:
+    def groups_of(call: GadgetCall, element_count: int) -> range:
         return range(call.first_group, call.first_group + element_count // LANES)
 
     def garble(call: GadgetCall, arguments: gadget.GarbleArguments) -> None:
@@ -237,40 +184,7 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
 
         return note
 
-    def begin(party: str):
-        def note(call: FssCall, arguments: fss.RequestArguments | fss.AnswerArguments) -> None:
-            groups = range(call.first_group, call.first_group + len(arguments.choice_labels))
-            places = tweaks(begun(call.spec, call.gadget, groups))
-            found.add(f"table hash of the {party}", arguments.hash_seed, places)
-            found.add(f"growth of the {party}", arguments.hash_seed, [(call.gadget, g) for g in groups])
-            for labels in (arguments.choice_labels, arguments.request_labels):
-                rows = [label.tobytes() for label in labels.reshape(-1, 16)]
-                found.add(f"labels of the {party}", b"", rows)
-            assert arguments.delta[0] & 1 == (party == "server")
-            if isinstance(arguments, fss.AnswerArguments):
-                rows = arguments.choices.reshape(len(groups), -1)
-                found.add("choices", b"", [row.tobytes() for row in rows])
-
-        return note
-
-    def grow(call: FssCall, arguments: fss.GrowArguments) -> None:
-        count = len(arguments.received) // call.spec.bundle_group_bytes(arguments.level)
-        groups = range(call.first_group, call.first_group + count)
-        places = tweaks(grown(call.spec, arguments.level + 1, call.gadget, groups))
-        found.add(f"table hash of the {arguments.party}", arguments.hash_seed, places)
-
-    def online(what: str, words: str):
-        def note(call: FssCall, arguments) -> None:
-            groups = groups_of(call, getattr(arguments, words).size)
-            found.add(what, arguments.hash_seed, [(call.gadget, group) for group in groups])
-
-        return note
-
-    watch(fss, "request", begin("client"))
-    watch(fss, "answer", begin("server"))
-    watch(fss, "grow", grow)
-    watch(fss, "encode", online("table encoded", "u"))
-    watch(fss, "evaluate", online("table evaluated", "next_mask"))
+    watch_fss(monkeypatch, found.add)
     watch(gadget, "garble", garble)
     watch(gadget, "encode", encode)
     watch(gadget, "accept", accept)
@@ -309,23 +223,23 @@ def test_no_key_meets_a_tweak_or_counter_twice(
     assert uses.of, "nothing that this protocol does is recorded: its keys need a note here"
     factors = uses.of.pop("factors", Counter())
     assert sum(factors.values()) - len(factors) <= 1, "uniform words, of which two may be alike"
+    if getattr(secure_protocol.client, "uses_tables", False):
+        assert uses.of.keys() >= TABLE_USES
+        _check_tables(uses)
+    drawn = {what: uses.of.pop(what) for what in DRAWN_WORDS & uses.of.keys()}
+    assert repeated(drawn) == []
     for what, places in uses.of.items():
         ((place, count),) = places.most_common(1)
         assert count == 1, f"{what}: {place} is used {count} times"
-    if getattr(secure_protocol.client, "uses_tables", False):
-        assert set(uses.of) >= TABLE_USES
-        _check_tables(uses)
     if uses.of.keys() >= HYBRID_USES:
         _check_hybrid(uses, bool(products))
 
 
 def _check_tables(uses: Uses) -> None:
     """Both parties hash the same places, under a seed that nothing else uses, and grow what they use once."""
-    assert uses.of["table hash of the server"] == uses.of["table hash of the client"]
-    grown_places = uses.of["growth of the server"]
-    for what in ("growth of the client", "table encoded", "table evaluated"):
-        assert uses.of[what] == grown_places, what
-    seeds = {seed for seed, _ in grown_places}
+    for what in ("", " online", " bundles"):
+        assert uses.of[f"fss server{what}"] == uses.of[f"fss client{what}"], what
+    seeds = {seed for seed, _ in uses.of["fss server"]}
     assert len(seeds) == 2, "fresh for each inference"
     for what in ("garbler", "evaluator", "additive sender", "product sender"):
         assert not seeds & {seed for seed, _ in uses.of.get(what, ())}, what

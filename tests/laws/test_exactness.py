@@ -7,6 +7,7 @@ PI_BENCH_FUZZ=N draws N times as many networks (`make fuzz`).
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 
 import numpy as np
@@ -106,9 +107,19 @@ SETTINGS = st.builds(
 )
 
 
+LAYER_BITS = st.none() | st.lists(st.integers(2, 13), min_size=3, max_size=9)
+"""Bits of activations by layer, one after another and again from the first; or the same for all."""
+
+
 @law(40)
-@given(networks(), SETTINGS)
-def test_every_setting_fits_its_windows_or_is_refused(network: Network, options: CompileOptions) -> None:
+@given(networks(), SETTINGS, LAYER_BITS)
+def test_every_setting_fits_its_windows_or_is_refused(
+    network: Network, options: CompileOptions, layer_bits: list[int] | None
+) -> None:
+    if layer_bits is not None:
+        names = (node.name for node in network.graph.nodes)
+        chosen = dict(zip(names, itertools.cycle(layer_bits)))
+        options = dataclasses.replace(options, layer_activation_bits=chosen)
     try:
         program, weights = compile_graph(network.graph, options)
     except ModelError as refused:

@@ -149,12 +149,20 @@ def scale_of_output(name: str, expression: Expression, maximum: float, options: 
     10
     """
     natural = max(int(_natural_scales(term, options).max()) for term in expression.terms)
-    finest = bits_below(31 - options.headroom, maximum)
-    linear = min(natural, finest - _SPARE_OUTPUT_BITS)
+    linear = min(natural, finest_of_output(maximum, options))
     if not _are_held(expression, linear):
-        linear = min(natural, finest)
+        linear = min(natural, bits_below(31 - options.headroom, maximum))
     _check_scale(name, linear, expression)
     return linear
+
+
+def finest_of_output(maximum: float, options: CompileOptions) -> int:
+    """Computes the finest scale of a revealed value of at most `maximum`, with bits to spare for its growth.
+
+    >>> finest_of_output(8.0, CompileOptions())
+    23
+    """
+    return bits_below(31 - options.headroom, maximum) - _SPARE_OUTPUT_BITS
 
 
 def quantize(name: str, expression: Expression, scale_bits: int, options: CompileOptions) -> QuantizedLinear:

@@ -23,6 +23,9 @@ from pi_bench.network.graph.batch_norm import gain_and_shift
 from pi_bench.network.graph.float_run import evaluate
 
 _CHUNK_BYTES = 64_000_000
+_RARE = 8.0
+"""A channel whose ReLU lets through less than 1 / _RARE of the range before it counts less."""
+_LEAST = 2.0**-20
 _LAYERS = (ConvNode, LinearNode, BatchNormNode)
 
 
@@ -76,7 +79,8 @@ def list_layers(sharing: Sharing, samples: np.ndarray) -> tuple[list[WeightedLay
     weighted: list[WeightedLayer] = []
     folded: list[FoldedLayer] = []
     largest = _largest(graph, samples)
-    ranges = _rounded_ranges(sharing, largest)
+    results = _ranges(sharing, largest)
+    ranges = _rounded_ranges(sharing, results)
     nodes = {node.name: node for node in graph.nodes}
     read = [name for node in graph.nodes for name in node.inputs]
     for node in graph.nodes:
@@ -91,9 +95,20 @@ def list_layers(sharing: Sharing, samples: np.ndarray) -> tuple[list[WeightedLay
             continue
         groups, columns = np.unique(before, return_counts=True)
         inputs = before[input_channels(node, weights.shape)]
-        of_groups = ranges[node.inputs[0]][groups]
-        weighted.append(WeightedLayer(weights, inputs, outputs, groups, of_groups, columns))
+        own, rounded = (of_value[node.inputs[0]] for of_value in (results, ranges))
+        if weights.shape[1] == 1:
+            weights = weights * _activity(own, rounded)[inputs]
+        weighted.append(WeightedLayer(weights, inputs, outputs, groups, rounded[groups], columns))
     return weighted, folded
+
+
+def _activity(own: np.ndarray, rounded: np.ndarray) -> np.ndarray:
+    """Computes how much the weights of each group count: 1, or less where a ReLU hardly ever fires.
+
+    A batch normalization of a channel that never fires has a huge gain, which changes no answer. This is for
+    layers whose outputs read one channel each, where a large weight makes no other weight coarser.
+    """
+    return np.where(rounded > 0, _RARE * own / np.where(rounded > 0, rounded, 1.0), 1.0).clip(_LEAST, 1.0)
 
 
 def _largest(graph: Graph, samples: np.ndarray) -> dict[str, np.ndarray]:
@@ -108,20 +123,27 @@ def _largest(graph: Graph, samples: np.ndarray) -> dict[str, np.ndarray]:
     return largest
 
 
-def _rounded_ranges(sharing: Sharing, largest: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Computes the range of each group in each value, (groups,), 0 where the value does not have it.
+def _ranges(sharing: Sharing, largest: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Computes the range of each group in each value, (groups,), 0 where the value does not have it."""
+    ranges = {}
+    for name, sizes in largest.items():
+        ranges[name] = np.zeros(sharing.count)
+        groups = np.broadcast_to(sharing.groups[name], sizes.shape)
+        np.maximum.at(ranges[name], groups.reshape(-1), sizes.reshape(-1).astype(np.float64))
+    return ranges
+
+
+def _rounded_ranges(sharing: Sharing, results: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Adds the ranges that a value's windows hold besides its own, (groups,).
 
     An activation's window holds its input, and pools and moves of elements keep its scale. So a value has the
     range of the value before as well. Sums and layers get a new scale.
     """
     ranges: dict[str, np.ndarray] = {}
     for node in sharing.graph.nodes:
-        sizes = largest[node.name]
-        own = np.zeros(sharing.count)
-        groups = np.broadcast_to(sharing.groups[node.name], sizes.shape)
-        np.maximum.at(own, groups.reshape(-1), sizes.reshape(-1).astype(np.float64))
+        own = results[node.name].copy()
         if not isinstance(node, (*_LAYERS, PolynomialNode, AddNode)):
-            present = np.unique(groups)
+            present = np.unique(sharing.groups[node.name])
             for name in node.inputs:
                 own[present] = np.maximum(own[present], ranges[name][present])
         ranges[node.name] = own

@@ -87,6 +87,8 @@ def load_weights(
     """
     name = os.fspath(path)
     try:
+        if not os.path.isfile(path) and os.path.exists(path):  # a pipe would never end
+            raise ModelError(f"the weights {name} are no regular file: give the path of a checkpoint")
         with open(path, "rb") as file:
             state, ignored = _read_state(name, file, module.state_dict(), weights_key)
     except OSError as error:

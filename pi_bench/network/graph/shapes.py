@@ -158,8 +158,8 @@ def _concat(node: ConcatNode, inputs: list[Shape], graph: Graph) -> Shape:
 def _pool(node: AvgPoolNode | MaxPoolNode, inputs: list[Shape], graph: Graph) -> Shape:
     first = _map(node, inputs[0])
     sides = padding_sides(node.padding)
-    if any(2 * max(sides[2 * axis : 2 * axis + 2]) > node.kernel[axis] for axis in (0, 1)):
-        raise fault(node, f"has a padding {node.padding} of more than half its kernel {node.kernel}")
+    if any(max(sides[2 * axis : 2 * axis + 2]) >= node.kernel[axis] for axis in (0, 1)):
+        raise fault(node, f"has a padding {node.padding} that its kernel {node.kernel} does not exceed")
     if isinstance(node, AvgPoolNode) and node.divisor is not None and not 1 <= node.divisor < 1 << 24:
         raise fault(node, f"divides by {node.divisor}")
     return (first[0], *_window_counts(node, first, node.kernel, node.stride, node.padding, ceil=node.ceil))

@@ -14,6 +14,9 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph.check import MAX_ELEMENTS
 
 MAX_STEPS = 20_000
+MAX_TOTAL_ELEMENTS = 1 << 30
+"""Elements of all values of one sample together."""
+
 _TORCH_CLASSES = "torch.nn.modules."
 
 
@@ -92,8 +95,10 @@ class ForeignModule(nn.Module):
             raise ModelError(f"the file has {len(steps)} operators; {MAX_STEPS} are possible")
         self.network_name = name
         self.input_shape = input_shape
-        self.left_out: tuple[str, ...] = ()
+        self.left_out: tuple[dict[str, Any], ...] = ()
+        self.other_runtime: Any = None
         self._steps = tuple(steps)
+        self._element_count = 0  # of values made on shapes alone
         self._references = dict(references)
         self._input_name, self._output_name = input_name, output_name
         for step in steps:
@@ -126,7 +131,9 @@ class ForeignModule(nn.Module):
             ModelError: a value of more than 2^26 elements per sample, or an operator that cannot be applied.
         """
         with torch.no_grad():
-            copy.deepcopy(self).to("meta")(example.to("meta"))
+            shapes = copy.deepcopy(self).to("meta")
+            shapes._element_count = 0
+            shapes(example.to("meta"))
 
     def _run(self, step: Step, values: dict[str, Any]) -> None:
         def operand(argument: Any) -> Any:
@@ -156,8 +163,12 @@ class ForeignModule(nn.Module):
             raise ModelError(f"{step.place} cannot be applied: {reason:.200}") from None
         results = result if isinstance(result, tuple | list) else (result,)
         for name, value in zip(step.outputs, results, strict=False):
-            if isinstance(value, torch.Tensor) and value.is_meta and value.numel() > MAX_ELEMENTS * len(x):
-                raise ModelError(f"{step.place} makes {value.numel()} elements; too many for a network")
+            if isinstance(value, torch.Tensor) and value.is_meta:
+                self._element_count += value.numel()
+                if value.numel() > MAX_ELEMENTS * len(x):
+                    raise ModelError(f"{step.place} makes {value.numel()} elements; too many for a network")
+                if self._element_count > MAX_TOTAL_ELEMENTS * len(x):
+                    raise ModelError(f"the values up to {step.place} have too many elements for a network")
             if name is not None:
                 values[name] = value
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.onnx_operands import Attributes, Operator, activation, as_tensor
+from pi_bench.network.interchange.onnx_windows import flat, planar
 
 _HALF_LIMIT = 65504.0
 """The largest number of float16; files of that precision write it for no bound."""
@@ -75,7 +76,8 @@ def _prelu(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
                 f"its slope {tuple(slope.shape)} has not one number per channel: ONNX broadcasts from the "
                 f"last axis; {needed} is needed for {tuple(x.shape)}"
             )
-    return functional.prelu(x, slope.reshape(-1))
+    x, is_line = planar(x, {})
+    return flat(functional.prelu(x, slope.reshape(-1)), is_line)
 
 
 def _thresholded(inputs: list[Any], attributes: Attributes) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ _ELEMENTWISE = ("Softmax", "LogSoftmax", "Sigmoid")
 _CHOICES = ("ArgMax", "Hardmax", "TopK")
 """Functions that choose classes; the operators after them speak of classes too."""
 
+_NAMES = {"LogSoftmax": "log_softmax"}
 _PASSING = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Dropout")
 
 
@@ -22,15 +22,16 @@ class Ending:
     """The value that a network answers with, and the operators after it that are left out.
 
     `output` names the value. `replaced` maps each result of an operator that is left out to its operand.
-    `left_out` lists these operators in the order in which the client applies them.
+    `left_out` lists these operators in the order in which the client applies them, as the meta of a graph has
+    them (`lowering.last_step`).
 
-    >>> Ending("logits", {"probabilities": "logits"}, ("Softmax",)).left_out
-    ('Softmax',)
+    >>> Ending("logits", {}, ({"operator": "softmax", "dimension": 1},)).output
+    'logits'
     """
 
     output: str
     replaced: dict[str, str]
-    left_out: tuple[str, ...]
+    left_out: tuple[dict[str, Any], ...]
 
 
 def ending(name: str, graph: Any) -> Ending:
@@ -48,9 +49,9 @@ def ending(name: str, graph: Any) -> Ending:
     'z'
     """
     makers = {output: node for node in graph.node for output in node.output if output}
-    readers = Counter(value for node in graph.node for value in set(node.input))
+    inside = _read_inside(graph)
     outputs = [entry.name for entry in graph.output]
-    found = [_before(output, makers, readers) for output in outputs]
+    found = [_before(output, makers, inside) for output in outputs]
     logits = {logits for _, logits in found}
     if len(logits) != 1:
         raise ModelError(
@@ -60,19 +61,47 @@ def ending(name: str, graph: Any) -> Ending:
     endings = [each for each, _ in found]
     if len(endings) == 1:
         return endings[0]
-    return Ending(logits.pop(), {}, tuple({kind: None for each in endings for kind in each.left_out}))
+    steps = [step for each in endings for step in each.left_out]
+    return Ending(logits.pop(), {}, tuple(step for at, step in enumerate(steps) if step not in steps[:at]))
 
 
-def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple[Ending, str]:
+def live_nodes(graph: Any, end: Ending) -> list[Any]:
+    """Lists the nodes that the answer depends on, in their order.
+
+    >>> from onnx import helper
+    >>> nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("ArgMax", ["y"], ["class"])]
+    >>> [node.op_type for node in live_nodes(helper.make_graph(nodes, "tiny", [], []), Ending("y", {}, ()))]
+    ['Relu']
+    """
+    wanted, found = {end.output}, []
+    for node in reversed(graph.node):
+        made = [name for name in node.output if name in wanted and name not in end.replaced]
+        if made:
+            found.append(node)
+            wanted.update(end.replaced.get(name, name) for name in node.input)
+    return found[::-1]
+
+
+def _read_inside(graph: Any) -> set[str]:
+    """Returns the values that are read by an operator whose result is more than a function of logits."""
+    inside: set[str] = set()
+    for node in reversed(graph.node):
+        is_last = node.op_type in (*_ELEMENTWISE, *_CHOICES, *_PASSING) and not inside & set(node.output)
+        if not is_last:
+            inside.update(node.input)
+    return inside
+
+
+def _before(output: str, makers: dict[str, Any], inside: set[str]) -> tuple[Ending, str]:
     """Returns the ending at one output, and the name of the value before all that is left out."""
     answer = name = logits = output
     replaced: dict[str, str] = {}
-    left_out: list[str] = []
+    left_out: list[dict[str, Any]] = []
     passed: set[str] = set()
     while (node := makers.get(name)) is not None and name not in passed:
         passed.add(name)
-        if readers[name] > (0 if name == output else 1) and node.op_type not in _CHOICES:
-            break  # read inside the network too
+        if name in inside:
+            break
         if node.op_type in _CHOICES:
             answer, replaced = node.input[0], {}
         elif node.op_type in _ELEMENTWISE:
@@ -81,7 +110,8 @@ def _before(output: str, makers: dict[str, Any], readers: Counter[str]) -> tuple
             break
         name = node.input[0] if node.input else ""
         if node.op_type not in _PASSING:
-            left_out.append(node.op_type)
+            axis = next((entry.i for entry in node.attribute if entry.name == "axis"), None)
+            left_out.append({"operator": _NAMES.get(node.op_type, node.op_type.lower()), "dimension": axis})
             logits = name
     answer = replaced.pop(answer, answer)
     return Ending(answer, replaced, tuple(reversed(left_out))), logits

@@ -13,20 +13,18 @@ import torch
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.foreign_module import MAX_STEPS, ForeignModule, Ref, Step
 from pi_bench.network.interchange.onnx_attributes import attributes_of
-from pi_bench.network.interchange.onnx_ending import ending
+from pi_bench.network.interchange.onnx_ending import ending, live_nodes
 from pi_bench.network.interchange.onnx_file import opset, read_model
-from pi_bench.network.interchange.onnx_names import Names
+from pi_bench.network.interchange.onnx_names import Names, place_of
 from pi_bench.network.interchange.onnx_operators import apply, require_known
+from pi_bench.network.interchange.onnx_runtime import OtherRuntime
 from pi_bench.network.interchange.onnx_tensors import TensorReader
 
 _FLOATS = (1, 10, 11, 16)
 _STATIC_ELEMENTS = 1024
 _SMALL_ELEMENTS = 16
-_NAMED_BY_MODULE = "torch.nn.modules.onnx."
-_SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _MATRICES = ("MatMul", "Gemm")
 _SCALED = ("Resize", "Upsample")
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
 def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
@@ -57,7 +55,7 @@ def read_onnx(name: str, file: BinaryIO) -> ForeignModule:
 class _Translation:
     def __init__(self, name: str, model: Any) -> None:
         self._name = name
-        self._graph = model.graph
+        self._model, self._graph = model, model.graph
         self._opset = opset(model)
         self._reader = TensorReader(name, Path(name).absolute().parent)
         self._names = Names()
@@ -69,16 +67,14 @@ class _Translation:
         self._made: set[str] = set()
         if len(self._graph.node) > MAX_STEPS:
             raise ModelError(f"{name} has {len(self._graph.node)} operators; {MAX_STEPS} are possible")
-        for initializer in self._graph.initializer:
-            self._keep(initializer.name, self._reader.dense(initializer))
-        for initializer in self._graph.sparse_initializer:
-            self._keep(initializer.values.name, self._reader.sparse(initializer))
+        self._outside: dict[str, np.ndarray] = {}
 
     def module(self) -> ForeignModule:
-        read = {value for node in self._graph.node for value in node.input}
-        entries = [
-            entry for entry in self._graph.input if entry.name not in self._references | self._literals
-        ]
+        end = ending(self._name, self._graph)
+        nodes = live_nodes(self._graph, end)
+        read = {end.output, *(value for node in nodes for value in node.input)}
+        initializers = self._initializers(read)
+        entries = [entry for entry in self._graph.input if entry.name not in initializers]
         inputs = [entry for entry in entries if entry.name in read or len(entries) == 1]
         if len(inputs) != 1:
             names = ", ".join(entry.name for entry in inputs)
@@ -88,8 +84,7 @@ class _Translation:
             )
         self._made.add(inputs[0].name)
         self._active.add(inputs[0].name)
-        end = ending(self._name, self._graph)
-        steps = [step for node in self._graph.node for step in self._steps(node, end.replaced)]
+        steps = [step for node in nodes for step in self._steps(node, end.replaced)]
         module = ForeignModule(
             name=re.sub(r"[^\w\- ]", "_", self._graph.name)[:80],
             steps=steps,
@@ -100,7 +95,22 @@ class _Translation:
             output_name=end.output,
         )
         module.left_out = end.left_out
+        module.other_runtime = OtherRuntime(self._name, self._model, end, self._outside)
         return module
+
+    def _initializers(self, read: set[str]) -> set[str]:
+        """Keeps the initializers that are read; returns the names of all."""
+        for initializer in self._graph.initializer:
+            if initializer.name in read:
+                tensor = self._reader.dense(initializer)
+                if initializer.data_location:
+                    self._outside[initializer.name] = tensor
+                self._keep(initializer.name, tensor)
+        for initializer in self._graph.sparse_initializer:
+            if initializer.values.name in read:
+                self._keep(initializer.values.name, self._reader.sparse(initializer))
+        sparse = {initializer.values.name for initializer in self._graph.sparse_initializer}
+        return sparse | {initializer.name for initializer in self._graph.initializer}
 
     def _shape(self, entry: Any) -> tuple[int | None, ...]:
         kind = entry.type.tensor_type
@@ -133,8 +143,6 @@ class _Translation:
 
     def _steps(self, node: Any, replaced: dict[str, str]) -> list[Step]:
         """Translates one node; `replaced` are the results of those that are left out."""
-        if node.output and node.output[0] in replaced:
-            return []
         place = f"operator {node.op_type}" + (f" ({node.name!r:.80})" if node.name else "")
         require_known(place, node.op_type)
         attributes = attributes_of(place, node, self._reader, self._opset)
@@ -145,7 +153,8 @@ class _Translation:
             if output in self._made:
                 raise ModelError(f"{place} makes the value {output!r:.80}, which is there already")
             self._made.add(output)
-        path, kind = self._place(node)
+        path, kind = place_of(node, self._references)
+        path = self._names.module(path)
         inputs = [replaced.get(name, name) for name in node.input]
         active = [name in self._active for name in inputs]
         if any(active):
@@ -171,27 +180,6 @@ class _Translation:
         if not name:
             return None
         return self._literals[name] if name in self._literals else Ref(name)
-
-    def _place(self, node: Any) -> tuple[str, str]:
-        """Returns (path, class) of the module that the node was.
-
-        The name of its weights tells it, or the notes of torch's exporter, or the node's own name
-        (`/layer1/conv/Conv`).
-        """
-        path, kind = "", _NAMED_BY_MODULE + node.op_type
-        notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
-        scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])
-        weights = [name for name in node.input if "." in self._references.get(name, "")]
-        if weights and node.op_type in _WEIGHTED:
-            path = self._references[weights[0]].rpartition(".")[0]
-        elif len(scopes) > 1 and len(scopes) == len(classes):
-            path, kind = scopes[-2], classes[-2]
-        elif node.name.startswith("/"):
-            for part in node.name.split("/")[1:-1]:
-                path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
-        else:
-            path = re.sub(r"\W", "_", node.name)
-        return self._names.module(path), kind
 
 
 def _call(operator: str, attributes: dict[str, Any], *inputs: Any) -> Any:

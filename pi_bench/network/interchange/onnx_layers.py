@@ -59,8 +59,8 @@ def _conv_transpose(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
             )
         ]
         total = [size - want for size, want in zip(whole, wanted[-2:], strict=True)]
-        if min(total) < 0:
-            raise ModelError(f"its output_shape {wanted} is larger than its {whole} values")
+        more = [extra + max(-pad, 0) for extra, pad in zip(more, total, strict=True)]
+        total = [max(pad, 0) for pad in total]
         small, large = [pad // 2 for pad in total], [pad - pad // 2 for pad in total]
         pads = [*small, *large] if automatic == "SAME_UPPER" else [*large, *small]
     groups, bias = int(attributes.pop("group", 1)), _bias(inputs, 2, x)
@@ -75,7 +75,7 @@ def _conv_transpose(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 
 
 def _batch_norm(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
-    x = activation(inputs[0])
+    x, is_line = planar(activation(inputs[0]), {})
     attributes.pop("momentum", None)
     if attributes.pop("training_mode", 0) or attributes.pop("spatial", 1) != 1:
         raise ModelError(
@@ -83,7 +83,7 @@ def _batch_norm(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
         )
     scale, bias, mean, variance = (as_tensor(value, x).reshape(-1) for value in inputs[1:5])
     epsilon = float(attributes.pop("epsilon", 1e-5))
-    return functional.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon)
+    return flat(functional.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon), is_line)
 
 
 def _gemm(inputs: list[Any], attributes: Attributes) -> torch.Tensor:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from pi_bench.network.interchange.foreign_module import ForeignModule
 
+_NAMED_BY_MODULE = "torch.nn.modules.onnx."
+_SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 _MOST_PARTS = 12
 _MOST_LETTERS = 80
 _RESERVED = frozenset((*dir(ForeignModule("", [], {}, {}, "", (), "")), *keyword.kwlist, "self"))
@@ -63,6 +67,31 @@ class Names:
             number = self._numbers[path] = self._numbers.get(path, 1) + 1
             own = f"{path}_{number}"
         return own
+
+
+def place_of(node: Any, references: Mapping[str, str]) -> tuple[str, str]:
+    """Returns (path, class) of the module that a node was.
+
+    The name of its weights tells it, or the notes of torch's exporter, or the node's own name
+    (`/layer1/conv/Conv`). references: name of a value → path of the tensor that it is.
+
+    >>> from onnx import helper
+    >>> place_of(helper.make_node("Relu", ["x"], ["y"], name="/layer1/act/Relu"), {})
+    ('layer1.act', 'torch.nn.modules.onnx.Relu')
+    """
+    path, kind = "", _NAMED_BY_MODULE + node.op_type
+    notes = {entry.key: re.findall(r"'([^']*)'", entry.value) for entry in node.metadata_props}
+    scopes, classes = notes.get(_SCOPES, []), notes.get(_CLASSES, [])
+    weights = [name for name in node.input if "." in references.get(name, "")]
+    if weights and node.op_type in _WEIGHTED:
+        return references[weights[0]].rpartition(".")[0], kind
+    if len(scopes) > 1 and len(scopes) == len(classes):
+        return scopes[-2], classes[-2]
+    if not node.name.startswith("/"):
+        return re.sub(r"\W", "_", node.name), kind
+    for part in node.name.split("/")[1:-1][:_MOST_PARTS]:
+        path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
+    return path, kind
 
 
 def _parts(name: str) -> list[str]:

@@ -23,10 +23,29 @@ def _window(inputs: list[Any], attributes: Attributes) -> tuple[torch.Tensor, Wi
 def _max_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     attributes.pop("storage_order", None)
     x, window, is_line = _window(inputs, attributes)
-    ceil = bool(attributes.pop("ceil_mode", 0))
-    x, padding = padded(x, window.pads, -torch.inf, [extent // 2 for extent in window.extents])
+    pads, ceil = window.pads, bool(attributes.pop("ceil_mode", 0))
+    most = [extent // 2 for extent in window.extents]
+    if ceil and pads[:2] != pads[2:]:  # the pads behind that make the same windows without ceil_mode
+        ceil, counts = False, _counts(x, window)
+        pads = [*pads[:2], *(_pads_behind(x, window, axis, counts[axis]) for axis in (0, 1))]
+    x, padding = padded(x, pads, -torch.inf, most)
     y = functional.max_pool2d(x, window.kernel, window.strides, padding, window.dilations, ceil)
     return flat(y, is_line)
+
+
+def _counts(x: torch.Tensor, window: Window) -> list[int]:
+    """Returns the number of windows of each axis with ceil_mode, none of which begins in the pads behind."""
+    counts = []
+    for axis, size in enumerate(x.shape[2:]):
+        before, after, step = window.pads[axis], window.pads[axis + 2], window.strides[axis]
+        count = -(-(size + before + after - window.extents[axis]) // step) + 1
+        counts.append(count - 1 if (count - 1) * step >= size + before else count)
+    return counts
+
+
+def _pads_behind(x: torch.Tensor, window: Window, axis: int, count: int) -> int:
+    reach = (count - 1) * window.strides[axis] + window.extents[axis]
+    return max(reach - x.shape[2 + axis] - window.pads[axis], 0)
 
 
 def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
@@ -36,14 +55,17 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     if window.dilations != [1, 1]:
         raise ModelError("average pooling with dilations is not supported; use a convolution")
     pads, kernel = window.pads, window.kernel
-    if counted or pads[:2] == pads[2:]:
-        x, padding = padded(x, pads)
+    most = [taps // 2 for taps in kernel]
+    if counted or (pads[:2] == pads[2:] and pads[0] <= most[0] and pads[1] <= most[1]):
+        x, padding = padded(x, pads, most=most)
         y = functional.avg_pool2d(x, kernel, window.strides, padding, ceil, counted)
         return flat(y, is_line)
     # torch has one padding for both sides: every window of the larger one, of which some are kept.
     if ceil:
         raise ModelError("average pooling with ceil_mode and pads that differ by side is not supported")
     both = [max(pads[axis], pads[axis + 2]) for axis in (0, 1)]
+    if both[0] > most[0] or both[1] > most[1]:
+        raise ModelError(f"average pooling with pads {pads} of more than half its window is not supported")
     y = functional.avg_pool2d(x, kernel, 1, both, False, False)
     for axis in (0, 1):
         first = both[axis] - pads[axis]

@@ -41,11 +41,19 @@ def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
         raise ModelError(
             f"its coordinate transformation {coordinates!r:.40} is not supported; use half_pixel"
         )
-    y = x
-    for axis, scale, size in _sizes(x, inputs, attributes):
+    y, found = x, _sizes(x, inputs, attributes)
+    if mode == "linear" and _is_torch_like(x, found, coordinates):
+        scales = {axis: scale for axis, scale, _ in found}
+        factors = (scales.get(2, 1.0), scales.get(3, 1.0))
+        return functional.interpolate(x, scale_factor=factors, mode="bilinear", align_corners=False)
+    for axis, scale, size in found:
         line = Axis(x.shape[axis], size, scale, coordinates)
         if (size, scale) == (x.shape[axis], 1.0):
             continue
+        if coordinates == "align_corners" and abs(scale * x.shape[axis] - size) > 1e-3:
+            raise ModelError(
+                f"align_corners with scale {scale:g} makes no whole number of values; give sizes"
+            )
         if axis == 0 or size > _MOST_SIZE:
             raise ModelError(f"it makes {size} of axis {axis} of {tuple(x.shape)}")
         if mode == "nearest":
@@ -55,6 +63,14 @@ def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
         else:
             raise ModelError(f"its mode {mode!r:.40} is not supported; use nearest or linear")
     return y
+
+
+def _is_torch_like(x: torch.Tensor, found: list[tuple[int, float, int]], coordinates: str) -> bool:
+    """Tells if torch interpolates the same way, whose interpolation costs less in private."""
+    by_axis = {axis: (scale, size) for axis, scale, size in found if (scale, size) != (1.0, x.shape[axis])}
+    whole = all(scale == int(scale) and size <= _MOST_SIZE for scale, size in by_axis.values())
+    is_map = x.dim() == 4 and by_axis.keys() <= {2, 3} and bool(by_axis)
+    return is_map and whole and coordinates in ("half_pixel", "pytorch_half_pixel")
 
 
 def _sizes(x: torch.Tensor, inputs: list[Any], attributes: Attributes) -> list[tuple[int, float, int]]:
@@ -156,7 +172,9 @@ def _depth_to_space(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 
 
 def _space_to_depth(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
-    x, block = activation(inputs[0]), int(attributes.pop("blocksize"))
+    x, block, mode = activation(inputs[0]), int(attributes.pop("blocksize")), attributes.pop("mode", "DCR")
+    if mode == "CRD":
+        return functional.pixel_unshuffle(x, block)
     batch, channels, rows, columns = x.shape
     parts = x.reshape(batch, channels, rows // block, block, columns // block, block)
     return parts.permute(0, 3, 5, 1, 2, 4).reshape(batch, -1, rows // block, columns // block)

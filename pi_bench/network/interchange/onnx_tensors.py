@@ -16,6 +16,9 @@ from pi_bench.network.graph.check import MAX_ELEMENTS
 MAX_TENSOR_BYTES = 1 << 32
 """All tensors of one file together: many may name the same bytes of a file beside it."""
 
+_MOST_READINGS = 4
+"""The bytes that are read of a file beside the model, in multiples of its size."""
+
 _EXTERNAL = 1
 _BFLOAT16 = 16
 _DTYPES: dict[int, Any] = {
@@ -48,6 +51,7 @@ class TensorReader:
         self._name = name
         self._folder = folder
         self._bytes_left = MAX_TENSOR_BYTES
+        self._read: dict[str, int] = {}
 
     def dense(self, tensor: Any) -> np.ndarray:
         """Returns the values of a TensorProto in native byte order, bfloat16 as float32.
@@ -118,6 +122,11 @@ class TensorReader:
                     raise ModelError(
                         f"{self._name}: {location:.80} does not hold tensor {tensor.name!r:.60}: copy it "
                         "again"
+                    )
+                self._read[location] = self._read.get(location, 0) + length
+                if self._read[location] > _MOST_READINGS * status.st_size:
+                    raise ModelError(
+                        f"{self._name}: too many tensors lie in the same bytes of {location:.80}"
                     )
                 file.seek(offset)
                 return file.read(length)

@@ -13,6 +13,7 @@ from pi_bench.errors import ModelError
 from pi_bench.network.files.torch_file import is_onnx
 from pi_bench.network.interchange.foreign_module import ForeignModule
 from pi_bench.network.interchange.onnx_graph import read_onnx
+from pi_bench.network.interchange.plain_module import unwrapped
 from pi_bench.network.interchange.pt2 import read_pt2
 
 _ZIP_MAGIC = b"PK"
@@ -70,7 +71,7 @@ def _own_name(source: torch.nn.Module | torch.export.ExportedProgram) -> str:
         stacks = (node.meta.get("nn_module_stack") for node in source.graph.nodes)
         kinds = [next(iter(stack.values()))[1] for stack in stacks if stack]
         return str(kinds[0]).rpartition(".")[2] if kinds else ""
-    return source.network_name if isinstance(source, ForeignModule) else type(source).__name__
+    return source.network_name if isinstance(source, ForeignModule) else type(unwrapped(source)).__name__
 
 
 def read_file(path: str | os.PathLike[str]) -> ForeignModule:

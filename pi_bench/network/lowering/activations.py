@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.network.graph import ClampNode, LeakyReluNode, PReluNode, ReluNode
+from pi_bench.network.graph import ClampNode, LeakyReluNode, Node, PReluNode, ReluNode
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse
 
 
 def _relu(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    source = lowering.value(call, given["self"])
-    lowering.add(call, ReluNode(lowering.name(call, "relu"), (source.name,), source.shape))
+    clamped(lowering, call, given["self"], 0.0, None)
 
 
 def clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any) -> None:
@@ -31,7 +30,7 @@ def clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any) 
     6.0
     """
     bounds = [_bound(lowering, call, bound) for bound in (low, high)]
-    value = lowering.value(call, source)
+    value, bounds = _with_clamp_before(lowering, source, lowering.value(call, source), bounds)
     if bounds == [None, None]:
         lowering.values[call] = value
     elif bounds == [0.0, None]:
@@ -40,6 +39,25 @@ def clamped(lowering: Lowering, call: FxNode, source: Any, low: Any, high: Any) 
         if None not in bounds and not bounds[0] < bounds[1]:  # type: ignore[operator]
             raise refuse(call, f"its bounds are {bounds[0]:g} and {bounds[1]:g}; the second must be larger")
         lowering.add(call, ClampNode(lowering.name(call, "clamp"), (value.name,), value.shape, *bounds))
+
+
+def _with_clamp_before(
+    lowering: Lowering, argument: FxNode, value: Node, bounds: list[float | None]
+) -> tuple[Node, list[float | None]]:
+    """Joins a clamp with the ReLU or clamp that it reads alone: min(relu(x), 6) is one clamp of x."""
+    if len(argument.users) != 1:
+        return value, bounds
+    if isinstance(value, ReluNode) and value.mask is None:
+        before: tuple[float | None, float | None] = (0.0, None)
+    elif isinstance(value, ClampNode):
+        before = (value.low, value.high)
+    else:
+        return value, bounds
+    low = max((bound for bound in (before[0], bounds[0]) if bound is not None), default=None)
+    high = min((bound for bound in (before[1], bounds[1]) if bound is not None), default=None)
+    if low is not None and high is not None and not low < high:
+        return value, bounds
+    return lowering.node(value.inputs[0]), [low, high]
 
 
 def _bound(lowering: Lowering, call: FxNode, bound: Any) -> float | None:

@@ -14,7 +14,7 @@ from pi_bench.network.graph import (
     Node,
     Shape,
 )
-from pi_bench.network.lowering.arrangement import axis_of, cut, in_order, reshaped
+from pi_bench.network.lowering.arrangement import axis_of, cut, in_order, reshaped, taken
 from pi_bench.network.lowering.state import (
     FxNode,
     Lowering,
@@ -151,7 +151,22 @@ def getitem(lowering: Lowering, call: FxNode, _: dict[str, Any]) -> None:
 
 
 def _cat(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    _joined(lowering, call, [lowering.value(call, item) for item in given["tensors"]], given.get("dim", 1))
+    known = next((lowering.values[item] for item in given["tensors"] if item in lowering.values), None)
+    sources = [_operand_of_cat(lowering, call, item, given.get("dim", 1), known) for item in given["tensors"]]
+    _joined(lowering, call, sources, given.get("dim", 1))
+
+
+def _operand_of_cat(
+    lowering: Lowering, call: FxNode, argument: Any, dimension: Any, known: Node | None
+) -> Node:
+    """Returns an operand that is joined; constant zeros become zeros of the operand `known`."""
+    constant = lowering.constant(argument)
+    if constant is None or known is None:
+        return lowering.value(call, argument)
+    if constant.any():
+        raise refuse(call, "it joins constants to an activation; only zeros are supported")
+    axis = axis_of(call, known, dimension)
+    return taken(lowering, call, known, axis, [-1] * constant.shape[axis + 1])
 
 
 def _stack(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:

@@ -10,7 +10,15 @@ import numpy as np
 
 from pi_bench.network.graph import Node, PadNode, ScaleNode, SubsampleNode
 from pi_bench.network.lowering.arrangement import taken
-from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse, result_shape
+from pi_bench.network.lowering.state import (
+    FxNode,
+    Lowering,
+    Translator,
+    arguments,
+    refuse,
+    result_shape,
+    stem,
+)
 
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -23,6 +31,8 @@ def _pad(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if len(sides) > len(source.shape):
         raise refuse(call, "it pads the batch axis; leave that as it is")
     sides = [(0, 0)] * (len(source.shape) - len(sides)) + sides
+    if surrounds_with_minus_infinity(call) and all(stem(user) == "max_pool2d" for user in call.users):
+        return  # the pools take it as their own padding
     if mode == "constant":
         lowering.values[call] = _with_number(lowering, call, source, sides, float(given.get("value") or 0))
     elif mode == "replicate" and len(source.shape) == 3 and sides[0] == (0, 0):
@@ -36,6 +46,22 @@ def _pad(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
         raise refuse(
             call, f"padding mode {mode!r} is not supported; use 'constant', 'reflect' or 'replicate'"
         )
+
+
+def surrounds_with_minus_infinity(call: Any) -> bool:
+    """Tells if a call surrounds a map with minus infinity, which no maximum ever takes.
+
+    >>> import torch
+    >>> graph = torch.fx.Graph()
+    >>> x = graph.placeholder("x")
+    >>> padded = graph.call_function(torch.ops.aten.pad.default, (x, [0, 1], "constant", -torch.inf))
+    >>> surrounds_with_minus_infinity(padded)
+    True
+    """
+    if not hasattr(call, "op") or stem(call) not in ("pad", "constant_pad_nd"):
+        return False
+    given = arguments(call)
+    return given.get("value") == -math.inf and len(given["pad"]) <= 4 and min(given["pad"]) >= 0
 
 
 def _positions(size: int, side: tuple[int, int], mode: str) -> list[int]:

@@ -10,10 +10,20 @@ from pi_bench.network.graph import (
     AvgPoolNode,
     MaxPoolNode,
     Node,
+    Padding,
     Pair,
     Shape,
 )
-from pi_bench.network.lowering.state import FxNode, Lowering, Translator, pair, refuse, result_shape
+from pi_bench.network.lowering.padding import surrounds_with_minus_infinity
+from pi_bench.network.lowering.state import (
+    FxNode,
+    Lowering,
+    Translator,
+    arguments,
+    pair,
+    refuse,
+    result_shape,
+)
 
 
 def _map(lowering: Lowering, call: FxNode, argument: Any) -> Node:
@@ -58,14 +68,20 @@ def _dividing_kernel(source: Node, shape: Shape) -> Pair | None:
 def _max_pool(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if pair(given["dilation"]) != (1, 1):
         raise refuse(call, "dilated pooling is not supported; use dilation=1")
-    source, kernel = _map(lowering, call, given["self"]), pair(given["kernel_size"])
+    argument, kernel, (rows, columns) = given["self"], pair(given["kernel_size"]), pair(given["padding"])
+    padding: Padding = (rows, columns)
+    if surrounds_with_minus_infinity(argument):
+        around = arguments(argument)
+        left, right, top, bottom = (int(pad) for pad in (*around["pad"], 0, 0)[:4])
+        argument, padding = around["self"], (top + rows, bottom + rows, left + columns, right + columns)
+    source = _map(lowering, call, argument)
     node = MaxPoolNode(
         name=lowering.name(call, "max_pool2d"),
         inputs=(source.name,),
         shape=result_shape(call),
         kernel=kernel,
         stride=pair(given["stride"]) if given["stride"] else kernel,
-        padding=pair(given["padding"]),
+        padding=padding,
         ceil=bool(given["ceil_mode"]),
     )
     lowering.add(call, node)

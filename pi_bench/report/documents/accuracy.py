@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pi_bench.report.documents.fidelity import Interval, LayerBits
 from pi_bench.report.documents.fields import (
     Arguments,
     Count,
@@ -20,8 +21,6 @@ from pi_bench.report.documents.fields import (
     Weights,
 )
 
-Interval = Annotated[list[Percent], Meta(min_length=2, max_length=2, description="Wilson's interval of 95 %")]
-
 
 class Answers(Part, frozen=True, kw_only=True):
     """Scores the answers of one network to a number of images."""
@@ -30,6 +29,14 @@ class Answers(Part, frozen=True, kw_only=True):
     accuracy_pct: Annotated[Percent | None, Meta(description="null without labels")]
     accuracy_interval_pct: Annotated[Interval | None, Meta(description="null without labels")]
     same_class_as_float_pct: Percent
+    same_class_interval_pct: Interval
+    typical_logit_error_pct: Annotated[
+        NonNegative | None,
+        Meta(
+            description="median over the images of the largest error of a logit, in percent of the median "
+            "distance from the smallest to the largest float logit; null where that distance is 0"
+        ),
+    ]
     largest_logit_error: Annotated[float, Meta(ge=0, description="from the float network's logits")]
     rms_logit_error: NonNegative
 
@@ -110,6 +117,27 @@ class LayerErrors(Part, frozen=True, kw_only=True):
     ]
 
 
+class Remedy(Part, frozen=True, kw_only=True):
+    """Measures the integer network with one more bit in one place or in all."""
+
+    change: Annotated[str, Meta(description="the bit that is added, in words")]
+    layer: Annotated[str | None, Meta(description="null where the bit is added in all layers")]
+    same_class_as_float_pct: Percent
+    typical_logit_error_pct: NonNegative | None
+    rms_logit_error: NonNegative
+    predicted_online_s: Annotated[
+        NonNegative | None, Meta(description="null where the protocol has no script to predict from")
+    ]
+
+
+class Remedies(Part, frozen=True, kw_only=True):
+    """Compares one more bit in each of the layers that lose most, on some of the images."""
+
+    image_count: Positive
+    unchanged: Annotated[Remedy, Meta(description="the network as it is")]
+    remedies: Annotated[list[Remedy], Meta(description="the most effective one first")]
+
+
 class Accuracy(Part, frozen=True, kw_only=True):
     """Answers of the float, the integer and the private network to the same images.
 
@@ -138,4 +166,8 @@ class Accuracy(Part, frozen=True, kw_only=True):
     worst_layer: Annotated[str | None, Meta(description="the layer with the largest relative_error")]
     layers: Annotated[list[LayerErrors], Meta(description="activations in order, then the output")]
     arguments: Arguments
+    bits: LayerBits | None = None
+    remedies: Annotated[
+        Remedies | None, Meta(description="null where the command was interrupted, or with --no-remedies")
+    ] = None
     warnings: tuple[str, ...] = ()

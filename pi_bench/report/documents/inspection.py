@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
     Above0,
@@ -106,3 +107,5 @@ class Inspection(Part, frozen=True, kw_only=True):
     prediction: PredictionOrNull
     explanation: ExplanationOrNull
     arguments: Arguments
+    bits: LayerBits | None = None
+    fidelity: FidelityOrNull = None

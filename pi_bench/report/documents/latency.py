@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
     Arguments,
@@ -279,4 +280,6 @@ class Result(Part, frozen=True, kw_only=True):
     explanation: ExplanationOrNull
     environment: Placement
     arguments: Arguments
+    bits: LayerBits | None = None
+    fidelity: FidelityOrNull = None
     warnings: tuple[str, ...] = ()

@@ -90,6 +90,22 @@ def test_law_for_random_values_of_the_ring(isa: str, name: str) -> None:
     np.testing.assert_array_equal(run_on(case, x, v, isa), expected(case, x, v))
 
 
+def every_shape() -> list[tuple[FssSpec, str, int]]:
+    """Windows of 1 to 16 bits, and exact gadgets whose two tables have 1 to 15 bits each."""
+    windows = [relu(4, 4 + bits) for bits in range(16)]
+    exact = [relu(f, f + (4 * f) % 15, "exact") for f in range(1, 16)]
+    return windows + exact + [truncate(f) for f in range(1, 16)]
+
+
+@pytest.mark.parametrize("case", every_shape(), ids=str)
+def test_law_for_every_shape_of_table(isa: str, case: tuple[FssSpec, str, int]) -> None:
+    spec, count = case[0], 64
+    top = spec.window_bits if spec.kind == "relu" else 29
+    x = np.random.default_rng().integers(-(1 << top), 1 << top, count).astype(np.int32).view(np.uint32)
+    v = random_words((count,))
+    np.testing.assert_array_equal(run_on(case, x, v, isa), expected(case, x, v))
+
+
 @pytest.mark.parametrize("name", ["default", "exact", "truncation by 12"])
 def test_elements_that_fill_no_group(name: str) -> None:
     """33 elements: lanes without an element hold random words, and the server gets z of the 33 alone."""

@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.network.compiler import compile_graph
@@ -46,6 +46,7 @@ def test_nothing_is_a_dash() -> None:
     assert milliseconds(0.00125) == "1.25"
 
 
+@settings(deadline=None)  # the first table imports rich
 @given(st.lists(st.tuples(st.text("abc…", max_size=60), st.text("0123456789", max_size=9)), max_size=6))
 def test_columns_line_up(rows: list[tuple[str, str]]) -> None:
     lines = render_table(("name", "figure"), rows)
@@ -66,6 +67,7 @@ def test_tables_are_plain_text_without_cut_figures(monkeypatch: pytest.MonkeyPat
     assert "\x1b" not in "".join(lines)
 
 
+@settings(deadline=None)  # the first table imports rich
 @given(
     st.lists(st.tuples(st.text("abc", max_size=60), *[st.text("0123456789", max_size=12)] * 4), max_size=4),
     st.integers(40, 90),
@@ -85,6 +87,7 @@ def test_tables_lose_columns_and_no_digits(rows: list[tuple[str, ...]], width: i
         assert all(cell in line for cell in shown)
 
 
+@settings(deadline=None)  # the first table imports rich
 @given(
     st.lists(st.sampled_from(["cost", "557,056", "3.20 ms", "12 %", "1.2 MB", "--merge"])),
     st.integers(40, 120),

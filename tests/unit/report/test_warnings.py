@@ -17,6 +17,7 @@ QUIET: dict[str, Any] = {
     "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05}},
     "environment": {"instruction_set": "aesni", "pinned": True, "usable_core_count": 2, "threads": 1},
     "peak_memory_by_phase": True,
+    "fidelity": {"of_this_program": True, "met": True, "source": "calibration inputs"},
     "prediction": {"over_measured": {"offline": 0.7, "online": 1.4}},
 }
 
@@ -43,6 +44,9 @@ def test_a_good_result_has_none() -> None:
         ("network.weights", "random", "weights are random: latency and bytes are those of a trained network"),
         ("verification.argmax_agrees_with_float", False, "--activation-bits"),
         ("online.latency_s.q3", 1.5, "raise --runs"),
+        ("fidelity", None, "export it again"),
+        ("fidelity.of_this_program", False, "pi-bench accuracy"),
+        ("fidelity.source", "example input", "real inputs as calibration"),
         ("runs", 2, "use --runs 5"),
         ("warmup", 0, "use --warmup 1"),
         ("environment.instruction_set", "portable", "unset PI_BENCH_ISA"),

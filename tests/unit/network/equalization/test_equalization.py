@@ -299,6 +299,19 @@ def test_weights_of_two_layers_get_names_of_their_own_and_a_gain_that_is_absent_
     np.testing.assert_array_equal(outputs(equalized, samples()), outputs(graph, samples()))
 
 
+def test_a_channel_that_never_fires_widens_no_window() -> None:
+    """Its batch normalization has a gain of 1 / sqrt(epsilon), as training leaves it."""
+    b = Network()
+    b.parameters["a.weight"][2] *= 0.01
+    b.parameters["a.bias"][2] = -1
+    b.add(ReluNode, "relu", "a")
+    b.batch_norm("norm", "relu")
+    b.parameters["norm.mean"][2] = b.parameters["norm.variance"][2] = 0
+    graph = b.graph()
+    before, after = (calibrate(g, samples()) for g in (graph, equalize(graph, samples())))
+    assert after["a"] / after["relu"] <= before["a"] / before["relu"]
+
+
 def test_channels_that_no_layer_reads_take_no_levels() -> None:
     b = Network()
     b.parameters["a.weight"][3] *= 1000

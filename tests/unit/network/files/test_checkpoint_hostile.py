@@ -171,6 +171,12 @@ def test_damaged_files_are_refused_or_read(is_archive: bool, tmp_path: Path) -> 
     assert 100 < refused < 400
 
 
+def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "c.pt")
+    with pytest.raises(ModelError, match="no regular file"):
+        pi_bench.load_weights(network(), tmp_path / "c.pt")
+
+
 def test_a_pickle_of_too_many_operations_ends() -> None:
     with pytest.raises(TooManyOperations):
         read_pickle(io.BytesIO(b"\x80\x02" + b"N0" * 1_500_000 + b"N."), {})

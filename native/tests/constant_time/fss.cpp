@@ -1,0 +1,123 @@
+// Runs every step of FSS gadgets with all secrets marked as undefined memory. Under valgrind's
+// memcheck, each branch and each index that depends on a secret is then an error. What is sent is
+// marked as defined again. The one exception is in public_indices.supp.
+#include <valgrind/memcheck.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "fss/steps.h"
+#include "symmetric/symmetric.h"
+
+namespace {
+
+using pi::fss::Call;
+using pi::fss::Kind;
+using pi::fss::Layout;
+using pi::fss::Party;
+using pi::fss::Spec;
+using Bytes = std::vector<std::uint8_t>;
+using Words = std::vector<std::uint32_t>;
+
+constexpr std::size_t kGroups = 2;
+
+template <class T>
+void publish(std::vector<T>& values) {
+  VALGRIND_MAKE_MEM_DEFINED(values.data(), values.size() * sizeof(T));
+}
+
+template <class T>
+std::vector<T> secret(std::size_t count, T first_mask = 0, T first_bit = 0) {
+  static std::uint8_t use = 0;
+  std::vector<T> out(count);
+  const std::uint8_t seed[16] = {++use, 0xc7};
+  pi::prg(pi::Isa::kPortable, seed, 0, reinterpret_cast<std::uint8_t*>(out.data()),
+          count * sizeof(T));
+  if (first_mask != 0) out[0] = static_cast<T>((out[0] & first_mask) | first_bit);
+  VALGRIND_MAKE_MEM_UNDEFINED(out.data(), out.size() * sizeof(T));
+  return out;
+}
+
+void run(pi::Isa isa, const Spec& spec) {
+  const Layout layout = pi::fss::layout_of(spec);
+  const Call call{isa, spec, 7, 11, kGroups, 1};
+  const auto planes = [](int count) { return kGroups * static_cast<std::size_t>(count); };
+  const auto labels = [&](int count) { return secret<std::uint8_t>(512 * planes(count)); };
+  const auto deltas = {secret<std::uint8_t>(16, 0xfe, 1), secret<std::uint8_t>(16, 0xfe)};
+  const Bytes* const delta = deltas.begin();
+  const Bytes seed(16, 0x5a);
+  const Words v = secret<std::uint32_t>(kGroups * pi::kLanes);
+  const Words u = secret<std::uint32_t>(v.size());
+  const Words next_mask = secret<std::uint32_t>(v.size());
+  const Words choices = secret<std::uint32_t>(planes(layout.choice_ots));
+  const Words server_bits = secret<std::uint32_t>(planes(layout.server_bits));
+  const Words client_bits = secret<std::uint32_t>(planes(layout.client_bits));
+  Words path(planes(layout.request_ots));
+  pi::fss::request_choices(call, v.data(), client_bits.data(), path.data());
+
+  Bytes corrections(kGroups * layout.correction_group_bytes);
+  Bytes opening(kGroups * layout.opening_group_bytes);
+  Bytes state[2] = {Bytes(kGroups * layout.server_state_group_bytes),
+                    Bytes(kGroups * layout.client_state_group_bytes)};
+  Bytes growth[2] = {Bytes(kGroups * layout.growth_group_bytes),
+                     Bytes(kGroups * layout.growth_group_bytes)};
+  Bytes bundle[2] = {Bytes(kGroups * layout.bundle_group_bytes[1]),
+                     Bytes(kGroups * layout.bundle_group_bytes[1])};
+  pi::fss::request(call, {delta[1].data(), seed.data(), v.data(), client_bits.data(),
+                          labels(layout.choice_ots).data(), labels(layout.request_ots).data(),
+                          corrections.data(), state[1].data(), growth[1].data(), bundle[1].data()});
+  publish(corrections);
+  pi::fss::answer(call, {delta[0].data(), seed.data(), choices.data(), server_bits.data(),
+                         labels(layout.choice_ots).data(), labels(layout.request_ots).data(),
+                         corrections.data(), opening.data(), state[0].data(), growth[0].data(),
+                         bundle[0].data()});
+  publish(opening);
+  pi::fss::accept_opening(call, {opening.data(), state[1].data()});
+  for (int level = 1; level <= layout.bundle_count; ++level) {
+    const std::size_t bytes =
+        level < layout.bundle_count ? layout.bundle_group_bytes[level + 1] : 0;
+    Bytes next[2] = {Bytes(kGroups * bytes), Bytes(kGroups * bytes)};
+    for (Bytes& sent : bundle) publish(sent);
+    for (const int own : {0, 1}) {
+      pi::fss::grow(
+          call, {own == 0 ? Party::kServer : Party::kClient, delta[own].data(), seed.data(), level,
+                 bundle[1 - own].data(), state[own].data(), growth[own].data(), next[own].data()});
+    }
+    bundle[0].swap(next[0]);
+    bundle[1].swap(next[1]);
+  }
+
+  Bytes message(kGroups * layout.online_group_bytes);
+  Bytes kept(kGroups * layout.kept_group_bytes);
+  Words z(v.size());
+  Words answer(planes(layout.answer_words));
+  Words share(v.size());
+  pi::fss::encode(
+      call, {delta[0].data(), seed.data(), state[0].data(), u.data(), message.data(), kept.data()});
+  publish(message);
+  pi::fss::evaluate(call, {delta[1].data(), seed.data(), state[1].data(), message.data(),
+                           next_mask.data(), z.data(), answer.data()});
+  pi::fss::finish(call, {kept.data(), z.data(), answer.data(), share.data()});
+}
+
+}  // namespace
+
+int main() {
+  if (RUNNING_ON_VALGRIND == 0) {
+    std::fprintf(stderr, "run this under valgrind: by itself it checks nothing\n");
+    return 1;
+  }
+  const Spec specs[] = {
+      {Kind::kRelu, 12, 12, false, 4095, 0}, {Kind::kRelu, 12, 18, false, 4095, 1},
+      {Kind::kRelu, 12, 23, false, 4095, 1}, {Kind::kRelu, 12, 28, false, 4095, 1},
+      {Kind::kRelu, 12, 23, true, 2048, 0},  {Kind::kTruncate, 12, 31, true, 2048, 0},
+  };
+  for (const char* name : {"portable", "aesni"}) {  // memcheck knows no AVX-512
+    try {
+      for (const Spec& spec : specs) run(pi::resolve_isa(name), spec);
+    } catch (const pi::UnsupportedCpu&) {
+      continue;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,154 @@
+"""Measures how much one more bit in a layer improves the logits, and predicts its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from pi_bench.arithmetic.activation_law import ActivationLaw
+from pi_bench.errors import PiBenchError
+from pi_bench.fidelity.measurement import integer_logits
+from pi_bench.launch.accuracy import Comparison
+from pi_bench.launch.samples import Answers, sample
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.graph import Graph
+from pi_bench.network.program import ActivationOp, Program
+from pi_bench.prediction.simulated_run import Setting, predict_run
+from pi_bench.progress import Progress
+from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+
+_MOST_IMAGES = 32
+_MOST_LAYERS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remedy:
+    """The integer network with one more bit, on some of the images of a comparison.
+
+    `change`: the added bit in words. `layer`: its layer, None for all layers.
+    `online_s`: predicted; None without costs.
+
+    >>> Remedy("as it is", None, Answers(np.array([0]), np.zeros((1, 10))), None).layer is None
+    True
+    """
+
+    change: str
+    layer: str | None
+    answers: Answers
+    online_s: float | None
+
+
+def find_remedies(
+    graph: Graph,
+    options: CompileOptions,
+    info: ProtocolInfo,
+    settings: ProtocolOptions,
+    inputs: np.ndarray,
+    comparison: Comparison,
+    setting: Setting | None,
+    threads: int,
+    progress: Progress,
+) -> list[Remedy]:
+    """Runs the integer network as it is and with one more bit in several places; as it is comes first.
+
+    The places are the input, the layers with the coarsest values, all weights, and all activations. Bits that
+    the ring cannot hold are left out. inputs: those of `comparison`. setting: predicts times; None for none.
+
+    ```python
+    def changes(*compared: Any) -> list[str]:  # graph, options, protocol, ..., as `compare` took them
+        return [remedy.change for remedy in find_remedies(*compared)]
+    ```
+    """
+    index = sample(comparison.floats.index, _MOST_IMAGES)
+    program, _ = compile_graph(graph, options)
+    changes = _changes(program, options, comparison)
+    found = []
+    for number, (words, layer, changed) in enumerate(changes):
+        progress("adding bits", number, len(changes))
+        try:
+            answers = _answers(graph, changed, info.law(settings), inputs, index, threads)
+            found.append(Remedy(words, layer, answers, _online_s(graph, changed, info, settings, setting)))
+        except PiBenchError:
+            if changed == options:
+                raise
+    return found
+
+
+def coarsest(program: Program, comparison: Comparison, count: int = _MOST_LAYERS) -> list[str]:
+    """Names the truncated layers whose values have the fewest units in the last place, the coarsest first.
+
+    ```python
+    def show(program: Program, comparison: Comparison) -> None:
+        print(coarsest(program, comparison, count=3))
+    ```
+    """
+    units: dict[str, float] = {}
+    for op in program.ops:
+        layer = comparison.layers.by_name.get(op.name)
+        if not isinstance(op, ActivationOp) or not op.truncate_bits or layer is None:
+            continue
+        if layer.compared_count and layer.float_square_sum:
+            size = (layer.float_square_sum / layer.compared_count) ** 0.5
+            units[op.name] = size * 2.0**op.scale_bits
+    return sorted(units, key=units.__getitem__)[:count]
+
+
+def _changes(
+    program: Program, options: CompileOptions, comparison: Comparison
+) -> list[tuple[str, str | None, CompileOptions]]:
+    """Lists the options to try, each with words and its layer. Bits beyond their bounds are left out."""
+
+    def more(name: str) -> CompileOptions:
+        bits = {**options.layer_activation_bits, name: options.activation_bits_of(name) + 1}
+        return replace(options, layer_activation_bits=bits)
+
+    def more_weights() -> CompileOptions:
+        bits = {name: bits + 1 for name, bits in options.layer_weight_bits.items()}
+        return replace(options, weight_bits=options.weight_bits + 1, layer_weight_bits=bits)
+
+    def more_activations() -> CompileOptions:
+        bits = {name: bits + 1 for name, bits in options.layer_activation_bits.items()}
+        return replace(options, activation_bits=options.activation_bits + 1, layer_activation_bits=bits)
+
+    tried: list[tuple[str, str | None, Callable[[], CompileOptions]]] = [
+        ("the input", program.input.name, partial(more, program.input.name)),
+        *((f"layer {name!r}", name, partial(more, name)) for name in coarsest(program, comparison)),
+        ("all weights", None, more_weights),
+        ("all activations", None, more_activations),
+    ]
+    changes: list[tuple[str, str | None, CompileOptions]] = [("as it is", None, options)]
+    for words, layer, change in tried:
+        try:
+            changes.append((f"one more bit in {words}", layer, change()))
+        except PiBenchError:
+            continue
+    return changes
+
+
+def _answers(
+    graph: Graph,
+    options: CompileOptions,
+    law: ActivationLaw,
+    inputs: np.ndarray,
+    index: np.ndarray,
+    threads: int,
+) -> Answers:
+    logits = integer_logits(graph, options, inputs[index], law=law, threads=threads)
+    return Answers(index, logits.reshape(len(index), -1))
+
+
+def _online_s(
+    graph: Graph,
+    options: CompileOptions,
+    info: ProtocolInfo,
+    settings: ProtocolOptions,
+    setting: Setting | None,
+) -> float | None:
+    program, _ = compile_graph(graph, options)
+    info.require(program, settings)
+    if setting is None or info.script is None:
+        return None
+    return predict_run(info.script(program, settings), setting).online.time_s

@@ -1,0 +1,64 @@
+"""The fidelity of an integer network, and the bits of its layers, as parts of documents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pi_bench.report.documents.fields import NonNegative, Part, Percent, Positive
+
+Interval = Annotated[list[Percent], Meta(min_length=2, max_length=2, description="Wilson's interval of 95 %")]
+
+
+class FidelityGoal(Part, frozen=True, kw_only=True):
+    """Bounds that a user sets for the fidelity."""
+
+    same_class_pct: Annotated[Percent, Meta(description="the least share of inputs with the same class")]
+    logit_error_pct: Annotated[
+        float, Meta(ge=0, description="the largest typical logit error, in percent of the logits' range")
+    ]
+
+
+class Fidelity(Part, frozen=True, kw_only=True):
+    """Compares the integer network with the float network on inputs of the exporter."""
+
+    sample_count: Positive
+    source: Annotated[str, Meta(description="what the inputs are, such as held-out calibration inputs")]
+    same_class_pct: Annotated[
+        Percent, Meta(description="share of the inputs whose largest logit both networks agree on")
+    ]
+    same_class_interval_pct: Interval
+    logit_error: Annotated[
+        float, Meta(ge=0, description="typical: median over the inputs of the largest error of a logit")
+    ]
+    logit_range: Annotated[
+        float, Meta(ge=0, description="median over the inputs of the largest minus the smallest float logit")
+    ]
+    logit_error_pct: Annotated[
+        NonNegative | None, Meta(description="logit_error in percent of logit_range; null where that is 0")
+    ]
+    goal: FidelityGoal
+    goal_is_default: Annotated[bool, Meta(description="true: the exporter set none")]
+    met: bool
+    of_this_program: Annotated[
+        bool,
+        Meta(
+            description="false: it was measured with other bits, without fusion, or for a more accurate mode"
+        ),
+    ]
+
+
+FidelityOrNull = Annotated[
+    Fidelity | None, Meta(description="as the model file notes it; null where it notes none")
+]
+
+
+class LayerBits(Part, frozen=True, kw_only=True):
+    """Holds the bits of the fixed point by layer."""
+
+    activations: Annotated[
+        dict[str, Positive],
+        Meta(description="bits of the calibrated maximum of the input and of each truncated value, by name"),
+    ]
+    weights: Annotated[dict[str, Positive], Meta(description="bits of signed weights by the layer's name")]

@@ -1,0 +1,90 @@
+"""The bits that would improve an integer network's answers, as a part of a document and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.launch.remedies import Remedy
+from pi_bench.launch.samples import Answers
+from pi_bench.report.documents import accuracy as document
+from pi_bench.report.quantities import counted, seconds
+from pi_bench.report.scores import scores
+from pi_bench.report.text_table import render_table
+
+
+def remedies_part(found: Sequence[Remedy], floats: Answers) -> document.Remedies:
+    """Scores remedies, of which the first is the network as it is. floats: the float network's answers.
+
+    ```python
+    def best(found: Sequence[Remedy], floats: Answers) -> str:
+        return remedies_part(found, floats).remedies[0].change
+    ```
+    """
+    unchanged, *rest = (_remedy(remedy, floats) for remedy in found)
+    return document.Remedies(
+        image_count=len(found[0].answers.index),
+        unchanged=unchanged,
+        remedies=sorted(rest, key=lambda remedy: remedy.rms_logit_error),
+    )
+
+
+def remedies_lines(part: document.Remedies) -> list[str]:
+    """Writes the layers that lose most, and the cost of a bit there.
+
+    ```python
+    def show(result: document.Accuracy) -> None:
+        if result.remedies is not None:
+            print(*remedies_lines(result.remedies), sep="\\n")
+    ```
+    """
+    now = part.unchanged
+    header = ("change", "same class as float", "typical logit error", "rms", "predicted online")
+    rows = [_row(remedy, now) for remedy in (now, *part.remedies)]
+    lossy = [remedy.layer for remedy in part.remedies if remedy.layer is not None and _helps(remedy, now)]
+    names = ", ".join(map(repr, lossy[:3]))
+    return [
+        f"one more bit, measured with the integer network on {counted(part.image_count, 'image')}",
+        *render_table(header, rows, drop=("rms",), whole=(0,)),
+        f"the layers that lose most: {names}" if lossy else "no single layer loses much",
+    ]
+
+
+def _remedy(remedy: Remedy, floats: Answers) -> document.Remedy:
+    found = scores(remedy.answers, floats, None)
+    return document.Remedy(
+        change=remedy.change,
+        layer=remedy.layer,
+        same_class_as_float_pct=found["same_class_as_float_pct"],
+        typical_logit_error_pct=found["typical_logit_error_pct"],
+        rms_logit_error=found["rms_logit_error"],
+        predicted_online_s=remedy.online_s,
+    )
+
+
+def _helps(remedy: document.Remedy, now: document.Remedy) -> bool:
+    """True if the layer causes at least a twentieth of the variance of the errors.
+
+    One more bit takes three quarters of a layer's own variance away.
+    """
+    return now.rms_logit_error > 0 and (
+        1 - (remedy.rms_logit_error / now.rms_logit_error) ** 2 >= _LEAST_SHARE * _VARIANCE_PER_BIT
+    )
+
+
+_LEAST_SHARE = 0.05
+_VARIANCE_PER_BIT = 0.75
+
+
+def _row(remedy: document.Remedy, now: document.Remedy) -> tuple[str, ...]:
+    error, online = remedy.typical_logit_error_pct, "-"
+    if remedy.predicted_online_s is not None:
+        online = seconds(remedy.predicted_online_s)
+        if remedy is not now and now.predicted_online_s:
+            online += f" ({100 * (remedy.predicted_online_s / now.predicted_online_s - 1):+.1f} %)"
+    return (
+        remedy.change,
+        f"{remedy.same_class_as_float_pct:.1f} %",
+        "-" if error is None else f"{error:.2g} % of range",
+        f"{remedy.rms_logit_error:.3g}",
+        online,
+    )
