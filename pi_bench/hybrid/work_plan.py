@@ -27,6 +27,7 @@ from pi_bench.network.program import (
     LinearOp,
     Program,
 )
+from pi_bench.primitives.fss import slice_groups
 from pi_bench.protocol.options import ProtocolOptions
 
 SEED_BYTES = 16
@@ -73,14 +74,12 @@ class GadgetJob(LaneGroups):
 
     @cached_property
     def offline_slices(self) -> list[range]:
-        """The ranges of lane groups offline, bounded in OTs and in bytes of tables."""
+        """The ranges of lane groups offline, bounded in OTs and in bytes of garbled tables or tree nodes."""
         if self.table is None:
-            ots, group_bytes = self.spec.label_ots, self.spec.garbled_group_bytes
+            ots, most = self.spec.label_ots, _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
         else:
-            ots = self.table.choice_ots + self.table.request_ots
-            group_bytes = self.table.growth_group_bytes + self.table.correction_group_bytes
-        by_ots, by_bytes = OFFLINE_SLICE_OTS // (ots * LANES), _OFFLINE_SLICE_BYTES // group_bytes
-        return slices(self.group_count, max(1, min(by_ots, by_bytes)))
+            ots, most = self.table.choice_ots + self.table.request_ots, slice_groups(self.table)
+        return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
 
     @property
     def online_group_bytes(self) -> int:

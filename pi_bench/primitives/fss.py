@@ -1,164 +1,148 @@
-"""The steps of the gadgets with shared tables, streamed from memory.
+"""The steps of the FSS gadgets, in slices that stay in a cache as in an inference.
 
-The minimal work counts the hashes of the pads and of the tree's nodes, and every byte of labels, states and
-messages once.
+The minimal work counts the hashes (one block each: both labels of an OT at the client, one at the server, and
+the nodes of the trees), and every byte of states, messages and words once. A protocol that has FSS gadgets
+names the primitive in its `ProtocolInfo`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
-
-import numpy as np
 
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs import CostUnits
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
-from pi_bench.crypto.gadget import group_count
+from pi_bench.crypto.gadget_spec import group_count
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
-from pi_bench.primitives.buffers import filled, paged
+from pi_bench.primitives.fss_buffers import FssBuffers
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
 
 STEPS = ("request", "answer", "grow", "encode", "evaluate", "finish")
+FSS_11 = FssSpec("relu", 12, 23, False, 4095, sign_drop=1)
 SPECS = {
-    "table of 7 bits": FssSpec("relu", 12, 20, False, 4095, 1),
-    "table of 10 bits": FssSpec("relu", 12, 23, False, 4095, 1),
-    "table of 13 bits": FssSpec("relu", 12, 26, False, 4095, 1),
-    "exact, table of 12 bits": FssSpec("relu", 9, 20, True, 256),
-    "exact truncation": FssSpec("truncate", 12, 31, True, 2048),
+    "FSS ReLU, 8 bits": FssSpec("relu", 12, 20, False, 4095, sign_drop=1),
+    "FSS ReLU, 11 bits": FSS_11,
+    "FSS ReLU, 14 bits": FssSpec("relu", 12, 26, False, 4095, sign_drop=1),
+    "exact FSS ReLU, 12 bits": FssSpec("relu", 12, 23, True, 2048),
+    "exact FSS truncation": FssSpec("truncate", 12, 31, True, 2048),
 }
-_MICRO = ("table of 10 bits", "exact, table of 12 bits")
 _GADGET = 1
+_SLICE_BYTES = 1 << 19  # of nodes at a party, which leaves room in a second-level cache
+_MOST_SLICE_GROUPS = 128
+_COUNTED = {"request": "choice", "answer": "choice", "grow": "node", "encode": "walk", "evaluate": "walk"}
 
 UNITS = (
-    *(f"fss {step}" for step in STEPS),
-    "fss request pad",
-    "fss answer pad",
-    "fss grow node",
-    "fss encode level",
-    "fss evaluate level",
+    *(f"{step} {kind}" for step in STEPS for kind in ("fss relu", "exact fss relu", "exact fss truncation")),
+    *(f"{step} fss {counted}" for step, counted in _COUNTED.items()),
 )
-"""An element in each step, each of its OTs, each node of its trees, and each level that is walked online."""
+"""An element of each kind per step, and what the step does several times per element: OTs that the server
+chooses, tree nodes, hashes online."""
 
 
-def fss_work(step: str, spec: FssSpec, count: int, level: int = 1) -> CostUnits:
-    """Counts one of `STEPS` on `count` elements. `level` is that of the bundle that "grow" takes.
+def fss_work(step: str, spec: FssSpec, count: int, bundles: range | None = None) -> CostUnits:
+    """Counts one of `STEPS` on `count` elements.
 
-    >>> fss_work("grow", SPECS["table of 10 bits"], 100, level=2).units
-    {'fss grow': 100.0, 'fss grow node': 400.0}
+    `grow` counts the bundles that a party takes: all of them, or those with the levels `bundles`.
+
+    >>> fss_work("grow", FSS_11, 100).units
+    {'grow fss relu': 100.0, 'grow fss node': 1200.0}
+    >>> fss_work("grow", FSS_11, 100, range(1, 2)).units["grow fss node"]
+    400.0
     """
-    units = {f"fss {step}": float(count)}
-    if step in ("request", "answer"):
-        units[f"fss {step} pad"] = float(count * spec.choice_ots)
-    elif step == "grow":
-        units["fss grow node"] = float(count << level)
-    elif step in ("encode", "evaluate"):
-        units[f"fss {step} level"] = float(count * spec.bundle_count)
+    exact = "exact " if spec.exact and spec.truncate_bits > 0 else ""
+    kind = "relu" if spec.kind == "relu" else "truncation"
+    part = 1.0 if bundles is None else len(bundles) / max(1, spec.bundle_count)
+    units = {f"{step} {exact}fss {kind}": count * part}
+    if step in _COUNTED:
+        units[f"{step} fss {_COUNTED[step]}"] = float(count * _repeats(spec, step, bundles))
     return CostUnits(units)
 
 
-def cases(settings: CaseSettings) -> Iterator[Case]:
-    """Runs every step of a ReLU, windowed and exact.
+def _repeats(spec: FssSpec, step: str, bundles: range | None = None) -> int:
+    if step in ("request", "answer"):
+        return spec.choice_ots
+    if step == "grow":
+        taken = range(1, spec.bundle_count + 1) if bundles is None else bundles
+        return sum(spec.node_hashes(level + 1) for level in taken)
+    return spec.walk_hashes
 
-    >>> [case.name for case in cases(CaseSettings(count=32, threads=(1,)))][:3]
-    ['request, table of 10 bits', 'answer, table of 10 bits', 'grow level 1, table of 10 bits']
+
+def slice_groups(spec: FssSpec) -> int:
+    """Returns how many groups a slice has whose nodes stay in a second-level cache.
+
+    >>> slice_groups(FSS_11)
+    93
     """
-    for name in _MICRO:
-        for _, case in step_cases(name, settings):
-            yield case
+    return max(1, min(_MOST_SLICE_GROUPS, _SLICE_BYTES // max(1, spec.growth_group_bytes)))
 
 
-def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times every step of every gadget of `SPECS`.
+def relu_cases(settings: CaseSettings) -> Iterator[Case]:
+    """Runs every step of a ReLU whose window has 11 bits above those truncated, windowed and exact.
 
-    >>> [*next(timed_cases(CaseSettings(count=32, threads=(1,)))).work.units]
-    ['fss request', 'fss request pad']
+    >>> [case.name for case in relu_cases(CaseSettings(count=32, threads=(1,)))][:2]
+    ['request FSS ReLU, 11 bits', 'answer FSS ReLU, 11 bits']
     """
-    for name in SPECS:
-        for work, case in step_cases(name, settings):
-            yield TimedCase(work, case)
+    for name in ("FSS ReLU, 11 bits", "exact FSS ReLU, 12 bits"):
+        yield from fss_cases(name, STEPS, settings)
 
 
-def step_cases(name: str, settings: CaseSettings) -> Iterator[tuple[CostUnits, Case]]:
-    """Runs the steps of the gadget `SPECS[name]` on `settings.count` elements, for each number of threads.
+def fss_cases(name: str, steps: tuple[str, ...], settings: CaseSettings) -> Iterator[Case]:
+    """Runs steps of the gadget `SPECS[name]` on `settings.count` elements, for each number of threads.
 
     The time depends on no value, so the buffers hold arbitrary bytes and steps can be repeated.
 
-    >>> found = list(step_cases("table of 7 bits", CaseSettings(count=70, threads=(1,))))
-    >>> [(case.name, case.unit_count) for _, case in found][-1]
-    ('finish, table of 7 bits', 96)
+    >>> settings = CaseSettings(count=70, threads=(1, 2))
+    >>> [(case.threads, case.unit_count) for case in fss_cases("FSS ReLU, 8 bits", ("encode",), settings)]
+    [(1, 96), (2, 96)]
     """
     spec = SPECS[name]
     groups = group_count(settings.count)
     for threads in settings.threads:
-        call = FssCall(spec, _GADGET, 0, threads, settings.isa)
-        for words, step, level, run in _calls(call, groups):
-            work = _minimal_work(spec, step, level)
-            case = Case(f"{words}, {name}", "element", groups * LANES, threads, work, run, sizes_of(spec))
-            yield fss_work(step, spec, groups * LANES, level), case
+        for step in steps:
+            call = _whole(
+                spec, step, groups, partial(FssCall, spec, _GADGET, threads=threads, isa=settings.isa)
+            )
+            work = _minimal_work(spec, step)
+            yield Case(f"{step} {name}", "element", groups * LANES, threads, work, call, sizes_of(spec))
 
 
-_Call = tuple[str, str, int, Callable[[], object]]
-"""The words of a call, its step, its level and the call."""
+def _whole(spec: FssSpec, step: str, groups: int, call_at: Callable[[int], FssCall]) -> Callable[[], None]:
+    """Prepares the buffers, and returns a call that runs the step slice by slice.
 
+    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not.
+    """
+    size = min(groups, slice_groups(spec))
+    starts = (
+        range(0, groups - size + 1, size)
+        if groups % size == 0
+        else [*range(0, groups - size, size), groups - size]
+    )
+    buffers = FssBuffers(spec, groups, size)
+    arguments = [buffers.of(step, slice(start, start + size)) for start in starts]
 
-def _calls(call: FssCall, groups: int) -> Iterator[_Call]:
-    spec, count = call.spec, groups * LANES
-    even, odd, seed = bytes(BLOCK_BYTES), b"\x01" + os.urandom(BLOCK_BYTES - 1), os.urandom(BLOCK_BYTES)
-    u, v, r, z, share = filled(5 * count * WORD_BYTES).view(np.uint32).reshape(5, count)
-    of_server, of_client = (
-        filled(groups * bits * WORD_BYTES).view(np.uint32) for bits in (spec.server_bits, spec.client_bits)
-    )
-    choices = filled(groups * spec.choice_ots * WORD_BYTES).view(np.uint32)
-    reverse, labels = (
-        paged(count * ots * BLOCK_BYTES).reshape(groups, ots, LANES, BLOCK_BYTES)
-        for ots in (spec.choice_ots, spec.request_ots)
-    )
-    corrections, opening, message, kept, state_s, state_c, growth = (
-        paged(groups * size)
-        for size in (
-            *(spec.correction_group_bytes, spec.opening_group_bytes, spec.online_group_bytes),
-            *(spec.kept_group_bytes, spec.server_state_group_bytes, spec.client_state_group_bytes),
-            spec.growth_group_bytes,
-        )
-    )
-    bundles = [
-        filled(groups * spec.bundle_group_bytes(level)) for level in range(1, spec.bundle_count + 1)
-    ] + [filled(0)]
-    answer = filled(groups * spec.answer_group_bytes).view(np.uint32)
-    asking = fss.RequestArguments(
-        *(even, seed, v, of_client, reverse, labels, corrections, state_c, growth, bundles[0])
-    )
-    yield "request", "request", 1, partial(fss.request, call, asking)
-    answering = fss.AnswerArguments(
-        *(odd, seed, choices, of_server, reverse, labels, corrections, opening, state_s, growth, bundles[0])
-    )
-    yield "answer", "answer", 1, partial(fss.answer, call, answering)
-    for level in range(1, spec.bundle_count + 1):
-        taking = fss.GrowArguments(
-            "client", even, seed, level, bundles[level - 1], state_c, growth, bundles[level]
-        )
-        yield f"grow level {level}", "grow", level, partial(fss.grow, call, taking)
-    encoding = fss.FssEncodeArguments(odd, seed, state_s, u, message, kept)
-    yield "encode", "encode", 1, partial(fss.encode, call, encoding)
-    evaluating = fss.FssEvaluateArguments(even, seed, state_c, message, r, z, answer)
-    yield "evaluate", "evaluate", 1, partial(fss.evaluate, call, evaluating)
-    finishing = fss.FinishArguments(kept, z, answer, share)
-    yield "finish", "finish", 1, partial(fss.finish, spec, finishing, call.threads)
+    def run() -> None:
+        for start, slice_arguments in zip(starts, arguments, strict=True):
+            for one in slice_arguments:
+                if isinstance(one, fss.FinishArguments):
+                    fss.finish(spec, one)
+                else:
+                    getattr(fss, step)(call_at(start), one)
+
+    return run
 
 
 def sizes_of(spec: FssSpec) -> dict[str, float]:
-    """Returns the bytes of one element on the wire and in storage, without the messages of the OTs.
+    """Returns the bytes of one element on the wire and in storage, OTs included.
 
-    >>> sizes = sizes_of(SPECS["table of 10 bits"])
-    >>> sizes["online_to_client"], sizes["online_to_server"]
-    (5.5, 4.125)
+    >>> sizes_of(FSS_11)["offline"], sizes_of(FSS_11)["online_to_client"], sizes_of(FSS_11)["client_storage"]
+    (226.5, 5.5, 85.25)
     """
     bundles = sum(spec.bundle_group_bytes(level) for level in range(1, spec.bundle_count + 1))
+    groups = 2 * bundles + spec.correction_group_bytes + spec.opening_group_bytes
     return {
-        "offline": (spec.correction_group_bytes + spec.opening_group_bytes + 2 * bundles) / LANES,
+        "offline": groups / LANES + 4 * (spec.choice_ots + spec.request_ots),
         "online_to_client": spec.online_group_bytes / LANES,
         "online_to_server": WORD_BYTES + spec.answer_group_bytes / LANES,
         "client_storage": spec.client_state_group_bytes / LANES,
@@ -166,23 +150,36 @@ def sizes_of(spec: FssSpec) -> dict[str, float]:
     }
 
 
-def _minimal_work(spec: FssSpec, step: str, level: int) -> MinimalWork:
+def _minimal_work(spec: FssSpec, step: str) -> MinimalWork:
     sizes = sizes_of(spec)
-    online, back = sizes["online_to_client"], sizes["online_to_server"]
-    if step in ("request", "answer"):
-        pads = (2 if step == "request" else 1) * spec.choice_ots
-        labels = (spec.choice_ots + spec.request_ots) * BLOCK_BYTES
-        return MinimalWork(
-            aes_blocks=pads,
-            memory_bytes=labels + spec.correction_group_bytes / LANES + sizes["server_storage"],
-        )
+    planted = spec.node_hashes(1)
+    if step == "request":
+        return MinimalWork(aes_blocks=2 * spec.choice_ots + planted, memory_bytes=sizes["client_storage"])
+    if step == "answer":
+        return MinimalWork(aes_blocks=spec.choice_ots + planted, memory_bytes=sizes["server_storage"])
     if step == "grow":
-        return MinimalWork(aes_blocks=1 << level, memory_bytes=2 * spec.bundle_group_bytes(level) / LANES)
+        corrections = spec.bundle_count * BLOCK_BYTES
+        return MinimalWork(aes_blocks=_repeats(spec, step), memory_bytes=max(corrections, 1))
     if step == "encode":
-        return MinimalWork(memory_bytes=sizes["server_storage"] + WORD_BYTES + online)
+        kept = spec.kept_group_bytes / LANES
+        stored = sizes["server_storage"] + sizes["online_to_client"] + kept + WORD_BYTES
+        return MinimalWork(aes_blocks=spec.walk_hashes, memory_bytes=stored)
     if step == "evaluate":
-        return MinimalWork(memory_bytes=sizes["client_storage"] + WORD_BYTES + online + back)
-    return MinimalWork(memory_bytes=spec.kept_group_bytes / LANES + back + WORD_BYTES)
+        stored = sizes["client_storage"] + sizes["online_to_client"] + 2 * WORD_BYTES
+        return MinimalWork(aes_blocks=spec.walk_hashes, memory_bytes=stored)
+    return MinimalWork(memory_bytes=spec.kept_group_bytes / LANES + 2 * WORD_BYTES)
 
 
-FSS = Primitive("gadgets with shared tables", UNITS, {"fss": cases}, timed_cases)
+def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
+    """Times every step of every gadget.
+
+    >>> [*next(timed_cases(CaseSettings(count=32, threads=(1,)))).work.units]
+    ['request fss relu', 'request fss choice']
+    """
+    for name, spec in SPECS.items():
+        for step in STEPS:
+            for case in fss_cases(name, (step,), settings):
+                yield TimedCase(fss_work(step, spec, case.unit_count), case)
+
+
+FSS = Primitive("FSS gadgets", UNITS, {"fss": relu_cases}, timed_cases)

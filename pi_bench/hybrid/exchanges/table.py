@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from pi_bench.costs import NOTHING, CostUnits
+from pi_bench.costs import NOTHING
 from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
@@ -143,8 +143,8 @@ class TableStep(Exchange):
             ask = random_work(count) + ot_work("extend receiver", self.ot_count)
             ask += fss_work("request", table, count)
             take = ot_work("extend sender", self.ot_count) + fss_work("answer", table, count)
-        growing = CostUnits.sum(fss_work("grow", table, count, level) for level in self.client_bundles)
-        grown = CostUnits.sum(fss_work("grow", table, count, level) for level in self.server_bundles)
+        growing = fss_work("grow", table, count, self.client_bundles)
+        grown = fss_work("grow", table, count, self.server_bundles)
         return ExchangeWork(
             ask=CLIENT_EXCHANGE + ask,
             take=SERVER_EXCHANGE + take + growing,
