@@ -41,25 +41,31 @@ UNITS = (
 chooses, tree nodes, hashes online."""
 
 
-def fss_work(step: str, spec: FssSpec, count: int) -> CostUnits:
-    """Counts one of `STEPS` on `count` elements; `grow` counts all levels of one party.
+def fss_work(step: str, spec: FssSpec, count: int, bundles: range | None = None) -> CostUnits:
+    """Counts one of `STEPS` on `count` elements.
+
+    `grow` counts the bundles that a party takes: all of them, or those with the levels `bundles`.
 
     >>> fss_work("grow", FSS_11, 100).units
     {'grow fss relu': 100.0, 'grow fss node': 1200.0}
+    >>> fss_work("grow", FSS_11, 100, range(1, 2)).units["grow fss node"]
+    400.0
     """
     exact = "exact " if spec.exact and spec.truncate_bits > 0 else ""
     kind = "relu" if spec.kind == "relu" else "truncation"
-    units = {f"{step} {exact}fss {kind}": float(count)}
+    part = 1.0 if bundles is None else len(bundles) / max(1, spec.bundle_count)
+    units = {f"{step} {exact}fss {kind}": count * part}
     if step in _COUNTED:
-        units[f"{step} fss {_COUNTED[step]}"] = float(count * _repeats(spec, step))
+        units[f"{step} fss {_COUNTED[step]}"] = float(count * _repeats(spec, step, bundles))
     return CostUnits(units)
 
 
-def _repeats(spec: FssSpec, step: str) -> int:
+def _repeats(spec: FssSpec, step: str, bundles: range | None = None) -> int:
     if step in ("request", "answer"):
         return spec.choice_ots
     if step == "grow":
-        return sum(spec.node_hashes(level) for level in range(2, spec.bundle_count + 1))
+        taken = range(1, spec.bundle_count + 1) if bundles is None else bundles
+        return sum(spec.node_hashes(level + 1) for level in taken)
     return spec.walk_hashes
 
 
