@@ -1,4 +1,4 @@
-"""Plans and scripts that protocols with homomorphic products and garbled gadgets share.
+"""Plans, scripts and parties that protocols with homomorphic products and gadgets share.
 
 Protocols import this package; the harness (cli, report, launch) never does.
 """

@@ -16,10 +16,9 @@ from pi_bench.protocol.script import Purpose
 
 
 def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[OtherSettings]:
-    """Yields other settings of a hybrid protocol, one change at a time.
+    """Yields other settings of a hybrid protocol with garbled gadgets, one change at a time.
 
-    Offers every other label chunk, windowed mode in place of exact mode, and a weight cache that holds
-    every transformed weight if the present one does not.
+    Offers every other label chunk, and then those of `cheaper_settings`.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -30,6 +29,19 @@ def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[
         if bits != LABEL_CHUNK.of(options):
             other = options.with_value(LABEL_CHUNK.name, bits)
             yield OtherSettings(f"{LABEL_CHUNK.flag} {bits}", other, (Purpose.RELU,))
+    yield from cheaper_settings(program, options)
+
+
+def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[OtherSettings]:
+    """Yields windowed mode in place of exact mode, and a weight cache that holds every transformed weight.
+
+    Each is left out where it changes nothing.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> [other.change for other in cheaper_settings(program, ProtocolOptions("exact"))]
+    ['--mode windowed', '--weight-cache 1']
+    """
     if window_law(options).exact:
         cheaper = replace(options, mode=WINDOWED.name)
         yield OtherSettings(f"--mode {cheaper.mode}", cheaper, (Purpose.RELU,))

@@ -65,7 +65,7 @@ def offline_steps(program: Program) -> tuple[FixedStep, ...]:
     ['client exchange', 'server exchange']
     """
     steps = {op.id for op in program.linear_ops} | {op.id for op in program.activation_ops}
-    tables = frozenset((step, part) for step in steps for part in ("ot", "garbling"))
+    tables = frozenset((step, part) for step in steps for part in ("ot", "garbling", "tables"))
     return (
         FixedStep("client exchange", Party.CLIENT, tables),
         FixedStep("server exchange", Party.SERVER, tables),

@@ -11,11 +11,15 @@ The terms that neither party can compute alone have one factor of each. The serv
 it sends under a uniform mask t. The client's factor is C or r. Beaver's trick (CRYPTO 1991) needs shares of
 t times the client's *mask* of the other factor, which is known offline. So a square needs one cross product,
 and any other product needs two.
+
+A gadget with a table leaves the server with several versions of A, until the client's answer says which of
+them counts. Then each version is sent under a mask t of its own, with a cross product of its own. With one
+mask for two versions, the client would learn the value of the activation up to its sign.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,7 +71,8 @@ class CrossJob(LaneGroups):
 class MultiplyJob:
     """Describes one element-wise product.
 
-    The first of `crosses` has the mask t of A. A product that is not a square has a second one, for m.
+    The first of `crosses` have the masks t of the versions of A. A product that is not a square has one more,
+    for m.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network(square=True)
@@ -85,8 +90,13 @@ class MultiplyJob:
         return self.op.left == self.op.right
 
     @property
+    def versions(self) -> int:
+        """The number of versions of the server's share A."""
+        return len(self.crosses) - (0 if self.is_square else 1)
+
+    @property
     def opened_bytes(self) -> int:
-        """The size of the server's message online: A - t, and for a product m - t too."""
+        """The size of the server's message online: A - t for each version, and for a product m - t too."""
         return len(self.crosses) * self.answer_bytes
 
     @property
@@ -98,6 +108,9 @@ class MultiplyJob:
 class MultiplicationPlan:
     """Lists the element-wise products of a program, by the activation in whose round each is computed.
 
+    `versions` has the number of versions of the server's share of each activation, by its id. Without an
+    entry there is one.
+
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network(square=True)
     >>> plan = MultiplicationPlan(program)
@@ -105,17 +118,20 @@ class MultiplicationPlan:
     {2: 1, 5: 0}
     >>> [cross.bit_count for cross in plan.crosses()]
     [31]
+    >>> [cross.bit_count for cross in MultiplicationPlan(program, {2: 2}).crosses()]
+    [31, 31]
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, versions: Mapping[int, int] | None = None) -> None:
         self.in_round: dict[int, list[MultiplyJob]] = {op.id: [] for op in program.activation_ops}
         number = 0
         for op in program.multiply_ops:
+            count = 1 if versions is None else versions.get(op.right, 1)
             if op.left == op.right:
                 # 2 t r mod 2^l: the top bits of t and r are shifted out
-                masks, bit_count = [op.right], RING_BITS - 1
+                masks, bit_count = [op.right] * count, RING_BITS - 1
             else:
-                masks, bit_count = [op.left, op.right], RING_BITS
+                masks, bit_count = [op.left] * count + [op.right], RING_BITS
             crosses = tuple(
                 CrossJob(number + i, op.id, element_count(op.shape), bit_count, mask)
                 for i, mask in enumerate(masks)

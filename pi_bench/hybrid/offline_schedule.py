@@ -15,6 +15,9 @@ answers in the same order.
 Cross products of element-wise products need only masks, which are drawn before the phase begins. Their OTs go
 with the select bits. The corrections of a slice follow some slices later. So neither party waits for the
 other, and few labels wait for their corrections.
+
+A gadget with a table takes several exchanges per slice, each of which needs the one before. `table_queue`
+puts them between all others.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from pi_bench.hybrid.exchanges import (
     Select,
     Trees,
 )
+from pi_bench.hybrid.table_queue import TableQueue
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.network.program import ActivationOp, LinearOp
 
@@ -104,12 +108,15 @@ class _Schedule:
         self._begun = False
         self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # with the exchanges that they need
         self._crosses: deque[CrossCorrections] = deque()  # their choices are in the list
+        self._tables = TableQueue(self.exchanges)
         values: dict[int, int] = {}  # by linear op: how many exchanges give the client its share
         for op in plan.program.ops:
             if isinstance(op, LinearOp):
                 self._before_products(op.id)
                 products = plan.products_of(op.id)
-                self.exchanges += [Product.of(job) for job in products]
+                for product in products:
+                    self.exchanges.append(Product.of(product))
+                    self._tables.advance()
                 values[op.id] = len(self.exchanges)
                 if products:
                     self._finish()
@@ -117,12 +124,15 @@ class _Schedule:
                 self._gadgets += [(job, values[op.source]) for job in plan.gadgets[op.id]]
         self._finish()
         self._begin()
+        self._tables.finish()
 
     def _before_products(self, linear_id: int) -> None:
         """Adds the exchanges for a value's activations that do not need the value itself."""
-        self.exchanges += [
-            Select.of(job) for job in self._plan.gadgets_of_source(linear_id) if job.spec.uses_select
-        ]
+        for job in self._plan.gadgets_of_source(linear_id):
+            if job.table is not None:
+                self._tables.announce(job)
+            elif job.spec.uses_select:
+                self.exchanges.append(Select.of(job))
         for cross in self._plan.crosses_of_source(linear_id):
             for groups in cross.offline_slices:
                 self.exchanges.append(CrossChoices.of(cross, groups))
@@ -144,5 +154,9 @@ class _Schedule:
         self.exchanges += self._crosses
         self._crosses.clear()
         for job, needs in self._gadgets:
-            self.exchanges += [Garble.of(job, groups, needs) for groups in job.offline_slices]
+            if job.table is not None:
+                self._tables.release(job, needs)
+            else:
+                self.exchanges += [Garble.of(job, groups, needs) for groups in job.offline_slices]
         self._gadgets.clear()
+        self._tables.advance()

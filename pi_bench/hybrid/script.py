@@ -36,6 +36,7 @@ from pi_bench.network.program import (
     Program,
     element_count,
 )
+from pi_bench.primitives.fss import fss_work
 from pi_bench.primitives.gadget import evaluate_work, gadget_work
 from pi_bench.primitives.memory import random_work, words_work
 from pi_bench.primitives.ring import ring_work
@@ -49,6 +50,7 @@ _OFFLINE_WORDS = {
     Purpose.TRUNCATION: "labels and garbled tables",
     Purpose.LINEAR: "products under encryption",
 }
+_TABLE_WORDS = _OFFLINE_WORDS | {Purpose.RELU: "OTs and shared tables"}
 _COMMAND_BYTES = 8
 _READY_BYTES = 2
 _SET_UP = (
@@ -59,8 +61,10 @@ _SET_UP = (
 )
 
 
-def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
-    """Writes the script of a protocol with homomorphic products and garbled gadgets.
+def hybrid_script(program: Program, options: ProtocolOptions, *, uses_tables: bool = False) -> RunScript:
+    """Writes the script of a protocol with homomorphic products and gadgets.
+
+    `uses_tables` is that of `WorkPlan`.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -68,11 +72,14 @@ def hybrid_script(program: Program, options: ProtocolOptions) -> RunScript:
     >>> [action.kind.name for action in script.online.client.actions if action.byte_count]
     ['SEND', 'RECEIVE', 'SEND', 'RECEIVE']
     """
-    plan = WorkPlan(program, options)
-    return RunScript(_offline(plan, options), _online(plan), _OFFLINE_WORDS, set_up=_SET_UP)
+    plan = WorkPlan(program, options, uses_tables=uses_tables)
+    words = _TABLE_WORDS if uses_tables else _OFFLINE_WORDS
+    return RunScript(_offline(plan, options), _online(plan), words, set_up=_SET_UP)
 
 
-def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes:
+def predict_hybrid(
+    program: Program, options: ProtocolOptions, *, uses_tables: bool = False
+) -> PredictedBytes:
     """Counts the payload bytes of `hybrid_script`.
 
     >>> from pi_bench.testing import small_network
@@ -80,7 +87,7 @@ def predict_hybrid(program: Program, options: ProtocolOptions) -> PredictedBytes
     >>> predict_hybrid(program, ProtocolOptions("exact")).online[Party.CLIENT]  # 2 inputs and 4 ReLUs
     24
     """
-    return PredictedBytes.of(hybrid_script(program, options))
+    return PredictedBytes.of(hybrid_script(program, options, uses_tables=uses_tables))
 
 
 def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
@@ -159,29 +166,43 @@ def _activation(
         server.compute(op.id, "", purpose, gathering)
         for groups in job.online_slices:
             count = len(job.elements(groups))
-            encoding = SERVER_SLICE + gadget_work("encode", job.spec, count)
-            evaluating = CLIENT_SLICE + evaluate_work(job.spec, count)
-            server.compute(op.id, "", purpose, encoding)
-            script.message(Party.SERVER, op.id, "", purpose, len(groups) * job.spec.online_group_bytes)
-            client.compute(op.id, "", purpose, evaluating)
-            client.send(op.id, "", purpose, WORD_BYTES * len(job.real_elements(groups)))
+            server.compute(op.id, "", purpose, SERVER_SLICE + _encoding(job, count))
+            script.message(Party.SERVER, op.id, "", purpose, len(groups) * job.online_group_bytes)
+            client.compute(op.id, "", purpose, CLIENT_SLICE + _evaluation(job, count))
+            client.send(op.id, "", purpose, job.online_answer_bytes(groups))
     for product in products:
         step, count = product.op.id, element_count(product.op.shape)
         server.compute(step, "", Purpose.MULTIPLICATION, words_work(2 * len(product.crosses) * count))
         script.message(Party.SERVER, step, "", Purpose.MULTIPLICATION, product.opened_bytes)
-        client.compute(step, "", Purpose.MULTIPLICATION, words_work(6 * count))
+        client.compute(step, "", Purpose.MULTIPLICATION, words_work((6 * product.versions) * count))
         client.send(step, "", Purpose.MULTIPLICATION, product.answer_bytes)
     for job in jobs:
         for groups in job.online_slices:
-            received = WORD_BYTES * len(job.real_elements(groups))
-            server.receive(op.id, "", gadget_purpose(job), received)
-        server.compute(
-            op.id, "", gadget_purpose(job), words_work((1 if job.index is None else 3) * job.count)
-        )
+            server.receive(op.id, "", gadget_purpose(job), job.online_answer_bytes(groups))
+            if job.table is not None:
+                work = fss_work("finish", job.table, len(job.elements(groups)))
+                server.compute(op.id, "", gadget_purpose(job), work)
+        scattering = 0 if job.index is None else 2
+        subtracting = 1 if job.table is None else 0
+        if scattering + subtracting:
+            work = words_work((scattering + subtracting) * job.count)
+            server.compute(op.id, "", gadget_purpose(job), work)
     for product in products:
         step, count = product.op.id, element_count(product.op.shape)
         server.receive(step, "", Purpose.MULTIPLICATION, product.answer_bytes)
-        server.compute(step, "", Purpose.MULTIPLICATION, words_work(7 * count))
+        server.compute(step, "", Purpose.MULTIPLICATION, words_work((7 * product.versions) * count))
+
+
+def _encoding(job: GadgetJob, count: int) -> CostUnits:
+    if job.table is None:
+        return gadget_work("encode", job.spec, count)
+    return fss_work("encode", job.table, count)
+
+
+def _evaluation(job: GadgetJob, count: int) -> CostUnits:
+    if job.table is None:
+        return evaluate_work(job.spec, count)
+    return fss_work("evaluate", job.table, count)
 
 
 def _term_work(term: LinearTerm, op: LinearOp) -> CostUnits:

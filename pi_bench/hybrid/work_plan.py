@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from pi_bench.arithmetic.law import WORD_BYTES
+from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.symmetric import LANES
@@ -26,6 +27,7 @@ from pi_bench.network.program import (
     LinearOp,
     Program,
 )
+from pi_bench.primitives.fss import slice_groups
 from pi_bench.protocol.options import ProtocolOptions
 
 SEED_BYTES = 16
@@ -34,13 +36,17 @@ OT_BYTES = 4
 
 _ONLINE_SLICE_BYTES = 3 << 18
 _OFFLINE_SLICE_BYTES = 1 << 23
+_TABLE_SLICE_GROUPS = 1 << 9
+"""The groups of an online slice of tables: so few that messages are on their way while the next is made."""
 
 
 @dataclass(frozen=True, eq=False)
 class GadgetJob(LaneGroups):
     """Describes the gadgets of one group of an activation, padded to whole groups of lanes.
 
-    `number` enters the hash tweaks and is unique in a program. `index` is that of `ActivationGroup`.
+    `number` enters the hash tweaks and is unique in a program. `index` is that of `ActivationGroup`. `spec`
+    has the numbers of the gadget. `table` is None if the gadget is garbled, and otherwise computes the same
+    law with a shared table.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -56,19 +62,51 @@ class GadgetJob(LaneGroups):
     spec: GadgetSpec
     index: np.ndarray | None
     count: int
+    table: FssSpec | None = None
 
     @cached_property
     def online_slices(self) -> list[range]:
         """The ranges of lane groups online. They are so small that both parties and the wire work at once."""
-        bytes_per_group = self.spec.online_group_bytes + LANES * WORD_BYTES
-        return slices(self.group_count, max(1, _ONLINE_SLICE_BYTES // bytes_per_group))
+        groups = _ONLINE_SLICE_BYTES // (self.online_group_bytes + LANES * WORD_BYTES)
+        if self.table is not None:
+            groups = min(groups, _TABLE_SLICE_GROUPS)
+        return slices(self.group_count, max(1, groups))
 
     @cached_property
     def offline_slices(self) -> list[range]:
-        """The ranges of lane groups offline, bounded in OTs and in bytes of tables."""
-        by_ots = OFFLINE_SLICE_OTS // (self.spec.label_ots * LANES)
-        by_bytes = _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
-        return slices(self.group_count, max(1, min(by_ots, by_bytes)))
+        """The ranges of lane groups offline, bounded in OTs and in bytes of garbled tables or tree nodes."""
+        if self.table is None:
+            ots, most = self.spec.label_ots, _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
+        else:
+            ots, most = self.table.choice_ots + self.table.request_ots, slice_groups(self.table)
+        return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
+
+    @property
+    def online_group_bytes(self) -> int:
+        """The bytes of the server's online message per lane group."""
+        return (self.spec if self.table is None else self.table).online_group_bytes
+
+    @property
+    def kept_group_bytes(self) -> int:
+        """The bytes per lane group that the server keeps from its message to the client's answer."""
+        return WORD_BYTES * LANES if self.table is None else self.table.kept_group_bytes
+
+    @property
+    def share_versions(self) -> int:
+        """The number of shares of the result that the server has before it knows which one counts."""
+        return 1 if self.table is None else self.table.share_versions
+
+    @property
+    def answer_group_bytes(self) -> int:
+        """The bytes of the client's online message per lane group, beside a word per real element."""
+        return 0 if self.table is None else self.table.answer_group_bytes
+
+    def online_answer_bytes(self, groups: range) -> int:
+        """Returns the size of the client's online message for a range of lane groups.
+
+        It has a word per real element, and then the answer bits.
+        """
+        return WORD_BYTES * len(self.real_elements(groups)) + self.answer_group_bytes * len(groups)
 
     def label_ot_count(self, groups: range) -> int:
         """Returns the number of label OTs in a range of lane groups."""
@@ -90,6 +128,18 @@ class GadgetJob(LaneGroups):
         else:
             flat[self.index] = values
 
+    def scatter_slice(self, values: np.ndarray, groups: range, tensor: np.ndarray) -> None:
+        """Writes the elements of a range of lane groups into a contiguous tensor.
+
+        `values` are flat, begin with the range and may have padding.
+        """
+        real = self.real_elements(groups)
+        flat = tensor.reshape(-1)
+        if self.index is None:
+            flat[real.start : real.stop] = values[: len(real)]
+        else:
+            flat[part(self.index, real)] = values[: len(real)]
+
 
 class WorkPlan:
     """Lists the products, gadgets and multiplications of a program in the order in which they run.
@@ -102,15 +152,20 @@ class WorkPlan:
     >>> len(plan.prepared_products(cache_bytes=0))
     0
 
+    With `uses_tables`, a gadget is computed with a shared table wherever its window is small enough:
+
+    >>> (job,) = WorkPlan(program, ProtocolOptions("windowed"), uses_tables=True).table_jobs
+    >>> job.online_group_bytes < plan.gadget_jobs[0].online_group_bytes / 20
+    True
+
     Raises:
         ModelError: the encryption cannot hold an operator.
     """
 
-    def __init__(self, program: Program, options: ProtocolOptions) -> None:
+    def __init__(self, program: Program, options: ProtocolOptions, *, uses_tables: bool = False) -> None:
         self.program = program
         self.products: list[ProductJob] = []
         self.gadgets: dict[int, list[GadgetJob]] = {}
-        self.multiplications = MultiplicationPlan(program)
         for linear in program.linear_ops:
             for term in linear.terms:
                 if term.weighted is not None:
@@ -120,8 +175,11 @@ class WorkPlan:
             jobs = self.gadgets[activation.id] = []
             for group in activation.groups:
                 spec = gadget_spec(activation, group.kind, options)
-                jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count))
+                table = FssSpec.of_gadget(spec) if uses_tables else None
+                jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count, table))
                 number += 1
+        versions = {op_id: max(job.share_versions for job in jobs) for op_id, jobs in self.gadgets.items()}
+        self.multiplications = MultiplicationPlan(program, versions)
 
     @cached_property
     def _sources(self) -> dict[int, int]:
@@ -131,6 +189,11 @@ class WorkPlan:
     def gadget_jobs(self) -> list[GadgetJob]:
         """The gadgets of all activations, in the program's order."""
         return [job for jobs in self.gadgets.values() for job in jobs]
+
+    @cached_property
+    def table_jobs(self) -> list[GadgetJob]:
+        """The gadgets that are computed with shared tables. All others are garbled."""
+        return [job for job in self.gadget_jobs if job.table is not None]
 
     def products_of(self, op_id: int) -> list[ProductJob]:
         """Returns the products that make up a linear value."""
@@ -179,10 +242,23 @@ class WorkPlan:
     def online_arena_bytes(self) -> int:
         """The bytes of the server's messages for the largest activation. They are all in flight at once."""
         return max(
-            (
-                sum(job.group_count * job.spec.online_group_bytes for job in jobs)
-                for jobs in self.gadgets.values()
-            ),
+            (sum(job.group_count * job.online_group_bytes for job in jobs) for jobs in self.gadgets.values()),
+            default=0,
+        )
+
+    @cached_property
+    def kept_bytes(self) -> int:
+        """The bytes that the server keeps for the largest activation until it has all answers."""
+        return max(
+            (sum(job.group_count * job.kept_group_bytes for job in jobs) for jobs in self.gadgets.values()),
+            default=0,
+        )
+
+    @cached_property
+    def answer_bits_bytes(self) -> int:
+        """The bytes of the client's answer bits for the largest activation."""
+        return max(
+            (sum(job.group_count * job.answer_group_bytes for job in jobs) for jobs in self.gadgets.values()),
             default=0,
         )
 

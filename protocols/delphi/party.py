@@ -1,27 +1,15 @@
-"""The two parties of `delphi`, which run the sub-protocols in their order."""
+"""The two parties of `delphi`: those of the hybrid protocols, with a garbled gadget for every activation."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from pi_bench.hybrid.work_plan import WorkPlan
-from pi_bench.network.program import Program, Weights
-from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
-
-from . import keys, online
-from .garbling import Garbler
-from .material import ArenaPool
-from .offline import ClientOffline, server_offline
-from .prepared import PreparedServer
-from .products import draw_masks
-from .scratch import ClientScratch, ServerScratch
-
-NAME = "delphi"
+from pi_bench.hybrid.parties.party import HybridClient, HybridServer
 
 
-class DelphiClient(PartyProtocol):
+class DelphiClient(HybridClient):
     """Plays the client, who holds the input, evaluates the circuits and learns the logits.
 
+    >>> import numpy as np
+    >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.registry import find_protocol
     >>> from pi_bench.testing import run_in_memory, small_network
     >>> program, weights = small_network()
@@ -31,60 +19,17 @@ class DelphiClient(PartyProtocol):
     ((1, 1), [8, 10372, 16, 4])
     """
 
-    def __init__(
-        self, session: SessionLike, program: Program, options: ProtocolOptions, weights: Weights | None
-    ) -> None:
-        super().__init__(session, program, options, weights)
-        self._plan = WorkPlan(program, options)
-        self._keys: keys.ClientKeys | None = None
-        self._scratch = ClientScratch(self._plan)
-        self._pool = ArenaPool(self._plan, Party.CLIENT)
-
-    def set_up(self) -> None:
-        """Sends the HE public key and receives the base OTs."""
-        self._keys = keys.client_set_up(self.session)
-
-    def preprocess(self, inference_id: int) -> Preprocessing:
-        """Draws the masks of one inference, and gathers labels and tables for it."""
-        assert self._keys is not None
-        masks = draw_masks(self.program)
-        with self._pool.take() as lease:
-            arrays, values = ClientOffline(
-                self.session, self._plan, self._keys, lease, masks, inference_id, self.options.threads
-            ).run()
-        arrays |= {f"mask:{op_id}": mask for op_id, mask in masks.items()}
-        arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
-        arrays["output_share"] = values[self.program.output.source]
-        if self.session.trace is not None:
-            for op in self.program.linear_ops:
-                self.session.trace.keep_linear(op.id, values[op.id])
-            for op_id, mask in masks.items():
-                self.session.trace.keep_activation(op_id, mask)
-        return Preprocessing(NAME, inference_id, arrays, [lease])
-
-    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """Sends the masked input, evaluates every activation and returns the logits."""
-        assert encoded_input is not None
-        arrays = material.claim(NAME)
-        try:
-            return online.client_online(
-                self.session, self._plan, arrays, self._scratch, encoded_input, self.options.threads
-            )
-        finally:
-            material.burn()
-
-    def close(self) -> None:
-        """Wipes the keys."""
-        if self._keys is not None:
-            self._keys.close()
+    name = "delphi"
 
 
-class DelphiServer(PartyProtocol):
+class DelphiServer(HybridServer):
     """Plays the server, who holds the weights, garbles the circuits and learns nothing.
 
     In exact mode both parties compute the integer network:
 
+    >>> import numpy as np
     >>> from pi_bench.network.execution.reference import run_reference
+    >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.registry import find_protocol
     >>> from pi_bench.testing import run_in_memory, small_network
     >>> program, weights = small_network()
@@ -94,69 +39,4 @@ class DelphiServer(PartyProtocol):
     True
     """
 
-    def __init__(
-        self,
-        session: SessionLike,
-        program: Program,
-        options: ProtocolOptions,
-        weights: Weights | None,
-        prepared: object = None,
-    ) -> None:
-        super().__init__(session, program, options, weights)
-        assert weights is not None
-        if prepared is None:
-            prepared = self.prepare(program, options, weights)
-        assert isinstance(prepared, PreparedServer)
-        self._prepared = prepared
-        self._keys: keys.ServerKeys | None = None
-        self._scratch = ServerScratch(prepared.plan, prepared.linear)
-        self._pool = ArenaPool(prepared.plan, Party.SERVER)
-
-    @classmethod
-    def prepare(cls, program: Program, options: ProtocolOptions, weights: Weights) -> PreparedServer:
-        """Prepares the plan and the weights, once for all clients."""
-        return PreparedServer.of(program, options, weights)
-
-    def set_up(self) -> None:
-        """Receives the HE public key and sends the base OTs."""
-        self._keys = keys.server_set_up(self.session)
-
-    def preprocess(self, inference_id: int) -> Preprocessing:
-        """Answers the exchanges of one inference, and keeps the states of its garbled circuits."""
-        assert self._keys is not None and self.weights is not None
-        plan, threads = self._prepared.plan, self.options.threads
-        with (
-            self._pool.take() as lease,
-            Garbler(self.session, self._keys.reverse, lease.arena, inference_id, threads) as garbler,
-        ):
-            arrays = server_offline(
-                self.session,
-                plan,
-                self._keys,
-                self._prepared.products,
-                self.weights,
-                garbler,
-                threads,
-            )
-            return Preprocessing(NAME, inference_id, arrays, [*garbler.keep(), lease])
-
-    def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """Computes the linear layers and encodes every activation. Returns None."""
-        arrays = material.claim(NAME)
-        try:
-            online.server_online(
-                self.session,
-                self._prepared.plan,
-                arrays,
-                self._prepared.linear,
-                self._scratch,
-                self.options.threads,
-            )
-        finally:
-            material.burn()
-        return None
-
-    def close(self) -> None:
-        """Wipes the keys."""
-        if self._keys is not None:
-            self._keys.close()
+    name = "delphi"

@@ -59,7 +59,7 @@ def test_file_that_is_no_model(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_unknown_protocol_and_mode(model_file: Path, capsys: Capture) -> None:
-    assert "delphi, ideal, null" in fails(capsys, 2, "latency", str(model_file), "--protocol", "gazelle")
+    assert "delphi, fss, ideal, null" in fails(capsys, 2, "latency", str(model_file), "--protocol", "gazelle")
     assert "windowed, exact" in fails(capsys, 2, "latency", str(model_file), "--mode", "sloppy")
 
 
@@ -110,7 +110,7 @@ def test_infer_knows_names_before_it_connects(
 ) -> None:
     np.save(tmp_path / "x.npy", tiny_input)
     asking = ("infer", "--connect", "127.0.0.1:1", "--input", str(tmp_path / "x.npy"))
-    assert "delphi, ideal, null" in fails(capsys, 2, *asking, "--protocol", "gazelle")
+    assert "delphi, fss, ideal, null" in fails(capsys, 2, *asking, "--protocol", "gazelle")
     assert "windowed, exact" in fails(capsys, 2, *asking, "--mode", "sloppy")
     assert "windowed, exact" in fails(capsys, 2, *asking, "--protocol", "delphi", "--mode", "sloppy")
     assert "digits" in misuses(capsys, *asking, "--expect-digest", "beef")

@@ -10,12 +10,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pi_bench.crypto.fss import version_numbers
 from pi_bench.hybrid.work_plan import WorkPlan
-from pi_bench.network.program import element_count
+from pi_bench.network.program import ActivationKind, Program, element_count
 from pi_bench.protocol import Party, Preprocessing
 from pi_bench.testing import MemoryRun
 from tests.contract.conftest import encoded_inputs
@@ -157,6 +159,28 @@ def test_the_enumeration_sees_what_must_not_be_done() -> None:
     assert not unmasked
 
 
+def version_views(alike: bool = False) -> bool:
+    """Whether the client's view of a square is the same for all shares A_0, A_1 that the server has before it
+    knows which counts. `alike`: the server uses one factor for both."""
+    first, second, *pads = grid(SIZE, 1 if alike else SIZE, *pad_ranges(RING - 1) * 2)
+    factors, half = (first, first if alike else second), len(pads) // 2
+    parts = tuple(pads[:half]), tuple(pads[half:])
+
+    def view(shares: tuple[int, ...], c: int, r: int) -> Counter:
+        runs = [square(a, c, t, r, 1, own) for a, t, own in zip(shares, factors, parts, strict=True)]
+        return distribution([column for run in runs for column in run["client"]])
+
+    return all(
+        same([view(shares, c, r) for shares in itertools.product(ALL, ALL)])
+        for c, r in itertools.product(ALL, ALL)
+    )
+
+
+def test_versions_of_a_share_are_hidden_by_factors_of_their_own() -> None:
+    assert version_views()
+    assert not version_views(alike=True)
+
+
 class Records:
     """The material of both parties, by what it is."""
 
@@ -173,16 +197,19 @@ class Records:
         monkeypatch.setattr(Preprocessing, "claim", recorded)
 
 
+@pytest.mark.parametrize("factor", list(ActivationKind))
 def test_a_real_run_sends_and_keeps_what_the_equations_say(
-    secure_protocol, options, run, monkeypatch
+    secure_protocol, options, factor, run, monkeypatch
 ) -> None:
-    """uint32 throughout, which wraps as the ring does."""
+    """uint32 throughout, which wraps as the ring does. `factor`: the kind of the product's second factor."""
     program, weights = term_program()
+    program = with_kind(program, "cut", factor)
     material = Records(monkeypatch).arrays
     (outcome,) = run(secure_protocol, program, weights, encoded_inputs(program)[:1], options)
     if secure_protocol.name != "delphi" and "server factor:0" not in material:
         pytest.skip(f"{secure_protocol.name} multiplies otherwise; its views need equations of their own")
-    jobs = WorkPlan(program, options).multiplications.jobs
+    plan = WorkPlan(program, options, uses_tables=getattr(secure_protocol.client, "uses_tables", False))
+    jobs = plan.multiplications.jobs
     assert [job.is_square for job in jobs] == [True, False]
     for job in jobs:
         op, count = job.op, element_count(job.op.shape)
@@ -199,19 +226,52 @@ def test_a_real_run_sends_and_keeps_what_the_equations_say(
             ring = np.uint32((1 << cross.bit_count) - 1)
             masks = kept(f"client mask:{cross.masked_by}")
             assert np.array_equal(alpha[i] + beta[i] & ring, t[i] * masks & ring)
-        c = sent(outcome, op.right, Party.CLIENT) + r
+        z, version = answered(plan, outcome, op.right)
+        c = z + r
         a = outcome.value(f"a:{op.right}").ravel() - c
         opened = sent(outcome, op.id, Party.SERVER).reshape(len(job.crosses), count)
-        assert np.array_equal(opened[0], a - t[0])
+        columns = np.arange(count)
+        d, own_beta = (np.stack(words[: job.versions])[version, columns] for words in (opened, beta))
+        assert np.array_equal(d, a - np.stack(t[: job.versions])[version, columns])
+        if secure_protocol.name == "fss":
+            of_relu = job.is_square or factor is ActivationKind.RELU
+            assert job.versions == (2 if of_relu else 1) * (2 if options.mode == "exact" else 1)
         if job.is_square:
-            expected = c * c + 2 * (opened[0] * c + beta[0]) - fresh
+            expected = c * c + 2 * (d * c + own_beta) - fresh
         else:
             r_w = kept(f"client mask:{op.left}")
             kind = "x" if op.left in {linear.id for linear in program.linear_ops} else "a"
             m = outcome.value(f"{kind}:{op.left}").ravel() - r_w
-            assert np.array_equal(opened[1], m - t[1])
-            expected = r_w * (c + opened[0]) + opened[1] * c + beta[0] + beta[1] - fresh
+            assert np.array_equal(opened[-1], m - t[-1])
+            expected = r_w * (c + d) + opened[-1] * c + own_beta + beta[-1] - fresh
         assert np.array_equal(sent(outcome, op.id, Party.CLIENT), expected)
+        value = outcome.value(f"a:{op.id}").ravel()
+        assert np.array_equal(value, (a + c) * (a + c if job.is_square else m + r_w))
+
+
+def with_kind(program: Program, name: str, kind: ActivationKind) -> Program:
+    """The program with one activation whose elements are all of `kind`."""
+    (op,) = (op for op in program.activation_ops if op.name == name)
+    changed = replace(op, groups=tuple(replace(group, kind=kind) for group in op.groups))
+    return replace(program, ops=tuple(changed if old is op else old for old in program.ops))
+
+
+def answered(plan: WorkPlan, outcome: MemoryRun, op_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """The words z of an activation, and the number of the version of the server's share that counts."""
+    online = [m for m in outcome.transcript if m.phase.startswith("online") and m.op_id == op_id]
+    messages = {party: iter([m.payload for m in online if m.sender is party]) for party in Party}
+    z, version = np.zeros((2, element_count(plan.program.ops[op_id].shape)), np.uint32)
+    for job in plan.gadgets[op_id]:
+        for groups in job.online_slices:
+            down, up = (
+                np.frombuffer(next(messages[party]), np.uint8) for party in (Party.SERVER, Party.CLIENT)
+            )
+            words = up.view(np.uint32)
+            real = len(job.real_elements(groups))
+            job.scatter_slice(words[:real], groups, z)
+            if job.table is not None:
+                job.scatter_slice(version_numbers(job.table, down, words[real:]), groups, version)
+    return z, version
 
 
 def sent(outcome: MemoryRun, op_id: int, party: Party) -> np.ndarray:

@@ -94,6 +94,14 @@ HYBRID_USES = {
 """By protocols with homomorphic products and garbled gadgets."""
 
 
+TABLE_USES = {
+    *(f"fss {party}{what}" for party in ("server", "client") for what in ("", " online", " bundles")),
+    *(f"fss {labels} labels" for labels in ("reverse zero", "reverse active", "zero", "active")),
+    *DRAWN_WORDS,
+}
+"""By protocols with shared tables."""
+
+
 class Uses:
     """Counts (key, tweak or counter) by who uses it for what."""
 
@@ -215,6 +223,9 @@ def test_no_key_meets_a_tweak_or_counter_twice(
     assert uses.of, "nothing that this protocol does is recorded: its keys need a note here"
     factors = uses.of.pop("factors", Counter())
     assert sum(factors.values()) - len(factors) <= 1, "uniform words, of which two may be alike"
+    if getattr(secure_protocol.client, "uses_tables", False):
+        assert uses.of.keys() >= TABLE_USES
+        _check_tables(uses)
     drawn = {what: uses.of.pop(what) for what in DRAWN_WORDS & uses.of.keys()}
     assert repeated(drawn) == []
     for what, places in uses.of.items():
@@ -222,6 +233,16 @@ def test_no_key_meets_a_tweak_or_counter_twice(
         assert count == 1, f"{what}: {place} is used {count} times"
     if uses.of.keys() >= HYBRID_USES:
         _check_hybrid(uses, bool(products))
+
+
+def _check_tables(uses: Uses) -> None:
+    """Both parties hash the same places, under a seed that nothing else uses, and grow what they use once."""
+    for what in ("", " online", " bundles"):
+        assert uses.of[f"fss server{what}"] == uses.of[f"fss client{what}"], what
+    seeds = {seed for seed, _ in uses.of["fss server"]}
+    assert len(seeds) == 2, "fresh for each inference"
+    for what in ("garbler", "evaluator", "additive sender", "product sender"):
+        assert not seeds & {seed for seed, _ in uses.of.get(what, ())}, what
 
 
 def _check_hybrid(uses: Uses, has_products: bool) -> None:

@@ -82,7 +82,7 @@ def test_the_integer_network_is_the_float_one_within_fixed_point(network: Networ
 def test_every_protocol_is_the_integer_network_bit_for_bit(network: Network) -> None:
     program, weights, encoded = compiled(network)
     answer = run_reference(program, weights, encoded).values[program.output.id]
-    for name in ("ideal", "delphi"):
+    for name in ("ideal", "delphi", "fss"):
         (run,) = run_protocol(find_protocol(name), program, weights, [encoded], "exact")
         np.testing.assert_array_equal(run.output, answer, name)
         verified(run, program, weights, "exact", encoded)
@@ -92,8 +92,9 @@ def test_every_protocol_is_the_integer_network_bit_for_bit(network: Network) -> 
 @given(networks())
 def test_windowed_runs_follow_their_law(network: Network) -> None:
     program, weights, encoded = compiled(network)
-    (run,) = run_protocol(find_protocol("delphi"), program, weights, [encoded], "windowed")
-    verified(run, program, weights, "windowed", encoded)
+    for name in ("delphi", "fss"):
+        (run,) = run_protocol(find_protocol(name), program, weights, [encoded], "windowed")
+        verified(run, program, weights, "windowed", encoded)
 
 
 SETTINGS = st.builds(

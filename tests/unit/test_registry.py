@@ -17,7 +17,7 @@ from pi_bench.registry import (
 )
 from tests.packages import Packages
 
-OWN = ("delphi", "ideal", "null")
+OWN = ("delphi", "fss", "ideal", "null")
 
 
 @pytest.fixture

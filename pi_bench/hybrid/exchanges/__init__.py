@@ -8,6 +8,7 @@ from pi_bench.hybrid.exchanges.cross import CrossChoices, CrossCorrections
 from pi_bench.hybrid.exchanges.gadget import Garble, Select, gadget_purpose
 from pi_bench.hybrid.exchanges.product import Product
 from pi_bench.hybrid.exchanges.seeds import Seeds, Trees
+from pi_bench.hybrid.exchanges.table import TableChoices, TableStep, step_count, table_of
 
 __all__ = [
     "CrossChoices",
@@ -16,6 +17,10 @@ __all__ = [
     "Product",
     "Seeds",
     "Select",
+    "TableChoices",
+    "TableStep",
     "Trees",
     "gadget_purpose",
+    "step_count",
+    "table_of",
 ]

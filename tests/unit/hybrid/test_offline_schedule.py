@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
-from pi_bench.hybrid import multiplications
+from pi_bench.hybrid import multiplications, table_queue, work_plan
 from pi_bench.hybrid import offline_schedule as offline_schedule_module
 from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
@@ -18,7 +18,10 @@ from pi_bench.hybrid.exchanges import (
     Product,
     Seeds,
     Select,
+    TableChoices,
+    TableStep,
     Trees,
+    table_of,
 )
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
 from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan
@@ -29,12 +32,13 @@ from tests.contract.conftest import compiled
 from tests.contract.term_program import term_program
 
 
-@pytest.fixture(scope="module", params=["windowed", "exact", "products"])
+@pytest.fixture(scope="module", params=["windowed", "exact", "products", "tables", "exact tables"])
 def plan(request) -> WorkPlan:
     if request.param == "products":
         return WorkPlan(term_program()[0], ProtocolOptions("windowed"))
     program, _, _ = compiled(1)
-    return WorkPlan(program, ProtocolOptions(request.param))
+    mode = request.param.replace("exact tables", "exact").replace("tables", "windowed")
+    return WorkPlan(program, ProtocolOptions(mode), uses_tables="tables" in request.param)
 
 
 def test_everything_is_exchanged_once(plan) -> None:
@@ -43,8 +47,12 @@ def test_everything_is_exchanged_once(plan) -> None:
     assert sum(isinstance(exchange, Trees) for exchange in exchanges) == 1
     assert [e.job.number for e in exchanges if isinstance(e, Product)] == [j.number for j in plan.products]
     selects = [e.job.number for e in exchanges if isinstance(e, Select)]
-    assert sorted(selects) == [job.number for job in plan.gadget_jobs if job.spec.uses_select]
-    for job in plan.gadget_jobs:
+    garbled = [job for job in plan.gadget_jobs if job.table is None]
+    assert sorted(selects) == [job.number for job in garbled if job.spec.uses_select]
+    for job in plan.table_jobs:
+        chosen = [e.groups for e in exchanges if isinstance(e, TableChoices) and e.job is job]
+        assert chosen == job.offline_slices
+    for job in garbled:
         slices = [e for e in exchanges if isinstance(e, Garble) and e.job is job]
         assert [slice_.groups for slice_ in slices] == job.offline_slices
         assert [slice_.last for slice_ in slices] == [False] * (len(slices) - 1) + [True]
@@ -66,6 +74,69 @@ def test_what_an_exchange_needs_stands_before_it(plan) -> None:
             assert any(isinstance(e, Trees) for e in exchanges[:position])
             if exchange.job.spec.uses_select:
                 assert any(isinstance(e, Select) and e.job is exchange.job for e in complete)
+
+
+def table_plan(monkeypatch: pytest.MonkeyPatch, mode: str = "windowed") -> WorkPlan:
+    """Tables of the small network, with a slice for every lane group."""
+    monkeypatch.setattr(work_plan, "OFFLINE_SLICE_OTS", 1)
+    return WorkPlan(compiled(1)[0], ProtocolOptions(mode), uses_tables=True)
+
+
+@pytest.mark.parametrize("mode", ["windowed", "exact"])
+def test_the_steps_of_a_slice_have_each_bundle_once_and_need_the_step_before(monkeypatch, mode) -> None:
+    """A party sends bundle i + 1 after it has received bundle i, and bundle 1 after v and the choices."""
+    plan = table_plan(monkeypatch, mode)
+    exchanges = offline_schedule(plan)
+    assert plan.table_jobs
+    for job in plan.table_jobs:
+        for groups in job.offline_slices:
+            of_slice = [e for e in exchanges if isinstance(e, TableChoices | TableStep)]
+            choices, *steps = (e for e in of_slice if e.job is job and e.groups == groups)
+            assert isinstance(choices, TableChoices)
+            needed = choices
+            has_client, has_server = 0, 0  # levels whose bundle of the party is sent
+            for step in steps:
+                assert isinstance(step, TableStep)
+                assert step.needs > exchanges.index(needed)
+                assert step.last == (step is steps[-1])
+                for level in step.client_bundles:
+                    assert level == has_client + 1 <= has_server + 1
+                    has_client = level
+                for level in step.server_bundles:
+                    assert level == has_server + 1 <= has_client + 1
+                    has_server = level
+                needed = step
+            assert has_client == has_server == table_of(job).bundle_count
+            product_places = [
+                exchanges.index(e)
+                for e in exchanges
+                if isinstance(e, Product) and e.job.op_id == plan.source_of(job)
+            ]
+            assert steps[0].needs > max(product_places)
+
+
+def test_few_slices_are_under_way_and_their_steps_stand_apart(monkeypatch) -> None:
+    """Memory is bounded, and between two steps of a slice stand others, except at the very end."""
+    for name, value in (("_UNDER_WAY", 3), ("_AHEAD", 1), ("_DISTANCE", 2)):
+        monkeypatch.setattr(table_queue, name, value)
+    exchanges = offline_schedule(table_plan(monkeypatch))
+    under_way: dict[tuple[int, int], int] = {}  # by slice: the place of its last exchange
+    most, close = 0, []
+    for place, exchange in enumerate(exchanges):
+        if not isinstance(exchange, TableChoices | TableStep):
+            continue
+        key = exchange.job.number, exchange.groups.start
+        if isinstance(exchange, TableStep):
+            last = under_way.pop(key)
+            between = exchanges[last + 1 : place]
+            if len(between) < table_queue._DISTANCE - 1 and not any(isinstance(e, Product) for e in between):
+                close.append(place)
+        if isinstance(exchange, TableChoices) or not exchange.last:
+            under_way[key] = place
+        most = max(most, len(under_way))
+    assert not under_way
+    assert most <= 3 + 1  # the choices of the next layer's first slice are there already
+    assert min(close, default=len(exchanges)) >= len(exchanges) - 4
 
 
 @pytest.mark.parametrize("ots_a_slice", [1, 1 << 17])
@@ -96,7 +167,7 @@ def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots
 def test_tables_come_while_the_next_products_are_in_flight(plan) -> None:
     """Between the last product of a value and its tables stand the products of the next one."""
     exchanges = offline_schedule(plan)
-    first = next(e for e in exchanges if isinstance(e, Garble))
+    first = next(e for e in exchanges if isinstance(e, Garble | TableStep))
     after = exchanges[first.needs : exchanges.index(first)]
     assert any(isinstance(e, Product) and e.job.op_id != plan.source_of(first.job) for e in after)
 
@@ -110,7 +181,7 @@ def test_requests_are_the_clients_messages_and_answers_the_servers(plan) -> None
         assert exchange.request_bytes == sum(message.byte_count for message in exchange.request)
     assert [message.byte_count for message in exchanges[0].answer] == [SEED_BYTES, FRESH_BYTES]
     parts = {(e.request[0].part, e.answer[0].part) for e in exchanges if isinstance(e, Garble)}
-    assert parts == {("ot", "garbling")}
+    assert parts <= {("ot", "garbling")}
 
 
 @pytest.mark.parametrize("in_flight_bytes", [1, 200_000, 1 << 40])

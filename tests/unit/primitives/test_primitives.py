@@ -10,6 +10,7 @@ from pi_bench.hybrid.fixed_steps import FIXED_UNITS
 from pi_bench.hybrid.script import hybrid_script
 from pi_bench.primitives import CaseSettings, MinimalWork, Primitive
 from pi_bench.primitives.built_in import BUILT_IN, UNITS
+from pi_bench.primitives.fss import FSS
 from pi_bench.primitives.primitive import families_of, units_of
 from pi_bench.protocol import ProtocolOptions
 from tests.contract.term_program import term_program
@@ -18,7 +19,7 @@ TINY = CaseSettings(count=64, threads=(1,), repetitions=1)
 BETWEEN_PARTIES = tuple(unit for unit in LINK_UNITS if unit != "wake")
 
 
-@pytest.mark.parametrize("primitive", BUILT_IN, ids=lambda primitive: primitive.name)
+@pytest.mark.parametrize("primitive", (*BUILT_IN, FSS), ids=lambda primitive: primitive.name)
 def test_timed_cases_show_exactly_the_declared_units(primitive: Primitive) -> None:
     shown = {unit for timed in primitive.timed_cases(TINY) for unit in timed.work.units}
     assert shown == set(primitive.units) - set(BETWEEN_PARTIES)

@@ -14,13 +14,12 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto.he import PreparedWeights, prepare_weights, prepared_bytes
+from pi_bench.hybrid.parties.online import prepare_linear
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.prepared_linear import PreparedLinear
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import ProtocolOptions
-
-from .online import prepare_linear
 
 
 class PreparedProducts:
@@ -70,8 +69,10 @@ class PreparedServer:
     products: PreparedProducts
 
     @classmethod
-    def of(cls, program: Program, options: ProtocolOptions, weights: Weights) -> Self:
-        """Prepares a server."""
-        plan = WorkPlan(program, options)
+    def of(
+        cls, program: Program, options: ProtocolOptions, weights: Weights, *, uses_tables: bool = False
+    ) -> Self:
+        """Prepares a server. `uses_tables` is that of `WorkPlan`."""
+        plan = WorkPlan(program, options, uses_tables=uses_tables)
         products = PreparedProducts(plan, weights, options.weight_cache_bytes, options.threads)
         return cls(plan, prepare_linear(program, weights), products)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.hybrid.multiplications import MultiplicationPlan
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
@@ -21,9 +22,10 @@ def touched(shape: int | tuple[int, ...], dtype: type[np.generic]) -> np.ndarray
 class ProductScratch:
     """Holds a party's online buffers for element-wise products, which are touched once and reused.
 
-    `own` has the party's share (A or C) of each activation that is a factor, by the activation's id. `opened`
-    has the server's message of each product, and `answer` the client's message, which becomes the result at
-    the server, by the product's id. All are uint32.
+    `own` has the party's share (A or C) of each activation that is a factor, by the activation's id: the
+    versions of A at the server, and C in the first place at the client. `version` has the number of the
+    version that counts, for each element. `opened` has the server's message of each product, and `answer` the
+    client's message, which becomes the result at the server, by the product's id. All are uint32.
 
     >>> from pi_bench.testing import small_network
     >>> scratch = ProductScratch(MultiplicationPlan(small_network(square=True)[0]))
@@ -33,7 +35,10 @@ class ProductScratch:
 
     def __init__(self, plan: MultiplicationPlan) -> None:
         rounds = {op_id: jobs for op_id, jobs in plan.in_round.items() if jobs}
-        self.own = {op_id: touched(jobs[0].op.shape, np.uint32) for op_id, jobs in rounds.items()}
+        self.own = {
+            op_id: touched((jobs[0].versions, *jobs[0].op.shape), np.uint32) for op_id, jobs in rounds.items()
+        }
+        self.version = {op_id: np.zeros(jobs[0].op.shape, np.uint32) for op_id, jobs in rounds.items()}
         self.opened = {job.op.id: touched((len(job.crosses), *job.op.shape), np.uint32) for job in plan.jobs}
         self.answer = {job.op.id: touched(job.op.shape, np.uint32) for job in plan.jobs}
 
@@ -51,7 +56,7 @@ class ClientScratch:
     def __init__(self, plan: WorkPlan) -> None:
         largest = max(
             (
-                len(groups) * job.spec.online_group_bytes
+                len(groups) * job.online_group_bytes
                 for job in plan.gadget_jobs
                 for groups in job.online_slices
             ),
@@ -59,6 +64,7 @@ class ClientScratch:
         )
         self.message = touched(largest, np.uint8)
         self.answer = touched(plan.widest_activation, np.uint32)
+        self.bits = touched(plan.answer_bits_bytes // WORD_BYTES, np.uint32)
         self.products = ProductScratch(plan.multiplications)
 
 
@@ -77,7 +83,12 @@ class ServerScratch:
     def __init__(self, plan: WorkPlan, linear: dict[int, PreparedLinear]) -> None:
         self.workspace = workspace_for(linear.values())
         self.messages = touched(plan.online_arena_bytes, np.uint8)
-        self.masks = touched(plan.widest_activation, np.uint32)
+        self.kept = touched(plan.kept_bytes, np.uint8)
         self.answer = touched(plan.widest_activation, np.uint32)
+        largest = max(
+            (job.online_answer_bytes(groups) for job in plan.gadget_jobs for groups in job.online_slices),
+            default=0,
+        )
+        self.incoming = touched(largest // WORD_BYTES, np.uint32)
         self.results = {op.id: touched(op.shape, np.uint32) for op in plan.program.activation_ops}
         self.products = ProductScratch(plan.multiplications)

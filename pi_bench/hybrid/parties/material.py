@@ -57,8 +57,43 @@ class Arena:
         return self._arrays[job.number]
 
 
+class BufferPool:
+    """Keeps byte buffers for one offline phase after the other, since fresh memory is slow to touch.
+
+    Buffers are not cleared. A phase that fails returns none, so nobody else gets buffers that it may use.
+
+    >>> pool = BufferPool()
+    >>> buffer = pool.take(1000)
+    >>> pool.give_back(buffer)
+    >>> pool.take(900).base is buffer.base
+    True
+    """
+
+    def __init__(self) -> None:
+        self._free: list[np.ndarray] = []
+
+    def take(self, byte_count: int) -> np.ndarray:
+        """Returns a buffer, uint8 (byte_count,), that nothing else uses until it is given back."""
+        least = max(byte_count, 1)
+        fitting = [whole for whole in self._free if least <= whole.nbytes <= 2 * least]
+        if not fitting:
+            whole = np.empty(least, np.uint8)
+        else:
+            whole = min(fitting, key=lambda found: found.nbytes)
+            self._free = [found for found in self._free if found is not whole]
+        return whole[:byte_count]
+
+    def give_back(self, *buffers: np.ndarray) -> None:
+        """Takes back buffers that `take` returned, or views of them."""
+        for buffer in buffers:
+            assert isinstance(buffer.base, np.ndarray)
+            self._free.append(buffer.base)
+
+
 class ArenaPool:
     """Keeps the mappings of one party's connection that no material occupies.
+
+    `buffers` serve the offline phase alone.
 
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import small_network
@@ -75,6 +110,7 @@ class ArenaPool:
     def __init__(self, plan: WorkPlan, party: Party) -> None:
         self._plan, self._party = plan, party
         self._free: list[Arena] = []
+        self.buffers = BufferPool()
 
     def take(self) -> Lease:
         """Leases a mapping, which nothing else uses until the lease is closed."""
@@ -107,6 +143,11 @@ class Lease:
         self._arena: Arena | None = arena
 
     @property
+    def buffers(self) -> BufferPool:
+        """The buffers of the offline phase."""
+        return self._pool.buffers
+
+    @property
     def arena(self) -> Arena:
         """The mapping, which must not be used after `close`."""
         assert self._arena is not None, "the material of this lease is burnt"
@@ -128,6 +169,9 @@ class Lease:
 
 def _layout(job: GadgetJob, party: Party) -> _Layout:
     spec, groups = job.spec, job.group_count
+    if job.table is not None:
+        server, client = job.table.server_state_group_bytes, job.table.client_state_group_bytes
+        return {"state": ((groups, server if party is Party.SERVER else client), np.dtype(np.uint8))}
     if party is Party.SERVER:
         return {"state": ((groups, spec.state_group_bytes), np.dtype(np.uint8))}
     words = ((job.padded_count,), np.dtype(np.uint32))

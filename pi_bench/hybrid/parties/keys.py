@@ -35,6 +35,8 @@ from pi_bench.protocol import SessionLike
 class ClientKeys:
     """Holds the client's HE key pair and its side of the reverse OT extension, for one connection.
 
+    `protocol` is the name of the protocol that uses the keys. It enters every key that is derived later.
+
     >>> from pi_bench.testing import run_sub_protocol
     >>> client, server = run_sub_protocol(client_set_up, server_set_up)
     >>> len(client.he.public_key) == PUBLIC_KEY_BYTES
@@ -43,6 +45,7 @@ class ClientKeys:
     >>> server.close()
     """
 
+    protocol: str
     he: HeClient
     reverse: CotSender
 
@@ -64,6 +67,7 @@ class ServerKeys:
     >>> server.close()
     """
 
+    protocol: str
     he: HeServer
     reverse: CotReceiver
 
@@ -72,8 +76,11 @@ class ServerKeys:
         self.reverse.close()
 
 
-def client_set_up(session: SessionLike) -> ClientKeys:
+def client_set_up(session: SessionLike, protocol: str = "hybrid", *, even: bool = False) -> ClientKeys:
     """Sends the HE public key and receives the base OTs.
+
+    `protocol` is its name, the same at both parties. With `even`, the lowest bit of delta is 0, as gadgets
+    with tables need it.
 
     The OTs agree with those of the server:
 
@@ -97,17 +104,17 @@ def client_set_up(session: SessionLike) -> ClientKeys:
         with session.step(-1, "he"):
             he = on_failure.enter_context(HeClient())
             session.send(he.public_key)
-        with session.step(-1, "ot"), random_delta(label=False) as delta:
+        with session.step(-1, "ot"), random_delta(label=False, even=even) as delta:
             message = session.receive(MESSAGE_BYTES)
-            receiver = BaseOtReceiver(_context(session), message, base_choice_bits(delta))
+            receiver = BaseOtReceiver(_context(session, protocol), message, base_choice_bits(delta))
             session.send(receiver.reply)
             reverse = CotSender(delta, receiver.keys, session.receive(TREE_MESSAGE_BYTES))
             wipe(receiver.keys)
         on_failure.pop_all()
-        return ClientKeys(he, reverse)
+        return ClientKeys(protocol, he, reverse)
 
 
-def server_set_up(session: SessionLike) -> ServerKeys:
+def server_set_up(session: SessionLike, protocol: str = "hybrid") -> ServerKeys:
     """Receives the HE public key and sends the base OTs. `client_set_up` is the other side.
 
     >>> from pi_bench.testing import run_sub_protocol
@@ -121,7 +128,7 @@ def server_set_up(session: SessionLike) -> ServerKeys:
     with session.step(-1, "he"):
         he = HeServer(session.receive(PUBLIC_KEY_BYTES))
     with session.step(-1, "ot"):
-        sender = BaseOtSender(_context(session))
+        sender = BaseOtSender(_context(session, protocol))
         session.send(sender.message)
         keys = sender.keys(session.receive(reply_bytes(COT_BITS)))
         with contextlib.ExitStack() as on_failure:
@@ -129,9 +136,9 @@ def server_set_up(session: SessionLike) -> ServerKeys:
             wipe(keys)
             session.send(reverse.tree_message)
             on_failure.pop_all()
-    return ServerKeys(he, reverse)
+    return ServerKeys(protocol, he, reverse)
 
 
-def _context(session: SessionLike) -> bytes:
+def _context(session: SessionLike, protocol: str) -> bytes:
     """Binds the base-OT keys to protocol, direction and session."""
-    return ot_context(session.binding, "delphi reverse")
+    return ot_context(session.binding, f"{protocol} reverse")

@@ -1,11 +1,12 @@
 """Element-wise products of activations, such as squares, in the round that makes the activation.
 
     client                                               server
-                <---  (labels, words and bits of x = A + C);  A - t
+                <---  (message of x = A + C);  A - t for each version of A
       (C - r);  z = share of the product - r'  ---------->    product - r'
 
 Source: Beaver, CRYPTO 1991. The masks that the parties have anyway replace half of the random factors, since
 the server holds C - r as soon as it holds x - r. The quadratic activations are those of DELPHI, section 4.2.
+The versions of A: `pi_bench.hybrid.multiplications`.
 This differs from DELPHI in two points. The triple comes from OT on Z_2^32 (`crosses.py`) and not from HE on a
 prime field. And the one-bit gadget of docs/threat-model.md truncates the product in the next round, never
 locally.
@@ -13,14 +14,13 @@ locally.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pi_bench.hybrid.multiplications import CrossJob, MultiplyJob
+from pi_bench.hybrid.parties.scratch import ProductScratch
 from pi_bench.protocol import SessionLike
-
-from .scratch import ProductScratch
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -36,14 +36,14 @@ def open_factors(
     >>> from pi_bench.testing import memory_sessions, small_network
     >>> plan = MultiplicationPlan(small_network(square=True)[0])
     >>> (job,), scratch = plan.jobs, ProductScratch(plan)
-    >>> scratch.own[2][:] = 7  # A
+    >>> scratch.own[2][:] = 7  # the only version of A
     >>> client, server = memory_sessions().values()
     >>> open_factors(server, job, {"factor:0": np.full(32, 5, np.uint32)}, scratch, None)
     >>> with client.step(3):
     ...     np.frombuffer(client.receive(16), np.uint32)
     array([2, 2, 2, 2], dtype=uint32)
     """
-    factors = [scratch.own[job.op.right]]
+    factors = [*scratch.own[job.op.right]]
     if not job.is_square:
         assert left is not None
         factors.append(left)
@@ -80,25 +80,27 @@ def finish_product(
     >>> finish_product(server, job, zeros, scratch, right=x, left=x)
     array([[49, 49, 49, 49]], dtype=uint32)
     """
-    own, answer = scratch.own[job.op.right], scratch.answer[job.op.id]
+    answer, version = scratch.answer[job.op.id], scratch.version[job.op.right]
     with session.step(job.op.id):
         session.receive_into(answer)
+        own = of_version(list(scratch.own[job.op.right]), version)
         masked_other = right - own  # C - r
         shares = [_stored(arrays, "cross", cross, own.shape) for cross in job.crosses]
         factors = [_stored(arrays, "factor", cross, own.shape) for cross in job.crosses]
+        share = of_version(shares[: job.versions], version)
         if job.is_square:
             # z + A^2 + 2 ((C - r) t + alpha)
-            cross = masked_other * factors[0]
-            cross += shares[0]
+            cross = masked_other * of_version(factors, version)
+            cross += share
             cross += cross
             answer += cross
             answer += own * own
         else:
             # z + m A + t_2 (C - r) + alpha_1 + alpha_2
             answer += left * own
-            answer += masked_other * factors[1]
-            answer += shares[0]
-            answer += shares[1]
+            answer += masked_other * factors[-1]
+            answer += share
+            answer += shares[-1]
         return answer
 
 
@@ -129,25 +131,44 @@ def client_product(
     ...     np.frombuffer(server.receive(16), np.uint32)
     array([13, 13, 13, 13], dtype=uint32)
     """
-    own, opened, answer = scratch.own[job.op.right], scratch.opened[job.op.id], scratch.answer[job.op.id]
+    own, opened, answer = scratch.own[job.op.right][0], scratch.opened[job.op.id], scratch.answer[job.op.id]
+    version = scratch.version[job.op.right]
     with session.step(job.op.id):
         session.receive_into(opened)
         shares = [_stored(arrays, "cross", cross, own.shape) for cross in job.crosses]
+        d = of_version(list(opened[: job.versions]), version)
+        share = of_version(shares[: job.versions], version)
         if job.is_square:
             # C^2 + 2 (d C + beta) - r'
-            np.multiply(opened[0], own, out=answer)
-            answer += shares[0]
+            np.multiply(d, own, out=answer)
+            answer += share
             answer += answer
             answer += own * own
         else:
             # r_w (C + d_1) + d_2 C + beta_1 + beta_2 - r'
-            np.add(opened[0], own, out=answer)
+            np.add(d, own, out=answer)
             answer *= left_mask
-            answer += opened[1] * own
-            answer += shares[0]
-            answer += shares[1]
+            answer += opened[-1] * own
+            answer += share
+            answer += shares[-1]
         answer -= next_mask
         session.send(answer)
+
+
+def of_version(words: Sequence[np.ndarray], version: np.ndarray) -> np.ndarray:
+    """Returns, for each element, its word of the version that counts, in a time that does not depend on it.
+
+    `words` has an array per version, uint32 of one shape, and `version` is uint32 of the same shape.
+
+    >>> of_version([np.array([1, 2], np.uint32), np.array([3, 4], np.uint32)], np.array([1, 0], np.uint32))
+    array([3, 2], dtype=uint32)
+    """
+    if len(words) == 1:
+        return words[0]
+    found = np.zeros_like(words[0])
+    for number, array in enumerate(words):
+        found |= array & (0 - (version == number).astype(np.uint32))
+    return found
 
 
 def _stored(arrays: Arrays, what: str, job: CrossJob, shape: tuple[int, ...]) -> np.ndarray:

@@ -20,12 +20,11 @@ import numpy as np
 from pi_bench.crypto.he import HeClient, HeServer
 from pi_bench.crypto.randomness import random_words
 from pi_bench.hybrid.exchanges import Product
+from pi_bench.hybrid.parties.prepared import PreparedProducts
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.shares import add_term, apply_linear, apply_local
 from pi_bench.network.program import Program, Weights, derived_values
 from pi_bench.protocol import SessionLike
-
-from .prepared import PreparedProducts
 
 
 def draw_masks(program: Program) -> dict[int, np.ndarray]:

@@ -31,7 +31,7 @@ class ClientSelect:
 
     Both shares add up to pi times the client's value:
 
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network
@@ -92,7 +92,7 @@ class ServerSelect:
 
     `ClientSelect` shows both sides.
 
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network

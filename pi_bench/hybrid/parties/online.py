@@ -24,6 +24,8 @@ import numpy as np
 
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.arithmetic.prefetch import prefetch
+from pi_bench.hybrid.parties.activations import client_activation, server_activation
+from pi_bench.hybrid.parties.scratch import ClientScratch, ServerScratch
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.prepared_linear import PreparedLinear
 from pi_bench.network.program import (
@@ -34,9 +36,6 @@ from pi_bench.network.program import (
     Weights,
 )
 from pi_bench.protocol import SessionLike
-
-from .activations import client_activation, server_activation
-from .scratch import ClientScratch, ServerScratch
 
 
 def prepare_linear(program: Program, weights: Weights) -> dict[int, PreparedLinear]:

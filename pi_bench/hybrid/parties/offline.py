@@ -16,19 +16,21 @@ from pi_bench.hybrid.exchanges import (
     Product,
     Seeds,
     Select,
+    TableChoices,
+    TableStep,
     Trees,
 )
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
+from pi_bench.hybrid.parties.crosses import ClientCrosses, ServerCrosses
+from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
+from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
+from pi_bench.hybrid.parties.material import Lease
+from pi_bench.hybrid.parties.prepared import PreparedProducts
+from pi_bench.hybrid.parties.products import ClientProducts, ServerProducts
+from pi_bench.hybrid.parties.tables import ClientTables, ServerTables
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Weights
 from pi_bench.protocol import SessionLike
-
-from .crosses import ClientCrosses, ServerCrosses
-from .garbling import Evaluator, Garbler
-from .keys import ClientKeys, ServerKeys
-from .material import Lease
-from .prepared import PreparedProducts
-from .products import ClientProducts, ServerProducts
 
 
 class ClientOffline:
@@ -52,8 +54,10 @@ class ClientOffline:
     ) -> None:
         self._plan = plan
         self._products = ClientProducts(session, plan, keys.he, masks, threads)
-        self._evaluator = Evaluator(session, keys.reverse, lease.arena, inference_id, threads)
+        self._evaluator = Evaluator(session, keys, lease.arena, inference_id, threads)
         self._crosses = ClientCrosses(session, keys.reverse, threads)
+        self._tables = ClientTables(session, keys.reverse, self._evaluator, lease, threads)
+        self._reverse_delta = keys.reverse.delta.array
 
     def run(self) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
         """Runs the phase. Returns the material of every gadget and cross product by name, and the client's
@@ -66,7 +70,11 @@ class ClientOffline:
         with self._evaluator:
             for turn, exchange in client_turns(offline_schedule(self._plan)):
                 (self._ask if turn is Turn.ASK else self._accept)(exchange)
-        return self._evaluator.arrays | self._crosses.arrays, self._products.known
+            arrays = self._evaluator.arrays | self._crosses.arrays | self._tables.arrays
+            if self._plan.table_jobs:
+                seed = np.frombuffer(self._evaluator.table_seed, np.uint8)
+                arrays |= {"table_seed": seed, "reverse_delta": self._reverse_delta}
+            return arrays, self._products.known
 
     def _ask(self, exchange: Exchange) -> None:
         match exchange:
@@ -77,6 +85,9 @@ class ClientOffline:
             case Garble():
                 share = self._products.known[self._plan.source_of(exchange.job)]
                 self._evaluator.ask(exchange, share)
+            case TableStep():
+                share = self._products.known[self._plan.source_of(exchange.job)]
+                self._tables.ask(exchange, share)
             case CrossCorrections():
                 mask = self._products.known[exchange.job.masked_by]
                 self._crosses.ask(exchange, self._evaluator.reverse_seed, mask)
@@ -93,6 +104,10 @@ class ClientOffline:
                 self._evaluator.accept(exchange)
             case CrossChoices():
                 self._crosses.accept(exchange)
+            case TableChoices():
+                self._tables.accept_choices(exchange)
+            case TableStep():
+                self._tables.accept(exchange)
 
 
 def server_offline(
@@ -102,6 +117,7 @@ def server_offline(
     prepared: PreparedProducts,
     weights: Weights,
     garbler: Garbler,
+    lease: Lease,
     threads: int,
 ) -> dict[str, np.ndarray]:
     """Answers every exchange of an offline phase.
@@ -111,9 +127,9 @@ def server_offline(
 
     >>> from pi_bench.network.execution.shares import apply_linear
     >>> from pi_bench.protocol import Party, ProtocolOptions
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
-    >>> from pi_bench.protocols.delphi.material import Arena, ArenaPool
-    >>> from pi_bench.protocols.delphi.products import draw_masks
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.material import ArenaPool
+    >>> from pi_bench.hybrid.parties.products import draw_masks
     >>> from pi_bench.testing import run_sub_protocol, small_network
     >>> program, weights = small_network()
     >>> plan, masks = WorkPlan(program, ProtocolOptions("exact")), draw_masks(program)
@@ -123,8 +139,9 @@ def server_offline(
     ...         return offline.run()
     >>> def server(session):
     ...     keys, products = server_set_up(session), PreparedProducts(plan, weights, 0, threads=1)
-    ...     with Garbler(session, keys.reverse, Arena(plan, Party.SERVER), 0, threads=1) as garbler:
-    ...         return server_offline(session, plan, keys, products, weights, garbler, threads=1)
+    ...     lease = ArenaPool(plan, Party.SERVER).take()
+    ...     with Garbler(session, keys, lease.arena, 0, threads=1) as garbler:
+    ...         return server_offline(session, plan, keys, products, weights, garbler, lease, threads=1)
     >>> (arrays, shares), server_arrays = run_sub_protocol(client, server)
     >>> sorted(arrays)
     ['garbled:0', 'hash_seed', 'labels:0', 'select:0', 'share:0']
@@ -138,6 +155,7 @@ def server_offline(
     """
     products = ServerProducts(session, plan, keys.he, prepared, weights, threads)
     crosses = ServerCrosses(session, keys.reverse, threads)
+    tables = ServerTables(session, keys.reverse, garbler, lease, threads)
     for exchange in offline_schedule(plan):
         match exchange:
             case Product():
@@ -154,5 +172,12 @@ def server_offline(
                 crosses.send(exchange)
             case CrossCorrections():
                 crosses.receive(exchange, garbler.reverse_seed)
+            case TableChoices():
+                tables.send_choices(exchange)
+            case TableStep():
+                tables.answer(exchange)
     constants = {f"constant:{op_id}": constant for op_id, constant in products.constants.items()}
-    return garbler.arrays | crosses.arrays | constants
+    arrays = garbler.arrays | crosses.arrays | tables.arrays | constants
+    if plan.table_jobs:
+        arrays["table_seed"] = np.frombuffer(garbler.table_seed, np.uint8)
+    return arrays

@@ -1,8 +1,8 @@
 """The online round of one activation, with the element-wise products that the round makes.
 
     client                                            server
-                <---  active labels of u, word, bit  (encode), per slice; opened factors of its products
-      z = y + server's mask - r'  (evaluate)  ------->    y - r' = z - mask
+                <---  message of the gadgets  (encode), per slice; opened factors of its products
+      z, answer bits of tables  (evaluate)  --------->    y - r'  (finish)
       share of each product less its mask  ---------->    product less its mask
 
 The server writes all messages of an activation before it receives the first answer.
@@ -14,15 +14,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.arithmetic.prefetch import prefetch
-from pi_bench.crypto import gadget
 from pi_bench.crypto.randomness import padded_words
-from pi_bench.hybrid.work_plan import WorkPlan, part
+from pi_bench.hybrid.parties import rounds
+from pi_bench.hybrid.parties.multiplications import client_product, finish_product, open_factors
+from pi_bench.hybrid.parties.scratch import ClientScratch, ServerScratch
+from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan, part
 from pi_bench.network.program import ActivationOp
 from pi_bench.protocol import SessionLike
-
-from .multiplications import client_product, finish_product, open_factors
-from .scratch import ClientScratch, ServerScratch
 
 
 def client_activation(
@@ -63,39 +63,32 @@ def client_activation(
     ...     print(masked[relu.id] + mask)
     [[5 5 5 5]]
     """
-    position = 0
+    position = bits_position = 0
     own = scratch.products.own.get(op.id)  # the client's share of the result, if it is a factor
     for job in plan.gadgets[op.id]:
         with session.step(op.id):
             next_mask = padded_words(job.gather(arrays[f"mask:{op.id}"]), job.padded_count)
-        select = arrays.get(f"select:{job.number}")
+        group_words = job.answer_group_bytes // WORD_BYTES
         for groups in job.online_slices:
             elements = job.elements(groups)
             with session.step(op.id):
-                message = scratch.message[: len(groups) * job.spec.online_group_bytes]
-                labels = part(arrays[f"labels:{job.number}"], groups)
-                garbled = part(arrays[f"garbled:{job.number}"], groups)
-                session.receive_into(message, meanwhile=prefetch((labels, garbled)))
-                answer = scratch.answer[position + elements.start : position + elements.stop]
-                gadget.evaluate(
-                    gadget.GadgetCall(job.spec, job.number, groups.start, threads),
-                    gadget.EvaluateArguments(
-                        hash_seed=arrays["hash_seed"],
-                        v=part(arrays[f"share:{job.number}"], elements),
-                        beta=None if select is None else part(select, elements),
-                        active_labels=labels,
-                        garbled=garbled,
-                        message=message,
-                        next_mask=part(next_mask, elements),
-                        out_z=answer,
-                    ),
-                )
-                session.send(answer[: len(job.real_elements(groups))])
+                message = scratch.message[: len(groups) * job.online_group_bytes]
+                coming = [part(arrays[name], groups) for name in rounds.read_online(job)]
+                session.receive_into(message, meanwhile=prefetch(coming))
+                z = scratch.answer[position + elements.start : position + elements.stop]
+                first, stop = (bits_position + group_words * at for at in (groups.start, groups.stop))
+                bits = scratch.bits[first:stop]
+                rounds.evaluate(job, groups, arrays, message, part(next_mask, elements), z, bits, threads)
+                session.send(z[: len(job.real_elements(groups))], *([bits] if bits.size else []))
+                if own is not None:
+                    version = rounds.versions_named(job, groups, message, bits)
+                    job.scatter_slice(version, groups, scratch.products.version[op.id])
         if own is not None:
             with session.step(op.id):
                 answers = scratch.answer[position : position + job.count]
-                job.scatter(answers + next_mask[: job.count], own)
+                job.scatter(answers + next_mask[: job.count], own[0])
         position += job.padded_count
+        bits_position += group_words * job.group_count
     for product in plan.multiplications.in_round[op.id]:
         left_mask, next_mask = arrays[f"mask:{product.op.left}"], arrays[f"mask:{product.op.id}"]
         client_product(session, product, arrays, scratch.products, left_mask, next_mask)
@@ -128,42 +121,80 @@ def server_activation(
     """
     share = masked[op.source]
     products = plan.multiplications.in_round[op.id]
-    position = sent = 0
+    sent = first_kept = 0
+    kept: dict[int, np.ndarray] = {}  # by gadget
     for job in plan.gadgets[op.id]:
         words = padded_words(job.gather(share), job.padded_count)
+        stop = first_kept + job.group_count * job.kept_group_bytes
+        of_job = kept[job.number] = scratch.kept[first_kept:stop]
         for groups in job.online_slices:
-            elements = job.elements(groups)
-            end = sent + len(groups) * job.spec.online_group_bytes
+            end = sent + len(groups) * job.online_group_bytes
             message = scratch.messages[sent:end]
-            gadget.encode(
-                gadget.GadgetCall(job.spec, job.number, groups.start, threads),
-                gadget.EncodeArguments(
-                    delta=arrays["delta"],
-                    label_seed=arrays["label_seed"],
-                    state=part(arrays[f"state:{job.number}"], groups),
-                    u=part(words, elements),
-                    out_message=message,
-                    out_mask=scratch.masks[position + elements.start : position + elements.stop],
-                ),
+            rounds.encode(
+                job,
+                groups,
+                arrays,
+                part(words, job.elements(groups)),
+                message,
+                _of_groups(of_job, groups, job.kept_group_bytes),
+                threads,
             )
             session.send(message)
             sent = end
         if products:
-            job.scatter(0 - scratch.masks[position : position + job.count], scratch.products.own[op.id])
-        position += job.padded_count
+            shares = rounds.server_shares(job, of_job)
+            for number, tensor in enumerate(scratch.products.own[op.id]):
+                job.scatter(shares[min(number, len(shares) - 1), : job.count], tensor)
+        first_kept = stop
     for product in products:
         open_factors(session, product, arrays, scratch.products, masked.get(product.op.left))
     result = scratch.results[op.id]
-    position = 0
     for job in plan.gadgets[op.id]:
-        answer = result.reshape(-1) if job.index is None else scratch.answer[: job.count]
+        of_job = kept[job.number]
+        if job.table is None:
+            answer = result.reshape(-1) if job.index is None else scratch.answer[: job.count]
+            for groups in job.online_slices:
+                session.receive_into(part(answer, job.real_elements(groups)), meanwhile=meanwhile)
+            rounds.finish(job, of_job, answer, answer[:0], answer, threads)
+            if job.index is not None:
+                job.scatter(answer, result)
+            continue
         for groups in job.online_slices:
-            session.receive_into(part(answer, job.real_elements(groups)), meanwhile=meanwhile)
-        answer -= scratch.masks[position : position + job.count]
-        if job.index is not None:
-            job.scatter(answer, result)
-        position += job.padded_count
+            incoming = scratch.incoming[: job.online_answer_bytes(groups) // WORD_BYTES]
+            session.receive_into(incoming, meanwhile=meanwhile)
+            own_kept = _of_groups(of_job, groups, job.kept_group_bytes)
+            bits = _finish_slice(job, groups, own_kept, incoming, scratch.answer, result, threads)
+            if products:
+                version = rounds.versions_named(job, groups, own_kept, bits)
+                job.scatter_slice(version, groups, scratch.products.version[op.id])
     masked[op.id] = result
     for product in products:
         left = masked[product.op.left]
         masked[product.op.id] = finish_product(session, product, arrays, scratch.products, result, left)
+
+
+def _finish_slice(
+    job: GadgetJob,
+    groups: range,
+    kept: np.ndarray,
+    incoming: np.ndarray,
+    spare: np.ndarray,
+    result: np.ndarray,
+    threads: int,
+) -> np.ndarray:
+    """Writes the slice's y - r' to its place in `result`, and returns the answer bits of `incoming`."""
+    elements, real = job.elements(groups), job.real_elements(groups)
+    z, bits = incoming[: len(real)], incoming[len(real) :]
+    if len(real) == len(elements) and job.index is None:
+        rounds.finish(job, kept, z, bits, part(result.reshape(-1), real), threads)
+        return bits
+    if len(real) < len(elements):
+        z = np.concatenate([z, np.zeros(len(elements) - len(real), np.uint32)])
+    share = spare[: len(elements)]
+    rounds.finish(job, kept, z, bits, share, threads)
+    job.scatter_slice(share, groups, result)
+    return bits
+
+
+def _of_groups(array: np.ndarray, groups: range, group_bytes: int) -> np.ndarray:
+    return array[groups.start * group_bytes : groups.stop * group_bytes]

@@ -30,7 +30,7 @@ class ClientCrosses:
 
     Both shares add up to t r, here mod 2^31:
 
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network
@@ -100,7 +100,7 @@ class ServerCrosses:
 
     In `arrays` they are ``factor:NUMBER`` and ``cross:NUMBER``. `ClientCrosses` shows both sides.
 
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network

@@ -32,12 +32,12 @@ from pi_bench.crypto.ot_extension import (
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.hybrid.exchanges import Garble, Seeds, Select, Trees
+from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
+from pi_bench.hybrid.parties.material import Arena
+from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed, table_hash_seed
+from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
 from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, part
 from pi_bench.protocol import SessionLike
-
-from .material import Arena
-from .seeds import GarblerSeeds, inference_context, reverse_hash_seed
-from .select import ClientSelect, ServerSelect
 
 
 class Evaluator:
@@ -45,7 +45,7 @@ class Evaluator:
 
     It is a context manager, which ends the label OTs. Evaluator and garbler begin with their seeds:
 
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan
     >>> from pi_bench.protocol import Party, ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network
@@ -54,13 +54,13 @@ class Evaluator:
     >>> seeds, trees = Seeds.first(), Trees.after_seeds()
     >>> def client(session):
     ...     keys, arena = client_set_up(session), Arena(plan, Party.CLIENT)
-    ...     with Evaluator(session, keys.reverse, arena, inference_id=0, threads=1) as evaluator:
+    ...     with Evaluator(session, keys, arena, inference_id=0, threads=1) as evaluator:
     ...         evaluator.accept_seeds(seeds)
     ...         evaluator.send_trees()
     ...         return evaluator.arrays["hash_seed"].tobytes(), evaluator.reverse_seed
     >>> def server(session):
     ...     keys, arena = server_set_up(session), Arena(plan, Party.SERVER)
-    ...     with Garbler(session, keys.reverse, arena, inference_id=0, threads=1) as garbler:
+    ...     with Garbler(session, keys, arena, inference_id=0, threads=1) as garbler:
     ...         garbler.send_seeds()
     ...         garbler.receive_trees(trees)
     ...         return garbler.seeds.hash_seed, garbler.reverse_seed
@@ -70,11 +70,12 @@ class Evaluator:
     """
 
     def __init__(
-        self, session: SessionLike, reverse: CotSender, arena: Arena, inference_id: int, threads: int
+        self, session: SessionLike, keys: ClientKeys, arena: Arena, inference_id: int, threads: int
     ) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._session = session
-        self._reverse = reverse
+        self._keys = keys
+        self._reverse = keys.reverse
         self._arena = arena
         self._context = inference_context(session, inference_id)
         self._threads = threads
@@ -103,8 +104,19 @@ class Evaluator:
         """Sends the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
         assert self._label_ots is not None
         with self._session.step(-1, "ot"):
-            self.reverse_seed = reverse_hash_seed(self._context)
+            self.reverse_seed = reverse_hash_seed(self._keys.protocol, self._context)
             self._session.send(self.reverse_seed, self._label_ots.tree_message)
+
+    @property
+    def label_ots(self) -> CotReceiver:
+        """The label OTs, once the seeds are accepted."""
+        assert self._label_ots is not None
+        return self._label_ots
+
+    @property
+    def table_seed(self) -> bytes:
+        """The hash seed of shared tables, once the trees are sent."""
+        return table_hash_seed(self._keys.protocol, self._context, self._hash_seed, self.reverse_seed)
 
     def accept_select(self, exchange: Select) -> None:
         """Receives the server's choices of a gadget's select bits."""
@@ -161,7 +173,7 @@ class Garbler:
     It is a context manager. At its end delta and the label seed are wiped, unless `keep` was called. Then
     they live as long as the material. `Evaluator` shows both sides.
 
-    >>> from pi_bench.protocols.delphi.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan
     >>> from pi_bench.protocol import Party, ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network
@@ -169,7 +181,7 @@ class Garbler:
     >>> plan = WorkPlan(program, ProtocolOptions("exact"))
     >>> def server(session):
     ...     keys, arena = server_set_up(session), Arena(plan, Party.SERVER)
-    ...     with Garbler(session, keys.reverse, arena, inference_id=0, threads=1) as garbler:
+    ...     with Garbler(session, keys, arena, inference_id=0, threads=1) as garbler:
     ...         return garbler.keep()
     >>> _, (delta, label_seed) = run_sub_protocol(client_set_up, server)
     >>> int(delta.array[0] & 1), label_seed.array.size
@@ -179,15 +191,16 @@ class Garbler:
     """
 
     def __init__(
-        self, session: SessionLike, reverse: CotReceiver, arena: Arena, inference_id: int, threads: int
+        self, session: SessionLike, keys: ServerKeys, arena: Arena, inference_id: int, threads: int
     ) -> None:
         self._session = session
-        self._reverse = reverse
+        self._keys = keys
+        self._reverse = keys.reverse
         self._arena = arena
         self._threads = threads
         self._context = inference_context(session, inference_id)
         self._on_exit = contextlib.ExitStack()
-        self.seeds = GarblerSeeds.fresh(self._context)
+        self.seeds = GarblerSeeds.fresh(keys.protocol, self._context)
         self._kept = self._on_exit.enter_context(contextlib.ExitStack())
         self._kept.callback(self.seeds.close)
         self.arrays = {"delta": self.seeds.delta.array, "label_seed": self.seeds.label_seed.array}
@@ -221,6 +234,17 @@ class Garbler:
             message = self._session.receive(exchange.request_bytes)
             self.reverse_seed = bytes(message[:SEED_BYTES])
             self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
+
+    @property
+    def label_ots(self) -> CotSender:
+        """The label OTs, once the trees are received."""
+        assert self._label_ots is not None
+        return self._label_ots
+
+    @property
+    def table_seed(self) -> bytes:
+        """The hash seed of shared tables, once the trees are received."""
+        return table_hash_seed(self._keys.protocol, self._context, self.seeds.hash_seed, self.reverse_seed)
 
     def send_select(self, job: GadgetJob) -> None:
         """Draws and sends the choices of a gadget's select bits."""

@@ -1,0 +1,32 @@
+"""The FSS gadgets' steps on every instruction-set path."""
+
+import pytest
+
+from pi_bench.primitives import CaseSettings
+from pi_bench.primitives.fss import SPECS, STEPS, fss_cases, sizes_of
+
+OTHER_COUNT = 50_000
+PORTABLE_COUNT = 1_600
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("step", STEPS)
+def test_relu(time_case, step: str, threads: int, isa: str) -> None:
+    """200,000 ReLUs with a window of 11 bits."""
+    settings = CaseSettings(threads=(threads,), isa=isa)
+    (case,) = fss_cases("FSS ReLU, 11 bits", (step,), settings)
+    time_case(case, isa)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("name", SPECS)
+def test_step(time_case, name: str, step: str, every_isa: str) -> None:
+    count = PORTABLE_COUNT if every_isa == "portable" else OTHER_COUNT
+    (case,) = fss_cases(name, (step,), CaseSettings(count=count, threads=(1,), isa=every_isa))
+    time_case(case, every_isa)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_bytes(benchmark, name: str) -> None:
+    """Bytes follow from the gadget; what is timed is their derivation."""
+    benchmark.extra_info.update(benchmark.pedantic(sizes_of, (SPECS[name],), rounds=1))

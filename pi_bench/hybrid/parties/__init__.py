@@ -1,0 +1,5 @@
+"""The two parties of protocols with homomorphic products and gadgets for activations, step by step.
+
+Each module holds both sides of one sub-protocol. `party` runs them in their order, and a protocol derives its
+client and its server from it.
+"""

@@ -1,0 +1,317 @@
+"""Offline growth of shared tables, slice by slice.
+
+    client                                               server
+                <---  reverse OT extension, choices: masks of the tables and of the products
+      label OT extension, corrections, bundle 1  ------->
+                <---  opening, bundles 1 and 2
+      bundles 2 and 3  ---------------------------------->
+                ...   until both have all bundles
+
+`pi_bench.crypto.fss` has the sources and the steps. `pi_bench.hybrid.exchanges.table` says which step has
+which messages. The choices, labels, bits and nodes of a slice serve one growth of one inference: nothing here
+repeats a step, and a phase that fails burns the inference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pi_bench.crypto import fss
+from pi_bench.crypto.fss import FssSpec
+from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
+from pi_bench.crypto.randomness import padded_words
+from pi_bench.crypto.symmetric import LANES
+from pi_bench.hybrid.exchanges import TableChoices, TableStep, table_of
+from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
+from pi_bench.hybrid.parties.material import Arena, BufferPool, Lease
+from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, part
+from pi_bench.protocol import Party, SessionLike
+
+_Place = tuple[int, int]
+"""The number of a gadget, and the first lane group of a slice."""
+
+
+@dataclass(slots=True)
+class _Growth:
+    """Holds a party's labels, choices, nodes and unsent bundles of one slice."""
+
+    labels: np.ndarray  # of the reverse OTs
+    choices: np.ndarray | None = None  # the server's
+    nodes: np.ndarray | None = None
+    bundles: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+class _Tables:
+    """Holds the parts that both parties have."""
+
+    party: Party
+
+    def __init__(self, session: SessionLike, arena: Arena, buffers: BufferPool, threads: int) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self._session = session
+        self._arena = arena
+        self._buffers = buffers
+        self._threads = threads
+        self._growths: dict[_Place, _Growth] = {}
+
+    def _begin(self, job: GadgetJob, groups: range) -> None:
+        if groups.start == 0:
+            self.arrays |= self._arena.arrays_of(job)
+
+    def _state(self, step: TableStep) -> np.ndarray:
+        return part(self.arrays[f"state:{step.job.number}"], step.groups)
+
+    def _call(self, step: TableStep) -> fss.FssCall:
+        return fss.FssCall(table_of(step.job), step.job.number, step.groups.start, self._threads)
+
+    def _labels(self, groups: range, ots: int) -> np.ndarray:
+        buffer = self._buffers.take(len(groups) * ots * LANES * LABEL_BYTES)
+        return buffer.reshape(len(groups), ots, LANES, LABEL_BYTES)
+
+    def _grow(
+        self, step: TableStep, levels: range, message: memoryview, delta: np.ndarray, seed: bytes
+    ) -> None:
+        """Takes the other party's bundles of `levels`, of which `message` consists."""
+        growth, table = self._growths[_place(step)], table_of(step.job)
+        assert growth.nodes is not None
+        position = 0
+        for level in levels:
+            end = position + len(step.groups) * table.bundle_group_bytes(level)
+            bundle = _bundle(table, step.groups, level + 1)
+            fss.grow(
+                self._call(step),
+                fss.GrowArguments(
+                    "server" if self.party is Party.SERVER else "client",
+                    delta,
+                    seed,
+                    level,
+                    message[position:end],
+                    self._state(step),
+                    growth.nodes,
+                    bundle,
+                ),
+            )
+            growth.bundles[level + 1] = bundle
+            position = end
+        if step.last:
+            self._end(step)
+
+    def _end(self, step: TableStep) -> None:
+        growth = self._growths.pop(_place(step))
+        assert growth.nodes is not None
+        self._buffers.give_back(growth.nodes)
+
+    def _bundles(self, step: TableStep, levels: range) -> list[np.ndarray]:
+        growth = self._growths[_place(step)]
+        return [growth.bundles.pop(level) for level in levels]
+
+
+class ClientTables(_Tables):
+    """Plays the client: chooses the paths of the trees, and keeps its states in `arrays`.
+
+    Both parties grow the table of a ReLU:
+
+    >>> from pi_bench.hybrid.exchanges import Seeds, Trees, step_count
+    >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
+    >>> from pi_bench.hybrid.parties.material import ArenaPool
+    >>> from pi_bench.hybrid.work_plan import WorkPlan
+    >>> from pi_bench.protocol import ProtocolOptions
+    >>> from pi_bench.testing import run_sub_protocol, small_network
+    >>> plan = WorkPlan(small_network()[0], ProtocolOptions("windowed"), uses_tables=True)
+    >>> (job,), groups, seeds, trees = plan.gadget_jobs, range(1), Seeds.first(), Trees.after_seeds()
+    >>> choices = TableChoices.of(job, groups)
+    >>> steps = [TableStep.of(job, groups, number, needs=0) for number in range(step_count(job.table))]
+    >>> def client(session):
+    ...     lease, keys = ArenaPool(plan, Party.CLIENT).take(), client_set_up(session, even=True)
+    ...     with Evaluator(session, keys, lease.arena, inference_id=0, threads=1) as evaluator:
+    ...         evaluator.accept_seeds(seeds)
+    ...         evaluator.send_trees()
+    ...         tables = ClientTables(session, keys.reverse, evaluator, lease, threads=1)
+    ...         tables.accept_choices(choices)
+    ...         for step in steps:
+    ...             tables.ask(step, linear_share=np.zeros((1, 4), np.uint32))
+    ...             tables.accept(step)
+    ...         return tables.arrays["state:0"].nbytes
+    >>> def server(session):
+    ...     lease, keys = ArenaPool(plan, Party.SERVER).take(), server_set_up(session)
+    ...     with Garbler(session, keys, lease.arena, inference_id=0, threads=1) as garbler:
+    ...         garbler.send_seeds()
+    ...         garbler.receive_trees(trees)
+    ...         tables = ServerTables(session, keys.reverse, garbler, lease, threads=1)
+    ...         tables.send_choices(choices)
+    ...         for step in steps:
+    ...             tables.answer(step)
+    ...         return tables.arrays["state:0"].nbytes
+    >>> of_client, of_server = run_sub_protocol(client, server)
+    >>> of_client == job.table.client_state_group_bytes, of_server == job.table.server_state_group_bytes
+    (True, True)
+    """
+
+    party = Party.CLIENT
+
+    def __init__(
+        self, session: SessionLike, reverse: CotSender, evaluator: Evaluator, lease: Lease, threads: int
+    ) -> None:
+        super().__init__(session, lease.arena, lease.buffers, threads)
+        self._reverse = reverse
+        self._evaluator = evaluator
+        self._delta = reverse.delta.array
+
+    def accept_choices(self, exchange: TableChoices) -> None:
+        """Receives the server's choices."""
+        job, groups = exchange.job, exchange.groups
+        with self._session.step(job.op_id, "ot"):
+            message = self._session.receive(exchange.answer_bytes)
+            labels = self._labels(groups, table_of(job).choice_ots)
+            self._reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
+            self._growths[job.number, groups.start] = _Growth(labels)
+
+    def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
+        """Sends the request of a step. `linear_share` is v of the whole value, uint32."""
+        with self._session.step(step.job.op_id, "tables"):
+            first = self._request(step, linear_share) if step.number == 0 else []
+            self._session.send(*first, *self._bundles(step, step.client_bundles))
+        if step.last and not step.answer:
+            self._end(step)
+
+    def accept(self, step: TableStep) -> None:
+        """Receives the answer of a step, if it has one."""
+        if not step.answer:
+            return
+        table = table_of(step.job)
+        with self._session.step(step.job.op_id, "tables"):
+            message = memoryview(self._session.receive(step.answer_bytes))
+            if step.number == 0:
+                opening = message[: len(step.groups) * table.opening_group_bytes]
+                fss.accept_opening(table, opening, self._state(step), self._threads)
+                message = message[len(opening) :]
+            self._grow(step, step.server_bundles, message, self._delta, self._evaluator.table_seed)
+
+    def _request(self, step: TableStep, linear_share: np.ndarray) -> list[np.ndarray | bytearray]:
+        """Prepares a slice and returns the first parts of its request. Bundle 1 follows them."""
+        job, groups, table = step.job, step.groups, table_of(step.job)
+        self._begin(job, groups)
+        growth = self._growths[_place(step)]
+        share = padded_words(
+            part(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
+        )
+        bits = fss.draw_bits(table.client_bits, len(groups))
+        labels = self._labels(groups, table.request_ots)
+        message = self._evaluator.label_ots.extend(
+            fss.request_choices(table, share, bits), step.ot_count, labels, threads=self._threads
+        )
+        growth.nodes = self._buffers.take(len(groups) * table.growth_group_bytes)
+        growth.bundles[1] = _bundle(table, groups, 1)
+        corrections = np.empty(len(groups) * table.correction_group_bytes, np.uint8)
+        fss.request(
+            self._call(step),
+            fss.RequestArguments(
+                delta=self._delta,
+                hash_seed=self._evaluator.table_seed,
+                v=share,
+                bits=bits,
+                choice_labels=growth.labels,
+                request_labels=labels,
+                out_corrections=corrections,
+                out_state=self._state(step),
+                out_growth=growth.nodes,
+                out_bundle=growth.bundles[1],
+            ),
+        )
+        self._buffers.give_back(growth.labels, labels)
+        return [message, corrections]
+
+
+class ServerTables(_Tables):
+    """Plays the server: draws the masks of the tables, and keeps its states in `arrays`.
+
+    `ClientTables` shows both sides.
+
+    ```python
+    def offline(session: SessionLike, keys: ServerKeys, garbler: Garbler, lease: Lease, slices) -> None:
+        tables = ServerTables(session, keys.reverse, garbler, lease, threads=1)
+        for choices, steps in slices:
+            tables.send_choices(choices)
+            for step in steps:
+                tables.answer(step)
+    ```
+    """
+
+    party = Party.SERVER
+
+    def __init__(
+        self, session: SessionLike, reverse: CotReceiver, garbler: Garbler, lease: Lease, threads: int
+    ) -> None:
+        super().__init__(session, lease.arena, lease.buffers, threads)
+        self._reverse = reverse
+        self._garbler = garbler
+        self._delta = garbler.seeds.delta.array
+
+    def send_choices(self, exchange: TableChoices) -> None:
+        """Draws the masks of a slice, and sends them as choices of reverse OTs."""
+        job, groups, table = exchange.job, exchange.groups, table_of(exchange.job)
+        with self._session.step(job.op_id, "ot"):
+            choices = fss.draw_choices(table, len(groups))
+            labels = self._labels(groups, table.choice_ots)
+            message = self._reverse.extend(
+                choices.view(np.uint8), exchange.ot_count, labels, threads=self._threads
+            )
+            self._growths[job.number, groups.start] = _Growth(labels, choices)
+            self._session.send(message)
+
+    def answer(self, step: TableStep) -> None:
+        """Receives the request of a step, and sends the answer if there is one."""
+        with self._session.step(step.job.op_id, "tables"):
+            message = memoryview(self._session.receive(step.request_bytes))
+            opening: list[np.ndarray] = []
+            if step.number == 0:
+                message, opening = self._answer(step, message)
+            bundles = self._growths[_place(step)].bundles
+            self._grow(step, step.client_bundles, message, self._delta, self._garbler.table_seed)
+            if step.answer:
+                self._session.send(*opening, *(bundles.pop(level) for level in step.server_bundles))
+
+    def _answer(self, step: TableStep, message: memoryview) -> tuple[memoryview, list[np.ndarray]]:
+        """Prepares a slice. Returns the rest of the message, and the opening."""
+        job, groups, table = step.job, step.groups, table_of(step.job)
+        self._begin(job, groups)
+        growth = self._growths[_place(step)]
+        assert growth.choices is not None
+        ot_bytes = OT_BYTES * step.ot_count
+        end = ot_bytes + len(groups) * table.correction_group_bytes
+        labels = self._labels(groups, table.request_ots)
+        self._garbler.label_ots.extend(message[:ot_bytes], step.ot_count, labels, threads=self._threads)
+        growth.nodes = self._buffers.take(len(groups) * table.growth_group_bytes)
+        growth.bundles[1] = _bundle(table, groups, 1)
+        opening = np.empty(len(groups) * table.opening_group_bytes, np.uint8)
+        fss.answer(
+            self._call(step),
+            fss.AnswerArguments(
+                delta=self._delta,
+                hash_seed=self._garbler.table_seed,
+                choices=growth.choices,
+                bits=fss.draw_bits(table.server_bits, len(groups)),
+                choice_labels=growth.labels,
+                request_labels=labels,
+                corrections=message[ot_bytes:end],
+                out_opening=opening,
+                out_state=self._state(step),
+                out_growth=growth.nodes,
+                out_bundle=growth.bundles[1],
+            ),
+        )
+        self._buffers.give_back(growth.labels, labels)
+        growth.choices = None
+        return message[end:], [opening]
+
+
+def _place(step: TableStep) -> _Place:
+    return step.job.number, step.groups.start
+
+
+def _bundle(table: FssSpec, groups: range, level: int) -> np.ndarray:
+    """Returns memory for a party's bundle of a level, which is empty behind the last level."""
+    group_bytes = table.bundle_group_bytes(level) if level <= table.bundle_count else 0
+    return np.empty(len(groups) * group_bytes, np.uint8)
