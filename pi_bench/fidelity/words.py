@@ -30,8 +30,8 @@ def warning_words(graph: Graph, chosen: ChosenBits) -> list[str]:
             changed = fidelity.sample_count - fidelity.same_class_count
             lines.append(
                 f"these bits change the class of {changed} of {fidelity.sample_count} inputs and the logits "
-                f"by {fidelity.logit_error_pct:.2g} % of their range: give more bits, or let a fidelity choose "
-                "them"
+                f"by {fidelity.logit_error_pct:.2g} % of their range: give more bits, or let a fidelity "
+                "choose them"
             )
         elif chosen.limits:
             layer = chosen.limits[0]
