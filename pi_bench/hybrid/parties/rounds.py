@@ -144,6 +144,8 @@ def finish(
     steps.
 
     ```python
+    from pi_bench.protocol import SessionLike
+
     def receive(session: SessionLike, job: GadgetJob, kept: np.ndarray, z: np.ndarray) -> None:
         session.receive_into(z)
         finish(job, kept, z, np.zeros(0, np.uint32), z, threads=1)

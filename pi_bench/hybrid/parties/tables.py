@@ -230,6 +230,8 @@ class ServerTables(_Tables):
     `ClientTables` shows both sides.
 
     ```python
+    from pi_bench.hybrid.parties.keys import ServerKeys
+
     def offline(session: SessionLike, keys: ServerKeys, garbler: Garbler, lease: Lease, slices) -> None:
         tables = ServerTables(session, keys.reverse, garbler, lease, threads=1)
         for choices, steps in slices:

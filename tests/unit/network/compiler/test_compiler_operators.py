@@ -68,8 +68,13 @@ def test_max_pools_share_comparisons_and_take_logarithmic_rounds(pool, rounds, c
 
 
 def rectified(pool: nn.Module, channels: int = 1) -> nn.Module:
-    """The pool of a value after ReLU, which a second ReLU keeps from going behind the pool."""
-    return nn.Sequential(conv(3, channels, 1), nn.ReLU(), nn.ReLU(), pool)
+    """The pool of a value after ReLU, which a second reader keeps from going behind the pool."""
+    return FromFunction(_pool_and_keep, c=conv(3, channels, 1), pool=pool)
+
+
+def _pool_and_keep(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    y = functional.relu(m.c(x))
+    return torch.cat([m.pool(y).flatten(1), y.flatten(1)], 1)
 
 
 def test_differences_of_signed_values_have_a_window_of_one_bit_more() -> None:

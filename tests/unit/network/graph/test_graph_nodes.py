@@ -129,7 +129,7 @@ HOSTILE = {
     "polynomial.*coefficients of shape": altered("polynomial", coefficients="b"),
     "polynomial.*needs the mask": lambda g: dataclasses.replace(g, masks={"relu channels": np.ones(5, bool)}),
     "concat.*joins": altered("concat", inputs=("add", "x")),
-    "avg.*half its kernel": altered("avg", padding=(2, 2)),
+    "avg.*says shape": altered("avg", padding=(2, 2)),
     "avg.*divides by 0": altered("avg", divisor=0),
     "max.*says shape": altered("max", ceil=False, stride=(3, 3)),
     "adaptive.*pools": altered("adaptive", shape=(11, 3, 2)),
