@@ -36,9 +36,9 @@ _FREE_COST = 1 / 1024
 """Cost of a bit that costs nothing, relative to a bit of all ReLUs: it keeps such bits from growing idly."""
 _WEIGHT_SHARE = 0.2
 """Weights get the fewest bits whose noise is at most this part of all."""
-_ERROR_MARGIN, _MISS_MARGIN = 0.8, 1.0
+_ERROR_MARGIN, _MISS_MARGIN = 0.5, 1.0
 """Parts of the error and of the misses that the goal allows, for which bits are predicted at first."""
-_NOISE_MARGIN = 0.5
+_NOISE_MARGIN = 0.8
 """Part of these errors that is allowed where calibration inputs are noise."""
 _NEAR_SHARE, _LEAST_NEAR = 0.1, 4
 """The inputs with the smallest margins, whose density near 0 tells how often a small error changes the class:
