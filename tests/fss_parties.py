@@ -148,9 +148,8 @@ def prepare(
         client_state=buffer(spec.client_state_group_bytes),
     )
     growth = {party: buffer(spec.growth_group_bytes) for party in ("server", "client")}
-    deltas = {"server": material.server_delta, "client": material.client_delta}
     states = {"server": run.server_state, "client": run.client_state}
-    run.bundles = {(party, 1): bundle(1) for party in deltas}
+    run.bundles = {(party, 1): bundle(1) for party in states}
     fss.request(
         call,
         fss.RequestArguments(
@@ -183,26 +182,36 @@ def prepare(
         ),
     )
     fss.accept_opening(spec, run.opening, run.client_state)
-    for level in range(1, spec.bundle_count + 1):
-        for party, other in (("server", "client"), ("client", "server")):
-            following = bundle(level + 1)
-            received = run.bundles[other, level]
-            fss.grow(
-                call,
-                fss.GrowArguments(
-                    party,
-                    deltas[party],
-                    material.hash_seed,
-                    level,
-                    received,
-                    states[party],
-                    growth[party],
-                    following,
-                ),
-            )
-            if level < spec.bundle_count:
-                run.bundles[party, level + 1] = following
+    grow_in_turns(run, call, states, growth)
     return run
+
+
+def grow_in_turns(
+    run: FssRun, call: FssCall, states: dict[str, np.ndarray], growth: dict[str, np.ndarray]
+) -> None:
+    """Sends the bundles as an offline phase does: a party uses what it has received, and nothing else."""
+    spec, material = run.spec, run.material
+    deltas = {"server": material.server_delta, "client": material.client_delta}
+    received: dict[str, list[np.ndarray]] = {"server": [], "client": []}
+    groups = states["server"].size // spec.server_state_group_bytes
+
+    def grow(party: str, level: int) -> None:
+        size = spec.bundle_group_bytes(level + 1) if level < spec.bundle_count else 0
+        following = np.zeros(groups * size, np.uint8)
+        bundle = received[party][level - 1]
+        arguments = (party, deltas[party], material.hash_seed, level, bundle)
+        fss.grow(call, fss.GrowArguments(*arguments, states[party], growth[party], following))
+        if level < spec.bundle_count:
+            run.bundles[party, level + 1] = following
+
+    for sender, levels in spec.bundle_flights:
+        for level in levels:
+            if level > 1:
+                grow(sender, level - 1)
+            received["client" if sender == "server" else "server"].append(run.bundles[sender, level])
+    if spec.bundle_count:
+        for party in received:
+            grow(party, spec.bundle_count)
 
 
 def play(

@@ -1,7 +1,7 @@
 """Records every key with its tweak, every label and every draw that the FSS steps use.
 
-The places are modelled here from the table of docs/threat-model-fss.md, apart from the kernels, whose bytes the
-known answers fix.
+The places are modelled here from the table of docs/threat-model-fss.md, apart from the kernels, whose
+bytes the known answers fix.
 """
 
 from __future__ import annotations

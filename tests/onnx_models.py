@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import pi_bench
+from pi_bench.fidelity.words import FidelityWarning
 from pi_bench.network.graph.float_run import outputs
 
 GENERATOR = np.random.default_rng(2)
@@ -67,7 +69,10 @@ def exported(proto: Any, folder: Path, inputs: np.ndarray | None = None) -> Any:
     onnx.save(proto, folder / "network.onnx")
     if inputs is None:
         inputs = GENERATOR.normal(size=(3, *INPUT[1:])).astype(np.float32)
-    graph = pi_bench.export(folder / "network.onnx", None, folder / "m.pt", calibration=inputs)
+    bits = {"weight_bits": 12, "activation_bits": 14}  # these tests are of the import, not of fidelity
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FidelityWarning)
+        graph = pi_bench.export(folder / "network.onnx", None, folder / "m.pt", calibration=inputs, **bits)
     expected = np.concatenate([answer(proto, sample[None]) for sample in inputs])
     np.testing.assert_allclose(outputs(graph, inputs), expected, rtol=1e-4, atol=1e-5)
     return graph

@@ -24,9 +24,9 @@ from onnx import helper, numpy_helper
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph.float_run import calibrate, outputs
-from pi_bench.network.interchange.source import read_file
+from pi_bench.network.interchange.source import example_shape, read_file
 from pi_bench.network.lowering import lower
-from pi_bench.network.lowering.last_step import META_KEY
+from pi_bench.network.lowering.last_step import META_KEY, with_last_step
 
 _OPERATOR_NAMES = """
 Add ArgMax AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv
@@ -40,6 +40,12 @@ OPERATORS = tuple(_OPERATOR_NAMES.split())
 
 RIGHT = Path(__file__).parent / "vectors" / "onnx_node_suite.json"
 """Names of the cases that are right."""
+
+LIGHT = (
+    *("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet"),
+    *("squeezenet", "vgg19", "zfnet512"),
+)
+"""Models of onnx's package, by name."""
 
 _DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 _FLOAT = 1
@@ -111,6 +117,23 @@ def outcome(case: Case) -> Outcome:
     if found.shape != case.expected.shape:
         return Outcome("wrong", f"shape {found.shape} for {case.expected.shape}")
     error = float(np.abs(found - case.expected).max() / max(np.abs(case.expected).max(), 1e-6))
+    return Outcome("right") if error < 1e-3 else Outcome("wrong", f"off by {error:.1e}")
+
+
+def light_outcome(name: str) -> Outcome:
+    """Imports one of ONNX's models without weights of their own, and compares its answer to one input."""
+    path = _DATA / "light" / f"light_{name}.onnx"
+    try:
+        module = read_file(path)
+        size = int(np.prod(shape := example_shape(module, None)))
+        x = torch.from_numpy((np.arange(size).reshape(shape) / size).astype(np.float32))
+        module.require_bounded(x)
+        with torch.no_grad():
+            answer = with_last_step(module(x), {META_KEY: module.left_out}).numpy()
+    except ModelError as error:
+        return Outcome("refused", str(error))
+    expected = _tensor(path.with_name(f"light_{name}_output_0.pb"))
+    error = float(np.abs(answer - expected).max() / max(np.abs(expected).max(), 1e-6))
     return Outcome("right") if error < 1e-3 else Outcome("wrong", f"off by {error:.1e}")
 
 

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.layers import layer_graph
+from benchmarks.peers.equal_error import NAME as EQUAL
+from benchmarks.peers.equal_error import at_the_error_of
 from benchmarks.peers.plain_export import plain_network
 from benchmarks.peers.plain_network import noise
 from benchmarks.peers.systems import (
@@ -90,6 +92,9 @@ def measure(
             except (RuntimeError, LookupError, StopIteration, OSError, subprocess.SubprocessError) as error:
                 failures[system.name] = f"{type(error).__name__}: {error}"[:200]
     ours = _summary(runs[PI_BENCH.name], expected) if PI_BENCH.name not in failures else None
+    equal = None
+    if EQUAL in runs and EQUAL not in failures:
+        equal = _summary(runs[EQUAL], expected)
     rows = []
     for system in systems:
         row: dict[str, Any] = {"workload": workload.name, "system": system.name, "security": system.security}
@@ -101,6 +106,8 @@ def measure(
             if ours is not None:
                 row["online_ratio"] = row["online_s"] / ours["online_s"]
                 row["total_ratio"] = row["total_s"] / ours["total_s"]
+            if equal is not None:
+                row["equal_ratio"] = row["online_s"] / equal["online_s"]
         rows.append(row)
     return rows
 
@@ -126,11 +133,20 @@ def _summary(runs: Sequence[Run], expected: np.ndarray) -> dict[str, Any]:
         "online_bytes": runs[-1].online_bytes,
         "offline_bytes": runs[-1].offline_bytes,
         "largest_error": max(errors),
+        "bits": runs[-1].bits,
     }
 
 
-HEADER = ("system", "online", "x ours", "offline", "set-up + offline + online, first", "x ours")
-HEADER += ("MB online", "MB offline", "error")
+HEADER: tuple[str, ...] = (
+    "system",
+    "online",
+    "x ours",
+    "x ours at CrypTen's error",
+    "offline",
+    "set-up + offline + online, first",
+    "x ours",
+)
+HEADER += ("MB online", "MB offline", "bits", "error")
 
 
 def render(rows: Sequence[dict[str, Any]]) -> str:
@@ -150,11 +166,13 @@ def _row(row: dict[str, Any]) -> str:
         row["system"],
         f"{1e3 * row['online_s']:,.1f} ms",
         f"{row['online_ratio']:.1f}" if "online_ratio" in row else "",
+        f"{row['equal_ratio']:.1f}" if "equal_ratio" in row else "",
         f"{1e3 * row['offline_s']:,.0f} ms" if row["offline_s"] else "none",
         f"{1e3 * row['total_s']:,.0f} ms",
         f"{row['total_ratio']:.1f}" if "total_ratio" in row else "",
         f"{row['online_bytes'] / 1e6:.1f}",
         f"{row['offline_bytes'] / 1e6:.1f}",
+        row["bits"],
         f"{row['largest_error']:.2g}",
     ]
     return f"| {' | '.join(cells)} |"
@@ -173,8 +191,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in settings.only:
             print(f"{name} ...", file=sys.stderr)
             workload, expected = prepare(name, Path(folder))
+            inputs = np.load(workload.network.with_suffix(".npy"))
+            first, *others = PLANS[name]
+            equal = at_the_error_of(CRYPTEN, workload, inputs, expected, settings.peers)
+            systems = (first, equal, *others)
             rows += measure(
-                workload, expected, PLANS[name], settings.peers, settings.rounds, settings.repetitions
+                workload, expected, systems, settings.peers, settings.rounds, settings.repetitions
             )
     environment = describe_environment() | {"load_average": load_average}
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Run:
     online_bytes: int
     offline_bytes: int
     output: list[float]
+    bits: str = ""  # of activations and weights, where a system has them by layer
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,15 @@ def _pi_bench(workload: Workload, peers: Path, repetitions: int) -> Run:
         online_bytes=sum(found["online"]["wire_bytes"].values()),
         offline_bytes=sum(found["offline"]["wire_bytes"].values()),
         output=np.load(answer).ravel().tolist(),
+        bits="/".join(_span(found["bits"][kind].values()) for kind in ("activations", "weights")),
     )
+
+
+def _span(bits: Iterable[int]) -> str:
+    present = sorted(bits)
+    if not present:
+        return "-"
+    return f"{present[0]}" if present[0] == present[-1] else f"{present[0]} to {present[-1]}"
 
 
 def _peer(script: str, peer: str, *arguments: str) -> Callable[[Workload, Path, int], Run]:

@@ -136,6 +136,25 @@ class FssSpec:
         return self.native.bundle_group_bytes(level)
 
     @property
+    def bundle_flights(self) -> tuple[tuple[Literal["server", "client"], tuple[int, ...]], ...]:
+        """Who sends the bundles of which levels, message by message. The first goes with the request.
+
+        A party can make bundle i + 1 as soon as it has both halves of bundle i:
+
+        >>> FssSpec("relu", 12, 23, False, 4095, sign_drop=1).bundle_flights
+        (('client', (1,)), ('server', (1, 2)), ('client', (2, 3)), ('server', (3,)))
+        """
+        sent: dict[Literal["server", "client"], int] = {"client": 0, "server": 0}
+        flights: list[tuple[Literal["server", "client"], tuple[int, ...]]] = []
+        sender, other = tuple(sent)
+        while sent[sender] < self.bundle_count:
+            last = min(self.bundle_count, sent[other] + 1)
+            flights.append((sender, tuple(range(sent[sender] + 1, last + 1))))
+            sent[sender] = last
+            sender, other = other, sender
+        return tuple(flights)
+
+    @property
     def flights(self) -> int:
         """One-way messages of the offline phase that wait for each other, choices included."""
         return max(2 + self.bundle_count, 3 if self.opening_group_bytes else 2)

@@ -17,7 +17,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pi_bench.fidelity.fidelity import Fidelity, FidelityGoal
+from pi_bench.fidelity.fidelity import NOISE, Fidelity, FidelityGoal
 from pi_bench.fidelity.measurement import measure_fidelity
 from pi_bench.fidelity.noise import Layer, layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
@@ -36,8 +36,10 @@ _FREE_COST = 1 / 1024
 """Cost of a bit that costs nothing, relative to a bit of all ReLUs: it keeps such bits from growing idly."""
 _WEIGHT_SHARE = 0.2
 """Weights get the fewest bits whose noise is at most this part of all."""
-_ERROR_MARGIN, _MISS_MARGIN = 0.8, 0.8
+_ERROR_MARGIN, _MISS_MARGIN = 0.8, 1.0
 """Parts of the error and of the misses that the goal allows, for which bits are predicted at first."""
+_NOISE_MARGIN = 0.5
+"""Part of these errors that is allowed where calibration inputs are noise."""
 _NEAR_SHARE, _LEAST_NEAR = 0.1, 4
 """The inputs with the smallest margins, whose density near 0 tells how often a small error changes the class:
 a tenth of the inputs, since the very smallest margins are a matter of chance."""
@@ -93,7 +95,7 @@ def allocate(
     """
     logits = outputs(graph, samples).reshape(len(samples), -1).astype(np.float64)
     layers = _layers(graph, samples)
-    target = noise_bound(logits, goal) * error_factor**2
+    target = noise_bound(logits, goal, of_noise=source == NOISE) * error_factor**2
     wanted = math.sqrt(target) * largest_of(logits.shape[1])
     bound = target
     tried: list[_Trial] = []
@@ -138,10 +140,11 @@ class _Trial:
         return self.fidelity.met and self.error <= _TOLERANCE * self.wanted
 
 
-def noise_bound(logits: np.ndarray, goal: FidelityGoal) -> float:
+def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = False) -> float:
     """Finds the variance of normal errors in every logit with which the goal is expected to be met.
 
-    logits: float64 (count, outputs).
+    logits: float64 (count, outputs). of_noise: whether they answer noise. Then margins between classes mean
+    nothing, and the errors are smaller, since errors on real inputs may be larger.
 
     >>> logits = np.array([[0.0, 10.0], [10.0, 0.0]])
     >>> 0.1 < noise_bound(logits, FidelityGoal(99.0)) ** 0.5 / (0.02 * 10) < 1
@@ -151,7 +154,9 @@ def noise_bound(logits: np.ndarray, goal: FidelityGoal) -> float:
     ranges = np.ptp(logits, axis=1) if count > 1 else np.ptp(logits, axis=0)
     extent = float(np.median(ranges)) or float(np.abs(logits).max()) or 1.0
     deviation = _ERROR_MARGIN * goal.logit_error_pct / 100 * extent / largest_of(count)
-    if count > 1:
+    if of_noise:
+        deviation *= _NOISE_MARGIN
+    elif count > 1:
         ordered = np.sort(logits, axis=1)
         margins = np.sort(ordered[:, -1] - ordered[:, -2])
         near = min(max(_LEAST_NEAR, round(_NEAR_SHARE * len(margins))), len(margins))

@@ -107,12 +107,14 @@ class Fidelity:
 
     @property
     def met(self) -> bool:
-        """True if the goal is met; without a goal, if the default goal is."""
+        """True if the goal is met; without a goal, if the default goal is.
+
+        Noise belongs to no class, so that the logit error alone counts there.
+        """
         goal = self.goal or FidelityGoal()
         misses = self.sample_count - self.same_class_count
-        return misses <= goal.allowed_misses(self.sample_count) and (
-            self.logit_error_pct <= goal.logit_error_pct
-        )
+        few = self.source == NOISE or misses <= goal.allowed_misses(self.sample_count)
+        return few and self.logit_error_pct <= goal.logit_error_pct
 
     def to_fields(self) -> dict[str, Any]:
         """Returns JSON values, for ``meta["fidelity"]`` of a model file; `from_fields` reads them.

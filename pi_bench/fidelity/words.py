@@ -20,16 +20,18 @@ def warning_words(graph: Graph, chosen: ChosenBits) -> list[str]:
     >>> from pi_bench.fidelity import Fidelity
     >>> from pi_bench.network.compiler import CompileOptions
     >>> missed = ChosenBits(CompileOptions(), Fidelity(64, 40, 3.0, 10.0, "noise"))
-    >>> warning_words(Graph((), {}), missed)
-    ['these bits change the class of 24 of 64 inputs: give more bits, or let a fidelity choose them']
+    >>> warning_words(Graph((), {}), missed)[0][:93]
+    'these bits change the class of 24 of 64 inputs and the logits by 30 % of their range: give mo'
     """
     fidelity, goal = chosen.fidelity, chosen.fidelity.goal
     lines = []
     if not fidelity.met:
         if goal is None:
+            changed = fidelity.sample_count - fidelity.same_class_count
             lines.append(
-                f"these bits change the class of {fidelity.sample_count - fidelity.same_class_count} of "
-                f"{fidelity.sample_count} inputs: give more bits, or let a fidelity choose them"
+                f"these bits change the class of {changed} of {fidelity.sample_count} inputs and the logits "
+                f"by {fidelity.logit_error_pct:.2g} % of their range: give more bits, or let a fidelity "
+                "choose them"
             )
         elif chosen.limits:
             layer = chosen.limits[0]

@@ -147,3 +147,33 @@ def test_polynomials_stand_in_the_layers_that_are_named(recipe, tmp_path, capsys
         run("--recipe", recipe, "-o", out, "--polynomial", "nowhere")
     with pytest.raises(UsageError, match="--polynomial goes with --recipe"):
         run("--module", "m:n", "-o", out, "--polynomial", "*")
+
+
+def test_export_says_its_fidelity_and_bits_by_hand_are_kept(recipe, tmp_path, capsys):
+    pytest.importorskip("torch")
+    assert run("--recipe", recipe, "-o", tmp_path / "model.pt", "--fidelity", "99.5%") == 0
+    out = capsys.readouterr().out
+    assert "the integer network agrees with the float one on" in out and "inputs of noise" in out
+    meta = load_model(tmp_path / "model.pt").meta
+    assert meta["fidelity"]["goal_pct"] == 99.5 and meta["bits"]["layer_activations"]
+    assert run("--recipe", recipe, "-o", tmp_path / "model.pt", "--activation-bits", 3) == 0
+    captured = capsys.readouterr()
+    assert "bits: 10 of weights, 3 of activations" in captured.out
+    assert re.fullmatch(r"exporting tiny …\nwarning: these bits [^\n]*: give more bits[^\n]*\n", captured.err)
+    meta = load_model(tmp_path / "model.pt").meta
+    assert meta["fidelity"]["goal_pct"] is None
+    assert (meta["bits"]["activations"], meta["bits"]["layer_activations"]) == (3, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--fidelity", "99%", "--weight-bits", "12"), "--fidelity chooses the bits"),
+        (("--fidelity", "100%"), "90 to 99.99 % are possible"),
+        (("--weight-bits", "17"), "2 to 16 are possible"),
+    ],
+)
+def test_bits_that_cannot_be_chosen_are_refused(recipe, tmp_path, arguments, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        run("--recipe", recipe, "-o", tmp_path / "model.pt", *arguments)
+    assert not (tmp_path / "model.pt").exists()

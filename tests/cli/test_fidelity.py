@@ -62,7 +62,7 @@ def test_latency_repeats_it_beside_the_verdict(
 def test_latency_warns_of_a_missed_goal_and_of_noise(
     tiny_graph: Graph, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    missed = dataclasses.replace(GOOD, same_class_count=200, source="noise")
+    missed = dataclasses.replace(GOOD, same_class_count=200, logit_error=0.5, source="noise")
     found, text = told(capsys, tmp_path, "latency", model_with(missed, tiny_graph, tmp_path))
     assert "agrees with the float one on 78.1 % of 256 inputs of noise" in text
     assert not found["fidelity"]["met"]

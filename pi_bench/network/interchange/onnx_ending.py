@@ -34,8 +34,8 @@ class Ending:
     left_out: tuple[dict[str, Any], ...]
 
 
-def ending(name: str, graph: Any) -> Ending:
-    """Returns the ending of the graph of the file `name`.
+def ending(name: str, graph: Any, opset: int) -> Ending:
+    """Returns the ending of the graph of the file `name`, which has operators of `opset`.
 
     Several outputs are one if they are functions of the same logits, such as classes and probabilities.
 
@@ -45,13 +45,13 @@ def ending(name: str, graph: Any) -> Ending:
     >>> from onnx import helper
     >>> nodes = [helper.make_node("Gemm", ["x", "w"], ["z"]), helper.make_node("Softmax", ["z"], ["y"])]
     >>> outputs = [helper.make_tensor_value_info(name, 1, None) for name in "yz"]
-    >>> ending("tiny.onnx", helper.make_graph(nodes, "tiny", [], outputs)).output
+    >>> ending("tiny.onnx", helper.make_graph(nodes, "tiny", [], outputs), opset=17).output
     'z'
     """
     makers = {output: node for node in graph.node for output in node.output if output}
     inside = _read_inside(graph)
     outputs = [entry.name for entry in graph.output]
-    found = [_before(output, makers, inside) for output in outputs]
+    found = [_before(output, makers, inside, opset) for output in outputs]
     logits = {logits for _, logits in found}
     if len(logits) != 1:
         raise ModelError(
@@ -92,7 +92,7 @@ def _read_inside(graph: Any) -> set[str]:
     return inside
 
 
-def _before(output: str, makers: dict[str, Any], inside: set[str]) -> tuple[Ending, str]:
+def _before(output: str, makers: dict[str, Any], inside: set[str], opset: int) -> tuple[Ending, str]:
     """Returns the ending at one output, and the name of the value before all that is left out."""
     answer = name = logits = output
     replaced: dict[str, str] = {}
@@ -110,8 +110,16 @@ def _before(output: str, makers: dict[str, Any], inside: set[str]) -> tuple[Endi
             break
         name = node.input[0] if node.input else ""
         if node.op_type not in _PASSING:
-            axis = next((entry.i for entry in node.attribute if entry.name == "axis"), None)
-            left_out.append({"operator": _NAMES.get(node.op_type, node.op_type.lower()), "dimension": axis})
+            left_out.append(_step(node, opset))
             logits = name
     answer = replaced.pop(answer, answer)
     return Ending(answer, replaced, tuple(reversed(left_out))), logits
+
+
+def _step(node: Any, opset: int) -> dict[str, Any]:
+    """Returns the operator of a node and its axis, whose default was another before opset 13."""
+    default = {"Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "TopK": -1, "ArgMax": 0}.get(node.op_type)
+    if default == -1 and opset < 13 and node.op_type != "TopK":
+        default = 1
+    axis = next((entry.i for entry in node.attribute if entry.name == "axis"), default)
+    return {"operator": _NAMES.get(node.op_type, node.op_type.lower()), "dimension": axis}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,12 @@ from pi_bench.network.interchange.onnx_file import opset, read_model
 from pi_bench.network.interchange.onnx_names import Names, place_of
 from pi_bench.network.interchange.onnx_operators import apply, require_known
 from pi_bench.network.interchange.onnx_runtime import OtherRuntime
+from pi_bench.network.interchange.onnx_shapes import MOST_ELEMENTS
 from pi_bench.network.interchange.onnx_tensors import TensorReader
 
 _FLOATS = (1, 10, 11, 16)
 _STATIC_ELEMENTS = 1024
+_MOST_UNIFORM = 1 << 28
 _SMALL_ELEMENTS = 16
 _MATRICES = ("MatMul", "Gemm")
 _SCALED = ("Resize", "Upsample")
@@ -65,12 +68,13 @@ class _Translation:
         self._small: dict[str, np.ndarray] = {}
         self._active: set[str] = set()
         self._made: set[str] = set()
+        self._uniform_count = 0
         if len(self._graph.node) > MAX_STEPS:
             raise ModelError(f"{name} has {len(self._graph.node)} operators; {MAX_STEPS} are possible")
         self._outside: dict[str, np.ndarray] = {}
 
     def module(self) -> ForeignModule:
-        end = ending(self._name, self._graph)
+        end = ending(self._name, self._graph, self._opset)
         nodes = live_nodes(self._graph, end)
         read = {end.output, *(value for node in nodes for value in node.input)}
         initializers = self._initializers(read)
@@ -149,6 +153,8 @@ class _Translation:
         if node.op_type == "Constant":
             self._keep(node.output[0], np.asarray(attributes["value"]))
             return []
+        if node.op_type == "ConstantOfShape" and self._keep_uniform(place, node, attributes):
+            return []
         for output in filter(None, node.output):
             if output in self._made:
                 raise ModelError(f"{place} makes the value {output!r:.80}, which is there already")
@@ -175,6 +181,19 @@ class _Translation:
                 kind=kind,
             )
         ]
+
+    def _keep_uniform(self, place: str, node: Any, attributes: dict[str, Any]) -> bool:
+        """Keeps a large tensor of equal numbers; False leaves a small one to the arithmetic of shapes."""
+        sizes = self._literals.get(node.input[0])
+        count = 0 if sizes is None else math.prod(int(size) for size in sizes.reshape(-1))
+        if sizes is None or count <= MOST_ELEMENTS:
+            return False
+        self._uniform_count += count
+        if sizes.min() < 0 or self._uniform_count > _MOST_UNIFORM:
+            raise ModelError(f"{place} makes {count} elements; too many for a network")
+        number = np.asarray(attributes.get("value", np.float32(0))).reshape(())
+        self._keep(node.output[0], np.broadcast_to(number, tuple(int(size) for size in sizes.reshape(-1))))
+        return True
 
     def _operand(self, name: str) -> Any:
         if not name:

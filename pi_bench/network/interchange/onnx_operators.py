@@ -33,6 +33,15 @@ _QUANTIZED = (
     "MatMulInteger",
 )
 
+_REASONS = {
+    "LRN": "it divides by squares of activations; train with BatchNormalization in its place",
+    "LpPool": "it takes roots of activations; use AveragePool",
+    "GlobalLpPool": "it takes roots of activations; use GlobalAveragePool",
+    "InstanceNormalization": "its statistics are those of each input; use BatchNormalization",
+    "GroupNormalization": "its statistics are those of each input; use BatchNormalization",
+    "LayerNormalization": "its statistics are those of each input; use BatchNormalization",
+}
+
 OPERATORS: Mapping[str, Operator] = {
     **onnx_layers.OPERATORS,
     **onnx_activations.OPERATORS,
@@ -60,6 +69,8 @@ def require_known(place: str, operator: str) -> None:
         raise ModelError(f"{place} is control flow: export a network without it")
     if operator in _QUANTIZED or operator == "DynamicQuantizeLinear":
         raise ModelError(f"{place} is of a quantized file: export the float network, before quantization")
+    if operator in _REASONS:
+        raise ModelError(f"{place} cannot be lowered: {_REASONS[operator]}")
     if operator != "Constant" and operator not in OPERATORS and operator not in STATIC:
         raise ModelError(f"{place} cannot be lowered: {advice(operator.lower())}")
 

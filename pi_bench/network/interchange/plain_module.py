@@ -38,6 +38,9 @@ def plain_module(module: nn.Module) -> nn.Module:
         reason = " ".join(str(error).split())
         raise ModelError(f"the module cannot be copied (copy.deepcopy): {reason:.300}") from error
     for part in list(plain.modules()):
+        for name, child in list(part._modules.items()):
+            if child is not None:  # torch 2.8 does not trace into a part that torch.compile wraps
+                part._modules[name] = unwrapped(child)
         _compute_weights(part)
     return plain
 

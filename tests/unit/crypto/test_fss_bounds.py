@@ -42,6 +42,7 @@ def test_sizes_of_a_window(sign_bits, levels, to_client, to_server, online) -> N
     """Against the costs that the specification counts, for windows whose lowest bit the sign drops."""
     spec = FssSpec("relu", 8, 8 + sign_bits, False, 255, 1)
     assert (spec.bundle_count, spec.flights) == (levels, levels + 2)
+    assert len(spec.bundle_flights) == (levels + 1 if levels else 0)
     assert per_element(spec)[:3] == (to_client, to_server, online)
 
 

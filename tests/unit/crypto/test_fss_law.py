@@ -97,6 +97,7 @@ def every_shape() -> list[tuple[FssSpec, str, int]]:
     return windows + exact + [truncate(f) for f in range(1, 16)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("case", every_shape(), ids=str)
 def test_law_for_every_shape_of_table(isa: str, case: tuple[FssSpec, str, int]) -> None:
     spec, count = case[0], 64

@@ -71,6 +71,7 @@ def check_law(gadget, ring: Ring, u: int, v: int, result: np.ndarray) -> None:
     assert np.all((result - expected) % (1 << ring.bits) == 0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("party", [SERVER, CLIENT])
 @pytest.mark.parametrize(
     ("gadget", "ring"),

@@ -9,7 +9,7 @@ from pi_bench.errors import ModelError, UsageError
 from pi_bench.fidelity import BitChoice, FidelityGoal, bit_choice, choose_bits, with_chosen_bits
 from pi_bench.fidelity.allocation import allocate, noise_bound
 from pi_bench.fidelity.chosen_bits import bits_to_fields
-from pi_bench.fidelity.fidelity import HELD_OUT
+from pi_bench.fidelity.fidelity import HELD_OUT, NOISE
 from pi_bench.fidelity.measurement import integer_logits
 from pi_bench.fidelity.noise import layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
@@ -52,9 +52,11 @@ def branches(share: float = 0.01, samples: np.ndarray = SAMPLES) -> Graph:
 
 
 def test_a_layer_that_matters_little_gets_fewer_bits() -> None:
-    bits = allocate(branches(), SAMPLES, FidelityGoal(), source="noise").options.layer_activation_bits
+    bits = allocate(
+        branches(), SAMPLES, FidelityGoal(), source="calibration inputs"
+    ).options.layer_activation_bits
     assert bits["strong"] >= bits["faint"] + 4
-    alike = allocate(branches(share=1.0), SAMPLES, FidelityGoal(), source="noise")
+    alike = allocate(branches(share=1.0), SAMPLES, FidelityGoal(), source="calibration inputs")
     equal = alike.options.layer_activation_bits
     assert abs(equal["strong"] - equal["faint"]) <= 1
 
@@ -128,6 +130,16 @@ def test_errors_must_be_small_beside_the_margins_of_classes() -> None:
     narrow = wide.copy()
     narrow[:8] = [9.99, 10.0]
     assert noise_bound(narrow, FidelityGoal()) < noise_bound(wide, FidelityGoal()) / 100
+
+
+def test_classes_of_noise_do_not_count() -> None:
+    narrow = np.array([[9.99, 10.0], [10.0, 0.0]] * 20)
+    errors = [noise_bound(narrow, FidelityGoal(), of_noise=of_noise) for of_noise in (False, True)]
+    assert errors[0] < errors[1] / 100
+    fidelity = choose_bits(branches(), SAMPLES, BitChoice(), source=NOISE).fidelity
+    assert fidelity.source == NOISE and fidelity.met
+    assert replace(fidelity, same_class_count=0).met
+    assert not replace(fidelity, logit_error=fidelity.logit_range).met
 
 
 def test_bits_by_hand_are_measured_and_kept() -> None:

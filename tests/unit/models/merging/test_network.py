@@ -1,6 +1,5 @@
 """Networks with merged layers: as many convolutions as DeepReDuce counts, and the same values inside maps."""
 
-import csv
 import dataclasses
 
 import pytest
@@ -19,8 +18,9 @@ from pi_bench.models.merging.network import merge, planned  # noqa: E402
 from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus  # noqa: E402
 from pi_bench.models.random_weights import draw_masks  # noqa: E402
 from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
+from tests.published import table  # noqa: E402
 
-from ..test_published_tables import TABLE_7, VECTORS  # noqa: E402
+from ..test_published_tables import TABLE_7  # noqa: E402
 
 PUBLISHED = [*TABLE_7.values(), "resnet56-cifar10-221184", "resnet56-cifar100-147456"]
 
@@ -68,7 +68,7 @@ def test_other_networks_are_counted_as_they_are(name, changes):
 
 def test_table_7_itself():
     """Its row of a merged DeepReDuce network whose printed count is what the rule gives."""
-    rows = csv.DictReader((VECTORS / "deepreduce_vs_shallow.csv").read_text().splitlines())
+    rows = table("deepreduce_vs_shallow.csv")
     (printed,) = [int(row["conv_count"]) for row in rows if row["network"] == "S2RT+S3RT, alpha=0.5"]
     recipe = narrow("resnet18-cifar100-24576", "paper")
     module = merge(as_trained(recipe_before(recipe)), recipe)

@@ -27,3 +27,12 @@ def test_every_case_is_right_or_refused() -> None:
 def test_none_that_was_right_is_refused() -> None:
     refused = {case.name: result.reason for case, result in onnx_suite.outcomes() if result.kind != "right"}
     assert not {name: refused[name] for name in json.loads(onnx_suite.RIGHT.read_text()) if name in refused}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", onnx_suite.LIGHT)
+def test_light_models(name: str) -> None:
+    result = onnx_suite.light_outcome(name)
+    refused = name in ("bvlc_alexnet", "inception_v1", "zfnet512")
+    assert result.kind == ("refused" if refused else "right"), result.reason
+    assert not refused or ("LRN" in result.reason and "BatchNormalization" in result.reason)

@@ -18,9 +18,7 @@ from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm  
 
 from pi_bench.network.interchange.source import network_name  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*weight_norm:FutureWarning", "ignore:.*torch.jit:DeprecationWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning", "ignore:.*torch.jit")
 
 
 class Network(nn.Module):
