@@ -10,13 +10,17 @@ if TYPE_CHECKING:
 
 
 def warn_of_protocol(info: ProtocolInfo) -> None:
-    """Warns of a protocol that protects nothing. A secure protocol gives no warning.
+    """Warns of a protocol that protects nothing, and prints its caveat.
+
+    The default protocol gives no warning.
 
     >>> from pi_bench.registry import default_protocol
     >>> warn_of_protocol(default_protocol())
     """
     if not info.secure:
         print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
+    if info.caveat:
+        print(f"warning: {info.caveat}", file=sys.stderr)
 
 
 def warn_of_instruction_set(isa: str) -> None:

@@ -54,6 +54,18 @@ def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[Othe
     return ()
 
 
+def no_notes(program: Program, options: ProtocolOptions) -> Iterable[str]:
+    """Says nothing about a program, for a protocol that treats all activations alike.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> no_notes(program, ProtocolOptions("exact"))
+    ()
+    """
+    del program, options
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ProtocolInfo:
     """Describes a protocol. `pi_bench.registry` finds it as ``PROTOCOL`` in the package of the protocol.
@@ -78,6 +90,11 @@ class ProtocolInfo:
     """Lists what both parties compute and send, so that times can be predicted. None: they cannot."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
+    caveat: str = ""
+    """A sentence that every command prints, such as that nobody has reviewed the protocol. "": none."""
+    notes: Callable[[Program, ProtocolOptions], Iterable[str]] = no_notes
+    """Yields sentences about a program that results and inspections print, such as how many of its
+    activations the protocol computes in another way."""
     primitives: tuple[Primitive, ...] = ()
     """The protocol's own primitives. Its script may use their units beside those of
     `pi_bench.primitives.built_in`."""
@@ -95,6 +112,16 @@ class ProtocolInfo:
             )
         if unknown:
             raise ValueError(f"protocol {self.name!r} has an option of the undeclared mode {min(unknown)!r}")
+
+    def notes_of(self, program: Program, options: ProtocolOptions) -> tuple[str, ...]:
+        """Returns the caveat, if there is one, and the notes.
+
+        >>> from pi_bench.registry import default_protocol
+        >>> from pi_bench.testing import small_network
+        >>> default_protocol().notes_of(small_network()[0], ProtocolOptions("exact"))
+        ()
+        """
+        return (*([self.caveat] if self.caveat else []), *self.notes(program, options))
 
     @property
     def mode_names(self) -> tuple[str, ...]:

@@ -81,6 +81,7 @@ def inspect_program(
         bits=None,
         fidelity=None,
         arguments=arguments or {},
+        notes=info.notes_of(program, options),
     )
 
 
@@ -157,6 +158,7 @@ def render_inspection(inspection: document.Inspection) -> str:
                 *(_predicted_row(f"  {part}", sent) for part, sent in predicted.offline_parts.items()),
             ],
         ),
+        *inspection.notes,
     ]
     if inspection.prediction is not None:
         lines += ["", *prediction_lines(inspection.prediction)]

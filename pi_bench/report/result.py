@@ -109,6 +109,7 @@ def build_result(
             cores=document.Cores(client=list(placement.client_cores), server=list(placement.server_cores)),
         ),
         arguments=arguments,
+        notes=info.notes_of(program, options.protocol),
         bits=bits_part(program, model.options),
     )
 

@@ -56,6 +56,7 @@ def _heading(result: Result) -> list[str]:
         f"digest {network.digest[:16]}",
         *probe_lines(result.link),
         *fusion_lines(network.fusion),
+        *result.notes,
     ]
 
 

@@ -40,11 +40,13 @@ from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.primitives.fss import FSS
 from pi_bench.protocol import ProtocolInfo
 
+from .notes import gadget_notes
 from .party import FssClient, FssServer
 
 PROTOCOL = ProtocolInfo(
     name="fss",
-    title="fss (new, not reviewed outside this project)",
+    title="fss (new, unreviewed)",
+    caveat="Protocol fss is new, and nobody outside this project has reviewed it.",
     modes=WINDOW_MODES,
     secure=True,
     client=FssClient,
@@ -52,6 +54,7 @@ PROTOCOL = ProtocolInfo(
     predict=partial(predict_hybrid, uses_tables=True),
     script=partial(hybrid_script, uses_tables=True),
     alternatives=cheaper_settings,
+    notes=gadget_notes,
     primitives=(FSS,),
     options=(SIGN_DROP,),
 )

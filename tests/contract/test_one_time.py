@@ -71,14 +71,7 @@ def test_a_failure_at_any_message_wipes_every_secret(
     """Set-up, offline and online: what is locked is wiped by the failing party itself, at once, and not
     when the collector comes to it."""
     program, weights, inputs = small_network
-    made: list[SecretBytes] = []
-    original = SecretBytes.__init__
-
-    def recorded(self: SecretBytes, byte_count: int) -> None:
-        original(self, byte_count)
-        made.append(self)
-
-    monkeypatch.setattr(SecretBytes, "__init__", recorded)
+    made = made_secrets(monkeypatch)
 
     def leave_after(count: int):
         def change(session) -> None:
@@ -106,3 +99,57 @@ def test_a_failure_at_any_message_wipes_every_secret(
         assert made
         open_ones = [secret for secret in made if not secret.closed]
         assert not open_ones, f"after {sent} messages of the {victim}: {open_ones}"
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_message_of_other_bytes_gives_an_answer_or_a_clear_error(
+    secure_protocol, victim, small_network, run, monkeypatch
+) -> None:
+    """Each message in turn has random bytes of its length. Nothing else escapes than what the parties raise
+    for bad messages, and both wipe their secrets."""
+    program, weights, inputs = small_network
+    made = made_secrets(monkeypatch)
+    generator = np.random.default_rng(7)
+
+    def replace_message(place: int):
+        def change(session) -> None:
+            if session.party is victim:
+                send, left = session.send, [place]
+
+                def sending(*buffers) -> None:
+                    left[0] -= 1
+                    size = sum(memoryview(buffer).nbytes for buffer in buffers)
+                    send(*([generator.bytes(size)] if left[0] == -1 else buffers))
+
+                session.send = sending
+
+        return change
+
+    mode = secure_protocol.mode_names[0]
+    (whole,) = run(secure_protocol, program, weights, inputs[:1], mode)
+    sent_count = sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))
+    outcomes = set()
+    for place in range(sent_count):
+        made.clear()
+        try:
+            (other,) = run(secure_protocol, program, weights, inputs[:1], mode, replace_message(place))
+        except (PeerError, ConnectionFailedError):
+            outcomes.add("error")
+        else:
+            outcomes.add("answer")
+            assert other.output.shape == whole.output.shape
+        assert made and all(secret.closed for secret in made), f"after message {place} of the {victim}"
+    assert outcomes == {"error", "answer"}
+
+
+def made_secrets(monkeypatch: pytest.MonkeyPatch) -> list[SecretBytes]:
+    """Every locked memory that is made from now on."""
+    made: list[SecretBytes] = []
+    original = SecretBytes.__init__
+
+    def recorded(self: SecretBytes, byte_count: int) -> None:
+        original(self, byte_count)
+        made.append(self)
+
+    monkeypatch.setattr(SecretBytes, "__init__", recorded)
+    return made

@@ -40,6 +40,10 @@ Arguments = Annotated[
     dict[str, Any],
     Meta(description="every option of the command, given or default; files without their folder"),
 ]
+Notes = Annotated[
+    tuple[str, ...],
+    Meta(description="what the protocol says of itself and of this program, such as which gadgets it uses"),
+]
 Interrupted = Annotated[
     bool,
     Meta(description="whether Ctrl-C or SIGTERM ended the command early; the counts say how much was done"),

@@ -15,6 +15,7 @@ from pi_bench.report.documents.fields import (
     Digest,
     Directions,
     FusionOrNull,
+    Notes,
     Options,
     Part,
     Positive,
@@ -109,3 +110,4 @@ class Inspection(Part, frozen=True, kw_only=True):
     arguments: Arguments
     bits: LayerBits | None = None
     fidelity: FidelityOrNull = None
+    notes: Notes = ()

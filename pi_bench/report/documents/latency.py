@@ -21,6 +21,7 @@ from pi_bench.report.documents.fields import (
     Machine,
     MeasuredLink,
     NonNegative,
+    Notes,
     Options,
     Part,
     PerParty,
@@ -282,4 +283,5 @@ class Result(Part, frozen=True, kw_only=True):
     arguments: Arguments
     bits: LayerBits | None = None
     fidelity: FidelityOrNull = None
+    notes: Notes = ()
     warnings: tuple[str, ...] = ()
