@@ -1,8 +1,8 @@
 // Expands the hash keys of one group of 32 elements together.
 #pragma once
 #include "garble/chunk_plan.h"
-#include "symmetric/lanes.h"
 #include "garble/layout.h"
+#include "symmetric/lanes.h"
 
 namespace pi {
 

@@ -61,7 +61,8 @@ struct BlockWords {
 };
 
 template <class Block4>
-[[gnu::always_inline]] inline Lanes<Block4> hash_lanes(const Lanes<Block4>& in, const RoundKeys& keys) {
+[[gnu::always_inline]] inline Lanes<Block4> hash_lanes(const Lanes<Block4>& in,
+                                                       const RoundKeys& keys) {
   Lanes<Block4> out;
   for (int i = 0; i < Lanes<Block4>::kQuads; i += Block4::kInFlight) {
     hash<Block4::kInFlight>(in.at + i, out.at + i, keys);
