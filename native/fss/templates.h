@@ -1,6 +1,6 @@
 // Fills in the tables of kernels for a Block4; each instruction set includes it once.
 #pragma once
-#include "fss/common.h"
+#include "fss/grow_and_finish.h"
 #include "fss/kernels.h"
 #include "fss/relu_offline.h"
 #include "fss/relu_online.h"
