@@ -200,7 +200,9 @@ def describe(graph: Any, path: str) -> str:
       calibrated on 4 samples of given inputs
     """
     from pi_bench.fidelity import Fidelity
+    from pi_bench.network.clamps import clamped_count
     from pi_bench.network.graph import BatchNormNode
+    from pi_bench.report.clamps import export_clamp_lines
     from pi_bench.report.fidelity import fidelity_line, fidelity_part
     from pi_bench.report.weights import weights_of
 
@@ -218,6 +220,7 @@ def describe(graph: Any, path: str) -> str:
         f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
         f"{counted(graph.output.shape[0], 'output')}, "
         f"{counted(count, 'parameter')}",
+        *(f"  {line}" for line in export_clamp_lines(clamped_count(graph))),
     ]
     if meta.get("random_weights"):
         lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from pi_bench.launch.alternatives import FUSION, HALF_RELUS, Alternative
+from pi_bench.launch.alternatives import FUSION, HALF_RELUS, RELU_FOR_RELU6, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.prediction.causes import Cause, Share, shares
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
@@ -188,7 +188,7 @@ class _Writer:
                 return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
                 halved = f"Half of them would leave {_left(self._halved(), phase)}"
-                return [halved, *self._settings(phase, Purpose.RELU)]
+                return [halved, *self._without_clamps(phase), *self._settings(phase, Purpose.RELU)]
             case Cause.TRUNCATIONS:
                 if fused:
                     left = f"{fused.truncation_count:,} of them and {_left(fused, phase)}"
@@ -204,13 +204,25 @@ class _Writer:
         """Recommends the best value of each flag that helps a purpose, if it saves something."""
         by_flag: dict[str, list[AlternativeRun]] = {}
         for row in self._alternatives:
-            if purpose.value in row.helps:
+            if purpose.value in row.helps and row.change.startswith("--"):
                 by_flag.setdefault(row.change.split()[0], []).append(row)
         best = [min(rows, key=lambda row: _phase_s(row, phase)) for rows in by_flag.values()]
         return [
             f"`{row.change}` would leave {_left(row, phase)}"
             for row in best
             if _phase_s(row, phase) <= _PAYS * self._phases[phase].time_s
+        ]
+
+    def _without_clamps(self, phase: Phase) -> list[str]:
+        """Proposes ReLU where the network has ReLU6, which runs as two ReLUs."""
+        row = self._alternative(RELU_FOR_RELU6)
+        if row is None:
+            return []
+        saved_s = self._phases[phase].time_s - _phase_s(row, phase)
+        if saved_s <= 0:
+            return []
+        return [
+            f"{RELU_FOR_RELU6}, in training too, would leave {_left(row, phase)} (saves {seconds(saved_s)})"
         ]
 
     def _alternative(self, change: str) -> AlternativeRun | None:

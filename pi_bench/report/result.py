@@ -12,6 +12,7 @@ import numpy as np
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.measure.statistics import summarize
+from pi_bench.network.clamps import upper_relu_count
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.answer import outputs_part
 from pi_bench.report.bits import bits_part
@@ -125,6 +126,7 @@ def _network(model: LoadedModel) -> document.NetworkCounts:
         fusion=fusion_part(model.fusion),
         input_shape=list(program.input.shape),
         output_shape=list(program.output.shape),
+        upper_relu_count=upper_relu_count(model.graph, program),
     )
 
 

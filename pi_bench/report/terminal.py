@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
@@ -51,6 +52,7 @@ def _heading(result: Result) -> list[str]:
     network = result.network
     return [
         f"{network.name}: {counts_words(network)}, {weights_words(network.weights)}",
+        *clamp_lines(network.upper_relu_count),
         f"protocol {result.protocol_title}, {mode_words(result.mode, result.options)}, "
         f"{link_words(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
         f"digest {network.digest[:16]}",

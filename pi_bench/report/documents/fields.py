@@ -27,6 +27,10 @@ Weights = Annotated[
         "Answers of random weights mean nothing"
     ),
 ]
+UpperRelus = Annotated[
+    int,
+    Meta(ge=0, description="ReLUs, contained in relu_count, that serve the upper bounds of clamps (ReLU6)"),
+]
 VERSION_MEANING = Meta(
     description="rises when a field changes its meaning or disappears; new fields do not raise it"
 )
