@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pi_bench.channel.link import Link
@@ -175,3 +176,11 @@ def test_relu_in_place_of_relu6_saves_its_second_relus(tiny_graph: Graph) -> Non
         in (fields.online.lines[0])
     )
     assert not any("ReLU6" in line for line in plain.online.lines)
+
+
+def test_a_network_without_relus_is_not_told_to_halve_them(tiny_graph: Graph) -> None:
+    plain = replace(tiny_graph, masks={"stem.mask": np.zeros((4, 6, 6), np.bool_)})
+    kept = tuple(node for node in plain.nodes if node.name != "sum.relu")
+    nodes = tuple(replace(node, inputs=("sum",)) if node.name == "pool" else node for node in kept)
+    line = explained(model_of(replace(plain, nodes=nodes)), Setting(costs(message=1e-4))).relus.line
+    assert line.startswith("The network has no ReLUs: most of the online latency is for the ")
