@@ -75,7 +75,7 @@ def _unfaithful(result: document.Accuracy) -> list[str]:
         )
     return [
         "the integer network has the float network's class on only "
-        f"{integer.same_class_as_float_pct:.1f} % of {counted(integer.image_count, 'image')}; {goal_pct:g} % is "
-        "the default goal of an export. Private answers are those of a less accurate network; "
+        f"{integer.same_class_as_float_pct:.1f} % of {counted(integer.image_count, 'image')}; {goal_pct:g} % "
+        "is the default goal of an export. Private answers are those of a less accurate network; "
         f"{advice}"
     ]
