@@ -99,7 +99,7 @@ def coarsest(program: Program, comparison: Comparison, count: int = _MOST_LAYERS
 def _changes(
     program: Program, compiling: CompileOptions, comparison: Comparison
 ) -> list[tuple[str, str | None, CompileOptions]]:
-    """Lists the options to compile with, each with words and its layer. Leaves out bits beyond their bounds."""
+    """Lists the options to compile with, with words and layer. Leaves out bits beyond their bounds."""
 
     def more(name: str) -> CompileOptions:
         bits = {**compiling.layer_activation_bits, name: compiling.activation_bits_of(name) + 1}

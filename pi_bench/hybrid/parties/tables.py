@@ -83,14 +83,14 @@ class _Tables:
             fss.grow(
                 self._call(step),
                 fss.GrowArguments(
-                    "server" if self.party is Party.SERVER else "client",
-                    delta,
-                    seed,
-                    level,
-                    message[position:end],
-                    self._state(step),
-                    growth.nodes,
-                    bundle,
+                    party="server" if self.party is Party.SERVER else "client",
+                    delta=delta,
+                    hash_seed=seed,
+                    level=level,
+                    received=message[position:end],
+                    state=self._state(step),
+                    growth=growth.nodes,
+                    out_bundle=bundle,
                 ),
             )
             growth.bundles[level + 1] = bundle
