@@ -1,4 +1,4 @@
-"""Keeps the tables of operators that torch.export makes anew for every trace: most of the time of a small one.
+"""Keeps the tables that torch.export makes anew for every trace: most of the time of a small trace.
 
 `ExportedProgram.run_decompositions({})` collects about 500 operators and overrides the kernels of each in
 twenty places, then undoes it. Both are the same every time, so that the tests make them once: a trace takes
