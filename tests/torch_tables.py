@@ -24,7 +24,9 @@ def keep() -> None:
     names = (_COLLECT, _OVERRIDE)
     if exported is None or not all(hasattr(exported, name) for name in names):
         return
-    if not hasattr(fake, "op_implementations_dict") or hasattr(getattr(exported, _COLLECT), "cache_clear"):
+    if fake is None or not hasattr(fake, "op_implementations_dict"):
+        return
+    if hasattr(getattr(exported, _COLLECT), "cache_clear"):
         return
     setattr(exported, _COLLECT, functools.cache(getattr(exported, _COLLECT)))
     setattr(exported, _OVERRIDE, _kept(getattr(exported, _OVERRIDE), fake.op_implementations_dict))
