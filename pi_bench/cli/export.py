@@ -171,6 +171,8 @@ def _export(args: argparse.Namespace, recipe: Any) -> Any:
             recipe,
             args.output,
             weights=args.weights,
+            weights_key=args.weights_key,
+            ignore_extra=args.ignore_extra,
             calibration=args.calibration,
             calibration_percentile=args.calibration_percentile,
             seed=args.seed,
@@ -178,6 +180,7 @@ def _export(args: argparse.Namespace, recipe: Any) -> Any:
             name=args.name,
             **fidelity_options.of(args),
         )
+        export_module.tell_left_out(args.weights, graph.meta.get("left_out_of_weights", ()))
     elif args.module is not None:
         print(f"exporting {args.module} …", file=sys.stderr)
         graph = export_module.export_module(args)
