@@ -204,7 +204,7 @@ def grow_in_turns(
         if level < spec.bundle_count:
             run.bundles[party, level + 1] = following
 
-    for sender, levels in spec.bundle_flights:
+    for sender, levels in bundle_flights(spec):
         for level in levels:
             if level > 1:
                 grow(sender, level - 1)
@@ -212,6 +212,22 @@ def grow_in_turns(
     if spec.bundle_count:
         for party in received:
             grow(party, spec.bundle_count)
+
+
+def bundle_flights(spec: FssSpec) -> list[tuple[str, range]]:
+    """Lists who sends the bundles of which levels, message by message; the first goes with the request.
+
+    A party can make bundle i + 1 as soon as it has both halves of bundle i.
+    """
+    sent = {"client": 0, "server": 0}
+    flights = []
+    sender, other = sent
+    while sent[sender] < spec.bundle_count:
+        last = min(spec.bundle_count, sent[other] + 1)
+        flights.append((sender, range(sent[sender] + 1, last + 1)))
+        sent[sender] = last
+        sender, other = other, sender
+    return flights
 
 
 def play(
