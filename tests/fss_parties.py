@@ -147,7 +147,7 @@ def prepare(
         server_state=buffer(spec.server_state_group_bytes),
         client_state=buffer(spec.client_state_group_bytes),
     )
-    growth = {party: buffer(spec.growth_group_bytes) for party in ("server", "client")}
+    scratch = {party: buffer(spec.scratch_group_bytes) for party in ("server", "client")}
     states = {"server": run.server_state, "client": run.client_state}
     run.bundles = {(party, 1): bundle(1) for party in states}
     fss.request(
@@ -161,7 +161,7 @@ def prepare(
             active_request,
             run.corrections,
             run.client_state,
-            growth["client"],
+            scratch["client"],
             run.bundles["client", 1],
         ),
     )
@@ -177,17 +177,17 @@ def prepare(
             run.corrections,
             run.opening,
             run.server_state,
-            growth["server"],
+            scratch["server"],
             run.bundles["server", 1],
         ),
     )
     fss.accept_opening(spec, run.opening, run.client_state)
-    grow_in_turns(run, call, states, growth)
+    grow_in_turns(run, call, states, scratch)
     return run
 
 
 def grow_in_turns(
-    run: FssRun, call: FssCall, states: dict[str, np.ndarray], growth: dict[str, np.ndarray]
+    run: FssRun, call: FssCall, states: dict[str, np.ndarray], scratch: dict[str, np.ndarray]
 ) -> None:
     """Sends the bundles as an offline phase does: a party uses what it has received, and nothing else."""
     spec, material = run.spec, run.material
@@ -200,7 +200,7 @@ def grow_in_turns(
         following = np.zeros(groups * size, np.uint8)
         bundle = received[party][level - 1]
         arguments = (party, deltas[party], material.hash_seed, level, bundle)
-        fss.grow(call, fss.GrowArguments(*arguments, states[party], growth[party], following))
+        fss.grow(call, fss.GrowArguments(*arguments, states[party], scratch[party], following))
         if level < spec.bundle_count:
             run.bundles[party, level + 1] = following
 

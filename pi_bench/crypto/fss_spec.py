@@ -180,9 +180,9 @@ class FssSpec:
         return self.native.client_state_group_bytes
 
     @property
-    def growth_group_bytes(self) -> int:
+    def scratch_group_bytes(self) -> int:
         """Bytes that each party needs per group besides its state, until its last `grow`."""
-        return self.native.growth_group_bytes
+        return self.native.scratch_group_bytes
 
     @property
     def share_versions(self) -> int:
@@ -204,4 +204,4 @@ class FssSpec:
         >>> FssSpec("relu", 12, 23, False, 4095, sign_drop=1).slice_groups
         93
         """
-        return max(1, min(_MOST_SLICE_GROUPS, _SLICE_BYTES // max(1, self.growth_group_bytes)))
+        return max(1, min(_MOST_SLICE_GROUPS, _SLICE_BYTES // max(1, self.scratch_group_bytes)))

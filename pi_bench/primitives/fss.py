@@ -29,7 +29,7 @@ SPECS = {
     "exact FSS truncation": FssSpec("truncate", 12, 31, True, 2048),
 }
 _GADGET = 1
-_COUNTED = {"request": "choice", "answer": "choice", "grow": "node", "encode": "walk", "evaluate": "walk"}
+_COUNTED = {"request": "choice", "answer": "choice", "grow": "node", "encode": "hash", "evaluate": "hash"}
 
 UNITS = (
     *(f"{step} {kind}" for step in STEPS for kind in ("fss relu", "exact fss relu", "exact fss truncation")),
@@ -141,11 +141,13 @@ def sizes_of(spec: FssSpec) -> dict[str, float]:
 
 def _minimal_work(spec: FssSpec, step: str) -> MinimalWork:
     sizes = sizes_of(spec)
-    planted = spec.node_hashes(1)
+    first_hashes = spec.node_hashes(1)
     if step == "request":
-        return MinimalWork(aes_blocks=2 * spec.choice_ots + planted, memory_bytes=sizes["client_storage"])
+        return MinimalWork(
+            aes_blocks=2 * spec.choice_ots + first_hashes, memory_bytes=sizes["client_storage"]
+        )
     if step == "answer":
-        return MinimalWork(aes_blocks=spec.choice_ots + planted, memory_bytes=sizes["server_storage"])
+        return MinimalWork(aes_blocks=spec.choice_ots + first_hashes, memory_bytes=sizes["server_storage"])
     if step == "grow":
         corrections = spec.bundle_count * BLOCK_BYTES
         return MinimalWork(aes_blocks=_repeats(spec, step), memory_bytes=max(corrections, 1))

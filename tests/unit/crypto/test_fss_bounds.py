@@ -104,7 +104,7 @@ def steps(spec: FssSpec) -> dict[str, object]:
     zero_choices, active_choices = material.cots("server", material.choices, spec.choice_ots)
     packed = fss.request_choices(spec, words, material.client_bits)
     zero_request, active_request = material.cots("client", packed, spec.request_ots)
-    growth = np.zeros(spec.growth_group_bytes, np.uint8)
+    scratch = np.zeros(spec.scratch_group_bytes, np.uint8)
     bundle = np.zeros(spec.bundle_group_bytes(1), np.uint8)
     message = np.zeros(spec.online_group_bytes, np.uint8)
     kept = np.zeros(spec.kept_group_bytes, np.uint8)
@@ -120,7 +120,7 @@ def steps(spec: FssSpec) -> dict[str, object]:
             active_request,
             run.corrections,
             run.client_state,
-            growth,
+            scratch,
             bundle,
         ),
         "answer": fss.AnswerArguments(
@@ -133,7 +133,7 @@ def steps(spec: FssSpec) -> dict[str, object]:
             run.corrections,
             run.opening,
             run.server_state,
-            growth,
+            scratch,
             bundle,
         ),
         "grow": fss.GrowArguments(
@@ -143,7 +143,7 @@ def steps(spec: FssSpec) -> dict[str, object]:
             spec.bundle_count,
             run.bundles["server", spec.bundle_count],
             run.client_state,
-            growth,
+            scratch,
             np.zeros(0, np.uint8),
         ),
         "encode": fss.FssEncodeArguments(material.server_delta, seed, run.server_state, words, message, kept),
