@@ -28,7 +28,7 @@ def read_result(path: Path, read: Callable[[dict[str, Any]], _Read]) -> _Read | 
         return read(content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # or of another shape
         raise TrainingError(f"cannot read {path}: {reason(error)}; delete {path.parent}") from None
 
 
