@@ -99,7 +99,7 @@ def run(parsed: argparse.Namespace) -> int:
         words = mode_words(options.mode, options.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
-        for note in info.notes_of(model.program, settings):
+        for note in info.notes_of(model.program, options):
             print(note, flush=True)
         while True:
             kind, event, _ = parties.next_message(Party.SERVER)
