@@ -104,7 +104,6 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, settings = protocol_options.protocol_of(parsed, place.threads)
-    options.require_torch("accuracy")
 
     from pi_bench.launch.accuracy import compare
     from pi_bench.launch.private_accuracy import run_privately

@@ -73,7 +73,6 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.protocol import Party
     from pi_bench.report.settings import mode_words
 
-    options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     model = load(Path(parsed.model), partial(options.compile_options, parsed), fuse=parsed.merge)
