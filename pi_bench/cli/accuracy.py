@@ -115,7 +115,6 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("accuracy")
     warn_of_protocol(info)
     with Progress() as progress:
         task = _task(parsed, info, options, place, progress)

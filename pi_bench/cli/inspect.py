@@ -60,7 +60,6 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("inspect")
 
     from msgspec.structs import replace
 

@@ -123,7 +123,6 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.terminal import render_result
     from pi_bench.report.warnings import find_warnings
 
-    model_options.require_torch("latency")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     with Progress() as progress:

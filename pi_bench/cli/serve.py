@@ -75,7 +75,6 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.protocol import Party
     from pi_bench.report.settings import mode_words
 
-    model_options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     model = load(Path(parsed.model), partial(model_options.compile_options, parsed), fuse=parsed.merge)
