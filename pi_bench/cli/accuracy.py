@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, options, prediction, protocol_options, running_options, training_options
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
 
@@ -122,8 +123,9 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         graph = load_model(parsed.model)
         compiling = options.compile_options(parsed, graph)
-        if parsed.merge:
-            graph, _ = fuse_linear(graph, compiling.most_weight_bits)
+        fusing = fusion_costs(parsed)
+        if fusing is not None:
+            graph, _ = fuse_linear(graph, compiling.most_weight_bits, fusing)
         program, _ = compile_graph(graph, compiling)
         info.require(program, settings)
         samples = samples_of(parsed, graph, progress)
