@@ -16,6 +16,7 @@ from pi_bench.cli import (
     running_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
@@ -129,7 +130,7 @@ def run(parsed: argparse.Namespace) -> int:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
         choose = partial(model_options.compile_options, parsed, batch=batch_of(given))
-        model = load(Path(parsed.model), choose, fuse=parsed.merge)
+        model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
         program = model.program
         info.require(program, options)
         # Refuses a damaged note before anything starts.
