@@ -1,4 +1,4 @@
-"""Collects the findings of `pi-bench accuracy` in a document, and warns of what they show."""
+"""Collects the findings of `pi-bench accuracy` in a document."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.private_accuracy import PrivateAnswers
 from pi_bench.network.program.codec import program_digest
+from pi_bench.report.accuracy_warnings import find_accuracy_warnings
 from pi_bench.report.bits import bits_part
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.remedies import remedies_part
 from pi_bench.report.scores import at, scores, share_pct
-from pi_bench.report.weights import random_warnings, weights_of
-
-_NARROW_ROOM_BITS = 0.1
+from pi_bench.report.weights import weights_of
 
 
 def build_accuracy(
@@ -75,52 +74,6 @@ def build_accuracy(
         remedies=None if remedies is None else remedies_part(remedies, comparison.floats),
     )
     return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
-
-
-def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
-    """Lists what a reader must know, the gravest first; each sentence says what to do next.
-
-    ```python
-    def show(path: str) -> None:  # a file of --json
-        with open(path, "rb") as file:
-            result = msgspec.json.decode(file.read(), type=document.Accuracy)
-        print(find_accuracy_warnings(result))
-    ```
-    """
-    found = []
-    private, data = result.private, result.data
-    if result.interrupted:
-        found.append(
-            "INTERRUPTED: the figures are those of the images that were finished; run it again for all"
-        )
-    if private is not None and not private.verified:
-        found.append(f"a private run broke its law: {private.failures[0]}")
-    found += random_warnings(result.network.weights)
-    for layer in result.layers:
-        if layer.outside_count:
-            found.append(
-                f"saturation: {layer.outside_count:,} values of layer {layer.name!r} lie outside its "
-                f"window ({-layer.room_bits:.2f} bits beyond), so their answers are wrong; calibrate with "
-                "more inputs, or raise --headroom-bits"
-            )
-    if data.class_count is not None and data.class_count != result.output_count:
-        found.append(
-            f"{data.source} has {data.class_count} classes, the network {result.output_count}: it "
-            "was not made for this data, and its accuracy here means nothing; use data of as many classes"
-        )
-    if data.refused_count:
-        found.append(
-            f"{data.refused_count:,} of {data.image_count:,} images have a value beyond the input's "
-            "bound and were left out, as a client refuses them; normalize as in training, or calibrate with "
-            "such images"
-        )
-    narrow = [layer for layer in result.layers if 0 <= layer.room_bits < _NARROW_ROOM_BITS]
-    if narrow and not any(layer.outside_count for layer in result.layers):
-        found.append(
-            f"layer {narrow[0].name!r} came within {narrow[0].room_bits:.2f} bits of its window; "
-            "other inputs may leave it: calibrate with more inputs, or raise --headroom-bits"
-        )
-    return found
 
 
 def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:
