@@ -54,7 +54,7 @@ def test_no_key_label_or_draw_is_used_twice(counts) -> None:
     assert {place[0] for _, place in counts["fss server"]} == {8, *range(20, 27)}
 
 
-def test_a_second_growth_on_the_same_labels_is_seen(counts) -> None:
+def test_a_second_table_on_the_same_labels_is_seen(counts) -> None:
     """With other choices it would give delta away; the labels and the places show it."""
     spec, extensions = SPECS[0], Extensions()
     call = FssCall(spec, 0, 0)
@@ -74,8 +74,8 @@ def test_a_second_growth_on_the_same_labels_is_seen(counts) -> None:
     assert {"fss server", "fss client", "fss reverse active labels"} <= set(repeated(counts))
 
 
-def test_what_a_second_growth_would_show(counts) -> None:
-    """The correction words of two growths that differ in one bit of the path add up to both deltas' sum."""
+def test_what_a_second_table_would_show(counts) -> None:
+    """The correction words of two tables that differ in one bit of the path add up to both deltas' sum."""
     spec, extensions = SPECS[0], Extensions()
     material = extensions.material(spec, 1)
     pairs = {
@@ -166,8 +166,8 @@ def grow_arguments(run: FssRun, party: str, state: np.ndarray, level: int) -> fs
     delta = material.server_delta if party == "server" else material.client_delta
     received = run.bundles["client" if party == "server" else "server", level]
     following = np.zeros(spec.bundle_group_bytes(level + 1) if level < spec.bundle_count else 0, np.uint8)
-    growth = np.zeros(spec.growth_group_bytes, np.uint8)
-    return fss.GrowArguments(party, delta, material.hash_seed, level, received, state, growth, following)
+    scratch = np.zeros(spec.scratch_group_bytes, np.uint8)
+    return fss.GrowArguments(party, delta, material.hash_seed, level, received, state, scratch, following)
 
 
 def encode_arguments(run: FssRun, u: np.ndarray) -> fss.FssEncodeArguments:
