@@ -49,6 +49,7 @@ def test_no_key_label_or_draw_is_used_twice(counts) -> None:
         for first in (0, 3):
             run_slice(FssCall(spec, number, first), extensions, 2)
     assert repeated(counts) == []
+    assert "fss server bits" in counts
     assert counts["fss server"] == counts["fss client"], "both parties hash at the same places"
     assert counts["fss server bundles"] == counts["fss client bundles"]
     assert {place[0] for _, place in counts["fss server"]} == {8, *range(20, 27)}
