@@ -193,7 +193,7 @@ class Client:
         return ClientOnline(material_load_s, latency_s, records[0], output, logits)
 
     def end(self) -> None:
-        """Says goodbye to the server, after both have checked that every message arrived as it was sent.
+        """Ends the session, after both parties have checked that every message arrived as it was sent.
 
         Raises:
             PeerError: a message was changed, or the server breaks the protocol.
