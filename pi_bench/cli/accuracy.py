@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options, running_options, training_options
+from pi_bench.cli import (
+    arguments,
+    keeping,
+    options,
+    prediction,
+    protocol_options,
+    running_options,
+    training_options,
+)
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
@@ -78,6 +87,7 @@ def add_parser(subparsers: Any) -> None:
     )
     prediction.add_costs(parser)
     add_json(parser, "accuracy")
+    keeping.add_history(parser)
     parser.set_defaults(run=run, batch=None)
 
 
@@ -95,6 +105,8 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["accuracy", model_file, "--data", "digits", "--limit", "100"])
     ```
     """
+    from msgspec.structs import replace
+
     from pi_bench.cli.evaluation_data import samples_of
     from pi_bench.cli.output import deliver, writable
     from pi_bench.cli.progress import Progress
@@ -102,6 +114,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch import placement
 
     writable(parsed.json)
+    keeping.require_history(parsed)
     place = placement.place(parsed.threads)
     info, settings = protocol_options.protocol_of(parsed, place.threads)
     options.require_torch("accuracy")
@@ -110,6 +123,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.private_accuracy import run_privately
     from pi_bench.launch.remedies import find_remedies
     from pi_bench.launch.samples import sample
+    from pi_bench.measure.environment import describe_environment
     from pi_bench.network.compiler import compile_graph
     from pi_bench.network.files.model_file import load_model
     from pi_bench.network.fusion import fuse_linear
@@ -172,10 +186,11 @@ def run(parsed: argparse.Namespace) -> int:
         interruption,
         remedies,
     )
+    result = replace(result, environment=describe_environment())
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
-        deliver(render_accuracy(result), parsed.json, result)
+        deliver(render_accuracy(result), parsed.json, result, keep=partial(keeping.keep, parsed))
     if interruption is not None:
         compared = len(comparison.floats.index)
         if comparison.interruption is not None:

@@ -91,7 +91,7 @@ class Parser(argparse.ArgumentParser):
 
 
 _FILES = ("model", "input", "data", "labels", "costs")
-_LEFT_OUT = ("run", "json", "output", "verbose", "data_dir", "download")
+_LEFT_OUT = ("run", "json", "output", "history", "no_history", "verbose", "data_dir", "download")
 
 
 def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
+from pi_bench.cli import arguments, keeping, options, prediction, protocol_options, running_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
@@ -66,6 +66,7 @@ def add_parser(subparsers: Any) -> None:
     files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
     running_options.add_expect_digest(files)
+    keeping.add_history(files)
     parser.set_defaults(run=run)
 
 
@@ -87,6 +88,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
+    keeping.require_history(parsed)
     place = placement.place(parsed.threads)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
@@ -150,7 +152,9 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        deliver(render_result(result, program.labels), parsed.json, result)
+        deliver(
+            render_result(result, program.labels), parsed.json, result, keep=partial(keeping.keep, parsed)
+        )
     if measurement.interruption is not None:
         failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
     return failures.report()
