@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli import (
     arguments,
     keeping,
-    options,
+    model_options,
     prediction,
     protocol_options,
     running_options,
@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
-    options.add_model(parser)
+    model_options.add_model(parser)
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
@@ -69,7 +69,7 @@ def add_parser(subparsers: Any) -> None:
     )
     training_options.add_archive(data)
     protocol_options.add_protocol(parser)
-    options.add_compile(parser)
+    model_options.add_compile(parser)
     running = parser.add_argument_group("private runs")
     running.add_argument(
         "--private-sample",
@@ -116,8 +116,8 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     keeping.require_history(parsed)
     place = placement.place(parsed.threads)
-    info, settings = protocol_options.protocol_of(parsed, place.threads)
-    options.require_torch("accuracy")
+    info, options = protocol_options.protocol_of(parsed, place.threads)
+    model_options.require_torch("accuracy")
 
     from pi_bench.launch.accuracy import compare
     from pi_bench.launch.private_accuracy import run_privately
@@ -135,19 +135,19 @@ def run(parsed: argparse.Namespace) -> int:
     warn_of_protocol(info)
     with Progress() as progress:
         graph = load_model(parsed.model)
-        compiling = options.compile_options(parsed, graph)
+        compiling = model_options.compile_options(parsed, graph)
         if parsed.merge:
             graph, _ = fuse_linear(graph, compiling.most_weight_bits)
         program, _ = compile_graph(graph, compiling)
-        info.require(program, settings)
+        info.require(program, options)
         samples = samples_of(parsed, graph, progress)
-        comparison = compare(graph, compiling, info.law(settings), place.threads, samples.inputs, progress)
+        comparison = compare(graph, compiling, info.law(options), place.threads, samples.inputs, progress)
         private, interruption = None, comparison.interruption
         if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
             try:
                 private = run_privately(
-                    graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
+                    graph, compiling, info, options, place, samples.inputs, index, parsed.timeout, progress
                 )
                 interruption = private.interruption
             except KeyboardInterrupt as error:
@@ -161,7 +161,7 @@ def run(parsed: argparse.Namespace) -> int:
                     graph,
                     compiling,
                     info,
-                    settings,
+                    options,
                     samples.inputs,
                     comparison,
                     setting,
@@ -177,7 +177,7 @@ def run(parsed: argparse.Namespace) -> int:
         digest,
         compiling,
         info,
-        settings,
+        options,
         samples,
         comparison,
         private,

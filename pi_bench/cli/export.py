@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from pi_bench.cli import export_module, fidelity_options, options
+from pi_bench.cli import export_module, fidelity_options, model_options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
@@ -155,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         )
     writable(args.output)
     fidelity_options.require_fitting(args)
-    options.require_torch("export")
+    model_options.require_torch("export")
     with fidelity_options.printed_warnings():
         graph = _export(args, recipe)
     print(wrapped(describe(graph, args.output)))

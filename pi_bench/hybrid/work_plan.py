@@ -138,7 +138,7 @@ class GadgetJob(LaneGroups):
         if self.index is None:
             flat[real.start : real.stop] = values[: len(real)]
         else:
-            flat[part(self.index, real)] = values[: len(real)]
+            flat[rows(self.index, real)] = values[: len(real)]
 
 
 class WorkPlan:
@@ -290,10 +290,10 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
     )
 
 
-def part(array: np.ndarray, positions: range) -> np.ndarray:
+def rows(array: np.ndarray, positions: range) -> np.ndarray:
     """Returns the view of `array` at `positions` of axis 0.
 
-    >>> part(np.arange(8), range(2, 4))
+    >>> rows(np.arange(8), range(2, 4))
     array([2, 3])
     """
     return array[positions.start : positions.stop]

@@ -43,9 +43,9 @@ class Remedy:
 
 def find_remedies(
     graph: Graph,
-    options: CompileOptions,
+    compiling: CompileOptions,
     info: ProtocolInfo,
-    settings: ProtocolOptions,
+    options: ProtocolOptions,
     inputs: np.ndarray,
     comparison: Comparison,
     setting: Setting | None,
@@ -58,21 +58,21 @@ def find_remedies(
     the ring cannot hold are left out. inputs: those of `comparison`. setting: predicts times; None for none.
 
     ```python
-    def changes(*compared: Any) -> list[str]:  # graph, options, protocol, ..., as `compare` took them
+    def changes(*compared: Any) -> list[str]:  # graph, compiling, protocol, ..., as `compare` took them
         return [remedy.change for remedy in find_remedies(*compared)]
     ```
     """
     index = sample(comparison.floats.index, _MOST_IMAGES)
-    program, _ = compile_graph(graph, options)
-    changes = _changes(program, options, comparison)
+    program, _ = compile_graph(graph, compiling)
+    changes = _changes(program, compiling, comparison)
     found = []
     for number, (words, layer, changed) in enumerate(changes):
         progress("adding bits", number, len(changes))
         try:
-            answers = _answers(graph, changed, info.law(settings), inputs, index, threads)
-            found.append(Remedy(words, layer, answers, _online_s(graph, changed, info, settings, setting)))
+            answers = _answers(graph, changed, info.law(options), inputs, index, threads)
+            found.append(Remedy(words, layer, answers, _online_s(graph, changed, info, options, setting)))
         except PiBenchError:
-            if changed == options:
+            if changed == compiling:
                 raise
     return found
 
@@ -97,21 +97,21 @@ def coarsest(program: Program, comparison: Comparison, count: int = _MOST_LAYERS
 
 
 def _changes(
-    program: Program, options: CompileOptions, comparison: Comparison
+    program: Program, compiling: CompileOptions, comparison: Comparison
 ) -> list[tuple[str, str | None, CompileOptions]]:
-    """Lists the options to try, each with words and its layer. Bits beyond their bounds are left out."""
+    """Lists the options to compile with, with words and layer. Leaves out bits beyond their bounds."""
 
     def more(name: str) -> CompileOptions:
-        bits = {**options.layer_activation_bits, name: options.activation_bits_of(name) + 1}
-        return replace(options, layer_activation_bits=bits)
+        bits = {**compiling.layer_activation_bits, name: compiling.activation_bits_of(name) + 1}
+        return replace(compiling, layer_activation_bits=bits)
 
     def more_weights() -> CompileOptions:
-        bits = {name: bits + 1 for name, bits in options.layer_weight_bits.items()}
-        return replace(options, weight_bits=options.weight_bits + 1, layer_weight_bits=bits)
+        bits = {name: bits + 1 for name, bits in compiling.layer_weight_bits.items()}
+        return replace(compiling, weight_bits=compiling.weight_bits + 1, layer_weight_bits=bits)
 
     def more_activations() -> CompileOptions:
-        bits = {name: bits + 1 for name, bits in options.layer_activation_bits.items()}
-        return replace(options, activation_bits=options.activation_bits + 1, layer_activation_bits=bits)
+        bits = {name: bits + 1 for name, bits in compiling.layer_activation_bits.items()}
+        return replace(compiling, activation_bits=compiling.activation_bits + 1, layer_activation_bits=bits)
 
     tried: list[tuple[str, str | None, Callable[[], CompileOptions]]] = [
         ("the input", program.input.name, partial(more, program.input.name)),
@@ -119,7 +119,7 @@ def _changes(
         ("all weights", None, more_weights),
         ("all activations", None, more_activations),
     ]
-    changes: list[tuple[str, str | None, CompileOptions]] = [("as it is", None, options)]
+    changes: list[tuple[str, str | None, CompileOptions]] = [("as it is", None, compiling)]
     for words, layer, change in tried:
         try:
             changes.append((f"one more bit in {words}", layer, change()))
@@ -130,25 +130,25 @@ def _changes(
 
 def _answers(
     graph: Graph,
-    options: CompileOptions,
+    compiling: CompileOptions,
     law: ActivationLaw,
     inputs: np.ndarray,
     index: np.ndarray,
     threads: int,
 ) -> Answers:
-    logits = integer_logits(graph, options, inputs[index], law=law, threads=threads)
+    logits = integer_logits(graph, compiling, inputs[index], law=law, threads=threads)
     return Answers(index, logits.reshape(len(index), -1))
 
 
 def _online_s(
     graph: Graph,
-    options: CompileOptions,
+    compiling: CompileOptions,
     info: ProtocolInfo,
-    settings: ProtocolOptions,
+    options: ProtocolOptions,
     setting: Setting | None,
 ) -> float | None:
-    program, _ = compile_graph(graph, options)
-    info.require(program, settings)
+    program, _ = compile_graph(graph, compiling)
+    info.require(program, options)
     if setting is None or info.script is None:
         return None
-    return predict_run(info.script(program, settings), setting).online.time_s
+    return predict_run(info.script(program, options), setting).online.time_s

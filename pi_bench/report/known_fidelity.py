@@ -31,7 +31,7 @@ def known_fidelity(model: LoadedModel, law: ActivationLaw) -> document.Fidelity 
     fields = model.graph.meta.get("fidelity")
     if fields is None:
         return None
-    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.options.batch))
+    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.compiling.batch))
     fused = model.fusion is not None and bool(model.fusion.dissolved)
-    same = model.options == exported and not fused and law.baseline is None
+    same = model.compiling == exported and not fused and law.baseline is None
     return fidelity_part(Fidelity.from_fields(fields), of_this_program=same)

@@ -110,7 +110,7 @@ def build_result(
         ),
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
-        bits=bits_part(program, model.options),
+        bits=bits_part(program, model.compiling),
     )
 
 

@@ -26,7 +26,7 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchanges import TableChoices, TableStep, table_of
 from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
 from pi_bench.hybrid.parties.material import Arena, BufferPool, Lease
-from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, part
+from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, rows
 from pi_bench.protocol import Party, SessionLike
 
 _Place = tuple[int, int]
@@ -61,7 +61,7 @@ class _Tables:
             self.arrays |= self._arena.arrays_of(job)
 
     def _state(self, step: TableStep) -> np.ndarray:
-        return part(self.arrays[f"state:{step.job.number}"], step.groups)
+        return rows(self.arrays[f"state:{step.job.number}"], step.groups)
 
     def _call(self, step: TableStep) -> fss.FssCall:
         return fss.FssCall(table_of(step.job), step.job.number, step.groups.start, self._threads)
@@ -83,14 +83,14 @@ class _Tables:
             fss.grow(
                 self._call(step),
                 fss.GrowArguments(
-                    "server" if self.party is Party.SERVER else "client",
-                    delta,
-                    seed,
-                    level,
-                    message[position:end],
-                    self._state(step),
-                    growth.nodes,
-                    bundle,
+                    party="server" if self.party is Party.SERVER else "client",
+                    delta=delta,
+                    hash_seed=seed,
+                    level=level,
+                    received=message[position:end],
+                    state=self._state(step),
+                    growth=growth.nodes,
+                    out_bundle=bundle,
                 ),
             )
             growth.bundles[level + 1] = bundle
@@ -195,7 +195,7 @@ class ClientTables(_Tables):
         self._begin(job, groups)
         growth = self._growths[_place(step)]
         share = padded_words(
-            part(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
+            rows(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
         )
         bits = fss.draw_bits(table.client_bits, len(groups))
         labels = self._labels(groups, table.request_ots)
