@@ -7,7 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, keeping, model_options, prediction, protocol_options, running_options
+from pi_bench.cli import (
+    arguments,
+    fidelity_options,
+    model_options,
+    prediction,
+    protocol_options,
+    running_options,
+)
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
@@ -39,6 +46,11 @@ def add_parser(subparsers: Any) -> None:
     model_options.add_model(parser)
     protocol_options.add_protocol(parser)
     model_options.add_compile(parser)
+    fidelity_options.add_goal(
+        parser.add_argument_group("fidelity"),
+        "compare the fidelity in the model file with this one, 90%% to 99.99%%, and warn if it is lower; the "
+        "bits stay those of the export (default: the fidelity that the export was asked for, or 99%%)",
+    )
     measuring = parser.add_argument_group("measuring")
     measuring.add_argument(
         "--runs", type=arguments.positive_int, default=5, metavar="N", help="timed runs (default 5)"
@@ -93,6 +105,7 @@ def run(parsed: argparse.Namespace) -> int:
     for name in ("output", "json"):
         writable(getattr(parsed, name))
     info, options = protocol_options.protocol_of(parsed, place.threads)
+    goal = fidelity_options.goal_of(parsed)
 
     from msgspec.structs import replace
 
@@ -122,7 +135,8 @@ def run(parsed: argparse.Namespace) -> int:
         model = load(Path(parsed.model), choose, fuse=parsed.merge)
         program = model.program
         info.require(program, options)
-        fidelity = known_fidelity(model, info.law(options))  # refuses a damaged note before anything starts
+        # Refuses a damaged note before anything starts.
+        fidelity = known_fidelity(model, info.law(options), goal)
         if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
@@ -145,7 +159,7 @@ def run(parsed: argparse.Namespace) -> int:
         )
         result = replace(result, prediction=compared(predicted, result), explanation=explanation)
     result = replace(result, fidelity=fidelity)
-    result = replace(result, warnings=tuple(find_warnings(result)))
+    result = replace(result, warnings=tuple(find_warnings(result, goal_is_asked=goal is not None)))
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
