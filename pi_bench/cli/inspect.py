@@ -56,6 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.output import deliver, writable
     from pi_bench.cli.progress import Progress
     from pi_bench.launch import placement
+    from pi_bench.measuring.predicting import predict
 
     writable(parsed.json)
     place = placement.place(parsed.threads)
@@ -86,7 +87,7 @@ def run(parsed: argparse.Namespace) -> int:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
-        predicted, explanation = prediction.predict(
+        predicted, explanation = predict(
             model, model.compiling, info, options, setting, explain=parsed.explain
         )
         inspection = replace(inspection, prediction=predicted, explanation=explanation)

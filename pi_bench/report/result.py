@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
@@ -58,9 +57,11 @@ def build_result(
         options=dict(options.protocol.values),
         weight_cache_bytes=options.protocol.weight_cache_bytes,
         runs=len(runs),
-        requested_runs=options.runs,
-        interrupted=measurement.interruption is not None and len(runs) < options.runs,
-        warmup=options.warmup,
+        requested_runs=options.stopping.runs,
+        interrupted=measurement.interruption is not None and len(runs) < options.stopping.runs,
+        warmup=len(measurement.warmup_s),
+        warmup_s=tuple(measurement.warmup_s),
+        precision=options.stopping.precision,
         link=probed_link_part(options.link, measurement.probed_link),
         input=inputs_words,
         model_load_s=model.load_s,
@@ -82,7 +83,7 @@ def build_result(
         ),
         material_load_s=median(run.material_load_s for run in runs),
         online=document.OnlinePhase(
-            latency_s=msgspec.convert(summarize([run.latency_s for run in runs]), document.Distribution),
+            latency_s=distribution([run.latency_s for run in runs]),
             bytes=bytes_of_phase(first.client_online, "bytes"),
             wire_bytes=bytes_of_phase(first.client_online, "wire_bytes"),
             parts=parts_of(runs, "online"),
@@ -111,6 +112,27 @@ def build_result(
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
         bits=bits_part(program, model.compiling),
+    )
+
+
+def distribution(samples_s: Sequence[float]) -> document.Distribution:
+    """Summarizes times in seconds as a part of a document.
+
+    >>> distribution([0.1, 0.3, 0.2]).median
+    0.2
+    """
+    summary = summarize(samples_s)
+    return document.Distribution(
+        median=summary.median,
+        q1=summary.q1,
+        q3=summary.q3,
+        min=summary.min,
+        max=summary.max,
+        samples=list(summary.samples),
+        mad=summary.mad,
+        interval=summary.interval,
+        outliers=summary.outliers,
+        percentiles={f"{percent:g}": value for percent, value in summary.percentiles.items()},
     )
 
 
