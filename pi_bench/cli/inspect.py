@@ -66,6 +66,7 @@ def run(parsed: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
     from pi_bench.launch.model import load
+    from pi_bench.network.clamps import upper_relu_count
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.bits import bits_part
     from pi_bench.report.inspection import inspect_program, render_inspection
@@ -82,6 +83,7 @@ def run(parsed: argparse.Namespace) -> int:
         inspection,
         bits=bits_part(model.program, model.compiling),
         fidelity=known_fidelity(model, info.law(options)),
+        upper_relu_count=upper_relu_count(model.graph, model.program),
     )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)

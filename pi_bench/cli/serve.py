@@ -26,7 +26,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "serve",
         help="serve a network to `pi-bench infer`",
-        description="Serves a network to one client after another, until Ctrl-C. The server sees no input.",
+        description="Serves a network to one client after another, until Ctrl-C. The server sees no input. "
+        "Clients cannot verify its answers: `pi-bench latency` and `pi-bench accuracy` do, where the model "
+        "file is.",
     )
     model_options.add_model(parser)
     parser.add_argument(
@@ -97,6 +99,8 @@ def run(parsed: argparse.Namespace) -> int:
         words = mode_words(options.mode, options.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
+        for note in info.notes_of(model.program, options):
+            print(note, flush=True)
         while True:
             kind, event, _ = parties.next_message(Party.SERVER)
             print(f"{_time_of_day()} {_words(kind, event)}", flush=True)

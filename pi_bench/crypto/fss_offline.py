@@ -116,11 +116,11 @@ def grow(call: FssCall, arguments: GrowArguments) -> None:
     Levels are taken in order, each once, by both parties:
 
     >>> spec = FssSpec("relu", 12, 23, False, 4095, 1)
-    >>> state, growth = bytearray(spec.client_state_group_bytes), bytearray(spec.growth_group_bytes)
+    >>> state, scratch = bytearray(spec.client_state_group_bytes), bytearray(spec.scratch_group_bytes)
     >>> received, bundle = bytes(spec.bundle_group_bytes(1)), bytearray(spec.bundle_group_bytes(2))
     >>> delta = b"\x02" + bytes(15)
     >>> grow(FssCall(spec, 0, 0), GrowArguments(
-    ...     "client", delta, bytes(16), 1, received, state, growth, bundle))
+    ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
     >>> any(bundle)
     True
 

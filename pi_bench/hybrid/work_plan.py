@@ -27,7 +27,6 @@ from pi_bench.network.program import (
     LinearOp,
     Program,
 )
-from pi_bench.primitives.fss import slice_groups
 from pi_bench.protocol.options import ProtocolOptions
 
 SEED_BYTES = 16
@@ -78,7 +77,7 @@ class GadgetJob(LaneGroups):
         if self.table is None:
             ots, most = self.spec.label_ots, _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
         else:
-            ots, most = self.table.choice_ots + self.table.request_ots, slice_groups(self.table)
+            ots, most = self.table.choice_ots + self.table.request_ots, self.table.slice_groups
         return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
 
     @property

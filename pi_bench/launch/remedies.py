@@ -8,17 +8,15 @@ from functools import partial
 
 import numpy as np
 
-from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.errors import PiBenchError
 from pi_bench.fidelity.measurement import integer_logits
 from pi_bench.launch.accuracy import Comparison
+from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.samples import Answers, sample
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.graph import Graph
 from pi_bench.network.program import ActivationOp, Program
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.progress import Progress
-from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 _MOST_IMAGES = 32
 _MOST_LAYERS = 4
@@ -42,37 +40,29 @@ class Remedy:
 
 
 def find_remedies(
-    graph: Graph,
-    compiling: CompileOptions,
-    info: ProtocolInfo,
-    options: ProtocolOptions,
-    inputs: np.ndarray,
-    comparison: Comparison,
-    setting: Setting | None,
-    threads: int,
-    progress: Progress,
+    task: AccuracyTask, comparison: Comparison, setting: Setting | None, progress: Progress
 ) -> list[Remedy]:
     """Runs the integer network as it is and with one more bit in several places; as it is comes first.
 
     The places are the input, the layers with the coarsest values, all weights, and all activations. Bits that
-    the ring cannot hold are left out. inputs: those of `comparison`. setting: predicts times; None for none.
+    the ring cannot hold are left out. setting: predicts times; None for none.
 
     ```python
-    def changes(*compared: Any) -> list[str]:  # graph, compiling, protocol, ..., as `compare` took them
-        return [remedy.change for remedy in find_remedies(*compared)]
+    def changes(task: AccuracyTask, comparison: Comparison) -> list[str]:
+        return [remedy.change for remedy in find_remedies(task, comparison, None, silent)]
     ```
     """
     index = sample(comparison.floats.index, _MOST_IMAGES)
-    program, _ = compile_graph(graph, compiling)
-    changes = _changes(program, compiling, comparison)
+    changes = _changes(task.program, task.compiling, comparison)
     found = []
     for number, (words, layer, changed) in enumerate(changes):
         progress("adding bits", number, len(changes))
+        changed_task = replace(task, compiling=changed)
         try:
-            answers = _answers(graph, changed, info.law(options), inputs, index, threads)
-            found.append(Remedy(words, layer, answers, _online_s(graph, changed, info, options, setting)))
+            answers = _answers(changed_task, index)
+            found.append(Remedy(words, layer, answers, _online_s(changed_task, setting)))
         except PiBenchError:
-            if changed == compiling:
+            if changed == task.compiling:
                 raise
     return found
 
@@ -128,27 +118,15 @@ def _changes(
     return changes
 
 
-def _answers(
-    graph: Graph,
-    compiling: CompileOptions,
-    law: ActivationLaw,
-    inputs: np.ndarray,
-    index: np.ndarray,
-    threads: int,
-) -> Answers:
-    logits = integer_logits(graph, compiling, inputs[index], law=law, threads=threads)
+def _answers(task: AccuracyTask, index: np.ndarray) -> Answers:
+    inputs = task.samples.inputs[index]
+    logits = integer_logits(task.graph, task.compiling, inputs, law=task.law, threads=task.place.threads)
     return Answers(index, logits.reshape(len(index), -1))
 
 
-def _online_s(
-    graph: Graph,
-    compiling: CompileOptions,
-    info: ProtocolInfo,
-    options: ProtocolOptions,
-    setting: Setting | None,
-) -> float | None:
-    program, _ = compile_graph(graph, compiling)
-    info.require(program, options)
-    if setting is None or info.script is None:
+def _online_s(task: AccuracyTask, setting: Setting | None) -> float | None:
+    program, _ = compile_graph(task.graph, task.compiling)
+    task.info.require(program, task.options)
+    if setting is None or task.info.script is None:
         return None
-    return predict_run(info.script(program, options), setting).online.time_s
+    return predict_run(task.info.script(program, task.options), setting).online.time_s

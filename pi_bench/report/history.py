@@ -97,7 +97,7 @@ def render_document(fields: Mapping[str, Any]) -> str:
         print(render_document(fields))
     ```
     """
-    from pi_bench.report.accuracy import render_accuracy
+    from pi_bench.report.accuracy_text import render_accuracy
     from pi_bench.report.documents.accuracy import Accuracy
     from pi_bench.report.documents.latency import Result
     from pi_bench.report.terminal import render_result

@@ -196,7 +196,7 @@ def _by_channel(call: FxNode, values: np.ndarray, node: Node) -> np.ndarray:
         raise refuse(
             call,
             "a factor or shift of each element is supported only as a ReLU mask: "
-            "mask * relu(x) + (1 - mask) * x; use one number a channel",
+            "mask * relu(x) + (1 - mask) * x; use one number per channel",
         )
     column: Any = full[:, 0].astype(np.float32)
     if not np.isfinite(column).all():
