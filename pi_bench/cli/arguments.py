@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -111,5 +111,14 @@ def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
             continue
         if name in _FILES and value is not None:
             value = Path(value).name
-        fields[name] = asdict(value) if name == "link" and value is not None else value
+        if name == "sides":
+            value = [Path(each).name for each in value]
+        fields[name] = _as_json(value)
     return fields
+
+
+def _as_json(value: Any) -> Any:
+    """Returns links as their fields, and tuples as lists."""
+    if isinstance(value, tuple):
+        return [_as_json(each) for each in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

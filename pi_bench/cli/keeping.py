@@ -40,6 +40,17 @@ def require_history(parsed: argparse.Namespace) -> None:
         raise UsageError("--history FILE and --no-history contradict each other; give one of them")
 
 
+def history_path(parsed: argparse.Namespace) -> Path | None:
+    """Returns the database that the user names, or that of the user; None if there is none.
+
+    >>> history_path(argparse.Namespace(history="runs.db")).name
+    'runs.db'
+    """
+    from pi_bench.history import default_path
+
+    return default_path() if parsed.history is None else Path(parsed.history)
+
+
 def keep(parsed: argparse.Namespace, document: Any) -> str:
     """Keeps a result, and returns a line that names its number; "" if it was not kept.
 
@@ -50,9 +61,9 @@ def keep(parsed: argparse.Namespace, document: Any) -> str:
     """
     from msgspec import to_builtins
 
-    from pi_bench.history import History, default_path
+    from pi_bench.history import History
 
-    path = default_path() if parsed.history is None else Path(parsed.history)
+    path = history_path(parsed)
     if parsed.no_history or path is None:
         return ""
     try:

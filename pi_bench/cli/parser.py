@@ -14,6 +14,7 @@ _COMMANDS = (
     "reduce",
     "inspect",
     "latency",
+    "compare",
     "accuracy",
     "serve",
     "infer",
