@@ -116,7 +116,8 @@ def run(parsed: argparse.Namespace) -> int:
     ```
     """
     from pi_bench.cli.output import deliver, writable
-    from pi_bench.comparison import build_comparison, render_comparison
+    from pi_bench.comparison import build_comparison
+    from pi_bench.report.comparison import render_comparison
 
     keeping.require_history(parsed)
     writable(parsed.json)

@@ -9,7 +9,6 @@ from pi_bench.comparison.interleaved import measure_sides
 from pi_bench.comparison.ratios import CONFIDENCE, ratio_of
 from pi_bench.comparison.sides import differences, side_of_result
 from pi_bench.comparison.stored import read_results
-from pi_bench.comparison.text import render_comparison
 
 __all__ = [
     "CONFIDENCE",
@@ -18,6 +17,5 @@ __all__ = [
     "measure_sides",
     "ratio_of",
     "read_results",
-    "render_comparison",
     "side_of_result",
 ]

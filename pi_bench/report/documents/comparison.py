@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -83,3 +83,24 @@ class ComparisonResult(Part, frozen=True, kw_only=True):
     environment: Machine
     arguments: Arguments
     warnings: tuple[str, ...] = ()
+
+    def table(self) -> str:
+        """Returns the text that `pi-bench compare` prints."""
+        from pi_bench.report.comparison import render_comparison
+
+        return render_comparison(self)
+
+    def to_pandas(self) -> Any:
+        """Returns a pandas frame with one row per run: side, session, online and offline seconds.
+
+        Raises:
+            EnvironmentUnsupportedError: pandas is not installed.
+        """
+        from pi_bench.report.frames import run_frame
+
+        return run_frame(self.sides)
+
+    def _repr_html_(self) -> str:
+        from pi_bench.report.frames import text_as_html
+
+        return text_as_html(self.table())

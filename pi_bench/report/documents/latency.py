@@ -311,3 +311,24 @@ class Result(Part, frozen=True, kw_only=True):
     fidelity: FidelityOrNull = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
+
+    def table(self) -> str:
+        """Returns the text that `pi-bench latency` prints."""
+        from pi_bench.report.terminal import render_result
+
+        return render_result(self, labels=[])
+
+    def to_pandas(self) -> Any:
+        """Returns a pandas frame with one row per layer: times in s, bytes, counts.
+
+        Raises:
+            EnvironmentUnsupportedError: pandas is not installed.
+        """
+        from pi_bench.report.frames import layer_frame
+
+        return layer_frame(self.online.layers)
+
+    def _repr_html_(self) -> str:
+        from pi_bench.report.frames import text_as_html
+
+        return text_as_html(self.table())
