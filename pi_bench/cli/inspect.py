@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import arguments, model_options, prediction, protocol_options, running_options
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 
 
@@ -60,14 +61,14 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("inspect")
 
     from pi_bench.launch.model import load
     from pi_bench.measuring.inspecting import inspect_model
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.inspection import render_inspection
 
-    model = load(Path(parsed.model), partial(model_options.compile_options, parsed), fuse=parsed.merge)
+    choose = partial(model_options.compile_options, parsed)
+    model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
     info.require(model.program, options)  # before costs are measured
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)

@@ -18,6 +18,7 @@ from pi_bench.cli import (
     stopping_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
@@ -152,7 +153,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         place=place,
         compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
         stopping=stopping_options.stopping_of(parsed),
-        fuse=parsed.merge,
+        fuse=fusion_costs(parsed),
         inputs=given,
         input_words="" if given is None else Path(parsed.input).name,
         seed=parsed.seed,

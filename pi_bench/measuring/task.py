@@ -23,6 +23,7 @@ from pi_bench.launch.verification import RunVerifier
 from pi_bench.measure.environment import describe_environment
 from pi_bench.measuring.predicting import predict
 from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.fusion import CostTable
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program.fixed_point import encode_input
@@ -48,7 +49,7 @@ class Task:
         options: its options. Their `threads` are those of `place`.
         place: threads and cores of both parties.
         stopping: how many runs.
-        fuse: whether linear layers are fused where that pays.
+        fuse: the costs by which linear layers are fused where that pays; None fuses nothing.
         inputs: real numbers of the input's shape; None draws noise with `seed`.
         input_words: names the input in the result, such as its file.
         link: the emulated link; None for loopback as it is.
@@ -75,7 +76,7 @@ class Task:
     place: Placement
     compiling: CompileOptions | Callable[[Graph], CompileOptions] = field(default_factory=CompileOptions)
     stopping: Stopping = field(default_factory=lambda: Stopping(runs=5))
-    fuse: bool = False
+    fuse: CostTable | None = None
     inputs: np.ndarray | None = None
     input_words: str = ""
     seed: int = 0
