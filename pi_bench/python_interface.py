@@ -121,7 +121,7 @@ def measure(
 def compare(
     *sides: str | os.PathLike[str] | Result,
     names: Sequence[str] | None = None,
-    rounds: int = 8,
+    rounds: int = 10,
     runs: int = 5,
     protocols: Sequence[str] = (),
     links: Sequence[str] = (),

@@ -49,6 +49,7 @@ SLOW = {
         "unit/crypto/test_secret.py",
         "unit/session/test_session.py",
         "unit/test_exporting.py",
+        "unit/test_python_interface.py",
     ),
     "training": (
         "unit/models/training",

@@ -33,7 +33,7 @@ examples:
   pi-bench compare model.pt --link loopback,lan,wan
   pi-bench compare baseline last --fail-if-slower 5%
 """
-_ROUNDS = 8
+_ROUNDS = 10
 _RUNS = 5
 
 

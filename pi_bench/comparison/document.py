@@ -49,7 +49,7 @@ def _warnings(sides: Sequence[Side], results: Sequence[Result]) -> list[str]:
             "session would be off; compare the model files themselves for a verdict that does."
         )
     elif len(sides[0].sessions) < _MIN_ROUNDS:
-        found.append(f"fewer than {_MIN_ROUNDS} rounds give no interval; use --rounds 8.")
+        found.append(f"fewer than {_MIN_ROUNDS} rounds give no interval; use --rounds 10.")
     found += [
         f"{side.name}: {result_warning}"
         for side, result in zip(sides, results, strict=False)

@@ -31,7 +31,7 @@ def measure_sides(
 
     ```python
     def compare(first: PreparedTask, second: PreparedTask) -> list[Side]:
-        return measure_sides({"first": first, "second": second}, rounds=8, runs=5)[0]
+        return measure_sides({"first": first, "second": second}, rounds=10, runs=5)[0]
     ```
     """
     whole: list[dict[str, MeasuringSession]] = []

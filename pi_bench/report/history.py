@@ -98,7 +98,9 @@ def render_document(fields: Mapping[str, Any]) -> str:
     ```
     """
     from pi_bench.report.accuracy_text import render_accuracy
+    from pi_bench.report.comparison import render_comparison
     from pi_bench.report.documents.accuracy import Accuracy
+    from pi_bench.report.documents.comparison import ComparisonResult
     from pi_bench.report.documents.latency import Result
     from pi_bench.report.terminal import render_result
 
@@ -106,6 +108,8 @@ def render_document(fields: Mapping[str, Any]) -> str:
     try:
         if kind == "latency":
             return render_result(msgspec.convert(fields, Result), labels=[])
+        if kind == "comparison":
+            return render_comparison(msgspec.convert(fields, ComparisonResult))
         return render_accuracy(msgspec.convert(fields, Accuracy))
     except msgspec.ValidationError:
         raise InputError(
