@@ -7,7 +7,7 @@ from typing import Any
 
 from pi_bench.comparison.ratios import ratio_of
 from pi_bench.comparison.sides import differences
-from pi_bench.measure.environment import describe_environment
+from pi_bench.metrics.environment import describe_environment
 from pi_bench.report.documents.comparison import ComparisonResult, Side
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.documents.latency import Result

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pi_bench.measure.statistics import relative_width
+from pi_bench.metrics.statistics import relative_width
 
 AGREEMENT = 0.1  # relative distance of the last two warm-up runs
 MOST_WARM_UPS = 5

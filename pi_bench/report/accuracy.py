@@ -13,7 +13,7 @@ from pi_bench.launch.accuracy_findings import AccuracyFindings
 from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.private_accuracy import PrivateAnswers
-from pi_bench.measure.environment import describe_environment
+from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.program.codec import program_digest
 from pi_bench.report.accuracy_warnings import find_accuracy_warnings
 from pi_bench.report.bits import bits_part

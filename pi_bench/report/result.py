@@ -11,7 +11,7 @@ import numpy as np
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
-from pi_bench.measure.statistics import summarize
+from pi_bench.metrics.statistics import summarize
 from pi_bench.network.clamps import upper_relu_count
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo

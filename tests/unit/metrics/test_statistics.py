@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.launch.stopping import MOST_WARM_UPS, Stopping
-from pi_bench.measure.environment import describe_environment
-from pi_bench.measure.statistics import median_interval, missing_percentiles, summarize
+from pi_bench.metrics.environment import describe_environment
+from pi_bench.metrics.statistics import median_interval, missing_percentiles, summarize
 
 
 @settings(deadline=None, max_examples=30)
