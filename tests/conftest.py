@@ -102,11 +102,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Makes torch cheap for small networks: one thread, and tables that are made once.
-
-    Two processes test at once on two cores. Threads of torch would burn their time while they wait.
-    """
+    """Makes traces of small networks cheap, where a test module imported torch."""
     torch_tables.keep()
+
+
+def pytest_runtest_setup() -> None:
+    """Gives torch one thread, whatever the test before chose.
+
+    Two processes test at once on two cores, and torch's threads use a core while they wait for each other: a
+    law took thirteen times as long.
+    """
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
