@@ -9,6 +9,9 @@ STAMP := $(VENV)/.installed
 PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
+# The suite starts hundreds of processes, which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint clean
 
 setup: $(STAMP)
