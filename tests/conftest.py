@@ -129,6 +129,15 @@ def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
         yield costs
 
 
+@pytest.fixture(scope="session", autouse=True)
+def history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The database in which commands keep their runs in tests, in their own processes too."""
+    path = tmp_path_factory.mktemp("history") / "history.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PI_BENCH_HISTORY", str(path))
+        yield path
+
+
 @pytest.fixture(scope="session")
 def tiny_graph() -> Graph:
     """Input (2, 6, 6), three classes with labels."""

@@ -103,9 +103,9 @@ def _read(
                 f"their classes {_LABEL_NAMES[0]!r}"
             )
         return images, next((arrays[name] for name in _LABEL_NAMES if name in arrays), None), path.name
-    from pi_bench.cli import options
+    from pi_bench.cli import model_options
 
-    options.require_torch("accuracy")
+    model_options.require_torch("accuracy")
     evaluation = importlib.import_module("pi_bench.models.data.evaluation")
     notes = graph.meta.get("data")
     own = isinstance(notes, Mapping) and notes.get("name") == parsed.data

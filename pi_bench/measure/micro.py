@@ -86,8 +86,9 @@ def _measure(name: str, case: Case, limits: MachineLimits, settings: CaseSetting
         "unit": case.unit,
         "unit_count": case.unit_count,
         "threads": case.threads,
-        "unit_s": summary,
+        "unit_s": {name: getattr(summary, name) for name in ("median", "q1", "q3", "min", "max")}
+        | {"samples": samples},
         "limit": {"name": limit_name, "unit_s": limit_s},
-        "ratio": float(summary["median"]) / limit_s,  # type: ignore[arg-type]
+        "ratio": summary.median / limit_s,
         "unit_bytes": dict(case.bytes),
     }

@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, training_options
+from pi_bench.cli import model_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
 from pi_bench.cli.reduce.conducting import searched
@@ -21,7 +21,7 @@ Merges adjacent convolutions of trained networks into one larger convolution, wh
 them, as DeepReDuce does for its Table 7. Residual blocks without ReLUs are merged too. Zero padding between
 merged layers is lost, so the borders of maps differ. The effect on accuracy, values and logits is measured,
 and the merged network is finetuned with knowledge distillation from the unmerged one. `pi-bench latency`
-measures both, and the unmerged network also with --merge, which keeps the borders exactly and needs no
+measures both, and the unmerged network also with --fuse, which keeps the borders exactly and needs no
 finetuning. Writes a folder: one training per network, merging.csv, pareto.csv. The same command continues
 after a kill.
 """
@@ -102,7 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
     ```
     """
     measuring.require(parsed)
-    options.require_torch("reduce")
+    model_options.require_torch("reduce")
     import torch
 
     search = importlib.import_module("pi_bench.models.reduction.merge")
@@ -159,7 +159,7 @@ def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:
     said = frontier.conclude(candidates, parsed.output, "Merged networks", plot=parsed.plot)
     parts = [*render_table(_EFFECT, [_effect(row) for row in rows]), ""]
     if parsed.latency:
-        parts += ["private: as it was, with `latency --merge`, merged"]
+        parts += ["private: as it was, with `latency --fuse`, merged"]
         parts += [*render_table(_PRIVATE, [_private(row) for row in rows]), ""]
     return "\n".join([*parts, said, f"wrote {table.MERGING_TABLE} to {parsed.output}"])
 

@@ -152,7 +152,10 @@ def _foreign(name: str, head: bytes) -> str:
         if head.startswith(magic):
             return what
     if head[:2] in _PICKLE_PROTOCOLS:
-        return f"is a Python pickle, which could run code; nothing of it was run: {_EXPORT}"
+        return (
+            "is a Python pickle, which could run code; nothing of it was run: save weights with "
+            f"torch.save(module.state_dict(), FILE), or {_EXPORT}"
+        )
     if name.lower().endswith(".onnx") or is_onnx(head):
         return "is an ONNX file, no model yet: make one with `pi-bench export --onnx FILE`"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 27:

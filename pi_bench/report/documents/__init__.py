@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from pi_bench.report.documents.accuracy import Accuracy
+from pi_bench.report.documents.answer import ServedAnswer
+from pi_bench.report.documents.comparison import ComparisonResult
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
@@ -14,12 +16,21 @@ from pi_bench.report.documents.micro import Micro
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "result": Result,
     "accuracy": Accuracy,
+    "comparison": ComparisonResult,
     "inspection": Inspection,
     "micro": Micro,
+    "answer": ServedAnswer,
 }
 """Each document by the name that `pi-bench schema` knows."""
 
-_COMMANDS = {"result": "latency", "accuracy": "accuracy", "inspection": "inspect", "micro": "micro"}
+_COMMANDS = {
+    "result": "latency",
+    "accuracy": "accuracy",
+    "comparison": "compare",
+    "inspection": "inspect",
+    "micro": "micro",
+    "answer": "infer",
+}
 
 
 def schema_of(name: str) -> dict[str, Any]:

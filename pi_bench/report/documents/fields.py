@@ -23,9 +23,14 @@ Digest = Annotated[
 Weights = Annotated[
     Literal["random", "given"] | None,
     Meta(
-        description="where the weights come from, as the model file says; null where it does not say. "
-        "Answers of random weights mean nothing"
+        description="where the weights come from, as the model file says. Random: drawn by the exporter, "
+        "so that answers mean nothing. Given: read from a checkpoint or a network's file, or trained by "
+        "pi-bench. null: unknown, as those that an exported module had on its own"
     ),
+]
+UpperRelus = Annotated[
+    int,
+    Meta(ge=0, description="ReLUs, contained in relu_count, that serve the upper bounds of clamps (ReLU6)"),
 ]
 VERSION_MEANING = Meta(
     description="rises when a field changes its meaning or disappears; new fields do not raise it"
@@ -161,7 +166,7 @@ class FusionPrediction(Part, frozen=True, kw_only=True):
 
 
 class Fusion(Part, frozen=True, kw_only=True):
-    """Tells which linear layers `--merge` fused, and which it left apart."""
+    """Tells which linear layers `--fuse` fused, and which it left apart."""
 
     operators: list[FusedOperator]
     dissolved: Annotated[list[str], Meta(description="linear values that are no longer truncated or sent")]
@@ -169,4 +174,4 @@ class Fusion(Part, frozen=True, kw_only=True):
     predicted: FusionPrediction
 
 
-FusionOrNull = Annotated[Fusion | None, Meta(description="null where --merge was not asked for")]
+FusionOrNull = Annotated[Fusion | None, Meta(description="null where --fuse was not asked for")]

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pi_bench.cli.arguments import number, positive_int
+from pi_bench.cli.fusion_option import add_fuse
 from pi_bench.errors import EnvironmentUnsupportedError
 
 if TYPE_CHECKING:
@@ -63,13 +64,7 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         help="one scale of the weights per output channel, or one per layer; scales are public, so "
         "per-tensor reveals fewer numbers (default per-channel)",
     )
-    group.add_argument(
-        "--merge",
-        action="store_true",
-        help="fuse linear operators that have no ReLU between them into one, where this is predicted to save "
-        "online time without adding offline bytes; the float network stays the same, the integer "
-        "network changes",
-    )
+    add_fuse(group)
 
 
 def require_torch(command: str) -> None:
