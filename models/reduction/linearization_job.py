@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import TrainingError, reason
 from pi_bench.progress import Progress
 
 from ..linearization.run import landing_of, linearize
@@ -19,6 +18,7 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.files import write_whole
 from .job import Job
+from .job_files import read_result, refuse_other
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 LANDINGS_FILE = "landings.json"
@@ -110,26 +110,20 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     True
     """
     folder, arguments = Path(job.folder), job.arguments
-    try:
-        result: dict[str, Any] = json.loads((folder / LANDINGS_FILE).read_text())
-        wanted = {
-            "recipe": arguments["recipe"],
-            "settings": arguments["settings"],
-            "teacher_sha256": weights_digest(arguments["teacher"]),
-        }
-        landings = {landing["budget"]: landing for landing in result["landings"]}
-    except FileNotFoundError:
+
+    def read(result: dict[str, Any]) -> tuple[dict[str, Any], dict[int, Any]]:
+        return result, {landing["budget"]: landing for landing in result["landings"]}
+
+    stored = read_result(folder / LANDINGS_FILE, read)
+    if stored is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"cannot read {folder / LANDINGS_FILE}: {reason(error)}; delete {folder}"
-        ) from None
-    for key, value in wanted.items():
-        if result.get(key) != value:
-            raise TrainingError(
-                f"{folder} holds a linearization with another {key}: choose another --output folder, "
-                "or delete it"
-            )
+    result, landings = stored
+    wanted = {
+        "recipe": arguments["recipe"],
+        "settings": arguments["settings"],
+        "teacher_sha256": weights_digest(arguments["teacher"]),
+    }
+    refuse_other(folder, "linearization", result, wanted)
     if not set(arguments["budgets"]) <= set(landings):
         return None
     return {**result, "landings": [landings[budget] for budget in arguments["budgets"]]}

@@ -37,7 +37,7 @@ struct RequestArguments {
   const std::uint8_t* request_labels;  // active labels, [group][request_ots][32][16]
   std::uint8_t* out_corrections;       // [group][correction_group_bytes]
   std::uint8_t* out_state;             // [group][client_state_group_bytes]
-  std::uint8_t* out_growth;            // [group][growth_group_bytes]
+  std::uint8_t* out_scratch;           // [group][scratch_group_bytes]
   std::uint8_t* out_bundle;            // [group][bundle_group_bytes[1]]
 };
 
@@ -51,7 +51,7 @@ struct AnswerArguments {
   const std::uint8_t* corrections;
   std::uint8_t* out_opening;  // [group][opening_group_bytes]
   std::uint8_t* out_state;    // [group][server_state_group_bytes]
-  std::uint8_t* out_growth;
+  std::uint8_t* out_scratch;
   std::uint8_t* out_bundle;
 };
 
@@ -64,7 +64,7 @@ struct GrowArguments {
   int level;
   const std::uint8_t* received;  // the other party's bundle `level`
   std::uint8_t* state;
-  std::uint8_t* growth;
+  std::uint8_t* scratch;
   std::uint8_t* out_bundle;  // bundle level + 1, unless `level` is the last
 };
 

@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from pi_bench.cli import export_module, fidelity_options, options
+from pi_bench.cli import export_module, fidelity_options, model_options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
@@ -155,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         )
     writable(args.output)
     fidelity_options.require_fitting(args)
-    options.require_torch("export")
+    model_options.require_torch("export")
     with fidelity_options.printed_warnings():
         graph = _export(args, recipe)
     print(wrapped(describe(graph, args.output)))
@@ -196,16 +196,19 @@ def describe(graph: Any, path: str) -> str:
     >>> from pi_bench.network.graph import Graph, InputNode, OutputNode
     >>> nodes = (InputNode("input", (), (3, 8, 8)), OutputNode("output", ("input",), (3, 8, 8)))
     >>> calibration = {"sample_count": 4, "source": "given inputs"}
-    >>> meta = {"name": "identity", "headroom_bits": {}, "calibration": calibration}
+    >>> meta = {"name": "identity", "random_weights": False, "headroom_bits": {}, "calibration": calibration}
     >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
     wrote model.pt: identity
       0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
+      weights given
       calibrated on 4 samples of given inputs
     """
     from pi_bench.fidelity import Fidelity
+    from pi_bench.network.clamps import clamped_count
     from pi_bench.network.graph import BatchNormNode
+    from pi_bench.report.clamps import export_clamp_lines
     from pi_bench.report.fidelity import fidelity_line, fidelity_part
-    from pi_bench.report.weights import weights_of
+    from pi_bench.report.weights import export_words, weights_of
 
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
@@ -221,9 +224,9 @@ def describe(graph: Any, path: str) -> str:
         f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
         f"{counted(graph.output.shape[0], 'output')}, "
         f"{counted(count, 'parameter')}",
+        *(f"  {line}" for line in export_clamp_lines(clamped_count(graph))),
     ]
-    if meta.get("random_weights"):
-        lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
+    lines.append(f"  {export_words(meta)}")
     left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
     if left:
         lines.append(

@@ -58,7 +58,7 @@ class RequestArguments:
     request_labels: np.ndarray  # uint8 (groups, request_ots, 32, 16), the active labels of the label OTs
     out_corrections: OutBuffer  # groups * correction_group_bytes, for the server
     out_state: OutBuffer  # groups * client_state_group_bytes
-    out_growth: OutBuffer  # groups * growth_group_bytes
+    out_scratch: OutBuffer  # groups * scratch_group_bytes
     out_bundle: OutBuffer  # groups * bundle_group_bytes(1), for the server; empty without a tree
 
 
@@ -84,7 +84,7 @@ class AnswerArguments:
     corrections: Buffer  # of `request`
     out_opening: OutBuffer  # groups * opening_group_bytes, for the client; empty for a ReLU
     out_state: OutBuffer  # groups * server_state_group_bytes
-    out_growth: OutBuffer  # groups * growth_group_bytes
+    out_scratch: OutBuffer  # groups * scratch_group_bytes
     out_bundle: OutBuffer  # groups * bundle_group_bytes(1), for the client; empty without a tree
 
 
@@ -92,8 +92,8 @@ class AnswerArguments:
 class GrowArguments:
     """Holds the buffers of `grow`.
 
-    >>> state, growth, bundle = bytearray(1), bytearray(1), bytearray()
-    >>> GrowArguments("client", bytes(16), bytes(16), 3, bytes(512), state, growth, bundle).level
+    >>> state, scratch, bundle = bytearray(1), bytearray(1), bytearray()
+    >>> GrowArguments("client", bytes(16), bytes(16), 3, bytes(512), state, scratch, bundle).level
     3
     """
 
@@ -103,7 +103,7 @@ class GrowArguments:
     level: int  # 1 to bundle_count
     received: Buffer  # groups * bundle_group_bytes(level), the other party's bundle
     state: OutBuffer  # the party's state, changed in place
-    growth: OutBuffer  # the party's growth, changed in place
+    scratch: OutBuffer  # the party's scratch, changed in place
     out_bundle: OutBuffer  # bundle level + 1, for the other party; empty at the last level
 
 

@@ -12,6 +12,7 @@ from pi_bench.crypto.fss_arguments import (
     FssEvaluateArguments,
 )
 from pi_bench.crypto.fss_spec import FssSpec
+from pi_bench.crypto.kernel_arguments import as_keywords
 from pi_bench.crypto.symmetric import LANES
 
 
@@ -32,19 +33,7 @@ def encode(call: FssCall, arguments: FssEncodeArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
-    _native.fss.encode(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        hash_seed=arguments.hash_seed,
-        state=arguments.state,
-        u=arguments.u,
-        out_message=arguments.out_message,
-        out_kept=arguments.out_kept,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.fss.encode(call.spec.native, **as_keywords(call, arguments))
 
 
 def evaluate(call: FssCall, arguments: FssEvaluateArguments) -> None:
@@ -60,20 +49,7 @@ def evaluate(call: FssCall, arguments: FssEvaluateArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 1.
     """
-    _native.fss.evaluate(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        hash_seed=arguments.hash_seed,
-        state=arguments.state,
-        message=arguments.message,
-        next_mask=arguments.next_mask,
-        out_z=arguments.out_z,
-        out_answer=arguments.out_answer,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.fss.evaluate(call.spec.native, **as_keywords(call, arguments))
 
 
 def share_versions(spec: FssSpec, kept: np.ndarray) -> np.ndarray:
@@ -151,11 +127,4 @@ def finish(spec: FssSpec, arguments: FinishArguments, threads: int = 1) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type.
     """
-    _native.fss.finish(
-        spec.native,
-        kept=arguments.kept,
-        z=arguments.z,
-        answer=arguments.answer,
-        out_share=arguments.out_share,
-        threads=threads,
-    )
+    _native.fss.finish(spec.native, **as_keywords(arguments), threads=threads)

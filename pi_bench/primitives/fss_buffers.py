@@ -37,7 +37,7 @@ class FssBuffers:
         self.seed = os.urandom(BLOCK_BYTES)
         self.choice_labels = self._labels(spec.choice_ots)
         self.request_labels = self._labels(spec.request_ots)
-        self.growth = paged(size * spec.growth_group_bytes)
+        self.scratch = paged(size * spec.scratch_group_bytes)
         self.corrections = filled(size * spec.correction_group_bytes)
         self.opening = filled(size * spec.opening_group_bytes)
         self.choices = fss.draw_choices(spec, size)
@@ -59,13 +59,13 @@ class FssBuffers:
         z, answer = self.z[groups].reshape(-1), self.answer[groups].reshape(-1)
         if step == "request":
             labels = (self.choice_labels, self.request_labels)
-            outputs = (self.corrections, client, self.growth, self._bundle(1))
+            outputs = (self.corrections, client, self.scratch, self._bundle(1))
             return [
                 fss.RequestArguments(self.client_delta, self.seed, share, self.client_bits, *labels, *outputs)
             ]
         if step == "answer":
             drawn = (self.choices, self.server_bits, self.choice_labels, self.request_labels)
-            outputs = (self.opening, server, self.growth, self._bundle(1))
+            outputs = (self.opening, server, self.scratch, self._bundle(1))
             return [fss.AnswerArguments(self.server_delta, self.seed, *drawn, self.corrections, *outputs)]
         if step == "grow":  # of a state that `answer` has just written
             server = self.server_state[: self.size]
@@ -77,7 +77,7 @@ class FssBuffers:
                     level,
                     self._bundle(level),
                     server,
-                    self.growth,
+                    self.scratch,
                     self._bundle(level + 1),
                 )
                 for level in range(1, self.spec.bundle_count + 1)

@@ -11,6 +11,7 @@ from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.bits import bits_words
+from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
@@ -125,6 +126,7 @@ def render_inspection(inspection: document.Inspection) -> str:
     predicted = inspection.predicted_bytes
     lines = [
         f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'weight')}",
+        *clamp_lines(inspection.upper_relu_count),
         f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
         f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
         *([bits_words(inspection.bits)] if inspection.bits is not None else []),

@@ -36,9 +36,9 @@ def known_fidelity(
     fields = model.graph.meta.get("fidelity")
     if fields is None:
         return None
-    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.options.batch))
+    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.compiling.batch))
     fused = model.fusion is not None and bool(model.fusion.dissolved)
-    same = model.options == exported and not fused and law.baseline is None
+    same = model.compiling == exported and not fused and law.baseline is None
     fidelity = Fidelity.from_fields(fields)
     if goal is not None:
         fidelity = replace(fidelity, goal=goal)

@@ -12,8 +12,9 @@ import numpy as np
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.measure.statistics import summarize
-from pi_bench.network.program import Program
+from pi_bench.network.clamps import upper_relu_count
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.report.answer import outputs_part
 from pi_bench.report.bits import bits_part
 from pi_bench.report.documents import latency as document
 from pi_bench.report.documents.fields import PerParty, SecondsPerParty
@@ -98,7 +99,7 @@ def build_result(
             client=cpu.client.offline + cpu.client.online, server=cpu.server.offline + cpu.server.online
         ),
         cpu_time_by_phase_s=cpu,
-        outputs=_outputs(program, measurement.logits),
+        outputs=outputs_part(measurement.logits, program.labels),
         verification=_verification(options.protocol.mode, runs, measurement.logits, float_logits),
         prediction=None,
         explanation=None,
@@ -110,7 +111,7 @@ def build_result(
         ),
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
-        bits=bits_part(program, model.options),
+        bits=bits_part(program, model.compiling),
     )
 
 
@@ -125,6 +126,7 @@ def _network(model: LoadedModel) -> document.NetworkCounts:
         fusion=fusion_part(model.fusion),
         input_shape=list(program.input.shape),
         output_shape=list(program.output.shape),
+        upper_relu_count=upper_relu_count(model.graph, program),
     )
 
 
@@ -154,19 +156,6 @@ def _cpu_time(measurement: Measurement) -> document.CpuTime:
         )
 
     return document.CpuTime(client=of("client"), server=of("server"))
-
-
-def _outputs(program: Program, logits: np.ndarray) -> document.Outputs:
-    """Returns logits and argmax of the sample, or of each sample where the batch is larger than one."""
-    rows = logits.reshape(logits.shape[0], -1)
-    best = [int(index) for index in rows.argmax(axis=1)]
-    labels = [program.labels[index] for index in best] if len(program.labels) == rows.shape[1] else None
-    single = rows.shape[0] == 1
-    return document.Outputs(
-        logits=rows[0].tolist() if single else rows.tolist(),
-        argmax=best[0] if single else best,
-        label=None if labels is None else (labels[0] if single else labels),
-    )
 
 
 def _verification(

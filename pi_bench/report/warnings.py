@@ -38,7 +38,8 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
         found.append(
             f"the private answer is class {result.outputs.argmax}, the float network says "
             f"{verification.float_argmax}: the arithmetic is right, so the fixed point is too coarse "
-            "for this input; try a larger --activation-bits or calibrate with more inputs."
+            "for this input; try larger --weight-bits and --activation-bits, let `pi-bench export "
+            "--fidelity` choose the bits, or calibrate with more inputs."
         )
     latency = result.online.latency_s
     spread = (latency.q3 - latency.q1) / latency.median

@@ -75,6 +75,28 @@ def test_intervals_typical_errors_and_one_more_bit_are_told(
     assert run(model_file, tmp_path, *flags, "--no-remedies")["remedies"] is None
 
 
+def test_too_few_answers_of_the_float_network_are_warned_of(
+    model_file: Path, tiny_graph: Graph, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.random.default_rng(5).normal(size=(900, 2, 6, 6)).clip(-2.5, 2.5).astype(np.float32)
+    *_, second, first = np.sort(outputs(tiny_graph, images), axis=1).T
+    np.save(
+        tmp_path / "close.npy", images[np.argsort(first - second)[:30]]
+    )  # small errors change their class
+    flags = ("--data", data, "--private-sample", 0, "--no-remedies")
+    close = ("--data", tmp_path / "close.npy", *flags[2:])
+    coarse = run(model_file, tmp_path, *close, "--weight-bits", 2, "--activation-bits", 3)
+    share_pct = coarse["integer"]["same_class_as_float_pct"]
+    assert coarse["integer"]["same_class_interval_pct"][1] < 99
+    (warning,) = (words for words in coarse["warnings"] if "the float network's class" in words)
+    assert f"on only {share_pct:.1f} % of 30 images" in warning
+    assert "--fidelity 99%" in warning and "--weight-bits and --activation-bits" in warning
+    assert "warning: the integer network has the float" in capsys.readouterr().out
+    blunt = run(model_file, tmp_path, *flags, "--mode", "truncated-sign", "--sign-drop", 10)
+    (warning,) = (words for words in blunt["warnings"] if "the float network's class" in words)
+    assert "mode truncated-sign causes this" in warning
+
+
 def test_the_law_of_each_mode_and_the_options_of_fixed_point(
     model_file: Path, data: Path, tmp_path: Path
 ) -> None:

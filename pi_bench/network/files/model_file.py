@@ -75,7 +75,7 @@ def save_model(graph: Graph, path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> Graph:
-    """Reads and validate the graph in the model file at `path`.
+    """Reads and validates the graph in the model file at `path`.
 
     Raises:
         ModelError: not a model file, a damaged or altered one, or one of a newer version. The message is one

@@ -51,7 +51,7 @@ def test_no_key_label_or_draw_is_used_twice(counts) -> None:
     assert {place[0] for _, place in counts["fss server"]} == {8, *range(20, 27)}
 
 
-def test_a_second_growth_on_the_same_labels_is_seen(counts) -> None:
+def test_a_second_table_on_the_same_labels_is_seen(counts) -> None:
     """With other choices it would give delta away; the labels and the places show it."""
     spec, extensions = SPECS[0], Extensions()
     call = FssCall(spec, 0, 0)
@@ -71,8 +71,8 @@ def test_a_second_growth_on_the_same_labels_is_seen(counts) -> None:
     assert {"fss server", "fss client", "fss reverse active labels"} <= set(repeated(counts))
 
 
-def test_what_a_second_growth_would_show(counts) -> None:
-    """The correction words of two growths that differ in one bit of the path add up to both deltas' sum."""
+def test_what_a_second_table_would_show(counts) -> None:
+    """The correction words of two tables that differ in one bit of the path add up to both deltas' sum."""
     spec, extensions = SPECS[0], Extensions()
     material = extensions.material(spec, 1)
     pairs = {
