@@ -144,8 +144,8 @@ class Channel:
     ) -> FrameHeader:
         """Receives the next frame, whose payload fills `view`, and returns its header.
 
-        The header must match `expected` except for the depth, for which `expected` has the likely value. While
-        it polls, it takes one step of `meanwhile` whenever nothing has arrived.
+        The header must match `expected` except for the depth, for which `expected` has the likely value.
+        While it polls, it takes one step of `meanwhile` whenever nothing has arrived.
 
         Raises:
             PeerError: the header does not match, or the peer gave up.
