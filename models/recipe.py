@@ -246,7 +246,7 @@ class Recipe(ABC):
         if self.polynomials and self.merged is not None:
             yield "polynomials", "does not go together with 'merged': layers are merged where no ReLU stands"
         if len(self.widths) != len(self.blocks):
-            yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one a stage"
+            yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one per stage"
         widths = [*self.widths, *self.other_widths]
         scaled = list(map(self.scaled, widths))
         if min(scaled) < 1:

@@ -25,6 +25,8 @@ from .random_weights import draw_masks, noise_images, randomize
 from .recipe import Recipe
 
 _NOISE_IMAGE_COUNT = 32
+LEFT_OUT_KEY = "left_out_of_weights"
+"""The key of a graph's meta that lists what lay among the weights of the checkpoint and was not loaded."""
 
 
 def export_recipe(
@@ -32,6 +34,8 @@ def export_recipe(
     path: str | os.PathLike[str],
     *,
     weights: str | os.PathLike[str] | None = None,
+    weights_key: str | None = None,
+    ignore_extra: bool = False,
     calibration: str | os.PathLike[str] | None = None,
     calibration_percentile: float = 100.0,
     fidelity: float | None = None,
@@ -44,7 +48,9 @@ def export_recipe(
     """Writes the recipe's network to the model file `path` and returns its graph.
 
     Args:
-        weights: a state_dict saved by ``torch.save``. Without it, weights are random and depend on `seed`.
+        weights: a state_dict saved by ``torch.save``, or a checkpoint that holds one. Without it, weights are
+            random and depend on `seed`.
+        weights_key, ignore_extra: as in `pi_bench.load_weights`.
         calibration: a ``.npy`` of float inputs (samples, channels, height, width). Without it, inputs are
             noise that depends on `seed`.
         calibration_percentile, fidelity, weight_bits, activation_bits, labels: as in `pi_bench.export`.
@@ -66,19 +72,22 @@ def export_recipe(
     source = "seeded noise"
     if calibration is not None:
         images, source = _load_images(calibration, recipe.input_shape), "given inputs"
+    left_out: tuple[str, ...] = ()
     if weights is None:
         if recipe.kept_relus is not None:
             draw_masks(module, recipe.kept_relus, seed)
         draw_relu_channels(module, seed)
         randomize(module, images, seed)
     else:
-        load_state(module, weights)
+        left_out = load_state(module, weights, weights_key=weights_key, ignore_extra=ignore_extra)
     require_masks(module, recipe)
     meta: dict[str, Any] = {
         "recipe": recipe.summary(),
         "random_weights": weights is None,
         "calibration": {"source": source},
     }
+    if left_out:
+        meta[LEFT_OUT_KEY] = list(left_out)
     if weights is None or calibration is None:
         meta["seed"] = seed
     example = torch.from_numpy(images[:1])
@@ -124,8 +133,16 @@ def require_masks(module: nn.Module, recipe: Recipe) -> None:
         )
 
 
-def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
+def load_state(
+    module: nn.Module,
+    path: str | os.PathLike[str],
+    *,
+    weights_key: str | None = None,
+    ignore_extra: bool = False,
+) -> tuple[str, ...]:
     """Loads the weights of the checkpoint at `path` into a recipe's `module`.
+
+    weights_key, ignore_extra: as in `pi_bench.load_weights`. Returns the names that were left out.
 
     Raises:
         ModelError: The file cannot be read, or its names and shapes are not those of `module`.
@@ -135,10 +152,18 @@ def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     torch.save({"0.weight": torch.ones(2, 2), "0.bias": torch.zeros(2)}, f"{folder}/state.pt")
     ...     load_state(module, f"{folder}/state.pt")
+    ()
     >>> module[0].weight.tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    load_weights(module, path, target="the recipe", advice="docs/recipes.md lists the names")
+    return load_weights(
+        module,
+        path,
+        weights_key=weights_key,
+        ignore_extra=ignore_extra,
+        target="the recipe",
+        advice="docs/recipes.md lists the names",
+    )
 
 
 def _load_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:

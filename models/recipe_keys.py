@@ -73,7 +73,7 @@ def a_stage_each(low: int, high: int, required: bool = True) -> Key:
     >>> a_stage_each(1, 64).accepts([2, 2, 2, 2])
     True
     """
-    what = f"1 to {MAX_STAGES} whole numbers from {low} to {high}, one a stage"
+    what = f"1 to {MAX_STAGES} whole numbers from {low} to {high}, one per stage"
     return wholes(low, high, 1, MAX_STAGES, what, required)
 
 

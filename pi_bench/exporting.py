@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MIN_HEADROOM_BITS = 1.0
 
 _COMPARED_SAMPLES = 2
+_COMPARED_CLASSES = 32
 _RELATIVE_TOLERANCE = 1e-3
 
 
@@ -235,12 +236,17 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
             f"the module answers with a {type(answer).__name__}; wrap it in a module whose forward() returns "
             "one tensor, the logits"
         )
-    if answer.dtype != torch.float32:
-        raise ModelError(f"the module answers with {answer.dtype}; its output must be float logits")
-    if answer.dim() < 2 or len(answer) != len(example):
+    if answer.dtype not in (torch.float32, torch.int64):  # int64: classes, if argmax is the last step
+        raise _no_logits(answer.dtype)
+    least = 2 if answer.is_floating_point() else 1
+    if answer.dim() < least or len(answer) != len(example):
         raise ModelError(
             f"the module answers {tuple(answer.shape)} to {len(example)} inputs; (batch, outputs) is needed"
         )
+
+
+def _no_logits(dtype: torch.dtype) -> ModelError:
+    return ModelError(f"the module answers with {dtype}; its output must be float logits")
 
 
 def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
@@ -295,9 +301,9 @@ def _notes_of_file(module: Any, plain: torch.nn.Module, samples: np.ndarray, bat
     return notes
 
 
-def _compared(samples: np.ndarray, batch: int) -> np.ndarray:
+def _compared(samples: np.ndarray, batch: int, count: int = _COMPARED_SAMPLES) -> np.ndarray:
     """Returns the samples for comparisons, whole batches; they are repeated where there are too few."""
-    count = batch * -(-min(_COMPARED_SAMPLES, len(samples)) // batch)
+    count = batch * -(-min(count, len(samples)) // batch)
     return np.resize(samples, (count, *samples.shape[1:]))
 
 
@@ -311,13 +317,19 @@ def _check_equal(module: torch.nn.Module, graph: Graph, samples: np.ndarray, bat
     """
     import torch
 
-    from pi_bench.network.lowering.last_step import with_last_step
+    from pi_bench.network.lowering.last_step import META_KEY, with_last_step
 
-    compared = _compared(samples, batch)
+    are_classes = any(step["operator"] == "argmax" for step in graph.meta.get(META_KEY, ()))
+    # A class tells less than logits do, so more of them are compared.
+    compared = _compared(samples, batch, _COMPARED_CLASSES if are_classes else _COMPARED_SAMPLES)
     with torch.no_grad():
         parts = [module(torch.from_numpy(compared[at : at + batch])) for at in range(0, len(compared), batch)]
     expected = torch.cat(parts).numpy()
     actual = with_last_step(torch.from_numpy(outputs(graph, compared)), graph.meta).numpy()
+    if not are_classes and not np.issubdtype(expected.dtype, np.floating):
+        raise _no_logits(torch.from_numpy(expected).dtype)
+    if are_classes and actual.size == expected.size:
+        actual = actual.reshape(expected.shape)
     if actual.shape != expected.shape:
         raise ModelError(f"the lowered network answers {actual.shape}, the module {expected.shape}")
     largest = max(float(np.abs(expected).max()), 1e-30)

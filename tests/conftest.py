@@ -26,6 +26,7 @@ from pi_bench.network.graph import (
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.prediction.costs_file import write_costs
 from pi_bench.primitives.built_in import UNITS
+from tests import torch_tables
 
 
 def pytest_configure() -> None:
@@ -77,6 +78,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, places in SLOW.items():
             if any(item.path.is_relative_to(root / place) for place in places):
                 item.add_marker(marker)
+
+
+def pytest_collection_finish() -> None:
+    """Makes traces of small networks cheap, where a test module imported torch."""
+    torch_tables.keep()
 
 
 @pytest.fixture(scope="session", autouse=True)

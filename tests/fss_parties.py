@@ -147,7 +147,7 @@ def prepare(
         server_state=buffer(spec.server_state_group_bytes),
         client_state=buffer(spec.client_state_group_bytes),
     )
-    growth = {party: buffer(spec.growth_group_bytes) for party in ("server", "client")}
+    scratch = {party: buffer(spec.scratch_group_bytes) for party in ("server", "client")}
     states = {"server": run.server_state, "client": run.client_state}
     run.bundles = {(party, 1): bundle(1) for party in states}
     fss.request(
@@ -161,7 +161,7 @@ def prepare(
             active_request,
             run.corrections,
             run.client_state,
-            growth["client"],
+            scratch["client"],
             run.bundles["client", 1],
         ),
     )
@@ -177,17 +177,17 @@ def prepare(
             run.corrections,
             run.opening,
             run.server_state,
-            growth["server"],
+            scratch["server"],
             run.bundles["server", 1],
         ),
     )
     fss.accept_opening(spec, run.opening, run.client_state)
-    grow_in_turns(run, call, states, growth)
+    grow_in_turns(run, call, states, scratch)
     return run
 
 
 def grow_in_turns(
-    run: FssRun, call: FssCall, states: dict[str, np.ndarray], growth: dict[str, np.ndarray]
+    run: FssRun, call: FssCall, states: dict[str, np.ndarray], scratch: dict[str, np.ndarray]
 ) -> None:
     """Sends the bundles as an offline phase does: a party uses what it has received, and nothing else."""
     spec, material = run.spec, run.material
@@ -200,11 +200,11 @@ def grow_in_turns(
         following = np.zeros(groups * size, np.uint8)
         bundle = received[party][level - 1]
         arguments = (party, deltas[party], material.hash_seed, level, bundle)
-        fss.grow(call, fss.GrowArguments(*arguments, states[party], growth[party], following))
+        fss.grow(call, fss.GrowArguments(*arguments, states[party], scratch[party], following))
         if level < spec.bundle_count:
             run.bundles[party, level + 1] = following
 
-    for sender, levels in spec.bundle_flights:
+    for sender, levels in bundle_flights(spec):
         for level in levels:
             if level > 1:
                 grow(sender, level - 1)
@@ -212,6 +212,22 @@ def grow_in_turns(
     if spec.bundle_count:
         for party in received:
             grow(party, spec.bundle_count)
+
+
+def bundle_flights(spec: FssSpec) -> list[tuple[str, range]]:
+    """Lists who sends the bundles of which levels, message by message; the first goes with the request.
+
+    A party can make bundle i + 1 as soon as it has both halves of bundle i.
+    """
+    sent = {"client": 0, "server": 0}
+    flights = []
+    sender, other = sent
+    while sent[sender] < spec.bundle_count:
+        last = min(spec.bundle_count, sent[other] + 1)
+        flights.append((sender, range(sent[sender] + 1, last + 1)))
+        sent[sender] = last
+        sender, other = other, sender
+    return flights
 
 
 def play(

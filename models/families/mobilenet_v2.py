@@ -78,7 +78,10 @@ class MobileNetV2Recipe(Recipe):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yields a key and a description of its fault for values that do not go together."""
         if len(self.strides) != len(self.blocks):
-            yield "strides", f"has {len(self.strides)} entries, 'blocks' has {len(self.blocks)}: one a stage"
+            yield (
+                "strides",
+                f"has {len(self.strides)} entries, 'blocks' has {len(self.blocks)}: one per stage",
+            )
         yield from super(MobileNetV2Recipe, self).problems()
 
     @property

@@ -51,7 +51,7 @@ class MergedValue(nn.Module):
 
 
 class MergedNetwork(nn.Module):
-    """A network as a sequence of merged values, of which the last one are the logits.
+    """A network as a sequence of merged values. The last value holds the logits.
 
     >>> network = MergedNetwork({"logits": MergedValue({"x": nn.Flatten()}, None, conv=False)})
     >>> network(torch.zeros(2, 3, 4, 4)).shape

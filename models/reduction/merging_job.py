@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import ModelError, TrainingError, reason
+from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
 from ..building import build
@@ -26,6 +26,7 @@ from ..training.batches import Batches
 from ..training.epoch import evaluate
 from ..training.files import save_tensors, write_whole
 from .job import Job
+from .job_files import read_result, refuse_other
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 MERGING_FILE = "merging.json"
@@ -153,7 +154,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def _write(folder: Path, result: dict[str, Any], network: torch.nn.Module, model: Path) -> None:
-    """Writes the files of the job. Raises TrainingError if one cannot be written."""
+    """Writes the files of the job. Raises OutputError if one cannot be written."""
     with locked(folder):
         for name in UNMERGED_FOLDERS:
             (folder / name).mkdir(exist_ok=True)
@@ -167,25 +168,23 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     """Returns the result of a `run` that ended, or None.
 
     Raises:
-        TrainingError: The folder holds a merging of another network.
+        TrainingError: The folder holds another merging.
 
     >>> stored_result(Job("merge", "1-cull", "/nowhere", {})) is None
     True
     """
     folder, arguments = Path(job.folder), job.arguments
-    try:
-        result: dict[str, Any] = json.loads((folder / MERGING_FILE).read_text())
-        found = parse_recipe(result["recipe"], str(folder)), result["trained_sha256"]
-    except FileNotFoundError:
+
+    def read(result: dict[str, Any]) -> tuple[dict[str, Any], Recipe, str]:
+        return result, parse_recipe(result["recipe"], str(folder)), result["trained_sha256"]
+
+    stored = read_result(folder / MERGING_FILE, read)
+    if stored is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"cannot read {folder / MERGING_FILE}: {reason(error)}; delete {folder}"
-        ) from None
-    before = teacher_of(arguments["trained"]).recipe
-    wanted = merged_recipe(before, arguments["extent"]), weights_digest(arguments["trained"])
-    if found != wanted:
-        raise TrainingError(
-            f"{folder} holds a merging of another network: choose another --output folder, or delete it"
-        )
+    result, recipe, digest = stored
+    merged = merged_recipe(teacher_of(arguments["trained"]).recipe, arguments["extent"])
+    trained = weights_digest(arguments["trained"])
+    refuse_other(
+        folder, "merging", {"recipe": recipe, "network": digest}, {"recipe": merged, "network": trained}
+    )
     return result

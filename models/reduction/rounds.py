@@ -119,7 +119,8 @@ def opened_search(
             refused in the same folder; so are other threads and another kind of device.
 
     Raises:
-        TrainingError: The folder cannot be used, holds another search, or is in use by another process.
+        TrainingError: The folder holds another search, or is in use by another process.
+        OutputError: The folder cannot be used.
 
     >>> import tempfile
     >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 import torch
 
-from pi_bench.errors import OutputError, TrainingError, reason
+from pi_bench.errors import OutputError, reason
 from pi_bench.progress import Progress
 
 from ..data import Dataset, load_data
@@ -24,6 +23,7 @@ from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from ..training.run import Teacher, train_recipe
 from .job import Job
+from .job_files import read_result, refuse_other
 
 RESULT_FILE = "result.json"
 _LOCK_FILE = ".lock"
@@ -110,25 +110,31 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     True
     """
     folder, arguments = Path(job.folder), job.arguments
-    try:
-        result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
-        recipe = (folder / "recipe.toml").read_text(encoding="utf-8")
-    except FileNotFoundError:
+
+    def read(result: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        return result, (folder / "recipe.toml").read_text(encoding="utf-8")
+
+    stored = read_result(folder / RESULT_FILE, read)
+    if stored is None:
         return None
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"cannot read {folder / RESULT_FILE}: {reason(error)}; delete {folder}") from None
-    teacher, start = arguments["teacher"], arguments["start"]
-    taught = result.get("teacher")
-    for key, found, wanted in (
-        ("recipe", recipe, arguments["recipe"]),
-        ("settings", result.get("settings"), arguments["settings"]),
-        ("teacher", taught and taught["sha256"], teacher and weights_digest(teacher)),
-        ("start", result.get("start_sha256"), start and _digest(start)),
-    ):
-        if found != wanted:
-            raise TrainingError(
-                f"{folder} holds a training with another {key}: choose another --output folder, or delete it"
-            )
+    result, recipe = stored
+    teacher, start, taught = arguments["teacher"], arguments["start"], result.get("teacher")
+    refuse_other(
+        folder,
+        "training",
+        {
+            "recipe": recipe,
+            "settings": result.get("settings"),
+            "teacher": taught and taught["sha256"],
+            "start": result.get("start_sha256"),
+        },
+        {
+            "recipe": arguments["recipe"],
+            "settings": arguments["settings"],
+            "teacher": teacher and weights_digest(teacher),
+            "start": start and _digest(start),
+        },
+    )
     return result
 
 
@@ -179,7 +185,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Locks `folder` within the context, because a worker that is believed dead may still be writing.
 
     Raises:
-        TrainingError: The folder cannot be used.
+        OutputError: The folder cannot be used.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name, locked(Path(name)):

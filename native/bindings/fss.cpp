@@ -118,7 +118,7 @@ void request(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uin
              const py::object& delta, const py::object& hash_seed, const py::object& v,
              const py::object& bits, const py::object& choice_labels,
              const py::object& request_labels, const py::object& out_corrections,
-             const py::object& out_state, const py::object& out_growth,
+             const py::object& out_state, const py::object& out_scratch,
              const py::object& out_bundle, Integer<int> threads, const Text& isa) {
   const Layout& layout = spec.layout;
   const Bytes delta_view = delta_of(delta, Party::kClient);
@@ -132,12 +132,12 @@ void request(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uin
   const OutBytes corrections(out_corrections, "out_corrections",
                              groups * layout.correction_group_bytes);
   const OutBytes state(out_state, "out_state", groups * layout.client_state_group_bytes);
-  const OutBytes growth(out_growth, "out_growth", groups * layout.growth_group_bytes);
+  const OutBytes scratch(out_scratch, "out_scratch", groups * layout.scratch_group_bytes);
   const OutBytes bundle(out_bundle, "out_bundle", groups * layout.bundle_group_bytes[1]);
   const py::gil_scoped_release release;
   pi::fss::request(call,
                    {delta_view.data(), hash_view.data(), share.data(), drawn.data(), choices.data(),
-                    path.data(), corrections.data(), state.data(), growth.data(), bundle.data()});
+                    path.data(), corrections.data(), state.data(), scratch.data(), bundle.data()});
 }
 
 void answer(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
@@ -145,7 +145,7 @@ void answer(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint
             const py::object& bits, const py::object& choice_labels,
             const py::object& request_labels, const py::object& corrections,
             const py::object& out_opening, const py::object& out_state,
-            const py::object& out_growth, const py::object& out_bundle, Integer<int> threads,
+            const py::object& out_scratch, const py::object& out_bundle, Integer<int> threads,
             const Text& isa) {
   const Layout& layout = spec.layout;
   const Bytes delta_view = delta_of(delta, Party::kServer);
@@ -161,18 +161,18 @@ void answer(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint
   const Bytes received(corrections, "corrections", groups * layout.correction_group_bytes);
   const OutBytes opening(out_opening, "out_opening", groups * layout.opening_group_bytes);
   const OutBytes state(out_state, "out_state", groups * layout.server_state_group_bytes);
-  const OutBytes growth(out_growth, "out_growth", groups * layout.growth_group_bytes);
+  const OutBytes scratch(out_scratch, "out_scratch", groups * layout.scratch_group_bytes);
   const OutBytes bundle(out_bundle, "out_bundle", groups * layout.bundle_group_bytes[1]);
   const py::gil_scoped_release release;
   pi::fss::answer(call, {delta_view.data(), hash_view.data(), chosen.data(), drawn.data(),
                          labels.data(), path.data(), received.data(), opening.data(), state.data(),
-                         growth.data(), bundle.data()});
+                         scratch.data(), bundle.data()});
 }
 
 void grow(const Gadget& spec, const Text& party, Integer<std::uint32_t> gadget,
           Integer<std::uint32_t> first_group, const py::object& delta, const py::object& hash_seed,
           Integer<int> level, const py::object& received, const py::object& state,
-          const py::object& growth, const py::object& out_bundle, Integer<int> threads,
+          const py::object& scratch, const py::object& out_bundle, Integer<int> threads,
           const Text& isa) {
   const Layout& layout = spec.layout;
   const Party who = party_of(party);
@@ -186,7 +186,7 @@ void grow(const Gadget& spec, const Text& party, Integer<std::uint32_t> gadget,
       "state");
   const Call call = call_of(spec, {gadget, first_group, threads, isa}, elements);
   const Bytes bundle(received, "received", call.group_count * bundle_bytes);
-  const OutBytes nodes(growth, "growth", call.group_count * layout.growth_group_bytes);
+  const OutBytes nodes(scratch, "scratch", call.group_count * layout.scratch_group_bytes);
   const std::size_t next_bytes =
       level < layout.bundle_count ? layout.bundle_group_bytes[level + 1] : 0;
   const OutBytes next(out_bundle, "out_bundle", call.group_count * next_bytes);
@@ -215,7 +215,7 @@ void encode(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const Words share(u, "u");
   const Call call = call_of(spec, {gadget, first_group, threads, isa}, share.size());
-  const Bytes stored(state, "state", call.group_count * layout.server_state_group_bytes);
+  const OutBytes stored(state, "state", call.group_count * layout.server_state_group_bytes);
   const OutBytes message(out_message, "out_message", call.group_count * layout.online_group_bytes);
   const OutBytes kept(out_kept, "out_kept", call.group_count * layout.kept_group_bytes);
   const py::gil_scoped_release release;
@@ -232,7 +232,7 @@ void evaluate(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::ui
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const Words mask(next_mask, "next_mask");
   const Call call = call_of(spec, {gadget, first_group, threads, isa}, mask.size());
-  const Bytes stored(state, "state", call.group_count * layout.client_state_group_bytes);
+  const OutBytes stored(state, "state", call.group_count * layout.client_state_group_bytes);
   const Bytes received(message, "message", call.group_count * layout.online_group_bytes);
   const OutWords z(out_z, "out_z", mask.size());
   const OutWords bits(out_answer, "out_answer", planes(call, layout.answer_words));
@@ -282,7 +282,7 @@ void bind_fss(py::module_& module) {
       .def_property_readonly("answer_words", size_of(&Layout::answer_words))
       .def_property_readonly("server_state_group_bytes", size_of(&Layout::server_state_group_bytes))
       .def_property_readonly("client_state_group_bytes", size_of(&Layout::client_state_group_bytes))
-      .def_property_readonly("growth_group_bytes", size_of(&Layout::growth_group_bytes))
+      .def_property_readonly("scratch_group_bytes", size_of(&Layout::scratch_group_bytes))
       .def_property_readonly("share_versions", size_of(&Layout::share_versions))
       .def_property_readonly("kept_group_bytes", size_of(&Layout::kept_group_bytes));
   submodule.def("request_choices", &request_choices, py::arg("spec"), py::arg("v"), py::arg("bits"),
@@ -290,16 +290,16 @@ void bind_fss(py::module_& module) {
   submodule.def("request", &request, py::arg("spec"), py::kw_only(), py::arg("gadget"),
                 py::arg("first_group"), py::arg("delta"), py::arg("hash_seed"), py::arg("v"),
                 py::arg("bits"), py::arg("choice_labels"), py::arg("request_labels"),
-                py::arg("out_corrections"), py::arg("out_state"), py::arg("out_growth"),
+                py::arg("out_corrections"), py::arg("out_state"), py::arg("out_scratch"),
                 py::arg("out_bundle"), py::arg("threads"), py::arg("isa"));
   submodule.def("answer", &answer, py::arg("spec"), py::kw_only(), py::arg("gadget"),
                 py::arg("first_group"), py::arg("delta"), py::arg("hash_seed"), py::arg("choices"),
                 py::arg("bits"), py::arg("choice_labels"), py::arg("request_labels"),
                 py::arg("corrections"), py::arg("out_opening"), py::arg("out_state"),
-                py::arg("out_growth"), py::arg("out_bundle"), py::arg("threads"), py::arg("isa"));
+                py::arg("out_scratch"), py::arg("out_bundle"), py::arg("threads"), py::arg("isa"));
   submodule.def("grow", &grow, py::arg("spec"), py::kw_only(), py::arg("party"), py::arg("gadget"),
                 py::arg("first_group"), py::arg("delta"), py::arg("hash_seed"), py::arg("level"),
-                py::arg("received"), py::arg("state"), py::arg("growth"), py::arg("out_bundle"),
+                py::arg("received"), py::arg("state"), py::arg("scratch"), py::arg("out_bundle"),
                 py::arg("threads"), py::arg("isa"));
   submodule.def("accept_opening", &accept_opening, py::arg("spec"), py::kw_only(),
                 py::arg("opening"), py::arg("state"), py::arg("threads"));

@@ -27,10 +27,10 @@ struct Common {
       keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
       const std::uint8_t* received = in.received + group * layout.bundle_group_bytes[in.level];
       std::uint8_t* state = in.state + group * state_bytes;
-      std::uint8_t* growth = in.growth + group * layout.growth_group_bytes;
+      std::uint8_t* scratch = in.scratch + group * layout.scratch_group_bytes;
       std::uint8_t* bundle = in.out_bundle + group * bundle_bytes;
-      sign.grow(keys, sign_keys, in.level, delta, received, state, growth, bundle);
-      carry.grow(keys, carry_keys, in.level, delta, received, state, growth, bundle);
+      sign.grow(keys, sign_keys, in.level, delta, received, state, scratch, bundle);
+      carry.grow(keys, carry_keys, in.level, delta, received, state, scratch, bundle);
     }
   }
 

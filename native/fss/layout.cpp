@@ -44,20 +44,20 @@ std::size_t butterfly_bytes(const TableShape& table) {
   return bytes;
 }
 
-// Puts the blocks of a table behind what the state and the growth have so far.
-TablePlace place_of(const TableShape& table, std::size_t& state, std::size_t& growth) {
+// Puts the blocks of a table behind what the state and the scratch have so far.
+TablePlace place_of(const TableShape& table, std::size_t& state, std::size_t& scratch) {
   TablePlace place{};
   if (table.bits == 0) return place;
   place.entry_bytes = std::max<std::size_t>(1, (std::size_t{1} << table.first_digit) / 8);
   if (table.levels == 0) return place;
   place.first_share = state;
   state += kBlockRow * size(table.levels + table.further_digits);
-  place.level_shares = growth;
-  growth += kBlockRow * size(table.levels - 1);
-  place.leaf_tables = growth;
-  growth += kBlockRow * size(table.further_digits);
-  place.nodes = growth;
-  growth += kBlockRow << table.levels;
+  place.level_shares = scratch;
+  scratch += kBlockRow * size(table.levels - 1);
+  place.leaf_tables = scratch;
+  scratch += kBlockRow * size(table.further_digits);
+  place.nodes = scratch;
+  scratch += kBlockRow << table.levels;
   return place;
 }
 
@@ -128,14 +128,14 @@ Layout layout_of(const Spec& spec) {
   layout.kept_group_bytes = size(layout.share_versions) * kWordRow + (carry ? kBitRow : 0);
 
   std::size_t state = 0;
-  std::size_t growth = 0;
-  layout.sign_place = place_of(layout.sign, state, growth);
-  layout.carry_place = place_of(layout.carry, state, growth);
+  std::size_t scratch = 0;
+  layout.sign_place = place_of(layout.sign, state, scratch);
+  layout.carry_place = place_of(layout.carry, state, scratch);
   for (TablePlace* place : {&layout.sign_place, &layout.carry_place}) {
     place->entries = state;
     state += kLanes * place->entry_bytes;
   }
-  layout.growth_group_bytes = growth;
+  layout.scratch_group_bytes = scratch;
   layout.server_words = layout.client_words = state;
   // Server: a, alpha and K of each version, and its share of the carry product; a truncation has
   // its pad and that share. Client: step, x0, beta and K of each version; a truncation has its
@@ -146,8 +146,9 @@ Layout layout_of(const Spec& spec) {
   layout.server_planes = layout.server_words + size(server_words) * kWordRow;
   layout.client_planes = layout.client_words + size(client_words) * kWordRow;
   layout.server_state_group_bytes =
-      layout.server_planes + size(layout.choice_ots + layout.server_bits) * kBitRow;
-  layout.client_state_group_bytes = layout.client_planes + size(client_planes) * kBitRow;
+      layout.server_planes + size(layout.choice_ots + layout.server_bits) * kBitRow + kStepBytes;
+  layout.client_state_group_bytes =
+      layout.client_planes + size(client_planes) * kBitRow + kStepBytes;
   return layout;
 }
 

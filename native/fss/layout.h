@@ -9,6 +9,7 @@ inline constexpr int kDigitBits = 7;  // a table of 2^7 bits fills one block
 inline constexpr int kMostTableBits = 15;
 inline constexpr int kMostLevels = kMostTableBits - kDigitBits;
 inline constexpr int kMostVersions = 2;
+inline constexpr std::size_t kStepBytes = 4;  // at the end of a group's state
 
 enum class Kind { kRelu, kTruncate };
 
@@ -66,20 +67,21 @@ struct TableShape {
   return digit == 0 ? table.first_digit : kDigitBits;
 }
 
-// Says where the parts of a table stand in a group's state and in its growth. Blocks are
+// Says where the parts of a table stand in a group's state and in its scratch. Blocks are
 // [lane][16]; the first digit's entries are [lane][entry_bytes].
 struct TablePlace {
   std::size_t first_share;   // state: A_1; then the correction words of levels 2 on, then of leaves
   std::size_t entries;       // state: the first digit's table
   std::size_t entry_bytes;   // per lane
-  std::size_t level_shares;  // growth: A_2 to A_levels
-  std::size_t leaf_tables;   // growth: tables of the further digits
-  std::size_t nodes;         // growth: the nodes of one level and their hashes
+  std::size_t level_shares;  // scratch: A_2 to A_levels
+  std::size_t leaf_tables;   // scratch: tables of the further digits
+  std::size_t nodes;         // scratch: the nodes of one level and their hashes
 };
 
 // Holds the sizes of a gadget, per group of 32 elements, and the positions of its parts. Every
 // buffer is group-major. Inside a group's state the blocks come first, then the entries of the
-// first digits, then items of 32 words, then items of 32 packed bits.
+// first digits, then items of 32 words, then items of 32 packed bits. A state ends in a word that
+// counts the steps that have used it.
 struct Layout {
   TableShape sign;   // bits is 0 for a truncation and for a window of one bit
   TableShape carry;  // bits is 0 unless the gadget is exact and truncates
@@ -108,9 +110,9 @@ struct Layout {
   int answer_words;  // client to server, beside z: 32 packed bits each
   std::size_t server_state_group_bytes;
   std::size_t client_state_group_bytes;
-  std::size_t growth_group_bytes;  // at each party, from the request to the last bundle
-  int share_versions;              // words per element that the server's share may become
-  std::size_t kept_group_bytes;    // at the server, from `encode` to `finish`
+  std::size_t scratch_group_bytes;  // at each party, from the request to the last bundle
+  int share_versions;               // words per element that the server's share may become
+  std::size_t kept_group_bytes;     // at the server, from `encode` to `finish`
 
   TablePlace sign_place;
   TablePlace carry_place;

@@ -36,19 +36,19 @@ class ReluOffline {
       const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
       std::uint8_t* corrections = in.out_corrections + group * layout.correction_group_bytes;
       std::uint8_t* state = in.out_state + group * layout.client_state_group_bytes;
-      std::uint8_t* growth = in.out_growth + group * layout.growth_group_bytes;
+      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
       std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
       const std::uint32_t* bits = in.bits + group * static_cast<std::size_t>(layout.client_bits);
       const Words v = P::words_at(in.v + kLanes * group);
       const Words rho = exact ? S::of_planes(bits + 1, 1) : Words{};
 
       at.sign.request(at.keys, delta, window.sign_limit(v, exact), exact ? &rho : nullptr,
-                      {choices, path}, state, growth, corrections);
+                      {choices, path}, state, scratch, corrections);
       if (exact) {
         at.carry.request(
             at.keys, delta, carry_limit<Block4>(v), nullptr,
             {label_row(choices, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-            state, growth, corrections);
+            state, scratch, corrections);
       }
       std::uint8_t* words = state + layout.client_words;
       std::uint8_t* planes = state + layout.client_planes;
@@ -63,8 +63,8 @@ class ReluOffline {
       std::memcpy(planes, &top, sizeof top);
       std::memcpy(planes + sizeof top, bits,
                   sizeof *bits * static_cast<std::size_t>(layout.client_bits));
-      at.sign.plant(at.keys, delta, state, growth, bundle);
-      at.carry.plant(at.keys, delta, state, growth, bundle);
+      at.sign.make_first_level(at.keys, delta, state, scratch, bundle);
+      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
     }
   }
 
@@ -78,18 +78,18 @@ class ReluOffline {
       const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
       const std::uint8_t* corrections = in.corrections + group * layout.correction_group_bytes;
       std::uint8_t* state = in.out_state + group * layout.server_state_group_bytes;
-      std::uint8_t* growth = in.out_growth + group * layout.growth_group_bytes;
+      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
       std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
       const std::uint32_t* choices =
           in.choices + group * static_cast<std::size_t>(layout.choice_ots);
       const Words masks = S::of_planes(choices, layout.select_at + layout.versions);
 
-      at.sign.answer(at.keys, delta, masks, 0, {labels, path}, corrections, state, growth);
+      at.sign.answer(at.keys, delta, masks, 0, {labels, path}, corrections, state, scratch);
       if (layout.carry.bits > 0) {
         at.carry.answer(
             at.keys, delta, S::of_planes(choices + layout.carry_choices_at, layout.carry.bits), 0,
             {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-            corrections, state, growth);
+            corrections, state, scratch);
       }
       std::uint8_t* words = state + layout.server_words;
       answer_products(at, layout, labels, masks, corrections, words);
@@ -102,8 +102,8 @@ class ReluOffline {
         P::store_words(words, keys[1].word[version]);
       }
       std::memcpy(words, choices, sizeof *choices * static_cast<std::size_t>(layout.choice_ots));
-      at.sign.plant(at.keys, delta, state, growth, bundle);
-      at.carry.plant(at.keys, delta, state, growth, bundle);
+      at.sign.make_first_level(at.keys, delta, state, scratch, bundle);
+      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
     }
   }
 

@@ -35,7 +35,7 @@ class Table {
   // The client's side; writes the corrections of all digits, from the top. `own` is null for zeros,
   // and has bits of the last digit alone.
   void request(const Keys& keys, Block4 delta, const Words& c, const Words* own,
-               const TableLabels& labels, std::uint8_t* state, std::uint8_t* growth,
+               const TableLabels& labels, std::uint8_t* state, std::uint8_t* scratch,
                std::uint8_t*& corrections) const {
     for (int digit = 0; digit <= table_.further_digits && table_.bits > 0; ++digit) {
       const int width = digit_width(table_, digit);
@@ -61,17 +61,17 @@ class Table {
             const Lanes<Block4> zero = pad(kStage, false);
             Digit::template correct<kStage>(zero, pad(kStage, true), table, corrections);
           });
-          keep(digit, table, state, growth);
+          keep(digit, table, state, scratch);
         });
       }
     }
-    share_levels(delta, c, labels, state, growth);
+    share_levels(delta, c, labels, state, scratch);
   }
 
   // The server's side. `masks`: per lane, the mask from bit `first` on.
   void answer(const Keys& keys, Block4 delta, const Words& masks, int first,
               const TableLabels& labels, const std::uint8_t*& corrections, std::uint8_t* state,
-              std::uint8_t* growth) const {
+              std::uint8_t* scratch) const {
     Lanes<Block4> spread;
     for (int i = 0; i < Lanes<Block4>::kQuads; ++i) spread.at[i] = Block4::spread(masks.at + 4 * i);
     for (int digit = 0; digit <= table_.further_digits && table_.bits > 0; ++digit) {
@@ -97,18 +97,18 @@ class Table {
             BlockDigit<Block4, kWidth>::template accept<kStage>(
                 pad(kStage), spread, first + shift + kStage, corrections, table);
           });
-          keep(digit, table, state, growth);
+          keep(digit, table, state, scratch);
         });
       }
     }
     Words path = masks;
     for (std::uint32_t& lane : path.at) lane >>= first;
-    share_levels(delta, path, labels, state, growth);
+    share_levels(delta, path, labels, state, scratch);
   }
 
-  void plant(const Keys& keys, Block4 delta, std::uint8_t* state, std::uint8_t* growth,
-             std::uint8_t*& bundle) const {
-    tree_.plant(keys, node_keys_, delta, state, growth, bundle);
+  void make_first_level(const Keys& keys, Block4 delta, std::uint8_t* state, std::uint8_t* scratch,
+                        std::uint8_t*& bundle) const {
+    tree_.make_first_level(keys, node_keys_, delta, state, scratch, bundle);
   }
 
  private:
@@ -138,9 +138,9 @@ class Table {
   // Keeps the table of a digit: the first one's entries, the others for the leaves. A copy of a
   // constant size is one instruction.
   void keep(int digit, const Lanes<Block4>& table, std::uint8_t* state,
-            std::uint8_t* growth) const {
+            std::uint8_t* scratch) const {
     if (digit > 0) {
-      table.store(growth + place_.leaf_tables + kRowBytes * static_cast<std::size_t>(digit - 1));
+      table.store(scratch + place_.leaf_tables + kRowBytes * static_cast<std::size_t>(digit - 1));
     } else if (place_.entry_bytes == kBlockBytes) {
       table.store(state + place_.entries);
     } else {
@@ -161,9 +161,9 @@ class Table {
     }
   }
 
-  // Keeps A_1 in the state and the later ones in the growth.
+  // Keeps A_1 in the state and the later ones in the scratch.
   void share_levels(Block4 delta, const Words& choices, const TableLabels& labels,
-                    std::uint8_t* state, std::uint8_t* growth) const {
+                    std::uint8_t* state, std::uint8_t* scratch) const {
     for (int level = 1; level <= table_.levels; ++level) {
       const int bit = level_bit(table_, level);
       Lanes<Block4> share = label_of(labels.choices, bit) ^ label_of(labels.path, level - 1);
@@ -171,7 +171,7 @@ class Table {
         share.at[i] = share.at[i] ^ Block4::spread(choices.at + 4 * i).where_bit(1u << bit, delta);
       }
       const auto place = kRowBytes * static_cast<std::size_t>(level - 2);
-      share.store(level == 1 ? state + place_.first_share : growth + place_.level_shares + place);
+      share.store(level == 1 ? state + place_.first_share : scratch + place_.level_shares + place);
     }
   }
 

@@ -45,22 +45,22 @@ class Tree {
     return out;
   }
 
-  // Makes level 1 and the party's half of bundle 1. The growth has A_2 on and the tables, the state
-  // A_1.
-  void plant(const Keys& keys, NodeKeys at, Block4 delta, std::uint8_t* state, std::uint8_t* growth,
-             std::uint8_t*& bundle) const {
+  // Makes level 1 and the party's half of bundle 1. The scratch has A_2 on and the tables, the
+  // state A_1.
+  void make_first_level(const Keys& keys, NodeKeys at, Block4 delta, std::uint8_t* state,
+                        std::uint8_t* scratch, std::uint8_t*& bundle) const {
     if (table_.levels == 0) return;
     const Lanes<Block4> right = Lanes<Block4>::load(state + place_.first_share);
     Sums sums;
-    add_node(keys, at, 1, 0, right ^ delta, growth, sums);
-    add_node(keys, at, 1, 1, right, growth, sums);
-    store_half(1, sums, delta, state, growth, bundle);
+    add_node(keys, at, 1, 0, right ^ delta, scratch, sums);
+    add_node(keys, at, 1, 1, right, scratch, sums);
+    store_half(1, sums, delta, state, scratch, bundle);
   }
 
   // Completes the corrections of `level` by the other party's half, and makes the next level and
   // the party's half of its bundle.
   void grow(const Keys& keys, NodeKeys next, int level, Block4 delta, const std::uint8_t*& received,
-            std::uint8_t* state, std::uint8_t* growth, std::uint8_t*& bundle) const {
+            std::uint8_t* state, std::uint8_t* scratch, std::uint8_t*& bundle) const {
     if (!has_level(level)) return;
     if (level < table_.levels) complete(state + correction_at(level + 1), received);
     if (converts(table_, level)) complete(state + leaf_correction_at(level), received);
@@ -69,15 +69,15 @@ class Tree {
     const int count = 1 << level;
     Sums sums;
     for (int x = 0; x < count; ++x) {
-      const Lanes<Block4> node = Lanes<Block4>::load(node_at(growth, x));
-      Lanes<Block4> left = Lanes<Block4>::load(node_at(growth, count + x));
+      const Lanes<Block4> node = Lanes<Block4>::load(node_at(scratch, x));
+      Lanes<Block4> left = Lanes<Block4>::load(node_at(scratch, count + x));
       for (int i = 0; i < Lanes<Block4>::kQuads; ++i) {
         left.at[i] = left.at[i] ^ (node.at[i].color_mask() & correction.at[i]);
       }
-      add_node(keys, next, level + 1, x, left, growth, sums);
-      add_node(keys, next, level + 1, count + x, left ^ node, growth, sums);
+      add_node(keys, next, level + 1, x, left, scratch, sums);
+      add_node(keys, next, level + 1, count + x, left ^ node, scratch, sums);
     }
-    store_half(level + 1, sums, delta, state, growth, bundle);
+    store_half(level + 1, sums, delta, state, scratch, bundle);
   }
 
   // Adds the keys that `look_up` needs.
@@ -130,34 +130,34 @@ class Tree {
     Lanes<Block4> leaf = Lanes<Block4>::zero();
   };
 
-  std::uint8_t* node_at(std::uint8_t* growth, int number) const {
-    return growth + place_.nodes + kRowBytes * static_cast<std::size_t>(number);
+  std::uint8_t* node_at(std::uint8_t* scratch, int number) const {
+    return scratch + place_.nodes + kRowBytes * static_cast<std::size_t>(number);
   }
 
   // Hashes a node. Those of the last level are leaves alone and are not needed again.
   void add_node(const Keys& keys, NodeKeys at, int level, int number, const Lanes<Block4>& node,
-                std::uint8_t* growth, Sums& sums) const {
+                std::uint8_t* scratch, Sums& sums) const {
     if (level < table_.levels) {
       const Lanes<Block4> hash = hash_lanes(node, keys[at.level]);
-      node.store(node_at(growth, number));
-      hash.store(node_at(growth, (1 << level) + number));
+      node.store(node_at(scratch, number));
+      hash.store(node_at(scratch, (1 << level) + number));
       sums.level = sums.level ^ hash;
     }
     if (converts(table_, level)) sums.leaf = sums.leaf ^ hash_lanes(node, keys[at.leaf]);
   }
 
   void store_half(int level, const Sums& sums, Block4 delta, std::uint8_t* state,
-                  const std::uint8_t* growth, std::uint8_t*& bundle) const {
+                  const std::uint8_t* scratch, std::uint8_t*& bundle) const {
     if (level < table_.levels) {
       const std::size_t share =
           place_.level_shares + kRowBytes * static_cast<std::size_t>(level - 1);
-      const Lanes<Block4> half = (sums.level ^ delta) ^ Lanes<Block4>::load(growth + share);
+      const Lanes<Block4> half = (sums.level ^ delta) ^ Lanes<Block4>::load(scratch + share);
       put(half, state + correction_at(level + 1), bundle);
     }
     if (converts(table_, level)) {
       const std::size_t table =
           place_.leaf_tables + kRowBytes * static_cast<std::size_t>(leaf_digit(table_, level));
-      const Lanes<Block4> half = sums.leaf ^ Lanes<Block4>::load(growth + table);
+      const Lanes<Block4> half = sums.leaf ^ Lanes<Block4>::load(scratch + table);
       put(half, state + leaf_correction_at(level), bundle);
     }
   }

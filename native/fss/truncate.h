@@ -45,7 +45,7 @@ class Truncate {
       const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
       std::uint8_t* corrections = in.out_corrections + group * layout.correction_group_bytes;
       std::uint8_t* state = in.out_state + group * layout.client_state_group_bytes;
-      std::uint8_t* growth = in.out_growth + group * layout.growth_group_bytes;
+      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
       std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
       const std::uint32_t* bits = in.bits + group;
       const Words v = P::words_at(in.v + kLanes * group);
@@ -54,7 +54,7 @@ class Truncate {
       at.carry.request(
           at.keys, delta, carry_limit<Block4>(v), nullptr,
           {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-          state, growth, corrections);
+          state, scratch, corrections);
       const PadPair<Block4> pads(label_row(labels, layout.carry_select_at), delta,
                                  at.keys[at.product]);
       P::store_words(corrections, product_correction(pads, 0, rho));
@@ -71,7 +71,7 @@ class Truncate {
       P::store_words(words, high);
       P::store_words(words, carry);
       std::memcpy(words, bits, sizeof *bits);
-      at.carry.plant(at.keys, delta, state, growth, bundle);
+      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
     }
   }
 
@@ -86,7 +86,7 @@ class Truncate {
       const std::uint8_t* corrections = in.corrections + group * layout.correction_group_bytes;
       std::uint8_t* opening = in.out_opening + group * layout.opening_group_bytes;
       std::uint8_t* state = in.out_state + group * layout.server_state_group_bytes;
-      std::uint8_t* growth = in.out_growth + group * layout.growth_group_bytes;
+      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
       std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
       const std::uint32_t* choices =
           in.choices + group * static_cast<std::size_t>(layout.choice_ots);
@@ -96,7 +96,7 @@ class Truncate {
       at.carry.answer(
           at.keys, delta, masks, layout.carry_choices_at,
           {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-          corrections, state, growth);
+          corrections, state, scratch);
       const Lanes<Block4> label = Lanes<Block4>::load(label_row(labels, layout.carry_select_at));
       const BlockWords<Block4, 1> pad(hash_lanes(label, at.keys[at.product]));
       const Words tau = P::load_words(corrections);
@@ -108,7 +108,7 @@ class Truncate {
       std::memcpy(words, choices, sizeof *choices * static_cast<std::size_t>(layout.choice_ots));
       words += sizeof *choices * static_cast<std::size_t>(layout.choice_ots);
       std::memcpy(words, in.bits + group, sizeof *in.bits);
-      at.carry.plant(at.keys, delta, state, growth, bundle);
+      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
     }
   }
 

@@ -91,16 +91,16 @@ int wrong_results(pi::Isa isa, const Spec& spec) {
   Bytes opening(kGroups * layout.opening_group_bytes);
   Bytes state[2] = {Bytes(kGroups * layout.server_state_group_bytes),
                     Bytes(kGroups * layout.client_state_group_bytes)};
-  Bytes growth[2] = {Bytes(kGroups * layout.growth_group_bytes),
-                     Bytes(kGroups * layout.growth_group_bytes)};
+  Bytes scratch[2] = {Bytes(kGroups * layout.scratch_group_bytes),
+                      Bytes(kGroups * layout.scratch_group_bytes)};
   Bytes bundle[2] = {Bytes(kGroups * layout.bundle_group_bytes[1]),
                      Bytes(kGroups * layout.bundle_group_bytes[1])};
   pi::fss::request(call, {client_delta.data(), seed.data(), v.data(), client_bits.data(),
                           zero_choices.data(), active_path.data(), corrections.data(),
-                          state[1].data(), growth[1].data(), bundle[1].data()});
+                          state[1].data(), scratch[1].data(), bundle[1].data()});
   pi::fss::answer(call, {server_delta.data(), seed.data(), choices.data(), server_bits.data(),
                          active_choices.data(), zero_path.data(), corrections.data(),
-                         opening.data(), state[0].data(), growth[0].data(), bundle[0].data()});
+                         opening.data(), state[0].data(), scratch[0].data(), bundle[0].data()});
   pi::fss::accept_opening(call, {opening.data(), state[1].data()});
   for (int level = 1; level <= layout.bundle_count; ++level) {
     const std::size_t bytes =
@@ -110,7 +110,7 @@ int wrong_results(pi::Isa isa, const Spec& spec) {
       const int own = party == Party::kServer ? 0 : 1;
       const Bytes& delta = own == 0 ? server_delta : client_delta;
       pi::fss::grow(call, {party, delta.data(), seed.data(), level, bundle[1 - own].data(),
-                           state[own].data(), growth[own].data(), next[own].data()});
+                           state[own].data(), scratch[own].data(), next[own].data()});
     }
     std::swap(bundle, next);
   }

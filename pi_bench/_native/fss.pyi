@@ -43,7 +43,7 @@ class Gadget:
     @property
     def client_state_group_bytes(self) -> int: ...
     @property
-    def growth_group_bytes(self) -> int: ...
+    def scratch_group_bytes(self) -> int: ...
     @property
     def share_versions(self) -> int: ...
     @property
@@ -63,7 +63,7 @@ def request(
     request_labels: _Bytes,
     out_corrections: _OutBytes,
     out_state: _OutBytes,
-    out_growth: _OutBytes,
+    out_scratch: _OutBytes,
     out_bundle: _OutBytes,
     threads: int,
     isa: str,
@@ -82,7 +82,7 @@ def answer(
     corrections: _Bytes,
     out_opening: _OutBytes,
     out_state: _OutBytes,
-    out_growth: _OutBytes,
+    out_scratch: _OutBytes,
     out_bundle: _OutBytes,
     threads: int,
     isa: str,
@@ -98,7 +98,7 @@ def grow(
     level: int,
     received: _Bytes,
     state: _OutBytes,
-    growth: _OutBytes,
+    scratch: _OutBytes,
     out_bundle: _OutBytes,
     threads: int,
     isa: str,
@@ -111,7 +111,7 @@ def encode(
     first_group: int,
     delta: _Bytes,
     hash_seed: _Bytes,
-    state: _Bytes,
+    state: _OutBytes,
     u: _Words,
     out_message: _OutBytes,
     out_kept: _OutBytes,
@@ -125,7 +125,7 @@ def evaluate(
     first_group: int,
     delta: _Bytes,
     hash_seed: _Bytes,
-    state: _Bytes,
+    state: _OutBytes,
     message: _Bytes,
     next_mask: _Words,
     out_z: _Words,

@@ -102,7 +102,10 @@ class Sender:
                 self._changed.notify_all()
 
     def drained_within(self, seconds: float) -> bool:
-        """Waits until nothing is pending or sending has failed, for `seconds` at most."""
+        """Waits until nothing is pending or sending has failed, for `seconds` at most.
+
+        Returns whether one of the two happened in time.
+        """
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._failure is not None or self._pending_bytes == 0, seconds

@@ -5,13 +5,25 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options, running_options, training_options
+from pi_bench.cli import (
+    arguments,
+    model_options,
+    prediction,
+    protocol_options,
+    running_options,
+    training_options,
+)
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
 
 if TYPE_CHECKING:
+    from pi_bench.launch.accuracy_findings import AccuracyFindings
+    from pi_bench.launch.accuracy_task import AccuracyTask
+    from pi_bench.launch.placement import Placement
+    from pi_bench.progress import Progress
+    from pi_bench.protocol import ProtocolInfo, ProtocolOptions
     from pi_bench.report.documents.accuracy import Accuracy
 
 _DESCRIPTION = """\
@@ -43,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
-    options.add_model(parser)
+    model_options.add_model(parser)
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
@@ -61,7 +73,7 @@ def add_parser(subparsers: Any) -> None:
     )
     training_options.add_archive(data)
     protocol_options.add_protocol(parser)
-    options.add_compile(parser)
+    model_options.add_compile(parser)
     running = parser.add_argument_group("private runs")
     running.add_argument(
         "--private-sample",
@@ -96,98 +108,102 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["accuracy", model_file, "--data", "digits", "--limit", "100"])
     ```
     """
-    from pi_bench.cli.evaluation_data import samples_of
-    from pi_bench.cli.output import deliver, writable
+    from pi_bench.cli.output import writable
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_protocol
     from pi_bench.launch import placement
 
     writable(parsed.json)
     place = placement.place(parsed.threads)
-    info, settings = protocol_options.protocol_of(parsed, place.threads)
-    options.require_torch("accuracy")
+    info, options = protocol_options.protocol_of(parsed, place.threads)
+    warn_of_protocol(info)
+    with Progress() as progress:
+        task = _task(parsed, info, options, place, progress)
+        findings = _find(parsed, task, progress)
+    return _finish(parsed, task, findings)
 
-    from pi_bench.launch.accuracy import compare
-    from pi_bench.launch.private_accuracy import run_privately
-    from pi_bench.launch.remedies import find_remedies
-    from pi_bench.launch.samples import sample
+
+def _task(
+    parsed: argparse.Namespace,
+    info: ProtocolInfo,
+    options: ProtocolOptions,
+    place: Placement,
+    progress: Progress,
+) -> AccuracyTask:
+    """Reads the network and the images."""
+    from pi_bench.cli.evaluation_data import samples_of
+    from pi_bench.launch.accuracy_task import AccuracyTask
     from pi_bench.network.compiler import compile_graph
     from pi_bench.network.files.model_file import load_model
     from pi_bench.network.fusion import fuse_linear
-    from pi_bench.network.program.codec import program_digest
-    from pi_bench.prediction.simulated_run import Setting
-    from pi_bench.report.accuracy import build_accuracy, render_accuracy
-    from pi_bench.report.weights import weights_of
 
-    warn_of_protocol(info)
-    with Progress() as progress:
-        graph = load_model(parsed.model)
-        compiling = options.compile_options(parsed, graph)
-        fusing = fusion_costs(parsed)
-        if fusing is not None:
-            graph, _ = fuse_linear(graph, compiling.most_weight_bits, fusing)
-        program, _ = compile_graph(graph, compiling)
-        info.require(program, settings)
-        samples = samples_of(parsed, graph, progress)
-        comparison = compare(graph, compiling, info.law(settings), place.threads, samples.inputs, progress)
-        private, interruption = None, comparison.interruption
+    graph = load_model(parsed.model)
+    compiling = model_options.compile_options(parsed, graph)
+    fusing = fusion_costs(parsed)
+    if fusing is not None:
+        graph, _ = fuse_linear(graph, compiling.most_weight_bits, fusing)
+    program, _ = compile_graph(graph, compiling)
+    info.require(program, options)
+    return AccuracyTask(graph, compiling, program, info, options, samples_of(parsed, graph, progress), place)
+
+
+def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) -> AccuracyFindings:
+    """Compares the answers, part by part. An interruption ends the parts with the images that are finished.
+
+    Raises:
+        KeyboardInterrupt: no image is finished.
+    """
+    from pi_bench.launch.accuracy import compare
+    from pi_bench.launch.accuracy_findings import AccuracyFindings
+    from pi_bench.launch.private_accuracy import run_privately
+    from pi_bench.launch.remedies import find_remedies
+    from pi_bench.launch.samples import sample
+    from pi_bench.prediction.simulated_run import Setting
+
+    threads = task.place.threads
+    comparison = compare(task.graph, task.compiling, task.law, threads, task.samples.inputs, progress)
+    private, remedies, interruption = None, None, comparison.interruption
+    try:
         if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
-            try:
-                private = run_privately(
-                    graph, compiling, info, settings, place, samples.inputs, index, parsed.timeout, progress
-                )
-                interruption = private.interruption
-            except KeyboardInterrupt as error:
-                interruption = interruption_code(error)
-        remedies = None
+            private = run_privately(task, index, parsed.timeout, progress)
+            interruption = private.interruption
         if not parsed.no_remedies and interruption is None:
-            costs = prediction.costs_of(parsed, info, place.threads, progress)
-            setting = None if costs is None else Setting(costs, polls=place.pinned)
-            try:
-                remedies = find_remedies(
-                    graph,
-                    compiling,
-                    info,
-                    settings,
-                    samples.inputs,
-                    comparison,
-                    setting,
-                    place.threads,
-                    progress,
-                )
-            except KeyboardInterrupt as error:
-                interruption = interruption_code(error)
-    digest = program_digest(program)
-    weights = weights_of(graph.meta)
-    result = build_accuracy(
-        program,
-        digest,
-        compiling,
-        info,
-        settings,
-        samples,
-        comparison,
-        private,
-        weights,
-        arguments.as_fields(parsed),
-        interruption,
-        remedies,
-    )
+            costs = prediction.costs_of(parsed, task.info, threads, progress)
+            setting = None if costs is None else Setting(costs, polls=task.place.pinned)
+            remedies = find_remedies(task, comparison, setting, progress)
+    except KeyboardInterrupt as error:
+        interruption = interruption_code(error)
+    return AccuracyFindings(comparison, private, remedies, interruption)
+
+
+def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFindings) -> int:
+    """Prints or writes the findings, and returns the exit code."""
+    from pi_bench.cli.output import deliver
+    from pi_bench.report.accuracy import build_accuracy
+    from pi_bench.report.accuracy_text import render_accuracy
+
+    result = build_accuracy(task, findings, arguments.as_fields(parsed))
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         deliver(render_accuracy(result), parsed.json, result)
-    if interruption is not None:
-        compared = len(comparison.floats.index)
-        if comparison.interruption is not None:
-            wanted = len(samples.inputs) - len(comparison.refused)
-            failures.add_interruption(interruption, compared, wanted, "images")
-        else:
-            done = 0 if private is None else len(private.answers.index)
-            wanted = min(parsed.private_sample, compared)
-            failures.add_interruption(interruption, done, wanted, "private images")
+    if findings.interruption is not None:
+        _add_interruption(failures, findings.interruption, parsed.private_sample, task, findings)
     return failures.report()
+
+
+def _add_interruption(
+    failures: Failures, exit_code: int, wanted_private: int, task: AccuracyTask, findings: AccuracyFindings
+) -> None:
+    comparison, private = findings.comparison, findings.private
+    compared = len(comparison.floats.index)
+    if comparison.interruption is not None:
+        wanted = len(task.samples.inputs) - len(comparison.refused)
+        failures.add_interruption(exit_code, compared, wanted, "images")
+    else:
+        done = 0 if private is None else len(private.answers.index)
+        failures.add_interruption(exit_code, done, min(wanted_private, compared), "private images")
 
 
 def _add_verification(failures: Failures, result: Accuracy) -> None:

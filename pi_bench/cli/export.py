@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from pi_bench.cli import export_module, fidelity_options, options
+from pi_bench.cli import export_module, fidelity_options, model_options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
@@ -47,6 +47,17 @@ def add_parser(subparsers: Any) -> None:
         "prints the recipes.",
         epilog=_EPILOG,
     )
+    _add_source(parser)
+    add_json(parser)
+    _add_files(parser)
+    _add_calibration(parser)
+    _add_polynomials(parser)
+    fidelity_options.add_options(parser)
+    export_module.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list the recipes that come with pi-bench")
     what.add_argument(
@@ -65,7 +76,9 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--onnx", metavar="FILE", help='ONNX file, opsets 6 to 28 (pip install "pi-bench[onnx]")'
     )
-    add_json(parser)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="model file to write; an existing file is replaced"
     )
@@ -78,6 +91,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--labels", metavar="FILE", help="class names, one line per output of the network")
     parser.add_argument("--weights", metavar="FILE", help="state_dict to use, or a checkpoint that holds one")
+
+
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration",
         metavar="FILE.npy",
@@ -92,6 +108,9 @@ def add_parser(subparsers: Any) -> None:
         "(default 100); below 100 it leaves out the most extreme samples, which gives finer scales",
     )
     parser.add_argument("--seed", type=_seed, default=1, help="seed of random weights and noise (default 1)")
+
+
+def _add_polynomials(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--polynomial",
         action="append",
@@ -113,9 +132,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="PART",
         help="share of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
     )
-    fidelity_options.add_options(parser)
-    export_module.add_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -155,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
         )
     writable(args.output)
     fidelity_options.require_fitting(args)
-    options.require_torch("export")
+    model_options.require_torch("export")
     with fidelity_options.printed_warnings():
         graph = _export(args, recipe)
     print(wrapped(describe(graph, args.output)))
@@ -171,6 +187,8 @@ def _export(args: argparse.Namespace, recipe: Any) -> Any:
             recipe,
             args.output,
             weights=args.weights,
+            weights_key=args.weights_key,
+            ignore_extra=args.ignore_extra,
             calibration=args.calibration,
             calibration_percentile=args.calibration_percentile,
             seed=args.seed,
@@ -178,6 +196,7 @@ def _export(args: argparse.Namespace, recipe: Any) -> Any:
             name=args.name,
             **fidelity_options.of(args),
         )
+        export_module.tell_left_out(args.weights, graph.meta.get("left_out_of_weights", ()))
     elif args.module is not None:
         print(f"exporting {args.module} …", file=sys.stderr)
         graph = export_module.export_module(args)
@@ -193,16 +212,19 @@ def describe(graph: Any, path: str) -> str:
     >>> from pi_bench.network.graph import Graph, InputNode, OutputNode
     >>> nodes = (InputNode("input", (), (3, 8, 8)), OutputNode("output", ("input",), (3, 8, 8)))
     >>> calibration = {"sample_count": 4, "source": "given inputs"}
-    >>> meta = {"name": "identity", "headroom_bits": {}, "calibration": calibration}
+    >>> meta = {"name": "identity", "random_weights": False, "headroom_bits": {}, "calibration": calibration}
     >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
     wrote model.pt: identity
       0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
+      weights given
       calibrated on 4 samples of given inputs
     """
     from pi_bench.fidelity import Fidelity
+    from pi_bench.network.clamps import clamped_count
     from pi_bench.network.graph import BatchNormNode
+    from pi_bench.report.clamps import export_clamp_lines
     from pi_bench.report.fidelity import fidelity_line, fidelity_part
-    from pi_bench.report.weights import weights_of
+    from pi_bench.report.weights import export_words, weights_of
 
     meta = graph.meta
     shape = " x ".join(map(str, graph.input.shape))
@@ -218,9 +240,9 @@ def describe(graph: Any, path: str) -> str:
         f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
         f"{counted(graph.output.shape[0], 'output')}, "
         f"{counted(count, 'parameter')}",
+        *(f"  {line}" for line in export_clamp_lines(clamped_count(graph))),
     ]
-    if meta.get("random_weights"):
-        lines.append(f"  weights are RANDOM (seed {meta['seed']}): latency is real, answers mean nothing")
+    lines.append(f"  {export_words(meta)}")
     left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
     if left:
         lines.append(

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,8 @@ def require_fitting(parsed: argparse.Namespace) -> None:
         ("--weights-key", parsed.weights_key is not None),
         ("--ignore-extra", parsed.ignore_extra),
     ):
-        if given and (parsed.weights is None or parsed.module is None):
-            raise UsageError(f"{name} goes with --module and --weights: it is about the checkpoint")
+        if given and parsed.weights is None:
+            raise UsageError(f"{name} goes with --weights: it is about the checkpoint")
     if parsed.mask_pattern is not None and parsed.weights is None:
         raise UsageError("--mask-pattern goes with --weights: it names tensors of the checkpoint")
     if parsed.mask_threshold is not None and parsed.mask_pattern is None:
@@ -164,10 +165,7 @@ def export_module(parsed: argparse.Namespace) -> Graph:
             weights_key=parsed.weights_key,
             ignore_extra=parsed.ignore_extra,
         )
-        if ignored:
-            shown = ", ".join(f"{name:.80}" for name in ignored[:_NAMED])
-            more = f" and {len(ignored) - _NAMED} more" if len(ignored) > _NAMED else ""
-            print(f"left out of {parsed.weights}: {shown}{more}", file=sys.stderr)
+        tell_left_out(parsed.weights, ignored)
     inputs, source = calibration_inputs(parsed, None)
     stem = parsed.module.partition(":")[0].rpartition(".")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}}
@@ -184,6 +182,20 @@ def export_module(parsed: argparse.Namespace) -> Graph:
         name=parsed.name or network_name(module, stem),
         meta=meta,
     )
+
+
+def tell_left_out(weights: str | None, names: Sequence[str]) -> None:
+    """Prints to standard error what lay among the weights of a checkpoint and was left out, if anything.
+
+    >>> from contextlib import redirect_stderr
+    >>> with redirect_stderr(sys.stdout):
+    ...     tell_left_out("checkpoint.pt", ["total_ops", "epoch"])
+    left out of checkpoint.pt: total_ops, epoch
+    """
+    if names:
+        shown = ", ".join(f"{name:.80}" for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        print(f"left out of {weights}: {shown}{more}", file=sys.stderr)
 
 
 def build_module(reference: str, arguments: dict[str, Any]) -> Any:

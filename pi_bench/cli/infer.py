@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import running_options
-from pi_bench.report.text_width import wrapped
+from pi_bench.cli import arguments, running_options
+from pi_bench.cli.output import add_json
 
 if TYPE_CHECKING:
-    from pi_bench.launch.client import Client, ClientOffline, ClientOnline
-    from pi_bench.session import PhaseRecord
+    from pi_bench.report.documents.answer import ServedAnswer
+
+_NOT_VERIFIED = (
+    "not verified: a check would need the server's shares, which would reveal its weights; "
+    "`pi-bench latency` and `pi-bench accuracy` verify answers where the model file is"
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -28,7 +33,8 @@ def add_parser(subparsers: Any) -> None:
         "infer",
         help="ask a server for a private answer",
         description="Connects to `pi-bench serve` and prints the network's answer to an input that the "
-        "server never sees. Needs no model file and no torch.",
+        "server never sees. Needs no model file and no torch. The answer is not verified: the client trusts "
+        "the server to follow the protocol.",
     )
     parser.add_argument("--connect", required=True, metavar="HOST:PORT", help="address of the server")
     parser.add_argument(
@@ -38,6 +44,7 @@ def add_parser(subparsers: Any) -> None:
         help="input in the shape that the network takes, real numbers",
     )
     parser.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
+    add_json(parser, "answer")
     requirements = parser.add_argument_group("requirements on the server (default: none)")
     requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
     requirements.add_argument("--mode", help="fail unless the server runs this mode")
@@ -68,17 +75,21 @@ def run(parsed: argparse.Namespace) -> int:
     os.environ.update(thread_environment(threads))  # read when numpy's libraries are loaded, next
 
     from pi_bench.channel import Address
-    from pi_bench.cli.output import writable, write_array
+    from pi_bench.cli.failures import Failures
+    from pi_bench.cli.output import deliver, writable, write_array
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
     from pi_bench.registry import require_known
+    from pi_bench.report.answer import outputs_part
+    from pi_bench.report.documents.answer import ServedAnswer
     from pi_bench.session.handshake import ClientRequirements
 
     require_known(parsed.protocol, parsed.mode)
     address = Address.parse(parsed.connect)
-    writable(parsed.output)
+    for name in ("output", "json"):
+        writable(getattr(parsed, name))
     inputs = load_input(Path(parsed.input))
     warn_of_instruction_set(require_isa())
     requirements = ClientRequirements(parsed.protocol, parsed.mode, parsed.expect_digest)
@@ -98,24 +109,49 @@ def run(parsed: argparse.Namespace) -> int:
         offline = client.preprocess()
         online = client.infer(inputs)
         client.end()
+    offer, program, info = client.agreement.offer, client.program, client.info
+    answer = ServedAnswer(
+        schema_version=1,
+        name=program.name,
+        digest=offer.digest,
+        protocol=info.name,
+        protocol_title=info.title,
+        secure=info.secure,
+        mode=offer.mode,
+        options=dict(offer.options),
+        outputs=outputs_part(online.logits, program.labels),
+        verified=False,
+        verification=_NOT_VERIFIED,
+        set_up_s=set_up.wall_s,
+        offline_s=offline.time_s,
+        online_s=online.latency_s,
+        notes=client.notes,
+        arguments=arguments.as_fields(parsed),
+    )
+    failures = Failures()
+    with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), online.logits)
-        print(wrapped(_words(client, set_up, offline, online)))
-    return 0
+    with failures.collected():
+        deliver(_words(answer, program.labels), parsed.json, answer)
+    return failures.report()
 
 
-def _words(client: Client, set_up: PhaseRecord, offline: ClientOffline, online: ClientOnline) -> str:
+def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:
+    import numpy as np
+
     from pi_bench.report.answer import answer_lines
     from pi_bench.report.quantities import seconds
     from pi_bench.report.settings import mode_words
 
-    offer = client.agreement.offer
     return "\n".join(
         [
-            f"{client.program.name}, protocol {client.info.title}, {mode_words(offer.mode, offer.options)}, "
-            f"digest {offer.digest[:16]}",
-            *answer_lines(online.logits, client.program.labels),
-            f"set-up {seconds(set_up.wall_s)}, offline {seconds(offline.time_s)}, "
-            f"online {seconds(online.latency_s)}",
+            f"{answer.name}, protocol {answer.protocol_title}, {mode_words(answer.mode, answer.options)}, "
+            f"digest {answer.digest[:16]}",
+            *answer.notes,
+            *answer_lines(np.atleast_2d(np.asarray(answer.outputs.logits)), labels),
+            f"set-up {seconds(answer.set_up_s)}, offline {seconds(answer.offline_s)}, "
+            f"online {seconds(answer.online_s)}",
+            answer.verification,
         ]
     )

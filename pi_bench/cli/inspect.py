@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
+from pi_bench.cli import arguments, model_options, prediction, protocol_options, running_options
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 
@@ -29,9 +29,9 @@ def add_parser(subparsers: Any) -> None:
         "by operator and by resolution. Says which linear layers are fused, and why others are not. "
         "Predicts the bytes and times of each phase over a link. The model is not run.",
     )
-    options.add_model(parser)
+    model_options.add_model(parser)
     protocol_options.add_protocol(parser)
-    options.add_compile(parser)
+    model_options.add_compile(parser)
     running_options.add_batch(parser, "default 1")
     running_options.add_link(parser, "default: loopback as it is")
     running_options.add_threads(parser, "default: half of the cores")
@@ -60,35 +60,38 @@ def run(parsed: argparse.Namespace) -> int:
 
     writable(parsed.json)
     place = placement.place(parsed.threads)
-    info, settings = protocol_options.protocol_of(parsed, place.threads)
-    options.require_torch("inspect")
+    info, options = protocol_options.protocol_of(parsed, place.threads)
 
     from msgspec.structs import replace
 
     from pi_bench.launch.model import load
+    from pi_bench.network.clamps import upper_relu_count
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.bits import bits_part
     from pi_bench.report.inspection import inspect_program, render_inspection
     from pi_bench.report.known_fidelity import known_fidelity
     from pi_bench.report.weights import weights_of
 
-    model = load(Path(parsed.model), partial(options.compile_options, parsed), fuse=fusion_costs(parsed))
-    info.require(model.program, settings)
+    model = load(
+        Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
+    )
+    info.require(model.program, options)
     weights = weights_of(model.graph.meta)
     inspection = inspect_program(
-        model.program, model.digest, info, settings, model.fusion, weights, arguments.as_fields(parsed)
+        model.program, model.digest, info, options, model.fusion, weights, arguments.as_fields(parsed)
     )
     inspection = replace(
         inspection,
-        bits=bits_part(model.program, model.options),
-        fidelity=known_fidelity(model, info.law(settings)),
+        bits=bits_part(model.program, model.compiling),
+        fidelity=known_fidelity(model, info.law(options)),
+        upper_relu_count=upper_relu_count(model.graph, model.program),
     )
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
         predicted, explanation = prediction.predict(
-            model, model.options, info, settings, setting, explain=parsed.explain
+            model, model.compiling, info, options, setting, explain=parsed.explain
         )
         inspection = replace(inspection, prediction=predicted, explanation=explanation)
     deliver(render_inspection(inspection), parsed.json, inspection)

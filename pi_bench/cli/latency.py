@@ -7,7 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, options, prediction, protocol_options, running_options
+from pi_bench.cli import (
+    arguments,
+    fidelity_options,
+    model_options,
+    prediction,
+    protocol_options,
+    running_options,
+)
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
@@ -37,9 +44,14 @@ def add_parser(subparsers: Any) -> None:
         help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
     )
-    options.add_model(parser)
+    model_options.add_model(parser)
     protocol_options.add_protocol(parser)
-    options.add_compile(parser)
+    model_options.add_compile(parser)
+    fidelity_options.add_goal(
+        parser.add_argument_group("fidelity"),
+        "compare the fidelity in the model file with this one, 90%% to 99.99%%, and warn if it is lower; the "
+        "bits stay those of the export (default: the fidelity that the export was asked for, or 99%%)",
+    )
     measuring = parser.add_argument_group("measuring")
     measuring.add_argument(
         "--runs", type=arguments.positive_int, default=5, metavar="N", help="timed runs (default 5)"
@@ -91,7 +103,8 @@ def run(parsed: argparse.Namespace) -> int:
     place = placement.place(parsed.threads)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
-    info, settings = protocol_options.protocol_of(parsed, place.threads)
+    info, options = protocol_options.protocol_of(parsed, place.threads)
+    goal = fidelity_options.goal_of(parsed)
 
     from msgspec.structs import replace
 
@@ -111,17 +124,17 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.terminal import render_result
     from pi_bench.report.warnings import find_warnings
 
-    options.require_torch("latency")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     with Progress() as progress:
         progress("loading the model", 0, parsed.warmup + parsed.runs)
         given = None if parsed.input is None else load_input(Path(parsed.input))
-        choose = partial(options.compile_options, parsed, batch=batch_of(given))
+        choose = partial(model_options.compile_options, parsed, batch=batch_of(given))
         model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
         program = model.program
-        info.require(program, settings)
-        fidelity = known_fidelity(model, info.law(settings))  # refuses a damaged note before anything starts
+        info.require(program, options)
+        # Refuses a damaged note before anything starts.
+        fidelity = known_fidelity(model, info.law(options), goal)
         if given is None:
             inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
         else:
@@ -129,9 +142,9 @@ def run(parsed: argparse.Namespace) -> int:
         encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
         inputs = inputs.reshape(program.input.shape)
         costs = prediction.costs_of(parsed, info, place.threads, progress)
-        verifier = RunVerifier(program, model.weights, info.law(settings), encoded)
+        verifier = RunVerifier(program, model.weights, info.law(options), encoded)
         measuring = LatencyOptions(
-            settings, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
+            options, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
         )
         measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
     float_logits = outputs(model.graph, inputs)
@@ -140,11 +153,11 @@ def run(parsed: argparse.Namespace) -> int:
     if costs is not None:
         setting = Setting(costs, parsed.link, polls=place.pinned)
         predicted, explanation = prediction.predict(
-            model, model.options, info, settings, setting, explain=parsed.explain
+            model, model.compiling, info, options, setting, explain=parsed.explain
         )
         result = replace(result, prediction=compared(predicted, result), explanation=explanation)
     result = replace(result, fidelity=fidelity)
-    result = replace(result, warnings=tuple(find_warnings(result)))
+    result = replace(result, warnings=tuple(find_warnings(result, goal_is_asked=goal is not None)))
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():

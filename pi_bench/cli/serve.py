@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, protocol_options, running_options
+from pi_bench.cli import model_options, protocol_options, running_options
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.report.quantities import counted
 
@@ -27,9 +27,11 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "serve",
         help="serve a network to `pi-bench infer`",
-        description="Serves a network to one client after another, until Ctrl-C. The server sees no input.",
+        description="Serves a network to one client after another, until Ctrl-C. The server sees no input. "
+        "Clients cannot verify its answers: `pi-bench latency` and `pi-bench accuracy` do, where the model "
+        "file is.",
     )
-    options.add_model(parser)
+    model_options.add_model(parser)
     parser.add_argument(
         "--listen",
         required=True,
@@ -37,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         help="address to listen on; port 0 takes any free port",
     )
     protocol_options.add_protocol(parser)
-    options.add_compile(parser)
+    model_options.add_compile(parser)
     running_options.add_batch(parser, "default 1; the input of every client must hold as many")
     running_options.add_threads(parser, "default: all cores")
     running_options.add_weight_cache(parser)
@@ -66,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     address = Address.parse(parsed.listen)
     threads = parsed.threads or len(os.sched_getaffinity(0))
-    info, settings = protocol_options.protocol_of(parsed, threads)
+    info, options = protocol_options.protocol_of(parsed, threads)
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.model import load
@@ -74,14 +76,15 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.protocol import Party
     from pi_bench.report.settings import mode_words
 
-    options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
-    model = load(Path(parsed.model), partial(options.compile_options, parsed), fuse=fusion_costs(parsed))
-    info.require(model.program, settings)
+    model = load(
+        Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
+    )
+    info.require(model.program, options)
     configuration = {
         "protocol": info.name,
-        "options": settings.as_fields(),
+        "options": options.as_fields(),
         "timeout_s": parsed.timeout,
         "idle_timeout_s": IDLE_TIMEOUT_S,
         "poll_s": 0.0,  # the clients' machines and their distance are not known
@@ -95,9 +98,11 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        words = mode_words(settings.mode, settings.values)
+        words = mode_words(options.mode, options.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
+        for note in info.notes_of(model.program, options):
+            print(note, flush=True)
         while True:
             kind, event, _ = parties.next_message(Party.SERVER)
             print(f"{_time_of_day()} {_words(kind, event)}", flush=True)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, training_options
+from pi_bench.cli import model_options, training_options
 from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import ModelError, UsageError
 from pi_bench.report.text_width import wrapped
@@ -97,7 +97,7 @@ def run(parsed: argparse.Namespace) -> int:
     recipe = recipe_of(models, parsed.recipe)
     if parsed.teacher is None and parsed.teacher_recipe is not None:
         raise UsageError("--teacher-recipe goes with --teacher")
-    options.require_torch("train")
+    model_options.require_torch("train")
     import torch
 
     training = importlib.import_module("pi_bench.models.training")

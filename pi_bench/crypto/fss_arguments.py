@@ -59,7 +59,7 @@ class RequestArguments:
     request_labels: np.ndarray  # uint8 (groups, request_ots, 32, 16), the active labels of the label OTs
     out_corrections: OutBuffer  # groups * correction_group_bytes, for the server
     out_state: OutBuffer  # groups * client_state_group_bytes
-    out_growth: OutBuffer  # groups * growth_group_bytes
+    out_scratch: OutBuffer  # groups * scratch_group_bytes
     out_bundle: OutBuffer  # groups * bundle_group_bytes(1), for the server; empty without a tree
 
 
@@ -85,7 +85,7 @@ class AnswerArguments:
     corrections: Buffer  # of `request`
     out_opening: OutBuffer  # groups * opening_group_bytes, for the client; empty for a ReLU
     out_state: OutBuffer  # groups * server_state_group_bytes
-    out_growth: OutBuffer  # groups * growth_group_bytes
+    out_scratch: OutBuffer  # groups * scratch_group_bytes
     out_bundle: OutBuffer  # groups * bundle_group_bytes(1), for the client; empty without a tree
 
 
@@ -93,8 +93,8 @@ class AnswerArguments:
 class GrowArguments:
     """Holds the buffers of `grow`.
 
-    >>> state, growth, bundle = bytearray(1), bytearray(1), bytearray()
-    >>> GrowArguments("client", bytes(16), bytes(16), 3, bytes(512), state, growth, bundle).level
+    >>> state, scratch, bundle = bytearray(1), bytearray(1), bytearray()
+    >>> GrowArguments("client", bytes(16), bytes(16), 3, bytes(512), state, scratch, bundle).level
     3
     """
 
@@ -104,7 +104,7 @@ class GrowArguments:
     level: int  # 1 to bundle_count
     received: Buffer  # groups * bundle_group_bytes(level), the other party's bundle
     state: OutBuffer  # the party's state, changed in place
-    growth: OutBuffer  # the party's growth, changed in place
+    scratch: OutBuffer  # the party's scratch, changed in place
     out_bundle: OutBuffer  # bundle level + 1, for the other party; empty at the last level
 
 
@@ -113,13 +113,13 @@ class FssEncodeArguments:
     """Holds the buffers of `encode`.
 
     >>> u = np.zeros(32, np.uint32)
-    >>> FssEncodeArguments(bytes(16), bytes(16), bytes(1), u, bytearray(1), bytearray(1)).u.size
+    >>> FssEncodeArguments(bytes(16), bytes(16), bytearray(1), u, bytearray(1), bytearray(1)).u.size
     32
     """
 
     delta: Buffer  # as in `AnswerArguments`
     hash_seed: Buffer
-    state: Buffer  # as the last `grow` left it, or `answer` without a tree
+    state: OutBuffer  # as the last `grow` left it, or `answer` without a tree; spent by the step
     u: np.ndarray  # uint32 (groups * 32,), the server's share, without the offset
     out_message: OutBuffer  # groups * online_group_bytes, for the client
     out_kept: OutBuffer  # groups * kept_group_bytes, for `finish` and for products
@@ -130,13 +130,13 @@ class FssEvaluateArguments:
     """Holds the buffers of `evaluate`.
 
     >>> r, z, answer = np.zeros(32, np.uint32), np.empty(32, np.uint32), np.empty(1, np.uint32)
-    >>> FssEvaluateArguments(bytes(16), bytes(16), bytes(1), bytes(1), r, z, answer).out_z.size
+    >>> FssEvaluateArguments(bytes(16), bytes(16), bytearray(1), bytes(1), r, z, answer).out_z.size
     32
     """
 
     delta: Buffer  # as in `RequestArguments`
     hash_seed: Buffer
-    state: Buffer  # as the last `grow` left it, or `request` without a tree
+    state: OutBuffer  # as the last `grow` left it, or `request` without a tree; spent by the step
     message: Buffer  # `out_message` of `encode`
     next_mask: np.ndarray  # uint32 (groups * 32,), r', the client's share of the result
     out_z: np.ndarray  # uint32 (groups * 32,), the answer to the server

@@ -14,6 +14,7 @@ from pi_bench.crypto.fss_arguments import (
 from pi_bench.crypto.fss_spec import FssSpec
 from pi_bench.crypto.gadget_arguments import Buffer, OutBuffer
 from pi_bench.crypto.kdf import domain_hash
+from pi_bench.crypto.kernel_arguments import as_keywords
 from pi_bench.crypto.randomness import random_words
 from pi_bench.crypto.symmetric import LANES
 
@@ -87,23 +88,7 @@ def request(call: FssCall, arguments: RequestArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 1.
     """
-    _native.fss.request(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        hash_seed=arguments.hash_seed,
-        v=arguments.v,
-        bits=arguments.bits,
-        choice_labels=arguments.choice_labels,
-        request_labels=arguments.request_labels,
-        out_corrections=arguments.out_corrections,
-        out_state=arguments.out_state,
-        out_growth=arguments.out_growth,
-        out_bundle=arguments.out_bundle,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.fss.request(call.spec.native, **as_keywords(call, arguments))
 
 
 def answer(call: FssCall, arguments: AnswerArguments) -> None:
@@ -122,59 +107,32 @@ def answer(call: FssCall, arguments: AnswerArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
-    _native.fss.answer(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        hash_seed=arguments.hash_seed,
-        choices=arguments.choices,
-        bits=arguments.bits,
-        choice_labels=arguments.choice_labels,
-        request_labels=arguments.request_labels,
-        corrections=arguments.corrections,
-        out_opening=arguments.out_opening,
-        out_state=arguments.out_state,
-        out_growth=arguments.out_growth,
-        out_bundle=arguments.out_bundle,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.fss.answer(call.spec.native, **as_keywords(call, arguments))
 
 
 def grow(call: FssCall, arguments: GrowArguments) -> None:
     """Takes the other party's bundle of a level, and fills this party's bundle of the next level.
 
-    Levels are taken in order, each once, by both parties:
+    Levels are taken in order, each once, by both parties. The state counts them:
 
     >>> spec = FssSpec("relu", 12, 23, False, 4095, 1)
-    >>> state, growth = bytearray(spec.client_state_group_bytes), bytearray(spec.growth_group_bytes)
+    >>> state, scratch = bytearray(spec.client_state_group_bytes), bytearray(spec.scratch_group_bytes)
     >>> received, bundle = bytes(spec.bundle_group_bytes(1)), bytearray(spec.bundle_group_bytes(2))
     >>> delta = b"\x02" + bytes(15)
     >>> grow(FssCall(spec, 0, 0), GrowArguments(
-    ...     "client", delta, bytes(16), 1, received, state, growth, bundle))
+    ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
     >>> any(bundle)
     True
+    >>> grow(FssCall(spec, 0, 0), GrowArguments(
+    ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
+    Traceback (most recent call last):
+    ValueError: state: grow comes a second time or too early; a state serves once, ...
 
     Raises:
-        ValueError, TypeError: a buffer has the wrong size or type, there is no such level or party, or the
-            lowest bit of delta is not the party's.
+        ValueError, TypeError: a buffer has the wrong size or type, there is no such level or party, the
+            lowest bit of delta is not the party's, or the state took this level before or lacks the last.
     """
-    _native.fss.grow(
-        call.spec.native,
-        party=arguments.party,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        hash_seed=arguments.hash_seed,
-        level=arguments.level,
-        received=arguments.received,
-        state=arguments.state,
-        growth=arguments.growth,
-        out_bundle=arguments.out_bundle,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.fss.grow(call.spec.native, **as_keywords(call, arguments))
 
 
 def accept_opening(spec: FssSpec, opening: Buffer, state: OutBuffer, threads: int = 1) -> None:
@@ -189,6 +147,6 @@ def accept_opening(spec: FssSpec, opening: Buffer, state: OutBuffer, threads: in
     False
 
     Raises:
-        ValueError, TypeError: a buffer has the wrong size or type.
+        ValueError, TypeError: a buffer has the wrong size or type, or the state was completed before.
     """
     _native.fss.accept_opening(spec.native, opening=opening, state=state, threads=threads)

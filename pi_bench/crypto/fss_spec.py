@@ -33,6 +33,10 @@ from typing import Literal, Self
 
 from pi_bench import _native
 from pi_bench.crypto.gadget_spec import GadgetSpec
+from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
+
+_SLICE_BYTES = 1 << 19  # of nodes at a party, which leaves room in a second-level cache
+_MOST_SLICE_GROUPS = 128
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class FssSpec:
     garbled gadget computes it without any gate, and `of_gadget` returns None for it.
 
     >>> spec = FssSpec("relu", truncate_bits=12, window_bits=23, exact=False, offset=4095, sign_drop=1)
-    >>> spec.choice_ots, spec.request_ots, spec.bundle_count, spec.flights
-    (12, 4, 3, 5)
+    >>> spec.choice_ots, spec.request_ots, spec.bundle_count
+    (12, 4, 3)
     >>> spec.online_group_bytes / 32, 4 + spec.answer_group_bytes / 32
     (5.5, 4.125)
 
@@ -135,40 +139,8 @@ class FssSpec:
         """
         return self.native.bundle_group_bytes(level)
 
-    @property
-    def bundle_flights(self) -> tuple[tuple[Literal["server", "client"], tuple[int, ...]], ...]:
-        """Who sends the bundles of which levels, message by message. The first goes with the request.
-
-        A party can make bundle i + 1 as soon as it has both halves of bundle i:
-
-        >>> FssSpec("relu", 12, 23, False, 4095, sign_drop=1).bundle_flights
-        (('client', (1,)), ('server', (1, 2)), ('client', (2, 3)), ('server', (3,)))
-        """
-        sent: dict[Literal["server", "client"], int] = {"client": 0, "server": 0}
-        flights: list[tuple[Literal["server", "client"], tuple[int, ...]]] = []
-        sender, other = tuple(sent)
-        while sent[sender] < self.bundle_count:
-            last = min(self.bundle_count, sent[other] + 1)
-            flights.append((sender, tuple(range(sent[sender] + 1, last + 1))))
-            sent[sender] = last
-            sender, other = other, sender
-        return tuple(flights)
-
-    @property
-    def flights(self) -> int:
-        """One-way messages of the offline phase that wait for each other, choices included."""
-        return max(2 + self.bundle_count, 3 if self.opening_group_bytes else 2)
-
-    @property
-    def table_bits(self) -> tuple[int, int]:
-        """Bits of the sign's table and of the carry's; 0 where there is none."""
-        carry = self.truncate_bits if self.exact else 0
-        if self.kind == "truncate":
-            return 0, carry
-        return self.window_bits - self.truncate_bits - self.sign_drop + (carry > 0), carry
-
     def node_hashes(self, level: int) -> int:
-        """Returns how many tree nodes per element each party hashes at `level`.
+        """Returns how many tree nodes per element each party hashes at `level`; 0 behind the last level.
 
         A node that leads to the next level is hashed once, and one at the end of a digit as a leaf, too.
 
@@ -176,13 +148,16 @@ class FssSpec:
         >>> [spec.node_hashes(level) for level in range(1, spec.bundle_count + 1)]
         [2, 4, 8]
         """
-        return sum(_hashes_per_node(bits, level) << level for bits in self.table_bits)
+        return self._hashes_per_node(level) << level if level <= self.bundle_count else 0
 
     @property
-    def walk_hashes(self) -> int:
+    def online_hashes(self) -> int:
         """Nodes per element that each party hashes online: one per level of each tree and one per leaf."""
-        levels = range(1, self.bundle_count + 1)
-        return sum(_hashes_per_node(bits, level) for bits in self.table_bits for level in levels)
+        return sum(map(self._hashes_per_node, range(1, self.bundle_count + 1)))
+
+    def _hashes_per_node(self, level: int) -> int:
+        """Returns the hashes of one node of each tree: a bundle corrects each of them by a block."""
+        return self.bundle_group_bytes(level) // (LANES * BLOCK_BYTES)
 
     @property
     def online_group_bytes(self) -> int:
@@ -205,9 +180,9 @@ class FssSpec:
         return self.native.client_state_group_bytes
 
     @property
-    def growth_group_bytes(self) -> int:
+    def scratch_group_bytes(self) -> int:
         """Bytes that each party needs per group besides its state, until its last `grow`."""
-        return self.native.growth_group_bytes
+        return self.native.scratch_group_bytes
 
     @property
     def share_versions(self) -> int:
@@ -222,13 +197,11 @@ class FssSpec:
         """Bytes that the server keeps per group, from `encode` to `finish`."""
         return self.native.kept_group_bytes
 
+    @property
+    def slice_groups(self) -> int:
+        """Groups of a slice whose nodes stay in a second-level cache.
 
-_DIGIT_BITS = 7
-
-
-def _hashes_per_node(table_bits: int, level: int) -> int:
-    levels, first_digit = table_bits - _DIGIT_BITS, (table_bits - 1) % _DIGIT_BITS + 1
-    if level > levels:
-        return 0
-    is_leaf = level >= first_digit and (level - first_digit) % _DIGIT_BITS == 0
-    return int(level < levels) + int(is_leaf)
+        >>> FssSpec("relu", 12, 23, False, 4095, sign_drop=1).slice_groups
+        93
+        """
+        return max(1, min(_MOST_SLICE_GROUPS, _SLICE_BYTES // max(1, self.scratch_group_bytes)))

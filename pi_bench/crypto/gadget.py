@@ -32,6 +32,7 @@ from pi_bench.crypto.gadget_arguments import (
     GarbleArguments,
 )
 from pi_bench.crypto.gadget_spec import GadgetSpec, group_count
+from pi_bench.crypto.kernel_arguments import as_keywords
 from pi_bench.crypto.symmetric import LANES
 
 __all__ = [
@@ -104,21 +105,7 @@ def garble(call: GadgetCall, arguments: GarbleArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
-    _native.garble.garble(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        hash_seed=arguments.hash_seed,
-        label_seed=arguments.label_seed,
-        zero_labels=arguments.zero_labels,
-        select_bits=arguments.select_bits,
-        alpha=arguments.alpha,
-        out_garbled=arguments.out_garbled,
-        out_state=arguments.out_state,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.garble.garble(call.spec.native, **as_keywords(call, arguments))
 
 
 def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
@@ -136,17 +123,7 @@ def accept(call: GadgetCall, arguments: AcceptArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type.
     """
-    _native.garble.accept(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        hash_seed=arguments.hash_seed,
-        v=arguments.v,
-        active_labels=arguments.active_labels,
-        garbled=arguments.garbled,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.garble.accept(call.spec.native, **as_keywords(call, arguments))
 
 
 def encode(call: GadgetCall, arguments: EncodeArguments) -> None:
@@ -165,19 +142,7 @@ def encode(call: GadgetCall, arguments: EncodeArguments) -> None:
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, or the lowest bit of delta is 0.
     """
-    _native.garble.encode(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        delta=arguments.delta,
-        label_seed=arguments.label_seed,
-        state=arguments.state,
-        u=arguments.u,
-        out_message=arguments.out_message,
-        out_mask=arguments.out_mask,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.garble.encode(call.spec.native, **as_keywords(call, arguments))
 
 
 def evaluate(call: GadgetCall, arguments: EvaluateArguments) -> None:
@@ -205,18 +170,4 @@ def evaluate(call: GadgetCall, arguments: EvaluateArguments) -> None:
     >>> set((z - out_mask + r).tolist())
     {5}
     """
-    _native.garble.evaluate(
-        call.spec.native,
-        gadget=call.gadget,
-        first_group=call.first_group,
-        hash_seed=arguments.hash_seed,
-        v=arguments.v,
-        beta=arguments.beta,
-        active_labels=arguments.active_labels,
-        garbled=arguments.garbled,
-        message=arguments.message,
-        next_mask=arguments.next_mask,
-        out_z=arguments.out_z,
-        threads=call.threads,
-        isa=call.isa,
-    )
+    _native.garble.evaluate(call.spec.native, **as_keywords(call, arguments))

@@ -24,27 +24,27 @@ _PROBABILISTIC, _NEAREST = 1 / 6, 1 / 12
 class WeightedReader:
     """The weights that read a layer's values.
 
-    gain: the logits' variance per variance of a weight. weight_scales: int64 (channels,), the scale of each
-    channel's weights at the reference width. room: the finest scale of the linear value, less the scale of
-    the values that are read at the layer's reference bits.
+    sensitivity: the logits' variance per variance of a weight. weight_scales: int64 (channels,), the scale of
+    each channel's weights at the reference width. finest_scale: the finest scale that weights can have while
+    the layer has its reference bits. It is the finest scale of the linear value minus that of the layer.
 
-    >>> WeightedReader(12.0, np.array([4]), room=20).noise(0, 0) == 4.0**-4
+    >>> WeightedReader(12.0, np.array([4]), finest_scale=20).noise(0, 0) == 4.0**-4
     True
     """
 
-    gain: float
+    sensitivity: float
     weight_scales: np.ndarray
-    room: int
+    finest_scale: int
 
     def noise(self, more_weight_bits: int, more_bits: int) -> float:
         """Returns the logits' variance from rounded weights, for so many more bits than the reference has.
 
-        >>> reader = WeightedReader(1.0, np.array([4]), room=6)
+        >>> reader = WeightedReader(1.0, np.array([4]), finest_scale=6)
         >>> reader.noise(0, 0) == 4.0**-4 / 12, reader.noise(5, 3) == 4.0**-3 / 12
         (True, True)
         """
-        scales = np.minimum(self.weight_scales + more_weight_bits, self.room - more_bits)
-        return self.gain * float(np.mean(np.exp2(-2.0 * scales))) * _NEAREST
+        scales = np.minimum(self.weight_scales + more_weight_bits, self.finest_scale - more_bits)
+        return self.sensitivity * float(np.mean(np.exp2(-2.0 * scales))) * _NEAREST
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +108,7 @@ def layers_of(
             if isinstance(op, ActivationOp):
                 for layer in made[op.id]:
                     layer.relu_count += op.relu_count
-    gains, rooms = _gains(program, sensitivities), _rooms(program, finest_output)
+    of_values, spare_bits = _value_sensitivities(program, sensitivities), _spare_bits(program, finest_output)
     for op in program.linear_ops:
         for term in op.terms:
             if term.weighted is None:
@@ -116,10 +116,10 @@ def layers_of(
             read_scale = program.ops[term.source].scale_bits
             for layer in made[term.source]:
                 fan_in = math.prod(term.weighted.weight_shape[1:])
-                gain = gains[op.id] * fan_in * powers.get(layer.name, 0.0)
+                sensitivity = of_values[op.id] * fan_in * powers.get(layer.name, 0.0)
                 weight_scales = op.scale_bits - term.shift_bits.astype(np.int64) - read_scale
-                finest = op.scale_bits + rooms[op.id]
-                layer.readers.append(WeightedReader(gain, weight_scales, finest - read_scale))
+                finest = op.scale_bits + spare_bits[op.id]
+                layer.readers.append(WeightedReader(sensitivity, weight_scales, finest - read_scale))
     return list(found.values())
 
 
@@ -127,30 +127,30 @@ def _unweighted(op: LinearOp) -> Iterator[int]:
     return (term.source for term in op.terms if term.weighted is None)
 
 
-def _gains(program: Program, sensitivities: Mapping[str, float]) -> list[float]:
+def _value_sensitivities(program: Program, sensitivities: Mapping[str, float]) -> list[float]:
     """Finds the sensitivity of each value to noise before the activations that are made of it."""
-    gains = [0.0] * len(program.ops)
+    found = [0.0] * len(program.ops)
     for op in reversed(program.ops):
         if isinstance(op, OutputOp):
-            gains[op.source] = 1.0
+            found[op.source] = 1.0
         elif isinstance(op, ActivationOp):
             own = sensitivities.get(op.name) if op.truncate_bits else None
-            gains[op.source] = max(gains[op.source], gains[op.id] if own is None else own)
+            found[op.source] = max(found[op.source], found[op.id] if own is None else own)
         elif isinstance(op, LinearOp):
             for source in _unweighted(op):
-                gains[source] = max(gains[source], gains[op.id])
-    return gains
+                found[source] = max(found[source], found[op.id])
+    return found
 
 
-def _rooms(program: Program, finest_output: int) -> list[int]:
+def _spare_bits(program: Program, finest_output: int) -> list[int]:
     """Finds the bits by which the readers of a value let its scale be finer: windows, or the output."""
-    rooms = [MAX_WINDOW_BITS] * len(program.ops)
+    spare = [MAX_WINDOW_BITS] * len(program.ops)
     for op in reversed(program.ops):
         if isinstance(op, OutputOp):
-            rooms[op.source] = max(finest_output - op.scale_bits, 0)
+            spare[op.source] = max(finest_output - op.scale_bits, 0)
         elif isinstance(op, ActivationOp):
-            rooms[op.source] = min(rooms[op.source], max(MAX_WINDOW_BITS - op.window_bits, 0))
+            spare[op.source] = min(spare[op.source], max(MAX_WINDOW_BITS - op.window_bits, 0))
         elif isinstance(op, LinearOp):
             for source in _unweighted(op):
-                rooms[source] = min(rooms[source], rooms[op.id])
-    return rooms
+                spare[source] = min(spare[source], spare[op.id])
+    return spare

@@ -27,7 +27,6 @@ from pi_bench.network.program import (
     LinearOp,
     Program,
 )
-from pi_bench.primitives.fss import slice_groups
 from pi_bench.protocol.options import ProtocolOptions
 
 SEED_BYTES = 16
@@ -78,7 +77,7 @@ class GadgetJob(LaneGroups):
         if self.table is None:
             ots, most = self.spec.label_ots, _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
         else:
-            ots, most = self.table.choice_ots + self.table.request_ots, slice_groups(self.table)
+            ots, most = self.table.choice_ots + self.table.request_ots, self.table.slice_groups
         return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
 
     @cached_property
@@ -138,7 +137,7 @@ class GadgetJob(LaneGroups):
         if self.index is None:
             flat[real.start : real.stop] = values[: len(real)]
         else:
-            flat[part(self.index, real)] = values[: len(real)]
+            flat[rows(self.index, real)] = values[: len(real)]
 
 
 class WorkPlan:
@@ -290,10 +289,10 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
     )
 
 
-def part(array: np.ndarray, positions: range) -> np.ndarray:
+def rows(array: np.ndarray, positions: range) -> np.ndarray:
     """Returns the view of `array` at `positions` of axis 0.
 
-    >>> part(np.arange(8), range(2, 4))
+    >>> rows(np.arange(8), range(2, 4))
     array([2, 3])
     """
     return array[positions.start : positions.stop]

@@ -58,7 +58,7 @@ class _Chunk:
     baseline: np.ndarray | None
 
 
-def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.ndarray:
+def accepted(graph: Graph, compiling: CompileOptions, inputs: np.ndarray) -> np.ndarray:
     """Finds the images that `encode_input` accepts: a bool array of shape (count,).
 
     Raises:
@@ -70,7 +70,7 @@ def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.nd
     >>> accepted(graph, CompileOptions(), np.float32([[1, -2], [9, 0]])).tolist()
     [True, False]
     """
-    program, _ = compile_graph(graph, options)
+    program, _ = compile_graph(graph, compiling)
     if inputs.ndim < 2 or inputs.shape[1:] != program.input.shape[1:] or len(inputs) == 0:
         wanted = ", ".join(map(str, program.input.shape[1:]))
         raise InputError(f"the data has shape {inputs.shape}; this network takes (images, {wanted})")
@@ -80,7 +80,7 @@ def accepted(graph: Graph, options: CompileOptions, inputs: np.ndarray) -> np.nd
 
 def compare(
     graph: Graph,
-    options: CompileOptions,
+    compiling: CompileOptions,
     law: ActivationLaw,
     threads: int,
     inputs: np.ndarray,
@@ -89,7 +89,7 @@ def compare(
     """Computes the float and the integer answers to `inputs` (count, *input shape), and the errors of each
     layer.
 
-    Uses the fixed point of `options`, not its batch. The integer answers follow `law`. Ctrl-C ends the
+    Uses the fixed point of `compiling`, not its batch. The integer answers follow `law`. Ctrl-C ends the
     comparison with the images that are finished.
 
     Raises:
@@ -105,13 +105,13 @@ def compare(
     >>> compare(graph, CompileOptions(), EXACT, 1, np.float32([[1, -2]]), silent).integers.logits
     array([[1., 0.]])
     """
-    taken = accepted(graph, options, inputs)
+    taken = accepted(graph, compiling, inputs)
     if not taken.any():
         raise InputError(
             "every image of the data has a value beyond the network's input bound, so that a client "
             "refuses it: normalize the images as in training"
         )
-    layers = LayerErrors(graph, compile_graph(graph, options)[0], law)
+    layers = LayerErrors(graph, compile_graph(graph, compiling)[0], law)
     generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
     index = np.flatnonzero(taken)
     run: IntegerRun | None = None
@@ -122,7 +122,7 @@ def compare(
             progress("comparing", start, len(index))
             batch = inputs[index[start:end]]
             if run is None or run.program.input.shape[0] != len(batch):
-                run = IntegerRun(*compile_graph(graph, replace(options, batch=len(batch))), threads)
+                run = IntegerRun(*compile_graph(graph, replace(compiling, batch=len(batch))), threads)
             layers = copy.deepcopy(layers)  # an interrupted chunk must leave no trace in the finished ones
             chunk = _compare_chunk(graph, run, law, batch, layers, generator)
             finished = end, [*finished[1], chunk], layers

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pi_bench.launch.fusion_costs import costs_on
 from pi_bench.launch.model import LoadedModel
+from pi_bench.network.clamps import upper_relu_count, with_relus
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fusion import fuse_linear
 from pi_bench.prediction.causes import scaled
@@ -15,6 +16,7 @@ from pi_bench.protocol.script import Purpose
 
 HALF_RELUS = "half of the ReLUs"
 FUSION = "--fuse"
+RELU_FOR_RELU6 = "ReLU in place of ReLU6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ def alternatives(
             other, _ = compile_graph(fused, compiling)
             run = predict_run(info.script(other, options), setting)
             found.append(Alternative(_fusion_flag(setting), run, other.truncation_count, (Purpose.LINEAR,)))
+    if upper_relu_count(model.graph, program):
+        other, _ = compile_graph(with_relus(model.graph), compiling)
+        if other.relu_count < program.relu_count:
+            run = predict_run(info.script(other, options), setting)
+            found.append(Alternative(RELU_FOR_RELU6, run, other.truncation_count, (Purpose.RELU,)))
     for offered in info.alternatives(program, options):
         run = predict_run(info.script(program, offered.options), setting)
         found.append(Alternative(offered.change, run, program.truncation_count, offered.helps))

@@ -95,6 +95,7 @@ class Client:
             raise PeerError(f"the server offers options that do not fit: {error}") from error
         if options.values != offer.options:
             raise PeerError("the server leaves out an option; install the same version on both sides")
+        self.notes = info.notes_of(self.program, options)
         self._protocol = info.client(session, self.program, options, None)
         self._material: Preprocessing | None = None
         self._inference_id = 0
@@ -192,7 +193,7 @@ class Client:
         return ClientOnline(material_load_s, latency_s, records[0], output, logits)
 
     def end(self) -> None:
-        """Says goodbye to the server, after both have checked that every message arrived as it was sent.
+        """Ends the session, after both parties have checked that every message arrived as it was sent.
 
         Raises:
             PeerError: a message was changed, or the server breaks the protocol.

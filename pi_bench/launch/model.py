@@ -27,7 +27,7 @@ class LoadedModel:
     `digest`: digest of the program, in hex.
     `load_s`: time of loading and compiling.
     `fusion`: the fused linear layers; None if fusion was not asked for.
-    `options`: the options that the program was compiled with.
+    `compiling`: the options that the program was compiled with.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
@@ -43,7 +43,7 @@ class LoadedModel:
     digest: str
     load_s: float
     fusion: Fusion | None = None  # None: was not asked for
-    options: CompileOptions = field(default_factory=CompileOptions)
+    compiling: CompileOptions = field(default_factory=CompileOptions)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays for the server process: ``program``, as bytes, and the weights as ``w:NAME``."""
@@ -52,12 +52,15 @@ class LoadedModel:
 
 
 def load(
-    path: Path, options: CompileOptions | Callable[[Graph], CompileOptions], *, fuse: CostTable | None = None
+    path: Path,
+    compiling: CompileOptions | Callable[[Graph], CompileOptions],
+    *,
+    fuse: CostTable | None = None,
 ) -> LoadedModel:
     """Loads and compiles a model file.
 
     `fuse`: fuses linear layers where that pays by these costs. None: fuses nothing.
-    `options`: those of the compiler, or a function that chooses them for the network in the file.
+    `compiling`: those of the compiler, or a function that chooses them for the network in the file.
 
     Raises:
         ModelError: the file is no model, or the network cannot be compiled with these options.
@@ -74,11 +77,11 @@ def load(
     """
     started = time.perf_counter()
     graph, fusion = load_model(path), None
-    if callable(options):
-        options = options(graph)
+    if callable(compiling):
+        compiling = compiling(graph)
     if fuse is not None:
-        graph, fusion = fuse_linear(graph, options.most_weight_bits, fuse)
-    program, weights = compile_graph(graph, options)
+        graph, fusion = fuse_linear(graph, compiling.most_weight_bits, fuse)
+    program, weights = compile_graph(graph, compiling)
     load_s = time.perf_counter() - started
     _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))
-    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion, options)
+    return LoadedModel(graph, program, weights, program_digest(program), load_s, fusion, compiling)

@@ -7,18 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pi_bench.errors import interruption_code
+from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.latency import measure_latency
 from pi_bench.launch.measurement import LatencyOptions
 from pi_bench.launch.model import LoadedModel
-from pi_bench.launch.placement import Placement
 from pi_bench.launch.samples import CHUNK_SAMPLES, Answers, answers_of, chunk_bounds
 from pi_bench.launch.verification import RunVerifier
-from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.graph import Graph
+from pi_bench.network.compiler import compile_graph
 from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.progress import Progress, silent
-from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 _PRIVATE_RELUS = 400_000
 
@@ -40,15 +38,7 @@ class PrivateAnswers:
 
 
 def run_privately(
-    graph: Graph,
-    compiling: CompileOptions,
-    info: ProtocolInfo,
-    options: ProtocolOptions,
-    place: Placement,
-    inputs: np.ndarray,
-    index: np.ndarray,
-    timeout_s: float,
-    progress: Progress,
+    task: AccuracyTask, index: np.ndarray, timeout_s: float, progress: Progress
 ) -> PrivateAnswers:
     """Returns the answers of two real parties to the images that `index` numbers. Each run is verified.
 
@@ -59,16 +49,11 @@ def run_privately(
         KeyboardInterrupt: no image is finished.
 
     ```python
-    from pi_bench.launch.placement import place
-    from pi_bench.registry import default_protocol
-
-    def first_answers(graph: Graph, inputs: np.ndarray) -> PrivateAnswers:
-        info, first = default_protocol(), np.arange(8)
-        options = info.configure()
-        return run_privately(graph, CompileOptions(), info, options, place(1), inputs, first, 120.0, silent)
+    def first_answers(task: AccuracyTask) -> PrivateAnswers:
+        return run_privately(task, np.arange(8), 120.0, silent)
     ```
     """
-    program, _ = compile_graph(graph, compiling)
+    program = task.program
     size = max(1, min(CHUNK_SAMPLES, _PRIVATE_RELUS // max(1, program.relu_count + program.truncation_count)))
     logits: list[np.ndarray] = []
     failures: list[str] = []
@@ -76,13 +61,14 @@ def run_privately(
     try:
         for start, end in chunk_bounds(len(index), size):
             progress("running privately", start, len(index))
-            batch = inputs[index[start:end]]
-            program, weights = compile_graph(graph, replace(compiling, batch=len(batch)))
-            model = LoadedModel(graph, program, weights, program_digest(program), 0.0)
+            batch = task.samples.inputs[index[start:end]]
+            compiling = replace(task.compiling, batch=len(batch))
+            program, weights = compile_graph(task.graph, compiling)
+            model = LoadedModel(task.graph, program, weights, program_digest(program), 0.0)
             encoded = encode_input(program, batch)
-            verifier = RunVerifier(program, weights, info.law(options), encoded)
-            once = LatencyOptions(options, runs=1, warmup=0, timeout_s=timeout_s)
-            measured = measure_latency(model, info, once, place, batch, verifier, silent)
+            verifier = RunVerifier(program, weights, task.law, encoded)
+            once = LatencyOptions(task.options, runs=1, warmup=0, timeout_s=timeout_s)
+            measured = measure_latency(model, task.info, once, task.place, batch, verifier, silent)
             failures.extend(measured.runs[0].verdict.failures)
             logits.append(measured.logits)
             if measured.interruption is not None:  # after its run: this chunk is whole

@@ -8,17 +8,15 @@ from functools import partial
 
 import numpy as np
 
-from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.errors import PiBenchError
 from pi_bench.fidelity.measurement import integer_logits
 from pi_bench.launch.accuracy import Comparison
+from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.samples import Answers, sample
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.graph import Graph
 from pi_bench.network.program import ActivationOp, Program
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.progress import Progress
-from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 _MOST_IMAGES = 32
 _MOST_LAYERS = 4
@@ -42,37 +40,29 @@ class Remedy:
 
 
 def find_remedies(
-    graph: Graph,
-    options: CompileOptions,
-    info: ProtocolInfo,
-    settings: ProtocolOptions,
-    inputs: np.ndarray,
-    comparison: Comparison,
-    setting: Setting | None,
-    threads: int,
-    progress: Progress,
+    task: AccuracyTask, comparison: Comparison, setting: Setting | None, progress: Progress
 ) -> list[Remedy]:
     """Runs the integer network as it is and with one more bit in several places; as it is comes first.
 
     The places are the input, the layers with the coarsest values, all weights, and all activations. Bits that
-    the ring cannot hold are left out. inputs: those of `comparison`. setting: predicts times; None for none.
+    the ring cannot hold are left out. setting: predicts times; None for none.
 
     ```python
-    def changes(*compared: Any) -> list[str]:  # graph, options, protocol, ..., as `compare` took them
-        return [remedy.change for remedy in find_remedies(*compared)]
+    def changes(task: AccuracyTask, comparison: Comparison) -> list[str]:
+        return [remedy.change for remedy in find_remedies(task, comparison, None, silent)]
     ```
     """
     index = sample(comparison.floats.index, _MOST_IMAGES)
-    program, _ = compile_graph(graph, options)
-    changes = _changes(program, options, comparison)
+    changes = _changes(task.program, task.compiling, comparison)
     found = []
     for number, (words, layer, changed) in enumerate(changes):
         progress("adding bits", number, len(changes))
+        changed_task = replace(task, compiling=changed)
         try:
-            answers = _answers(graph, changed, info.law(settings), inputs, index, threads)
-            found.append(Remedy(words, layer, answers, _online_s(graph, changed, info, settings, setting)))
+            answers = _answers(changed_task, index)
+            found.append(Remedy(words, layer, answers, _online_s(changed_task, setting)))
         except PiBenchError:
-            if changed == options:
+            if changed == task.compiling:
                 raise
     return found
 
@@ -97,21 +87,21 @@ def coarsest(program: Program, comparison: Comparison, count: int = _MOST_LAYERS
 
 
 def _changes(
-    program: Program, options: CompileOptions, comparison: Comparison
+    program: Program, compiling: CompileOptions, comparison: Comparison
 ) -> list[tuple[str, str | None, CompileOptions]]:
-    """Lists the options to try, each with words and its layer. Bits beyond their bounds are left out."""
+    """Lists the options to compile with, with words and layer. Leaves out bits beyond their bounds."""
 
     def more(name: str) -> CompileOptions:
-        bits = {**options.layer_activation_bits, name: options.activation_bits_of(name) + 1}
-        return replace(options, layer_activation_bits=bits)
+        bits = {**compiling.layer_activation_bits, name: compiling.activation_bits_of(name) + 1}
+        return replace(compiling, layer_activation_bits=bits)
 
     def more_weights() -> CompileOptions:
-        bits = {name: bits + 1 for name, bits in options.layer_weight_bits.items()}
-        return replace(options, weight_bits=options.weight_bits + 1, layer_weight_bits=bits)
+        bits = {name: bits + 1 for name, bits in compiling.layer_weight_bits.items()}
+        return replace(compiling, weight_bits=compiling.weight_bits + 1, layer_weight_bits=bits)
 
     def more_activations() -> CompileOptions:
-        bits = {name: bits + 1 for name, bits in options.layer_activation_bits.items()}
-        return replace(options, activation_bits=options.activation_bits + 1, layer_activation_bits=bits)
+        bits = {name: bits + 1 for name, bits in compiling.layer_activation_bits.items()}
+        return replace(compiling, activation_bits=compiling.activation_bits + 1, layer_activation_bits=bits)
 
     tried: list[tuple[str, str | None, Callable[[], CompileOptions]]] = [
         ("the input", program.input.name, partial(more, program.input.name)),
@@ -119,7 +109,7 @@ def _changes(
         ("all weights", None, more_weights),
         ("all activations", None, more_activations),
     ]
-    changes: list[tuple[str, str | None, CompileOptions]] = [("as it is", None, options)]
+    changes: list[tuple[str, str | None, CompileOptions]] = [("as it is", None, compiling)]
     for words, layer, change in tried:
         try:
             changes.append((f"one more bit in {words}", layer, change()))
@@ -128,27 +118,15 @@ def _changes(
     return changes
 
 
-def _answers(
-    graph: Graph,
-    options: CompileOptions,
-    law: ActivationLaw,
-    inputs: np.ndarray,
-    index: np.ndarray,
-    threads: int,
-) -> Answers:
-    logits = integer_logits(graph, options, inputs[index], law=law, threads=threads)
+def _answers(task: AccuracyTask, index: np.ndarray) -> Answers:
+    inputs = task.samples.inputs[index]
+    logits = integer_logits(task.graph, task.compiling, inputs, law=task.law, threads=task.place.threads)
     return Answers(index, logits.reshape(len(index), -1))
 
 
-def _online_s(
-    graph: Graph,
-    options: CompileOptions,
-    info: ProtocolInfo,
-    settings: ProtocolOptions,
-    setting: Setting | None,
-) -> float | None:
-    program, _ = compile_graph(graph, options)
-    info.require(program, settings)
-    if setting is None or info.script is None:
+def _online_s(task: AccuracyTask, setting: Setting | None) -> float | None:
+    program, _ = compile_graph(task.graph, task.compiling)
+    task.info.require(program, task.options)
+    if setting is None or task.info.script is None:
         return None
-    return predict_run(info.script(program, settings), setting).online.time_s
+    return predict_run(task.info.script(program, task.options), setting).online.time_s

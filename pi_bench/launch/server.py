@@ -117,42 +117,42 @@ class Server:
             channel.close()
             raise
         session = Session(channel, Party.SERVER, session_id=agreement.session_id, binding=agreement.binding)
-        visit: _Visit | None = None
+        client: _ClientSession | None = None
         try:
             protocol = self._info.server(session, self._program, self._options, self._weights, self._prepared)
-            visit = _Visit(session, protocol, report, tracing)
-            visit.set_up()
+            client = _ClientSession(session, protocol, report, tracing)
+            client.set_up()
             while True:
                 channel.set_receive_timeout(self._idle_timeout_s)
                 command, inference_id = receive_command(session)
                 channel.set_receive_timeout(self._timeout_s)
                 if command is Command.END:
-                    visit.end(inference_id)
+                    client.end(inference_id)
                     # The client closes when it has found this server's last message whole.
                     channel.receive_end(min(_END_TIMEOUT_S, self._timeout_s))
-                    return visit.inference_count
+                    return client.inference_count
                 if command is Command.PROBE:
                     if self._pace is None:
                         raise PeerError("the client wants to probe a link that is not emulated")
                     probe_as_server(session, inference_id)
                 elif command is Command.PREPROCESS:
-                    visit.preprocess(inference_id)
+                    client.preprocess(inference_id)
                 else:
-                    visit.infer(inference_id)
+                    client.infer(inference_id)
         except Exception as error:
             # Only expected errors carry a text that is fit for the peer.
             session.abort(str(error) if isinstance(error, PiBenchError) else "internal error at the server")
             raise
         finally:
-            if visit is not None:
-                visit.close()
+            if client is not None:
+                client.close()
             session.close()
 
 
-class _Visit:
-    """Visit of one client.
+class _ClientSession:
+    """Carries out the commands of one client.
 
-    At most one inference is preprocessed and not used, so that a client cannot make the server hoard.
+    At most one inference is preprocessed and not used, so a client cannot fill the server's memory.
     """
 
     def __init__(self, session: Session, protocol: PartyProtocol, report: Report, tracing: bool) -> None:
@@ -199,7 +199,7 @@ class _Visit:
         self._session.trace = None
 
     def end(self, inference_id: int) -> None:
-        """Says goodbye to the client, after both have checked that every message arrived as it was sent."""
+        """Ends the session, after both parties have checked that every message arrived as it was sent."""
         if inference_id != self._last_id:
             raise PeerError(
                 f"the client ends after inference {inference_id}, the last one was {self._last_id}"

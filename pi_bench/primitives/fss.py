@@ -29,9 +29,7 @@ SPECS = {
     "exact FSS truncation": FssSpec("truncate", 12, 31, True, 2048),
 }
 _GADGET = 1
-_SLICE_BYTES = 1 << 19  # of nodes at a party, which leaves room in a second-level cache
-_MOST_SLICE_GROUPS = 128
-_COUNTED = {"request": "choice", "answer": "choice", "grow": "node", "encode": "walk", "evaluate": "walk"}
+_COUNTED = {"request": "choice", "answer": "choice", "grow": "node", "encode": "hash", "evaluate": "hash"}
 
 UNITS = (
     *(f"{step} {kind}" for step in STEPS for kind in ("fss relu", "exact fss relu", "exact fss truncation")),
@@ -66,16 +64,7 @@ def _repeats(spec: FssSpec, step: str, bundles: range | None = None) -> int:
     if step == "grow":
         taken = range(1, spec.bundle_count + 1) if bundles is None else bundles
         return sum(spec.node_hashes(level + 1) for level in taken)
-    return spec.walk_hashes
-
-
-def slice_groups(spec: FssSpec) -> int:
-    """Returns how many groups a slice has whose nodes stay in a second-level cache.
-
-    >>> slice_groups(FSS_11)
-    93
-    """
-    return max(1, min(_MOST_SLICE_GROUPS, _SLICE_BYTES // max(1, spec.growth_group_bytes)))
+    return spec.online_hashes
 
 
 def relu_cases(settings: CaseSettings) -> Iterator[Case]:
@@ -113,7 +102,7 @@ def _whole(spec: FssSpec, step: str, groups: int, call_at: Callable[[int], FssCa
 
     Labels and nodes of all slices stand in the same buffers, as in an inference; states do not.
     """
-    size = min(groups, slice_groups(spec))
+    size = min(groups, spec.slice_groups)
     starts = (
         range(0, groups - size + 1, size)
         if groups % size == 0
@@ -124,6 +113,8 @@ def _whole(spec: FssSpec, step: str, groups: int, call_at: Callable[[int], FssCa
 
     def run() -> None:
         for start, slice_arguments in zip(starts, arguments, strict=True):
+            if step in ("grow", "encode", "evaluate"):
+                buffers.renew(step, slice(start, start + size))
             for one in slice_arguments:
                 if isinstance(one, fss.FinishArguments):
                     fss.finish(spec, one)
@@ -137,7 +128,7 @@ def sizes_of(spec: FssSpec) -> dict[str, float]:
     """Returns the bytes of one element on the wire and in storage, OTs included.
 
     >>> sizes_of(FSS_11)["offline"], sizes_of(FSS_11)["online_to_client"], sizes_of(FSS_11)["client_storage"]
-    (226.5, 5.5, 85.25)
+    (226.5, 5.5, 85.375)
     """
     bundles = sum(spec.bundle_group_bytes(level) for level in range(1, spec.bundle_count + 1))
     groups = 2 * bundles + spec.correction_group_bytes + spec.opening_group_bytes
@@ -152,21 +143,23 @@ def sizes_of(spec: FssSpec) -> dict[str, float]:
 
 def _minimal_work(spec: FssSpec, step: str) -> MinimalWork:
     sizes = sizes_of(spec)
-    planted = spec.node_hashes(1)
+    first_hashes = spec.node_hashes(1)
     if step == "request":
-        return MinimalWork(aes_blocks=2 * spec.choice_ots + planted, memory_bytes=sizes["client_storage"])
+        return MinimalWork(
+            aes_blocks=2 * spec.choice_ots + first_hashes, memory_bytes=sizes["client_storage"]
+        )
     if step == "answer":
-        return MinimalWork(aes_blocks=spec.choice_ots + planted, memory_bytes=sizes["server_storage"])
+        return MinimalWork(aes_blocks=spec.choice_ots + first_hashes, memory_bytes=sizes["server_storage"])
     if step == "grow":
         corrections = spec.bundle_count * BLOCK_BYTES
         return MinimalWork(aes_blocks=_repeats(spec, step), memory_bytes=max(corrections, 1))
     if step == "encode":
         kept = spec.kept_group_bytes / LANES
         stored = sizes["server_storage"] + sizes["online_to_client"] + kept + WORD_BYTES
-        return MinimalWork(aes_blocks=spec.walk_hashes, memory_bytes=stored)
+        return MinimalWork(aes_blocks=spec.online_hashes, memory_bytes=stored)
     if step == "evaluate":
         stored = sizes["client_storage"] + sizes["online_to_client"] + 2 * WORD_BYTES
-        return MinimalWork(aes_blocks=spec.walk_hashes, memory_bytes=stored)
+        return MinimalWork(aes_blocks=spec.online_hashes, memory_bytes=stored)
     return MinimalWork(memory_bytes=spec.kept_group_bytes / LANES + 2 * WORD_BYTES)
 
 

@@ -16,7 +16,8 @@ from pi_bench.primitives.buffers import filled, paged
 class FssBuffers:
     """Holds buffers of all steps, for `groups` groups in slices of `size`; they hold arbitrary bytes.
 
-    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not.
+    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not. A state
+    serves once, so `renew` must come before a step that is repeated.
 
     >>> from pi_bench.crypto.fss import FssSpec
     >>> buffers = FssBuffers(FssSpec("relu", 12, 23, False, 4095, sign_drop=1), groups=4, size=2)
@@ -37,7 +38,7 @@ class FssBuffers:
         self.seed = os.urandom(BLOCK_BYTES)
         self.choice_labels = self._labels(spec.choice_ots)
         self.request_labels = self._labels(spec.request_ots)
-        self.growth = paged(size * spec.growth_group_bytes)
+        self.scratch = paged(size * spec.scratch_group_bytes)
         self.corrections = filled(size * spec.correction_group_bytes)
         self.opening = filled(size * spec.opening_group_bytes)
         self.choices = fss.draw_choices(spec, size)
@@ -51,6 +52,15 @@ class FssBuffers:
         exists = level <= self.spec.bundle_count
         return filled(self.size * self.spec.bundle_group_bytes(level) if exists else 0)
 
+    def renew(self, step: str, groups: slice) -> None:
+        """Sets the counts of the states of a slice to those that `step` needs."""
+        states = self.client_state[groups] if step == "evaluate" else self.server_state[groups]
+        if step == "grow":  # all slices use the same states, as in `of`
+            states = self.server_state[: self.size]
+        bundles = 0 if step == "grow" else self.spec.bundle_count
+        opened = 0x100 if step == "evaluate" and self.spec.opening_group_bytes else 0
+        states[:, -4:] = np.array([bundles + opened], np.uint32).view(np.uint8)  # as native/fss/steps.cpp
+
     def of(self, step: str, groups: slice) -> list[object]:
         """Returns the arguments of each call of the step on a slice; `grow` is called once per level."""
         client, server = self.client_state[groups], self.server_state[groups]
@@ -59,13 +69,13 @@ class FssBuffers:
         z, answer = self.z[groups].reshape(-1), self.answer[groups].reshape(-1)
         if step == "request":
             labels = (self.choice_labels, self.request_labels)
-            outputs = (self.corrections, client, self.growth, self._bundle(1))
+            outputs = (self.corrections, client, self.scratch, self._bundle(1))
             return [
                 fss.RequestArguments(self.client_delta, self.seed, share, self.client_bits, *labels, *outputs)
             ]
         if step == "answer":
             drawn = (self.choices, self.server_bits, self.choice_labels, self.request_labels)
-            outputs = (self.opening, server, self.growth, self._bundle(1))
+            outputs = (self.opening, server, self.scratch, self._bundle(1))
             return [fss.AnswerArguments(self.server_delta, self.seed, *drawn, self.corrections, *outputs)]
         if step == "grow":  # of a state that `answer` has just written
             server = self.server_state[: self.size]
@@ -77,7 +87,7 @@ class FssBuffers:
                     level,
                     self._bundle(level),
                     server,
-                    self.growth,
+                    self.scratch,
                     self._bundle(level + 1),
                 )
                 for level in range(1, self.spec.bundle_count + 1)

@@ -1,69 +1,52 @@
-"""What `pi-bench accuracy` found, as a document and as text."""
+"""Collects the findings of `pi-bench accuracy` in a document."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from pi_bench.launch.accuracy import Comparison
+from pi_bench.launch.accuracy_findings import AccuracyFindings
 from pi_bench.launch.accuracy_layers import LayerError
+from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.private_accuracy import PrivateAnswers
-from pi_bench.launch.remedies import Remedy
-from pi_bench.launch.samples import Samples
-from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.program import Program
-from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-from pi_bench.report.bits import bits_part, bits_words
+from pi_bench.network.program.codec import program_digest
+from pi_bench.report.accuracy_warnings import find_accuracy_warnings
+from pi_bench.report.bits import bits_part
 from pi_bench.report.documents import accuracy as document
-from pi_bench.report.documents.fields import Weights
-from pi_bench.report.quantities import counted
-from pi_bench.report.remedies import remedies_lines, remedies_part
+from pi_bench.report.remedies import remedies_part
 from pi_bench.report.scores import at, scores, share_pct
-from pi_bench.report.settings import mode_words
-from pi_bench.report.text_table import render_table
-from pi_bench.report.weights import random_warnings, weights_words
-
-_NARROW_ROOM_BITS = 0.1
+from pi_bench.report.weights import weights_of
 
 
 def build_accuracy(
-    program: Program,
-    digest: str,
-    compiling: CompileOptions,
-    info: ProtocolInfo,
-    options: ProtocolOptions,
-    samples: Samples,
-    comparison: Comparison,
-    private: PrivateAnswers | None,
-    weights: Weights,
-    arguments: dict[str, Any],
-    interruption: int | None = None,
-    remedies: Sequence[Remedy] | None = None,
+    task: AccuracyTask, findings: AccuracyFindings, arguments: dict[str, Any]
 ) -> document.Accuracy:
-    """Scores the answers and collects the errors of the layers.
-
-    digest: that of the program for one image. weights: as `weights_of` tells. interruption: the exit code,
-    where Ctrl-C or SIGTERM left images out of both phases or of the private one.
+    """Scores the answers and collects the errors of the layers. arguments: those of the command.
 
     ```python
-    def same_class_pct(*measured: Any) -> float:  # what `compare` and `run_privately` returned
-        return build_accuracy(*measured).integer.same_class_as_float_pct
+    def same_class_pct(task: AccuracyTask, findings: AccuracyFindings) -> float:
+        return build_accuracy(task, findings, arguments={}).integer.same_class_as_float_pct
     ```
     """
+    program, compiling, options, samples = task.program, task.compiling, task.options, task.samples
+    comparison, private, remedies = findings.comparison, findings.private, findings.remedies
     labels = samples.labels
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
     errors = {layer.name: layer.relative_error for layer in layers if layer.relative_error is not None}
     result = document.Accuracy(
         schema_version=1,
-        interrupted=interruption is not None,
+        interrupted=findings.interruption is not None,
         network=document.Network(
-            name=program.name, digest=digest, relu_count=program.relu_count, weights=weights
+            name=program.name,
+            digest=program_digest(program),
+            relu_count=program.relu_count,
+            weights=weights_of(task.graph.meta),
         ),
-        protocol=info.name,
+        protocol=task.info.name,
         mode=options.mode,
         options=dict(options.values),
         fixed_point=document.FixedPoint(
@@ -91,112 +74,6 @@ def build_accuracy(
         remedies=None if remedies is None else remedies_part(remedies, comparison.floats),
     )
     return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
-
-
-def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
-    """Lists what a reader must know, the gravest first; each sentence says what to do next.
-
-    ```python
-    def show(path: str) -> None:  # a file of --json
-        with open(path, "rb") as file:
-            result = msgspec.json.decode(file.read(), type=document.Accuracy)
-        print(find_accuracy_warnings(result))
-    ```
-    """
-    found = []
-    private, data = result.private, result.data
-    if result.interrupted:
-        found.append(
-            "INTERRUPTED: the figures are those of the images that were finished; run it again for all"
-        )
-    if private is not None and not private.verified:
-        found.append(f"a private run broke its law: {private.failures[0]}")
-    found += random_warnings(result.network.weights)
-    for layer in result.layers:
-        if layer.outside_count:
-            found.append(
-                f"saturation: {layer.outside_count:,} values of layer {layer.name!r} lie outside its "
-                f"window ({-layer.room_bits:.2f} bits beyond), so their answers are wrong; calibrate with "
-                "more inputs, or raise --headroom-bits"
-            )
-    if data.class_count is not None and data.class_count != result.output_count:
-        found.append(
-            f"{data.source} has {data.class_count} classes, the network {result.output_count}: it "
-            "was not made for this data, and its accuracy here means nothing; use data of as many classes"
-        )
-    if data.refused_count:
-        found.append(
-            f"{data.refused_count:,} of {data.image_count:,} images have a value beyond the input's "
-            "bound and were left out, as a client refuses them; normalize as in training, or calibrate with "
-            "such images"
-        )
-    narrow = [layer for layer in result.layers if 0 <= layer.room_bits < _NARROW_ROOM_BITS]
-    if narrow and not any(layer.outside_count for layer in result.layers):
-        found.append(
-            f"layer {narrow[0].name!r} came within {narrow[0].room_bits:.2f} bits of its window; "
-            "other inputs may leave it: calibrate with more inputs, or raise --headroom-bits"
-        )
-    return found
-
-
-def render_accuracy(result: document.Accuracy) -> str:
-    """Writes the comparison as text: answers, private runs, layers, warnings.
-
-    ```python
-    def show(path: str) -> None:  # a file of --json
-        with open(path, "rb") as file:
-            result = msgspec.json.decode(file.read(), type=document.Accuracy)
-        print(render_accuracy(result))
-    ```
-    """
-    data, fixed, private = result.data, result.fixed_point, result.private
-    scales = "per-channel" if fixed.per_channel else "per-tensor"
-    rows = [_row("float", result.float), _row(f"integer, {result.mode}", result.integer)]
-    if result.baseline is not None:
-        rows.append(_row(f"integer, {result.baseline.law}", result.baseline))
-    if private is not None:
-        if private.image_count < result.integer.image_count:
-            rows.append(_row("float, the private images", private.same_images.float))
-            rows.append(_row("integer, the private images", private.same_images.integer))
-        rows.append(_row(f"private, {result.protocol}", private))
-    lines = [
-        f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
-        f"{data.refused_count:,} refused",
-        f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
-        f"{scales} scales, "
-        f"{_bits(result)}, headroom {fixed.headroom_bits:g} bits",
-        "",
-        *render_table(
-            (
-                *("answers", "images", "accuracy", "95 % interval", "same class as float", "its interval"),
-                *("typical logit error", "largest"),
-            ),
-            rows,
-            drop=("largest", "its interval", "typical logit error", "same class as float"),
-        ),
-    ]
-    if private is not None:
-        state = "verified" if private.verified else "NOT VERIFIED"
-        lines.append(
-            f"private runs {state}; same class as the integer network in "
-            f"{_percent(private.same_class_as_integer_pct)} of them"
-        )
-    header = ("layer", "operator", "error", "largest error", "headroom", "outside", "zeroed")
-    lines += [
-        "",
-        *render_table(header, [_layer_row(layer) for layer in result.layers], left=2, drop=("operator",)),
-    ]
-    lines += [
-        "",
-        "error: root mean square of the errors, divided by that of the float values",
-        "headroom: bits between the largest value and the end of the window; outside: values beyond that end",
-        "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
-        f"worst layer: {result.worst_layer or '-'}",
-    ]
-    if result.remedies is not None:
-        lines += ["", *remedies_lines(result.remedies)]
-    lines += [f"\nwarning: {warning}" for warning in result.warnings]
-    return "\n".join(lines)
 
 
 def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:
@@ -237,45 +114,3 @@ def _layer(name: str, layer: LayerError) -> document.LayerErrors:
         outside_count=layer.outside_count,
         zeroed_count=layer.zeroed_count,
     )
-
-
-def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
-    own = name.startswith("float")
-    error_pct = answers.typical_logit_error_pct
-    return (
-        name,
-        f"{answers.image_count:,}",
-        _percent(answers.accuracy_pct),
-        _interval(answers.accuracy_interval_pct),
-        "-" if own else _percent(answers.same_class_as_float_pct),
-        _interval(None if own else answers.same_class_interval_pct),
-        "-" if own or error_pct is None else f"{error_pct:.2g} % of range",
-        "-" if own else f"{answers.largest_logit_error:.4g}",
-    )
-
-
-def _layer_row(layer: document.LayerErrors) -> tuple[str, ...]:
-    return (
-        layer.name,
-        layer.operator,
-        "-" if layer.relative_error is None else f"{100 * layer.relative_error:.3f} %",
-        "-" if layer.largest_error is None else f"{layer.largest_error:.4g}",
-        f"{layer.room_bits:.2f}",
-        f"{layer.outside_count:,}" if layer.outside_count else "-",
-        f"{layer.zeroed_count:,}" if layer.zeroed_count else "-",
-    )
-
-
-def _bits(result: document.Accuracy) -> str:
-    fixed = result.fixed_point
-    if result.bits is None:
-        return f"activation bits {fixed.activation_bits}, weight bits {fixed.weight_bits}"
-    return bits_words(result.bits)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} %"
-
-
-def _interval(bounds: Sequence[float] | None) -> str:
-    return "-" if bounds is None else f"{bounds[0]:.1f} to {bounds[1]:.1f} %"

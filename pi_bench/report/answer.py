@@ -6,19 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pi_bench.report.documents.latency import Outputs
+
 _TOP = 5
 
 
 def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
     """Writes the best classes of each sample, or the logits where they are few.
 
-    logits: (batch, ...). labels: one name per class, or none.
+    logits: (batch, ...). labels: one name per class, or none. A line with its number from 0 precedes each
+    sample of a batch.
 
     >>> answer_lines(np.array([[0.5, -2.0]]), [])
     ['  logits 0.5000 -2.0000']
+    >>> answer_lines(np.array([[0.5, -2.0], [1.0, 0.0]]), [])
+    ['image 0:', '  logits 0.5000 -2.0000', 'image 1:', '  logits 1.0000 0.0000']
     """
     lines = []
-    for row in logits.reshape(logits.shape[0], -1):
+    for sample, row in enumerate(logits.reshape(logits.shape[0], -1)):
+        if len(logits) > 1:
+            lines.append(f"image {sample}:")
         if row.size <= _TOP and len(labels) != row.size:
             lines.append("  logits " + " ".join(f"{value:.4f}" for value in row))
             continue
@@ -26,3 +33,22 @@ def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
             label = labels[index] if len(labels) == row.size else f"class {index}"
             lines.append(f"  {row[index]:10.4f}  {label}")
     return lines
+
+
+def outputs_part(logits: np.ndarray, labels: Sequence[str]) -> Outputs:
+    """Returns logits and best class of the sample, or of each sample where the batch is larger than one.
+
+    logits: (batch, ...). labels: one name per class, or none.
+
+    >>> outputs_part(np.array([[0.5, -2.0]]), ["cat", "dog"]).label
+    'cat'
+    """
+    rows = logits.reshape(logits.shape[0], -1)
+    best = [int(index) for index in rows.argmax(axis=1)]
+    named = [labels[index] for index in best] if len(labels) == rows.shape[1] else None
+    single = rows.shape[0] == 1
+    return Outputs(
+        logits=rows[0].tolist() if single else rows.tolist(),
+        argmax=best[0] if single else best,
+        label=None if named is None else (named[0] if single else named),
+    )

@@ -10,8 +10,8 @@ from pi_bench.network.program import ActivationOp, LinearOp, Program
 from pi_bench.report.documents.fidelity import LayerBits
 
 
-def bits_part(program: Program, options: CompileOptions) -> LayerBits:
-    """Lists the bits of each layer of a program that was compiled with `options`.
+def bits_part(program: Program, compiling: CompileOptions) -> LayerBits:
+    """Lists the bits of each layer of a program that was compiled with the options `compiling`.
 
     >>> from pi_bench.network.program import InputOp, OutputOp
     >>> ops = InputOp(0, "input", (1, 2), 4, bound=4.0), OutputOp(1, "output", (1, 2), 0, 4)
@@ -27,8 +27,8 @@ def bits_part(program: Program, options: CompileOptions) -> LayerBits:
         if term.weighted is not None
     ]
     return LayerBits(
-        activations={name: options.activation_bits_of(name) for name in (program.input.name, *truncated)},
-        weights={layer_of(name): options.weight_bits_of(name) for name in weights},
+        activations={name: compiling.activation_bits_of(name) for name in (program.input.name, *truncated)},
+        weights={layer_of(name): compiling.weight_bits_of(name) for name in weights},
     )
 
 

@@ -12,14 +12,14 @@ from typing import Literal
 
 import msgspec
 
-from pi_bench.launch.alternatives import FUSION, HALF_RELUS, Alternative
+from pi_bench.launch.alternatives import FUSION, HALF_RELUS, RELU_FOR_RELU6, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 from pi_bench.prediction.causes import Cause, Share, shares
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.documents import predicted as document
 from pi_bench.report.documents.predicted import AlternativeRun, BusyLayer, ExplainedPhase, Explanation
-from pi_bench.report.quantities import counted, seconds
+from pi_bench.report.quantities import counted, is_shown, seconds
 
 Phase = Literal["online", "offline"]
 
@@ -146,13 +146,17 @@ class _Writer:
         saved = halved_saves_s / online.time_s
         judgement = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
         rest = self._subject("online", Cause(largest.cause)).rstrip(",")
+        halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgement}"
+        if not is_shown(halved_saves_s):
+            halved = "half of them would save nothing"
         return document.ReluShare(
             share=relus.share,
             halved_saves_s=halved_saves_s,
             without_s=without_s,
-            line=f"ReLUs are {relus.share:.0%} of the online latency: half of them would save "
-            f"{seconds(halved_saves_s)} ({saved:.0%}), {judgement}; without any, "
-            f"{seconds(without_s)} would remain, most of it for {rest}.",
+            line=f"ReLUs are {relus.share:.0%} of the online latency: {halved}; without any, "
+            f"{seconds(without_s)} would remain, most of it for {rest}."
+            if self._program.relu_count
+            else f"The network has no ReLUs: most of the online latency is for {rest}.",
         )
 
     def _sentence(self, phase: Phase, cause: document.Cause) -> str:
@@ -162,9 +166,13 @@ class _Writer:
         return f"{self._subject(phase, kind)} cost {cost}{self._layers(cause.layers)}. {remedies}."
 
     def _layers(self, layers: Sequence[BusyLayer]) -> str:
-        if not layers:
+        words = [
+            f"{_title(self._program.ops[row.id])} {seconds(row.busy_s)}"
+            for row in layers
+            if is_shown(row.busy_s)
+        ]
+        if not words:
             return ""
-        words = [f"{_title(self._program.ops[row.id])} {seconds(row.busy_s)}" for row in layers]
         return f"; busiest (parties and link together, overlap not taken off): {', '.join(words)}"
 
     def _subject(self, phase: Phase, cause: Cause) -> str:
@@ -188,7 +196,7 @@ class _Writer:
                 return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
                 halved = f"Half of them would leave {_left(self._halved(), phase)}"
-                return [halved, *self._settings(phase, Purpose.RELU)]
+                return [halved, *self._without_clamps(phase), *self._settings(phase, Purpose.RELU)]
             case Cause.TRUNCATIONS:
                 if fused:
                     left = f"{fused.truncation_count:,} of them and {_left(fused, phase)}"
@@ -204,13 +212,25 @@ class _Writer:
         """Recommends the best value of each flag that helps a purpose, if it saves something."""
         by_flag: dict[str, list[AlternativeRun]] = {}
         for row in self._alternatives:
-            if purpose.value in row.helps:
+            if purpose.value in row.helps and row.change.startswith("--"):
                 by_flag.setdefault(row.change.split()[0], []).append(row)
         best = [min(rows, key=lambda row: _phase_s(row, phase)) for rows in by_flag.values()]
         return [
             f"`{row.change}` would leave {_left(row, phase)}"
             for row in best
             if _phase_s(row, phase) <= _PAYS * self._phases[phase].time_s
+        ]
+
+    def _without_clamps(self, phase: Phase) -> list[str]:
+        """Proposes ReLU where the network has ReLU6, which runs as two ReLUs."""
+        row = self._alternative(RELU_FOR_RELU6)
+        if row is None:
+            return []
+        saved_s = self._phases[phase].time_s - _phase_s(row, phase)
+        if not is_shown(saved_s):
+            return []
+        return [
+            f"{RELU_FOR_RELU6}, in training too, would leave {_left(row, phase)} (saves {seconds(saved_s)})"
         ]
 
     def _alternative(self, change: str) -> AlternativeRun | None:

@@ -72,13 +72,18 @@ def fidelity_line(fidelity: document.Fidelity | None, weights: str | None) -> st
     return f"{fidelity_words(fidelity)}{random}"
 
 
-def fidelity_warnings(fidelity: document.Fidelity | None, weights: str | None) -> list[str]:
-    """Lists reasons for doubt about answers, with advice. Answers of random weights need no such warning.
+def fidelity_warnings(
+    fidelity: document.Fidelity | None, weights: str | None, *, asked: bool = False
+) -> list[str]:
+    """Lists reasons for doubt about answers, with advice.
+
+    asked: true if the user of the model file set the goal. Without that, answers of random weights need no
+    such warning.
 
     >>> [found[:57] for found in fidelity_warnings(None, "given")]
     ['the model file does not say how closely its integer netwo']
     """
-    if weights == "random":
+    if weights == "random" and not asked:
         return []
     if fidelity is None:
         return [_UNKNOWN]
@@ -88,10 +93,11 @@ def fidelity_warnings(fidelity: document.Fidelity | None, weights: str | None) -
     if not fidelity.met:
         goal = fidelity.goal
         kind = "default goal" if fidelity.goal_is_default else "goal"
+        better = f"`--fidelity {goal.same_class_pct:g}%`" if asked else "more bits"
         found.append(
             f"the fidelity {kind} is missed: {goal.same_class_pct:g} % of the inputs with the same class and "
             f"a typical logit error of at most {goal.logit_error_pct:g} % were wanted; private answers and "
-            "their latency are those of a less accurate network; export again with more bits, or with more "
+            f"their latency are those of a less accurate network; export again with {better}, or with more "
             "calibration inputs"
         )
     if fidelity.source in (NOISE, EXAMPLE):

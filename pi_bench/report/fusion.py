@@ -7,7 +7,7 @@ import math
 from pi_bench.network.fusion import Cost, Fusion
 from pi_bench.report.documents import fields
 from pi_bench.report.documents.fields import BeforeAfter, FusedOperator, FusionPrediction, KeptValue
-from pi_bench.report.quantities import byte_count, seconds
+from pi_bench.report.quantities import byte_count, is_shown, seconds
 
 
 def fusion_part(fusion: Fusion | None) -> fields.Fusion | None:
@@ -53,7 +53,7 @@ def _reason(row: KeptValue) -> str:
     if row.online_s is None or row.offline_bytes is None:
         return "the fused layer fits no encryption"
     grown = []
-    if row.online_s > 0:
+    if is_shown(row.online_s):
         grown.append(f"{seconds(row.online_s)} more online")
     if row.offline_bytes > 0:
         grown.append(f"{byte_count(round(row.offline_bytes))} more offline")

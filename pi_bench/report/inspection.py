@@ -11,6 +11,7 @@ from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.bits import bits_words
+from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
@@ -125,6 +126,7 @@ def render_inspection(inspection: document.Inspection) -> str:
     predicted = inspection.predicted_bytes
     lines = [
         f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'weight')}",
+        *clamp_lines(inspection.upper_relu_count),
         f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
         f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
         *([bits_words(inspection.bits)] if inspection.bits is not None else []),
@@ -134,7 +136,7 @@ def render_inspection(inspection: document.Inspection) -> str:
         *fusion_lines(inspection.fusion),
         *kept_lines(inspection.fusion),
         "",
-        *render_table(header, rows, left=4, drop=_DROP),
+        *render_table(header, rows, left=4, whole=(0, 2, 3), drop=_DROP),
         "",
         "from: ids of the operators whose values it takes; scale: bits behind the point",
         "truncated: bits that the operator drops; window: bits of the range that a ReLU can represent",

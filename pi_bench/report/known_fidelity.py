@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pi_bench.arithmetic.activation_law import ActivationLaw
-from pi_bench.fidelity import Fidelity, with_chosen_bits
+from pi_bench.fidelity import Fidelity, FidelityGoal, with_chosen_bits
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.report.documents import fidelity as document
 from pi_bench.report.fidelity import fidelity_part
 
 
-def known_fidelity(model: LoadedModel, law: ActivationLaw) -> document.Fidelity | None:
+def known_fidelity(
+    model: LoadedModel, law: ActivationLaw, goal: FidelityGoal | None = None
+) -> document.Fidelity | None:
     """Describes the fidelity that the model file notes, and tells whether it is that of the loaded program.
 
     law: that of the mode. A law that only approximates another makes answers of a fidelity of its own.
+    goal: the one to compare the fidelity with, instead of that of the export.
     Returns None if the file notes no fidelity.
 
     Raises:
@@ -31,7 +36,10 @@ def known_fidelity(model: LoadedModel, law: ActivationLaw) -> document.Fidelity 
     fields = model.graph.meta.get("fidelity")
     if fields is None:
         return None
-    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.options.batch))
+    exported = with_chosen_bits(model.graph, CompileOptions(batch=model.compiling.batch))
     fused = model.fusion is not None and bool(model.fusion.dissolved)
-    same = model.options == exported and not fused and law.baseline is None
-    return fidelity_part(Fidelity.from_fields(fields), of_this_program=same)
+    same = model.compiling == exported and not fused and law.baseline is None
+    fidelity = Fidelity.from_fields(fields)
+    if goal is not None:
+        fidelity = replace(fidelity, goal=goal)
+    return fidelity_part(fidelity, of_this_program=same)

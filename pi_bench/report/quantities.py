@@ -15,6 +15,18 @@ def seconds(value_s: float) -> str:
     return f"{_digits(value_s)} s"
 
 
+def is_shown(value_s: float) -> bool:
+    """Tells whether a duration is long enough to be mentioned: `seconds` writes another number than 0.
+
+    >>> is_shown(2e-6), is_shown(1e-9)
+    (True, False)
+    """
+    return value_s >= _SHORTEST_S
+
+
+_SHORTEST_S = 5e-9  # half of the last digit of 0.01 us
+
+
 def milliseconds(value_s: float) -> str:
     """Writes milliseconds without the unit, for columns; "-" for none.
 
@@ -22,6 +34,15 @@ def milliseconds(value_s: float) -> str:
     ('3.20', '-')
     """
     return f"{value_s * 1e3:.2f}" if value_s else "-"
+
+
+def seconds_or_dash(value_s: float) -> str:
+    """Writes a duration as `seconds` does; "-" for none.
+
+    >>> seconds_or_dash(0.0032), seconds_or_dash(0.0)
+    ('3.20 ms', '-')
+    """
+    return seconds(value_s) if is_shown(value_s) else "-"
 
 
 def byte_count(value: float) -> str:

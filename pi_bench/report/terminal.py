@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
@@ -16,7 +17,16 @@ from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.link import link_words, probe_lines
 from pi_bench.report.operators import counts_words, shape_words
 from pi_bench.report.prediction import comparison_lines
-from pi_bench.report.quantities import byte_count, bytes_or_dash, count, counted, milliseconds, seconds
+from pi_bench.report.quantities import (
+    byte_count,
+    bytes_or_dash,
+    count,
+    counted,
+    is_shown,
+    milliseconds,
+    seconds,
+    seconds_or_dash,
+)
 from pi_bench.report.settings import mode_words
 from pi_bench.report.text_table import render_table
 from pi_bench.report.weights import weights_words
@@ -51,6 +61,7 @@ def _heading(result: Result) -> list[str]:
     network = result.network
     return [
         f"{network.name}: {counts_words(network)}, {weights_words(network.weights)}",
+        *clamp_lines(network.upper_relu_count),
         f"protocol {result.protocol_title}, {mode_words(result.mode, result.options)}, "
         f"{link_words(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
         f"digest {network.digest[:16]}",
@@ -111,7 +122,7 @@ def _layers(result: Result) -> list[str]:
         )
     return [
         "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
-        *render_table(header, rows, left=3, drop=_LAYER_DROP),
+        *render_table(header, rows, left=3, whole=(1, 2), drop=_LAYER_DROP),
         *(["", "online, by part", *_part_table(parts)] if parts else []),
     ]
 
@@ -124,9 +135,9 @@ _LAYER_DROP = (
 
 def _offline(result: Result) -> list[str]:
     offline = result.offline
+    hidden = f" ({seconds(offline.hidden_s)} more of both parties' work hidden by overlap)"
     return [
-        f"offline  {seconds(offline.time_s)} per inference "
-        f"({seconds(offline.hidden_s)} more of both parties' work hidden by overlap), "
+        f"offline  {seconds(offline.time_s)} per inference{hidden if is_shown(offline.hidden_s) else ''}, "
         f"{byte_count(offline.bytes.client_to_server)} client to server, "
         f"{byte_count(offline.bytes.server_to_client)} server to client",
         *_part_table(offline.parts),
@@ -147,7 +158,7 @@ def _part_table(parts: Mapping[str, BothTimes]) -> list[str]:
         for name, part in parts.items()
     ]
     header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
-    return render_table(header, rows)
+    return render_table(header, rows, drop=("server waits", "client waits"))
 
 
 def _prediction(result: Result) -> list[list[str]]:
@@ -169,7 +180,7 @@ def _cost(result: Result) -> list[str]:
     rows = [
         (
             party,
-            *(seconds(value) for value in msgspec.structs.astuple(cpu_s)),
+            *(seconds_or_dash(value) for value in msgspec.structs.astuple(cpu_s)),
             *(byte_count(value) for value in msgspec.structs.astuple(peak_bytes)),
             byte_count(stored_bytes),
         )
@@ -201,10 +212,13 @@ def _verdict(result: Result) -> list[str]:
     fidelity = fidelity_line(result.fidelity, result.network.weights)
     if not verification.passed:
         return ["verification FAILED", *(f"  {failure}" for failure in verification.failures), fidelity]
-    agrees = "agrees" if verification.argmax_agrees_with_float else "does NOT agree"
+    same = verification.argmax_agrees_with_float
+    differs = "" if same else ", but the answer is NOT the float network's"
+    agrees = "agrees" if same else "does NOT agree"
     zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
     return [
-        f"verification passed ({verification.mode}): {counted(verification.compared_count, 'value')} of "
+        f"verification passed ({verification.mode}){differs}: "
+        f"{counted(verification.compared_count, 'value')} of "
         f"{counted(verification.verified_run_count, 'run')} follow their law, "
         f"largest distance {verification.max_ulp_error} ulp; "
         f"{zeroed if verification.zeroed_count else ''}"

@@ -15,8 +15,10 @@ _MIN_RUNS = 3
 _FAR_OFF = 1.5
 
 
-def find_warnings(result: Result) -> list[str]:
+def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
     """Lists what a reader must know, the gravest first; each sentence says what to do next.
+
+    goal_is_asked: true if the user of the model file set the goal of its fidelity.
 
     ```python
     def insecure(result: Result) -> bool:
@@ -30,13 +32,14 @@ def find_warnings(result: Result) -> list[str]:
             f"measuring the harness. Use --protocol {default_protocol().name} with real data."
         )
     found += random_warnings(result.network.weights)
-    found += fidelity_warnings(result.fidelity, result.network.weights)
+    found += fidelity_warnings(result.fidelity, result.network.weights, asked=goal_is_asked)
     verification = result.verification
     if verification.passed and not verification.argmax_agrees_with_float:
         found.append(
             f"the private answer is class {result.outputs.argmax}, the float network says "
             f"{verification.float_argmax}: the arithmetic is right, so the fixed point is too coarse "
-            "for this input; try a larger --activation-bits or calibrate with more inputs."
+            "for this input; try larger --weight-bits and --activation-bits, let `pi-bench export "
+            "--fidelity` choose the bits, or calibrate with more inputs."
         )
     latency = result.online.latency_s
     spread = (latency.q3 - latency.q1) / latency.median

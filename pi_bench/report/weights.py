@@ -1,18 +1,19 @@
-"""Whether the weights of a model file are random, as its exporter noted."""
+"""Where the weights of a model file come from, as its exporter noted: random, given or unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-RANDOM_WORDS = (
-    "weights are random: latency and bytes are those of a trained network, answers mean nothing; "
-    "export with --weights for answers"
-)
+_MEANING = "latency and bytes are those of a trained network, answers mean nothing"
+_RANDOM = f"weights are random: {_MEANING}; export with --weights for answers"
 
 
 def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
-    """Tells where the weights of a model file come from, by its notes; None where they do not say.
+    """Tells where the weights of a model file come from, by its notes; None where they are unknown.
+
+    Random weights were drawn by the exporter. Given weights were read from a checkpoint or a network's file,
+    or are the result of a training. Weights that an exported module had on its own are unknown.
 
     >>> weights_of({"random_weights": True}), weights_of({})
     ('random', None)
@@ -26,10 +27,26 @@ def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
 def weights_words(weights: str | None) -> str:
     """Writes where the weights come from, for a heading.
 
-    >>> weights_words("random"), weights_words(None)
-    ('weights random', 'weights of the exported module (trained or random: the model file does not say)')
+    >>> weights_words("random")
+    'weights random'
+    >>> weights_words(None)
+    "weights unknown (the module's own: the model file does not say whether they are random)"
     """
-    return f"weights {weights or 'of the exported module (trained or random: the model file does not say)'}"
+    own = "unknown (the module's own: the model file does not say whether they are random)"
+    return f"weights {weights or own}"
+
+
+def export_words(meta: Mapping[str, Any]) -> str:
+    """Writes where the weights come from, for the text of an export, with the seed of random ones.
+
+    >>> export_words({"random_weights": False})
+    'weights given'
+    >>> export_words({"random_weights": True, "seed": 7})
+    'weights random, seed 7: latency and bytes are those of a trained network, answers mean nothing'
+    """
+    weights = weights_of(meta)
+    words = weights_words(weights)
+    return f"{words}, seed {meta.get('seed', '-')}: {_MEANING}" if weights == "random" else words
 
 
 def random_warnings(weights: str | None) -> list[str]:
@@ -38,4 +55,4 @@ def random_warnings(weights: str | None) -> list[str]:
     >>> random_warnings("given")
     []
     """
-    return [RANDOM_WORDS] if weights == "random" else []
+    return [_RANDOM] if weights == "random" else []

@@ -153,7 +153,7 @@ def greet_as_client(
         ConnectionFailedError: no answer came in time, or the connection was lost.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    with _telling_the_peer(channel):
+    with _AbortOnError(channel):
         _send(
             channel,
             0,
@@ -197,7 +197,7 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
         ConnectionFailedError: no message came in time, or the connection was lost.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    with _telling_the_peer(channel):
+    with _AbortOnError(channel):
         hello = _receive(channel, 0, HELLO_TIMEOUT_S, _HELLO_END)
         requirements = ClientRequirements(
             *(_optional_text(hello, name) for name in ("protocol", "mode", "digest"))
@@ -231,7 +231,7 @@ def _agree(client_nonce: bytes, server_nonce: bytes, offer: Offer) -> Agreement:
     return Agreement(offer, int.from_bytes(binding[:8], "little"), binding)
 
 
-class _telling_the_peer:
+class _AbortOnError:
     """Sends the text of an error on this side to the peer as an abort, before the error is raised."""
 
     def __init__(self, channel: Channel) -> None:

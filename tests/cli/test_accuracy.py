@@ -70,9 +70,51 @@ def test_intervals_typical_errors_and_one_more_bit_are_told(
     assert remedies["remedies"][0]["rms_logit_error"] < remedies["unchanged"]["rms_logit_error"]
     assert remedies["remedies"][0]["predicted_online_s"] > 0
     text = capsys.readouterr().out
-    assert f"{low:.1f} to {high:.1f} %" in text and "one more bit in all activations" in text
+    assert f"{low:.1f} to {high:.1f} %" in text and "\nall activations  " in text
     assert "the layers that lose most: " in text
     assert run(model_file, tmp_path, *flags, "--no-remedies")["remedies"] is None
+
+
+def test_at_80_columns_no_name_and_no_figure_is_cut(
+    model_file: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    drop = ("--mode", "truncated-sign", "--sign-drop", 3)
+    run(model_file, tmp_path, "--data", data, "--private-sample", 2, *drop, "--protocol", "ideal")
+    for command in ("inspect MODEL", "latency MODEL --protocol ideal --runs 1 --warmup 0", "export --list"):
+        assert main(command.replace("MODEL", str(model_file)).split()) == 0
+    text = capsys.readouterr().out
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    for row in ("integer, truncated-sign", "float, private images", "integer, private images"):
+        assert f"\n{row}  " in text
+    for header in ("same class as float", "logit error", "predicted online"):
+        assert header in text
+
+
+def test_too_few_answers_of_the_float_network_are_warned_of(
+    model_file: Path, tiny_graph: Graph, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.random.default_rng(5).normal(size=(900, 2, 6, 6)).clip(-2.5, 2.5).astype(np.float32)
+    *_, second, first = np.sort(outputs(tiny_graph, images), axis=1).T
+    np.save(
+        tmp_path / "close.npy", images[np.argsort(first - second)[:30]]
+    )  # small errors change their class
+    flags = ("--data", data, "--private-sample", 0, "--no-remedies")
+    close = ("--data", tmp_path / "close.npy", *flags[2:])
+    coarse = run(model_file, tmp_path, *close, "--weight-bits", 2, "--activation-bits", 3)
+    share_pct = coarse["integer"]["same_class_as_float_pct"]
+    assert coarse["integer"]["same_class_interval_pct"][1] < 99
+    (warning,) = (words for words in coarse["warnings"] if "the float network's class" in words)
+    assert f"on only {share_pct:.1f} % of 30 images" in warning
+    assert "--fidelity 99%" in warning and "--weight-bits and --activation-bits" in warning
+    assert "warning: the integer network has the float" in capsys.readouterr().out
+    blunt = run(model_file, tmp_path, *flags, "--mode", "truncated-sign", "--sign-drop", 10)
+    (warning,) = (words for words in blunt["warnings"] if "the float network's class" in words)
+    assert "mode truncated-sign causes this" in warning
 
 
 def test_the_law_of_each_mode_and_the_options_of_fixed_point(

@@ -83,7 +83,7 @@ def test_a_recipe_becomes_a_file_that_says_it_is_random(recipe, tmp_path, capsys
     assert run("--recipe", recipe, "-o", path, "--seed", 7) == 0
     out = capsys.readouterr().out
     assert "768 ReLUs" in out
-    assert "RANDOM (seed 7)" in out
+    assert "weights random, seed 7: latency and bytes are those of a trained network" in out
     assert "calibrated on 32 samples of seeded noise; headroom at least" in out
     assert "--calibration" not in out
     graph = load_model(path)
@@ -98,7 +98,7 @@ def test_given_weights_are_not_called_random(recipe, tmp_path, capsys):
     torch.save(build(parse_recipe(TINY, "tiny")).state_dict(), tmp_path / "state.pt")
     assert run("--recipe", recipe, "--weights", tmp_path / "state.pt", "-o", tmp_path / "model.pt") == 0
     out = capsys.readouterr().out
-    assert "RANDOM" not in out
+    assert "weights given" in out
     assert "give some with --calibration" in out
 
 

@@ -128,3 +128,36 @@ def test_a_damaged_note_is_refused_before_anything_starts(
     assert main(["latency", str(tmp_path / "model.pt")]) == 3
     captured = capsys.readouterr()
     assert captured.out == "" and "note on its fidelity is damaged: export the network again" in captured.err
+
+
+def test_latency_compares_with_the_goal_that_it_is_given(
+    tiny_graph: Graph, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A miss is a warning with advice, for random weights too; the run succeeds with the bits of the file."""
+    model = model_with(GOOD, tiny_graph, tmp_path)
+    found, text = told(capsys, tmp_path, "latency", model, "--fidelity", "99.9%")
+    assert found["fidelity"]["goal"] == {"same_class_pct": 99.9, "logit_error_pct": 0.2}
+    assert not found["fidelity"]["met"] and not found["fidelity"]["goal_is_default"]
+    assert "warning: the fidelity goal is missed: 99.9 %" in text
+    assert "export again with `--fidelity 99.9%`" in text
+    found, text = told(capsys, tmp_path, "latency", model, "--fidelity", "98")
+    assert found["fidelity"]["met"] and "goal is missed" not in text
+    notes = {**tiny_graph.meta, "random_weights": True, "fidelity": GOOD.to_fields()}
+    save_model(dataclasses.replace(tiny_graph, meta=notes), Path(model))
+    _, text = told(capsys, tmp_path, "latency", model, "--fidelity", "99.9%")
+    assert "warning: the fidelity goal is missed: 99.9 %" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--fidelity", "99%", "--activation-bits", "12"), "--fidelity chooses the bits: give it, or"),
+        (("--fidelity", "99.999%"), "a fidelity of 99.999 %: 90 to 99.99 % are possible"),
+    ],
+)
+def test_contradicting_goals_are_refused_before_anything_starts(
+    flags: tuple[str, ...], words: str, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["latency", str(model_file), *flags]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1 and words in captured.err

@@ -265,6 +265,22 @@ def test_explanations_are_told_and_written_in_lines_that_fit(
         assert any("hidden ms" in line and "client ms" in line for line in lines) == (width >= 200)
 
 
+def test_the_verdict_says_first_that_the_class_differs_and_no_span_of_zero_is_told(delphi: Measured) -> None:
+    result = msgspec.convert({**delphi, "prediction": None}, Result)
+    replace = msgspec.structs.replace
+    for agrees, hidden_s in ((True, 0.002), (False, 0.0)):
+        verification = replace(result.verification, argmax_agrees_with_float=agrees)
+        offline = replace(result.offline, hidden_s=hidden_s)
+        text = render_result(replace(result, verification=verification, offline=offline), [])
+        (verdict,) = (line for line in text.splitlines() if line.startswith("verification passed"))
+        assert verdict.startswith(
+            "verification passed (windowed)"
+            + ("" if agrees else ", but the answer is NOT the float network's")
+        )
+        assert ("2.00 ms more of both parties' work hidden" in text) == agrees
+        assert "0.00 us" not in text and (agrees or "hidden by overlap" not in text)
+
+
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
 def test_insecure_protocols_say_so(
     model_file: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -18,12 +19,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
+import jsonschema
 import numpy as np
 import pytest
 
 from pi_bench.channel import Address
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
+from pi_bench.report.documents import schema_of
 from tests.waiting import eventually
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
@@ -116,6 +119,30 @@ def test_two_terminals(
     assert -1 <= age_s < 120  # fails without an offset, too
     assert words.startswith("client 127.0.0.1")
     assert "left after 1 inference," in server.line()
+
+
+def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
+    serving: Callable[..., Serving], input_file: Path, tiny_graph: Graph, tiny_input: np.ndarray
+) -> None:
+    server = serving("--protocol", "fss", "--mode", "exact", "--batch", "2")
+    images = np.stack([tiny_input, -tiny_input])
+    np.save(input_file, images)
+    target = input_file.with_name("answer.json")
+    run = infer(server, input_file, "--json", str(target))
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    first, second = lines.index("image 0:"), lines.index("image 1:")
+    answer = json.loads(target.read_text())
+    jsonschema.validate(answer, schema_of("answer"))
+    assert answer["digest"] == server.digest and answer["verified"] is False
+    np.testing.assert_allclose(answer["outputs"]["logits"], outputs(tiny_graph, images), atol=0.1)
+    for line, label in zip((first, second), answer["outputs"]["label"], strict=True):
+        assert lines[line + 1].split()[1] == label
+    trust = "not verified: a check would need the server's shares"
+    assert trust in run.stdout and "`pi-bench accuracy`" in answer["verification"]
+    caveat = "Protocol fss is new. It was reviewed inside this project, not by outside cryptographers."
+    assert server.line() == caveat == answer["notes"][0]
+    assert f"warning: {caveat}" in run.stderr
 
 
 def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_file: Path) -> None:

@@ -14,6 +14,7 @@ from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.documents import schema_of
+from pi_bench.report.weights import export_words
 
 SAID = "warning: weights are random: latency and bytes are those of a trained network, answers mean nothing"
 LATENCY = ("--protocol", "ideal", "--runs", "1", "--warmup", "0")
@@ -53,12 +54,16 @@ def test_random_weights_are_said_by_every_command(
         result = result_of(tmp_path, kind, *arguments)
         assert result["network"]["weights"] == weights
         text = capsys.readouterr().out
-        assert f"weights {weights or 'of the exported module'}" in text
+        assert f"weights {weights or 'unknown'}" in text
         assert (SAID in text) == (weights == "random"), kind
     assert main(["inspect", model, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["weights"] == weights
     assert main(["inspect", model]) == 0
-    assert (SAID in capsys.readouterr().out) == (weights == "random")
+    text = capsys.readouterr().out
+    assert f"weights {weights or 'unknown'}" in text
+    assert (SAID in text) == (weights == "random")
+    noted_words = export_words({} if meta is None else {"random_weights": meta, "seed": 7})
+    assert noted_words.startswith(f"weights {weights or 'unknown'}")  # as `export` writes them
 
 
 def test_private_accuracy_stands_beside_that_of_the_same_images_with_intervals(
@@ -76,7 +81,7 @@ def test_private_accuracy_stands_beside_that_of_the_same_images_with_intervals(
     assert same["float"]["accuracy_pct"] == result["private"]["accuracy_pct"] == 100
     assert result["private"]["accuracy_interval_pct"] == pytest.approx([34.24, 100], abs=0.01)
     text = capsys.readouterr().out
-    assert "float, the private images" in text and "34.2 to 100.0 %" in text
+    assert "float, private images" in text and "34.2 to 100.0 %" in text
 
 
 def test_data_of_another_number_of_classes_is_warned_of(

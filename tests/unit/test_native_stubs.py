@@ -5,6 +5,7 @@ pybind11 writes them as the first line of each docstring.
 """
 
 import ast
+import dataclasses
 import inspect
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from pi_bench import _native
+from pi_bench.crypto import fss_arguments, gadget_arguments
 
 STUBS = Path(__file__).parents[2] / "pi_bench" / "_native"
 MODULES = {
@@ -25,6 +27,19 @@ MODULES = {
     "he/__init__.pyi": _native.he,
     "he/parts.pyi": _native.he.parts,
 }
+
+RECORDS = {
+    ("fss.pyi", "request"): (fss_arguments.FssCall, fss_arguments.RequestArguments),
+    ("fss.pyi", "answer"): (fss_arguments.FssCall, fss_arguments.AnswerArguments),
+    ("fss.pyi", "grow"): (fss_arguments.FssCall, fss_arguments.GrowArguments),
+    ("fss.pyi", "encode"): (fss_arguments.FssCall, fss_arguments.FssEncodeArguments),
+    ("fss.pyi", "evaluate"): (fss_arguments.FssCall, fss_arguments.FssEvaluateArguments),
+    ("garble.pyi", "garble"): (gadget_arguments.GadgetCall, gadget_arguments.GarbleArguments),
+    ("garble.pyi", "accept"): (gadget_arguments.GadgetCall, gadget_arguments.AcceptArguments),
+    ("garble.pyi", "encode"): (gadget_arguments.GadgetCall, gadget_arguments.EncodeArguments),
+    ("garble.pyi", "evaluate"): (gadget_arguments.GadgetCall, gadget_arguments.EvaluateArguments),
+}
+"""The records that `as_keywords` turns into the keyword arguments of a kernel."""
 
 
 def shape_of(function: ast.FunctionDef) -> dict[str, object]:
@@ -66,6 +81,13 @@ def parsed(doc: str) -> ast.FunctionDef:
 @pytest.mark.parametrize("path", MODULES)
 def test_parameters_are_those_of_the_bindings(path: str) -> None:
     assert functions_of_stub(STUBS / path) == functions_of_module(MODULES[path])
+
+
+@pytest.mark.parametrize(("path", "kernel"), RECORDS)
+def test_fields_of_the_records_are_the_keywords_of_their_kernel(path: str, kernel: str) -> None:
+    fields = [field.name for record in RECORDS[path, kernel] for field in dataclasses.fields(record)]
+    function = functions_of_stub(STUBS / path)[kernel]
+    assert sorted(fields) == sorted([*function["positional"], *function["keyword-only"]])  # type: ignore[misc]
 
 
 def test_every_stub_is_compared_and_none_has_any() -> None:

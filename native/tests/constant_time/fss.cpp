@@ -59,17 +59,18 @@ void run(pi::Isa isa, const Spec& spec) {
   Bytes opening(kGroups * layout.opening_group_bytes);
   Bytes state[2] = {Bytes(kGroups * layout.server_state_group_bytes),
                     Bytes(kGroups * layout.client_state_group_bytes)};
-  Bytes growth[2] = {Bytes(kGroups * layout.growth_group_bytes),
-                     Bytes(kGroups * layout.growth_group_bytes)};
+  Bytes scratch[2] = {Bytes(kGroups * layout.scratch_group_bytes),
+                      Bytes(kGroups * layout.scratch_group_bytes)};
   Bytes bundle[2] = {Bytes(kGroups * layout.bundle_group_bytes[1]),
                      Bytes(kGroups * layout.bundle_group_bytes[1])};
-  pi::fss::request(call, {delta[1].data(), seed.data(), v.data(), client_bits.data(),
-                          labels(layout.choice_ots).data(), labels(layout.request_ots).data(),
-                          corrections.data(), state[1].data(), growth[1].data(), bundle[1].data()});
+  pi::fss::request(call,
+                   {delta[1].data(), seed.data(), v.data(), client_bits.data(),
+                    labels(layout.choice_ots).data(), labels(layout.request_ots).data(),
+                    corrections.data(), state[1].data(), scratch[1].data(), bundle[1].data()});
   publish(corrections);
   pi::fss::answer(call, {delta[0].data(), seed.data(), choices.data(), server_bits.data(),
                          labels(layout.choice_ots).data(), labels(layout.request_ots).data(),
-                         corrections.data(), opening.data(), state[0].data(), growth[0].data(),
+                         corrections.data(), opening.data(), state[0].data(), scratch[0].data(),
                          bundle[0].data()});
   publish(opening);
   pi::fss::accept_opening(call, {opening.data(), state[1].data()});
@@ -81,7 +82,7 @@ void run(pi::Isa isa, const Spec& spec) {
     for (const int own : {0, 1}) {
       pi::fss::grow(
           call, {own == 0 ? Party::kServer : Party::kClient, delta[own].data(), seed.data(), level,
-                 bundle[1 - own].data(), state[own].data(), growth[own].data(), next[own].data()});
+                 bundle[1 - own].data(), state[own].data(), scratch[own].data(), next[own].data()});
     }
     bundle[0].swap(next[0]);
     bundle[1].swap(next[1]);

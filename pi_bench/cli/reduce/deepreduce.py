@@ -7,7 +7,7 @@ import importlib
 import re
 from typing import Any
 
-from pi_bench.cli import options, training_options
+from pi_bench.cli import model_options, training_options
 from pi_bench.cli.reduce import engines, measuring, networks
 from pi_bench.cli.reduce.conducting import conduct
 
@@ -68,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["reduce", "deepreduce", "--network", "resnet18", "-o", folder])
     ```
     """
-    options.require_torch("reduce")
+    model_options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed)
     measuring.require(parsed)

@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options
+from pi_bench.cli import model_options
 from pi_bench.cli.output import writable_folder
 from pi_bench.cli.reduce import networks
 from pi_bench.report.quantities import figure_or_dash
@@ -51,7 +51,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["reduce", "frontier", *folders, "-o", "all"])
     ```
     """
-    options.require_torch("reduce")
+    model_options.require_torch("reduce")
     table = importlib.import_module("pi_bench.models.reduction.table")
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()

@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import options, training_options
+from pi_bench.cli import model_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
 from pi_bench.cli.reduce.conducting import searched
@@ -102,7 +102,7 @@ def run(parsed: argparse.Namespace) -> int:
     ```
     """
     measuring.require(parsed)
-    options.require_torch("reduce")
+    model_options.require_torch("reduce")
     import torch
 
     search = importlib.import_module("pi_bench.models.reduction.merge")

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Any
 
-from pi_bench.cli import options, training_options
+from pi_bench.cli import model_options, training_options
 from pi_bench.cli.reduce import budgets, measuring, networks
 from pi_bench.cli.reduce.conducting import conduct
 
@@ -51,7 +51,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["reduce", "prune", "--budget", "30000", "--network", "resnet18", "-o", folder])
     ```
     """
-    options.require_torch("reduce")
+    model_options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
     base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)
     measuring.require(parsed)

@@ -215,5 +215,5 @@ class LinearPlan:
 
     @property
     def starts(self) -> np.ndarray:
-        """Returns the begins of the `positions` per response polynomial, uint64 (tiles * out_polys + 1,)."""
+        """Returns where in `positions` each response polynomial starts, uint64 (tiles * out_polys + 1,)."""
         return self._released[2]

@@ -20,7 +20,7 @@ from pi_bench.crypto.randomness import padded_words
 from pi_bench.hybrid.parties import rounds
 from pi_bench.hybrid.parties.multiplications import client_product, finish_product, open_factors
 from pi_bench.hybrid.parties.scratch import ClientScratch, ServerScratch
-from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan, part
+from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan, rows
 from pi_bench.network.program import ActivationOp
 from pi_bench.protocol import SessionLike
 
@@ -73,12 +73,12 @@ def client_activation(
             elements = job.elements(groups)
             with session.step(op.id):
                 message = scratch.message[: len(groups) * job.online_group_bytes]
-                coming = [part(arrays[name], groups) for name in rounds.read_online(job)]
+                coming = [rows(arrays[name], groups) for name in rounds.read_online(job)]
                 session.receive_into(message, meanwhile=prefetch(coming))
                 z = scratch.answer[position + elements.start : position + elements.stop]
                 first, stop = (bits_position + group_words * at for at in (groups.start, groups.stop))
                 bits = scratch.bits[first:stop]
-                rounds.evaluate(job, groups, arrays, message, part(next_mask, elements), z, bits, threads)
+                rounds.evaluate(job, groups, arrays, message, rows(next_mask, elements), z, bits, threads)
                 session.send(z[: len(job.real_elements(groups))], *([bits] if bits.size else []))
                 if own is not None:
                     version = rounds.versions_named(job, groups, message, bits)
@@ -134,7 +134,7 @@ def server_activation(
                 job,
                 groups,
                 arrays,
-                part(words, job.elements(groups)),
+                rows(words, job.elements(groups)),
                 message,
                 _of_groups(of_job, groups, job.kept_group_bytes),
                 threads,
@@ -154,7 +154,7 @@ def server_activation(
         if job.table is None:
             answer = result.reshape(-1) if job.index is None else scratch.answer[: job.count]
             for groups in job.online_slices:
-                session.receive_into(part(answer, job.real_elements(groups)), meanwhile=meanwhile)
+                session.receive_into(rows(answer, job.real_elements(groups)), meanwhile=meanwhile)
             rounds.finish(job, of_job, answer, answer[:0], answer, threads)
             if job.index is not None:
                 job.scatter(answer, result)
@@ -186,7 +186,7 @@ def _finish_slice(
     elements, real = job.elements(groups), job.real_elements(groups)
     z, bits = incoming[: len(real)], incoming[len(real) :]
     if len(real) == len(elements) and job.index is None:
-        rounds.finish(job, kept, z, bits, part(result.reshape(-1), real), threads)
+        rounds.finish(job, kept, z, bits, rows(result.reshape(-1), real), threads)
         return bits
     if len(real) < len(elements):
         z = np.concatenate([z, np.zeros(len(elements) - len(real), np.uint32)])

@@ -18,7 +18,7 @@ from pi_bench.crypto.ot_extension import CotReceiver, CotSender
 from pi_bench.crypto.randomness import padded_words, random_words
 from pi_bench.hybrid.exchanges import CrossChoices, CrossCorrections
 from pi_bench.hybrid.multiplications import CrossJob
-from pi_bench.hybrid.work_plan import part
+from pi_bench.hybrid.work_plan import rows
 from pi_bench.protocol import SessionLike
 
 _Place = tuple[int, int]
@@ -88,10 +88,10 @@ class ClientCrosses:
                 groups.start,
                 job.bit_count,
                 self._zero_labels.pop((job.number, groups.start)),
-                part(self._factor, elements),
+                rows(self._factor, elements),
                 threads=self._threads,
             )
-            part(self.arrays[f"cross:{job.number}"], elements)[:] = beta
+            rows(self.arrays[f"cross:{job.number}"], elements)[:] = beta
             self._session.send(corrections)
 
 
@@ -126,7 +126,7 @@ class ServerCrosses:
         """Sends the choices of a slice: the bits of t."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "ot"):
-            factor = part(self._factor(job), job.elements(groups))
+            factor = rows(self._factor(job), job.elements(groups))
             labels = gilboa.empty_labels(job.bit_count, len(groups))
             choices = gilboa.choice_bits(factor, job.bit_count)
             message = self._reverse.extend(choices, job.ot_count(groups), labels, threads=self._threads)
@@ -139,13 +139,13 @@ class ServerCrosses:
         with self._session.step(job.op_id, "ot"):
             message = self._session.receive(slice_.request_bytes)
             elements = job.elements(groups)
-            part(self.arrays[f"cross:{job.number}"], elements)[:] = gilboa.product_receive(
+            rows(self.arrays[f"cross:{job.number}"], elements)[:] = gilboa.product_receive(
                 reverse_seed,
                 job.number,
                 groups.start,
                 job.bit_count,
                 self._active_labels.pop((job.number, groups.start)),
-                part(self._factor(job), elements),
+                rows(self._factor(job), elements),
                 np.frombuffer(message, np.uint32),
                 threads=self._threads,
             )

@@ -36,7 +36,7 @@ from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
 from pi_bench.hybrid.parties.material import Arena
 from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed, table_hash_seed
 from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
-from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, part
+from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, rows
 from pi_bench.protocol import SessionLike
 
 
@@ -131,14 +131,14 @@ class Evaluator:
             self._begin(job, linear_share)
         elements = job.elements(groups)
         with self._session.step(job.op_id, "ot"):
-            share = part(self.arrays[f"share:{job.number}"], elements)
+            share = rows(self.arrays[f"share:{job.number}"], elements)
             corrections: list[np.ndarray] = []
             if job.spec.uses_select:
-                beta = part(self.arrays[f"select:{job.number}"], elements)
+                beta = rows(self.arrays[f"select:{job.number}"], elements)
                 select = self._selects[job.number]
                 corrections.append(select.share(job, groups, self.reverse_seed, share, beta))
             choices = gadget.choice_bits(job.spec, share)
-            labels = part(self.arrays[f"labels:{job.number}"], groups)
+            labels = rows(self.arrays[f"labels:{job.number}"], groups)
             ot_count = job.label_ot_count(groups)
             message = self._label_ots.extend(choices, ot_count, labels, threads=self._threads)
             self._session.send(*corrections, message)
@@ -149,14 +149,14 @@ class Evaluator:
         """Receives the tables of a slice into their place, and prepares the slice's wrap words."""
         job, groups = slice_.job, slice_.groups
         with self._session.step(job.op_id, "garbling"):
-            garbled = part(self.arrays[f"garbled:{job.number}"], groups)
+            garbled = rows(self.arrays[f"garbled:{job.number}"], groups)
             self._session.receive_into(garbled)
             gadget.accept(
                 gadget.GadgetCall(job.spec, job.number, groups.start, self._threads),
                 gadget.AcceptArguments(
                     hash_seed=self._hash_seed,
-                    v=part(self.arrays[f"share:{job.number}"], job.elements(groups)),
-                    active_labels=part(self.arrays[f"labels:{job.number}"], groups),
+                    v=rows(self.arrays[f"share:{job.number}"], job.elements(groups)),
+                    active_labels=rows(self.arrays[f"labels:{job.number}"], groups),
                     garbled=garbled,
                 ),
             )
@@ -266,10 +266,10 @@ class Garbler:
                     hash_seed=self.seeds.hash_seed,
                     label_seed=self.seeds.label_seed.array,
                     zero_labels=zero_labels,
-                    select_bits=None if select is None else part(select.bits, job.elements(groups)),
+                    select_bits=None if select is None else rows(select.bits, job.elements(groups)),
                     alpha=alpha,
                     out_garbled=garbled,
-                    out_state=part(self.arrays[f"state:{job.number}"], groups),
+                    out_state=rows(self.arrays[f"state:{job.number}"], groups),
                 ),
             )
             self._session.send(garbled)

@@ -16,7 +16,7 @@ import numpy as np
 
 from pi_bench.crypto import fss, gadget
 from pi_bench.crypto.symmetric import LANES
-from pi_bench.hybrid.work_plan import GadgetJob, part
+from pi_bench.hybrid.work_plan import GadgetJob, rows
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -54,7 +54,7 @@ def encode(
     ...     print(z[:4])
     [5 5 5 5]
     """
-    state = part(arrays[f"state:{job.number}"], groups)
+    state = rows(arrays[f"state:{job.number}"], groups)
     if job.table is not None:
         fss.encode(
             fss.FssCall(job.table, job.number, groups.start, threads),
@@ -97,7 +97,7 @@ def evaluate(
     ```
     """
     if job.table is not None:
-        state = part(arrays[f"state:{job.number}"], groups)
+        state = rows(arrays[f"state:{job.number}"], groups)
         fss.evaluate(
             fss.FssCall(job.table, job.number, groups.start, threads),
             fss.FssEvaluateArguments(
@@ -111,10 +111,10 @@ def evaluate(
         gadget.GadgetCall(job.spec, job.number, groups.start, threads),
         gadget.EvaluateArguments(
             hash_seed=arrays["hash_seed"],
-            v=part(arrays[f"share:{job.number}"], elements),
-            beta=None if select is None else part(select, elements),
-            active_labels=part(arrays[f"labels:{job.number}"], groups),
-            garbled=part(arrays[f"garbled:{job.number}"], groups),
+            v=rows(arrays[f"share:{job.number}"], elements),
+            beta=None if select is None else rows(select, elements),
+            active_labels=rows(arrays[f"labels:{job.number}"], groups),
+            garbled=rows(arrays[f"garbled:{job.number}"], groups),
             message=message,
             next_mask=next_mask,
             out_z=z,

@@ -21,7 +21,7 @@ from pi_bench.crypto.additive_ot import additive_receive
 from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
 from pi_bench.crypto.randomness import random_bits
 from pi_bench.hybrid.exchanges import Select
-from pi_bench.hybrid.work_plan import GadgetJob, part
+from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import SessionLike
 
 
@@ -73,7 +73,7 @@ class ClientSelect:
 
         The client's share is written to `beta`, which is uint32 like `v` and has the elements of the slice.
         """
-        labels = part(self.zero_labels, job.elements(groups))
+        labels = rows(self.zero_labels, job.elements(groups))
         tau, share = self.reverse.additive_send(
             reverse_seed,
             job.number,
@@ -123,5 +123,5 @@ class ServerSelect:
     ) -> np.ndarray:
         """Returns the server's share of a slice, uint32, from the client's corrections `tau`."""
         elements = job.elements(groups)
-        labels, bits = part(self.labels, elements), part(self.bits, elements)
+        labels, bits = rows(self.labels, elements), rows(self.bits, elements)
         return additive_receive(reverse_seed, job.number, groups.start, labels, bits, tau, threads=threads)

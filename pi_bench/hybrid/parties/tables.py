@@ -1,4 +1,4 @@
-"""Offline growth of shared tables, slice by slice.
+"""Makes shared tables offline, slice by slice.
 
     client                                               server
                 <---  reverse OT extension, choices: masks of the tables and of the products
@@ -8,8 +8,9 @@
                 ...   until both have all bundles
 
 `pi_bench.crypto.fss` has the sources and the steps. `pi_bench.hybrid.exchanges.table` says which step has
-which messages. The choices, labels, bits and nodes of a slice serve one growth of one inference: nothing here
-repeats a step, and a phase that fails burns the inference.
+which messages. The choices, labels, bits and nodes of a slice serve one table of one inference: nothing here
+repeats a step, and a phase that fails burns the inference. Labels, choices and bits are wiped as soon as the
+states are made of them, nodes after the last bundle, and all of them at once when a phase fails.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
 from pi_bench.crypto.randomness import padded_words
+from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchanges import TableChoices, TableStep, table_of
 from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
 from pi_bench.hybrid.parties.material import Arena, BufferPool, Lease
-from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, part
+from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, rows
 from pi_bench.protocol import Party, SessionLike
 
 _Place = tuple[int, int]
@@ -34,10 +36,10 @@ _Place = tuple[int, int]
 
 
 @dataclass(slots=True)
-class _Growth:
+class _Unfinished:
     """Holds a party's labels, choices, nodes and unsent bundles of one slice."""
 
-    labels: np.ndarray  # of the reverse OTs
+    labels: np.ndarray | None  # of the reverse OTs, until the state is made of them
     choices: np.ndarray | None = None  # the server's
     nodes: np.ndarray | None = None
     bundles: dict[int, np.ndarray] = field(default_factory=dict)
@@ -54,14 +56,29 @@ class _Tables:
         self._arena = arena
         self._buffers = buffers
         self._threads = threads
-        self._growths: dict[_Place, _Growth] = {}
+        self._unfinished: dict[_Place, _Unfinished] = {}
+
+    def close(self) -> None:
+        """Wipes the slices that a phase left unfinished; there is none unless the phase failed."""
+        for unfinished in self._unfinished.values():
+            self._wipe_drawn(unfinished)
+            if unfinished.nodes is not None:
+                self._buffers.give_back(unfinished.nodes)
+        self._unfinished.clear()
+
+    def _wipe_drawn(self, unfinished: _Unfinished) -> None:
+        if unfinished.labels is not None:
+            self._buffers.give_back(unfinished.labels)
+        if unfinished.choices is not None:
+            wipe(unfinished.choices)
+        unfinished.labels = unfinished.choices = None
 
     def _begin(self, job: GadgetJob, groups: range) -> None:
         if groups.start == 0:
             self.arrays |= self._arena.arrays_of(job)
 
     def _state(self, step: TableStep) -> np.ndarray:
-        return part(self.arrays[f"state:{step.job.number}"], step.groups)
+        return rows(self.arrays[f"state:{step.job.number}"], step.groups)
 
     def _call(self, step: TableStep) -> fss.FssCall:
         return fss.FssCall(table_of(step.job), step.job.number, step.groups.start, self._threads)
@@ -74,8 +91,8 @@ class _Tables:
         self, step: TableStep, levels: range, message: memoryview, delta: np.ndarray, seed: bytes
     ) -> None:
         """Takes the other party's bundles of `levels`, of which `message` consists."""
-        growth, table = self._growths[_place(step)], table_of(step.job)
-        assert growth.nodes is not None
+        unfinished, table = self._unfinished[_place(step)], table_of(step.job)
+        assert unfinished.nodes is not None
         position = 0
         for level in levels:
             end = position + len(step.groups) * table.bundle_group_bytes(level)
@@ -83,29 +100,29 @@ class _Tables:
             fss.grow(
                 self._call(step),
                 fss.GrowArguments(
-                    "server" if self.party is Party.SERVER else "client",
-                    delta,
-                    seed,
-                    level,
-                    message[position:end],
-                    self._state(step),
-                    growth.nodes,
-                    bundle,
+                    party="server" if self.party is Party.SERVER else "client",
+                    delta=delta,
+                    hash_seed=seed,
+                    level=level,
+                    received=message[position:end],
+                    state=self._state(step),
+                    scratch=unfinished.nodes,
+                    out_bundle=bundle,
                 ),
             )
-            growth.bundles[level + 1] = bundle
+            unfinished.bundles[level + 1] = bundle
             position = end
         if step.last:
             self._end(step)
 
     def _end(self, step: TableStep) -> None:
-        growth = self._growths.pop(_place(step))
-        assert growth.nodes is not None
-        self._buffers.give_back(growth.nodes)
+        unfinished = self._unfinished.pop(_place(step))
+        assert unfinished.nodes is not None
+        self._buffers.give_back(unfinished.nodes)
 
     def _bundles(self, step: TableStep, levels: range) -> list[np.ndarray]:
-        growth = self._growths[_place(step)]
-        return [growth.bundles.pop(level) for level in levels]
+        unfinished = self._unfinished[_place(step)]
+        return [unfinished.bundles.pop(level) for level in levels]
 
 
 class ClientTables(_Tables):
@@ -165,8 +182,8 @@ class ClientTables(_Tables):
         with self._session.step(job.op_id, "ot"):
             message = self._session.receive(exchange.answer_bytes)
             labels = self._labels(groups, table_of(job).choice_ots)
+            self._unfinished[job.number, groups.start] = _Unfinished(labels)
             self._reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
-            self._growths[job.number, groups.start] = _Growth(labels)
 
     def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
         """Sends the request of a step. `linear_share` is v of the whole value, uint32."""
@@ -193,17 +210,17 @@ class ClientTables(_Tables):
         """Prepares a slice and returns the first parts of its request. Bundle 1 follows them."""
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
-        growth = self._growths[_place(step)]
+        unfinished = self._unfinished[_place(step)]
+        assert unfinished.labels is not None
         share = padded_words(
-            part(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
+            rows(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
         )
         bits = fss.draw_bits(table.client_bits, len(groups))
+        choices = fss.request_choices(table, share, bits)
         labels = self._labels(groups, table.request_ots)
-        message = self._evaluator.label_ots.extend(
-            fss.request_choices(table, share, bits), step.ot_count, labels, threads=self._threads
-        )
-        growth.nodes = self._buffers.take(len(groups) * table.growth_group_bytes)
-        growth.bundles[1] = _bundle(table, groups, 1)
+        message = self._evaluator.label_ots.extend(choices, step.ot_count, labels, threads=self._threads)
+        unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
+        unfinished.bundles[1] = _bundle(table, groups, 1)
         corrections = np.empty(len(groups) * table.correction_group_bytes, np.uint8)
         fss.request(
             self._call(step),
@@ -212,15 +229,18 @@ class ClientTables(_Tables):
                 hash_seed=self._evaluator.table_seed,
                 v=share,
                 bits=bits,
-                choice_labels=growth.labels,
+                choice_labels=unfinished.labels,
                 request_labels=labels,
                 out_corrections=corrections,
                 out_state=self._state(step),
-                out_growth=growth.nodes,
-                out_bundle=growth.bundles[1],
+                out_scratch=unfinished.nodes,
+                out_bundle=unfinished.bundles[1],
             ),
         )
-        self._buffers.give_back(growth.labels, labels)
+        wipe(bits)
+        wipe(choices)
+        self._buffers.give_back(labels)
+        self._wipe_drawn(unfinished)
         return [message, corrections]
 
 
@@ -257,10 +277,10 @@ class ServerTables(_Tables):
         with self._session.step(job.op_id, "ot"):
             choices = fss.draw_choices(table, len(groups))
             labels = self._labels(groups, table.choice_ots)
+            self._unfinished[job.number, groups.start] = _Unfinished(labels, choices)
             message = self._reverse.extend(
                 choices.view(np.uint8), exchange.ot_count, labels, threads=self._threads
             )
-            self._growths[job.number, groups.start] = _Growth(labels, choices)
             self._session.send(message)
 
     def answer(self, step: TableStep) -> None:
@@ -270,7 +290,7 @@ class ServerTables(_Tables):
             opening: list[np.ndarray] = []
             if step.number == 0:
                 message, opening = self._answer(step, message)
-            bundles = self._growths[_place(step)].bundles
+            bundles = self._unfinished[_place(step)].bundles
             self._grow(step, step.client_bundles, message, self._delta, self._garbler.table_seed)
             if step.answer:
                 self._session.send(*opening, *(bundles.pop(level) for level in step.server_bundles))
@@ -279,33 +299,35 @@ class ServerTables(_Tables):
         """Prepares a slice. Returns the rest of the message, and the opening."""
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
-        growth = self._growths[_place(step)]
-        assert growth.choices is not None
+        unfinished = self._unfinished[_place(step)]
+        assert unfinished.labels is not None and unfinished.choices is not None
+        bits = fss.draw_bits(table.server_bits, len(groups))
         ot_bytes = OT_BYTES * step.ot_count
         end = ot_bytes + len(groups) * table.correction_group_bytes
         labels = self._labels(groups, table.request_ots)
         self._garbler.label_ots.extend(message[:ot_bytes], step.ot_count, labels, threads=self._threads)
-        growth.nodes = self._buffers.take(len(groups) * table.growth_group_bytes)
-        growth.bundles[1] = _bundle(table, groups, 1)
+        unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
+        unfinished.bundles[1] = _bundle(table, groups, 1)
         opening = np.empty(len(groups) * table.opening_group_bytes, np.uint8)
         fss.answer(
             self._call(step),
             fss.AnswerArguments(
                 delta=self._delta,
                 hash_seed=self._garbler.table_seed,
-                choices=growth.choices,
-                bits=fss.draw_bits(table.server_bits, len(groups)),
-                choice_labels=growth.labels,
+                choices=unfinished.choices,
+                bits=bits,
+                choice_labels=unfinished.labels,
                 request_labels=labels,
                 corrections=message[ot_bytes:end],
                 out_opening=opening,
                 out_state=self._state(step),
-                out_growth=growth.nodes,
-                out_bundle=growth.bundles[1],
+                out_scratch=unfinished.nodes,
+                out_bundle=unfinished.bundles[1],
             ),
         )
-        self._buffers.give_back(growth.labels, labels)
-        growth.choices = None
+        wipe(bits)
+        self._buffers.give_back(labels)
+        self._wipe_drawn(unfinished)
         return message[end:], [opening]
 
 

@@ -146,7 +146,7 @@ class _Polynomial:
         return self._last(values.emit_linear(self.node.name, joined, scales.product), scale)
 
     def _linear_image(self) -> tuple[LinearOp, _Scales]:
-        """Emits the linear value z; also return the scales of the values made of it."""
+        """Emits the linear value z, and returns the scales of the values made of it."""
         values, name = self.values, self.node.inputs[0]
         source = values.source(name)
         if self.reduced.is_monic and values.expressions[source].is_weighted:

@@ -43,7 +43,7 @@ def choose_exponents(sharing: Sharing, samples: np.ndarray, input_exponents: np.
     """
     weighted, folded = list_layers(sharing, samples)
     exponents = np.zeros(sharing.count)
-    exponents[sharing.channels(sharing.graph.input.name)] = input_exponents
+    exponents[sharing.channel_groups(sharing.graph.input.name)] = input_exponents
     exponents[_unread(sharing, weighted, folded)] = -_LARGEST_EXPONENT
     for _ in range(_SWEEPS):
         for affine in reversed(folded):

@@ -36,7 +36,7 @@ def input_exponents(sharing: Sharing, samples: np.ndarray) -> np.ndarray:
         bits = np.floor(np.log2(ranges.max() / ranges[alive])) - _SLACK_BITS
         exponents[alive] = bits.clip(0, _LARGEST_BITS)
         exponents[~alive] = np.median(exponents[alive])
-    groups = sharing.channels(sharing.graph.input.name)
+    groups = sharing.channel_groups(sharing.graph.input.name)
     of_groups = np.full(sharing.count, _LARGEST_BITS)
     np.minimum.at(of_groups, groups, exponents)
     of_groups[FIXED] = 0

@@ -88,7 +88,7 @@ def list_layers(sharing: Sharing, samples: np.ndarray) -> tuple[list[WeightedLay
         if weights is None:
             continue
         source = _source(node, nodes)
-        before, outputs = sharing.channels(node.inputs[0]), sharing.channels(node.name)
+        before, outputs = sharing.channel_groups(node.inputs[0]), sharing.channel_groups(node.name)
         folds = isinstance(source, _LAYERS) and read.count(source.name) == 1
         if folds and isinstance(node, BatchNormNode | PolynomialNode):
             folded.append(FoldedLayer(weights[:, 0], before, outputs))

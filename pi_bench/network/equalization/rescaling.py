@@ -54,7 +54,7 @@ class _Emission:
         if not isinstance(node, ConvNode | LinearNode | BatchNormNode | PolynomialNode):
             return node
         before, after = (
-            self._exponents[self._sharing.channels(name)] for name in (node.inputs[0], node.name)
+            self._exponents[self._sharing.channel_groups(name)] for name in (node.inputs[0], node.name)
         )
         if isinstance(node, ConvNode | LinearNode):
             weights = self._graph.parameters[node.weight]
@@ -68,7 +68,7 @@ class _Emission:
         return self._rescaled(node, changes)
 
     def _input(self, node: InputNode) -> InputNode:
-        bits = self._exponents[self._sharing.channels(node.name)] + np.array(node.channel_bits or 0)
+        bits = self._exponents[self._sharing.channel_groups(node.name)] + np.array(node.channel_bits or 0)
         return dataclasses.replace(node, channel_bits=tuple(bits.tolist()) if bits.any() else None)
 
     def _rescaled(self, node: _Rescaled, changes: dict[str, np.ndarray]) -> _Rescaled:

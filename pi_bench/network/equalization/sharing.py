@@ -74,9 +74,9 @@ class Sharing:
         for name, found in groups.items():
             groups[name] = _compressed(numbers[roots[found]])
         self.count = int(numbers[-1]) + 1
-        self.public = np.unique([FIXED, *self.channels(graph.input.name)])
+        self.public = np.unique([FIXED, *self.channel_groups(graph.input.name)])
 
-    def channels(self, name: str) -> np.ndarray:
+    def channel_groups(self, name: str) -> np.ndarray:
         """Returns the groups of a value's channels, int (channels,).
 
         Every node with parameters for channels has equal factors within a channel.

@@ -215,7 +215,8 @@ def _nothing(name: str, content: Any) -> ModelError:
     if pickled:
         return ModelError(
             f"{name} holds Python objects ({pickled[0]:.80}) and no tensors by name; nothing of it was run: "
-            "save module.state_dict() with torch.save, or give the module itself to pi_bench.export"
+            "save module.state_dict() with torch.save. If the file is your own and holds the module itself, "
+            f"do that with torch.save(torch.load({name!r}, weights_only=False).state_dict(), 'weights.pt')"
         )
     return ModelError(f"{name} holds no state_dict: save module.state_dict() with torch.save")
 

@@ -94,6 +94,13 @@ class _Reader:
         self._name = name
         self._archive = archive
         records = archive.infolist()
+        names = {each.filename.partition("/")[2] for each in records[:_RECORD_LIMIT]}
+        if "data.pkl" in names:
+            raise ModelError(
+                f"{name} is of torch.save or torch.jit.save: it holds weights or a pickled module, and no "
+                "program; nothing of it was run. Give the module with --module MODULE:NAME and its weights "
+                "with --weights, or save it with torch.export.save"
+            )
         if len(records) > _RECORD_LIMIT or any(each.compress_type != zipfile.ZIP_STORED for each in records):
             raise ModelError(f"{name} is not of torch.export.save: its records are compressed")
         self._records = {each.filename.partition("/")[2]: each for each in records}

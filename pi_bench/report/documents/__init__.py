@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from pi_bench.report.documents.accuracy import Accuracy
+from pi_bench.report.documents.answer import ServedAnswer
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
@@ -16,10 +17,17 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "accuracy": Accuracy,
     "inspection": Inspection,
     "micro": Micro,
+    "answer": ServedAnswer,
 }
 """Each document by the name that `pi-bench schema` knows."""
 
-_COMMANDS = {"result": "latency", "accuracy": "accuracy", "inspection": "inspect", "micro": "micro"}
+_COMMANDS = {
+    "result": "latency",
+    "accuracy": "accuracy",
+    "inspection": "inspect",
+    "micro": "micro",
+    "answer": "infer",
+}
 
 
 def schema_of(name: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Fidelity(Part, frozen=True, kw_only=True):
         NonNegative | None, Meta(description="logit_error in percent of logit_range; null where that is 0")
     ]
     goal: FidelityGoal
-    goal_is_default: Annotated[bool, Meta(description="true: the exporter set none")]
+    goal_is_default: Annotated[bool, Meta(description="true: neither the exporter nor the command set one")]
     met: bool
     of_this_program: Annotated[
         bool,

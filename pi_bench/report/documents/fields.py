@@ -23,9 +23,14 @@ Digest = Annotated[
 Weights = Annotated[
     Literal["random", "given"] | None,
     Meta(
-        description="where the weights come from, as the model file says; null where it does not say. "
-        "Answers of random weights mean nothing"
+        description="where the weights come from, as the model file says. Random: drawn by the exporter, "
+        "so that answers mean nothing. Given: read from a checkpoint or a network's file, or trained by "
+        "pi-bench. null: unknown, as those that an exported module had on its own"
     ),
+]
+UpperRelus = Annotated[
+    int,
+    Meta(ge=0, description="ReLUs, contained in relu_count, that serve the upper bounds of clamps (ReLU6)"),
 ]
 VERSION_MEANING = Meta(
     description="rises when a field changes its meaning or disappears; new fields do not raise it"

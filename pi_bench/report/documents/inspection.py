@@ -19,6 +19,7 @@ from pi_bench.report.documents.fields import (
     Options,
     Part,
     Positive,
+    UpperRelus,
     Weights,
 )
 from pi_bench.report.documents.predicted import ExplanationOrNull, PredictionOrNull
@@ -111,3 +112,4 @@ class Inspection(Part, frozen=True, kw_only=True):
     bits: LayerBits | None = None
     fidelity: FidelityOrNull = None
     notes: Notes = ()
+    upper_relu_count: UpperRelus = 0

@@ -28,6 +28,7 @@ from pi_bench.report.documents.fields import (
     Seconds,
     SecondsPerParty,
     Shape,
+    UpperRelus,
     Weights,
 )
 from pi_bench.report.documents.predicted import ComparedPrediction, ExplanationOrNull
@@ -60,6 +61,7 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
     fusion: FusionOrNull
     input_shape: Shape
     output_shape: Shape
+    upper_relu_count: UpperRelus = 0
 
 
 class ProbedLink(Emulated, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):

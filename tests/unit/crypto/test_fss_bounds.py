@@ -8,7 +8,7 @@ import pytest
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.gadget import GadgetSpec
-from tests.fss_parties import LANES, FssRun, ideal_material, prepare
+from tests.fss_parties import LANES, FssRun, bundle_flights, ideal_material, prepare
 
 RELU = FssSpec("relu", 12, 23, False, 4095, 1)
 EXACT = FssSpec("relu", 12, 23, True, 2048)
@@ -41,15 +41,26 @@ def per_element(spec: FssSpec) -> tuple[float, ...]:
 def test_sizes_of_a_window(sign_bits, levels, to_client, to_server, online) -> None:
     """Against the costs that the specification counts, for windows whose lowest bit the sign drops."""
     spec = FssSpec("relu", 8, 8 + sign_bits, False, 255, 1)
-    assert (spec.bundle_count, spec.flights) == (levels, levels + 2)
-    assert len(spec.bundle_flights) == (levels + 1 if levels else 0)
+    assert spec.bundle_count == levels
+    assert len(bundle_flights(spec)) == (levels + 1 if levels else 0)
     assert per_element(spec)[:3] == (to_client, to_server, online)
 
 
 def test_sizes_of_the_usual_gadgets() -> None:
-    assert per_element(RELU) == (96, 130.5, 9.625, 86.5, 85.25)
-    assert per_element(EXACT) == (268, 355.5, 15.625, 243.375, 236.375)
-    assert per_element(TRUNCATE) == (133.5, 174, 5.875, 109.75, 112.125)
+    assert per_element(RELU) == (96, 130.5, 9.625, 86.625, 85.375)
+    assert per_element(EXACT) == (268, 355.5, 15.625, 243.5, 236.5)
+    assert per_element(TRUNCATE) == (133.5, 174, 5.875, 109.875, 112.25)
+
+
+def test_nodes_are_hashed_once_per_child_level_and_once_per_leaf() -> None:
+    """A table of 15 bits: one bit decided by the first digit, and seven by each further digit."""
+    spec = FssSpec("relu", 8, 24, False, 255, 1)
+    per_node = (2, 1, 1, 1, 1, 1, 1, 1)  # level 1 ends the first digit, level 8 the second
+    assert [spec.node_hashes(level) for level in range(1, 10)] == [
+        *(count << level for level, count in enumerate(per_node, start=1)),
+        0,
+    ]
+    assert spec.online_hashes == sum(per_node)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +104,13 @@ def steps(spec: FssSpec) -> dict[str, object]:
     zero_choices, active_choices = material.cots("server", material.choices, spec.choice_ots)
     packed = fss.request_choices(spec, words, material.client_bits)
     zero_request, active_request = material.cots("client", packed, spec.request_ots)
-    growth = np.zeros(spec.growth_group_bytes, np.uint8)
+    scratch = np.zeros(spec.scratch_group_bytes, np.uint8)
     bundle = np.zeros(spec.bundle_group_bytes(1), np.uint8)
     message = np.zeros(spec.online_group_bytes, np.uint8)
     kept = np.zeros(spec.kept_group_bytes, np.uint8)
     answer = np.zeros(spec.answer_group_bytes // 4, np.uint32)
+    growing = run.client_state.copy()
+    growing[-4] = spec.bundle_count - 1  # the bundles that the state counts, so that the last can be taken
     seed = np.frombuffer(material.hash_seed, np.uint8)
     return {
         "request": fss.RequestArguments(
@@ -109,7 +122,7 @@ def steps(spec: FssSpec) -> dict[str, object]:
             active_request,
             run.corrections,
             run.client_state,
-            growth,
+            scratch,
             bundle,
         ),
         "answer": fss.AnswerArguments(
@@ -122,7 +135,7 @@ def steps(spec: FssSpec) -> dict[str, object]:
             run.corrections,
             run.opening,
             run.server_state,
-            growth,
+            scratch,
             bundle,
         ),
         "grow": fss.GrowArguments(
@@ -131,8 +144,8 @@ def steps(spec: FssSpec) -> dict[str, object]:
             seed,
             spec.bundle_count,
             run.bundles["server", spec.bundle_count],
-            run.client_state,
-            growth,
+            growing,
+            scratch,
             np.zeros(0, np.uint8),
         ),
         "encode": fss.FssEncodeArguments(material.server_delta, seed, run.server_state, words, message, kept),
@@ -148,12 +161,12 @@ def steps(spec: FssSpec) -> dict[str, object]:
 def test_every_buffer_has_its_size(spec, step) -> None:
     arguments, function = steps(spec)[step], getattr(fss, step)
     call = spec if step == "finish" else FssCall(spec, 9, 0)
-    function(call, arguments)
     for field in fields(arguments):
         argument = getattr(arguments, field.name)
         if isinstance(argument, np.ndarray) and argument.size > 0:
-            with pytest.raises(ValueError):
+            with pytest.raises(ValueError, match=": need "):
                 function(call, replace(arguments, **{field.name: argument[:-1].copy()}))
+    function(call, arguments)
 
 
 @pytest.mark.parametrize("step", ["request", "answer", "grow", "encode", "evaluate"])

@@ -84,6 +84,24 @@ def test_given_weights_are_used(tmp_path, state):
     assert "seed" not in graph.meta
 
 
+def test_weights_at_one_of_several_places_with_extra_tensors(tmp_path, state):
+    """As a script leaves them that keeps an average of the weights and counts beside them."""
+    other = {key: value + 1 for key, value in state.items()}
+    average = {**state, "score": torch.ones(1), "total_ops": torch.ones(1)}
+    torch.save({"net": other, "ema": average}, tmp_path / "state.pt")
+    with pytest.raises(ModelError, match="--weights-key"):
+        export_recipe(RECIPE, tmp_path / "m.pt", weights=tmp_path / "state.pt")
+    with pytest.raises(ModelError, match=r"unexpected: score.*--ignore-extra"):
+        export_recipe(RECIPE, tmp_path / "m.pt", weights=tmp_path / "state.pt", weights_key="ema")
+    chosen = {"weights": tmp_path / "state.pt", "weights_key": "ema", "ignore_extra": True}
+    graph = export_recipe(RECIPE, tmp_path / "m.pt", **chosen)
+    assert graph.meta["left_out_of_weights"] == ["total_ops", "score"]
+    module, images = build(RECIPE).eval(), np.zeros((1, 3, 8, 8), np.float32)
+    module.load_state_dict(state)
+    expected = module(torch.from_numpy(images)).detach().numpy()
+    np.testing.assert_allclose(outputs(graph, images), expected, atol=1e-5)
+
+
 def refused(tmp_path, content):
     torch.save(content, tmp_path / "state.pt")
     with pytest.raises(ModelError) as caught:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
 from pi_bench.hybrid.fixed_steps import FIXED_UNITS
-from pi_bench.launch.alternatives import Alternative, alternatives
+from pi_bench.launch.alternatives import RELU_FOR_RELU6, Alternative, alternatives
 from pi_bench.launch.model import LoadedModel
+from pi_bench.network.clamps import with_relus
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fusion import fuse_linear
 from pi_bench.network.graph import Graph
@@ -22,6 +24,8 @@ from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
 from pi_bench.report.documents.predicted import Explanation
 from pi_bench.report.explanation import explain, explanation_lines
+from pi_bench.report.quantities import seconds
+from tests.clamped_graph import relu6_graph
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 INFO = find_protocol("delphi")
@@ -158,3 +162,25 @@ def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph)
     fields = explain(model.program, script, run, setting, others)
     line = next(line for line in fields.offline.lines if "ReLUs cost" in line)
     assert line.startswith("keys of the ") and "`--short-keys` would leave" in line and "--other" not in line
+
+
+def test_relu_in_place_of_relu6_saves_its_second_relus(tiny_graph: Graph) -> None:
+    clamped = relu6_graph(tiny_graph)
+    setting = Setting(costs(evaluate_relu=1e-6))
+    fields, plain = (explained(model_of(graph), setting) for graph in (clamped, with_relus(clamped)))
+    row = next(row for row in fields.alternatives if row.change == RELU_FOR_RELU6)
+    assert row.online_s == pytest.approx(plain.online.time_s)
+    saved = seconds(fields.online.time_s - plain.online.time_s)
+    assert (
+        f"ReLU in place of ReLU6, in training too, would leave {seconds(row.online_s)} (saves {saved})"
+        in (fields.online.lines[0])
+    )
+    assert not any("ReLU6" in line for line in plain.online.lines)
+
+
+def test_a_network_without_relus_is_not_told_to_halve_them(tiny_graph: Graph) -> None:
+    plain = replace(tiny_graph, masks={"stem.mask": np.zeros((4, 6, 6), np.bool_)})
+    kept = tuple(node for node in plain.nodes if node.name != "sum.relu")
+    nodes = tuple(replace(node, inputs=("sum",)) if node.name == "pool" else node for node in kept)
+    line = explained(model_of(replace(plain, nodes=nodes)), Setting(costs(message=1e-4))).relus.line
+    assert line.startswith("The network has no ReLUs: most of the online latency is for the ")

@@ -42,7 +42,11 @@ def test_a_good_result_has_none() -> None:
     [
         ("secure", False, "Use --protocol delphi"),
         ("network.weights", "random", "weights are random: latency and bytes are those of a trained network"),
-        ("verification.argmax_agrees_with_float", False, "--activation-bits"),
+        (
+            "verification.argmax_agrees_with_float",
+            False,
+            "larger --weight-bits and --activation-bits, let `pi-bench export --fidelity`",
+        ),
         ("online.latency_s.q3", 1.5, "raise --runs"),
         ("fidelity", None, "export it again"),
         ("fidelity.of_this_program", False, "pi-bench accuracy"),

@@ -229,8 +229,8 @@ def test_scaling_apart_and_equalizing_keeps_the_function_and_mends_fixed_point(
     kind(b)
     graph = b.graph()
     sharing = Sharing(graph)
-    assert sharing.channels("a").tolist() == [3, 4, 5, 6]
-    assert sharing.channels("v").tolist() == KINDS[kind]
+    assert sharing.channel_groups("a").tolist() == [3, 4, 5, 6]
+    assert sharing.channel_groups("v").tolist() == KINDS[kind]
     apart = np.random.default_rng(2).integers(-6, 7, sharing.count)
     apart[3:7] = 9, -5, 0, 4
     apart[sharing.public] = 0

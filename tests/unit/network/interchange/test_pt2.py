@@ -335,3 +335,9 @@ def test_inputs_are_needed_to_calibrate_with(network: nn.Module, archive: bytes,
     for source, message in [(module, "typical inputs as calibration="), (network, "needs an example input")]:
         with pytest.raises(ModelError, match=message):
             pi_bench.export(source, None, tmp_path / "m.pt")
+
+
+def test_a_module_that_was_saved_whole_is_told_apart(network: nn.Module, tmp_path: Path) -> None:
+    torch.save(network, tmp_path / "network.pt")
+    with pytest.raises(ModelError, match=r"of torch\.save.*nothing of it was run.*--module MODULE:NAME"):
+        read(tmp_path, (tmp_path / "network.pt").read_bytes())

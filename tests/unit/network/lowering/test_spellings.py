@@ -44,6 +44,7 @@ class Spelled(nn.Module):
         )
         self.head = nn.Linear(6, 5)
         self.register_buffer("chosen", torch.tensor([3, 0, 0, 2]))
+        self.register_buffer("pixels", torch.rand(1, 4, 8, 10) + 0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.function(self, x)
@@ -111,6 +112,10 @@ SPELLINGS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "maximum_by_channel": lambda m, x: torch.maximum(x, m.conv.bias[:, None, None]),
     "minimum_by_channel": lambda m, x: torch.min(m.conv.bias[None, :, None, None], x),
     "clamp_of_tensors": lambda m, x: torch.clamp(x, min=torch.tensor(-0.2), max=torch.tensor(0.3)),
+    "shift_of_pixels": lambda m, x: m.conv(x) + m.pixels,
+    "factor_of_pixels": lambda m, x: m.conv(m.conv(x).relu() * m.pixels),
+    "factor_and_shift_of_rows": lambda m, x: (x / m.pixels[0, 0, :, :1] - m.pixels[..., :1]).relu(),
+    "zeros_of_pixels": lambda m, x: m.conv(x).relu() * (m.pixels > 1),
     "pixel_shuffle": lambda m, x: functional.pixel_shuffle(x, 2),
     "pixel_unshuffle": lambda m, x: functional.pixel_unshuffle(x, 2),
     "chunk": lambda m, x: torch.cat(x.chunk(2, 1)[::-1], 1),
@@ -180,6 +185,42 @@ def test_the_last_step_is_left_to_the_client(case: str, tmp_path: Path) -> None:
     )
     assert [step["operator"] for step in load_model(tmp_path / "m.pt").meta["left_to_client"]] == [case]
     assert f"its last step, {case.replace('_', '-')}, is left out" in describe(graph, "m.pt")
+
+
+CLASSES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], list[str]]] = {
+    "argmax": (lambda y: y.argmax(1), ["argmax"]),
+    "kept axis": (lambda y: torch.argmax(y, dim=-1, keepdim=True), ["argmax"]),
+    "index of max": (lambda y: y.max(1)[1], ["argmax"]),
+    "rearranged": (lambda y: y.argmax(1).view(-1, 1).to(torch.float32), ["argmax"]),
+    "of probabilities": (lambda y: y.softmax(1).argmax(1), ["softmax", "argmax"]),
+}
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_a_class_is_left_to_the_client(case: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    function, steps = CLASSES[case]
+    module = Spelled(lambda m, x: function(m.head(six(x)) * 3))
+    x = torch.randn(SAMPLES, 4, 8, 10)
+    graph = pi_bench.export(module, x[:1], tmp_path / "m.pt", calibration=x)
+    np.testing.assert_allclose(
+        outputs(graph, x.numpy()), module.head(six(x)).detach() * 3, rtol=1e-5, atol=1e-6
+    )
+    assert [step["operator"] for step in graph.meta["left_to_client"]] == steps
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda y: y.argmax(), lambda y: y.argmax(0), lambda y: y.argmax(1) + 1, lambda y: y.argmin(1)],
+)
+def test_a_class_that_is_no_last_step_is_refused(
+    function: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    module = Spelled(lambda m, x: function(m.head(six(x))))
+    x = torch.randn(SAMPLES, 4, 8, 10)
+    with pytest.raises(ModelError, match=r"argm(ax|in).*cannot be lowered|the module answers \("):
+        pi_bench.export(module, x[:1], tmp_path / "m.pt", calibration=x)
 
 
 def test_a_softmax_that_something_reads_is_not_the_last_step() -> None:

@@ -68,12 +68,12 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
 
 
 def require_torch(command: str) -> None:
-    """Checks that torch is installed, which reads and writes model files. `command` is named in the error.
+    """Checks that torch is installed, which makes networks. `command` is named in the error.
 
     Raises:
         EnvironmentUnsupportedError: torch is not installed, or it does not load.
 
-    >>> require_torch("latency")
+    >>> require_torch("export")
     """
     try:
         import torch  # noqa: F401
@@ -83,8 +83,7 @@ def require_torch(command: str) -> None:
                 f"`pi-bench {command}` needs torch, which lacks {error.name!r}"
             ) from None
         raise EnvironmentUnsupportedError(
-            f"`pi-bench {command}` needs torch for model files, and torch is not installed: "
-            'pip install "pi-bench[torch]"'
+            f'`pi-bench {command}` needs torch, and torch is not installed: pip install "pi-bench[torch]"'
         ) from None
     except (ImportError, OSError) as error:
         raise EnvironmentUnsupportedError(

@@ -1,0 +1,116 @@
+"""Writes the result of `pi-bench accuracy` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.report.bits import bits_words
+from pi_bench.report.documents import accuracy as document
+from pi_bench.report.quantities import counted
+from pi_bench.report.remedies import remedies_lines
+from pi_bench.report.settings import mode_words
+from pi_bench.report.text_table import render_table
+from pi_bench.report.weights import weights_words
+
+
+def render_accuracy(result: document.Accuracy) -> str:
+    """Writes the comparison as text: answers, private runs, layers, warnings.
+
+    ```python
+    def show(path: str) -> None:  # a file of --json
+        with open(path, "rb") as file:
+            result = msgspec.json.decode(file.read(), type=document.Accuracy)
+        print(render_accuracy(result))
+    ```
+    """
+    data, fixed, private = result.data, result.fixed_point, result.private
+    scales = "per-channel" if fixed.per_channel else "per-tensor"
+    rows = [_row("float", result.float), _row(f"integer, {result.mode}", result.integer)]
+    if result.baseline is not None:
+        rows.append(_row(f"integer, {result.baseline.law}", result.baseline))
+    if private is not None:
+        if private.image_count < result.integer.image_count:
+            rows.append(_row("float, private images", private.same_images.float))
+            rows.append(_row("integer, private images", private.same_images.integer))
+        rows.append(_row(f"private, {result.protocol}", private))
+    lines = [
+        f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
+        f"{data.refused_count:,} refused",
+        f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
+        f"{scales} scales, "
+        f"{_bits(result)}, headroom {fixed.headroom_bits:g} bits",
+        "",
+        *render_table(
+            (
+                *("answers", "images", "accuracy", "95 % interval", "same class as float", "its interval"),
+                *("typical logit error", "largest"),
+            ),
+            rows,
+            whole=(0,),
+            drop=("largest", "its interval", "typical logit error", "same class as float"),
+        ),
+    ]
+    if private is not None:
+        state = "verified" if private.verified else "NOT VERIFIED"
+        lines.append(
+            f"private runs {state}; same class as the integer network in "
+            f"{_percent(private.same_class_as_integer_pct)} of them"
+        )
+    header = ("layer", "operator", "error", "largest error", "headroom", "outside", "zeroed")
+    lines += [
+        "",
+        *render_table(header, [_layer_row(layer) for layer in result.layers], left=2, drop=("operator",)),
+    ]
+    lines += [
+        "",
+        "error: root mean square of the errors, divided by that of the float values",
+        "headroom: bits between the largest value and the end of the window; outside: values beyond that end",
+        "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
+        f"worst layer: {result.worst_layer or '-'}",
+    ]
+    if result.remedies is not None:
+        lines += ["", *remedies_lines(result.remedies)]
+    lines += [f"\nwarning: {warning}" for warning in result.warnings]
+    return "\n".join(lines)
+
+
+def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
+    own = name.startswith("float")
+    error_pct = answers.typical_logit_error_pct
+    return (
+        name,
+        f"{answers.image_count:,}",
+        _percent(answers.accuracy_pct),
+        _interval(answers.accuracy_interval_pct),
+        "-" if own else _percent(answers.same_class_as_float_pct),
+        _interval(None if own else answers.same_class_interval_pct),
+        "-" if own or error_pct is None else f"{error_pct:.2g} % of range",
+        "-" if own else f"{answers.largest_logit_error:.4g}",
+    )
+
+
+def _layer_row(layer: document.LayerErrors) -> tuple[str, ...]:
+    return (
+        layer.name,
+        layer.operator,
+        "-" if layer.relative_error is None else f"{100 * layer.relative_error:.3f} %",
+        "-" if layer.largest_error is None else f"{layer.largest_error:.4g}",
+        f"{layer.room_bits:.2f}",
+        f"{layer.outside_count:,}" if layer.outside_count else "-",
+        f"{layer.zeroed_count:,}" if layer.zeroed_count else "-",
+    )
+
+
+def _bits(result: document.Accuracy) -> str:
+    fixed = result.fixed_point
+    if result.bits is None:
+        return f"activation bits {fixed.activation_bits}, weight bits {fixed.weight_bits}"
+    return bits_words(result.bits)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} %"
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "-" if bounds is None else f"{bounds[0]:.1f} to {bounds[1]:.1f} %"
