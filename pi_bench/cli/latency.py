@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,16 @@ from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from pi_bench.costs import Costs
+    from pi_bench.fidelity import FidelityGoal
+    from pi_bench.launch.measurement import LatencyOptions, Measurement
+    from pi_bench.launch.model import LoadedModel
+    from pi_bench.launch.verification import RunVerifier
+    from pi_bench.progress import Progress
+    from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+    from pi_bench.report.documents.fidelity import Fidelity
     from pi_bench.report.documents.latency import Result
 
 _DESCRIPTION = """\
@@ -94,7 +106,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["latency", model_file, "--runs", "3", "--json", "result.json"])
     ```
     """
-    from pi_bench.cli.output import deliver, writable, write_array
+    from pi_bench.cli.output import writable
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
@@ -105,66 +117,121 @@ def run(parsed: argparse.Namespace) -> int:
     info, options = protocol_options.protocol_of(parsed, place.threads)
     goal = fidelity_options.goal_of(parsed)
 
-    from msgspec.structs import replace
-
     from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.launch.inputs import batch_of, load_input, noise_input
     from pi_bench.launch.latency import measure_latency
     from pi_bench.launch.measurement import LatencyOptions
-    from pi_bench.launch.model import load
-    from pi_bench.launch.verification import RunVerifier
-    from pi_bench.measure.environment import describe_environment
-    from pi_bench.network.graph.float_run import outputs
-    from pi_bench.network.program.fixed_point import encode_input
-    from pi_bench.prediction.simulated_run import Setting
-    from pi_bench.report.known_fidelity import known_fidelity
-    from pi_bench.report.prediction import compared
-    from pi_bench.report.result import build_result
-    from pi_bench.report.terminal import render_result
-    from pi_bench.report.warnings import find_warnings
 
     model_options.require_torch("latency")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
+    measuring = LatencyOptions(
+        options, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
+    )
     with Progress() as progress:
-        progress("loading the model", 0, parsed.warmup + parsed.runs)
-        given = None if parsed.input is None else load_input(Path(parsed.input))
-        choose = partial(model_options.compile_options, parsed, batch=batch_of(given))
-        model = load(Path(parsed.model), choose, fuse=parsed.merge)
-        program = model.program
-        info.require(program, options)
-        # Refuses a damaged note before anything starts.
-        fidelity = known_fidelity(model, info.law(options), goal)
-        if given is None:
-            inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
-        else:
-            inputs, words = given, Path(parsed.input).name
-        encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
-        inputs = inputs.reshape(program.input.shape)
+        task = _task(parsed, info, options, goal, progress)
         costs = prediction.costs_of(parsed, info, place.threads, progress)
-        verifier = RunVerifier(program, model.weights, info.law(options), encoded)
-        measuring = LatencyOptions(
-            options, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
+        measurement = measure_latency(
+            task.model, info, measuring, place, task.inputs, task.verifier, progress
         )
-        measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
-    float_logits = outputs(model.graph, inputs)
-    machine, given_arguments = describe_environment(), arguments.as_fields(parsed)
-    result = build_result(model, info, measuring, measurement, float_logits, machine, words, given_arguments)
+    result = _result(parsed, task, measuring, measurement, costs)
+    return _finish(parsed, task.model.program.labels, measurement, result)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """Holds the network, its inputs and the check of its answers."""
+
+    model: LoadedModel
+    info: ProtocolInfo
+    inputs: np.ndarray
+    inputs_words: str
+    verifier: RunVerifier
+    fidelity: Fidelity | None
+    goal_is_asked: bool
+
+
+def _task(
+    parsed: argparse.Namespace,
+    info: ProtocolInfo,
+    options: ProtocolOptions,
+    goal: FidelityGoal | None,
+    progress: Progress,
+) -> _Task:
+    """Reads the network and its inputs. Refuses what cannot run before anything starts."""
+    from pi_bench.launch.inputs import batch_of, load_input, noise_input
+    from pi_bench.launch.model import load
+    from pi_bench.launch.verification import RunVerifier
+    from pi_bench.network.program.fixed_point import encode_input
+    from pi_bench.report.known_fidelity import known_fidelity
+
+    progress("loading the model", 0, parsed.warmup + parsed.runs)
+    given = None if parsed.input is None else load_input(Path(parsed.input))
+    choose = partial(model_options.compile_options, parsed, batch=batch_of(given))
+    model = load(Path(parsed.model), choose, fuse=parsed.merge)
+    program = model.program
+    info.require(program, options)
+    fidelity = known_fidelity(model, info.law(options), goal)
+    if given is None:
+        inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
+    else:
+        inputs, words = given, Path(parsed.input).name
+    verifier = RunVerifier(program, model.weights, info.law(options), encode_input(program, inputs))
+    inputs = inputs.reshape(program.input.shape)
+    return _Task(model, info, inputs, words, verifier, fidelity, goal_is_asked=goal is not None)
+
+
+def _result(
+    parsed: argparse.Namespace,
+    task: _Task,
+    measuring: LatencyOptions,
+    measurement: Measurement,
+    costs: Costs | None,
+) -> Result:
+    """Returns the result with its prediction, its fidelity and its warnings."""
+    from msgspec.structs import replace
+
+    from pi_bench.measure.environment import describe_environment
+    from pi_bench.network.graph.float_run import outputs
+    from pi_bench.prediction.simulated_run import Setting
+    from pi_bench.report.prediction import compared
+    from pi_bench.report.result import build_result
+    from pi_bench.report.warnings import find_warnings
+
+    model, info = task.model, task.info
+    result = build_result(
+        model,
+        info,
+        measuring,
+        measurement,
+        outputs(model.graph, task.inputs),
+        describe_environment(),
+        task.inputs_words,
+        arguments.as_fields(parsed),
+    )
     if costs is not None:
-        setting = Setting(costs, parsed.link, polls=place.pinned)
+        setting = Setting(costs, parsed.link, polls=measurement.placement.pinned)
         predicted, explanation = prediction.predict(
-            model, model.compiling, info, options, setting, explain=parsed.explain
+            model, model.compiling, info, measuring.protocol, setting, explain=parsed.explain
         )
         result = replace(result, prediction=compared(predicted, result), explanation=explanation)
-    result = replace(result, fidelity=fidelity)
-    result = replace(result, warnings=tuple(find_warnings(result, goal_is_asked=goal is not None)))
+    result = replace(result, fidelity=task.fidelity)
+    return replace(result, warnings=tuple(find_warnings(result, goal_is_asked=task.goal_is_asked)))
+
+
+def _finish(
+    parsed: argparse.Namespace, labels: Sequence[str], measurement: Measurement, result: Result
+) -> int:
+    """Writes the logits, prints or writes the result, and returns the exit code."""
+    from pi_bench.cli.output import deliver, write_array
+    from pi_bench.report.terminal import render_result
+
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        deliver(render_result(result, program.labels), parsed.json, result)
+        deliver(render_result(result, labels), parsed.json, result)
     if measurement.interruption is not None:
         failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
     return failures.report()

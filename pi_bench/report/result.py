@@ -14,6 +14,7 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.measure.statistics import summarize
 from pi_bench.network.clamps import upper_relu_count
+from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.answer import outputs_part
 from pi_bench.report.bits import bits_part
