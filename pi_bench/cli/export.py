@@ -47,6 +47,17 @@ def add_parser(subparsers: Any) -> None:
         "prints the recipes.",
         epilog=_EPILOG,
     )
+    _add_source(parser)
+    add_json(parser)
+    _add_files(parser)
+    _add_calibration(parser)
+    _add_polynomials(parser)
+    fidelity_options.add_options(parser)
+    export_module.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list the recipes that come with pi-bench")
     what.add_argument(
@@ -65,7 +76,9 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--onnx", metavar="FILE", help='ONNX file, opsets 6 to 28 (pip install "pi-bench[onnx]")'
     )
-    add_json(parser)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="model file to write; an existing file is replaced"
     )
@@ -78,6 +91,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--labels", metavar="FILE", help="class names, one line per output of the network")
     parser.add_argument("--weights", metavar="FILE", help="state_dict to use, or a checkpoint that holds one")
+
+
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration",
         metavar="FILE.npy",
@@ -92,6 +108,9 @@ def add_parser(subparsers: Any) -> None:
         "(default 100); below 100 it leaves out the most extreme samples, which gives finer scales",
     )
     parser.add_argument("--seed", type=_seed, default=1, help="seed of random weights and noise (default 1)")
+
+
+def _add_polynomials(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--polynomial",
         action="append",
@@ -113,9 +132,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="PART",
         help="share of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
     )
-    fidelity_options.add_options(parser)
-    export_module.add_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

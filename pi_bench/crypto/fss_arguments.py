@@ -33,7 +33,8 @@ class FssCall:
     isa: str = ""
 
 
-# No record of buffers has a repr: it would print keys.
+# No record of buffers has a repr: it would print keys. Those of the online round are made between two
+# messages, and a frozen record takes twice as long to make.
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -107,7 +108,7 @@ class GrowArguments:
     out_bundle: OutBuffer  # bundle level + 1, for the other party; empty at the last level
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FssEncodeArguments:
     """Holds the buffers of `encode`.
 
@@ -124,7 +125,7 @@ class FssEncodeArguments:
     out_kept: OutBuffer  # groups * kept_group_bytes, for `finish` and for products
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FssEvaluateArguments:
     """Holds the buffers of `evaluate`.
 
@@ -142,7 +143,7 @@ class FssEvaluateArguments:
     out_answer: np.ndarray  # uint32 (groups * answer_group_bytes / 4,), its bits, which go with z
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FinishArguments:
     """Holds the buffers of `finish`.
 
