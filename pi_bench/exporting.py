@@ -139,6 +139,8 @@ def export(
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
     if calibration_percentile != 100:
         notes["calibration"]["percentile"] = calibration_percentile
+    if not samples.any():  # after all that is wrong with the network itself
+        raise InputError("the calibration inputs are all zero: calibrate with real inputs")
     graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     source = _source(notes["calibration"]["source"])
@@ -287,8 +289,6 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise InputError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
     if not np.isfinite(samples).all():
         raise InputError("calibration inputs hold NaN or infinity")
-    if not samples.any():
-        raise InputError("the calibration inputs are all zero: calibrate with real inputs")
     return np.ascontiguousarray(samples)
 
 

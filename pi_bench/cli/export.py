@@ -8,13 +8,11 @@ import sys
 from typing import Any
 
 from pi_bench.cli import export_module, fidelity_options, model_options
-from pi_bench.cli.arguments import number
+from pi_bench.cli.arguments import as_fields, number
 from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.cli.recipes import list_table, recipe_of
 from pi_bench.errors import UsageError
-from pi_bench.report.quantities import counted
-from pi_bench.report.text_width import wrapped
 
 _EPILOG = """\
 examples:
@@ -48,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EPILOG,
     )
     _add_source(parser)
-    add_json(parser)
+    add_json(parser, "export")
     _add_files(parser)
     _add_calibration(parser)
     _add_polynomials(parser)
@@ -155,8 +153,6 @@ def run(args: argparse.Namespace) -> int:
         recipes = [models.load_recipe(name).summary() for name in models.recipe_names()]
         deliver(list_table(recipes), args.json, recipes)
         return 0
-    if args.json is not None:
-        raise UsageError("--json goes with --list")
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
     export_module.require_fitting(args)
@@ -169,12 +165,16 @@ def run(args: argparse.Namespace) -> int:
         recipe = models.with_polynomials(
             recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_share
         )
-    writable(args.output)
+    for name in (args.output, args.json):
+        writable(name)
     fidelity_options.require_fitting(args)
     model_options.require_torch("export")
     with fidelity_options.printed_warnings():
         graph = _export(args, recipe)
-    print(wrapped(describe(graph, args.output)))
+    from pi_bench.report.export import build_export, describe
+
+    document = None if args.json is None else build_export(graph, args.output, as_fields(args))
+    deliver(describe(graph, args.output, folded=args.onnx is not None), args.json, document)
     return 0
 
 
@@ -204,72 +204,6 @@ def _export(args: argparse.Namespace, recipe: Any) -> Any:
         print(f"exporting {args.pt2 or args.onnx} …", file=sys.stderr)
         graph = export_module.export_file(args, args.pt2 or args.onnx)
     return graph
-
-
-def describe(graph: Any, path: str) -> str:
-    """Describes a written model file for the terminal: network, weights, calibration and headroom.
-
-    >>> from pi_bench.network.graph import Graph, InputNode, OutputNode
-    >>> nodes = (InputNode("input", (), (3, 8, 8)), OutputNode("output", ("input",), (3, 8, 8)))
-    >>> calibration = {"sample_count": 4, "source": "given inputs"}
-    >>> meta = {"name": "identity", "random_weights": False, "headroom_bits": {}, "calibration": calibration}
-    >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
-    wrote model.pt: identity
-      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
-      weights given
-      calibrated on 4 samples of given inputs
-    """
-    from pi_bench.fidelity import Fidelity
-    from pi_bench.network.clamps import clamped_count
-    from pi_bench.network.graph import BatchNormNode
-    from pi_bench.report.clamps import export_clamp_lines
-    from pi_bench.report.fidelity import fidelity_line, fidelity_part
-    from pi_bench.report.weights import export_words, weights_of
-
-    meta = graph.meta
-    shape = " x ".join(map(str, graph.input.shape))
-    statistics = {
-        name for node in graph.nodes if isinstance(node, BatchNormNode) for name in (node.mean, node.variance)
-    }
-    count = sum(array.size for name, array in graph.parameters.items() if name not in statistics)
-    polynomials = f"{graph.polynomial_count:,} polynomials, " if graph.polynomial_count else ""
-    headroom = meta["headroom_bits"]
-    tightest = min(headroom, key=headroom.__getitem__, default=None)
-    lines = [
-        f"wrote {path}: {meta['name']}",
-        f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
-        f"{counted(graph.output.shape[0], 'output')}, "
-        f"{counted(count, 'parameter')}",
-        *(f"  {line}" for line in export_clamp_lines(clamped_count(graph))),
-    ]
-    lines.append(f"  {export_words(meta)}")
-    left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
-    if left:
-        lines.append(
-            f"  its last step, {' and '.join(left)}, is left out: the client applies it to the logits"
-        )
-    calibration = meta["calibration"]
-    line = f"  calibrated on {counted(calibration['sample_count'], 'sample')} of {calibration['source']}"
-    if tightest is not None:
-        line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
-    lines.append(line)
-    if "fidelity" in meta:
-        fidelity = fidelity_part(Fidelity.from_fields(meta["fidelity"]), of_this_program=True)
-        lines.append(f"  {fidelity_line(fidelity, weights_of(meta))}")
-        lines.append(f"  {_bits_words(meta['bits'])}")
-    if calibration["source"] == "seeded noise" and not meta.get("random_weights"):
-        lines.append(
-            "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
-        )
-    return "\n".join(lines)
-
-
-def _bits_words(bits: dict[str, Any]) -> str:
-    """Describes the bits that an export chose."""
-    by_layer = [*bits["layer_activations"].values()] or [bits["activations"]]
-    low, high = min(by_layer), max(by_layer)
-    activations = f"{low} to {high}" if low < high else str(low)
-    return f"bits: {bits['weights']} of weights, {activations} of activations"
 
 
 def _name(text: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.answer import ServedAnswer
 from pi_bench.report.documents.comparison import ComparisonResult
+from pi_bench.report.documents.export import Export
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
@@ -20,6 +21,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "inspection": Inspection,
     "micro": Micro,
     "answer": ServedAnswer,
+    "export": Export,
 }
 """Each document by the name that `pi-bench schema` knows."""
 
@@ -30,6 +32,7 @@ _COMMANDS = {
     "inspection": "inspect",
     "micro": "micro",
     "answer": "infer",
+    "export": "export",
 }
 
 
