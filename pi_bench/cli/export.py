@@ -159,6 +159,12 @@ def run(args: argparse.Namespace) -> int:
     with fidelity_options.printed_warnings():
         graph = _export(args, recipe)
     print(wrapped(describe(graph, args.output)))
+    if fidelity_options.are_few(graph):
+        print(
+            "warning: so few calibration inputs cannot show a fidelity: give 32 or more typical ones, half "
+            "of which are held out",
+            file=sys.stderr,
+        )
     return 0
 
 
