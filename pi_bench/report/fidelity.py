@@ -103,8 +103,8 @@ def fidelity_warnings(
     elif fidelity.sample_count < LEAST_SAMPLES and fidelity.source not in (NOISE, EXAMPLE):
         found.append(
             f"fidelity was measured on {counted(fidelity.sample_count, 'calibration input')}, which cannot "
-            f"show {fidelity.goal.same_class_pct:g} %: export again with {2 * LEAST_SAMPLES} or more, half of "
-            "which are held out"
+            f"show {fidelity.goal.same_class_pct:g} %: export again with {2 * LEAST_SAMPLES} or more, half "
+            "of which are held out"
         )
     if fidelity.source in (NOISE, EXAMPLE):
         kind = "noise" if fidelity.source == NOISE else "an example input"
