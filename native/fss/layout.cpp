@@ -158,8 +158,9 @@ void set_storage(bool relu, bool carry, Layout& layout) {
   layout.server_planes = layout.server_words + size(server_words) * kWordRow;
   layout.client_planes = layout.client_words + size(client_words) * kWordRow;
   layout.server_state_group_bytes =
-      layout.server_planes + size(layout.choice_ots + layout.server_bits) * kBitRow;
-  layout.client_state_group_bytes = layout.client_planes + size(client_planes) * kBitRow;
+      layout.server_planes + size(layout.choice_ots + layout.server_bits) * kBitRow + kStepBytes;
+  layout.client_state_group_bytes =
+      layout.client_planes + size(client_planes) * kBitRow + kStepBytes;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ from pi_bench.cli import (
     training_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
 
@@ -115,7 +116,6 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("accuracy")
     warn_of_protocol(info)
     with Progress() as progress:
         task = _task(parsed, info, options, place, progress)
@@ -139,8 +139,9 @@ def _task(
 
     graph = load_model(parsed.model)
     compiling = model_options.compile_options(parsed, graph)
-    if parsed.merge:
-        graph, _ = fuse_linear(graph, compiling.most_weight_bits)
+    fusing = fusion_costs(parsed)
+    if fusing is not None:
+        graph, _ = fuse_linear(graph, compiling.most_weight_bits, fusing)
     program, _ = compile_graph(graph, compiling)
     info.require(program, options)
     return AccuracyTask(graph, compiling, program, info, options, samples_of(parsed, graph, progress), place)

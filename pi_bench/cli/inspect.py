@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import arguments, model_options, prediction, protocol_options, running_options
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 
 
@@ -60,7 +61,6 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("inspect")
 
     from msgspec.structs import replace
 
@@ -72,7 +72,9 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.known_fidelity import known_fidelity
     from pi_bench.report.weights import weights_of
 
-    model = load(Path(parsed.model), partial(model_options.compile_options, parsed), fuse=parsed.merge)
+    model = load(
+        Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
+    )
     info.require(model.program, options)
     weights = weights_of(model.graph.meta)
     inspection = inspect_program(

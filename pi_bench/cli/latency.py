@@ -18,6 +18,7 @@ from pi_bench.cli import (
     running_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
@@ -121,7 +122,6 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.latency import measure_latency
     from pi_bench.launch.measurement import LatencyOptions
 
-    model_options.require_torch("latency")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     measuring = LatencyOptions(
@@ -167,7 +167,7 @@ def _task(
     progress("loading the model", 0, parsed.warmup + parsed.runs)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     choose = partial(model_options.compile_options, parsed, batch=batch_of(given))
-    model = load(Path(parsed.model), choose, fuse=parsed.merge)
+    model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
     program = model.program
     info.require(program, options)
     fidelity = known_fidelity(model, info.law(options), goal)

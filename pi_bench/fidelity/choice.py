@@ -23,6 +23,10 @@ this many, but on at least `LEAST_SAMPLES`."""
 _STRICTNESS = (1.0, 0.5, 0.25)
 """Factors of the errors that are wanted, one after another, until inputs that are held out agree."""
 
+_FEW_INPUTS_FACTOR = 0.5
+"""Factor of the errors that are wanted where there are too few inputs to hold any out: errors on the inputs
+that chose the bits say little about others, whose largest error can be several times the typical one."""
+
 
 @dataclass(frozen=True, slots=True)
 class BitChoice:
@@ -133,8 +137,11 @@ def _chosen(graph: Graph, samples: np.ndarray, choice: BitChoice, source: str, t
         shown = _spread(samples, most)
         return ChosenBits(options, measure_fidelity(graph, options, shown, source=source, threads=threads))
     if len(samples) < 2 * LEAST_SAMPLES:
-        found = allocate(graph, _spread(samples, most), choice.goal, source=source, threads=threads)
-        return ChosenBits(found.options, found.fidelity, found.limits)
+        shown = _spread(samples, most)
+        found = allocate(
+            graph, shown, choice.goal, source=source, threads=threads, error_factor=_FEW_INPUTS_FACTOR
+        )
+        return ChosenBits(found.options, found.fidelity, () if found.fidelity.met else found.limits)
     seen, held_out = _spread(samples[::2], most), _spread(samples[1::2], most)
     if source == CALIBRATION:
         source = HELD_OUT

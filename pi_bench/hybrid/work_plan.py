@@ -80,22 +80,22 @@ class GadgetJob(LaneGroups):
             ots, most = self.table.choice_ots + self.table.request_ots, self.table.slice_groups
         return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
 
-    @property
+    @cached_property
     def online_group_bytes(self) -> int:
         """The bytes of the server's online message per lane group."""
         return (self.spec if self.table is None else self.table).online_group_bytes
 
-    @property
+    @cached_property
     def kept_group_bytes(self) -> int:
         """The bytes per lane group that the server keeps from its message to the client's answer."""
         return WORD_BYTES * LANES if self.table is None else self.table.kept_group_bytes
 
-    @property
+    @cached_property
     def share_versions(self) -> int:
         """The number of shares of the result that the server has before it knows which one counts."""
         return 1 if self.table is None else self.table.share_versions
 
-    @property
+    @cached_property
     def answer_group_bytes(self) -> int:
         """The bytes of the client's online message per lane group, beside a word per real element."""
         return 0 if self.table is None else self.table.answer_group_bytes

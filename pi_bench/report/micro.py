@@ -62,7 +62,9 @@ def render_micro(result: Micro) -> str:
             f"instruction set {environment.instruction_set}",
             *(["INTERRUPTED: these are the cases that were finished"] if result.interrupted else []),
             "",
-            *render_table(header, rows, left=3, drop=("q1", "q3", "by", "limit", "unit", "threads")),
+            *render_table(
+                header, rows, left=3, whole=(1,), drop=("q1", "q3", "by", "limit", "unit", "threads")
+            ),
             "",
             "this machine at its best, measured in this run",
             *render_table(

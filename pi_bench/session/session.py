@@ -119,6 +119,7 @@ class Session:
         self._kind = FrameKind.COMMAND
         self._inference_id = 0
         self._recorder = SpanRecorder()
+        self._spare_steps = 0  # as many as a phase used
         self._memory = PeakMemory()
         self._sent_slices: dict[int, int] = {}
         self._received_slices: dict[int, int] = {}
@@ -137,7 +138,7 @@ class Session:
         self._reset_counters()
         self._memory.reset()
         cpu_s = cpu_time_s()
-        recorder = self._recorder = SpanRecorder()
+        recorder = self._recorder = SpanRecorder(self._spare_steps)
         started = time.perf_counter()
         try:
             yield records
@@ -146,6 +147,7 @@ class Session:
         finally:
             self._kind = FrameKind.COMMAND
             self._recorder = SpanRecorder()  # commands between phases belong to none
+        self._spare_steps = max(self._spare_steps, len(recorder.spans))
         _log.info("%s of inference %d: %.4f s", phase, inference_id, wall_s)
         records.append(
             PhaseRecord(
@@ -212,7 +214,7 @@ class Session:
         if view.readonly:
             raise ValueError("cannot receive into a read-only buffer")
         span, size = recorder.current, len(view)
-        expected = self._header(span.op_id, self._received_slices, 0, size)
+        expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
         header = self.channel.receive_into(expected, view, meanwhile)
         # The peer has received nothing deeper than what was sent from here.
         if not 1 <= header.depth <= self._depth_sent + 1:

@@ -12,6 +12,7 @@ from torch import nn
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph.check import MAX_ELEMENTS
+from pi_bench.network.interchange.work_bound import require_little_work
 
 MAX_STEPS = 20_000
 MAX_TOTAL_ELEMENTS = 1 << 30
@@ -124,16 +125,17 @@ class ForeignModule(nn.Module):
         return result
 
     def require_bounded(self, example: torch.Tensor) -> None:
-        """Runs the steps on shapes alone, so that a hostile file cannot ask for more memory than networks
-        have.
+        """Runs the steps on shapes alone, so that a hostile file cannot ask for more memory or time than
+        networks take.
 
         Raises:
-            ModelError: a value of more than 2^26 elements per sample, or an operator that cannot be applied.
+            ModelError: a value of more than 2^26 elements per sample, more than 2^40 multiply-accumulates
+                per sample, or an operator that cannot be applied.
         """
         with torch.no_grad():
             shapes = copy.deepcopy(self).to("meta")
             shapes._element_count = 0
-            shapes(example.to("meta"))
+            require_little_work(lambda: shapes(example.to("meta")), len(example))
 
     def _run(self, step: Step, values: dict[str, Any]) -> None:
         def operand(argument: Any) -> Any:

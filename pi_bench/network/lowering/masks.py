@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.errors import ModelError
-from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
+from pi_bench.network.graph import AddNode, BatchNormNode, FlattenNode, Node, ReluNode, ReshapeNode, ScaleNode
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.combinations import FACTORS, Combinations
 from pi_bench.network.lowering.state import FxNode, Lowering, arguments, refuse, stem
@@ -152,7 +152,7 @@ class MaskLowering:
         self, call: FxNode, node: Node, gain: np.ndarray, shift: np.ndarray, *, literal: bool
     ) -> Node:
         """Computes gain * node + shift: a batch normalization with statistics 0 and 1 unless both are
-        literals.
+        literals. Where they differ inside of a channel, each element becomes a channel of its own for this.
         """
         if np.all(gain == 1) and not shift.any():
             return node
@@ -160,17 +160,26 @@ class MaskLowering:
             name = self._lowering.name(call, "scale")
             numbers = float(gain.item()), float(shift.item())
             return self._lowering.append(ScaleNode(name, (node.name,), node.shape, *numbers))
-        channels = node.shape[0]
+        shape = node.shape
+        gain, shift = np.broadcast_to(gain, shape), np.broadcast_to(shift, shape)
+        if not (_is_by_channel(gain) and _is_by_channel(shift)):
+            gain, shift = gain.reshape(-1), shift.reshape(-1)
+            flat = FlattenNode(self._lowering.name(call, "flatten"), (node.name,), gain.shape)
+            node = self._lowering.append(flat)
+        channels = len(gain)
         name = self._lowering.name(call, "scale")
         values = {
-            "weight": _by_channel(call, gain, node),
-            "bias": _by_channel(call, shift, node),
+            "weight": _by_channel(call, gain),
+            "bias": _by_channel(call, shift),
             "mean": np.zeros(channels, np.float32),
             "variance": np.ones(channels, np.float32),
         }
         self.parameters.update({f"{name}.{key}": value for key, value in values.items()})
         cited = {key: f"{name}.{key}" for key in values}
-        return self._lowering.append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
+        scaled = self._lowering.append(BatchNormNode(name, (node.name,), node.shape, **cited, epsilon=0.0))
+        if scaled.shape == shape:
+            return scaled
+        return self._lowering.append(ReshapeNode(self._lowering.name(call, "reshape"), (scaled.name,), shape))
 
 
 def _require_binary(call: FxNode, kept: np.ndarray) -> None:
@@ -189,16 +198,14 @@ def _require_binary(call: FxNode, kept: np.ndarray) -> None:
         )
 
 
-def _by_channel(call: FxNode, values: np.ndarray, node: Node) -> np.ndarray:
+def _is_by_channel(values: np.ndarray) -> bool:
+    full = values.reshape(len(values), -1)
+    return not (full != full[:, :1]).any()
+
+
+def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
     """Reduces a coefficient with one number per channel to float32 (channels,)."""
-    full = np.broadcast_to(values, node.shape).reshape(node.shape[0], -1)
-    if (full != full[:, :1]).any():
-        raise refuse(
-            call,
-            "a factor or shift of each element is supported only as a ReLU mask: "
-            "mask * relu(x) + (1 - mask) * x; use one number per channel",
-        )
-    column: Any = full[:, 0].astype(np.float32)
+    column: Any = values.reshape(len(values), -1)[:, 0].astype(np.float32)
     if not np.isfinite(column).all():
         raise ModelError(str(refuse(call, "a factor or shift of it is NaN or infinite")))
     return np.ascontiguousarray(column)

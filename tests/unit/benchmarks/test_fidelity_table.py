@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def small(folder: Path) -> str:
 
 def test_a_network_before_and_after(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    rows = fidelity_table.measure(FidelityNetwork("small", small), tmp_path, runs=1, limit=32)
+    networks = [FidelityNetwork("small", small)]
+    rows = fidelity_table.all_rows(networks, tmp_path, runs=1, limit=32)
     before, after = rows
     assert (before["image_count"], after["image_count"]) == (32, 32)
     assert set(before["bits"]["activations"].values()) == {10} != set(after["bits"]["activations"].values())
@@ -35,6 +37,32 @@ def test_a_network_before_and_after(tmp_path: Path) -> None:
     lines = fidelity_table.render(rows)
     assert lines[2].startswith("| small | before | 10 | 10 |") and lines[2].endswith("| 1.00 |")
     assert lines[3].startswith("| small | after | ")
+
+
+def test_rows_that_are_there_are_kept_and_others_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an interruption in the second row, too: only that row is measured again."""
+    asked: list[tuple[str, int]] = []
+
+    def measure(
+        network: FidelityNetwork, setting: str, folder: Path, runs: int, limit: int
+    ) -> dict[str, Any]:
+        asked.append((setting, runs))
+        if asked.count(("after", 5)) == 1 and setting == "after":
+            raise KeyboardInterrupt
+        return {"network": network.name, "setting": setting, "asked": [runs, limit]}
+
+    monkeypatch.setattr(fidelity_table, "measure", measure)
+    networks = [FidelityNetwork("small", small)]
+    with pytest.raises(KeyboardInterrupt):
+        fidelity_table.all_rows(networks, tmp_path, runs=5, limit=8)
+    for _ in range(2):
+        rows = fidelity_table.all_rows(networks, tmp_path, runs=5, limit=8)
+        assert [row["setting"] for row in rows] == ["before", "after"]
+    assert asked == [("before", 5), ("after", 5), ("after", 5)]
+    fidelity_table.all_rows(networks, tmp_path, runs=1, limit=8)
+    assert asked[3:] == [("before", 1), ("after", 1)]
 
 
 def test_a_network_whose_packages_are_missing_names_them() -> None:

@@ -182,6 +182,16 @@ def test_a_fidelity_and_bits_contradict_each_other() -> None:
         bit_choice(99.0, 12, None)
 
 
+def test_few_inputs_are_exceeded_by_others_within_their_goal() -> None:
+    """With bits of a dozen inputs, the largest error of 96 is at most half of the typical error allowed."""
+    for share in (0.01, 1.0):
+        graph = branches(share)
+        options = choose_bits(graph, SAMPLES[:12], BitChoice()).options
+        exact = outputs(graph, SAMPLES)
+        errors = np.abs(exact - integer_logits(graph, options, SAMPLES))
+        assert errors.max() <= 0.01 * np.abs(exact).max()
+
+
 def test_equal_calibration_inputs_are_told() -> None:
     equal = np.repeat(SAMPLES[:1], 40, axis=0)
     graph = branches(samples=equal)

@@ -61,6 +61,11 @@ RIGHT = {
     **{f"{operator} by channel": maps(operator, 4, 1, 1) for operator in ("Add", "Sub", "Mul", "Div")},
     "product by channel on the left": maps("Mul", 1, 4, 1, 1, swapped=True),
     "sum with one number": maps("Add", 1, 1, 1),
+    "product by row": maps("Mul", 4, 1),
+    "product by column": maps("Mul", 4),
+    "sum by column": maps("Add", 1, 1, 1, 4),
+    "difference by pixel": maps("Sub", 4, 4),
+    "quotient by element": maps("Div", 1, 4, 4, 4),
 }
 REFUSED = {
     "slope of rows": sloped(1, 4, 1),
@@ -70,9 +75,6 @@ REFUSED = {
     "bias of samples": features("Gemm", 4, 4, 1),
     "bias of samples and outputs": features("Gemm", 4, 4, 4),
     "sum by sample": features("Add", 4, 4, 1),
-    "product by row": maps("Mul", 4, 1),
-    "product by column": maps("Mul", 4),
-    "sum by column": maps("Add", 1, 1, 1, 4),
     "more axes": maps("Add", 1, 1, 4, 1, 1),
     "division of a constant": maps("Div", 4, 1, 1, swapped=True),
 }

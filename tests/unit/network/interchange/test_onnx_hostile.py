@@ -117,3 +117,19 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / "network.onnx").write_bytes(content)
         with pytest.raises(ModelError, match=message):
             read_file(tmp_path / "network.onnx")
+
+
+def test_a_small_file_cannot_ask_for_days_of_work(tmp_path: Path) -> None:
+    """A map of 4096 x 4096 elements is allowed, and so is a window of 512 x 512; not both."""
+    padded = helper.make_node("Pad", ["x", "pads"], ["large"])
+    tensors = {"pads": np.array([0, 0, 0, 0, 0, 0, 4090, 4091]), "size": np.array([1, 2, 512, 512])}
+    pool = helper.make_node("MaxPool", ["large"], ["y"], kernel_shape=[512, 512])
+    kernel = helper.make_node("ConstantOfShape", ["size"], ["k"])
+    convolution = helper.make_node("Conv", ["large", "k"], ["y"])
+    for nodes in ([padded, pool], [padded, kernel, convolution]):
+        (tmp_path / "network.onnx").write_bytes(model(nodes, tensors).SerializeToString())
+        assert (tmp_path / "network.onnx").stat().st_size < 1000
+        with pytest.raises(ModelError, match=r"needs [67]\.\d*e\+12 multiply-accumulates per input"):
+            pi_bench.export(
+                tmp_path / "network.onnx", None, tmp_path / "m.pt", calibration=np.zeros(INPUT, np.float32)
+            )

@@ -225,8 +225,6 @@ def test_a_mask_that_is_not_binary_is_refused_with_what_it_holds() -> None:
 
 
 REFUSED: dict[str, tuple[Formula, str]] = {
-    "zeroed": (lambda m, x: m.mask * torch.relu(x), "module 'act'.*each element.*only as a ReLU mask"),
-    "shifted": (lambda m, x: torch.relu(x) + m.mask, "module 'act'.*each element.*one number per channel"),
     "batch": (
         lambda m, x: x * torch.tensor([1.0, 2.0]).view(2, 1, 1, 1),
         "samples.*axis of 1",

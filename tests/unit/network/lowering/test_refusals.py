@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "mapping": (alone(lambda m, x: {"logits": m.conv(x)}), "answers with a dict"),
     "named": (alone(lambda m, x: Answer(m.conv(x), x)), "answers with a Answer"),
     "nothing": (alone(lambda m, x: None), "answers with a NoneType"),
-    "class_number": (alone(lambda m, x: m.conv(x).argmax(1)), "answers with torch.int64; .*float logits"),
+    "class_number": (alone(lambda m, x: m.conv(x).argmax(1) + 1), "argmax.* takes the largest logit itself"),
     "one_row": (alone(lambda m, x: m.conv(x).flatten()), r"answers \(192,\) to 1 inputs; \(batch, outputs\)"),
     "constant": (alone(lambda m, x: m.conv.weight[:1]), "output does not depend on its input"),
 }

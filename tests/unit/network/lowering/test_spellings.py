@@ -44,6 +44,7 @@ class Spelled(nn.Module):
         )
         self.head = nn.Linear(6, 5)
         self.register_buffer("chosen", torch.tensor([3, 0, 0, 2]))
+        self.register_buffer("pixels", torch.rand(1, 4, 8, 10) + 0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.function(self, x)
@@ -111,6 +112,10 @@ SPELLINGS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "maximum_by_channel": lambda m, x: torch.maximum(x, m.conv.bias[:, None, None]),
     "minimum_by_channel": lambda m, x: torch.min(m.conv.bias[None, :, None, None], x),
     "clamp_of_tensors": lambda m, x: torch.clamp(x, min=torch.tensor(-0.2), max=torch.tensor(0.3)),
+    "shift_of_pixels": lambda m, x: m.conv(x) + m.pixels,
+    "factor_of_pixels": lambda m, x: m.conv(m.conv(x).relu() * m.pixels),
+    "factor_and_shift_of_rows": lambda m, x: (x / m.pixels[0, 0, :, :1] - m.pixels[..., :1]).relu(),
+    "zeros_of_pixels": lambda m, x: m.conv(x).relu() * (m.pixels > 1),
     "pixel_shuffle": lambda m, x: functional.pixel_shuffle(x, 2),
     "pixel_unshuffle": lambda m, x: functional.pixel_unshuffle(x, 2),
     "chunk": lambda m, x: torch.cat(x.chunk(2, 1)[::-1], 1),
