@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
-NO_OP = -1
+from pi_bench.protocol.script import NO_OP
 
 
 @dataclass(slots=True)
