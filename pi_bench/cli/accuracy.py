@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
+    keeping,
     model_options,
     prediction,
     protocol_options,
@@ -91,6 +93,7 @@ def add_parser(subparsers: Any) -> None:
     )
     prediction.add_costs(parser)
     add_json(parser, "accuracy")
+    keeping.add_history(parser)
     parser.set_defaults(run=run, batch=None)
 
 
@@ -114,6 +117,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch import placement
 
     writable(parsed.json)
+    keeping.require_history(parsed)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
     warn_of_protocol(info)
@@ -187,7 +191,7 @@ def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFi
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
-        deliver(render_accuracy(result), parsed.json, result)
+        deliver(render_accuracy(result), parsed.json, result, keep=partial(keeping.keep, parsed))
     if findings.interruption is not None:
         _add_interruption(failures, findings.interruption, parsed.private_sample, task, findings)
     return failures.report()

@@ -101,7 +101,7 @@ def _add_calibration(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--calibration-percentile",
-        type=number,
+        type=_percentile,
         default=100.0,
         metavar="P",
         help="percentile of the samples' largest values that sets the range of each layer, 50 to 100 "
@@ -276,6 +276,13 @@ def _name(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > 256:
         raise argparse.ArgumentTypeError(f"{text!r:.80} is no printable text of 1 to 256 characters")
     return text
+
+
+def _percentile(text: str) -> float:
+    value = number(text)
+    if not 50 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is no percentile from 50 to 100")
+    return value
 
 
 def _seed(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pi_bench.measure.spans import Span
+from pi_bench.metrics.spans import Span
 from pi_bench.prediction.predicted_phase import PredictedSpan
 from pi_bench.report.documents.fields import Directions
 

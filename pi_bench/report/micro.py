@@ -17,8 +17,8 @@ def build_micro(measured: Mapping[str, Any], environment: Mapping[str, Any]) -> 
     """Makes the document from the result of `run_micro` and the description of the machine.
 
     ```python
-    from pi_bench.measure.environment import describe_environment
-    from pi_bench.measure.micro import run_micro
+    from pi_bench.metrics.environment import describe_environment
+    from pi_bench.metrics.micro import run_micro
     from pi_bench.primitives import CaseSettings
     from pi_bench.primitives.symmetric import prg_cases
 

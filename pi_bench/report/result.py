@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
-from pi_bench.measure.statistics import summarize
+from pi_bench.metrics.statistics import summarize
 from pi_bench.network.clamps import upper_relu_count
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
@@ -60,9 +59,11 @@ def build_result(
         options=dict(options.protocol.values),
         weight_cache_bytes=options.protocol.weight_cache_bytes,
         runs=len(runs),
-        requested_runs=options.runs,
-        interrupted=measurement.interruption is not None and len(runs) < options.runs,
-        warmup=options.warmup,
+        requested_runs=options.stopping.runs,
+        interrupted=measurement.interruption is not None and len(runs) < options.stopping.runs,
+        warmup=len(measurement.warmup_s),
+        warmup_s=tuple(measurement.warmup_s),
+        precision=options.stopping.precision,
         link=probed_link_part(options.link, measurement.probed_link),
         input=inputs_words,
         model_load_s=model.load_s,
@@ -89,6 +90,27 @@ def build_result(
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
         bits=bits_part(program, model.compiling),
+    )
+
+
+def distribution(samples_s: Sequence[float]) -> document.Distribution:
+    """Summarizes times in seconds as a part of a document.
+
+    >>> distribution([0.1, 0.3, 0.2]).median
+    0.2
+    """
+    summary = summarize(samples_s)
+    return document.Distribution(
+        median=summary.median,
+        q1=summary.q1,
+        q3=summary.q3,
+        min=summary.min,
+        max=summary.max,
+        samples=list(summary.samples),
+        mad=summary.mad,
+        interval=summary.interval,
+        outliers=summary.outliers,
+        percentiles={f"{percent:g}": value for percent, value in summary.percentiles.items()},
     )
 
 
@@ -131,7 +153,7 @@ def _offline(runs: Sequence[Run]) -> document.OfflinePhase:
 def _online(runs: Sequence[Run], program: Program) -> document.OnlinePhase:
     client, server = runs[0].client_online, runs[0].server_online
     return document.OnlinePhase(
-        latency_s=msgspec.convert(summarize([run.latency_s for run in runs]), document.Distribution),
+        latency_s=distribution([run.latency_s for run in runs]),
         bytes=bytes_of_phase(client, "bytes"),
         wire_bytes=bytes_of_phase(client, "wire_bytes"),
         parts=parts_of(runs, "online"),

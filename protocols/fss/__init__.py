@@ -25,8 +25,8 @@ ReLU, except in exact mode.
 
 Sources: `pi_bench.crypto.fss` names the papers. Growing the tree of a distributed point function from
 correlated OTs follows half-tree (Guo et al., EUROCRYPT 2023) and Doerner and shelat (CCS 2017), with the
-deviations that docs/threat-model-fss.md lists. The butterfly of OTs that masks a table, the product in one round
-and the exact mode are new.
+deviations that docs/threat-model-fss.md lists. The butterfly of OTs that masks a table, the product in one
+round and the exact mode are new.
 
 Security: static semi-honest adversary, two parties. The ideal functionality of docs/threat-model.md defines
 what client and server learn. The protocol is new. It was reviewed inside this project, not by outside

@@ -70,7 +70,9 @@ class LinearPlan:
                 be summed or sent, or the noise of the worst weights of this shape would be too large.
         """
         if not 2 <= weight_bits <= 16:
-            raise ModelError(f"{shape.name}: weight_bits is {weight_bits}, it must be 2 to 16")
+            raise ModelError(
+                f"{shape.name}: {weight_bits} bits of weights (--weight-bits): 2 to 16 are possible"
+            )
         geometry = Geometry.of(shape)
         name = shape.name
         candidates = list(Layout.candidates(geometry))

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from pi_bench.article import with_article
 from pi_bench.errors import EnvironmentUnsupportedError, ModelError
 
 _EXPORT = "export the network with pi_bench.export or `pi-bench export`"
@@ -135,7 +136,9 @@ def explain_content(name: str, content: Any) -> ModelError:
                 "pi_bench.export that"
             )
     kind = type(content).__name__
-    return ModelError(f"{name} is a torch file that holds a {kind}, not a pi-bench model: {_EXPORT}")
+    return ModelError(
+        f"{name} is a torch file that holds {with_article(kind)}, not a pi-bench model: {_EXPORT}"
+    )
 
 
 def is_onnx(head: bytes) -> bool:

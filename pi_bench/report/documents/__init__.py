@@ -8,6 +8,7 @@ import msgspec
 
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.answer import ServedAnswer
+from pi_bench.report.documents.comparison import ComparisonResult
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
@@ -15,6 +16,7 @@ from pi_bench.report.documents.micro import Micro
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "result": Result,
     "accuracy": Accuracy,
+    "comparison": ComparisonResult,
     "inspection": Inspection,
     "micro": Micro,
     "answer": ServedAnswer,
@@ -24,6 +26,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
 _COMMANDS = {
     "result": "latency",
     "accuracy": "accuracy",
+    "comparison": "compare",
     "inspection": "inspect",
     "micro": "micro",
     "answer": "infer",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.randomness import random_words
-from tests.fss_parties import LANES, Extensions, FssRun, Material, play, prepare
+from tests.fss_parties import LANES, Extensions, FssRun, Material, play, prepare, restored
 from tests.fss_recorder import repeated, watch_fss
 
 SPECS = [
@@ -109,10 +108,10 @@ def test_what_a_second_message_of_one_state_would_show() -> None:
     spec = SPECS[0]
     u, other, v = random_words((3, LANES))
     run = prepare(spec, v, Extensions().material(spec, 1))
-    restored = replace(run, server_state=run.server_state.copy(), client_state=run.client_state.copy())
+    copied = restored(run)
     sign_shift, sign_bits = spec.truncate_bits + spec.sign_drop, 11
     indices = []
-    for state, share in ((run, u), (restored, other)):
+    for state, share in ((run, u), (copied, other)):
         message = play(state, share, random_words((LANES,))).message
         planes = message.view(np.uint32)[LANES : LANES + sign_bits]
         bits = planes[:, None] >> np.arange(LANES) & 1  # (position, lane)

@@ -3,11 +3,11 @@ import json
 import jsonschema
 import pytest
 
-from pi_bench.measure import limits as limits_module
-from pi_bench.measure.environment import describe_environment
-from pi_bench.measure.limits import MachineLimits
-from pi_bench.measure.micro import run_micro
-from pi_bench.measure.timing import sample
+from pi_bench.metrics import limits as limits_module
+from pi_bench.metrics.environment import describe_environment
+from pi_bench.metrics.limits import MachineLimits
+from pi_bench.metrics.micro import run_micro
+from pi_bench.metrics.timing import sample
 from pi_bench.primitives import CaseSettings, MinimalWork
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.loopback import Echo, FrameEcho
