@@ -57,7 +57,7 @@ class Value:
 
     @property
     def is_merged(self) -> bool:
-        """Returns whether one of its convolutions is a composition."""
+        """Whether one of its convolutions is a composition."""
         return any(kernel.depth > 1 for kernel in self.form.values())
 
 

@@ -93,7 +93,7 @@ class Parser(argparse.ArgumentParser):
 
 
 _FILES = ("model", "input", "data", "labels", "costs")
-_LEFT_OUT = ("run", "json", "output", "history", "no_history", "verbose", "data_dir", "download")
+_LEFT_OUT = ("run", "json", "output", "history", "no_history", "like", "verbose", "data_dir", "download")
 
 
 def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:

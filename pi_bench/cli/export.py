@@ -175,6 +175,12 @@ def run(args: argparse.Namespace) -> int:
 
     document = None if args.json is None else build_export(graph, args.output, as_fields(args))
     deliver(describe(graph, args.output, folded=args.onnx is not None), args.json, document)
+    if fidelity_options.are_few(graph):
+        print(
+            "warning: so few calibration inputs cannot show a fidelity: give 32 or more typical ones, half "
+            "of which are held out",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -17,6 +17,7 @@ from pi_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from pi_bench.fidelity import FidelityGoal
+    from pi_bench.network.graph import Graph
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +102,21 @@ def require_fitting(parsed: argparse.Namespace) -> None:
     bit_choice(
         **{"fidelity_pct" if name == "fidelity" else name: value for name, value in of(parsed).items()}
     )
+
+
+def are_few(graph: Graph) -> bool:
+    """Tells if an export measured its fidelity on too few inputs of the user to show one.
+
+    >>> from pi_bench.fidelity import Fidelity
+    >>> from pi_bench.network.graph import Graph
+    >>> are_few(Graph((), {}, meta={"fidelity": Fidelity(4, 4, 0.1, 8.0, "calibration inputs").to_fields()}))
+    True
+    """
+    from pi_bench.fidelity import Fidelity
+    from pi_bench.fidelity.fidelity import CALIBRATION, LEAST_SAMPLES
+
+    fidelity = Fidelity.from_fields(graph.meta["fidelity"])
+    return fidelity.source == CALIBRATION and fidelity.sample_count < LEAST_SAMPLES
 
 
 @contextmanager

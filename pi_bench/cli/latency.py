@@ -11,6 +11,7 @@ from pi_bench.cli import (
     arguments,
     fidelity_options,
     keeping,
+    like,
     model_options,
     prediction,
     protocol_options,
@@ -62,6 +63,7 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    like.add_like(measuring)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument(

@@ -20,6 +20,7 @@ _COMMANDS = (
     "infer",
     "micro",
     "history",
+    "regress",
     "schema",
     "completion",
 )

@@ -25,8 +25,8 @@ def add_parser(subparsers: Any) -> None:
         help="print the JSON Schema of a result",
         description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json. "
         "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, comparison "
-        "for `pi-bench compare`, inspection for `pi-bench inspect`, micro for `pi-bench micro`, answer for "
-        "`pi-bench infer`, and export for `pi-bench export`.",
+        "for `pi-bench compare`, inspection for `pi-bench inspect`, micro for `pi-bench micro`, "
+        "answer for `pi-bench infer`, and export for `pi-bench export`.",
     )
     parser.add_argument(
         "what", nargs="?", metavar="|".join(_NAMES), help="the result that the schema describes"

@@ -15,8 +15,10 @@ from pi_bench.history.files import read_file
 from pi_bench.report.documents.latency import Result
 
 
-def read_results(names: Sequence[str], history: Path | None) -> list[Result]:
+def read_results(names: Sequence[str], history: Path | None, *, files: bool = True) -> list[Result]:
     """Reads results, each named by a file of ``--json`` or by a run of the history.
+
+    `files`: whether a name may be that of a file.
 
     Raises:
         UsageError: there is no such run, or there is no history.
@@ -25,12 +27,12 @@ def read_results(names: Sequence[str], history: Path | None) -> list[Result]:
     >>> read_results([], None)
     []
     """
-    return [_result(name, _document(name, history)) for name in names]
+    return [_result(name, _document(name, history, files)) for name in names]
 
 
-def _document(name: str, history: Path | None) -> Any:
+def _document(name: str, history: Path | None, files: bool) -> Any:
     path = Path(name)
-    if path.exists():
+    if files and path.exists():
         found = read_file(path)
         if len(found) != 1:
             raise InputError(f"{name} holds {len(found):,} results; a side is one")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
-NO_OP = -1
+from pi_bench.protocol.script import NO_OP
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class SpanRecorder:
 
     @property
     def spans(self) -> list[Span]:
-        """Lists all spans so far in the order in which they began."""
+        """All spans so far in the order in which they began."""
         return [step.span for step in self._steps.values()]
 
     def step(self, op_id: int, part: str) -> _Step:

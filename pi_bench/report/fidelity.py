@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pi_bench.fidelity import Fidelity, FidelityGoal
-from pi_bench.fidelity.fidelity import EXAMPLE, NOISE
+from pi_bench.fidelity.fidelity import EXAMPLE, LEAST_SAMPLES, NOISE
 from pi_bench.report.documents import fidelity as document
 from pi_bench.report.quantities import counted
 
@@ -99,6 +99,12 @@ def fidelity_warnings(
             f"a typical logit error of at most {goal.logit_error_pct:g} % were wanted; private answers and "
             f"their latency are those of a less accurate network; export again with {better}, or with more "
             "calibration inputs"
+        )
+    elif fidelity.sample_count < LEAST_SAMPLES and fidelity.source not in (NOISE, EXAMPLE):
+        found.append(
+            f"fidelity was measured on {counted(fidelity.sample_count, 'calibration input')}, which cannot "
+            f"show {fidelity.goal.same_class_pct:g} %: export again with {2 * LEAST_SAMPLES} or more, half "
+            "of which are held out"
         )
     if fidelity.source in (NOISE, EXAMPLE):
         kind = "noise" if fidelity.source == NOISE else "an example input"

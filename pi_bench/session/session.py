@@ -17,7 +17,8 @@ from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import HEADER_BYTES, NO_STEP, FrameHeader, FrameKind
 from pi_bench.errors import PeerError
 from pi_bench.metrics.resources import PeakMemory, cpu_time_s
-from pi_bench.metrics.spans import NO_OP, Span, SpanRecorder
+from pi_bench.metrics.spans import Span, SpanRecorder
+from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
 
 _log = logging.getLogger(__name__)

@@ -82,3 +82,48 @@ def test_wrong_words_are_one_line(
         code = int(leaving.code or 0)
     err = capsys.readouterr().err
     assert (code, says in err) == (2, True), err
+
+
+def test_a_run_is_judged_by_a_baseline(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = ["--history", str(kept / "history.db")]
+    assert main(["history", "tag", "1", "release", *history]) == 0
+    assert main(["regress", "1", "--baseline", "release", *history]) == 0
+    capsys.readouterr()
+    assert main(["regress", "--baseline", "release", *history]) == 10
+    assert "cannot be judged: they differ in link" in capsys.readouterr().err
+    slow = json.loads((kept / "first.json").read_text())
+    latency = slow["online"]["latency_s"]
+    latency["samples"] = [1.5 * value for value in latency["samples"]]
+    (tmp_path / "slow.json").write_text(json.dumps(slow))
+    assert main(["history", "import", str(tmp_path / "slow.json"), *history]) == 0
+    assert main(["regress", "--baseline", "release", "--max-slowdown", "99%", *history]) == 0
+    code = main(["regress", "--baseline", "release", "--max-slowdown", "1%", *history])
+    found = capsys.readouterr()
+    assert (code, "--max-slowdown allows 1.01 times" in found.err) == (
+        10,
+        True,
+    ) or "no difference" in found.out
+    assert main(["regress", "--baseline", "relase", *history]) == 2
+    assert "did you mean release" in capsys.readouterr().err
+
+
+def test_a_measurement_is_repeated_with_its_options(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, again, other = (tmp_path / name for name in ("first.json", "again.json", "other.json"))
+    words = ["latency", str(model_file), "--no-history"]
+    options = ["--protocol", "null", "--runs", "2", "--warmup", "0", "--link", "rtt=1ms,up=1Gbit,down=2Gbit"]
+    options += ["--weight-bits", "9", "--seed", "3", "--precision", "90%", "--max-time", "1"]
+    assert main([*words, *options, "--json", str(first)]) == 0
+    assert main([*words, "--like", str(first), "--json", str(again)]) == 0
+    assert main([*words, "--like", str(first), "--seed", "4", "--json", str(other)]) == 0
+    results = [json.loads(path.read_text()) for path in (first, again, other)]
+    assert results[0]["arguments"] == results[1]["arguments"]
+    assert results[0]["outputs"] == results[1]["outputs"]
+    assert results[2]["arguments"] == {**results[0]["arguments"], "seed": 4}
+    capsys.readouterr()
+    (tmp_path / "none.json").write_text("{}")
+    assert main([*words, "--like", str(tmp_path / "none.json")]) == 4
+    assert main([*words, "--like", str(tmp_path / "no-such.json")]) == 4

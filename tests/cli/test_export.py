@@ -126,6 +126,17 @@ def test_given_weights_are_not_called_random(recipe, tmp_path, capsys):
     assert "give some with --calibration" in out
 
 
+def test_few_calibration_inputs_are_told(recipe, tmp_path, capsys):
+    numpy = pytest.importorskip("numpy")
+    shape = parse_recipe(TINY, "tiny").input_shape
+    for count, few in ((15, True), (16, False)):
+        noise = numpy.random.default_rng(0).normal(size=(count, *shape)).astype(numpy.float32)
+        numpy.save(tmp_path / "x.npy", noise)
+        arguments = "--recipe", recipe, "--calibration", tmp_path / "x.npy", "-o", tmp_path / "model.pt"
+        assert run(*arguments) == 0
+        assert ("warning: so few calibration inputs cannot show" in capsys.readouterr().err) is few
+
+
 NAME = "resnet18-cifar100-12288"
 
 

@@ -70,6 +70,14 @@ def test_latency_warns_of_a_missed_goal_and_of_noise(
         assert words in text
 
 
+def test_few_inputs_show_no_fidelity(
+    tiny_graph: Graph, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = dataclasses.replace(GOOD, sample_count=4, same_class_count=4, source="calibration inputs")
+    _, text = told(capsys, tmp_path, "latency", model_with(few, tiny_graph, tmp_path))
+    assert "measured on 4 calibration inputs, which cannot show 99 %: export again with 32 or more" in text
+
+
 def test_an_older_file_says_how_to_get_it(
     model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
