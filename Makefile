@@ -9,6 +9,9 @@ STAMP := $(VENV)/.installed
 PEERS := build/peers
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
+# The suite starts hundreds of processes, which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint clean
 
 setup: $(STAMP)
@@ -28,13 +31,16 @@ demo: $(STAMP)
 	$(BIN)/pi-bench export --recipe resnet18-cifar100-12288 --output demo/model.pt
 	$(BIN)/pi-bench latency demo/model.pt
 
-# Two processes, each whole files; the 25 slowest tests are named at the end.
+# Two processes, each whole files in the order of tests/conftest.py.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
+# The 25 slowest tests are named at the end.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
+	$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
 # Without what starts processes, trains, draws networks or goes through everything: about a minute.
 test-quick: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not training and not law and not exhaustive"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not process and not training and not law and not exhaustive"
 
 # Random networks, thousands of them: tests/laws.
 fuzz: $(STAMP)

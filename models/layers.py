@@ -54,14 +54,14 @@ class Layer:
 
     @property
     def relu_count(self) -> int:
-        """Returns the number of ReLUs, 0 for another kind of operator."""
+        """The number of ReLUs, 0 for another kind of operator."""
         if self.kind is not Kind.RELU:
             return 0
         return (self.shape[0] - self.polynomial_channels) * math.prod(self.shape[1:])
 
     @property
     def polynomial_count(self) -> int:
-        """Returns the number of elements that have a polynomial."""
+        """The number of elements that have a polynomial."""
         return self.polynomial_channels * math.prod(self.shape[1:])
 
 
@@ -86,7 +86,7 @@ class BlockPlace:
 
     @property
     def path(self) -> str:
-        """Returns the path of the block's torch module."""
+        """The path of the block's torch module."""
         return f"stages.{self.stage - 1}.{self.number}"
 
 

@@ -92,22 +92,22 @@ class Recipe(ABC):
 
     @property
     def can_thin(self) -> bool:
-        """Returns whether ReLUs come in pairs, of which thinning can keep the first."""
+        """Whether ReLUs come in pairs, of which thinning can keep the first."""
         return True
 
     @property
     def stage_count(self) -> int:
-        """Returns the number of stages."""
+        """The number of stages."""
         return len(self.blocks)
 
     @property
     def stem_stride(self) -> int:
-        """Returns the stride of the first convolution."""
+        """The stride of the first convolution."""
         return int(1 // self.rho)
 
     @property
     def total_stride(self) -> int:
-        """Returns the factor by which the last stage's maps are smaller than the input."""
+        """The factor by which the last stage's maps are smaller than the input."""
         stride = self.stem_stride
         for stage in range(1, self.stage_count + 1):
             stride *= self.stage_stride(stage)
@@ -115,12 +115,12 @@ class Recipe(ABC):
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Returns the widths of layers outside the stages, before channel scaling."""
+        """The widths of layers outside the stages, before channel scaling."""
         return ()
 
     @property
     def scaled_widths(self) -> tuple[int, ...]:
-        """Returns the width of each stage after channel scaling."""
+        """The width of each stage after channel scaling."""
         return tuple(map(self.scaled, self.widths))
 
     def scaled(self, width: int) -> int:
@@ -182,22 +182,22 @@ class Recipe(ABC):
 
     @property
     def relu_count(self) -> int:
-        """Returns the number of ReLUs."""
+        """The number of ReLUs."""
         return self.maskable_count if self.kept_relus is None else self.kept_relus
 
     @property
     def maskable_count(self) -> int:
-        """Returns the number of ReLUs if masks kept all of them."""
+        """The number of ReLUs if masks kept all of them."""
         return sum(layer.relu_count for layer in self.layers())
 
     @property
     def parameter_count(self) -> int:
-        """Returns the number of trained parameters, without the running statistics of batch norms."""
+        """The number of trained parameters, without the running statistics of batch norms."""
         return sum(layer.parameter_count for layer in self.layers())
 
     @property
     def mac_count(self) -> int:
-        """Returns the multiply-accumulates of convolutions and linear layers, shortcuts included."""
+        """The multiply-accumulates of convolutions and linear layers, shortcuts included."""
         return sum(layer.mac_count for layer in self.sketch())
 
     @classmethod

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pi_bench.exporting import export
     from pi_bench.network.files.checkpoint import load_weights
+    from pi_bench.python_interface import compare, inspect, measure
 
 __version__ = importlib.metadata.version("pi-bench")
 
-__all__ = ["export", "load_weights"]
+__all__ = ["compare", "export", "inspect", "load_weights", "measure"]
 
-_HOMES = {"export": "pi_bench.exporting", "load_weights": "pi_bench.network.files.checkpoint"}
+_HOMES = {
+    "compare": "pi_bench.python_interface",
+    "export": "pi_bench.exporting",
+    "inspect": "pi_bench.python_interface",
+    "load_weights": "pi_bench.network.files.checkpoint",
+    "measure": "pi_bench.python_interface",
+}
 
 
 if not TYPE_CHECKING:  # so that type checkers find wrong names

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pi_bench import __version__
-from pi_bench.errors import InputError, ModelError
+from pi_bench.article import with_article
+from pi_bench.errors import InputError, ModelError, UsageError
 from pi_bench.fidelity import bit_choice, choose_bits
 from pi_bench.fidelity.fidelity import CALIBRATION, EXAMPLE, NOISE
 from pi_bench.fidelity.words import FidelityWarning, warning_words
@@ -82,8 +83,9 @@ def export(
     Raises:
         ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
             headroom. The message gives the path of the operator's module and a replacement.
-        UsageError: the bits or the fidelity are impossible, or both are given.
-        InputError: the example input or the calibration inputs are no numbers, or do not fit the network.
+        UsageError: the bits, the fidelity or the percentile are impossible, or bits and a fidelity are given.
+        InputError: the example input or the calibration inputs are no numbers, are all zero or do not fit
+            the network, or the labels do not.
         OutputError: `path` cannot be written. An older file is still whole.
 
     >>> import tempfile
@@ -100,7 +102,7 @@ def export(
 
     choice = bit_choice(fidelity, weight_bits, activation_bits)
     if not 50 <= calibration_percentile <= 100:
-        raise ModelError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
+        raise UsageError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
     named_by = module if isinstance(module, str | os.PathLike) else path
     module = open_source(module)
     if example_input is None:
@@ -120,7 +122,11 @@ def export(
         )
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
     plain, traced = _plain_copy(module, example)
-    _require_answer(plain, example)
+    output_count = _require_answer(plain, example)
+    if labels and len(labels) != output_count:
+        raise InputError(
+            f"{len(labels)} labels for {output_count} outputs: give one class name per output, or no labels"
+        )
     graph = lower(traced, example, name=name or network_name(module, Path(named_by).stem), labels=labels)
     _check_equal(plain, graph, samples, len(example))
     notes = {
@@ -133,6 +139,8 @@ def export(
     notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
     if calibration_percentile != 100:
         notes["calibration"]["percentile"] = calibration_percentile
+    if not samples.any():  # after all that is wrong with the network itself
+        raise InputError("the calibration inputs are all zero: calibrate with real inputs")
     graph = equalize(graph, samples)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     source = _source(notes["calibration"]["source"])
@@ -211,8 +219,10 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     return plain, plain
 
 
-def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
+def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int:
     """Runs the user's module once, so that its own errors are reported before tracing wraps them.
+
+    Returns the number of outputs.
 
     Raises:
         ModelError: forward() fails, or returns anything else than one float tensor.
@@ -233,8 +243,8 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
         ) from error
     if not isinstance(answer, torch.Tensor):
         raise ModelError(
-            f"the module answers with a {type(answer).__name__}; wrap it in a module whose forward() returns "
-            "one tensor, the logits"
+            f"the module answers with {with_article(type(answer).__name__)}; wrap it in a module whose "
+            "forward() returns one tensor, the logits"
         )
     if answer.dtype not in (torch.float32, torch.int64):  # int64: classes, if argmax is the last step
         raise _no_logits(answer.dtype)
@@ -243,6 +253,7 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> None:
         raise ModelError(
             f"the module answers {tuple(answer.shape)} to {len(example)} inputs; (batch, outputs) is needed"
         )
+    return int(answer.shape[1])
 
 
 def _no_logits(dtype: torch.dtype) -> ModelError:

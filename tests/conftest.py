@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,7 @@ SLOW = {
         "unit/crypto/test_secret.py",
         "unit/session/test_session.py",
         "unit/test_exporting.py",
+        "unit/test_python_interface.py",
     ),
     "training": (
         "unit/models/training",
@@ -71,9 +73,29 @@ SLOW = {
 """What `make test-quick` leaves out, by marker: folders and files of tests/."""
 
 
+LONG = (
+    "unit/network/interchange/test_onnx_node_suite.py",
+    "cli/test_reduce.py",
+    "unit/models/reduction/test_engines.py",
+    "contract/test_operators.py",
+    "cli/test_interruption.py",
+    "test_docstrings.py",
+    "laws/test_exactness.py",
+    "test_fenced_examples.py",
+    "unit/benchmarks/test_fidelity_table.py",
+    "unit/models/training/test_workers.py",
+    "laws/test_equalization.py",
+    "cli/test_serve_infer.py",
+)
+"""Files that take 10 s or more, the longest first. They start first, so that no process waits for one at the
+end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what makes it slow (SLOW)."""
+    """Mark each test with what makes it slow (SLOW), and put the long files first (LONG)."""
     root = Path(__file__).parent
+    order = {root / name: index for index, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
     for item in items:
         for marker, places in SLOW.items():
             if any(item.path.is_relative_to(root / place) for place in places):
@@ -83,6 +105,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Makes traces of small networks cheap, where a test module imported torch."""
     torch_tables.keep()
+
+
+def pytest_runtest_setup() -> None:
+    """Gives torch one thread, whatever the test before chose.
+
+    Two processes test at once on two cores, and torch's threads use a core while they wait for each other: a
+    law took thirteen times as long.
+    """
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,6 +128,15 @@ def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PI_BENCH_COSTS", str(path))
         yield costs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The database in which commands keep their runs in tests, in their own processes too."""
+    path = tmp_path_factory.mktemp("history") / "history.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PI_BENCH_HISTORY", str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -228,6 +228,11 @@ def bundle_flights(spec: FssSpec) -> list[tuple[str, range]]:
         sent[sender] = last
         sender, other = other, sender
     return flights
+
+
+def restored(run: FssRun) -> FssRun:
+    """The run with copies of its states, as a process has that was restored from a snapshot."""
+    return replace(run, server_state=run.server_state.copy(), client_state=run.client_state.copy())
 
 
 def play(

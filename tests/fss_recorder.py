@@ -77,6 +77,8 @@ class FssUses:
         self._labels("fss reverse active labels", arguments.choice_labels)
         self._labels("fss zero labels", arguments.request_labels)
         self._add("fss choices", b"", words(arguments.choices))
+        if arguments.bits.size:
+            self._add("fss server bits", b"", words(arguments.bits))
 
     def grow(self, call: FssCall, arguments: fss.GrowArguments) -> None:
         size = call.spec.bundle_group_bytes(arguments.level)
@@ -125,7 +127,7 @@ def watch_fss(monkeypatch: pytest.MonkeyPatch, add: Callable[[str, object, list[
         monkeypatch.setattr(fss, name, watched)
 
 
-DRAWN_WORDS = {"fss client bits", "fss choices", "fss next masks"}
+DRAWN_WORDS = {"fss client bits", "fss server bits", "fss choices", "fss next masks"}
 """Uniform words of 32 bits, of which two may be alike by chance."""
 
 

@@ -24,6 +24,12 @@ NOT_VERBS = (
 )
 """First words that begin a clause or a noun phrase, where a function's docstring needs a verb."""
 
+CLAUSES = "As For How If In That To What When Where Whether Which Who Whose Why"
+"""First words that begin a clause, where a class's docstring names the thing."""
+
+VERBS_OF_FUNCTIONS = "Computes Counts Finds Gives Lists Returns Says Tells"
+"""First words of functions, where a property's docstring names the value."""
+
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -90,16 +96,37 @@ def test_every_public_definition_has_an_example() -> None:
     assert not missing
 
 
+def starts_with_a_verb(word: str) -> bool:
+    """Says whether a docstring's first word is a verb in the third person: "Returns", not "Return"."""
+    return word.rstrip(",").endswith("s") and word not in NOT_VERBS.split()
+
+
+def starts_well(node: Definition, word: str) -> bool:
+    """Applies the rule: a class names the thing or starts with a verb, a property names the value."""
+    decorators = {ast.unparse(decorator).split(".")[-1] for decorator in node.decorator_list}
+    if isinstance(node, ast.ClassDef):
+        return word not in CLAUSES.split()
+    if decorators & {"property", "cached_property"}:
+        return word not in VERBS_OF_FUNCTIONS.split()
+    return starts_with_a_verb(word)
+
+
+def members(node: Definition) -> Iterator[ast.FunctionDef]:
+    """Yields the public methods and properties of a class that have a docstring."""
+    for member in node.body if isinstance(node, ast.ClassDef) else ():
+        is_public = isinstance(member, ast.FunctionDef) and not member.name.startswith("_")
+        if is_public and ast.get_docstring(member):
+            yield member
+
+
 def test_docstrings_begin_as_they_should() -> None:
-    """A function's first paragraph starts with a verb, a class's with a capital; both end with a period."""
+    """A function's first paragraph starts with a verb, and each paragraph ends with a period."""
     wrong = []
-    for place, node in public_definitions():
-        paragraph = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0]
-        word = paragraph.split(maxsplit=1)[0] if paragraph else ""
-        verb = (
-            word.rstrip(",").endswith("s") and word not in NOT_VERBS.split()
-        )  # the third person: "Returns", not "Return"
-        starts = word[:1].isupper() and (isinstance(node, ast.ClassDef) or verb)
-        if not starts or not paragraph.endswith((".", ":")):
-            wrong.append(f"{place}: {paragraph[:60]!r}")
+    for place, definition in public_definitions():
+        for node in (definition, *members(definition)):
+            paragraph = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0]
+            word = paragraph.split(maxsplit=1)[0] if paragraph else ""
+            whole = paragraph.endswith((".", ":"))
+            if not (word[:1].isupper() or word[:1] == "`") or not starts_well(node, word) or not whole:
+                wrong.append(f"{place}.{node.name}: {paragraph[:60]!r}")
     assert not wrong

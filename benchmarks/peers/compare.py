@@ -38,7 +38,7 @@ from benchmarks.peers.systems import (
     Workload,
 )
 from benchmarks.report import load_warning
-from pi_bench.measure.environment import describe_environment
+from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.files.model_file import load_model, save_model
 from pi_bench.network.graph.float_run import outputs
 

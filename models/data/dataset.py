@@ -58,7 +58,7 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Returns (channels, height, width)."""
+        """The shape (channels, height, width)."""
         shape: tuple[int, ...] = self.train.images.shape[1:]
         return shape
 

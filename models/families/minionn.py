@@ -48,7 +48,7 @@ class MinionnRecipe(Recipe):
 
     @property
     def feature_shape(self) -> Shape:
-        """Returns the shape that the fully connected layer reads."""
+        """The shape that the fully connected layer reads."""
         return next(layer.shape for layer in reversed(self.layers()) if layer.kind is Kind.CONV)
 
     def sketch(self) -> Sketch:

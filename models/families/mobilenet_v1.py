@@ -46,12 +46,12 @@ class MobileNetV1Recipe(Recipe):
 
     @property
     def stem_stride(self) -> int:
-        """Returns the stride of the first convolution, doubled in the ImageNet stem."""
+        """The stride of the first convolution, doubled in the ImageNet stem."""
         return super(MobileNetV1Recipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Returns the widths of layers outside the stages, before channel scaling."""
+        """The widths of layers outside the stages, before channel scaling."""
         return (self.stem_width,)
 
     def sketch(self) -> Sketch:

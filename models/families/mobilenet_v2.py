@@ -54,17 +54,17 @@ class MobileNetV2Recipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
-        """Returns False: the ReLUs of a block have different shapes and are no pairs."""
+        """False: the ReLUs of a block have different shapes and are no pairs."""
         return False
 
     @property
     def stem_stride(self) -> int:
-        """Returns the stride of the first convolution, doubled in the ImageNet stem."""
+        """The stride of the first convolution, doubled in the ImageNet stem."""
         return super(MobileNetV2Recipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def total_stride(self) -> int:
-        """Returns the factor by which the last stage's maps are smaller than the input."""
+        """The factor by which the last stage's maps are smaller than the input."""
         return self.stem_stride * math.prod(self.strides)
 
     def stage_stride(self, stage: int) -> int:
@@ -86,7 +86,7 @@ class MobileNetV2Recipe(Recipe):
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Returns the widths of layers outside the stages, before channel scaling."""
+        """The widths of layers outside the stages, before channel scaling."""
         return (self.stem_width, self.head_width)
 
     def sketch(self) -> Sketch:

@@ -52,18 +52,18 @@ class ResNetRecipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
-        """Returns whether blocks are basic: the three ReLUs of a bottleneck block are no pairs."""
+        """Whether blocks are basic: the three ReLUs of a bottleneck block are no pairs."""
         return self.block == "basic"
 
     @property
     def stem_stride(self) -> int:
-        """Returns the stride of the stem's convolution. The ImageNet stem pools after it."""
+        """The stride of the stem's convolution. The ImageNet stem pools after it."""
         # The zero-argument form of super() does not find a class that slots have remade.
         return super(ResNetRecipe, self).stem_stride * (2 if self.stem == "imagenet" else 1)
 
     @property
     def total_stride(self) -> int:
-        """Returns the factor by which the last stage's maps are smaller than the input."""
+        """The factor by which the last stage's maps are smaller than the input."""
         return super(ResNetRecipe, self).total_stride * (2 if self.stem == "imagenet" else 1)
 
     def block_width(self, width: int) -> int:

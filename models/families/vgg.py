@@ -45,17 +45,17 @@ class VggRecipe(Recipe):
 
     @property
     def stage_count(self) -> int:
-        """Returns the number of stages; hidden layers are one more."""
+        """The number of stages; hidden layers are one more."""
         return len(self.blocks) + (1 if self.hidden_widths else 0)
 
     @property
     def total_stride(self) -> int:
-        """Returns the factor by which the last convolutions' maps are smaller than the input."""
+        """The factor by which the last convolutions' maps are smaller than the input."""
         return self.stem_stride << (len(self.blocks) - 1)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Returns the widths of layers outside the stages, before channel scaling."""
+        """The widths of layers outside the stages, before channel scaling."""
         return self.hidden_widths
 
     def sketch(self) -> Sketch:

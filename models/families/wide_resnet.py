@@ -46,12 +46,12 @@ class WideResNetRecipe(Recipe):
 
     @property
     def keeps_head_relu(self) -> bool:
-        """Returns whether the ReLU before the pooling is kept. It belongs to the last stage."""
+        """Whether the ReLU before the pooling is kept. It belongs to the last stage."""
         return self.head_relu and self.keeps_inner_relu(self.stage_count)
 
     @property
     def other_widths(self) -> tuple[int, ...]:
-        """Returns the widths of layers outside the stages, before channel scaling."""
+        """The widths of layers outside the stages, before channel scaling."""
         return (self.stem_width,)
 
     def sketch(self) -> Sketch:

@@ -4,6 +4,6 @@ settings    the algorithm's numbers
 schedule    the growth of the lasso coefficient
 selection   the choice of masks that meet a budget exactly
 placement   the ReLUs that the networks of the paper have
-descent     the training of masks and weights together, until every budget is met
+mask_training  the training of masks and weights together, until every budget is met
 run         the folder of a linearization
 """

@@ -6,7 +6,7 @@ budget-B/masks-before.npz     the real masks of the last epoch above the budget,
 budget-B/masks.npz            the binary masks, the same arrays as bool
 budget-B/start.pt             that epoch's weights with the binary masks (a state_dict)
 budget-B/recipe.toml          the recipe of the network
-budget-B/landing.json         the epoch, and the number of ReLUs that it left
+budget-B/budget.json          the epoch, and the number of ReLUs that it left
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.files import save_tensors, write_whole
 from ..training.run import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
-from .descent import Landing, descend
+from .mask_training import BudgetResult, linearize_masks
 from .masks import mask_values
 from .selection import largest
 from .settings import LinearizationSettings
@@ -73,7 +73,7 @@ def linearize(
     Raises:
         UsageError: A budget is impossible.
         ModelError: Data or weights are those of another network, or ReLUs cannot be masked.
-        TrainingError: The descent fails (`descent.descend`).
+        TrainingError: The linearization fails (`mask_training.linearize_masks`).
 
     >>> from pi_bench.models import load_recipe
     >>> from pi_bench.models.data import load_data
@@ -101,7 +101,7 @@ def linearize(
         module = build(recipe)
         module.load_state_dict(load_teacher(teacher, recipe, torch.device("cpu")).state_dict())
         mask_relus(module, recipe.relu_shapes(), settings.masks)
-        descend(
+        linearize_masks(
             module,
             Batches(data, settings.validation_fraction, device),
             settings,
@@ -111,23 +111,23 @@ def linearize(
             identity=identity,
             device=device,
             progress=progress,
-            landed=lambda landing: _write_landing(recipe, settings, landing, folder),
+            on_result=lambda result: _write_result(recipe, settings, result, folder),
             tensorboard=tensorboard,
         )
-    return {budget: landed_recipe(folder, budget) for budget in budgets}
+    return {budget: budget_recipe(folder, budget) for budget in budgets}
 
 
-def landing_of(folder: Path, budget: int) -> dict[str, Any]:
-    """Returns the content of a budget's landing.json.
+def result_of(folder: Path, budget: int) -> dict[str, Any]:
+    """Returns the content of a budget's budget.json.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
     ...     Path(name, "budget-9").mkdir()
-    ...     _ = Path(name, "budget-9", "landing.json").write_text('{"budget": 9}')
-    ...     landing_of(Path(name), 9)
+    ...     _ = Path(name, "budget-9", "budget.json").write_text('{"budget": 9}')
+    ...     result_of(Path(name), 9)
     {'budget': 9}
     """
-    content: dict[str, Any] = json.loads((budget_folder(folder, budget) / "landing.json").read_text())
+    content: dict[str, Any] = json.loads((budget_folder(folder, budget) / "budget.json").read_text())
     return content
 
 
@@ -154,7 +154,7 @@ def require_budgets(recipe: Recipe, masks: str, budgets: Sequence[int]) -> None:
             raise UsageError(f"--budget {budget}: {smallest} is the least for {recipe.name}{what}")
 
 
-def landed_recipe(folder: Path, budget: int) -> Recipe:
+def budget_recipe(folder: Path, budget: int) -> Recipe:
     """Returns the recipe of a budget's network from the folder of a linearization.
 
     >>> import tempfile
@@ -163,19 +163,21 @@ def landed_recipe(folder: Path, budget: int) -> Recipe:
     ...     Path(name, "budget-9").mkdir()
     ...     text = format_recipe(load_recipe("resnet18-cifar100-12288"))
     ...     _ = Path(name, "budget-9", "recipe.toml").write_text(text)
-    ...     landed_recipe(Path(name), 9).name
+    ...     budget_recipe(Path(name), 9).name
     'resnet18-cifar100-12288'
     """
     path = budget_folder(folder, budget) / "recipe.toml"
     return parse_recipe(path.read_text(encoding="utf-8"), str(path))
 
 
-def _write_landing(recipe: Recipe, settings: LinearizationSettings, landing: Landing, folder: Path) -> None:
+def _write_result(
+    recipe: Recipe, settings: LinearizationSettings, result: BudgetResult, folder: Path
+) -> None:
     module = build(recipe)
     mask_relus(module, recipe.relu_shapes(), settings.masks)
-    module.load_state_dict(landing.state)
+    module.load_state_dict(result.state)
     before = mask_values(masked_relus(module))
-    kept, count = binarize(module, landing.budget, settings.threshold)
+    kept, count = binarize(module, result.budget, settings.threshold)
     method = "snl" if settings.masks == "pixel" else "snl-channel"
     left = dataclasses.replace(
         recipe,
@@ -185,19 +187,19 @@ def _write_landing(recipe: Recipe, settings: LinearizationSettings, landing: Lan
         published=None,
     )
 
-    place = budget_folder(folder, landing.budget)
+    place = budget_folder(folder, result.budget)
     make_folder(place)
     write_whole(place / "masks-before.npz", _npz(before))
     write_whole(place / "masks.npz", _npz(kept))
     save_tensors(place / START_FILE, module.state_dict())
     write_whole(place / "recipe.toml", format_recipe(left).encode())
     facts = {
-        "budget": landing.budget,
+        "budget": result.budget,
         "relu_count": count,
-        "epoch": landing.epoch,
-        "relu_count_before": landing.relu_count,
+        "epoch": result.epoch,
+        "relu_count_before": result.relu_count,
     }
-    write_whole(place / "landing.json", (json.dumps(facts, indent=2) + "\n").encode())
+    write_whole(place / "budget.json", (json.dumps(facts, indent=2) + "\n").encode())
 
 
 def binarize(module: nn.Module, budget: int, threshold: float) -> tuple[dict[str, np.ndarray], int]:

@@ -62,7 +62,7 @@ class LinearizationSettings:
 
     @property
     def training(self) -> TrainingSettings:
-        """Returns the settings of the training that the linearization is."""
+        """The settings of the training that the linearization is."""
         return TrainingSettings(
             epochs=self.epoch_limit,
             batch_size=self.batch_size,

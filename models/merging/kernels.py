@@ -42,12 +42,12 @@ class Kernel:
 
     @property
     def plain(self) -> bool:
-        """Returns whether the map is the identity."""
+        """Whether the map is the identity."""
         return self.depth == 0
 
     @property
     def size(self) -> int:
-        """Returns the side of the kernel."""
+        """The side of the kernel."""
         return self.weight.shape[-1]
 
     def after(self, first: Kernel) -> Kernel:

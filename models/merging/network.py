@@ -71,12 +71,12 @@ class MergedNetwork(nn.Module):
 
     @property
     def conv_count(self) -> int:
-        """Returns the number of convolutions on the main path, the #Conv column of DeepReDuce's Table 7."""
+        """The number of convolutions on the main path, the #Conv column of DeepReDuce's Table 7."""
         return sum(value.has_main_conv for value in self.values.values() if isinstance(value, MergedValue))
 
     @property
     def shortcut_count(self) -> int:
-        """Returns the number of convolutions beside the main path, which papers do not count."""
+        """The number of convolutions beside the main path, which papers do not count."""
         convs = sum(isinstance(part, nn.Conv2d) for part in self.modules())
         return convs - self.conv_count
 

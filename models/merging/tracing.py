@@ -15,6 +15,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from pi_bench.article import with_article
 from pi_bench.errors import ModelError
 
 from ..layers import Shape
@@ -56,7 +57,7 @@ class Value:
 
     @property
     def is_merged(self) -> bool:
-        """Returns whether one of its convolutions is a composition."""
+        """Whether one of its convolutions is a composition."""
         return any(kernel.depth > 1 for kernel in self.form.values())
 
 
@@ -189,7 +190,7 @@ class _Reader:
             return kernels.of_mean(channels, layer.kernel_size, self._device)
         if isinstance(layer, PadShortcut):
             return kernels.of_pad_shortcut(channels, layer.channels, layer.stride, self._device)
-        raise ModelError(f"merging has no rule for {node.target}, a {type(layer).__name__}")
+        raise ModelError(f"merging has no rule for {node.target}, {with_article(type(layer).__name__)}")
 
     def _add(self, node: fx.Node) -> None:
         total: dict[str, Kernel] = {}

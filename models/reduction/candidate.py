@@ -50,7 +50,7 @@ class Candidate:
 
     @property
     def accuracy_per_kilorelu(self) -> float | None:
-        """Returns percent per thousand ReLUs, the last column of DeepReDuce's Tables 4 and 5."""
+        """The percent per thousand ReLUs, the last column of DeepReDuce's Tables 4 and 5."""
         if self.test_accuracy_pct is None or self.relu_count == 0:
             return None
         return self.test_accuracy_pct / (self.relu_count / 1000)

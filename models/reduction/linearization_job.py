@@ -11,7 +11,7 @@ import torch
 
 from pi_bench.progress import Progress
 
-from ..linearization.run import landing_of, linearize
+from ..linearization.run import linearize, result_of
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
@@ -21,7 +21,7 @@ from .job import Job
 from .job_files import read_result, refuse_other
 from .training_job import data_of, locked, teacher_of, weights_digest
 
-LANDINGS_FILE = "landings.json"
+BUDGETS_FILE = "budgets.json"
 
 
 def linearization_job(
@@ -63,7 +63,7 @@ def linearization_job(
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
     """Linearizes to the end, from the last checkpoint if there is one, and returns the content of
-    landings.json.
+    budgets.json.
 
     Raises:
         PiBenchError: `linearization.run.linearize` fails.
@@ -94,9 +94,9 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             "recipe": arguments["recipe"],
             "settings": arguments["settings"],
             "teacher_sha256": weights_digest(arguments["teacher"]),
-            "landings": [landing_of(folder, budget) for budget in arguments["budgets"]],
+            "budgets": [result_of(folder, budget) for budget in arguments["budgets"]],
         }
-        write_whole(folder / LANDINGS_FILE, (json.dumps(result, indent=2) + "\n").encode())
+        write_whole(folder / BUDGETS_FILE, (json.dumps(result, indent=2) + "\n").encode())
     return result
 
 
@@ -112,18 +112,18 @@ def stored_result(job: Job) -> dict[str, Any] | None:
     folder, arguments = Path(job.folder), job.arguments
 
     def read(result: dict[str, Any]) -> tuple[dict[str, Any], dict[int, Any]]:
-        return result, {landing["budget"]: landing for landing in result["landings"]}
+        return result, {budget["budget"]: budget for budget in result["budgets"]}
 
-    stored = read_result(folder / LANDINGS_FILE, read)
+    stored = read_result(folder / BUDGETS_FILE, read)
     if stored is None:
         return None
-    result, landings = stored
+    result, found = stored
     wanted = {
         "recipe": arguments["recipe"],
         "settings": arguments["settings"],
         "teacher_sha256": weights_digest(arguments["teacher"]),
     }
     refuse_other(folder, "linearization", result, wanted)
-    if not set(arguments["budgets"]) <= set(landings):
+    if not set(arguments["budgets"]) <= set(found):
         return None
-    return {**result, "landings": [landings[budget] for budget in arguments["budgets"]]}
+    return {**result, "budgets": [found[budget] for budget in arguments["budgets"]]}

@@ -172,7 +172,7 @@ def merge_networks(
 
 
 def unmerged_candidates(settings: MergingSettings, root: Path) -> dict[str, list[Candidate]]:
-    """Returns the networks before merging, to be measured as they are and with `--merge`.
+    """Returns the networks before merging, to be measured as they are and with `--fuse`.
 
     The keys are "unmerged" and "kept-borders".
 

@@ -17,7 +17,7 @@ from typing import Any
 from pi_bench.progress import Progress
 
 from ..criticality import require_full
-from ..linearization.run import START_FILE, budget_folder, landed_recipe, require_budgets
+from ..linearization.run import START_FILE, budget_folder, budget_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
@@ -112,16 +112,16 @@ def snl(
         "snl", identity, settings, root, engine, progress=progress, announce=announce
     ) as rounds:
         teacher, found = rounds.teacher(base, settings.training)
-        for landing in _linearized(base, settings, rounds, teacher):
+        for result in _linearized(base, settings, rounds, teacher):
             say(
-                f"  linearized: {landing['relu_count']:,} ReLUs of the {landing['relu_count_before']:,} "
-                f"that epoch {landing['epoch']} left"
+                f"  linearized: {result['relu_count']:,} ReLUs of the {result['relu_count_before']:,} "
+                f"that epoch {result['epoch']} left"
             )
         return [*found, *_finetuned(settings, rounds, teacher)]
 
 
 def _linearized(base: Recipe, settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[dict[str, Any]]:
-    """Linearizes `base` and returns the landing of each budget."""
+    """Linearizes `base` and returns the result of each budget."""
     job = linearization_job(
         "linearized",
         base,
@@ -135,12 +135,12 @@ def _linearized(base: Recipe, settings: SnlSettings, rounds: Rounds, teacher: Pa
     )
     outcome = ended(rounds.run([job], announce=lambda outcome, fresh: None)["linearized"])
     assert outcome.result is not None
-    return list(outcome.result["landings"])
+    return list(outcome.result["budgets"])
 
 
 def _finetuned(settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[Candidate]:
     linearized = rounds.root / "linearized"
-    recipes = {budget: landed_recipe(linearized, budget) for budget in settings.budgets}
+    recipes = {budget: budget_recipe(linearized, budget) for budget in settings.budgets}
     outcomes = rounds.run(
         [
             rounds.training(

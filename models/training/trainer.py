@@ -84,16 +84,9 @@ def train(
     2
     """
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = make_optimizer(module, settings)
-    path = folder / "checkpoint.pt"
-    saved = load_checkpoint(path)
-    best: dict[str, Any] = {"epoch": 0, "rank": (-1.0, 0.0), "state": None}
-    rows: list[dict[str, float]] = []
-    if saved is not None:
-        check_same(saved, {**identity, **settings.as_dict()}, folder)
-        module.load_state_dict(saved["module"])
-        optimizer.load_state_dict(saved["optimizer"])
-        best, rows = saved["best"], saved["rows"]
+    optimizer, path = make_optimizer(module, settings), folder / "checkpoint.pt"
+    identity = {**identity, **settings.as_dict()}
+    best, rows = _resumed(path, identity, module, optimizer)
     log = EpochLog(folder, rows, tensorboard=tensorboard)
     watch = DivergenceWatch(batches.class_count, settings.learning_rate)
     learner = wrap_distributed(module, device)
@@ -122,17 +115,7 @@ def train(
         if rank > tuple(best["rank"]):
             best = {"epoch": epoch + 1, "rank": rank, "state": copied_state(module)}
         rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
-        save_tensors(
-            path,
-            {
-                "format": CHECKPOINT_FORMAT,
-                "identity": {**identity, **settings.as_dict()},
-                "module": copied_state(module),
-                "optimizer": optimizer.state_dict(),
-                "best": best,
-                "rows": rows,
-            },
-        )
+        _save(path, identity, module, optimizer, best, rows)
         log.add(rows)
 
     if rows:
@@ -141,6 +124,40 @@ def train(
     log.close()
     unwrap(module).load_state_dict(best["state"])
     return Outcome(best["epoch"], rows)
+
+
+def _resumed(
+    path: Path, identity: Mapping[str, Any], module: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Any], list[dict[str, float]]]:
+    """Loads the checkpoint `path`, if there is one. Returns the best epoch so far and the rows of the log."""
+    saved = load_checkpoint(path)
+    if saved is None:
+        return {"epoch": 0, "rank": (-1.0, 0.0), "state": None}, []
+    check_same(saved, identity, path.parent)
+    module.load_state_dict(saved["module"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return saved["best"], saved["rows"]
+
+
+def _save(
+    path: Path,
+    identity: Mapping[str, Any],
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: Mapping[str, Any],
+    rows: list[dict[str, float]],
+) -> None:
+    save_tensors(
+        path,
+        {
+            "format": CHECKPOINT_FORMAT,
+            "identity": dict(identity),
+            "module": copied_state(module),
+            "optimizer": optimizer.state_dict(),
+            "best": dict(best),
+            "rows": rows,
+        },
+    )
 
 
 def make_optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

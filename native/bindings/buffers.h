@@ -22,6 +22,25 @@ namespace pi::python {
 
 namespace py = pybind11;
 
+// Exports the memory of an object while it lives. py::buffer_info does the same, and copies formats
+// and shapes, which takes longer than a call on a small slice.
+struct Buffer {
+  Py_buffer view;
+
+  Buffer(const py::object& object, bool writable, std::string_view name) {
+    if (!PyObject_CheckBuffer(object.ptr())) {
+      throw py::type_error(std::string(name) + ": need an object with the buffer protocol");
+    }
+    const int flags = PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(object.ptr(), &view, flags) != 0) throw py::error_already_set();
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  Buffer(Buffer&& other) noexcept : view(other.view) { other.view.obj = nullptr; }
+  Buffer& operator=(Buffer&&) = delete;
+  ~Buffer() { PyBuffer_Release(&view); }  // does nothing without an object
+};
+
 // Holds a C-contiguous buffer of `size` items of T, which stays exported while the view lives.
 // Views of bytes accept every item type of one byte. Throws TypeError for another item type or a
 // gap between items, ValueError for another size, and BufferError for a read-only buffer that the
@@ -31,10 +50,9 @@ class View {
  public:
   using Item = std::conditional_t<kWritable, T, const T>;
 
-  View(const py::object& object, std::string_view name) : info_(request(object, name)) {
-    const bool same_type =
-        sizeof(T) == 1 ? info_.itemsize == 1 : info_.item_type_is_equivalent_to<T>();
-    if (!same_type || !PyBuffer_IsContiguous(info_.view(), 'C')) {
+  View(const py::object& object, std::string_view name) : buffer_(object, kWritable, name) {
+    const Py_buffer& view = buffer_.view;
+    if (!holds_items(view) || !PyBuffer_IsContiguous(&view, 'C')) {
       throw py::type_error(std::string(name) + ": need a C-contiguous buffer of " +
                            std::to_string(8 * sizeof(T)) +
                            (std::is_signed_v<T> ? "-bit signed items" : "-bit unsigned items"));
@@ -47,18 +65,19 @@ class View {
     }
   }
 
-  Item* data() const { return static_cast<Item*>(info_.ptr); }
-  std::size_t size() const { return static_cast<std::size_t>(info_.size); }
+  Item* data() const { return static_cast<Item*>(buffer_.view.buf); }
+  std::size_t size() const { return static_cast<std::size_t>(buffer_.view.len) / sizeof(T); }
 
  private:
-  static py::buffer_info request(const py::object& object, std::string_view name) {
-    if (!PyObject_CheckBuffer(object.ptr())) {
-      throw py::type_error(std::string(name) + ": need an object with the buffer protocol");
-    }
-    return py::reinterpret_borrow<py::buffer>(object).request(kWritable);
+  // Format characters are those of Python's struct, in native order. None stands for bytes.
+  static bool holds_items(const Py_buffer& view) {
+    if (sizeof(T) == 1 || view.itemsize != sizeof(T)) return view.itemsize == sizeof(T);
+    constexpr std::string_view kFormats = std::is_signed_v<T> ? "hilqn" : "HILQN";
+    const std::string_view format = view.format == nullptr ? "B" : view.format;
+    return format.size() == 1 && kFormats.find(format[0]) != std::string_view::npos;
   }
 
-  py::buffer_info info_;
+  Buffer buffer_;
 };
 
 template <class T>

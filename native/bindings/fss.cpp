@@ -215,7 +215,7 @@ void encode(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const Words share(u, "u");
   const Call call = call_of(spec, {gadget, first_group, threads, isa}, share.size());
-  const Bytes stored(state, "state", call.group_count * layout.server_state_group_bytes);
+  const OutBytes stored(state, "state", call.group_count * layout.server_state_group_bytes);
   const OutBytes message(out_message, "out_message", call.group_count * layout.online_group_bytes);
   const OutBytes kept(out_kept, "out_kept", call.group_count * layout.kept_group_bytes);
   const py::gil_scoped_release release;
@@ -232,7 +232,7 @@ void evaluate(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::ui
   const Bytes hash_view(hash_seed, "hash_seed", pi::kBlockBytes);
   const Words mask(next_mask, "next_mask");
   const Call call = call_of(spec, {gadget, first_group, threads, isa}, mask.size());
-  const Bytes stored(state, "state", call.group_count * layout.client_state_group_bytes);
+  const OutBytes stored(state, "state", call.group_count * layout.client_state_group_bytes);
   const Bytes received(message, "message", call.group_count * layout.online_group_bytes);
   const OutWords z(out_z, "out_z", mask.size());
   const OutWords bits(out_answer, "out_answer", planes(call, layout.answer_words));

@@ -65,9 +65,8 @@ std::size_t bundle_bytes(const TableShape& table, int level) {
   return kBlockRow * (size(level < table.levels) + size(converts(table, level)));
 }
 
-}  // namespace
-
-Layout layout_of(const Spec& spec) {
+// Refuses numbers that make no gadget, or one that needs no table.
+void check_spec(const Spec& spec) {
   const bool relu = spec.kind == Kind::kRelu;
   const int f = spec.truncate_bits;
   const int top = relu ? spec.window_bits : 31;
@@ -80,28 +79,35 @@ Layout layout_of(const Spec& spec) {
         "a truncation that is not exact, or that truncates nothing, needs no table; use the "
         "garbled gadget");
   }
-  const int window = top + 1 - f;
   const int drop = spec.sign_drop;
-  if (drop < 0 || drop > (relu && !spec.exact ? window - 1 : 0)) {
+  if (drop < 0 || drop > (relu && !spec.exact ? top - f : 0)) {
     throw std::invalid_argument("sign_drop: " + std::to_string(drop) +
                                 " bits leave no sign, or the gadget is exact or no ReLU");
   }
-  const bool carry = spec.exact && f > 0;
-  const int sign_bits = relu ? window - drop - 1 + (carry ? 1 : 0) : 0;
-  check_table(sign_bits, "window");
-  check_table(carry ? f : 0, "truncate_bits");
+}
 
-  Layout layout{};
+// Sets the tables and what follows from the kind of gadget.
+void set_tables(const Spec& spec, Layout& layout) {
+  const bool relu = spec.kind == Kind::kRelu;
+  const bool carry = spec.exact && spec.truncate_bits > 0;
+  const int window = relu ? spec.window_bits + 1 - spec.truncate_bits : 0;
+  const int sign_bits = relu ? window - spec.sign_drop - 1 + (carry ? 1 : 0) : 0;
+  const int carry_bits = carry ? spec.truncate_bits : 0;
+  check_table(sign_bits, "window");
+  check_table(carry_bits, "truncate_bits");
   layout.sign = shape_of(sign_bits);
-  layout.carry = shape_of(carry ? f : 0);
+  layout.carry = shape_of(carry_bits);
   layout.versions = relu ? (carry ? 2 : 1) : 0;
   layout.wrap_bits = relu ? 32 - window : 0;
-  const int versions = layout.versions;
+}
 
+// Sets how many OTs and bits each party draws, and where its choices stand.
+void set_choices(bool relu, bool carry, Layout& layout) {
+  const int sign_bits = layout.sign.bits;
   layout.carry_select_at = 0;
   layout.top_mask_at = sign_bits;
   layout.select_at = sign_bits + 1;
-  layout.carry_choices_at = relu ? sign_bits + 1 + versions : 1;
+  layout.carry_choices_at = relu ? sign_bits + 1 + layout.versions : 1;
   layout.choice_ots = layout.carry_choices_at + layout.carry.bits;
   layout.top_label_at = 0;
   layout.carry_path_at = relu ? layout.sign.levels : 1;
@@ -109,11 +115,16 @@ Layout layout_of(const Spec& spec) {
   layout.request_ots = layout.sign.levels + layout.carry.levels + 1;
   layout.server_bits = relu ? 0 : 1;
   layout.client_bits = relu ? (carry ? 2 : 1) : 1;
+}
 
+void set_messages(const Spec& spec, Layout& layout) {
+  const bool relu = spec.kind == Kind::kRelu;
+  const bool carry = layout.carry.bits > 0;
+  const int f = spec.truncate_bits;
   const std::size_t wrap_row = size(layout.wrap_bits) * kBitRow;
   layout.correction_group_bytes = butterfly_bytes(layout.sign) + butterfly_bytes(layout.carry) +
                                   (carry ? kWordRow : 0) + (relu ? wrap_row : 0) +
-                                  size(versions) * (kWordRow + wrap_row);
+                                  size(layout.versions) * (kWordRow + wrap_row);
   layout.opening_group_bytes = relu ? 0 : size(f) * kBitRow;
   layout.bundle_count = std::max(layout.sign.levels, layout.carry.levels);
   for (int level = 1; level <= layout.bundle_count; ++level) {
@@ -121,33 +132,48 @@ Layout layout_of(const Spec& spec) {
         bundle_bytes(layout.sign, level) + bundle_bytes(layout.carry, level);
   }
   const int carry_planes = carry ? f + 1 : 0;
-  const int online_planes = (relu ? window - drop + versions : 1) + carry_planes;
-  layout.online_group_bytes = size(versions) * kWordRow + size(online_planes) * kBitRow;
+  const int sign_planes = relu ? spec.window_bits + 1 - f - spec.sign_drop + layout.versions : 1;
+  layout.online_group_bytes =
+      size(layout.versions) * kWordRow + size(sign_planes + carry_planes) * kBitRow;
   layout.answer_words = (relu ? 1 : 0) + (carry ? 1 : 0);
   layout.share_versions = (relu ? 2 : 1) * (carry ? 2 : 1);
   layout.kept_group_bytes = size(layout.share_versions) * kWordRow + (carry ? kBitRow : 0);
+}
 
+void set_storage(bool relu, bool carry, Layout& layout) {
   std::size_t state = 0;
-  std::size_t scratch = 0;
-  layout.sign_place = place_of(layout.sign, state, scratch);
-  layout.carry_place = place_of(layout.carry, state, scratch);
+  layout.sign_place = place_of(layout.sign, state, layout.scratch_group_bytes);
+  layout.carry_place = place_of(layout.carry, state, layout.scratch_group_bytes);
   for (TablePlace* place : {&layout.sign_place, &layout.carry_place}) {
     place->entries = state;
     state += kLanes * place->entry_bytes;
   }
-  layout.scratch_group_bytes = scratch;
   layout.server_words = layout.client_words = state;
   // Server: a, alpha and K of each version, and its share of the carry product; a truncation has
   // its pad and that share. Client: step, x0, beta and K of each version; a truncation has its
   // share, the wrap and its share of the carry product.
-  const int server_words = relu ? 1 + 4 * versions + (carry ? 1 : 0) : 2;
-  const int client_words = relu ? 1 + 4 * versions : 3;
+  const int server_words = relu ? 1 + 4 * layout.versions + (carry ? 1 : 0) : 2;
+  const int client_words = relu ? 1 + 4 * layout.versions : 3;
   const int client_planes = relu ? 1 + layout.client_bits : 1;
   layout.server_planes = layout.server_words + size(server_words) * kWordRow;
   layout.client_planes = layout.client_words + size(client_words) * kWordRow;
   layout.server_state_group_bytes =
-      layout.server_planes + size(layout.choice_ots + layout.server_bits) * kBitRow;
-  layout.client_state_group_bytes = layout.client_planes + size(client_planes) * kBitRow;
+      layout.server_planes + size(layout.choice_ots + layout.server_bits) * kBitRow + kStepBytes;
+  layout.client_state_group_bytes =
+      layout.client_planes + size(client_planes) * kBitRow + kStepBytes;
+}
+
+}  // namespace
+
+Layout layout_of(const Spec& spec) {
+  check_spec(spec);
+  const bool relu = spec.kind == Kind::kRelu;
+  const bool carry = spec.exact && spec.truncate_bits > 0;
+  Layout layout{};
+  set_tables(spec, layout);
+  set_choices(relu, carry, layout);
+  set_messages(spec, layout);
+  set_storage(relu, carry, layout);
   return layout;
 }
 

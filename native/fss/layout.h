@@ -9,6 +9,7 @@ inline constexpr int kDigitBits = 7;  // a table of 2^7 bits fills one block
 inline constexpr int kMostTableBits = 15;
 inline constexpr int kMostLevels = kMostTableBits - kDigitBits;
 inline constexpr int kMostVersions = 2;
+inline constexpr std::size_t kStepBytes = 4;  // at the end of a group's state
 
 enum class Kind { kRelu, kTruncate };
 
@@ -79,7 +80,8 @@ struct TablePlace {
 
 // Holds the sizes of a gadget, per group of 32 elements, and the positions of its parts. Every
 // buffer is group-major. Inside a group's state the blocks come first, then the entries of the
-// first digits, then items of 32 words, then items of 32 packed bits.
+// first digits, then items of 32 words, then items of 32 packed bits. A state ends in a word that
+// counts the steps that have used it.
 struct Layout {
   TableShape sign;   // bits is 0 for a truncation and for a window of one bit
   TableShape carry;  // bits is 0 unless the gadget is exact and truncates

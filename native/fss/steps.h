@@ -8,7 +8,10 @@
 //   online   server: encode  -- message -->  client: evaluate  -- z, answer bits -->  server:
 //   finish
 //
-// No step is run twice on the same labels, choices or state.
+// No step is run twice on the same labels, choices or state: it would give away delta or the
+// difference of two values. Each state counts its steps, so `grow`, `accept_opening`, `encode` and
+// `evaluate` throw std::invalid_argument, before they change anything, if they come a second time
+// or too early. `request` and `answer` begin the count; their callers must wipe labels and choices.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -76,7 +79,7 @@ struct AcceptOpeningArguments {
 struct EncodeArguments {
   const std::uint8_t* delta;
   const std::uint8_t* hash_seed;
-  const std::uint8_t* state;
+  std::uint8_t* state;        // spent by the step
   const std::uint32_t* u;     // the server's share, without the offset
   std::uint8_t* out_message;  // [group][online_group_bytes]
   std::uint8_t* out_kept;     // [group][kept_group_bytes]; its words are the versions of the share
@@ -85,7 +88,7 @@ struct EncodeArguments {
 struct EvaluateArguments {
   const std::uint8_t* delta;
   const std::uint8_t* hash_seed;
-  const std::uint8_t* state;
+  std::uint8_t* state;  // spent by the step
   const std::uint8_t* message;
   const std::uint32_t* next_mask;  // r', the client's share of the result
   std::uint32_t* out_z;

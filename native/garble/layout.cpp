@@ -13,9 +13,8 @@ constexpr std::size_t kLabelRow = std::size_t{kLanes} * kBlockBytes;
 constexpr std::size_t kWordRow = std::size_t{kLanes} * 4;
 constexpr std::size_t kBitRow = kLanes / 8;
 
-}  // namespace
-
-GadgetLayout layout_of(const GadgetSpec& spec) {
+// Refuses numbers that make no gadget.
+void check_spec(const GadgetSpec& spec) {
   const bool relu = spec.kind == GadgetKind::kRelu;
   const int f = spec.truncate_bits;
   const int top = relu ? spec.window_bits : 31;
@@ -32,29 +31,41 @@ GadgetLayout layout_of(const GadgetSpec& spec) {
     throw std::invalid_argument("sign_drop: " + std::to_string(drop) +
                                 " bits leave no sign, or the gadget is exact or no ReLU");
   }
-  const bool carry = spec.exact && f > 0;
+}
 
-  GadgetLayout layout{};
-  layout.first_bit = spec.exact ? 0 : f + drop;
-  layout.gate_count = relu ? top - layout.first_bit : (carry ? f : 0);
-  layout.top_bit = top;
-  layout.carry_at = carry ? f : -1;
-  layout.label_ots = layout.gate_count + 1;
-
-  const auto gates = static_cast<std::size_t>(layout.gate_count);
-  const std::size_t carry_words = relu ? 2 : 1;
-  const std::size_t correction_words = (relu ? 3 : 1) + (carry ? carry_words : 0);
-  const std::size_t state_words = (relu ? 6 : 1) + (carry ? carry_words : 0);
-  const std::size_t state_bits = relu ? (carry ? 3 : 2) : 1;
-  layout.label_chunk = spec.label_chunk;
-  std::size_t rows = 2 * gates;
-  for (int first = 0; first < layout.gate_count; first += spec.label_chunk) {
-    const int width = chunk_width(spec.label_chunk, layout.gate_count, first);
+// Counts what unlocks the labels of the chunks, and the blocks of the garbled table.
+void set_labels(int label_chunk, GadgetLayout& layout) {
+  layout.label_chunk = label_chunk;
+  std::size_t rows = 2 * static_cast<std::size_t>(layout.gate_count);
+  for (int first = 0; first < layout.gate_count; first += label_chunk) {
+    const int width = chunk_width(label_chunk, layout.gate_count, first);
     rows += static_cast<std::size_t>(unlock_rows(width));
     layout.label_rows += 1;
     layout.chunked_bits += width > 1 ? width : 0;
   }
   layout.block_bytes = rows * kLabelRow;
+}
+
+}  // namespace
+
+GadgetLayout layout_of(const GadgetSpec& spec) {
+  check_spec(spec);
+  const bool relu = spec.kind == GadgetKind::kRelu;
+  const int f = spec.truncate_bits;
+  const bool carry = spec.exact && f > 0;
+
+  GadgetLayout layout{};
+  layout.first_bit = spec.exact ? 0 : f + spec.sign_drop;
+  layout.top_bit = relu ? spec.window_bits : 31;
+  layout.gate_count = relu ? layout.top_bit - layout.first_bit : (carry ? f : 0);
+  layout.carry_at = carry ? f : -1;
+  layout.label_ots = layout.gate_count + 1;
+  set_labels(spec.label_chunk, layout);
+
+  const std::size_t carry_words = carry ? (relu ? 2 : 1) : 0;
+  const std::size_t correction_words = (relu ? 3 : 1) + carry_words;
+  const std::size_t state_words = (relu ? 6 : 1) + carry_words;
+  const std::size_t state_bits = relu ? (carry ? 3 : 2) : 1;
   layout.garbled_group_bytes = layout.block_bytes + correction_words * kWordRow;
   layout.state_group_bytes = state_words * kWordRow + state_bits * kBitRow;
   layout.online_group_bytes = layout.label_rows * kLabelRow +

@@ -2,6 +2,7 @@
 // law.
 #include <algorithm>
 #include <cstdio>
+#include <stdexcept>
 #include <vector>
 
 #include "fss/steps.h"
@@ -125,7 +126,15 @@ int wrong_results(pi::Isa isa, const Spec& spec) {
   pi::fss::evaluate(call, {client_delta.data(), seed.data(), state[1].data(), message.data(),
                            next_mask.data(), z.data(), answer.data()});
   pi::fss::finish(call, {kept.data(), z.data(), answer.data(), share.data()});
-  int wrong = 0;
+  // A state serves once, and a refused call changes no message.
+  const Bytes sent = message;
+  int wrong = 1;
+  try {
+    pi::fss::encode(call, {server_delta.data(), seed.data(), state[0].data(), v.data(),
+                           message.data(), kept.data()});
+  } catch (const std::invalid_argument&) {
+    wrong = message == sent ? 0 : 1;
+  }
   for (std::size_t i = 0; i < kCount; ++i) {
     const auto y = static_cast<std::int32_t>(share[i] + next_mask[i]);
     wrong += y != law(spec, static_cast<std::int32_t>(x[i]), v[i]);

@@ -53,11 +53,11 @@ class ActivationLaw(ABC):
     @property
     @abstractmethod
     def depends_on_shares(self) -> bool:
-        """Tells whether `v` enters a result. If it does not, runs equal the reference network bit for bit."""
+        """Whether `v` enters a result. If it does not, runs equal the reference network bit for bit."""
 
     @property
     def baseline(self) -> ActivationLaw | None:
-        """Returns the more accurate law that this one approximates by zeros, if there is one.
+        """The more accurate law that this one approximates by zeros, if there is one.
 
         Reports count the values that are 0 under this law and not under the baseline.
         """

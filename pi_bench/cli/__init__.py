@@ -58,13 +58,16 @@ def _run(arguments: Sequence[str] | None, interruptions: Interruptions) -> int:
 
 
 def _command(arguments: Sequence[str] | None) -> int:
+    from pi_bench.cli.fusion_option import with_objectives
+    from pi_bench.cli.like import expanded
     from pi_bench.cli.parser import make_parser
     from pi_bench.launch.logs import start_logging
 
     parser = make_parser()
-    if not (sys.argv[1:] if arguments is None else arguments):
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given:
         parser.print_help()
         return 0
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(expanded(with_objectives(given), make_parser))
     start_logging(parsed.verbose, "command")
     return int(parsed.run(parsed))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
+    keeping,
     model_options,
     prediction,
     protocol_options,
@@ -14,6 +16,7 @@ from pi_bench.cli import (
     training_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
 
@@ -90,6 +93,7 @@ def add_parser(subparsers: Any) -> None:
     )
     prediction.add_costs(parser)
     add_json(parser, "accuracy")
+    keeping.add_history(parser)
     parser.set_defaults(run=run, batch=None)
 
 
@@ -113,9 +117,9 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch import placement
 
     writable(parsed.json)
+    keeping.require_history(parsed)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("accuracy")
     warn_of_protocol(info)
     with Progress() as progress:
         task = _task(parsed, info, options, place, progress)
@@ -139,8 +143,9 @@ def _task(
 
     graph = load_model(parsed.model)
     compiling = model_options.compile_options(parsed, graph)
-    if parsed.merge:
-        graph, _ = fuse_linear(graph, compiling.most_weight_bits)
+    fusing = fusion_costs(parsed)
+    if fusing is not None:
+        graph, _ = fuse_linear(graph, compiling.most_weight_bits, fusing)
     program, _ = compile_graph(graph, compiling)
     info.require(program, options)
     return AccuracyTask(graph, compiling, program, info, options, samples_of(parsed, graph, progress), place)
@@ -186,7 +191,7 @@ def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFi
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
-        deliver(render_accuracy(result), parsed.json, result)
+        deliver(render_accuracy(result), parsed.json, result, keep=partial(keeping.keep, parsed))
     if findings.interruption is not None:
         _add_interruption(failures, findings.interruption, parsed.private_sample, task, findings)
     return failures.report()

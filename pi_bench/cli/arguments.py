@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ from pi_bench.cli.values import (
     digest_prefix,
     link,
     number,
+    percentage,
     positive_int,
     positive_seconds,
     thread_count,
@@ -29,6 +30,7 @@ __all__ = [
     "digest_prefix",
     "link",
     "number",
+    "percentage",
     "positive_int",
     "positive_seconds",
     "thread_count",
@@ -91,7 +93,7 @@ class Parser(argparse.ArgumentParser):
 
 
 _FILES = ("model", "input", "data", "labels", "costs")
-_LEFT_OUT = ("run", "json", "output", "verbose", "data_dir", "download")
+_LEFT_OUT = ("run", "json", "output", "history", "no_history", "like", "verbose", "data_dir", "download")
 
 
 def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -109,5 +111,14 @@ def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
             continue
         if name in _FILES and value is not None:
             value = Path(value).name
-        fields[name] = asdict(value) if name == "link" and value is not None else value
+        if name == "sides":
+            value = [Path(each).name for each in value]
+        fields[name] = _as_json(value)
     return fields
+
+
+def _as_json(value: Any) -> Any:
+    """Returns links as their fields, and tuples as lists."""
+    if isinstance(value, tuple):
+        return [_as_json(each) for each in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

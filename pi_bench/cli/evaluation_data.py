@@ -103,6 +103,9 @@ def _read(
                 f"their classes {_LABEL_NAMES[0]!r}"
             )
         return images, next((arrays[name] for name in _LABEL_NAMES if name in arrays), None), path.name
+    from pi_bench.cli import model_options
+
+    model_options.require_torch("accuracy")
     evaluation = importlib.import_module("pi_bench.models.data.evaluation")
     notes = graph.meta.get("data")
     own = isinstance(notes, Mapping) and notes.get("name") == parsed.data

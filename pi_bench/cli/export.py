@@ -8,13 +8,11 @@ import sys
 from typing import Any
 
 from pi_bench.cli import export_module, fidelity_options, model_options
-from pi_bench.cli.arguments import number
+from pi_bench.cli.arguments import as_fields, number
 from pi_bench.cli.export_inputs import read_labels
 from pi_bench.cli.output import add_json, deliver, writable
 from pi_bench.cli.recipes import list_table, recipe_of
 from pi_bench.errors import UsageError
-from pi_bench.report.quantities import counted
-from pi_bench.report.text_width import wrapped
 
 _EPILOG = """\
 examples:
@@ -47,6 +45,17 @@ def add_parser(subparsers: Any) -> None:
         "prints the recipes.",
         epilog=_EPILOG,
     )
+    _add_source(parser)
+    add_json(parser, "export")
+    _add_files(parser)
+    _add_calibration(parser)
+    _add_polynomials(parser)
+    fidelity_options.add_options(parser)
+    export_module.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list the recipes that come with pi-bench")
     what.add_argument(
@@ -65,7 +74,9 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--onnx", metavar="FILE", help='ONNX file, opsets 6 to 28 (pip install "pi-bench[onnx]")'
     )
-    add_json(parser)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="model file to write; an existing file is replaced"
     )
@@ -78,6 +89,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--labels", metavar="FILE", help="class names, one line per output of the network")
     parser.add_argument("--weights", metavar="FILE", help="state_dict to use, or a checkpoint that holds one")
+
+
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration",
         metavar="FILE.npy",
@@ -85,13 +99,16 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--calibration-percentile",
-        type=number,
+        type=_percentile,
         default=100.0,
         metavar="P",
         help="percentile of the samples' largest values that sets the range of each layer, 50 to 100 "
         "(default 100); below 100 it leaves out the most extreme samples, which gives finer scales",
     )
     parser.add_argument("--seed", type=_seed, default=1, help="seed of random weights and noise (default 1)")
+
+
+def _add_polynomials(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--polynomial",
         action="append",
@@ -113,9 +130,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="PART",
         help="share of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
     )
-    fidelity_options.add_options(parser)
-    export_module.add_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -139,8 +153,6 @@ def run(args: argparse.Namespace) -> int:
         recipes = [models.load_recipe(name).summary() for name in models.recipe_names()]
         deliver(list_table(recipes), args.json, recipes)
         return 0
-    if args.json is not None:
-        raise UsageError("--json goes with --list")
     if args.output is None:
         raise UsageError("--output is missing: where to write the model, e.g. -o model.pt")
     export_module.require_fitting(args)
@@ -153,12 +165,16 @@ def run(args: argparse.Namespace) -> int:
         recipe = models.with_polynomials(
             recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_share
         )
-    writable(args.output)
+    for name in (args.output, args.json):
+        writable(name)
     fidelity_options.require_fitting(args)
     model_options.require_torch("export")
     with fidelity_options.printed_warnings():
         graph = _export(args, recipe)
-    print(wrapped(describe(graph, args.output)))
+    from pi_bench.report.export import build_export, describe
+
+    document = None if args.json is None else build_export(graph, args.output, as_fields(args))
+    deliver(describe(graph, args.output, folded=args.onnx is not None), args.json, document)
     if fidelity_options.are_few(graph):
         print(
             "warning: so few calibration inputs cannot show a fidelity: give 32 or more typical ones, half "
@@ -196,76 +212,17 @@ def _export(args: argparse.Namespace, recipe: Any) -> Any:
     return graph
 
 
-def describe(graph: Any, path: str) -> str:
-    """Describes a written model file for the terminal: network, weights, calibration and headroom.
-
-    >>> from pi_bench.network.graph import Graph, InputNode, OutputNode
-    >>> nodes = (InputNode("input", (), (3, 8, 8)), OutputNode("output", ("input",), (3, 8, 8)))
-    >>> calibration = {"sample_count": 4, "source": "given inputs"}
-    >>> meta = {"name": "identity", "random_weights": False, "headroom_bits": {}, "calibration": calibration}
-    >>> print(describe(Graph(nodes, {}, {}, meta=meta), "model.pt"))
-    wrote model.pt: identity
-      0 ReLUs, input 3 x 8 x 8, 3 outputs, 0 parameters
-      weights given
-      calibrated on 4 samples of given inputs
-    """
-    from pi_bench.fidelity import Fidelity
-    from pi_bench.network.clamps import clamped_count
-    from pi_bench.network.graph import BatchNormNode
-    from pi_bench.report.clamps import export_clamp_lines
-    from pi_bench.report.fidelity import fidelity_line, fidelity_part
-    from pi_bench.report.weights import export_words, weights_of
-
-    meta = graph.meta
-    shape = " x ".join(map(str, graph.input.shape))
-    statistics = {
-        name for node in graph.nodes if isinstance(node, BatchNormNode) for name in (node.mean, node.variance)
-    }
-    count = sum(array.size for name, array in graph.parameters.items() if name not in statistics)
-    polynomials = f"{graph.polynomial_count:,} polynomials, " if graph.polynomial_count else ""
-    headroom = meta["headroom_bits"]
-    tightest = min(headroom, key=headroom.__getitem__, default=None)
-    lines = [
-        f"wrote {path}: {meta['name']}",
-        f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
-        f"{counted(graph.output.shape[0], 'output')}, "
-        f"{counted(count, 'parameter')}",
-        *(f"  {line}" for line in export_clamp_lines(clamped_count(graph))),
-    ]
-    lines.append(f"  {export_words(meta)}")
-    left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
-    if left:
-        lines.append(
-            f"  its last step, {' and '.join(left)}, is left out: the client applies it to the logits"
-        )
-    calibration = meta["calibration"]
-    line = f"  calibrated on {counted(calibration['sample_count'], 'sample')} of {calibration['source']}"
-    if tightest is not None:
-        line += f"; headroom at least {headroom[tightest]:.2f} bits ({tightest})"
-    lines.append(line)
-    if "fidelity" in meta:
-        fidelity = fidelity_part(Fidelity.from_fields(meta["fidelity"]), of_this_program=True)
-        lines.append(f"  {fidelity_line(fidelity, weights_of(meta))}")
-        lines.append(f"  {_bits_words(meta['bits'])}")
-    if calibration["source"] == "seeded noise" and not meta.get("random_weights"):
-        lines.append(
-            "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
-        )
-    return "\n".join(lines)
-
-
-def _bits_words(bits: dict[str, Any]) -> str:
-    """Describes the bits that an export chose."""
-    by_layer = [*bits["layer_activations"].values()] or [bits["activations"]]
-    low, high = min(by_layer), max(by_layer)
-    activations = f"{low} to {high}" if low < high else str(low)
-    return f"bits: {bits['weights']} of weights, {activations} of activations"
-
-
 def _name(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > 256:
         raise argparse.ArgumentTypeError(f"{text!r:.80} is no printable text of 1 to 256 characters")
     return text
+
+
+def _percentile(text: str) -> float:
+    value = number(text)
+    if not 50 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is no percentile from 50 to 100")
+    return value
 
 
 def _seed(text: str) -> int:

@@ -52,7 +52,7 @@ def calibration_inputs(parsed: argparse.Namespace, shape: tuple[int, ...] | None
     These are the inputs of ``--calibration``, or else seeded noise of ``--input-shape`` or of `shape`.
 
     Raises:
-        InputError: the file does not hold real numbers.
+        InputError: the file does not hold real numbers, or they have another number of axes.
         UsageError: no shape is known.
 
     >>> parsed = argparse.Namespace(calibration=None, input_shape=(3, 8, 8), seed=1)
@@ -63,7 +63,13 @@ def calibration_inputs(parsed: argparse.Namespace, shape: tuple[int, ...] | None
     from pi_bench.npy_file import as_native_float, read_npy
 
     if parsed.calibration is not None:
-        return as_native_float(read_npy(Path(parsed.calibration))), "given inputs"
+        inputs = as_native_float(read_npy(Path(parsed.calibration)))
+        if inputs.ndim not in (2, 4):
+            raise InputError(
+                f"--calibration {parsed.calibration}: it has shape {inputs.shape}; (samples, channels, "
+                "height, width) or (samples, features) is needed"
+            )
+        return inputs, "given inputs"
     shape = parsed.input_shape or shape
     if shape is None:
         raise UsageError("which inputs? give --calibration inputs.npy (better), or --input-shape 3,32,32")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pi_bench.article import with_article
 from pi_bench.cli import fidelity_options
 from pi_bench.cli.arguments import number
 from pi_bench.cli.export_inputs import calibration_inputs, read_labels
@@ -240,7 +241,9 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
     except Exception as error:
         raise _failed(reference, error) from error
     if not isinstance(found, torch.nn.Module):
-        raise ModelError(f"--module {reference}: it makes a {type(found).__name__}, no torch.nn.Module")
+        raise ModelError(
+            f"--module {reference}: it makes {with_article(type(found).__name__)}, no torch.nn.Module"
+        )
     return found
 
 

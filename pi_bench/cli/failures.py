@@ -51,7 +51,7 @@ class Failures:
 
     @property
     def exit_code(self) -> int:
-        """Returns the lowest code, which is the gravest, or 0 without failures.
+        """The lowest code, which is the gravest, or 0 without failures.
 
         A failed verification counts more than a lost file.
         """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import arguments, model_options, prediction, protocol_options, running_options
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 
 
@@ -60,37 +61,19 @@ def run(parsed: argparse.Namespace) -> int:
     writable(parsed.json)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    model_options.require_torch("inspect")
-
-    from msgspec.structs import replace
 
     from pi_bench.launch.model import load
-    from pi_bench.network.clamps import upper_relu_count
+    from pi_bench.measuring.inspecting import inspect_model
     from pi_bench.prediction.simulated_run import Setting
-    from pi_bench.report.bits import bits_part
-    from pi_bench.report.inspection import inspect_program, render_inspection
-    from pi_bench.report.known_fidelity import known_fidelity
-    from pi_bench.report.weights import weights_of
+    from pi_bench.report.inspection import render_inspection
 
-    model = load(Path(parsed.model), partial(model_options.compile_options, parsed), fuse=parsed.merge)
-    info.require(model.program, options)
-    weights = weights_of(model.graph.meta)
-    inspection = inspect_program(
-        model.program, model.digest, info, options, model.fusion, weights, arguments.as_fields(parsed)
-    )
-    inspection = replace(
-        inspection,
-        bits=bits_part(model.program, model.compiling),
-        fidelity=known_fidelity(model, info.law(options)),
-        upper_relu_count=upper_relu_count(model.graph, model.program),
-    )
+    choose = partial(model_options.compile_options, parsed)
+    model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
+    info.require(model.program, options)  # before costs are measured
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)
-    if costs is not None:
-        setting = Setting(costs, parsed.link, polls=place.pinned)
-        predicted, explanation = prediction.predict(
-            model, model.compiling, info, options, setting, explain=parsed.explain
-        )
-        inspection = replace(inspection, prediction=predicted, explanation=explanation)
+    setting = None if costs is None else Setting(costs, parsed.link, polls=place.pinned)
+    given = arguments.as_fields(parsed)
+    inspection = inspect_model(model, info, options, setting, given, explain=parsed.explain)
     deliver(render_inspection(inspection), parsed.json, inspection)
     return 0

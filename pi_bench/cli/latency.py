@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli import (
     arguments,
     fidelity_options,
+    keeping,
+    like,
     model_options,
     prediction,
     protocol_options,
     running_options,
+    stopping_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
 if TYPE_CHECKING:
+    from pi_bench.measuring import Task
     from pi_bench.report.documents.latency import Result
 
 _DESCRIPTION = """\
@@ -52,21 +57,13 @@ def add_parser(subparsers: Any) -> None:
         "bits stay those of the export (default: the fidelity that the export was asked for, or 99%%)",
     )
     measuring = parser.add_argument_group("measuring")
-    measuring.add_argument(
-        "--runs", type=arguments.positive_int, default=5, metavar="N", help="timed runs (default 5)"
-    )
-    measuring.add_argument(
-        "--warmup",
-        type=arguments.count,
-        default=1,
-        metavar="N",
-        help="untimed runs before the timed ones (default 1)",
-    )
+    stopping_options.add_stopping(measuring)
     running_options.add_link(measuring, "default: loopback as it is")
     running_options.add_batch(measuring, "default: as many as the input file holds, or 1")
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    like.add_like(measuring)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument(
@@ -78,6 +75,7 @@ def add_parser(subparsers: Any) -> None:
     files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
     running_options.add_expect_digest(files)
+    keeping.add_history(files)
     parser.set_defaults(run=run)
 
 
@@ -96,78 +94,79 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from pi_bench.cli.output import deliver, writable, write_array
     from pi_bench.cli.progress import Progress
-    from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
-    from pi_bench.launch import placement
 
-    place = placement.place(parsed.threads)
+    keeping.require_history(parsed)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
-    info, options = protocol_options.protocol_of(parsed, place.threads)
-    goal = fidelity_options.goal_of(parsed)
-
-    from msgspec.structs import replace
-
-    from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.launch.inputs import batch_of, load_input, noise_input
-    from pi_bench.launch.latency import measure_latency
-    from pi_bench.launch.measurement import LatencyOptions
-    from pi_bench.launch.model import load
-    from pi_bench.launch.verification import RunVerifier
-    from pi_bench.measure.environment import describe_environment
-    from pi_bench.network.graph.float_run import outputs
-    from pi_bench.network.program.fixed_point import encode_input
-    from pi_bench.prediction.simulated_run import Setting
-    from pi_bench.report.known_fidelity import known_fidelity
-    from pi_bench.report.prediction import compared
-    from pi_bench.report.result import build_result
-    from pi_bench.report.terminal import render_result
-    from pi_bench.report.warnings import find_warnings
-
-    model_options.require_torch("latency")
-    warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
     with Progress() as progress:
-        progress("loading the model", 0, parsed.warmup + parsed.runs)
-        given = None if parsed.input is None else load_input(Path(parsed.input))
-        choose = partial(model_options.compile_options, parsed, batch=batch_of(given))
-        model = load(Path(parsed.model), choose, fuse=parsed.merge)
-        program = model.program
-        info.require(program, options)
-        # Refuses a damaged note before anything starts.
-        fidelity = known_fidelity(model, info.law(options), goal)
-        if given is None:
-            inputs, words = noise_input(program.input, parsed.seed), f"noise, seed {parsed.seed}"
-        else:
-            inputs, words = given, Path(parsed.input).name
-        encoded = encode_input(program, inputs)  # refuses a wrong input before anything starts
-        inputs = inputs.reshape(program.input.shape)
-        costs = prediction.costs_of(parsed, info, place.threads, progress)
-        verifier = RunVerifier(program, model.weights, info.law(options), encoded)
-        measuring = LatencyOptions(
-            options, parsed.runs, parsed.warmup, parsed.timeout, parsed.expect_digest, parsed.link
-        )
-        measurement = measure_latency(model, info, measuring, place, inputs, verifier, progress)
-    float_logits = outputs(model.graph, inputs)
-    machine, given_arguments = describe_environment(), arguments.as_fields(parsed)
-    result = build_result(model, info, measuring, measurement, float_logits, machine, words, given_arguments)
-    if costs is not None:
-        setting = Setting(costs, parsed.link, polls=place.pinned)
-        predicted, explanation = prediction.predict(
-            model, model.compiling, info, options, setting, explain=parsed.explain
-        )
-        result = replace(result, prediction=compared(predicted, result), explanation=explanation)
-    result = replace(result, fidelity=fidelity)
-    result = replace(result, warnings=tuple(find_warnings(result, goal_is_asked=goal is not None)))
+        task = task_of(parsed)
+
+        from pi_bench.measuring import prepared
+        from pi_bench.report.terminal import render_result
+
+        whole = prepared(task, progress)
+        measurement = whole.measure(progress)
+    result = whole.result(measurement)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        deliver(render_result(result, program.labels), parsed.json, result)
+        words = render_result(result, whole.model.program.labels)
+        deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
     if measurement.interruption is not None:
         failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
     return failures.report()
+
+
+def task_of(parsed: argparse.Namespace) -> Task:
+    """Makes the measurement that the arguments ask for, after the checks that need no model.
+
+    Raises:
+        PiBenchError: the protocol, its options, the input file or the machine cannot be used.
+
+    ```python
+    from pi_bench.cli.parser import make_parser
+
+    def task(model_file: str) -> "Task":
+        return task_of(make_parser().parse_args(["latency", model_file]))
+    ```
+    """
+    from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
+    from pi_bench.launch import placement
+
+    place = placement.place(parsed.threads)
+    info, options = protocol_options.protocol_of(parsed, place.threads)
+    goal = fidelity_options.goal_of(parsed)
+
+    from pi_bench.crypto.symmetric import require_isa
+    from pi_bench.launch.inputs import batch_of, load_input
+    from pi_bench.measuring import Task
+
+    model_options.require_torch("latency")
+    warn_of_instruction_set(require_isa())
+    warn_of_protocol(info)
+    given = None if parsed.input is None else load_input(Path(parsed.input))
+    return Task(
+        model=Path(parsed.model),
+        info=info,
+        options=options,
+        place=place,
+        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        stopping=stopping_options.stopping_of(parsed),
+        fuse=fusion_costs(parsed),
+        inputs=given,
+        input_words="" if given is None else Path(parsed.input).name,
+        seed=parsed.seed,
+        link=parsed.link,
+        timeout_s=parsed.timeout,
+        expect_digest=parsed.expect_digest,
+        goal=goal,
+        find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        explain=parsed.explain,
+        arguments=arguments.as_fields(parsed),
+    )
 
 
 def _add_verification(failures: Failures, result: Result) -> None:

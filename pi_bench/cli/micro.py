@@ -106,8 +106,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.measure.environment import describe_environment
-    from pi_bench.measure.micro import run_micro
+    from pi_bench.metrics.environment import describe_environment
+    from pi_bench.metrics.micro import run_micro
     from pi_bench.primitives import CaseSettings
     from pi_bench.report.micro import build_micro, render_micro
 
@@ -131,7 +131,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _families() -> dict[str, CaseMaker]:
     """Collects the makers of cases of every primitive, those of protocols included."""
-    from pi_bench.measure.micro import known_primitives
+    from pi_bench.metrics.micro import known_primitives
     from pi_bench.primitives.primitive import families_of
 
     return families_of(known_primitives())

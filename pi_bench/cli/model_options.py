@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pi_bench.cli.arguments import number, positive_int
+from pi_bench.cli.fusion_option import add_fuse
 from pi_bench.errors import EnvironmentUnsupportedError
 
 if TYPE_CHECKING:
@@ -63,22 +64,16 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         help="one scale of the weights per output channel, or one per layer; scales are public, so "
         "per-tensor reveals fewer numbers (default per-channel)",
     )
-    group.add_argument(
-        "--merge",
-        action="store_true",
-        help="fuse linear operators that have no ReLU between them into one, where this is predicted to save "
-        "online time without adding offline bytes; the float network stays the same, the integer "
-        "network changes",
-    )
+    add_fuse(group)
 
 
 def require_torch(command: str) -> None:
-    """Checks that torch is installed, which reads and writes model files. `command` is named in the error.
+    """Checks that torch is installed, which makes networks. `command` is named in the error.
 
     Raises:
         EnvironmentUnsupportedError: torch is not installed, or it does not load.
 
-    >>> require_torch("latency")
+    >>> require_torch("export")
     """
     try:
         import torch  # noqa: F401
@@ -88,8 +83,7 @@ def require_torch(command: str) -> None:
                 f"`pi-bench {command}` needs torch, which lacks {error.name!r}"
             ) from None
         raise EnvironmentUnsupportedError(
-            f"`pi-bench {command}` needs torch for model files, and torch is not installed: "
-            'pip install "pi-bench[torch]"'
+            f'`pi-bench {command}` needs torch, and torch is not installed: pip install "pi-bench[torch]"'
         ) from None
     except (ImportError, OSError) as error:
         raise EnvironmentUnsupportedError(

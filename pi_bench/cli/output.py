@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +45,14 @@ def _json_target(name: str) -> str:
     return STDOUT if name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else name
 
 
-def deliver(words: str, json_name: str | None, fields: Any) -> None:
+def deliver(
+    words: str, json_name: str | None, fields: Any, *, keep: Callable[[Any], str] | None = None
+) -> None:
     """Writes a result to the file of ``--json``, then prints it: as `words`, or as JSON if the file is
     ``-``.
 
-    The result is printed even if the file cannot be written.
+    The result is printed even if the file cannot be written. `keep`: keeps the result elsewhere before it is
+    printed, and returns a line that says where.
 
     Raises:
         OutputError: the file cannot be written. An older file of that name is left whole.
@@ -65,7 +68,9 @@ def deliver(words: str, json_name: str | None, fields: Any) -> None:
         if json_name not in (None, STDOUT):
             write_json(Path(str(json_name)), fields)
     finally:
-        print(json_text(fields) if json_name == STDOUT else wrapped(words))
+        kept = "" if keep is None else keep(fields)
+        text = f"{words}\n\n{kept}" if kept else words
+        print(json_text(fields) if json_name == STDOUT else wrapped(text))
 
 
 def json_text(fields: Any) -> str:
@@ -154,6 +159,24 @@ def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """
     with _writing(path), whole_file(path) as file:
         file.write(f"{json_text(fields)}\n".encode())
+
+
+def write_text(name: str, text: str) -> None:
+    """Writes text to a file, or prints it if the file is ``-``.
+
+    An older file is replaced at once or left whole.
+
+    Raises:
+        OutputError: the file cannot be written, for instance because the disk is full.
+
+    >>> write_text("-", "id,kind")
+    id,kind
+    """
+    if name == STDOUT:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return
+    with _writing(Path(name)), whole_file(Path(name)) as file:
+        file.write(text.encode())
 
 
 @contextlib.contextmanager

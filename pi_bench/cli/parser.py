@@ -14,10 +14,13 @@ _COMMANDS = (
     "reduce",
     "inspect",
     "latency",
+    "compare",
     "accuracy",
     "serve",
     "infer",
     "micro",
+    "history",
+    "regress",
     "schema",
     "completion",
 )
@@ -60,7 +63,7 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
     for action in inner:
         for command in action.choices.values():
             _add_verbose(command)
-    if not inner:
+    if not any(action.required for action in inner):
         parser.add_argument(
             *("-v", "--verbose"),
             action="count",

@@ -1,4 +1,4 @@
-"""Predictions for `inspect` and `latency`: their options, the costs that they need, and the predicted run."""
+"""Predictions for `inspect` and `latency`: their options, and the costs that they need."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pi_bench.costs import Costs
-    from pi_bench.launch.model import LoadedModel
-    from pi_bench.network.compiler import CompileOptions
-    from pi_bench.prediction.simulated_run import Setting
     from pi_bench.progress import Progress
-    from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-    from pi_bench.report.documents.predicted import Explanation, Prediction
+    from pi_bench.protocol import ProtocolInfo
 
 COSTS_VARIABLE = "PI_BENCH_COSTS"
 
@@ -95,37 +91,3 @@ def costs_of(
             raise InputError(f"{name}: {error}") from None
         return costs
     return machine_costs(info, threads, progress, again=parsed.measure_costs)
-
-
-def predict(
-    model: LoadedModel,
-    compiling: CompileOptions,
-    info: ProtocolInfo,
-    options: ProtocolOptions,
-    setting: Setting,
-    *,
-    explain: bool,
-) -> tuple[Prediction, Explanation | None]:
-    """Predicts the network's cost and, with `explain`, explains it.
-
-    ```python
-    from pi_bench.registry import default_protocol
-
-    def predicted(model: "LoadedModel", compiling: "CompileOptions", setting: "Setting") -> object:
-        info = default_protocol()
-        return predict(model, compiling, info, info.configure(), setting, explain=False)[0]
-    ```
-    """
-    from pi_bench.launch.alternatives import alternatives
-    from pi_bench.prediction.simulated_run import predict_run
-    from pi_bench.report.explanation import explain as explain_run
-    from pi_bench.report.prediction import prediction_part
-
-    assert info.script is not None
-    script = info.script(model.program, options)
-    run = predict_run(script, setting)
-    predicted = prediction_part(model.program, run, setting)
-    if not explain:
-        return predicted, None
-    others = alternatives(model, compiling, info, options, setting)
-    return predicted, explain_run(model.program, script, run, setting, others)

@@ -41,6 +41,42 @@ def add_protocol(parser: Parser) -> None:
     parser.complete = complete
 
 
+def add_protocols(parser: Parser) -> None:
+    """Adds ``--protocol`` with several names, ``--mode``, and the options of all the protocols named.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_protocols(parser)
+    >>> parser.parse_args(["--protocol", "ideal,null"]).protocol
+    ('ideal', 'null')
+    """
+    group = parser.add_argument_group("protocol")
+    group.add_argument(
+        "--protocol",
+        type=_names,
+        metavar="NAME[,NAME]",
+        help="the protocols that run, each a side of its own; the options below are theirs",
+    )
+    group.add_argument("--mode", metavar="MODE", help="the mode of every protocol (default: its own)")
+
+    def complete(arguments: Sequence[str]) -> None:
+        from pi_bench.registry import default_protocol, find_protocol
+
+        given = _named(arguments)
+        infos = [default_protocol()] if given is None else [find_protocol(name) for name in _names(given)]
+        known: set[str] = set()
+        for info in infos:
+            for option in info.options:
+                if option.flag not in known:
+                    known.add(option.flag)
+                    _add_option(group, info, option)
+
+    parser.complete = complete
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.split(",")))
+
+
 def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolInfo, ProtocolOptions]:
     """Returns the protocol and the options that the user asked for.
 

@@ -9,7 +9,7 @@ from typing import Any
 from pi_bench.errors import UsageError
 from pi_bench.unknown_name import unknown_name
 
-_NAMES = ("result", "accuracy", "inspection", "micro", "answer")
+_NAMES = ("result", "accuracy", "comparison", "inspection", "micro", "answer", "export")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,8 +24,9 @@ def add_parser(subparsers: Any) -> None:
         "schema",
         help="print the JSON Schema of a result",
         description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json. "
-        "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, inspection for "
-        "`pi-bench inspect`, micro for `pi-bench micro`, and answer for `pi-bench infer`.",
+        "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, comparison "
+        "for `pi-bench compare`, inspection for `pi-bench inspect`, micro for `pi-bench micro`, "
+        "answer for `pi-bench infer`, and export for `pi-bench export`.",
     )
     parser.add_argument(
         "what", nargs="?", metavar="|".join(_NAMES), help="the result that the schema describes"

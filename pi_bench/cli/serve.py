@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options, protocol_options, running_options
+from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.report.quantities import counted
 
 IDLE_TIMEOUT_S = 300.0
@@ -75,10 +76,11 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.protocol import Party
     from pi_bench.report.settings import mode_words
 
-    model_options.require_torch("serve")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
-    model = load(Path(parsed.model), partial(model_options.compile_options, parsed), fuse=parsed.merge)
+    model = load(
+        Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
+    )
     info.require(model.program, options)
     configuration = {
         "protocol": info.name,

@@ -48,7 +48,7 @@ class Stream:
 
     @property
     def failed(self) -> OSError | None:
-        """Returns `lost`, or None if the reader left, as in `pi-bench … | head`: it had enough."""
+        """The error `lost`, or None if the reader left, as in `pi-bench … | head`: it had enough."""
         gone = self.lost is not None and self.lost.errno == errno.EPIPE
         return None if gone else self.lost
 

@@ -18,6 +18,9 @@ Trains a recipe's network and writes a folder: recipe.toml, checkpoint.pt, log.c
 model.pt (for `pi-bench latency`) and result.json (test accuracy). The same command continues
 after a kill. The default settings are those of the papers (docs/training.md).
 """
+_AT_CHANCE = 1.5
+"""An accuracy of up to so many times that of a guess tells nothing."""
+
 _EPILOG = """\
 examples:
   pi-bench train --recipe resnet18-cifar100-12288 --data digits -o trained
@@ -142,6 +145,7 @@ def describe(result: dict[str, Any], folder: Path) -> str:
     """Describes a finished training for the terminal. `result` holds the fields of its result.json.
 
     >>> result = {"recipe": {"name": "tiny", "relu_count": 64}, "settings": {"epochs": 9}, "training_s": 5.2}
+    >>> result["recipe"]["class_count"] = 10
     >>> result |= {"chosen_epoch": 9, "validation_accuracy_pct": None, "test_accuracy_pct": 91.5}
     >>> print(describe(result, Path("trained")))
     wrote trained: tiny, 64 ReLUs
@@ -150,11 +154,19 @@ def describe(result: dict[str, Any], folder: Path) -> str:
     """
     recipe, settings = result["recipe"], result["settings"]
     validation = result["validation_accuracy_pct"]
+    chance_pct, accuracy_pct = 100 / recipe["class_count"], result["test_accuracy_pct"]
+    hint = (
+        f"  this is chance level ({chance_pct:.3g} % for {recipe['class_count']:,} classes): the network has "
+        "not learnt; train it in another folder with more --epochs or another --learning-rate\n"
+        if accuracy_pct <= _AT_CHANCE * chance_pct
+        else ""
+    )
     chosen = "the last" if validation is None else f"validation accuracy {validation:.2f} %"
     return (
         f"wrote {folder}: {recipe['name']}, {recipe['relu_count']:,} ReLUs\n"
-        f"  test accuracy {result['test_accuracy_pct']:.2f} %, epoch {result['chosen_epoch']} of "
+        f"  test accuracy {accuracy_pct:.2f} %, epoch {result['chosen_epoch']} of "
         f"{settings['epochs']} ({chosen}), {result['training_s']:.0f} s of training\n"
+        f"{hint}"
         f"  measure it: pi-bench latency {folder / 'model.pt'}"
     )
 

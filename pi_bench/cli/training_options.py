@@ -139,7 +139,12 @@ def settings_of(training: Any, parsed: argparse.Namespace) -> Any:
     9
     """
     given = {name: getattr(parsed, name) for name in _SETTINGS if getattr(parsed, name) is not None}
-    return training.TrainingSettings(**training.default_settings(parsed.data) | given)
+    try:
+        return training.TrainingSettings(**training.default_settings(parsed.data) | given)
+    except UsageError as error:  # it names the setting as training logs do, not the flag
+        name, _, rest = str(error).removeprefix("training: ").partition(" is ")
+        flag = "validation" if name == "validation_fraction" else name.replace("_", "-")
+        raise UsageError(f"--{flag} {rest}") from None
 
 
 def data_for(

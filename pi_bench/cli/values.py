@@ -41,6 +41,23 @@ def count(text: str) -> int:
     return _whole_number(text, 0)
 
 
+def percentage(text: str) -> float:
+    """Parses a percentage above 0 and below 100, and returns it as a share.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else, such as a number without the sign.
+
+    >>> percentage("5%")
+    0.05
+    """
+    if not text.endswith("%"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage: write 5%, for instance")
+    value = number(text.removesuffix("%").rstrip())
+    if not 0 < value < 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0% and 100%")
+    return value / 100
+
+
 def thread_count(text: str) -> int:
     """Parses a number of threads, from 1 to `MAX_THREADS`.
 

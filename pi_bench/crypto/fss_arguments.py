@@ -33,7 +33,8 @@ class FssCall:
     isa: str = ""
 
 
-# No record of buffers has a repr: it would print keys.
+# No record of buffers has a repr: it would print keys. Those of the online round are made between two
+# messages, and a frozen record takes twice as long to make.
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -107,42 +108,42 @@ class GrowArguments:
     out_bundle: OutBuffer  # bundle level + 1, for the other party; empty at the last level
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FssEncodeArguments:
     """Holds the buffers of `encode`.
 
     >>> u = np.zeros(32, np.uint32)
-    >>> FssEncodeArguments(bytes(16), bytes(16), bytes(1), u, bytearray(1), bytearray(1)).u.size
+    >>> FssEncodeArguments(bytes(16), bytes(16), bytearray(1), u, bytearray(1), bytearray(1)).u.size
     32
     """
 
     delta: Buffer  # as in `AnswerArguments`
     hash_seed: Buffer
-    state: Buffer  # as the last `grow` left it, or `answer` without a tree
+    state: OutBuffer  # as the last `grow` left it, or `answer` without a tree; spent by the step
     u: np.ndarray  # uint32 (groups * 32,), the server's share, without the offset
     out_message: OutBuffer  # groups * online_group_bytes, for the client
     out_kept: OutBuffer  # groups * kept_group_bytes, for `finish` and for products
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FssEvaluateArguments:
     """Holds the buffers of `evaluate`.
 
     >>> r, z, answer = np.zeros(32, np.uint32), np.empty(32, np.uint32), np.empty(1, np.uint32)
-    >>> FssEvaluateArguments(bytes(16), bytes(16), bytes(1), bytes(1), r, z, answer).out_z.size
+    >>> FssEvaluateArguments(bytes(16), bytes(16), bytearray(1), bytes(1), r, z, answer).out_z.size
     32
     """
 
     delta: Buffer  # as in `RequestArguments`
     hash_seed: Buffer
-    state: Buffer  # as the last `grow` left it, or `request` without a tree
+    state: OutBuffer  # as the last `grow` left it, or `request` without a tree; spent by the step
     message: Buffer  # `out_message` of `encode`
     next_mask: np.ndarray  # uint32 (groups * 32,), r', the client's share of the result
     out_z: np.ndarray  # uint32 (groups * 32,), the answer to the server
     out_answer: np.ndarray  # uint32 (groups * answer_group_bytes / 4,), its bits, which go with z
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FinishArguments:
     """Holds the buffers of `finish`.
 

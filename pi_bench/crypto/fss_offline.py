@@ -113,7 +113,7 @@ def answer(call: FssCall, arguments: AnswerArguments) -> None:
 def grow(call: FssCall, arguments: GrowArguments) -> None:
     """Takes the other party's bundle of a level, and fills this party's bundle of the next level.
 
-    Levels are taken in order, each once, by both parties:
+    Levels are taken in order, each once, by both parties. The state counts them:
 
     >>> spec = FssSpec("relu", 12, 23, False, 4095, 1)
     >>> state, scratch = bytearray(spec.client_state_group_bytes), bytearray(spec.scratch_group_bytes)
@@ -123,10 +123,14 @@ def grow(call: FssCall, arguments: GrowArguments) -> None:
     ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
     >>> any(bundle)
     True
+    >>> grow(FssCall(spec, 0, 0), GrowArguments(
+    ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
+    Traceback (most recent call last):
+    ValueError: state: grow comes a second time or too early; a state serves once, ...
 
     Raises:
-        ValueError, TypeError: a buffer has the wrong size or type, there is no such level or party, or the
-            lowest bit of delta is not the party's.
+        ValueError, TypeError: a buffer has the wrong size or type, there is no such level or party, the
+            lowest bit of delta is not the party's, or the state took this level before or lacks the last.
     """
     _native.fss.grow(call.spec.native, **as_keywords(call, arguments))
 
@@ -143,6 +147,6 @@ def accept_opening(spec: FssSpec, opening: Buffer, state: OutBuffer, threads: in
     False
 
     Raises:
-        ValueError, TypeError: a buffer has the wrong size or type.
+        ValueError, TypeError: a buffer has the wrong size or type, or the state was completed before.
     """
     _native.fss.accept_opening(spec.native, opening=opening, state=state, threads=threads)

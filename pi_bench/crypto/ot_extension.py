@@ -213,7 +213,7 @@ class CotSender(_Instance):
 
     @property
     def delta(self) -> SecretBytes:
-        """Returns delta for kernels that make both labels of an OT. It is wiped with the instance."""
+        """The delta for kernels that make both labels of an OT. It is wiped with the instance."""
         return self._delta
 
     def close(self) -> None:

@@ -108,7 +108,7 @@ class SecretBytes:
 
     @property
     def array(self) -> np.ndarray:
-        """Returns the secret itself, uint8 (byte_count,), writable: a view, never a copy.
+        """The secret itself, uint8 (byte_count,), writable: a view, never a copy.
 
         Raises:
             ValueError: after `close`, and in a forked child.
@@ -121,7 +121,7 @@ class SecretBytes:
 
     @property
     def closed(self) -> bool:
-        """Tells whether the secret was wiped."""
+        """Whether the secret was wiped."""
         return self._pages is None
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ that chose the bits say little about others, whose largest error can be several 
 
 @dataclass(frozen=True, slots=True)
 class BitChoice:
-    """How an export chooses bits: for a goal, or by hand.
+    """The way in which an export chooses bits: for a goal, or by hand.
 
     goal: None if both kinds of bits are given. weight_bits, activation_bits: for all layers, by hand.
 

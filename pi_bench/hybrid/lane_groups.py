@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 
 from pi_bench.crypto.symmetric import LANES
 
@@ -21,12 +22,12 @@ class LaneGroups:
 
     count: int
 
-    @property
+    @cached_property
     def group_count(self) -> int:
         """The number of groups of lanes."""
         return -(-self.count // LANES)
 
-    @property
+    @cached_property
     def padded_count(self) -> int:
         """The number of elements with padding."""
         return self.group_count * LANES

@@ -7,6 +7,7 @@ plan, so the receiver of a message always knows its size. `pi-bench inspect` pre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,22 +81,22 @@ class GadgetJob(LaneGroups):
             ots, most = self.table.choice_ots + self.table.request_ots, self.table.slice_groups
         return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
 
-    @property
+    @cached_property
     def online_group_bytes(self) -> int:
         """The bytes of the server's online message per lane group."""
         return (self.spec if self.table is None else self.table).online_group_bytes
 
-    @property
+    @cached_property
     def kept_group_bytes(self) -> int:
         """The bytes per lane group that the server keeps from its message to the client's answer."""
         return WORD_BYTES * LANES if self.table is None else self.table.kept_group_bytes
 
-    @property
+    @cached_property
     def share_versions(self) -> int:
         """The number of shares of the result that the server has before it knows which one counts."""
         return 1 if self.table is None else self.table.share_versions
 
-    @property
+    @cached_property
     def answer_group_bytes(self) -> int:
         """The bytes of the client's online message per lane group, beside a word per real element."""
         return 0 if self.table is None else self.table.answer_group_bytes
@@ -240,31 +241,26 @@ class WorkPlan:
     @cached_property
     def online_arena_bytes(self) -> int:
         """The bytes of the server's messages for the largest activation. They are all in flight at once."""
-        return max(
-            (sum(job.group_count * job.online_group_bytes for job in jobs) for jobs in self.gadgets.values()),
-            default=0,
-        )
+        return self._largest(lambda job: job.group_count * job.online_group_bytes)
 
     @cached_property
     def kept_bytes(self) -> int:
         """The bytes that the server keeps for the largest activation until it has all answers."""
-        return max(
-            (sum(job.group_count * job.kept_group_bytes for job in jobs) for jobs in self.gadgets.values()),
-            default=0,
-        )
+        return self._largest(lambda job: job.group_count * job.kept_group_bytes)
 
     @cached_property
     def answer_bits_bytes(self) -> int:
         """The bytes of the client's answer bits for the largest activation."""
-        return max(
-            (sum(job.group_count * job.answer_group_bytes for job in jobs) for jobs in self.gadgets.values()),
-            default=0,
-        )
+        return self._largest(lambda job: job.group_count * job.answer_group_bytes)
 
     @cached_property
     def widest_activation(self) -> int:
         """The number of padded elements of the largest activation."""
-        return max((sum(job.padded_count for job in jobs) for jobs in self.gadgets.values()), default=0)
+        return self._largest(lambda job: job.padded_count)
+
+    def _largest(self, size_of: Callable[[GadgetJob], int]) -> int:
+        """Returns the largest sum of the sizes of an activation's gadgets."""
+        return max((sum(map(size_of, jobs)) for jobs in self.gadgets.values()), default=0)
 
 
 def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions) -> GadgetSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pi_bench.launch.fusion_costs import costs_on
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.clamps import upper_relu_count, with_relus
 from pi_bench.network.compiler import CompileOptions, compile_graph
@@ -14,7 +15,7 @@ from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import Purpose
 
 HALF_RELUS = "half of the ReLUs"
-FUSION = "--merge"
+FUSION = "--fuse"
 RELU_FOR_RELU6 = "ReLU in place of ReLU6"
 
 
@@ -29,7 +30,7 @@ class Alternative:
     >>> from pi_bench.prediction.simulated_run import PredictedPhase
     >>> nothing = PredictedPhase(0.0, 0, {})
     >>> Alternative(FUSION, PredictedRun(nothing, nothing), truncation_count=0).change
-    '--merge'
+    '--fuse'
     """
 
     change: str
@@ -67,11 +68,11 @@ def alternatives(
     )
     found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
     if model.fusion is None:
-        fused, fusion = fuse_linear(model.graph, compiling.most_weight_bits)
+        fused, fusion = fuse_linear(model.graph, compiling.most_weight_bits, costs_on(setting.link))
         if fusion.dissolved:
             other, _ = compile_graph(fused, compiling)
             run = predict_run(info.script(other, options), setting)
-            found.append(Alternative(FUSION, run, other.truncation_count, (Purpose.LINEAR,)))
+            found.append(Alternative(_fusion_flag(setting), run, other.truncation_count, (Purpose.LINEAR,)))
     if upper_relu_count(model.graph, program):
         other, _ = compile_graph(with_relus(model.graph), compiling)
         if other.relu_count < program.relu_count:
@@ -81,3 +82,7 @@ def alternatives(
         run = predict_run(info.script(program, offered.options), setting)
         found.append(Alternative(offered.change, run, program.truncation_count, offered.helps))
     return found
+
+
+def _fusion_flag(setting: Setting) -> str:
+    return FUSION if setting.link is None else f"{FUSION} online:{setting.link.name}"

@@ -1,6 +1,6 @@
 """Measures the costs of this machine in a few seconds and keeps them in the cache of the user.
 
-Primitives are timed in this process (`pi_bench.measure.costs`). Other costs show only between two parties
+Primitives are timed in this process (`pi_bench.metrics.costs`). Other costs show only between two parties
 (`pi_bench.launch.two_party_costs`).
 """
 
@@ -17,8 +17,8 @@ import pi_bench
 from pi_bench.costs import LINK_UNITS, Costs
 from pi_bench.errors import InputError, UsageError
 from pi_bench.launch.two_party_costs import add_two_party_costs, chain_script, fixed_steps
-from pi_bench.measure.costs import primitive_costs
-from pi_bench.measure.environment import describe_machine
+from pi_bench.metrics.costs import primitive_costs
+from pi_bench.metrics.environment import describe_machine
 from pi_bench.prediction.costs_file import cached_path, read_costs, write_costs
 from pi_bench.primitives import Primitive
 from pi_bench.primitives.built_in import BUILT_IN

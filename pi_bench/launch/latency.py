@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict
+from typing import Self
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
+from pi_bench.launch.stopping import stopwatch
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo
@@ -20,6 +22,90 @@ from pi_bench.session import PhaseRecord
 
 LOOPBACK = "127.0.0.1"
 _log = logging.getLogger(__name__)
+
+
+class MeasuringSession:
+    """Both parties of a measurement in two processes, and a context that ends them.
+
+    `inputs`: float, of the input's shape. `placement`: of the parties' threads and cores.
+
+    Raises:
+        PiBenchError: a party failed; the message names it.
+
+    ```python
+    def two_latencies_s(session: MeasuringSession) -> list[float]:
+        with session:
+            runs = [session.run() for _ in range(2)]
+            session.end()
+        return [run.latency_s for run in runs]
+    ```
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        info: ProtocolInfo,
+        options: LatencyOptions,
+        placement: Placement,
+        inputs: np.ndarray,
+        verifier: RunVerifier,
+    ) -> None:
+        self.model, self.info, self.options, self.placement = model, info, options, placement
+        self._inputs, self._verifier = inputs, verifier
+        self._parties = Parties(placement, options.timeout_s)
+        self._measurement: Measurement | None = None
+
+    @property
+    def measurement(self) -> Measurement:
+        """The results so far. They exist from the start of the context on."""
+        assert self._measurement is not None, "the context has not started"
+        return self._measurement
+
+    def __enter__(self) -> Self:
+        self._parties.__enter__()
+        try:
+            self._measurement = _start(
+                self._parties, self.model, self.info, self.options, self.placement, self._inputs
+            )
+        except BaseException:
+            self._parties.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._parties.__exit__(*error)
+
+    def run(self, *, timed: bool = True) -> Run:
+        """Preprocesses, runs and verifies once, and adds the run to `measurement`.
+
+        An untimed run whose verification fails is added too: a wrong warm-up is a wrong run.
+        """
+        measurement = self.measurement
+        run, logits, measurement.probed_link = _run_once(self._parties, self._verifier)
+        _log.info(
+            "%s: offline %.4f s, online %.4f s, %s",
+            *("run" if timed else "warm-up", run.offline_s, run.latency_s),
+            "verified" if run.verdict.passed else "NOT verified",
+        )
+        if not timed:
+            measurement.warmup_s.append(run.latency_s)
+        if timed or not run.verdict.passed:
+            measurement.logits = logits
+            measurement.runs.append(run)
+        return run
+
+    def warm_up(self, progress: Progress) -> bool:
+        """Runs untimed until the options say that it is enough. Returns whether all runs were right."""
+        stopping, done = self.options.stopping, self.measurement.warmup_s
+        while not stopping.warm(done):
+            progress("warm-up", len(done), stopping.most)
+            if not self.run(timed=False).verdict.passed:
+                return False
+        return True
+
+    def end(self) -> None:
+        """Ends the session between the parties, who compare their checksums."""
+        _tell_both(self._parties, "end")
 
 
 def measure_latency(
@@ -42,6 +128,7 @@ def measure_latency(
 
     ```python
     from pi_bench.launch.placement import place
+    from pi_bench.launch.stopping import Stopping
     from pi_bench.network.program.fixed_point import encode_input
     from pi_bench.progress import silent
     from pi_bench.registry import default_protocol
@@ -50,18 +137,20 @@ def measure_latency(
         info, encoded = default_protocol(), encode_input(model.program, inputs)
         protocol = info.configure()
         verifier = RunVerifier(model.program, model.weights, info.law(protocol), encoded)
-        options = LatencyOptions(protocol, runs=5, warmup=1, timeout_s=120.0)
+        options = LatencyOptions(protocol, Stopping(runs=5), timeout_s=120.0)
         return measure_latency(model, info, options, place(1), inputs, verifier, silent)
     ```
     """
+    session = MeasuringSession(model, info, options, placement, inputs, verifier)
     measurement: Measurement | None = None
     try:
-        with Parties(placement, options.timeout_s) as parties:
-            progress("starting both parties", 0, options.warmup + options.runs)
-            measurement = _start(parties, model, info, options, placement, inputs)
-            _run_all(parties, measurement, options, verifier, progress)
-            _tell_both(parties, "end")
-            progress("done", options.warmup + options.runs, options.warmup + options.runs)
+        progress("starting both parties", 0, options.stopping.most)
+        with session:
+            measurement = session.measurement
+            if session.warm_up(progress):
+                _run_timed(session, progress)
+            session.end()
+        progress("done", 1, 1)
     except KeyboardInterrupt as interruption:
         if measurement is None or not measurement.runs:
             raise
@@ -69,28 +158,14 @@ def measure_latency(
     return measurement
 
 
-def _run_all(
-    parties: Parties,
-    measurement: Measurement,
-    options: LatencyOptions,
-    verifier: RunVerifier,
-    progress: Progress,
-) -> None:
-    """Adds the timed runs to `measurement`, each when it is whole."""
-    for number in range(options.warmup + options.runs):
-        timed = number >= options.warmup
-        progress("run" if timed else "warm-up", number, options.warmup + options.runs)
-        run, logits, measurement.probed_link = _run_once(parties, verifier)
-        _log.info(
-            "%s %d: offline %.4f s, online %.4f s, %s",
-            *("run" if timed else "warm-up", number, run.offline_s, run.latency_s),
-            "verified" if run.verdict.passed else "NOT verified",
-        )
-        if timed or not run.verdict.passed:  # a wrong warm-up is a wrong run
-            measurement.logits = logits
-            measurement.runs.append(run)
-        if not run.verdict.passed:
-            break
+def _run_timed(session: MeasuringSession, progress: Progress) -> None:
+    """Runs until the options say that it is enough, or a run is wrong."""
+    stopping, measurement, elapsed_s = session.options.stopping, session.measurement, stopwatch()
+    while not stopping.enough([run.latency_s for run in measurement.runs], elapsed_s()):
+        done = len(measurement.warmup_s) + len(measurement.runs)
+        progress("run", done, max(done, len(measurement.warmup_s) + stopping.runs))
+        if not session.run().verdict.passed:
+            return
 
 
 def _start(

@@ -8,6 +8,7 @@ import numpy as np
 
 from pi_bench.channel.link import Link
 from pi_bench.launch.placement import Placement
+from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import Verdict
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.session import PhaseRecord
@@ -17,13 +18,12 @@ from pi_bench.session import PhaseRecord
 class LatencyOptions:
     """Options of one measurement. `link`: None for loopback as it is.
 
-    >>> LatencyOptions(ProtocolOptions("exact"), runs=5, warmup=1, timeout_s=120.0).expect_digest is None
+    >>> LatencyOptions(ProtocolOptions("exact"), Stopping(runs=5), timeout_s=120.0).expect_digest is None
     True
     """
 
     protocol: ProtocolOptions  # its `threads` are those of the placement
-    runs: int
-    warmup: int
+    stopping: Stopping
     timeout_s: float
     expect_digest: str | None = None
     link: Link | None = None  # None: loopback as it is
@@ -71,6 +71,7 @@ class Measurement:
     server_set_up: PhaseRecord
     placement: Placement
     probed_link: dict[str, float] | None = None  # what an emulated one really does
+    warmup_s: list[float] = field(default_factory=list)  # online latencies of the untimed runs
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
     interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came

@@ -12,7 +12,7 @@ import numpy as np
 
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.files.model_file import load_model
-from pi_bench.network.fusion import Fusion, fuse_linear
+from pi_bench.network.fusion import CostTable, Fusion, fuse_linear
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
@@ -52,10 +52,14 @@ class LoadedModel:
 
 
 def load(
-    path: Path, compiling: CompileOptions | Callable[[Graph], CompileOptions], *, fuse: bool = False
+    path: Path,
+    compiling: CompileOptions | Callable[[Graph], CompileOptions],
+    *,
+    fuse: CostTable | None = None,
 ) -> LoadedModel:
-    """Loads and compiles a model file. `fuse`: fuses linear layers where that pays.
+    """Loads and compiles a model file.
 
+    `fuse`: fuses linear layers where that pays by these costs. None: fuses nothing.
     `compiling`: those of the compiler, or a function that chooses them for the network in the file.
 
     Raises:
@@ -75,8 +79,8 @@ def load(
     graph, fusion = load_model(path), None
     if callable(compiling):
         compiling = compiling(graph)
-    if fuse:
-        graph, fusion = fuse_linear(graph, compiling.most_weight_bits)
+    if fuse is not None:
+        graph, fusion = fuse_linear(graph, compiling.most_weight_bits, fuse)
     program, weights = compile_graph(graph, compiling)
     load_s = time.perf_counter() - started
     _log.info("%s: loaded and compiled in %.3f s, %d operators", path, load_s, len(program.ops))

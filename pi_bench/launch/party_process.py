@@ -164,7 +164,7 @@ class Watchdog:
         return self._limit_s / 4
 
     def over(self) -> bool:
-        """Whether the party has made no progress for too long."""
+        """Says whether the party has made no progress for too long."""
         ticks, now = self._process.cpu_ticks(), time.monotonic()
         if ticks != self._ticks:
             self._ticks, self._since = ticks, now

@@ -12,6 +12,7 @@ from pi_bench.launch.latency import measure_latency
 from pi_bench.launch.measurement import LatencyOptions
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.samples import CHUNK_SAMPLES, Answers, answers_of, chunk_bounds
+from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.program.codec import program_digest
@@ -67,7 +68,7 @@ def run_privately(
             model = LoadedModel(task.graph, program, weights, program_digest(program), 0.0)
             encoded = encode_input(program, batch)
             verifier = RunVerifier(program, weights, task.law, encoded)
-            once = LatencyOptions(task.options, runs=1, warmup=0, timeout_s=timeout_s)
+            once = LatencyOptions(task.options, Stopping(runs=1, warmup=0), timeout_s)
             measured = measure_latency(model, task.info, once, task.place, batch, verifier, silent)
             failures.extend(measured.runs[0].verdict.failures)
             logits.append(measured.logits)

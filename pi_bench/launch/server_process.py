@@ -13,7 +13,7 @@ from pi_bench.errors import PiBenchError
 from pi_bench.launch.child import run_party
 from pi_bench.launch.control import ControlClosedError, ControlPipe
 from pi_bench.launch.server import Server, ServerReport
-from pi_bench.measure.resources import available_memory_bytes
+from pi_bench.metrics.resources import available_memory_bytes
 from pi_bench.network.program.codec import program_from_bytes
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.registry import find_protocol

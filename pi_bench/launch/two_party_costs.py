@@ -19,6 +19,7 @@ from pi_bench.launch.inputs import noise_input
 from pi_bench.launch.latency import measure_latency
 from pi_bench.launch.measurement import LatencyOptions, Run
 from pi_bench.launch.model import LoadedModel
+from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import ConvNode, Graph, InputNode, Node, OutputNode, ReluNode
@@ -89,7 +90,7 @@ def _runs(model: LoadedModel, info: ProtocolInfo, options: ProtocolOptions) -> l
     inputs = noise_input(model.program.input, 0)
     encoded = encode_input(model.program, inputs)
     verifier = RunVerifier(model.program, model.weights, info.law(options), encoded)
-    once = LatencyOptions(options, _RUNS, _WARMUP, _TIMEOUT_S)
+    once = LatencyOptions(options, Stopping(_RUNS, _WARMUP), _TIMEOUT_S)
     place = placement.place(options.threads)
     return measure_latency(model, info, once, place, inputs, verifier, silent).runs
 

@@ -10,7 +10,7 @@ from pi_bench.protocol.session import Party
 
 @dataclass(slots=True)
 class PredictedSpan:
-    """The predicted counterpart of `pi_bench.measure.spans.Span`.
+    """The predicted counterpart of `pi_bench.metrics.spans.Span`.
 
     >>> PredictedSpan(0, "", sent_bytes=1000, sent_count=1).sent_wire_bytes == 1000 + HEADER_BYTES
     True

@@ -113,6 +113,8 @@ def _whole(spec: FssSpec, step: str, groups: int, call_at: Callable[[int], FssCa
 
     def run() -> None:
         for start, slice_arguments in zip(starts, arguments, strict=True):
+            if step in ("grow", "encode", "evaluate"):
+                buffers.renew(step, slice(start, start + size))
             for one in slice_arguments:
                 if isinstance(one, fss.FinishArguments):
                     fss.finish(spec, one)
@@ -126,7 +128,7 @@ def sizes_of(spec: FssSpec) -> dict[str, float]:
     """Returns the bytes of one element on the wire and in storage, OTs included.
 
     >>> sizes_of(FSS_11)["offline"], sizes_of(FSS_11)["online_to_client"], sizes_of(FSS_11)["client_storage"]
-    (226.5, 5.5, 85.25)
+    (226.5, 5.5, 85.375)
     """
     bundles = sum(spec.bundle_group_bytes(level) for level in range(1, spec.bundle_count + 1))
     groups = 2 * bundles + spec.correction_group_bytes + spec.opening_group_bytes

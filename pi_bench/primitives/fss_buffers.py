@@ -16,7 +16,8 @@ from pi_bench.primitives.buffers import filled, paged
 class FssBuffers:
     """Holds buffers of all steps, for `groups` groups in slices of `size`; they hold arbitrary bytes.
 
-    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not.
+    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not. A state
+    serves once, so `renew` must come before a step that is repeated.
 
     >>> from pi_bench.crypto.fss import FssSpec
     >>> buffers = FssBuffers(FssSpec("relu", 12, 23, False, 4095, sign_drop=1), groups=4, size=2)
@@ -50,6 +51,15 @@ class FssBuffers:
     def _bundle(self, level: int) -> np.ndarray:
         exists = level <= self.spec.bundle_count
         return filled(self.size * self.spec.bundle_group_bytes(level) if exists else 0)
+
+    def renew(self, step: str, groups: slice) -> None:
+        """Sets the counts of the states of a slice to those that `step` needs."""
+        states = self.client_state[groups] if step == "evaluate" else self.server_state[groups]
+        if step == "grow":  # all slices use the same states, as in `of`
+            states = self.server_state[: self.size]
+        bundles = 0 if step == "grow" else self.spec.bundle_count
+        opened = 0x100 if step == "evaluate" and self.spec.opening_group_bytes else 0
+        states[:, -4:] = np.array([bundles + opened], np.uint32).view(np.uint8)  # as native/fss/steps.cpp
 
     def of(self, step: str, groups: slice) -> list[object]:
         """Returns the arguments of each call of the step on a slice; `grow` is called once per level."""

@@ -13,10 +13,12 @@ from pi_bench.launch.accuracy_findings import AccuracyFindings
 from pi_bench.launch.accuracy_layers import LayerError
 from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.private_accuracy import PrivateAnswers
+from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.program.codec import program_digest
 from pi_bench.report.accuracy_warnings import find_accuracy_warnings
 from pi_bench.report.bits import bits_part
 from pi_bench.report.documents import accuracy as document
+from pi_bench.report.documents.fields import Machine
 from pi_bench.report.remedies import remedies_part
 from pi_bench.report.scores import at, scores, share_pct
 from pi_bench.report.weights import weights_of
@@ -70,6 +72,7 @@ def build_accuracy(
         worst_layer=max(errors, key=lambda name: errors[name], default=None),
         layers=layers,
         arguments=arguments,
+        environment=Machine(**describe_environment()),
         bits=bits_part(program, compiling),
         remedies=None if remedies is None else remedies_part(remedies, comparison.floats),
     )

@@ -30,8 +30,8 @@ def render_accuracy(result: document.Accuracy) -> str:
         rows.append(_row(f"integer, {result.baseline.law}", result.baseline))
     if private is not None:
         if private.image_count < result.integer.image_count:
-            rows.append(_row("float, the private images", private.same_images.float))
-            rows.append(_row("integer, the private images", private.same_images.integer))
+            rows.append(_row("float, private images", private.same_images.float))
+            rows.append(_row("integer, private images", private.same_images.integer))
         rows.append(_row(f"private, {result.protocol}", private))
     lines = [
         f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
@@ -46,6 +46,7 @@ def render_accuracy(result: document.Accuracy) -> str:
                 *("typical logit error", "largest"),
             ),
             rows,
+            whole=(0,),
             drop=("largest", "its interval", "typical logit error", "same class as float"),
         ),
     ]

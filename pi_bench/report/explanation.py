@@ -187,12 +187,12 @@ class _Writer:
         return f"{made} of {words(self._program)}" if made else words(self._program)
 
     def _remedies(self, phase: Phase, cause: Cause) -> list[str]:
-        fused = self._alternative(FUSION)
+        fused = next((row for row in self._alternatives if row.change.split()[0] == FUSION), None)
         match cause:
             case Cause.ROUNDS:
                 if phase == "online" and fused:
                     rounds = counted(fused.comm_round_count, "round")
-                    return [f"`--merge` would leave {rounds} and {_left(fused, phase)}"]
+                    return [f"`{fused.change}` would leave {rounds} and {_left(fused, phase)}"]
                 return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
                 halved = f"Half of them would leave {_left(self._halved(), phase)}"
@@ -200,7 +200,7 @@ class _Writer:
             case Cause.TRUNCATIONS:
                 if fused:
                     left = f"{fused.truncation_count:,} of them and {_left(fused, phase)}"
-                    return [f"`--merge` would leave {left}"]
+                    return [f"`{fused.change}` would leave {left}"]
                 return ["Layers that are fused or removed need none"]
             case Cause.LINEAR:
                 cheaper = "Fewer channels, or a smaller resolution earlier, make them cheaper"

@@ -1,11 +1,10 @@
-"""Describes the linear layers that `--merge` fused, as part of a document and as text."""
+"""Describes the linear layers that `--fuse` fused, as part of a document and as text."""
 
 from __future__ import annotations
 
 import math
 
-from pi_bench.network.fusion import Fusion
-from pi_bench.network.fusion.plan import Cost
+from pi_bench.network.fusion import Cost, Fusion
 from pi_bench.report.documents import fields
 from pi_bench.report.documents.fields import BeforeAfter, FusedOperator, FusionPrediction, KeptValue
 from pi_bench.report.quantities import byte_count, is_shown, seconds

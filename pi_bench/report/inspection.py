@@ -136,7 +136,7 @@ def render_inspection(inspection: document.Inspection) -> str:
         *fusion_lines(inspection.fusion),
         *kept_lines(inspection.fusion),
         "",
-        *render_table(header, rows, left=4, drop=_DROP),
+        *render_table(header, rows, left=4, whole=(0, 2, 3), drop=_DROP),
         "",
         "from: ids of the operators whose values it takes; scale: bits behind the point",
         "truncated: bits that the operator drops; window: bits of the range that a ReLU can represent",

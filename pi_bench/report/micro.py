@@ -17,8 +17,8 @@ def build_micro(measured: Mapping[str, Any], environment: Mapping[str, Any]) -> 
     """Makes the document from the result of `run_micro` and the description of the machine.
 
     ```python
-    from pi_bench.measure.environment import describe_environment
-    from pi_bench.measure.micro import run_micro
+    from pi_bench.metrics.environment import describe_environment
+    from pi_bench.metrics.micro import run_micro
     from pi_bench.primitives import CaseSettings
     from pi_bench.primitives.symmetric import prg_cases
 
@@ -62,7 +62,9 @@ def render_micro(result: Micro) -> str:
             f"instruction set {environment.instruction_set}",
             *(["INTERRUPTED: these are the cases that were finished"] if result.interrupted else []),
             "",
-            *render_table(header, rows, left=3, drop=("q1", "q3", "by", "limit", "unit", "threads")),
+            *render_table(
+                header, rows, left=3, whole=(1,), drop=("q1", "q3", "by", "limit", "unit", "threads")
+            ),
             "",
             "this machine at its best, measured in this run",
             *render_table(

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 
 from pi_bench.launch.measurement import Run
-from pi_bench.measure.spans import Span
+from pi_bench.metrics.spans import Span
 from pi_bench.network.program import ActivationOp, Op
+from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Layer
 from pi_bench.report.operators import operator_counts, operator_words
@@ -22,15 +23,7 @@ def bytes_of_phase(client_record: PhaseRecord, unit: str) -> Directions:
         return bytes_of_phase(client_record, "bytes").client_to_server
     ```
     """
-    return _directions(client_record.spans, unit)
-
-
-def _directions(spans: Iterable[Span], unit: str) -> Directions:
-    spans = list(spans)
-    return Directions(
-        client_to_server=sum(getattr(span, f"sent_{unit}") for span in spans),
-        server_to_client=sum(getattr(span, f"received_{unit}") for span in spans),
-    )
+    return directions(client_record.spans, unit)
 
 
 def _times(spans_of_runs: Sequence[Sequence[Span]]) -> Times:
@@ -97,8 +90,8 @@ def _part(parties: Mapping[str, Sequence[Sequence[Span]]], name: str) -> BothTim
     return BothTimes(
         client=_times(own["client"]),
         server=_times(own["server"]),
-        bytes=_directions(own["client"][0], "bytes"),
-        wire_bytes=_directions(own["client"][0], "wire_bytes"),
+        bytes=directions(own["client"][0], "bytes"),
+        wire_bytes=directions(own["client"][0], "wire_bytes"),
     )
 
 
@@ -127,8 +120,8 @@ def layer_of(op: Op, runs: Sequence[Run]) -> Layer:
         client=_times(client),
         server=_times(server),
         hidden_s=median(_hidden_online_s(*both) for both in zip(client, server, strict=True)),
-        bytes=_directions(client[0], "bytes"),
-        wire_bytes=_directions(client[0], "wire_bytes"),
+        bytes=directions(client[0], "bytes"),
+        wire_bytes=directions(client[0], "wire_bytes"),
         parts=parts_of(runs, "online", op.id),
         comm_round_count=sum(span.depth_count for span in client[0]) / 2,
         headroom_bits=op.headroom_bits if isinstance(op, ActivationOp) else None,

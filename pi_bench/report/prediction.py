@@ -8,6 +8,7 @@ from pi_bench.network.program import Program
 from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol import Party
+from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import (
@@ -47,14 +48,14 @@ def prediction_part(program: Program, run: PredictedRun, setting: Setting) -> Pr
         costs=CostSource(threads=setting.costs.threads, machine=dict(setting.costs.machine)),
         offline=PredictedOffline(
             time_s=offline.time_s,
-            bytes=_directions(offline.spans[Party.CLIENT].values(), "bytes"),
-            wire_bytes=_directions(offline.spans[Party.CLIENT].values(), "wire_bytes"),
+            bytes=directions(offline.spans[Party.CLIENT].values(), "bytes"),
+            wire_bytes=directions(offline.spans[Party.CLIENT].values(), "wire_bytes"),
             parts=_all_parts(offline),
         ),
         online=PredictedOnline(
             latency_s=online.time_s,
-            bytes=_directions(online.spans[Party.CLIENT].values(), "bytes"),
-            wire_bytes=_directions(online.spans[Party.CLIENT].values(), "wire_bytes"),
+            bytes=directions(online.spans[Party.CLIENT].values(), "bytes"),
+            wire_bytes=directions(online.spans[Party.CLIENT].values(), "wire_bytes"),
             parts=_all_parts(online) if _parts(online) else {},
             comm_round_count=online.depth / 2,
             layers=[_layer(online, op.id, op.name) for op in program.ops],
@@ -177,8 +178,8 @@ def _part(phase: PredictedPhase, part: str) -> BothTimes:
     return BothTimes(
         client=_times(client),
         server=_times(server),
-        bytes=_directions(client, "bytes"),
-        wire_bytes=_directions(client, "wire_bytes"),
+        bytes=directions(client, "bytes"),
+        wire_bytes=directions(client, "wire_bytes"),
     )
 
 
@@ -189,8 +190,8 @@ def _layer(phase: PredictedPhase, op_id: int, name: str) -> PredictedLayer:
         name=name,
         client=_times(client),
         server=_times(server),
-        bytes=_directions(client, "bytes"),
-        wire_bytes=_directions(client, "wire_bytes"),
+        bytes=directions(client, "bytes"),
+        wire_bytes=directions(client, "wire_bytes"),
         comm_round_count=sum(span.depth_count for span in client) / 2,
     )
 
@@ -201,12 +202,4 @@ def _times(spans: Iterable[PredictedSpan]) -> Times:
         compute_s=sum(span.compute_s for span in spans),
         send_s=sum(span.send_s for span in spans),
         wait_s=sum(span.wait_s for span in spans),
-    )
-
-
-def _directions(client_spans: Iterable[PredictedSpan], unit: str) -> Directions:
-    spans = list(client_spans)
-    return Directions(
-        client_to_server=sum(getattr(span, f"sent_{unit}") for span in spans),
-        server_to_client=sum(getattr(span, f"received_{unit}") for span in spans),
     )

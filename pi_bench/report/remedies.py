@@ -38,13 +38,15 @@ def remedies_lines(part: document.Remedies) -> list[str]:
     ```
     """
     now = part.unchanged
-    header = ("change", "same class as float", "typical logit error", "rms", "predicted online")
+    header = ("one more bit in", "same class", "logit error", "rms", "predicted online")
     rows = [_row(remedy, now) for remedy in (now, *part.remedies)]
     lossy = [remedy.layer for remedy in part.remedies if remedy.layer is not None and _helps(remedy, now)]
     names = ", ".join(map(repr, lossy[:3]))
     return [
-        f"one more bit, measured with the integer network on {counted(part.image_count, 'image')}",
+        "one more bit in one place, measured with the integer network on "
+        f"{counted(part.image_count, 'image')}",
         *render_table(header, rows, drop=("rms",), whole=(0,)),
+        "same class: as the float network; logit error: the typical one, in percent of the logits' range",
         f"the layers that lose most: {names}" if lossy else "no single layer loses much",
     ]
 
@@ -82,9 +84,9 @@ def _row(remedy: document.Remedy, now: document.Remedy) -> tuple[str, ...]:
         if remedy is not now and now.predicted_online_s:
             online += f" ({100 * (remedy.predicted_online_s / now.predicted_online_s - 1):+.1f} %)"
     return (
-        remedy.change,
+        "nothing (as it is)" if remedy is now else remedy.change.removeprefix("one more bit in "),
         f"{remedy.same_class_as_float_pct:.1f} %",
-        "-" if error is None else f"{error:.2g} % of range",
+        "-" if error is None else f"{error:.2g} %",
         f"{remedy.rms_logit_error:.3g}",
         online,
     )

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
-from pi_bench.measure.statistics import summarize
+from pi_bench.launch.placement import Placement
+from pi_bench.metrics.statistics import summarize
 from pi_bench.network.clamps import upper_relu_count
+from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.answer import outputs_part
 from pi_bench.report.bits import bits_part
@@ -46,9 +47,8 @@ def build_result(
     ```
     """
     runs, program = measurement.runs, model.program
-    first, placement = runs[0], measurement.placement
-    online_s, offline_s = median(run.latency_s for run in runs), [run.offline_s for run in runs]
-    cpu = _cpu_time(measurement)
+    first, cpu = runs[0], _cpu_time(measurement)
+    offline, online = _offline(runs), _online(runs, program)
     return document.Result(
         schema_version=2,
         network=_network(model),
@@ -59,38 +59,21 @@ def build_result(
         options=dict(options.protocol.values),
         weight_cache_bytes=options.protocol.weight_cache_bytes,
         runs=len(runs),
-        requested_runs=options.runs,
-        interrupted=measurement.interruption is not None and len(runs) < options.runs,
-        warmup=options.warmup,
+        requested_runs=options.stopping.runs,
+        interrupted=measurement.interruption is not None and len(runs) < options.stopping.runs,
+        warmup=len(measurement.warmup_s),
+        warmup_s=tuple(measurement.warmup_s),
+        precision=options.stopping.precision,
         link=probed_link_part(options.link, measurement.probed_link),
         input=inputs_words,
         model_load_s=model.load_s,
         server_prepare_s=measurement.prepare_s,
         start_s=measurement.start_s,
-        setup=document.SetUp(
-            time_s=measurement.set_up_s,
-            handshake_s=measurement.handshake_s,
-            bytes=bytes_of_phase(measurement.client_set_up, "bytes"),
-            wire_bytes=bytes_of_phase(measurement.client_set_up, "wire_bytes"),
-        ),
-        offline=document.OfflinePhase(
-            time_s=median(offline_s),
-            samples_s=offline_s,
-            hidden_s=median(hidden_offline_s(run) for run in runs),
-            bytes=bytes_of_phase(first.client_offline, "bytes"),
-            wire_bytes=bytes_of_phase(first.client_offline, "wire_bytes"),
-            parts=parts_of(runs, "offline"),
-        ),
+        setup=_set_up(measurement),
+        offline=offline,
         material_load_s=median(run.material_load_s for run in runs),
-        online=document.OnlinePhase(
-            latency_s=msgspec.convert(summarize([run.latency_s for run in runs]), document.Distribution),
-            bytes=bytes_of_phase(first.client_online, "bytes"),
-            wire_bytes=bytes_of_phase(first.client_online, "wire_bytes"),
-            parts=parts_of(runs, "online"),
-            comm_round_count=max(first.client_online.depth, first.server_online.depth) / 2,
-            layers=[layer_of(op, runs) for op in program.ops],
-        ),
-        first_inference_s=measurement.set_up_s + median(offline_s) + online_s,
+        online=online,
+        first_inference_s=measurement.set_up_s + offline.time_s + online.latency_s.median,
         storage_bytes_per_inference=first.client_storage_bytes + first.server_storage_bytes,
         storage_bytes=PerParty(client=first.client_storage_bytes, server=first.server_storage_bytes),
         peak_memory_bytes=_peak_memory(measurement),
@@ -103,15 +86,31 @@ def build_result(
         verification=_verification(options.protocol.mode, runs, measurement.logits, float_logits),
         prediction=None,
         explanation=None,
-        environment=document.Placement(
-            **environment,
-            threads=placement.threads,
-            pinned=placement.pinned,
-            cores=document.Cores(client=list(placement.client_cores), server=list(placement.server_cores)),
-        ),
+        environment=_environment(environment, measurement.placement),
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
         bits=bits_part(program, model.compiling),
+    )
+
+
+def distribution(samples_s: Sequence[float]) -> document.Distribution:
+    """Summarizes times in seconds as a part of a document.
+
+    >>> distribution([0.1, 0.3, 0.2]).median
+    0.2
+    """
+    summary = summarize(samples_s)
+    return document.Distribution(
+        median=summary.median,
+        q1=summary.q1,
+        q3=summary.q3,
+        min=summary.min,
+        max=summary.max,
+        samples=list(summary.samples),
+        mad=summary.mad,
+        interval=summary.interval,
+        outliers=summary.outliers,
+        percentiles={f"{percent:g}": value for percent, value in summary.percentiles.items()},
     )
 
 
@@ -127,6 +126,48 @@ def _network(model: LoadedModel) -> document.NetworkCounts:
         input_shape=list(program.input.shape),
         output_shape=list(program.output.shape),
         upper_relu_count=upper_relu_count(model.graph, program),
+    )
+
+
+def _set_up(measurement: Measurement) -> document.SetUp:
+    return document.SetUp(
+        time_s=measurement.set_up_s,
+        handshake_s=measurement.handshake_s,
+        bytes=bytes_of_phase(measurement.client_set_up, "bytes"),
+        wire_bytes=bytes_of_phase(measurement.client_set_up, "wire_bytes"),
+    )
+
+
+def _offline(runs: Sequence[Run]) -> document.OfflinePhase:
+    offline_s, record = [run.offline_s for run in runs], runs[0].client_offline
+    return document.OfflinePhase(
+        time_s=median(offline_s),
+        samples_s=offline_s,
+        hidden_s=median(hidden_offline_s(run) for run in runs),
+        bytes=bytes_of_phase(record, "bytes"),
+        wire_bytes=bytes_of_phase(record, "wire_bytes"),
+        parts=parts_of(runs, "offline"),
+    )
+
+
+def _online(runs: Sequence[Run], program: Program) -> document.OnlinePhase:
+    client, server = runs[0].client_online, runs[0].server_online
+    return document.OnlinePhase(
+        latency_s=distribution([run.latency_s for run in runs]),
+        bytes=bytes_of_phase(client, "bytes"),
+        wire_bytes=bytes_of_phase(client, "wire_bytes"),
+        parts=parts_of(runs, "online"),
+        comm_round_count=max(client.depth, server.depth) / 2,
+        layers=[layer_of(op, runs) for op in program.ops],
+    )
+
+
+def _environment(machine: dict[str, Any], placement: Placement) -> document.Placement:
+    return document.Placement(
+        **machine,
+        threads=placement.threads,
+        pinned=placement.pinned,
+        cores=document.Cores(client=list(placement.client_cores), server=list(placement.server_cores)),
     )
 
 

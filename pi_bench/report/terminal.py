@@ -122,7 +122,7 @@ def _layers(result: Result) -> list[str]:
         )
     return [
         "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
-        *render_table(header, rows, left=3, drop=_LAYER_DROP),
+        *render_table(header, rows, left=3, whole=(1, 2), drop=_LAYER_DROP),
         *(["", "online, by part", *_part_table(parts)] if parts else []),
     ]
 
@@ -158,7 +158,7 @@ def _part_table(parts: Mapping[str, BothTimes]) -> list[str]:
         for name, part in parts.items()
     ]
     header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
-    return render_table(header, rows)
+    return render_table(header, rows, drop=("server waits", "client waits"))
 
 
 def _prediction(result: Result) -> list[list[str]]:

@@ -16,8 +16,9 @@ import numpy as np
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import HEADER_BYTES, NO_STEP, FrameHeader, FrameKind
 from pi_bench.errors import PeerError
-from pi_bench.measure.resources import PeakMemory, cpu_time_s
-from pi_bench.measure.spans import NO_OP, Span, SpanRecorder
+from pi_bench.metrics.resources import PeakMemory, cpu_time_s
+from pi_bench.metrics.spans import Span, SpanRecorder
+from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
 
 _log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class Session:
         self._kind = FrameKind.COMMAND
         self._inference_id = 0
         self._recorder = SpanRecorder()
+        self._spare_steps = 0  # as many as a phase used
         self._memory = PeakMemory()
         self._sent_slices: dict[int, int] = {}
         self._received_slices: dict[int, int] = {}
@@ -137,7 +139,7 @@ class Session:
         self._reset_counters()
         self._memory.reset()
         cpu_s = cpu_time_s()
-        recorder = self._recorder = SpanRecorder()
+        recorder = self._recorder = SpanRecorder(self._spare_steps)
         started = time.perf_counter()
         try:
             yield records
@@ -146,6 +148,7 @@ class Session:
         finally:
             self._kind = FrameKind.COMMAND
             self._recorder = SpanRecorder()  # commands between phases belong to none
+        self._spare_steps = max(self._spare_steps, len(recorder.spans))
         _log.info("%s of inference %d: %.4f s", phase, inference_id, wall_s)
         records.append(
             PhaseRecord(
@@ -212,7 +215,7 @@ class Session:
         if view.readonly:
             raise ValueError("cannot receive into a read-only buffer")
         span, size = recorder.current, len(view)
-        expected = self._header(span.op_id, self._received_slices, 0, size)
+        expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
         header = self.channel.receive_into(expected, view, meanwhile)
         # The peer has received nothing deeper than what was sent from here.
         if not 1 <= header.depth <= self._depth_sent + 1:

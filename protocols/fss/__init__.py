@@ -25,11 +25,12 @@ ReLU, except in exact mode.
 
 Sources: `pi_bench.crypto.fss` names the papers. Growing the tree of a distributed point function from
 correlated OTs follows half-tree (Guo et al., EUROCRYPT 2023) and Doerner and shelat (CCS 2017), with the
-deviations that docs/threat-model.md lists. The butterfly of OTs that masks a table, the product in one round
-and the exact mode are new.
+deviations that docs/threat-model-fss.md lists. The butterfly of OTs that masks a table, the product in one
+round and the exact mode are new.
 
 Security: static semi-honest adversary, two parties. The ideal functionality of docs/threat-model.md defines
-what client and server learn. The protocol is new, and nobody outside this project has reviewed it.
+what client and server learn. The protocol is new. It was reviewed inside this project, not by outside
+cryptographers: section 11 of docs/threat-model-fss.md says what the review found.
 """
 
 from functools import partial
@@ -45,8 +46,8 @@ from .party import FssClient, FssServer
 
 PROTOCOL = ProtocolInfo(
     name="fss",
-    title="fss (new, unreviewed)",
-    caveat="Protocol fss is new, and nobody outside this project has reviewed it.",
+    title="fss (new, no outside review)",
+    caveat="Protocol fss is new. It was reviewed inside this project, not by outside cryptographers.",
     modes=WINDOW_MODES,
     secure=True,
     client=FssClient,

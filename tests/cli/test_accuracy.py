@@ -70,9 +70,29 @@ def test_intervals_typical_errors_and_one_more_bit_are_told(
     assert remedies["remedies"][0]["rms_logit_error"] < remedies["unchanged"]["rms_logit_error"]
     assert remedies["remedies"][0]["predicted_online_s"] > 0
     text = capsys.readouterr().out
-    assert f"{low:.1f} to {high:.1f} %" in text and "one more bit in all activations" in text
+    assert f"{low:.1f} to {high:.1f} %" in text and "\nall activations  " in text
     assert "the layers that lose most: " in text
     assert run(model_file, tmp_path, *flags, "--no-remedies")["remedies"] is None
+
+
+def test_at_80_columns_no_name_and_no_figure_is_cut(
+    model_file: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    drop = ("--mode", "truncated-sign", "--sign-drop", 3)
+    run(model_file, tmp_path, "--data", data, "--private-sample", 2, *drop, "--protocol", "ideal")
+    for command in ("inspect MODEL", "latency MODEL --protocol ideal --runs 1 --warmup 0", "export --list"):
+        assert main(command.replace("MODEL", str(model_file)).split()) == 0
+    text = capsys.readouterr().out
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    for row in ("integer, truncated-sign", "float, private images", "integer, private images"):
+        assert f"\n{row}  " in text
+    for header in ("same class as float", "logit error", "predicted online"):
+        assert header in text
 
 
 def test_too_few_answers_of_the_float_network_are_warned_of(

@@ -215,7 +215,7 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
 def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capture) -> None:
     main(["schema", "inspection"])
     schema = json.loads(capsys.readouterr().out)
-    flags = ("--merge", "--explain", "--json", "-")
+    flags = ("--fuse", "--explain", "--json", "-")
     near, far = (
         json.loads((main(["inspect", str(model_file), "--link", link, *flags]), capsys.readouterr().out)[1])
         for link in ("loopback", "wan")
@@ -226,7 +226,7 @@ def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capt
     assert far["prediction"]["link"]["rtt_s"] == 0.04
     assert far["prediction"]["online"]["latency_s"] > near["prediction"]["online"]["latency_s"]
     assert far["explanation"]["online"]["causes"][0]["cause"] == "rounds"
-    assert main(["inspect", str(model_file), "--merge", "--explain", "--link", "wan"]) == 0
+    assert main(["inspect", str(model_file), "--fuse", "--explain", "--link", "wan"]) == 0
     text = capsys.readouterr().out
     for words in ("predicted on made up", "what costs most online", "range", "emulated link wan"):
         assert words in text

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pi_bench.cli import main
-from pi_bench.cli.export import describe
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import ClampNode, Graph
+from pi_bench.report.export import describe
 from tests.clamped_graph import relu6_graph
 
 LATENCY = ("--protocol", "ideal", "--runs", "1", "--warmup", "0")

@@ -15,6 +15,7 @@ from pi_bench.cli.help import exit_code_lines
 from pi_bench.errors import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
+    EXIT_SLOWER,
     EXIT_TERMINATED,
     OutputError,
     PiBenchError,
@@ -30,10 +31,13 @@ COMMANDS = (
     "reduce",
     "inspect",
     "latency",
+    "compare",
     "accuracy",
     "serve",
     "infer",
     "micro",
+    "history",
+    "regress",
     "schema",
     "completion",
 )
@@ -100,7 +104,7 @@ def test_the_listed_codes_are_those_of_the_errors() -> None:
     def codes(kind: type[PiBenchError]) -> set[int]:
         return {kind.exit_code}.union(*map(codes, kind.__subclasses__()))
 
-    assert set(EXIT_CODES) == codes(PiBenchError) | {0, EXIT_INTERRUPTED, EXIT_TERMINATED}
+    assert set(EXIT_CODES) == codes(PiBenchError) | {0, EXIT_SLOWER, EXIT_INTERRUPTED, EXIT_TERMINATED}
     assert (VerificationError.exit_code, OutputError.exit_code) == (1, 2)
 
 

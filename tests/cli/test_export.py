@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
-from pi_bench.cli import export
+from pi_bench.cli import export, main
 from pi_bench.errors import ModelError, UsageError
 from pi_bench.models import parse_recipe
 from pi_bench.network.files.model_file import load_model
+from pi_bench.report.documents import schema_of
 
 TINY = """
 schema = 1
@@ -90,6 +92,28 @@ def test_a_recipe_becomes_a_file_that_says_it_is_random(recipe, tmp_path, capsys
     assert (graph.meta["name"], graph.meta["seed"], graph.relu_count) == ("tiny", 7, 768)
 
 
+def test_an_export_is_described_as_json(recipe, tmp_path, capsys):
+    pytest.importorskip("torch")
+    path, target = tmp_path / "model.pt", tmp_path / "export.json"
+    assert run("--recipe", recipe, "-o", path, "--seed", 7, "--json", target) == 0
+    assert "wrote " in capsys.readouterr().out
+    found = json.loads(target.read_text())
+    jsonschema.validate(found, schema_of("export"))
+    graph = load_model(path)
+    assert (found["path"], found["name"], found["weights"], found["seed"]) == (str(path), "tiny", "random", 7)
+    assert (found["relu_count"], found["headroom_bits"]) == (768, graph.meta["headroom_bits"])
+    assert found["fidelity"]["sample_count"] == graph.meta["fidelity"]["sample_count"]
+    assert 0 < found["batch_norm_parameter_count"] < found["parameter_count"]
+    assert main(["inspect", str(path), "--json", "-"]) == 0
+    inspected = json.loads(capsys.readouterr().out)
+    assert (found["digest"], found["bits"]) == (inspected["digest"], inspected["bits"])
+    folded_away = found["parameter_count"] - inspected["parameter_count"]
+    assert 0 < folded_away <= found["batch_norm_parameter_count"]
+    assert run("--recipe", recipe, "-o", path, "--json", "-") == 0
+    out = capsys.readouterr().out
+    assert json.loads(out)["name"] == "tiny"
+
+
 def test_given_weights_are_not_called_random(recipe, tmp_path, capsys):
     torch = pytest.importorskip("torch")
     from pi_bench.models import parse_recipe
@@ -121,7 +145,6 @@ NAME = "resnet18-cifar100-12288"
     [
         (["--recipe", "resnet18-cifar-12288", "-o", "m.pt"], UsageError, f"did you mean {NAME}"),
         (["--recipe", NAME], UsageError, "--output is missing"),
-        (["--recipe", NAME, "--json", "-", "-o", "m.pt"], UsageError, "--json goes with --list"),
         (["--recipe", "none.toml", "-o", "m.pt"], ModelError, "cannot read the recipe none.toml: No such"),
     ],
 )

@@ -88,6 +88,7 @@ def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str])
         (["users_own_network:bild"], 2, "users_own_network has no name 'bild'; did you mean build?"),
         (["users_own_network:text"], 3, "TypeError: 'str' object is not callable"),
         (["users_own_network:Failing"], 3, "RuntimeError: no GPU"),
+        (["builtins:int"], 3, "it makes an int, no torch.nn.Module"),
         (["users_own_network:torch.zeros"], 3, "TypeError: zeros()"),
         (["users_own_network:build", "--module-arguments", '{"width": 1}'], 3, "unexpected keyword argument"),
         (["users_own_network:build"], 2, "which inputs? give --calibration"),
@@ -115,6 +116,10 @@ def test_wrong_arguments(
         (["--module", "a:b", "--input-shape", "3,32"], "is no shape"),
         (["--module", "a:b", "--module-arguments", "[1]"], "is no JSON object"),
         (["--module", "a:b", "--recipe", "c"], "not allowed with"),
+        (
+            ["--module", "a:b", "--calibration-percentile", "20"],
+            "argument --calibration-percentile: 20 is no percentile from 50 to 100",
+        ),
     ],
 )
 def test_words_that_cannot_be_parsed(
@@ -123,6 +128,23 @@ def test_words_that_cannot_be_parsed(
     with pytest.raises(SystemExit):
         run(*flags)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 6, 6), "--calibration wrong.npy: it has shape (4, 6, 6); (samples, channels, height, width) or"),
+        ((4, 2, 6, 6), "the calibration inputs are all zero: calibrate with real inputs"),
+        ((0, 2, 6, 6), "calibration inputs have shape (0, 2, 6, 6), (samples, 2, 6, 6) is needed"),
+    ],
+)
+def test_calibration_that_cannot_be_used_is_4_and_names_the_flag(
+    folder: Path, shape: tuple[int, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("wrong.npy", np.zeros(shape, np.float32))
+    assert run("--module", "users_own_network:build", "--calibration", "wrong.npy") == 4
+    error = capsys.readouterr().err
+    assert message in error and "example_input" not in error
 
 
 def test_options_of_a_module_do_not_go_with_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,7 +238,7 @@ def test_every_source_takes_a_name_and_labels(
     for content, code, message in [
         ("cat\n\nowl\n", 4, "one class name per line"),
         ("", 4, "one class name per line"),
-        ("cat\ndog\n", 3, "2 labels"),
+        ("cat\ndog\n", 4, "2 labels for 3 outputs: give one class name per output"),
     ]:
         Path("labels.txt").write_text(content)
         assert run(*flags, "--labels", "labels.txt") == code

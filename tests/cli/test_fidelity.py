@@ -123,7 +123,7 @@ def test_an_export_tells_its_bits_and_its_fidelity(
 
 def test_a_fused_network_has_another_fidelity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = model_with(GOOD, culled_graph(), tmp_path)
-    for flags, same in (((), True), (("--merge",), False)):
+    for flags, same in (((), True), (("--fuse",), False)):
         found, _ = told(capsys, tmp_path, "inspect", model, *flags)
         assert found["fidelity"]["of_this_program"] is same
 

@@ -388,7 +388,7 @@ def test_a_batch_that_the_file_does_not_hold_is_named(
 def test_fused_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
     model = tmp_path / "culled.pt"
     save_model(culled_graph(), model)
-    plain, fused = measure(model, tmp_path), measure(model, tmp_path, "--merge")
+    plain, fused = measure(model, tmp_path), measure(model, tmp_path, "--fuse")
     jsonschema.validate(fused, schema)
     assert plain["network"]["fusion"] is None
     fusion = fused["network"]["fusion"]

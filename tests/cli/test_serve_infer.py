@@ -140,7 +140,7 @@ def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
         assert lines[line + 1].split()[1] == label
     trust = "not verified: a check would need the server's shares"
     assert trust in run.stdout and "`pi-bench accuracy`" in answer["verification"]
-    caveat = "Protocol fss is new, and nobody outside this project has reviewed it."
+    caveat = "Protocol fss is new. It was reviewed inside this project, not by outside cryptographers."
     assert server.line() == caveat == answer["notes"][0]
     assert f"warning: {caveat}" in run.stderr
 

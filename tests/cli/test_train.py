@@ -3,10 +3,12 @@
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
 from pi_bench.cli import train
+from pi_bench.cli.train import describe
 from pi_bench.errors import DataError, ModelError, PiBenchError, UsageError
 from pi_bench.models import load_recipe
 from pi_bench.models.recipe_writing import format_recipe
@@ -97,9 +99,9 @@ def test_from_a_recipe_to_a_model_file(small, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (["--epochs", 0], UsageError, "epochs is 0, allowed: 1 to 100000"),
-        (["--validation", 1], UsageError, "validation_fraction is 1.0, allowed: 0 to 0.9"),
-        (["--schedule", "linear"], UsageError, "schedule is 'linear', allowed: step, cosine"),
+        (["--epochs", 0], UsageError, "--epochs 0, allowed: 1 to 100000"),
+        (["--validation", 1], UsageError, "--validation 1.0, allowed: 0 to 0.9"),
+        (["--schedule", "linear"], UsageError, "--schedule 'linear', allowed: step, cosine"),
         (["--device", "tpu"], UsageError, "--device tpu: auto, cpu or cuda is needed"),
         (["--data", "mnist"], UsageError, "there is no data set 'mnist'; there are digits, cifar10"),
         (["--data", "cifar10"], DataError, "cifar-10-binary.tar.gz is missing: add --download"),
@@ -128,3 +130,15 @@ def test_an_output_folder_that_is_a_file(small, tmp_path):
 def test_no_gpu(small, tmp_path):
     with pytest.raises(UsageError, match="torch sees no GPU here; use --device cpu"):
         run("--recipe", small, "--device", "cuda", "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("classes", "accuracy_pct", "hint"), [(10, 11.2, True), (10, 42.0, False), (100, 1.0, True)]
+)
+def test_a_training_that_ends_at_chance_says_so(classes, accuracy_pct, hint):
+    recipe = {"name": "tiny", "relu_count": 64, "class_count": classes}
+    result = {"recipe": recipe, "settings": {"epochs": 9}, "training_s": 5.2, "chosen_epoch": 9}
+    result |= {"validation_accuracy_pct": None, "test_accuracy_pct": accuracy_pct}
+    words = describe(result, Path("trained"))
+    chance = f"this is chance level ({100 // classes} % for {classes} classes): the network has not learnt"
+    assert (chance in words and "--epochs" in words) == hint and "chance" not in words.replace(chance, "")

@@ -48,7 +48,7 @@ def test_half_a_flag_is_refused(command: str, capsys: pytest.CaptureFixture[str]
                 "threads": 1,
                 "seed": 7,
                 "model": "model.pt",
-                "merge": False,
+                "fuse": None,
             },
         ),
         ("inspect MODEL --weight-bits 8 --scales per-tensor", {"weight_bits": 8, "scales": "per-tensor"}),

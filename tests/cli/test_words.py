@@ -81,7 +81,7 @@ def test_private_accuracy_stands_beside_that_of_the_same_images_with_intervals(
     assert same["float"]["accuracy_pct"] == result["private"]["accuracy_pct"] == 100
     assert result["private"]["accuracy_interval_pct"] == pytest.approx([34.24, 100], abs=0.01)
     text = capsys.readouterr().out
-    assert "float, the private images" in text and "34.2 to 100.0 %" in text
+    assert "float, private images" in text and "34.2 to 100.0 %" in text
 
 
 def test_data_of_another_number_of_classes_is_warned_of(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pi_bench
-from pi_bench.errors import InputError, ModelError
+from pi_bench.errors import InputError, ModelError, UsageError
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.files.model_file import load_model
@@ -90,6 +90,7 @@ def test_calibration_that_does_not_fit(module, inputs, tmp_path):
         (inputs[:, :1], r"shape \(8, 1, 9, 7\), \(samples, 2, 9, 7\) is needed"),
         (inputs[:0], "is needed"),
         (inputs * float("nan"), "NaN or infinity"),
+        (inputs * 0, "all zero"),
         ("inputs.npy", "neither a float tensor nor a numpy array"),
     ]:
         with pytest.raises(InputError, match=message):
@@ -109,7 +110,7 @@ def test_a_percentile_leaves_out_the_most_extreme_samples(module, inputs, tmp_pa
     ordinary = pi_bench.export(module, inputs[1:2], tmp_path / "m.pt", calibration=inputs[1:]).ranges
     assert largest.ranges["head"] > 10 * ordinary["head"] >= 10 * most.ranges["head"]
     assert most.meta["calibration"]["percentile"] == 80 and "percentile" not in largest.meta["calibration"]
-    with pytest.raises(ModelError, match="calibration_percentile 101: 50 to 100"):
+    with pytest.raises(UsageError, match="calibration_percentile 101: 50 to 100"):
         pi_bench.export(module, inputs[:1], tmp_path / "m.pt", calibration=inputs, calibration_percentile=101)
 
 
@@ -163,7 +164,7 @@ def test_a_graph_is_shown_in_one_line(module, inputs, tmp_path):
 
 
 def test_labels_that_do_not_fit(module, inputs, tmp_path):
-    with pytest.raises(ModelError, match="2 labels for 3 outputs"):
+    with pytest.raises(InputError, match="2 labels for 3 outputs"):
         pi_bench.export(module, inputs[:1], tmp_path / "m.pt", calibration=inputs, labels=["a", "b"])
 
 

@@ -76,7 +76,7 @@ def measured(
     Args:
         root: the output folder, which holds the candidates' folders.
         failures: collects Ctrl-C. The networks that were not measured then say so.
-        fused: whether to measure with ``--merge``. A result does not say this where nothing is gained, so
+        fused: whether to measure with ``--fuse``. A result does not say this where nothing is gained, so
             such networks are in folders of their own.
 
     Raises:
@@ -105,7 +105,7 @@ def measured(
         if option.name in options.values:
             flags += [option.flag, str(options.values[option.name])]
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
-    flags += ["--merge"] if fused else []
+    flags += ["--fuse"] if fused else []
     measuring = importlib.import_module("pi_bench.models.reduction.measuring")
 
     def interrupted(error: KeyboardInterrupt, done: int) -> None:

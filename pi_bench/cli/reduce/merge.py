@@ -21,7 +21,7 @@ Merges adjacent convolutions of trained networks into one larger convolution, wh
 them, as DeepReDuce does for its Table 7. Residual blocks without ReLUs are merged too. Zero padding between
 merged layers is lost, so the borders of maps differ. The effect on accuracy, values and logits is measured,
 and the merged network is finetuned with knowledge distillation from the unmerged one. `pi-bench latency`
-measures both, and the unmerged network also with --merge, which keeps the borders exactly and needs no
+measures both, and the unmerged network also with --fuse, which keeps the borders exactly and needs no
 finetuning. Writes a folder: one training per network, merging.csv, pareto.csv. The same command continues
 after a kill.
 """
@@ -159,7 +159,7 @@ def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:
     said = frontier.conclude(candidates, parsed.output, "Merged networks", plot=parsed.plot)
     parts = [*render_table(_EFFECT, [_effect(row) for row in rows]), ""]
     if parsed.latency:
-        parts += ["private: as it was, with `latency --merge`, merged"]
+        parts += ["private: as it was, with `latency --fuse`, merged"]
         parts += [*render_table(_PRIVATE, [_private(row) for row in rows]), ""]
     return "\n".join([*parts, said, f"wrote {table.MERGING_TABLE} to {parsed.output}"])
 

@@ -36,7 +36,7 @@ class LinearShape:
 
     @property
     def weight_shape(self) -> Shape:
-        """Returns (out, in, kh, kw) or (out, in)."""
+        """The shape (out, in, kh, kw) or (out, in)."""
         taps = self.kernel if len(self.in_shape) == 4 else ()
         return (self.out_shape[1], self.in_shape[1], *taps)
 

@@ -70,7 +70,9 @@ class LinearPlan:
                 be summed or sent, or the noise of the worst weights of this shape would be too large.
         """
         if not 2 <= weight_bits <= 16:
-            raise ModelError(f"{shape.name}: weight_bits is {weight_bits}, it must be 2 to 16")
+            raise ModelError(
+                f"{shape.name}: {weight_bits} bits of weights (--weight-bits): 2 to 16 are possible"
+            )
         geometry = Geometry.of(shape)
         name = shape.name
         candidates = list(Layout.candidates(geometry))
@@ -139,7 +141,7 @@ class LinearPlan:
 
     @property
     def weight_extents(self) -> tuple[int, int, int]:
-        """Returns (out, in, taps)."""
+        """The extents (out, in, taps)."""
         g = self.geometry
         return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
 
@@ -150,7 +152,7 @@ class LinearPlan:
 
     @cached_property
     def exponents(self) -> np.ndarray:
-        """Returns the weights' exponents, uint16 (out_block, in_block, taps); DEGREE + e means minus X**e."""
+        """The weights' exponents, uint16 (out_block, in_block, taps); DEGREE + e means minus X**e."""
         g, layout = self.geometry, self.layout
         a, b, k, l = np.ogrid[: layout.out_block, : layout.in_block, : g.kernel[0], : g.kernel[1]]  # noqa: E741
         down, across = g.dilation
@@ -205,15 +207,15 @@ class LinearPlan:
 
     @property
     def out_index(self) -> np.ndarray:
-        """Returns flat positions in the output, int64 (released_count,), in the order of the response."""
+        """The flat positions in the output, int64 (released_count,), in the order of the response."""
         return self._released[0]
 
     @property
     def positions(self) -> np.ndarray:
-        """Returns the released coefficients, uint16 (released_count,), in the order of the response."""
+        """The released coefficients, uint16 (released_count,), in the order of the response."""
         return self._released[1]
 
     @property
     def starts(self) -> np.ndarray:
-        """Returns where in `positions` each response polynomial starts, uint64 (tiles * out_polys + 1,)."""
+        """Where in `positions` each response polynomial starts, uint64 (tiles * out_polys + 1,)."""
         return self._released[2]

@@ -67,16 +67,16 @@ def require_noise(weight_sum: int, released_count: int, name: str) -> None:
     >>> require_noise(1 << 113, released_count=4096, name="conv1")
     Traceback (most recent call last):
         ...
-    pi_bench.errors.ModelError: conv1: too many or too wide weights for the encryption; lower weight_bits
+    pi_bench.errors.ModelError: conv1: too many or too wide weights for encryption; use fewer --weight-bits
 
     Raises:
         ModelError: `weight_sum` or `released_count` is too large for the parameters.
     """
     if noise_after_switch(weight_sum) >= PRIMES[0] // (2 * PLAIN_MODULUS):
-        raise ModelError(f"{name}: too many or too wide weights for the encryption; lower weight_bits")
+        raise ModelError(f"{name}: too many or too wide weights for encryption; use fewer --weight-bits")
     distance_bits = FLOOD_BITS + 1 - math.log2(noise_before_flood(weight_sum) * max(released_count, 1))
     if distance_bits < SIMULATION_BITS:
         raise ModelError(
             f"{name}: the flooding hides the noise by {distance_bits:.1f} bits only, {SIMULATION_BITS} are "
-            "required; lower weight_bits or split the layer"
+            "required; use fewer --weight-bits, or split the layer"
         )

@@ -38,6 +38,7 @@ from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, rever
 from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
 from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, rows
 from pi_bench.protocol import SessionLike
+from pi_bench.protocol.script import NO_OP
 
 
 class Evaluator:
@@ -94,7 +95,7 @@ class Evaluator:
     def accept_seeds(self, exchange: Seeds) -> None:
         """Receives the garbler's hash seed and begins the label OTs."""
         seed, fresh = exchange.answer
-        with self._session.step(-1, "ot"):
+        with self._session.step(NO_OP, "ot"):
             self._hash_seed = bytes(self._session.receive(seed.byte_count))
             self.arrays["hash_seed"] = np.frombuffer(self._hash_seed, np.uint8)
             message = self._session.receive(fresh.byte_count)
@@ -103,7 +104,7 @@ class Evaluator:
     def send_trees(self) -> None:
         """Sends the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
         assert self._label_ots is not None
-        with self._session.step(-1, "ot"):
+        with self._session.step(NO_OP, "ot"):
             self.reverse_seed = reverse_hash_seed(self._keys.protocol, self._context)
             self._session.send(self.reverse_seed, self._label_ots.tree_message)
 
@@ -222,7 +223,7 @@ class Garbler:
 
     def send_seeds(self) -> None:
         """Sends the hash seed, and begins the label OTs with a fresh delta."""
-        with self._session.step(-1, "ot"):
+        with self._session.step(NO_OP, "ot"):
             self._fresh = FreshCotSender(self._reverse, self.seeds.delta, self._context)
             self._session.send(self.seeds.hash_seed)
             self._session.send(self._fresh.message)
@@ -230,7 +231,7 @@ class Garbler:
     def receive_trees(self, exchange: Trees) -> None:
         """Receives the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
         assert self._fresh is not None
-        with self._session.step(-1, "ot"):
+        with self._session.step(NO_OP, "ot"):
             message = self._session.receive(exchange.request_bytes)
             self.reverse_seed = bytes(message[:SEED_BYTES])
             self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))

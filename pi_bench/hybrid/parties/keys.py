@@ -29,6 +29,7 @@ from pi_bench.crypto.ot_extension import (
 )
 from pi_bench.crypto.secret import wipe
 from pi_bench.protocol import SessionLike
+from pi_bench.protocol.script import NO_OP
 
 
 @dataclass(slots=True)
@@ -101,10 +102,10 @@ def client_set_up(session: SessionLike, protocol: str = "hybrid", *, even: bool 
         ConnectionFailedError: no message came in time, or the connection was lost.
     """
     with contextlib.ExitStack() as on_failure:
-        with session.step(-1, "he"):
+        with session.step(NO_OP, "he"):
             he = on_failure.enter_context(HeClient())
             session.send(he.public_key)
-        with session.step(-1, "ot"), random_delta(label=False, even=even) as delta:
+        with session.step(NO_OP, "ot"), random_delta(label=False, even=even) as delta:
             message = session.receive(MESSAGE_BYTES)
             receiver = BaseOtReceiver(_context(session, protocol), message, base_choice_bits(delta))
             session.send(receiver.reply)
@@ -125,9 +126,9 @@ def server_set_up(session: SessionLike, protocol: str = "hybrid") -> ServerKeys:
         PeerError: the client's key or message is not valid.
         ConnectionFailedError: no message came in time, or the connection was lost.
     """
-    with session.step(-1, "he"):
+    with session.step(NO_OP, "he"):
         he = HeServer(session.receive(PUBLIC_KEY_BYTES))
-    with session.step(-1, "ot"):
+    with session.step(NO_OP, "ot"):
         sender = BaseOtSender(_context(session, protocol))
         session.send(sender.message)
         keys = sender.keys(session.receive(reply_bytes(COT_BITS)))

@@ -3,7 +3,9 @@
 Fresh memory is slow to touch for the first time. So a mapping goes back to the pool when its material is
 burnt, and serves a later inference. It never serves two inferences at once: while its material lives, the
 next inference gets a mapping of its own. A mapping is anonymous memory, in huge pages if the system has
-them. The arrays of a gadget lie side by side, in the order in which the phases read them.
+them. The arrays of a gadget lie side by side, in the order in which the phases read them. A mapping with
+states of tables is emptied when it goes back, because these states are the masks of an inference that may
+have been recorded.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto.ot_extension import LABEL_BYTES
+from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.protocol import Party
@@ -56,17 +59,34 @@ class Arena:
         """Returns the arrays of a gadget, whose names are ``NAME:NUMBER``."""
         return self._arrays[job.number]
 
+    def empty(self) -> None:
+        """Sets every byte of the arrays to 0, by dropping the pages, which is faster than writing to them.
+
+        >>> from pi_bench.protocol import ProtocolOptions
+        >>> from pi_bench.testing import small_network
+        >>> program, weights = small_network()
+        >>> plan = WorkPlan(program, ProtocolOptions("exact"))
+        >>> arena = Arena(plan, Party.SERVER)
+        >>> state = arena.arrays_of(plan.gadget_jobs[0])["state:0"]
+        >>> state[:] = 7
+        >>> arena.empty()
+        >>> bool(state.any())
+        False
+        """
+        self._pages.madvise(mmap.MADV_DONTNEED)
+
 
 class BufferPool:
     """Keeps byte buffers for one offline phase after the other, since fresh memory is slow to touch.
 
-    Buffers are not cleared. A phase that fails returns none, so nobody else gets buffers that it may use.
+    They hold labels and nodes of trees, so they are wiped when they come back.
 
     >>> pool = BufferPool()
     >>> buffer = pool.take(1000)
+    >>> buffer[:] = 7
     >>> pool.give_back(buffer)
-    >>> pool.take(900).base is buffer.base
-    True
+    >>> pool.take(900).base is buffer.base, bool(buffer.any())
+    (True, False)
     """
 
     def __init__(self) -> None:
@@ -84,9 +104,10 @@ class BufferPool:
         return whole[:byte_count]
 
     def give_back(self, *buffers: np.ndarray) -> None:
-        """Takes back buffers that `take` returned, or views of them."""
+        """Wipes buffers that `take` returned, or views of all their bytes, and takes them back."""
         for buffer in buffers:
             assert isinstance(buffer.base, np.ndarray)
+            wipe(buffer)
             self._free.append(buffer.base)
 
 
@@ -117,7 +138,9 @@ class ArenaPool:
         return Lease(self, self._free.pop() if self._free else Arena(self._plan, self._party))
 
     def give_back(self, arena: Arena) -> None:
-        """Takes back a mapping whose material is burnt."""
+        """Takes back a mapping whose material is burnt, and empties it if it has states of tables."""
+        if self._plan.table_jobs:
+            arena.empty()
         self._free.append(arena)
 
 

@@ -6,6 +6,8 @@ labels and encrypts the masks of the next layer. So both parties and the wire ar
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from pi_bench.hybrid.exchange import Exchange
@@ -67,7 +69,7 @@ class ClientOffline:
             PeerError: a message of the server is not valid.
             ConnectionFailedError: no message came in time, or the connection was lost.
         """
-        with self._evaluator:
+        with self._evaluator, contextlib.closing(self._tables):
             for turn, exchange in client_turns(offline_schedule(self._plan)):
                 (self._ask if turn is Turn.ASK else self._accept)(exchange)
             arrays = self._evaluator.arrays | self._crosses.arrays | self._tables.arrays
@@ -156,26 +158,27 @@ def server_offline(
     products = ServerProducts(session, plan, keys.he, prepared, weights, threads)
     crosses = ServerCrosses(session, keys.reverse, threads)
     tables = ServerTables(session, keys.reverse, garbler, lease, threads)
-    for exchange in offline_schedule(plan):
-        match exchange:
-            case Product():
-                products.answer(exchange)
-            case Seeds():
-                garbler.send_seeds()
-            case Trees():
-                garbler.receive_trees(exchange)
-            case Select():
-                garbler.send_select(exchange.job)
-            case Garble():
-                garbler.answer(exchange)
-            case CrossChoices():
-                crosses.send(exchange)
-            case CrossCorrections():
-                crosses.receive(exchange, garbler.reverse_seed)
-            case TableChoices():
-                tables.send_choices(exchange)
-            case TableStep():
-                tables.answer(exchange)
+    with contextlib.closing(tables):
+        for exchange in offline_schedule(plan):
+            match exchange:
+                case Product():
+                    products.answer(exchange)
+                case Seeds():
+                    garbler.send_seeds()
+                case Trees():
+                    garbler.receive_trees(exchange)
+                case Select():
+                    garbler.send_select(exchange.job)
+                case Garble():
+                    garbler.answer(exchange)
+                case CrossChoices():
+                    crosses.send(exchange)
+                case CrossCorrections():
+                    crosses.receive(exchange, garbler.reverse_seed)
+                case TableChoices():
+                    tables.send_choices(exchange)
+                case TableStep():
+                    tables.answer(exchange)
     constants = {f"constant:{op_id}": constant for op_id, constant in products.constants.items()}
     arrays = garbler.arrays | crosses.arrays | tables.arrays | constants
     if plan.table_jobs:

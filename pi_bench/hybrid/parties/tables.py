@@ -9,7 +9,8 @@
 
 `pi_bench.crypto.fss` has the sources and the steps. `pi_bench.hybrid.exchanges.table` says which step has
 which messages. The choices, labels, bits and nodes of a slice serve one table of one inference: nothing here
-repeats a step, and a phase that fails burns the inference.
+repeats a step, and a phase that fails burns the inference. Labels, choices and bits are wiped as soon as the
+states are made of them, nodes after the last bundle, and all of them at once when a phase fails.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
 from pi_bench.crypto.randomness import padded_words
+from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchanges import TableChoices, TableStep, table_of
 from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
@@ -37,7 +39,7 @@ _Place = tuple[int, int]
 class _Unfinished:
     """Holds a party's labels, choices, nodes and unsent bundles of one slice."""
 
-    labels: np.ndarray  # of the reverse OTs
+    labels: np.ndarray | None  # of the reverse OTs, until the state is made of them
     choices: np.ndarray | None = None  # the server's
     nodes: np.ndarray | None = None
     bundles: dict[int, np.ndarray] = field(default_factory=dict)
@@ -55,6 +57,21 @@ class _Tables:
         self._buffers = buffers
         self._threads = threads
         self._unfinished: dict[_Place, _Unfinished] = {}
+
+    def close(self) -> None:
+        """Wipes the slices that a phase left unfinished; there is none unless the phase failed."""
+        for unfinished in self._unfinished.values():
+            self._wipe_drawn(unfinished)
+            if unfinished.nodes is not None:
+                self._buffers.give_back(unfinished.nodes)
+        self._unfinished.clear()
+
+    def _wipe_drawn(self, unfinished: _Unfinished) -> None:
+        if unfinished.labels is not None:
+            self._buffers.give_back(unfinished.labels)
+        if unfinished.choices is not None:
+            wipe(unfinished.choices)
+        unfinished.labels = unfinished.choices = None
 
     def _begin(self, job: GadgetJob, groups: range) -> None:
         if groups.start == 0:
@@ -165,8 +182,8 @@ class ClientTables(_Tables):
         with self._session.step(job.op_id, "ot"):
             message = self._session.receive(exchange.answer_bytes)
             labels = self._labels(groups, table_of(job).choice_ots)
-            self._reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
             self._unfinished[job.number, groups.start] = _Unfinished(labels)
+            self._reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
 
     def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
         """Sends the request of a step. `linear_share` is v of the whole value, uint32."""
@@ -194,14 +211,14 @@ class ClientTables(_Tables):
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
+        assert unfinished.labels is not None
         share = padded_words(
             rows(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
         )
         bits = fss.draw_bits(table.client_bits, len(groups))
+        choices = fss.request_choices(table, share, bits)
         labels = self._labels(groups, table.request_ots)
-        message = self._evaluator.label_ots.extend(
-            fss.request_choices(table, share, bits), step.ot_count, labels, threads=self._threads
-        )
+        message = self._evaluator.label_ots.extend(choices, step.ot_count, labels, threads=self._threads)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         corrections = np.empty(len(groups) * table.correction_group_bytes, np.uint8)
@@ -220,7 +237,10 @@ class ClientTables(_Tables):
                 out_bundle=unfinished.bundles[1],
             ),
         )
-        self._buffers.give_back(unfinished.labels, labels)
+        wipe(bits)
+        wipe(choices)
+        self._buffers.give_back(labels)
+        self._wipe_drawn(unfinished)
         return [message, corrections]
 
 
@@ -257,10 +277,10 @@ class ServerTables(_Tables):
         with self._session.step(job.op_id, "ot"):
             choices = fss.draw_choices(table, len(groups))
             labels = self._labels(groups, table.choice_ots)
+            self._unfinished[job.number, groups.start] = _Unfinished(labels, choices)
             message = self._reverse.extend(
                 choices.view(np.uint8), exchange.ot_count, labels, threads=self._threads
             )
-            self._unfinished[job.number, groups.start] = _Unfinished(labels, choices)
             self._session.send(message)
 
     def answer(self, step: TableStep) -> None:
@@ -280,7 +300,8 @@ class ServerTables(_Tables):
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
-        assert unfinished.choices is not None
+        assert unfinished.labels is not None and unfinished.choices is not None
+        bits = fss.draw_bits(table.server_bits, len(groups))
         ot_bytes = OT_BYTES * step.ot_count
         end = ot_bytes + len(groups) * table.correction_group_bytes
         labels = self._labels(groups, table.request_ots)
@@ -294,7 +315,7 @@ class ServerTables(_Tables):
                 delta=self._delta,
                 hash_seed=self._garbler.table_seed,
                 choices=unfinished.choices,
-                bits=fss.draw_bits(table.server_bits, len(groups)),
+                bits=bits,
                 choice_labels=unfinished.labels,
                 request_labels=labels,
                 corrections=message[ot_bytes:end],
@@ -304,8 +325,9 @@ class ServerTables(_Tables):
                 out_bundle=unfinished.bundles[1],
             ),
         )
-        self._buffers.give_back(unfinished.labels, labels)
-        unfinished.choices = None
+        wipe(bits)
+        self._buffers.give_back(labels)
+        self._wipe_drawn(unfinished)
         return message[end:], [opening]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pi_bench.network.equalization.sharing import Sharing, input_channels
 from pi_bench.network.graph import BatchNormNode, ConvNode, Graph, InputNode, LinearNode, Node, PolynomialNode
+from pi_bench.network.graph.node import cited_parameters
 
 _Rescaled = TypeVar("_Rescaled", bound=Node)
 
@@ -30,7 +31,7 @@ def rescale(sharing: Sharing, exponents: np.ndarray) -> Graph:
     """
     graph, emission = sharing.graph, _Emission(sharing, exponents)
     nodes = tuple(emission.node(node) for node in graph.nodes)
-    names = [name for node in nodes for name in _cited(node).values()]
+    names = [name for node in nodes for name in cited_parameters(node).values()]
     parameters = {name: emission.parameters[name] for name in names}
     if not all(np.isfinite(array).all() for array in parameters.values()):
         return dataclasses.replace(graph, ranges={})
@@ -45,7 +46,7 @@ class _Emission:
         self._sharing = sharing
         self._exponents = exponents
         self.parameters = dict(sharing.graph.parameters)
-        citations = [name for node in sharing.graph.nodes for name in _cited(node).values()]
+        citations = [name for node in sharing.graph.nodes for name in cited_parameters(node).values()]
         self._shared = {name for name in citations if citations.count(name) > 1}
 
     def node(self, node: Node) -> Node:
@@ -73,7 +74,7 @@ class _Emission:
 
     def _rescaled(self, node: _Rescaled, changes: dict[str, np.ndarray]) -> _Rescaled:
         """Multiplies the node's parameters by 2**changes; a gain that is absent is 1."""
-        cited = _cited(node)
+        cited = cited_parameters(node)
         renamed: dict[str, str] = {}
         for field, change in changes.items():
             if not change.any():
@@ -96,10 +97,3 @@ class _Emission:
         while name in self.parameters:
             name += "'"
         return name
-
-
-def _cited(node: Node) -> dict[str, str]:
-    """Maps the fields of a node that cite a parameter to the parameters' names."""
-    fields = ("weight", "bias", "mean", "variance", "coefficients")
-    found = {field: getattr(node, field, None) for field in fields}
-    return {field: name for field, name in found.items() if name is not None}

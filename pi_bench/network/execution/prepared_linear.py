@@ -30,6 +30,7 @@ class PreparedLinear:
     def __init__(self, op: LinearOp, weights: Weights, weight_bits: int) -> None:
         self.op = op
         self._terms: list[tuple[LinearTerm, RingConvolution | None, np.ndarray]] = []
+        self._fills_value = [term.shift_bits.size == op.shape[1] for term in op.terms]
         for term in op.terms:
             if term.weighted is None:
                 self._terms.append((term, None, np.empty(0, np.int16)))
@@ -56,17 +57,30 @@ class PreparedLinear:
 
         shares: one party's share of each earlier value by id. workspace: uint32, see `workspace_for`.
         """
-        for term, kernel, packed in self._terms:
+        for (term, kernel, packed), fills_value in zip(self._terms, self._fills_value, strict=True):
             value = np.ascontiguousarray(apply_local(term.local, shares[term.source]))
-            channels = term.shift_bits.size
-            whole = channels == out.shape[1]
-            place = slice(term.first_channel, term.first_channel + channels)
-            for n in range(1 if whole else len(out)):
-                read, made = (value, out) if whole else (value[n : n + 1], out[n : n + 1, place])
-                if kernel is None:
-                    scale_add(read, term.multiplier, term.shift_bits, made)
-                else:
-                    kernel.add(packed, read, term.multiplier, term.shift_bits, workspace, made, threads)
+            if fills_value:
+                _add(term, kernel, packed, value, out, workspace, threads)
+                continue
+            place = slice(term.first_channel, term.first_channel + term.shift_bits.size)
+            for n in range(len(out)):
+                made = out[n : n + 1, place]
+                _add(term, kernel, packed, value[n : n + 1], made, workspace, threads)
+
+
+def _add(
+    term: LinearTerm,
+    kernel: RingConvolution | None,
+    packed: np.ndarray,
+    value: np.ndarray,
+    out: np.ndarray,
+    workspace: np.ndarray,
+    threads: int,
+) -> None:
+    if kernel is None:
+        scale_add(value, term.multiplier, term.shift_bits, out)
+    else:
+        kernel.add(packed, value, term.multiplier, term.shift_bits, workspace, out, threads)
 
 
 def workspace_for(operators: Iterable[PreparedLinear]) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import torch
 from torch import nn
 
+from pi_bench.article import with_article
 from pi_bench.errors import ModelError
 from pi_bench.network.files.torch_checkpoint import damaged, read_checkpoint
 from pi_bench.network.files.weights_choice import find_weights
@@ -144,7 +145,7 @@ def _take_masks(
         path = key.rpartition(".")[0]
         relu = _submodule(module, path)
         if not isinstance(relu, nn.ReLU):
-            kind = "no module" if relu is None else f"a {type(relu).__name__}"
+            kind = "no module" if relu is None else with_article(type(relu).__name__)
             raise ModelError(
                 f"the mask {key!r} of {name} belongs to no ReLU: {path!r} is {kind}; the module's ReLUs are "
                 f"{_few([place for place, part in module.named_modules() if isinstance(part, nn.ReLU)])}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import os
 import stat
 from pathlib import Path
@@ -22,6 +21,7 @@ from pi_bench.atomic_file import whole_file
 from pi_bench.codec import CodecError, encode
 from pi_bench.errors import ModelError, OutputError, reason
 from pi_bench.network.files.torch_file import explain_content, load_plain
+from pi_bench.network.files.written_model import read_written
 from pi_bench.network.graph import Graph, node_from_fields, node_to_fields
 from pi_bench.network.graph.check import check_graph
 
@@ -96,12 +96,13 @@ def load_model(path: str | os.PathLike[str]) -> Graph:
 
 
 def _read(name: str, file: BinaryIO) -> Graph:
-    import torch
-
     file_bytes = os.fstat(file.fileno()).st_size
-    content = load_plain(name, file)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise explain_content(name, content)
+    content = read_written(file)
+    if content is None or content.get("format") != FORMAT:
+        file.seek(0)
+        content = load_plain(name, file)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise explain_content(name, content)
     version = content.get("version")
     if not isinstance(version, int) or version < 1:
         raise ModelError(f"{name} is damaged: its format version is {version!r:.40}; export it again")
@@ -116,8 +117,8 @@ def _read(name: str, file: BinaryIO) -> Graph:
     kinds = {"nodes": list, "ranges": dict, "labels": list, "meta": dict}
     if not all(isinstance(metadata[key], kind) for key, kind in kinds.items()) or not _is_json(metadata):
         raise damaged
-    parameters = _arrays(content["parameters"], torch.float32, file_bytes)
-    masks = _arrays(content["masks"], torch.bool, file_bytes)
+    parameters = _arrays(content["parameters"], np.float32, file_bytes)
+    masks = _arrays(content["masks"], np.bool_, file_bytes)
     if parameters is None or masks is None:
         raise damaged
     try:
@@ -138,27 +139,36 @@ def _read(name: str, file: BinaryIO) -> Graph:
     return graph
 
 
-def _arrays(tensors: Any, dtype: Any, limit_bytes: int) -> dict[str, np.ndarray] | None:
-    """Returns numpy views of `tensors`; None unless they are plain and no larger than their file.
+def _arrays(tensors: Any, dtype: type, limit_bytes: int) -> dict[str, np.ndarray] | None:
+    """Returns `tensors` as numpy arrays; None unless they are plain and no larger than their file.
 
     A stride of 0 makes a few bytes look like any number of elements, hence the limit.
     """
-    import torch
-
     if not isinstance(tensors, dict):
         return None
     arrays: dict[str, np.ndarray] = {}
     total_bytes = 0
     for name, tensor in tensors.items():
-        if not isinstance(name, str) or type(tensor) is not torch.Tensor:
+        array = tensor if isinstance(tensor, np.ndarray) else _dense(tensor)
+        if not isinstance(name, str) or array is None or array.dtype != dtype:
             return None
-        if tensor.layout != torch.strided or tensor.dtype != dtype or tensor.device.type != "cpu":
+        total_bytes += array.nbytes
+        if total_bytes > limit_bytes or not array.flags.c_contiguous:
             return None
-        total_bytes += math.prod(tensor.shape) * tensor.element_size()
-        if total_bytes > limit_bytes or not tensor.is_contiguous():
-            return None
-        arrays[name] = tensor.detach().numpy()
+        arrays[name] = array
     return arrays
+
+
+def _dense(tensor: Any) -> np.ndarray | None:
+    """Returns a view of a torch tensor; None if it is none in memory, or no tensor."""
+    import torch
+
+    if type(tensor) is not torch.Tensor or tensor.layout != torch.strided or tensor.device.type != "cpu":
+        return None
+    if tensor.dtype not in (torch.float32, torch.bool):
+        return None
+    array: np.ndarray = tensor.detach().numpy()
+    return array
 
 
 def _digest(version: int, metadata: dict[str, Any], parameters: Any, masks: Any) -> str:

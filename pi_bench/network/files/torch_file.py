@@ -8,7 +8,8 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from pi_bench.errors import ModelError
+from pi_bench.article import with_article
+from pi_bench.errors import EnvironmentUnsupportedError, ModelError
 
 _EXPORT = "export the network with pi_bench.export or `pi-bench export`"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -31,6 +32,7 @@ def load_plain(name: str, file: BinaryIO) -> Any:
 
     Raises:
         ModelError: it is another kind of file, damaged, or holds Python objects.
+        EnvironmentUnsupportedError: torch is not installed, or it does not load.
 
     >>> import io, torch
     >>> file = io.BytesIO()
@@ -39,9 +41,14 @@ def load_plain(name: str, file: BinaryIO) -> Any:
     >>> load_plain("weights.pt", file)
     {'weight': tensor([1., 1.])}
     """
-    import torch
-
     check_archive(name, file)
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        raise EnvironmentUnsupportedError(
+            f"{name} is not as `pi-bench export` writes a model, and torch, which reads others, does not "
+            f'load: {error}; pip install "pi-bench[torch]"'
+        ) from None
     file.seek(0)
     try:
         with warnings.catch_warnings():
@@ -129,7 +136,9 @@ def explain_content(name: str, content: Any) -> ModelError:
                 "pi_bench.export that"
             )
     kind = type(content).__name__
-    return ModelError(f"{name} is a torch file that holds a {kind}, not a pi-bench model: {_EXPORT}")
+    return ModelError(
+        f"{name} is a torch file that holds {with_article(kind)}, not a pi-bench model: {_EXPORT}"
+    )
 
 
 def is_onnx(head: bytes) -> bool:

@@ -15,8 +15,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pi_bench.network.fusion.composition import Composer
+from pi_bench.network.fusion.costs import ONE_MACHINE, Cost, CostTable
 from pi_bench.network.fusion.forms import Form, barriers
-from pi_bench.network.fusion.plan import Cost, Planner, materialized
+from pi_bench.network.fusion.plan import Planner, materialized
 from pi_bench.network.graph import Graph, Node
 from pi_bench.network.graph.fused_node import FusedNode, FusedTerm
 from pi_bench.network.linear_maps.linear_map import LinearMap
@@ -42,8 +43,10 @@ class Fusion:
     kept: dict[str, Cost]
 
 
-def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
+def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) -> tuple[Graph, Fusion]:
     """Fuses linear layers where it saves online time; returns `graph` itself if nothing is gained.
+
+    `table`: the costs that decide, those of one machine by default.
 
     Raises:
         ModelError: the graph cannot be compiled at all.
@@ -56,7 +59,7 @@ def fuse_linear(graph: Graph, weight_bits: int) -> tuple[Graph, Fusion]:
     >>> fuse_linear(graph, weight_bits=10)[1].values
     {'b': ('a', 'b')}
     """
-    planner = Planner(graph, weight_bits)
+    planner = Planner(graph, weight_bits, table)
     everything, kept = planner.unfused(), planner.best()
     before, after = planner.cost(everything), planner.cost(kept)
     dissolved = tuple(name for name in everything if name not in kept)

@@ -5,18 +5,26 @@ Dissolving it means larger kernels for its readers, fewer layers and fewer round
 on the shapes. After a culled stage and global pooling, four convolutions become one fully connected layer;
 between two wide convolutions, fusion only makes the products larger.
 
-The objective is the predicted online time, under the condition that the offline bytes do not grow. The
-search takes single values and whole regions as moves until none helps.
+The objective is the predicted online time by a table of public costs. Without a link, the condition is that
+the offline bytes do not grow. The search takes single values and whole regions as moves until none helps.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.errors import ModelError
+from pi_bench.network.fusion.costs import (
+    IMPOSSIBLE,
+    LAYER_S,
+    MAC_S,
+    ONE_MACHINE,
+    TRUNCATION_BYTES,
+    Cost,
+    CostTable,
+)
 from pi_bench.network.fusion.forms import Form, M, Region, barriers, shape_region
 from pi_bench.network.graph import (
     AddNode,
@@ -32,38 +40,9 @@ from pi_bench.network.graph import (
 from pi_bench.network.linear_maps.linear_map import MapShape
 from pi_bench.network.linear_maps.pieces import Piece, pieces_of
 
-_MAC_S = 1.9e-11
-_LAYER_S = 3e-5
-_TRUNCATION_S = 2e-9
-_ROUND_S = 1e-4
-_TRUNCATION_BYTES = 10
-"""Costs of a multiply-accumulate, and of a truncated element with its word each way, are those of
-`pi-bench micro linear truncate` on one core. Costs of a weighted operator without its products, and of the
-two messages of an activation, are those of the layers of `latency --protocol null` on loopback. They are
-rounded, since only their ratios matter here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """A predicted cost: online seconds and offline bytes; infinite if an operator cannot be packed.
-
-    >>> Cost(0.5, 100) + Cost(0.25, 20)
-    Cost(online_s=0.75, offline_bytes=120)
-    """
-
-    online_s: float = 0.0
-    offline_bytes: float = 0.0
-
-    def __add__(self, other: Cost) -> Cost:
-        """Adds both figures."""
-        return Cost(self.online_s + other.online_s, self.offline_bytes + other.offline_bytes)
-
-
-IMPOSSIBLE = Cost(math.inf, math.inf)
-
 
 class Planner:
-    """Chooses `kept`, the linear values that stay.
+    """Chooses `kept`, the linear values that stay. `table` has the costs of a round.
 
     >>> import numpy as np
     >>> from pi_bench.network.graph import InputNode, OutputNode
@@ -75,8 +54,9 @@ class Planner:
     (('a',), ())
     """
 
-    def __init__(self, graph: Graph, weight_bits: int) -> None:
+    def __init__(self, graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) -> None:
         self._graph = graph
+        self._table = table
         self._weight_bits = weight_bits
         self._nodes = {node.name: node for node in graph.nodes}
         self._barriers = barriers(graph)
@@ -115,10 +95,8 @@ class Planner:
             for move in self._moves(best, free):
                 kept = best ^ move
                 cost = self.cost(kept)
-                if (
-                    cost.online_s < best_cost.online_s * (1 - 1e-9)
-                    and cost.offline_bytes <= base.offline_bytes
-                ):
+                allowed = self._table.offline_may_grow or cost.offline_bytes <= base.offline_bytes
+                if allowed and cost.online_s < best_cost.online_s * (1 - 1e-9):
                     best, best_cost, improved = kept, cost, True
         return tuple(name for name in everything if name in best)
 
@@ -170,7 +148,8 @@ class Planner:
                 total += self._form_cost(region.content(name), len(self._nodes[name].shape) == 1)
                 if name in kept:
                     count = math.prod(self._nodes[name].shape)
-                    total += Cost(count * _TRUNCATION_S + _ROUND_S, count * _TRUNCATION_BYTES)
+                    online_s = count * self._table.truncation_s + self._table.round_s
+                    total += Cost(online_s, count * TRUNCATION_BYTES)
         except ValueError:  # strides that cannot be summed
             return IMPOSSIBLE
         return total
@@ -243,7 +222,7 @@ def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:
             plan = LinearPlan.of(shape, weight_bits)
         except ModelError:  # too large to pack
             return IMPOSSIBLE
-        total += Cost(piece.mac_count * _MAC_S + _LAYER_S, plan.upload_bytes + plan.response_bytes)
+        total += Cost(piece.mac_count * MAC_S + LAYER_S, plan.upload_bytes + plan.response_bytes)
     return total
 
 

@@ -40,6 +40,20 @@ class Node:
     shape: Shape
 
 
+_CITING_FIELDS = ("weight", "bias", "mean", "variance", "coefficients")
+
+
+def cited_parameters(node: Node) -> dict[str, str]:
+    """Maps the fields of a node that cite a parameter of the graph to the parameters' names.
+
+    >>> from pi_bench.network.graph import LinearNode
+    >>> cited_parameters(LinearNode("head", ("x",), (10,), weight="head.w", bias=None))
+    {'weight': 'head.w'}
+    """
+    found = {field: getattr(node, field, None) for field in _CITING_FIELDS}
+    return {field: name for field, name in found.items() if name is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class InputNode(Node):
     """The network's only input, with a public factor 2**channel_bits of each channel or feature.

@@ -156,6 +156,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Sigmoid": _unary(torch.sigmoid),
     "Tanh": _unary(torch.tanh),
     "Erf": _unary(torch.erf),
+    "Softplus": _unary(functional.softplus),
     "HardSwish": _unary(functional.hardswish),
     "Softmax": lambda i, a: torch.softmax(activation(i[0]), int(a.pop("axis", -1))),
     "LogSoftmax": lambda i, a: torch.log_softmax(activation(i[0]), int(a.pop("axis", -1))),

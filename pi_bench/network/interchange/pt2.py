@@ -64,7 +64,8 @@ class _Translation:
                 references[_text(entry["arg"]["name"])] = _text(entry[f"{kind}_name"])
             else:
                 raise ModelError(
-                    f"{self._name} takes a {kind!r:.40}; networks of tensors alone are supported"
+                    f"{self._name} takes an input of kind {kind!r:.40}; networks of tensors alone are "
+                    "supported"
                 )
         specs = self._signature["output_specs"]
         outputs = [spec["user_output"] for spec in specs if "user_output" in spec]

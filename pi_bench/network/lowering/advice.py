@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _ACTIVATIONS = "gelu silu mish sigmoid tanh elu celu selu softplus hardswish softsign softshrink erf"
+_USE_RELU = "use torch.nn.ReLU and train again, or a polynomial of degree 2 or 3"
 _COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne", "where", "masked_fill", "isnan")
 _WHOLE_NAMES = {
     **dict.fromkeys(
@@ -17,7 +18,7 @@ _ADVICE = (
     ("argmax", "leave it out: the client takes the largest logit itself"),
     ("topk", "leave it out: the client sorts the logits itself"),
     ("sort", "leave it out: the client sorts the logits itself"),
-    *((name, "use torch.nn.ReLU and train again") for name in _ACTIVATIONS.split()),
+    *((name, _USE_RELU) for name in _ACTIVATIONS.split()),
     (
         "group_norm",
         "it takes the statistics of each input, which no private network computes; use torch.nn.BatchNorm2d, "
@@ -57,7 +58,7 @@ def advice(operator: str) -> str:
     The operator is named as in a trace: ``gelu.default``, ``max_pool2d.default``, ``add_``.
 
     >>> advice("gelu.default")
-    'use torch.nn.ReLU and train again'
+    'use torch.nn.ReLU and train again, or a polynomial of degree 2 or 3'
     """
     stem = operator.split(".")[0].strip("_")
     if stem in _WHOLE_NAMES:

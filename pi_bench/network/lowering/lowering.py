@@ -10,13 +10,14 @@ operator, or refuses it with its module path and a replacement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from pi_bench.errors import ModelError
 from pi_bench.network.graph import Graph, InputNode, Node, OutputNode, PolynomialNode, ReluNode
 from pi_bench.network.graph.check import check_graph
+from pi_bench.network.graph.node import cited_parameters
 from pi_bench.network.lowering.combinations import Combinations
 from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.last_step import META_KEY, without_last_step
@@ -85,7 +86,7 @@ def lower(
         else:
             raise refuse(fx_node, "write it with the operators of torch.nn")
     nodes = _live(lowering.nodes)
-    cited = {value for node in nodes for value in _citations(node)}
+    cited = {name for node in nodes for name in cited_parameters(node).values()}
     made = {**masked.parameters, **powers.parameters, **lowering.parameters}
     parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}
     masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
@@ -107,10 +108,3 @@ def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:
             kept.append(node)
             wanted.update(node.inputs)
     return tuple(reversed(kept))
-
-
-def _citations(node: Node) -> Iterator[str]:
-    for field in ("weight", "bias", "mean", "variance", "coefficients"):
-        value = getattr(node, field, None)
-        if value is not None:
-            yield value

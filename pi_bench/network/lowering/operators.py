@@ -21,6 +21,7 @@ from pi_bench.network.lowering import (
     weights,
 )
 from pi_bench.network.lowering.advice import advice
+from pi_bench.network.lowering.composites import composed_activation
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, arguments, refuse
 
 
@@ -44,7 +45,7 @@ def translate(lowering: Lowering, fx_node: FxNode) -> None:
     if fx_node.target.__class__.__name__ == "builtin_function_or_method":  # operator.getitem of a tuple
         translator = movement.getitem
     if translator is None:
-        raise refuse(fx_node, advice(operator))
+        raise refuse(fx_node, advice(operator), activation=composed_activation(fx_node))
     translator(lowering, fx_node, arguments(fx_node))
 
 

@@ -117,8 +117,10 @@ class Lowering:
         return None if argument is None else self.parameter(fx_node, argument)
 
 
-def refuse(fx_node: FxNode, advice: str) -> ModelError:
+def refuse(fx_node: FxNode, advice: str, *, activation: str | None = None) -> ModelError:
     """Makes the error that names a call's operator and module, and gives advice.
+
+    activation: the name of the activation that the operator is a part of, if there is one.
 
     >>> import torch
     >>> call = torch.fx.Graph().call_function(torch.ops.aten.gelu.default, ())
@@ -128,7 +130,12 @@ def refuse(fx_node: FxNode, advice: str) -> ModelError:
     path, _ = _module(fx_node)
     place = f"in module {path!r}" if path else "in the network's forward()"
     operator = str(fx_node.target).removeprefix("aten.")
-    return ModelError(f"operator {operator} {place} cannot be lowered: {advice}")
+    what = (
+        f"operator {operator}"
+        if activation is None
+        else f"activation {activation}, here as {operator} and others,"
+    )
+    return ModelError(f"{what} {place} cannot be lowered: {advice}")
 
 
 def stem(fx_node: FxNode) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pi_bench.article import with_article
 from pi_bench.network.program import Shape
 
 _MAX_TEXT = 4096
@@ -38,7 +39,7 @@ class Fields:
 
     def __init__(self, value: Any, names: set[str], what: str) -> None:
         if not isinstance(value, dict) or set(value) != names:
-            raise FieldError(f"a {what} without exactly the fields {sorted(names)}")
+            raise FieldError(f"{with_article(what)} without exactly the fields {sorted(names)}")
         self._value = value
         self._what = what
 
@@ -112,7 +113,7 @@ class Fields:
     def _checked(self, name: str, sound: bool) -> Any:
         value = self._value[name]
         if not sound:
-            raise FieldError(f"a {self._what} whose {name} cannot be {value!r:.60}")
+            raise FieldError(f"{with_article(self._what)} whose {name} cannot be {value!r:.60}")
         return value
 
 

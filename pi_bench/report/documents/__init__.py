@@ -8,6 +8,8 @@ import msgspec
 
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.answer import ServedAnswer
+from pi_bench.report.documents.comparison import ComparisonResult
+from pi_bench.report.documents.export import Export
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
@@ -15,18 +17,22 @@ from pi_bench.report.documents.micro import Micro
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "result": Result,
     "accuracy": Accuracy,
+    "comparison": ComparisonResult,
     "inspection": Inspection,
     "micro": Micro,
     "answer": ServedAnswer,
+    "export": Export,
 }
 """Each document by the name that `pi-bench schema` knows."""
 
 _COMMANDS = {
     "result": "latency",
     "accuracy": "accuracy",
+    "comparison": "compare",
     "inspection": "inspect",
     "micro": "micro",
     "answer": "infer",
+    "export": "export",
 }
 
 

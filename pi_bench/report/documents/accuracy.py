@@ -12,6 +12,7 @@ from pi_bench.report.documents.fields import (
     Count,
     Digest,
     Interrupted,
+    Machine,
     NonNegative,
     Options,
     Part,
@@ -167,6 +168,7 @@ class Accuracy(Part, frozen=True, kw_only=True):
     layers: Annotated[list[LayerErrors], Meta(description="activations in order, then the output")]
     arguments: Arguments
     bits: LayerBits | None = None
+    environment: Machine | None = None
     remedies: Annotated[
         Remedies | None, Meta(description="null where the command was interrupted, or with --no-remedies")
     ] = None

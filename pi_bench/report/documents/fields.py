@@ -166,7 +166,7 @@ class FusionPrediction(Part, frozen=True, kw_only=True):
 
 
 class Fusion(Part, frozen=True, kw_only=True):
-    """Tells which linear layers `--merge` fused, and which it left apart."""
+    """Tells which linear layers `--fuse` fused, and which it left apart."""
 
     operators: list[FusedOperator]
     dissolved: Annotated[list[str], Meta(description="linear values that are no longer truncated or sent")]
@@ -174,4 +174,4 @@ class Fusion(Part, frozen=True, kw_only=True):
     predicted: FusionPrediction
 
 
-FusionOrNull = Annotated[Fusion | None, Meta(description="null where --merge was not asked for")]
+FusionOrNull = Annotated[Fusion | None, Meta(description="null where --fuse was not asked for")]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
+    Above0,
     Arguments,
     BothTimes,
     Count,
@@ -98,7 +100,7 @@ class OfflinePhase(Part, frozen=True, kw_only=True):
 
 
 class Distribution(Part, frozen=True, kw_only=True):
-    """Summarizes samples: median, quartiles, extremes, and the samples themselves."""
+    """Summarizes samples: median, quartiles, extremes, spread, and the samples themselves."""
 
     median: Seconds
     q1: Seconds
@@ -106,6 +108,20 @@ class Distribution(Part, frozen=True, kw_only=True):
     min: Seconds
     max: Seconds
     samples: Samples
+    mad: Annotated[
+        Seconds | None, Meta(description="median absolute deviation from the median, not scaled")
+    ] = None
+    interval: Annotated[
+        tuple[Seconds, Seconds] | None,
+        Meta(description="bootstrap interval of the median, confidence 95 %; null with fewer than 6 samples"),
+    ] = None
+    outliers: Annotated[
+        tuple[Seconds, ...],
+        Meta(description="samples beyond 1.5 interquartile ranges from the quartiles; they count everywhere"),
+    ] = ()
+    percentiles: Annotated[
+        dict[str, Seconds], Meta(description="by percent; p90 needs 64 samples, p99 needs 662")
+    ] = msgspec.field(default_factory=dict)
 
 
 class Layer(BothTimes, frozen=True, kw_only=True):
@@ -241,7 +257,9 @@ class Result(Part, frozen=True, kw_only=True):
         int, Meta(ge=0, description="bound on the server's cache of transformed weights (--weight-cache)")
     ]
     runs: Annotated[int, Meta(ge=1, description="timed runs that the figures contain")]
-    requested_runs: Annotated[int, Meta(ge=1, description="--runs")]
+    requested_runs: Annotated[
+        int, Meta(ge=1, description="--runs; the least number of runs where --precision was given")
+    ]
     interrupted: Interrupted
     warmup: Count
     link: Loopback | ProbedLink
@@ -283,7 +301,34 @@ class Result(Part, frozen=True, kw_only=True):
     explanation: ExplanationOrNull
     environment: Placement
     arguments: Arguments
+    warmup_s: Annotated[
+        tuple[Seconds, ...], Meta(description="online latencies of the untimed runs, in order")
+    ] = ()
+    precision: Annotated[
+        Above0 | None, Meta(description="--precision as a share of the median; null where not given")
+    ] = None
     bits: LayerBits | None = None
     fidelity: FidelityOrNull = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
+
+    def table(self) -> str:
+        """Returns the text that `pi-bench latency` prints."""
+        from pi_bench.report.terminal import render_result
+
+        return render_result(self, labels=[])
+
+    def to_pandas(self) -> Any:
+        """Returns a pandas frame with one row per layer: times in s, bytes, counts.
+
+        Raises:
+            EnvironmentUnsupportedError: pandas is not installed.
+        """
+        from pi_bench.report.frames import layer_frame
+
+        return layer_frame(self.online.layers)
+
+    def _repr_html_(self) -> str:
+        from pi_bench.report.frames import text_as_html
+
+        return text_as_html(self.table())

@@ -24,7 +24,7 @@ def test_every_cache_line_is_read_in_order() -> None:
     start = first.__array_interface__["data"][0]
     assert first.seen == list(range(start, start + first.nbytes, 64))
     assert len(second.seen) == 1
-    assert steps == -(-first.nbytes // (128 << 10)) + 1
+    assert steps == -(-first.nbytes // (32 << 10)) + 1
 
 
 def test_it_stops_where_it_is_left() -> None:

@@ -10,7 +10,7 @@ from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.ot_extension import random_delta
 from pi_bench.crypto.randomness import padded_words, random_words
-from tests.fss_parties import LANES, Extensions, ideal_material, play, prepare
+from tests.fss_parties import LANES, Extensions, ideal_material, play, prepare, restored
 
 
 def relu(f: int, top: int, mode: str = "windowed", sign_drop: int = 0) -> tuple[FssSpec, str, int]:
@@ -128,18 +128,18 @@ def test_elements_that_fill_no_group(name: str) -> None:
 def test_both_shares_of_a_table_add_up_at_every_index(bits: int, step: int) -> None:
     """T_S xor T_C = [w xor m > c], for 32 elements with masks of their own and every u of the window.
 
-    A party never encodes a state twice; the test does, and takes off the bits that hide each share.
+    A state serves once, so each message is made of a copy. The bits that hide each share are taken off.
     """
     spec, n = FssSpec("relu", 4, 3 + bits, False, 15, 0), bits - 1
     v = random_words((LANES,))
-    run = prepare(spec, v, ideal_material(spec, 1, seed=bits))
+    prepared = prepare(spec, v, ideal_material(spec, 1, seed=bits))
     lanes = np.arange(LANES, dtype=np.uint32)
-    choices = run.material.choices[:, None] >> lanes & 1  # m, its top bit, pi
+    choices = prepared.material.choices[:, None] >> lanes & 1  # m, its top bit, pi
     mask = (choices[:n] << np.arange(n, dtype=np.uint32)[:, None]).sum(axis=0)
     limit = ~(v >> 4) & (1 << n) - 1
     for window in range(0, 1 << bits, step):
         u = np.full(LANES, (window << 4) - 15 & 2**32 - 1, np.uint32)
-        play(run, u, np.zeros(LANES, np.uint32))
+        run = play(restored(prepared), u, np.zeros(LANES, np.uint32))
         planes = run.message[128:].view(np.uint32)[:, None] >> lanes & 1
         index = (planes[:n] << np.arange(n, dtype=np.uint32)[:, None]).sum(axis=0)
         of_server = planes[bits] ^ 1 ^ (window >> n) ^ choices[n + 1]

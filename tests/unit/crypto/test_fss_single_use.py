@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.randomness import random_words
-from tests.fss_parties import LANES, Extensions, Material, play, prepare
+from tests.fss_parties import LANES, Extensions, FssRun, Material, play, prepare, restored
 from tests.fss_recorder import repeated, watch_fss
 
 SPECS = [
@@ -46,6 +48,7 @@ def test_no_key_label_or_draw_is_used_twice(counts) -> None:
         for first in (0, 3):
             run_slice(FssCall(spec, number, first), extensions, 2)
     assert repeated(counts) == []
+    assert "fss server bits" in counts
     assert counts["fss server"] == counts["fss client"], "both parties hash at the same places"
     assert counts["fss server bundles"] == counts["fss client bundles"]
     assert {place[0] for _, place in counts["fss server"]} == {8, *range(20, 27)}
@@ -97,3 +100,92 @@ def test_what_a_second_table_would_show(counts) -> None:
         words.append(run.bundles["server", 1] ^ run.bundles["client", 1])
     difference = (words[0] ^ words[1]).reshape(LANES, 16)
     assert np.array_equal(difference, np.tile(extensions.server_delta ^ extensions.client_delta, (LANES, 1)))
+
+
+def test_what_a_second_message_of_one_state_would_show() -> None:
+    """The opened indices of two messages differ as the values do. A copy of the state stands for a restored
+    process; the next test shows that the state itself is refused."""
+    spec = SPECS[0]
+    u, other, v = random_words((3, LANES))
+    run = prepare(spec, v, Extensions().material(spec, 1))
+    copied = restored(run)
+    sign_shift, sign_bits = spec.truncate_bits + spec.sign_drop, 11
+    indices = []
+    for state, share in ((run, u), (copied, other)):
+        message = play(state, share, random_words((LANES,))).message
+        planes = message.view(np.uint32)[LANES : LANES + sign_bits]
+        bits = planes[:, None] >> np.arange(LANES) & 1  # (position, lane)
+        indices.append((bits << np.arange(sign_bits)[:, None]).sum(axis=0))
+    values = [(share + np.uint32(spec.offset)) >> sign_shift & 2**sign_bits - 1 for share in (u, other)]
+    assert np.array_equal(indices[0] ^ indices[1], values[0] ^ values[1])
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_state_takes_each_step_once(spec) -> None:
+    """A refused call changes neither the state nor the message."""
+    run = prepare(spec, random_words((LANES,)), Extensions().material(spec, 1), call=call_of(spec))
+    states = {"server": run.server_state, "client": run.client_state}
+    steps = [
+        partial(fss.grow, call_of(spec), grow_arguments(run, party, states[party], level))
+        for party in states
+        for level in range(1, spec.bundle_count + 1)
+    ]
+    if spec.opening_group_bytes:
+        steps.append(partial(fss.accept_opening, spec, run.opening, run.client_state))
+    u, next_mask = random_words((2, LANES))
+    check_refused(steps, list(states.values()))
+    play(run, u, next_mask, call=call_of(spec))
+    online = [partial(fss.encode, call_of(spec), encode_arguments(run, u))]
+    online.append(partial(fss.evaluate, call_of(spec), evaluate_arguments(run, next_mask)))
+    check_refused(steps + online, [*states.values(), run.message, run.kept, run.z, run.answer])
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_no_message_is_made_before_the_last_bundle(spec, monkeypatch) -> None:
+    grow = fss.grow
+    monkeypatch.setattr(
+        fss, "grow", lambda call, record: record.level < spec.bundle_count and grow(call, record)
+    )
+    run = prepare(spec, random_words((LANES,)), Extensions().material(spec, 1), call=call_of(spec))
+    run.message, run.kept = (
+        np.zeros(size, np.uint8) for size in (spec.online_group_bytes, spec.kept_group_bytes)
+    )
+    run.z, run.answer = np.zeros(LANES, np.uint32), np.zeros(spec.answer_group_bytes // 4, np.uint32)
+    words = random_words((LANES,))
+    early = [partial(fss.encode, call_of(spec), encode_arguments(run, words))]
+    early.append(partial(fss.evaluate, call_of(spec), evaluate_arguments(run, words)))
+    check_refused(early, [run.message, run.kept, run.z, run.answer])
+
+
+def call_of(spec: FssSpec) -> FssCall:
+    return FssCall(spec, gadget=9, first_group=0)
+
+
+def grow_arguments(run: FssRun, party: str, state: np.ndarray, level: int) -> fss.GrowArguments:
+    spec, material = run.spec, run.material
+    delta = material.server_delta if party == "server" else material.client_delta
+    received = run.bundles["client" if party == "server" else "server", level]
+    following = np.zeros(spec.bundle_group_bytes(level + 1) if level < spec.bundle_count else 0, np.uint8)
+    scratch = np.zeros(spec.scratch_group_bytes, np.uint8)
+    return fss.GrowArguments(party, delta, material.hash_seed, level, received, state, scratch, following)
+
+
+def encode_arguments(run: FssRun, u: np.ndarray) -> fss.FssEncodeArguments:
+    material = run.material
+    return fss.FssEncodeArguments(
+        material.server_delta, material.hash_seed, run.server_state, u, run.message, run.kept
+    )
+
+
+def evaluate_arguments(run: FssRun, next_mask: np.ndarray) -> fss.FssEvaluateArguments:
+    material = run.material
+    buffers = (run.client_state, run.message, next_mask, run.z, run.answer)
+    return fss.FssEvaluateArguments(material.client_delta, material.hash_seed, *buffers)
+
+
+def check_refused(steps: list[Callable[[], None]], arrays: list[np.ndarray]) -> None:
+    before = [array.copy() for array in arrays]
+    for step in steps:
+        with pytest.raises(ValueError, match="a second time or too early"):
+            step()
+    assert all(map(np.array_equal, arrays, before))

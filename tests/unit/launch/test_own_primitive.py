@@ -14,7 +14,7 @@ from pi_bench.costs import LINK_UNITS, Costs, CostUnits
 from pi_bench.errors import UsageError
 from pi_bench.launch import costs as costs_module
 from pi_bench.launch.costs import describe_build, machine_costs, measure_costs
-from pi_bench.measure import micro as micro_module
+from pi_bench.metrics import micro as micro_module
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program, element_count

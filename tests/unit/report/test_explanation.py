@@ -103,16 +103,16 @@ def test_far_apart_the_rounds_count_and_fusion_is_named() -> None:
     rounds = len(model.program.activation_ops) + 1
     assert first.cause == "rounds"
     assert first.cost_s == pytest.approx(rounds * WAN.rtt_s, rel=0.05)
-    fused = next(row for row in fields.alternatives if row.change == "--merge")
+    fused = next(row for row in fields.alternatives if row.change == "--fuse online:wan")
     assert fused.comm_round_count < rounds
     assert f"the {rounds} rounds" in fields.online.lines[0]
-    assert f"`--merge` would leave {fused.comm_round_count:g} rounds" in fields.online.lines[0]
+    assert f"`--fuse online:wan` would leave {fused.comm_round_count:g} rounds" in fields.online.lines[0]
 
 
 def test_a_fused_network_is_not_told_to_fuse() -> None:
     fields = explained(model_of(culled_graph(), fuse=True), Setting(costs(), WAN))
-    assert all(row.change != "--merge" for row in fields.alternatives)
-    assert "--merge" not in fields.online.lines[0]
+    assert all("--fuse" not in row.change for row in fields.alternatives)
+    assert "--fuse" not in fields.online.lines[0]
 
 
 def test_it_says_whether_fewer_relus_help(tiny_graph: Graph) -> None:

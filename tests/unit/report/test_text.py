@@ -89,7 +89,7 @@ def test_tables_lose_columns_and_no_digits(rows: list[tuple[str, ...]], width: i
 
 @settings(deadline=None)  # the first table imports rich
 @given(
-    st.lists(st.sampled_from(["cost", "557,056", "3.20 ms", "12 %", "1.2 MB", "--merge"])),
+    st.lists(st.sampled_from(["cost", "557,056", "3.20 ms", "12 %", "1.2 MB", "--fuse"])),
     st.integers(40, 120),
 )
 def test_lines_break_between_words_alone(words: list[str], width: int) -> None:

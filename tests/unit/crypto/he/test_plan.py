@@ -49,7 +49,7 @@ def test_too_many_input_polynomials_are_refused() -> None:
 
 @pytest.mark.parametrize("weight_bits", [1, 17])
 def test_weights_that_no_int16_holds_are_refused(convolution, weight_bits) -> None:
-    with pytest.raises(ModelError, match="weight_bits"):
+    with pytest.raises(ModelError, match="--weight-bits"):
         LinearPlan.of(convolution(1, 1, 1, (4, 4)), weight_bits)
 
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from pi_bench.errors import ModelError, TrainingError, UsageError  # noqa: E402
 from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.linearization import descent  # noqa: E402
+from pi_bench.models.linearization import mask_training  # noqa: E402
 from pi_bench.models.linearization.run import START_FILE, budget_folder, linearize  # noqa: E402
 from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus  # noqa: E402
 from pi_bench.models.recipe_export import load_state  # noqa: E402
@@ -43,8 +43,8 @@ def files_of(folder):
 
 
 @pytest.fixture(scope="module")
-def landed(recipe, blobs, teacher, quickly, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("landed")
+def linearized(recipe, blobs, teacher, quickly, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("linearized")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     recipes = linearize(recipe, blobs, quickly, BUDGETS, folder, teacher=teacher)
@@ -52,8 +52,8 @@ def landed(recipe, blobs, teacher, quickly, tmp_path_factory):
     return folder, recipes
 
 
-def test_each_budget_is_met_exactly(landed):
-    folder, recipes = landed
+def test_each_budget_is_met_exactly(linearized):
+    folder, recipes = linearized
     for budget in BUDGETS:
         place, recipe = budget_folder(folder, budget), recipes[budget]
         assert (recipe.relu_count, recipe.kept_relus, recipe.maskable_count) == (budget, budget, RELU_COUNT)
@@ -71,12 +71,12 @@ def test_each_budget_is_met_exactly(landed):
                 assert not part.mask.requires_grad
 
 
-def test_each_landing_is_the_last_epoch_above_its_budget(landed, quickly):
-    folder, _ = landed
+def test_each_result_is_the_last_epoch_above_its_budget(linearized, quickly):
+    folder, _ = linearized
     counts = [RELU_COUNT, *(int(row["relu_count"]) for row in rows_of(folder))]
     assert counts[-1] <= min(BUDGETS) < counts[-2]
     for budget in BUDGETS:
-        facts = json.loads((budget_folder(folder, budget) / "landing.json").read_text())
+        facts = json.loads((budget_folder(folder, budget) / "budget.json").read_text())
         first_below = next(epoch for epoch, count in enumerate(counts) if count <= budget)
         assert facts == {
             "budget": budget,
@@ -89,9 +89,9 @@ def test_each_landing_is_the_last_epoch_above_its_budget(landed, quickly):
         assert above == facts["relu_count_before"] > budget
 
 
-def test_lambda_follows_its_law(landed, quickly):
+def test_lambda_follows_its_law(linearized, quickly):
     coefficient, lowest = quickly.lasso, RELU_COUNT
-    for row in rows_of(landed[0]):
+    for row in rows_of(linearized[0]):
         assert float(row["lasso"]) == pytest.approx(coefficient)
         if int(row["relu_count"]) >= lowest:
             coefficient *= quickly.lasso_growth
@@ -99,20 +99,22 @@ def test_lambda_follows_its_law(landed, quickly):
     assert lowest < RELU_COUNT
 
 
-def test_several_budgets_in_one_descent_are_each_alone(landed, recipe, blobs, teacher, quickly, tmp_path):
+def test_several_budgets_in_one_linearization_are_each_alone(
+    linearized, recipe, blobs, teacher, quickly, tmp_path
+):
     linearize(recipe, blobs, quickly, [BUDGETS[1]], tmp_path, teacher=teacher)
     alone = files_of(tmp_path / f"budget-{BUDGETS[1]}")
-    assert alone == files_of(landed[0] / f"budget-{BUDGETS[1]}")
+    assert alone == files_of(linearized[0] / f"budget-{BUDGETS[1]}")
     # A smaller budget goes on from there, a larger one would have to start again.
     linearize(recipe, blobs, quickly, BUDGETS[1:], tmp_path, teacher=teacher)
-    assert files_of(tmp_path / f"budget-{BUDGETS[2]}") == files_of(landed[0] / f"budget-{BUDGETS[2]}")
+    assert files_of(tmp_path / f"budget-{BUDGETS[2]}") == files_of(linearized[0] / f"budget-{BUDGETS[2]}")
     with pytest.raises(TrainingError, match=r"gone down to \d+ ReLUs and did not stop at 300"):
         linearize(recipe, blobs, quickly, BUDGETS, tmp_path, teacher=teacher)
 
 
 @pytest.mark.parametrize("step", [1, 5])
-def test_a_resumed_descent_equals_an_uninterrupted_one(
-    landed, recipe, blobs, teacher, quickly, tmp_path, step
+def test_a_resumed_linearization_equals_an_uninterrupted_one(
+    linearized, recipe, blobs, teacher, quickly, tmp_path, step
 ):
     looks = 0
 
@@ -126,37 +128,37 @@ def test_a_resumed_descent_equals_an_uninterrupted_one(
         linearize(recipe, blobs, quickly, BUDGETS, tmp_path, teacher=teacher, progress=kill)
     torch.rand(step)  # nothing may depend on the global generator
     linearize(recipe, blobs, quickly, BUDGETS, tmp_path, teacher=teacher)
-    assert files_of(tmp_path) == files_of(landed[0])
-    assert rows_of(tmp_path) == rows_of(landed[0])
+    assert files_of(tmp_path) == files_of(linearized[0])
+    assert rows_of(tmp_path) == rows_of(linearized[0])
 
 
-def test_a_kill_between_a_landing_and_its_checkpoint(
-    landed, recipe, blobs, teacher, quickly, tmp_path, monkeypatch
+def test_a_kill_between_a_result_and_its_checkpoint(
+    linearized, recipe, blobs, teacher, quickly, tmp_path, monkeypatch
 ):
-    saved = descent.save_tensors
+    saved = mask_training.save_tensors
 
-    def killed_once_landed(path, content):
-        if content["landings"]:
+    def killed_once_reached(path, content):
+        if content["reached"]:
             raise Killed
         saved(path, content)
 
-    monkeypatch.setattr(descent, "save_tensors", killed_once_landed)
+    monkeypatch.setattr(mask_training, "save_tensors", killed_once_reached)
     with pytest.raises(Killed):
         linearize(recipe, blobs, quickly, BUDGETS, tmp_path, teacher=teacher)
     monkeypatch.undo()
     linearize(recipe, blobs, quickly, BUDGETS, tmp_path, teacher=teacher)
-    assert files_of(tmp_path) == files_of(landed[0])
+    assert files_of(tmp_path) == files_of(linearized[0])
 
 
-def test_test_images_choose_nothing(landed, recipe, blobs, teacher, quickly, tmp_path):
+def test_test_images_choose_nothing(linearized, recipe, blobs, teacher, quickly, tmp_path):
     shuffled = dataclasses.replace(blobs.test, labels=blobs.test.labels[::-1].copy())
     other = dataclasses.replace(blobs, test=shuffled)
     linearize(recipe, other, quickly, BUDGETS, tmp_path, teacher=teacher)
-    assert files_of(tmp_path) == files_of(landed[0])
+    assert files_of(tmp_path) == files_of(linearized[0])
 
 
-def test_finetuning_keeps_the_masks_and_exports_them(landed, blobs, teacher, tmp_path):
-    folder, recipes = landed
+def test_finetuning_keeps_the_masks_and_exports_them(linearized, blobs, teacher, tmp_path):
+    folder, recipes = linearized
     place = budget_folder(folder, 120)
     settings = TrainingSettings(epochs=3, batch_size=32, learning_rate=0.02, schedule="cosine", soft_weight=1)
     result = train_recipe(recipes[120], blobs, settings, tmp_path, teacher=teacher, start=place / START_FILE)
@@ -183,8 +185,8 @@ def test_finetuning_keeps_the_masks_and_exports_them(landed, blobs, teacher, tmp
     assert 100 * right.mean() == pytest.approx(result["test_accuracy_pct"], abs=0.01)
 
 
-def test_masks_must_be_those_of_the_recipe(landed, blobs, tmp_path):
-    folder, recipes = landed
+def test_masks_must_be_those_of_the_recipe(linearized, blobs, tmp_path):
+    folder, recipes = linearized
     settings = TrainingSettings(epochs=1)
     with pytest.raises(ModelError, match=r"the masks keep 200 ReLUs, recipe .* says 120"):
         train_recipe(recipes[120], blobs, settings, tmp_path, start=budget_folder(folder, 200) / START_FILE)
@@ -238,7 +240,22 @@ def test_a_teacher_of_another_network_is_refused(recipe, blobs, teacher, quickly
         linearize(recipe, blobs, quickly, [100], tmp_path, teacher=wider)
 
 
-def test_another_descent_in_the_folder_is_refused(landed, recipe, blobs, teacher, quickly):
+def test_another_linearization_in_the_folder_is_refused(linearized, recipe, blobs, teacher, quickly):
     other = dataclasses.replace(quickly, lasso=1e-4)
     with pytest.raises(TrainingError, match="another lasso"):
-        linearize(recipe, blobs, other, BUDGETS, landed[0], teacher=teacher)
+        linearize(recipe, blobs, other, BUDGETS, linearized[0], teacher=teacher)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(
+    linearized, recipe, blobs, teacher, quickly, tmp_path, monkeypatch
+):
+    """Its budgets stood under another key."""
+    saved = mask_training.save_tensors
+    monkeypatch.setattr(
+        mask_training,
+        "save_tensors",
+        lambda path, content: saved(path, {"landings": content.pop("reached"), **content}),
+    )
+    linearize(recipe, blobs, quickly, [BUDGETS[0]], tmp_path, teacher=teacher)
+    with pytest.raises(TrainingError, match="is of an earlier version of pi-bench: choose another --output"):
+        linearize(recipe, blobs, quickly, BUDGETS, tmp_path, teacher=teacher)

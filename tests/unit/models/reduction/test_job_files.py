@@ -9,12 +9,12 @@ from pi_bench.models.reduction import linearization_job, merging_job, training_j
 from pi_bench.models.reduction.job import Job
 
 JOBS = {
-    "linearization": (linearization_job, linearization_job.LANDINGS_FILE),
+    "linearization": (linearization_job, linearization_job.BUDGETS_FILE),
     "merging": (merging_job, merging_job.MERGING_FILE),
 }
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"recipe": ', '{"landings": 3, "recipe": 7}', "\0"])
+@pytest.mark.parametrize("text", ["", "[]", '{"recipe": ', '{"budgets": 3, "recipe": 7}', "\0"])
 @pytest.mark.parametrize("kind", JOBS)
 def test_a_damaged_result_is_refused_in_one_line(kind: str, text: str, tmp_path: Path) -> None:
     module, name = JOBS[kind]

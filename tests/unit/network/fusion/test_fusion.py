@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
-from pi_bench.network.fusion import fuse_keeping, fuse_linear
+from pi_bench.network.fusion import CostTable, fuse_keeping, fuse_linear
 from pi_bench.network.fusion.plan import Planner
 from pi_bench.network.graph import AvgPoolNode, Graph
 from pi_bench.network.graph.float_run import evaluate, outputs
@@ -86,3 +86,17 @@ def test_nothing_is_fused_where_a_relu_stands_between_all_layers() -> None:
     assert fused is graph
     assert fusion.values == {}
     assert fusion.before == fusion.after
+
+
+def test_a_slow_link_pays_for_larger_layers_and_more_offline_bytes() -> None:
+    builder = GraphBuilder(4, (3, 16, 16))
+    value = builder.relu(builder.conv(builder.nodes[0], 16, 3, 1, 1))
+    for _ in range(4):  # a fused kernel of 9 x 9 needs more offline bytes than four of 3 x 3
+        value = builder.conv(value, 16, 3, 1, 1)
+    graph = builder.head(builder.relu(value), 3)
+    wan = CostTable.of_link(rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8)
+    near, far = fuse_linear(graph, 10)[1], fuse_linear(graph, 10, wan)[1]
+    assert set(near.dissolved) < set(far.dissolved)
+    assert not far.kept  # every round that fusion can save is saved
+    assert far.after.offline_bytes > far.before.offline_bytes
+    assert far.before.online_s - far.after.online_s == pytest.approx(0.04 * len(far.dissolved), rel=0.05)

@@ -68,7 +68,9 @@ def after_training(network: Network) -> None:
 MODULES: dict[str, Callable[[], nn.Module]] = {
     "data_parallel": lambda: nn.DataParallel(Network()),
     "compiled": lambda: torch.compile(nn.DataParallel(Network())),
-    "inner": lambda: nn.Sequential(nn.DataParallel(nn.Conv2d(3, 4, 3)), torch.compile(nn.ReLU())),
+    "inner": lambda: nn.Sequential(
+        nn.DataParallel(nn.Conv2d(3, 4, 3)), torch.compile(nn.ReLU(), backend="eager")
+    ),
     "lightning": lambda: Lightning(Network()),
     "averaged": lambda: torch.optim.swa_utils.AveragedModel(Network()),
     "weight_norm": lambda: changed(lambda m: parametrizations.weight_norm(m.conv)),

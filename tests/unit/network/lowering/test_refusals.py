@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "tuple": (alone(lambda m, x: (m.conv(x), x)), "answers with a tuple; wrap it .*one tensor"),
     "tuple_of_one": (alone(lambda m, x: (m.conv(x),)), "answers with a tuple"),
     "mapping": (alone(lambda m, x: {"logits": m.conv(x)}), "answers with a dict"),
-    "named": (alone(lambda m, x: Answer(m.conv(x), x)), "answers with a Answer"),
+    "named": (alone(lambda m, x: Answer(m.conv(x), x)), "answers with an Answer"),
     "nothing": (alone(lambda m, x: None), "answers with a NoneType"),
     "class_number": (alone(lambda m, x: m.conv(x).argmax(1) + 1), "argmax.* takes the largest logit itself"),
     "one_row": (alone(lambda m, x: m.conv(x).flatten()), r"answers \(192,\) to 1 inputs; \(batch, outputs\)"),
@@ -138,3 +138,28 @@ def test_a_module_that_counts_its_calls_is_no_reason(tmp_path: Path) -> None:
     x = torch.randn(2, 3, 4, 4)
     graph = pi_bench.export(Counting(), x[:1], tmp_path / "m.pt", calibration=x)
     assert [node.name for node in graph.nodes] == ["input", "conv", "output"]
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (
+            lambda m, x: x * torch.sigmoid(x),
+            r"activation SiLU \(x \* sigmoid\(x\), also called swish\), here as",
+        ),
+        (lambda m, x: 0.5 * x * (1 + torch.erf(x / 1.414214)), "activation GELU, here as erf"),
+        (
+            lambda m, x: 0.5 * x * (1 + torch.tanh(0.7979 * (x + 0.0447 * x**3))),
+            "activation GELU, here as tanh",
+        ),
+        (lambda m, x: x * torch.tanh(functional.softplus(x)), "activation Mish"),
+        (lambda m, x: x * torch.sigmoid(m.conv(x)), "operator sigmoid"),
+        (lambda m, x: torch.tanh(m.conv(x)), "operator tanh"),
+    ],
+)
+def test_the_activation_that_was_written_is_named(
+    written: Callable[[Any, torch.Tensor], Any], named: str, tmp_path: Path
+) -> None:
+    x = torch.randn(2, 3, 6, 6)
+    with pytest.raises(ModelError, match=rf"^{named}.* in module '1' cannot be lowered: use torch.nn.ReLU"):
+        pi_bench.export(inside(written), x[:1], tmp_path / "m.pt", calibration=x)

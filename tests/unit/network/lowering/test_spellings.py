@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import pi_bench
-from pi_bench.cli.export import describe
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
@@ -20,6 +19,7 @@ from pi_bench.network.graph import AddNode, ConvNode, LinearNode, TakeNode
 from pi_bench.network.graph.float_run import calibrate, outputs
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
+from pi_bench.report.export import describe
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402

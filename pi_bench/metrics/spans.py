@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
-NO_OP = -1
+from pi_bench.protocol.script import NO_OP
 
 
 @dataclass(slots=True)
@@ -49,6 +49,8 @@ class Span:
 class SpanRecorder:
     """Spans of one phase. Spans nest, and time counts for the innermost one alone.
 
+    `spare_steps` is how many spans are made ahead, so that the phase does not spend its time on that.
+
     >>> recorder = SpanRecorder()
     >>> with recorder.step(3, "he"):
     ...     pass
@@ -56,14 +58,15 @@ class SpanRecorder:
     [(-1, ''), (3, 'he')]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spare_steps: int = 0) -> None:
         self._steps: dict[tuple[int, str], _Step] = {}
+        self._spare = [_Step(self, Span(NO_OP, "")) for _ in range(spare_steps)]
         self.current = self.step(NO_OP, "").span
         self._since = time.perf_counter()
 
     @property
     def spans(self) -> list[Span]:
-        """Lists all spans so far in the order in which they began."""
+        """All spans so far in the order in which they began."""
         return [step.span for step in self._steps.values()]
 
     def step(self, op_id: int, part: str) -> _Step:
@@ -72,7 +75,8 @@ class SpanRecorder:
         key = (op_id, part)
         step = self._steps.get(key)
         if step is None:
-            step = self._steps[key] = _Step(self, Span(op_id, part))
+            step = self._steps[key] = self._spare.pop() if self._spare else _Step(self, Span(NO_OP, ""))
+            step.span.op_id, step.span.part = key
         return step
 
     def pause(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pi_bench.measure.timing import sample
+from pi_bench.metrics.timing import sample
 from pi_bench.prediction.fit import fit_units
 from pi_bench.primitives import CaseSettings, Primitive
 from pi_bench.progress import Progress, silent

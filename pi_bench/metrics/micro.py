@@ -1,7 +1,7 @@
 """Times the micro cases of primitives and compares each with the limit of the machine.
 
 A case has its buffers ready, a call to time, and the minimal work of one unit. The limits for that work are
-measured in the same run (`pi_bench.measure.limits`). The ratio of both shows how far a kernel is from its
+measured in the same run (`pi_bench.metrics.limits`). The ratio of both shows how far a kernel is from its
 physical limit.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pi_bench.measure.limits import MachineLimits
-from pi_bench.measure.statistics import summarize
-from pi_bench.measure.timing import sample
+from pi_bench.metrics.limits import MachineLimits
+from pi_bench.metrics.statistics import summarize
+from pi_bench.metrics.timing import sample
 from pi_bench.primitives import Case, CaseSettings, Primitive
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.primitive import CaseMaker
@@ -86,8 +86,9 @@ def _measure(name: str, case: Case, limits: MachineLimits, settings: CaseSetting
         "unit": case.unit,
         "unit_count": case.unit_count,
         "threads": case.threads,
-        "unit_s": summary,
+        "unit_s": {name: getattr(summary, name) for name in ("median", "q1", "q3", "min", "max")}
+        | {"samples": samples},
         "limit": {"name": limit_name, "unit_s": limit_s},
-        "ratio": float(summary["median"]) / limit_s,  # type: ignore[arg-type]
+        "ratio": summary.median / limit_s,
         "unit_bytes": dict(case.bytes),
     }

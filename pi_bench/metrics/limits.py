@@ -13,7 +13,7 @@ import numpy as np
 
 from pi_bench.arithmetic.convolution import RingConvolution
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
-from pi_bench.measure.timing import sample
+from pi_bench.metrics.timing import sample
 from pi_bench.primitives import MinimalWork, loopback
 from pi_bench.primitives.buffers import filled
 

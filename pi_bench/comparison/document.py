@@ -1,0 +1,70 @@
+"""Collects a comparison in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pi_bench.comparison.ratios import ratio_of
+from pi_bench.comparison.sides import differences
+from pi_bench.metrics.environment import describe_environment
+from pi_bench.report.documents.comparison import ComparisonResult, Side
+from pi_bench.report.documents.fields import Machine
+from pi_bench.report.documents.latency import Result
+
+_MIN_ROUNDS = 4
+
+
+def build_comparison(
+    sides: Sequence[Side], results: Sequence[Result], arguments: dict[str, Any], *, interrupted: bool
+) -> ComparisonResult:
+    """Compares every side with the first one, online and offline.
+
+    `results`: the results of stored sides, in order; empty where the sides were measured together.
+
+    ```python
+    def online_ratio(sides: Sequence[Side]) -> float | None:
+        return build_comparison(sides, [], {}, interrupted=False).ratios[0].ratio
+    ```
+    """
+    base, *others = sides
+    environment = describe_environment()
+    return ComparisonResult(
+        schema_version=1,
+        sides=list(sides),
+        ratios=[ratio_of(side, base, phase) for side in others for phase in ("online", "offline")],
+        differences=differences(sides, results) if results else (),
+        interrupted=interrupted,
+        environment=Machine(**environment),
+        arguments=arguments,
+        warnings=tuple(_warnings(sides, results)),
+    )
+
+
+def _warnings(sides: Sequence[Side], results: Sequence[Result]) -> list[str]:
+    found = []
+    if results:
+        found.append(
+            "each kept run is one session of two processes, and the interval does not hold how far another "
+            "session would be off; compare the model files themselves for a verdict that does."
+        )
+    elif len(sides[0].sessions) < _MIN_ROUNDS:
+        found.append(f"fewer than {_MIN_ROUNDS} rounds give no interval; use --rounds 10.")
+    found += [
+        f"{side.name}: {result_warning}"
+        for side, result in zip(sides, results, strict=False)
+        for result_warning in result.warnings
+        if result_warning.startswith(("INSECURE", "the runs differ", "both parties share"))
+    ]
+    found += [
+        f"INSECURE: protocol {name} protects nothing; it is for testing and for measuring the harness."
+        for name in sorted({side.protocol for side in sides} if not results else set())
+        if not _secure(name)
+    ]
+    return found
+
+
+def _secure(protocol: str) -> bool:
+    from pi_bench.registry import find_protocol
+
+    return find_protocol(protocol).secure

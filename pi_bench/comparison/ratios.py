@@ -1,0 +1,114 @@
+"""The ratio of two sides' times, its interval, and the verdict in words.
+
+Sessions of two processes differ: in where their memory lies, in how their threads are placed. Runs within one
+session share this, so many runs of one session do not show how far another session would be off. Sides that
+were measured in several rounds, with new processes in each, are therefore compared by round: the logarithms
+of the rounds' ratios are taken as independent, and Student's t gives the interval of their mean.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from pi_bench.report.documents.comparison import Ratio, Side, Verdict
+
+CONFIDENCE = 0.99
+"""Of the interval. With 95 %, every twentieth comparison of a network with itself would show a difference."""
+
+_MIN_ROUNDS = 4
+_MIN_SAMPLES = 6
+_RESAMPLES = 9999
+_BY_ROUND = "Student's t over the rounds' log ratios of medians, confidence 99 %"
+_BY_RUN = "bootstrap over the runs of one session per side, confidence 99 %"
+
+
+def ratio_of(side: Side, base: Side, phase: Literal["online", "offline"]) -> Ratio:
+    """Returns the ratio of the times of a side to those of the base. Above 1 the side is slower.
+
+    ```python
+    def slower(side: Side, base: Side) -> bool:
+        return ratio_of(side, base, "online").verdict == "slower"
+    ```
+    """
+    times, base_times = (_sessions(each, phase) for each in (side, base))
+    ratio: float | None = None
+    interval: tuple[float, float] | None = None
+    method = _BY_RUN
+    paired = side.source == base.source == "measured"
+    if paired and min(len(times), len(base_times)) >= 2:
+        method = _BY_ROUND
+        logs = np.array(
+            [
+                np.log(np.median(mine) / np.median(other))
+                for mine, other in zip(times, base_times, strict=False)
+            ]
+        )
+        ratio = float(np.exp(logs.mean()))
+        if len(logs) >= _MIN_ROUNDS:
+            interval = _of_rounds(logs)
+    elif times and base_times:
+        mine, other = np.concatenate(times), np.concatenate(base_times)
+        ratio = float(np.median(mine) / np.median(other))
+        if min(len(mine), len(other)) >= _MIN_SAMPLES:
+            interval = _of_runs(mine, other)
+    return Ratio(
+        side=side.name,
+        base=base.name,
+        phase=phase,
+        ratio=ratio,
+        interval=interval,
+        verdict=verdict_of(interval),
+        method=method,
+    )
+
+
+def verdict_of(interval: tuple[float, float] | None) -> Verdict:
+    """Returns the verdict of the interval of a ratio.
+
+    >>> verdict_of((1.02, 1.1)), verdict_of((0.98, 1.1)), verdict_of(None)
+    ('slower', 'no difference shown', 'not compared')
+    """
+    if interval is None:
+        return "not compared"
+    if interval[0] > 1:
+        return "slower"
+    if interval[1] < 1:
+        return "faster"
+    return "no difference shown"
+
+
+def _sessions(side: Side, phase: Literal["online", "offline"]) -> list[np.ndarray]:
+    """Returns the times of each session that has timed runs, above 0."""
+    found = [
+        np.array(session.online_s if phase == "online" else session.offline_s) for session in side.sessions
+    ]
+    return [times for times in found if len(times) and times.min() > 0]
+
+
+def _of_rounds(logs: np.ndarray) -> tuple[float, float]:
+    from scipy.stats import ttest_1samp
+
+    if np.ptp(logs) == 0:
+        return float(np.exp(logs[0])), float(np.exp(logs[0]))
+    interval = ttest_1samp(logs, 0.0).confidence_interval(CONFIDENCE)
+    return float(np.exp(interval.low)), float(np.exp(interval.high))
+
+
+def _of_runs(mine: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
+    def ratio(left: np.ndarray, right: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.asarray(np.median(left, axis=axis) / np.median(right, axis=axis))
+
+    interval = bootstrap(
+        (mine, other),
+        ratio,
+        confidence_level=CONFIDENCE,
+        n_resamples=_RESAMPLES,
+        vectorized=True,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,177 @@
+"""One measurement of a network: what is asked for, and how it becomes a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from pi_bench.channel.link import Link
+from pi_bench.costs import Costs
+from pi_bench.fidelity import FidelityGoal
+from pi_bench.launch.inputs import noise_input
+from pi_bench.launch.latency import MeasuringSession, measure_latency
+from pi_bench.launch.measurement import LatencyOptions, Measurement
+from pi_bench.launch.model import LoadedModel, load
+from pi_bench.launch.placement import Placement
+from pi_bench.launch.stopping import Stopping
+from pi_bench.launch.verification import RunVerifier
+from pi_bench.measuring.predicting import predict
+from pi_bench.metrics.environment import describe_environment
+from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.fusion import CostTable
+from pi_bench.network.graph import Graph
+from pi_bench.network.graph.float_run import outputs
+from pi_bench.network.program.fixed_point import encode_input
+from pi_bench.prediction.simulated_run import Setting
+from pi_bench.progress import Progress, silent
+from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.report.documents.fidelity import FidelityOrNull
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.known_fidelity import known_fidelity
+from pi_bench.report.prediction import compared
+from pi_bench.report.result import build_result
+from pi_bench.report.warnings import find_warnings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Everything that one measurement depends on.
+
+    Args:
+        model: the model file.
+        compiling: the options of the compiler, or a function that chooses them for the network in the file.
+        info: the protocol.
+        options: its options. Their `threads` are those of `place`.
+        place: threads and cores of both parties.
+        stopping: how many runs.
+        fuse: the costs by which linear layers are fused where that pays; None fuses nothing.
+        inputs: real numbers of the input's shape; None draws noise with `seed`.
+        input_words: names the input in the result, such as its file.
+        link: the emulated link; None for loopback as it is.
+        timeout_s: seconds without progress after which the measurement fails.
+        expect_digest: the beginning of the digest of the program; None accepts all.
+        goal: the fidelity that the network should have; None for that of its export.
+        find_costs: finds the costs to predict with; None predicts nothing.
+        explain: whether the largest costs are explained.
+        arguments: what the result shows as the arguments of the command.
+
+    ```python
+    from pi_bench.launch.placement import place
+    from pi_bench.registry import default_protocol
+
+    def task(model_file: Path) -> Task:
+        info, here = default_protocol(), place(1)
+        return Task(model=model_file, info=info, options=info.configure(), place=here)
+    ```
+    """
+
+    model: Path
+    info: ProtocolInfo
+    options: ProtocolOptions
+    place: Placement
+    compiling: CompileOptions | Callable[[Graph], CompileOptions] = field(default_factory=CompileOptions)
+    stopping: Stopping = field(default_factory=lambda: Stopping(runs=5))
+    fuse: CostTable | None = None
+    inputs: np.ndarray | None = None
+    input_words: str = ""
+    seed: int = 0
+    link: Link | None = None
+    timeout_s: float = 120.0
+    expect_digest: str | None = None
+    goal: FidelityGoal | None = None
+    find_costs: Callable[[Progress], Costs | None] | None = None
+    explain: bool = False
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTask:
+    """A task whose network is compiled and whose input is checked: nothing but the parties can fail now.
+
+    ```python
+    def online_s(task: Task) -> float:
+        whole = prepared(task)
+        return whole.result(whole.measure()).online.latency_s.median
+    ```
+    """
+
+    task: Task
+    model: LoadedModel
+    inputs: np.ndarray
+    verifier: RunVerifier
+    costs: Costs | None
+    fidelity: FidelityOrNull
+
+    @property
+    def options(self) -> LatencyOptions:
+        """The options of the measurement."""
+        task = self.task
+        return LatencyOptions(task.options, task.stopping, task.timeout_s, task.expect_digest, task.link)
+
+    def session(self) -> MeasuringSession:
+        """Makes the context in which both parties run."""
+        task = self.task
+        return MeasuringSession(self.model, task.info, self.options, task.place, self.inputs, self.verifier)
+
+    def measure(self, progress: Progress = silent) -> Measurement:
+        """Measures warm-up and timed runs.
+
+        Raises:
+            PiBenchError: a party failed; the message names it.
+            KeyboardInterrupt: no timed run has finished.
+        """
+        task = self.task
+        return measure_latency(
+            self.model, task.info, self.options, task.place, self.inputs, self.verifier, progress
+        )
+
+    def result(self, measurement: Measurement) -> Result:
+        """Collects every figure of a measurement with at least one timed run, with its warnings."""
+        task = self.task
+        result = build_result(
+            self.model,
+            task.info,
+            self.options,
+            measurement,
+            outputs(self.model.graph, self.inputs),
+            describe_environment(),
+            task.input_words or f"noise, seed {task.seed}",
+            task.arguments,
+        )
+        if self.costs is not None:
+            setting = Setting(self.costs, task.link, polls=task.place.pinned)
+            predicted, explanation = predict(
+                self.model, self.model.compiling, task.info, task.options, setting, explain=task.explain
+            )
+            result = replace(result, prediction=compared(predicted, result), explanation=explanation)
+        result = replace(result, fidelity=self.fidelity)
+        return replace(result, warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)))
+
+
+def prepared(task: Task, progress: Progress = silent) -> PreparedTask:
+    """Loads and compiles the network of a task, and checks its input, before any party starts.
+
+    Raises:
+        PiBenchError: the model, the input or an option cannot be used.
+
+    ```python
+    def compiled(task: Task) -> LoadedModel:
+        return prepared(task).model
+    ```
+    """
+    progress("loading the model", 0, task.stopping.most)
+    model = load(task.model, task.compiling, fuse=task.fuse)
+    program = model.program
+    task.info.require(program, task.options)
+    law = task.info.law(task.options)
+    fidelity = known_fidelity(model, law, task.goal)  # refuses a damaged note
+    inputs = noise_input(program.input, task.seed) if task.inputs is None else task.inputs
+    encoded = encode_input(program, inputs)  # refuses a wrong input
+    costs = None if task.find_costs is None else task.find_costs(progress)
+    verifier = RunVerifier(program, model.weights, law, encoded)
+    return PreparedTask(task, model, inputs.reshape(program.input.shape), verifier, costs, fidelity)

@@ -1,0 +1,312 @@
+"""The functions of `pi_bench` for programs and notebooks: what the commands do, without a shell.
+
+They start the parties as processes of their own program, so a notebook's event loop does not matter, and a
+script needs no ``if __name__ == "__main__"``. They write nothing but what they are asked to keep.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pi_bench.channel.link import Link
+from pi_bench.comparison import build_comparison, measure_sides, side_of_result
+from pi_bench.costs import Costs
+from pi_bench.errors import UsageError
+from pi_bench.fidelity import with_chosen_bits
+from pi_bench.launch import placement
+from pi_bench.launch.costs import machine_costs
+from pi_bench.launch.inputs import batch_of
+from pi_bench.launch.model import load
+from pi_bench.launch.stopping import Stopping
+from pi_bench.measuring import Task, prepared
+from pi_bench.measuring.inspecting import inspect_model
+from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.graph import Graph
+from pi_bench.prediction.simulated_run import Setting
+from pi_bench.progress import Progress, silent
+from pi_bench.registry import default_protocol, find_protocol
+from pi_bench.report.documents.comparison import ComparisonResult
+from pi_bench.report.documents.inspection import Inspection
+from pi_bench.report.documents.latency import Result
+
+if TYPE_CHECKING:
+    import torch
+
+_WEIGHT_CACHE_BYTES = 1_000_000_000
+
+
+def measure(
+    model: str | os.PathLike[str] | torch.nn.Module,
+    example_input: torch.Tensor | np.ndarray | None = None,
+    *,
+    inputs: np.ndarray | None = None,
+    protocol: str | None = None,
+    mode: str | None = None,
+    options: Mapping[str, int | str] | None = None,
+    link: str | None = None,
+    runs: int = 5,
+    warmup: int | None = None,
+    precision: float | None = None,
+    max_time_s: float = 120.0,
+    threads: int | None = None,
+    batch: int | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
+    seed: int = 0,
+    timeout_s: float = 120.0,
+    predict: bool = False,
+    progress: Progress = silent,
+) -> Result:
+    """Measures and verifies private inferences, as `pi-bench latency` does.
+
+    Args:
+        model: a model file, or a torch module, which is exported with `example_input` first.
+        example_input: float, with a batch axis; for a module alone.
+        inputs: real numbers of the input's shape; None draws noise with `seed`.
+        protocol: its name; None for the default one. mode: None for the protocol's first one.
+        options: the protocol's own options, by name.
+        link: such as ``"lan"`` or ``"100Mbit,40ms"``; None for loopback as it is.
+        runs: timed runs; with `precision` at least so many.
+        warmup: untimed runs; None runs until the last two agree.
+        precision: repeats until half the interval of the median is at most this share of it.
+        threads: computing threads per party; None for half of the cores.
+        batch: inputs per inference; None for as many as `inputs` has, or 1.
+        predict: whether the result has the predicted times beside the measured ones. Costs of this machine
+            that are not known are measured first, in some seconds.
+
+    Raises:
+        PiBenchError: the model, an input or an option cannot be used, or a party failed. A verification that
+            fails raises nothing: see ``result.verification.passed``.
+
+    ```python
+    import pi_bench
+
+    def online_ms(model_file: str) -> float:
+        result = pi_bench.measure(model_file, protocol="fss", link="lan", runs=10)
+        assert result.verification.passed
+        return 1e3 * result.online.latency_s.median
+    ```
+    """
+    given = dict(locals())
+    with _model_file(model, example_input) as path:
+        task = _task(
+            path,
+            protocol=protocol,
+            mode=mode,
+            options=options,
+            threads=threads,
+            compiling=_compiling(weight_bits, activation_bits, batch or batch_of(inputs)),
+            stopping=Stopping(runs, warmup, precision, max_time_s),
+            inputs=inputs,
+            input_words="" if inputs is None else "array",
+            seed=seed,
+            link=None if link in (None, "loopback") else Link.parse(str(link)),
+            timeout_s=timeout_s,
+            arguments=_shown(given, path),
+        )
+        if predict:
+            task = replace(task, find_costs=lambda report: _costs(task, report))
+        whole = prepared(task, progress)
+        return whole.result(whole.measure(progress))
+
+
+def compare(
+    *sides: str | os.PathLike[str] | Result,
+    names: Sequence[str] | None = None,
+    rounds: int = 10,
+    runs: int = 5,
+    protocols: Sequence[str] = (),
+    links: Sequence[str] = (),
+    mode: str | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    timeout_s: float = 120.0,
+    progress: Progress = silent,
+) -> ComparisonResult:
+    """Compares model files, or results of `measure`, as `pi-bench compare` does.
+
+    Args:
+        sides: model files, which are measured in turns, or results, which are compared as they are. The first
+            one is the base. One model file is compared under several `protocols` or over several `links`.
+        names: of the sides; None takes the names of files, protocols or links.
+        rounds: rounds with new processes; at least 4 give an interval.
+        runs: runs per side and round.
+
+    Raises:
+        UsageError: there are fewer than two sides, or both kinds of sides.
+        PiBenchError: a model cannot be used, a party failed, or an answer was wrong.
+
+    ```python
+    import pi_bench
+
+    def is_faster(model_file: str) -> bool:
+        comparison = pi_bench.compare(model_file, protocols=["delphi", "fss"])
+        return comparison.ratios[0].verdict == "faster"
+    ```
+    """
+    results = [side for side in sides if isinstance(side, Result)]
+    if results and len(results) < len(sides):
+        raise UsageError(
+            "results and model files cannot be compared with each other; measure the files first"
+        )
+    if results:
+        chosen = list(names or [f"{result.network.name} ({i + 1})" for i, result in enumerate(results)])
+        _require_sides(chosen, len(results))
+        stored = [side_of_result(result, name) for name, result in zip(chosen, results, strict=True)]
+        return build_comparison(stored, results, {}, interrupted=False)
+    paths = [Path(os.fspath(side)) for side in sides if not isinstance(side, Result)]
+    variants = [
+        (path, protocol, link)
+        for path in paths
+        for protocol in (protocols or (None,))
+        for link in (links or (None,))
+    ]
+    chosen = list(names or [_name(*variant, alone=len(paths) == 1) for variant in variants])
+    _require_sides(chosen, len(variants))
+    tasks = {}
+    for name, (path, protocol, link) in zip(chosen, variants, strict=True):
+        task = _task(
+            path,
+            protocol=protocol,
+            mode=mode,
+            options=None,
+            threads=threads,
+            compiling=_compiling(None, None, None),
+            stopping=Stopping(runs),
+            seed=seed,
+            link=None if link in (None, "loopback") else Link.parse(str(link)),
+            timeout_s=timeout_s,
+        )
+        tasks[name] = prepared(task, progress)
+    measured, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
+    return build_comparison(measured, [], {}, interrupted=interruption is not None)
+
+
+def inspect(
+    model: str | os.PathLike[str] | torch.nn.Module,
+    example_input: torch.Tensor | np.ndarray | None = None,
+    *,
+    protocol: str | None = None,
+    mode: str | None = None,
+    options: Mapping[str, int | str] | None = None,
+    link: str | None = None,
+    threads: int | None = None,
+    batch: int | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
+    predict: bool = False,
+    explain: bool = False,
+    progress: Progress = silent,
+) -> Inspection:
+    """Tells what a network costs before it runs, as `pi-bench inspect` does.
+
+    The arguments mean what they mean in `measure`. `explain` needs `predict`.
+
+    Raises:
+        PiBenchError: the model or an option cannot be used.
+
+    ```python
+    import pi_bench
+
+    def relu_count(model_file: str) -> int:
+        return pi_bench.inspect(model_file).relu_count
+    ```
+    """
+    given = dict(locals())
+    if explain and not predict:
+        raise UsageError("explain=True explains a prediction; give predict=True too")
+    with _model_file(model, example_input) as path:
+        task = _task(
+            path,
+            protocol=protocol,
+            mode=mode,
+            options=options,
+            threads=threads,
+            compiling=_compiling(weight_bits, activation_bits, batch),
+        )
+        loaded = load(path, task.compiling)
+        where = None if link in (None, "loopback") else Link.parse(str(link))
+        costs = _costs(task, progress) if predict else None
+        setting = None if costs is None else Setting(costs, where, polls=task.place.pinned)
+        return inspect_model(loaded, task.info, task.options, setting, _shown(given, path), explain=explain)
+
+
+def _task(
+    path: Path,
+    *,
+    protocol: str | None,
+    mode: str | None,
+    options: Mapping[str, int | str] | None,
+    threads: int | None,
+    **others: Any,
+) -> Task:
+    info = default_protocol() if protocol is None else find_protocol(protocol)
+    place = placement.place(threads)
+    configured = info.configure(
+        mode, dict(options or {}), threads=place.threads, weight_cache_bytes=_WEIGHT_CACHE_BYTES
+    )
+    return Task(model=path, info=info, options=configured, place=place, **others)
+
+
+def _compiling(
+    weight_bits: int | None, activation_bits: int | None, batch: int | None
+) -> Callable[[Graph], CompileOptions]:
+    """Returns the function that chooses the options of the compiler for a network, as the commands do."""
+    default = CompileOptions()
+    chosen = CompileOptions(
+        weight_bits or default.weight_bits, activation_bits or default.activation_bits, batch=batch or 1
+    )
+    return lambda graph: with_chosen_bits(
+        graph, chosen, weights=weight_bits is None, activations=activation_bits is None
+    )
+
+
+def _costs(task: Task, progress: Progress) -> Costs | None:
+    if task.info.script is None:
+        return None
+    return machine_costs(task.info, task.place.threads, progress)
+
+
+@contextmanager
+def _model_file(model: Any, example_input: Any) -> Iterator[Path]:
+    """Yields the model file, which is a temporary one for a module."""
+    if isinstance(model, str | os.PathLike):
+        if example_input is not None:
+            raise UsageError("example_input is for a torch module; a model file knows its shape")
+        yield Path(os.fspath(model))
+        return
+    from pi_bench.exporting import export
+
+    with tempfile.TemporaryDirectory(prefix="pi-bench-") as folder:
+        path = Path(folder, "model.pt")
+        export(model, example_input, path)
+        yield path
+
+
+def _shown(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Returns the arguments that a result shows: no arrays, and of the file its name."""
+    left_out = ("model", "example_input", "inputs", "progress", "options")
+    fields = {name: value for name, value in given.items() if name not in left_out}
+    return {"model": path.name, **fields, "options": dict(given["options"] or {})}
+
+
+def _name(path: Path, protocol: str | None, link: str | None, *, alone: bool) -> str:
+    words = [word for word in (protocol, link) if word is not None]
+    return ", ".join(words) if alone and words else ", ".join([path.name, *words])
+
+
+def _require_sides(names: Sequence[str], count: int) -> None:
+    if count < 2:
+        raise UsageError(
+            "one side is nothing to compare: give two models or results, or several protocols or links"
+        )
+    if len(names) != count or len(set(names)) != count:
+        raise UsageError(f"there are {count} sides, and each needs a name of its own; give names=[...]")

@@ -1,0 +1,106 @@
+"""The result of `pi-bench compare`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from pi_bench.report.documents.fields import (
+    Above0,
+    Arguments,
+    Count,
+    Digest,
+    Interrupted,
+    Machine,
+    Options,
+    Part,
+    Positive,
+    SchemaVersion,
+    Seconds,
+)
+
+Verdict = Literal["faster", "slower", "no difference shown", "not compared"]
+
+
+class SessionTimes(Part, frozen=True, kw_only=True):
+    """Holds the timed runs of one session of the two parties, in order."""
+
+    online_s: list[Seconds]
+    offline_s: list[Seconds]
+
+
+class Side(Part, frozen=True, kw_only=True):
+    """Describes one side of a comparison and keeps all of its samples."""
+
+    name: Annotated[str, Meta(description="unique among the sides")]
+    source: Annotated[
+        Literal["measured", "stored"], Meta(description="measured by this command, or a kept result")
+    ]
+    network: str
+    digest: Digest
+    protocol: str
+    mode: str
+    options: Options
+    link: str
+    threads: Positive
+    relu_count: Count
+    online_bytes: Annotated[int, Meta(ge=0, description="both directions")]
+    offline_bytes: Annotated[int, Meta(ge=0, description="both directions")]
+    rounds: Annotated[float, Meta(ge=0)]
+    verified: Annotated[bool | None, Meta(description="null where a stored run was not verified")]
+    sessions: list[SessionTimes]
+
+
+class Ratio(Part, frozen=True, kw_only=True):
+    """Compares a side with the first one."""
+
+    side: str
+    base: str
+    phase: Literal["online", "offline"]
+    ratio: Annotated[
+        Above0 | None, Meta(description="time of the side divided by that of the base; 2: slower")
+    ]
+    interval: Annotated[
+        tuple[Above0, Above0] | None, Meta(description="confidence 99 %; null with too few runs")
+    ]
+    verdict: Annotated[
+        Verdict, Meta(description="faster or slower where the whole interval lies on one side of 1")
+    ]
+    method: Annotated[str, Meta(description="how the interval was computed")]
+
+
+class ComparisonResult(Part, frozen=True, kw_only=True):
+    """Result of `pi-bench compare`: all samples of each side, and the ratio of each to the first."""
+
+    schema_version: SchemaVersion
+    sides: Annotated[list[Side], Meta(min_length=2)]
+    ratios: list[Ratio]
+    differences: Annotated[
+        tuple[str, ...], Meta(description="what differs between the sides apart from what is compared")
+    ]
+    interrupted: Interrupted
+    environment: Machine
+    arguments: Arguments
+    warnings: tuple[str, ...] = ()
+
+    def table(self) -> str:
+        """Returns the text that `pi-bench compare` prints."""
+        from pi_bench.report.comparison import render_comparison
+
+        return render_comparison(self)
+
+    def to_pandas(self) -> Any:
+        """Returns a pandas frame with one row per run: side, session, online and offline seconds.
+
+        Raises:
+            EnvironmentUnsupportedError: pandas is not installed.
+        """
+        from pi_bench.report.frames import run_frame
+
+        return run_frame(self.sides)
+
+    def _repr_html_(self) -> str:
+        from pi_bench.report.frames import text_as_html
+
+        return text_as_html(self.table())

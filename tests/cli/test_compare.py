@@ -1,0 +1,129 @@
+"""`pi-bench compare` over models and over kept runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pi_bench.cli import main
+
+QUICK = ["--rounds", "4", "--runs", "1"]
+
+
+@pytest.fixture(scope="module")
+def kept(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a history of two runs, and the JSON of the first."""
+    folder = tmp_path_factory.mktemp("kept")
+    common = ["--runs", "6", "--warmup", "0", "--history", str(folder / "history.db")]
+    words = ["latency", str(model_file), "--protocol", "null", *common]
+    assert main([*words, "--json", str(folder / "first.json")]) == 0
+    assert main([*words, "--link", "100Mbit,60ms"]) == 0
+    return folder
+
+
+def test_protocols_are_measured_in_turns(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, history = tmp_path / "c.json", ["--history", str(tmp_path / "h.db")]
+    words = ["compare", str(model_file), "--protocol", "ideal,null", *QUICK, *history]
+    assert main([*words, "--json", str(written)]) == 0
+    text = capsys.readouterr().out
+    assert "null against ideal: " in text
+    result = json.loads(written.read_text())
+    assert [each["protocol"] for each in result["sides"]] == ["ideal", "null"]
+    assert all(len(each["sessions"]) == 4 for each in result["sides"])
+    assert all(each["interval"] is not None for each in result["ratios"])
+    assert main(["history", "show", "last", *history]) == 0
+    assert "null against ideal: " in capsys.readouterr().out
+
+
+def test_kept_runs_are_compared_with_what_differs_said_first(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = ["--history", str(kept / "history.db")]
+    assert main(["compare", str(kept / "first.json"), "2", *history]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("differs: link: loopback / 100Mbit,60ms")
+    assert "2 against first.json: slower" in text
+    assert main(["compare", "1", "2", "--fail-if-slower", "5%", *history]) == 10
+    assert "--fail-if-slower allows 1.05 times" in capsys.readouterr().err
+    assert main(["compare", "2", "1", "--fail-if-slower", "5%", *history]) == 0
+
+
+def test_what_cannot_be_compared_fails_closed(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", str(model_file), "--link", "loopback,lan", "--protocol", "null", "--no-history"]
+    assert main([*words, "--rounds", "2", "--runs", "1", "--fail-if-slower", "50%"]) == 10
+    assert "could not be compared" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["MODEL"], "nothing to compare with"),
+        (["last"], "one kept run is nothing to compare"),
+        (["MODEL", "last"], "cannot be compared with each other"),
+        (["MODEL", "MODEL", "--link", "lan,wan"], "one model with several values of --link"),
+        (["1", "2", "--runs", "3"], "--runs is for model files"),
+        (["1", "9"], "there is no run '9'"),
+        (["MODEL", "--protocol", "null,nul"], "there is no protocol 'nul'"),
+        (["MODEL", "--threads", "1,1"], "given twice"),
+        (["1", "2", "--fail-if-slower", "5"], "is no percentage"),
+    ],
+)
+def test_wrong_words_are_one_line(
+    words: list[str], says: str, model_file: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(model_file) if word == "MODEL" else word for word in words]
+    try:
+        code = main(["compare", *given, "--history", str(kept / "history.db")])
+    except SystemExit as leaving:
+        code = int(leaving.code or 0)
+    err = capsys.readouterr().err
+    assert (code, says in err) == (2, True), err
+
+
+def test_a_run_is_judged_by_a_baseline(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = ["--history", str(kept / "history.db")]
+    assert main(["history", "tag", "1", "release", *history]) == 0
+    assert main(["regress", "1", "--baseline", "release", *history]) == 0
+    capsys.readouterr()
+    assert main(["regress", "--baseline", "release", *history]) == 10
+    assert "cannot be judged: they differ in link" in capsys.readouterr().err
+    slow = json.loads((kept / "first.json").read_text())
+    latency = slow["online"]["latency_s"]
+    latency["samples"] = [1.5 * value for value in latency["samples"]]
+    (tmp_path / "slow.json").write_text(json.dumps(slow))
+    assert main(["history", "import", str(tmp_path / "slow.json"), *history]) == 0
+    assert main(["regress", "--baseline", "release", "--max-slowdown", "99%", *history]) == 0
+    code = main(["regress", "--baseline", "release", "--max-slowdown", "1%", *history])
+    found = capsys.readouterr()
+    assert (code, "--max-slowdown allows 1.01 times" in found.err) == (
+        10,
+        True,
+    ) or "no difference" in found.out
+    assert main(["regress", "--baseline", "relase", *history]) == 2
+    assert "did you mean release" in capsys.readouterr().err
+
+
+def test_a_measurement_is_repeated_with_its_options(
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, again, other = (tmp_path / name for name in ("first.json", "again.json", "other.json"))
+    words = ["latency", str(model_file), "--no-history"]
+    options = ["--protocol", "null", "--runs", "2", "--warmup", "0", "--link", "rtt=1ms,up=1Gbit,down=2Gbit"]
+    options += ["--weight-bits", "9", "--seed", "3", "--precision", "90%", "--max-time", "1"]
+    assert main([*words, *options, "--json", str(first)]) == 0
+    assert main([*words, "--like", str(first), "--json", str(again)]) == 0
+    assert main([*words, "--like", str(first), "--seed", "4", "--json", str(other)]) == 0
+    results = [json.loads(path.read_text()) for path in (first, again, other)]
+    assert results[0]["arguments"] == results[1]["arguments"]
+    assert results[0]["outputs"] == results[1]["outputs"]
+    assert results[2]["arguments"] == {**results[0]["arguments"], "seed": 4}
+    capsys.readouterr()
+    (tmp_path / "none.json").write_text("{}")
+    assert main([*words, "--like", str(tmp_path / "none.json")]) == 4
+    assert main([*words, "--like", str(tmp_path / "no-such.json")]) == 4

@@ -1,0 +1,102 @@
+"""Secrets of shared tables stay in no memory: not after a burn, and not after a lost connection."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from pi_bench.crypto import fss
+from pi_bench.errors import ConnectionFailedError
+from pi_bench.hybrid.parties.material import Arena, BufferPool
+from pi_bench.protocol import Party, ProtocolOptions
+from pi_bench.registry import find_protocol
+from pi_bench.testing import TwoParties
+
+FSS = find_protocol("fss")
+
+
+class Memory:
+    """Everything that holds labels, nodes, choices, bits or states, at both parties."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.buffers: list[np.ndarray] = []  # labels and nodes, whole
+        self.drawn: list[np.ndarray] = []
+        self.arenas: list[Arena] = []
+        take, begin = BufferPool.take, Arena.__init__
+
+        def taken(pool: BufferPool, byte_count: int) -> np.ndarray:
+            buffer = take(pool, byte_count)
+            self.buffers.append(buffer.base)
+            return buffer
+
+        def begun(arena: Arena, *arguments) -> None:
+            begin(arena, *arguments)
+            self.arenas.append(arena)
+
+        def drawn(original, *arguments) -> np.ndarray:
+            self.drawn.append(original(*arguments))
+            return self.drawn[-1]
+
+        monkeypatch.setattr(BufferPool, "take", taken)
+        monkeypatch.setattr(Arena, "__init__", begun)
+        for name in ("draw_choices", "draw_bits", "request_choices"):
+            monkeypatch.setattr(fss, name, partial(drawn, getattr(fss, name)))
+
+    def secrets(self) -> dict[str, int]:
+        """Bytes that are not 0."""
+        return {
+            "labels and nodes": sum(np.count_nonzero(buffer) for buffer in self.buffers),
+            "choices and bits": sum(np.count_nonzero(array) for array in self.drawn),
+            "states": sum(np.count_nonzero(np.frombuffer(arena._pages, np.uint8)) for arena in self.arenas),
+        }
+
+
+@pytest.fixture
+def memory(monkeypatch) -> Memory:
+    return Memory(monkeypatch)
+
+
+@pytest.mark.parametrize("mode", ["windowed", "exact"])
+def test_burnt_material_leaves_no_secret(mode, network, memory) -> None:
+    program, weights, inputs = network
+    with TwoParties(FSS, program, weights, ProtocolOptions(mode)) as parties:
+        for used in (False, True):
+            materials = parties.preprocess()
+            left = memory.secrets()
+            assert memory.buffers and memory.drawn
+            assert left.pop("states") > 0, "the material itself"
+            assert not any(left.values()), left
+            if used:
+                parties.infer(materials, inputs[0])
+            for material in materials.values():
+                material.burn()
+            assert not any(memory.secrets().values()), memory.secrets()
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_failure_at_any_message_leaves_no_secret(victim, small_network, run, memory) -> None:
+    program, weights, inputs = small_network
+
+    def leave_after(count: int):
+        def change(session) -> None:
+            if session.party is victim:
+                send, left = session.send, [count]
+
+                def sending(*buffers) -> None:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        raise ConnectionFailedError("cut")
+                    send(*buffers)
+
+                session.send = sending
+
+        return change
+
+    (whole,) = run(FSS, program, weights, inputs[:1], "exact")
+    assert not any(memory.secrets().values()), memory.secrets()
+    for sent in range(sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))):
+        with pytest.raises(ConnectionFailedError):
+            run(FSS, program, weights, inputs[:1], "exact", leave_after(sent))
+        assert not any(memory.secrets().values()), (sent, memory.secrets())

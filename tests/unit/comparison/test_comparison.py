@@ -1,0 +1,102 @@
+"""Ratios, their intervals and verdicts over samples whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from pi_bench.comparison import build_comparison, ratio_of
+from pi_bench.comparison.ratios import verdict_of
+from pi_bench.report.comparison import render_comparison
+from pi_bench.report.documents.comparison import SessionTimes, Side
+
+
+def side(name: str, sessions: list[np.ndarray], source: str = "measured") -> Side:
+    return Side(
+        name=name,
+        source=source,  # type: ignore[arg-type]
+        network="resnet18",
+        digest="ab" * 32,
+        protocol="delphi",
+        mode="windowed",
+        options={},
+        link="loopback",
+        threads=1,
+        relu_count=12288,
+        online_bytes=3,
+        offline_bytes=4,
+        rounds=18.0,
+        verified=True,
+        sessions=[SessionTimes(online_s=list(times), offline_s=list(2 * times)) for times in sessions],
+    )
+
+
+def drawn(generator: np.random.Generator, factor: float = 1.0, rounds: int = 10) -> list[np.ndarray]:
+    """Times of sessions that differ by 2 % from each other, with runs that differ by 10 % within."""
+    return [
+        factor * 0.005 * np.exp(generator.normal(0, 0.02) + np.abs(generator.normal(0, 0.1, 5)))
+        for _ in range(rounds)
+    ]
+
+
+def test_a_network_against_itself_shows_no_difference_as_often_as_the_confidence_says() -> None:
+    generator = np.random.default_rng(2)
+    verdicts = [
+        ratio_of(side("b", drawn(generator)), side("a", drawn(generator)), "online").verdict
+        for _ in range(200)
+    ]
+    assert verdicts.count("no difference shown") >= 190
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.1, "slower"), (0.9, "faster")])
+def test_a_planted_difference_of_a_tenth_is_found(factor: float, verdict: str) -> None:
+    generator = np.random.default_rng(3)
+    found = [
+        ratio_of(side("b", drawn(generator, factor)), side("a", drawn(generator)), "online")
+        for _ in range(100)
+    ]
+    assert [each.verdict for each in found].count(verdict) >= 90
+    assert np.median([each.ratio or 0 for each in found]) == pytest.approx(factor, abs=0.02)
+    held = [each.interval is not None and each.interval[0] <= factor <= each.interval[1] for each in found]
+    assert sum(held) >= 95
+
+
+def test_runs_of_one_session_do_not_count_as_rounds() -> None:
+    """A session that is slower by chance, measured often, shows nothing about the next session."""
+    generator = np.random.default_rng(4)
+    slow, fast = drawn(generator, 1.1, rounds=1), drawn(generator, 1.0, rounds=1)
+    many = ratio_of(side("b", slow * 3), side("a", fast * 3), "online")
+    assert many.interval is None, "three rounds are too few, however many runs they have"
+    assert many.verdict == "not compared"
+
+
+def test_kept_runs_are_compared_by_their_runs_and_said_to_be() -> None:
+    generator = np.random.default_rng(5)
+    sides = [
+        side(name, [factor * 0.005 * np.exp(generator.normal(0, 0.02, 20))], source="stored")
+        for name, factor in (("a", 1.0), ("b", 1.2), ("c", 1.0))
+    ]
+    for other, verdict in zip(sides[1:], ("slower", "no difference shown"), strict=True):
+        found = ratio_of(other, sides[0], "offline")
+        assert (found.verdict, "bootstrap" in found.method) == (verdict, True)
+    few = replace(sides[1], sessions=[SessionTimes(online_s=[0.1] * 5, offline_s=[0.1] * 5)])
+    assert ratio_of(few, sides[0], "online").verdict == "not compared"
+    assert ratio_of(few, sides[0], "online").ratio is not None
+
+
+def test_the_text_says_verdict_ratio_and_interval() -> None:
+    generator = np.random.default_rng(6)
+    result = build_comparison(
+        [side("a", drawn(generator)), side("b", drawn(generator, 1.5))], [], {}, interrupted=False
+    )
+    text = render_comparison(result)
+    assert text.startswith("online  b against a: slower, 1.")
+    assert [ratio.phase for ratio in result.ratios] == ["online", "offline"]
+    assert result.ratios[0].side == "b"
+
+
+def test_verdicts_are_about_the_whole_interval() -> None:
+    assert verdict_of((1.0, 1.2)) == "no difference shown"
+    assert verdict_of((0.8, 1.0)) == "no difference shown"
+    assert verdict_of((0.8, 0.99)) == "faster"

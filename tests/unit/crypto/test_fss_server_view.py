@@ -1,0 +1,200 @@
+"""Two steps of the proof against a corrupt server, on the messages of the kernels (docs/threat-model-fss.md).
+
+All that the server knows is fixed, and delta_C varies. Hashes, paths and nodes are modelled here from the
+text of the page. The oracle O has the secret delta_C, so O(x, place, b) = H(x xor delta_C) xor b delta_C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from pi_bench.crypto.fss import FssCall, FssSpec
+from pi_bench.crypto.symmetric import aes128_encrypt
+from tests.fss_parties import LANES, FssRun, Labels, Material, ideal_labels, prepare
+from tests.fss_recorder import BUTTERFLY, DIGIT, LEAF, LEVEL, tables
+
+GADGET, GROUP = 7, 11
+
+
+@dataclass
+class Server:
+    """Everything that the server knows, and v, which the reduction knows too; all of one group."""
+
+    spec: FssSpec
+    rng: np.random.Generator
+    seed: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        spec, rng = self.spec, self.rng
+        self.seed, self.delta = rng.bytes(16), rng.integers(0, 256, 16, np.uint8)
+        self.delta[0] |= 1
+        self.choices, self.server_bits, self.client_bits, self.v = (
+            rng.integers(0, 2**32, count, np.uint32)
+            for count in (spec.choice_ots, spec.server_bits, spec.client_bits, LANES)
+        )
+        self.active = rng.integers(0, 256, (1, spec.choice_ots, LANES, 16), np.uint8)  # t_j
+        self.zero = rng.integers(0, 256, (1, spec.request_ots, LANES, 16), np.uint8)  # q'_i
+
+    def mask(self, choice: int) -> np.ndarray:
+        return (self.choices[choice] >> np.arange(LANES) & 1).astype(np.uint8)
+
+    def run(self, client_delta: np.ndarray) -> FssRun:
+        def cots(receiver: str, packed: np.ndarray, count: int) -> Labels:
+            if receiver == "client":
+                return ideal_labels(self.zero, packed, self.delta)
+            active, zero = ideal_labels(self.active, packed, client_delta)
+            return zero, active
+
+        drawn = (self.choices, self.server_bits, self.client_bits)
+        material = Material(self.delta, client_delta, self.seed, *drawn, cots)
+        return prepare(self.spec, self.v, material, call=FssCall(self.spec, GADGET, GROUP))
+
+    def hash(self, purpose: int, position: int, sub: int, blocks: np.ndarray) -> np.ndarray:
+        tweak = purpose << 120 | GADGET << 96 | GROUP << 64 | position << 40 | sub << 32
+        key = (int.from_bytes(self.seed, "little") ^ tweak).to_bytes(16, "little")
+        low, high = np.ascontiguousarray(blocks).view(np.uint64).T
+        sigma = np.stack([high, low ^ high], axis=1).view(np.uint8)
+        return aes128_encrypt(key, sigma) ^ sigma
+
+
+def bits_of(blocks: np.ndarray) -> np.ndarray:
+    return np.unpackbits(blocks, axis=1, bitorder="little")
+
+
+def correction_words(server: Server, run: FssRun) -> dict[int, Iterator[np.ndarray]]:
+    """CW and CF in the order of the bundles, by level: blocks (32, 16)."""
+    pairs = {
+        level: run.bundles["client", level] ^ run.bundles["server", level]
+        for level in range(1, server.spec.bundle_count + 1)
+    }
+    return {level: iter(pair.reshape(-1, LANES, 16)) for level, pair in pairs.items()}
+
+
+def answers_and_messages(server: Server, client_delta: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each pad and oracle answer, with the message that it hides less the server's own hash: bits (32, n).
+
+    On the way, each CW and CF is checked against the answer, the server's hash, delta_S and the table.
+    """
+    spec, run = server.spec, server.run(client_delta)
+    corrections = np.unpackbits(run.corrections, bitorder="little")
+    words, position = correction_words(server, run), 0
+    for sub, bits in sorted(tables(spec).items()):
+        is_relu = spec.kind == "relu"
+        sign = tables(spec).get(0, 0)
+        first = 0 if sub == 0 else (sign + 1 + spec.share_versions // 2 if is_relu else 1)
+        path_at = 0 if sub == 0 else (max(0, sign - DIGIT) if is_relu else 1)
+        top = (bits - 1) % DIGIT + 1
+        digits = [(bits - top, top), *((start, DIGIT) for start in range(bits - top - DIGIT, -1, -DIGIT))]
+        for start, width in digits:
+            half = 1 << width - 1
+            for stage in range(width):
+                places = np.arange(half)
+                if stage < width - 1:  # the top bit of an entry stands where the stage's bit would be
+                    places = places & ~(1 << stage) | (places >> stage & 1) << width - 1
+                label = server.active[0, first + start + stage] ^ client_delta
+                pad = bits_of(server.hash(BUTTERFLY, start + stage, sub, label))[:, places]
+                yield pad, corrections[position : position + LANES * half].reshape(LANES, half)
+                position += LANES * half
+        yield from _tree(server, client_delta, words, sub, digits, first, path_at)
+
+
+def _tree(
+    server: Server,
+    client_delta: np.ndarray,
+    words: dict[int, Iterator[np.ndarray]],
+    sub: int,
+    digits: list[tuple[int, int]],
+    first: int,
+    path_at: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    spec = server.spec
+    shift = 0 if sub == 1 else spec.truncate_bits + spec.sign_drop
+    limit = ~(server.v >> np.uint32(shift)) << np.uint32(sub == 0 and 1 in tables(spec))
+    decided = [start + i for start, width in digits[:-1] for i in range(width)]
+    ends = np.cumsum([width for _, width in digits[:-1]])
+    path = [(limit >> np.uint32(bit) & 1).astype(np.uint8) ^ server.mask(first + bit) for bit in decided]
+    word = np.zeros((LANES, 16), np.uint8)
+    for level, bit in enumerate(decided, start=1):
+        taken = path[level - 1][:, None]
+        if level == 1:
+            share = server.mask(first + bit)[:, None] * server.delta
+            node = (
+                share ^ server.active[0, first + bit] ^ server.zero[0, path_at] ^ (1 - taken) * server.delta
+            )
+        else:
+            node = server.hash(LEVEL, level - 1, sub, node) ^ (node[:, :1] & 1) * word ^ taken * node
+        asked = node ^ server.delta ^ client_delta  # x xor D for x = node xor delta_S
+        if level < len(decided):
+            left = 1 - path[level][:, None]
+            answer = server.hash(LEVEL, level, sub, asked) ^ left * client_delta
+            own, word = server.hash(LEVEL, level, sub, node), next(words[level])
+            assert np.array_equal(word, answer ^ left * server.delta ^ own)
+            yield bits_of(answer), bits_of(word ^ own)
+        if level in ends:
+            start, width = digits[int(np.searchsorted(ends, level)) + 1]
+            answer, own = server.hash(LEAF, level, sub, asked), server.hash(LEAF, level, sub, node)
+            hidden = bits_of(next(words[level]) ^ own)
+            table = permuted_table(server, limit >> np.uint32(start), first + start, width, sub)
+            assert np.array_equal(hidden, bits_of(answer) ^ table)
+            yield bits_of(answer), hidden
+
+
+def permuted_table(server: Server, limit: np.ndarray, first: int, width: int, sub: int) -> np.ndarray:
+    """A digit's table, permuted by the server's mask and, in the last digit, by rho_C: bits (32, 2^width)."""
+    mask = sum(server.mask(first + bit).astype(np.int64) << bit for bit in range(width))
+    if first == 0 and sub == 0 and 1 in tables(server.spec):
+        mask = mask ^ (server.client_bits[1] >> np.arange(LANES) & 1)
+    return (np.arange(1 << width) ^ mask[:, None] > (limit & (1 << width) - 1)[:, None]).astype(np.uint8)
+
+
+def affine_map(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray | None:
+    """The matrix over GF(2) that takes differences of inputs to differences of outputs, or None without one.
+
+    `inputs`, `outputs`: bits (samples, n), as many of each. Row i of the matrix is where input i goes.
+    """
+    count = inputs.shape[1]
+    rows = np.packbits(np.concatenate([inputs ^ inputs[0], outputs ^ outputs[0]], axis=1), axis=1)
+    for column in range(count):
+        found = rows[:, column // 8] >> 7 - column % 8 & 1
+        pivot = column + int(np.argmax(found[column:]))
+        assert found[pivot], "more samples are needed"
+        rows[[column, pivot]] = rows[[pivot, column]]
+        found = rows[:, column // 8] >> 7 - column % 8 & 1
+        found[column] = 0
+        rows[found == 1] ^= rows[column]
+    solved = np.unpackbits(rows, axis=1)[:, count : count + outputs.shape[1]]
+    return None if solved[count:].any() else solved[:count]
+
+
+@pytest.mark.parametrize(
+    ("spec", "samples"),
+    [
+        (FssSpec("relu", 12, 23, False, 4095, 1), 900),  # two digits, three levels
+        (FssSpec("relu", 4, 14, False, 15, 1), 800),
+        (FssSpec("truncate", 9, 31, True, 256), 800),
+        pytest.param(FssSpec("relu", 12, 28, False, 4095, 1), 2200, marks=pytest.mark.exhaustive),
+        pytest.param(FssSpec("relu", 9, 20, True, 256), 2300, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_pads_and_answers_go_to_messages_one_to_one(spec, samples) -> None:
+    """For fixed inputs the map from pads to messages is affine, and triangular with ones on the diagonal.
+
+    So uniform pads make uniform messages, whatever u, v and the masks are: step G4 of the proof.
+    """
+    rng = np.random.default_rng(1)
+    server = Server(spec, rng)
+    of_samples = []
+    for _ in range(samples):
+        client_delta = rng.integers(0, 256, 16, np.uint8)
+        client_delta[0] &= 0xFE
+        pairs = list(answers_and_messages(server, client_delta))
+        of_samples.append([np.concatenate([pair[i][:2] for pair in pairs], axis=1) for i in (0, 1)])
+    values = np.array(of_samples)  # (samples, pads and messages, lane, bits)
+    for lane in (0, 1):
+        matrix = affine_map(values[:, 0, lane], values[:, 1, lane])
+        assert matrix is not None, "the messages are no affine function of the pads"
+        assert matrix.diagonal().all() and not np.tril(matrix, -1).any()

@@ -1,0 +1,55 @@
+"""pi_bench.measure, compare and inspect: a script without a guard, an event loop, a module, frames."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pi_bench
+from pi_bench.errors import UsageError
+from pi_bench.report.documents.latency import Result
+
+torch = pytest.importorskip("torch")
+
+
+def test_a_model_file_is_measured_inside_an_event_loop(model_file: Path) -> None:
+    async def cell() -> object:
+        return pi_bench.measure(model_file, protocol="null", runs=2, warmup=0)
+
+    result = asyncio.run(cell())
+    assert isinstance(result, Result)
+    assert result.verification.passed
+    assert len(result.online.latency_s.samples) == 2
+    assert "online latency" in result.table()
+    assert "<pre" in result._repr_html_()
+    inspected = pi_bench.inspect(model_file)
+    assert inspected.relu_count == result.network.relu_count
+    pandas = pytest.importorskip("pandas")
+    assert isinstance(result.to_pandas(), pandas.DataFrame)
+
+
+def test_a_script_without_a_guard_measures_a_module(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import torch, pi_bench\n"
+        "module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))\n"
+        "result = pi_bench.measure(module, torch.randn(64, 4), protocol='null', runs=1, warmup=0)\n"
+        "print(result.network.relu_count, result.verification.passed)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "8 True\n", done.stderr
+
+
+def test_results_and_models_are_compared(model_file: Path) -> None:
+    results = [pi_bench.measure(model_file, protocol="null", runs=6, warmup=0, seed=n) for n in range(2)]
+    comparison = pi_bench.compare(*results, names=["first", "second"])
+    assert comparison.ratios[0].interval is not None
+    measured = pi_bench.compare(model_file, protocols=["ideal", "null"], rounds=2, runs=1)
+    assert [side.name for side in measured.sides] == ["ideal", "null"]
+    for sides in ((), (model_file,), (model_file, results[0])):
+        with pytest.raises(UsageError):
+            pi_bench.compare(*sides)
