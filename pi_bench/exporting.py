@@ -17,7 +17,7 @@ from pi_bench.article import with_article
 from pi_bench.errors import InputError, ModelError, UsageError
 from pi_bench.fidelity import bit_choice, choose_bits
 from pi_bench.fidelity.fidelity import CALIBRATION, EXAMPLE, NOISE
-from pi_bench.fidelity.words import FidelityWarning, warning_words
+from pi_bench.fidelity.words import FidelityWarning, warning_text
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
@@ -145,7 +145,7 @@ def export(
     graph = dataclasses.replace(graph, ranges=calibrate(graph, samples, calibration_percentile), meta=notes)
     source = _source(notes["calibration"]["source"])
     chosen = choose_bits(graph, samples, choice, source=source, threads=_threads())
-    for line in warning_words(graph, chosen):
+    for line in warning_text(graph, chosen):
         warnings.warn(line, FidelityWarning, stacklevel=2)
     notes = {**notes, **chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
     graph = dataclasses.replace(graph, meta=notes)

@@ -106,7 +106,7 @@ def measure(
             compiling=_compiling(weight_bits, activation_bits, batch or batch_of(inputs)),
             stopping=Stopping(runs, warmup, precision, max_time_s),
             inputs=inputs,
-            input_words="" if inputs is None else "array",
+            input_text="" if inputs is None else "array",
             seed=seed,
             link=None if link in (None, "loopback") else Link.parse(str(link)),
             timeout_s=timeout_s,

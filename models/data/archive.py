@@ -43,7 +43,7 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
 
     Args:
         download: whether to fetch a missing archive from its official address.
-        progress: hears of the download and of the check, in bytes.
+        progress: called during the download and the check, in bytes.
 
     Raises:
         DataError: The archive is missing, cannot be fetched, is truncated, or is another file. The message

@@ -65,7 +65,7 @@ def deepreduce(
     Args:
         base: the network with all its ReLUs.
         engine: runs the trainings.
-        announce: hears each training's outcome.
+        announce: called with each training's outcome.
         say: prints one line.
 
     Returns:

@@ -47,7 +47,7 @@ class Engine(Protocol):
 
 
 class Announce(Protocol):
-    """A listener that hears each outcome, and whether this run computed it.
+    """A listener that is called with each outcome, and whether this run computed it.
 
     >>> def announce(outcome: Outcome, fresh: bool) -> None:
     ...     print(outcome.job.name, "trained" if fresh else "from an earlier run")
@@ -62,7 +62,7 @@ def run_jobs(
     """Runs jobs and returns their outcomes by name. Jobs that ended in an earlier run are not repeated.
 
     Args:
-        announce: hears each outcome, and whether this run computed it.
+        announce: called with each outcome, and whether this run computed it.
 
     Raises:
         PiBenchError: A job failed for a reason that other jobs share, such as a full disk or missing data. A

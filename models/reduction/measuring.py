@@ -37,7 +37,7 @@ def measure_all(
         root: the folder that the candidates' folders are relative to.
         measure: measures one network.
         settings: the values that a stored result must have to be used again.
-        interrupted: hears of Ctrl-C and the number of finished networks. The others are returned without
+        interrupted: called after Ctrl-C with the number of finished networks. The others are returned without
             latency.
 
     Raises:

@@ -118,7 +118,7 @@ def merge_networks(
 
     Args:
         engine: runs mergings and trainings.
-        announce: hears each training's outcome.
+        announce: called with each training's outcome.
         say: prints one line.
 
     Returns:

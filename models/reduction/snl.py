@@ -70,7 +70,7 @@ def snl(
     Args:
         base: the network with all its ReLUs.
         engine: runs the trainings.
-        announce: hears each training's outcome.
+        announce: called with each training's outcome.
         say: prints one line.
 
     Returns:

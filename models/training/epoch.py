@@ -42,7 +42,7 @@ def train_epoch(
 
     Args:
         epoch: the epoch, from 0; with the settings' seed it decides order and augmentation.
-        report: hears from time to time the number of finished batches and of all batches.
+        report: called from time to time with the number of finished batches and of all batches.
         penalty: gives a term that is added to each batch's loss.
 
     Raises:

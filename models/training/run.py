@@ -99,7 +99,7 @@ def train_recipe(
         teacher: a network to distill from, or None.
         start: the path of a state_dict to start from, which a recipe with masks needs. With None, weights
             are random.
-        progress: hears of epochs and batches.
+        progress: called with epochs and batches.
         tensorboard: whether to write the log for TensorBoard as well.
 
     Raises:

@@ -65,7 +65,7 @@ def train(
         teacher: a network to distill from, or None.
         identity: further values that tell this training from others, such as recipe, data and teacher.
         device: the device to train on.
-        progress: hears of epochs and batches.
+        progress: called with epochs and batches.
         tensorboard: whether to write the log for TensorBoard as well.
 
     Raises:

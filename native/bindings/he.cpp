@@ -181,8 +181,8 @@ void respond(const py::object& weights, const py::object& exponents, const py::t
   const std::size_t out_polys = request.layout.out_polys();
   require(request.released.count % out_polys == 0, "starts: need whole tiles");
   request.tiles = request.released.count / out_polys;
-  const std::size_t input_words = request.tiles * request.layout.in_polys() * he::kLoadedWords;
-  const ReadView<std::uint64_t> input_view(inputs, "inputs", input_words);
+  const std::size_t input_text = request.tiles * request.layout.in_polys() * he::kLoadedWords;
+  const ReadView<std::uint64_t> input_view(inputs, "inputs", input_text);
   const ReadView<std::uint64_t> key_view(public_key, "public_key", he::kLoadedWords);
   const ReadView<std::uint8_t> seed_view(seeds, "seeds", request.released.count * he::kSeedBytes);
   const ReadView<std::uint32_t> mask_view(masks, "masks", released.size());

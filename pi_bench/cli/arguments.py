@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
     `complete`: adds arguments that depend on others. It is called once, before this parser parses its
     arguments.
-    `unknown_words`: text that follows the report of an unknown argument.
+    `unknown_text`: text that follows the report of an unknown argument.
 
     >>> parser = Parser(prog="pi-bench")
     >>> _ = parser.add_argument("--threads", type=thread_count)
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     complete: Callable[[Sequence[str]], None] | None = None
-    unknown_words = ""
+    unknown_text = ""
 
     def __init__(self, **named: Any) -> None:
         """Refuses abbreviated flags: a new flag must not change what an old command line means."""
@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{unknown[0]} is one model too many: give one model per command")
         if unknown:
             question = similar_names(unknown[0].partition("=")[0], self._option_string_actions)
-            there_is_none = f"there is no {' '.join(unknown)}{self.unknown_words}"
+            there_is_none = f"there is no {' '.join(unknown)}{self.unknown_text}"
             self.error(f"{there_is_none}; {question}" if question else there_is_none)
         return parsed, unknown
 

@@ -143,12 +143,12 @@ def show_run(parsed: argparse.Namespace) -> int:
     ```
     """
     from pi_bench.cli.output import STDOUT, deliver
-    from pi_bench.report.history import render_document, tags_words
+    from pi_bench.report.history import render_document, tags_text
 
     with _opened(parsed) as history:
         run = history.find(parsed.which)
         document = history.document(run.id)
-    words = "" if parsed.json == STDOUT else f"{tags_words(run)}\n\n{render_document(document)}"
+    words = "" if parsed.json == STDOUT else f"{tags_text(run)}\n\n{render_document(document)}"
     deliver(words, parsed.json, document)
     return 0
 

@@ -142,11 +142,11 @@ def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:
 
     from pi_bench.report.answer import answer_lines
     from pi_bench.report.quantities import seconds
-    from pi_bench.report.settings import mode_words
+    from pi_bench.report.settings import mode_text
 
     return "\n".join(
         [
-            f"{answer.name}, protocol {answer.protocol_title}, {mode_words(answer.mode, answer.options)}, "
+            f"{answer.name}, protocol {answer.protocol_title}, {mode_text(answer.mode, answer.options)}, "
             f"digest {answer.digest[:16]}",
             *answer.notes,
             *answer_lines(np.atleast_2d(np.asarray(answer.outputs.logits)), labels),

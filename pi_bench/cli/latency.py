@@ -170,7 +170,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         stopping=stopping_options.stopping_of(parsed),
         fuse=fusion_costs(parsed),
         inputs=given,
-        input_words="" if given is None else Path(parsed.input).name,
+        input_text="" if given is None else Path(parsed.input).name,
         seed=parsed.seed,
         link=parsed.link,
         timeout_s=parsed.timeout,

@@ -34,7 +34,7 @@ def add_protocol(parser: Parser) -> None:
         info = default_protocol() if name is None else find_protocol(name)
         for option in info.options:
             _add_option(group, info, option)
-        parser.unknown_words = f" with protocol {info.name}"
+        parser.unknown_text = f" with protocol {info.name}"
         if {"-h", "--help"} & set(arguments):
             protocol.help, mode.help = map(_escaped, (_protocol_help(info), _mode_help(info)))
 

@@ -75,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.launch.requests import ServeRequest
     from pi_bench.protocol import Party
-    from pi_bench.report.settings import mode_words
+    from pi_bench.report.settings import mode_text
 
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
@@ -100,7 +100,7 @@ def run(parsed: argparse.Namespace) -> int:
         parties.send(Party.SERVER, "serve", request.as_fields(), model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
-        words = mode_words(options.mode, options.values)
+        words = mode_text(options.mode, options.values)
         print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
         print(f"digest {model.digest}", flush=True)
         for note in info.notes_of(model.program, options):

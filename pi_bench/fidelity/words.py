@@ -14,13 +14,13 @@ class FidelityWarning(UserWarning):
     """
 
 
-def warning_words(graph: Graph, chosen: ChosenBits) -> list[str]:
+def warning_text(graph: Graph, chosen: ChosenBits) -> list[str]:
     """Says what is wrong with a fidelity and what to do, one line each; nothing if all is well.
 
     >>> from pi_bench.fidelity import Fidelity
     >>> from pi_bench.network.compiler import CompileOptions
     >>> missed = ChosenBits(CompileOptions(), Fidelity(64, 40, 3.0, 10.0, "noise"))
-    >>> warning_words(Graph((), {}), missed)[0][:93]
+    >>> warning_text(Graph((), {}), missed)[0][:93]
     'these bits change the class of 24 of 64 inputs and the logits by 30 % of their range: give mo'
     """
     fidelity, goal = chosen.fidelity, chosen.fidelity.goal

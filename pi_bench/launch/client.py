@@ -208,7 +208,7 @@ class Client:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PiBenchError):
-            self.session.abort(_words_for_the_server(error))
+            self.session.abort(_text_for_the_server(error))
         self.close()
 
     def close(self) -> None:
@@ -225,7 +225,7 @@ class Client:
             self._material = None
 
 
-def _words_for_the_server(error: PiBenchError) -> str:
+def _text_for_the_server(error: PiBenchError) -> str:
     """Says why the client leaves, never in the error's own text, which may quote the input."""
     if isinstance(error, InputError):
         return "the client's input does not fit this network (its shape, type or range)"

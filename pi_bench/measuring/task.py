@@ -51,7 +51,7 @@ class Task:
         stopping: how many runs.
         fuse: the costs by which linear layers are fused where that pays; None fuses nothing.
         inputs: real numbers of the input's shape; None draws noise with `seed`.
-        input_words: names the input in the result, such as its file.
+        input_text: names the input in the result, such as its file.
         link: the emulated link; None for loopback as it is.
         timeout_s: seconds without progress after which the measurement fails.
         expect_digest: the beginning of the digest of the program; None accepts all.
@@ -78,7 +78,7 @@ class Task:
     stopping: Stopping = field(default_factory=lambda: Stopping(runs=5))
     fuse: CostTable | None = None
     inputs: np.ndarray | None = None
-    input_words: str = ""
+    input_text: str = ""
     seed: int = 0
     link: Link | None = None
     timeout_s: float = 120.0
@@ -140,7 +140,7 @@ class PreparedTask:
             measurement,
             outputs(self.model.graph, self.inputs),
             describe_environment(),
-            task.input_words or f"noise, seed {task.seed}",
+            task.input_text or f"noise, seed {task.seed}",
             task.arguments,
         )
         if self.costs is not None:

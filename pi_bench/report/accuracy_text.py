@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pi_bench.report.bits import bits_words
+from pi_bench.report.bits import bits_text
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.quantities import counted
 from pi_bench.report.remedies import remedies_lines
-from pi_bench.report.settings import mode_words
+from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
-from pi_bench.report.weights import weights_words
+from pi_bench.report.weights import weights_text
 
 
 def render_accuracy(result: document.Accuracy) -> str:
@@ -36,7 +36,7 @@ def render_accuracy(result: document.Accuracy) -> str:
     lines = [
         f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
         f"{data.refused_count:,} refused",
-        f"{mode_words(result.mode, result.options)}; {weights_words(result.network.weights)}, "
+        f"{mode_text(result.mode, result.options)}; {weights_text(result.network.weights)}, "
         f"{scales} scales, "
         f"{_bits(result)}, headroom {fixed.headroom_bits:g} bits",
         "",
@@ -105,7 +105,7 @@ def _bits(result: document.Accuracy) -> str:
     fixed = result.fixed_point
     if result.bits is None:
         return f"activation bits {fixed.activation_bits}, weight bits {fixed.weight_bits}"
-    return bits_words(result.bits)
+    return bits_text(result.bits)
 
 
 def _percent(value: float | None) -> str:

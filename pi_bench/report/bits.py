@@ -32,10 +32,10 @@ def bits_part(program: Program, compiling: CompileOptions) -> LayerBits:
     )
 
 
-def bits_words(bits: LayerBits) -> str:
+def bits_text(bits: LayerBits) -> str:
     """Writes the bits of all layers in a few words.
 
-    >>> bits_words(LayerBits(activations={"input": 8, "relu": 12}, weights={"conv": 10}))
+    >>> bits_text(LayerBits(activations={"input": 8, "relu": 12}, weights={"conv": 10}))
     'activation bits 8 to 12, weight bits 10'
     """
     words = f"activation bits {_span(bits.activations.values())}"

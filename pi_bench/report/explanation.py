@@ -62,14 +62,14 @@ def explain(
         comm_round_count=run.online.depth / 2,
         causes=_causes(program, shares(script.online, setting), run.online.time_s),
         lines=[],
-        words={purpose.value: made for purpose, made in script.online_words.items()},
+        words={purpose.value: made for purpose, made in script.online_text.items()},
     )
     offline = ExplainedPhase(
         time_s=run.offline.time_s,
         comm_round_count=run.offline.depth / 2,
         causes=_causes(program, shares(script.offline, setting), run.offline.time_s),
         lines=[],
-        words={purpose.value: made for purpose, made in script.offline_words.items()},
+        words={purpose.value: made for purpose, made in script.offline_text.items()},
     )
     writer = _Writer(program, online, offline, alternatives)
     return Explanation(

@@ -14,7 +14,7 @@ from pi_bench.report.clamps import export_clamp_lines
 from pi_bench.report.documents.export import Export
 from pi_bench.report.fidelity import fidelity_line, fidelity_part
 from pi_bench.report.quantities import counted
-from pi_bench.report.weights import export_words, weights_of
+from pi_bench.report.weights import export_text, weights_of
 
 
 def build_export(graph: Graph, path: str, arguments: dict[str, Any]) -> Export:
@@ -94,9 +94,9 @@ def describe(graph: Graph, path: str, *, folded: bool = False) -> str:
     lines = [
         f"wrote {path}: {meta['name']}",
         f"  {counted(graph.relu_count, 'ReLU')}, {polynomials}input {shape}, "
-        f"{counted(graph.output.shape[0], 'output')}, {_parameter_words(graph, folded)}",
+        f"{counted(graph.output.shape[0], 'output')}, {_parameter_text(graph, folded)}",
         *(f"  {line}" for line in export_clamp_lines(clamped_count(graph))),
-        f"  {export_words(meta)}",
+        f"  {export_text(meta)}",
     ]
     left = [step["operator"].replace("_", "-") for step in meta.get("left_to_client", ())]
     if left:
@@ -111,7 +111,7 @@ def describe(graph: Graph, path: str, *, folded: bool = False) -> str:
     if "fidelity" in meta:
         fidelity = fidelity_part(Fidelity.from_fields(meta["fidelity"]), of_this_program=True)
         lines.append(f"  {fidelity_line(fidelity, weights_of(meta))}")
-        lines.append(f"  {_bits_words(meta['bits'])}")
+        lines.append(f"  {_bits_text(meta['bits'])}")
     if calibration["source"] == "seeded noise" and not meta.get("random_weights"):
         lines.append(
             "  real inputs may leave ranges that noise has set: give some with --calibration FILE.npy"
@@ -119,7 +119,7 @@ def describe(graph: Graph, path: str, *, folded: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _parameter_words(graph: Graph, folded: bool) -> str:
+def _parameter_text(graph: Graph, folded: bool) -> str:
     """Writes the number of parameters, and why another count of the same network may differ."""
     all_count, batch_norm_count = parameter_counts(graph)
     words = counted(all_count, "parameter")
@@ -133,7 +133,7 @@ def _parameter_words(graph: Graph, folded: bool) -> str:
     return words
 
 
-def _bits_words(bits: dict[str, Any]) -> str:
+def _bits_text(bits: dict[str, Any]) -> str:
     """Describes the bits that an export chose."""
     by_layer = [*bits["layer_activations"].values()] or [bits["activations"]]
     low, high = min(by_layer), max(by_layer)

@@ -42,10 +42,10 @@ def fidelity_part(fidelity: Fidelity, *, of_this_program: bool) -> document.Fide
     )
 
 
-def fidelity_words(fidelity: document.Fidelity) -> str:
+def fidelity_text(fidelity: document.Fidelity) -> str:
     """Writes a fidelity as a sentence without its end.
 
-    >>> print(fidelity_words(fidelity_part(Fidelity(256, 255, 0.05, 10.0, "noise"), of_this_program=True)))
+    >>> print(fidelity_text(fidelity_part(Fidelity(256, 255, 0.05, 10.0, "noise"), of_this_program=True)))
     the integer network agrees with the float one on 99.6 % of 256 inputs of noise (interval 97.8 to 99.9 %),
     typical logit error 0.50 % of the logits' range
     """
@@ -54,7 +54,7 @@ def fidelity_words(fidelity: document.Fidelity) -> str:
     size = f"{fidelity.logit_error:.3g}" if error is None else f"{error:.2f} % of the logits' range"
     return (
         f"the integer network agrees with the float one on {fidelity.same_class_pct:.1f} % of "
-        f"{_inputs_words(fidelity)} (interval {low:.1f} to {high:.1f} %), typical logit error {size}"
+        f"{_inputs_text(fidelity)} (interval {low:.1f} to {high:.1f} %), typical logit error {size}"
     )
 
 
@@ -67,9 +67,9 @@ def fidelity_line(fidelity: document.Fidelity | None, weights: str | None) -> st
     if fidelity is None:
         return "fidelity not known: the model file does not say it"
     if not fidelity.of_this_program:
-        return f"fidelity of these bits not known; with those of the export, {fidelity_words(fidelity)}"
+        return f"fidelity of these bits not known; with those of the export, {fidelity_text(fidelity)}"
     random = ", whose weights are random" if weights == "random" else ""
-    return f"{fidelity_words(fidelity)}{random}"
+    return f"{fidelity_text(fidelity)}{random}"
 
 
 def fidelity_warnings(
@@ -115,7 +115,7 @@ def fidelity_warnings(
     return found
 
 
-def _inputs_words(fidelity: document.Fidelity) -> str:
+def _inputs_text(fidelity: document.Fidelity) -> str:
     count, source = fidelity.sample_count, fidelity.source
     if source == NOISE:
         return f"{counted(count, 'input')} of noise"

@@ -77,10 +77,10 @@ def list_document(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
     return [{"id": run.id, "tags": list(run.tags), **dataclasses.asdict(run.facts)} for run in runs]
 
 
-def tags_words(run: StoredRun) -> str:
+def tags_text(run: StoredRun) -> str:
     """Writes the number, the time and the tags of a run.
 
-    >>> tags_words(StoredRun(3, (), RunFacts("latency", "2026-11-29T12:00:00+00:00", "resnet18")))
+    >>> tags_text(StoredRun(3, (), RunFacts("latency", "2026-11-29T12:00:00+00:00", "resnet18")))
     'run 3 of 2026-11-29T12:00:00+00:00'
     """
     return f"run {run.id} of {run.facts.time}" + (f", tagged {', '.join(run.tags)}" if run.tags else "")

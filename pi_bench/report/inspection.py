@@ -10,7 +10,7 @@ from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
-from pi_bench.report.bits import bits_words
+from pi_bench.report.bits import bits_text
 from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
@@ -18,17 +18,17 @@ from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
 from pi_bench.report.operators import (
-    counts_words,
+    counts_text,
     network_counts,
     operator_counts,
-    operator_words,
-    shape_words,
+    operator_text,
+    shape_text,
 )
 from pi_bench.report.prediction import prediction_lines
 from pi_bench.report.quantities import bytes_or_dash, count, counted
-from pi_bench.report.settings import mode_words
+from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
-from pi_bench.report.weights import random_warnings, weights_words
+from pi_bench.report.weights import random_warnings, weights_text
 
 
 def inspect_program(
@@ -97,12 +97,46 @@ def render_inspection(inspection: document.Inspection) -> str:
             print(render_inspection(msgspec.json.decode(file.read(), type=document.Inspection)))
     ```
     """
+    lines = [
+        f"{inspection.name}: {counts_text(inspection)}, {counted(inspection.parameter_count, 'weight')}",
+        *clamp_lines(inspection.upper_relu_count),
+        f"{weights_text(inspection.weights)}, of {inspection.weight_bits} bits; "
+        f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
+        *([bits_text(inspection.bits)] if inspection.bits is not None else []),
+        f"digest {inspection.digest}",
+        fidelity_line(inspection.fidelity, inspection.weights),
+        *(f"warning: {words}" for words in random_warnings(inspection.weights)),
+        *fusion_lines(inspection.fusion),
+        *kept_lines(inspection.fusion),
+        "",
+        *_operator_table(inspection),
+        "",
+        "by resolution (a run of layers of equal resolution is a stage)",
+        *render_table(
+            ("resolution", "weights", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
+            _distribution_rows(inspection),
+        ),
+        "",
+        f"predicted payload per inference, protocol {inspection.protocol}, "
+        f"{mode_text(inspection.mode, inspection.options)}",
+        *_payload_table(inspection.predicted_bytes),
+        *inspection.notes,
+    ]
+    if inspection.prediction is not None:
+        lines += ["", *prediction_lines(inspection.prediction)]
+    if inspection.explanation is not None:
+        lines += ["", *explanation_lines(inspection.explanation)]
+    return "\n".join(lines)
+
+
+def _operator_table(inspection: document.Inspection) -> list[str]:
+    """Returns one line per operator, and what the columns mean."""
     rows = [
         (
             str(op.id),
             op.name,
             op.operator,
-            shape_words(tuple(op.shape)),
+            shape_text(tuple(op.shape)),
             ",".join(map(str, op.sources)) or "-",
             str(op.scale_bits),
             "-" if op.truncate_bits is None else str(op.truncate_bits),
@@ -123,19 +157,7 @@ def render_inspection(inspection: document.Inspection) -> str:
         *("id", "name", "operator", "shape", "from", "scale", "truncated", "window", "range", "headroom"),
         *("ReLUs", "trunc.", "squares", "weights", "M MACs", "to server", "to client"),
     ]
-    predicted = inspection.predicted_bytes
-    lines = [
-        f"{inspection.name}: {counts_words(inspection)}, {counted(inspection.parameter_count, 'weight')}",
-        *clamp_lines(inspection.upper_relu_count),
-        f"{weights_words(inspection.weights)}, of {inspection.weight_bits} bits; "
-        f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
-        *([bits_words(inspection.bits)] if inspection.bits is not None else []),
-        f"digest {inspection.digest}",
-        fidelity_line(inspection.fidelity, inspection.weights),
-        *(f"warning: {words}" for words in random_warnings(inspection.weights)),
-        *fusion_lines(inspection.fusion),
-        *kept_lines(inspection.fusion),
-        "",
+    return [
         *render_table(header, rows, left=4, whole=(0, 2, 3), drop=_DROP),
         "",
         "from: ids of the operators whose values it takes; scale: bits behind the point",
@@ -143,30 +165,18 @@ def render_inspection(inspection: document.Inspection) -> str:
         "range: largest value in calibration; headroom: bits between this value and the end of the window",
         "trunc.: truncations without ReLU; weights: with biases, batch normalizations folded into them",
         "M MACs: million multiply-accumulates; to server, to client: payload online",
-        "",
-        "by resolution (a run of layers of equal resolution is a stage)",
-        *render_table(
-            ("resolution", "weights", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
-            _distribution_rows(inspection),
-        ),
-        "",
-        f"predicted payload per inference, protocol {inspection.protocol}, "
-        f"{mode_words(inspection.mode, inspection.options)}",
-        *render_table(
-            ("phase", "to server", "to client"),
-            [
-                _predicted_row("online", predicted.online),
-                _predicted_row("offline", predicted.offline),
-                *(_predicted_row(f"  {part}", sent) for part, sent in predicted.offline_parts.items()),
-            ],
-        ),
-        *inspection.notes,
     ]
-    if inspection.prediction is not None:
-        lines += ["", *prediction_lines(inspection.prediction)]
-    if inspection.explanation is not None:
-        lines += ["", *explanation_lines(inspection.explanation)]
-    return "\n".join(lines)
+
+
+def _payload_table(predicted: document.PredictedBytes) -> list[str]:
+    return render_table(
+        ("phase", "to server", "to client"),
+        [
+            _predicted_row("online", predicted.online),
+            _predicted_row("offline", predicted.offline),
+            *(_predicted_row(f"  {part}", sent) for part, sent in predicted.offline_parts.items()),
+        ],
+    )
 
 
 _DROP = (
@@ -192,7 +202,7 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
     return document.Operator(
         id=op.id,
         name=op.name,
-        operator=operator_words(op),
+        operator=operator_text(op),
         shape=list(op.shape),
         sources=list(operands(op)),
         scale_bits=op.scale_bits,

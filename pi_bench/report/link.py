@@ -31,10 +31,10 @@ def probed_link_part(link: Link | None, probed: dict[str, float] | None) -> Loop
     return ProbedLink(**asdict(link), measured=MeasuredLink(**probed))
 
 
-def link_words(link: Loopback | Emulated) -> str:
+def link_text(link: Loopback | Emulated) -> str:
     """Names a link and its figures.
 
-    >>> link_words(Emulated(name="wan", rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8))
+    >>> link_text(Emulated(name="wan", rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8))
     'emulated link wan (100 Mbit/s, round trip 40.0 ms)'
     """
     if isinstance(link, Loopback):

@@ -20,7 +20,7 @@ from pi_bench.report.quantities import counted
 
 
 class Counts(Protocol):
-    """Has the counts that `counts_words` names: a network in a result, or an inspection.
+    """Has the counts that `counts_text` names: a network in a result, or an inspection.
 
     ```python
     def relu_share(counts: Counts) -> float:
@@ -44,15 +44,15 @@ class Counts(Protocol):
     def mac_count(self) -> int: ...
 
 
-def operator_words(op: Op) -> str:
+def operator_text(op: Op) -> str:
     """Names what an operator computes, such as "conv 3x3 + add" or "ReLU | truncate".
 
     >>> from pi_bench.network.program import InputOp
-    >>> operator_words(InputOp(0, "input", (1, 2), 4, bound=4.0))
+    >>> operator_text(InputOp(0, "input", (1, 2), 4, bound=4.0))
     'input'
     """
     if isinstance(op, LinearOp):
-        words = [_term_words(term) for term in op.terms]
+        words = [_term_text(term) for term in op.terms]
         return " + ".join(dict.fromkeys(words)) or "bias"
     if isinstance(op, ActivationOp):
         kinds = ((op.relu_count, "ReLU"), (op.truncation_count, "truncate"))
@@ -97,12 +97,12 @@ def network_counts(program: Program) -> dict[str, int]:
     }
 
 
-def counts_words(counts: Counts) -> str:
+def counts_text(counts: Counts) -> str:
     """Writes a network's counts in a line, without the kinds that it has none of.
 
     >>> from types import SimpleNamespace
     >>> counts = dict(relu_count=96, truncation_count=0, square_count=0, product_count=0, mac_count=10**6)
-    >>> counts_words(SimpleNamespace(**counts))
+    >>> counts_text(SimpleNamespace(**counts))
     '96 ReLUs, 0 truncations without ReLU, 1.0 M multiply-accumulates'
     """
     truncations = counted(counts.truncation_count, "truncation without ReLU", "truncations without ReLU")
@@ -113,16 +113,16 @@ def counts_words(counts: Counts) -> str:
     return ", ".join([*words, f"{counts.mac_count / 1e6:,.1f} M multiply-accumulates"])
 
 
-def shape_words(shape: tuple[int, ...]) -> str:
+def shape_text(shape: tuple[int, ...]) -> str:
     """Writes a shape, without the batch where it is one.
 
-    >>> shape_words((1, 3, 32, 32))
+    >>> shape_text((1, 3, 32, 32))
     '3x32x32'
     """
     return "x".join(map(str, shape[1:] if shape[0] == 1 else shape))
 
 
-def _term_words(term: LinearTerm) -> str:
+def _term_text(term: LinearTerm) -> str:
     if isinstance(term.weighted, Convolution):
         stride = "" if term.weighted.stride == (1, 1) else f"/{term.weighted.stride[0]}"
         return f"conv {term.weighted.kernel[0]}x{term.weighted.kernel[1]}{stride}"

@@ -11,7 +11,7 @@ from pi_bench.network.program import ActivationOp, Op
 from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Layer
-from pi_bench.report.operators import operator_counts, operator_words
+from pi_bench.report.operators import operator_counts, operator_text
 from pi_bench.session import PhaseRecord
 
 
@@ -114,7 +114,7 @@ def layer_of(op: Op, runs: Sequence[Run]) -> Layer:
     return Layer(
         id=op.id,
         name=op.name,
-        operator=operator_words(op),
+        operator=operator_text(op),
         shape=list(op.shape),
         **operator_counts(op),
         client=_times(client),

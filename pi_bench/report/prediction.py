@@ -20,7 +20,7 @@ from pi_bench.report.documents.predicted import (
     PredictedOnline,
     Prediction,
 )
-from pi_bench.report.link import link_part, link_words
+from pi_bench.report.link import link_part, link_text
 from pi_bench.report.quantities import byte_count, counted, milliseconds, seconds
 from pi_bench.report.text_table import render_table
 
@@ -92,7 +92,7 @@ def prediction_lines(prediction: Prediction) -> list[str]:
     online, offline, costs = prediction.online, prediction.offline, prediction.costs
     return [
         f"predicted on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
-        f"{counted(costs.threads, 'thread')} per party, {link_words(prediction.link)}",
+        f"{counted(costs.threads, 'thread')} per party, {link_text(prediction.link)}",
         f"  online  {seconds(online.latency_s)}, {counted(online.comm_round_count, 'round')}, "
         f"{_both_ways(online.wire_bytes)}",
         f"  offline {seconds(offline.time_s)}, {_both_ways(offline.wire_bytes)}",

@@ -34,7 +34,7 @@ def build_result(
     measurement: Measurement,
     float_logits: np.ndarray,
     environment: dict[str, Any],
-    inputs_words: str,
+    inputs_text: str,
     arguments: dict[str, Any],
 ) -> document.Result:
     """Collects every figure of a measurement with at least one timed run.
@@ -65,7 +65,7 @@ def build_result(
         warmup_s=tuple(measurement.warmup_s),
         precision=options.stopping.precision,
         link=probed_link_part(options.link, measurement.probed_link),
-        input=inputs_words,
+        input=inputs_text,
         model_load_s=model.load_s,
         server_prepare_s=measurement.prepare_s,
         start_s=measurement.start_s,

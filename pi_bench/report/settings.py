@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def mode_words(mode: str, options: Mapping[str, int | str]) -> str:
+def mode_text(mode: str, options: Mapping[str, int | str]) -> str:
     """Names a mode and the protocol's own options.
 
-    >>> mode_words("exact", {"label_chunk": 3})
+    >>> mode_text("exact", {"label_chunk": 3})
     'mode exact, label chunk 3'
     """
     named = [f"{name.replace('_', ' ')} {value}" for name, value in options.items()]

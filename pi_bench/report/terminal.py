@@ -14,8 +14,8 @@ from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines
-from pi_bench.report.link import link_words, probe_lines
-from pi_bench.report.operators import counts_words, shape_words
+from pi_bench.report.link import link_text, probe_lines
+from pi_bench.report.operators import counts_text, shape_text
 from pi_bench.report.prediction import comparison_lines
 from pi_bench.report.quantities import (
     byte_count,
@@ -27,9 +27,9 @@ from pi_bench.report.quantities import (
     seconds,
     seconds_or_dash,
 )
-from pi_bench.report.settings import mode_words
+from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
-from pi_bench.report.weights import weights_words
+from pi_bench.report.weights import weights_text
 
 
 def render_result(result: Result, labels: Sequence[str]) -> str:
@@ -60,10 +60,10 @@ def render_result(result: Result, labels: Sequence[str]) -> str:
 def _heading(result: Result) -> list[str]:
     network = result.network
     return [
-        f"{network.name}: {counts_words(network)}, {weights_words(network.weights)}",
+        f"{network.name}: {counts_text(network)}, {weights_text(network.weights)}",
         *clamp_lines(network.upper_relu_count),
-        f"protocol {result.protocol_title}, {mode_words(result.mode, result.options)}, "
-        f"{link_words(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
+        f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
+        f"{link_text(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
         f"digest {network.digest[:16]}",
         *probe_lines(result.link),
         *fusion_lines(network.fusion),
@@ -81,14 +81,14 @@ def _latency(result: Result) -> list[str]:
     return [
         f"online latency  {seconds(latency.median)}  "
         f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
-        f"{_runs_words(result)} after {counted(result.warmup, 'warm-up run')})",
+        f"{_runs_text(result)} after {counted(result.warmup, 'warm-up run')})",
         f"  {byte_count(online.bytes.client_to_server)} client to server, "
         f"{byte_count(online.bytes.server_to_client)} server to client, "
         f"{counted(online.comm_round_count, 'communication round')}",
     ]
 
 
-def _runs_words(result: Result) -> str:
+def _runs_text(result: Result) -> str:
     if not result.interrupted:
         return counted(result.runs, "run")
     return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')}"
@@ -106,7 +106,7 @@ def _layers(result: Result) -> list[str]:
             (
                 layer.name,
                 layer.operator,
-                shape_words(tuple(layer.shape)),
+                shape_text(tuple(layer.shape)),
                 count(layer.relu_count),
                 count(layer.truncation_count),
                 count(layer.square_count + layer.product_count),

@@ -24,28 +24,28 @@ def weights_of(meta: Mapping[str, Any]) -> Literal["random", "given"] | None:
     return "random" if noted else "given"
 
 
-def weights_words(weights: str | None) -> str:
+def weights_text(weights: str | None) -> str:
     """Writes where the weights come from, for a heading.
 
-    >>> weights_words("random")
+    >>> weights_text("random")
     'weights random'
-    >>> weights_words(None)
+    >>> weights_text(None)
     "weights unknown (the module's own: the model file does not say whether they are random)"
     """
     own = "unknown (the module's own: the model file does not say whether they are random)"
     return f"weights {weights or own}"
 
 
-def export_words(meta: Mapping[str, Any]) -> str:
+def export_text(meta: Mapping[str, Any]) -> str:
     """Writes where the weights come from, for the text of an export, with the seed of random ones.
 
-    >>> export_words({"random_weights": False})
+    >>> export_text({"random_weights": False})
     'weights given'
-    >>> export_words({"random_weights": True, "seed": 7})
+    >>> export_text({"random_weights": True, "seed": 7})
     'weights random, seed 7: latency and bytes are those of a trained network, answers mean nothing'
     """
     weights = weights_of(meta)
-    words = weights_words(weights)
+    words = weights_text(weights)
     return f"{words}, seed {meta.get('seed', '-')}: {_MEANING}" if weights == "random" else words
 
 

@@ -14,7 +14,7 @@ from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.documents import schema_of
-from pi_bench.report.weights import export_words
+from pi_bench.report.weights import export_text
 
 SAID = "warning: weights are random: latency and bytes are those of a trained network, answers mean nothing"
 LATENCY = ("--protocol", "ideal", "--runs", "1", "--warmup", "0")
@@ -62,7 +62,7 @@ def test_random_weights_are_said_by_every_command(
     text = capsys.readouterr().out
     assert f"weights {weights or 'unknown'}" in text
     assert (SAID in text) == (weights == "random")
-    noted_words = export_words({} if meta is None else {"random_weights": meta, "seed": 7})
+    noted_words = export_text({} if meta is None else {"random_weights": meta, "seed": 7})
     assert noted_words.startswith(f"weights {weights or 'unknown'}")  # as `export` writes them
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pi_bench.crypto import secret
 from pi_bench.protocol import Party
-from pi_bench.report.settings import mode_words
+from pi_bench.report.settings import mode_text
 
 VECTORS = pathlib.Path(__file__).parents[1] / "vectors" / "transcript.json"
 UPDATE = os.environ.get("PI_BENCH_UPDATE_VECTORS") == "1"
@@ -64,7 +64,7 @@ def test_the_transcript_is_the_golden_one(secure_protocol, options, small_networ
     (outcome,) = run(secure_protocol, program, weights, inputs[:1], options)
     assert {m.sender for m in outcome.transcript} == set(Party)
     digests = _digests(outcome.transcript)
-    name = mode_words(options.mode, options.values).removeprefix("mode ")
+    name = mode_text(options.mode, options.values).removeprefix("mode ")
     vectors = json.loads(VECTORS.read_text())
     golden = vectors["transcripts"].setdefault(secure_protocol.name, {})
     if UPDATE:

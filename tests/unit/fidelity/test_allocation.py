@@ -13,7 +13,7 @@ from pi_bench.fidelity.fidelity import HELD_OUT, NOISE
 from pi_bench.fidelity.measurement import integer_logits
 from pi_bench.fidelity.noise import layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
-from pi_bench.fidelity.words import warning_words
+from pi_bench.fidelity.words import warning_text
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import (
     AddNode,
@@ -99,7 +99,7 @@ def test_a_network_that_32_bits_do_not_hold_is_told_with_its_layer() -> None:
     graph = replace(graph, ranges=calibrate(graph, SAMPLES))
     chosen = choose_bits(graph, SAMPLES, BitChoice())
     assert not chosen.fidelity.met and chosen.limits[0] in ("strong", "faint", "x")
-    (line,) = warning_words(graph, chosen)
+    (line,) = warning_text(graph, chosen)
     assert "32 bits do not hold a fidelity of 99 %" in line and repr(chosen.limits[0]) in line
 
 
@@ -146,7 +146,7 @@ def test_bits_by_hand_are_measured_and_kept() -> None:
     chosen = choose_bits(branches(), SAMPLES, bit_choice(None, None, 4))
     assert (chosen.options.weight_bits, chosen.options.activation_bits) == (10, 4)
     assert chosen.fidelity.goal is None and chosen.fidelity.sample_count == len(SAMPLES)
-    (line,) = warning_words(branches(), chosen)
+    (line,) = warning_text(branches(), chosen)
     assert "give more bits" in line
 
 
@@ -195,4 +195,4 @@ def test_few_inputs_are_exceeded_by_others_within_their_goal() -> None:
 def test_equal_calibration_inputs_are_told() -> None:
     equal = np.repeat(SAMPLES[:1], 40, axis=0)
     graph = branches(samples=equal)
-    assert "all equal" in warning_words(graph, choose_bits(graph, equal, BitChoice()))[-1]
+    assert "all equal" in warning_text(graph, choose_bits(graph, equal, BitChoice()))[-1]

@@ -151,7 +151,7 @@ def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph)
     model, setting = model_of(tiny_graph), Setting(costs(garble_relu=1e-6))
     options = ProtocolOptions("windowed")
     assert INFO.script is not None
-    script = replace(INFO.script(model.program, options), offline_words={Purpose.RELU: "keys"})
+    script = replace(INFO.script(model.program, options), offline_text={Purpose.RELU: "keys"})
     run = predict_run(script, setting)
     faster = predict_run(replace(script, offline=scaled(script.offline, Purpose.RELU, 0.5)), setting)
     others = [

@@ -11,7 +11,7 @@ from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
 from pi_bench.report.answer import answer_lines
 from pi_bench.report.inspection import inspect_program, render_inspection
-from pi_bench.report.operators import operator_words, shape_words
+from pi_bench.report.operators import operator_text, shape_text
 from pi_bench.report.quantities import byte_count, count, milliseconds, seconds
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import wrapped
@@ -125,8 +125,8 @@ def test_inspection_adds_up(tiny_graph: Graph) -> None:
 
 def test_operators_in_words(tiny_graph: Graph) -> None:
     program, _ = compile_graph(tiny_graph)
-    words = [operator_words(op) for op in program.ops]
+    words = [operator_text(op) for op in program.ops]
     assert words[0] == "input" and words[-1] == "output"
     assert words[1] == "conv 3x3" and words[2] == "ReLU | truncate"
     assert "conv 3x3 + add" in words and "linear" in words
-    assert shape_words((1, 4, 6, 6)) == "4x6x6" and shape_words((2, 3)) == "2x3"
+    assert shape_text((1, 4, 6, 6)) == "4x6x6" and shape_text((2, 3)) == "2x3"
