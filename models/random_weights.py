@@ -104,8 +104,8 @@ def draw_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
 
     Whole channels are drawn as long as they fit, so they may keep fewer ReLUs.
 
-    >>> from pi_bench.models.networks.masked_relu import MaskedRelu, kept_relu_count
-    >>> module = nn.Sequential(MaskedRelu((2, 4, 4), "pixel"))
+    >>> from pi_bench.models.networks.masked_relu import TrainableMaskedReLU, kept_relu_count
+    >>> module = nn.Sequential(TrainableMaskedReLU((2, 4, 4), "pixel"))
     >>> draw_masks(module, 10, seed=1)
     >>> kept_relu_count(module)
     10

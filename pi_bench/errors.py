@@ -6,6 +6,7 @@ message says what was wrong and what to do.
 
 import csv
 import json
+from collections.abc import Iterator
 
 
 class PiBenchError(Exception):
@@ -183,6 +184,31 @@ def interruption_code(interruption: KeyboardInterrupt) -> int:
     130
     """
     return EXIT_TERMINATED if isinstance(interruption, Terminated) else EXIT_INTERRUPTED
+
+
+def by_name(name: str) -> type[PiBenchError]:
+    """Returns the error type that another process names, or `PiBenchError` for an unknown name.
+
+    >>> by_name("DivergedError"), by_name("json")
+    (<class 'pi_bench.errors.DivergedError'>, <class 'pi_bench.errors.PiBenchError'>)
+    """
+    return next((kind for kind in _types(PiBenchError) if kind.__name__ == name), PiBenchError)
+
+
+def by_exit_code(exit_code: int) -> type[PiBenchError]:
+    """Returns the error type with which another command ended, or `PiBenchError` for another exit code.
+
+    >>> by_exit_code(ModelError.exit_code), by_exit_code(99)
+    (<class 'pi_bench.errors.ModelError'>, <class 'pi_bench.errors.PiBenchError'>)
+    """
+    types = PiBenchError.__subclasses__()
+    return next((kind for kind in types if kind.exit_code == exit_code), PiBenchError)
+
+
+def _types(general: type[PiBenchError]) -> Iterator[type[PiBenchError]]:
+    yield general
+    for special in general.__subclasses__():
+        yield from _types(special)
 
 
 def interruption_word(exit_code: int) -> str:

@@ -123,7 +123,7 @@ def export(
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
     plain, traced = _plain_copy(module, example)
     output_count = _require_answer(plain, example)
-    if labels and len(labels) != output_count:
+    if labels and output_count not in (None, len(labels)):
         raise InputError(
             f"{len(labels)} labels for {output_count} outputs: give one class name per output, or no labels"
         )
@@ -219,10 +219,10 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     return plain, plain
 
 
-def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int:
+def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int | None:
     """Runs the user's module once, so that its own errors are reported before tracing wraps them.
 
-    Returns the number of outputs.
+    Returns the number of outputs; None where the answer is a class, which does not tell it.
 
     Raises:
         ModelError: forward() fails, or returns anything else than one float tensor.
@@ -253,7 +253,7 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int:
         raise ModelError(
             f"the module answers {tuple(answer.shape)} to {len(example)} inputs; (batch, outputs) is needed"
         )
-    return int(answer.shape[1])
+    return int(answer.shape[1]) if answer.is_floating_point() else None
 
 
 def _no_logits(dtype: torch.dtype) -> ModelError:

@@ -82,11 +82,11 @@ def linearize_masks(
 
     >>> import tempfile
     >>> from pi_bench.models.data import load_data
-    >>> from pi_bench.models.networks.masked_relu import MaskedRelu
+    >>> from pi_bench.models.networks.masked_relu import TrainableMaskedReLU
     >>> from pi_bench.progress import silent
     >>> cpu = torch.device("cpu")
     >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.1, cpu)
-    >>> module = nn.Sequential(nn.Flatten(), MaskedRelu((64,), "pixel"), nn.Linear(64, 10))
+    >>> module = nn.Sequential(nn.Flatten(), TrainableMaskedReLU((64,), "pixel"), nn.Linear(64, 10))
     >>> options = {"teacher": nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "identity": {}, "device": cpu}
     >>> settings = LinearizationSettings(learning_rate=0.1, lasso=1.0)
     >>> results = []

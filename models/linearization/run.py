@@ -208,8 +208,8 @@ def binarize(module: nn.Module, budget: int, threshold: float) -> tuple[dict[str
     Returns:
         The masks as bool by the path of their layer, and the number of ReLUs that they keep.
 
-    >>> from pi_bench.models.networks.masked_relu import MaskedRelu
-    >>> module = nn.Sequential(MaskedRelu((3, 1, 1), "pixel"))
+    >>> from pi_bench.models.networks.masked_relu import TrainableMaskedReLU
+    >>> module = nn.Sequential(TrainableMaskedReLU((3, 1, 1), "pixel"))
     >>> module[0].mask.data[0, :, 0, 0] = torch.tensor([0.2, 0.9, 0.5])
     >>> binarize(module, 2, threshold=0.01)[1], module[0].mask.flatten().tolist()
     (2, [0.0, 1.0, 1.0])

@@ -19,13 +19,13 @@ from pi_bench.article import with_article
 from pi_bench.errors import ModelError
 
 from ..layers import Shape
-from ..networks.masked_relu import MaskedRelu
+from ..networks.masked_relu import TrainableMaskedReLU
 from ..networks.polynomial import PolynomialActivation
 from ..networks.resnet import PadShortcut
 from . import kernels
 from .kernels import Kernel
 
-_NONLINEAR = (nn.ReLU, nn.ReLU6, MaskedRelu, PolynomialActivation, nn.MaxPool2d)
+_NONLINEAR = (nn.ReLU, nn.ReLU6, TrainableMaskedReLU, PolynomialActivation, nn.MaxPool2d)
 _LEAVES = (*_NONLINEAR, PadShortcut)
 Form = Mapping[str, Kernel]  # by the value that is read
 

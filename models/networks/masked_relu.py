@@ -18,14 +18,14 @@ from pi_bench.errors import ModelError
 from ..layers import Shape
 
 
-class MaskedRelu(nn.Module):
+class TrainableMaskedReLU(nn.Module):
     """A layer that computes mask * relu(x) + (1 - mask) * x.
 
     The parameter `mask` has shape (1, *shape) with granularity "pixel", and (1, channels, 1, 1) with
     "channel". It is frozen at first; a linearization makes it trainable. `relus_each` is the number of ReLUs
     per number of the mask.
 
-    >>> layer = MaskedRelu((2, 1, 1), "pixel")
+    >>> layer = TrainableMaskedReLU((2, 1, 1), "pixel")
     >>> layer.mask.data[0, 1] = 0
     >>> layer(torch.full((1, 2, 1, 1), -3.0)).flatten()
     tensor([ 0., -3.])
@@ -63,16 +63,16 @@ def mask_relus(module: nn.Module, shapes: Iterable[tuple[str, Shape]], granulari
         found = module.get_submodule(path)
         if type(found) is not nn.ReLU:
             raise ModelError(f"{path} is {type(found).__name__}: only plain ReLUs can be masked")
-        setattr(module.get_submodule(parent), name, MaskedRelu(shape, granularity))
+        setattr(module.get_submodule(parent), name, TrainableMaskedReLU(shape, granularity))
 
 
-def masked_relus(module: nn.Module) -> dict[str, MaskedRelu]:
+def masked_relus(module: nn.Module) -> dict[str, TrainableMaskedReLU]:
     """Returns the masked ReLUs of `module` by path, in the order in which they run.
 
-    >>> list(masked_relus(nn.Sequential(nn.ReLU(), MaskedRelu((2, 4, 4), "pixel"))))
+    >>> list(masked_relus(nn.Sequential(nn.ReLU(), TrainableMaskedReLU((2, 4, 4), "pixel"))))
     ['1']
     """
-    return {path: part for path, part in module.named_modules() if isinstance(part, MaskedRelu)}
+    return {path: part for path, part in module.named_modules() if isinstance(part, TrainableMaskedReLU)}
 
 
 def kept_relu_count(module: nn.Module) -> int:
@@ -81,7 +81,7 @@ def kept_relu_count(module: nn.Module) -> int:
     Raises:
         ModelError: A mask holds a number other than 0 and 1.
 
-    >>> kept_relu_count(nn.Sequential(MaskedRelu((2, 4, 4), "channel")))
+    >>> kept_relu_count(nn.Sequential(TrainableMaskedReLU((2, 4, 4), "channel")))
     32
     """
     kept = 0

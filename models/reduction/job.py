@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pi_bench import errors
-from pi_bench.errors import DivergedError, OutputError, PiBenchError, TrainingError
+from pi_bench.errors import DivergedError, OutputError, PiBenchError, by_name
 from pi_bench.fidelity.words import FidelityWarning
 from pi_bench.progress import Progress
 
@@ -111,8 +110,7 @@ def outcome_of(job: Job, answer: str) -> Outcome:
         return Outcome(job, content["result"])
     if "failure" in content:
         return Outcome(job, None, content["failure"])
-    kind = getattr(errors, content["error"], TrainingError)
-    raise kind(f"{job.name}: {content['message']}")
+    raise by_name(content["error"])(f"{job.name}: {content['message']}")
 
 
 def stored(job: Job) -> Outcome | None:

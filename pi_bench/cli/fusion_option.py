@@ -64,7 +64,10 @@ def costs_of_objective(objective: str) -> CostTable:
         raise UsageError(
             f"--fuse {objective[:40]!r} is no objective; write online, or online:LINK as in online:wan"
         )
-    return costs_on(Link.parse(link) if link and link != "loopback" else None)
+    try:
+        return costs_on(Link.parse(link) if link and link != "loopback" else None)
+    except UsageError as error:
+        raise UsageError(f"--fuse {objective[:40]}: {error}") from None
 
 
 def with_objectives(arguments: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ _FENCE = 1.5  # Tukey: interquartile ranges beyond the quartiles
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a set of samples, in the unit of the samples.
+    """A summary of samples. All values have the unit of the samples.
 
     `mad`: median absolute deviation from the median, not scaled.
     `interval`: bootstrap interval of the median with a confidence of 95 %; None with fewer than 6 samples.

@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pi_bench import errors
 from pi_bench.cli import protocol_options
 from pi_bench.cli.arguments import Parser, count, positive_int
 from pi_bench.cli.failures import Failures
-from pi_bench.errors import PiBenchError, interruption_code
+from pi_bench.errors import by_exit_code, interruption_code
 
 
 def add_options(parser: Parser) -> None:
@@ -126,18 +125,4 @@ def _latency(model: Path, result: Path, flags: list[str]) -> None:
         return
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     message = lines[-1].removeprefix("error: ") if lines else f"exit status {done.returncode}"
-    kinds = {kind.exit_code: kind for kind in _kinds()}
-    raise kinds.get(done.returncode, PiBenchError)(f"measuring {model}: {message}")
-
-
-def _kinds() -> list[type[PiBenchError]]:
-    return [
-        errors.PreprocessingSpentError,
-        errors.EnvironmentUnsupportedError,
-        errors.PeerError,
-        errors.ConnectionFailedError,
-        errors.InputError,
-        errors.ModelError,
-        errors.UsageError,
-        errors.VerificationError,
-    ]
+    raise by_exit_code(done.returncode)(f"measuring {model}: {message}")

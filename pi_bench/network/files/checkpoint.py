@@ -24,12 +24,12 @@ _COUNTERS = ("total_ops", "total_params", "n_averaged", "num_batches_tracked")
 _NAMED_KEYS = 3
 
 
-class MaskedReLU(nn.Module):
+class BinaryMaskedReLU(nn.Module):
     """A ReLU that some elements have: max(0, x) where `mask` is True, x elsewhere.
 
     `mask` is bool, without a batch axis or with one of size 1.
 
-    >>> MaskedReLU(torch.tensor([True, False]))(torch.tensor([[-1.0, -1.0]])).tolist()
+    >>> BinaryMaskedReLU(torch.tensor([True, False]))(torch.tensor([[-1.0, -1.0]])).tolist()
     [[0.0, -1.0]]
     """
 
@@ -62,7 +62,7 @@ def load_weights(
     Args:
         masks: a pattern of names, such as ``*.alpha``, for tensors of the checkpoint that are ReLU masks. A
             mask that the module has too is loaded like any other tensor. A mask ``PATH.alpha`` that the
-            module lacks masks the `torch.nn.ReLU` at ``PATH``, which is replaced by a `MaskedReLU`.
+            module lacks masks the `torch.nn.ReLU` at ``PATH``, which is replaced by a `BinaryMaskedReLU`.
         threshold: makes masks binary: 1 above it. Without it a mask must have only zeros and ones.
         weights_key: the place of the weights, such as ``ema`` or ``state_dict.student``, where a checkpoint
             has several that fit.
@@ -152,7 +152,9 @@ def _take_masks(
             )
         parent, _, attribute = path.rpartition(".")
         setattr(
-            module.get_submodule(parent), attribute, MaskedReLU(torch.empty_like(values, dtype=torch.bool))
+            module.get_submodule(parent),
+            attribute,
+            BinaryMaskedReLU(torch.empty_like(values, dtype=torch.bool)),
         )
         state[f"{path}.mask"] = values != 0
         if f"{path}.mask" != key:

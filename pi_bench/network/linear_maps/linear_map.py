@@ -230,17 +230,17 @@ class LinearMap:
         kernel = np.zeros((*shape, rows.extent, columns.extent))
         bias = self.bias[np.ix_(own_rows, own_columns)].copy()
         high, wide = first.rows.extent, first.columns.extent
-        for r, s in np.ndindex(shape[:2]):
-            for k, a in enumerate(row_taps[r]):
-                for m, b in enumerate(column_taps[s]):
-                    if a is None or b is None:
-                        continue
-                    mix = self.kernel[own_rows[r], own_columns[s], :, :, k, m]
-                    top, left = k * first.rows.stride, m * first.columns.stride
-                    kernel[r, s, :, :, top : top + high, left : left + wide] += np.tensordot(
-                        mix, first.kernel[a, b], axes=(1, 0)
-                    )
-                    bias[r, s] += mix @ first.bias[a, b]
+        # One product serves all composed classes in which the same tap reads the same class of `first`.
+        readers = itertools.product(
+            _readers(own_rows, row_taps).items(), _readers(own_columns, column_taps).items()
+        )
+        for ((own_row, k, a), of_rows), ((own_column, m, b), of_columns) in readers:
+            mix = self.kernel[own_row, own_column, :, :, k, m]
+            top, left = k * first.rows.stride, m * first.columns.stride
+            product, shift = np.tensordot(mix, first.kernel[a, b], axes=(1, 0)), mix @ first.bias[a, b]
+            for r, s in itertools.product(of_rows, of_columns):
+                kernel[r, s, :, :, top : top + high, left : left + wide] += product
+                bias[r, s] += shift
         return LinearMap(rows, columns, kernel, bias).trimmed()
 
     def plus(self, other: LinearMap) -> LinearMap:
@@ -297,6 +297,18 @@ class LinearMap:
             matrix[:, i, j, :, down, across] = kernel[:, :, own_down, own_across]
         bias = self.bias[np.ix_(rows.classes, columns.classes)].transpose(2, 0, 1)
         return matrix.reshape(bias.size, -1), bias.reshape(-1)
+
+
+def _readers(
+    own: Sequence[int], taps: Sequence[Sequence[int | None]]
+) -> dict[tuple[int, int, int], list[int]]:
+    """Lists the composed classes of an axis by what they read: own class, tap, and class of the first map."""
+    readers: dict[tuple[int, int, int], list[int]] = {}
+    for kind, (own_class, read) in enumerate(zip(own, taps, strict=True)):
+        for tap, first_class in enumerate(read):
+            if first_class is not None:
+                readers.setdefault((own_class, tap, first_class), []).append(kind)
+    return readers
 
 
 def _numbered(kinds: Sequence[Kind]) -> tuple[list[Kind], tuple[int, ...]]:
