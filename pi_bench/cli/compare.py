@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -227,6 +226,8 @@ def _variants(parsed: argparse.Namespace) -> dict[str, argparse.Namespace]:
     Raises:
         UsageError: there is one side alone, or several models have several protocols, links or threads.
     """
+    from pi_bench.cli.latency import latency_defaults
+
     lists = {name: getattr(parsed, name) or (None,) for name in ("protocol", "link", "threads")}
     several = [name for name, values in lists.items() if len(values) > 1]
     if len(parsed.sides) > 1 and several:
@@ -239,16 +240,9 @@ def _variants(parsed: argparse.Namespace) -> dict[str, argparse.Namespace]:
     found: dict[str, argparse.Namespace] = {}
     names = iter(_unique(parsed.sides))
     for model, protocol, link, threads in itertools.product(parsed.sides, *lists.values()):
-        one = copy.copy(parsed)
-        one.model, one.protocol, one.link, one.threads = model, protocol, link, threads
-        one.runs, one.warmup, one.precision, one.max_time = parsed.runs or _RUNS, None, None, None
-        one.fidelity, one.expect_digest, one.explain, one.costs, one.measure_costs = (
-            None,
-            None,
-            False,
-            None,
-            False,
-        )
+        given = {**vars(parsed), "runs": parsed.runs or _RUNS}
+        varied = {"model": model, "protocol": protocol, "link": link, "threads": threads}
+        one = argparse.Namespace(**{**latency_defaults(), **given, **varied})
         words = {
             "protocol": protocol,
             "link": getattr(link, "name", "loopback"),

@@ -120,6 +120,19 @@ def run(parsed: argparse.Namespace) -> int:
     return failures.report()
 
 
+def latency_defaults() -> dict[str, Any]:
+    """Returns the default of every option of the command, by the name in its namespace.
+
+    >>> latency_defaults()["runs"]
+    5
+    """
+    from pi_bench.cli.arguments import Parser
+
+    parser = Parser(prog="pi-bench")
+    add_parser(parser.add_subparsers())
+    return {**vars(parser.parse_args(["latency", ""])), "run": run}
+
+
 def task_of(parsed: argparse.Namespace) -> Task:
     """Makes the measurement that the arguments ask for, after the checks that need no model.
 

@@ -73,6 +73,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.model import load
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
+    from pi_bench.launch.requests import ServeRequest
     from pi_bench.protocol import Party
     from pi_bench.report.settings import mode_words
 
@@ -82,20 +83,21 @@ def run(parsed: argparse.Namespace) -> int:
         Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
     )
     info.require(model.program, options)
-    configuration = {
-        "protocol": info.name,
-        "options": options.as_fields(),
-        "timeout_s": parsed.timeout,
-        "idle_timeout_s": IDLE_TIMEOUT_S,
-        "poll_s": 0.0,  # the clients' machines and their distance are not known
-        "host": address.host,
-        "port": address.port,
-        "measuring": False,
-    }
+    request = ServeRequest(
+        protocol=info.name,
+        options=options,
+        host=address.host,
+        port=address.port,
+        timeout_s=parsed.timeout,
+        idle_timeout_s=IDLE_TIMEOUT_S,
+        poll_s=0.0,  # the clients' machines and their distance are not known
+        link=None,
+        measuring=False,
+    )
     with Parties(Placement(threads, (), ()), parsed.timeout) as parties:
         parties.start(Party.SERVER)
         parties.receive(Party.SERVER, "started", START_TIMEOUT_S)
-        parties.send(Party.SERVER, "serve", configuration, model.as_arrays())
+        parties.send(Party.SERVER, "serve", request.as_fields(), model.as_arrays())
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
         words = mode_words(options.mode, options.values)

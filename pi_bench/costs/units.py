@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CostUnits:
-    """Amounts by unit name. The sum of two works has the units of both.
+    """Amounts by unit name. The sum of two amounts has the units of both.
 
     >>> (CostUnits({"word": 2.0}) + CostUnits({"word": 1.0, "message": 1.0})).units
     {'word': 3.0, 'message': 1.0}
@@ -21,11 +21,11 @@ class CostUnits:
         return CostUnits({name: self.units.get(name, 0.0) + other.units.get(name, 0.0) for name in names})
 
     @staticmethod
-    def sum(works: Iterable[CostUnits]) -> CostUnits:
-        """Adds works up. The sum of no works has no units."""
+    def sum(amounts: Iterable[CostUnits]) -> CostUnits:
+        """Adds amounts up. The sum of none has no units."""
         total = CostUnits()
-        for work in works:
-            total += work
+        for amount in amounts:
+            total += amount
         return total
 
 

@@ -6,10 +6,10 @@ import sys
 import time
 
 from pi_bench.channel import Address
-from pi_bench.channel.link import Link
 from pi_bench.launch.child import run_party
 from pi_bench.launch.client import Client
 from pi_bench.launch.control import ControlPipe
+from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.handshake import ClientRequirements
 from pi_bench.session.probe import MeasuredLink, probe_as_client, probe_bytes
@@ -32,16 +32,16 @@ def party(control: ControlPipe) -> None:
         sys.exit(run_party(party))
     ```
     """
-    _, options, arrays = control.receive()
-    inputs = arrays["input"].copy()
-    link = None if options["link"] is None else Link(**options["link"])
+    _, fields, arrays = control.receive()
+    request, inputs = ConnectRequest.from_fields(fields), arrays["input"].copy()
+    link = request.link
     started = time.perf_counter()
     client = Client.connect(
-        Address(options["host"], options["port"]),
-        ClientRequirements(digest=options["expect_digest"]),
-        threads=options["threads"],
-        timeout_s=options["timeout_s"],
-        poll_s=options["poll_s"],
+        Address(request.host, request.port),
+        ClientRequirements(digest=request.expect_digest),
+        threads=request.threads,
+        timeout_s=request.timeout_s,
+        poll_s=request.poll_s,
         pace=None if link is None else link.up,
     )
     with client:

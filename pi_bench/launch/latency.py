@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
 from typing import Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
+from pi_bench.launch.requests import ConnectRequest, ServeRequest
 from pi_bench.launch.stopping import stopwatch
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.progress import Progress
@@ -160,11 +160,14 @@ def measure_latency(
 
 def _run_timed(session: MeasuringSession, progress: Progress) -> None:
     """Runs until the options say that it is enough, or a run is wrong."""
-    stopping, measurement, elapsed_s = session.options.stopping, session.measurement, stopwatch()
-    while not stopping.enough([run.latency_s for run in measurement.runs], elapsed_s()):
-        done = len(measurement.warmup_s) + len(measurement.runs)
-        progress("run", done, max(done, len(measurement.warmup_s) + stopping.runs))
-        if not session.run().verdict.passed:
+    stopping, untimed, elapsed_s = session.options.stopping, len(session.measurement.warmup_s), stopwatch()
+    latencies_s: list[float] = []
+    while not stopping.enough(latencies_s, elapsed_s()):
+        done = untimed + len(latencies_s)
+        progress("run", done, max(done, untimed + stopping.runs))
+        run = session.run()
+        latencies_s.append(run.latency_s)
+        if not run.verdict.passed:
             return
 
 
@@ -176,7 +179,6 @@ def _start(
     placement: Placement,
     inputs: np.ndarray,
 ) -> Measurement:
-    link = None if options.link is None else asdict(options.link)
     started = time.perf_counter()
     parties.start(Party.SERVER)
     parties.start(Party.CLIENT)
@@ -185,32 +187,32 @@ def _start(
     parties.send(
         Party.SERVER,
         "serve",
-        {
-            "protocol": info.name,
-            "options": options.protocol.as_fields(),
-            "timeout_s": options.timeout_s,
-            "idle_timeout_s": options.timeout_s,
-            "poll_s": placement.poll_s,
-            "link": link,
-            "host": LOOPBACK,
-            "port": 0,
-            "measuring": True,
-        },
+        ServeRequest(
+            protocol=info.name,
+            options=options.protocol,
+            host=LOOPBACK,
+            port=0,
+            timeout_s=options.timeout_s,
+            idle_timeout_s=options.timeout_s,
+            poll_s=placement.poll_s,
+            link=options.link,
+            measuring=True,
+        ).as_fields(),
         model.as_arrays(),
     )
     address, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
     parties.send(
         Party.CLIENT,
         "connect",
-        {
-            "host": address["host"],
-            "port": address["port"],
-            "expect_digest": options.expect_digest,
-            "threads": placement.threads,
-            "poll_s": placement.poll_s,
-            "link": link,
-            "timeout_s": options.timeout_s,
-        },
+        ConnectRequest(
+            host=address["host"],
+            port=address["port"],
+            expect_digest=options.expect_digest,
+            threads=placement.threads,
+            timeout_s=options.timeout_s,
+            poll_s=placement.poll_s,
+            link=options.link,
+        ).as_fields(),
         {"input": inputs},
     )
     at_server, _ = parties.receive(Party.SERVER, "record")

@@ -7,11 +7,11 @@ import time
 from dataclasses import replace
 
 from pi_bench.channel import Address, accept, listen
-from pi_bench.channel.link import Link
 from pi_bench.channel.tcp import local_address
 from pi_bench.errors import PiBenchError
 from pi_bench.launch.child import run_party
 from pi_bench.launch.control import ControlClosedError, ControlPipe
+from pi_bench.launch.requests import ServeRequest
 from pi_bench.launch.server import Server, ServerReport
 from pi_bench.metrics.resources import available_memory_bytes
 from pi_bench.network.program.codec import program_from_bytes
@@ -42,24 +42,25 @@ def party(control: ControlPipe) -> None:
         sys.exit(run_party(party))
     ```
     """
-    _, options, arrays = control.receive()
+    _, fields, arrays = control.receive()
+    request = ServeRequest.from_fields(fields)
     started = time.perf_counter()
     server = Server(
         program_from_bytes(arrays[_PROGRAM].tobytes()),
         {name.removeprefix("w:"): array for name, array in arrays.items() if name.startswith("w:")},
-        find_protocol(options["protocol"]),
-        _within_memory(ProtocolOptions(**options["options"])),
-        timeout_s=options["timeout_s"],
-        idle_timeout_s=options["idle_timeout_s"],
-        poll_s=options["poll_s"],
-        pace=None if options.get("link") is None else Link(**options["link"]).down,
+        find_protocol(request.protocol),
+        _within_memory(request.options),
+        timeout_s=request.timeout_s,
+        idle_timeout_s=request.idle_timeout_s,
+        poll_s=request.poll_s,
+        pace=None if request.link is None else request.link.down,
     )
     prepare_s = time.perf_counter() - started
-    with listen(Address(options["host"], options["port"])) as listener:
+    with listen(Address(request.host, request.port)) as listener:
         bound = local_address(listener)
         control.send("listening", {"host": bound.host, "port": bound.port, "prepare_s": prepare_s})
-        if options["measuring"]:
-            connection, _ = accept(listener, options["timeout_s"])
+        if request.measuring:
+            connection, _ = accept(listener, request.timeout_s)
             server.serve(connection, lambda report: _report(control, report), tracing=True)
             return
         while True:

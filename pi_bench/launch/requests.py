@@ -1,0 +1,89 @@
+"""What the launcher asks of the two parties when it starts them, as the messages of the control pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from pi_bench.channel.link import Link
+from pi_bench.protocol import ProtocolOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeRequest:
+    """Asks the server to listen: the message ``serve``, beside the program and the weights.
+
+    `measuring`: serves one client, and reports records and shares to the launcher.
+
+    >>> request = ServeRequest(
+    ...     protocol="null", options=ProtocolOptions("exact"), host="127.0.0.1", port=0,
+    ...     timeout_s=120.0, idle_timeout_s=300.0, poll_s=0.0, link=None, measuring=False,
+    ... )
+    >>> ServeRequest.from_fields(request.as_fields()) == request
+    True
+    """
+
+    protocol: str
+    options: ProtocolOptions
+    host: str
+    port: int
+    timeout_s: float
+    idle_timeout_s: float
+    poll_s: float
+    link: Link | None
+    measuring: bool
+
+    def as_fields(self) -> dict[str, Any]:
+        """Returns the fields of the message, as JSON values."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return own | {"options": self.options.as_fields(), "link": _link_fields(self.link)}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Reads the fields of a message."""
+        return cls(
+            **{
+                **fields,
+                "options": ProtocolOptions(**fields["options"]),
+                "link": _link_of(fields["link"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectRequest:
+    """Asks the client to connect: the message ``connect``, beside the input.
+
+    >>> request = ConnectRequest(
+    ...     host="127.0.0.1", port=7000, expect_digest=None, threads=1, timeout_s=120.0, poll_s=0.0, link=None
+    ... )
+    >>> ConnectRequest.from_fields(request.as_fields()) == request
+    True
+    """
+
+    host: str
+    port: int
+    expect_digest: str | None
+    threads: int
+    timeout_s: float
+    poll_s: float
+    link: Link | None
+
+    def as_fields(self) -> dict[str, Any]:
+        """Returns the fields of the message, as JSON values."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return own | {"link": _link_fields(self.link)}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Reads the fields of a message."""
+        return cls(**{**fields, "link": _link_of(fields["link"])})
+
+
+def _link_fields(link: Link | None) -> dict[str, Any] | None:
+    return None if link is None else asdict(link)
+
+
+def _link_of(fields: Mapping[str, Any] | None) -> Link | None:
+    return None if fields is None else Link(**fields)
