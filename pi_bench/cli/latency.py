@@ -157,7 +157,6 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.launch.inputs import batch_of, load_input
     from pi_bench.measuring import Task
 
-    model_options.require_torch("latency")
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)
     given = None if parsed.input is None else load_input(Path(parsed.input))
