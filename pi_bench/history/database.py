@@ -165,15 +165,16 @@ class History:
             ).fetchall()
         return [StoredRun(row[0], tuple(tags.get(row[0], ())), _facts(row[1:])) for row in rows]
 
-    def find(self, name: str) -> StoredRun:
-        """Finds a run by its number, its tag, or ``last``.
+    def find(self, name: str, kind: str | None = None) -> StoredRun:
+        """Finds a run by its number, its tag, or ``last``, which may be that of one kind alone.
 
         Raises:
             UsageError: there is no such run. The message offers similar tags.
         """
         with self._explained():
             if name == "last":
-                row = self._connection.execute("SELECT max(id) FROM runs").fetchone()
+                query = "SELECT max(id) FROM runs WHERE kind = coalesce(?, kind)"
+                row = self._connection.execute(query, (kind,)).fetchone()
             elif name.isascii() and name.isdigit() and len(name) < 19:
                 row = self._connection.execute("SELECT id FROM runs WHERE id = ?", (int(name),)).fetchone()
             else:

@@ -48,6 +48,8 @@ def find_remedies(
     the ring cannot hold are left out. setting: predicts times; None for none.
 
     ```python
+    from pi_bench.progress import silent
+
     def changes(task: AccuracyTask, comparison: Comparison) -> list[str]:
         return [remedy.change for remedy in find_remedies(task, comparison, None, silent)]
     ```

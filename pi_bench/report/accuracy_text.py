@@ -17,6 +17,8 @@ def render_accuracy(result: document.Accuracy) -> str:
     """Writes the comparison as text: answers, private runs, layers, warnings.
 
     ```python
+    import msgspec
+
     def show(path: str) -> None:  # a file of --json
         with open(path, "rb") as file:
             result = msgspec.json.decode(file.read(), type=document.Accuracy)

@@ -14,6 +14,8 @@ def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
     """Lists what a reader must know, the gravest first; each sentence says what to do next.
 
     ```python
+    import msgspec
+
     def show(path: str) -> None:  # a file of --json
         with open(path, "rb") as file:
             result = msgspec.json.decode(file.read(), type=document.Accuracy)

@@ -140,7 +140,7 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (["--epochs", 0], UsageError, "epochs is 0, allowed: 1 to 100000"),
+        (["--epochs", 0], UsageError, "--epochs 0, allowed: 1 to 100000"),
         (["--order", "1,3"], ModelError, "must name each of the stages 1 to 2 once"),
         (["--alpha", 0], UsageError, "--alpha is 0, allowed: above 0, up to 1"),
         (["--alpha", 0.2], ModelError, "key 'alpha' scales widths [2, 4] to [0, 0]"),

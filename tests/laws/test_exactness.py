@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, event, given, reject, settings
+from hypothesis import HealthCheck, event, example, given, reject, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("torch")
@@ -22,6 +22,7 @@ from pi_bench.errors import ModelError
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.graph import ClampNode, Graph, InputNode, OutputNode, ScaleNode
 from pi_bench.network.graph.check import check_graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program import Program, Weights
@@ -134,8 +135,24 @@ def test_every_setting_fits_its_windows_or_is_refused(
     np.testing.assert_array_equal(run.output, reference.values[program.output.id])
 
 
+def _clamped(low: float, high: float) -> Network:
+    """A clamp whose lower bound is not 0: its window is that of a shifted value, twice as wide."""
+    nodes = (
+        InputNode("x", (), (18,)),
+        ScaleNode("doubled", ("x",), (18,), factor=2.0, shift=0.0),
+        ClampNode("clamp", ("doubled",), (18,), low=low, high=high),
+        OutputNode("out", ("clamp",), (18,)),
+    )
+    ranges = {"x": 2.5, "doubled": 5.0, "clamp": high, "out": high}
+    inputs = np.linspace(-2.5, 2.5, BATCH * 18, dtype=np.float32).reshape(BATCH, 18)
+    return Network(Graph(nodes, {}, ranges=ranges, meta={"name": "drawn"}), inputs)
+
+
 @law(60)
 @given(networks())
+@example(_clamped(1.0, 4.0))
+@example(_clamped(-1.0, 4.0))
+@example(_clamped(0.0, 4.0))
 def test_values_out_of_their_range_are_told(network: Network) -> None:
     """Windows for a third of what is there: either every value fits all the same, and the answer is right, or
     the layer is named."""

@@ -57,11 +57,13 @@ def bounds(graph: Graph, options: CompileOptions) -> dict[str, float]:
 def _is_beyond(node: ClampNode, maximum: float, options: CompileOptions) -> bool:
     """Tells if the upper bound is beyond the end of the window, which the ReLU of the lower bound checks.
 
-    The window holds `maximum` with the headroom, rounded up to a power of two, at any scale.
+    The window holds `maximum` with the headroom, rounded up to a power of two, at any scale. That of a value
+    shifted by a lower bound is twice as wide (`_above`).
     """
     if node.low is None or node.high is None or maximum == 0:
         return False
-    return node.high >= math.ldexp(1, options.headroom - bits_below(0, maximum))
+    end = math.ldexp(1, options.headroom - bits_below(0, maximum))
+    return node.high >= (2 * end + node.low if node.low else end)
 
 
 def _relu(values: Values, node: ReluNode) -> Expression:

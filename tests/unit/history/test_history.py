@@ -83,8 +83,8 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
 def test_names_that_match_nothing_are_refused_with_similar_ones(tmp_path: Path) -> None:
     with History(tmp_path / "history.db") as history:
         history.tag(history.add(result()), "baseline")
-        with pytest.raises(UsageError, match=r"no run 'basline'; did you mean baseline\?"):
-            history.find("basline")
+        with pytest.raises(UsageError, match=r"no run 'baselin'; did you mean baseline\?"):
+            history.find("baselin")
         with pytest.raises(UsageError, match="no run '7'"):
             history.find("7")
         with pytest.raises(UsageError, match="would be taken for a run"):

@@ -192,7 +192,7 @@ HOSTILE_GRAPHS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     ),
     "token": (
         lambda p: p["graph_module"]["signature"]["input_specs"].append({"token": {"arg": {"name": "t"}}}),
-        "takes a 'token'",
+        "takes an input of kind 'token'",
     ),
 }
 
