@@ -31,8 +31,8 @@ demo: $(STAMP)
 	$(BIN)/pi-bench export --recipe resnet18-cifar100-12288 --output demo/model.pt
 	$(BIN)/pi-bench latency demo/model.pt
 
-# Two processes, each whole files in the order of tests/conftest.py.
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Three processes on two cores, because some tests wait; each takes whole files, in the order of tests/conftest.py.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 # The 25 slowest tests are named at the end.
 test: $(STAMP)

@@ -105,7 +105,7 @@ def test_a_run_is_judged_by_a_baseline(
         10,
         True,
     ) or "no difference" in found.out
-    assert main(["regress", "--baseline", "releas", *history]) == 2
+    assert main(["regress", "--baseline", "rele-ase", *history]) == 2
     assert "did you mean release" in capsys.readouterr().err
 
 
