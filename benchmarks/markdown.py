@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines; the first column is text, the others stand to the right."""
+    """Returns the lines of a table. The first column is aligned to the left, the others to the right."""
     rule = "|".join(["---", *("---:" for _ in header[1:])])
     return [_line(header), f"|{rule}|", *map(_line, rows)]
 

@@ -1,7 +1,7 @@
 """All linear operators of the full ResNet18 on a share, and torch's own float32 inference of it.
 
-Alternating in one process, one thread each: what the server computes online between two activations,
-held against the network without privacy. Two threads of torch stand in ``extra_info``.
+Both alternate in one process with one thread each. The first is the server's online computation between two
+activations, the second is the network without privacy. ``extra_info`` has torch's time with two threads.
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ class Recipe(ABC):
         if self.polynomials and self.kept_relus is not None:
             yield "polynomials", "does not go together with 'kept_relus': masks decide about ReLUs alone"
         if self.polynomials and self.merged is not None:
-            yield "polynomials", "does not go together with 'merged': layers are merged where no ReLU stands"
+            yield "polynomials", "does not go together with 'merged': layers are merged where no ReLU lies"
         if len(self.widths) != len(self.blocks):
             yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one per stage"
         widths = [*self.widths, *self.other_widths]

@@ -109,7 +109,7 @@ def decode(
     for entry in entries:
         name, array = _decode_array(entry, view, start)
         if name in arrays:
-            raise CodecError(f"array {name!r} stands twice")
+            raise CodecError(f"array {name!r} appears twice")
         arrays[name] = array
     return meta, arrays
 

@@ -33,7 +33,7 @@ class Material:
 
 @dataclass
 class FssRun:
-    """All values of one run; both parties' secrets stand here because a test is both parties."""
+    """All values of one run; both parties' secrets are here because a test is both parties."""
 
     spec: FssSpec
     material: Material

@@ -49,7 +49,7 @@ class Operators:
 
 def import_crypten() -> Any:
     """CrypTen imports a private module of torch that newer versions lack; only its ONNX import, which is
-    not used here, reads it. An empty stand-in takes its place in this process."""
+    not used here, reads it. An empty module takes its place in this process."""
     name = "torch.onnx._internal.registration"
     try:
         __import__(name)

@@ -9,7 +9,7 @@
 //
 // and adds k0[x] to both entries; the server adds its pad xor mask corr[x]. So the two tables add
 // up to theta permuted by the mask. Only bits x with bit i clear of a pad are used. On the wire a
-// stage has 2^(D-1) places per element, and the top bit of an entry stands at bit i of its place.
+// stage has 2^(D-1) places per element, and the top bit of an entry is at bit i of its place.
 //
 // A table of 6 or 7 bits is a block per element (BlockDigit), a smaller one a word (WordDigit).
 #pragma once

@@ -101,7 +101,7 @@ void set_tables(const Spec& spec, Layout& layout) {
   layout.wrap_bits = relu ? 32 - window : 0;
 }
 
-// Sets how many OTs and bits each party draws, and where its choices stand.
+// Sets how many OTs and bits each party draws, and where its choices lie.
 void set_choices(bool relu, bool carry, Layout& layout) {
   const int sign_bits = layout.sign.bits;
   layout.carry_select_at = 0;

@@ -27,7 +27,7 @@ struct Spec {
 };
 
 // Describes a shared table of 2^bits entries. The bits of an index are cut into digits: the first
-// digit stands on top and has `first_digit` bits, the others have kDigitBits. A tree of `levels`
+// digit is on top and has `first_digit` bits, the others have kDigitBits. A tree of `levels`
 // levels decides all bits but those of the last digit, and the leaves at the end of a digit hold
 // the table of the next one.
 struct TableShape {
@@ -67,7 +67,7 @@ struct TableShape {
   return digit == 0 ? table.first_digit : kDigitBits;
 }
 
-// Says where the parts of a table stand in a group's state and in its scratch. Blocks are
+// Says where the parts of a table lie in a group's state and in its scratch. Blocks are
 // [lane][16]; the first digit's entries are [lane][entry_bytes].
 struct TablePlace {
   std::size_t first_share;   // state: A_1; then the correction words of levels 2 on, then of leaves
@@ -92,12 +92,12 @@ struct Layout {
   int server_bits;   // uniform bits per element that the server draws besides its choices
   int client_bits;   // uniform bits per element that the client draws
 
-  // Positions among the server's choices. The sign table's bits stand from 0 on.
+  // Positions among the server's choices. The sign table's bits begin at 0.
   int carry_select_at;   // rho of the server
   int top_mask_at;       // ReLU
   int select_at;         // ReLU: pi, one per version
   int carry_choices_at;  // the carry table's bits
-  // Positions among the client's choices. The sign table's levels stand from 0 on.
+  // Positions among the client's choices. The sign table's levels begin at 0.
   int top_label_at;   // truncation
   int carry_path_at;  // the carry table's levels
   int eps_label_at;   // ReLU: e

@@ -12,7 +12,7 @@
 
 namespace pi::fss {
 
-// Says where a group's labels of a table stand.
+// Says where a group's labels of a table lie.
 struct TableLabels {
   const std::uint8_t* choices;  // of bit 0 on
   const std::uint8_t* path;     // of level 1 on

@@ -31,7 +31,7 @@ def add_like(parser: argparse._ActionsContainer) -> None:
 def expanded(words: Sequence[str], make_parser: Callable[[], argparse.ArgumentParser]) -> list[str]:
     """Returns the words of a command line with the options of the result that ``--like`` names.
 
-    They stand before the others, which therefore count more. Words without ``--like`` stay as they are.
+    They come before the other words, which therefore override them. Words without ``--like`` are unchanged.
 
     Raises:
         UsageError: the input file of the result is not given anew.

@@ -35,7 +35,7 @@ class BitChoice:
     goal: None if both kinds of bits are given. weight_bits, activation_bits: for all layers, by hand.
 
     Raises:
-        UsageError: a goal stands beside bits that leave nothing to choose.
+        UsageError: a goal is given together with bits that leave nothing to choose.
 
     >>> BitChoice(goal=None, activation_bits=12).by_hand
     True

@@ -1,7 +1,7 @@
 """The database of results: one SQLite file, safe with several writers and with a kill in mid-write.
 
 SQLite's rollback journal makes each write whole or nothing. A writer waits for others for up to ten seconds.
-The number of the schema stands in the file (``user_version``). An older schema is migrated when the file is
+The file holds the number of its schema (``user_version``). An older schema is migrated when the file is
 opened; a newer one is refused and left as it is.
 """
 

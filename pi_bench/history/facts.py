@@ -1,4 +1,4 @@
-"""Reads from a result what a list of runs shows and selects by."""
+"""Reads from a result the facts that a list of runs shows and selects by."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One line of the list of runs. None stands for what a result of its kind does not have.
+    """One line of the list of runs. A fact that its kind of result does not have is None.
 
     `time`: ISO 8601. `*_s`: seconds, medians. `*_bytes`: both directions together.
 

@@ -1,4 +1,4 @@
-"""Lists the primitives of this package. What a protocol adds stands in its own `ProtocolInfo.primitives`."""
+"""Lists the primitives of this package. A protocol declares more in `ProtocolInfo.primitives`."""
 
 from __future__ import annotations
 

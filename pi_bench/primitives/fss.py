@@ -100,7 +100,7 @@ def fss_cases(name: str, steps: tuple[str, ...], settings: CaseSettings) -> Iter
 def _whole(spec: FssSpec, step: str, groups: int, call_at: Callable[[int], FssCall]) -> Callable[[], None]:
     """Prepares the buffers, and returns a call that runs the step slice by slice.
 
-    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not.
+    All slices use the same buffers for labels and nodes, as in an inference. Each has its own state.
     """
     size = min(groups, spec.slice_groups)
     starts = (

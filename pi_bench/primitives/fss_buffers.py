@@ -16,7 +16,7 @@ from pi_bench.primitives.buffers import filled, paged
 class FssBuffers:
     """Holds buffers of all steps, for `groups` groups in slices of `size`; they hold arbitrary bytes.
 
-    Labels and nodes of all slices stand in the same buffers, as in an inference; states do not. A state
+    All slices use the same buffers for labels and nodes, as in an inference. Each has its own state, which
     serves once, so `renew` must come before a step that is repeated.
 
     >>> from pi_bench.crypto.fss import FssSpec

@@ -41,7 +41,7 @@ def _kept(name: str, cost: Cost, after: Cost) -> KeptValue:
 
 
 def kept_lines(fusion: fields.Fusion | None) -> list[str]:
-    """Says, one line each, why layers stay apart although no ReLU stands between them.
+    """Says, one line each, why layers were not fused although no ReLU separates them.
 
     >>> kept_lines(None)
     []

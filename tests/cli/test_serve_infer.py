@@ -169,7 +169,7 @@ def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_fil
 
 
 class Relay:
-    """Stands between client and server; byte `flipped` of what the server sends loses its lowest bit."""
+    """Relays between client and server. Byte `flipped` of the server's bytes loses its lowest bit."""
 
     def __init__(self, address: str, flipped: int | None = None) -> None:
         self._where = Address.parse(address)

@@ -1,4 +1,4 @@
-"""Constants that stand twice, because importing one would load numpy for `pi-bench --help`."""
+"""Compares constants that are defined twice, because importing one would load numpy for `pi-bench --help`."""
 
 from pi_bench.channel import channel
 from pi_bench.cli import running_options

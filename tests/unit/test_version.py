@@ -1,4 +1,4 @@
-"""The version stands once, in pyproject.toml: what is installed and what is compiled say the same."""
+"""Checks that the installed package and its native code have the version of pyproject.toml."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The exchanges of the offline phase: their messages, and the computing of both parties around them.
 
-Sizes of messages stand here alone. The protocol that sends them, the script and the byte prediction read them
-from the exchange.
+Sizes of messages are defined here alone. The protocol that sends them, the script and the byte prediction
+read them from the exchange.
 """
 
 from pi_bench.hybrid.exchanges.cross import CrossChoices, CrossCorrections

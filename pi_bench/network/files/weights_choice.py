@@ -2,8 +2,8 @@
 
 Training scripts keep the weights under keys such as ``state_dict`` or ``net``, beside an optimizer and other
 copies, and wrappers put ``module.`` before or between the names. So the names of all tensors in the
-checkpoint are written out with the keys above them, and the places are found where every weight of the
-module stands.
+checkpoint are written out with the keys above them, and the places are found that have every weight of
+the module.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Place:
 
 
 def find_weights(name: str, content: Any, wanted: Mapping[str, torch.Tensor], key: str | None) -> Found:
-    """Returns the tensors of `content` that stand where all of `wanted` stand, or else most of them.
+    """Returns the tensors of `content` in the place that has all of `wanted`, or else most of them.
 
     `key` is the place that the user names: a key, several with dots between them, or a prefix of names.
 

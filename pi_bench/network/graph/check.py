@@ -82,7 +82,7 @@ def _check_wiring(nodes: tuple[Node, ...]) -> None:
     used: set[str] = set()
     for position, node in enumerate(nodes):
         if node.name in seen:
-            raise fault(node, "stands twice in the graph")
+            raise fault(node, "appears twice in the graph")
         if (isinstance(node, InputNode) and position > 0) or (
             isinstance(node, OutputNode) and position < len(nodes) - 1
         ):

@@ -45,7 +45,7 @@ def check_program(program: Program) -> None:
     for position, op in enumerate(ops):
         elements.take(op, *op.shape)
         if op.id != position:
-            raise fault(op, f"stands at position {position}")
+            raise fault(op, f"is at position {position}")
         if op.shape[0] != batch:
             raise fault(op, f"has a batch of {op.shape[0]}, the input {batch}")
         if isinstance(op, InputOp):

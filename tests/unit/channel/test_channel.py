@@ -221,7 +221,7 @@ def test_bounded_receive_has_one_deadline_for_a_dripping_peer(sockets: Sockets) 
     right.close()
 
 
-@pytest.mark.parametrize("due_bytes", [0, 5, 10, 100_000])  # some of the reason may stand in it already
+@pytest.mark.parametrize("due_bytes", [0, 5, 10, 100_000])  # it may hold some of the reason already
 def test_abort_tells_the_reason(channels: Pair, due_bytes: int) -> None:
     thread = threading.Thread(target=channels[0].abort, args=(1, "digest differs\x1b[31m"))
     thread.start()

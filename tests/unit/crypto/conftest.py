@@ -61,7 +61,7 @@ Stream = Callable[[str, int], np.ndarray]
 
 @dataclass
 class GadgetRun:
-    """All values of one run; both parties' secrets stand here because a test is both parties."""
+    """All values of one run; both parties' secrets are here because a test is both parties."""
 
     spec: GadgetSpec
     u: np.ndarray

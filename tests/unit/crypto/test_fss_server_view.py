@@ -93,7 +93,7 @@ def answers_and_messages(server: Server, client_delta: np.ndarray) -> Iterator[t
             half = 1 << width - 1
             for stage in range(width):
                 places = np.arange(half)
-                if stage < width - 1:  # the top bit of an entry stands where the stage's bit would be
+                if stage < width - 1:  # the top bit of an entry is where the stage's bit would be
                     places = places & ~(1 << stage) | (places >> stage & 1) << width - 1
                 label = server.active[0, first + start + stage] ^ client_delta
                 pad = bits_of(server.hash(BUTTERFLY, start + stage, sub, label))[:, places]

@@ -96,7 +96,7 @@ def test_random_delta_is_even_half_the_time_without_label() -> None:
 
 
 def test_counters_never_repeat_in_an_instance(cot_instance: CotInstance) -> None:
-    """Choice bits of zero leave the generators bare: no 16 bytes of them stand twice."""
+    """Choice bits of zero leave the generators bare: no 16 bytes of them appear twice."""
     _, receiver = cot_instance(bytes(16))
     seen: list[bytes] = []
     for count in (128, 128, 4096, 128):

@@ -116,7 +116,7 @@ def test_the_steps_of_a_slice_have_each_bundle_once_and_need_the_step_before(mon
 
 
 def test_few_slices_are_under_way_and_their_steps_stand_apart(monkeypatch) -> None:
-    """Memory is bounded, and between two steps of a slice stand others, except at the very end."""
+    """Memory is bounded, and other steps come between two steps of a slice, except at the very end."""
     for name, value in (("_UNDER_WAY", 3), ("_AHEAD", 1), ("_DISTANCE", 2)):
         monkeypatch.setattr(table_queue, name, value)
     exchanges = offline_schedule(table_plan(monkeypatch))
@@ -165,7 +165,7 @@ def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots
 
 
 def test_tables_come_while_the_next_products_are_in_flight(plan) -> None:
-    """Between the last product of a value and its tables stand the products of the next one."""
+    """The products of the next value come between the last product of a value and its tables."""
     exchanges = offline_schedule(plan)
     first = next(e for e in exchanges if isinstance(e, Garble | TableStep))
     after = exchanges[first.needs : exchanges.index(first)]

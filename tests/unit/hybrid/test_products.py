@@ -10,7 +10,7 @@ from pi_bench.network.program import Convolution, FullyConnected, LinearOp, Line
 
 
 def jobs_of(weighted: Weighted) -> tuple[LinearOp, list[ProductJob]]:
-    """The term stands at channel 1 of an operator with two channels more."""
+    """The term is at channel 1 of an operator with two channels more."""
     batch, channels, *size = weighted.out_shape
     term = LinearTerm(0, (), weighted, 1, (np.arange(channels) % 3).astype(np.uint8), 1)
     op = LinearOp(1, "layer", (batch, channels + 2, *size), 0, (term,), None, 0)

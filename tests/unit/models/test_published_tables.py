@@ -128,7 +128,7 @@ def test_merging_keeps_what_it_cannot_merge():
     # The first block of a culled stage keeps its shortcut; a chain of layers merges as blocks do.
     paths = [layer.path for layer in merged_layers(culled)]
     assert paths.count("stages.1.0.shortcut.conv") == 1 and "stages.1.1.conv1" not in paths
-    # A max-pool stands between the stages of VGG16: what it reads stays.
+    # A max-pool lies between the stages of VGG16. The layer that it reads is not merged.
     for name, merged in (("vgg16-cifar10-276480", 1), ("vgg16-cifar10-avgpool-276480", 2)):
         vgg = dataclasses.replace(load_recipe(name), thinned_stages=(1, 3))
         assert merged_conv_count(vgg) == 13 - merged

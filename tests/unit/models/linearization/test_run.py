@@ -249,7 +249,7 @@ def test_another_linearization_in_the_folder_is_refused(linearized, recipe, blob
 def test_a_checkpoint_of_an_earlier_version_is_refused(
     linearized, recipe, blobs, teacher, quickly, tmp_path, monkeypatch
 ):
-    """Its budgets stood under another key."""
+    """Its budgets were under another key."""
     saved = mask_training.save_tensors
     monkeypatch.setattr(
         mask_training,

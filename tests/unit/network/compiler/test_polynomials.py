@@ -64,7 +64,7 @@ def test_each_channel_costs_what_its_kind_needs(coefficients, relu, counts) -> N
     assert len(program.activation_ops) == counts[4]
     assert graph.relu_count == PIXELS * counts[3]
     assert len([op for op in program.linear_ops if op.mac_count]) == 1  # scale and shift are in its weights
-    for op in program.activation_ops[:-1]:  # ReLU circuits stand in the last round alone
+    for op in program.activation_ops[:-1]:  # ReLU circuits are in the last round alone
         assert {group.kind for group in op.groups} == {ActivationKind.TRUNCATE}
     run = run_reference(program, weights, encode_input(program, INPUTS[:3]))
     assert not run.out_of_range

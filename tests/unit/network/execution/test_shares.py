@@ -83,7 +83,7 @@ def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: 
         (SumPool((3, 3), (2, 1), (1, 1, 1, 0)),),
         (SumPool((6, 6), (6, 6), (0, 0, 0, 0)), Reshape((2, 3))),
         (Subsample((2, 3), (0, 0), (3, 2)),),
-        (Subsample((2, 1), (-2, 3), (6, 4)),),  # beyond the edges: what stands at the edge
+        (Subsample((2, 1), (-2, 3), (6, 4)),),  # beyond the edges: the values at the edge
         (
             SumWindows(
                 (Window(0, 4, 3), Window(3, 6, 1)), (Window(0, 1, 9), Window(2, 5, 2), Window(0, 6, 1))
