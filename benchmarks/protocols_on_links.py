@@ -20,6 +20,7 @@ import pi_bench
 from benchmarks.markdown import table
 
 TABLE_4 = (557056, 229376, 196608, 147456, 114688, 57344, 49152, 28672, 24576, 14336, 12288, 7168)
+WAN = (229376, 57344, 12288)
 LARGE = ("vgg16-cifar100-276480", "mobilenetv1-cifar100-411648", "resnet50-imagenet-9608704")
 PROTOCOLS = ("delphi", "fss")
 
@@ -43,19 +44,21 @@ def rows() -> Iterator[Row]:
     """Every row, those of one network and link together, so that the protocols meet the same machine."""
     for count in TABLE_4:
         recipe = f"resnet18-cifar100-{count}"
-        for link, runs in (("loopback", 7), ("lan", 5), ("10g", 5), ("wan", 3)):
-            if link == "10g" and count != 229376:
-                continue
+        runs = {"loopback": 7, "lan": 5}
+        if count == 229376:
+            runs["10g"] = 5
+        if count in WAN:
+            runs["wan"] = 2
+        for link, number in runs.items():
             for protocol in PROTOCOLS:
-                yield Row(recipe, protocol, link, runs)
+                yield Row(recipe, protocol, link, number)
     for link in ("lan", "wan"):
         for protocol in PROTOCOLS:
-            yield Row("resnet18-cifar100-12288", protocol, link, 5, fused=True)
+            yield Row("resnet18-cifar100-12288", protocol, link, 7, fused=True)
     for recipe in LARGE:
-        imagenet = "imagenet" in recipe
-        for link, runs in (("loopback", 2 if imagenet else 5), ("lan", 2 if imagenet else 3)):
+        for link, number in (("loopback", 1),) if "imagenet" in recipe else (("loopback", 5), ("lan", 3)):
             for protocol in PROTOCOLS:
-                yield Row(recipe, protocol, link, runs)
+                yield Row(recipe, protocol, link, number)
 
 
 TARGETS_S = {
@@ -86,7 +89,7 @@ def measured(row: Row, folder: Path) -> dict[str, Any]:
     words = ["latency", str(model), "--protocol", row.protocol, "--runs", str(row.runs)]
     words += [] if row.link == "loopback" else ["--link", row.link]
     words += [f"--fuse=online:{row.link}"] if row.fused else []
-    words += ["--warmup", "1", "--no-history", "--json", str(path)]
+    words += ["--warmup", "1" if row.runs > 2 else "0", "--no-history", "--json", str(path)]
     subprocess.run([sys.executable, "-m", "pi_bench", *words], check=True, stdout=subprocess.DEVNULL)
     return dict(json.loads(path.read_text()))
 

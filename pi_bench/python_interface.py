@@ -26,8 +26,8 @@ from pi_bench.launch.costs import machine_costs
 from pi_bench.launch.inputs import batch_of
 from pi_bench.launch.model import load
 from pi_bench.launch.stopping import Stopping
-from pi_bench.measuring import Task, prepared
-from pi_bench.measuring.inspecting import inspect_model
+from pi_bench.tasks import Task, prepared
+from pi_bench.tasks.inspecting import inspect_model
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.graph import Graph
 from pi_bench.prediction.simulated_run import Setting

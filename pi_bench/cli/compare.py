@@ -208,7 +208,7 @@ def _measured(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], int
     from pi_bench.cli.latency import task_of
     from pi_bench.cli.progress import Progress
     from pi_bench.comparison import measure_sides
-    from pi_bench.measuring import prepared
+    from pi_bench.tasks import prepared
 
     variants = _variants(parsed)
     with Progress() as progress:

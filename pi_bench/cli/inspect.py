@@ -63,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     info, options = protocol_options.protocol_of(parsed, place.threads)
 
     from pi_bench.launch.model import load
-    from pi_bench.measuring.inspecting import inspect_model
+    from pi_bench.tasks.inspecting import inspect_model
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.inspection import render_inspection
 

@@ -24,7 +24,7 @@ from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
 if TYPE_CHECKING:
-    from pi_bench.measuring import Task
+    from pi_bench.tasks import Task
     from pi_bench.report.documents.latency import Result
 
 _DESCRIPTION = """\
@@ -101,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         task = task_of(parsed)
 
-        from pi_bench.measuring import prepared
+        from pi_bench.tasks import prepared
         from pi_bench.report.terminal import render_result
 
         whole = prepared(task, progress)
@@ -155,7 +155,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
 
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.inputs import batch_of, load_input
-    from pi_bench.measuring import Task
+    from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info)

@@ -4,6 +4,6 @@ A `Task` says everything about one measurement. `prepared` loads and checks it, 
 it. The commands and the functions of `pi_bench` are thin around them.
 """
 
-from pi_bench.measuring.task import PreparedTask, Task, prepared
+from pi_bench.tasks.task import PreparedTask, Task, prepared
 
 __all__ = ["PreparedTask", "Task", "prepared"]

@@ -20,7 +20,7 @@ from pi_bench.launch.model import LoadedModel, load
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
-from pi_bench.measuring.predicting import predict
+from pi_bench.tasks.predicting import predict
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.fusion import CostTable

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pi_bench.launch.model import LoadedModel
-from pi_bench.measuring.predicting import predict
+from pi_bench.tasks.predicting import predict
 from pi_bench.network.clamps import upper_relu_count
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
