@@ -56,7 +56,7 @@ def encode(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
         if array.dtype.str not in _DTYPES:
             raise CodecError(f"array {name!r} has dtype {array.dtype}, which the container cannot hold")
         entries.append([name, array.dtype.str, list(arrays[name].shape), offset, array.nbytes])
-        offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+        offset += aligned_bytes(array.nbytes)
     header = json.dumps(
         {"meta": meta, "arrays": entries}, sort_keys=True, separators=(",", ":"), allow_nan=False
     ).encode()
@@ -114,8 +114,17 @@ def decode(
     return meta, arrays
 
 
+def aligned_bytes(byte_count: int) -> int:
+    """Rounds a size up to whole cache lines of 64 bytes, so that the next array begins at one.
+
+    >>> [aligned_bytes(size) for size in (0, 1, 64, 65)]
+    [0, 64, 64, 128]
+    """
+    return -(-byte_count // _ALIGNMENT) * _ALIGNMENT
+
+
 def _data_start(header_bytes: int) -> int:
-    return -(-(_PREFIX.size + header_bytes) // _ALIGNMENT) * _ALIGNMENT
+    return aligned_bytes(_PREFIX.size + header_bytes)
 
 
 def _decode_array(entry: Any, view: memoryview, start: int) -> tuple[str, np.ndarray]:

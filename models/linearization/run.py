@@ -34,14 +34,12 @@ from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches
-from ..training.files import save_tensors, write_whole
+from ..training.files import START_FILE, save_tensors, write_whole
 from ..training.run import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
 from .mask_training import BudgetResult, linearize_masks
 from .masks import mask_values
 from .selection import largest
 from .settings import LinearizationSettings
-
-START_FILE = "start.pt"
 
 
 def budget_folder(folder: Path, budget: int) -> Path:

@@ -24,13 +24,12 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.epoch import evaluate
-from ..training.files import save_tensors, write_whole
+from ..training.files import START_FILE, save_tensors, write_whole
 from .job import Job
 from .job_files import read_result, refuse_other
 from .training_job import data_of, locked, teacher_of, weights_digest
 
 MERGING_FILE = "merging.json"
-START_FILE = "start.pt"
 UNMERGED_FOLDERS = ("unmerged", "kept-borders")
 _COMPARED_IMAGES = 512
 

@@ -18,23 +18,17 @@ from ..pruning import pruned_recipe, pruned_state
 from ..recipe import Recipe
 from ..recipe_export import load_state
 from ..recipe_writing import format_recipe
-from ..training import TrainingSettings
-from ..training.files import save_tensors, write_whole
+from ..training.files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .rounds import SearchSettings, opened_search
-from .teacher import require_full_teacher
+from .rounds import BudgetSettings, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PruningSettings(SearchSettings):
-    """The settings of a filter pruning.
+class PruningSettings(BudgetSettings):
+    """The settings of a filter pruning. A budget is the largest number of ReLUs of a network.
 
-    Attributes:
-        budgets: the largest numbers of ReLUs, one network per budget.
-        training: the settings of the teacher's training, unused if the search is given a teacher.
-        finetuning: the settings of the pruned networks' trainings.
-
+    >>> from pi_bench.models.training import TrainingSettings
     >>> trained = TrainingSettings()
     >>> PruningSettings(
     ...     budgets=(5000,), training=trained, finetuning=trained,
@@ -42,10 +36,6 @@ class PruningSettings(SearchSettings):
     ... ).budgets
     (5000,)
     """
-
-    budgets: tuple[int, ...]
-    training: TrainingSettings
-    finetuning: TrainingSettings
 
 
 def prune(
@@ -60,11 +50,7 @@ def prune(
 ) -> list[Candidate]:
     """Runs the search in the folder `root`, or resumes it. Budgets can be added later.
 
-    Args:
-        base: the network with all its ReLUs.
-        engine: runs the trainings.
-        announce: called with each training's outcome.
-        say: prints one line.
+    `say` prints one line. The other arguments are those of `opened_from`.
 
     Returns:
         The baseline, if it was trained here, and one network per budget, diverged ones included.
@@ -77,6 +63,7 @@ def prune(
 
     >>> from pi_bench.errors import PiBenchError
     >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.training import TrainingSettings
     >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
     >>> settings = PruningSettings(budgets=(10**6,), finetuning=TrainingSettings(), **common)
     >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
@@ -87,17 +74,11 @@ def prune(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     recipes = {budget: pruned_recipe(base, budget) for budget in settings.budgets}
-    if settings.teacher is not None:
-        require_full_teacher(settings.teacher, base)
-    identity = {
-        "recipe": format_recipe(base),
-        "training": settings.training.as_dict(),
-        "finetuning": settings.finetuning.as_dict(),
-    }
-    with opened_search(
-        "prune", identity, settings, root, engine, progress=progress, announce=announce
-    ) as rounds:
-        teacher, found = rounds.teacher(base, settings.training)
+    with opened_from("prune", base, settings, root, engine, progress=progress, announce=announce) as (
+        rounds,
+        teacher,
+        found,
+    ):
         full = build(base)
         load_state(full, teacher / "state.pt")
         jobs = []
@@ -105,11 +86,11 @@ def prune(
             folder = root / "pruned" / f"budget-{budget}"
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "recipe.toml", format_recipe(recipe).encode())
-            save_tensors(folder / "start.pt", pruned_state(full.state_dict(), base, recipe))
+            save_tensors(folder / START_FILE, pruned_state(full.state_dict(), base, recipe))
             say(f"  pruned: {recipe.relu_count:,} ReLUs for a budget of {budget:,}")
             place = root / "networks" / str(budget)
             jobs.append(
-                rounds.training(str(budget), recipe, settings.finetuning, place, teacher, folder / "start.pt")
+                rounds.training(str(budget), recipe, settings.finetuning, place, teacher, folder / START_FILE)
             )
         outcomes = rounds.run(jobs)
         found += [

@@ -12,11 +12,13 @@ from pi_bench.errors import DivergedError
 from pi_bench.progress import Progress
 
 from ..recipe import Recipe
+from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine, run_jobs
 from .job import Job, Outcome
 from .search_folder import claimed
+from .teacher import require_full_teacher
 from .training_job import training_job
 
 
@@ -38,6 +40,28 @@ class SearchSettings:
     device: str
     threads: int
     teacher: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettings(SearchSettings):
+    """The settings of a search for one network per budget.
+
+    Attributes:
+        budgets: the numbers of ReLUs, one network per budget.
+        training: the settings of the teacher's training, unused if the search is given a teacher.
+        finetuning: the settings of the trainings of the reduced networks.
+
+    >>> trained = TrainingSettings()
+    >>> BudgetSettings(
+    ...     budgets=(5000,), training=trained, finetuning=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... ).budgets
+    (5000,)
+    """
+
+    budgets: tuple[int, ...]
+    training: TrainingSettings
+    finetuning: TrainingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +157,63 @@ def opened_search(
     shared = {"threads": settings.threads, "device": settings.device.partition(":")[0]}
     with claimed(root, {"search": method, **shared, **identity}):
         yield Rounds(root, engine, settings, progress, announce)
+
+
+@contextmanager
+def opened_from(
+    method: str,
+    base: Recipe,
+    settings: BudgetSettings,
+    root: Path,
+    engine: Engine,
+    identity: Mapping[str, Any] | None = None,
+    *,
+    progress: Progress,
+    announce: Announce,
+) -> Iterator[tuple[Rounds, Path, list[Candidate]]]:
+    """Reserves the folder `root` for a search that starts from `base`, and trains the teacher there.
+
+    Yields the search's rounds, the teacher's folder, and the baseline if it was trained here.
+
+    Args:
+        method: the name of the search method.
+        base: the network with all its ReLUs.
+        engine: runs the trainings.
+        identity: JSON values that tell this search from others, besides the network and its trainings.
+        announce: called with each training's outcome.
+
+    Raises:
+        ModelError: The teacher is another network than `base`.
+        TrainingError: The teacher diverged, the folder holds another search, or another process uses it.
+        OutputError: A file cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe
+    >>> base, trained = load_recipe("resnet18-cifar100-557056"), TrainingSettings()
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     _ = Path(name, "recipe.toml").write_text(format_recipe(base))
+    ...     Path(name, "state.pt").touch()
+    ...     settings = BudgetSettings(
+    ...         budgets=(5000,), training=trained, finetuning=trained, teacher=Path(name),
+    ...         data_dir=Path("data"), device="cpu", threads=1,
+    ...     )
+    ...     quiet = {"progress": print, "announce": print}
+    ...     with opened_from("snl", base, settings, Path(name, "search"), None, **quiet) as (rounds, *rest):
+    ...         rounds.run([]), rest == [Path(name), []]
+    ({}, True)
+    """
+    if settings.teacher is not None:
+        require_full_teacher(settings.teacher, base)
+    identity = {
+        "recipe": format_recipe(base),
+        "training": settings.training.as_dict(),
+        "finetuning": settings.finetuning.as_dict(),
+        **(identity or {}),
+    }
+    with opened_search(
+        method, identity, settings, root, engine, progress=progress, announce=announce
+    ) as rounds:
+        yield rounds, *rounds.teacher(base, settings.training)
 
 
 def ended(outcome: Outcome) -> Outcome:

@@ -17,29 +17,25 @@ from typing import Any
 from pi_bench.progress import Progress
 
 from ..criticality import require_full
-from ..linearization.run import START_FILE, budget_folder, budget_recipe, require_budgets
+from ..linearization.run import budget_folder, budget_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
-from ..recipe_writing import format_recipe
-from ..training import TrainingSettings
+from ..training.files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .linearization_job import linearization_job
-from .rounds import Rounds, SearchSettings, ended, opened_search
-from .teacher import require_full_teacher
+from .rounds import BudgetSettings, Rounds, ended, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnlSettings(SearchSettings):
-    """The settings of an SNL search.
+class SnlSettings(BudgetSettings):
+    """The settings of an SNL search. A budget is the number of ReLUs to keep.
 
     Attributes:
-        budgets: the numbers of ReLUs to keep, one network per budget.
-        training: the settings of the teacher's training, unused if the search is given a teacher.
         linearization: the settings of the training that lowers the number of ReLUs.
-        finetuning: the settings of the training that follows, with frozen masks.
         linearization_threads: threads of the linearization, which runs alone.
 
+    >>> from pi_bench.models.training import TrainingSettings
     >>> trained = TrainingSettings()
     >>> SnlSettings(
     ...     budgets=(5000,), training=trained, linearization=LinearizationSettings(), finetuning=trained,
@@ -48,10 +44,7 @@ class SnlSettings(SearchSettings):
     'pixel'
     """
 
-    budgets: tuple[int, ...]
-    training: TrainingSettings
     linearization: LinearizationSettings
-    finetuning: TrainingSettings
     linearization_threads: int
 
 
@@ -67,11 +60,7 @@ def snl(
 ) -> list[Candidate]:
     """Runs the search in the folder `root`, or resumes it. Smaller budgets can be added later.
 
-    Args:
-        base: the network with all its ReLUs.
-        engine: runs the trainings.
-        announce: called with each training's outcome.
-        say: prints one line.
+    `say` prints one line. The other arguments are those of `opened_from`.
 
     Returns:
         The baseline, if it was trained here, and one network per budget, diverged ones included.
@@ -85,6 +74,7 @@ def snl(
 
     >>> from pi_bench.errors import PiBenchError
     >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.training import TrainingSettings
     >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
     >>> settings = SnlSettings(
     ...     budgets=(10**6,), linearization=LinearizationSettings(), finetuning=TrainingSettings(),
@@ -99,19 +89,15 @@ def snl(
     """
     require_full(base)
     require_budgets(base, settings.linearization.masks, settings.budgets)
-    if settings.teacher is not None:
-        require_full_teacher(settings.teacher, base)
     identity = {
-        "recipe": format_recipe(base),
-        "training": settings.training.as_dict(),
         "linearization": settings.linearization.as_dict(),
-        "finetuning": settings.finetuning.as_dict(),
         "threads": [settings.threads, settings.linearization_threads],
     }
-    with opened_search(
-        "snl", identity, settings, root, engine, progress=progress, announce=announce
-    ) as rounds:
-        teacher, found = rounds.teacher(base, settings.training)
+    with opened_from("snl", base, settings, root, engine, identity, progress=progress, announce=announce) as (
+        rounds,
+        teacher,
+        found,
+    ):
         for result in _linearized(base, settings, rounds, teacher):
             say(
                 f"  linearized: {result['relu_count']:,} ReLUs of the {result['relu_count_before']:,} "

@@ -16,6 +16,8 @@ from pi_bench.network.files.torch_file import load_plain
 from .workers import rank
 
 CHECKPOINT_FORMAT = "pi-bench checkpoint 1"
+START_FILE = "start.pt"
+"""The name of a file with the weights that a training starts from, in the folder that prepares them."""
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pi_bench import _native
 
-SEED_BYTES = 16
 DIGEST_BYTES = 16
 
 ReadableBuffer = bytes | bytearray | memoryview

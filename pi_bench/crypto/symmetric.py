@@ -17,6 +17,9 @@ from pi_bench import _native
 from pi_bench.errors import EnvironmentUnsupportedError
 
 BLOCK_BYTES = 16
+SEED_BYTES = 16
+"""The bytes of a 128-bit seed of a hash, of labels or of a checksum."""
+
 LANES = 32
 """Elements that are evaluated in lock step and share one hash key a position."""
 

@@ -30,7 +30,6 @@ from pi_bench.network.program import (
 )
 from pi_bench.protocol.options import ProtocolOptions
 
-SEED_BYTES = 16
 OT_BYTES = 4
 """The bytes per extended OT on the wire: 128 / k bits with k = 4 (SoftSpoken OT, Roy, CRYPTO 2022)."""
 

@@ -19,7 +19,7 @@ from typing import Self
 from pi_bench.channel import tcp
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
-from pi_bench.crypto.checksum import SEED_BYTES
+from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.errors import ConnectionFailedError
 
 _REQUEST = struct.Struct("<Q")

@@ -25,7 +25,7 @@ import pi_bench
 from pi_bench import codec
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
-from pi_bench.crypto.checksum import SEED_BYTES
+from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.errors import PeerError, PiBenchError
 
 HANDSHAKE_TIMEOUT_S = 10.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
-from pi_bench.hybrid.work_plan import SEED_BYTES
 from pi_bench.protocol.script import NO_OP, Message
 from pi_bench.protocol.session import Party
 

@@ -31,12 +31,13 @@ from pi_bench.crypto.ot_extension import (
 )
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
+from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.hybrid.exchanges import Garble, Seeds, Select, Trees
 from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
 from pi_bench.hybrid.parties.material import Arena
 from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed, table_hash_seed
 from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
-from pi_bench.hybrid.work_plan import SEED_BYTES, GadgetJob, rows
+from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.script import NO_OP
 

@@ -15,13 +15,12 @@ from typing import Self
 
 import numpy as np
 
+from pi_bench.codec import aligned_bytes
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.protocol import Party
-
-_ALIGNMENT = 64
 
 _Layout = dict[str, tuple[tuple[int, ...], np.dtype]]
 
@@ -208,4 +207,4 @@ def _layout(job: GadgetJob, party: Party) -> _Layout:
 
 def _size(shape: tuple[int, ...], dtype: np.dtype) -> int:
     byte_count = int(np.prod(shape)) * dtype.itemsize
-    return -(-byte_count // _ALIGNMENT) * _ALIGNMENT
+    return aligned_bytes(byte_count)

@@ -13,7 +13,7 @@ from pi_bench.crypto.fss import joint_hash_seed
 from pi_bench.crypto.kdf import derive_key
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.secret import SecretBytes
-from pi_bench.hybrid.work_plan import SEED_BYTES
+from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.protocol import SessionLike
 
 _MASTER_BYTES = 32

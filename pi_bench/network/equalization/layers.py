@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,9 +19,8 @@ from pi_bench.network.graph import (
     PolynomialNode,
 )
 from pi_bench.network.graph.batch_norm import gain_and_shift
-from pi_bench.network.graph.float_run import evaluate
+from pi_bench.network.graph.float_run import chunks, evaluate
 
-_CHUNK_BYTES = 64_000_000
 _RARE = 8.0
 """A channel whose ReLU lets through less than 1 / _RARE of the range before it counts less."""
 _LEAST = 2.0**-20
@@ -114,10 +112,8 @@ def _activity(own: np.ndarray, rounded: np.ndarray) -> np.ndarray:
 def _largest(graph: Graph, samples: np.ndarray) -> dict[str, np.ndarray]:
     """Measures the largest magnitude of each element of all values over the samples."""
     largest: dict[str, np.ndarray] = {}
-    sample_bytes = 4 * sum(math.prod(node.shape) for node in graph.nodes)
-    step = max(1, _CHUNK_BYTES // sample_bytes)
-    for start in range(0, len(samples), step):
-        for name, values in evaluate(graph, samples[start : start + step]).items():
+    for part in chunks(graph, samples):
+        for name, values in evaluate(graph, part).items():
             found = np.abs(values).max(axis=0)
             largest[name] = np.maximum(largest.get(name, found), found)
     return largest

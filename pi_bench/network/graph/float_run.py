@@ -47,6 +47,20 @@ def _scaled(node: InputNode, inputs: np.ndarray) -> np.ndarray:
     return scaled
 
 
+def chunks(graph: Graph, inputs: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields `inputs` (batch, *input shape) in parts for which `evaluate` takes a bounded amount of memory.
+
+    >>> from pi_bench.network.graph import OutputNode
+    >>> nodes = InputNode("x", (), (1_000_000,)), OutputNode("o", ("x",), (1_000_000,))
+    >>> [len(part) for part in chunks(Graph(nodes, {}), np.zeros((20, 1_000_000), np.uint8))]
+    [8, 8, 4]
+    """
+    sample_bytes = 4 * sum(math.prod(node.shape) for node in graph.nodes)
+    step = max(1, _CHUNK_BYTES // max(1, sample_bytes))
+    for start in range(0, max(1, len(inputs)), step):
+        yield inputs[start : start + step]
+
+
 def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
     """Computes the output alone, float32 (batch, *output shape), for `inputs` (batch, *input shape).
 
@@ -58,7 +72,7 @@ def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
     >>> outputs(Graph(nodes, {}), np.float32([[-1, 2], [3, -4]])).tolist()
     [[0.0, 2.0], [3.0, 0.0]]
     """
-    return np.concatenate([evaluate(graph, part)[graph.output.name] for part in _chunks(graph, inputs)])
+    return np.concatenate([evaluate(graph, part)[graph.output.name] for part in chunks(graph, inputs)])
 
 
 def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> dict[str, float]:
@@ -79,7 +93,7 @@ def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> di
     {'x': 3.0, 'relu': 2.0, 'o': 2.0}
     """
     largest: dict[str, list[np.ndarray]] = {}
-    for part in _chunks(graph, inputs):
+    for part in chunks(graph, inputs):
         with np.errstate(over="ignore", invalid="ignore"):
             values = evaluate(graph, part)
             for node in graph.nodes:
@@ -106,13 +120,6 @@ def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator
         apart = {f"spread {what}": value for what, value in inside_values(spread, copies).items()}
         inside = inside_values(reduced_node(node, graph), x) | apart
         yield from ((name, inside[what]) for what, name in range_names(node).items())
-
-
-def _chunks(graph: Graph, inputs: np.ndarray) -> Iterator[np.ndarray]:
-    sample_bytes = 4 * sum(math.prod(node.shape) for node in graph.nodes)
-    step = max(1, _CHUNK_BYTES // max(1, sample_bytes))
-    for start in range(0, max(1, len(inputs)), step):
-        yield inputs[start : start + step]
 
 
 def _listed(shape: tuple[int, ...]) -> str:

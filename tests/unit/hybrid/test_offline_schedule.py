@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from pi_bench.crypto.ot_extension import FRESH_BYTES, TREE_MESSAGE_BYTES
+from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.hybrid import multiplications, table_queue, work_plan
 from pi_bench.hybrid import offline_schedule as offline_schedule_module
 from pi_bench.hybrid.exchange import Exchange
@@ -24,7 +25,7 @@ from pi_bench.hybrid.exchanges import (
     table_of,
 )
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
-from pi_bench.hybrid.work_plan import SEED_BYTES, WorkPlan
+from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import LinearOp
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.protocol.script import NO_OP, Message
