@@ -105,15 +105,7 @@ def export(
         raise UsageError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
     named_by = module if isinstance(module, str | os.PathLike) else path
     module = open_source(module)
-    if example_input is None:
-        example_input = _example(module, calibration)
-    example = _tensor(example_input, "the example input")
-    if example.dim() not in (2, 4):
-        hint = "; add the batch axis: example_input[None]" if example.dim() in (1, 3) else ""
-        raise ModelError(
-            f"the example input has shape {tuple(example.shape)}; (batch, features) or "
-            f"(batch, channels, height, width) is needed{hint}"
-        )
+    example = _batched(_example(module, calibration) if example_input is None else example_input)
     if calibration is None:
         warnings.warn(
             "the network is calibrated on the example input alone: "
@@ -129,16 +121,9 @@ def export(
         )
     graph = lower(traced, example, name=name or network_name(module, Path(named_by).stem), labels=labels)
     _check_equal(plain, graph, samples, len(example))
-    notes = {
-        **graph.meta,
-        "created_by": f"pi-bench {__version__}",
-        "calibration": {"source": "example input" if calibration is None else "given inputs"},
-        **_notes_of_file(module, plain, samples, len(example)),
-        **(meta or {}),
-    }
-    notes["calibration"] = {**notes["calibration"], "sample_count": len(samples)}
-    if calibration_percentile != 100:
-        notes["calibration"]["percentile"] = calibration_percentile
+    given = {**_notes_of_file(module, plain, samples, len(example)), **(meta or {})}
+    inputs = "example input" if calibration is None else "given inputs"
+    notes = _meta(graph, given, inputs, len(samples), calibration_percentile)
     if not samples.any():  # after all that is wrong with the network itself
         raise InputError("the calibration inputs are all zero: calibrate with real inputs")
     graph = equalize(graph, samples)
@@ -147,10 +132,46 @@ def export(
     chosen = choose_bits(graph, samples, choice, source=source, threads=_threads())
     for line in warning_text(graph, chosen):
         warnings.warn(line, FidelityWarning, stacklevel=2)
-    notes = {**notes, **chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
+    notes |= {**chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
     graph = dataclasses.replace(graph, meta=notes)
     save_model(graph, path)
     return graph
+
+
+def _batched(example_input: torch.Tensor | np.ndarray) -> torch.Tensor:
+    """Returns the example input as a tensor with a batch axis.
+
+    Raises:
+        InputError: it is no tensor of numbers.
+        ModelError: it has another number of axes.
+    """
+    example = _tensor(example_input, "the example input")
+    if example.dim() not in (2, 4):
+        hint = "; add the batch axis: example_input[None]" if example.dim() in (1, 3) else ""
+        raise ModelError(
+            f"the example input has shape {tuple(example.shape)}; (batch, features) or "
+            f"(batch, channels, height, width) is needed{hint}"
+        )
+    return example
+
+
+def _meta(
+    graph: Graph, given: Mapping[str, Any], inputs: str, sample_count: int, percentile: float
+) -> dict[str, Any]:
+    """Returns the notes of the model file without those that the choice of bits adds.
+
+    `given` overrides the values of this function. `inputs` names the calibration inputs.
+    """
+    notes: dict[str, Any] = {
+        **graph.meta,
+        "created_by": f"pi-bench {__version__}",
+        "calibration": {"source": inputs},
+        **given,
+    }
+    notes["calibration"] = {**notes["calibration"], "sample_count": sample_count}
+    if percentile != 100:
+        notes["calibration"]["percentile"] = percentile
+    return notes
 
 
 def _source(calibration: str) -> str:

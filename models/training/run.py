@@ -37,7 +37,7 @@ from .batches import Batches
 from .epoch import evaluate
 from .files import save_tensors, write_whole
 from .settings import TrainingSettings
-from .trainer import train
+from .trainer import Outcome, train
 from .workers import rank, worker_count
 
 _CALIBRATION_COUNT = 64
@@ -126,11 +126,7 @@ def train_recipe(
     (1, True)
     """
     require_data(recipe, data)
-    if settings.batch_size % worker_count():
-        raise UsageError(
-            f"--batch-size {settings.batch_size} cannot be divided among {worker_count()} workers: "
-            "use a multiple"
-        )
+    _require_divisible(settings.batch_size)
     device = torch.device(device)
     identity = {"recipe": format_recipe(recipe), "data": data.name, "teacher": "none", "start": "none"}
     teaching = None
@@ -160,23 +156,48 @@ def train_recipe(
         _, test_accuracy_pct = evaluate(module, batches, batches.test)
     module = module.cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     save_tensors(folder / "state.pt", module.state_dict())
-    result = {
-        "recipe": recipe.summary(),
-        "data": {"name": data.name, "mean": batches.mean.tolist(), "deviation": batches.deviation.tolist()},
-        "settings": settings.as_dict(),
-        "teacher": None if teacher is None else {"name": teacher.recipe.name, "sha256": identity["teacher"]},
-        "start_sha256": None if start is None else identity["start"],
-        "chosen_epoch": outcome.epoch,
-        "validation_accuracy_pct": outcome.rows[outcome.epoch - 1].get("validation_accuracy_pct"),
-        "test_accuracy_pct": test_accuracy_pct,
-        "training_s": round(sum(row["seconds"] for row in outcome.rows), 3),
-        "device": device.type,
-        "torch": torch.__version__,
-    }
+    result = _result(recipe, settings, teacher, batches, outcome, test_accuracy_pct, identity)
     if rank() == 0:
         _export(module, batches, recipe, data, result, folder / "model.pt")
     write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
     return result
+
+
+def _require_divisible(batch_size: int) -> None:
+    """Checks that every worker gets as many images of a batch.
+
+    Raises:
+        UsageError: The workers do not divide the batch.
+    """
+    if batch_size % worker_count():
+        raise UsageError(
+            f"--batch-size {batch_size} cannot be divided among {worker_count()} workers: use a multiple"
+        )
+
+
+def _result(
+    recipe: Recipe,
+    settings: TrainingSettings,
+    teacher: Teacher | None,
+    batches: Batches,
+    outcome: Outcome,
+    test_accuracy_pct: float,
+    identity: dict[str, str],
+) -> dict[str, Any]:
+    mean, deviation = batches.mean.tolist(), batches.deviation.tolist()
+    return {
+        "recipe": recipe.summary(),
+        "data": {"name": identity["data"], "mean": mean, "deviation": deviation},
+        "settings": settings.as_dict(),
+        "teacher": None if teacher is None else {"name": teacher.recipe.name, "sha256": identity["teacher"]},
+        "start_sha256": None if identity["start"] == "none" else identity["start"],
+        "chosen_epoch": outcome.epoch,
+        "validation_accuracy_pct": outcome.rows[outcome.epoch - 1].get("validation_accuracy_pct"),
+        "test_accuracy_pct": test_accuracy_pct,
+        "training_s": round(sum(row["seconds"] for row in outcome.rows), 3),
+        "device": batches.train.labels.device.type,
+        "torch": torch.__version__,
+    }
 
 
 def _export(

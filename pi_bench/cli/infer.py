@@ -13,7 +13,9 @@ from pi_bench.cli import arguments, running_options
 from pi_bench.cli.output import add_json
 
 if TYPE_CHECKING:
+    from pi_bench.launch.client import Client, ClientOffline, ClientOnline
     from pi_bench.report.documents.answer import ServedAnswer
+    from pi_bench.session import PhaseRecord
 
 _NOT_VERIFIED = (
     "not verified: a check would need the server's shares, which would reveal its weights; "
@@ -82,8 +84,6 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
     from pi_bench.registry import require_known
-    from pi_bench.report.answer import outputs_part
-    from pi_bench.report.documents.answer import ServedAnswer
     from pi_bench.session.handshake import ClientRequirements
 
     require_known(parsed.protocol, parsed.mode)
@@ -109,8 +109,28 @@ def run(parsed: argparse.Namespace) -> int:
         offline = client.preprocess()
         online = client.infer(inputs)
         client.end()
+    answer = _answer(client, set_up, offline, online, parsed)
+    failures = Failures()
+    with failures.collected():
+        if parsed.output is not None:
+            write_array(Path(parsed.output), online.logits)
+    with failures.collected():
+        deliver(_words(answer, client.program.labels), parsed.json, answer)
+    return failures.report()
+
+
+def _answer(
+    client: Client,
+    set_up: PhaseRecord,
+    offline: ClientOffline,
+    online: ClientOnline,
+    parsed: argparse.Namespace,
+) -> ServedAnswer:
+    from pi_bench.report.answer import outputs_part
+    from pi_bench.report.documents.answer import ServedAnswer
+
     offer, program, info = client.agreement.offer, client.program, client.info
-    answer = ServedAnswer(
+    return ServedAnswer(
         schema_version=1,
         name=program.name,
         digest=offer.digest,
@@ -128,13 +148,6 @@ def run(parsed: argparse.Namespace) -> int:
         notes=client.notes,
         arguments=arguments.as_fields(parsed),
     )
-    failures = Failures()
-    with failures.collected():
-        if parsed.output is not None:
-            write_array(Path(parsed.output), online.logits)
-    with failures.collected():
-        deliver(_words(answer, program.labels), parsed.json, answer)
-    return failures.report()
 
 
 def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:

@@ -119,10 +119,29 @@ def server_activation(
             )
     ```
     """
-    share = masked[op.source]
     products = plan.multiplications.in_round[op.id]
+    kept = _send_messages(session, plan, op, masked[op.source], arrays, scratch, threads)
+    for product in products:
+        open_factors(session, product, arrays, scratch.products, masked.get(product.op.left))
+    result = masked[op.id] = _receive_answers(session, plan, op, kept, scratch, threads, meanwhile)
+    for product in products:
+        left = masked[product.op.left]
+        masked[product.op.id] = finish_product(session, product, arrays, scratch.products, result, left)
+
+
+def _send_messages(
+    session: SessionLike,
+    plan: WorkPlan,
+    op: ActivationOp,
+    share: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    scratch: ServerScratch,
+    threads: int,
+) -> dict[int, np.ndarray]:
+    """Encodes and sends the slices of all gadgets. Returns the bytes for `_receive_answers` by gadget."""
+    has_products = bool(plan.multiplications.in_round[op.id])
     sent = first_kept = 0
-    kept: dict[int, np.ndarray] = {}  # by gadget
+    kept: dict[int, np.ndarray] = {}
     for job in plan.gadgets[op.id]:
         words = padded_words(job.gather(share), job.padded_count)
         stop = first_kept + job.group_count * job.kept_group_bytes
@@ -141,13 +160,25 @@ def server_activation(
             )
             session.send(message)
             sent = end
-        if products:
+        if has_products:
             shares = rounds.server_shares(job, of_job)
             for number, tensor in enumerate(scratch.products.own[op.id]):
                 job.scatter(shares[min(number, len(shares) - 1), : job.count], tensor)
         first_kept = stop
-    for product in products:
-        open_factors(session, product, arrays, scratch.products, masked.get(product.op.left))
+    return kept
+
+
+def _receive_answers(
+    session: SessionLike,
+    plan: WorkPlan,
+    op: ActivationOp,
+    kept: dict[int, np.ndarray],
+    scratch: ServerScratch,
+    threads: int,
+    meanwhile: Iterator[None],
+) -> np.ndarray:
+    """Receives the client's answers to all slices and returns y - r' of the whole tensor."""
+    has_products = bool(plan.multiplications.in_round[op.id])
     result = scratch.results[op.id]
     for job in plan.gadgets[op.id]:
         of_job = kept[job.number]
@@ -164,13 +195,10 @@ def server_activation(
             session.receive_into(incoming, meanwhile=meanwhile)
             own_kept = _of_groups(of_job, groups, job.kept_group_bytes)
             bits = _finish_slice(job, groups, own_kept, incoming, scratch.answer, result, threads)
-            if products:
+            if has_products:
                 version = rounds.versions_named(job, groups, own_kept, bits)
                 job.scatter_slice(version, groups, scratch.products.version[op.id])
-    masked[op.id] = result
-    for product in products:
-        left = masked[product.op.left]
-        masked[product.op.id] = finish_product(session, product, arrays, scratch.products, result, left)
+    return result
 
 
 def _finish_slice(
