@@ -292,14 +292,14 @@ def load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.M
     ...     load_teacher(teacher, load_recipe("vgg16-cifar10-276480"), torch.device("cpu"))
     ... except ModelError as error:
     ...     print(str(error).partition(":")[0])
-    the teacher resnet18-cifar100-557056 is for another task
+    the teacher resnet18-cifar100-557056 is for other images or classes
     """
     given, wanted = teacher.recipe, recipe
     for key in ("input_shape", "class_count"):
         if getattr(given, key) != getattr(wanted, key):
             raise ModelError(
-                f"the teacher {given.name} is for another task: its {key} is {getattr(given, key)}, "
-                f"that of {wanted.name} is {getattr(wanted, key)}"
+                f"the teacher {given.name} is for other images or classes: its {key} is "
+                f"{getattr(given, key)}, that of {wanted.name} is {getattr(wanted, key)}"
             )
     module = build(given)
     load_state(module, teacher.weights)

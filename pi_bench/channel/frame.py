@@ -82,7 +82,7 @@ class FrameHeader(NamedTuple):
         if version != FRAME_VERSION:
             raise PeerError(
                 f"the other party speaks frame version {version}, this one version {FRAME_VERSION}; "
-                "install the same pi-bench on both sides"
+                "install the same pi-bench at both parties"
             )
         known = _KIND_OF.get(kind)
         if known is None:
@@ -124,7 +124,7 @@ def require_magic(first: bytes) -> None:
 
     >>> require_magic(b"SSH-2.0-OpenSSH")
     Traceback (most recent call last):
-    pi_bench.errors.PeerError: the other side speaks SSH, not pi-bench ...
+    pi_bench.errors.PeerError: the other party speaks SSH, not pi-bench ...
 
     Raises:
         PeerError: no frame begins with these bytes. The message names the protocol if it is well known.
@@ -135,7 +135,7 @@ def require_magic(first: bytes) -> None:
     what = f"speaks {name}, not pi-bench" if name else "does not speak pi-bench"
     begins = first[: len(MAGIC)].hex()
     raise PeerError(
-        f"the other side {what} (its message begins with {begins}, a frame with {MAGIC.hex()}); "
+        f"the other party {what} (its message begins with {begins}, a frame with {MAGIC.hex()}); "
         "check the host and the port"
     )
 

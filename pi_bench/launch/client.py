@@ -94,7 +94,7 @@ class Client:
         except UsageError as error:
             raise PeerError(f"the server offers options that do not fit: {error}") from error
         if options.values != offer.options:
-            raise PeerError("the server leaves out an option; install the same version on both sides")
+            raise PeerError("the server leaves out an option; install the same version at both parties")
         self.notes = info.notes_of(self.program, options)
         self._protocol = info.client(session, self.program, options, None)
         self._material: Preprocessing | None = None

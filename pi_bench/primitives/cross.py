@@ -1,4 +1,4 @@
-"""Cross products, both sides: the offline half of an element-wise product of activations.
+"""Cross products at both parties, which are the offline half of an element-wise product of activations.
 
 A unit is one element. It takes one OT per bit of the server's factor, and the words that follow from the
 labels. Scripts count cross products in the units of `pi_bench.primitives.ot`.
@@ -51,7 +51,7 @@ def cross_work(side: str, bit_count: int) -> MinimalWork:
 
 
 def cases(settings: CaseSettings) -> Iterator[Case]:
-    """Computes one slice of the cross products of a square and of a product, at both sides.
+    """Computes one slice of the cross products of a square and of a product, at both parties.
 
     >>> [case.name for case in cases(CaseSettings(count=32, threads=(1,)))]
     ['square, sender', 'square, receiver', 'product, sender', 'product, receiver']

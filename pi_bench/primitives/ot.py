@@ -1,4 +1,4 @@
-"""Correlated OT by extension and its additive form, both sides.
+"""Correlated OT by extension and its additive form, at both parties.
 
 Source of the counts: Roy, SoftSpokenOT, CRYPTO 2022. Over GF(2^4) it has 32 trees of 16 leaves, of which the
 sender knows 15, and every leaf yields one bit per OT.

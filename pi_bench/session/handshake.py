@@ -6,7 +6,7 @@
                                                    <-   the public program
       confirm {digest, session}                    ->
 
-A party that disagrees sends an abort with the reason, so that both sides name the same cause. The session's
+A party that disagrees sends an abort with the reason, so that both parties name the same cause. The session's
 id and binding hash the randomness of both parties and everything that they agreed on. So a message of
 another session, or of a party that got another program, is refused.
 """
@@ -185,7 +185,7 @@ def greet_as_client(
 
 
 def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
-    """Answers a client's greeting with `offer`. `greet_as_client` shows both sides.
+    """Answers a client's greeting with `offer`. `greet_as_client` shows both parties.
 
     ```python
     def agree(channel: Channel, offer: Offer) -> Agreement:
@@ -275,7 +275,7 @@ def _require_version(meta: Mapping[str, Any]) -> None:
     if version != pi_bench.__version__:
         raise PeerError(
             f"the other party runs pi-bench {version!r}, this one {pi_bench.__version__}; "
-            "install the same version on both sides"
+            "install the same version at both parties"
         )
 
 

@@ -59,7 +59,7 @@ def probe_bytes(link: Link) -> int:
 def probe_as_client(
     session: Session, size: int, clock: Callable[[], float] = time.perf_counter
 ) -> MeasuredLink:
-    """Times round trips of a byte, then `size` bytes each way. `probe_as_server` is the other side.
+    """Times round trips of a byte, then `size` bytes each way. `probe_as_server` plays the other party.
 
     ```python
     def probe(session: Session, link: Link) -> MeasuredLink:

@@ -1,4 +1,4 @@
-"""Both sides of a part of a protocol in one process, each in a thread of its own."""
+"""Runs both parties of a part of a protocol in one process, each in a thread of its own."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_fil
     assert refused.returncode == 6
     assert "insists on 00ff00ff" in refused.stderr and "Traceback" not in refused.stderr
     server.line()
-    assert "insists on 00ff00ff" in server.line()  # both sides name it
+    assert "insists on 00ff00ff" in server.line()  # both parties name it
     wrong_shape = input_file.with_name("wrong.npy")
     np.save(wrong_shape, np.zeros((1, 1)))
     assert infer(server, wrong_shape).returncode == 4
@@ -248,7 +248,7 @@ def test_a_server_of_another_protocol_is_named_at_once(input_file: Path) -> None
         web.shutdown()
         thread.join()
     assert run.returncode == 6
-    assert "the other side speaks HTTP, not pi-bench" in run.stderr and "check the host" in run.stderr
+    assert "the other party speaks HTTP, not pi-bench" in run.stderr and "check the host" in run.stderr
     assert time.monotonic() - started < 30
 
 

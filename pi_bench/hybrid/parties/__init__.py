@@ -1,5 +1,5 @@
 """The two parties of protocols with homomorphic products and gadgets for activations, step by step.
 
-Each module holds both sides of one sub-protocol. `party` runs them in their order, and a protocol derives its
-client and its server from it.
+Each module holds both parties of one sub-protocol. `party` runs the modules in their order, and a protocol
+derives its client and its server from it.
 """

@@ -108,7 +108,7 @@ def server_activation(
 
     `arrays` is the server's material, which the call uses up. `meanwhile` is that of
     `SessionLike.receive_into`. The caller names the step.
-    `client_activation` shows both sides.
+    `client_activation` shows both parties.
 
     ```python
     def ask(session: SessionLike, plan: WorkPlan, op: ActivationOp, arrays: dict[str, np.ndarray]) -> None:

@@ -98,7 +98,7 @@ class ClientCrosses:
 class ServerCrosses:
     """Plays the server: draws every factor t, and keeps t and its share alpha of the cross product.
 
-    In `arrays` they are ``factor:NUMBER`` and ``cross:NUMBER``. `ClientCrosses` shows both sides.
+    In `arrays` they are ``factor:NUMBER`` and ``cross:NUMBER``. `ClientCrosses` shows both parties.
 
     >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan

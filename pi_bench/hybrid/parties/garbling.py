@@ -173,7 +173,7 @@ class Garbler:
     """Plays the garbler, who is the server: answers slice by slice, and keeps its states in `arrays`.
 
     It is a context manager. At its end delta and the label seed are wiped, unless `keep` was called. Then
-    they live as long as the material. `Evaluator` shows both sides.
+    they live as long as the material. `Evaluator` shows both parties.
 
     >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan

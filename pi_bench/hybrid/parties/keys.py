@@ -34,7 +34,7 @@ from pi_bench.protocol.script import NO_OP
 
 @dataclass(slots=True)
 class ClientKeys:
-    """Holds the client's HE key pair and its side of the reverse OT extension, for one connection.
+    """Holds the client's HE key pair and its half of the reverse OT extension, for one connection.
 
     `protocol` is the name of the protocol that uses the keys. It enters every key that is derived later.
 
@@ -58,7 +58,7 @@ class ClientKeys:
 
 @dataclass(slots=True)
 class ServerKeys:
-    """Holds the client's HE public key and the server's side of the reverse OT extension.
+    """Holds the client's HE public key and the server's half of the reverse OT extension.
 
     >>> from pi_bench.testing import run_sub_protocol
     >>> client, server = run_sub_protocol(client_set_up, server_set_up)
@@ -116,7 +116,7 @@ def client_set_up(session: SessionLike, protocol: str = "hybrid", *, even: bool 
 
 
 def server_set_up(session: SessionLike, protocol: str = "hybrid") -> ServerKeys:
-    """Receives the HE public key and sends the base OTs. `client_set_up` is the other side.
+    """Receives the HE public key and sends the base OTs. `client_set_up` plays the other party.
 
     >>> from pi_bench.testing import run_sub_protocol
     >>> _, keys = run_sub_protocol(lambda session: client_set_up(session).close(), server_set_up)

@@ -36,7 +36,7 @@ from pi_bench.protocol import SessionLike
 
 
 class ClientOffline:
-    """Plays the client in one offline phase. `server_offline` shows both sides.
+    """Plays the client in one offline phase. `server_offline` shows both parties.
 
     ```python
     def offline(session: SessionLike, plan: WorkPlan, keys: ClientKeys, lease: Lease, masks, inference_id):

@@ -103,7 +103,7 @@ def server_online(
 ) -> None:
     """Plays the server, which computes the program on x - r and so sees only uniform words.
 
-    `arrays` is the server's material, which the call uses up. `client_online` shows both sides.
+    `arrays` is the server's material, which the call uses up. `client_online` shows both parties.
 
     ```python
     def answer(session: SessionLike, plan: WorkPlan, arrays: dict[str, np.ndarray], weights: Weights) -> None:

@@ -107,7 +107,7 @@ class ClientProducts:
 class ServerProducts:
     """Plays the server: answers, and keeps the constants of its online products, by the id of the value.
 
-    A constant is bias plus s, at the value's scale. `ClientProducts` shows both sides.
+    A constant is bias plus s, at the value's scale. `ClientProducts` shows both parties.
 
     >>> from pi_bench.protocol import Party
     >>> from pi_bench.protocol import ProtocolOptions

@@ -90,7 +90,7 @@ class ClientSelect:
 class ServerSelect:
     """Holds the server's bits pi of a gadget, and its labels of the reverse OTs.
 
-    `ClientSelect` shows both sides.
+    `ClientSelect` shows both parties.
 
     >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.work_plan import WorkPlan

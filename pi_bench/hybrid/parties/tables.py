@@ -247,7 +247,7 @@ class ClientTables(_Tables):
 class ServerTables(_Tables):
     """Plays the server: draws the masks of the tables, and keeps its states in `arrays`.
 
-    `ClientTables` shows both sides.
+    `ClientTables` shows both parties.
 
     ```python
     from pi_bench.hybrid.parties.keys import ServerKeys

@@ -43,7 +43,7 @@ _GROWTH_BITS = 4
 
 
 class Values:
-    """Collects the operators and weights of a program for the compiler, which walks over a graph's nodes in order.
+    """Collects the operators and weights of a program while the compiler walks over a graph's nodes in order.
 
     `expressions` has for each visited node the sum of earlier operators' values that it computes. Later nodes
     ask for the value in the form that they can read. The methods emit an operator where that form needs one.

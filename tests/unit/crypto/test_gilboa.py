@@ -35,7 +35,7 @@ def _labels(bit_count: int, a: np.ndarray, delta: np.ndarray, seed: int) -> tupl
 def test_shares_add_up_to_the_product(
     cot_instance: CotInstance, groups: int, bit_count: int, seed: int
 ) -> None:
-    """Over the correlated OT itself, both sides' messages included."""
+    """Over the correlated OT itself, both parties' messages included."""
     count = LANES * groups
     a, b = _words(count, seed), _words(count, seed + 1)
     sender, receiver = cot_instance(bytes(random_bytes(16, seed)), seed + 1)

@@ -393,7 +393,7 @@ def test_a_teacher_of_another_network_is_refused(tmp_path, trained, recipe, blob
     with pytest.raises(ModelError, match="do not fit"):
         train_recipe(recipe, blobs, settings, tmp_path, teacher=Teacher(wider, trained[0] / "state.pt"))
     other = dataclasses.replace(recipe, class_count=4)
-    with pytest.raises(ModelError, match="for another task: its class_count is 4"):
+    with pytest.raises(ModelError, match="for other images or classes: its class_count is 4"):
         train_recipe(recipe, blobs, settings, tmp_path, teacher=Teacher(other, trained[0] / "state.pt"))
 
 
