@@ -26,7 +26,7 @@ from .recipe import Recipe
 
 _NOISE_IMAGE_COUNT = 32
 LEFT_OUT_KEY = "left_out_of_weights"
-"""The key of a graph's meta that lists what lay among the weights of the checkpoint and was not loaded."""
+"""The key of a graph's meta that lists the entries of the checkpoint that were not loaded."""
 
 
 def export_recipe(

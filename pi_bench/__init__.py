@@ -1,4 +1,4 @@
-"""pi-bench measures what private inference costs, per layer, per phase and per link."""
+"""pi-bench measures the cost of private inference per layer, per phase and per link."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # so that type checkers find wrong names
 
     def __getattr__(name: str) -> Any:
-        # The parties import this package too, and must not load what only exporting needs.
+        # The parties import this package too, and must not load the modules that only exporting needs.
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(importlib.import_module(_HOMES[name]), name)

@@ -314,7 +314,7 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _notes_of_file(module: Any, plain: torch.nn.Module, samples: np.ndarray, batch: int) -> dict[str, Any]:
-    """Returns what a graph's meta says of the file that it was read from, after another runtime has read it.
+    """Returns the notes about the file that a graph was read from, after another runtime has read it.
 
     Raises:
         ModelError: the other runtime gives other answers.

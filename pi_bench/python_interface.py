@@ -1,7 +1,7 @@
-"""The functions of `pi_bench` for programs and notebooks: what the commands do, without a shell.
+"""The functions of `pi_bench` for programs and notebooks, which do the work of the commands without a shell.
 
 They start the parties as processes of their own program, so a notebook's event loop does not matter, and a
-script needs no ``if __name__ == "__main__"``. They write nothing but what they are asked to keep.
+script needs no ``if __name__ == "__main__"``. They write no files but those that they are asked for.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from pi_bench.launch.costs import machine_costs
 from pi_bench.launch.inputs import batch_of
 from pi_bench.launch.model import load
 from pi_bench.launch.stopping import Stopping
-from pi_bench.tasks import Task, prepared
-from pi_bench.tasks.inspecting import inspect_model
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.graph import Graph
 from pi_bench.prediction.simulated_run import Setting
@@ -36,6 +34,8 @@ from pi_bench.registry import default_protocol, find_protocol
 from pi_bench.report.documents.comparison import ComparisonResult
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
+from pi_bench.tasks import Task, prepared
+from pi_bench.tasks.inspecting import inspect_model
 
 if TYPE_CHECKING:
     import torch
@@ -206,9 +206,9 @@ def inspect(
     explain: bool = False,
     progress: Progress = silent,
 ) -> Inspection:
-    """Tells what a network costs before it runs, as `pi-bench inspect` does.
+    """Counts the operations of a network before it runs, as `pi-bench inspect` does.
 
-    The arguments mean what they mean in `measure`. `explain` needs `predict`.
+    The arguments are those of `measure`. `explain` needs `predict`.
 
     Raises:
         PiBenchError: the model or an option cannot be used.

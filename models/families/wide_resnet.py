@@ -3,7 +3,7 @@
 stem     conv 3x3
 stage    blocks; the first one of every stage but the first has stride 2
   block  batch norm · ReLU (relu1) · conv 3x3 · batch norm · ReLU (relu2) · conv 3x3 · + shortcut
-         shortcut: identity, or conv 1x1 of what relu1 gives where the shape changes
+         shortcut: identity, or conv 1x1 of relu1's result where the shape changes
 head     batch norm · ReLU · global average · fully connected
 
 WRN-22-8 has three stages of (22 - 4) / 6 = 3 blocks, 8 times as wide as 16, 32 and 64. The head's ReLU

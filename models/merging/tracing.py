@@ -151,7 +151,7 @@ class _Reader:
         channels, side = _map_of(self._flattened.get(source.name, source))
         form, layers = self._forms[source.name], self._layers[source.name]
         pools = isinstance(layer, nn.AvgPool2d | nn.AdaptiveAvgPool2d)
-        # A mean of a value that stays costs nothing as it is, and as a convolution what its window has.
+        # A mean of a value that stays costs nothing as it is. As a convolution it costs its window.
         if isinstance(layer, _NONLINEAR) or (pools and _is_plain(form)):
             self._value(node, source, layer)
             self._stays(node)

@@ -13,7 +13,7 @@ _Read = TypeVar("_Read")
 
 
 def read_result(path: Path, read: Callable[[dict[str, Any]], _Read]) -> _Read | None:
-    """Returns what `read` makes of the JSON in a job's result file, or None if the job has not ended.
+    """Applies `read` to the JSON in a job's result file. Returns None if the job has not ended.
 
     Raises:
         TrainingError: The file cannot be read, or `read` finds a fault in it.

@@ -18,7 +18,7 @@ from pi_bench.progress import Progress
 from .candidate import Candidate
 
 Measure = Callable[[Path, Path], None]
-"""Measures the model file at the first path and writes what `latency --json` writes to the second."""
+"""Measures the model file at the first path and writes the document of `latency --json` to the second."""
 
 LATENCY_FILE = "latency.json"
 

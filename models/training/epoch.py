@@ -112,7 +112,7 @@ def evaluate(module: nn.Module, batches: Batches, split: DeviceSplit) -> tuple[f
     for start in range(0, len(split), _EVALUATED_AT_ONCE):
         images = batches.normalized(split.images[start : start + _EVALUATED_AT_ONCE])
         labels = split.labels[start : start + _EVALUATED_AT_ONCE]
-        logits = module(images)  # in float32 everywhere: it is what is exported
+        logits = module(images)  # in float32 everywhere, as the exported network
         loss += functional.cross_entropy(logits, labels, reduction="sum")
         right += (logits.argmax(dim=1) == labels).sum()
     return float(loss) / len(split), 100 * int(right) / len(split)

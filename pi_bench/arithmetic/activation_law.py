@@ -1,6 +1,6 @@
 """Laws of activations as objects: verification, the reference and accuracy ask them, whatever the mode.
 
-A law says what an activation must compute for a value x of Z_2^32 of which the client holds the share v. A
+A law gives the result of an activation for a value x of Z_2^32 of which the client holds the share v. A
 protocol names one per mode. `WindowLaw` is that of `pi_bench.arithmetic.law`; a protocol may bring another.
 """
 

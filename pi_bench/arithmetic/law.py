@@ -1,4 +1,4 @@
-"""Computes exactly what an activation gives: the law that every protocol is verified against.
+"""Computes the exact result of an activation: the law that every protocol is verified against.
 
 A value x of Z_2^l is the sum of the server's share u and the client's share v. With X = x + offset,
 f = truncate_bits and carry = [X mod 2^f < v mod 2^f] (the carry out of the low f bits of u + offset and v),

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 _LINE_BYTES = 64
-_PIECE_BYTES = 32 << 10  # some 3 us from memory: what a message that comes meanwhile waits at most
+_PIECE_BYTES = 32 << 10  # some 3 us from memory, which a message that comes meanwhile waits at most
 
 
 def prefetch(arrays: Iterable[np.ndarray]) -> Iterator[None]:
     """Reads one piece of `arrays`, C-contiguous and in the order of their use, at every step of the iterator.
 
-    A piece has 32 KiB at most. Neither the values nor the time depend on what the arrays hold.
+    A piece has 32 KiB at most. Neither the values nor the time depend on the content of the arrays.
 
     >>> sum(1 for _ in prefetch([np.zeros(1 << 16, np.uint8), np.zeros(10, np.uint32)]))  # steps
     3

@@ -52,7 +52,7 @@ class Channel:
 
     `timeout_s` is how long the peer may stay silent, or take no data, before the connection is given
     up. `poll_s` is how long a receiver asks again and again before it sleeps. Being woken takes tens of
-    microseconds, but asking takes a core that nobody else may need. With `pace`, what is sent crosses
+    microseconds, but asking takes a core that nobody else may need. With `pace`, sent bytes cross
     an emulated link (`channel.link`). No allocation follows a length that the peer sent.
 
     >>> import socket
@@ -80,7 +80,7 @@ class Channel:
         self._connection = connection
         self._header = bytearray(HEADER_BYTES)
         self._header_view = memoryview(self._header)
-        self._checksums: tuple[Checksum, Checksum] | None = None  # of what is sent and received
+        self._checksums: tuple[Checksum, Checksum] | None = None  # of all sent and all received frames
         self.sent = Traffic()
         self.received = Traffic()
         if pace is None:

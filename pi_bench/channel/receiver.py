@@ -129,7 +129,7 @@ class Receiver:
                     return
 
     def discard_now(self) -> None:
-        """Reads and drops what is there."""
+        """Reads and drops the bytes that have arrived."""
         with contextlib.suppress(OSError):
             while self._connection.recv(_PIECE_BYTES, socket.MSG_DONTWAIT):
                 pass

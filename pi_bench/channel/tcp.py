@@ -147,10 +147,10 @@ def _resolve(address: Address) -> tuple[int, tuple[object, ...]]:
 
 
 def _prepare(connection: socket.socket) -> None:
-    """Small messages leave at once; a peer that vanished without a word is noticed.
+    """Sets the options by which small messages leave at once and a vanished peer is noticed.
 
     The sizes of the socket buffers stay with the kernel: setting them turns off its own growth, whose
-    ceiling is usually higher than what a process may ask for.
+    ceiling is usually higher than a process may ask for.
     """
     connection.settimeout(None)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

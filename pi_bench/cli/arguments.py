@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
     unknown_text = ""
 
     def __init__(self, **named: Any) -> None:
-        """Refuses abbreviated flags: a new flag must not change what an old command line means."""
+        """Refuses abbreviated flags: a new flag must not change the meaning of an old command line."""
         super().__init__(**{"formatter_class": HelpFormatter, **named, "allow_abbrev": False})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

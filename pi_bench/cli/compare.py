@@ -22,8 +22,8 @@ _DESCRIPTION = """\
 Says whether one network, protocol, link or number of threads is faster than another one. Each A, B, ... is a
 model file, a kept run (its number, its tag, or last) or a file of --json. Models are measured in turns: every
 round starts new processes for all of them and runs A B A B, so that all meet the same state of the machine.
-Kept runs are compared as they are, and what differs between their machines is said first. The ratio has an
-interval (confidence 99 %), and the verdict is faster, slower or no difference shown.
+Kept runs are compared as they are, and the differences of their machines are printed first. The ratio has
+an interval (confidence 99 %), and the verdict is faster, slower or no difference shown.
 """
 _EPILOG = """\
 examples:

@@ -186,7 +186,7 @@ def export_module(parsed: argparse.Namespace) -> Graph:
 
 
 def tell_left_out(weights: str | None, names: Sequence[str]) -> None:
-    """Prints to standard error what lay among the weights of a checkpoint and was left out, if anything.
+    """Prints to standard error the entries of a checkpoint that were left out, if there are any.
 
     >>> from contextlib import redirect_stderr
     >>> with redirect_stderr(sys.stdout):

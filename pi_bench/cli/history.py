@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     'baseline'
     """
     parser = subparsers.add_parser(
-        "history", help="list and compare what was measured before", description=_DESCRIPTION
+        "history", help="list and compare earlier measurements", description=_DESCRIPTION
     )
     _add_file(parser)
     _add_selection(parser)

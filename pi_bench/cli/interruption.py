@@ -29,8 +29,8 @@ class Interruptions:
     """Signal handler of one command, and a context that installs it.
 
     The first signal raises `KeyboardInterrupt` (`Terminated` for SIGTERM), and the command keeps its finished
-    work. The second one raises it again, so that the command does not write what it has not written yet. The
-    third one ends the process at once.
+    work. The second one raises it again, so that the command gives up the results that it has not written
+    yet. The third one ends the process at once.
 
     Signals are held from the start of the context until `release`. While they are held, the first two wait.
 

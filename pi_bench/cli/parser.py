@@ -26,7 +26,7 @@ _COMMANDS = (
 )
 
 _DESCRIPTION = """\
-Measures what private inference costs. Two processes, a client and a server, run a network with real
+Measures the cost of private inference. Two processes, a client and a server, run a network with real
 cryptography in both phases.
 
   pi-bench export --recipe resnet18-cifar100-12288 -o model.pt

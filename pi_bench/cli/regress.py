@@ -16,7 +16,7 @@ _DESCRIPTION = f"""\
 Compares a kept run of `pi-bench latency` with a tagged one. Exits with code {EXIT_SLOWER} if the run is
 surely slower than allowed: the whole interval of the ratio (confidence 99 %) lies above. It also does so if
 the two runs cannot be compared, because their networks, protocols, links, threads or processors differ or
-their runs are too few: what was not compared has not passed.
+their runs are too few. A run that was not compared has not passed.
 
   pi-bench history tag last release-1
   pi-bench latency model.pt --runs 20
@@ -101,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _different(baseline: Result, run: Result) -> list[str]:
-    """Names what must be equal for a judgement and is not. Commits and versions may differ."""
+    """Names the settings that must be equal for a judgement and are not. Commits and versions may differ."""
     return [
         what
         for what, values in (

@@ -1,4 +1,4 @@
-"""What is compared: one side per network, protocol, link or number of threads."""
+"""Makes the sides of a comparison: one per network, protocol, link or number of threads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def side_of_result(result: Result, name: str) -> Side:
 
 
 def differences(sides: Sequence[Side], results: Sequence[Result]) -> tuple[str, ...]:
-    """Names in words what differs between stored results apart from their times.
+    """Names the differences between stored results apart from their times.
 
     `results`: the results of the stored sides, in order; none where all sides were measured together.
 

@@ -46,7 +46,7 @@ def _document(name: str, history: Path | None, files: bool) -> Any:
 def _result(name: str, document: Any) -> Result:
     if kind_of(document) != "latency":
         raise InputError(
-            f"{name} is a result of another command; `pi-bench latency` measures what is compared"
+            f"{name} is a result of another command; only results of `pi-bench latency` are compared"
         )
     try:
         return msgspec.convert(document, Result)

@@ -1,6 +1,7 @@
 """A keyed checksum of everything that crosses a connection in one direction.
 
-It detects faults. A network that changes messages on purpose can also change what the key is made of.
+It detects faults. A network that changes messages on purpose can also change the greetings from
+which the key is derived.
 `native/checksum/checksum.h` defines the value and bounds the probability of a missed difference: at most
 2**-64 + n / 2**128 for n blocks of 8,192 bytes.
 """

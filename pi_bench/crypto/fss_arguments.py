@@ -16,7 +16,7 @@ from pi_bench.crypto.gadget_arguments import Buffer, OutBuffer
 
 @dataclass(frozen=True, slots=True)
 class FssCall:
-    """Says what a step computes, on which groups, and how.
+    """Holds the gadget of a step, its groups, and the way in which they are computed.
 
     `gadget`: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference. `first_group`: the
     number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads the step may use.

@@ -41,7 +41,7 @@ _MOST_SLICE_GROUPS = 128
 
 @dataclass(frozen=True)
 class FssSpec:
-    """Says what a gadget computes; all of it is public. The fields are those of `GadgetSpec`.
+    """Describes the function of a gadget, all of which is public. The fields are those of `GadgetSpec`.
 
     `kind` "truncate" is exact and truncates at least one bit. A windowed truncation needs no table: the
     garbled gadget computes it without any gate, and `of_gadget` returns None for it.

@@ -11,7 +11,7 @@ groups of `LANES` = 32, which share hash keys; callers pad arrays to whole group
 buffers are group-major, so a slice of groups is a contiguous part of each of them. Labels are ordered
 [group][position][lane][16 bytes], which is the order of the correlated OTs.
 
-Each step takes a `GadgetCall`, which says what is computed on which groups, and a record of the step's
+Each step takes a `GadgetCall`, which names the gadget and its groups, and a record of the step's
 buffers. A buffer has the buffer protocol and is C-contiguous. The steps raise ValueError or TypeError
 for a buffer of another size or item type, and BufferError for an output that is read-only.
 

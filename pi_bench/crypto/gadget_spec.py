@@ -11,7 +11,7 @@ from pi_bench.crypto.symmetric import LANES
 
 @dataclass(frozen=True)
 class GadgetSpec:
-    """Says what a gadget computes; all of it is public.
+    """Describes the function of a gadget, all of which is public.
 
     `kind` "relu": y = ReLU(x + offset) >> truncate_bits in the signed window of bits up to `window_bits`.
     `kind` "truncate": y = (x + offset) >> truncate_bits for -2^30 <= x + offset < 2^30.

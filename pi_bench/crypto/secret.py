@@ -82,7 +82,7 @@ class SecretBytes:
         try:
             pages.madvise(_MADV_WIPEONFORK)
         except OSError:
-            pages.madvise(mmap.MADV_DONTFORK)  # what kernels without it have: no pages at all
+            pages.madvise(mmap.MADV_DONTFORK)  # for kernels without it: a fork has no pages at all
         with _ffi.from_buffer(pages) as address:
             failed = _libc.mlock(address, mapped) != 0
             code = _ffi.errno

@@ -68,7 +68,7 @@ class BitChoice:
 
 
 def bit_choice(fidelity_pct: float | None, weight_bits: int | None, activation_bits: int | None) -> BitChoice:
-    """Makes a choice from what a user gives; a fidelity of 99 % if the user gives nothing.
+    """Makes a choice from the options that a user gives; without any, a fidelity of 99 %.
 
     Raises:
         UsageError: a fidelity and bits are given, or one of them is impossible.

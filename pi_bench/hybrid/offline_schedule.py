@@ -51,7 +51,7 @@ _CROSSES_UNDER_WAY = 4
 
 
 class Turn(enum.Enum):
-    """Lists what the client does with an exchange.
+    """Lists the client's actions on an exchange.
 
     >>> [turn.name for turn in Turn]
     ['ASK', 'ACCEPT']

@@ -1,4 +1,4 @@
-"""The script of a `WorkPlan`: which party computes and sends what, in which order.
+"""Makes the script of a `WorkPlan`: the computations and messages of both parties in their order.
 
 It has the messages of a run one by one: those of `offline_schedule` offline, and one per slice online. So the
 predicted bytes are those of a run, and tests compare the two.

@@ -31,7 +31,7 @@ _DISTANCE = 6
 class _Slice:
     job: GadgetJob
     groups: range
-    place: int = 0  # the number of exchanges up to its last one, and so what its next one needs
+    place: int = 0  # the number of exchanges up to its last one, all of which its next one needs
     clock: int = 0  # the time of its last exchange
     chosen: bool = False  # whether its choices are in the list
     steps: int = 0  # how many of its steps are in the list
@@ -78,7 +78,7 @@ class TableQueue:
         self._coming += slices
 
     def advance(self) -> None:
-        """Appends what can follow without waiting, among the exchanges of all slices."""
+        """Appends the exchanges of all slices that can follow without waiting."""
         while self._step(waits=False):
             pass
 

@@ -1,1 +1,1 @@
-"""Starts and leads the two parties as processes, and checks what they computed."""
+"""Starts and leads the two parties as processes, and checks their results."""

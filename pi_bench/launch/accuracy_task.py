@@ -15,7 +15,7 @@ from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AccuracyTask:
-    """Holds what every part of `pi-bench accuracy` needs.
+    """Holds everything that a run of `pi-bench accuracy` depends on.
 
     `graph`: the float network. `compiling`: the options that make the integer network of it.
     `program`: the integer network for one image.

@@ -44,7 +44,7 @@ def run_party(party: Callable[[ControlPipe], None]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher hears Ctrl-C and ends both parties
     pin(tuple(int(core) for core in arguments.cores.split(",") if core))
     control = ControlPipe.from_fd(arguments.control_fd)
-    gc.freeze()  # what the imports left is never garbage; collections in a timed phase stay short
+    gc.freeze()  # imported objects are never garbage; collections in a timed phase stay short
     sys.setswitchinterval(0.0005)  # the sender thread gets its turn while the protocol computes
     try:
         control.send("started", {})

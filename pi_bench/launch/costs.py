@@ -64,7 +64,7 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
 
 
 def describe_build(info: ProtocolInfo) -> dict[str, str]:
-    """Describes what costs depend on: processor, instruction set, protocol, versions and the native code.
+    """Describes the build that costs are for: processor, instruction set, protocol, versions and native code.
 
     >>> from pi_bench.registry import find_protocol, protocol_names
     >>> name = protocol_names()[0]

@@ -64,13 +64,13 @@ class Measurement:
     """
 
     start_s: float  # from spawning both parties until the client is set up, without `prepare_s`
-    prepare_s: float  # what the server does once for all its clients
+    prepare_s: float  # the server's work that serves all its clients
     set_up_s: float  # connection, handshake, keys and base OTs
     handshake_s: float
     client_set_up: PhaseRecord
     server_set_up: PhaseRecord
     placement: Placement
-    probed_link: dict[str, float] | None = None  # what an emulated one really does
+    probed_link: dict[str, float] | None = None  # rates and delay of the emulated link, as probed
     warmup_s: list[float] = field(default_factory=list)  # online latencies of the untimed runs
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))

@@ -1,4 +1,4 @@
-"""What the launcher asks of the two parties when it starts them, as the messages of the control pipe."""
+"""Defines the launcher's requests to the two parties, which are messages of the control pipe."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, str]:
-    """Describes what the speed of the kernels depends on: processor, cores and instruction set.
+    """Describes the things that the kernels' speed depends on: processor, cores and instruction set.
 
     >>> sorted(describe_machine())
     ['cpu_model', 'instruction_set', 'usable_core_count']

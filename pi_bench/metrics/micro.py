@@ -42,7 +42,7 @@ def run_micro(
 ) -> dict[str, Any]:
     """Times the cases of all `families` and returns JSON values with the fields of `pi-bench schema micro`.
 
-    `interrupted` is told of Ctrl-C, after which the result holds the cases that were finished.
+    `interrupted` is called on Ctrl-C, after which the result holds the cases that were finished.
 
     Raises:
         KeyboardInterrupt: no case is finished, or there is no `interrupted`.

@@ -20,7 +20,7 @@ def clamped_count(graph: Graph) -> int:
 
 
 def upper_relu_count(graph: Graph, program: Program) -> int:
-    """Counts the ReLUs of a program that serve the upper bound of a clamp. `graph`: what was compiled to it.
+    """Counts the ReLUs of a program that serve the upper bound of a clamp. `graph` was compiled to it.
 
     A clamp that cannot reach its upper bound has none.
 

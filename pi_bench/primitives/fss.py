@@ -35,8 +35,8 @@ UNITS = (
     *(f"{step} {kind}" for step in STEPS for kind in ("fss relu", "exact fss relu", "exact fss truncation")),
     *(f"{step} fss {counted}" for step, counted in _COUNTED.items()),
 )
-"""An element of each kind per step, and what the step does several times per element: OTs that the server
-chooses, tree nodes, hashes online."""
+"""An element of each kind per step, and the units that a step has several times per element: OTs that the
+server chooses, tree nodes, hashes online."""
 
 
 def fss_work(step: str, spec: FssSpec, count: int, bundles: range | None = None) -> CostUnits:

@@ -1,4 +1,4 @@
-"""Defines what a primitive tells the harness: its units, its cases and the work behind them."""
+"""Defines a primitive by its units, its cases and the work behind them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ class MinimalWork:
 class Case:
     """One call to time: `call` does `unit_count` units with `threads` threads.
 
-    `work`: the minimal work of one unit. `bytes`: sizes of one unit on the wire or in storage, by what they
-    are.
+    `work`: the minimal work of one unit. `bytes`: sizes of one unit on the wire or in storage, by name.
 
     >>> case = Case("sort", "element", 3, 1, MinimalWork(memory_bytes=8), lambda: sorted([3, 1, 2]))
     >>> case.call()

@@ -87,7 +87,7 @@ class ProtocolInfo:
     predict: Callable[[Program, ProtocolOptions], PredictedBytes]
     """Counts the payload bytes of one inference of a program under the options."""
     script: Callable[[Program, ProtocolOptions], RunScript] | None = None
-    """Lists what both parties compute and send, so that times can be predicted. None: they cannot."""
+    """Lists the computations and messages of both parties. With None, no times can be predicted."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
     caveat: str = ""

@@ -1,1 +1,1 @@
-"""What the user reads: the result as versioned JSON, and as tables on a terminal."""
+"""Writes results as versioned JSON, and as tables on a terminal."""

@@ -1,4 +1,4 @@
-"""Why a network costs what it costs, and what would change it: in words, with figures.
+"""Explains the cost of a network in words and figures, with the settings that would change it.
 
 The explanation of each phase starts with its three largest causes. Each names the layers that take most of
 it and the settings that would change it, as predicted. The last sentence states the ReLUs' share of the
@@ -96,7 +96,7 @@ def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] 
     )
     for name, phase in phases:
         beside = "" if measured is None else f" (measured: {seconds(measured[name])})"
-        lines.append(f"what costs most {name}: of {seconds(phase.time_s)} as predicted{beside}")
+        lines.append(f"largest costs {name}: of {seconds(phase.time_s)} as predicted{beside}")
         lines += [f"  {number}. {line}" for number, line in enumerate(phase.lines, 1)]
     return [*lines, explanation.relus.line]
 
@@ -176,7 +176,7 @@ class _Writer:
         return f"; busiest (parties and link together, overlap not taken off): {', '.join(words)}"
 
     def _subject(self, phase: Phase, cause: Cause) -> str:
-        """Names a cause: what the protocol says that it does in a phase, and for how many elements."""
+        """Names a cause in the protocol's words for its work in a phase, with the number of elements."""
         if cause is Cause.ROUNDS:
             if phase == "online":
                 rounds = counted(self._phases["online"].comm_round_count, "round")

@@ -61,7 +61,7 @@ def _reason(row: KeptValue) -> str:
 
 
 def fusion_lines(fusion: fields.Fusion | None) -> list[str]:
-    """Names the fused operators and what fusion is predicted to save.
+    """Names the fused operators and the saving that is predicted.
 
     >>> fusion_lines(None)
     []

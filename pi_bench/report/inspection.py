@@ -130,7 +130,7 @@ def render_inspection(inspection: document.Inspection) -> str:
 
 
 def _operator_table(inspection: document.Inspection) -> list[str]:
-    """Returns one line per operator, and what the columns mean."""
+    """Returns one line per operator, and the meaning of the columns."""
     rows = [
         (
             str(op.id),

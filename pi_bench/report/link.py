@@ -45,7 +45,7 @@ def link_text(link: Loopback | Emulated) -> str:
 
 
 def probe_lines(link: Loopback | ProbedLink) -> list[str]:
-    """States what a probe measured of an emulated link; no line for loopback.
+    """States the probed figures of an emulated link; no line for loopback.
 
     >>> probe_lines(Loopback())
     []

@@ -1,4 +1,4 @@
-"""What `pi-bench micro` measured, as text."""
+"""Writes the result of `pi-bench micro` as text."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _rate(row: MachineLimit) -> str:
 
 
 def _time(value_s: float) -> str:
-    """Three significant digits; primitives go below what `quantities` shows."""
+    """Returns three significant digits; times of primitives are below those that `quantities` shows."""
     for limit, factor, unit in _SCALES:
         if value_s < limit:
             return f"{value_s * factor:.3g} {unit}"

@@ -45,7 +45,7 @@ class Counts(Protocol):
 
 
 def operator_text(op: Op) -> str:
-    """Names what an operator computes, such as "conv 3x3 + add" or "ReLU | truncate".
+    """Names the computation of an operator, such as "conv 3x3 + add" or "ReLU | truncate".
 
     >>> from pi_bench.network.program import InputOp
     >>> operator_text(InputOp(0, "input", (1, 2), 4, bound=4.0))
@@ -63,7 +63,7 @@ def operator_text(op: Op) -> str:
 
 
 def operator_counts(op: Op) -> dict[str, int]:
-    """Counts what an operator costs, by kind, with the field names of results.
+    """Counts the operations of an operator by kind, with the field names of results.
 
     >>> from pi_bench.network.program import InputOp
     >>> operator_counts(InputOp(0, "input", (1, 2), 4, bound=4.0))["relu_count"]

@@ -1,4 +1,4 @@
-"""Predicted times and bytes, alone and beside what was measured, as part of a document and as text."""
+"""Predicted times and bytes, alone and beside measured ones, as part of a document and as text."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def build_result(
 ) -> document.Result:
     """Collects every figure of a measurement with at least one timed run.
 
-    Prediction, explanation and warnings are added by the caller, who has what they need.
+    Prediction, explanation and warnings are added by the caller, who has their inputs.
 
     ```python
     def online_median_s(*measured: Any) -> float:  # model, protocol, options, measurement, ...

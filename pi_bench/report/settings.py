@@ -1,4 +1,4 @@
-"""What both parties agreed on, in a few words."""
+"""Writes the settings that both parties agreed on, in a few words."""
 
 from __future__ import annotations
 

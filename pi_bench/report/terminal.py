@@ -162,7 +162,7 @@ def _part_table(parts: Mapping[str, BothTimes]) -> list[str]:
 
 
 def _prediction(result: Result) -> list[list[str]]:
-    """Predicted beside measured, and why it costs what it costs where that was asked for."""
+    """Returns predicted beside measured figures, and their explanation where that was asked for."""
     blocks = []
     if result.prediction is not None:
         blocks.append(comparison_lines(result.prediction, result))

@@ -1,4 +1,4 @@
-"""One connection of one party: agreement on what runs, then messages and spans."""
+"""One connection of one party: agreement on program and protocol, then messages and spans."""
 
 from pi_bench.session.session import Phase, PhaseRecord, Session
 

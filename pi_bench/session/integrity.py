@@ -40,8 +40,8 @@ def compare_checksums(session: Session, *, answering: bool = False) -> None:
     theirs = bytes(session.receive(len(sent) + len(received)))
     if theirs != received + sent:
         raise PeerError(
-            "the connection changed what was sent: the checksums of the two parties differ, so no result is "
-            "given; run again, and if it happens again test the network and the memory of both machines"
+            "the connection changed bytes on their way: the checksums of the two parties differ, so no "
+            "result is given; run again, and if it happens again test the network and the memory of both machines"
         )
     if answering:
         session.send(sent, received)

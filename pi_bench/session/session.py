@@ -217,7 +217,7 @@ class Session:
         span, size = recorder.current, len(view)
         expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
         header = self.channel.receive_into(expected, view, meanwhile)
-        # The peer has received nothing deeper than what was sent from here.
+        # The peer has received nothing deeper than the messages sent from here.
         if not 1 <= header.depth <= self._depth_sent + 1:
             raise PeerError(
                 f"the other party counts {header.depth} dependent messages "

@@ -1,4 +1,4 @@
-"""Measures networks from what a user asks for to the document of the result.
+"""Measures networks, from a user's options to the document of the result.
 
 A `Task` says everything about one measurement. `prepared` loads and checks it, and a `PreparedTask` measures
 it. The commands and the functions of `pi_bench` are thin around them.

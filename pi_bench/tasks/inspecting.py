@@ -1,4 +1,4 @@
-"""What a network costs before it runs: counts, bits, fidelity, and where costs are known a prediction."""
+"""Inspects a network before it runs: counts, bits, fidelity, and where costs are known a prediction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from pi_bench.launch.model import LoadedModel
-from pi_bench.tasks.predicting import predict
 from pi_bench.network.clamps import upper_relu_count
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
@@ -16,6 +15,7 @@ from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.inspection import inspect_program
 from pi_bench.report.known_fidelity import known_fidelity
 from pi_bench.report.weights import weights_of
+from pi_bench.tasks.predicting import predict
 
 
 def inspect_model(
@@ -27,7 +27,7 @@ def inspect_model(
     *,
     explain: bool = False,
 ) -> Inspection:
-    """Inspects a network under a protocol. `setting`: what to predict with; None predicts nothing.
+    """Inspects a network under a protocol, and predicts its costs in `setting`, unless that is None.
 
     Raises:
         PiBenchError: the protocol cannot run this network with these options.

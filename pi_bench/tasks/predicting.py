@@ -1,4 +1,4 @@
-"""Predicts what a network costs, and explains it."""
+"""Predicts the time and bytes of a network, and explains them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One measurement of a network: what is asked for, and how it becomes a result."""
+"""Defines one measurement of a network, and carries it out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from pi_bench.launch.model import LoadedModel, load
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
-from pi_bench.tasks.predicting import predict
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.fusion import CostTable
@@ -36,6 +35,7 @@ from pi_bench.report.known_fidelity import known_fidelity
 from pi_bench.report.prediction import compared
 from pi_bench.report.result import build_result
 from pi_bench.report.warnings import find_warnings
+from pi_bench.tasks.predicting import predict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Task:
         goal: the fidelity that the network should have; None for that of its export.
         find_costs: finds the costs to predict with; None predicts nothing.
         explain: whether the largest costs are explained.
-        arguments: what the result shows as the arguments of the command.
+        arguments: the arguments of the command, for the result.
 
     ```python
     from pi_bench.launch.placement import place

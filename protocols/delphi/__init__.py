@@ -28,7 +28,7 @@ the phases. It differs from the paper in these points, which docs/threat-model.m
   Security 2022). The response is re-randomized and flooded.
 
 Security: static semi-honest adversary, two parties. The ideal functionality of docs/threat-model.md defines
-what client and server learn. They learn nothing else.
+the knowledge that client and server gain. They learn nothing else.
 """
 
 from pi_bench.hybrid.alternatives import hybrid_alternatives

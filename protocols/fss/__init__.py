@@ -29,8 +29,8 @@ deviations that docs/threat-model-fss.md lists. The butterfly of OTs that masks 
 round and the exact mode are new.
 
 Security: static semi-honest adversary, two parties. The ideal functionality of docs/threat-model.md defines
-what client and server learn. The protocol is new. It was reviewed inside this project, not by outside
-cryptographers: section 11 of docs/threat-model-fss.md says what the review found.
+the knowledge that client and server gain. The protocol is new. It was reviewed inside this project, not by
+outside cryptographers: section 11 of docs/threat-model-fss.md lists the findings of the review.
 """
 
 from functools import partial

@@ -44,7 +44,7 @@ class _NullParty(PartyProtocol):
         self._offline = phase_moves(script.offline.roles[party])
         self._role = script.online.roles[party]
         self._online = online_moves(program, self._role, party)
-        self._zeros = np.zeros(0, np.uint8)  # what every message is made of
+        self._zeros = np.zeros(0, np.uint8)  # the bytes of every message
         self._received = np.zeros(0, np.uint8)
 
     @staticmethod

@@ -253,7 +253,7 @@ def test_explanations_are_told_and_written_in_lines_that_fit(
     jsonschema.validate(result, schema)
     text = capsys.readouterr().out
     for phase in ("online", "offline"):
-        assert f"what costs most {phase}" in text
+        assert f"largest costs {phase}" in text
         assert all(line in text for line in result["explanation"][phase]["lines"])
     assert "predicted beside measured" in text
     assert result["explanation"]["relus"]["line"] in text

@@ -226,10 +226,10 @@ def test_a_flipped_bit_of_the_logits_gives_no_answer(
         server.address = flipping.address
         run = infer(server, input_file, "--output", str(target))
     assert run.returncode == 6
-    assert "the connection changed what was sent" in run.stderr
+    assert "the connection changed bytes on their way" in run.stderr
     assert run.stdout == "" and not target.exists()
     server.line()
-    assert "lost: the connection changed what was sent" in server.line()
+    assert "lost: the connection changed bytes on their way" in server.line()
 
 
 def test_a_server_of_another_protocol_is_named_at_once(input_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Lists the candidates for packing a convolution into polynomials, and what each costs.
+"""Lists the candidates for packing a convolution into polynomials, with their costs.
 
 packing.py describes the method and names its source.
 """

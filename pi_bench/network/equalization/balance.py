@@ -10,7 +10,7 @@ first layer's weights, as in Meller et al., "Same, same but different" (ICML 201
 
 Here the product of ``D N`` of all layers is made small, so that a factor that several layers share serves all
 of them. n depends on the factors of the layer's outputs, so all factors are improved together in several
-sweeps, and each sweep halves what is missing.
+sweeps, and each sweep halves the distance to the optimum.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def load_weights(
         target, advice: the thing that names may not fit, and the remedy, for the message.
 
     Returns:
-        The names of what lies among the weights and was left out: counters, numbers, other objects, and
-        with `ignore_extra` other tensors.
+        The names of the entries that were left out: counters, numbers, other objects, and with
+        `ignore_extra` other tensors.
 
     Raises:
         ModelError: no such file, not a state_dict, keys missing, unexpected or of another shape, several
@@ -193,7 +193,7 @@ def _read_state(
         state = {each: value.read() for each, value in found.state.items() if each not in counted}
     except ModelError:
         raise
-    except Exception:  # offsets and sizes are the file's, and torch raises what it likes for impossible ones
+    except Exception:  # offsets and sizes are the file's, and torch raises any exception for impossible ones
         raise damaged(name) from None
     return state, [*counted, *found.others]
 

@@ -157,7 +157,7 @@ class _Machine:
             raise ValueError(f"operation {name}")
 
     def _marked(self) -> list[Any]:
-        """Takes what lies above the last mark."""
+        """Takes the objects above the last mark."""
         above = []
         while (value := self._stack.pop()) is not _MARK:
             above.append(value)

@@ -32,7 +32,7 @@ Rename = Callable[[str], str]
 class Found:
     """The tensors at one place of a checkpoint, by the module's names where it has them, else by their own.
 
-    `others` names what lies among them and is no tensor.
+    `others` names the entries among them that are no tensors.
 
     >>> Found({}, ["epoch"]).others
     ['epoch']
@@ -90,7 +90,7 @@ def find_weights(name: str, content: Any, wanted: Mapping[str, torch.Tensor], ke
 
 
 def _entries(name: str, content: Any) -> tuple[dict[tuple[str, str], StoredTensor], list[tuple[str, str]]]:
-    """Lists the tensors, and what else lies in mappings, by (keys above, key)."""
+    """Lists the tensors, and the other entries of mappings, by (keys above, key)."""
     tensors: dict[tuple[str, str], StoredTensor] = {}
     others: list[tuple[str, str]] = []
     left = deque([("", content, 0)])

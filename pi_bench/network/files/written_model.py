@@ -1,4 +1,4 @@
-"""Reads what `save_model` wrote, without torch: importing it takes longer than most commands need.
+"""Reads the files of `save_model` without torch, whose import takes longer than most commands need.
 
 The pickle in the archive is interpreted here and nothing in it runs: an operation is one of those that
 ``torch.save`` uses for plain values and dense tensors, or the file is left to torch, which explains it.
@@ -19,7 +19,7 @@ import numpy as np
 _DTYPES = {"torch FloatStorage": np.dtype("<f4"), "torch BoolStorage": np.dtype(np.bool_)}
 _TENSOR = "torch._utils _rebuild_tensor_v2"
 _HOOKS = "collections OrderedDict"
-"""Of what a tensor does in a backward pass: always empty in a file of weights."""
+"""The hooks of a tensor's backward pass, of which a file of weights has none."""
 
 _MARK = object()
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
@@ -28,7 +28,7 @@ _LENGTHS = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class _OtherFileError(Exception):
-    """The file has what `save_model` does not write."""
+    """Reports a file with an entry that `save_model` does not write."""
 
 
 @dataclass(frozen=True)

@@ -246,5 +246,5 @@ def _is_plain(node: Node) -> bool:
 
 
 def _map(term: Term[M]) -> M:
-    assert term.map is not None and not term.plain  # is_wall: what is normalized has weights
+    assert term.map is not None and not term.plain  # is_wall: a normalized value has weights
     return term.map

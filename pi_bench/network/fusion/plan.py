@@ -70,7 +70,7 @@ class Planner:
     def unfused(self) -> tuple[str, ...]:
         """Returns the values that the compiler keeps by itself, in the graph's order."""
         kept: list[str] = []
-        region = shape_region(self._graph, kept)  # sees what is appended below
+        region = shape_region(self._graph, kept)  # sees the nodes that are appended below
         for node in self._graph.nodes:
             readers = self._readers.get(node.name, [])
             if node.name in self._barriers or not readers or _folds(node, readers):

@@ -160,7 +160,7 @@ class ForeignModule(nn.Module):
             result = self._scope(step.path, step.kind)(call) if step.path else call()
         except ModelError as error:
             raise ModelError(f"{step.place}: {error}") from None
-        except Exception as error:  # torch and numpy raise what they like for operands that do not fit
+        except Exception as error:  # torch and numpy raise any exception for operands that do not fit
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ModelError(f"{step.place} cannot be applied: {reason:.200}") from None
         results = result if isinstance(result, tuple | list) else (result,)

@@ -152,7 +152,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Exp": _unary(torch.exp),
     "Log": _unary(torch.log),
     "Reciprocal": _unary(torch.reciprocal),
-    # Known, so that the refusal names the module and what to use.
+    # Known, so that the refusal names the module and a replacement.
     "Sigmoid": _unary(torch.sigmoid),
     "Tanh": _unary(torch.tanh),
     "Erf": _unary(torch.erf),

@@ -70,7 +70,7 @@ def _numbers(place: str, name: str, value: Any) -> np.ndarray:
 
 
 def _modernize(place: str, operator: str, attributes: dict[str, Any]) -> None:
-    """Checks that opset 6 means what opset 7 does, and removes what only opset 6 says.
+    """Checks that opset 6 has the meaning of opset 7, and removes the attributes that only opset 6 has.
 
     Raises:
         ModelError: it means something else.

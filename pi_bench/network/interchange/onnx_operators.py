@@ -59,7 +59,7 @@ def require_known(place: str, operator: str) -> None:
     """Checks that a node's operator is one that can be applied.
 
     Raises:
-        ModelError: it is not; the message begins with `place` and tells what to use.
+        ModelError: it is not; the message begins with `place` and names a replacement.
 
     >>> require_known("operator If", "If")
     Traceback (most recent call last):

@@ -86,7 +86,7 @@ class OtherRuntime:
             node.input[:] = [self._end.replaced.get(name, name) for name in node.input]
         del model.graph.output[:]
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(self._end.output))
-        del model.graph.value_info[:]  # what a file says of its own values may be wrong
+        del model.graph.value_info[:]  # a file's statements about its own values may be wrong
         if model.ByteSize() > _MOST_BYTES:
             return None
         options = onnxruntime.SessionOptions()

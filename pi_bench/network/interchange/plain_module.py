@@ -46,7 +46,7 @@ def plain_module(module: nn.Module) -> nn.Module:
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """Returns the module inside DataParallel and torch.compile, which compute what it computes.
+    """Returns the module inside DataParallel and torch.compile, which compute the same function.
 
     >>> unwrapped(nn.DataParallel(nn.ReLU()))
     ReLU()

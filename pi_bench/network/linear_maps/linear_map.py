@@ -302,7 +302,7 @@ class LinearMap:
 def _readers(
     own: Sequence[int], taps: Sequence[Sequence[int | None]]
 ) -> dict[tuple[int, int, int], list[int]]:
-    """Lists the composed classes of an axis by what they read: own class, tap, and class of the first map."""
+    """Lists the composed classes of an axis by own class, tap, and class of the first map."""
     readers: dict[tuple[int, int, int], list[int]] = {}
     for kind, (own_class, read) in enumerate(zip(own, taps, strict=True)):
         for tap, first_class in enumerate(read):

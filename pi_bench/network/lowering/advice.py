@@ -1,4 +1,4 @@
-"""Tells what to use in place of an operator that cannot be lowered."""
+"""Names replacements of operators that cannot be lowered."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ GENERAL_ADVICE = (
 
 
 def advice(operator: str) -> str:
-    """Tells what to use in place of an operator.
+    """Names a replacement of an operator.
 
     The operator is named as in a trace: ``gelu.default``, ``max_pool2d.default``, ``add_``.
 

@@ -86,7 +86,7 @@ class Constants:
         """
         name = stem(fx_node)
         operands = fx_node.all_input_nodes
-        if name == "assert_tensor_metadata":  # what tracing has already made certain
+        if name == "assert_tensor_metadata":  # which tracing has already made certain
             return True
         if name in _SHAPED_LIKE and operands[0] not in self._values:  # of an activation: without batch
             value: Any = fx_node.args[1] if name == "full_like" else _SHAPED_LIKE[name]

@@ -1,4 +1,4 @@
-"""Leaves out what a network computes from its logits at the very end: softmax, log-softmax, sigmoid, argmax.
+"""Leaves out the last step of a network behind its logits: softmax, log-softmax, sigmoid or argmax.
 
 The first three change no order of the classes, argmax chooses one, and the client has the logits. So the
 client applies them itself.
@@ -30,7 +30,7 @@ _BEHIND_A_CLASS = (
     ),
     *("contiguous", "alias", "lift_fresh_copy"),
 )
-"""Operators that only rearrange or convert what they get: behind argmax, they rearrange classes."""
+"""Operators that only rearrange or convert their operand: behind argmax, they rearrange classes."""
 _ASSERTION = "assert_tensor_metadata"
 META_KEY = "left_to_client"
 """The key of a graph's meta that lists the operators, each with its dimension, in the order of computing."""
@@ -99,7 +99,7 @@ def _is_last(node: FxNode) -> bool:
 
 
 def with_last_step(logits: torch.Tensor, meta: Mapping[str, Any]) -> torch.Tensor:
-    """Applies to logits what a graph leaves to the client, as its meta says.
+    """Applies to logits the last step that a graph leaves to the client, which its meta names.
 
     A step that chooses classes leaves out their axis.
 

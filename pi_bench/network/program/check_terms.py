@@ -94,7 +94,7 @@ def _weighted_shape(op: LinearOp, weighted: Weighted, shape: Shape, elements: El
         if len(out_shape) != 4 or out_shape[2:] != expected:
             raise fault(op, f"says {out_shape} where the windows give {expected}")
     elif len(shape) != 2 or len(out_shape) != 2:
-        raise fault(op, "connects fully what is not flat")
+        raise fault(op, "connects fully a value that is not flat")
     elements.take(op, *out_shape)
     return out_shape
 

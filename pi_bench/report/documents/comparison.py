@@ -77,7 +77,7 @@ class ComparisonResult(Part, frozen=True, kw_only=True):
     sides: Annotated[list[Side], Meta(min_length=2)]
     ratios: list[Ratio]
     differences: Annotated[
-        tuple[str, ...], Meta(description="what differs between the sides apart from what is compared")
+        tuple[str, ...], Meta(description="differences between the sides apart from the compared ones")
     ]
     interrupted: Interrupted
     environment: Machine

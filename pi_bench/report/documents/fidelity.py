@@ -24,7 +24,7 @@ class Fidelity(Part, frozen=True, kw_only=True):
     """Compares the integer network with the float network on inputs of the exporter."""
 
     sample_count: Positive
-    source: Annotated[str, Meta(description="what the inputs are, such as held-out calibration inputs")]
+    source: Annotated[str, Meta(description="kind of the inputs, such as held-out calibration inputs")]
     same_class_pct: Annotated[
         Percent, Meta(description="share of the inputs whose largest logit both networks agree on")
     ]

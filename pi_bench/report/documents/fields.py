@@ -47,7 +47,7 @@ Arguments = Annotated[
 ]
 Notes = Annotated[
     tuple[str, ...],
-    Meta(description="what the protocol says of itself and of this program, such as which gadgets it uses"),
+    Meta(description="the protocol's notes on itself and on this program, such as which gadgets it uses"),
 ]
 Interrupted = Annotated[
     bool,
@@ -111,7 +111,7 @@ class Emulated(Part, frozen=True, kw_only=True, tag_field="kind", tag="emulated"
 
 
 class MeasuredLink(Part, frozen=True, kw_only=True):
-    """Tells what the emulated link really did, probed at the end of set-up."""
+    """Gives the delay and rates of the emulated link, probed at the end of set-up."""
 
     rtt_s: Seconds
     up_bits_per_s: Above0

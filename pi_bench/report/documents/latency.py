@@ -39,7 +39,7 @@ Samples = Annotated[list[Seconds], Meta(min_length=1)]
 Parts = Annotated[
     dict[str, BothTimes],
     Meta(
-        description="by the part names of the protocol, in its order; other: what no part names. Online, "
+        description="by the part names of the protocol, in its order; other: the rest. Online, "
         "empty where the protocol names none"
     ),
 ]
@@ -49,7 +49,7 @@ Classes = Annotated[
 
 
 class NetworkCounts(Part, frozen=True, kw_only=True):
-    """Identifies the public program and counts what one inference of it takes."""
+    """Identifies the public program and counts the operations of one inference."""
 
     name: str
     digest: Digest
@@ -267,7 +267,7 @@ class Result(Part, frozen=True, kw_only=True):
     model_load_s: Annotated[float, Meta(ge=0, description="reading and compiling the model")]
     server_prepare_s: Annotated[
         float,
-        Meta(ge=0, description="what the server computes once for all clients: plan and transformed weights"),
+        Meta(ge=0, description="the server's work for all clients together: plan and transformed weights"),
     ]
     start_s: Annotated[float, Meta(ge=0, description="from starting both processes until they are set up")]
     setup: SetUp

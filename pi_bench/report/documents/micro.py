@@ -57,7 +57,7 @@ class CaseResult(Part, frozen=True, kw_only=True):
         ),
     ]
     case: str
-    unit: Annotated[str, Meta(description="what is counted: a block, an OT, an element, a layer")]
+    unit: Annotated[str, Meta(description="the counted thing: a block, an OT, an element, a layer")]
     unit_count: Annotated[int, Meta(ge=1, description="units per timed call")]
     threads: Positive
     unit_s: UnitTime

@@ -84,7 +84,7 @@ class BusyLayer(Part, frozen=True, kw_only=True):
 
 
 class Cause(Part, frozen=True, kw_only=True):
-    """Says what one cause costs: the time that the phase would save without it."""
+    """Gives the cost of one cause: the time that the phase would save without it."""
 
     cause: Annotated[
         str, Meta(description="rounds, relus, truncations, linear, multiplications, or the protocol's own")
@@ -101,7 +101,7 @@ class ExplainedPhase(Part, frozen=True, kw_only=True):
     comm_round_count: NonNegative
     causes: list[Cause]
     lines: Annotated[list[str], Meta(description="the explanation in sentences")]
-    words: Annotated[dict[str, str], Meta(description="what the phase makes or does, by purpose")]
+    words: Annotated[dict[str, str], Meta(description="the work of the phase in words, by purpose")]
 
 
 class AlternativeRun(Part, frozen=True, kw_only=True):
@@ -125,7 +125,7 @@ class ReluShare(Part, frozen=True, kw_only=True):
 
 
 class Explanation(Part, frozen=True, kw_only=True):
-    """Explains, by prediction, what costs most in each phase and which settings would change it."""
+    """Explains the largest predicted costs of each phase, and names the settings that would change them."""
 
     alternatives: list[AlternativeRun]
     online: ExplainedPhase

@@ -155,5 +155,5 @@ def test_a_flipped_bit_of_the_last_payload_is_named(parties: Parties) -> None:
     parties.run(whole)
     logits = list(frames(bytes(whole.streams[DOWN])))[-3]
     outcome = parties.run(Relay(DOWN, logits[1] - 1, 0))
-    assert "the connection changed what was sent" in str(outcome) and outcome.exit_code == 6
+    assert "the connection changed bytes on their way" in str(outcome) and outcome.exit_code == 6
     assert parties.at_server.exit_code == 6
