@@ -1,6 +1,6 @@
-"""What every benchmark shares: the instruction sets, the record of the machine, the targets.
+"""Holds the fixtures of all benchmarks: instruction sets, the record of the machine, the targets.
 
-A benchmark's stored entry has in ``extra_info``: machine, instruction set and commit; what it counts
+A benchmark's stored entry has in ``extra_info``: machine, instruction set and commit; its counts
 (elements, OTs, bytes, rounds, ReLUs); and ``targets``, one entry for each row of targets.py that it
 measured: key, value in SI units, and the machine's limit where there is one.
 """
@@ -86,7 +86,7 @@ def _machine_in_extra_info(benchmark, machine: dict[str, object]) -> Iterator[No
 def target(benchmark) -> Record:
     """``target(key, value, limit=None)``: `value` was measured for TARGETS[key], both in SI units.
 
-    `limit`: what the machine would need at best.
+    `limit`: the value that the machine would reach at best.
     """
 
     def record(key: str, value: float, limit: float | None = None) -> None:

@@ -1,7 +1,7 @@
 """The figures that this project set itself: two cores, loopback, medians, windowed mode, one label a bit.
 
-`TARGETS` maps a key, which a benchmark cites in ``extra_info["targets"]``, to what it must not exceed.
-Nothing here fails: `report.py` prints the targets beside what was measured.
+`TARGETS` maps a key, which a benchmark cites in ``extra_info["targets"]``, to the largest allowed value.
+Nothing here fails: `report.py` prints the targets beside the measured values.
 """
 
 from __future__ import annotations

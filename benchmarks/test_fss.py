@@ -28,5 +28,5 @@ def test_step(time_case, name: str, step: str, every_isa: str) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_bytes(benchmark, name: str) -> None:
-    """Bytes follow from the gadget; what is timed is their derivation."""
+    """Times the derivation of the bytes, which follow from the gadget."""
     benchmark.extra_info.update(benchmark.pedantic(sizes_of, (SPECS[name],), rounds=1))

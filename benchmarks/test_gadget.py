@@ -31,7 +31,7 @@ def test_step(time_case, name: str, step: str, every_isa: str) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 4])
 def test_bytes(benchmark, target, chunk: int) -> None:
-    """Bytes follow from the circuit; what is timed is their derivation."""
+    """Times the derivation of the bytes, which follow from the circuit."""
     spec = GadgetSpec("relu", 12, 23, False, 4095, chunk)
     sizes = benchmark.pedantic(sizes_of, (spec,), rounds=1)
     benchmark.extra_info.update(sizes, label_chunk=chunk, state_bytes=spec.state_group_bytes / LANES)

@@ -69,7 +69,7 @@ def test_delphi(benchmark, target, network: Callable[[int], Path], relu_count: i
 @pytest.mark.long
 @pytest.mark.parametrize("label_chunk", [2, 3])
 def test_label_chunks(benchmark, network: Callable[[int], Path], label_chunk: int) -> None:
-    """What fewer labels on the wire cost and save on a whole network."""
+    """Measures the costs and savings of fewer labels on the wire, on a whole network."""
     arguments = (network(57_344), "--label-chunk", str(label_chunk))
     _note(benchmark, benchmark.pedantic(_latency, arguments, rounds=1))
 
@@ -77,7 +77,7 @@ def test_label_chunks(benchmark, network: Callable[[int], Path], label_chunk: in
 @pytest.mark.long
 @pytest.mark.parametrize("relu_count", [NETWORKS[0], NETWORKS[-1]])
 def test_null(benchmark, target, network: Callable[[int], Path], relu_count: int) -> None:
-    """The same messages in plain arithmetic: what harness, operating system and link cost."""
+    """Measures the same messages in plain arithmetic: the cost of harness, operating system and link."""
     arguments = (network(relu_count), "--protocol", "null")
     result = benchmark.pedantic(_latency, arguments, rounds=1)
     _note(benchmark, result)

@@ -1,7 +1,7 @@
 """The same networks under this project and under others, alternating, on the same two cores.
 
 ``python -m benchmarks.peers.compare PEERS`` where PEERS holds the environments that `make bench-peers`
-makes; prints Markdown and stores all samples as JSON. README.md says what is and is not comparable.
+makes; prints Markdown and stores all samples as JSON. README.md says which figures are comparable.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _without_output(run: Run) -> dict[str, Any]:
 
 
 def _summary(runs: Sequence[Run], expected: np.ndarray) -> dict[str, Any]:
-    """Medians. The first inference of a start pays for what a system does lazily; it is in `total_s`,
+    """Medians. The first inference of a start pays for the lazy work of a system; it is in `total_s`,
     and `online_s` and `steady_s` are of the later ones."""
     later = [time_s for run in runs for time_s in (run.online_s[1:] or run.online_s)]
     offline = [time_s for run in runs for time_s in (run.offline_s[1:] or run.offline_s)]

@@ -127,7 +127,7 @@ def main() -> None:
     for process in processes:
         process.join()
     client, server = found[CLIENT], found[SERVER]
-    client["bytes"] += server["bytes"]  # what each has sent
+    client["bytes"] += server["bytes"]  # the sent bytes of each
     print(json.dumps(client))
 
 

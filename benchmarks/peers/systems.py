@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is run once, and what it says of itself."""
+"""The systems that are compared: how each is run once, and its description of itself."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def measure(network: Network, folder: Path, searched: Path, busy: bool) -> dict[
     masks that were trained; where it lacks one, its masks are drawn. busy: whether other work runs.
 
     Raises:
-        FailedRow: naming the command and what it said.
+        FailedRow: naming the command and its message.
     """
     folder.mkdir(parents=True, exist_ok=True)
     recipe, model, masks = _model(network, folder, searched)
@@ -58,7 +58,7 @@ def _model(network: Network, folder: Path, searched: Path) -> tuple[Any, Path, s
 
 
 def record(network: Network, recipe: Any, masks: str | None, result: dict[str, Any]) -> dict[str, Any]:
-    """What the table shows of a result (`pi-bench schema result`), as JSON values in SI units."""
+    """Returns the table's figures of a result (`pi-bench schema result`), as JSON values in SI units."""
     online, verification = result["online"], result["verification"]
     environment = result["environment"]
     return {

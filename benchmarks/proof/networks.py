@@ -1,4 +1,4 @@
-"""The networks of the proof table: a recipe each, and what a paper says of its ReLUs."""
+"""The networks of the proof table: a recipe each, and a paper's count of its ReLUs."""
 
 from __future__ import annotations
 

@@ -138,8 +138,8 @@ class ProcessPool {
   ThreadPool& pool() { return *pool_; }
 
  private:
-  // In a forked child: the parent's threads are not here, and its locks may be held for ever. What
-  // they guarded is left as it is, never freed.
+  // In a forked child: the parent's threads are not here, and its locks may be held for ever. The
+  // guarded memory is left as it is, never freed.
   void forget() {
     abandoned_.push_back(pool_);
     pool_ = new ThreadPool;

@@ -1,4 +1,4 @@
-// Declares what each source file adds to the Python module.
+// Declares the functions by which each source file adds its part of the Python module.
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>

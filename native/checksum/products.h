@@ -37,7 +37,7 @@ struct FieldTemplates {
     Multiplier::product(value[1], factor[0], other);
     low[1] ^= middle[0] ^ other[0];
     high[0] ^= middle[1] ^ other[1];
-    // x^128 = x^7 + x^2 + x + 1. What leaves the upper end is folded once more.
+    // x^128 = x^7 + x^2 + x + 1. The bits that leave the upper end are folded once more.
     const std::uint64_t over = high[1] >> 63 ^ high[1] >> 62 ^ high[1] >> 57;
     value[0] = low[0] ^ times_tail(high[0]) ^ times_tail(over);
     value[1] = low[1] ^ times_tail(high[1]) ^ high[0] >> 63 ^ high[0] >> 62 ^ high[0] >> 57;

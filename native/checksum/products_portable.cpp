@@ -1,7 +1,7 @@
 // Carry-less products in plain C++, in constant time.
 //
 // Integer products of operands with holes: each of four operands has every fourth bit, so at most
-// 16 bits meet in a column, and what carries out of the only column with 16 leaves the word. The
+// 16 bits meet in a column, and the carry out of the only column with 16 leaves the word. The
 // high half is the low half of the reversed operands. Source: BearSSL, ghash_ctmul64.c (T. Pornin).
 #include <cstring>
 

@@ -52,7 +52,7 @@ void add_products(const std::uint8_t* key, const std::uint8_t* data, std::size_t
 }
 
 // One load of the key serves all blocks: data that does not begin at a multiple of 64 bytes costs
-// two loads for each vector, and loads are what bounds the loop then.
+// two loads for each vector, and loads bound the loop then.
 void add_blocks(const std::uint8_t* key, const std::uint8_t* data, std::size_t block_words,
                 std::uint64_t (*sums)[2]) {
   __m512i even[kBlocksAtOnce];

@@ -159,7 +159,7 @@ class WordDigit {
     return out;
   }
 
-  // The stages have copies of what does not change, so that the compiler sees that it does not.
+  // The stages have copies of the constants, so that the compiler sees that they never change.
   void correct(int stage, const Words& zero, const Words& one, Words& table,
                std::uint8_t*& corrections) const {
     const std::uint32_t clear = all_ & ~index_bit(stage);

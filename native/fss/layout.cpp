@@ -44,7 +44,7 @@ std::size_t butterfly_bytes(const TableShape& table) {
   return bytes;
 }
 
-// Puts the blocks of a table behind what the state and the scratch have so far.
+// Puts the blocks of a table behind the present ends of the state and the scratch.
 TablePlace place_of(const TableShape& table, std::size_t& state, std::size_t& scratch) {
   TablePlace place{};
   if (table.bits == 0) return place;
@@ -86,7 +86,7 @@ void check_spec(const Spec& spec) {
   }
 }
 
-// Sets the tables and what follows from the kind of gadget.
+// Sets the tables and the fields that follow from the kind of gadget.
 void set_tables(const Spec& spec, Layout& layout) {
   const bool relu = spec.kind == Kind::kRelu;
   const bool carry = spec.exact && spec.truncate_bits > 0;

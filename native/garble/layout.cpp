@@ -33,7 +33,7 @@ void check_spec(const GadgetSpec& spec) {
   }
 }
 
-// Counts what unlocks the labels of the chunks, and the blocks of the garbled table.
+// Counts the keys that unlock the labels of the chunks, and the blocks of the garbled table.
 void set_labels(int label_chunk, GadgetLayout& layout) {
   layout.label_chunk = label_chunk;
   std::size_t rows = 2 * static_cast<std::size_t>(layout.gate_count);

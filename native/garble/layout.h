@@ -1,4 +1,4 @@
-// Describes what a gadget computes, and derives the sizes of all that it stores and sends.
+// Describes the function of a gadget, and derives the sizes of its buffers and messages.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -34,7 +34,7 @@ struct Request {
   std::size_t tiles;
   const std::uint64_t* public_key;  // a loaded ciphertext of zero
   const std::uint8_t* seeds;        // [tile][out_poly], fresh, secret
-  const std::uint32_t* masks;       // what is subtracted, in the order of the released coefficients
+  const std::uint32_t* masks;       // subtracted, in the order of the released coefficients
   Released released;                // [tile][out_poly]
 };
 

@@ -1,4 +1,4 @@
-// Plain C++ for any processor: four lanes, which compilers turn into what the target has.
+// Plain C++ for any processor: four lanes, which compilers turn into vectors of the target.
 #include "linear/planes.h"
 #include "linear/tile.h"
 

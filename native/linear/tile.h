@@ -24,7 +24,7 @@ struct TileJob {
   std::size_t out_channels, out_pixels, out_columns, kernel_rows;
   std::size_t block_words;                            // packed weights of 32 channels
   std::size_t tap_row_words;                          // from one row of the kernel to the next
-  std::size_t runs, run_words, run_step_words;        // what a row of the kernel covers
+  std::size_t runs, run_words, run_step_words;        // the extent of a row of the kernel
   std::size_t row_stride_words, column_stride_words;  // from an output's input to the next one's
   const std::int16_t* packed;
   const std::uint32_t* workspace;

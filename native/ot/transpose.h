@@ -17,7 +17,7 @@ void transpose_128(const std::uint8_t* rows, std::size_t stride, std::uint8_t* l
     for (int i = 0; i < 8; ++i)
       r[i] = Bytes::load(rows + stride * static_cast<std::size_t>(8 * g + i));
     // 8 by 8 bit blocks by swaps of halves between rows: afterwards bit i of byte k of row r is
-    // what bit r of byte k of row i was.
+    // the former bit r of byte k of row i.
     for (int i = 0; i < 4; ++i) Bytes::template swap_bits<4, 0x0f>(r[i], r[i + 4]);
     for (int i = 0; i < 8; i += i % 4 == 1 ? 3 : 1)
       Bytes::template swap_bits<2, 0x33>(r[i], r[i + 2]);

@@ -95,7 +95,7 @@ void shift_rows(State& state) {
   }
 }
 
-// Row r becomes what row r + 1 was.
+// Moves row r + 1 to row r.
 Column rotate_rows(Column x) { return (x >> 8) | (x << 24); }
 
 // Row r becomes 2 (a_r + a_r+1) + a_r+1 + a_r+2 + a_r+3.

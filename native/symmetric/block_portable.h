@@ -12,7 +12,7 @@ namespace pi::portable {
 struct Block4 {
   std::uint64_t v[8];  // low half of block 0, high half, low half of block 1, ...
 
-  static constexpr int kInFlight = 8;  // what one call of the bitsliced cipher holds
+  static constexpr int kInFlight = 8;  // the blocks of one call of the bitsliced cipher
 
   static Block4 load(const void* from) {
     Block4 out;

@@ -8,7 +8,7 @@ namespace pi {
 inline constexpr int kBlockBytes = 16;
 inline constexpr int kLanes = 32;  // elements that share one hash key per position
 
-// Says what a block is hashed for. A number has one purpose in the whole code base.
+// Names the purpose of a hashed block. A number has one purpose in the whole code base.
 enum class Purpose : std::uint8_t {
   kAndGarbler = 1,      // half-gate rows of the garbler half
   kAndEvaluator = 2,    // half-gate rows of the evaluator half

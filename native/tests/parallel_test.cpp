@@ -105,8 +105,8 @@ void test_forks() {
     while (!stop) covers_once(100, 3, 1);
   });
   int bad = 0;
-  // _exit: what the busy thread had allocated is lost in the child, and a leak checker would say
-  // so.
+  // _exit, because the memory of the busy thread is lost in the child, and a leak checker would
+  // report it.
   for (int i = 0; i < 20; ++i) bad += in_child([] { return covers_once(100, 3, 1); }, _exit) != 0;
   stop = true;
   busy.join();

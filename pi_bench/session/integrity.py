@@ -41,7 +41,7 @@ def compare_checksums(session: Session, *, answering: bool = False) -> None:
     if theirs != received + sent:
         raise PeerError(
             "the connection changed bytes on their way: the checksums of the two parties differ, so no "
-            "result is given; run again, and if it happens again test the network and the memory of both machines"
+            "result is given; run again, and if it happens again test the network and both machines' memory"
         )
     if answering:
         session.send(sent, received)

@@ -1,5 +1,5 @@
 // Runs every step of FSS gadgets with all secrets marked as undefined memory. Under valgrind's
-// memcheck, each branch and each index that depends on a secret is then an error. What is sent is
+// memcheck, each branch and each index that depends on a secret is then an error. Messages are
 // marked as defined again. The one exception is in public_indices.supp.
 #include <valgrind/memcheck.h>
 
