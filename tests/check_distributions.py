@@ -1,4 +1,4 @@
-"""What a user installs: `python tests/check_distributions.py DIST`, a folder with one sdist and one wheel.
+"""Checks distributions: `python tests/check_distributions.py DIST`, a folder with one sdist and one wheel.
 
 The sdist holds no weights and nothing built; the wheel holds the package and nothing else, and its commands
 work in a fresh environment, without torch, from an empty folder. Any failure ends it with a non-zero code.
@@ -33,7 +33,7 @@ def require(holds: bool, message: str) -> None:
 
 
 def tracked(folder: Path) -> list[str]:
-    """What git knows of `folder`, relative to it."""
+    """Lists the files of `folder` that git tracks, relative to it."""
     listing = subprocess.run(["git", "ls-files"], cwd=folder, check=True, capture_output=True, text=True)
     return listing.stdout.splitlines()
 

@@ -31,7 +31,7 @@ from tests import torch_tables
 
 
 def pytest_configure() -> None:
-    """A shell without job control makes its background jobs ignore Ctrl-C, and what they start: the
+    """A shell without job control makes its background jobs and their children ignore Ctrl-C. The
     commands under test must not inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -70,7 +70,7 @@ SLOW = {
         "unit/models/test_zoo.py",
     ),
 }
-"""What `make test-quick` leaves out, by marker: folders and files of tests/."""
+"""The tests that `make test-quick` leaves out, by marker: folders and files of tests/."""
 
 
 LONG = (
@@ -92,7 +92,7 @@ end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what makes it slow (SLOW), and put the long files first (LONG)."""
+    """Marks each test with the reason why it is slow (SLOW), and puts the long files first (LONG)."""
     root = Path(__file__).parent
     order = {root / name: index for index, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
@@ -119,7 +119,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
-    """What commands predict with in tests, in their own processes too: nothing is measured."""
+    """The costs for predictions in tests, in processes of commands too: nothing is measured."""
     costs = Costs(
         {name: 1e-8 * (1 + i) for i, name in enumerate((*UNITS, *FIXED_UNITS))}, 1, {"cpu_model": "made up"}
     )

@@ -19,7 +19,7 @@ Labels = tuple[np.ndarray, np.ndarray]
 
 @dataclass
 class Material:
-    """What the parties draw before they run, and their OTs: in tests from generators with fixed seeds."""
+    """The parties' random draws and OTs before they run: in tests from generators with fixed seeds."""
 
     server_delta: np.ndarray
     client_delta: np.ndarray
@@ -189,7 +189,7 @@ def prepare(
 def grow_in_turns(
     run: FssRun, call: FssCall, states: dict[str, np.ndarray], scratch: dict[str, np.ndarray]
 ) -> None:
-    """Sends the bundles as an offline phase does: a party uses what it has received, and nothing else."""
+    """Sends the bundles as an offline phase does: a party uses the received bytes, and nothing else."""
     spec, material = run.spec, run.material
     deltas = {"server": material.server_delta, "client": material.client_delta}
     received: dict[str, list[np.ndarray]] = {"server": [], "client": []}

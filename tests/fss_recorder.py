@@ -132,7 +132,7 @@ DRAWN_WORDS = {"fss client bits", "fss server bits", "fss choices", "fss next ma
 
 
 def repeated(counts: dict[str, Counter]) -> list[str]:
-    """What was used more than once."""
+    """The names of pads that were used more than once."""
     return [
         what for what, places in counts.items() if sum(places.values()) - len(places) > (what in DRAWN_WORDS)
     ]

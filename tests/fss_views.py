@@ -1,4 +1,4 @@
-"""What one party of an FSS gadget sees, exactly: over every random bit that it does not know, on tiny rings.
+"""The exact view of one party of an FSS gadget, over every random bit that it does not know, on tiny rings.
 
 Written from the specification's text, apart from the kernels. The corrupt party's own bits, labels and hash
 outputs are constants, and so are both deltas. All other bits are enumerated, one row of numpy arrays per

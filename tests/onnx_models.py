@@ -1,4 +1,4 @@
-"""ONNX models for tests, and what other runtimes answer to them."""
+"""ONNX models for tests, and the answers of other runtimes to them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case: "right", "refused" or "wrong", and why."""
+    """The outcome of a case: "right", "refused" or "wrong", and why."""
 
     kind: str
     reason: str = ""
@@ -233,7 +233,7 @@ def _taken_apart(
 
 @functools.cache
 def outcomes() -> list[tuple[Case, Outcome]]:
-    """Returns what becomes of every case."""
+    """Returns the outcome of every case."""
     return [(case, outcome(case)) for case in cases()]
 
 

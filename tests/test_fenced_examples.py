@@ -58,7 +58,7 @@ def missing_in(code: str) -> list[str]:
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    """Yields the place and the code of every example: a function that gets what its surroundings have."""
+    """Yields the place and the code of every example: a function that gets the names of its surroundings."""
     for path in source_files():
         module = module_name(path)
         top_level = defined_in(path.read_text())

@@ -33,7 +33,7 @@ def keep() -> None:
 
 
 def _kept(override: Any, rules: dict[Any, Any]) -> Any:
-    """Returns a context that does what `override` does; `rules` are torch's shape rules by operator."""
+    """Returns a context that acts as `override`; `rules` are torch's shape rules by operator."""
     tables: dict[frozenset[Any], dict[Any, tuple[dict[Any, Any], Any]]] = {}
 
     @contextmanager

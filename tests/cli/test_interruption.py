@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM keep what had finished: real processes, real signals, at a moment that the bar tells."""
+"""Ctrl-C and SIGTERM keep finished runs: real processes, real signals, at a moment that the bar shows."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, 
         measured = json.loads((tmp_path / folder / "latency.json").read_text())
         assert measured["verification"]["passed"] and measured["protocol"] == "delphi"
         assert (measured["network"]["fusion"] is not None) == folder.endswith("kept-borders")
-    # What is merged is a network of `export`, and of one frontier with the search that it comes from.
+    # A merged network can be exported, and shares a frontier with the search that it comes from.
     recipe, weights = (tmp_path / merged["folder"] / name for name in ("recipe.toml", "state.pt"))
     parsed = make_parser().parse_args(
         ["export", "--recipe", str(recipe), "--weights", str(weights), "-o", str(tmp_path / "again.pt")]
@@ -227,7 +227,7 @@ LINEARIZING = ("--batch-size", 64, "--mask-learning-rate", 0.02, "--lasso", 0.03
 
 
 def test_snl_meets_its_budgets_in_private(small, tmp_path, capsys):
-    """Two processes with real cryptography run what the masks left, and the answer is verified."""
+    """Two processes with real cryptography run the reduced network, and the answer is verified."""
     fixed = (*QUICK, *LINEARIZING, "--runs", 1, "--warmup", 0, "--no-plot")
     assert run("snl", "--budget", 60, 200, "--network", small, "-o", tmp_path, *fixed) == 0
     out, err = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""What a command says may be lost; its files and its exit code are not."""
+"""A command's output may be lost. Its files and its exit code are not."""
 
 from __future__ import annotations
 

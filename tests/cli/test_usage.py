@@ -1,4 +1,4 @@
-"""The command line itself: what it answers to nothing, too much and half a flag; and no home."""
+"""The command line itself: its answers to nothing, too much and half a flag; and no home."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--verbose`: what contributors see of both parties, with times; and that secrets are not among it."""
+"""`--verbose`: the messages of both parties, with times and without secrets."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_both_parties_log_their_phases(model_file: Path) -> None:
 
 def test_twice_logs_every_message(every_message: list[tuple[str, str, str]]) -> None:
     def sizes(party: str, verb: str) -> list[int]:
-        """Until the online phase ends: the launcher may end the parties before they read what follows."""
+        """Until the online phase ends: the launcher may end the parties before they read later messages."""
         own = [message for process, _, message in every_message if process == party]
         end = next(number for number, message in enumerate(own) if message.startswith("online of inference"))
         found = [re.fullmatch(rf"step -?\d+ .*: {verb} (\d+) bytes", message) for message in own[:end]]

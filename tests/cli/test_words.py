@@ -1,4 +1,4 @@
-"""Results say what a reader must know of the model file: whether its weights are random."""
+"""Results say of the model file whether its weights are random."""
 
 import dataclasses
 import json

@@ -139,7 +139,7 @@ def honest() -> Honest:
 
 
 def small_graph() -> Graph:
-    """A residual network with what the compiler knows: a masked ReLU, a culled one, pooling, a sum."""
+    """A residual network with the compiler's cases: a masked ReLU, a culled one, pooling, a sum."""
     generator = np.random.default_rng(11)
 
     def weight(*shape: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is sent: predicted to the byte, the same for every input, uniform where it is opened."""
+"""Messages are predicted to the byte, the same for every input, and uniform where they are opened."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_what_is_opened_is_uniform(secure_protocol, options, network, run) -> No
     for outcome in outcomes:
         for message in outcome.transcript:
             if message.op_id == program.output.id:
-                continue  # the logits' share: the client may know what it reveals
+                continue  # the logits' share: the client may know its content
             if message.part == "he":
                 continue  # 50-bit residues are not uniform bytes: tested in crypto/he
             kind = f"{message.phase.split()[0]} {message.part} from the {message.sender}"

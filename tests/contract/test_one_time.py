@@ -68,8 +68,8 @@ def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
 def test_a_failure_at_any_message_wipes_every_secret(
     secure_protocol, victim, small_network, run, monkeypatch
 ) -> None:
-    """Set-up, offline and online: what is locked is wiped by the failing party itself, at once, and not
-    when the collector comes to it."""
+    """In set-up, offline and online phase, the failing party itself wipes its locked memory at once, and
+    does not wait for the collector."""
     program, weights, inputs = small_network
     made = made_secrets(monkeypatch)
 
@@ -105,8 +105,8 @@ def test_a_failure_at_any_message_wipes_every_secret(
 def test_a_message_of_other_bytes_gives_an_answer_or_a_clear_error(
     secure_protocol, victim, small_network, run, monkeypatch
 ) -> None:
-    """Each message in turn has random bytes of its length. Nothing else escapes than what the parties raise
-    for bad messages, and both wipe their secrets."""
+    """Each message in turn has random bytes of its length. The parties raise only the
+    errors for bad messages, and both wipe their secrets."""
     program, weights, inputs = small_network
     made = made_secrets(monkeypatch)
     generator = np.random.default_rng(7)

@@ -43,7 +43,7 @@ def case(name: str) -> Case:
     np.testing.assert_allclose(outputs(graph, x.numpy()), expected.numpy(), rtol=1e-4, atol=1e-5)
     graph = dataclasses.replace(graph, ranges=calibrate(graph, x.numpy()))
     program, weights = compile_graph(graph, CompileOptions(batch=2))
-    program = program_from_bytes(program_to_bytes(program))  # what a client would accept
+    program = program_from_bytes(program_to_bytes(program))  # as a client would accept it
     return Case(program, weights, encode_input(program, x[:2].numpy()), expected[:2].numpy())
 
 

@@ -1,4 +1,4 @@
-"""Element-wise products of activations: what they compute and what each party sees of it.
+"""Element-wise products of activations: their results and the views of both parties.
 
 Written from docs/threat-model.md alone. On small rings every value of every random choice is enumerated: a
 party's view must have one distribution whatever the other one's secrets are. Then the same equations hold
@@ -41,7 +41,7 @@ def pad_ranges(bits: int) -> list[int]:
 
 
 def gilboa(bits: int, t: np.ndarray, r: np.ndarray, pads: Pads) -> tuple[np.ndarray, np.ndarray, list]:
-    """Section 7: alpha, beta mod 2^bits, and what the server sees: (tau_j, P_{t_j}(j)) for each bit."""
+    """Section 7: alpha, beta mod 2^bits, and the server's view: (tau_j, P_{t_j}(j)) for each bit."""
     alpha = beta = np.zeros_like(r + t)
     seen = []
     for j in range(bits):
@@ -182,7 +182,7 @@ def test_versions_of_a_share_are_hidden_by_factors_of_their_own() -> None:
 
 
 class Records:
-    """The material of both parties, by what it is."""
+    """The material of both parties, by kind."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arrays: dict[str, np.ndarray] = {}

@@ -103,7 +103,7 @@ TABLE_USES = {
 
 
 class Uses:
-    """Counts (key, tweak or counter) by who uses it for what."""
+    """Counts (key, tweak or counter) by user and purpose."""
 
     def __init__(self) -> None:
         self.of: dict[str, Counter] = {}
@@ -174,7 +174,7 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
         return note
 
     def factors(hash_seed, number, first, bit_count, labels, factor, *_) -> None:
-        """The server's masks t: one that came twice would show the difference of what it masks."""
+        """The server's masks t: one that came twice would show the difference of the masked values."""
         found.add("factors", b"", [int(word) for word in factor])
 
     def chunk_counters(what: str):
@@ -239,7 +239,7 @@ def test_no_key_meets_a_tweak_or_counter_twice(
 
 
 def _check_tables(uses: Uses) -> None:
-    """Both parties hash the same places, under a seed that nothing else uses, and grow what they use once."""
+    """Both parties hash the same places, under a seed that nothing else uses, and grow each node once."""
     for what in ("", " online", " bundles"):
         assert uses.of[f"fss server{what}"] == uses.of[f"fss client{what}"], what
     seeds = {seed for seed, _ in uses.of["fss server"]}

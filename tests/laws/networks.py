@@ -57,7 +57,7 @@ class Network:
         self.inputs = inputs
 
     def __repr__(self) -> str:
-        """What a failing example shows; hypothesis keeps what it needs to draw it again."""
+        """Describes a failing example; hypothesis keeps the data to draw it again."""
         nodes = (f"    {node} within {self.graph.ranges[node.name]:.4g}" for node in self.graph.nodes)
         return "\n".join(["Network", *nodes])
 

@@ -1,5 +1,5 @@
 """Exactness as a law of random networks: the integer reference is torch's answer within fixed point, `ideal`
-and `delphi` are the reference bit for bit, windowed runs follow their law, and what leaves its range is told.
+and `delphi` are the reference bit for bit, windowed runs follow their law, and values out of range are named.
 
 PI_BENCH_FUZZ=N draws N times as many networks (`make fuzz`).
 """
@@ -45,7 +45,7 @@ def law(count: int) -> settings:
 
 
 def compiled(network: Network) -> tuple[Program, Weights, np.ndarray]:
-    """What a client would accept, the weights, and two encoded inputs."""
+    """A program that a client would accept, the weights, and two encoded inputs."""
     check_graph(network.graph)
     try:
         program, weights = compile_graph(network.graph, CompileOptions(batch=BATCH))
@@ -154,8 +154,8 @@ def _clamped(low: float, high: float) -> Network:
 @example(_clamped(-1.0, 4.0))
 @example(_clamped(0.0, 4.0))
 def test_values_out_of_their_range_are_told(network: Network) -> None:
-    """Windows for a third of what is there: either every value fits all the same, and the answer is right, or
-    the layer is named."""
+    """Windows for a third of the real ranges: either every value fits all the same and the answer is right,
+    or the layer is named."""
     graph = network.graph
     narrow = {name: size if name == "x" else size / 3 for name, size in graph.ranges.items()}
     program, weights, encoded = compiled(Network(dataclasses.replace(graph, ranges=narrow), network.inputs))

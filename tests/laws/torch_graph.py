@@ -1,4 +1,4 @@
-"""A float graph in torch, float64: the answer that fixed point is held against, and what rounding may do.
+"""A float graph in torch, float64: the answer that fixed point is compared with, and the bounds of rounding.
 
 Written apart from `graph.float_run`, from torch's own operators.
 """
@@ -49,8 +49,8 @@ Tensor = torch.Tensor
 
 
 def sizes(graph: Graph) -> dict[str, float]:
-    """What the scale of each node's value is made for: its range, its operands' where it has no weights, and
-    the bounds of clamps."""
+    """The size that the scale of each node's value is made for: its range, its operands' where it has no
+    weights, and the bounds of clamps."""
     found = dict(graph.ranges)
     for node in graph.nodes:
         if isinstance(node, ClampNode):
@@ -81,7 +81,7 @@ class Rounding:
         return w + self._weight_unit * largest * self._signs(w)
 
     def factor(self, node: PolynomialNode, z: Tensor, ranges: Mapping[str, float]) -> Tensor:
-        """Of products: half of the bits below the headroom, for the largest of what they make."""
+        """Of products: half of the bits below the headroom, for the largest product."""
         inside = {what: ranges[name] for what, name in range_names(node).items()}
         squares = max(inside["root"] ** 2, inside["inner"], 2 * inside["cube"], 2 * inside["joined"])
         return z + 2.0**-13 * math.sqrt(squares) * self._signs(z)

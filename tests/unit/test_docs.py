@@ -1,4 +1,4 @@
-"""What README.md and docs/ show exists: linked files, commands and their flags, targets, paths, modules."""
+"""README.md and docs/ show only existing things: links, commands, flags, targets, paths, modules."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_every_shape_and_kernel(kernel: str, data: st.DataObject) -> None:
     before = rng.integers(0, 2**32, out_shape, dtype=np.uint32)
 
     convolution = RingConvolution(share.shape, out_shape, kernel_size, stride, pad, dilation, groups)
-    workspace = rng.integers(0, 2**32, convolution.workspace_words, dtype=np.uint32)  # what a use left
+    workspace = rng.integers(0, 2**32, convolution.workspace_words, dtype=np.uint32)  # as a use leaves it
     out = before.copy()
     convolution.add(convolution.pack(weights), share, multiplier, shift, workspace, out, 2, kernel=kernel)
 

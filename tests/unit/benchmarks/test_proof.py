@@ -1,4 +1,4 @@
-"""The proof table: which networks it has, what it shows of a result, and that it goes on where it stopped."""
+"""The proof table: its networks, its figures of a result, and its continuation after a stop."""
 
 import csv
 import importlib
@@ -24,7 +24,7 @@ def figures(network: Network, **changes: object) -> dict:
 
 
 def result_of_a_run(**changes: object) -> dict:
-    """What `pi-bench latency --json` writes, as far as the table shows it."""
+    """The fields of `pi-bench latency --json` that the table shows."""
     sent = {"client_to_server": 1_500_000, "server_to_client": 2_000_000}
     verification = {
         "passed": True,

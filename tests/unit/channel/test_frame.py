@@ -65,7 +65,7 @@ FOREIGN = [
     (b"\x16\x03\x01\x02\x00\x01", "speaks TLS"),
     (b"\x00\x01\x02\x03", "does not speak pi-bench"),
 ]
-"""First bytes of other protocols, all shorter than a header, and what is said of them."""
+"""First bytes of other protocols, all shorter than a header, and the words of the refusal."""
 
 
 @pytest.mark.parametrize(("first", "words"), FOREIGN)

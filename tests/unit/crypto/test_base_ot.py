@@ -1,4 +1,4 @@
-"""Base OT: the relation, the separation of keys, and what a hostile peer can send."""
+"""Base OT: the relation, the separation of keys, and messages of a hostile peer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes of FSS gadgets, and what their steps refuse."""
+"""Sizes of FSS gadgets, and refusals of their steps."""
 
 from dataclasses import fields, replace
 

@@ -61,7 +61,7 @@ def check_law(gadget, ring: Ring, u: int, v: int, result: np.ndarray) -> None:
         return (x >> bits) - int(not ring.exact and x % (1 << bits) < v % (1 << bits))
 
     if gadget is truncate:
-        if not x >> ring.bits - 1:  # in range, with what lifts it
+        if not x >> ring.bits - 1:  # in range, with the lifting term
             expected = quotient(f) - (1 << ring.bits - 2 - f)
             assert np.all((result - expected) % (1 << ring.bits) == 0)
         return

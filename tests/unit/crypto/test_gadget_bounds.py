@@ -1,4 +1,4 @@
-"""What the parties see, what wrong material does, and what the boundary refuses."""
+"""The parties' views, the effect of wrong material, and refusals at the boundary."""
 
 from dataclasses import fields, replace
 

@@ -1,4 +1,4 @@
-"""Correlated OT: the relation, the counters, fresh instances, and what a hostile peer can send."""
+"""Correlated OT: the relation, the counters, fresh instances, and messages of a hostile peer."""
 
 from __future__ import annotations
 

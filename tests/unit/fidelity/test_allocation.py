@@ -87,7 +87,7 @@ def test_a_higher_fidelity_costs_more_bits() -> None:
 
 
 def test_a_network_that_32_bits_do_not_hold_is_told_with_its_layer() -> None:
-    """Two values of 10^6 cancel to about 1, so that the rounding of 32 bits is as large as what is left."""
+    """Two values of 10^6 cancel to about 1, so that the rounding of 32 bits is as large as the rest."""
     graph = branches(share=-1.0)
     large = 1e6 * graph.parameters["left.weight"]
     parameters = {

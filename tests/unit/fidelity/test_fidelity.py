@@ -1,4 +1,4 @@
-"""Fidelity: what is counted, how it is stored, and that the integer network is the one that is measured."""
+"""Fidelity: its counts and its storage, and that the integer network is the one that is measured."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The database of results: several writers, kills, damage, other versions, and what it finds again."""
+"""The database of results: several writers, kills, damage, other versions, and searches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grouped terms as several encrypted products: what they cover, what they cost, and that they add up."""
+"""Grouped terms as several encrypted products: their parts of the term, their costs, and their sum."""
 
 import numpy as np
 import pytest

@@ -28,7 +28,7 @@ Visit = Callable[[Client], Any]
 
 
 class Hall:
-    """Runs one client against one server and keeps what the server said."""
+    """Runs one client against one server and keeps the server's messages."""
 
     def __init__(self, graph: Graph) -> None:
         self.program, weights = compile_graph(graph)

@@ -1,4 +1,4 @@
-"""The parties as processes: what is heard when one fails, and that none is left behind."""
+"""The parties as processes: the message when one fails, and that none is left behind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_killed_party_is_named() -> None:
 
 
 def test_a_party_that_is_not_ready_in_time_is_given_up() -> None:
-    """It listens only when it was told what to serve, which it never is here."""
+    """It listens only after a request, which never comes here."""
     with Parties(ONE_THREAD, 60.0) as parties:
         parties.start(Party.SERVER)
         parties.receive(Party.SERVER, "started", 60)

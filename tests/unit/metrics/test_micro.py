@@ -36,7 +36,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")  # what does not fit leaves out columns and cuts no case
+    monkeypatch.setenv("COLUMNS", "80")  # a table that does not fit leaves out columns and cuts no case
     result = run_micro({name: FAMILIES[name]}, TINY)
     document = build_micro(result, describe_environment())
     jsonschema.validate(json.loads(json.dumps(as_json(document), allow_nan=False)), schema_of("micro"))

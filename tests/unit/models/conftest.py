@@ -1,4 +1,4 @@
-"""What trainings in tests share: images so easy that an epoch takes a moment, and one thread."""
+"""Fixtures of trainings in tests: images so easy that an epoch takes a moment, and one thread."""
 
 from collections.abc import Iterator
 

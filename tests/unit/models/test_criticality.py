@@ -1,4 +1,4 @@
-"""Equation 1 against the accuracies that the paper prints, and what of Table 3 it does not give."""
+"""Equation 1 against the accuracies that the paper prints, and the parts of Table 3 that it does not give."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The search plan holds the networks of Tables 4 and 5; what it does not hold is named."""
+"""The search plan holds the networks of Tables 4 and 5; missing ones are named."""
 
 import dataclasses
 

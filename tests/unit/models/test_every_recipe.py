@@ -1,6 +1,6 @@
 """Every recipe that comes with pi-bench, narrow and small: module → graph → program → integers.
 
-The integer network computes what the float network computes, up to the noise of its fixed point.
+The integer network computes the function of the float network, up to the noise of its fixed point.
 """
 
 import dataclasses

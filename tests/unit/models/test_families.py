@@ -1,4 +1,4 @@
-"""Every family: what a recipe counts is what its torch module has, and what papers say of it."""
+"""Every family: the counts of a recipe are those of its torch module and those of papers."""
 
 import math
 

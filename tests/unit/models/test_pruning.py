@@ -1,4 +1,4 @@
-"""Filter pruning: what is left computes what the whole did, where the filters that go did nothing."""
+"""Filter pruning: the rest computes the function of the whole, where the removed filters did nothing."""
 
 import dataclasses
 

@@ -35,7 +35,7 @@ def test_table_2(row):
     assert conv_count(recipe) == int(row["conv_count"])  # nothing is merged in this table
 
 
-# The recipe of each row of Table 7; what its own definitions give where something else is printed.
+# The recipe of each row of Table 7; the value of its own definitions where another one is printed.
 TABLE_7 = {
     "ResNet10, alpha=0.5": "resnet10-cifar100-155648",
     "S2RT+S3+S4RT": "resnet18-cifar100-147456",

@@ -1,4 +1,4 @@
-"""Recipes as model files: random and given weights, what does not fit, ReLU counts after lowering."""
+"""Recipes as model files: random and given weights, refusals, ReLU counts after lowering."""
 
 import numpy as np
 import pytest

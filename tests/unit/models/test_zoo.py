@@ -1,4 +1,4 @@
-"""Every recipe that comes with pi-bench: what it counts is known from elsewhere, and is in its module."""
+"""Every recipe that comes with pi-bench: its counts are known from elsewhere, and are those of its module."""
 
 import pytest
 
@@ -15,7 +15,7 @@ UNITS = {"M": 1e6, "G": 1e9}
 
 
 def agrees(count, printed):
-    """Whether a count rounds to what is printed: "11220132", "0.27M", "4.2G"; nothing agrees with all."""
+    """Whether a count rounds to the printed one: "11220132", "0.27M", "4.2G"; nothing agrees with all."""
     if not printed:
         return True
     if printed[-1] not in UNITS:

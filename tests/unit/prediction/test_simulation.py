@@ -104,7 +104,7 @@ def test_parties_slow_each_other_down_as_measured() -> None:
 
 
 def test_tables_are_read_while_a_party_asks() -> None:
-    """What streams from memory is hidden by the wait before it, as long as the receiver asks."""
+    """The wait before it hides the reading from memory, as long as the receiver asks."""
     script = PhaseScript("online")
     script.server.compute(0, "", OTHER, CostUnits({"word": 1.0}))
     script.message(Party.SERVER, 0, "", OTHER, 1)

@@ -1,4 +1,4 @@
-"""Explanations on made-up costs: which causes come first, and what is said against them."""
+"""Explanations on made-up costs: which causes come first, and the settings against them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions show what a protocol's own script names."""
+"""Predictions show the names of a protocol's own script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes off the wire that are not what the protocol sends, and arguments that no caller should give."""
+"""Bytes off the wire that the protocol never sends, and arguments that no caller should give."""
 
 import contextlib
 

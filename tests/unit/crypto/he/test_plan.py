@@ -1,4 +1,4 @@
-"""Plans: sizes from public shapes alone, and what is refused."""
+"""Plans: sizes from public shapes alone, and refusals."""
 
 import numpy as np
 import pytest

@@ -67,7 +67,7 @@ def test_other_networks_are_counted_as_they_are(name, changes):
 
 
 def test_table_7_itself():
-    """Its row of a merged DeepReDuce network whose printed count is what the rule gives."""
+    """Its row of a merged DeepReDuce network whose printed count follows from the rule."""
     rows = table("deepreduce_vs_shallow.csv")
     (printed,) = [int(row["conv_count"]) for row in rows if row["network"] == "S2RT+S3RT, alpha=0.5"]
     recipe = narrow("resnet18-cifar100-24576", "paper")

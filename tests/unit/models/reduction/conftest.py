@@ -63,7 +63,7 @@ def settings():
 
 @pytest.fixture
 def search(base, settings):
-    """Runs the search in a folder; the candidates, and what was said of each job."""
+    """Runs the search in a folder; the candidates, and the announcements of each job."""
 
     def run(folder, engine, base=base, settings=settings):
         heard = []

@@ -1,4 +1,4 @@
-"""SNL and filter pruning as searches: a network a budget, what is resumed, and what is refused."""
+"""SNL and filter pruning as searches: one network per budget, resumption and refusals."""
 
 import dataclasses
 import json

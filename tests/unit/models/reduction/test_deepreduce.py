@@ -1,4 +1,4 @@
-"""DeepReDuce's search: what it trains, in which order, and what it makes of a training that fails."""
+"""DeepReDuce's search: its trainings, their order, and its handling of a training that fails."""
 
 import csv
 import dataclasses

@@ -1,4 +1,4 @@
-"""Engines: what is killed goes on from its checkpoint, and the frontier is the same whoever computed it."""
+"""Engines: a killed training goes on from its checkpoint, and every engine gives the same frontier."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""Merging of trained networks: what is measured of it, and what is trained."""
+"""Merging of trained networks: its measurements and its trainings."""
 
 import csv
 import dataclasses
@@ -89,7 +89,7 @@ def test_what_merging_changes_is_written(merged, trained):
 
 
 def test_the_start_is_the_merged_network_itself(merged):
-    """Its accuracy is what the table gives for it, so the finetuning starts from there."""
+    """Its accuracy is that of the table, so the finetuning starts from there."""
     root, (found,), _ = merged
     module = build(parse_recipe((root / "merged" / "culled" / "recipe.toml").read_text(), "x"))
     load_state(module, root / "merged" / "culled" / "start.pt")

@@ -1,4 +1,4 @@
-"""pareto.csv: what is written is read again, and a foreign file is refused."""
+"""pareto.csv: written rows are read again, and a foreign file is refused."""
 
 import csv
 import dataclasses

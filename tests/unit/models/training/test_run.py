@@ -152,7 +152,7 @@ def test_the_model_file_is_the_chosen_network(trained, recipe, blobs):
     images = ((blobs.test.images / 255 - mean) / deviation).astype(np.float32)
     right = outputs(graph, images).argmax(axis=1) == blobs.test.labels
     assert 100 * right.mean() == pytest.approx(result["test_accuracy_pct"], abs=0.01)
-    # Its ranges are those of such images: what all training images need is little more.
+    # Its ranges are those of such images: the ranges of all training images are little larger.
     everything = ((blobs.train.images / 255 - mean) / deviation).astype(np.float32)
     for name, needed in calibrate(graph, everything).items():
         assert 0.6 * needed < graph.ranges[name] <= 1.01 * needed, name
@@ -301,7 +301,7 @@ def test_adam_and_bfloat16_learn_and_resume(tmp_path, recipe, blobs, settings):
     ],
 )
 def test_where_the_forward_pass_is_in_bfloat16(monkeypatch, precision, kind, has_bfloat16, enabled):
-    """A GPU is asked what it has itself, not what it emulates."""
+    """A GPU is asked for its own features, not for those that it emulates."""
     asked = []
     monkeypatch.setattr(torch, "autocast", lambda device, **how: asked.append((device, how)))
     supported = {False: has_bfloat16, True: True}

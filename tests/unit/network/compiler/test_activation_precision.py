@@ -35,7 +35,7 @@ SPACE = [0.0, *(round(slope, 4) for slope in np.linspace(-0.99, 0.99, 397))]
 
 @pytest.mark.parametrize("truncate_bits", [1, 4, 9, 11])
 def test_a_public_slope_is_within_a_part_in_256_and_positive_values_stay(truncate_bits: int) -> None:
-    window_above = WINDOW_ABOVE if truncate_bits < 11 else 10  # what a negative slope leaves
+    window_above = WINDOW_ABOVE if truncate_bits < 11 else 10  # the bits that a negative slope leaves
     for slope in SLOPES + SPACE:
         split = split_slope(slope, truncate_bits, window_above)
         assert split.gain * (split.relu.value + split.rest.value) == pytest.approx(1, rel=1e-12)

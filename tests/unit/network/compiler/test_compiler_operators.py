@@ -1,4 +1,4 @@
-"""What operators cost and what they make public: comparisons, rounds, multipliers, weights."""
+"""The costs of operators and their public parts: comparisons, rounds, multipliers, weights."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Polynomial activations in the compiler: what they cost, what they cannot hold, what leaves its range."""
+"""Polynomial activations in the compiler: their costs, their limits, and values outside their range."""
 
 import dataclasses
 
@@ -170,7 +170,7 @@ def test_more_headroom_leaves_more_room_for_every_power() -> None:
 
 
 def test_products_are_read_without_a_shift() -> None:
-    """A shift could wrap what the product itself does not tell."""
+    """A shift could wrap a value without a sign of it in the product."""
     graph = network([[0.2, 0.5, 0.2, 0.1]] * 2 + [[0.2, 0.5, -0.2, 0]] * 3 + [[1, 2, 0, 0]], "r-----")
     program, _ = compile_graph(graph)
     products = {op.id for op in program.ops if isinstance(op, MultiplyOp)}

@@ -1,4 +1,4 @@
-"""Model files: what goes in comes out, and whatever is no model file gets one line that says what it is."""
+"""Model files: written networks are read again, and each other file gets one line that names its kind."""
 
 import os
 import pickle
@@ -150,7 +150,7 @@ def test_metadata_that_json_cannot_hold_is_not_written(tmp_path):
         save_model(small_graph(meta={"note": object()}), tmp_path / "model.pt")
 
 
-# What is not a model file.
+# Files that are not model files.
 
 
 class Malicious:
@@ -354,7 +354,7 @@ def test_a_newer_version(model):
 
 
 def test_a_file_of_version_1(model):
-    """Nodes without the fields that version 2 added, whose defaults are what version 1 meant."""
+    """Nodes without the fields that version 2 added, whose defaults have the meaning of version 1."""
     content = torch.load(model, weights_only=True)
     for node in content["nodes"]:
         for field in ("dilation", "groups", "ceil", "count_padding", "divisor"):

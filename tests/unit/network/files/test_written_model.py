@@ -1,4 +1,4 @@
-"""The reader without torch: it reads what torch reads, or leaves the file to torch."""
+"""The reader without torch: it reads the same as torch, or leaves the file to torch."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""A fused graph is the same network: at borders, with biases, for every choice of what is dissolved."""
+"""A fused graph is the same network: at borders, with biases, for every choice of dissolved values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of node through JSON and through checks; what cannot be is refused by name."""
+"""Every kind of node through JSON and through checks; impossible ones are refused by name."""
 
 import dataclasses
 import json

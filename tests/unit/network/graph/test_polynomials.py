@@ -1,4 +1,4 @@
-"""Polynomials as squares and products of an affine image: the identities, and what calibration sees."""
+"""Polynomials as squares and products of an affine image: the identities, and the calibrated values."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_the_reduced_form_is_the_polynomial(rows: list[list[float]], degree: int
     y = joined * reduced.gain.reshape(-1, 1, 1)
     expected = sum(c.reshape(-1, 1, 1) * x**power for power, c in enumerate(coefficients.T))
     expected = np.where(relu.reshape(-1, 1, 1), np.maximum(0, x), expected)
-    scale = np.abs(reduced.shift).max() ** 3 + 1  # what cancels again
+    scale = np.abs(reduced.shift).max() ** 3 + 1  # the terms that cancel again
     np.testing.assert_allclose(y, expected, atol=1e-12 * scale * max(1, np.abs(reduced.inner).max()))
     np.testing.assert_allclose(
         evaluate_polynomials(coefficients, relu, x.astype(np.float32)), expected, rtol=1e-4, atol=1e-4

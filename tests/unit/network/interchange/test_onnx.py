@@ -31,7 +31,7 @@ from tests.onnx_models import (  # noqa: E402
 
 
 def by_opset(opset: int) -> tuple[list[Any], dict[str, np.ndarray]]:
-    """What changed its form over the opsets: axes, bounds and pads as attributes, later as inputs."""
+    """Operands that changed with the opsets: axes, bounds and pads as attributes, later as inputs."""
     node = helper.make_node
     test = {"is_test": 1} if opset < 7 else {}
     tensors = {

@@ -1,4 +1,4 @@
-"""ONNX files of strangers: external data stays in its folder, and what no network has is refused."""
+"""ONNX files of strangers: external data stays in its folder, and operators of no network are refused."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Polynomial activations as people write them: each becomes one node, with what torch computes."""
+"""Polynomial activations as people write them: each becomes one node, with torch's values."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What no private network can be is refused in one line: operator, module path, what to do."""
+"""Impossible networks are refused in one line: operator, module path, what to do."""
 
 from collections import namedtuple
 from collections.abc import Callable

@@ -169,7 +169,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], None]] = {
 
 
 def identities(rows: int, count: int) -> Program:
-    """`count` ReLUs of what they read, 1024 columns wide: no weights, a few bytes of program each."""
+    """`count` ReLUs in a row, 1024 columns wide: no weights, a few bytes of program each."""
     shape = (1, 1, rows, 1 << 10)
     ops: list[Any] = [dataclasses.replace(PROGRAM.input, shape=shape, scale_bits=count)]
     for scale_bits in range(count, 0, -1):
