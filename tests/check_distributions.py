@@ -104,7 +104,7 @@ def main() -> None:
     check_wheel(wheel)
     with tempfile.TemporaryDirectory() as folder:
         check_installed(wheel.resolve(), Path(folder))
-    print(f"{sdist.name} and {wheel.name} hold what they should, and the commands work")
+    print(f"{sdist.name} and {wheel.name} hold the right files, and the commands work")
 
 
 if __name__ == "__main__":

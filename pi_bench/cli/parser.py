@@ -68,6 +68,6 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
             *("-v", "--verbose"),
             action="count",
             default=0,
-            help="log what happens on standard error, with times; -vv logs every message as well, which "
+            help="log the steps on standard error, with times; -vv logs every message as well, which "
             "changes the times that are measured",
         )

@@ -104,7 +104,7 @@ class Constants:
             return True
         if name not in FOLDED:
             if operands or name.startswith(("rand", "bernoulli")):
-                raise refuse(fx_node, "what it computes from parameters alone must be computed before export")
+                raise refuse(fx_node, "a value of parameters alone must be computed before export")
             return False
         self._keep(fx_node, self._evaluate(fx_node))
         return True

@@ -26,7 +26,7 @@ def traced(
     >>> [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     ['aten.relu.default']
     """
-    # torch prints its whole graph to stderr when it gives up; the error says what a user needs.
+    # torch prints its whole graph to stderr when it gives up; the error has all that a user needs.
     silence = redirect_stderr(io.StringIO())
     quiet = warnings.catch_warnings()
     with _inference(module), quiet, silence, _quiet_logs(), torch.no_grad():

@@ -399,7 +399,7 @@ def test_many_names_for_one_tensor_ask_for_no_memory(model, monkeypatch):
     resave(model, alias)
 
     def never(*_arguments):
-        raise AssertionError("the digest copies what it hashes")
+        raise AssertionError("the digest copies the hashed arrays")
 
     monkeypatch.setattr("pi_bench.network.files.model_file._digest", never)
     assert "damaged or was altered" in refusal(model)
