@@ -132,7 +132,7 @@ def export(
     chosen = choose_bits(graph, samples, choice, source=source, threads=_threads())
     for line in warning_text(graph, chosen):
         warnings.warn(line, FidelityWarning, stacklevel=2)
-    notes |= {**chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
+    notes = {**notes, **chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
     graph = dataclasses.replace(graph, meta=notes)
     save_model(graph, path)
     return graph

@@ -239,6 +239,6 @@ def _check_message(message: Message, expected: int, what: str) -> None:
 
 
 def _check_labels(labels: np.ndarray, count: int) -> None:
-    """Before a counter is taken: a mistake of one caller must not put the parties out of step."""
+    """Checks labels before a counter is taken, so that a caller's mistake puts no party out of step."""
     if labels.dtype != np.uint8 or labels.nbytes != LABEL_BYTES * count:
         raise ValueError(f"labels of {count} OTs are uint8 of {LABEL_BYTES * count} bytes")

@@ -217,5 +217,5 @@ class LinearPlan:
 
     @property
     def starts(self) -> np.ndarray:
-        """Where in `positions` each response polynomial starts, uint64 (tiles * out_polys + 1,)."""
+        """The place in `positions` where each response polynomial starts, uint64 (tiles * out_polys + 1,)."""
         return self._released[2]
