@@ -63,9 +63,9 @@ def run(parsed: argparse.Namespace) -> int:
     info, options = protocol_options.protocol_of(parsed, place.threads)
 
     from pi_bench.launch.model import load
-    from pi_bench.tasks.inspecting import inspect_model
     from pi_bench.prediction.simulated_run import Setting
     from pi_bench.report.inspection import render_inspection
+    from pi_bench.tasks.inspecting import inspect_model
 
     choose = partial(model_options.compile_options, parsed)
     model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))

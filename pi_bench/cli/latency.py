@@ -24,8 +24,8 @@ from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 
 if TYPE_CHECKING:
-    from pi_bench.tasks import Task
     from pi_bench.report.documents.latency import Result
+    from pi_bench.tasks import Task
 
 _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
@@ -101,8 +101,8 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         task = task_of(parsed)
 
-        from pi_bench.tasks import prepared
         from pi_bench.report.terminal import render_result
+        from pi_bench.tasks import prepared
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)

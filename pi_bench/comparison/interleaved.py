@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from pi_bench.comparison.sides import side_of_result
 from pi_bench.errors import VerificationError, interruption_code
 from pi_bench.launch.latency import MeasuringSession
-from pi_bench.tasks import PreparedTask
 from pi_bench.progress import Progress, silent
 from pi_bench.report.documents.comparison import SessionTimes, Side
+from pi_bench.tasks import PreparedTask
 
 
 def measure_sides(
