@@ -23,8 +23,9 @@ def add_like(parser: argparse._ActionsContainer) -> None:
     """
     parser.add_argument(
         FLAG,
-        metavar="RESULT.json",
-        help="measure again with the options of this result of --json; options beside it count more",
+        metavar="RESULT",
+        help="measure again with the options of this result of --json or kept run; options beside it "
+        "count more",
     )
 
 
@@ -44,11 +45,9 @@ def expanded(words: Sequence[str], make_parser: Callable[[], argparse.ArgumentPa
     if name is None or words[0] != "latency":
         return list(words)
     from pi_bench.history.facts import kind_of
-    from pi_bench.history.files import read_file
 
-    found = read_file(Path(name))
-    document = found[0][0]
-    if len(found) != 1 or kind_of(document) != "latency":
+    document = _document(name)
+    if kind_of(document) != "latency":
         raise InputError(f"{name} holds no result of `pi-bench latency`")
     arguments, protocol = document.get("arguments"), document["protocol"]
     if not isinstance(arguments, Mapping) or not isinstance(protocol, str):
@@ -57,6 +56,21 @@ def expanded(words: Sequence[str], make_parser: Callable[[], argparse.ArgumentPa
         raise UsageError(f"{name} has the input {arguments['input']}; give it with --input FILE.npy")
     options = _words(make_parser(), {**arguments, "protocol": protocol})
     return [words[0], *options, *words[1:]]
+
+
+def _document(name: str) -> Any:
+    """Reads a result from a file of ``--json``, or a run of the user's history."""
+    from pi_bench.history import History, default_path
+    from pi_bench.history.files import read_file
+
+    history = default_path()
+    if Path(name).exists() or "/" in name or "." in name or history is None:
+        found = read_file(Path(name))
+        if len(found) != 1:
+            raise InputError(f"{name} holds {len(found):,} results; one is measured again")
+        return found[0][0]
+    with History(history, create=False) as opened:
+        return opened.document(opened.find(name, "latency").id)
 
 
 def _named(words: Sequence[str]) -> str | None:

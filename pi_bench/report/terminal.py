@@ -10,7 +10,7 @@ import numpy as np
 from pi_bench.report.answer import answer_lines
 from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents.fields import BothTimes
-from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines
@@ -82,10 +82,19 @@ def _latency(result: Result) -> list[str]:
         f"online latency  {seconds(latency.median)}  "
         f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
         f"{_runs_text(result)} after {counted(result.warmup, 'warm-up run')})",
+        *_interval(latency),
         f"  {byte_count(online.bytes.client_to_server)} client to server, "
         f"{byte_count(online.bytes.server_to_client)} server to client, "
         f"{counted(online.comm_round_count, 'communication round')}",
     ]
+
+
+def _interval(latency: Distribution) -> list[str]:
+    """Returns the interval of the median, where there are enough runs for one."""
+    if latency.interval is None:
+        return []
+    low, high = (seconds(value) for value in latency.interval)
+    return [f"  the median lies between {low} and {high} with a confidence of 95 %"]
 
 
 def _runs_text(result: Result) -> str:

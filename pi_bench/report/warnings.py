@@ -53,6 +53,7 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "predicted and measured are far apart. The machine was busy, now or when its costs were "
             "measured; measure them again on a quiet machine with --measure-costs."
         )
+    found += _imprecise(result)
     if result.runs < _MIN_RUNS:
         found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
     if result.warmup == 0:
@@ -75,6 +76,25 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "not of the phase alone."
         )
     return found
+
+
+def _imprecise(result: Result) -> list[str]:
+    """Warns of a precision that was asked for and not reached."""
+    if result.precision is None:
+        return []
+    interval, median_s = result.online.latency_s.interval, result.online.latency_s.median
+    if interval is None:
+        return [
+            f"so few runs show no interval of the median, so the precision of {result.precision:.3g} that "
+            "was asked for is not shown; raise --max-time."
+        ]
+    reached = (interval[1] - interval[0]) / 2 / median_s
+    if reached <= result.precision * (1 + 1e-9):
+        return []
+    return [
+        f"the median is known within {reached:.2%}, not within the {result.precision:.2%} that --precision "
+        "asks for; raise --max-time, or close other programs."
+    ]
 
 
 def _far_off(prediction: ComparedPrediction | None) -> bool:

@@ -123,6 +123,9 @@ def test_a_measurement_is_repeated_with_its_options(
     assert results[0]["arguments"] == results[1]["arguments"]
     assert results[0]["outputs"] == results[1]["outputs"]
     assert results[2]["arguments"] == {**results[0]["arguments"], "seed": 4}
+    assert main(["latency", str(model_file), *options]) == 0  # kept in the history of the tests
+    assert main([*words, "--like", "last", "--json", str(other)]) == 0
+    assert json.loads(other.read_text())["arguments"] == results[0]["arguments"]
     capsys.readouterr()
     (tmp_path / "none.json").write_text("{}")
     assert main([*words, "--like", str(tmp_path / "none.json")]) == 4

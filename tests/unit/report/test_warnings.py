@@ -11,10 +11,11 @@ QUIET: dict[str, Any] = {
     "network": {"weights": "given"},
     "protocol": "delphi",
     "runs": 5,
+    "precision": None,
     "warmup": 1,
     "outputs": {"argmax": 3},
     "verification": {"passed": True, "argmax_agrees_with_float": True, "float_argmax": 3},
-    "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05}},
+    "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05, "interval": (0.98, 1.02)}},
     "environment": {"instruction_set": "aesni", "pinned": True, "usable_core_count": 2, "threads": 1},
     "peak_memory_by_phase": True,
     "fidelity": {"of_this_program": True, "met": True, "source": "calibration inputs", "sample_count": 64},
@@ -77,3 +78,22 @@ def test_without_a_prediction_nothing_is_far_off() -> None:
 
 def test_insecurity_comes_first() -> None:
     assert warnings_of({**QUIET, "secure": False, "runs": 1})[0].startswith("INSECURE")
+
+
+@pytest.mark.parametrize(
+    ("precision", "interval", "advice"),
+    [
+        (0.02, (0.98, 1.02), None),
+        (0.01, (0.98, 1.02), "known within 2.00%, not within the 1.00%"),
+        (0.01, None, "raise --max-time"),
+    ],
+)
+def test_a_precision_that_was_not_reached_is_warned_of(
+    precision: float, interval: tuple[float, float] | None, advice: str | None
+) -> None:
+    result = deepcopy(QUIET)
+    result["precision"] = precision
+    result["online"]["latency_s"]["interval"] = interval
+    found = warnings_of(result)
+    assert len(found) == (advice is not None)
+    assert all(str(advice) in warning for warning in found)
