@@ -8,7 +8,7 @@ import nox
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "layers", "types", "native", "tidy"]
+nox.options.sessions = ["lint", "layers", "types", "native", "tidy", "wheel"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHON_ROOTS = ("pi_bench", "protocols", "models", "tests", "benchmarks", "noxfile.py")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pi_bench import defaults
 from pi_bench.channel.link import Link
 from pi_bench.comparison import build_comparison, measure_sides, side_of_result
 from pi_bench.costs import Costs
@@ -40,8 +41,6 @@ from pi_bench.tasks.inspecting import inspect_model
 if TYPE_CHECKING:
     import torch
 
-_WEIGHT_CACHE_BYTES = 1_000_000_000
-
 
 def measure(
     model: str | os.PathLike[str] | torch.nn.Module,
@@ -55,13 +54,13 @@ def measure(
     runs: int = 5,
     warmup: int | None = None,
     precision: float | None = None,
-    max_time_s: float = 120.0,
+    max_time_s: float = defaults.MAX_TIME_S,
     threads: int | None = None,
     batch: int | None = None,
     weight_bits: int | None = None,
     activation_bits: int | None = None,
     seed: int = 0,
-    timeout_s: float = 120.0,
+    timeout_s: float = defaults.TIMEOUT_S,
     predict: bool = False,
     progress: Progress = silent,
 ) -> Result:
@@ -77,7 +76,11 @@ def measure(
         runs: timed runs; with `precision` at least so many.
         warmup: untimed runs; None runs until the last two agree.
         precision: repeats until half the interval of the median is at most this share of it.
+        max_time_s: bounds the repeating of `precision`.
         threads: computing threads per party; None for half of the cores.
+        weight_bits, activation_bits: for all layers; None for those that the export chose.
+        timeout_s: seconds without progress after which the measurement fails.
+        progress: called with the current step, how many runs are finished, and how many there are.
         batch: inputs per inference; None for as many as `inputs` has, or 1.
         predict: whether the result has the predicted times beside the measured ones. Costs of this machine
             that are not known are measured first, in some seconds.
@@ -128,7 +131,7 @@ def compare(
     mode: str | None = None,
     threads: int | None = None,
     seed: int = 0,
-    timeout_s: float = 120.0,
+    timeout_s: float = defaults.TIMEOUT_S,
     progress: Progress = silent,
 ) -> ComparisonResult:
     """Compares model files, or results of `measure`, as `pi-bench compare` does.
@@ -251,7 +254,10 @@ def _task(
     info = default_protocol() if protocol is None else find_protocol(protocol)
     place = placement.place(threads)
     configured = info.configure(
-        mode, dict(options or {}), threads=place.threads, weight_cache_bytes=_WEIGHT_CACHE_BYTES
+        mode,
+        dict(options or {}),
+        threads=place.threads,
+        weight_cache_bytes=1_000_000 * defaults.WEIGHT_CACHE_MB,
     )
     return Task(model=path, info=info, options=configured, place=place, **others)
 

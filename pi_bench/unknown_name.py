@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-_MOST = 3
+_MAX = 3
 _SIMILARITY = 0.5  # of difflib, from 0 to 1
 
 
@@ -38,5 +38,5 @@ def similar_names(name: str, known: Iterable[str]) -> str:
     'did you mean resnet18-cifar100-12288?'
     """
     lowered = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), lowered, n=_MOST, cutoff=_SIMILARITY)
+    near = difflib.get_close_matches(name.lower(), lowered, n=_MAX, cutoff=_SIMILARITY)
     return f"did you mean {' or '.join(lowered[each] for each in near)}?" if near else ""

@@ -21,12 +21,12 @@ from pi_bench.fidelity.chosen_bits import bits_to_fields
 from pi_bench.fidelity.fidelity import NOISE
 from pi_bench.fidelity.measurement import integer_logits
 from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.compiler.options import MOST_WEIGHT_BITS
+from pi_bench.network.compiler.options import MAX_WEIGHT_BITS
 from pi_bench.network.files.model_file import load_model, save_model
 from pi_bench.network.graph import Graph
 
 NAME = "pi-bench, delphi, at CrypTen's error"
-LEAST = "pi-bench, delphi, at the least error that 32 bits hold"
+MIN = "pi-bench, delphi, at the least error that 32 bits hold"
 _ERROR_FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25)
 _FEWER, _MORE = -3, 14
 _MARGIN = 0.8
@@ -39,7 +39,7 @@ def at_the_error_of(
     """Runs the other system once for its error, and prepares a model of ours whose error is at most that.
 
     Where 32 bits do not hold that error, the model has the least error that they hold, and the system has the
-    name `LEAST`. Where the other system does not run, the system that is returned fails with the reason.
+    name `MIN`. Where the other system does not run, the system that is returned fails with the reason.
     """
     try:
         output = np.reshape(other.run(workload, peers, 1).output, expected.shape)
@@ -60,15 +60,16 @@ def at_the_error_of(
     def run(workload: Workload, peers: Path, repetitions: int) -> Run:
         return PI_BENCH.run(dataclasses.replace(workload, model=model), peers, repetitions)
 
-    return System(NAME if is_held else LEAST, None, PI_BENCH.security, run)
+    return System(NAME if is_held else MIN, None, PI_BENCH.security, run)
 
 
 def bits_for(
     graph: Graph, inputs: np.ndarray, expected: np.ndarray, error: float
 ) -> tuple[CompileOptions, bool]:
-    """Finds cheap bits with which no output is further than `error` from `expected`, and True.
+    """Finds cheap bits with which no output is further than `error` from `expected`.
 
-    If no bits within the ring's 32 are enough, returns those with the least error, and False.
+    Returns the bits, and whether they reach the error. If no bits within the ring's 32 are enough, these
+    are the bits with the least error.
     """
     best, least = with_chosen_bits(graph, CompileOptions()), float("inf")
     for choose in _choices(graph, inputs, best):
@@ -101,7 +102,7 @@ def _with_more(options: CompileOptions, more: int) -> CompileOptions:
     """Adds bits to every layer; weights stop at the most that they can have."""
 
     def weights(bits: int) -> int:
-        return min(bits + more, MOST_WEIGHT_BITS)
+        return min(bits + more, MAX_WEIGHT_BITS)
 
     return dataclasses.replace(
         options,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from pi_bench import defaults
 from pi_bench.channel.frame import HEADER_BYTES, MAGIC, FrameHeader, FrameKind, require_magic
 from pi_bench.channel.link import Pace
 from pi_bench.channel.paced_sender import PacedSender
@@ -18,7 +19,7 @@ from pi_bench.channel.sender import Sender, shut_down
 from pi_bench.crypto.checksum import Checksum
 from pi_bench.errors import ConnectionFailedError, PeerError, PeerGaveUpError
 
-DEFAULT_TIMEOUT_S = 120.0
+DEFAULT_TIMEOUT_S = defaults.TIMEOUT_S
 DEFAULT_QUEUE_BYTES = 64 << 20
 MAX_ABORT_BYTES = 512
 _CHECKED_BYTES = 1 << 20  # added to the checksum while they are still in the cache

@@ -113,10 +113,10 @@ def are_few(graph: Graph) -> bool:
     True
     """
     from pi_bench.fidelity import Fidelity
-    from pi_bench.fidelity.fidelity import CALIBRATION, LEAST_SAMPLES
+    from pi_bench.fidelity.fidelity import CALIBRATION, MIN_SAMPLES
 
     fidelity = Fidelity.from_fields(graph.meta["fidelity"])
-    return fidelity.source == CALIBRATION and fidelity.sample_count < LEAST_SAMPLES
+    return fidelity.source == CALIBRATION and fidelity.sample_count < MIN_SAMPLES
 
 
 @contextmanager

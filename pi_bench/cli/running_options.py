@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from pi_bench import defaults
 from pi_bench.cli.arguments import count, digest_prefix, link, positive_int, positive_seconds, thread_count
 
-DEFAULT_TIMEOUT_S = 120.0
-DEFAULT_WEIGHT_CACHE_MB = 1000
+DEFAULT_TIMEOUT_S = defaults.TIMEOUT_S
+DEFAULT_WEIGHT_CACHE_MB = defaults.WEIGHT_CACHE_MB
 
 
 def add_batch(parser: argparse.ArgumentParser, default: str) -> None:

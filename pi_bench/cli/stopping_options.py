@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from pi_bench import defaults
 from pi_bench.cli.arguments import count, percentage, positive_int, positive_seconds
 from pi_bench.errors import UsageError
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pi_bench.launch.stopping import Stopping
 
 DEFAULT_RUNS = 5
-DEFAULT_MAX_TIME_S = 120.0
+DEFAULT_MAX_TIME_S = defaults.MAX_TIME_S
 
 
 def add_stopping(parser: argparse._ActionsContainer) -> None:

@@ -36,7 +36,7 @@ from pi_bench.crypto.gadget_spec import GadgetSpec
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 
 _SLICE_BYTES = 1 << 19  # of nodes at a party, which leaves room in a second-level cache
-_MOST_SLICE_GROUPS = 128
+_MAX_SLICE_GROUPS = 128
 
 
 @dataclass(frozen=True)
@@ -204,4 +204,4 @@ class FssSpec:
         >>> FssSpec("relu", 12, 23, False, 4095, sign_drop=1).slice_groups
         93
         """
-        return max(1, min(_MOST_SLICE_GROUPS, _SLICE_BYTES // max(1, self.scratch_group_bytes)))
+        return max(1, min(_MAX_SLICE_GROUPS, _SLICE_BYTES // max(1, self.scratch_group_bytes)))

@@ -22,7 +22,7 @@ from pi_bench.fidelity.measurement import measure_fidelity
 from pi_bench.fidelity.noise import Layer, layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
 from pi_bench.network.compiler import CompileOptions, compile_graph
-from pi_bench.network.compiler.options import MOST_WEIGHT_BITS
+from pi_bench.network.compiler.options import MAX_WEIGHT_BITS
 from pi_bench.network.compiler.scales import finest_of_output
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import evaluate, outputs
@@ -30,8 +30,8 @@ from pi_bench.network.program import ActivationOp
 
 _REFERENCE = CompileOptions(weight_bits=10, activation_bits=6)
 _NOISY_SAMPLES = 2
-_LEAST_BITS, _MOST_BITS = 4, 16
-_LEAST_WEIGHT_BITS = 8
+_MIN_BITS, _MAX_BITS = 4, 16
+_MIN_WEIGHT_BITS = 8
 _FREE_COST = 1 / 1024
 """Cost of a bit that costs nothing, relative to a bit of all ReLUs: it keeps such bits from growing idly."""
 _WEIGHT_SHARE = 0.2
@@ -40,15 +40,15 @@ _ERROR_MARGIN, _MISS_MARGIN = 0.5, 1.0
 """Parts of the error and of the misses that the goal allows, for which bits are predicted at first."""
 _NOISE_MARGIN = 0.8
 """Part of these errors that is allowed where calibration inputs are noise."""
-_NEAR_SHARE, _LEAST_NEAR = 0.1, 4
+_NEAR_SHARE, _MIN_NEAR = 0.1, 4
 """The inputs with the smallest margins, whose density near 0 tells how often a small error changes the class:
 a tenth of the inputs, since the very smallest margins are a matter of chance."""
 _FLOOR_MARGIN = 2.0
 """Bits are not added below this multiple of the least noise that 32 bits allow: they would gain little."""
-_MOST_TRIALS = 5
+_MAX_TRIALS = 5
 _TIGHTENING, _LOOSENING = 0.7, 4.0
 """The noise of the next bits is at most this multiple of the last, after bits that miss or meet the goal."""
-_TOLERANCE, _LEAST_PART = 1.1, 0.75
+_TOLERANCE, _MIN_PART = 1.1, 0.75
 """Measured errors between these multiples of the wanted one end the search."""
 
 
@@ -99,7 +99,7 @@ def allocate(
     wanted = math.sqrt(target) * largest_of(logits.shape[1])
     bound = target
     tried: list[_Trial] = []
-    for _ in range(_MOST_TRIALS):
+    for _ in range(_MAX_TRIALS):
         options = _options(layers, bound)
         if any(options == trial.options for trial in tried):
             break
@@ -108,7 +108,7 @@ def allocate(
         )
         trial = _Trial(options, fidelity, wanted, _cost(layers, options))
         tried.append(trial)
-        if trial.is_enough and trial.error >= _LEAST_PART * wanted:
+        if trial.is_enough and trial.error >= _MIN_PART * wanted:
             break
         predicted = math.sqrt(_predicted(layers, options)) * largest_of(logits.shape[1])
         corrected = target * (predicted / max(trial.error, 1e-9 * predicted)) ** 2
@@ -159,7 +159,7 @@ def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = Fals
     elif count > 1:
         ordered = np.sort(logits, axis=1)
         margins = np.sort(ordered[:, -1] - ordered[:, -2])
-        near = min(max(_LEAST_NEAR, round(_NEAR_SHARE * len(margins))), len(margins))
+        near = min(max(_MIN_NEAR, round(_NEAR_SHARE * len(margins))), len(margins))
         density = near / len(margins) / max(float(margins[near - 1]), 1e-6 * extent)
         misses = _MISS_MARGIN * (1 - goal.same_class_pct / 100)
         # The difference of two logits has a deviation d of sqrt(2) times theirs. A density f of margins m
@@ -195,16 +195,16 @@ def _options(layers: Sequence[Layer], bound: float) -> CompileOptions:
     weight_bits = next(
         (
             bits
-            for bits in range(_LEAST_WEIGHT_BITS, MOST_WEIGHT_BITS)
+            for bits in range(_MIN_WEIGHT_BITS, MAX_WEIGHT_BITS)
             if _weight_noise(layers, bits) <= _WEIGHT_SHARE * bound
         ),
-        MOST_WEIGHT_BITS,
+        MAX_WEIGHT_BITS,
     )
     every_relu = sum(layer.relu_count for layer in layers)
     costs = {layer.name: max(layer.relu_count, _FREE_COST * every_relu, 1e-9) for layer in layers}
-    bits = dict.fromkeys(costs, _LEAST_BITS)
-    noises = {layer.name: _noise(layer, weight_bits, _LEAST_BITS) for layer in layers}
-    gains = {layer.name: noises[layer.name] - _noise(layer, weight_bits, _LEAST_BITS + 1) for layer in layers}
+    bits = dict.fromkeys(costs, _MIN_BITS)
+    noises = {layer.name: _noise(layer, weight_bits, _MIN_BITS) for layer in layers}
+    gains = {layer.name: noises[layer.name] - _noise(layer, weight_bits, _MIN_BITS + 1) for layer in layers}
     by_name = {layer.name: layer for layer in layers}
     bound = max(bound, _FLOOR_MARGIN * sum(_least_noise(layer, weight_bits) for layer in layers))
     while sum(noises.values()) > bound:
@@ -214,7 +214,7 @@ def _options(layers: Sequence[Layer], bound: float) -> CompileOptions:
         bits[name] += 1
         noises[name] -= gains[name]
         more = _noise(by_name[name], weight_bits, bits[name] + 1)
-        gains[name] = noises[name] - more if bits[name] < _MOST_BITS else 0.0
+        gains[name] = noises[name] - more if bits[name] < _MAX_BITS else 0.0
     most = max(bits.values())
     return CompileOptions(weight_bits, most, layer_activation_bits=bits)
 
@@ -225,7 +225,7 @@ def _noise(layer: Layer, weight_bits: int, bits: int) -> float:
 
 def _least_noise(layer: Layer, weight_bits: int) -> float:
     """Returns the noise of a layer with the bits that serve its values and their readers' weights best."""
-    return min(_noise(layer, weight_bits, bits) for bits in range(_LEAST_BITS, _MOST_BITS + 1))
+    return min(_noise(layer, weight_bits, bits) for bits in range(_MIN_BITS, _MAX_BITS + 1))
 
 
 def _weight_noise(layers: Sequence[Layer], weight_bits: int) -> float:

@@ -11,15 +11,15 @@ import numpy as np
 from pi_bench.errors import UsageError
 from pi_bench.fidelity.allocation import allocate
 from pi_bench.fidelity.chosen_bits import bits_to_fields
-from pi_bench.fidelity.fidelity import CALIBRATION, HELD_OUT, LEAST_SAMPLES, Fidelity, FidelityGoal
+from pi_bench.fidelity.fidelity import CALIBRATION, HELD_OUT, MIN_SAMPLES, Fidelity, FidelityGoal
 from pi_bench.fidelity.measurement import measure_fidelity
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import Graph
 
-_MOST_SAMPLES = 256
-_MOST_MAC_COUNT = 24e9
+_MAX_SAMPLES = 256
+_MAX_MAC_COUNT = 24e9
 """Fidelity is measured on at most so many inputs, or on so many that their multiply-accumulates are about
-this many, but on at least `LEAST_SAMPLES`."""
+this many, but on at least `MIN_SAMPLES`."""
 _STRICTNESS = (1.0, 0.5, 0.25)
 """Factors of the errors that are wanted, one after another, until inputs that are held out agree."""
 
@@ -131,12 +131,12 @@ def choose_bits(
 
 def _chosen(graph: Graph, samples: np.ndarray, choice: BitChoice, source: str, threads: int) -> ChosenBits:
     program, _ = compile_graph(graph)
-    most = int(min(max(_MOST_MAC_COUNT / max(program.mac_count, 1), LEAST_SAMPLES), _MOST_SAMPLES))
+    most = int(min(max(_MAX_MAC_COUNT / max(program.mac_count, 1), MIN_SAMPLES), _MAX_SAMPLES))
     if choice.goal is None:
         options = choice.options()
         shown = _spread(samples, most)
         return ChosenBits(options, measure_fidelity(graph, options, shown, source=source, threads=threads))
-    if len(samples) < 2 * LEAST_SAMPLES:
+    if len(samples) < 2 * MIN_SAMPLES:
         shown = _spread(samples, most)
         found = allocate(
             graph, shown, choice.goal, source=source, threads=threads, error_factor=_FEW_INPUTS_FACTOR

@@ -8,7 +8,7 @@ from typing import Any
 
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.compiler.options import LEAST_BITS, MAX_WINDOW_BITS, MOST_WEIGHT_BITS
+from pi_bench.network.compiler.options import MAX_WEIGHT_BITS, MAX_WINDOW_BITS, MIN_BITS
 from pi_bench.network.graph import Graph
 
 _FIELDS = {"weights", "activations", "layer_weights", "layer_activations"}
@@ -51,8 +51,8 @@ def with_chosen_bits(
     if weights:
         options = replace(
             options,
-            weight_bits=_number(fields["weights"], MOST_WEIGHT_BITS),
-            layer_weight_bits=_by_layer(fields["layer_weights"], MOST_WEIGHT_BITS),
+            weight_bits=_number(fields["weights"], MAX_WEIGHT_BITS),
+            layer_weight_bits=_by_layer(fields["layer_weights"], MAX_WEIGHT_BITS),
         )
     if activations:
         most = MAX_WINDOW_BITS - 8 - options.headroom
@@ -72,7 +72,7 @@ def _by_layer(fields: Any, most: int) -> dict[str, int]:
 
 
 def _number(value: Any, most: int) -> int:
-    if type(value) is not int or not LEAST_BITS <= value <= most:
+    if type(value) is not int or not MIN_BITS <= value <= most:
         raise _damaged()
     return value
 

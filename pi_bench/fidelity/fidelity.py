@@ -17,10 +17,10 @@ EXAMPLE = "example input"
 SOURCES = (HELD_OUT, CALIBRATION, NOISE, EXAMPLE)
 """The inputs on which fidelity can be measured, from the most to the least convincing ones."""
 
-LEAST_SAMPLES = 16
+MIN_SAMPLES = 16
 """Fewer inputs say little about a share of classes."""
 _ERROR_PER_MISS = 2.0
-_LEAST_PCT, _MOST_PCT = 90.0, 99.99
+_MIN_PCT, _MAX_PCT = 90.0, 99.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class FidelityGoal:
     same_class_pct: float = 99.0
 
     def __post_init__(self) -> None:
-        if not _LEAST_PCT <= self.same_class_pct <= _MOST_PCT:
+        if not _MIN_PCT <= self.same_class_pct <= _MAX_PCT:
             raise UsageError(
-                f"a fidelity of {self.same_class_pct:g} %: {_LEAST_PCT:g} to {_MOST_PCT:g} % are possible"
+                f"a fidelity of {self.same_class_pct:g} %: {_MIN_PCT:g} to {_MAX_PCT:g} % are possible"
             )
 
     @property
@@ -57,7 +57,7 @@ class FidelityGoal:
         >>> [FidelityGoal(99.0).allowed_misses(count) for count in (8, 64, 256)]
         [0, 1, 3]
         """
-        if sample_count < LEAST_SAMPLES:
+        if sample_count < MIN_SAMPLES:
             return 0
         return math.ceil(round(sample_count * (100 - self.same_class_pct) / 100, 6))
 
@@ -153,7 +153,7 @@ class Fidelity:
             raise damaged
         if fields["source"] not in SOURCES:
             raise damaged
-        if goal_pct is not None and not (_is_number(goal_pct) and _LEAST_PCT <= goal_pct <= _MOST_PCT):
+        if goal_pct is not None and not (_is_number(goal_pct) and _MIN_PCT <= goal_pct <= _MAX_PCT):
             raise damaged
         goal = None if goal_pct is None else FidelityGoal(float(goal_pct))
         return cls(count, same, float(error), float(extent), fields["source"], goal)

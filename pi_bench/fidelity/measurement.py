@@ -17,7 +17,7 @@ from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 _BATCH_ELEMENTS = 6_000_000
-_MOST_BATCH = 64
+_MAX_BATCH = 64
 _SIMULATED_SHARES_SEED = 0
 """Fixed, so that equal files have equal fidelity: no share of a private run comes from it."""
 
@@ -100,7 +100,7 @@ def integer_logits(
     """
     generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
     elements = sum(math.prod(node.shape) for node in graph.nodes)
-    step = max(1, min(_MOST_BATCH, _BATCH_ELEMENTS // elements))
+    step = max(1, min(_MAX_BATCH, _BATCH_ELEMENTS // elements))
     run: IntegerRun | None = None
     parts = []
     for start in range(0, len(samples), step):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pi_bench.history.database import History, StoredRun
 
 _MAX_BYTES = 1 << 30
-_MOST_TAGS = 100
+_MAX_TAGS = 100
 
 
 def lines_of(history: History, runs: Sequence[StoredRun]) -> Iterator[str]:
@@ -59,7 +59,7 @@ def read_file(path: Path) -> list[tuple[dict[str, Any], list[str]]]:
             if isinstance(part, dict) and set(part) == {"tags", "result"}:
                 document, tags = part["result"], part["tags"]
             facts_of(document)
-            if not isinstance(tags, list) or len(tags) > _MOST_TAGS or not all(type(t) is str for t in tags):
+            if not isinstance(tags, list) or len(tags) > _MAX_TAGS or not all(type(t) is str for t in tags):
                 raise InputError("its tags are no list of names")
             found.append((document, tags))
     except InputError as error:

@@ -18,8 +18,8 @@ from pi_bench.network.program import ActivationOp, Program
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.progress import Progress
 
-_MOST_IMAGES = 32
-_MOST_LAYERS = 4
+_MAX_IMAGES = 32
+_MAX_LAYERS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ def find_remedies(
         return [remedy.change for remedy in find_remedies(task, comparison, None, silent)]
     ```
     """
-    index = sample(comparison.floats.index, _MOST_IMAGES)
+    index = sample(comparison.floats.index, _MAX_IMAGES)
     changes = _changes(task.program, task.compiling, comparison)
     found = []
     for number, (words, layer, changed) in enumerate(changes):
@@ -69,7 +69,7 @@ def find_remedies(
     return found
 
 
-def coarsest(program: Program, comparison: Comparison, count: int = _MOST_LAYERS) -> list[str]:
+def coarsest(program: Program, comparison: Comparison, count: int = _MAX_LAYERS) -> list[str]:
     """Names the truncated layers whose values have the fewest units in the last place, the coarsest first.
 
     ```python

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pi_bench import defaults
 from pi_bench.metrics.statistics import relative_width
 
 AGREEMENT = 0.1  # relative distance of the last two warm-up runs
-MOST_WARM_UPS = 5
+MAX_WARM_UPS = 5
 _SMALLEST = 6  # runs before the interval of the median exists
-MOST_RUNS = 2000
+MAX_RUNS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,13 @@ class Stopping:
     runs: int
     warmup: int | None = None
     precision: float | None = None
-    max_time_s: float = 120.0
+    max_time_s: float = defaults.MAX_TIME_S
 
     def warm(self, latencies_s: Sequence[float]) -> bool:
         """Tells whether the untimed runs so far are enough."""
         if self.warmup is not None:
             return len(latencies_s) >= self.warmup
-        if len(latencies_s) >= MOST_WARM_UPS:
+        if len(latencies_s) >= MAX_WARM_UPS:
             return True
         if len(latencies_s) < 2:
             return False
@@ -51,7 +52,7 @@ class Stopping:
     def enough(self, latencies_s: Sequence[float], elapsed_s: float) -> bool:
         """Tells whether the timed runs so far are enough. `elapsed_s`: seconds since the first one began."""
         count = len(latencies_s)
-        if self.precision is None or count >= MOST_RUNS:
+        if self.precision is None or count >= MAX_RUNS:
             return count >= self.runs
         if count < max(self.runs, 1):
             return False

@@ -33,19 +33,19 @@ _SLICE_GROUPS = 128
 """Groups whose OTs are extended together, as in an offline phase: labels stay in a cache."""
 
 
-def cross_work(side: str, bit_count: int) -> MinimalWork:
-    """Returns the minimal work of one element: its OTs, then one hash per label that the side knows.
+def cross_work(role: str, bit_count: int) -> MinimalWork:
+    """Returns the minimal work of one element: its OTs, then one hash per label that the role knows.
 
-    `side`: "sender" or "receiver". `bit_count`: bits of the server's factor.
+    `role`: "sender" or "receiver". `bit_count`: bits of the server's factor.
 
     >>> cross_work("sender", 31).aes_blocks > cross_work("receiver", 31).aes_blocks
     True
     """
-    hashes = {"sender": 2, "receiver": 1}[side]
+    hashes = {"sender": 2, "receiver": 1}[role]
     corrections = gilboa.correction_words(bit_count) * 4 / LANES
     moved = 4 * bit_count + corrections + 8  # extension message, corrections, factor, share
     return MinimalWork(
-        aes_blocks=bit_count * (EXTENSION_WORK[side].aes_blocks + hashes),
+        aes_blocks=bit_count * (EXTENSION_WORK[role].aes_blocks + hashes),
         memory_bytes=moved,
     )
 
@@ -91,13 +91,13 @@ def _of_width(
         gilboa.product_receive(hash_seed, 1, 0, bit_count, labels, factor, corrections, threads=threads)
 
     for threads in settings.threads:
-        for side, call in (("sender", send), ("receiver", receive)):
+        for role, call in (("sender", send), ("receiver", receive)):
             yield Case(
-                f"{name}, {side}",
+                f"{name}, {role}",
                 "element",
                 count,
                 threads,
-                cross_work(side, bit_count),
+                cross_work(role, bit_count),
                 partial(call, threads),
                 wire,
             )

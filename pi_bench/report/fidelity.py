@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pi_bench.fidelity import Fidelity, FidelityGoal
-from pi_bench.fidelity.fidelity import EXAMPLE, LEAST_SAMPLES, NOISE
+from pi_bench.fidelity.fidelity import EXAMPLE, MIN_SAMPLES, NOISE
 from pi_bench.report.documents import fidelity as document
 from pi_bench.report.quantities import counted
 
@@ -100,10 +100,10 @@ def fidelity_warnings(
             f"their latency are those of a less accurate network; export again with {better}, or with more "
             "calibration inputs"
         )
-    elif fidelity.sample_count < LEAST_SAMPLES and fidelity.source not in (NOISE, EXAMPLE):
+    elif fidelity.sample_count < MIN_SAMPLES and fidelity.source not in (NOISE, EXAMPLE):
         found.append(
             f"fidelity was measured on {counted(fidelity.sample_count, 'calibration input')}, which cannot "
-            f"show {fidelity.goal.same_class_pct:g} %: export again with {2 * LEAST_SAMPLES} or more, half "
+            f"show {fidelity.goal.same_class_pct:g} %: export again with {2 * MIN_SAMPLES} or more, half "
             "of which are held out"
         )
     if fidelity.source in (NOISE, EXAMPLE):

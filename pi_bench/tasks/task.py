@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
+from pi_bench import defaults
 from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
 from pi_bench.fidelity import FidelityGoal
@@ -81,7 +82,7 @@ class Task:
     input_text: str = ""
     seed: int = 0
     link: Link | None = None
-    timeout_s: float = 120.0
+    timeout_s: float = defaults.TIMEOUT_S
     expect_digest: str | None = None
     goal: FidelityGoal | None = None
     find_costs: Callable[[Progress], Costs | None] | None = None

@@ -71,7 +71,7 @@ def test_lengths_do_not_depend_on_secrets(secure_protocol, options, network, hon
 
 FALSE_ALARM = 1e-6
 RUN_COUNT = 4
-LEAST_BYTES = 5 * 256
+MIN_BYTES = 5 * 256
 
 
 def _assert_uniform(data: bytes, what: str, test_count: int) -> None:
@@ -79,7 +79,7 @@ def _assert_uniform(data: bytes, what: str, test_count: int) -> None:
     probability of at most FALSE_ALARM (Laurent and Massart 2000, lemma 1)."""
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
     expected = len(data) / 256
-    assert len(data) >= LEAST_BYTES, f"{what}: too little data for the test"
+    assert len(data) >= MIN_BYTES, f"{what}: too little data for the test"
     statistic = float(((counts - expected) ** 2 / expected).sum())
     t = math.log(test_count / FALSE_ALARM)
     bound = 255 + 2 * math.sqrt(255 * t) + 2 * t
@@ -103,7 +103,7 @@ def test_what_is_opened_is_uniform(secure_protocol, options, network, run) -> No
             pools[kind] = pools.get(kind, b"") + message.payload
     phases = {(kind.split()[0], kind.split()[-1]) for kind in pools}
     assert phases == {(phase, party.value) for phase in ("offline", "online") for party in Party}
-    for kind in [kind for kind, data in pools.items() if len(data) < LEAST_BYTES]:
+    for kind in [kind for kind, data in pools.items() if len(data) < MIN_BYTES]:
         phase, _, rest = kind.partition(" ")
         other = next(
             other

@@ -45,7 +45,7 @@ from pi_bench.network.graph import (
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.graph.shapes import infer_shape
 
-MOST_ELEMENTS = 1000
+MAX_ELEMENTS = 1000
 _SAMPLES = 24
 
 
@@ -116,7 +116,7 @@ class Builder:
             inferred = infer_shape(node, [operand.shape for operand in inputs], graph)
         except ModelError:
             return
-        if math.prod(inferred) <= MOST_ELEMENTS:
+        if math.prod(inferred) <= MAX_ELEMENTS:
             self.nodes.append(dataclasses.replace(node, shape=inferred))
 
     def finished(self) -> Network:

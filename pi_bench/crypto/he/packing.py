@@ -31,7 +31,7 @@ from pi_bench.crypto.he.parameters import DEGREE
 from pi_bench.errors import ModelError
 from pi_bench.shape import Shape
 
-_MOST_WIRE_BYTES = 1 << 32
+_MAX_WIRE_BYTES = 1 << 32
 """Bounds one operator: shapes come from the peer, and small ones can need a polynomial per output row."""
 
 
@@ -106,9 +106,9 @@ class LinearPlan:
         )
         parameters.require_noise(weight_sum, plan.released_count, name)
         wire_bytes, _ = layout.cost(geometry)
-        if wire_bytes > _MOST_WIRE_BYTES:
+        if wire_bytes > _MAX_WIRE_BYTES:
             raise ModelError(
-                f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most {_MOST_WIRE_BYTES >> 20} are "
+                f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most {_MAX_WIRE_BYTES >> 20} are "
                 "allowed; use a smaller batch or input"
             )
         return plan

@@ -93,6 +93,10 @@ class ClientOffline:
             case CrossCorrections():
                 mask = self._products.known[exchange.job.masked_by]
                 self._crosses.ask(exchange, self._evaluator.reverse_seed, mask)
+            case Seeds() | Select() | CrossChoices() | TableChoices():
+                pass  # the server sends without being asked
+            case _:
+                raise AssertionError(f"no party works on {type(exchange).__name__}")
 
     def _accept(self, exchange: Exchange) -> None:
         match exchange:
@@ -110,6 +114,10 @@ class ClientOffline:
                 self._tables.accept_choices(exchange)
             case TableStep():
                 self._tables.accept(exchange)
+            case Trees() | CrossCorrections():
+                pass  # the server does not answer
+            case _:
+                raise AssertionError(f"no party works on {type(exchange).__name__}")
 
 
 def server_offline(

@@ -54,7 +54,7 @@ _SUFFIXES = {
 
 
 def _untaken(title: str, taken: set[str]) -> str:
-    """Returns `title`, numbered if an operator has it already, and record it as taken."""
+    """Returns `title`, numbered if an operator has it already, and records it as taken."""
     names = (f"{title} {number}" if number > 1 else title for number in range(1, len(taken) + 2))
     name = next(name for name in names if name not in taken)
     taken.add(name)

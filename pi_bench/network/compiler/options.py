@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pi_bench.errors import UsageError
 
 MAX_WINDOW_BITS = 29
-LEAST_BITS, MOST_WEIGHT_BITS = 2, 16
+MIN_BITS, MAX_WEIGHT_BITS = 2, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class CompileOptions:
         if not 1.0 <= self.headroom_bits <= 8.0:
             raise UsageError(f"headroom of {self.headroom_bits} bits: 1 to 8 are possible")
         for bits in (self.weight_bits, *self.layer_weight_bits.values()):
-            if not LEAST_BITS <= bits <= MOST_WEIGHT_BITS:
-                raise UsageError(f"weights of {bits} bits: {LEAST_BITS} to {MOST_WEIGHT_BITS} are possible")
+            if not MIN_BITS <= bits <= MAX_WEIGHT_BITS:
+                raise UsageError(f"weights of {bits} bits: {MIN_BITS} to {MAX_WEIGHT_BITS} are possible")
         most = MAX_WINDOW_BITS - 8 - self.headroom
         for bits in (self.activation_bits, *self.layer_activation_bits.values()):
-            if not LEAST_BITS <= bits <= most:
+            if not MIN_BITS <= bits <= most:
                 raise UsageError(
-                    f"activations of {bits} bits: {LEAST_BITS} to {most} are possible with this headroom"
+                    f"activations of {bits} bits: {MIN_BITS} to {most} are possible with this headroom"
                 )
         if not 1 <= self.batch <= 4096:
             raise UsageError(f"a batch of {self.batch}: 1 to 4096 are possible")

@@ -51,7 +51,7 @@ from pi_bench.network.program import (
 )
 
 _FINEST = 64  # of scales
-_LEAST_ACCURACY = 32
+_MIN_ACCURACY = 32
 """Rounding may change a polynomial by at most its range divided by this."""
 
 
@@ -91,7 +91,7 @@ class _Polynomial:
 
     def is_accurate(self) -> bool:
         """Tells if its products leave the activation as exact as it needs to be."""
-        return self._error(*self._factor_scales(_FINEST)) * _LEAST_ACCURACY <= self.ranges["joined"]
+        return self._error(*self._factor_scales(_FINEST)) * _MIN_ACCURACY <= self.ranges["joined"]
 
     @property
     def shape(self) -> Shape:
@@ -198,7 +198,7 @@ class _Polynomial:
             ModelError: the rounding changes more.
         """
         ranges = self.ranges
-        if self._error(factor, bracket) * _LEAST_ACCURACY > ranges["joined"] > 0:
+        if self._error(factor, bracket) * _MIN_ACCURACY > ranges["joined"] > 0:
             largest = max(ranges["root"] ** 2, ranges["inner"], ranges["cube"])
             raise self._fault(
                 f"its terms cancel: they reach {largest:.3g} where the activation is at most "

@@ -34,7 +34,7 @@ from pi_bench.network.program import (
     Window,
 )
 
-_MOST_COMMON_MULTIPLE = 64
+_MAX_COMMON_MULTIPLE = 64
 _ROUNDED_FACTOR = 127
 
 
@@ -87,7 +87,7 @@ def _factors(windows: list[PoolWindow]) -> tuple[tuple[Window, ...], float]:
     They are exact where the divisors have a small common multiple, and else exact to one part in 254.
     """
     common = math.lcm(*(window.divisor for window in windows))
-    if common > _MOST_COMMON_MULTIPLE:
+    if common > _MAX_COMMON_MULTIPLE:
         common = _ROUNDED_FACTOR * min(window.divisor for window in windows)
     placed = tuple(Window(w.begin, w.end, round(common / w.divisor)) for w in windows)
     return placed, 1 / common

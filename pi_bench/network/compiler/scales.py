@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pi_bench.errors import ModelError
-from pi_bench.network.compiler.options import LEAST_BITS, MAX_WINDOW_BITS, CompileOptions
+from pi_bench.network.compiler.options import MAX_WINDOW_BITS, MIN_BITS, CompileOptions
 from pi_bench.network.compiler.sums import Expression, FloatTerm
 from pi_bench.network.program import Convolution, FullyConnected, LinearTerm, Weighted
 
@@ -124,7 +124,7 @@ def window_above_bits(maximum: float, scale_bits: int, options: CompileOptions) 
     >>> window_above_bits(50.0, 7, CompileOptions())  # 50 * 2**7 is below 2**13
     14
     """
-    above = LEAST_BITS if maximum == 0 else max(scale_bits + _ceil_log2(maximum), LEAST_BITS)
+    above = MIN_BITS if maximum == 0 else max(scale_bits + _ceil_log2(maximum), MIN_BITS)
     return above + options.headroom
 
 

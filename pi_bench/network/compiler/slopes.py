@@ -28,7 +28,7 @@ _EXACT_BITS = 4
 which depends on the gain, cannot decide if there is a gain."""
 _PASSES = 3
 _LARGEST_MULTIPLIER = 4095
-_LEAST_WINDOW_BITS = 3
+_MIN_WINDOW_BITS = 3
 """Window above the truncated bits where a slope is so close to 1 that the ReLU's part is small."""
 
 
@@ -98,7 +98,7 @@ def relu_window(gain: float, window_above_bits: int) -> int:
     >>> relu_window(0.5, window_above_bits=11)
     10
     """
-    return max(window_above_bits + math.ceil(math.log2(gain)), _LEAST_WINDOW_BITS)
+    return max(window_above_bits + math.ceil(math.log2(gain)), _MIN_WINDOW_BITS)
 
 
 def _rounded(ratio: float, most_bits: int) -> Multiplier:

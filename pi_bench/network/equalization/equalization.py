@@ -19,7 +19,7 @@ from pi_bench.network.equalization.rescaling import rescale
 from pi_bench.network.equalization.sharing import Sharing
 from pi_bench.network.graph import Graph
 
-_MOST_SAMPLES = 128
+_MAX_SAMPLES = 128
 """Ranges of channels need fewer samples than the ranges of values that `calibrate` measures afterwards."""
 
 
@@ -40,5 +40,5 @@ def equalize(graph: Graph, samples: np.ndarray) -> Graph:
     ([[8.0], [8.0]], [[0.125, 0.125]])
     """
     sharing = Sharing(graph)
-    exponents = choose_exponents(sharing, samples[:_MOST_SAMPLES], input_exponents(sharing, samples))
+    exponents = choose_exponents(sharing, samples[:_MAX_SAMPLES], input_exponents(sharing, samples))
     return rescale(sharing, exponents)

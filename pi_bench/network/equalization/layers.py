@@ -23,7 +23,7 @@ from pi_bench.network.graph.float_run import chunks, evaluate
 
 _RARE = 8.0
 """A channel whose ReLU lets through less than 1 / _RARE of the range before it counts less."""
-_LEAST = 2.0**-20
+_MIN = 2.0**-20
 _LAYERS = (ConvNode, LinearNode, BatchNormNode)
 
 
@@ -106,7 +106,7 @@ def _activity(own: np.ndarray, rounded: np.ndarray) -> np.ndarray:
     A batch normalization of a channel that never fires has a huge gain, which changes no answer. This is for
     layers whose outputs read one channel each, where a large weight makes no other weight coarser.
     """
-    return np.where(rounded > 0, _RARE * own / np.where(rounded > 0, rounded, 1.0), 1.0).clip(_LEAST, 1.0)
+    return np.where(rounded > 0, _RARE * own / np.where(rounded > 0, rounded, 1.0), 1.0).clip(_MIN, 1.0)
 
 
 def _largest(graph: Graph, samples: np.ndarray) -> dict[str, np.ndarray]:

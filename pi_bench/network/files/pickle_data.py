@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-MOST_OPERATIONS = 2_000_000
+MAX_OPERATIONS = 2_000_000
 _LITERALS = frozenset(
     (
         *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING"),
@@ -45,7 +45,7 @@ class Name:
 
 
 class TooManyOperations(ValueError):
-    """A pickle has more operations than `MOST_OPERATIONS`.
+    """A pickle has more operations than `MAX_OPERATIONS`.
 
     >>> issubclass(TooManyOperations, ValueError)
     True
@@ -79,7 +79,7 @@ def read_pickle(
         persistent: returns the object of an identifier that the pickle refers to.
 
     Raises:
-        TooManyOperations: the pickle has more than `MOST_OPERATIONS`.
+        TooManyOperations: the pickle has more than `MAX_OPERATIONS`.
         Exception: the pickle is malformed; its parts decide which error it is.
 
     >>> import argparse, io, pickle
@@ -89,7 +89,7 @@ def read_pickle(
     """
     machine = _Machine(builders, persistent)
     for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
-        if count >= MOST_OPERATIONS:
+        if count >= MAX_OPERATIONS:
             raise TooManyOperations
         if operation.name == "STOP":
             return machine.pop()

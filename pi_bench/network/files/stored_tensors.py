@@ -11,7 +11,7 @@ import torch
 
 from pi_bench.network.files.pickle_data import Builder, Name, Placeholder
 
-_MOST_REPEATED = 1 << 24
+_MAX_REPEATED = 1 << 24
 """Elements of a tensor whose storage is smaller, because it repeats them (an expanded tensor)."""
 _DTYPES: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
@@ -99,7 +99,7 @@ class StoredTensor:
         count, reach = math.prod(self.shape), self.offset
         for size, step in zip(self.shape, self.stride, strict=True):
             reach += max(size - 1, 0) * step
-        if count and (reach >= len(numbers) or count > max(len(numbers), _MOST_REPEATED)):
+        if count and (reach >= len(numbers) or count > max(len(numbers), _MAX_REPEATED)):
             raise ValueError("a tensor reaches beyond its storage")
         if not count:
             return torch.empty(self.shape, dtype=self.dtype)

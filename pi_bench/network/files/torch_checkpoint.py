@@ -19,7 +19,7 @@ from pi_bench.network.files.torch_file import check_archive
 _LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number with which older files begin
 _MAGIC_END = 32
 _LEGACY_VERSION = 1001
-_MOST_PICKLE_BYTES = 1 << 26
+_MAX_PICKLE_BYTES = 1 << 26
 
 
 def read_checkpoint(name: str, file: BinaryIO) -> Any:
@@ -64,7 +64,7 @@ def damaged(name: str) -> ModelError:
 
 def _too_long(name: str) -> ModelError:
     return ModelError(
-        f"{name} has more than {_MOST_PICKLE_BYTES >> 20} MiB of objects beside its tensors: save the "
+        f"{name} has more than {_MAX_PICKLE_BYTES >> 20} MiB of objects beside its tensors: save the "
         "state_dict alone, torch.save(module.state_dict(), file)"
     )
 
@@ -80,7 +80,7 @@ class _Archive:
     def content(self) -> Any:
         if "byteorder" in self._records and self._bytes("byteorder") != b"little":
             raise ModelError(f"{self._name} was written on a big-endian machine: save it on another")
-        if self._records["data.pkl"].file_size > _MOST_PICKLE_BYTES:
+        if self._records["data.pkl"].file_size > _MAX_PICKLE_BYTES:
             raise _too_long(self._name)
         return read_pickle(io.BytesIO(self._bytes("data.pkl")), BUILDERS, self._storage)
 
@@ -115,7 +115,7 @@ class _Legacy:
         self._places: dict[str, tuple[int, int]] = {}  # storage key → first byte, number of bytes
 
     def content(self) -> Any:
-        head = self._file.read(_MOST_PICKLE_BYTES)
+        head = self._file.read(_MAX_PICKLE_BYTES)
         pickles = io.BytesIO(head)
         try:
             _, version, machine = (read_pickle(pickles, BUILDERS) for _ in range(3))
@@ -126,7 +126,7 @@ class _Legacy:
             content = read_pickle(pickles, BUILDERS, self._storage)
             keys = read_pickle(pickles, BUILDERS)
         except Exception:
-            if len(head) == _MOST_PICKLE_BYTES and pickles.read(1) == b"":
+            if len(head) == _MAX_PICKLE_BYTES and pickles.read(1) == b"":
                 raise _too_long(self._name) from None
             raise
         self._find_storages(keys, pickles.tell())

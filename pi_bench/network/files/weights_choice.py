@@ -22,9 +22,9 @@ from pi_bench.network.files.stored_tensors import StoredTensor
 _WRAPPERS = frozenset(("module", "_orig_mod", "_fsdp_wrapped_module"))
 _COUNTERS = ".num_batches_tracked"  # of training; inference does not read them, and old files lack them
 _DEEPEST = 6
-_MOST_ENTRIES = 200_000
-_MOST_DOTS = 32
-_MOST_ITEMS = 16
+_MAX_ENTRIES = 200_000
+_MAX_DOTS = 32
+_MAX_ITEMS = 16
 Rename = Callable[[str], str]
 
 
@@ -97,8 +97,8 @@ def _entries(name: str, content: Any) -> tuple[dict[tuple[str, str], StoredTenso
     while left:
         above, value, depth = left.popleft()
         for key, item in _items(value):
-            if len(tensors) + len(others) + len(left) > _MOST_ENTRIES:
-                raise ModelError(f"{name} has more than {_MOST_ENTRIES:,} entries: save the state_dict alone")
+            if len(tensors) + len(others) + len(left) > _MAX_ENTRIES:
+                raise ModelError(f"{name} has more than {_MAX_ENTRIES:,} entries: save the state_dict alone")
             if isinstance(item, StoredTensor):
                 tensors[above, key] = item
             elif depth < _DEEPEST and any(True for _ in _items(item)):
@@ -113,7 +113,7 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
         value = value.entries
     if isinstance(value, dict):
         yield from value.items()
-    elif isinstance(value, list | tuple) and len(value) <= _MOST_ITEMS:
+    elif isinstance(value, list | tuple) and len(value) <= _MAX_ITEMS:
         yield from ((str(number), item) for number, item in enumerate(value))
 
 
@@ -147,7 +147,7 @@ def _places(
     for (above, key), tensor in tensors.items():
         full = of_file(above + key)
         begin = 0
-        for _ in range(_MOST_DOTS):
+        for _ in range(_MAX_DOTS):
             own = names.get(full[begin:])
             if own is not None:
                 place = places.setdefault(full[:begin], _Place(full[:begin]))

@@ -10,7 +10,7 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph.node import Node
 from pi_bench.network.graph.nodes import OPERATORS, operator_name
 
-_MOST_POSITIONS = 1 << 16  # of a program's channel map
+_MAX_POSITIONS = 1 << 16  # of a program's channel map
 
 
 def node_to_fields(node: Node) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _is_ints(value: Any) -> bool:
 
 
 def _are_positions(value: Any) -> bool:
-    known = isinstance(value, tuple) and len(value) <= _MOST_POSITIONS
+    known = isinstance(value, tuple) and len(value) <= _MAX_POSITIONS
     return known and all(item == -1 or _is_int(item) for item in value)
 
 

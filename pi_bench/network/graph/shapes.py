@@ -39,9 +39,9 @@ from pi_bench.network.graph import (
 from pi_bench.network.graph.fused_node import FusedNode
 from pi_bench.network.graph.pooling import window_count
 
-_MOST_PADDING = 1 << 12
-_MOST_AXES = 5
-_MOST_CHANNEL_BITS = 16
+_MAX_PADDING = 1 << 12
+_MAX_AXES = 5
+_MAX_CHANNEL_BITS = 16
 
 
 def infer_shape(node: Node, inputs: list[Shape], graph: Graph) -> Shape:
@@ -93,11 +93,11 @@ def _input(node: InputNode, inputs: list[Shape], graph: Graph) -> Shape:
         raise fault(node, f"has shape {node.shape}; (features,) or (channels, height, width) is needed")
     bits = node.channel_bits
     if bits is not None and (
-        len(bits) != node.shape[0] or not 0 <= min(bits) <= max(bits) <= _MOST_CHANNEL_BITS
+        len(bits) != node.shape[0] or not 0 <= min(bits) <= max(bits) <= _MAX_CHANNEL_BITS
     ):
         raise fault(
             node,
-            f"has {len(bits)} factors 2**bits; {node.shape[0]} of 0 to {_MOST_CHANNEL_BITS} bits are needed",
+            f"has {len(bits)} factors 2**bits; {node.shape[0]} of 0 to {_MAX_CHANNEL_BITS} bits are needed",
         )
     return tuple(node.shape)
 
@@ -109,7 +109,7 @@ def _conv(node: ConvNode, inputs: list[Shape], graph: Graph) -> Shape:
         raise fault(node, f"has weights {weight.shape} that do not fit an input of shape {first}")
     if weight.shape[0] % groups:
         raise fault(node, f"has {weight.shape[0]} output channels in {groups} groups")
-    if min(node.dilation) < 1 or max(node.dilation) >= _MOST_PADDING:
+    if min(node.dilation) < 1 or max(node.dilation) >= _MAX_PADDING:
         raise fault(node, f"has dilation {node.dilation}")
     extent = tuple((taps - 1) * step + 1 for taps, step in zip(weight.shape[2:], node.dilation, strict=True))
     counts = _window_counts(node, first, (extent[0], extent[1]), node.stride, node.padding, ceil=False)
@@ -173,7 +173,7 @@ def _adaptive(node: AdaptiveAvgPoolNode, inputs: list[Shape], graph: Graph) -> S
 
 
 def _reshape(node: ReshapeNode, inputs: list[Shape], graph: Graph) -> Shape:
-    if not 1 <= len(node.shape) <= _MOST_AXES or math.prod(node.shape) != math.prod(inputs[0]):
+    if not 1 <= len(node.shape) <= _MAX_AXES or math.prod(node.shape) != math.prod(inputs[0]):
         raise fault(node, f"reshapes {inputs[0]} to {node.shape}")
     return tuple(node.shape)
 
@@ -207,7 +207,7 @@ def _subsample(node: SubsampleNode, inputs: list[Shape], graph: Graph) -> Shape:
 
 def _pad(node: PadNode, inputs: list[Shape], graph: Graph) -> Shape:
     first, sides = inputs[0], padding_sides(node.padding)
-    if max(*sides, *node.channels) >= _MOST_PADDING or (any(sides) and len(first) != 3):
+    if max(*sides, *node.channels) >= _MAX_PADDING or (any(sides) and len(first) != 3):
         raise fault(node, f"pads {first} by {node.channels} channels and {sides}")
     channels = first[0] + sum(node.channels)
     if len(first) != 3:
@@ -225,7 +225,7 @@ def _window_counts(
     node: Node, shape: Shape, window: Pair, stride: Pair, padding: Padding, *, ceil: bool
 ) -> Pair:
     sides = padding_sides(padding)
-    if min(window) < 1 or min(stride) < 1 or max(sides) >= _MOST_PADDING:
+    if min(window) < 1 or min(stride) < 1 or max(sides) >= _MAX_PADDING:
         raise fault(node, f"has a window {window}, stride {stride}, padding {padding}")
     rows, columns = (
         window_count(

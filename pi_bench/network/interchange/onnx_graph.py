@@ -19,12 +19,12 @@ from pi_bench.network.interchange.onnx_file import opset, read_model
 from pi_bench.network.interchange.onnx_names import Names, place_of
 from pi_bench.network.interchange.onnx_operators import apply, require_known
 from pi_bench.network.interchange.onnx_runtime import OtherRuntime
-from pi_bench.network.interchange.onnx_shapes import MOST_ELEMENTS
+from pi_bench.network.interchange.onnx_shapes import MAX_ELEMENTS
 from pi_bench.network.interchange.onnx_tensors import TensorReader
 
 _FLOATS = (1, 10, 11, 16)
 _STATIC_ELEMENTS = 1024
-_MOST_UNIFORM = 1 << 28
+_MAX_UNIFORM = 1 << 28
 _SMALL_ELEMENTS = 16
 _MATRICES = ("MatMul", "Gemm")
 _SCALED = ("Resize", "Upsample")
@@ -186,10 +186,10 @@ class _Translation:
         """Keeps a large tensor of equal numbers; False leaves a small one to the arithmetic of shapes."""
         sizes = self._literals.get(node.input[0])
         count = 0 if sizes is None else math.prod(int(size) for size in sizes.reshape(-1))
-        if sizes is None or count <= MOST_ELEMENTS:
+        if sizes is None or count <= MAX_ELEMENTS:
             return False
         self._uniform_count += count
-        if sizes.min() < 0 or self._uniform_count > _MOST_UNIFORM:
+        if sizes.min() < 0 or self._uniform_count > _MAX_UNIFORM:
             raise ModelError(f"{place} makes {count} elements; too many for a network")
         number = np.asarray(attributes.get("value", np.float32(0))).reshape(())
         self._keep(node.output[0], np.broadcast_to(number, tuple(int(size) for size in sizes.reshape(-1))))

@@ -21,7 +21,7 @@ from pi_bench.network.interchange.onnx_operands import (
 
 _FLOATS = (1, 10, 11, 16)
 _DTYPES = {6: torch.int32, 7: torch.int64, 9: torch.bool}
-_MOST_COPIES = 1024
+_MAX_COPIES = 1024
 
 
 def _reshape(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
@@ -127,8 +127,8 @@ def _expand(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 
 
 def _repeated(x: torch.Tensor, axis: int, count: int) -> torch.Tensor:
-    if not 1 <= count <= _MOST_COPIES:
-        raise ModelError(f"it makes {count} copies of its operand; 1 to {_MOST_COPIES} are possible")
+    if not 1 <= count <= _MAX_COPIES:
+        raise ModelError(f"it makes {count} copies of its operand; 1 to {_MAX_COPIES} are possible")
     return x if count == 1 else torch.cat([x] * count, axis)
 
 

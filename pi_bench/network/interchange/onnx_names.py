@@ -12,8 +12,8 @@ from pi_bench.network.interchange.foreign_module import ForeignModule
 _NAMED_BY_MODULE = "torch.nn.modules.onnx."
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
-_MOST_PARTS = 12
-_MOST_LETTERS = 80
+_MAX_PARTS = 12
+_MAX_LETTERS = 80
 _RESERVED = frozenset((*dir(ForeignModule("", [], {}, {}, "", (), "")), *keyword.kwlist, "self"))
 """Attributes that a module has already, and words that the code of a trace cannot use as names."""
 
@@ -89,15 +89,15 @@ def place_of(node: Any, references: Mapping[str, str]) -> tuple[str, str]:
         return scopes[-2], classes[-2]
     if not node.name.startswith("/"):
         return re.sub(r"\W", "_", node.name), kind
-    for part in node.name.split("/")[1:-1][:_MOST_PARTS]:
+    for part in node.name.split("/")[1:-1][:_MAX_PARTS]:
         path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
     return path, kind
 
 
 def _parts(name: str) -> list[str]:
-    parts = [re.sub(r"[^0-9A-Za-z_]", "_", part[:_MOST_LETTERS]) for part in name.split(".") if part]
-    if len(parts) > _MOST_PARTS:  # torch walks modules by recursion
-        parts = [*parts[: _MOST_PARTS - 1], "_".join(parts[_MOST_PARTS - 1 :])[:_MOST_LETTERS]]
+    parts = [re.sub(r"[^0-9A-Za-z_]", "_", part[:_MAX_LETTERS]) for part in name.split(".") if part]
+    if len(parts) > _MAX_PARTS:  # torch walks modules by recursion
+        parts = [*parts[: _MAX_PARTS - 1], "_".join(parts[_MAX_PARTS - 1 :])[:_MAX_LETTERS]]
     return [f"n{part}" if part in _RESERVED or part.startswith("_") else part for part in parts]
 
 

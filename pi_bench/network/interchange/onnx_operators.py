@@ -92,7 +92,7 @@ def apply(operator: str, attributes: Mapping[str, Any], inputs: list[Any]) -> An
     is_static = all(isinstance(value, np.ndarray) for value in known)
     if known and is_static and operator in STATIC:
         result = np.asarray(STATIC[operator](inputs, remaining))
-        if result.size > onnx_shapes.MOST_ELEMENTS:
+        if result.size > onnx_shapes.MAX_ELEMENTS:
             raise ModelError(f"it makes a constant of {result.size} elements; store it as an initializer")
     elif operator in OPERATORS and known:
         if is_static:

@@ -20,7 +20,7 @@ from pi_bench.network.interchange.onnx_operands import (
     parameter,
 )
 
-_MOST_SIZE = 1 << 14
+_MAX_SIZE = 1 << 14
 
 
 def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
@@ -54,7 +54,7 @@ def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
             raise ModelError(
                 f"align_corners with scale {scale:g} makes no whole number of values; give sizes"
             )
-        if axis == 0 or size > _MOST_SIZE:
+        if axis == 0 or size > _MAX_SIZE:
             raise ModelError(f"it makes {size} of axis {axis} of {tuple(x.shape)}")
         if mode == "nearest":
             y = chosen(y, axis, nearest(line, rounding))
@@ -68,7 +68,7 @@ def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 def _is_torch_like(x: torch.Tensor, found: list[tuple[int, float, int]], coordinates: str) -> bool:
     """Tells if torch interpolates the same way, whose interpolation costs less in private."""
     by_axis = {axis: (scale, size) for axis, scale, size in found if (scale, size) != (1.0, x.shape[axis])}
-    whole = all(scale == int(scale) and size <= _MOST_SIZE for scale, size in by_axis.values())
+    whole = all(scale == int(scale) and size <= _MAX_SIZE for scale, size in by_axis.values())
     is_map = x.dim() == 4 and by_axis.keys() <= {2, 3} and bool(by_axis)
     return is_map and whole and coordinates in ("half_pixel", "pytorch_half_pixel")
 
@@ -95,7 +95,7 @@ def _sizes(x: torch.Tensor, inputs: list[Any], attributes: Attributes) -> list[t
         found = list(zip(axes, ratios, sizes, strict=True))
     else:
         raise ModelError("it has neither scales nor sizes")
-    if any(not 0 < scale < _MOST_SIZE or size < 1 for _, scale, size in found):
+    if any(not 0 < scale < _MAX_SIZE or size < 1 for _, scale, size in found):
         raise ModelError(f"its scales {scales} do not fit {tuple(x.shape)}")
     return found
 
@@ -124,7 +124,7 @@ def _pad(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     if value is None and len(inputs) > 2 and inputs[2] is not None:
         value = np.asarray(inputs[2]).reshape(())
     axes = integers(inputs[3], "axes") if len(inputs) > 3 and inputs[3] is not None else list(range(x.dim()))
-    if len(pads) != 2 * len(axes) or max(map(abs, pads), default=0) >= _MOST_SIZE:
+    if len(pads) != 2 * len(axes) or max(map(abs, pads), default=0) >= _MAX_SIZE:
         raise ModelError(f"its pads {pads!s:.60} do not fit {tuple(x.shape)}")
     by_axis = {axis % x.dim(): (pads[at], pads[at + len(axes)]) for at, axis in enumerate(axes)}
     if mode == "constant":

@@ -15,7 +15,7 @@ import torch
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.onnx_ending import Ending, live_nodes
 
-_MOST_BYTES = 1 << 30
+_MAX_BYTES = 1 << 30
 _TOLERANCE = 1e-3
 _HALF_TOLERANCE = 3e-2
 """Of files with 16-bit floats, which the other runtime computes with as few bits."""
@@ -87,7 +87,7 @@ class OtherRuntime:
         del model.graph.output[:]
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(self._end.output))
         del model.graph.value_info[:]  # a file's statements about its own values may be wrong
-        if model.ByteSize() > _MOST_BYTES:
+        if model.ByteSize() > _MAX_BYTES:
             return None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4

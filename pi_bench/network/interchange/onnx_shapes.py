@@ -14,7 +14,7 @@ import numpy as np
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.onnx_operands import Attributes, Operator, integers, parameter
 
-MOST_ELEMENTS = 1 << 16
+MAX_ELEMENTS = 1 << 16
 _DTYPES = {
     1: np.float32,
     6: np.int32,
@@ -27,7 +27,7 @@ _DTYPES = {
 
 
 def _require_small(count: float) -> None:
-    if count > MOST_ELEMENTS:
+    if count > MAX_ELEMENTS:
         raise ModelError(f"it makes a constant of {count:.0f} elements; store it as an initializer")
 
 

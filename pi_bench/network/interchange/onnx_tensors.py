@@ -16,7 +16,7 @@ from pi_bench.network.graph.check import MAX_ELEMENTS
 MAX_TENSOR_BYTES = 1 << 32
 """All tensors of one file together: many may name the same bytes of a file beside it."""
 
-_MOST_READINGS = 4
+_MAX_READINGS = 4
 """The bytes that are read of a file beside the model, in multiples of its size."""
 
 _EXTERNAL = 1
@@ -124,7 +124,7 @@ class TensorReader:
                         "again"
                     )
                 self._read[location] = self._read.get(location, 0) + length
-                if self._read[location] > _MOST_READINGS * status.st_size:
+                if self._read[location] > _MAX_READINGS * status.st_size:
                     raise ModelError(
                         f"{self._name}: too many tensors lie in the same bytes of {location:.80}"
                     )

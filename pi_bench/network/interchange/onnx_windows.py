@@ -10,7 +10,7 @@ from torch.nn import functional
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.onnx_operands import Attributes
 
-_MOST = 1 << 12
+_MAX = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> Windo
         pads = [0, 0, 0, 0]
     elif automatic != "NOTSET":
         raise ModelError(f"its auto_pad {automatic!r:.40} is not one of ONNX's")
-    if len(pads) != 4 or min(pads) < 0 or max(*pads, *window.extents) >= _MOST:
+    if len(pads) != 4 or min(pads) < 0 or max(*pads, *window.extents) >= _MAX:
         raise ModelError(f"its pads {pads!s:.60} or its window {window.extents} are not supported")
     return Window(kernel, strides, dilations, pads)
 

@@ -19,7 +19,7 @@ import numpy as np
 from pi_bench.network.linear_maps.linear_map import Axis, LinearMap
 from pi_bench.shape import Pair
 
-_MOST_DENSE_WEIGHTS = 1 << 26
+_MAX_DENSE_WEIGHTS = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def pieces_of(rows: Axis, columns: Axis, out_channels: int, in_channels: int) ->
     """
     yield tuple(_convolutions(rows, columns, out_channels, in_channels))
     outputs = rows.out_size * columns.out_size
-    if in_channels * rows.in_size * columns.in_size * out_channels * outputs <= _MOST_DENSE_WEIGHTS:
+    if in_channels * rows.in_size * columns.in_size * out_channels * outputs <= _MAX_DENSE_WEIGHTS:
         yield (
             _patch(
                 "dense",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pi_bench.network.lowering.state import FxNode
 
-_MOST_STEPS = 12
+_MAX_STEPS = 12
 _ELEMENTWISE = (
     *("add", "sub", "mul", "div", "pow", "sigmoid", "erf", "tanh", "softplus"),
     *("clone", "contiguous", "to", "to_copy"),
@@ -51,7 +51,7 @@ def _reached(call: FxNode, *, forward: bool) -> set[FxNode]:
     """Collects the nodes near a call that compute elements one by one; the values that they read, too."""
     found: set[FxNode] = set()
     edge = [call]
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         nexts = {other for node in edge for other in (node.users if forward else node.all_input_nodes)}
         edge = [node for node in nexts - found if _operator(node) in _ELEMENTWISE or not forward]
         found |= set(edge)

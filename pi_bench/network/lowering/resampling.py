@@ -19,7 +19,7 @@ from pi_bench.network.lowering.arrangement import along, taken
 from pi_bench.network.lowering.matrices import weighed
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse, result_shape
 
-_MOST_KINDS = 16
+_MAX_KINDS = 16
 """More kinds of rows than this would make a graph of many nodes; then the coefficients become weights."""
 _DECIMALS = 6
 """torch computes coefficients in float32; those of one kind agree to this many decimals."""
@@ -64,7 +64,7 @@ def mapped(lowering: Lowering, call: FxNode, source: Node, axis: int, matrix: np
     """
     if not ((matrix == 0) | (matrix == 1)).all() or (matrix.sum(1) > 1).any():
         kinds = _kinds(matrix)
-        if len(kinds) > _MOST_KINDS:
+        if len(kinds) > _MAX_KINDS:
             return weighed(lowering, call, source, axis, matrix, None)
         return along(lowering, call, source, axis, lambda front: _summed(lowering, call, front, kinds))
     positions = [int(row.argmax()) if row.any() else -1 for row in matrix]

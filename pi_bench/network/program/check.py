@@ -21,7 +21,7 @@ from pi_bench.network.program import (
 from pi_bench.network.program.check_terms import Elements, fault, term_shape
 from pi_bench.network.program.fields import FieldError
 
-_MOST_CHANNEL_BITS = 31
+_MAX_CHANNEL_BITS = 31
 
 
 def check_program(program: Program) -> None:
@@ -54,9 +54,9 @@ def check_program(program: Program) -> None:
             if not op.bound > 0:
                 raise fault(op, "has no bound")
             bits = op.channel_bits
-            if bits is not None and (bits.shape != op.shape[1:2] or bits.max() > _MOST_CHANNEL_BITS):
+            if bits is not None and (bits.shape != op.shape[1:2] or bits.max() > _MAX_CHANNEL_BITS):
                 raise fault(
-                    op, f"has factors of {bits.size} channels, or of more than {_MOST_CHANNEL_BITS} bits"
+                    op, f"has factors of {bits.size} channels, or of more than {_MAX_CHANNEL_BITS} bits"
                 )
         elif isinstance(op, MultiplyOp):
             _check_multiply(op, ops[:position], readable)

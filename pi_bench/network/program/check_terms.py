@@ -25,7 +25,7 @@ from pi_bench.network.program import (
 )
 from pi_bench.network.program.fields import FieldError
 
-_MOST_ELEMENTS = 1 << 28
+_MAX_ELEMENTS = 1 << 28
 """The elements of all tensors of a program together, padding included. Without this bound, a few bytes from a
 peer could make a party allocate any amount of memory."""
 
@@ -50,7 +50,7 @@ class Elements:
     """
 
     def __init__(self) -> None:
-        self._left = _MOST_ELEMENTS
+        self._left = _MAX_ELEMENTS
 
     def take(self, op: Op, *sizes: int) -> None:
         """Counts a tensor of these sizes, which `op` needs.
@@ -60,9 +60,7 @@ class Elements:
         """
         self._left -= math.prod(sizes)
         if self._left < 0:
-            raise fault(
-                op, f"brings the program above {_MOST_ELEMENTS} elements: too large an input or batch"
-            )
+            raise fault(op, f"brings the program above {_MAX_ELEMENTS} elements: too large an input or batch")
 
 
 def term_shape(op: LinearOp, term: LinearTerm, shape: Shape, elements: Elements) -> Shape:

@@ -23,8 +23,8 @@ from pi_bench.network.program import (
 )
 from pi_bench.network.program.fields import MAX_DIMENSION, FieldError, Fields
 
-_MOST_WINDOWS = 1 << 12
-_MOST_FACTOR = 1 << 16
+_MAX_WINDOWS = 1 << 12
+_MAX_FACTOR = 1 << 16
 
 _Readers = Mapping[str, Callable[[Fields, str], Any]]
 
@@ -38,7 +38,7 @@ def _channel_count(fields: Fields, name: str) -> int:
 
 
 def _windows(fields: Fields, name: str) -> tuple[Window, ...]:
-    return tuple(_window(item) for item in fields.items(name, _MOST_WINDOWS))
+    return tuple(_window(item) for item in fields.items(name, _MAX_WINDOWS))
 
 
 def _window(value: Any) -> Window:
@@ -46,7 +46,7 @@ def _window(value: Any) -> Window:
         raise FieldError("a window of a pool is malformed")
     fields = Fields(dict(zip(("begin", "end", "factor"), value, strict=True)), _WINDOW, "window")
     begin, end = (fields.integer(name, 0, MAX_DIMENSION) for name in ("begin", "end"))
-    return Window(begin, end, fields.integer("factor", 1, _MOST_FACTOR))
+    return Window(begin, end, fields.integer("factor", 1, _MAX_FACTOR))
 
 
 _WINDOW = {"begin", "end", "factor"}

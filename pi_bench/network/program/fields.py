@@ -10,7 +10,7 @@ from pi_bench.article import with_article
 from pi_bench.network.program import Shape
 
 _MAX_TEXT = 4096
-MOST_CHANNELS = 1 << 16
+MAX_CHANNELS = 1 << 16
 MAX_DIMENSION = 1 << 24
 _MAX_ELEMENTS = 1 << 28
 _MAX_AXES = 6
@@ -96,7 +96,7 @@ class Fields:
 
     def channels(self, name: str) -> tuple[int, ...]:
         """Reads the numbers of at least one channel; -1 means none."""
-        items = self.items(name, MOST_CHANNELS)
+        items = self.items(name, MAX_CHANNELS)
         self._checked(name, bool(items) and all(_is_integer(i, -1, MAX_DIMENSION) for i in items))
         return tuple(items)
 

@@ -62,7 +62,7 @@ def test_where_32_bits_do_not_hold_it_the_row_says_so(
 ) -> None:
     workload, inputs, expected = prepared
     equal = equal_error.at_the_error_of(peer(expected, 1e-9), workload, inputs, expected, tmp_path)
-    assert equal.name == equal_error.LEAST
+    assert equal.name == equal_error.MIN
     graph = load_model(tmp_path / "0-equal.pt")
     errors = [
         np.abs(integer_logits(graph, options, inputs) - expected).max()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.launch.stopping import MOST_WARM_UPS, Stopping
+from pi_bench.launch.stopping import MAX_WARM_UPS, Stopping
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.metrics.statistics import median_interval, missing_percentiles, summarize
 
@@ -49,7 +49,7 @@ def test_warm_up_ends_when_runs_agree_or_are_too_many() -> None:
     assert not rule.warm([])
     assert not rule.warm([9.0, 2.0])
     assert rule.warm([9.0, 2.0, 2.1])
-    assert rule.warm([2.0**i for i in range(MOST_WARM_UPS)])
+    assert rule.warm([2.0**i for i in range(MAX_WARM_UPS)])
     assert Stopping(runs=5, warmup=0).warm([])
 
 

@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 from pi_bench.models.building import build  # noqa: E402
 from pi_bench.models.random_weights import noise_images, randomize  # noqa: E402
 
-LEAST_WIDTH = 3
+MIN_WIDTH = 3
 COMPARED = 4
 
 
@@ -36,7 +36,7 @@ def tiny(recipe):
         recipe,
         name="tiny",
         dataset="none",
-        alpha=LEAST_WIDTH / min(recipe.widths + recipe.other_widths),
+        alpha=MIN_WIDTH / min(recipe.widths + recipe.other_widths),
         input_shape=(recipe.input_shape[0], side, side),
         class_count=7,
         published=None,

@@ -1,0 +1,10 @@
+"""Defaults that commands and Python functions share. They import nothing, so that `--help` stays quick."""
+
+TIMEOUT_S = 120.0
+"""Seconds without progress after which a party gives up."""
+
+MAX_TIME_S = 120.0
+"""Seconds after which a measurement repeats no more for the sake of a precision."""
+
+WEIGHT_CACHE_MB = 1000
+"""Memory that a server may use for transformed weights."""
