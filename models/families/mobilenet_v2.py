@@ -54,7 +54,7 @@ class MobileNetV2Recipe(Recipe):
 
     @property
     def can_thin(self) -> bool:
-        """Returns False, because the ReLUs of a block have different shapes and are no pairs."""
+        """Always False, because the ReLUs of a block have different shapes and are no pairs."""
         return False
 
     @property
