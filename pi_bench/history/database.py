@@ -294,11 +294,11 @@ class History:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise InputError(f"the history {self._path} cannot be used: {_words(error)}") from None
 
 
-def _words(error: sqlite3.Error) -> str:
+def _words(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", "")
     for beginning, words in (
         ("SQLITE_NOTADB", "it is no database of pi-bench, or it is damaged"),
@@ -311,6 +311,8 @@ def _words(error: sqlite3.Error) -> str:
     ):
         if name.startswith(beginning):
             return words
+    if isinstance(error, UnicodeDecodeError):
+        return "it is damaged; move it away, and `pi-bench history import` reads results again"
     return "it does not have the tables of a history"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pi_bench.errors import InputError, PiBenchError, UsageError
@@ -114,6 +114,7 @@ def test_a_document_that_is_no_result_is_refused(document: Any, tmp_path: Path) 
 
 
 @settings(max_examples=60, deadline=None)
+@example(where=4060, value=128, cut=False)
 @given(where=st.integers(0, 1 << 16), value=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_file_is_one_error_and_stays_as_it_is(
     where: int, value: int, cut: bool, tmp_path_factory: pytest.TempPathFactory
