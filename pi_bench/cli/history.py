@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,15 +116,20 @@ def list_runs(parsed: argparse.Namespace) -> int:
     """
     from pi_bench.cli.output import STDOUT, deliver, write_text
     from pi_bench.report.history import list_csv, list_document, render_list
+    from pi_bench.report.text_width import wrapped
 
     as_table = STDOUT not in (parsed.csv, parsed.json)
     with _opened(parsed) as history:
-        runs = history.runs(_query(parsed, history))
+        query = _query(parsed, history)
+        if parsed.csv is None and parsed.json is None and parsed.limit is None:
+            print(wrapped(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query))))
+            return 0
+        runs = history.runs(query)
     if parsed.csv is not None:
         write_text(parsed.csv, list_csv(runs))
         if parsed.csv == STDOUT:
             return 0
-    shown = runs[:_SHOWN] if as_table and parsed.limit is None else runs
+    shown = runs[:_SHOWN] if parsed.limit is None else runs
     deliver(render_list(shown, len(runs)) if as_table else "", parsed.json, list_document(runs))
     return 0
 

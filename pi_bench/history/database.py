@@ -165,6 +165,18 @@ class History:
             ).fetchall()
         return [StoredRun(row[0], tuple(tags.get(row[0], ())), _facts(row[1:])) for row in rows]
 
+    def count(self, query: Query) -> int:
+        """Counts the selected runs, whatever the limit of the query.
+
+        Raises:
+            UsageError: a time of the query is none.
+            InputError: the file is damaged.
+        """
+        conditions, values = query.conditions()
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        with self._explained():
+            return int(self._connection.execute(f"SELECT count(*) FROM runs {where}", values).fetchone()[0])
+
     def find(self, name: str, kind: str | None = None) -> StoredRun:
         """Finds a run by its number, its tag, or ``last``, which may be that of one kind alone.
 

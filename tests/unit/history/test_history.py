@@ -78,6 +78,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
             (Query(limit=1), [2]),
         ):
             assert [run.id for run in history.runs(query)] == found, query
+            assert history.count(query) == (2 if query.limit else len(found)), query
 
 
 def test_names_that_match_nothing_are_refused_with_similar_ones(tmp_path: Path) -> None:
