@@ -36,9 +36,13 @@ class Failures:
         """Adds a failure: the exit code that belongs to it, and its message."""
         self._found.append((exit_code, message))
 
-    def add_interruption(self, exit_code: int, done: int, wanted: int, what: str) -> None:
-        """Adds that Ctrl-C or SIGTERM ended the command after `done` of `wanted` things, such as ``runs``."""
-        words = f"{interruption_word(exit_code)} after {done:,} of {wanted:,} {what}"
+    def add_interruption(self, exit_code: int, done: int, wanted: int | None, what: str) -> None:
+        """Adds that Ctrl-C or SIGTERM ended the command after `done` of `wanted` things, such as ``runs``.
+
+        `wanted`: None where nothing says how many there would have been.
+        """
+        of = "" if wanted is None else f" of {wanted:,}"
+        words = f"{interruption_word(exit_code)} after {done:,}{of} {what}"
         self.add(exit_code, f"{words}: the result holds the finished ones")
 
     @contextlib.contextmanager

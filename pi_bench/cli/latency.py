@@ -116,7 +116,8 @@ def run(parsed: argparse.Namespace) -> int:
         words = render_result(result, whole.model.program.labels)
         deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
     if measurement.interruption is not None:
-        failures.add_interruption(measurement.interruption, len(measurement.runs), parsed.runs, "runs")
+        wanted = None if parsed.precision is not None else parsed.runs
+        failures.add_interruption(measurement.interruption, len(measurement.runs), wanted, "runs")
     return failures.report()
 
 

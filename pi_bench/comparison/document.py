@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pi_bench.comparison.ratios import ratio_of
+from pi_bench.comparison.ratios import MIN_ROUNDS, ratio_of
 from pi_bench.comparison.sides import differences
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.report.documents.comparison import ComparisonResult, Side
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.documents.latency import Result
-
-_MIN_ROUNDS = 4
 
 
 def build_comparison(
@@ -45,11 +43,11 @@ def _warnings(sides: Sequence[Side], results: Sequence[Result]) -> list[str]:
     found = []
     if results:
         found.append(
-            "each kept run is one session of two processes, and the interval does not hold how far another "
-            "session would be off; compare the model files themselves for a verdict that does."
+            "each kept run is one session of two processes, and the interval says nothing about how far "
+            "another session would be off; compare the model files for a verdict that covers this."
         )
-    elif len(sides[0].sessions) < _MIN_ROUNDS:
-        found.append(f"fewer than {_MIN_ROUNDS} rounds give no interval; use --rounds 10.")
+    elif len(sides[0].sessions) < MIN_ROUNDS:
+        found.append(f"fewer than {MIN_ROUNDS} whole rounds give no interval; use --rounds 10.")
     found += [
         f"{side.name}: {result_warning}"
         for side, result in zip(sides, results, strict=False)

@@ -17,7 +17,9 @@ from pi_bench.report.documents.comparison import Ratio, Side, Verdict
 CONFIDENCE = 0.99
 """Of the interval. With 95 %, every twentieth comparison of a network with itself would show a difference."""
 
-_MIN_ROUNDS = 4
+MIN_ROUNDS = 4
+"""Rounds without which a comparison has no interval."""
+
 _MIN_SAMPLES = 6
 _RESAMPLES = 9999
 _BY_ROUND = "Student's t over the rounds' log ratios of medians, confidence 99 %"
@@ -46,7 +48,7 @@ def ratio_of(side: Side, base: Side, phase: Literal["online", "offline"]) -> Rat
             ]
         )
         ratio = float(np.exp(logs.mean()))
-        if len(logs) >= _MIN_ROUNDS:
+        if len(logs) >= MIN_ROUNDS:
             interval = _of_rounds(logs)
     elif times and base_times:
         mine, other = np.concatenate(times), np.concatenate(base_times)

@@ -15,7 +15,7 @@ class FidelityWarning(UserWarning):
 
 
 def warning_text(graph: Graph, chosen: ChosenBits) -> list[str]:
-    """Says what is wrong with a fidelity and what to do, one line each; nothing if all is well.
+    """Lists the faults of a fidelity, each as a line with its remedy; none if the goal is met.
 
     >>> from pi_bench.fidelity import Fidelity
     >>> from pi_bench.network.compiler import CompileOptions

@@ -216,9 +216,10 @@ class History:
             unpacker = zlib.decompressobj()
             content = unpacker.decompress(row[0], _MAX_DOCUMENT_BYTES)
             fields = json.loads(content)
-            assert isinstance(fields, dict)
-        except (zlib.error, ValueError, TypeError, AssertionError, RecursionError):
+        except (zlib.error, ValueError, TypeError, RecursionError):
             raise InputError(f"run {number} of the history {self._path} is damaged") from None
+        if not isinstance(fields, dict):
+            raise InputError(f"run {number} of the history {self._path} is damaged")
         return fields
 
     def tag(self, number: int, name: str) -> None:

@@ -11,7 +11,6 @@ from pi_bench.metrics.statistics import relative_width
 
 AGREEMENT = 0.1  # relative distance of the last two warm-up runs
 MAX_WARM_UPS = 5
-_SMALLEST = 6  # runs before the interval of the median exists
 MAX_RUNS = 2000
 
 
@@ -54,14 +53,16 @@ class Stopping:
         count = len(latencies_s)
         if self.precision is None or count >= MAX_RUNS:
             return count >= self.runs
-        if count < max(self.runs, 1):
+        if count < self.runs:
             return False
         if elapsed_s >= self.max_time_s:
             return True
-        if count < _SMALLEST:
-            return False
         width = relative_width(latencies_s)
         return width is not None and width <= self.precision
+
+    def wants_more(self, run_count: int) -> bool:
+        """Tells whether an interruption after so many timed runs leaves runs out."""
+        return self.precision is not None or run_count < self.runs
 
     @property
     def most(self) -> int:

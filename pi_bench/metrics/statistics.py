@@ -13,8 +13,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 PERCENTILE_FLOORS = {90.0: 64, 99.0: 662}
-"""Samples that a percentile needs, as MLPerf's rule for early stopping counts them: enough for the percentile
-to be estimated with a confidence of 99 %."""
+"""Samples that a percentile needs by MLPerf's rule for early stopping (issue 417 of mlcommons/endpoints)."""
 
 _MIN_FOR_INTERVAL = 6  # fewer samples lie on one side of the true median in more than 5 % of all cases
 _RESAMPLES = 9999

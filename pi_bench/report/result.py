@@ -60,7 +60,7 @@ def build_result(
         weight_cache_bytes=options.protocol.weight_cache_bytes,
         runs=len(runs),
         requested_runs=options.stopping.runs,
-        interrupted=measurement.interruption is not None and len(runs) < options.stopping.runs,
+        interrupted=measurement.interruption is not None and options.stopping.wants_more(len(runs)),
         warmup=len(measurement.warmup_s),
         warmup_s=tuple(measurement.warmup_s),
         precision=options.stopping.precision,

@@ -100,6 +100,8 @@ def _interval(latency: Distribution) -> list[str]:
 def _runs_text(result: Result) -> str:
     if not result.interrupted:
         return counted(result.runs, "run")
+    if result.precision is not None:
+        return f"INTERRUPTED after {counted(result.runs, 'run')}"
     return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')}"
 
 

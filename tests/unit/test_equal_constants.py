@@ -1,14 +1,8 @@
 """Compares constants that are defined twice, because importing one would load numpy for `pi-bench --help`."""
 
-from pi_bench.channel import channel
-from pi_bench.cli import running_options
 from pi_bench.launch import placement
 from pi_bench.prediction import simulation
 
 
 def test_the_simulation_polls_as_parties_do() -> None:
     assert simulation.POLL_S == placement._POLL_S
-
-
-def test_the_default_time_out_is_the_channels() -> None:
-    assert running_options.DEFAULT_TIMEOUT_S == channel.DEFAULT_TIMEOUT_S

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import pi_bench
-from pi_bench.errors import UsageError
+from pi_bench.errors import EnvironmentUnsupportedError, UsageError
 from pi_bench.report.documents.latency import Result
 
 torch = pytest.importorskip("torch")
@@ -28,8 +29,11 @@ def test_a_model_file_is_measured_inside_an_event_loop(model_file: Path) -> None
     assert "<pre" in result._repr_html_()
     inspected = pi_bench.inspect(model_file)
     assert inspected.relu_count == result.network.relu_count
-    pandas = pytest.importorskip("pandas")
-    assert isinstance(result.to_pandas(), pandas.DataFrame)
+    if find_spec("pandas") is None:
+        with pytest.raises(EnvironmentUnsupportedError, match="pip install pandas"):
+            result.to_pandas()
+    else:
+        assert len(result.to_pandas()) == len(result.online.layers)
 
 
 def test_a_script_without_a_guard_measures_a_module(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_what_a_second_table_would_show(counts) -> None:
 
 
 def test_what_a_second_message_of_one_state_would_show() -> None:
-    """The opened indices of two messages differ as the values do. A copy of the state stands for a restored
+    """The opened indices of two messages differ as the values do. A copy of the state represents a restored
     process; the next test shows that the state itself is refused."""
     spec = SPECS[0]
     u, other, v = random_words((3, LANES))

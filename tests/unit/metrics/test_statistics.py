@@ -61,3 +61,5 @@ def test_precision_repeats_until_the_interval_is_narrow_or_time_is_over() -> Non
     assert not rule.enough(wide, 9.9)
     assert rule.enough(wide, 10.0)
     assert not rule.enough([], 11.0), "--runs is the least number"
+    assert rule.wants_more(20), "whoever interrupts a precision leaves runs out"
+    assert not Stopping(runs=5).wants_more(5)
