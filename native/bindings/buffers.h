@@ -69,7 +69,8 @@ class View {
   std::size_t size() const { return static_cast<std::size_t>(buffer_.view.len) / sizeof(T); }
 
  private:
-  // Format characters are those of Python's struct, in native order. A buffer without a format has bytes.
+  // Format characters are those of Python's struct, in native order. A buffer without a format has
+  // bytes.
   static bool holds_items(const Py_buffer& view) {
     if (sizeof(T) == 1 || view.itemsize != sizeof(T)) return view.itemsize == sizeof(T);
     constexpr std::string_view kFormats = std::is_signed_v<T> ? "hilqn" : "HILQN";
