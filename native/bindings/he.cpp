@@ -1,11 +1,13 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <bit>
 #include <optional>
 
 #include "bindings/buffers.h"
 #include "bindings/modules.h"
 #include "he/ciphertext.h"
+#include "he/join.h"
 #include "he/response.h"
 #include "he/transform.h"
 #include "he/wiped_buffer.h"
@@ -168,37 +170,129 @@ void prepare_weights(const py::object& weights, const py::object& exponents, con
   he::prepare_weights(path, layout.get(), out_view.data(), threads);
 }
 
+// Holds a request. The constructor checks all of it.
+class RequestView {
+ public:
+  RequestView(const py::object& weights, const py::object& exponents, const py::tuple& shape,
+              const py::tuple& block, const py::object& prepared, const py::object& inputs,
+              const py::object& public_key, const py::object& seeds, const py::object& masks,
+              const py::object& positions, const py::object& starts)
+      : layout_(weights, exponents, shape, block),
+        released_(positions, starts),
+        tiles_(whole_tiles(layout_, released_)),
+        inputs_(inputs, "inputs", tiles_ * layout_.get().in_polys() * he::kLoadedWords),
+        key_(public_key, "public_key", he::kLoadedWords),
+        seeds_(seeds, "seeds", released_.get().count * he::kSeedBytes),
+        masks_(masks, "masks", released_.size()) {
+    if (!prepared.is_none()) prepared_.emplace(prepared, "prepared", layout_.prepared_words());
+  }
+  he::Request get() const {
+    return {layout_.get(),  prepared_ ? prepared_->data() : nullptr,
+            inputs_.data(), tiles_,
+            key_.data(),    seeds_.data(),
+            masks_.data(),  released_.get()};
+  }
+
+ private:
+  static std::size_t whole_tiles(const LayoutView& layout, const ReleasedView& released) {
+    const std::size_t out_polys = layout.get().out_polys();
+    require(released.get().count % out_polys == 0, "starts: need whole tiles");
+    return released.get().count / out_polys;
+  }
+
+  LayoutView layout_;
+  ReleasedView released_;
+  std::size_t tiles_;
+  ReadView<std::uint64_t> inputs_, key_;
+  ReadView<std::uint8_t> seeds_;
+  ReadView<std::uint32_t> masks_;
+  std::optional<ReadView<std::uint64_t>> prepared_;
+};
+
 void respond(const py::object& weights, const py::object& exponents, const py::tuple& shape,
              const py::tuple& block, const py::object& prepared, const py::object& inputs,
              const py::object& public_key, const py::object& seeds, const py::object& masks,
              const py::object& positions, const py::object& starts, const py::object& out,
              Integer<int> threads, const Text& isa) {
-  const LayoutView layout(weights, exponents, shape, block);
-  const ReleasedView released(positions, starts);
-  he::Request request{};
-  request.layout = layout.get();
-  request.released = released.get();
-  const std::size_t out_polys = request.layout.out_polys();
-  require(request.released.count % out_polys == 0, "starts: need whole tiles");
-  request.tiles = request.released.count / out_polys;
-  const std::size_t input_text = request.tiles * request.layout.in_polys() * he::kLoadedWords;
-  const ReadView<std::uint64_t> input_view(inputs, "inputs", input_text);
-  const ReadView<std::uint64_t> key_view(public_key, "public_key", he::kLoadedWords);
-  const ReadView<std::uint8_t> seed_view(seeds, "seeds", request.released.count * he::kSeedBytes);
-  const ReadView<std::uint32_t> mask_view(masks, "masks", released.size());
+  const RequestView view(weights, exponents, shape, block, prepared, inputs, public_key, seeds,
+                         masks, positions, starts);
+  const he::Request request = view.get();
   const WriteView<std::uint8_t> out_view(out, "out",
                                          request.released.offset(request.released.count));
-  std::optional<ReadView<std::uint64_t>> prepared_view;
-  if (!prepared.is_none()) prepared_view.emplace(prepared, "prepared", layout.prepared_words());
-  request.prepared = prepared_view ? prepared_view->data() : nullptr;
-  request.inputs = input_view.data();
-  request.public_key = key_view.data();
-  request.seeds = seed_view.data();
-  request.masks = mask_view.data();
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
   const py::gil_scoped_release release;
   he::respond(path, request, out_view.data(), threads);
+}
+
+void respond_unpacked(const py::object& weights, const py::object& exponents,
+                      const py::tuple& shape, const py::tuple& block, const py::object& prepared,
+                      const py::object& inputs, const py::object& public_key,
+                      const py::object& seeds, const py::object& masks, const py::object& positions,
+                      const py::object& starts, const py::object& c1, const py::object& c0,
+                      Integer<int> threads, const Text& isa) {
+  const RequestView view(weights, exponents, shape, block, prepared, inputs, public_key, seeds,
+                         masks, positions, starts);
+  const he::Request request = view.get();
+  const WriteView<std::uint64_t> c1_view(c1, "c1", request.released.count * he::kDegree);
+  const WriteView<std::uint64_t> c0_view(
+      c0, "c0", static_cast<std::size_t>(request.released.starts[request.released.count]));
+  const pi::Isa path = isa_of(isa);
+  checked_threads(threads);
+  const py::gil_scoped_release release;
+  he::respond_unpacked(path, request, c1_view.data(), c0_view.data(), threads);
+}
+
+void make_join_keys(const py::object& secret, const py::object& public_seeds,
+                    const py::object& noise_seeds, const py::object& out, const Text& isa) {
+  const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
+  const WriteView<std::uint8_t> out_view(out, "out");
+  const std::size_t count = out_view.size() / he::kJoinKeyBytes;
+  require(out_view.size() % he::kJoinKeyBytes == 0 && count <= he::kMaxJoinLevels,
+          "out: need whole keys, at most one for each level");
+  const ReadView<std::uint8_t> public_view(public_seeds, "public_seeds", count * he::kSeedBytes);
+  const ReadView<std::uint8_t> noise_view(noise_seeds, "noise_seeds", count * he::kSeedBytes);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  he::make_join_keys(path, secret_view.data(), count, public_view.data(), noise_view.data(),
+                     out_view.data());
+}
+
+bool load_join_keys(const py::object& keys, const py::object& out, const Text& isa) {
+  const ReadView<std::uint8_t> key_view(keys, "keys", he::kMaxJoinLevels * he::kJoinKeyBytes);
+  const WriteView<std::uint64_t> out_view(out, "out", he::kMaxJoinLevels * he::kLoadedJoinKeyWords);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  return he::load_join_keys(path, key_view.data(), he::kMaxJoinLevels, out_view.data());
+}
+
+void join(const py::object& c1, const py::object& c0, const py::object& keys,
+          Integer<std::size_t> per_answer, const py::object& positions, const py::object& starts,
+          const py::object& out, Integer<int> threads, const Text& isa) {
+  const ReleasedView released(positions, starts);
+  const he::Released all = released.get();
+  const std::size_t each = per_answer;
+  require(std::has_single_bit(each) && each <= std::size_t{1} << he::kMaxJoinLevels,
+          "per_answer: need a power of two, at most 64");
+  for (std::size_t i = 0; i < released.size(); ++i) {
+    require(all.positions[i] % each == 0, "positions: need multiples of per_answer");
+  }
+  for (std::size_t first = 0; first < all.count; first += each) {
+    const std::size_t end = std::min(first + each, all.count);
+    require(all.starts[end] - all.starts[first] <= he::kDegree,
+            "starts: need at most N coefficients in an answer");
+  }
+  const std::size_t answers = (all.count + each - 1) / each;
+  const WriteView<std::uint64_t> c1_view(c1, "c1", all.count * he::kDegree);
+  const WriteView<std::uint64_t> c0_view(c0, "c0", released.size());
+  const ReadView<std::uint64_t> key_view(keys, "keys",
+                                         he::kMaxJoinLevels * he::kLoadedJoinKeyWords);
+  const WriteView<std::uint8_t> out_view(out, "out", he::answer_offset(all, each, answers));
+  const he::Products products{c1_view.data(), c0_view.data(), key_view.data(), each, all};
+  const pi::Isa path = isa_of(isa);
+  checked_threads(threads);
+  const py::gil_scoped_release release;
+  he::join(path, products, out_view.data(), threads);
 }
 
 }  // namespace
@@ -216,6 +310,9 @@ void bind_he(py::module_& module) {
   submodule.attr("LOADED_WORDS") = he::kLoadedWords;
   submodule.attr("MAX_PRODUCTS") = he::kMaxProducts;
   submodule.attr("MIN_RUN") = he::kMinRun;
+  submodule.attr("MAX_JOIN_LEVELS") = he::kMaxJoinLevels;
+  submodule.attr("JOIN_KEY_BYTES") = he::kJoinKeyBytes;
+  submodule.attr("LOADED_JOIN_KEY_WORDS") = he::kLoadedJoinKeyWords;
   submodule.def("sample_ternary", &sample_ternary, py::arg("seed"), py::arg("out"),
                 py::arg("isa") = "");
   submodule.def("encrypt", &encrypt, py::arg("secret"), py::arg("messages"),
@@ -232,5 +329,17 @@ void bind_he(py::module_& module) {
                 py::arg("block"), py::arg("prepared"), py::arg("inputs"), py::arg("public_key"),
                 py::arg("seeds"), py::arg("masks"), py::arg("positions"), py::arg("starts"),
                 py::arg("out"), py::arg("threads"), py::arg("isa") = "");
+  submodule.def("respond_unpacked", &respond_unpacked, py::arg("weights"), py::arg("exponents"),
+                py::arg("shape"), py::arg("block"), py::arg("prepared"), py::arg("inputs"),
+                py::arg("public_key"), py::arg("seeds"), py::arg("masks"), py::arg("positions"),
+                py::arg("starts"), py::arg("c1"), py::arg("c0"), py::arg("threads"),
+                py::arg("isa") = "");
+  submodule.def("make_join_keys", &make_join_keys, py::arg("secret"), py::arg("public_seeds"),
+                py::arg("noise_seeds"), py::arg("out"), py::arg("isa") = "");
+  submodule.def("load_join_keys", &load_join_keys, py::arg("keys"), py::arg("out"),
+                py::arg("isa") = "");
+  submodule.def("join", &join, py::arg("c1"), py::arg("c0"), py::arg("keys"), py::arg("per_answer"),
+                py::arg("positions"), py::arg("starts"), py::arg("out"), py::arg("threads"),
+                py::arg("isa") = "");
   bind_he_parts(submodule);
 }

@@ -100,6 +100,41 @@ struct Residues {
     }
   }
 
+  static void add_subtract(std::uint64_t p, std::size_t count, std::uint64_t* x, std::uint64_t* y) {
+    const Word prime = V::splat(p);
+    for (std::size_t i = 0; i < count; i += V::kCount) {
+      const Word a = V::load(x + i), b = V::load(y + i);
+      V::store(x + i, add_mod(a, b, prime));
+      V::store(y + i, subtract_mod(a, b, prime));
+    }
+  }
+
+  static void scale(const Factor& factor, std::uint64_t p, std::size_t count, std::uint64_t* x) {
+    const Multiplier multiply(factor, p);
+    for (std::size_t i = 0; i < count; i += V::kCount) V::store(x + i, multiply(V::load(x + i)));
+  }
+
+  static void recentre(std::uint64_t from, std::uint64_t to, const std::uint64_t* x,
+                       std::size_t count, std::uint64_t* out) {
+    const Word half = V::splat(from / 2), gap = V::splat(to - from);
+    for (std::size_t i = 0; i < count; i += V::kCount) {
+      V::store(out + i, recentred(V::load(x + i), half, gap));
+    }
+  }
+
+  // round(y / p1) = (y - r) / p1, where r is y modulo p1 nearest to 0.
+  static void add_quotient(const Factor& inverse, const std::uint64_t* y0, const std::uint64_t* y1,
+                           std::size_t count, std::uint64_t* x) {
+    const Multiplier multiply(inverse, kPrimes[0]);
+    const Word p = V::splat(kPrimes[0]), half = V::splat(kPrimes[1] / 2);
+    const Word gap = V::splat(kPrimes[0] - kPrimes[1]);
+    for (std::size_t i = 0; i < count; i += V::kCount) {
+      const Word rest = recentred(V::load(y1 + i), half, gap);
+      const Word quotient = multiply(subtract_mod(V::load(y0 + i), rest, p));
+      V::store(x + i, add_mod(V::load(x + i), quotient, p));
+    }
+  }
+
   // With rem = (q * message + t/2) mod t, round(q * message / t) = (q * message + t/2 - rem) / t,
   // and q is zero modulo the prime.
   static void encode(const PrimeRing& ring, const std::uint32_t* messages, std::size_t count,
@@ -174,6 +209,12 @@ struct Residues {
   }
 
  private:
+  // x, or x + gap if it is above half: the borrow of the comparison becomes a mask.
+  static Word recentred(Word x, Word half, Word gap) {
+    const Word above = V::sub(V::splat(0), V::right(V::sub(half, x), 63));
+    return V::add(x, V::band(above, gap));
+  }
+
   static Word times3(Word x) { return V::add(x, V::left(x, 1)); }
 
   // No instruction and no table of the compiler: these are the same steps for every word below
@@ -201,6 +242,10 @@ constexpr ResidueKernels make_residue_kernels() {
           R::add_bytes,
           R::add,
           R::subtract_from,
+          R::add_subtract,
+          R::scale,
+          R::recentre,
+          R::add_quotient,
           R::encode,
           R::flood,
           R::switch_down,

@@ -38,6 +38,18 @@ struct ResidueKernels {
   void (*subtract_from)(std::uint64_t p, const std::uint64_t* y, std::size_t count,
                         std::uint64_t* x);
 
+  // Computes x = x + y and y = x - y modulo p.
+  void (*add_subtract)(std::uint64_t p, std::size_t count, std::uint64_t* x, std::uint64_t* y);
+  // Computes x *= factor modulo p.
+  void (*scale)(const Factor& factor, std::uint64_t p, std::size_t count, std::uint64_t* x);
+  // Writes modulo `to` the integers nearest to 0 that x has modulo `from`. The primes are close.
+  void (*recentre)(std::uint64_t from, std::uint64_t to, const std::uint64_t* x, std::size_t count,
+                   std::uint64_t* out);
+  // Computes x += round(y / p1) modulo p0, for y modulo p0 * p1 given by its residues. inverse:
+  // 1/p1 modulo p0.
+  void (*add_quotient)(const Factor& inverse, const std::uint64_t* y0, const std::uint64_t* y1,
+                       std::size_t count, std::uint64_t* x);
+
   // Writes round(q * message / t) modulo the ring's prime.
   void (*encode)(const PrimeRing& ring, const std::uint32_t* messages, std::size_t count,
                  std::uint64_t* out);

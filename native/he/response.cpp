@@ -64,15 +64,37 @@ class WeightTransform {
   Words poly_;
 };
 
+// Writes answers as they are sent, at `offsets`.
+struct PackedAnswers {
+  const ResidueKernels& residues;
+  const Released& released;
+  const std::size_t* offsets;
+  std::uint8_t* out;
+
+  void put(std::size_t n, const std::uint64_t* c1, const std::uint64_t* c0) const {
+    residues.pack(c1, kDegree, out + offsets[n]);
+    residues.pack(c0, released.size(n), out + offsets[n] + kPackedPolyBytes);
+  }
+};
+
+struct UnpackedAnswers {
+  const Released& released;
+  std::uint64_t *c1, *c0;
+
+  void put(std::size_t n, const std::uint64_t* from1, const std::uint64_t* from0) const {
+    std::copy_n(from1, kDegree, c1 + n * kDegree);
+    std::copy_n(from0, released.size(n), c0 + (released.starts[n] - released.starts[0]));
+  }
+};
+
 // Up to kMaxOutputs output polynomials of every tile at a time.
 class Responder {
  public:
-  Responder(Isa isa, const Request& request, const std::size_t* offsets, std::size_t outputs)
+  Responder(Isa isa, const Request& request, std::size_t outputs)
       : isa_(isa),
         transform_(transform_kernels(isa)),
         residue_kernels_(residue_kernels(isa)),
         request_(request),
-        offsets_(offsets),
         in_polys_(request.layout.in_polys()),
         poly_words_(in_polys_ * kDegree),
         weight_words_(in_polys_ * request.layout.words()),
@@ -85,10 +107,12 @@ class Responder {
         u_(request.tiles * outputs * kDegree),
         e2_(request.tiles * outputs * kDegree),
         words_(2 * kDegree),
+        c1_(kDegree),
         released_(kPrimeCount * kDegree),
         plain_(kDegree) {}
 
-  void respond(std::size_t first, std::size_t outputs, std::uint8_t* out) {
+  template <class Answers>
+  void respond(std::size_t first, std::size_t outputs, const Answers& answers) {
     for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
       for (std::size_t o = 0; o < outputs; ++o) {
         const std::size_t at = (tile * outputs + o) * kDegree;
@@ -105,7 +129,7 @@ class Responder {
     for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(first, outputs, k);
     for (std::size_t tile = 0; tile < request_.tiles; ++tile) {
       for (std::size_t o = 0; o < outputs; ++o) {
-        finish(tile * outputs + o, index(tile, first + o), out);
+        finish(tile * outputs + o, index(tile, first + o), answers);
       }
     }
   }
@@ -155,17 +179,16 @@ class Responder {
     }
   }
 
-  // Adds e2 to c1; releases c0 with the mask taken off and the flood added; switches down; packs.
-  // `slot`: which of the polynomials here, n: which of the answer.
-  void finish(std::size_t slot, std::size_t n, std::uint8_t* answer) {
-    std::uint8_t* const out = answer + offsets_[n];
+  // Adds e2 to c1; releases c0 with the mask taken off and the flood added; switches down.
+  // `slot`: which of the polynomials here, n: which of the answers.
+  template <class Answers>
+  void finish(std::size_t slot, std::size_t n, const Answers& answers) {
     for (std::size_t k = 0; k < kPrimeCount; ++k) {
       residue_kernels_.add_bytes(kPrimes[k], e2_.data() + slot * kDegree, kDegree,
                                  residue(slot, 1, k));
     }
     residue_kernels_.switch_down(switch_constants(), residue(slot, 1, 0), residue(slot, 1, 1),
-                                 residue(slot, 1, 2), kDegree, words_.data());
-    residue_kernels_.pack(words_.data(), kDegree, out);
+                                 residue(slot, 1, 2), kDegree, c1_.data());
 
     const std::uint64_t first = request_.released.starts[n];
     const std::size_t size = request_.released.size(n), count = padded(size);
@@ -186,7 +209,7 @@ class Responder {
     }
     residue_kernels_.switch_down(switch_constants(), released_.data(), released_.data() + kDegree,
                                  released_.data() + 2 * kDegree, count, words_.data());
-    residue_kernels_.pack(words_.data(), size, out + kPackedPolyBytes);
+    answers.put(n, c1_.data(), words_.data());
   }
 
   std::uint64_t* residue(std::size_t slot, std::size_t component, std::size_t k) {
@@ -197,15 +220,30 @@ class Responder {
   const TransformKernels& transform_;
   const ResidueKernels& residue_kernels_;
   const Request& request_;
-  const std::size_t* offsets_;
   std::size_t in_polys_, poly_words_, weight_words_, placed_words_;
   WeightTransform weight_transform_;
   WipedBuffer<std::int32_t> placed_;
   Words weights_, blinds_, residues_;
   WipedBuffer<std::int8_t> u_, e2_;
-  Words words_, released_;
+  Words words_, c1_, released_;
   WipedBuffer<std::uint32_t> plain_;
 };
+
+template <class Answers>
+void respond_all(Isa isa, const Request& request, const Answers& answers, int threads) {
+  const std::size_t in_polys = request.layout.in_polys(), out_polys = request.layout.out_polys();
+  const bool small = request.prepared != nullptr || request.layout.run > 1;
+  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / in_polys,
+                                         std::size_t{1}, std::min(kMaxOutputs, out_polys));
+  const std::size_t groups = (out_polys + outputs - 1) / outputs;
+  parallel_for(groups, threads, 1, [&](std::size_t begin, std::size_t end) {
+    Responder responder(isa, request, outputs);
+    for (std::size_t group = begin; group < end; ++group) {
+      const std::size_t first = group * outputs;
+      responder.respond(first, std::min(outputs, out_polys - first), answers);
+    }
+  });
+}
 
 }  // namespace
 
@@ -230,18 +268,13 @@ void respond(Isa isa, const Request& request, std::uint8_t* out, int threads) {
     offsets[n] = at;
     at += kPackedPolyBytes + packed_bytes(request.released.size(n));
   }
-  const std::size_t in_polys = request.layout.in_polys(), out_polys = request.layout.out_polys();
-  const bool small = request.prepared != nullptr || request.layout.run > 1;
-  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / in_polys,
-                                         std::size_t{1}, std::min(kMaxOutputs, out_polys));
-  const std::size_t groups = (out_polys + outputs - 1) / outputs;
-  parallel_for(groups, threads, 1, [&](std::size_t begin, std::size_t end) {
-    Responder responder(isa, request, offsets.data(), outputs);
-    for (std::size_t group = begin; group < end; ++group) {
-      const std::size_t first = group * outputs;
-      responder.respond(first, std::min(outputs, out_polys - first), out);
-    }
-  });
+  respond_all(isa, request,
+              PackedAnswers{residue_kernels(isa), request.released, offsets.data(), out}, threads);
+}
+
+void respond_unpacked(Isa isa, const Request& request, std::uint64_t* c1, std::uint64_t* c0,
+                      int threads) {
+  respond_all(isa, request, UnpackedAnswers{request.released, c1, c0}, threads);
 }
 
 }  // namespace pi::he

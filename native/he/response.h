@@ -41,4 +41,9 @@ struct Request {
 // Writes the answer: released.offset(released.count) bytes. The time depends on the shapes alone.
 void respond(Isa isa, const Request& request, std::uint8_t* out, int threads);
 
+// Writes the same answers unpacked, for join(): c1 has N residues for each of them, c0 the released
+// coefficients in order.
+void respond_unpacked(Isa isa, const Request& request, std::uint64_t* c1, std::uint64_t* c0,
+                      int threads);
+
 }  // namespace pi::he

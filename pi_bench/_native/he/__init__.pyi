@@ -17,7 +17,10 @@ BINOMIAL_BITS: int
 CIPHERTEXT_BYTES: int
 DEGREE: int
 FLOOD_BITS: int
+JOIN_KEY_BYTES: int
+LOADED_JOIN_KEY_WORDS: int
 LOADED_WORDS: int
+MAX_JOIN_LEVELS: int
 MAX_PRODUCTS: int
 MIN_RUN: int
 PACKED_POLY_BYTES: int
@@ -64,6 +67,38 @@ def respond(
     public_key: _Residues,
     seeds: _Bytes,
     masks: _Words,
+    positions: NDArray[np.uint16],
+    starts: NDArray[np.uint64],
+    out: _OutBytes,
+    threads: int,
+    isa: str = "",
+) -> None: ...
+def respond_unpacked(
+    weights: NDArray[np.int16],
+    exponents: NDArray[np.uint16],
+    shape: _Extents,
+    block: _Extents,
+    prepared: _Residues | None,
+    inputs: _Residues,
+    public_key: _Residues,
+    seeds: _Bytes,
+    masks: _Words,
+    positions: NDArray[np.uint16],
+    starts: NDArray[np.uint64],
+    c1: _Residues,
+    c0: _Residues,
+    threads: int,
+    isa: str = "",
+) -> None: ...
+def make_join_keys(
+    secret: _Small, public_seeds: _Bytes, noise_seeds: _Bytes, out: _OutBytes, isa: str = ""
+) -> None: ...
+def load_join_keys(keys: _Bytes, out: _Residues, isa: str = "") -> bool: ...
+def join(
+    c1: _Residues,
+    c0: _Residues,
+    keys: _Residues,
+    per_answer: int,
     positions: NDArray[np.uint16],
     starts: NDArray[np.uint64],
     out: _OutBytes,

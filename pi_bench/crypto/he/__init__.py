@@ -38,12 +38,14 @@ Decryption cannot fail: `LinearPlan.of` refuses shapes and widths whose worst ca
 """
 
 from pi_bench.crypto.he.client import HeClient
-from pi_bench.crypto.he.layout import LinearShape
+from pi_bench.crypto.he.geometry import LinearShape
+from pi_bench.crypto.he.layout import HE_PLANS
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import PUBLIC_KEY_BYTES
 from pi_bench.crypto.he.server import HeServer, PreparedWeights, prepare_weights, prepared_bytes
 
 __all__ = [
+    "HE_PLANS",
     "PUBLIC_KEY_BYTES",
     "HeClient",
     "HeServer",

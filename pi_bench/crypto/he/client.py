@@ -8,7 +8,13 @@ import numpy as np
 
 from pi_bench import _native
 from pi_bench.crypto.he.packing import LinearPlan
-from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, SEED_BYTES
+from pi_bench.crypto.he.parameters import (
+    CIPHERTEXT_BYTES,
+    DEGREE,
+    JOIN_KEYS_BYTES,
+    MAX_JOIN_LEVELS,
+    SEED_BYTES,
+)
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
@@ -16,12 +22,13 @@ from pi_bench.errors import PeerError
 class HeClient:
     """Holds the secret key in locked memory; `close` wipes it.
 
-    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. `isa`: one of the names
-    of `symmetric.require_isa`, or "" for the selected one.
+    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. It is an encryption of
+    zero, and then the join keys. `isa`: one of the names of `symmetric.require_isa`, or "" for the selected
+    one.
 
     >>> with HeClient() as client:
     ...     len(client.public_key)  # the package's docstring shows a whole exchange
-    153616
+    768112
 
     Raises:
         EnvironmentUnsupportedError: the system refuses to lock memory for the key.
@@ -32,7 +39,7 @@ class HeClient:
         self._secret = SecretBytes(DEGREE)
         with SecretBytes.random(SEED_BYTES) as seed:
             _native.he.sample_ternary(seed.array, self._secret.array, isa)
-        self.public_key = self._encrypt(None, 1, 1)
+        self.public_key = self._encrypt(None, 1, 1) + self._join_keys()
 
     def close(self) -> None:
         """Wipes the secret key; it is safe to call again."""
@@ -74,12 +81,25 @@ class HeClient:
             )
         released = np.empty(plan.released_count, np.uint32)
         if not _native.he.decrypt(
-            self._secret.array, response, plan.positions, plan.starts, released, threads, self._isa
+            self._secret.array,
+            response,
+            plan.answer_positions,
+            plan.answer_starts,
+            released,
+            threads,
+            self._isa,
         ):
             raise PeerError(f"{plan.name}: the encrypted answer is damaged (a residue out of range)")
         out = np.empty(plan.released_count, np.uint32)
         out[plan.out_index] = released
         return out.reshape(plan.out_shape)
+
+    def _join_keys(self) -> bytes:
+        out = bytearray(JOIN_KEYS_BYTES)
+        public_seeds = os.urandom(MAX_JOIN_LEVELS * SEED_BYTES)
+        with SecretBytes.random(MAX_JOIN_LEVELS * SEED_BYTES) as noise_seeds:
+            _native.he.make_join_keys(self._secret.array, public_seeds, noise_seeds.array, out, self._isa)
+        return bytes(out)
 
     def _encrypt(self, messages: np.ndarray | None, count: int, threads: int) -> bytes:
         out = bytearray(count * CIPHERTEXT_BYTES)

@@ -7,138 +7,85 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pi_bench import _native
 from pi_bench.crypto.he import parameters
+from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.crypto.he.parameters import DEGREE
-from pi_bench.shape import Shape
 
 MIN_RUN: int = _native.he.MIN_RUN
 
+HE_PLANS = ("compute", "bytes")
+"""The public objectives of a layout: little computing, or few bytes."""
 
-@dataclass(frozen=True, slots=True)
-class LinearShape:
-    """Describes a convolution, or a fully connected layer if the shapes have no rows and columns.
+_BYTE_NS = {"compute": 8, "bytes": 1000}
+"""The price of a byte on the wire: that of a link of 1 Gbit/s, and of one of 8 Mbit/s."""
 
-    >>> LinearShape("conv1", (1, 3, 9, 9), (1, 16, 7, 7), kernel=(3, 3)).weight_shape
-    (16, 3, 3, 3)
-    >>> LinearShape("dense", (1, 512), (1, 10)).weight_shape
-    (10, 512)
-    """
+_ENCRYPT_NS = 90_000
+_LOAD_NS = 105_000
+_PRODUCT_NS = 8_000
+_RUNS_PRODUCT_NS = 6_000
+_ANSWER_NS = 300_000
+_JOIN_NS = 90_000
+_DECRYPT_NS = 30_000
+"""Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
+and are the same on every machine, so that both parties choose alike. Those of the client count half, because
+the server is the busier party."""
 
-    name: str  # in errors
-    in_shape: Shape  # (batch, in, h, w) or (batch, in)
-    out_shape: Shape  # (batch, out, oh, ow) or (batch, out)
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, bottom, left, right
-    dilation: tuple[int, int] = (1, 1)
-
-    @property
-    def weight_shape(self) -> Shape:
-        """The shape (out, in, kh, kw) or (out, in)."""
-        taps = self.kernel if len(self.in_shape) == 4 else ()
-        return (self.out_shape[1], self.in_shape[1], *taps)
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Describes one convolution in a normal form.
-
-    A 1x1 convolution without padding has stride 1, because the input is subsampled first. Rows and columns
-    that no window reads are dropped.
-
-    >>> geometry = Geometry.of(LinearShape("skip", (1, 3, 32, 32), (1, 16, 16, 16), stride=(2, 2)))
-    >>> geometry.height, geometry.stride, geometry.subsample
-    (16, (1, 1), (2, 2))
-    """
-
-    batch: int
-    in_channels: int
-    out_channels: int
-    height: int  # of the input after subsampling and dropping
-    width: int
-    kernel: tuple[int, int]
-    dilation: tuple[int, int]
-    extent: tuple[int, int]  # rows and columns from the first that a window reads to the last
-    stride: tuple[int, int]
-    subsample: tuple[int, int]
-    out_height: int
-    out_width: int
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    @property
-    def is_pointwise(self) -> bool:
-        """Whether the kernel has one tap and reads the input without stride or padding."""
-        return self.kernel == self.stride == (1, 1) and self.top == self.left == 0
-
-    @classmethod
-    def of(cls, shape: LinearShape) -> Geometry:
-        """Brings `shape` into the normal form."""
-        batch, in_channels, height, width = (*shape.in_shape, 1, 1)[:4]
-        _, out_channels, out_height, out_width = (*shape.out_shape, 1, 1)[:4]
-        top, _, left, _ = shape.padding
-        kernel, stride, subsample = shape.kernel, shape.stride, (1, 1)
-        if kernel == (1, 1) and not any(shape.padding):
-            subsample, stride = stride, (1, 1)
-            height, width = -(-height // subsample[0]), -(-width // subsample[1])
-        rows, columns = ((taps - 1) * step + 1 for taps, step in zip(kernel, shape.dilation, strict=True))
-        bottom = (out_height - 1) * stride[0] + rows - top - height
-        right = (out_width - 1) * stride[1] + columns - left - width
-        return cls(
-            batch, in_channels, out_channels, height + min(bottom, 0), width + min(right, 0), kernel,
-            shape.dilation, (rows, columns), stride, subsample, out_height, out_width, top, max(bottom, 0),
-            left, max(right, 0),
-        )  # fmt: skip
+_MAX_JOINED_PRODUCTS = 1 << 11
+"""Bounds the memory of products that wait to be joined."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Holds a candidate: C = `in_block`, M = `out_block`, P = `block`, and the bands of output rows.
+    """Holds a candidate: the channels and coefficients of its polynomials, and the bands of output rows.
 
-    If no kernel slides, every weight lies at a multiple of P. With P a power of two, such a weight polynomial
-    has equal values over runs of P transformed coefficients: a transform of N / P words gives it, and a
-    product reads one word per run. So a block of 1x1 kernels is rounded up to a power of two.
+    A polynomial of the input has `slots` channels side by side and `high` groups of them, one `block` apart.
+    So channel c lies at the exponents
 
+        ((c div slots) * block + row and column) * slots + c mod slots.
+
+    `slots` is a power of two. If it is above 1, outputs lie at its multiples, and up to `per_answer` product
+    polynomials are joined into one answer.
+
+    If no kernel slides and `slots` is 1, every weight lies at a multiple of `block`. With `block` a power of
+    two, such a weight polynomial has equal values over runs of `block` transformed coefficients: a transform
+    of N / `block` words gives it, and a product reads one word per run. So a block of 1x1 kernels is rounded
+    up to a power of two.
+
+    >>> from pi_bench.crypto.he.geometry import LinearShape
     >>> geometry = Geometry.of(LinearShape("conv", (1, 3, 8, 8), (1, 4, 6, 6), kernel=(3, 3)))
-    >>> best = min(Layout.candidates(geometry), key=lambda layout: layout.cost(geometry))
+    >>> best = min(Layout.candidates(geometry), key=lambda layout: layout.cost(geometry, "compute"))
     >>> best.in_block, best.block, best.counts(geometry)
     (3, 64, (1, 1, 1))
     """
 
     in_block: int
     out_block: int
-    block: int  # coefficients between two channels of a polynomial
+    block: int  # coefficients between two groups of channels of a polynomial
     row: int  # coefficients between two rows
     top: int  # rows of padding that are shared, not stored
     band_rows: int  # output rows of a band; the last band may have fewer
+    slots: int = 1
+    high: int = 1
+    per_answer: int = 1  # a power of two, at most `slots`
+    folded: bool = False  # of `Geometry.folded`
 
     @staticmethod
     def candidates(geometry: Geometry) -> Iterator[Layout]:
-        """Yields the layouts that fit into a polynomial."""
-        row = geometry.width + max(geometry.left, geometry.right)
-        whole = geometry.height + max(geometry.top, geometry.bottom)
-        fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
-        bands = range(min(geometry.out_height - 1, fitting), 0, -1)
-        for band_rows in (geometry.out_height, *bands):
-            rows = (band_rows - 1) * geometry.stride[0] + geometry.extent[0]
-            top = 0
-            if band_rows == geometry.out_height and whole < rows:
-                rows, top = whole, geometry.top
-            block = rows * row
-            if geometry.is_pointwise and block > MIN_RUN // 2:
-                block = 1 << (block - 1).bit_length()
-            block_count = DEGREE // block
-            for in_block in range(1, min(block_count, geometry.in_channels) + 1):
-                out_block = min(block_count // in_block, geometry.out_channels)
-                yield Layout(in_block, out_block, block, row, top, band_rows)
+        """Yields the layouts that fit into a polynomial.
+
+        Folding a stride into channels puts the outputs side by side. It serves joined answers alone.
+        """
+        yield from _candidates(geometry, folded=False)
+        if geometry.stride != (1, 1):
+            yield from _candidates(geometry.folded(), folded=True)
 
     def run(self, geometry: Geometry) -> int:
-        """Returns over how many transformed coefficients a weight polynomial is constant: P, or 1."""
-        return self.block if geometry.is_pointwise and self.block >= MIN_RUN else 1
+        """Returns over how many transformed coefficients a weight polynomial is constant: `block`, or 1."""
+        whole = geometry.is_pointwise and self.slots == 1 and self.block >= MIN_RUN
+        return self.block if whole else 1
 
     def counts(self, geometry: Geometry) -> tuple[int, int, int]:
         """Returns the tiles, the input polynomials per tile, and the output polynomials per tile."""
@@ -149,8 +96,109 @@ class Layout:
             -(-geometry.out_channels // self.out_block),
         )
 
-    def cost(self, geometry: Geometry) -> tuple[int, int]:
-        """Returns the bytes on the wire without the released coefficients, then the products."""
+    def wire_bytes(self, geometry: Geometry) -> int:
+        """Returns the bytes on the wire without the released coefficients, which every layout has alike."""
         tiles, in_polys, out_polys = self.counts(geometry)
-        size = in_polys * parameters.CIPHERTEXT_BYTES + out_polys * parameters.PACKED_POLY_BYTES
-        return tiles * size, tiles * in_polys * out_polys
+        answers = -(-tiles * out_polys // self.per_answer)
+        return tiles * in_polys * parameters.CIPHERTEXT_BYTES + answers * parameters.PACKED_POLY_BYTES
+
+    def cost(self, geometry: Geometry, objective: str) -> tuple[int, int]:
+        """Returns the price of computing and bytes in nanoseconds, then the products."""
+        tiles, in_polys, out_polys = self.counts(geometry)
+        uploads, outputs = tiles * in_polys, tiles * out_polys
+        products = uploads * out_polys
+        answers = -(-outputs // self.per_answer)
+        computing = (
+            uploads * (_ENCRYPT_NS + _LOAD_NS)
+            + products * (_PRODUCT_NS if self.run(geometry) == 1 else _RUNS_PRODUCT_NS)
+            + outputs * _ANSWER_NS
+            + join_count(outputs, self.per_answer) * _JOIN_NS
+            + answers * _DECRYPT_NS
+        )
+        return computing + self.wire_bytes(geometry) * _BYTE_NS[objective], products
+
+
+def join_count(outputs: int, per_answer: int) -> int:
+    """Returns the number of key switches that join `outputs` product polynomials, `per_answer` at a time.
+
+    >>> join_count(64, per_answer=32), join_count(3, per_answer=4), join_count(9, per_answer=1)
+    (62, 3, 0)
+    """
+    whole, rest = divmod(outputs, per_answer)
+    total = whole * (per_answer - 1)
+    while rest > 1:
+        rest = (rest + 1) // 2
+        total += rest
+    return total
+
+
+def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
+    row = geometry.width + max(geometry.left, geometry.right)
+    whole = geometry.height + max(geometry.top, geometry.bottom)
+    fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
+    bands = range(min(geometry.out_height - 1, fitting), 0, -1)
+    for band_rows in (geometry.out_height, *bands):
+        rows = (band_rows - 1) * geometry.stride[0] + geometry.extent[0]
+        top = 0
+        if band_rows == geometry.out_height and whole < rows:
+            rows, top = whole, geometry.top
+        if rows * row > DEGREE:
+            continue
+        common = (rows * row, row, top, band_rows)
+        if not folded:
+            yield from _separate(geometry, *common)
+        for levels in range(1, parameters.MAX_JOIN_LEVELS + 1):
+            yield from _side_by_side(geometry, *common, slots=1 << levels, folded=folded)
+
+
+def _separate(geometry: Geometry, block: int, row: int, top: int, band_rows: int) -> Iterator[Layout]:
+    """Yields the layouts whose channels are blocks, each answered by itself."""
+    if geometry.is_pointwise and block > MIN_RUN // 2:
+        block = 1 << (block - 1).bit_length()
+    for out_block, in_block in _splits(DEGREE // block, geometry.out_channels, geometry.in_channels):
+        yield Layout(in_block, out_block, block, row, top, band_rows, high=in_block)
+
+
+def _side_by_side(
+    geometry: Geometry, block: int, row: int, top: int, band_rows: int, *, slots: int, folded: bool
+) -> Iterator[Layout]:
+    """Yields the layouts with `slots` channels side by side, whose answers are joined."""
+    phases = geometry.phases
+    most_high = -(-geometry.in_channels * phases // slots)
+    tiles = geometry.batch * -(-geometry.out_height // band_rows)
+    for out_block, high in _splits(DEGREE // (block * slots), geometry.out_channels, most_high):
+        in_block = min(high * slots // phases, geometry.in_channels)
+        outputs = tiles * -(-geometry.out_channels // out_block)
+        if not in_block or not 1 < outputs <= _MAX_JOINED_PRODUCTS:
+            continue
+        per_answer = min(slots, 1 << (outputs - 1).bit_length())
+        yield Layout(
+            in_block, out_block, block, row, top, band_rows, slots, high, per_answer, folded=folded
+        )  # fmt: skip
+
+
+def _splits(capacity: int, most_outer: int, most_inner: int) -> Iterator[tuple[int, int]]:
+    """Yields (outer, inner) with outer * inner <= capacity, and no inner that is needlessly small.
+
+    >>> list(_splits(7, 2, 9)), list(_splits(0, 2, 9))
+    ([(1, 7), (2, 3)], [])
+    """
+    outer = 0
+    while outer < min(capacity, most_outer):
+        inner = min(capacity // (outer + 1), most_inner)
+        outer = min(capacity // inner, most_outer)
+        yield outer, inner
+
+
+@lru_cache(maxsize=1 << 12)
+def best_layout(geometry: Geometry, objective: str) -> Layout | None:
+    """Returns the cheapest layout whose sums of products are short enough, or None if there is none.
+
+    >>> from pi_bench.crypto.he.geometry import LinearShape
+    >>> geometry = Geometry.of(LinearShape("dense", (1, 512), (1, 10)))
+    >>> best_layout(geometry, "bytes").in_block
+    512
+    """
+    limit = parameters.MAX_INPUT_POLYS
+    summable = (layout for layout in Layout.candidates(geometry) if layout.counts(geometry)[1] <= limit)
+    return min(summable, key=lambda layout: layout.cost(geometry, objective), default=None)

@@ -15,6 +15,11 @@ the next one. A read before the first coefficient meets the tail of the polynomi
 too large for one polynomial is divided into bands of output rows, whose input rows overlap; each image of a
 batch and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so
 that the transforms of their weights are short (layout.py).
+
+Joined answers need outputs at multiples of a power of two. For them, `slots` channels lie side by side, so
+that an exponent is multiplied by `slots` and the channel's place is added (Layout). A stride becomes channels
+of their own (Geometry.folded). Product polynomial n of an answer is moved up by `join_slot(n)`, which is n
+with its bits in reverse order (native/he/join.h).
 """
 
 from __future__ import annotations
@@ -26,7 +31,8 @@ from functools import cached_property
 import numpy as np
 
 from pi_bench.crypto.he import parameters
-from pi_bench.crypto.he.layout import Geometry, Layout, LinearShape
+from pi_bench.crypto.he.geometry import Geometry, LinearShape
+from pi_bench.crypto.he.layout import HE_PLANS, Layout, best_layout, join_count
 from pi_bench.crypto.he.parameters import DEGREE
 from pi_bench.errors import ModelError
 from pi_bench.shape import Shape
@@ -47,6 +53,12 @@ class LinearPlan:
     (1, 1, 10)
     >>> plan.upload_bytes, plan.response_bytes
     (153616, 51263)
+
+    With joined answers, several output polynomials make one answer:
+
+    >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 100)), 8, objective="bytes")
+    >>> plan.out_poly_count, plan.answer_count, plan.join_count
+    (7, 1, 7)
     """
 
     name: str
@@ -61,34 +73,50 @@ class LinearPlan:
     out_poly_count: int  # per tile
 
     @classmethod
-    def of(cls, shape: LinearShape, weight_bits: int) -> LinearPlan:
-        """Chooses the layout with the fewest bytes on the wire, for weights |w| < 2**(weight_bits - 1).
+    def of(cls, shape: LinearShape, weight_bits: int, objective: str = HE_PLANS[0]) -> LinearPlan:
+        """Chooses the cheapest layout by a public `objective`, for weights |w| < 2**(weight_bits - 1).
+
+        `objective`: one of `HE_PLANS`.
 
         Raises:
             ModelError: the rows that one output row reads do not fit into a polynomial, too many polynomials
-            would
-                be summed or sent, or the noise of the worst weights of this shape would be too large.
+            would be summed or sent, or the noise of the worst weights of this shape would be too large.
+        """
+        geometry = Geometry.of(shape)
+        name = shape.name
+        layout = best_layout(geometry, objective)
+        if layout is None and next(Layout.candidates(geometry), None) is None:
+            raise ModelError(
+                f"{name}: one output row reads {geometry.extent[0]} rows of {geometry.width} columns, which "
+                f"do not fit into a polynomial of {DEGREE} coefficients; use a smaller input"
+            )
+        if layout is None:
+            raise ModelError(
+                f"{name}: more than {parameters.MAX_INPUT_POLYS} input polynomials would be summed; use a "
+                "smaller input or fewer channels"
+            )
+        return cls.with_layout(shape, weight_bits, layout)
+
+    @classmethod
+    def with_layout(cls, shape: LinearShape, weight_bits: int, layout: Layout) -> LinearPlan:
+        """Makes a plan with one of the `Layout.candidates`, whatever it costs.
+
+        >>> shape = LinearShape("dense", (1, 512), (1, 100))
+        >>> layout = next(Layout.candidates(Geometry.of(shape)))
+        >>> LinearPlan.with_layout(shape, 8, layout).out_poly_count
+        7
+
+        Raises:
+            ModelError: too many polynomials would be sent, or the noise of the worst weights of this shape
+            would be too large.
         """
         if not 2 <= weight_bits <= 16:
             raise ModelError(
                 f"{shape.name}: {weight_bits} bits of weights (--weight-bits): 2 to 16 are possible"
             )
-        geometry = Geometry.of(shape)
-        name = shape.name
-        candidates = list(Layout.candidates(geometry))
-        if not candidates:
-            raise ModelError(
-                f"{name}: one output row reads {geometry.extent[0]} rows of {geometry.width} columns, which "
-                f"do not fit into a polynomial of {DEGREE} coefficients; use a smaller input"
-            )
-        limit = parameters.MAX_INPUT_POLYS
-        summable = [candidate for candidate in candidates if candidate.counts(geometry)[1] <= limit]
-        if not summable:
-            raise ModelError(
-                f"{name}: more than {limit} input polynomials would be summed; use a smaller input or fewer "
-                "channels"
-            )
-        layout = min(summable, key=lambda candidate: candidate.cost(geometry))
+        geometry, name = Geometry.of(shape), shape.name
+        if layout.folded:
+            geometry = geometry.folded()
         tiles, in_polys, out_polys = layout.counts(geometry)
         taps = geometry.kernel[0] * geometry.kernel[1]
         weight_sum = layout.out_block * geometry.in_channels * taps * ((1 << (weight_bits - 1)) - 1)
@@ -105,7 +133,8 @@ class LinearPlan:
             out_poly_count=out_polys,
         )
         parameters.require_noise(weight_sum, plan.released_count, name)
-        wire_bytes, _ = layout.cost(geometry)
+        parameters.require_join(layout.per_answer, weight_sum, name)
+        wire_bytes = layout.wire_bytes(geometry)
         if wire_bytes > _MAX_WIRE_BYTES:
             raise ModelError(
                 f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most {_MAX_WIRE_BYTES >> 20} are "
@@ -132,12 +161,22 @@ class LinearPlan:
     @cached_property
     def response_bytes(self) -> int:
         """Bytes from the server to the client."""
-        return self.response_bytes_of(self.starts)
+        return self.response_bytes_of(self.answer_starts)
 
     @staticmethod
     def response_bytes_of(starts: np.ndarray) -> int:
-        """Returns the size of the response polynomials whose released coefficients begin at `starts`."""
+        """Returns the size of the answers whose released coefficients begin at `starts`."""
         return sum(parameters.released_bytes(int(count)) for count in np.diff(starts))
+
+    @property
+    def answer_count(self) -> int:
+        """Ciphertexts from the server to the client."""
+        return -(-self.tile_count * self.out_poly_count // self.layout.per_answer)
+
+    @property
+    def join_count(self) -> int:
+        """Key switches that join the output polynomials."""
+        return join_count(self.tile_count * self.out_poly_count, self.layout.per_answer)
 
     @property
     def weight_extents(self) -> tuple[int, int, int]:
@@ -154,11 +193,19 @@ class LinearPlan:
     def exponents(self) -> np.ndarray:
         """The weights' exponents, uint16 (out_block, in_block, taps); DEGREE + e means minus X**e."""
         g, layout = self.geometry, self.layout
-        a, b, k, l = np.ogrid[: layout.out_block, : layout.in_block, : g.kernel[0], : g.kernel[1]]  # noqa: E741
-        down, across = g.dilation
-        read = b * layout.block + (k * down - layout.top) * layout.row + (l * across - g.left)
-        exponents: np.ndarray = (a * layout.in_block * layout.block - read) % (2 * DEGREE)
+        rows, columns = g.taps(0), g.taps(1)
+        a = np.arange(layout.out_block).reshape(-1, 1, 1, 1)
+        b = np.arange(layout.in_block).reshape(-1, 1, 1)
+        channel = b * g.phases + rows[:, 1].reshape(-1, 1) * g.fold[1] + columns[:, 1]
+        high, low = np.divmod(channel, layout.slots)
+        at = high * layout.block + (rows[:, :1] - layout.top) * layout.row + (columns[:, 0] - g.left)
+        exponents: np.ndarray = (a * self._spread - (at * layout.slots + low)) % (2 * DEGREE)
         return exponents.astype(np.uint16).reshape(layout.out_block, layout.in_block, -1)
+
+    @property
+    def _spread(self) -> int:
+        """Coefficients between two output channels of a polynomial."""
+        return self.layout.high * self.layout.block * self.layout.slots
 
     def _bands(self) -> Iterator[tuple[int, int]]:
         for first in range(0, self.geometry.out_height, self.layout.band_rows):
@@ -168,30 +215,34 @@ class LinearPlan:
         """Packs uint32 in_shape into uint32 (tiles, in_polys, DEGREE): the messages to encrypt."""
         g, layout = self.geometry, self.layout
         image = tensor.reshape(g.batch, g.in_channels, *self.in_shape[2:] or (1, 1))
-        image = image[:, :, :: g.subsample[0], :: g.subsample[1]][:, :, : g.height, : g.width]
+        image = g.fold_input(image)[:, :, : g.height, : g.width]
         rows = layout.block // layout.row
-        out = np.zeros((self.tile_count, self.in_poly_count, DEGREE), np.uint32)
-        used = layout.in_block * layout.block
-        channels = self.in_poly_count * layout.in_block
-        padded = np.zeros((self.tile_count, channels, layout.block), np.uint32)
-        blocks = padded[:, :, : rows * layout.row].reshape(self.tile_count, channels, rows, layout.row)
-        assert np.shares_memory(blocks, padded)
+        used, held = self._spread, layout.in_block * g.phases
+        polys = np.zeros((self.tile_count, self.in_poly_count, DEGREE), np.uint32)
+        # (tile, polynomial, group of channels, row and column, channel of the group)
+        target = polys[:, :, :used].reshape(*polys.shape[:2], layout.high, layout.block, layout.slots)
         band_count = self.tile_count // g.batch
-        for band, (first_out, _) in enumerate(self._bands()):
-            first = first_out * g.stride[0] - (g.top - layout.top)  # input row at the block's row 0
-            begin, end = max(first, 0), min(first + rows, g.height)
-            if begin < end:
-                target = blocks[band::band_count, : g.in_channels, begin - first : end - first, : g.width]
-                target[...] = image[:, :, begin:end]
-        out[:, :, :used] = padded.reshape(self.tile_count, self.in_poly_count, used)
-        return out
+        for poly in range(self.in_poly_count):
+            part = image[:, poly * held : (poly + 1) * held]
+            padded = np.zeros((self.tile_count, layout.high * layout.slots, layout.block), np.uint32)
+            blocks = padded[:, :, : rows * layout.row].reshape(self.tile_count, -1, rows, layout.row)
+            assert np.shares_memory(blocks, padded)
+            for band, (first_out, _) in enumerate(self._bands()):
+                first = first_out * g.stride[0] - (g.top - layout.top)  # input row at the block's row 0
+                begin, end = max(first, 0), min(first + rows, g.height)
+                if begin < end:
+                    at = blocks[band::band_count, : part.shape[1], begin - first : end - first, : g.width]
+                    at[...] = part[:, :, begin:end]
+            channels = padded.reshape(self.tile_count, layout.high, layout.slots, layout.block)
+            target[:, poly] = channels.swapaxes(2, 3)
+            padded.fill(0)  # the masks are secret
+        return polys
 
     @cached_property
     def _released(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         g, layout = self.geometry, self.layout
         flat = np.arange(self.released_count, dtype=np.int64)
         elements = flat.reshape(g.batch, g.out_channels, g.out_height, g.out_width)
-        spread = layout.in_block * layout.block
         index: list[np.ndarray] = []
         positions: list[np.ndarray] = []
         for image in range(g.batch):
@@ -199,11 +250,29 @@ class LinearPlan:
                 for first in range(0, g.out_channels, layout.out_block):
                     part = elements[image, first : first + layout.out_block, first_row:end_row]
                     a, i, j = np.ogrid[: part.shape[0], : part.shape[1], : part.shape[2]]
-                    at = a * spread + i * g.stride[0] * layout.row + j * g.stride[1]
+                    at = (i * g.stride[0] * layout.row + j * g.stride[1]) * layout.slots
                     index.append(part.ravel())
-                    positions.append(at.astype(np.uint16).ravel())
+                    positions.append((a * self._spread + at).astype(np.uint16).ravel())
         starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)
         return np.concatenate(index), np.concatenate(positions), starts
+
+    @cached_property
+    def answer_positions(self) -> np.ndarray:
+        """The released coefficients of the answers, uint16 (released_count,), in their order.
+
+        They are `positions`, moved up by the place of their product polynomial in the joined answer.
+        """
+        outputs, each = len(self.starts) - 1, self.layout.per_answer
+        slots = np.zeros(outputs, np.uint16)
+        for first in range(0, outputs, each):
+            count = min(each, outputs - first)
+            slots[first : first + count] = join_slots(count)
+        return self.positions + np.repeat(slots, np.diff(self.starts).astype(np.int64))
+
+    @property
+    def answer_starts(self) -> np.ndarray:
+        """The place in `answer_positions` where each answer starts, uint64 (answer_count + 1,)."""
+        return np.append(self.starts[: -1 : self.layout.per_answer], self.starts[-1:])
 
     @property
     def out_index(self) -> np.ndarray:
@@ -212,10 +281,22 @@ class LinearPlan:
 
     @property
     def positions(self) -> np.ndarray:
-        """The released coefficients, uint16 (released_count,), in the order of the response."""
+        """The released coefficients of the output polynomials, uint16 (released_count,)."""
         return self._released[1]
 
     @property
     def starts(self) -> np.ndarray:
-        """The place in `positions` where each response polynomial starts, uint64 (tiles * out_polys + 1,)."""
+        """The place in `positions` where each output polynomial starts, uint64 (tiles * out_polys + 1,)."""
         return self._released[2]
+
+
+def join_slots(count: int) -> np.ndarray:
+    """Returns how far each of `count` output polynomials of an answer is moved up, int64 (count,).
+
+    >>> join_slots(5).tolist()
+    [0, 4, 2, 6, 1]
+    """
+    levels = (count - 1).bit_length()
+    bits = np.arange(count)[:, None] >> np.arange(levels) & 1
+    slots: np.ndarray = bits @ (1 << np.arange(levels)[::-1])
+    return slots

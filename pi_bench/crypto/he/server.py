@@ -8,7 +8,14 @@ import numpy as np
 
 from pi_bench import _native
 from pi_bench.crypto.he.packing import LinearPlan
-from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PRIMES, PUBLIC_KEY_BYTES, SEED_BYTES
+from pi_bench.crypto.he.parameters import (
+    CIPHERTEXT_BYTES,
+    DEGREE,
+    MAX_JOIN_LEVELS,
+    PRIMES,
+    PUBLIC_KEY_BYTES,
+    SEED_BYTES,
+)
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
@@ -78,7 +85,11 @@ class HeServer:
         self._isa = isa
         if len(public_key) != PUBLIC_KEY_BYTES:
             raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
-        self._public_key = self._load(public_key, 1, "the public key", 1)
+        key = memoryview(public_key).cast("B")
+        self._public_key = self._load(key[:CIPHERTEXT_BYTES], 1, "the public key", 1)
+        self._join_keys = np.empty(MAX_JOIN_LEVELS * _native.he.LOADED_JOIN_KEY_WORDS, np.uint64)
+        if not _native.he.load_join_keys(key[CIPHERTEXT_BYTES:], self._join_keys, isa):
+            raise PeerError("the public key: damaged join key (a residue out of range)")
 
     def respond(
         self,
@@ -111,6 +122,7 @@ class HeServer:
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES
         run = max(1, _LOADED_LIMIT_BYTES // ((plan.in_poly_count + 2 * threads) * _LOADED_WORDS * 8))
         parts: list[bytes | bytearray] = []
+        outputs = _Outputs.of(plan) if plan.layout.per_answer > 1 else None
         for first in range(0, plan.tile_count, run):
             end = min(first + run, plan.tile_count)
             loaded = self._load(
@@ -119,8 +131,8 @@ class HeServer:
                 plan.name,
                 threads,
             )
-            parts.append(self._respond(plan, weights, loaded, masks, (first, end), threads))
-        return b"".join(parts)
+            parts.append(self._respond(plan, weights, loaded, masks, (first, end), outputs, threads))
+        return b"".join(parts) if outputs is None else bytes(self._join(plan, outputs, threads))
 
     def _respond(
         self,
@@ -129,18 +141,33 @@ class HeServer:
         loaded: np.ndarray,
         masks: np.ndarray,
         tiles: tuple[int, int],
+        outputs: _Outputs | None,
         threads: int,
     ) -> bytearray:
-        starts = plan.starts[tiles[0] * plan.out_poly_count : tiles[1] * plan.out_poly_count + 1]
+        """Returns the answers of some tiles, or writes them into `outputs` if they will be joined."""
+        first, last = tiles[0] * plan.out_poly_count, tiles[1] * plan.out_poly_count
+        starts = plan.starts[first : last + 1]
         begin, end = int(starts[0]), int(starts[-1])
         starts = starts - starts[0]
-        out = bytearray(plan.response_bytes_of(starts))
+        out = bytearray(0 if outputs is not None else plan.response_bytes_of(starts))
         with SecretBytes.random((len(starts) - 1) * SEED_BYTES) as seeds:
-            _native.he.respond(
+            request = (
                 weights.weights, plan.exponents, *_extents(plan), weights.transformed, loaded,
-                self._public_key, seeds.array, masks[begin:end], plan.positions[begin:end], starts, out,
-                threads, self._isa,
+                self._public_key, seeds.array, masks[begin:end], plan.positions[begin:end], starts,
             )  # fmt: skip
+            if outputs is None:
+                _native.he.respond(*request, out, threads, self._isa)
+            else:
+                c1, c0 = outputs.c1[first:last], outputs.c0[begin:end]
+                _native.he.respond_unpacked(*request, c1, c0, threads, self._isa)
+        return out
+
+    def _join(self, plan: LinearPlan, outputs: _Outputs, threads: int) -> bytearray:
+        out = bytearray(plan.response_bytes)
+        _native.he.join(
+            outputs.c1, outputs.c0, self._join_keys, plan.layout.per_answer, plan.positions, plan.starts, out,
+            threads, self._isa,
+        )  # fmt: skip
         return out
 
     def _load(
@@ -150,6 +177,19 @@ class HeServer:
         if not _native.he.load(ciphertexts, group, loaded, threads, self._isa):
             raise PeerError(f"{name}: damaged encryption (a residue out of range)")
         return loaded
+
+
+@dataclass(frozen=True, eq=False)
+class _Outputs:
+    """Holds the output polynomials of an operator until they are joined. They could be sent as they are."""
+
+    c1: np.ndarray  # uint64 (outputs, N)
+    c0: np.ndarray  # uint64 (released,)
+
+    @classmethod
+    def of(cls, plan: LinearPlan) -> _Outputs:
+        outputs = plan.tile_count * plan.out_poly_count
+        return cls(np.empty((outputs, DEGREE), np.uint64), np.empty(plan.released_count, np.uint64))
 
 
 def _shaped(plan: LinearPlan, weights: np.ndarray) -> np.ndarray:

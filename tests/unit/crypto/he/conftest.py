@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pi_bench.crypto.he import HeClient, HeServer, LinearShape
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape
+from pi_bench.crypto.he.geometry import Geometry
+from pi_bench.crypto.he.layout import Layout
 from pi_bench.crypto.he.parameters import DEGREE
 
 Product = Callable[[list[int], list[int], int], list[int]]
@@ -71,6 +73,18 @@ def available_isa(available_isas: list[str]) -> str:
 @pytest.fixture
 def parties(isa: str, make_parties: Callable[[str], Parties]) -> Parties:
     return make_parties(isa)
+
+
+@pytest.fixture(scope="session")
+def separate_plan() -> Callable[[LinearShape], LinearPlan]:
+    """separate_plan(shape): the plan with the fewest bytes whose output polynomials are not joined."""
+
+    def make(shape: LinearShape) -> LinearPlan:
+        geometry = Geometry.of(shape)
+        layouts = [layout for layout in Layout.candidates(geometry) if layout.per_answer == 1]
+        return LinearPlan.with_layout(shape, 10, min(layouts, key=lambda one: one.wire_bytes(geometry)))
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,49 @@ def test_residues_of_the_prime_and_above(parties, prime) -> None:
             parties.server.respond(PLAN, WEIGHTS, with_residue(upload, offset, bad), S)
 
 
+@pytest.mark.parametrize("prime", range(2))
+@pytest.mark.parametrize("level", [0, 5])
+def test_join_keys_with_a_residue_out_of_range(parties, level, prime) -> None:
+    key = parties.client.public_key
+    offset = CIPHERTEXT_BYTES + level * _native.he.JOIN_KEY_BYTES + 16 + prime * PACKED_POLY_BYTES + 25 * 77
+    HeServer(with_residue(key, offset, PRIMES[prime] - 1), isa=parties.isa)
+    for bad in (PRIMES[prime], (1 << 50) - 1):
+        with pytest.raises(PeerError, match="public key: damaged join key"):
+            HeServer(with_residue(key, offset, bad), isa=parties.isa)
+
+
+def test_joined_responses_damaged(parties) -> None:
+    plan = LinearPlan.of(LinearShape("fc", (1, 512), (1, 100)), 10, "bytes")
+    assert plan.answer_count < plan.out_poly_count
+    r, s = np.ones((1, 512), np.uint32), np.zeros((1, 100), np.uint32)
+    weights = np.ones((100, 512), np.int16)
+    response = parties.server.respond(plan, weights, parties.client.encrypt(plan, r), s)
+    assert parties.client.decrypt(plan, response).tolist() == [[512] * 100]
+    for wrong in (response[:-1], response + b"\0"):
+        with pytest.raises(PeerError, match="fc: the encrypted answer has"):
+            parties.client.decrypt(plan, wrong)
+    for offset in (25, PACKED_POLY_BYTES):
+        with pytest.raises(PeerError, match="damaged"):
+            parties.client.decrypt(plan, with_residue(response, offset, PRIMES[0]))
+
+
+@pytest.mark.parametrize(
+    ("per_answer", "position", "words"),
+    [
+        (3, 0, "power of two"),
+        (128, 0, "power of two"),
+        (0, 0, "power of two"),
+        (4, 2, "multiples of per_answer"),
+    ],
+)
+def test_products_that_cannot_be_joined_are_refused(per_answer, position, words) -> None:
+    keys = np.zeros(6 * _native.he.LOADED_JOIN_KEY_WORDS, np.uint64)
+    positions, starts = np.array([position], np.uint16), np.array([0, 1], np.uint64)
+    c1, c0 = np.zeros((1, DEGREE), np.uint64), np.zeros(1, np.uint64)
+    with pytest.raises(ValueError, match=words):
+        _native.he.join(c1, c0, keys, per_answer, positions, starts, bytearray(PACKED_POLY_BYTES + 7), 1)
+
+
 @pytest.mark.parametrize("length", [0, CIPHERTEXT_BYTES - 1, CIPHERTEXT_BYTES + 1, 2 * CIPHERTEXT_BYTES])
 def test_uploads_of_the_wrong_length(parties, length) -> None:
     with pytest.raises(PeerError, match="fc: the encrypted mask has"):

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, prepare_weights, prepared_bytes
+from pi_bench.crypto.he.geometry import Geometry
+from pi_bench.crypto.he.layout import Layout
 
 WEIGHT_BITS = 10
 BOUND = 511
@@ -108,9 +110,34 @@ def test_fully_connected(parties, shape) -> None:
     assert np.array_equal(run(parties.client, parties.server, case), expected.astype(np.uint32) - case.s)
 
 
-def test_weights_of_one_tap_are_constant_over_runs(convolution) -> None:
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_small_convolutions_in_every_layout(make_parties, available_isa, convolution, convolve, data) -> None:
+    """Whatever a layout costs: channels side by side or not, folded strides, one or many per answer."""
+    weighted = draw_convolution(data, convolution)
+    layouts = list(Layout.candidates(Geometry.of(weighted)))
+    joined = [layout for layout in layouts if layout.per_answer > 1]
+    layout = data.draw(st.sampled_from(joined or layouts))
+    case = make_case(weighted, data.draw(st.integers(0, 2**32)), "signs")
+    case.plan = LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
+    parties = make_parties(available_isa)
+    share = run(parties.client, parties.server, case, threads=2)
+    assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
+
+
+@pytest.mark.parametrize("name", ["cifar stride 2", "many small channels", "batch of tiles", "1x1 of 7x7"])
+def test_convolutions_of_few_bytes(parties, convolution, convolve, name) -> None:
+    weighted = convolution(*LARGE[name])
+    case = make_case(weighted, len(name), "signs")
+    case.plan = LinearPlan.of(weighted, WEIGHT_BITS, "bytes")
+    assert case.plan.layout.per_answer > 1
+    share = run(parties.client, parties.server, case, threads=2)
+    assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
+
+
+def test_weights_of_one_tap_are_constant_over_runs(convolution, separate_plan) -> None:
     """And take the memory of a word a run; other kernels, and maps too small to gain, do not."""
-    plans = {name: LinearPlan.of(convolution(*LARGE[name]), WEIGHT_BITS) for name in LARGE}
+    plans = {name: separate_plan(convolution(*LARGE[name])) for name in LARGE}
     runs = {name: plan.run for name, plan in plans.items() if plan.run > 1}
     assert runs == {
         "cifar shortcut": 64,

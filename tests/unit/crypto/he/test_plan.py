@@ -1,5 +1,7 @@
 """Plans: sizes from public shapes alone, and refusals."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,9 @@ from pi_bench.crypto.he import LinearPlan, LinearShape, parameters
 from pi_bench.errors import ModelError
 
 
-def test_the_layout_has_the_fewest_bytes(convolution) -> None:
+def test_without_joined_answers_the_fewest_bytes(convolution, separate_plan) -> None:
     """64 channels of 32 x 32 with shared padding are 33 x 33 coefficients each: seven a polynomial."""
-    plan = LinearPlan.of(convolution(1, 64, 64, (32, 32)), 10)
+    plan = separate_plan(convolution(1, 64, 64, (32, 32)))
     assert (plan.layout.in_block, plan.layout.out_block) == (7, 1)
     assert (plan.in_poly_count, plan.out_poly_count, plan.product_count) == (10, 64, 640)
     assert plan.upload_bytes == 10 * (16 + 153_600)
@@ -22,8 +24,34 @@ def test_shared_padding_saves_products(convolution) -> None:
     assert plan.product_count < 512 * 512 * 36 / 8192
 
 
-def test_pointwise_strides_subsample_first(convolution) -> None:
-    plan = LinearPlan.of(convolution(1, 64, 128, (32, 32), (1, 1), (2, 2), (0, 0, 0, 0)), 10)
+def wire_bytes(shape: LinearShape, objective: str) -> int:
+    plan = LinearPlan.of(shape, 10, objective)
+    return plan.upload_bytes + plan.response_bytes
+
+
+def test_joined_answers_save_bytes(convolution, separate_plan) -> None:
+    """The objective says how many: `bytes` never more than `compute`, which never more than without."""
+    for shape in (convolution(1, 64, 64, (32, 32)), convolution(1, 512, 512, (4, 4))):
+        separate = separate_plan(shape)
+        assert wire_bytes(shape, "bytes") < wire_bytes(shape, "compute")
+        assert 1.3 * wire_bytes(shape, "compute") < separate.upload_bytes + separate.response_bytes
+
+
+def test_joined_outputs_lie_at_multiples_of_the_number_that_is_joined(convolution) -> None:
+    plan = LinearPlan.of(convolution(1, 64, 96, (8, 8)), 10, "bytes")
+    each = plan.layout.per_answer
+    assert each > 1 and not (plan.positions % each).any()
+    for begin, end in itertools.pairwise(plan.answer_starts.tolist()):
+        assert len(set(plan.answer_positions[begin:end].tolist())) == end - begin
+
+
+def test_strides_become_channels_where_answers_are_joined(convolution) -> None:
+    plan = LinearPlan.of(convolution(1, 64, 128, (16, 16), (3, 3), (2, 2)), 10, "bytes")
+    assert plan.layout.folded and plan.geometry.phases == 4
+
+
+def test_pointwise_strides_subsample_first(convolution, separate_plan) -> None:
+    plan = separate_plan(convolution(1, 64, 128, (32, 32), (1, 1), (2, 2), (0, 0, 0, 0)))
     assert plan.layout.block == 16 * 16
 
 

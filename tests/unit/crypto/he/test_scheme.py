@@ -176,10 +176,12 @@ def test_e2_is_added_before_the_switch(isa) -> None:
     assert unpack(bytes(out[:PACKED_POLY_BYTES]), DEGREE) == [int(e > 0) for e in e2]
 
 
-def test_noise_of_the_worst_weights_stays_below_the_public_bound(parties, negacyclic_product) -> None:
+def test_noise_of_the_worst_weights_stays_below_the_public_bound(
+    parties, negacyclic_product, separate_plan
+) -> None:
     """Dense polynomials, all 511: the noise of every released coefficient, and the flood's width."""
     weighted = LinearShape("fc", (1, 192), (1, 128))
-    plan = LinearPlan.of(weighted, 10)
+    plan = separate_plan(weighted)
     assert plan.layout.in_block * plan.layout.out_block > 8000
     rng = np.random.default_rng(3)
     weights = np.full((128, 192), 511, np.int16)
@@ -238,9 +240,9 @@ def test_every_ciphertext_has_fresh_seeds(parties) -> None:
     assert len(seeds) == len(bodies) == count >= 20
 
 
-def test_every_response_polynomial_has_fresh_randomness(parties) -> None:
+def test_every_response_polynomial_has_fresh_randomness(parties, separate_plan) -> None:
     """Equal weights, inputs and masks: all of c1 and c0 differ between polynomials and calls."""
-    plan = LinearPlan.of(LinearShape("fc", (1, 8192), (1, 6)), 10)
+    plan = separate_plan(LinearShape("fc", (1, 8192), (1, 6)))
     upload = parties.client.encrypt(plan, np.zeros((1, 8192), np.uint32))
     weights, s = np.zeros((6, 8192), np.int16), np.zeros((1, 6), np.uint32)
     parts = set()
