@@ -1,9 +1,10 @@
-"""The modes and options that several protocols offer: for activations in a window, and for labels."""
+"""The modes and options that several protocols offer: for activations, labels and encrypted products."""
 
 from __future__ import annotations
 
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
+from pi_bench.crypto.he import HE_PLANS
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 
 SIGN_DROP = Option[int](
@@ -20,6 +21,14 @@ LABEL_CHUNK = Option[int](
     "how many bits of a value share one key when the server sends the labels of a garbled circuit, 1 to 4; a "
     "larger number sends fewer bytes online, and costs more bytes offline and more computing",
     default=1,
+)
+HE_PLAN = Option[str](
+    "he_plan",
+    HE_PLANS,
+    "how the products under encryption are packed: compute for fast links and little computing, bytes for "
+    "slow links, with a third to a half of the bytes and more computing at the server",
+    default=HE_PLANS[0],
+    metavar="PLAN",
 )
 _HELP = (
     "every activation is within one unit in the last place of the exact value",

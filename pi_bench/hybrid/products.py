@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pi_bench.crypto.he import LinearPlan, LinearShape
+from pi_bench.crypto.he import HE_PLANS, LinearPlan, LinearShape
 from pi_bench.network.execution.shares import add_term, apply_local
 from pi_bench.network.program import Convolution, LinearTerm, Shape, Weighted
 
@@ -79,8 +79,12 @@ class ProductJob:
         return slice(self.first_group * width, (self.first_group + self.group_count) * width)
 
 
-def product_jobs(op_id: int, term: LinearTerm, weight_bits: int, first_number: int) -> Iterator[ProductJob]:
+def product_jobs(
+    op_id: int, term: LinearTerm, weight_bits: int, first_number: int, objective: str = HE_PLANS[0]
+) -> Iterator[ProductJob]:
     """Yields the jobs of a weighted term, numbered from `first_number` on.
+
+    `objective`: one of `HE_PLANS`, for `LinearPlan.of`.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -92,10 +96,10 @@ def product_jobs(op_id: int, term: LinearTerm, weight_bits: int, first_number: i
     """
     assert term.weighted is not None
     shape, groups = linear_shape(term.weighted), term.weighted.groups
-    groups_per_job = 1 if groups == 1 else _cheapest_split(shape, groups, weight_bits)
+    groups_per_job = 1 if groups == 1 else _cheapest_split(shape, groups, weight_bits, objective)
     for number, first in enumerate(range(0, groups, groups_per_job), first_number):
         count = min(groups_per_job, groups - first)
-        plan = LinearPlan.of(_part(shape, groups, count), weight_bits)
+        plan = LinearPlan.of(_part(shape, groups, count), weight_bits, objective)
         yield ProductJob(number, op_id, term, plan, first, count)
 
 
@@ -123,7 +127,7 @@ def _part(shape: LinearShape, groups: int, count: int) -> LinearShape:
 
 
 @lru_cache(maxsize=256)
-def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int) -> int:
+def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int, objective: str) -> int:
     """Returns the number of groups per job that costs the fewest bytes on the wire.
 
     If two numbers cost the same, the smaller one wins, since it has fewer products.
@@ -135,7 +139,7 @@ def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int) -> int:
         return sum(
             times * (plan.upload_bytes + plan.response_bytes)
             for times, size in plans
-            for plan in (LinearPlan.of(_part(shape, groups, size), weight_bits),)
+            for plan in (LinearPlan.of(_part(shape, groups, size), weight_bits, objective),)
         )
 
     counts = [1]

@@ -19,7 +19,7 @@ from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import prepared_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
-from pi_bench.hybrid.modes import LABEL_CHUNK, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, window_law
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (
@@ -168,7 +168,9 @@ class WorkPlan:
         for linear in program.linear_ops:
             for term in linear.terms:
                 if term.weighted is not None:
-                    self.products += product_jobs(linear.id, term, program.weight_bits, len(self.products))
+                    self.products += product_jobs(
+                        linear.id, term, program.weight_bits, len(self.products), HE_PLAN.of(options)
+                    )
         number = 0
         for activation in program.activation_ops:
             jobs = self.gadgets[activation.id] = []

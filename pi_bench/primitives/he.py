@@ -13,7 +13,16 @@ from functools import partial
 import numpy as np
 
 from pi_bench.costs import CostUnits
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, PreparedWeights, prepare_weights
+from pi_bench.crypto.he import (
+    HE_PLANS,
+    HeClient,
+    HeServer,
+    LinearPlan,
+    LinearShape,
+    OutputPolynomials,
+    PreparedWeights,
+    prepare_weights,
+)
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
 from pi_bench.primitives.buffers import filled
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
@@ -25,11 +34,11 @@ _UNIFORM_BLOCKS = len(PRIMES) * DEGREE * 50 / 128
 
 UNITS = (
     *("encrypt polynomial", "decrypt polynomial", "decrypt coefficient"),
-    *("load polynomial", "answer polynomial", "answer coefficient"),
+    *("load polynomial", "answer polynomial", "answer coefficient", "join polynomial"),
     *("product", "product of runs", "transform", "transform of runs"),
 )
 """A polynomial at each step, a released coefficient, and a product or a transform of one polynomial. "Of
-runs" marks kernels of one tap."""
+runs" marks kernels of one tap. A join is one key switch."""
 
 _LAYERS = {
     "conv3x3 64, 32x32": LinearShape("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
@@ -44,7 +53,9 @@ def _convolution(inputs: int, outputs: int, size: int, side: int) -> LinearShape
     return LinearShape("w", *shapes, (side, side), (1, 1), (pad, pad, pad, pad))
 
 
+_FEW_BYTES = "conv3x3 256, 4x4, few bytes"
 _TIMED_LAYERS = {
+    _FEW_BYTES: _convolution(256, 256, 4, 3),
     "conv3x3 8, 16x16": _convolution(8, 8, 16, 3),
     "conv3x3 8, 32x32": _convolution(8, 8, 32, 3),
     "conv3x3 3 to 32, 32x32": _convolution(3, 32, 32, 3),
@@ -77,7 +88,7 @@ def decrypt_work(plan: LinearPlan) -> CostUnits:
     """
     return CostUnits(
         {
-            "decrypt polynomial": float(plan.tile_count * plan.out_poly_count),
+            "decrypt polynomial": float(plan.answer_count),
             "decrypt coefficient": float(plan.released_count),
         }
     )
@@ -96,6 +107,7 @@ def respond_work(plan: LinearPlan, *, prepared: bool) -> CostUnits:
         f"product{runs}": float(plan.product_count),
         "answer polynomial": float(plan.tile_count * plan.out_poly_count),
         "answer coefficient": float(plan.released_count),
+        "join polynomial": float(plan.join_count),
     }
     if not prepared:
         units[f"transform{runs}"] = float(plan.in_poly_count * plan.out_poly_count)
@@ -105,21 +117,27 @@ def respond_work(plan: LinearPlan, *, prepared: bool) -> CostUnits:
 def cases(settings: CaseSettings) -> Iterator[Case]:
     """Runs every step of two convolutions, one with few and one with many products per polynomial.
 
+    Each is packed for little computing and for few bytes.
+
     >>> [case.name for case in cases(CaseSettings(threads=(1,)))][:2]
     ['encrypt conv3x3 64, 32x32', 'prepare conv3x3 64, 32x32']
     """
-    for name, layer in _LAYERS.items():
-        yield from layer_cases(name, layer, settings)
+    for objective in HE_PLANS:
+        for name, layer in _LAYERS.items():
+            words = name if objective == HE_PLANS[0] else f"{name}, few {objective}"
+            yield from layer_cases(words, layer, settings, objective)
 
 
-def layer_cases(name: str, layer: LinearShape, settings: CaseSettings) -> Iterator[Case]:
-    """Runs every step of one operator. "respond" transforms the weights on the spot.
+def layer_cases(
+    name: str, layer: LinearShape, settings: CaseSettings, objective: str = HE_PLANS[0]
+) -> Iterator[Case]:
+    """Runs every step of one operator. "respond" transforms the weights on the spot, and joins answers.
 
     >>> cases = layer_cases("small", LinearShape("w", (1, 512), (1, 10)), CaseSettings(threads=(1,)))
-    >>> [case.name for case in cases]
-    ['encrypt small', 'prepare small', 'respond small', 'respond, prepared small', 'decrypt small']
+    >>> [case.name for case in cases][:3]
+    ['encrypt small', 'prepare small', 'respond small']
     """
-    plan = LinearPlan.of(layer, _WEIGHT_BITS)
+    plan = LinearPlan.of(layer, _WEIGHT_BITS, objective)
     bound = 1 << (_WEIGHT_BITS - 1)
     size = int(np.prod(plan.weight_shape))
     weights = (filled(2 * size).view(np.uint16) % (2 * bound - 1)).astype(np.int16) - np.int16(bound - 1)
@@ -132,6 +150,8 @@ def layer_cases(name: str, layer: LinearShape, settings: CaseSettings) -> Iterat
         upload = client.encrypt(plan, r)
         response = server.respond(plan, weights, upload, s)
         prepared = prepare_weights(plan, weights, isa=settings.isa)
+        outputs = OutputPolynomials.of(plan)
+        outputs.c1[:] = outputs.c0[:] = 0
         for threads in settings.threads:
             calls: dict[str, Callable[[], object]] = {
                 "encrypt": partial(client.encrypt, plan, r, threads),
@@ -140,6 +160,8 @@ def layer_cases(name: str, layer: LinearShape, settings: CaseSettings) -> Iterat
                 "respond, prepared": partial(server.respond, plan, prepared, upload, s, threads),
                 "decrypt": partial(client.decrypt, plan, response, threads),
             }
+            if plan.join_count:
+                calls["join"] = partial(server.join, plan, outputs, threads)
             for step, call in calls.items():
                 work = _work(plan, prepared, step)
                 yield Case(f"{step} {name}", "layer", 1, threads, work, call, wire)
@@ -160,8 +182,11 @@ def _work(plan: LinearPlan, prepared: PreparedWeights, step: str) -> MinimalWork
     if step == "prepare":
         return MinimalWork(multiply_adds=prepare, memory_bytes=table_bytes)
     if step == "decrypt":
-        return MinimalWork(multiply_adds=responses * _TRANSFORM, memory_bytes=plan.response_bytes)
-    respond = primes * (
+        return MinimalWork(multiply_adds=plan.answer_count * _TRANSFORM, memory_bytes=plan.response_bytes)
+    joins = plan.join_count * (4 * _TRANSFORM + 8 * DEGREE)  # four transforms and four products each
+    if step == "join":
+        return MinimalWork(multiply_adds=joins, memory_bytes=plan.response_bytes)
+    respond = joins + primes * (
         2 * uploads * _TRANSFORM  # both halves, in
         + 2 * responses * _TRANSFORM  # both halves, out
         + 2 * plan.product_count * 2 * DEGREE
@@ -178,17 +203,18 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
     """Times encryption, both forms of the response, and decryption of layers of many shapes.
 
     >>> next(timed_cases(CaseSettings(threads=(1,)))).case.name
-    'encrypt conv3x3 8, 16x16'
+    'encrypt conv3x3 256, 4x4, few bytes'
     """
     for name, shape in _TIMED_LAYERS.items():
-        plan = LinearPlan.of(shape, _WEIGHT_BITS)
+        objective = "bytes" if name == _FEW_BYTES else HE_PLANS[0]
+        plan = LinearPlan.of(shape, _WEIGHT_BITS, objective)
         works = {
             "encrypt": encrypt_work(plan),
             "decrypt": decrypt_work(plan),
             "respond": respond_work(plan, prepared=False),
             "respond, prepared": respond_work(plan, prepared=True),
         }
-        for case in layer_cases(name, shape, settings):
+        for case in layer_cases(name, shape, settings, objective):
             step = case.name.removesuffix(f" {name}")
             if step in works:
                 yield TimedCase(works[step], case)

@@ -42,7 +42,13 @@ from pi_bench.crypto.he.geometry import LinearShape
 from pi_bench.crypto.he.layout import HE_PLANS
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import PUBLIC_KEY_BYTES
-from pi_bench.crypto.he.server import HeServer, PreparedWeights, prepare_weights, prepared_bytes
+from pi_bench.crypto.he.server import (
+    HeServer,
+    OutputPolynomials,
+    PreparedWeights,
+    prepare_weights,
+    prepared_bytes,
+)
 
 __all__ = [
     "HE_PLANS",
@@ -51,6 +57,7 @@ __all__ = [
     "HeServer",
     "LinearPlan",
     "LinearShape",
+    "OutputPolynomials",
     "PreparedWeights",
     "prepare_weights",
     "prepared_bytes",

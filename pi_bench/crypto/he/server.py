@@ -122,7 +122,7 @@ class HeServer:
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES
         run = max(1, _LOADED_LIMIT_BYTES // ((plan.in_poly_count + 2 * threads) * _LOADED_WORDS * 8))
         parts: list[bytes | bytearray] = []
-        outputs = _Outputs.of(plan) if plan.layout.per_answer > 1 else None
+        outputs = OutputPolynomials.of(plan) if plan.layout.per_answer > 1 else None
         for first in range(0, plan.tile_count, run):
             end = min(first + run, plan.tile_count)
             loaded = self._load(
@@ -132,7 +132,7 @@ class HeServer:
                 threads,
             )
             parts.append(self._respond(plan, weights, loaded, masks, (first, end), outputs, threads))
-        return b"".join(parts) if outputs is None else bytes(self._join(plan, outputs, threads))
+        return b"".join(parts) if outputs is None else bytes(self.join(plan, outputs, threads))
 
     def _respond(
         self,
@@ -141,7 +141,7 @@ class HeServer:
         loaded: np.ndarray,
         masks: np.ndarray,
         tiles: tuple[int, int],
-        outputs: _Outputs | None,
+        outputs: OutputPolynomials | None,
         threads: int,
     ) -> bytearray:
         """Returns the answers of some tiles, or writes them into `outputs` if they will be joined."""
@@ -162,7 +162,11 @@ class HeServer:
                 _native.he.respond_unpacked(*request, c1, c0, threads, self._isa)
         return out
 
-    def _join(self, plan: LinearPlan, outputs: _Outputs, threads: int) -> bytearray:
+    def join(self, plan: LinearPlan, outputs: OutputPolynomials, threads: int = 1) -> bytearray:
+        """Joins output polynomials to the answers of a plan, and overwrites them.
+
+        `respond` does this itself. It is public, because it is timed alone.
+        """
         out = bytearray(plan.response_bytes)
         _native.he.join(
             outputs.c1, outputs.c0, self._join_keys, plan.layout.per_answer, plan.positions, plan.starts, out,
@@ -180,14 +184,21 @@ class HeServer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Outputs:
-    """Holds the output polynomials of an operator until they are joined. They could be sent as they are."""
+class OutputPolynomials:
+    """Holds the output polynomials of an operator until they are joined. They could be sent as they are.
+
+    >>> from pi_bench.crypto.he import LinearShape
+    >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 100)), 10, "bytes")
+    >>> OutputPolynomials.of(plan).c1.shape
+    (7, 8192)
+    """
 
     c1: np.ndarray  # uint64 (outputs, N)
     c0: np.ndarray  # uint64 (released,)
 
     @classmethod
-    def of(cls, plan: LinearPlan) -> _Outputs:
+    def of(cls, plan: LinearPlan) -> OutputPolynomials:
+        """Allocates the output polynomials of a plan."""
         outputs = plan.tile_count * plan.out_poly_count
         return cls(np.empty((outputs, DEGREE), np.uint64), np.empty(plan.released_count, np.uint64))
 
