@@ -80,6 +80,7 @@ def inspect_program(
         prediction=None,
         explanation=None,
         bits=None,
+        quantization=None,
         fidelity=None,
         arguments=arguments or {},
         notes=info.notes_of(program, options),
