@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pi_bench.network.program import Program
-from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
+from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol import Party
+from pi_bench.protocol.span import Span
 from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Result
@@ -192,7 +193,7 @@ def _layer(phase: PredictedPhase, op_id: int, name: str) -> PredictedLayer:
     )
 
 
-def _times(spans: Iterable[PredictedSpan]) -> Times:
+def _times(spans: Iterable[Span]) -> Times:
     spans = list(spans)
     return Times(
         compute_s=sum(span.compute_s for span in spans),
