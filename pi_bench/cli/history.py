@@ -116,15 +116,14 @@ def list_runs(parsed: argparse.Namespace) -> int:
         return main(["history", "--link", "lan", "--json", "-"])
     ```
     """
-    from pi_bench.cli.output import STDOUT, deliver, write_text
+    from pi_bench.cli.output import STDOUT, deliver, print_text, write_text
     from pi_bench.report.history import list_csv, list_document, render_list
-    from pi_bench.report.text_width import wrapped
 
     as_table = STDOUT not in (parsed.csv, parsed.json)
     with _opened(parsed) as history:
         query = _query(parsed, history)
         if parsed.csv is None and parsed.json is None and parsed.limit is None:
-            print(wrapped(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query))))
+            print_text(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query)))
             return 0
         runs = history.runs(query)
     if parsed.csv is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pi_bench.errors import UsageError
+from pi_bench.report.bars import bar
 from pi_bench.report.text_table import render_table
 from pi_bench.unknown_name import unknown_name
 
@@ -16,6 +17,9 @@ ALL = "all"
 """Asks for every layer in place of a number of layers, and for every column."""
 
 DEFAULT_LAYERS = 8
+
+_BAR = "bar"
+_BAR_WIDTH = 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,15 @@ class Column(Generic[T]):
     meaning: str
     cell: Callable[[Sequence[T]], str]
     words: bool = False
+
+
+def bar_column(meaning: str) -> Column[Any]:
+    """Returns the column of bars: each shows the cost of its row, and the longest that of the costliest row.
+
+    >>> bar_column("this time as a bar").name
+    'bar'
+    """
+    return Column(_BAR, "", meaning, lambda rows: "", words=True)  # `render_rows`, which knows costs, draws
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,14 @@ def render_rows(
     2 other rows     3
     """
     kept, rest = _split(rows, shown, cost)
-    cells = [[first.cell([row]), *(column.cell([row]) for column in columns)] for row in kept]
+    most = max(map(cost, rows), default=0.0) or 1.0
+    cells = [
+        [
+            bar(cost(row) / most, _BAR_WIDTH) if column.name == _BAR else column.cell([row])
+            for column in (first, *columns)
+        ]
+        for row in kept
+    ]
     if rest:
         words = f"{len(rest)} other {others if len(rest) > 1 else others.removesuffix('s')}"
         cells.append([words, *(column.cell(rest) for column in columns)])

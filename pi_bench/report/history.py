@@ -90,7 +90,7 @@ def tags_text(run: StoredRun) -> str:
 def render_document(fields: Mapping[str, Any], shown: Shown | None = None) -> str:
     """Writes a kept result as its command wrote it.
 
-    shown: the layers and columns of a result of `pi-bench latency`; None for those that cost most.
+    shown: the layers and columns of a table by layer; None for those that cost most.
 
     Raises:
         InputError: another version wrote it, with fields of another meaning.
@@ -113,7 +113,7 @@ def render_document(fields: Mapping[str, Any], shown: Shown | None = None) -> st
             return render_result(msgspec.convert(fields, Result), labels=[], shown=shown)
         if kind == "comparison":
             return render_comparison(msgspec.convert(fields, ComparisonResult))
-        return render_accuracy(msgspec.convert(fields, Accuracy))
+        return render_accuracy(msgspec.convert(fields, Accuracy), shown)
     except msgspec.ValidationError:
         raise InputError(
             "another version of pi-bench wrote this result; --json FILE writes its values"

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pi_bench.report.bars import bar
-from pi_bench.report.columns import Column, Shown, chosen, render_rows
+from pi_bench.report.columns import Column, Shown, bar_column, chosen, render_rows
 from pi_bench.report.quantities import bytes_or_dash, count, milliseconds
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.latency import Layer
     from pi_bench.report.layer_time import LayerTime
 
-_BAR_WIDTH = 12
-_Rows = Sequence["LayerTime"]
+_Rows = Sequence["LayerTime[Layer]"]
+_LayerColumn = Column["LayerTime[Layer]"]
 
 
 def _summed(value: Callable[[Layer], float], write: Callable[[float], str]) -> Callable[[_Rows], str]:
@@ -40,9 +39,9 @@ def _headroom(rows: _Rows) -> str:
     return f"{min(known):.1f}" if known else "-"
 
 
-_LAYER: Column[LayerTime] = Column("layer", "layer", "", _word(lambda layer: layer.name), words=True)
+_LAYER = _LayerColumn("layer", "layer", "", _word(lambda layer: layer.name), words=True)
 
-COLUMNS: tuple[Column[LayerTime], ...] = (
+COLUMNS: tuple[_LayerColumn, ...] = (
     Column("operator", "operator", "kind of computation", _word(lambda layer: layer.operator), words=True),
     Column("shape", "shape", "shape of the result", _word(_shape), True),
     Column(
@@ -52,13 +51,7 @@ COLUMNS: tuple[Column[LayerTime], ...] = (
         lambda rows: milliseconds(sum(row.time_s for row in rows)),
     ),
     Column("share", "share", "this time in percent", lambda rows: f"{sum(row.share for row in rows):.1%}"),
-    Column(
-        "bar",
-        "",
-        "this time as a bar, beside the layer that takes longest",
-        lambda rows: bar(rows[0].over_longest, _BAR_WIDTH) if len(rows) == 1 else "",
-        words=True,
-    ),
+    bar_column("this time as a bar, beside the layer that takes longest"),
     Column("relus", "ReLUs", "ReLUs", _counted(lambda layer: layer.relu_count)),
     Column(
         "truncations", "trunc.", "truncations without ReLU", _counted(lambda layer: layer.truncation_count)

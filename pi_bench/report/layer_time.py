@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from pi_bench.report.documents.latency import Layer
+from pi_bench.report.documents.fields import BothTimes
+
+Timed = TypeVar("Timed", bound=BothTimes)
 
 
 @dataclass(frozen=True)
-class LayerTime:
+class LayerTime(Generic[Timed]):
     """Gives a layer its time on the client's clock.
 
     Attributes:
-        layer: the layer as it was measured.
+        layer: the layer as it was measured or predicted.
         time_s: its time.
         share: this time divided by the sum over all layers.
-        over_longest: this time divided by that of the layer that takes longest.
 
     ```python
-    def busy(row: LayerTime) -> bool:
+    def busy(row: LayerTime[BothTimes]) -> bool:
         return row.share > 0.1
     ```
     """
 
-    layer: Layer
+    layer: Timed
     time_s: float
     share: float
-    over_longest: float
 
 
-def layer_times(layers: Sequence[Layer]) -> list[LayerTime]:
+def layer_times(layers: Sequence[Timed]) -> list[LayerTime[Timed]]:
     """Divides the client's time by layer, in the order of the network.
 
     A layer's time is the client's computing, sending and waiting for it. The client records all waiting under
@@ -58,8 +59,5 @@ def layer_times(layers: Sequence[Layer]) -> list[LayerTime]:
                 times_s[earlier] += share * seconds
             times_s[number] -= moved_s
         unseen = {}
-    total_s, longest_s = sum(times_s) or 1.0, max(times_s, default=0.0) or 1.0
-    return [
-        LayerTime(layer, time_s, time_s / total_s, time_s / longest_s)
-        for layer, time_s in zip(layers, times_s, strict=True)
-    ]
+    total_s = sum(times_s) or 1.0
+    return [LayerTime(layer, time_s, time_s / total_s) for layer, time_s in zip(layers, times_s, strict=True)]
