@@ -106,7 +106,7 @@ def run(parsed: argparse.Namespace) -> int:
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)
-    result = whole.result(measurement)
+        result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
@@ -177,6 +177,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        measure_costs=prediction.remeasuring(parsed, info, place.threads),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )

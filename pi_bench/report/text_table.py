@@ -45,12 +45,10 @@ def render_table(
     words = set(range(left) if isinstance(left, int) else left)
     columns, limit = _fitting(header, rows, words - set(whole), drop, width)
     shown = [header[number] for number in columns]
+    cut = {number: _all_shortened([row[number] for row in rows], limit) for number in words - set(whole)}
     cells = [
-        [
-            _shortened(row[number], limit) if number in words - set(whole) else row[number]
-            for number in columns
-        ]
-        for row in rows
+        [cut[number][at] if number in cut else row[number] for number in columns]
+        for at, row in enumerate(rows)
     ]
     lines = _drawn(shown, cells, {at for at, number in enumerate(columns) if number in words})
     missing = [name for number, name in enumerate(header) if number not in columns and name]
@@ -109,6 +107,26 @@ def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], words: Collecti
     text = io.StringIO()
     Console(file=text, width=_CONSOLE_WIDTH, color_system=None, force_terminal=False).print(table)
     return [line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n")]
+
+
+def _all_shortened(cells: Sequence[str], limit: int) -> list[str]:
+    """Shortens the cells of a column, so that different words stay different."""
+    texts = {cell: _shortened(cell, limit) for cell in cells}
+    for text in {text for cell, text in texts.items() if text != cell}:
+        alike = [cell for cell, other in texts.items() if other == text]
+        if len(alike) > 1:
+            texts.update(_told_apart(alike, limit))
+    return [texts[cell] for cell in cells]
+
+
+def _told_apart(cells: Sequence[str], limit: int) -> dict[str, str]:
+    """Shortens cells of equal ends to their start and the place where they begin to differ."""
+    letters = zip(*cells, strict=False)
+    first = next((at for at, found in enumerate(letters) if len(set(found)) > 1), 0)
+    start = (limit - 2) // 2
+    rest = limit - start - 2
+    texts = {cell: f"{cell[:start]}…{cell[first : first + rest]}…" for cell in cells}
+    return texts if len(set(texts.values())) == len(texts) else {cell: cell for cell in cells}
 
 
 def _shortened(cell: str, limit: int) -> str:

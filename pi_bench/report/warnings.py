@@ -41,14 +41,13 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "for this input; try larger --weight-bits and --activation-bits, let `pi-bench export "
             "--fidelity` choose the bits, or calibrate with more inputs."
         )
-    latency = result.online.latency_s
-    spread = (latency.q3 - latency.q1) / latency.median
+    spread = _spread(result)
     if spread > _WIDE_SPREAD:
         found.append(
             f"the runs differ (quartiles {spread:.0%} of the median apart): close other programs or raise "
             "--runs."
         )
-    if spread <= _WIDE_SPREAD and _far_off(result.prediction):
+    if contradicts_prediction(result):
         found.append(
             "predicted and measured are far apart. The machine was busy, now or when its costs were "
             "measured; measure them again on a quiet machine with --measure-costs."
@@ -76,6 +75,22 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "not of the phase alone."
         )
     return found
+
+
+def contradicts_prediction(result: Result) -> bool:
+    """Tells whether runs that agree with each other are far from their prediction.
+
+    ```python
+    def costs_are_old(result: Result) -> bool:
+        return contradicts_prediction(result)
+    ```
+    """
+    return _spread(result) <= _WIDE_SPREAD and _far_off(result.prediction)
+
+
+def _spread(result: Result) -> float:
+    latency = result.online.latency_s
+    return (latency.q3 - latency.q1) / latency.median
 
 
 def _imprecise(result: Result) -> list[str]:
