@@ -147,6 +147,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         return task_of(make_parser().parse_args(["latency", model_file]))
     ```
     """
+    from pi_bench.cli.output import STDOUT
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
@@ -159,7 +160,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=parsed.json != STDOUT)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     return Task(
         model=Path(parsed.model),

@@ -79,7 +79,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.settings import mode_text
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=True)
     model = load(
         Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
     )
