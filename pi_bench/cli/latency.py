@@ -114,7 +114,7 @@ def run(parsed: argparse.Namespace) -> int:
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)
-    result = whole.result(measurement)
+        result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
@@ -155,6 +155,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         return task_of(make_parser().parse_args(["latency", model_file]))
     ```
     """
+    from pi_bench.cli.output import STDOUT
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
@@ -167,7 +168,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=parsed.json != STDOUT)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     return Task(
         model=Path(parsed.model),
@@ -185,6 +186,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        measure_costs=prediction.remeasuring(parsed, info, place.threads),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )
