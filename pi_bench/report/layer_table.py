@@ -143,6 +143,8 @@ def layer_lines(layers: Sequence[Layer], shown: Shown) -> list[str]:
         UsageError: there is no column of a name in `shown`.
 
     ```python
+    from pi_bench.report.documents.latency import Result
+
     def show(result: Result) -> None:
         print(*layer_lines(result.online.layers, Shown(layers="all")), sep="\\n")
     ```
