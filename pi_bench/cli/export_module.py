@@ -44,7 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--input-shape",
         type=_shape,
         metavar="C,H,W",
-        help="shape of one input, or its number of features; not needed with --calibration",
+        help="shape of one input: channels,height,width, channels,length or the number of features; not "
+        "needed with --calibration",
     )
     group.add_argument(
         "--weights-key",
@@ -257,8 +258,10 @@ def _shape(text: str) -> tuple[int, ...]:
         shape = tuple(int(part) for part in text.split(","))
     except ValueError:
         shape = ()
-    if len(shape) not in (1, 3) or not all(0 < size < 1 << 16 for size in shape):
-        raise argparse.ArgumentTypeError(f"{text!r} is no shape: channels,height,width or features")
+    if len(shape) not in (1, 2, 3) or not all(0 < size < 1 << 16 for size in shape):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shape: channels,height,width or channels,length or features"
+        )
     return shape
 
 
