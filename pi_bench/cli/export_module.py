@@ -224,9 +224,10 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
             raise _failed(reference, error) from error
+        hint = f"; write {place.removesuffix('.py')}:{name}" if place.endswith(".py") else ""
         raise UsageError(
             f"--module {reference}: there is no Python module {error.name!r}, neither installed nor in this "
-            "folder"
+            f"folder{hint}"
         ) from None
     except Exception as error:  # whatever the user's code raises is the user's to read
         raise _failed(reference, error) from error
