@@ -11,6 +11,7 @@ from pi_bench.cli import (
     arguments,
     fidelity_options,
     keeping,
+    layer_options,
     like,
     model_options,
     prediction,
@@ -22,6 +23,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
+from pi_bench.report.layer_table import COLUMNS, require_columns
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.latency import Result
@@ -75,6 +77,11 @@ def add_parser(subparsers: Any) -> None:
     files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
     running_options.add_expect_digest(files)
+    layer_options.add_layers(
+        parser.add_argument_group("text"),
+        COLUMNS,
+        whole=", then the parts of both phases, and each party's processor time and memory",
+    )
     keeping.add_history(files)
     parser.set_defaults(run=run)
 
@@ -96,6 +103,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
 
     keeping.require_history(parsed)
+    require_columns(parsed.columns)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
     with Progress() as progress:
@@ -106,14 +114,14 @@ def run(parsed: argparse.Namespace) -> int:
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)
-    result = whole.result(measurement)
+        result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        words = render_result(result, whole.model.program.labels)
+        words = render_result(result, whole.model.program.labels, layer_options.shown_of(parsed))
         deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
     if measurement.interruption is not None:
         wanted = None if parsed.precision is not None else parsed.runs
@@ -147,6 +155,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         return task_of(make_parser().parse_args(["latency", model_file]))
     ```
     """
+    from pi_bench.cli.output import STDOUT
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
@@ -159,14 +168,14 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=parsed.json != STDOUT)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     return Task(
         model=Path(parsed.model),
         info=info,
         options=options,
         place=place,
-        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
         stopping=stopping_options.stopping_of(parsed),
         fuse=fusion_costs(parsed),
         inputs=given,
@@ -177,6 +186,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        measure_costs=prediction.remeasuring(parsed, info, place.threads),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )

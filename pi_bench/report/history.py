@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,11 +14,14 @@ import msgspec
 from pi_bench.errors import InputError
 from pi_bench.history import RunFacts, StoredRun
 from pi_bench.history.facts import kind_of
+from pi_bench.report.columns import Shown
 from pi_bench.report.quantities import byte_count, counted, seconds
 from pi_bench.report.text_table import render_table
 
 _HEADER = ("run", "time (UTC)", "network", "protocol", "link", "online", "offline", "bytes", "tags", "commit")
-_DROP = ("commit", "bytes", "offline")
+_DROP = ("commit", "bytes", "offline", "tags", "link", "protocol", "time (UTC)")
+_WORDS = {1, 2, 3, 4, 8, 9}
+_FOLDS = (40, 28, 20)  # characters of a line of a cell, from wide terminals to narrow ones
 
 
 def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
@@ -43,9 +47,22 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
         )
         for run in runs
     ]
-    return "\n".join(
-        [*render_table(_HEADER, rows, left={1, 2, 3, 4, 8, 9}, drop=_DROP), _count(len(runs), found)]
-    )
+    for characters in _FOLDS:
+        folded = [line for row in rows for line in _folded(row, characters)]
+        lines = render_table(_HEADER, folded, left=_WORDS, drop=_DROP, whole=_WORDS)
+        if "tags" in lines[0]:
+            break
+    return "\n".join([*lines, _count(len(runs), found)])
+
+
+def _folded(row: tuple[str, ...], characters: int) -> Iterator[tuple[str, ...]]:
+    """Breaks a row into lines whose names and tags have at most `characters`, so that no value is cut."""
+    cells = {at: textwrap.wrap(row[at], characters) for at in (2, 8)}
+    for number in range(max(map(len, cells.values()))):
+        yield tuple(
+            "".join(cells[at][number : number + 1]) if at in cells else cell if number == 0 else ""
+            for at, cell in enumerate(row)
+        )
 
 
 def _count(shown: int, found: int) -> str:
@@ -86,8 +103,10 @@ def tags_text(run: StoredRun) -> str:
     return f"run {run.id} of {run.facts.time}" + (f", tagged {', '.join(run.tags)}" if run.tags else "")
 
 
-def render_document(fields: Mapping[str, Any]) -> str:
+def render_document(fields: Mapping[str, Any], shown: Shown | None = None) -> str:
     """Writes a kept result as its command wrote it.
+
+    shown: the layers and columns of a table by layer; None for those that cost most.
 
     Raises:
         InputError: another version wrote it, with fields of another meaning.
@@ -107,10 +126,10 @@ def render_document(fields: Mapping[str, Any]) -> str:
     kind = kind_of(fields)
     try:
         if kind == "latency":
-            return render_result(msgspec.convert(fields, Result), labels=[])
+            return render_result(msgspec.convert(fields, Result), labels=[], shown=shown)
         if kind == "comparison":
             return render_comparison(msgspec.convert(fields, ComparisonResult))
-        return render_accuracy(msgspec.convert(fields, Accuracy))
+        return render_accuracy(msgspec.convert(fields, Accuracy), shown)
     except msgspec.ValidationError:
         raise InputError(
             "another version of pi-bench wrote this result; --json FILE writes its values"
