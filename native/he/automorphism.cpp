@@ -60,16 +60,12 @@ std::unique_ptr<const AutomorphismTables> make_tables(const TransformKernels& ke
 }  // namespace
 
 // Coefficient i goes to i + (i mod 2^(j+1)) N / 2^j, and is negated once for every N.
-void apply_automorphism(std::uint64_t p, std::size_t j, const std::uint64_t* poly,
-                        std::uint64_t* out) {
+void apply_automorphism(std::size_t j, const std::uint64_t* poly, std::uint64_t* out) {
   const std::size_t classes = std::size_t{2} << j, step = kDegree >> j;
   for (std::size_t first = 0; first < kDegree; first += classes) {
-    for (std::size_t i = 0; i < classes; ++i) {
-      const std::size_t to = first + i + i * step;
-      const std::uint64_t negative = 0 - static_cast<std::uint64_t>(to >> kDegreeBits & 1);
-      const std::uint64_t value = poly[first + i];
-      const std::uint64_t opposite = subtract_once(p - value, p);
-      out[to % kDegree] = value ^ ((value ^ opposite) & negative);
+    std::size_t to = first;
+    for (std::size_t i = first; i < first + classes; ++i, to += step + 1) {
+      out[to % kDegree] = poly[i + (to & kDegree)];
     }
   }
 }

@@ -11,9 +11,9 @@ namespace pi::he {
 // The automorphisms that have tables: j = 0 to kAutomorphisms - 1.
 inline constexpr std::size_t kAutomorphisms = 6;
 
-// Applies automorphism j to a polynomial in coefficient form, below p.
-void apply_automorphism(std::uint64_t p, std::size_t j, const std::uint64_t* poly,
-                        std::uint64_t* out);
+// Applies automorphism j to a polynomial in coefficient form, below its prime. poly: the polynomial
+// and then its negative, 2 N words.
+void apply_automorphism(std::size_t j, const std::uint64_t* poly, std::uint64_t* out);
 
 // Holds the tables of transformed polynomials. Each table of kernels has its own, because each has
 // its own order of coefficients.

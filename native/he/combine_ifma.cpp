@@ -23,6 +23,13 @@ struct Reduction {
     return subtract_once_512(subtract_once_512(subtract_once_512(total, p4), m.p2), m.p);
   }
 
+  // Of one product of values below p: its high half needs no carry.
+  Vector of_product(Vector low, Vector high) const {
+    const Vector total =
+        _mm512_add_epi64(multiply_lazy_512(low, one, m), multiply_lazy_512(high, two52, m));
+    return subtract_once_512(subtract_once_512(total, m.p2), m.p);
+  }
+
   Modulus m;
   Root one, two52, two104;
   Vector mask, p4;
@@ -94,8 +101,8 @@ void multiply_ifma(const PrimeRing& ring, std::uint64_t* x, const std::uint64_t*
   const Vector zero = _mm512_setzero_si512();
   for (std::size_t i = 0; i < kDegree; i += kLanes) {
     const Vector a = load(x + i), b = load(y + i);
-    store(x + i,
-          reduction.of(_mm512_madd52lo_epu64(zero, a, b), _mm512_madd52hi_epu64(zero, a, b)));
+    store(x + i, reduction.of_product(_mm512_madd52lo_epu64(zero, a, b),
+                                      _mm512_madd52hi_epu64(zero, a, b)));
   }
 }
 

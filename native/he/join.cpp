@@ -37,7 +37,7 @@ class Joiner {
         keys_(keys),
         inverse_special_(make_factor(power_mod(p1, p0 - 2, p0), p0)),
         switched_((kMaxJoinLevels + 1) * kJoinPrimes * kDegree),
-        difference_(kDegree),
+        difference_(2 * kDegree),
         digit_(kJoinPrimes * kDegree),
         product_(kJoinPrimes * kDegree) {}
 
@@ -86,11 +86,13 @@ class Joiner {
              std::uint64_t* sum, std::uint64_t* other) {
     if (second != nullptr) {
       rotate(p0, std::size_t{1} << j, second);
-      residues_.add_subtract(p0, kDegree, first, second);
-      apply_automorphism(p0, j, second, digit_.data());
+      std::copy_n(second, kDegree, difference_.data());
+      residues_.add_subtract(p0, kDegree, first, difference_.data());
     } else {
-      apply_automorphism(p0, j, first, digit_.data());
+      std::copy_n(first, kDegree, difference_.data());
     }
+    residues_.negate(p0, difference_.data(), kDegree, difference_.data() + kDegree);
+    apply_automorphism(j, difference_.data(), digit_.data());
     residues_.recentre(p0, p1, digit_.data(), kDegree, digit_.data() + kDegree);
     for (std::size_t k = 0; k < kJoinPrimes; ++k) {
       const PrimeRing& ring = prime_ring(k);
@@ -150,7 +152,7 @@ void make_join_keys(Isa isa, const std::int8_t* secret, std::size_t count,
                     std::uint8_t* out) {
   const TransformKernels& transform = transform_kernels(isa);
   const ResidueKernels& residues = residue_kernels(isa);
-  WipedBuffer<std::uint64_t> key(kDegree), plain(kDegree), moved(kDegree), words(kDegree);
+  WipedBuffer<std::uint64_t> key(kDegree), plain(2 * kDegree), moved(kDegree), words(kDegree);
   WipedBuffer<std::int8_t> noise(kDegree);
   std::vector<std::uint64_t> body(kPrimeCount * kDegree);
   const Factor special = make_factor(p1, p0);
@@ -168,7 +170,8 @@ void make_join_keys(Isa isa, const std::int8_t* secret, std::size_t count,
       forward_in_place(transform, ring, key.data());
       multiply_in_place(transform, ring, key.data(), poly);
       if (k == 0) {  // the special prime is zero modulo itself
-        apply_automorphism(p0, j, plain.data(), moved.data());
+        residues.negate(p0, plain.data(), kDegree, plain.data() + kDegree);
+        apply_automorphism(j, plain.data(), moved.data());
         residues.scale(special, p0, kDegree, moved.data());
       } else {
         moved.clear();

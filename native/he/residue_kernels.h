@@ -109,6 +109,14 @@ struct Residues {
     }
   }
 
+  static void negate(std::uint64_t p, const std::uint64_t* x, std::size_t count,
+                     std::uint64_t* out) {
+    const Word prime = V::splat(p);
+    for (std::size_t i = 0; i < count; i += V::kCount) {
+      V::store(out + i, V::subtract_once(V::sub(prime, V::load(x + i)), prime));
+    }
+  }
+
   static void scale(const Factor& factor, std::uint64_t p, std::size_t count, std::uint64_t* x) {
     const Multiplier multiply(factor, p);
     for (std::size_t i = 0; i < count; i += V::kCount) V::store(x + i, multiply(V::load(x + i)));
@@ -243,6 +251,7 @@ constexpr ResidueKernels make_residue_kernels() {
           R::add,
           R::subtract_from,
           R::add_subtract,
+          R::negate,
           R::scale,
           R::recentre,
           R::add_quotient,

@@ -40,6 +40,8 @@ struct ResidueKernels {
 
   // Computes x = x + y and y = x - y modulo p.
   void (*add_subtract)(std::uint64_t p, std::size_t count, std::uint64_t* x, std::uint64_t* y);
+  // Writes -x modulo p.
+  void (*negate)(std::uint64_t p, const std::uint64_t* x, std::size_t count, std::uint64_t* out);
   // Computes x *= factor modulo p.
   void (*scale)(const Factor& factor, std::uint64_t p, std::size_t count, std::uint64_t* x);
   // Writes modulo `to` the integers nearest to 0 that x has modulo `from`. The primes are close.
