@@ -23,6 +23,8 @@ from pi_bench.crypto.he import (
     PreparedWeights,
     prepare_weights,
 )
+from pi_bench.crypto.he.geometry import Geometry
+from pi_bench.crypto.he.layout import Layout
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
 from pi_bench.primitives.buffers import filled
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
@@ -53,9 +55,7 @@ def _convolution(inputs: int, outputs: int, size: int, side: int) -> LinearShape
     return LinearShape("w", *shapes, (side, side), (1, 1), (pad, pad, pad, pad))
 
 
-_FEW_BYTES = "conv3x3 256, 4x4, few bytes"
 _TIMED_LAYERS = {
-    _FEW_BYTES: _convolution(256, 256, 4, 3),
     "conv3x3 8, 16x16": _convolution(8, 8, 16, 3),
     "conv3x3 8, 32x32": _convolution(8, 8, 32, 3),
     "conv3x3 3 to 32, 32x32": _convolution(3, 32, 32, 3),
@@ -67,8 +67,18 @@ _TIMED_LAYERS = {
     "conv1x1 128 to 32, 16x16": _convolution(128, 32, 16, 1),
     "fully connected 512, 512": LinearShape("w", (1, 512), (1, 512)),
 }
-"""Layers of few and of many products per polynomial, some of them products of runs, so that each unit
-shows."""
+"""Layers of few and of many products per polynomial."""
+
+
+def _timed_plans() -> Iterator[tuple[str, LinearPlan]]:
+    """Yields plans with separate answers, some of them with products of runs, and plans with joined ones."""
+    for name, shape in _TIMED_LAYERS.items():
+        geometry = Geometry.of(shape)
+        separate = [layout for layout in Layout.candidates(geometry) if layout.per_answer == 1]
+        layout = min(separate, key=lambda layout: layout.wire_bytes(geometry))
+        yield name, LinearPlan.with_layout(shape, _WEIGHT_BITS, layout)
+    for name in ("conv3x3 64, 8x8", "conv1x1 256 to 64, 8x8"):
+        yield f"{name}, few bytes", LinearPlan.of(_TIMED_LAYERS[name], _WEIGHT_BITS, "bytes")
 
 
 def encrypt_work(plan: LinearPlan) -> CostUnits:
@@ -125,19 +135,17 @@ def cases(settings: CaseSettings) -> Iterator[Case]:
     for objective in HE_PLANS:
         for name, layer in _LAYERS.items():
             words = name if objective == HE_PLANS[0] else f"{name}, few {objective}"
-            yield from layer_cases(words, layer, settings, objective)
+            yield from layer_cases(words, LinearPlan.of(layer, _WEIGHT_BITS, objective), settings)
 
 
-def layer_cases(
-    name: str, layer: LinearShape, settings: CaseSettings, objective: str = HE_PLANS[0]
-) -> Iterator[Case]:
+def layer_cases(name: str, plan: LinearPlan, settings: CaseSettings) -> Iterator[Case]:
     """Runs every step of one operator. "respond" transforms the weights on the spot, and joins answers.
 
-    >>> cases = layer_cases("small", LinearShape("w", (1, 512), (1, 10)), CaseSettings(threads=(1,)))
+    >>> plan = LinearPlan.of(LinearShape("w", (1, 512), (1, 10)), 10)
+    >>> cases = layer_cases("small", plan, CaseSettings(threads=(1,)))
     >>> [case.name for case in cases][:3]
     ['encrypt small', 'prepare small', 'respond small']
     """
-    plan = LinearPlan.of(layer, _WEIGHT_BITS, objective)
     bound = 1 << (_WEIGHT_BITS - 1)
     size = int(np.prod(plan.weight_shape))
     weights = (filled(2 * size).view(np.uint16) % (2 * bound - 1)).astype(np.int16) - np.int16(bound - 1)
@@ -203,18 +211,16 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
     """Times encryption, both forms of the response, and decryption of layers of many shapes.
 
     >>> next(timed_cases(CaseSettings(threads=(1,)))).case.name
-    'encrypt conv3x3 256, 4x4, few bytes'
+    'encrypt conv3x3 8, 16x16'
     """
-    for name, shape in _TIMED_LAYERS.items():
-        objective = "bytes" if name == _FEW_BYTES else HE_PLANS[0]
-        plan = LinearPlan.of(shape, _WEIGHT_BITS, objective)
+    for name, plan in _timed_plans():
         works = {
             "encrypt": encrypt_work(plan),
             "decrypt": decrypt_work(plan),
             "respond": respond_work(plan, prepared=False),
             "respond, prepared": respond_work(plan, prepared=True),
         }
-        for case in layer_cases(name, shape, settings, objective):
+        for case in layer_cases(name, plan, settings):
             step = case.name.removesuffix(f" {name}")
             if step in works:
                 yield TimedCase(works[step], case)

@@ -23,6 +23,9 @@ _LOADED_WORDS: int = _native.he.LOADED_WORDS
 _LOADED_LIMIT_BYTES = 1 << 28
 """Bounds the memory of loaded ciphertexts and sums; tiles are answered in runs that fit into it."""
 
+_KEPT_BYTES = 1 << 26
+"""Bounds each array that a connection keeps for the next operator."""
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedWeights:
@@ -86,7 +89,8 @@ class HeServer:
         if len(public_key) != PUBLIC_KEY_BYTES:
             raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
         key = memoryview(public_key).cast("B")
-        self._public_key = self._load(key[:CIPHERTEXT_BYTES], 1, "the public key", 1)
+        self._scratch = Scratch()
+        self._public_key = self._load(key[:CIPHERTEXT_BYTES], 1, "the public key", 1).copy()
         self._join_keys = np.empty(MAX_JOIN_LEVELS * _native.he.LOADED_JOIN_KEY_WORDS, np.uint64)
         if not _native.he.load_join_keys(key[CIPHERTEXT_BYTES:], self._join_keys, isa):
             raise PeerError("the public key: damaged join key (a residue out of range)")
@@ -122,7 +126,7 @@ class HeServer:
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES
         run = max(1, _LOADED_LIMIT_BYTES // ((plan.in_poly_count + 2 * threads) * _LOADED_WORDS * 8))
         parts: list[bytes | bytearray] = []
-        outputs = OutputPolynomials.of(plan) if plan.layout.per_answer > 1 else None
+        outputs = OutputPolynomials.of(plan, self._scratch) if plan.layout.per_answer > 1 else None
         for first in range(0, plan.tile_count, run):
             end = min(first + run, plan.tile_count)
             loaded = self._load(
@@ -177,10 +181,33 @@ class HeServer:
     def _load(
         self, ciphertexts: bytes | bytearray | memoryview, group: int, name: str, threads: int
     ) -> np.ndarray:
-        loaded = np.empty(len(ciphertexts) // CIPHERTEXT_BYTES * _LOADED_WORDS, np.uint64)
+        loaded = self._scratch.words("loaded", len(ciphertexts) // CIPHERTEXT_BYTES * _LOADED_WORDS)
         if not _native.he.load(ciphertexts, group, loaded, threads, self._isa):
             raise PeerError(f"{name}: damaged encryption (a residue out of range)")
         return loaded
+
+
+class Scratch:
+    """Lends arrays that are used again for the next operator, because fresh memory costs page faults.
+
+    Arrays larger than a bound are not kept.
+
+    >>> scratch = Scratch()
+    >>> np.shares_memory(scratch.words("c0", 5), scratch.words("c0", 3))
+    True
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def words(self, name: str, count: int) -> np.ndarray:
+        """Returns uint64 (count,) with any content. The next call of this name may return the same memory."""
+        kept = self._arrays.get(name)
+        if kept is None or len(kept) < count:
+            kept = np.empty(count, np.uint64)
+            if kept.nbytes <= _KEPT_BYTES:
+                self._arrays[name] = kept
+        return kept[:count]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,10 +224,12 @@ class OutputPolynomials:
     c0: np.ndarray  # uint64 (released,)
 
     @classmethod
-    def of(cls, plan: LinearPlan) -> OutputPolynomials:
-        """Allocates the output polynomials of a plan."""
+    def of(cls, plan: LinearPlan, scratch: Scratch | None = None) -> OutputPolynomials:
+        """Allocates the output polynomials of a plan, or takes their memory from `scratch`."""
         outputs = plan.tile_count * plan.out_poly_count
-        return cls(np.empty((outputs, DEGREE), np.uint64), np.empty(plan.released_count, np.uint64))
+        scratch = Scratch() if scratch is None else scratch
+        c1 = scratch.words("c1", outputs * DEGREE).reshape(outputs, DEGREE)
+        return cls(c1, scratch.words("c0", plan.released_count))
 
 
 def _shaped(plan: LinearPlan, weights: np.ndarray) -> np.ndarray:
