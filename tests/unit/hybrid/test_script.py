@@ -21,12 +21,9 @@ from tests.contract.term_program import term_program
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 UNITS = (*PRIMITIVE_UNITS, *FIXED_UNITS)
-COSTS = Costs(
-    {name: 1e-7 * (1 + i % 7) for i, name in enumerate(UNITS)}
-    | {"byte sent": 1e-9, "byte received": 1e-9},  # a loopback that is faster than any link
-    1,
-    {},
-)
+# In this order: scheduling has anomalies, and with costs in another order a dearer unit can save time.
+ORDERED = sorted(UNITS, key=lambda unit: unit == "join polynomial")
+COSTS = Costs({name: 1e-7 * (1 + i % 7) for i, name in enumerate(ORDERED)}, 1, {})
 WAN = Link.parse("wan")
 OPTIONS = {
     "windowed": ProtocolOptions("windowed"),

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pi_bench.crypto.he import LinearPlan, LinearShape, parameters
+from pi_bench.crypto.he import HE_PLANS, LinearPlan, LinearShape, parameters
+from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.errors import ModelError
 
 
@@ -29,12 +30,21 @@ def wire_bytes(shape: LinearShape, objective: str) -> int:
     return plan.upload_bytes + plan.response_bytes
 
 
-def test_joined_answers_save_bytes(convolution, separate_plan) -> None:
-    """The objective says how many: `bytes` never more than `compute`, which never more than without."""
-    for shape in (convolution(1, 64, 64, (32, 32)), convolution(1, 512, 512, (4, 4))):
-        separate = separate_plan(shape)
-        assert wire_bytes(shape, "bytes") < wire_bytes(shape, "compute")
-        assert 1.3 * wire_bytes(shape, "compute") < separate.upload_bytes + separate.response_bytes
+@pytest.mark.parametrize(("channels", "size"), [(64, 32), (512, 4)])
+def test_joined_answers_save_bytes(convolution, separate_plan, channels, size) -> None:
+    shape = convolution(1, channels, channels, (size, size))
+    separate = separate_plan(shape)
+    assert 2 * wire_bytes(shape, "bytes") < separate.upload_bytes + separate.response_bytes
+    assert wire_bytes(shape, "bytes") < wire_bytes(shape, "compute")
+
+
+def test_each_objective_is_the_cheapest_by_its_own_prices(convolution) -> None:
+    shape = convolution(1, 256, 256, (8, 8))
+    geometry = Geometry.of(shape)
+    layouts = [LinearPlan.of(shape, 10, objective).layout for objective in HE_PLANS]
+    assert layouts[0] != layouts[1]
+    for own, other, objective in ((0, 1, "compute"), (1, 0, "bytes")):
+        assert layouts[own].cost(geometry, objective) < layouts[other].cost(geometry, objective)
 
 
 def test_joined_outputs_lie_at_multiples_of_the_number_that_is_joined(convolution) -> None:
