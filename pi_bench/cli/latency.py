@@ -12,6 +12,7 @@ from pi_bench.cli import (
     fidelity_options,
     keeping,
     like,
+    limits_option,
     model_options,
     prediction,
     protocol_options,
@@ -63,6 +64,7 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    limits_option.add_limits(measuring)
     like.add_like(measuring)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
@@ -177,6 +179,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        find_limits=partial(limits_option.limits_of, parsed, place),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )

@@ -52,7 +52,7 @@ def _warnings(sides: Sequence[Side], results: Sequence[Result]) -> list[str]:
         f"{side.name}: {result_warning}"
         for side, result in zip(sides, results, strict=False)
         for result_warning in result.warnings
-        if result_warning.startswith(("INSECURE", "the runs differ", "both parties share"))
+        if result_warning.startswith(("INSECURE", "the runs differ"))
     ]
     found += [
         f"INSECURE: protocol {name} protects nothing; it is for testing and for measuring the harness."

@@ -79,7 +79,7 @@ def _rate(row: MachineLimit) -> str:
     """Of one entry of `limits`, in the words that such rates are known by."""
     value = row.value
     match row.name:
-        case "memory" | "socket":
+        case "memory" | "cache" | "socket":
             return f"{1e-9 / value:.1f} GB/s"
         case "multiply_add":
             return f"{2e-9 / value:.1f} GFLOP/s"

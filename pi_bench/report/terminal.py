@@ -8,11 +8,13 @@ import msgspec
 import numpy as np
 
 from pi_bench.report.answer import answer_lines
+from pi_bench.report.cautions import caution_lines
 from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.documents.fields import BothTimes
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
+from pi_bench.report.floor import floor_lines
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.link import link_text, probe_lines
 from pi_bench.report.operators import counts_text, shape_text
@@ -54,6 +56,8 @@ def render_result(result: Result, labels: Sequence[str]) -> str:
     ]
     if result.warnings:
         blocks.append([f"warning: {warning}" for warning in result.warnings])
+    if result.cautions:
+        blocks.append(caution_lines(result.cautions))
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -83,6 +87,7 @@ def _latency(result: Result) -> list[str]:
         f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
         f"{_runs_text(result)} after {counted(result.warmup, 'warm-up run')})",
         *_interval(latency),
+        *floor_lines(result.floor),
         f"  {byte_count(online.bytes.client_to_server)} client to server, "
         f"{byte_count(online.bytes.server_to_client)} server to client, "
         f"{counted(online.comm_round_count, 'communication round')}",
