@@ -63,16 +63,17 @@ def layer_floors_s(floor: Floor | None) -> dict[int, float]:
     return {} if floor is None else {layer.id: layer.online.time_s for layer in floor.layers}
 
 
-def floor_lines(floor: Floor | None) -> list[str]:
-    """States in one line how far both phases are above their floors; no line without a floor.
+def floor_rows(floor: Floor | None) -> list[tuple[str, str]]:
+    """States in one row how far both phases are above their floors; no row without a floor.
 
     >>> def phase(time_s: float, times_floor: float) -> PhaseFloor:
     ...     return PhaseFloor(
     ...         time_s=time_s, bound_by="client", client_s=time_s, server_s=0.0, link_s=0.0,
     ...         times_floor=times_floor, client_work={}, server_work={},
     ...     )
-    >>> floor_lines(Floor(online=phase(0.01, 1.8), offline=phase(0.5, 2.5), layers=[]))
-    ["  1.8 times this machine's floor of 10.0 ms (the client's work); offline 2.5 times its floor of 500 ms"]
+    >>> floor_rows(Floor(online=phase(0.01, 1.8), offline=phase(0.5, 2.5), layers=[]))
+    [('floor', "online 1.8 times this machine's floor of 10.0 ms (the client's work), offline 2.5 times
+    500 ms")]
     """
     if floor is None:
         return []
@@ -80,14 +81,12 @@ def floor_lines(floor: Floor | None) -> list[str]:
     words = []
     if online.times_floor is not None:
         words.append(
-            f"{times_text(online.times_floor)} times this machine's floor of {seconds(online.time_s)} "
-            f"({_WORDS[online.bound_by]})"
+            f"online {times_text(online.times_floor)} times this machine's floor of "
+            f"{seconds(online.time_s)} ({_WORDS[online.bound_by]})"
         )
     if offline.times_floor is not None:
-        words.append(
-            f"offline {times_text(offline.times_floor)} times its floor of {seconds(offline.time_s)}"
-        )
-    return [f"  {'; '.join(words)}"] if words else []
+        words.append(f"offline {times_text(offline.times_floor)} times {seconds(offline.time_s)}")
+    return [("floor", ", ".join(words))] if words else []
 
 
 def times_text(ratio: float | None) -> str:

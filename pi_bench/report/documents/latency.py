@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from pi_bench.report.documents.cautions import Cautions
-from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
+from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
     Above0,
@@ -30,7 +30,7 @@ from pi_bench.report.documents.fields import (
     PerParty,
     Seconds,
     SecondsPerParty,
-    Shape,
+    Sizes,
     UpperRelus,
     Weights,
 )
@@ -63,8 +63,8 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
     mac_count: Annotated[int, Meta(ge=0, description="multiply-accumulates")]
     weight_bits: Count
     fusion: FusionOrNull
-    input_shape: Shape
-    output_shape: Shape
+    input_shape: Sizes
+    output_shape: Sizes
     upper_relu_count: UpperRelus = 0
 
 
@@ -132,7 +132,7 @@ class Layer(BothTimes, frozen=True, kw_only=True):
     id: Count
     name: str
     operator: str
-    shape: Shape
+    shape: Sizes
     relu_count: Count
     truncation_count: Count
     square_count: Count
@@ -310,6 +310,7 @@ class Result(Part, frozen=True, kw_only=True):
         Above0 | None, Meta(description="--precision as a share of the median; null where not given")
     ] = None
     bits: LayerBits | None = None
+    quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
     limits: Annotated[
         MeasuredLimits | None, Meta(description="null with --no-limits, and where they cannot be measured")
