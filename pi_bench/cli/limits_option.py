@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pi_bench.errors import UsageError
+
 if TYPE_CHECKING:
     from pi_bench.launch.placement import Placement
     from pi_bench.prediction.limits import Limits
     from pi_bench.progress import Progress
+    from pi_bench.report.documents.comparison import Ratio
 
 LIMITS_VARIABLE = "PI_BENCH_LIMITS"
 
@@ -30,6 +33,49 @@ def add_limits(parser: argparse._ActionsContainer) -> None:
         help="do not measure the limits of this machine, which takes about two seconds every few minutes; "
         "the result has no floor then",
     )
+
+
+def add_relative(parser: argparse._ActionsContainer) -> None:
+    """Adds ``--relative-to-floor``.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_relative(parser)
+    >>> parser.parse_args(["--relative-to-floor"]).relative_to_floor
+    True
+    """
+    parser.add_argument(
+        "--relative-to-floor",
+        action="store_true",
+        help="compare times as multiples of the floors of their runs, so that a slower machine or hour "
+        "counts less",
+    )
+
+
+def require_floor(parsed: argparse.Namespace) -> None:
+    """Refuses flags that contradict each other, before anything starts.
+
+    Raises:
+        UsageError: both flags are given.
+
+    >>> require_floor(argparse.Namespace(relative_to_floor=True, no_limits=True))
+    Traceback (most recent call last):
+    pi_bench.errors.UsageError: --relative-to-floor needs the limits of this machine; leave out --no-limits
+    """
+    if parsed.relative_to_floor and parsed.no_limits:
+        raise UsageError("--relative-to-floor needs the limits of this machine; leave out --no-limits")
+
+
+def lacking_floor(ratio: Ratio) -> str:
+    """Says that a ratio relative to the floor does not exist because a side has no floor; "" otherwise.
+
+    ```python
+    def is_judged(ratio: "Ratio") -> bool:
+        return not lacking_floor(ratio)
+    ```
+    """
+    if ratio.relative_to_floor and ratio.ratio is None:
+        return "one of them has no floor; measure it without --no-limits"
+    return ""
 
 
 def limits_of(parsed: argparse.Namespace, place: Placement, progress: Progress) -> Limits | None:

@@ -6,10 +6,12 @@ import contextlib
 import datetime
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pi_bench.errors import InputError
+from pi_bench.launch import placement
 from pi_bench.launch.placement import Placement
 from pi_bench.metrics.environment import describe_machine
 from pi_bench.metrics.limits_process import measure_limits
@@ -66,6 +68,25 @@ def machine_limits(place: Placement, progress: Progress, *, cache: Path | None =
         with contextlib.suppress(OSError):
             write_limits(found, path)
     return found
+
+
+def beside_earlier(measured: Mapping[str, float], threads: int) -> Limits | None:
+    """Returns other limits of this machine beside those that the cache of the user has for it.
+
+    `measured`: seconds per unit by name, not necessarily of all names. Returns None if the cache has none.
+
+    >>> limits = beside_earlier({"aes": 1e-9}, threads=1)
+    >>> limits is None or limits.unit_s["aes"] == 1e-9
+    True
+    """
+    path = limits_path(placement.place(threads))
+    if path is None:
+        return None
+    try:
+        known = read_limits(path)
+    except InputError:
+        return None
+    return replace(known, unit_s={**known.unit_s, **measured}, earlier=(*known.earlier, known.unit_s))
 
 
 def limits_path(place: Placement) -> Path | None:

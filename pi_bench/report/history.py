@@ -14,11 +14,16 @@ from pi_bench.errors import InputError
 from pi_bench.history import RunFacts, StoredRun
 from pi_bench.history.facts import kind_of
 from pi_bench.report.columns import Shown
+from pi_bench.report.floor import times_text
 from pi_bench.report.quantities import byte_count, counted, seconds
 from pi_bench.report.text_table import render_table
 
-_HEADER = ("run", "time (UTC)", "network", "protocol", "link", "online", "offline", "bytes", "tags", "commit")
-_DROP = ("commit", "bytes", "offline")
+_FLOOR = "floor"
+_HEADER = (
+    *("run", "time (UTC)", "network", "protocol", "link", "online", _FLOOR, "offline", "bytes", "tags"),
+    "commit",
+)
+_DROP = ("commit", "bytes", "offline", _FLOOR)
 
 
 def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
@@ -29,7 +34,7 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
     """
     if not runs:
         return "no run is kept that fits; `pi-bench latency`, `accuracy` and `compare` keep theirs"
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             str(run.id),
             run.facts.time[:16].replace("T", " "),
@@ -37,6 +42,7 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
             run.facts.protocol or run.facts.kind,
             run.facts.link or "-",
             _seconds(run.facts.online_s) + ("" if run.facts.verified in (True, None) else " FAILED"),
+            f"{times_text(run.facts.online_times_floor)} x" if run.facts.online_times_floor else "-",
             _seconds(run.facts.offline_s),
             "-" if run.facts.online_bytes is None else byte_count(run.facts.online_bytes),
             ", ".join(run.tags) or "-",
@@ -44,8 +50,17 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
         )
         for run in runs
     ]
+    header = list(_HEADER)
+    if not any(run.facts.online_times_floor for run in runs):  # the place is better used by other columns
+        at = header.index(_FLOOR)
+        header.pop(at)
+        rows = [(*row[:at], *row[at + 1 :]) for row in rows]
+    left = {header.index(name) for name in ("time (UTC)", "network", "protocol", "link", "tags", "commit")}
     return "\n".join(
-        [*render_table(_HEADER, rows, left={1, 2, 3, 4, 8, 9}, drop=_DROP), _count(len(runs), found)]
+        [
+            *render_table(header, rows, left=left, drop=[each for each in _DROP if each in header]),
+            _count(len(runs), found),
+        ]
     )
 
 
