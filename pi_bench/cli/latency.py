@@ -13,6 +13,7 @@ from pi_bench.cli import (
     keeping,
     layer_options,
     like,
+    limits_option,
     model_options,
     prediction,
     protocol_options,
@@ -65,6 +66,7 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    limits_option.add_limits(measuring)
     like.add_like(measuring)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
@@ -187,6 +189,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
         measure_costs=prediction.remeasuring(parsed, info, place.threads),
+        find_limits=partial(limits_option.limits_of, parsed, place),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )

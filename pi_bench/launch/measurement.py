@@ -10,6 +10,7 @@ from pi_bench.channel.link import Link
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import Verdict
+from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.session import PhaseRecord
 
@@ -75,3 +76,4 @@ class Measurement:
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
     interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came
+    machine_use: MachineUse = field(default_factory=MachineUse)

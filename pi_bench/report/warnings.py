@@ -7,12 +7,10 @@ from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.fidelity import fidelity_warnings
-from pi_bench.report.quantities import counted
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
 _NARROW_HEADROOM_BITS = 0.5
-_MIN_RUNS = 3
 _FAR_OFF = 1.5
 
 
@@ -55,8 +53,6 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
         )
     found += _other_link(result)
     found += _imprecise(result)
-    if result.runs < _MIN_RUNS:
-        found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
     if result.warmup == 0:
         found.append("without a warm-up the first run pays for cold caches; use --warmup 1.")
     environment = result.environment
@@ -64,12 +60,6 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
         found.append(
             "the kernels ran on the portable path, some twenty times slower than with AES instructions; "
             "unset PI_BENCH_ISA or use a processor that has them for figures that you publish."
-        )
-    if not environment.pinned:
-        found.append(
-            f"both parties share {counted(environment.usable_core_count, 'core')} with "
-            f"{counted(environment.threads, 'thread')} each: their times include each other's. "
-            "Use fewer --threads or a larger machine."
         )
     if not result.peak_memory_by_phase:
         found.append(
