@@ -29,6 +29,7 @@ from pi_bench.report.quantities import (
 )
 from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
+from pi_bench.report.two_machines import expected_lines, machine_lines, threads_text, unverified_lines
 from pi_bench.report.weights import weights_text
 
 
@@ -63,9 +64,9 @@ def _heading(result: Result) -> list[str]:
         f"{network.name}: {counts_text(network)}, {weights_text(network.weights)}",
         *clamp_lines(network.upper_relu_count),
         f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
-        f"{link_text(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
-        f"digest {network.digest[:16]}",
+        f"{link_text(result.link)}, {threads_text(result)}, digest {network.digest[:16]}",
         *probe_lines(result.link),
+        *machine_lines(result),
         *fusion_lines(network.fusion),
         *result.notes,
     ]
@@ -220,6 +221,8 @@ _WORDS = ("set-up", "offline", "online")
 
 def _verdict(result: Result) -> list[str]:
     verification = result.verification
+    if verification is None:
+        return unverified_lines(result)
     fidelity = fidelity_line(result.fidelity, result.network.weights)
     if not verification.passed:
         return ["verification FAILED", *(f"  {failure}" for failure in verification.failures), fidelity]
@@ -236,4 +239,5 @@ def _verdict(result: Result) -> list[str]:
         f"the answer {agrees} with the float network "
         f"(largest difference {verification.max_float_error:.4f})",
         f"verified against the integer network; {fidelity}",
+        *expected_lines(result),
     ]
