@@ -26,8 +26,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
+from pi_bench.shape import Shape
+
 from . import recipe_keys
-from .layers import BlockPlace, Kind, Layer, Shape, Sketch
+from .layers import BlockPlace, Kind, Layer, Sketch
 from .recipe_keys import Key
 
 POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_share")

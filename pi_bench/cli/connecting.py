@@ -13,6 +13,7 @@ from pi_bench.cli import (
     arguments,
     fidelity_options,
     keeping,
+    layer_options,
     model_options,
     protocol_options,
     stopping_options,
@@ -132,7 +133,7 @@ def run_connected(parsed: argparse.Namespace) -> int:
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        words = render_result(result, whole.contact.program.labels)
+        words = render_result(result, whole.contact.program.labels, layer_options.shown_of(parsed))
         deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
     if measurement.interruption is not None:
         wanted = None if parsed.precision is not None else parsed.runs

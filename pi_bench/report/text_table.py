@@ -1,11 +1,14 @@
-"""Tables of text that fit the terminal: words to the left, figures to the right, no colors."""
+"""Tables of text that fit the terminal: words to the left, figures to the right, no colors.
+
+`pi_bench.report.colors` colors the text of a whole command.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
 
-from pi_bench.report.text_width import text_width
+from pi_bench.report.text_width import displayed_width, shortened, text_width
 
 _WORD_LIMITS = (34, 22, 12)
 """Characters of a cell of words: as a rule, before columns are left out, and after that."""
@@ -46,10 +49,7 @@ def render_table(
     columns, limit = _fitting(header, rows, words - set(whole), drop, width)
     shown = [header[number] for number in columns]
     cells = [
-        [
-            _shortened(row[number], limit) if number in words - set(whole) else row[number]
-            for number in columns
-        ]
+        [shortened(row[number], limit) if number in words - set(whole) else row[number] for number in columns]
         for row in rows
     ]
     lines = _drawn(shown, cells, {at for at, number in enumerate(columns) if number in words})
@@ -69,8 +69,11 @@ def _fitting(
     def fits(columns: list[int], limit: int) -> bool:
         sizes = (
             max(
-                len(header[number]),
-                *(len(_shortened(row[number], limit) if number in short else row[number]) for row in rows),
+                displayed_width(header[number]),
+                *(
+                    displayed_width(shortened(row[number], limit) if number in short else row[number])
+                    for row in rows
+                ),
                 0,
             )
             for number in columns
@@ -109,10 +112,3 @@ def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], words: Collecti
     text = io.StringIO()
     Console(file=text, width=_CONSOLE_WIDTH, color_system=None, force_terminal=False).print(table)
     return [line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n")]
-
-
-def _shortened(cell: str, limit: int) -> str:
-    if len(cell) <= limit:
-        return cell
-    half = (limit - 1) // 2
-    return f"{cell[:half]}…{cell[-half:]}"

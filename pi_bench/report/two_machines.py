@@ -39,24 +39,26 @@ def machine_lines(result: Result) -> list[str]:
     ]
 
 
-def unverified_lines(result: Result) -> list[str]:
+def unverified_rows(result: Result) -> list[tuple[str, str]]:
     """Says why a result was not verified, and how its logits compare with the expected ones.
 
     ```python
     def print_reason(result: Result) -> None:
-        print("\\n".join(unverified_lines(result)))
+        print(*unverified_rows(result))
     ```
     """
-    known = [] if result.fidelity is None else [fidelity_line(result.fidelity, result.network.weights)]
-    return [f"not verified: {result.unverified_reason}", *expected_lines(result), *known]
+    known = []
+    if result.fidelity is not None:
+        known.append(("fidelity", fidelity_line(result.fidelity, result.network.weights)))
+    return [("verdict", f"not verified: {result.unverified_reason}"), *expected_rows(result), *known]
 
 
-def expected_lines(result: Result) -> list[str]:
-    """Says how the logits compare with the expected ones; no line where none are expected.
+def expected_rows(result: Result) -> list[tuple[str, str]]:
+    """Says how the logits compare with the expected ones; no row where none are expected.
 
     ```python
     def print_comparison(result: Result) -> None:
-        print("\\n".join(expected_lines(result)))
+        print(*expected_rows(result))
     ```
     """
     compared = result.expected_logits
@@ -64,8 +66,11 @@ def expected_lines(result: Result) -> list[str]:
         return []
     words = "agree with" if compared.passed else "DIFFER from"
     return [
-        f"the logits of {counted(compared.compared_run_count, 'run')} {words} {compared.file}: largest "
-        f"difference {compared.max_error:.6g}, allowed {compared.tolerance:g}"
+        (
+            "expected",
+            f"the logits of {counted(compared.compared_run_count, 'run')} {words} {compared.file}: largest "
+            f"difference {compared.max_error:.6g}, allowed {compared.tolerance:g}",
+        )
     ]
 
 

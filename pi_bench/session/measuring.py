@@ -21,8 +21,8 @@ import numpy as np
 from msgspec import Meta
 
 from pi_bench.errors import PeerError
-from pi_bench.metrics.spans import Span
 from pi_bench.network.program import LinearOp, Program
+from pi_bench.protocol.span import Span
 from pi_bench.session.session import Phase, PhaseRecord, Session
 
 MAX_DOCUMENT_BYTES = 8 << 20
@@ -47,8 +47,6 @@ class _SpanFields(_Document, frozen=True, kw_only=True):
     wait_s: _Seconds
     sent_bytes: _Count
     received_bytes: _Count
-    sent_wire_bytes: _Count
-    received_wire_bytes: _Count
     sent_count: _Count
     received_count: _Count
     depth_count: _Count

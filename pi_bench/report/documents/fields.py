@@ -16,7 +16,7 @@ NonNegative = Annotated[float, Meta(ge=0)]
 Above0 = Annotated[float, Meta(gt=0)]
 Seconds = NonNegative
 Percent = Annotated[float, Meta(ge=0, le=100)]
-Shape = list[Positive]
+Sizes = list[Positive]
 Digest = Annotated[
     str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the public program that both parties run")
 ]

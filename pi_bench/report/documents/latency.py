@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
+from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
     Above0,
@@ -29,7 +29,7 @@ from pi_bench.report.documents.fields import (
     PerParty,
     Seconds,
     SecondsPerParty,
-    Shape,
+    Sizes,
     UpperRelus,
     Weights,
 )
@@ -61,8 +61,8 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
     mac_count: Annotated[int, Meta(ge=0, description="multiply-accumulates")]
     weight_bits: Count
     fusion: FusionOrNull
-    input_shape: Shape
-    output_shape: Shape
+    input_shape: Sizes
+    output_shape: Sizes
     upper_relu_count: UpperRelus = 0
 
 
@@ -137,7 +137,7 @@ class Layer(BothTimes, frozen=True, kw_only=True):
     id: Count
     name: str
     operator: str
-    shape: Shape
+    shape: Sizes
     relu_count: Count
     truncation_count: Count
     square_count: Count
@@ -342,6 +342,7 @@ class Result(Part, frozen=True, kw_only=True):
         ComparedLogits | None, Meta(description="null where --expect-logits was not given")
     ] = None
     bits: LayerBits | None = None
+    quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()

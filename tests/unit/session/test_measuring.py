@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pi_bench.errors import PeerError
 from pi_bench.launch.measured_client import VERIFY, MeasuredClient, MeasuringTerms
-from pi_bench.metrics.spans import Span
 from pi_bench.network.program import Program
+from pi_bench.protocol.span import Span
 from pi_bench.session import Phase, PhaseRecord
 from pi_bench.session import measuring as wire
 from pi_bench.session.commands import Command, receive_command
