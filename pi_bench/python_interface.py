@@ -87,14 +87,14 @@ def measure(
 
     Raises:
         PiBenchError: the model, an input or an option cannot be used, or a party failed. A verification that
-            fails raises nothing: see ``result.verification.passed``.
+            fails raises nothing: see ``result.verified``.
 
     ```python
     import pi_bench
 
     def online_ms(model_file: str) -> float:
         result = pi_bench.measure(model_file, protocol="fss", link="lan", runs=10)
-        assert result.verification.passed
+        assert result.verified
         return 1e3 * result.online.latency_s.median
     ```
     """

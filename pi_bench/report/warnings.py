@@ -31,9 +31,15 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             f"measuring the harness. Use --protocol {default_protocol().name} with real data."
         )
     found += random_warnings(result.network.weights)
-    found += fidelity_warnings(result.fidelity, result.network.weights, asked=goal_is_asked)
+    if result.server_environment is not None and result.verification is not None:
+        found.append(
+            "INSECURE: the server gave this client its shares, which reveal its weights; use "
+            "--insecure-verify only with weights that are no secret."
+        )
+    if result.fidelity is not None or result.server_environment is None:
+        found += fidelity_warnings(result.fidelity, result.network.weights, asked=goal_is_asked)
     verification = result.verification
-    if verification.passed and not verification.argmax_agrees_with_float:
+    if verification is not None and verification.passed and not verification.argmax_agrees_with_float:
         found.append(
             f"the private answer is class {result.outputs.argmax}, the float network says "
             f"{verification.float_argmax}: the arithmetic is right, so the fixed point is too coarse "

@@ -19,6 +19,7 @@ QUIET: dict[str, Any] = {
     "verification": {"passed": True, "argmax_agrees_with_float": True, "float_argmax": 3},
     "online": {"latency_s": {"median": 1.0, "q1": 0.95, "q3": 1.05, "interval": (0.98, 1.02)}},
     "environment": {"instruction_set": "aesni", "pinned": True, "usable_core_count": 2, "threads": 1},
+    "server_environment": None,
     "peak_memory_by_phase": True,
     "fidelity": {"of_this_program": True, "met": True, "source": "calibration inputs", "sample_count": 64},
     "prediction": {"over_measured": {"offline": 0.7, "online": 1.4}},
