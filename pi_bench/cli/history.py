@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments
+from pi_bench.cli import arguments, layer_options
 from pi_bench.cli.output import add_json
+from pi_bench.report.layer_table import COLUMNS
 
 if TYPE_CHECKING:
     from pi_bench.history import History
@@ -53,6 +54,7 @@ def add_parser(subparsers: Any) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=False)
     show = commands.add_parser("show", help="print a run as it was printed when it was measured")
     _add_run(show)
+    layer_options.add_layers(show, COLUMNS)
     add_json(show)
     show.set_defaults(run=show_run)
     tag = commands.add_parser("tag", help="give a run a name, or take it away")
@@ -121,15 +123,14 @@ def list_runs(parsed: argparse.Namespace) -> int:
         return main(["history", "--link", "lan", "--json", "-"])
     ```
     """
-    from pi_bench.cli.output import STDOUT, deliver, write_text
+    from pi_bench.cli.output import STDOUT, deliver, print_text, write_text
     from pi_bench.report.history import list_csv, list_document, render_list
-    from pi_bench.report.text_width import wrapped
 
     as_table = STDOUT not in (parsed.csv, parsed.json)
     with _opened(parsed) as history:
         query = _query(parsed, history)
         if parsed.csv is None and parsed.json is None and parsed.limit is None:
-            print(wrapped(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query))))
+            print_text(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query)))
             return 0
         runs = history.runs(query)
     if parsed.csv is not None:
@@ -158,10 +159,11 @@ def show_run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.output import STDOUT, deliver
     from pi_bench.report.history import render_document, tags_text
 
+    shown = layer_options.shown_of(parsed)
     with _opened(parsed) as history:
         run = history.find(parsed.which, parsed.kind)
         document = history.document(run.id)
-    words = "" if parsed.json == STDOUT else f"{tags_text(run)}\n\n{render_document(document)}"
+    words = "" if parsed.json == STDOUT else f"{tags_text(run)}\n\n{render_document(document, shown)}"
     deliver(words, parsed.json, document)
     return 0
 

@@ -11,6 +11,7 @@ from pi_bench.cli import (
     arguments,
     fidelity_options,
     keeping,
+    layer_options,
     like,
     model_options,
     prediction,
@@ -22,6 +23,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
+from pi_bench.report.layer_table import COLUMNS, require_columns
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.latency import Result
@@ -75,6 +77,11 @@ def add_parser(subparsers: Any) -> None:
     files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
     running_options.add_expect_digest(files)
+    layer_options.add_layers(
+        parser.add_argument_group("text"),
+        COLUMNS,
+        whole=", then the parts of both phases, and each party's processor time and memory",
+    )
     keeping.add_history(files)
     parser.set_defaults(run=run)
 
@@ -96,6 +103,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
 
     keeping.require_history(parsed)
+    require_columns(parsed.columns)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
     with Progress() as progress:
@@ -113,7 +121,7 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        words = render_result(result, whole.model.program.labels)
+        words = render_result(result, whole.model.program.labels, layer_options.shown_of(parsed))
         deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
     if measurement.interruption is not None:
         wanted = None if parsed.precision is not None else parsed.runs

@@ -14,6 +14,7 @@ import msgspec
 from pi_bench.errors import InputError
 from pi_bench.history import RunFacts, StoredRun
 from pi_bench.history.facts import kind_of
+from pi_bench.report.columns import Shown
 from pi_bench.report.quantities import byte_count, counted, seconds
 from pi_bench.report.text_table import render_table
 
@@ -102,8 +103,10 @@ def tags_text(run: StoredRun) -> str:
     return f"run {run.id} of {run.facts.time}" + (f", tagged {', '.join(run.tags)}" if run.tags else "")
 
 
-def render_document(fields: Mapping[str, Any]) -> str:
+def render_document(fields: Mapping[str, Any], shown: Shown | None = None) -> str:
     """Writes a kept result as its command wrote it.
+
+    shown: the layers and columns of a table by layer; None for those that cost most.
 
     Raises:
         InputError: another version wrote it, with fields of another meaning.
@@ -123,10 +126,10 @@ def render_document(fields: Mapping[str, Any]) -> str:
     kind = kind_of(fields)
     try:
         if kind == "latency":
-            return render_result(msgspec.convert(fields, Result), labels=[])
+            return render_result(msgspec.convert(fields, Result), labels=[], shown=shown)
         if kind == "comparison":
             return render_comparison(msgspec.convert(fields, ComparisonResult))
-        return render_accuracy(msgspec.convert(fields, Accuracy))
+        return render_accuracy(msgspec.convert(fields, Accuracy), shown)
     except msgspec.ValidationError:
         raise InputError(
             "another version of pi-bench wrote this result; --json FILE writes its values"

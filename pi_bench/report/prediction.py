@@ -81,23 +81,19 @@ def compared(prediction: Prediction, result: Result) -> ComparedPrediction:
     )
 
 
-def prediction_lines(prediction: Prediction) -> list[str]:
-    """Describes a prediction that has no measurement beside it.
+def where_text(prediction: Prediction) -> str:
+    """Says for which machine and which link a prediction holds.
 
     ```python
     def show(prediction: Prediction) -> None:
-        for line in prediction_lines(prediction):
-            print(line)
+        print("predicted", where_text(prediction))
     ```
     """
-    online, offline, costs = prediction.online, prediction.offline, prediction.costs
-    return [
-        f"predicted on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
-        f"{counted(costs.threads, 'thread')} per party, {link_text(prediction.link)}",
-        f"  online  {seconds(online.latency_s)}, {counted(online.comm_round_count, 'round')}, "
-        f"{_both_ways(online.wire_bytes)}",
-        f"  offline {seconds(offline.time_s)}, {_both_ways(offline.wire_bytes)}",
-    ]
+    costs = prediction.costs
+    return (
+        f"on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
+        f"{counted(costs.threads, 'thread')} per party, {link_text(prediction.link)}"
+    )
 
 
 def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str]:

@@ -16,7 +16,7 @@ from pi_bench.network.clamps import upper_relu_count
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.report.answer import outputs_part
-from pi_bench.report.bits import bits_part
+from pi_bench.report.bits import bits_part, quantization_part
 from pi_bench.report.documents import latency as document
 from pi_bench.report.documents.fields import PerParty, SecondsPerParty
 from pi_bench.report.fusion import fusion_part
@@ -90,6 +90,7 @@ def build_result(
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
         bits=bits_part(program, model.compiling),
+        quantization=quantization_part(model.graph, model.compiling),
     )
 
 

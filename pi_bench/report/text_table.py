@@ -1,11 +1,14 @@
-"""Tables of text that fit the terminal: words to the left, figures to the right, no colors."""
+"""Tables of text that fit the terminal: words to the left, figures to the right, no colors.
+
+`pi_bench.report.colors` colors the text of a whole command.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
 
-from pi_bench.report.text_width import text_width
+from pi_bench.report.text_width import displayed_width, shortened, text_width
 
 _WORD_LIMITS = (34, 22, 12)
 """Characters of a cell of words: as a rule, before columns are left out, and after that."""
@@ -67,8 +70,11 @@ def _fitting(
     def fits(columns: list[int], limit: int) -> bool:
         sizes = (
             max(
-                len(header[number]),
-                *(len(_shortened(row[number], limit) if number in short else row[number]) for row in rows),
+                displayed_width(header[number]),
+                *(
+                    displayed_width(shortened(row[number], limit) if number in short else row[number])
+                    for row in rows
+                ),
                 0,
             )
             for number in columns
@@ -111,7 +117,7 @@ def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], words: Collecti
 
 def _all_shortened(cells: Sequence[str], limit: int) -> list[str]:
     """Shortens the cells of a column, so that different words stay different."""
-    texts = {cell: _shortened(cell, limit) for cell in cells}
+    texts = {cell: shortened(cell, limit) for cell in cells}
     for text in {text for cell, text in texts.items() if text != cell}:
         alike = [cell for cell, other in texts.items() if other == text]
         if len(alike) > 1:
@@ -127,10 +133,3 @@ def _told_apart(cells: Sequence[str], limit: int) -> dict[str, str]:
     rest = limit - start - 2
     texts = {cell: f"{cell[:start]}…{cell[first : first + rest]}…" for cell in cells}
     return texts if len(set(texts.values())) == len(texts) else {cell: cell for cell in cells}
-
-
-def _shortened(cell: str, limit: int) -> str:
-    if len(cell) <= limit:
-        return cell
-    half = (limit - 1) // 2
-    return f"{cell[:half]}…{cell[-half:]}"

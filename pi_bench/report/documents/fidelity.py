@@ -62,3 +62,21 @@ class LayerBits(Part, frozen=True, kw_only=True):
         Meta(description="bits of the calibrated maximum of the input and of each truncated value, by name"),
     ]
     weights: Annotated[dict[str, Positive], Meta(description="bits of signed weights by the layer's name")]
+
+
+class Quantization(Part, frozen=True, kw_only=True):
+    """Tells how the float network became an integer network, besides the bits of its layers."""
+
+    headroom_bits: Annotated[
+        float, Meta(ge=1, description="bits of each window above the calibrated maximum (--headroom-bits)")
+    ]
+    per_channel: Annotated[bool, Meta(description="one scale of the weights per output channel (--scales)")]
+    calibration_source: Annotated[
+        str | None, Meta(description="kind of the calibration inputs; null where the model file notes none")
+    ]
+    calibration_sample_count: Positive | None
+
+
+QuantizationOrNull = Annotated[
+    Quantization | None, Meta(description="null in results of versions that did not note it")
+]

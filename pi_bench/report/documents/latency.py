@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
+from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
     Above0,
@@ -308,6 +308,7 @@ class Result(Part, frozen=True, kw_only=True):
         Above0 | None, Meta(description="--precision as a share of the median; null where not given")
     ] = None
     bits: LayerBits | None = None
+    quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
