@@ -106,7 +106,7 @@ def measure(
             mode=mode,
             options=options,
             threads=threads,
-            compiling=_compiling(weight_bits, activation_bits, batch or batch_of(inputs)),
+            compiling=_compiling(weight_bits, activation_bits, batch, inputs),
             stopping=Stopping(runs, warmup, precision, max_time_s),
             inputs=inputs,
             input_text="" if inputs is None else "array",
@@ -263,16 +263,22 @@ def _task(
 
 
 def _compiling(
-    weight_bits: int | None, activation_bits: int | None, batch: int | None
+    weight_bits: int | None,
+    activation_bits: int | None,
+    batch: int | None,
+    inputs: np.ndarray | None = None,
 ) -> Callable[[Graph], CompileOptions]:
     """Returns the function that chooses the options of the compiler for a network, as the commands do."""
     default = CompileOptions()
-    chosen = CompileOptions(
-        weight_bits or default.weight_bits, activation_bits or default.activation_bits, batch=batch or 1
-    )
-    return lambda graph: with_chosen_bits(
-        graph, chosen, weights=weight_bits is None, activations=activation_bits is None
-    )
+    chosen = CompileOptions(weight_bits or default.weight_bits, activation_bits or default.activation_bits)
+
+    def choose(graph: Graph) -> CompileOptions:
+        sized = replace(chosen, batch=batch or batch_of(inputs, graph) or 1)
+        return with_chosen_bits(
+            graph, sized, weights=weight_bits is None, activations=activation_bits is None
+        )
+
+    return choose
 
 
 def _costs(task: Task, progress: Progress) -> Costs | None:

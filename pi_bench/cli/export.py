@@ -95,7 +95,8 @@ def _add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration",
         metavar="FILE.npy",
-        help="typical inputs, float, of shape (samples, channels, height, width)",
+        help="typical inputs, float, of shape (samples, channels, height, width), (samples, channels, "
+        "length) or (samples, features)",
     )
     parser.add_argument(
         "--calibration-percentile",

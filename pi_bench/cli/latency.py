@@ -175,7 +175,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         info=info,
         options=options,
         place=place,
-        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
         stopping=stopping_options.stopping_of(parsed),
         fuse=fusion_costs(parsed),
         inputs=given,

@@ -40,6 +40,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
         UsageError: there is no column of a name in `shown`.
 
     ```python
+    import msgspec
+
     def show(path: str) -> None:  # a file of --json
         with open(path, "rb") as file:
             result = msgspec.json.decode(file.read(), type=Result)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Sequence
 
-from pi_bench.report.text_width import displayed_width, shortened, text_width
+from pi_bench.report.text_width import all_shortened, displayed_width, text_width
 
 _WORD_LIMITS = (34, 22, 12)
 """Characters of a cell of words: as a rule, before columns are left out, and after that."""
@@ -48,14 +48,17 @@ def render_table(
     words = set(range(left) if isinstance(left, int) else left)
     columns, limit = _fitting(header, rows, words - set(whole), drop, width)
     shown = [header[number] for number in columns]
-    cut = {number: _all_shortened([row[number] for row in rows], limit) for number in words - set(whole)}
-    cells = [
-        [cut[number][at] if number in cut else row[number] for number in columns]
-        for at, row in enumerate(rows)
-    ]
+    shown_columns = [_column(rows, number, limit, words - set(whole)) for number in columns]
+    cells = [[column[at] for column in shown_columns] for at in range(len(rows))]
     lines = _drawn(shown, cells, {at for at, number in enumerate(columns) if number in words})
     missing = [name for number, name in enumerate(header) if number not in columns and name]
     return [*lines, f"not shown at this width: {', '.join(missing)}"] if missing else lines
+
+
+def _column(rows: Sequence[Sequence[str]], number: int, limit: int, short: Collection[int]) -> list[str]:
+    """Returns the cells of a column as they are shown: shortened if the column is one of `short`."""
+    cells = [row[number] for row in rows]
+    return all_shortened(cells, limit) if number in short else cells
 
 
 def _fitting(
@@ -69,14 +72,7 @@ def _fitting(
 
     def fits(columns: list[int], limit: int) -> bool:
         sizes = (
-            max(
-                displayed_width(header[number]),
-                *(
-                    displayed_width(shortened(row[number], limit) if number in short else row[number])
-                    for row in rows
-                ),
-                0,
-            )
+            max(map(displayed_width, [header[number], *_column(rows, number, limit, short)]))
             for number in columns
         )
         return sum(sizes) + _GAP * (len(columns) - 1) <= width
@@ -113,23 +109,3 @@ def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], words: Collecti
     text = io.StringIO()
     Console(file=text, width=_CONSOLE_WIDTH, color_system=None, force_terminal=False).print(table)
     return [line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n")]
-
-
-def _all_shortened(cells: Sequence[str], limit: int) -> list[str]:
-    """Shortens the cells of a column, so that different words stay different."""
-    texts = {cell: shortened(cell, limit) for cell in cells}
-    for text in {text for cell, text in texts.items() if text != cell}:
-        alike = [cell for cell, other in texts.items() if other == text]
-        if len(alike) > 1:
-            texts.update(_told_apart(alike, limit))
-    return [texts[cell] for cell in cells]
-
-
-def _told_apart(cells: Sequence[str], limit: int) -> dict[str, str]:
-    """Shortens cells of equal ends to their start and the place where they begin to differ."""
-    letters = zip(*cells, strict=False)
-    first = next((at for at, found in enumerate(letters) if len(set(found)) > 1), 0)
-    start = (limit - 2) // 2
-    rest = limit - start - 2
-    texts = {cell: f"{cell[:start]}…{cell[first : first + rest]}…" for cell in cells}
-    return texts if len(set(texts.values())) == len(texts) else {cell: cell for cell in cells}

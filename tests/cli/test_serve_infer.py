@@ -131,7 +131,7 @@ def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
     run = infer(server, input_file, "--json", str(target))
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
-    first, second = lines.index("image 0:"), lines.index("image 1:")
+    first, second = lines.index("input 0:"), lines.index("input 1:")
     answer = json.loads(target.read_text())
     jsonschema.validate(answer, schema_of("answer"))
     assert answer["digest"] == server.digest and answer["verified"] is False
