@@ -75,7 +75,7 @@ def measure(
         link: such as ``"lan"`` or ``"100Mbit,40ms"``; None for loopback as it is.
         runs: timed runs; with `precision` at least so many.
         warmup: untimed runs; None runs until the last two agree.
-        precision: repeats until half the interval of the median is at most this share of it.
+        precision: repeats until half the interval of the median is at most this fraction of it.
         max_time_s: bounds the repeating of `precision`.
         threads: computing threads per party; None for half of the cores.
         weight_bits, activation_bits: for all layers; None for those that the export chose.

@@ -334,7 +334,7 @@ class Result(Part, frozen=True, kw_only=True):
         tuple[Seconds, ...], Meta(description="online latencies of the untimed runs, in order")
     ] = ()
     precision: Annotated[
-        Above0 | None, Meta(description="--precision as a share of the median; null where not given")
+        Above0 | None, Meta(description="--precision as a fraction of the median; null where not given")
     ] = None
     server_environment: Annotated[
         ServerMachine | None, Meta(description="null: both parties ran on the machine of environment")
