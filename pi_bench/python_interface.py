@@ -75,7 +75,7 @@ def measure(
         link: such as ``"lan"`` or ``"100Mbit,40ms"``; None for loopback as it is.
         runs: timed runs; with `precision` at least so many.
         warmup: untimed runs; None runs until the last two agree.
-        precision: repeats until half the interval of the median is at most this share of it.
+        precision: repeats until half the interval of the median is at most this fraction of it.
         max_time_s: bounds the repeating of `precision`.
         threads: computing threads per party; None for half of the cores.
         weight_bits, activation_bits: for all layers; None for those that the export chose.
@@ -87,14 +87,14 @@ def measure(
 
     Raises:
         PiBenchError: the model, an input or an option cannot be used, or a party failed. A verification that
-            fails raises nothing: see ``result.verification.passed``.
+            fails raises nothing: see ``result.verified``.
 
     ```python
     import pi_bench
 
     def online_ms(model_file: str) -> float:
         result = pi_bench.measure(model_file, protocol="fss", link="lan", runs=10)
-        assert result.verification.passed
+        assert result.verified
         return 1e3 * result.online.latency_s.median
     ```
     """
