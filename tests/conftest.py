@@ -53,6 +53,7 @@ SLOW = {
         "unit/session/test_session.py",
         "unit/test_exporting.py",
         "unit/test_python_interface.py",
+        "unit/test_pytest_plugin.py",
     ),
     "training": (
         "unit/models/training",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
+    connecting,
     fidelity_options,
     keeping,
     layer_options,
@@ -34,6 +35,8 @@ _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
 and measures both phases. Online latency is the time from the float input in memory to the float logits
 in memory, on the client's clock. Every timed run is verified after its clock has stopped.
+
+With --connect the server is on another machine: `pi-bench serve --measure` there.
 """
 
 
@@ -51,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
     )
-    model_options.add_model(parser)
+    model_options.add_model(parser, optional=True)
     protocol_options.add_protocol(parser)
     model_options.add_compile(parser)
     fidelity_options.add_goal(
@@ -68,6 +71,7 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_timeout(measuring)
     limits_option.add_limits(measuring)
     like.add_like(measuring)
+    connecting.add_connecting(parser)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument(
@@ -108,6 +112,9 @@ def run(parsed: argparse.Namespace) -> int:
     require_columns(parsed.columns)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
+    if parsed.connect is not None:
+        return connecting.run_connected(parsed)
+    connecting.require_one_machine(parsed)
     with Progress() as progress:
         task = task_of(parsed)
 
@@ -116,7 +123,7 @@ def run(parsed: argparse.Namespace) -> int:
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)
-    result = whole.result(measurement)
+        result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
@@ -157,6 +164,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         return task_of(make_parser().parse_args(["latency", model_file]))
     ```
     """
+    from pi_bench.cli.output import STDOUT
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
@@ -169,14 +177,14 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=parsed.json != STDOUT)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     return Task(
         model=Path(parsed.model),
         info=info,
         options=options,
         place=place,
-        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
         stopping=stopping_options.stopping_of(parsed),
         fuse=fusion_costs(parsed),
         inputs=given,
@@ -187,6 +195,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        measure_costs=prediction.remeasuring(parsed, info, place.threads),
         find_limits=partial(limits_option.limits_of, parsed, place),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
@@ -194,6 +203,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
 
 
 def _add_verification(failures: Failures, result: Result) -> None:
+    assert result.verification is not None, "on one machine every run is verified"
     if result.verification.passed:
         return
     found = result.verification.failures

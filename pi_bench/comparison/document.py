@@ -50,7 +50,7 @@ def build_comparison(
         interrupted=interrupted,
         environment=Machine(**environment),
         arguments=arguments,
-        warnings=tuple(_warnings(sides, results)),
+        warnings=tuple(_warnings(sides, results, interrupted)),
         cautions=(*cautions, *_stored_cautions(sides, results)),
     )
 
@@ -64,7 +64,7 @@ def _stored_cautions(sides: Sequence[Side], results: Sequence[Result]) -> list[C
     ]
 
 
-def _warnings(sides: Sequence[Side], results: Sequence[Result]) -> list[str]:
+def _warnings(sides: Sequence[Side], results: Sequence[Result], interrupted: bool) -> list[str]:
     found = []
     if results:
         found.append(
@@ -72,7 +72,8 @@ def _warnings(sides: Sequence[Side], results: Sequence[Result]) -> list[str]:
             "another session would be off; compare the model files for a verdict that covers this."
         )
     elif len(sides[0].sessions) < MIN_ROUNDS:
-        found.append(f"fewer than {MIN_ROUNDS} whole rounds give no interval; use --rounds 10.")
+        remedy = "let all rounds run" if interrupted else "use --rounds 10"
+        found.append(f"fewer than {MIN_ROUNDS} whole rounds give no interval; {remedy}.")
     found += [
         f"{side.name}: {result_warning}"
         for side, result in zip(sides, results, strict=False)

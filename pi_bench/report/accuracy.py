@@ -21,7 +21,7 @@ from pi_bench.report.cautions import machine_cautions
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.remedies import remedies_part
-from pi_bench.report.scores import at, scores, share_pct
+from pi_bench.report.scores import at, scores, true_pct
 from pi_bench.report.weights import weights_of
 
 
@@ -103,7 +103,7 @@ def _private(
             float=document.Answers(**scores(at(floats, answers.index), floats, labels)),
             integer=document.Answers(**scores(at(comparison.integers, answers.index), floats, labels)),
         ),
-        same_class_as_integer_pct=share_pct(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
+        same_class_as_integer_pct=true_pct(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
         largest_difference_from_integer=float(np.abs(answers.logits - integers).max()),
         verified=not private.failures,
         failures=list(private.failures),

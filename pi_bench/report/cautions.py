@@ -91,8 +91,8 @@ def result_cautions(result: Result, use: MachineUse, limits: Limits | None) -> t
                 text="so few runs show no spread; use --runs 5 or more for figures that you publish.",
             )
         )
-    environment = result.environment
-    if not environment.pinned:
+    environment, one_machine = result.environment, result.server_environment is None
+    if one_machine and not environment.pinned:
         found.append(
             Caution(
                 code="shared-cores",
@@ -101,7 +101,7 @@ def result_cautions(result: Result, use: MachineUse, limits: Limits | None) -> t
                 "Use fewer --threads or a larger machine.",
             )
         )
-    if use.quota_cores is not None and use.quota_cores < 2 * environment.threads:
+    if one_machine and use.quota_cores is not None and use.quota_cores < 2 * environment.threads:
         found.append(
             Caution(
                 code="shared-cores",

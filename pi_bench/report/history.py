@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +24,9 @@ _HEADER = (
     *("run", "time (UTC)", "network", "protocol", "link", "online", _FLOOR, "offline", "bytes", "tags"),
     "commit",
 )
-_DROP = ("commit", "bytes", "offline", _FLOOR)
+_DROP = ("commit", "bytes", "offline", _FLOOR, "tags", "link", "protocol", "time (UTC)")
+_WORDS = ("time (UTC)", "network", "protocol", "link", "tags", "commit")
+_FOLDS = (40, 28, 20)  # characters of a line of a cell, from wide terminals to narrow ones
 
 
 def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
@@ -55,13 +58,25 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
         at = header.index(_FLOOR)
         header.pop(at)
         rows = [(*row[:at], *row[at + 1 :]) for row in rows]
-    left = {header.index(name) for name in ("time (UTC)", "network", "protocol", "link", "tags", "commit")}
-    return "\n".join(
-        [
-            *render_table(header, rows, left=left, drop=[each for each in _DROP if each in header]),
-            _count(len(runs), found),
-        ]
-    )
+    words = {header.index(name) for name in _WORDS}
+    drop = [each for each in _DROP if each in header]
+    folding = {header.index("network"), header.index("tags")}
+    for characters in _FOLDS:
+        folded = [line for row in rows for line in _folded(row, folding, characters)]
+        lines = render_table(header, folded, left=words, drop=drop, whole=words)
+        if "tags" in lines[0]:
+            break
+    return "\n".join([*lines, _count(len(runs), found)])
+
+
+def _folded(row: tuple[str, ...], folding: Collection[int], characters: int) -> Iterator[tuple[str, ...]]:
+    """Breaks a row into lines whose names and tags have at most `characters`, so that no value is cut."""
+    cells = {at: textwrap.wrap(row[at], characters) for at in folding}
+    for number in range(max(map(len, cells.values()))):
+        yield tuple(
+            "".join(cells[at][number : number + 1]) if at in cells else cell if number == 0 else ""
+            for at, cell in enumerate(row)
+        )
 
 
 def _count(shown: int, found: int) -> str:

@@ -24,6 +24,7 @@ from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
 from pi_bench.report.settings import mode_text
 from pi_bench.report.text_width import labelled, shortened
+from pi_bench.report.two_machines import expected_rows, machine_lines, threads_text, unverified_rows
 from pi_bench.report.weights import weights_text
 
 _NAME_WIDTH = 40
@@ -42,6 +43,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
         UsageError: there is no column of a name in `shown`.
 
     ```python
+    import msgspec
+
     def show(path: str) -> None:  # a file of --json
         with open(path, "rb") as file:
             result = msgspec.json.decode(file.read(), type=Result)
@@ -87,9 +90,9 @@ def _heading(result: Result) -> list[str]:
         *clamp_lines(network.upper_relu_count),
         f"{weights_text(network.weights)}; {quantization}" if quantization else weights_text(network.weights),
         f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
-        f"{link_text(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
-        f"digest {network.digest[:16]}",
+        f"{link_text(result.link)}, {threads_text(result)}, digest {network.digest[:16]}",
         *probe_lines(result.link),
+        *machine_lines(result),
         *fusion_lines(network.fusion),
         *result.notes,
     ]
@@ -103,6 +106,8 @@ def _answer(result: Result, labels: Sequence[str]) -> Rows:
 
 def _verdict(result: Result) -> Rows:
     verification = result.verification
+    if verification is None:
+        return unverified_rows(result)
     fidelity = fidelity_line(result.fidelity, result.network.weights)
     if not verification.passed:
         failures = [("", failure) for failure in verification.failures[:_SHOWN_FAILURES]]
@@ -125,6 +130,7 @@ def _verdict(result: Result) -> Rows:
             f"the answer {agrees} with the float network "
             f"(largest difference {verification.max_float_error:.4f})",
         ),
+        *expected_rows(result),
         ("fidelity", fidelity),
     ]
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pi_bench import defaults
 from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
+from pi_bench.errors import interruption_code
 from pi_bench.fidelity import FidelityGoal
 from pi_bench.launch.inputs import noise_input
 from pi_bench.launch.latency import MeasuringSession, measure_latency
@@ -40,7 +41,7 @@ from pi_bench.report.floor import floor_part, limits_part
 from pi_bench.report.known_fidelity import known_fidelity
 from pi_bench.report.prediction import compared
 from pi_bench.report.result import build_result
-from pi_bench.report.warnings import find_warnings
+from pi_bench.report.warnings import contradicts_prediction, find_warnings
 from pi_bench.tasks.predicting import predict
 
 
@@ -63,6 +64,7 @@ class Task:
         expect_digest: the beginning of the digest of the program; None accepts all.
         goal: the fidelity that the network should have; None for that of its export.
         find_costs: finds the costs to predict with; None predicts nothing.
+        measure_costs: measures the costs again if the runs contradict the prediction; None never does.
         find_limits: finds the limits of this machine right before the parties start; None computes no floor.
         explain: whether the largest costs are explained.
         arguments: the arguments of the command, for the result.
@@ -92,6 +94,7 @@ class Task:
     expect_digest: str | None = None
     goal: FidelityGoal | None = None
     find_costs: Callable[[Progress], Costs | None] | None = None
+    measure_costs: Callable[[Progress], Costs | None] | None = None
     find_limits: Callable[[Progress], Limits | None] | None = None
     explain: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -142,8 +145,12 @@ class PreparedTask:
         measurement.machine_use = watch.use
         return measurement
 
-    def result(self, measurement: Measurement) -> Result:
-        """Collects every figure of a measurement with at least one timed run, with its warnings."""
+    def result(self, measurement: Measurement, progress: Progress = silent) -> Result:
+        """Collects every figure of a measurement with at least one timed run, with its warnings.
+
+        Costs that a busy machine measured predict too long times. So they are measured once more if the runs
+        contradict the prediction. An interruption keeps the first prediction and is noted in `measurement`.
+        """
         task = self.task
         result = build_result(
             self.model,
@@ -156,11 +163,13 @@ class PreparedTask:
             task.arguments,
         )
         if self.costs is not None:
-            setting = Setting(self.costs, task.link, polls=task.place.pinned)
-            predicted, explanation = predict(
-                self.model, self.model.compiling, task.info, task.options, setting, explain=task.explain
-            )
-            result = replace(result, prediction=compared(predicted, result), explanation=explanation)
+            result = self._predicted(result, self.costs)
+            if contradicts_prediction(result) and task.measure_costs is not None:
+                try:
+                    costs = task.measure_costs(progress)
+                    result = result if costs is None else self._predicted(result, costs)
+                except KeyboardInterrupt as interruption:
+                    measurement.interruption = interruption_code(interruption)
         result = replace(self._with_floor(result), fidelity=self.fidelity)
         return replace(
             result,
@@ -185,6 +194,15 @@ class PreparedTask:
         return replace(
             result, limits=limits_part(self.limits), floor=floor_part(floor, program, **measured_s)
         )
+
+    def _predicted(self, result: Result, costs: Costs) -> Result:
+        """Adds the prediction, and the explanation if the task asks for it."""
+        task = self.task
+        setting = Setting(costs, task.link, polls=task.place.pinned)
+        predicted, explanation = predict(
+            self.model, self.model.compiling, task.info, task.options, setting, explain=task.explain
+        )
+        return replace(result, prediction=compared(predicted, result), explanation=explanation)
 
 
 def prepared(task: Task, progress: Progress = silent) -> PreparedTask:
