@@ -175,7 +175,7 @@ def test_what_does_not_fit_is_one_line(
         (("--expect-logits", "text.npy"), 4, "an array of real numbers"),
         (("--expect-logits", "infinite.npy"), 4, "a number that is not finite"),
         (("--expect-digest", "0" * 16), 6, "network digest: the client expects 0000"),
-        ((str(model_file), "--weight-bits", "5"), 6, "network digest: the client insists on"),
+        ((str(model_file), "--weight-bits", "5"), 6, "network digest: the client expects"),
         (("--protocol", "delphi"), 6, "protocol: the client insists on delphi, the server offers ideal"),
         (("--protocol", "ideal", "--mode", "windowed"), 6, "mode: the client insists on windowed"),
         (("--input", "shape.npy"), 4, "the input has shape (1, 4)"),
