@@ -75,7 +75,7 @@ def measure(
         link: such as ``"lan"`` or ``"100Mbit,40ms"``; None for loopback as it is.
         runs: timed runs; with `precision` at least so many.
         warmup: untimed runs; None runs until the last two agree.
-        precision: repeats until half the interval of the median is at most this share of it.
+        precision: repeats until half the interval of the median is at most this fraction of it.
         max_time_s: bounds the repeating of `precision`.
         threads: computing threads per party; None for half of the cores.
         weight_bits, activation_bits: for all layers; None for those that the export chose.
@@ -87,14 +87,14 @@ def measure(
 
     Raises:
         PiBenchError: the model, an input or an option cannot be used, or a party failed. A verification that
-            fails raises nothing: see ``result.verification.passed``.
+            fails raises nothing: see ``result.verified``.
 
     ```python
     import pi_bench
 
     def online_ms(model_file: str) -> float:
         result = pi_bench.measure(model_file, protocol="fss", link="lan", runs=10)
-        assert result.verification.passed
+        assert result.verified
         return 1e3 * result.online.latency_s.median
     ```
     """
@@ -106,7 +106,7 @@ def measure(
             mode=mode,
             options=options,
             threads=threads,
-            compiling=_compiling(weight_bits, activation_bits, batch or batch_of(inputs)),
+            compiling=_compiling(weight_bits, activation_bits, batch, inputs),
             stopping=Stopping(runs, warmup, precision, max_time_s),
             inputs=inputs,
             input_text="" if inputs is None else "array",
@@ -263,16 +263,22 @@ def _task(
 
 
 def _compiling(
-    weight_bits: int | None, activation_bits: int | None, batch: int | None
+    weight_bits: int | None,
+    activation_bits: int | None,
+    batch: int | None,
+    inputs: np.ndarray | None = None,
 ) -> Callable[[Graph], CompileOptions]:
     """Returns the function that chooses the options of the compiler for a network, as the commands do."""
     default = CompileOptions()
-    chosen = CompileOptions(
-        weight_bits or default.weight_bits, activation_bits or default.activation_bits, batch=batch or 1
-    )
-    return lambda graph: with_chosen_bits(
-        graph, chosen, weights=weight_bits is None, activations=activation_bits is None
-    )
+    chosen = CompileOptions(weight_bits or default.weight_bits, activation_bits or default.activation_bits)
+
+    def choose(graph: Graph) -> CompileOptions:
+        sized = replace(chosen, batch=batch or batch_of(inputs, graph) or 1)
+        return with_chosen_bits(
+            graph, sized, weights=weight_bits is None, activations=activation_bits is None
+        )
+
+    return choose
 
 
 def _costs(task: Task, progress: Progress) -> Costs | None:

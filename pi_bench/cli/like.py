@@ -10,7 +10,16 @@ from typing import Any
 from pi_bench.errors import InputError, UsageError
 
 FLAG = "--like"
-_GIVEN_ANEW = ("model", "input", "costs", "measure_costs", "expect_digest", "like")
+_GIVEN_ANEW = (
+    "model",
+    "input",
+    "costs",
+    "measure_costs",
+    "expect_digest",
+    "expect_logits",
+    "logits_tolerance",
+    "like",
+)
 
 
 def add_like(parser: argparse._ActionsContainer) -> None:

@@ -24,6 +24,8 @@ from typing import Self, TypeVar
 
 import numpy as np
 
+from pi_bench.network.linear_maps.composed_kernel import composed_kernel, readers_of
+
 Kind = TypeVar("Kind", bound=Hashable)
 
 
@@ -227,20 +229,23 @@ class LinearMap:
         columns, column_taps = self.columns.after_axis(first.columns)
         own_rows, own_columns = self.rows.own_class(rows), self.columns.own_class(columns)
         shape = (len(row_taps), len(column_taps), self.out_channels, first.in_channels)
-        kernel = np.zeros((*shape, rows.extent, columns.extent))
-        bias = self.bias[np.ix_(own_rows, own_columns)].copy()
-        high, wide = first.rows.extent, first.columns.extent
-        # One product serves all composed classes in which the same tap reads the same class of `first`.
-        readers = itertools.product(
-            _readers(own_rows, row_taps).items(), _readers(own_columns, column_taps).items()
+        row_readers, column_readers = readers_of(own_rows, row_taps), readers_of(own_columns, column_taps)
+        kernel = composed_kernel(
+            self.kernel,
+            first.kernel,
+            (first.rows.stride, first.columns.stride),
+            row_readers,
+            column_readers,
+            (*shape, rows.extent, columns.extent),
         )
-        for ((own_row, k, a), of_rows), ((own_column, m, b), of_columns) in readers:
-            mix = self.kernel[own_row, own_column, :, :, k, m]
-            top, left = k * first.rows.stride, m * first.columns.stride
-            product, shift = np.tensordot(mix, first.kernel[a, b], axes=(1, 0)), mix @ first.bias[a, b]
-            for r, s in itertools.product(of_rows, of_columns):
-                kernel[r, s, :, :, top : top + high, left : left + wide] += product
-                bias[r, s] += shift
+        bias = self.bias[np.ix_(own_rows, own_columns)].copy()
+        if first.bias.any():
+            # (row classes, column classes, out, row taps, column taps, row classes of first, column classes)
+            shifts = np.tensordot(self.kernel, first.bias, axes=(3, 2))
+            for ((own_row, k, a), of_rows), ((own_column, m, b), of_columns) in itertools.product(
+                row_readers.items(), column_readers.items()
+            ):
+                bias[np.ix_(of_rows, of_columns)] += shifts[own_row, own_column, :, k, m, a, b]
         return LinearMap(rows, columns, kernel, bias).trimmed()
 
     def plus(self, other: LinearMap) -> LinearMap:
@@ -251,15 +256,16 @@ class LinearMap:
         """
         rows, columns = self.rows.joined(other.rows), self.columns.joined(other.columns)
         shape = (rows.class_count, columns.class_count, self.out_channels, self.in_channels)
-        kernel = np.zeros((*shape, rows.extent, columns.extent))
+        # With the strides of a part, so that both are walked in the order of memory.
+        kernel = np.zeros_like(self.kernel, shape=(*shape, rows.extent, columns.extent))
         bias = np.zeros(shape[:3])
         for part in (self, other):
             top, left = rows.before - part.rows.before, columns.before - part.columns.before
-            chosen = np.ix_(part.rows.own_class(rows), part.columns.own_class(columns))
-            kernel[..., top : top + part.rows.extent, left : left + part.columns.extent] += part.kernel[
-                chosen
-            ]
-            bias += part.bias[chosen]
+            own_rows, own_columns = part.rows.own_class(rows), part.columns.own_class(columns)
+            window = kernel[..., top : top + part.rows.extent, left : left + part.columns.extent]
+            for r, s in np.ndindex(shape[:2]):
+                window[r, s] += part.kernel[own_rows[r], own_columns[s]]
+            bias += part.bias[np.ix_(own_rows, own_columns)]
         return LinearMap(rows, columns, kernel, bias)
 
     def trimmed(self) -> LinearMap:
@@ -297,18 +303,6 @@ class LinearMap:
             matrix[:, i, j, :, down, across] = kernel[:, :, own_down, own_across]
         bias = self.bias[np.ix_(rows.classes, columns.classes)].transpose(2, 0, 1)
         return matrix.reshape(bias.size, -1), bias.reshape(-1)
-
-
-def _readers(
-    own: Sequence[int], taps: Sequence[Sequence[int | None]]
-) -> dict[tuple[int, int, int], list[int]]:
-    """Lists the composed classes of an axis by own class, tap, and class of the first map."""
-    readers: dict[tuple[int, int, int], list[int]] = {}
-    for kind, (own_class, read) in enumerate(zip(own, taps, strict=True)):
-        for tap, first_class in enumerate(read):
-            if first_class is not None:
-                readers.setdefault((own_class, tap, first_class), []).append(kind)
-    return readers
 
 
 def _numbered(kinds: Sequence[Kind]) -> tuple[list[Kind], tuple[int, ...]]:
