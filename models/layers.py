@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-Shape = tuple[int, ...]
+from pi_bench.shape import Shape
 
 
 class Kind(Enum):

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.progress import Progress
+from pi_bench.shape import Shape
 
 from .archive import ArchiveSource
 from .dataset import Dataset
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

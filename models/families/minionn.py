@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..layers import Kind, Shape, Sketch
+from pi_bench.shape import Shape
+
+from ..layers import Kind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 

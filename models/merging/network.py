@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pi_bench.errors import ModelError
+from pi_bench.shape import Shape
 
-from ..layers import Shape
 from ..recipe import Recipe
 from .extents import kept_values
 from .kernels import Kernel

@@ -17,8 +17,8 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from pi_bench.article import with_article
 from pi_bench.errors import ModelError
+from pi_bench.shape import Shape
 
-from ..layers import Shape
 from ..networks.masked_relu import TrainableMaskedReLU
 from ..networks.polynomial import PolynomialActivation
 from ..networks.resnet import PadShortcut

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pi_bench.errors import ModelError
-
-from ..layers import Shape
+from pi_bench.shape import Shape
 
 
 class TrainableMaskedReLU(nn.Module):

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pi_bench.errors import ModelError
-
-from ..layers import Shape
+from pi_bench.shape import Shape
 
 _NEAR_RELU = (1 / math.sqrt(8 * math.pi), 0.5, 1 / math.sqrt(8 * math.pi), 0.02)
 """Coefficients of the quadratic nearest to ReLU for normally distributed x, as batch normalization makes it.

@@ -6,12 +6,13 @@ The caller gives the function that measures, because models do not know the laun
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pi_bench.atomic_file import whole_file
 from pi_bench.errors import ModelError, VerificationError
 from pi_bench.progress import Progress
 
@@ -66,15 +67,17 @@ def _measured(candidate: Candidate, folder: Path, measure: Measure, settings: Ma
         return candidate
     result = _stored(folder / LATENCY_FILE, settings)
     if result is None:
-        partial = folder / f".{LATENCY_FILE}.partial"  # becomes the result only if the command succeeds
-        try:
-            measure(folder / "model.pt", partial)
-            os.replace(partial, folder / LATENCY_FILE)
-        except (ModelError, VerificationError) as error:
-            return replace(candidate, failure=f"not measured: {error}")
-        finally:
-            partial.unlink(missing_ok=True)
-        result = json.loads((folder / LATENCY_FILE).read_text())
+        # Elsewhere first, since the command writes a document even if the answer is wrong.
+        with tempfile.TemporaryDirectory() as elsewhere:
+            written = Path(elsewhere, LATENCY_FILE)
+            try:
+                measure(folder / "model.pt", written)
+            except (ModelError, VerificationError) as error:
+                return replace(candidate, failure=f"not measured: {error}")
+            document = written.read_bytes()
+        with whole_file(folder / LATENCY_FILE) as file:
+            file.write(document)
+        result = json.loads(document)
     return candidate.measured(result)
 
 

@@ -4,11 +4,12 @@
 
 PYBIND11_MODULE(_native, module) {
   module.doc() =
-      "Native kernels of pi-bench. Only pi_bench.crypto and pi_bench.arithmetic import this "
-      "module.";
+      "Native kernels of pi-bench. Only pi_bench.crypto, pi_bench.arithmetic and "
+      "pi_bench.channel import this module.";
   module.attr("__version__") = pi::version();
   bind_symmetric(module);
   bind_checksum(module);
+  bind_channel(module);
   bind_ot(module);
   bind_garble(module);
   bind_fss(module);

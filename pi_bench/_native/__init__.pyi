@@ -1,5 +1,7 @@
 # The types of the compiled module, one stub per submodule. tests/unit/test_native_stubs.py compares the
-# parameters with the bindings. Only pi_bench.crypto and pi_bench.arithmetic import the module.
+# parameters with the bindings. Only pi_bench.crypto, pi_bench.arithmetic and pi_bench.channel import the
+# module.
+from . import channel as channel
 from . import checksum as checksum
 from . import fss as fss
 from . import garble as garble

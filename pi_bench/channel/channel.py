@@ -152,31 +152,39 @@ class Channel:
             PeerError: the header does not match, or the peer gave up.
             ConnectionFailedError: the peer stayed silent, or the connection was lost.
         """
-        sums, encoded = self._checksums, expected.encode()
-        count = self._receiver.receive_some([self._header_view, view], meanwhile=meanwhile)
-        if count == HEADER_BYTES + view.nbytes and self._header == encoded:
-            # The usual case, without the objects that reading an unknown header makes.
-            if sums is not None:
-                sums[1].add_frame(encoded, view)
+        encoded, sums = expected.encode(), None if self._checksums is None else self._checksums[1]
+        count, summed = self._receiver.poll_frame(encoded, self._header, view, sums, meanwhile)
+        if summed:
+            self._read_rest(view, count - HEADER_BYTES, sums)
             self.received.count(view.nbytes)
             return expected
-        header, position = self._complete_header(count, view)
-        header.require(expected)
-        if position == view.nbytes:
-            if sums is not None:
-                sums[1].add_frame(self._header, view)
-        elif sums is None:
-            self._receiver.read_exactly(view[position:])
-        else:
-            sums[1].add_header(self._header)
-            sums[1].add_part(view[:position])
-            for start in range(position, view.nbytes, _CHECKED_BYTES):
-                piece = view[start : start + _CHECKED_BYTES]
-                self._receiver.read_exactly(piece)
-                sums[1].add_part(piece)
-            sums[1].end_payload()
+        if count == 0:
+            count = self._receiver.receive_some([self._header_view, view], meanwhile=meanwhile)
+        header, position = expected, count - HEADER_BYTES
+        if position < 0 or self._header != encoded:
+            header, position = self._complete_header(count, view)
+            header.require(expected)
+        if sums is not None:
+            sums.add_header(self._header)
+            sums.add_part(view[:position])
+            if position == view.nbytes:
+                sums.end_payload()
+        self._read_rest(view, position, sums)
         self.received.count(header.payload_bytes)
         return header
+
+    def _read_rest(self, view: memoryview, position: int, sums: Checksum | None) -> None:
+        """Fills `view` from `position` on, and ends the payload of `sums` there if it is not complete yet."""
+        if position == view.nbytes:
+            return
+        if sums is None:
+            self._receiver.read_exactly(view[position:])
+            return
+        for start in range(position, view.nbytes, _CHECKED_BYTES):
+            piece = view[start : start + _CHECKED_BYTES]
+            self._receiver.read_exactly(piece)
+            sums.add_part(piece)
+        sums.end_payload()
 
     def receive_bounded(self, expected: FrameHeader, max_bytes: int, deadline_s: float) -> bytearray:
         """Receives the payload of the next frame, of at most `max_bytes` bytes.

@@ -7,7 +7,10 @@ import socket
 import time
 from collections.abc import Iterator
 
+from pi_bench import _native
+from pi_bench.arithmetic.prefetch import Prefetch
 from pi_bench.channel.sender import Sender, timeval
+from pi_bench.crypto.checksum import Checksum
 from pi_bench.errors import ConnectionFailedError
 
 _PIECE_BYTES = 64 << 10
@@ -77,6 +80,29 @@ class Receiver:
                     return count
                 break
         return self._sleep_for(views, flags)
+
+    def poll_frame(
+        self,
+        expected: bytes,
+        header: bytearray,
+        payload: memoryview,
+        checksum: Checksum | None,
+        meanwhile: Iterator[None] | None,
+    ) -> tuple[int, bool]:
+        """Polls for a frame, and returns how many of its bytes have come and whether its header is `expected`.
+
+        If it is, `checksum` has got everything that has come, and the end of a complete payload. Otherwise it
+        has got nothing. It never sleeps, so it may return before anything has come, and it raises nothing: a
+        lost connection shows in the next read.
+        """
+        if not self._poll_s or not self._sender.idle:
+            return 0, False
+        if meanwhile is not None and not isinstance(meanwhile, Prefetch):
+            return 0, False  # steps in Python, which `receive_some` takes
+        sums = None if checksum is None else checksum.native
+        return _native.channel.poll_frame(
+            self._connection.fileno(), expected, header, payload, self._poll_s, meanwhile, sums
+        )
 
     def read_exactly(self, view: memoryview, deadline: float | None = None) -> None:
         """Fills `view`. `deadline` is a time of `time.monotonic`.

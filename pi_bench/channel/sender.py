@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from pi_bench import _native
 from pi_bench.errors import ConnectionFailedError
 
 _IOV_MAX = 512  # buffers a sendmsg; the kernel takes 1,024
@@ -66,12 +67,14 @@ class Sender:
             self._require_sound()
         if self._pending_bytes == 0:
             try:
-                views = _send_some(self._connection, views, socket.MSG_DONTWAIT)
+                rest = _native.channel.send_at_once(self._connection.fileno(), *views)
             except OSError as error:
                 self._fail(_send_reason(error, self._timeout_s))
                 self._require_sound()
-            if not views:
+            if rest is None:
                 return
+            first, offset = rest
+            views = [views[first][offset:], *views[first + 1 :]]
         self._enqueue(views)
 
     def _enqueue(self, views: list[memoryview]) -> None:
@@ -164,7 +167,7 @@ class Sender:
         while views:
             started = time.monotonic()
             before = sum(view.nbytes for view in views)
-            views = _send_some(self._connection, views, 0)
+            views = _send_some(self._connection, views)
             stalled = sum(view.nbytes for view in views) == before
             if stalled and time.monotonic() - started >= 0.9 * self._timeout_s:
                 raise TimeoutError
@@ -202,12 +205,12 @@ def shut_down(connection: socket.socket) -> None:
         return  # not connected any more
 
 
-def _send_some(connection: socket.socket, views: list[memoryview], flags: int) -> list[memoryview]:
-    """Sends as much as the socket takes, and returns the rest of `views`."""
+def _send_some(connection: socket.socket, views: list[memoryview]) -> list[memoryview]:
+    """Sends as much as the socket takes, after a wait if it is full, and returns the rest of `views`."""
     position = 0
     while position < len(views):
         try:
-            sent = connection.sendmsg(views[position : position + _IOV_MAX], (), flags)
+            sent = connection.sendmsg(views[position : position + _IOV_MAX])
         except BlockingIOError:
             break
         while position < len(views) and sent >= len(views[position]):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.cli import (
     arguments,
     keeping,
+    layer_options,
     model_options,
     prediction,
     protocol_options,
@@ -19,6 +20,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
+from pi_bench.report.error_table import COLUMNS, require_columns
 
 if TYPE_CHECKING:
     from pi_bench.launch.accuracy_findings import AccuracyFindings
@@ -92,6 +94,7 @@ def add_parser(subparsers: Any) -> None:
         help="leave out the runs of the integer network with one more bit in each of some layers",
     )
     prediction.add_costs(parser)
+    layer_options.add_layers(parser.add_argument_group("text"), COLUMNS)
     add_json(parser, "accuracy")
     keeping.add_history(parser)
     parser.set_defaults(run=run, batch=None)
@@ -117,6 +120,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch import placement
 
     writable(parsed.json)
+    require_columns(parsed.columns)
     keeping.require_history(parsed)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
@@ -162,15 +166,18 @@ def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) ->
     from pi_bench.launch.private_accuracy import run_privately
     from pi_bench.launch.remedies import find_remedies
     from pi_bench.launch.samples import sample
+    from pi_bench.metrics.machine_use import MachineUse, MachineWatch
     from pi_bench.prediction.simulated_run import Setting
 
     threads = task.place.threads
     comparison = compare(task.graph, task.compiling, task.law, threads, task.samples.inputs, progress)
-    private, remedies, interruption = None, None, comparison.interruption
+    private, remedies, interruption, use = None, None, comparison.interruption, MachineUse()
     try:
         if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
-            private = run_privately(task, index, parsed.timeout, progress)
+            with MachineWatch() as watch:
+                private = run_privately(task, index, parsed.timeout, progress)
+            use = watch.use
             interruption = private.interruption
         if not parsed.no_remedies and interruption is None:
             costs = prediction.costs_of(parsed, task.info, threads, progress)
@@ -178,7 +185,7 @@ def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) ->
             remedies = find_remedies(task, comparison, setting, progress)
     except KeyboardInterrupt as error:
         interruption = interruption_code(error)
-    return AccuracyFindings(comparison, private, remedies, interruption)
+    return AccuracyFindings(comparison, private, remedies, interruption, use)
 
 
 def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFindings) -> int:
@@ -191,7 +198,12 @@ def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFi
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
-        deliver(render_accuracy(result), parsed.json, result, keep=partial(keeping.keep, parsed))
+        deliver(
+            render_accuracy(result, layer_options.shown_of(parsed)),
+            parsed.json,
+            result,
+            keep=partial(keeping.keep, parsed),
+        )
     if findings.interruption is not None:
         _add_interruption(failures, findings.interruption, parsed.private_sample, task, findings)
     return failures.report()

@@ -92,15 +92,18 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
 
 
-_FILES = ("model", "input", "data", "labels", "costs")
-_LEFT_OUT = ("run", "json", "output", "history", "no_history", "like", "verbose", "data_dir", "download")
+_FILES = ("model", "input", "data", "labels", "costs", "expect_logits")
+_LEFT_OUT = (
+    *("run", "json", "output", "history", "no_history", "like", "verbose", "data_dir", "download"),
+    *("layers", "columns"),
+)
 
 
 def as_fields(parsed: argparse.Namespace) -> dict[str, Any]:
     """Returns every option of a command as a JSON value, so that a result says how to repeat it.
 
-    Of a file only the name is kept, because folders are private. Options that only say where output goes are
-    left out, because they do not change the result.
+    Of a file only the name is kept, because folders are private. Options that only say where output goes, or
+    which part of it is printed, are left out, because they do not change the result.
 
     >>> as_fields(argparse.Namespace(model="folder/model.pt", runs=3, json="result.json"))
     {'model': 'model.pt', 'runs': 3}

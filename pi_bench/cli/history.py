@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments
+from pi_bench.cli import arguments, layer_options
 from pi_bench.cli.output import add_json
+from pi_bench.report.layer_table import COLUMNS
 
 if TYPE_CHECKING:
     from pi_bench.history import History
 
 _SHOWN = 50
+_KINDS = ("latency", "accuracy", "comparison")
 _DESCRIPTION = """\
 Every run of `pi-bench latency`, `accuracy` and `compare` is kept in a database on this machine. Without a
 command, the runs are listed, the newest first.
@@ -52,6 +54,7 @@ def add_parser(subparsers: Any) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=False)
     show = commands.add_parser("show", help="print a run as it was printed when it was measured")
     _add_run(show)
+    layer_options.add_layers(show, COLUMNS)
     add_json(show)
     show.set_defaults(run=show_run)
     tag = commands.add_parser("tag", help="give a run a name, or take it away")
@@ -81,7 +84,13 @@ def _add_file(parser: argparse.ArgumentParser, default: str | None = None) -> No
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", metavar="RUN", help="a number, a tag, or last")
+    parser.add_argument("which", metavar="RUN", help="a number, a tag, or last for the newest run")
+    parser.add_argument(
+        "--kind",
+        choices=_KINDS,
+        default=argparse.SUPPRESS,
+        help="last is the newest run of this kind",
+    )
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
@@ -114,15 +123,14 @@ def list_runs(parsed: argparse.Namespace) -> int:
         return main(["history", "--link", "lan", "--json", "-"])
     ```
     """
-    from pi_bench.cli.output import STDOUT, deliver, write_text
+    from pi_bench.cli.output import STDOUT, deliver, print_text, write_text
     from pi_bench.report.history import list_csv, list_document, render_list
-    from pi_bench.report.text_width import wrapped
 
     as_table = STDOUT not in (parsed.csv, parsed.json)
     with _opened(parsed) as history:
         query = _query(parsed, history)
         if parsed.csv is None and parsed.json is None and parsed.limit is None:
-            print(wrapped(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query))))
+            print_text(render_list(history.runs(replace(query, limit=_SHOWN)), history.count(query)))
             return 0
         runs = history.runs(query)
     if parsed.csv is not None:
@@ -151,10 +159,11 @@ def show_run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.output import STDOUT, deliver
     from pi_bench.report.history import render_document, tags_text
 
+    shown = layer_options.shown_of(parsed)
     with _opened(parsed) as history:
-        run = history.find(parsed.which)
+        run = history.find(parsed.which, parsed.kind)
         document = history.document(run.id)
-    words = "" if parsed.json == STDOUT else f"{tags_text(run)}\n\n{render_document(document)}"
+    words = "" if parsed.json == STDOUT else f"{tags_text(run)}\n\n{render_document(document, shown)}"
     deliver(words, parsed.json, document)
     return 0
 
@@ -182,9 +191,9 @@ def tag_run(parsed: argparse.Namespace) -> int:
             history.untag(parsed.which)
             print(f"no run is tagged {parsed.which} now")
             return 0
-        run = history.find(parsed.which)
+        run = history.find(parsed.which, parsed.kind)
         history.tag(run.id, parsed.name)
-    print(f"run {run.id} ({run.facts.network}) is tagged {parsed.name}")
+    print(f"run {run.id} ({run.facts.kind} of {run.facts.network}) is tagged {parsed.name}")
     return 0
 
 

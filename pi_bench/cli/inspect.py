@@ -7,9 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, model_options, prediction, protocol_options, running_options
+from pi_bench.cli import (
+    arguments,
+    layer_options,
+    model_options,
+    prediction,
+    protocol_options,
+    running_options,
+)
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
+from pi_bench.report.operator_table import COLUMNS, require_columns
 
 
 def add_parser(subparsers: Any) -> None:
@@ -37,6 +45,7 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(parser, "default: half of the cores")
     running_options.add_weight_cache(parser)
     prediction.add_prediction(parser)
+    layer_options.add_layers(parser.add_argument_group("text"), COLUMNS)
     add_json(parser, "inspection")
     parser.set_defaults(run=run)
 
@@ -59,6 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch import placement
 
     writable(parsed.json)
+    require_columns(parsed.columns)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
 
@@ -75,5 +85,5 @@ def run(parsed: argparse.Namespace) -> int:
     setting = None if costs is None else Setting(costs, parsed.link, polls=place.pinned)
     given = arguments.as_fields(parsed)
     inspection = inspect_model(model, info, options, setting, given, explain=parsed.explain)
-    deliver(render_inspection(inspection), parsed.json, inspection)
+    deliver(render_inspection(inspection, layer_options.shown_of(parsed)), parsed.json, inspection)
     return 0

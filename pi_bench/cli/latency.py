@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
+    connecting,
     fidelity_options,
     keeping,
+    layer_options,
     like,
+    limits_option,
     model_options,
     prediction,
     protocol_options,
@@ -22,6 +25,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
+from pi_bench.report.layer_table import COLUMNS, require_columns
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.latency import Result
@@ -31,6 +35,8 @@ _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
 and measures both phases. Online latency is the time from the float input in memory to the float logits
 in memory, on the client's clock. Every timed run is verified after its clock has stopped.
+
+With --connect the server is on another machine: `pi-bench serve --measure` there.
 """
 
 
@@ -48,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
     )
-    model_options.add_model(parser)
+    model_options.add_model(parser, optional=True)
     protocol_options.add_protocol(parser)
     model_options.add_compile(parser)
     fidelity_options.add_goal(
@@ -63,7 +69,9 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    limits_option.add_limits(measuring)
     like.add_like(measuring)
+    connecting.add_connecting(parser)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument(
@@ -75,6 +83,11 @@ def add_parser(subparsers: Any) -> None:
     files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
     running_options.add_expect_digest(files)
+    layer_options.add_layers(
+        parser.add_argument_group("text"),
+        COLUMNS,
+        whole=", then the parts of both phases, and each party's processor time and memory",
+    )
     keeping.add_history(files)
     parser.set_defaults(run=run)
 
@@ -96,8 +109,12 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
 
     keeping.require_history(parsed)
+    require_columns(parsed.columns)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
+    if parsed.connect is not None:
+        return connecting.run_connected(parsed)
+    connecting.require_one_machine(parsed)
     with Progress() as progress:
         task = task_of(parsed)
 
@@ -106,14 +123,14 @@ def run(parsed: argparse.Namespace) -> int:
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)
-    result = whole.result(measurement)
+        result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        words = render_result(result, whole.model.program.labels)
+        words = render_result(result, whole.model.program.labels, layer_options.shown_of(parsed))
         deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
     if measurement.interruption is not None:
         wanted = None if parsed.precision is not None else parsed.runs
@@ -147,6 +164,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         return task_of(make_parser().parse_args(["latency", model_file]))
     ```
     """
+    from pi_bench.cli.output import STDOUT
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
@@ -159,14 +177,14 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=parsed.json != STDOUT)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     return Task(
         model=Path(parsed.model),
         info=info,
         options=options,
         place=place,
-        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
         stopping=stopping_options.stopping_of(parsed),
         fuse=fusion_costs(parsed),
         inputs=given,
@@ -177,12 +195,15 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        measure_costs=prediction.remeasuring(parsed, info, place.threads),
+        find_limits=partial(limits_option.limits_of, parsed, place),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )
 
 
 def _add_verification(failures: Failures, result: Result) -> None:
+    assert result.verification is not None, "on one machine every run is verified"
     if result.verification.passed:
         return
     found = result.verification.failures

@@ -7,12 +7,14 @@ import contextlib
 import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.atomic_file import whole_file
 from pi_bench.errors import OutputError, reason
+from pi_bench.report.colors import print_colored
 from pi_bench.report.text_width import wrapped
 
 if TYPE_CHECKING:
@@ -70,7 +72,19 @@ def deliver(
     finally:
         kept = "" if keep is None else keep(fields)
         text = f"{words}\n\n{kept}" if kept else words
-        print(json_text(fields) if json_name == STDOUT else wrapped(text))
+        if json_name == STDOUT:
+            print(json_text(fields))
+        else:
+            print_text(text)
+
+
+def print_text(text: str) -> None:
+    """Prints the text of a command: fitted to the width of the terminal, with colors where it shows them.
+
+    >>> print_text("5 runs")
+    5 runs
+    """
+    print_colored(wrapped(text), sys.stdout)
 
 
 def json_text(fields: Any) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options, training_options
+from pi_bench.cli.output import print_text
 from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import ModelError, UsageError
-from pi_bench.report.text_width import wrapped
 
 _DESCRIPTION = """\
 Trains a recipe's network and writes a folder: recipe.toml, checkpoint.pt, log.csv, state.pt (weights),
@@ -137,7 +137,7 @@ def run(parsed: argparse.Namespace) -> int:
                 tensorboard=parsed.tensorboard,
             )
     if first:
-        print(wrapped(describe(result, parsed.output)))
+        print_text(describe(result, parsed.output))
     return 0
 
 

@@ -31,25 +31,26 @@ class Checksum:
     """
 
     def __init__(self, seed: bytes, *, isa: str = "") -> None:
-        self._native = _native.checksum.Checksum(seed, isa)
+        self.native = _native.checksum.Checksum(seed, isa)
+        """The kernel's own object, for native code that sums what it receives."""
 
     def add_frame(self, header: ReadableBuffer, *parts: ReadableBuffer) -> None:
         """Adds a header and its whole payload, which may lie in several contiguous buffers."""
-        self._native.items(header, *parts)
+        self.native.items(header, *parts)
 
     def add_header(self, header: ReadableBuffer) -> None:
         """Adds a header whose payload follows in parts."""
-        self._native.items(header)
+        self.native.items(header)
 
     def add_part(self, part: ReadableBuffer) -> None:
         """Adds the next bytes of the payload."""
-        self._native.update(part)
+        self.native.update(part)
 
     def end_payload(self) -> None:
         """Marks the payload as complete."""
-        self._native.end_item()
+        self.native.end_item()
 
     def digest(self) -> bytes:
         """Returns the 16 bytes that stand for all complete frames so far."""
-        digest: bytes = self._native.digest()
+        digest: bytes = self.native.digest()
         return digest

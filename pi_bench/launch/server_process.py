@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from pi_bench.channel import Address, accept, listen
 from pi_bench.channel.tcp import local_address
@@ -31,7 +34,7 @@ def party(control: ControlPipe) -> None:
 
           measuring:             <-       record, after the set-up
           run                    ->
-                                 <-       record, after the offline and after the online phase
+                                 <-       record of the offline, then of the online phase, after both
           end                    ->
 
           serving:               <-       client, when it connects
@@ -54,6 +57,7 @@ def party(control: ControlPipe) -> None:
         idle_timeout_s=request.idle_timeout_s,
         poll_s=request.poll_s,
         pace=None if request.link is None else request.link.down,
+        measuring=request.terms,
     )
     prepare_s = time.perf_counter() - started
     with listen(Address(request.host, request.port)) as listener:
@@ -61,7 +65,7 @@ def party(control: ControlPipe) -> None:
         control.send("listening", {"host": bound.host, "port": bound.port, "prepare_s": prepare_s})
         if request.measuring:
             connection, _ = accept(listener, request.timeout_s)
-            server.serve(connection, lambda report: _report(control, report), tracing=True)
+            server.serve(connection, Reporter(control), tracing=True)
             return
         while True:
             connection, peer = accept(listener)
@@ -91,12 +95,44 @@ def _serve_one(server: Server, control: ControlPipe, connection: object, peer: s
         control.send("left", {"peer": peer, "inferences": count, "time_s": time.perf_counter() - started})
 
 
-def _report(control: ControlPipe, report: ServerReport) -> None:
-    meta = {"record": report.record.as_dict(), "storage_bytes": report.storage_bytes}
-    arrays = report.trace.arrays if report.trace is not None and report.record.phase is Phase.ONLINE else {}
-    control.send("record", meta, arrays)
-    if report.record.phase is not Phase.OFFLINE:
-        control.receive()  # between runs the launcher verifies; the client is silent meanwhile
+class Reporter:
+    """Sends the records of the phases to the launcher.
+
+    The record of an offline phase waits until the online phase has ended. The launcher would otherwise wake
+    up and read it on a core of a party that computes in the timed phase.
+
+    >>> import socket
+    >>> from pi_bench.session import PhaseRecord
+    >>> launcher, server = map(ControlPipe, socket.socketpair())
+    >>> report, records = Reporter(server), [
+    ...     PhaseRecord(phase, 1, 0.5, 0.4, 1 << 20, True, 2, []) for phase in (Phase.OFFLINE, Phase.ONLINE)
+    ... ]
+    >>> launcher.send("run", {})  # for after the records
+    >>> for record in records:
+    ...     report(ServerReport(record))
+    >>> [launcher.receive()[1]["record"]["phase"] for _ in records]
+    ['offline', 'online']
+    >>> launcher.close()
+    >>> server.close()
+    """
+
+    def __init__(self, control: ControlPipe) -> None:
+        self._control = control
+        self._offline: ServerReport | None = None
+
+    def __call__(self, report: ServerReport) -> None:
+        if report.record.phase is Phase.OFFLINE:
+            self._offline = report
+            return
+        if self._offline is not None:
+            self._send(self._offline, {})
+            self._offline = None
+        self._send(report, {} if report.trace is None else report.trace.arrays)
+        self._control.receive()  # between runs the launcher verifies; the client is silent meanwhile
+
+    def _send(self, report: ServerReport, arrays: Mapping[str, np.ndarray]) -> None:
+        meta = {"record": report.record.as_dict(), "storage_bytes": report.storage_bytes}
+        self._control.send("record", meta, arrays)
 
 
 if __name__ == "__main__":

@@ -4,46 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
-from typing import Any
 
 from pi_bench.protocol.script import NO_OP
-
-
-@dataclass(slots=True)
-class Span:
-    """Times and bytes of one party for one operator and part within one phase.
-
-    `compute_s`: neither sending nor waiting. `send_s`: inside `send` and `flush`. `wait_s`: inside `receive`,
-    with the transfer of the received bytes. `depth_count`: messages that made the longest chain of dependent
-    messages longer.
-
-    >>> span = Span(3, "he", compute_s=0.5)
-    >>> Span.from_dict(span.as_dict()) == span
-    True
-    """
-
-    op_id: int
-    part: str
-    compute_s: float = 0.0
-    send_s: float = 0.0
-    wait_s: float = 0.0
-    sent_bytes: int = 0
-    received_bytes: int = 0
-    sent_wire_bytes: int = 0
-    received_wire_bytes: int = 0
-    sent_count: int = 0
-    received_count: int = 0
-    depth_count: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Span:
-        """Makes the span whose fields `as_dict` gave."""
-        return cls(**values)
+from pi_bench.protocol.span import Span
 
 
 class SpanRecorder:

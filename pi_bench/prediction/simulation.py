@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link, Timeline
 from pi_bench.costs import LINK_UNITS, STREAMED, Costs
-from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
+from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.protocol.script import Action, Kind, PhaseScript
 from pi_bench.protocol.session import Party
+from pi_bench.protocol.span import Span
 
 POLL_S = 1e-3
 """Seconds for which a receiver polls before it sleeps."""
@@ -39,7 +40,7 @@ class _Player:
     actions: Iterator[Action]
     slowed: float  # factor by which computing takes longer than alone
     inbox: deque[_Message] = field(default_factory=deque)
-    spans: dict[tuple[int, str], PredictedSpan] = field(default_factory=dict)
+    spans: dict[tuple[int, str], Span] = field(default_factory=dict)
     time_s: float = 0.0
     idle_s: float = 0.0  # seconds of polling for the last message, in which it could read ahead
     arrived_s: float = 0.0  # when everything that it has sent over an emulated link has arrived
@@ -47,10 +48,10 @@ class _Player:
     depth_received: int = 0
     pending: Action | None = None
 
-    def span(self, action: Action) -> PredictedSpan:
+    def span(self, action: Action) -> Span:
         key = (action.step, action.part)
         if key not in self.spans:
-            self.spans[key] = PredictedSpan(*key)
+            self.spans[key] = Span(*key)
         return self.spans[key]
 
 

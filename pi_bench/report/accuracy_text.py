@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.report.bits import bits_text
+from pi_bench.report.cautions import caution_lines
+from pi_bench.report.columns import Shown
 from pi_bench.report.documents import accuracy as document
+from pi_bench.report.error_table import error_lines
 from pi_bench.report.quantities import counted
 from pi_bench.report.remedies import remedies_lines
 from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
+from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import weights_text
 
+_NAME_WIDTH = 40
 
-def render_accuracy(result: document.Accuracy) -> str:
+
+def render_accuracy(result: document.Accuracy, shown: Shown | None = None) -> str:
     """Writes the comparison as text: answers, private runs, layers, warnings.
+
+    shown: the layers and columns that the user asks for; None for the layers that lose most.
+
+    Raises:
+        UsageError: there is no column of a name in `shown`.
 
     ```python
     import msgspec
@@ -35,12 +46,12 @@ def render_accuracy(result: document.Accuracy) -> str:
             rows.append(_row("float, private images", private.same_images.float))
             rows.append(_row("integer, private images", private.same_images.integer))
         rows.append(_row(f"private, {result.protocol}", private))
+    name = shortened(result.network.name, _NAME_WIDTH)
     lines = [
-        f"{result.network.name}: {counted(data.image_count, 'image')} of {data.source}, "
-        f"{data.refused_count:,} refused",
+        f"{name}: {counted(data.image_count, 'image')} of {data.source}, {data.refused_count:,} refused",
         f"{mode_text(result.mode, result.options)}; {weights_text(result.network.weights)}, "
         f"{scales} scales, "
-        f"{_bits(result)}, headroom {fixed.headroom_bits:g} bits",
+        f"{_bits(result)}, headroom {counted(fixed.headroom_bits, 'bit')}",
         "",
         *render_table(
             (
@@ -58,21 +69,11 @@ def render_accuracy(result: document.Accuracy) -> str:
             f"private runs {state}; same class as the integer network in "
             f"{_percent(private.same_class_as_integer_pct)} of them"
         )
-    header = ("layer", "operator", "error", "largest error", "headroom", "outside", "zeroed")
-    lines += [
-        "",
-        *render_table(header, [_layer_row(layer) for layer in result.layers], left=2, drop=("operator",)),
-    ]
-    lines += [
-        "",
-        "error: root mean square of the errors, divided by that of the float values",
-        "headroom: bits between the largest value and the end of the window; outside: values beyond that end",
-        "zeroed: values that this mode turns into 0 where a more accurate mode of the protocol keeps them",
-        f"worst layer: {result.worst_layer or '-'}",
-    ]
+    lines += ["", *error_lines(result.layers, shown or Shown()), f"worst layer: {result.worst_layer or '-'}"]
     if result.remedies is not None:
         lines += ["", *remedies_lines(result.remedies)]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]
+    lines += ["", *caution_lines(result.cautions)] if result.cautions else []
     return "\n".join(lines)
 
 
@@ -88,18 +89,6 @@ def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
         _interval(None if own else answers.same_class_interval_pct),
         "-" if own or error_pct is None else f"{error_pct:.2g} % of range",
         "-" if own else f"{answers.largest_logit_error:.4g}",
-    )
-
-
-def _layer_row(layer: document.LayerErrors) -> tuple[str, ...]:
-    return (
-        layer.name,
-        layer.operator,
-        "-" if layer.relative_error is None else f"{100 * layer.relative_error:.3f} %",
-        "-" if layer.largest_error is None else f"{layer.largest_error:.4g}",
-        f"{layer.room_bits:.2f}",
-        f"{layer.outside_count:,}" if layer.outside_count else "-",
-        f"{layer.zeroed_count:,}" if layer.zeroed_count else "-",
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from pi_bench.report.documents.latency import Outputs
 
 _TOP = 5
+_SHOWN_SAMPLES = 4
+_TOP_IN_A_LINE = 3
 
 
 def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
@@ -20,18 +22,44 @@ def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
     >>> answer_lines(np.array([[0.5, -2.0]]), [])
     ['  logits 0.5000 -2.0000']
     >>> answer_lines(np.array([[0.5, -2.0], [1.0, 0.0]]), [])
-    ['image 0:', '  logits 0.5000 -2.0000', 'image 1:', '  logits 1.0000 0.0000']
+    ['input 0:', '  logits 0.5000 -2.0000', 'input 1:', '  logits 1.0000 0.0000']
     """
     lines = []
     for sample, row in enumerate(logits.reshape(logits.shape[0], -1)):
         if len(logits) > 1:
-            lines.append(f"image {sample}:")
+            lines.append(f"input {sample}:")
         if row.size <= _TOP and len(labels) != row.size:
             lines.append("  logits " + " ".join(f"{value:.4f}" for value in row))
             continue
         for index in np.argsort(-row, kind="stable")[:_TOP]:
             label = labels[index] if len(labels) == row.size else f"class {index}"
             lines.append(f"  {row[index]:10.4f}  {label}")
+    return lines
+
+
+def answer_words(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """Writes the best classes of each sample in one line, or the logits where they are few.
+
+    logits: (batch, ...). labels: one name per class, or none. Of a large batch the first samples are written,
+    and a last line says how many others there are.
+
+    >>> answer_words(np.array([[0.5, -2.0]]), [])
+    ['logits 0.5000 -2.0000']
+    >>> answer_words(np.array([[0.5, -2.0, 3.0]]), ["cat", "dog", "owl"])
+    ['owl (3.0000), cat (0.5000), dog (-2.0000)']
+    """
+    shown = logits[:_SHOWN_SAMPLES].reshape(min(len(logits), _SHOWN_SAMPLES), -1)
+    lines = []
+    for sample, row in enumerate(shown):
+        if row.size <= _TOP and len(labels) != row.size:
+            words = "logits " + " ".join(f"{value:.4f}" for value in row)
+        else:
+            names = labels if len(labels) == row.size else [f"class {index}" for index in range(row.size)]
+            best = np.argsort(-row, kind="stable")[:_TOP_IN_A_LINE]
+            words = ", ".join(f"{names[index]} ({row[index]:.4f})" for index in best)
+        lines.append(f"image {sample}: {words}" if len(logits) > 1 else words)
+    if len(logits) > _SHOWN_SAMPLES:
+        lines.append(f"{len(logits) - _SHOWN_SAMPLES:,} more images: --json and --output have every answer")
     return lines
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pi_bench.metrics.spans import Span
-from pi_bench.prediction.predicted_phase import PredictedSpan
+from pi_bench.protocol.span import Span
 from pi_bench.report.documents.fields import Directions
 
 
-def directions(client_spans: Iterable[Span | PredictedSpan], unit: str) -> Directions:
+def directions(client_spans: Iterable[Span], unit: str) -> Directions:
     """Sums the bytes of the client's spans per direction. `unit`: "bytes" for payloads, or "wire_bytes".
 
     >>> spans = Span(2, "ot", sent_bytes=10, received_bytes=3), Span(2, "he", sent_bytes=5)

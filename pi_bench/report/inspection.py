@@ -10,25 +10,29 @@ from pi_bench.network.distribution import by_resolution, parameter_count
 from pi_bench.network.fusion import Fusion
 from pi_bench.network.program import ActivationOp, Op, Program, operands
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
-from pi_bench.report.bits import bits_text
+from pi_bench.report.bits import quantization_text
 from pi_bench.report.clamps import clamp_lines
+from pi_bench.report.columns import Shown
 from pi_bench.report.documents import inspection as document
 from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
+from pi_bench.report.operator_table import operator_lines
 from pi_bench.report.operators import (
     counts_text,
     network_counts,
     operator_counts,
     operator_text,
-    shape_text,
 )
-from pi_bench.report.prediction import prediction_lines
-from pi_bench.report.quantities import bytes_or_dash, count, counted
+from pi_bench.report.prediction import where_text
+from pi_bench.report.quantities import bytes_or_dash, count, counted, seconds
 from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
+from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import random_warnings, weights_text
+
+_NAME_WIDTH = 40
 
 
 def inspect_program(
@@ -55,7 +59,7 @@ def inspect_program(
     ```
     """
     predicted = info.predict(program, options)
-    stages = [document.Stage(**dataclasses.asdict(share)) for share in by_resolution(program)]
+    stages = [document.Stage(**dataclasses.asdict(counts)) for counts in by_resolution(program)]
     return document.Inspection(
         schema_version=2,
         name=program.name,
@@ -80,14 +84,20 @@ def inspect_program(
         prediction=None,
         explanation=None,
         bits=None,
+        quantization=None,
         fidelity=None,
         arguments=arguments or {},
         notes=info.notes_of(program, options),
     )
 
 
-def render_inspection(inspection: document.Inspection) -> str:
+def render_inspection(inspection: document.Inspection, shown: Shown | None = None) -> str:
     """Writes an inspection as text: operators, resolutions, bytes, prediction, explanation.
+
+    shown: the operators and the columns that the user asks for; None for those that cost most.
+
+    Raises:
+        UsageError: there is no column of a name in `shown`.
 
     ```python
     import msgspec
@@ -97,19 +107,21 @@ def render_inspection(inspection: document.Inspection) -> str:
             print(render_inspection(msgspec.json.decode(file.read(), type=document.Inspection)))
     ```
     """
+    quantization = quantization_text(inspection.bits, inspection.quantization)
+    name = shortened(inspection.name, _NAME_WIDTH)
+    fixed_point = quantization or f"weight bits {inspection.weight_bits}"
+    bound = f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}"
     lines = [
-        f"{inspection.name}: {counts_text(inspection)}, {counted(inspection.parameter_count, 'weight')}",
+        f"{name}: {counts_text(inspection)}, {counted(inspection.parameter_count, 'weight')}",
         *clamp_lines(inspection.upper_relu_count),
-        f"{weights_text(inspection.weights)}, of {inspection.weight_bits} bits; "
-        f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}",
-        *([bits_text(inspection.bits)] if inspection.bits is not None else []),
+        f"{weights_text(inspection.weights)}; {fixed_point}; {bound}",
         f"digest {inspection.digest}",
         fidelity_line(inspection.fidelity, inspection.weights),
         *(f"warning: {words}" for words in random_warnings(inspection.weights)),
         *fusion_lines(inspection.fusion),
         *kept_lines(inspection.fusion),
         "",
-        *_operator_table(inspection),
+        *operator_lines(inspection, shown or Shown()),
         "",
         "by resolution (a run of layers of equal resolution is a stage)",
         *render_table(
@@ -117,84 +129,45 @@ def render_inspection(inspection: document.Inspection) -> str:
             _distribution_rows(inspection),
         ),
         "",
-        f"predicted payload per inference, protocol {inspection.protocol}, "
-        f"{mode_text(inspection.mode, inspection.options)}",
-        *_payload_table(inspection.predicted_bytes),
+        *_predicted(inspection),
         *inspection.notes,
     ]
-    if inspection.prediction is not None:
-        lines += ["", *prediction_lines(inspection.prediction)]
     if inspection.explanation is not None:
         lines += ["", *explanation_lines(inspection.explanation)]
     return "\n".join(lines)
 
 
-def _operator_table(inspection: document.Inspection) -> list[str]:
-    """Returns one line per operator, and the meaning of the columns."""
+def _predicted(inspection: document.Inspection) -> list[str]:
+    """Returns the predicted bytes of both phases, with their times and rounds where costs are known."""
+    sent, predicted = inspection.predicted_bytes, inspection.prediction
+    lines = [f"predicted per inference, protocol {inspection.protocol}, {_mode(inspection)}"]
     rows = [
-        (
-            str(op.id),
-            op.name,
-            op.operator,
-            shape_text(tuple(op.shape)),
-            ",".join(map(str, op.sources)) or "-",
-            str(op.scale_bits),
-            "-" if op.truncate_bits is None else str(op.truncate_bits),
-            "-" if op.window_bits is None else str(op.window_bits),
-            "-" if op.calibrated_maximum is None else f"{op.calibrated_maximum:.4g}",
-            "-" if op.headroom_bits is None else f"{op.headroom_bits:.1f}",
-            count(op.relu_count),
-            count(op.truncation_count),
-            count(op.square_count + op.product_count),
-            count(op.parameter_count),
-            f"{op.mac_count / 1e6:.2f}" if op.mac_count else "-",
-            bytes_or_dash(op.predicted_bytes.client_to_server),
-            bytes_or_dash(op.predicted_bytes.server_to_client),
-        )
-        for op in inspection.operators
+        ("online", sent.online, "", ""),
+        ("offline", sent.offline, "", ""),
+        *((f"  {part}", own, "-", "-") for part, own in sent.offline_parts.items()),
     ]
-    header = [
-        *("id", "name", "operator", "shape", "from", "scale", "truncated", "window", "range", "headroom"),
-        *("ReLUs", "trunc.", "squares", "weights", "M MACs", "to server", "to client"),
+    header = ["phase", "payload to server", "payload to client"]
+    if predicted is not None:
+        lines = [f"{lines[0]}, {where_text(predicted)}"]
+        header += ["time", "rounds"]
+        rows[:2] = [
+            (
+                "online",
+                sent.online,
+                seconds(predicted.online.latency_s),
+                f"{predicted.online.comm_round_count:g}",
+            ),
+            ("offline", sent.offline, seconds(predicted.offline.time_s), "-"),
+        ]
+    cells = [
+        (name, bytes_or_dash(own.client_to_server), bytes_or_dash(own.server_to_client), *more)
+        for name, own, *more in rows
     ]
-    return [
-        *render_table(header, rows, left=4, whole=(0, 2, 3), drop=_DROP),
-        "",
-        "from: ids of the operators whose values it takes; scale: bits behind the point",
-        "truncated: bits that the operator drops; window: bits of the range that a ReLU can represent",
-        "range: largest value in calibration; headroom: bits between this value and the end of the window",
-        "trunc.: truncations without ReLU; weights: with biases, batch normalizations folded into them",
-        "M MACs: million multiply-accumulates; to server, to client: payload online",
-    ]
+    return [*lines, *render_table(header, [row[: len(header)] for row in cells])]
 
 
-def _payload_table(predicted: document.PredictedBytes) -> list[str]:
-    return render_table(
-        ("phase", "to server", "to client"),
-        [
-            _predicted_row("online", predicted.online),
-            _predicted_row("offline", predicted.offline),
-            *(_predicted_row(f"  {part}", sent) for part, sent in predicted.offline_parts.items()),
-        ],
-    )
-
-
-_DROP = (
-    *(
-        "squares",
-        "scale",
-        "truncated",
-        "from",
-        "headroom",
-        "shape",
-        "range",
-        "window",
-        "trunc.",
-        "operator",
-        "id",
-    ),
-    *("weights", "to server"),
-)
+def _mode(inspection: document.Inspection) -> str:
+    return mode_text(inspection.mode, inspection.options)
 
 
 def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
@@ -219,10 +192,10 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
 def _distribution_rows(inspection: document.Inspection) -> list[tuple[str, ...]]:
     """Each count beside its percentage of the network's."""
     rows = []
-    for share in inspection.distribution:
-        cells = ["vector" if share.resolution is None else "x".join(map(str, share.resolution))]
+    for counts in inspection.distribution:
+        cells = ["vector" if counts.resolution is None else "x".join(map(str, counts.resolution))]
         for key, unit in (("parameter", 1), ("mac", 1e6), ("relu", 1), ("truncation", 1)):
-            value, total = getattr(share, f"{key}_count"), getattr(inspection, f"{key}_count")
+            value, total = getattr(counts, f"{key}_count"), getattr(inspection, f"{key}_count")
             cells.append(f"{value / unit:,.2f}" if unit != 1 and value else count(value))
             cells.append(f"{100 * value / total:.0f} %" if value else "")
         rows.append(tuple(cells))
@@ -231,7 +204,3 @@ def _distribution_rows(inspection: document.Inspection) -> list[tuple[str, ...]]
 
 def _directions(sent: Mapping[Party, int]) -> Directions:
     return Directions(client_to_server=sent.get(Party.CLIENT, 0), server_to_client=sent.get(Party.SERVER, 0))
-
-
-def _predicted_row(name: str, sent: Directions) -> tuple[str, str, str]:
-    return name, bytes_or_dash(sent.client_to_server), bytes_or_dash(sent.server_to_client)

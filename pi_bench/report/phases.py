@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 
 from pi_bench.launch.measurement import Run
-from pi_bench.metrics.spans import Span
 from pi_bench.network.program import ActivationOp, Op
+from pi_bench.protocol.span import Span
 from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Layer

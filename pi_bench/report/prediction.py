@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pi_bench.network.program import Program
-from pi_bench.prediction.predicted_phase import PredictedPhase, PredictedSpan
+from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol import Party
+from pi_bench.protocol.span import Span
 from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Result
@@ -80,23 +81,19 @@ def compared(prediction: Prediction, result: Result) -> ComparedPrediction:
     )
 
 
-def prediction_lines(prediction: Prediction) -> list[str]:
-    """Describes a prediction that has no measurement beside it.
+def where_text(prediction: Prediction) -> str:
+    """Says for which machine and which link a prediction holds.
 
     ```python
     def show(prediction: Prediction) -> None:
-        for line in prediction_lines(prediction):
-            print(line)
+        print("predicted", where_text(prediction))
     ```
     """
-    online, offline, costs = prediction.online, prediction.offline, prediction.costs
-    return [
-        f"predicted on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
-        f"{counted(costs.threads, 'thread')} per party, {link_text(prediction.link)}",
-        f"  online  {seconds(online.latency_s)}, {counted(online.comm_round_count, 'round')}, "
-        f"{_both_ways(online.wire_bytes)}",
-        f"  offline {seconds(offline.time_s)}, {_both_ways(offline.wire_bytes)}",
-    ]
+    costs = prediction.costs
+    return (
+        f"on {costs.machine.get('cpu_model', 'the machine of these costs')}, "
+        f"{counted(costs.threads, 'thread')} per party, {link_text(prediction.link)}"
+    )
 
 
 def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str]:
@@ -196,7 +193,7 @@ def _layer(phase: PredictedPhase, op_id: int, name: str) -> PredictedLayer:
     )
 
 
-def _times(spans: Iterable[PredictedSpan]) -> Times:
+def _times(spans: Iterable[Span]) -> Times:
     spans = list(spans)
     return Times(
         compute_s=sum(span.compute_s for span in spans),

@@ -1,100 +1,162 @@
-"""The result of `pi-bench latency` as text."""
+"""The result of `pi-bench latency` as text: one screen, and the details of `--layers all` below it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 
-from pi_bench.report.answer import answer_lines
+from pi_bench.report.answer import answer_words
+from pi_bench.report.bits import quantization_text
+from pi_bench.report.cautions import caution_lines
 from pi_bench.report.clamps import clamp_lines
-from pi_bench.report.documents.fields import BothTimes
-from pi_bench.report.documents.latency import Distribution, Result
+from pi_bench.report.columns import ALL, Shown
+from pi_bench.report.details import detail_blocks
+from pi_bench.report.documents.fields import Directions
+from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
+from pi_bench.report.floor import floor_rows
 from pi_bench.report.fusion import fusion_lines
+from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
-from pi_bench.report.operators import counts_text, shape_text
-from pi_bench.report.prediction import comparison_lines
-from pi_bench.report.quantities import (
-    byte_count,
-    bytes_or_dash,
-    count,
-    counted,
-    is_shown,
-    milliseconds,
-    seconds,
-    seconds_or_dash,
-)
+from pi_bench.report.operators import counts_text
+from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
 from pi_bench.report.settings import mode_text
-from pi_bench.report.text_table import render_table
+from pi_bench.report.text_width import labelled, shortened
+from pi_bench.report.two_machines import expected_rows, machine_lines, threads_text, unverified_rows
 from pi_bench.report.weights import weights_text
 
+_NAME_WIDTH = 40
+_SHOWN_FAILURES = 8
 
-def render_result(result: Result, labels: Sequence[str]) -> str:
-    """Writes a result as text, the answer and the latency first.
+Rows = list[tuple[str, str]]
+"""Labels and the figures beside them; a row with an empty label continues the one above."""
+
+
+def render_result(result: Result, labels: Sequence[str], shown: Shown | None = None) -> str:
+    """Writes a result as text: the answer and its verdict, the figures of both phases, the costly layers.
+
+    shown: the layers and the columns that the user asks for; None for those that cost most.
+
+    Raises:
+        UsageError: there is no column of a name in `shown`.
 
     ```python
+    import msgspec
+
     def show(path: str) -> None:  # a file of --json
         with open(path, "rb") as file:
             result = msgspec.json.decode(file.read(), type=Result)
         print(render_result(result, labels=[]))
     ```
     """
+    shown = shown or Shown()
     blocks = [
         _heading(result),
-        _answer(result, labels),
-        _latency(result),
-        _layers(result),
-        _offline(result),
-        _cost(result),
-        *_prediction(result),
-        _verdict(result),
+        labelled([*_answer(result, labels), *_verdict(result)]),
+        labelled(
+            [
+                *_phases(result),
+                *floor_rows(result.floor),
+                *_sent(result),
+                *_memory(result),
+                *_prediction(result),
+            ]
+        ),
+        _layers(result, shown),
     ]
+    if shown.layers == ALL:
+        blocks += detail_blocks(result)
+    if result.explanation is not None:
+        measured: dict[Phase, float] = {
+            "online": result.online.latency_s.median,
+            "offline": result.offline.time_s,
+        }
+        blocks.append(explanation_lines(result.explanation, measured))
     if result.warnings:
         blocks.append([f"warning: {warning}" for warning in result.warnings])
+    if result.cautions:
+        blocks.append(caution_lines(result.cautions))
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _heading(result: Result) -> list[str]:
+    """Says what ran: the network, its weights and fixed point, the protocol, the link, the options."""
     network = result.network
+    quantization = quantization_text(result.bits, result.quantization)
     return [
-        f"{network.name}: {counts_text(network)}, {weights_text(network.weights)}",
+        f"{shortened(network.name, _NAME_WIDTH)}: {counts_text(network)}",
         *clamp_lines(network.upper_relu_count),
+        f"{weights_text(network.weights)}; {quantization}" if quantization else weights_text(network.weights),
         f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
-        f"{link_text(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
-        f"digest {network.digest[:16]}",
+        f"{link_text(result.link)}, {threads_text(result)}, digest {network.digest[:16]}",
         *probe_lines(result.link),
+        *machine_lines(result),
         *fusion_lines(network.fusion),
         *result.notes,
     ]
 
 
-def _answer(result: Result, labels: Sequence[str]) -> list[str]:
+def _answer(result: Result, labels: Sequence[str]) -> Rows:
     logits = np.atleast_2d(np.asarray(result.outputs.logits))
-    return [f"answer ({result.input})", *answer_lines(logits, labels)]
+    first, *others = answer_words(logits, labels)
+    return [("answer", f"{first}; input {result.input}"), *(("", words) for words in others)]
 
 
-def _latency(result: Result) -> list[str]:
-    online, latency = result.online, result.online.latency_s
+def _verdict(result: Result) -> Rows:
+    verification = result.verification
+    if verification is None:
+        return unverified_rows(result)
+    fidelity = fidelity_line(result.fidelity, result.network.weights)
+    if not verification.passed:
+        failures = [("", failure) for failure in verification.failures[:_SHOWN_FAILURES]]
+        more = len(verification.failures) - len(failures)
+        if more:
+            failures.append(("", f"{counted(more, 'more failure')}: --json has every failure"))
+        return [("verdict", "verification FAILED"), *failures, ("fidelity", fidelity)]
+    same = verification.argmax_agrees_with_float
+    differs = "" if same else ", but the answer is NOT the float network's"
+    agrees = "agrees" if same else "does NOT agree"
+    zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
     return [
-        f"online latency  {seconds(latency.median)}  "
-        f"(quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
-        f"{_runs_text(result)} after {counted(result.warmup, 'warm-up run')})",
-        *_interval(latency),
-        f"  {byte_count(online.bytes.client_to_server)} client to server, "
-        f"{byte_count(online.bytes.server_to_client)} server to client, "
-        f"{counted(online.comm_round_count, 'communication round')}",
+        (
+            "verdict",
+            f"verification passed ({verification.mode}){differs}: "
+            f"{counted(verification.compared_count, 'value')} of "
+            f"{counted(verification.verified_run_count, 'run')} follow their law, "
+            f"largest distance {verification.max_ulp_error} ulp; "
+            f"{zeroed if verification.zeroed_count else ''}"
+            f"the answer {agrees} with the float network "
+            f"(largest difference {verification.max_float_error:.4f})",
+        ),
+        *expected_rows(result),
+        ("fidelity", fidelity),
     ]
 
 
-def _interval(latency: Distribution) -> list[str]:
-    """Returns the interval of the median, where there are enough runs for one."""
-    if latency.interval is None:
-        return []
-    low, high = (seconds(value) for value in latency.interval)
-    return [f"  the median lies between {low} and {high} with a confidence of 95 %"]
+def _phases(result: Result) -> Rows:
+    latency, offline = result.online.latency_s, result.offline
+    hidden = f", {seconds(offline.hidden_s)} more of both parties' work hidden by overlap"
+    rows = [
+        (
+            "online latency",
+            f"{seconds(latency.median)}, quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
+            f"{_runs_text(result)} after {counted(result.warmup, 'warm-up run')}",
+        )
+    ]
+    if latency.interval is not None:
+        low, high = (seconds(value) for value in latency.interval)
+        rows.append(("", f"the median lies between {low} and {high} with a confidence of 95 %"))
+    return [
+        *rows,
+        ("offline", f"{seconds(offline.time_s)} per inference{hidden if is_shown(offline.hidden_s) else ''}"),
+        (
+            "first inference",
+            f"{seconds(result.first_inference_s)}: set-up {seconds(result.setup.time_s)}, then offline and "
+            "online",
+        ),
+    ]
 
 
 def _runs_text(result: Result) -> str:
@@ -105,135 +167,52 @@ def _runs_text(result: Result) -> str:
     return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')}"
 
 
-def _layers(result: Result) -> list[str]:
-    header = [
-        *("layer", "operator", "shape", "ReLUs", "trunc.", "squares"),
-        *("client ms", "server ms", "send ms", "wait ms", "hidden ms", "to server", "to client", "rounds"),
-    ]
-    rows, parts = [], result.online.parts
-    for layer in result.online.layers:
-        client, server = layer.client, layer.server
-        rows.append(
-            (
-                layer.name,
-                layer.operator,
-                shape_text(tuple(layer.shape)),
-                count(layer.relu_count),
-                count(layer.truncation_count),
-                count(layer.square_count + layer.product_count),
-                milliseconds(client.compute_s),
-                milliseconds(server.compute_s),
-                milliseconds(client.send_s + server.send_s),
-                milliseconds(client.wait_s),
-                milliseconds(layer.hidden_s),
-                bytes_or_dash(layer.bytes.client_to_server),
-                bytes_or_dash(layer.bytes.server_to_client),
-                f"{layer.comm_round_count:g}" if layer.comm_round_count else "-",
-            )
-        )
+def _sent(result: Result) -> Rows:
+    online, offline = result.online, result.offline
+    rounds = counted(online.comm_round_count, "communication round")
     return [
-        "online, by layer (medians; wait: the client's; hidden: the server's work that it did not wait for)",
-        *render_table(header, rows, left=3, whole=(1, 2), drop=_LAYER_DROP),
-        *(["", "online, by part", *_part_table(parts)] if parts else []),
+        ("sent online", f"{_both_ways(online.bytes)}, in {rounds}"),
+        ("sent offline", _both_ways(offline.bytes)),
     ]
 
 
-_LAYER_DROP = (
-    *("squares", "shape", "hidden ms", "send ms", "trunc.", "operator", "rounds", "to server"),
-    *("wait ms", "to client"),
-)
-
-
-def _offline(result: Result) -> list[str]:
-    offline = result.offline
-    hidden = f" ({seconds(offline.hidden_s)} more of both parties' work hidden by overlap)"
-    return [
-        f"offline  {seconds(offline.time_s)} per inference{hidden if is_shown(offline.hidden_s) else ''}, "
-        f"{byte_count(offline.bytes.client_to_server)} client to server, "
-        f"{byte_count(offline.bytes.server_to_client)} server to client",
-        *_part_table(offline.parts),
-    ]
-
-
-def _part_table(parts: Mapping[str, BothTimes]) -> list[str]:
-    rows = [
-        (
-            name,
-            milliseconds(part.client.compute_s),
-            milliseconds(part.server.compute_s),
-            milliseconds(part.client.wait_s),
-            milliseconds(part.server.wait_s),
-            bytes_or_dash(part.bytes.client_to_server),
-            bytes_or_dash(part.bytes.server_to_client),
-        )
-        for name, part in parts.items()
-    ]
-    header = ("part", "client ms", "server ms", "client waits", "server waits", "to server", "to client")
-    return render_table(header, rows, drop=("server waits", "client waits"))
-
-
-def _prediction(result: Result) -> list[list[str]]:
-    """Returns predicted beside measured figures, and their explanation where that was asked for."""
-    blocks = []
-    if result.prediction is not None:
-        blocks.append(comparison_lines(result.prediction, result))
-    if result.explanation is not None:
-        measured: dict[Phase, float] = {
-            "online": result.online.latency_s.median,
-            "offline": result.offline.time_s,
-        }
-        blocks.append(explanation_lines(result.explanation, measured))
-    return blocks
-
-
-def _cost(result: Result) -> list[str]:
-    cpu, peak, stored = result.cpu_time_by_phase_s, result.peak_memory_bytes, result.storage_bytes
-    rows = [
-        (
-            party,
-            *(seconds_or_dash(value) for value in msgspec.structs.astuple(cpu_s)),
-            *(byte_count(value) for value in msgspec.structs.astuple(peak_bytes)),
-            byte_count(stored_bytes),
-        )
-        for party, cpu_s, peak_bytes, stored_bytes in (
-            ("client", cpu.client, peak.client, stored.client),
-            ("server", cpu.server, peak.server, stored.server),
-        )
-    ]
-    header = (
-        "party",
-        *(f"cpu {phase}" for phase in _WORDS),
-        *(f"peak {phase}" for phase in _WORDS),
-        "stored",
+def _both_ways(sent: Directions) -> str:
+    return (
+        f"{byte_count(sent.client_to_server)} client to server, "
+        f"{byte_count(sent.server_to_client)} server to client"
     )
+
+
+def _memory(result: Result) -> Rows:
+    peak, stored = result.peak_memory_bytes, result.storage_bytes
+    client, server = (max(own.set_up, own.offline, own.online) for own in (peak.client, peak.server))
     return [
-        f"load model {seconds(result.model_load_s)}, "
-        f"prepare server {seconds(result.server_prepare_s)}, start {seconds(result.start_s)}, "
-        f"set-up {seconds(result.setup.time_s)}; "
-        f"first inference {seconds(result.first_inference_s)} (set-up + offline + online)",
-        *render_table(header, rows, drop=("peak set-up", "cpu set-up")),
+        (
+            "peak memory",
+            f"client {byte_count(client)}, server {byte_count(server)}; stored per inference: client "
+            f"{byte_count(stored.client)}, server {byte_count(stored.server)}",
+        )
     ]
 
 
-_WORDS = ("set-up", "offline", "online")
-
-
-def _verdict(result: Result) -> list[str]:
-    verification = result.verification
-    fidelity = fidelity_line(result.fidelity, result.network.weights)
-    if not verification.passed:
-        return ["verification FAILED", *(f"  {failure}" for failure in verification.failures), fidelity]
-    same = verification.argmax_agrees_with_float
-    differs = "" if same else ", but the answer is NOT the float network's"
-    agrees = "agrees" if same else "does NOT agree"
-    zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
+def _prediction(result: Result) -> Rows:
+    if result.prediction is None:
+        return []
+    predicted, ratio = result.prediction, result.prediction.over_measured
     return [
-        f"verification passed ({verification.mode}){differs}: "
-        f"{counted(verification.compared_count, 'value')} of "
-        f"{counted(verification.verified_run_count, 'run')} follow their law, "
-        f"largest distance {verification.max_ulp_error} ulp; "
-        f"{zeroed if verification.zeroed_count else ''}"
-        f"the answer {agrees} with the float network "
-        f"(largest difference {verification.max_float_error:.4f})",
-        f"verified against the integer network; {fidelity}",
+        (
+            "predicted",
+            f"online {seconds(predicted.online.latency_s)}, {ratio.online:.2f} times the measured; "
+            f"offline {seconds(predicted.offline.time_s)}, {ratio.offline:.2f} times",
+        )
+    ]
+
+
+def _layers(result: Result, shown: Shown) -> list[str]:
+    layers, lines = result.online.layers, layer_lines(result.online.layers, shown)
+    if shown.layers == ALL or len(layers) <= int(shown.layers) + 1:
+        return ["online, by layer (medians)", *lines]
+    return [
+        f"online, by layer: the {shown.layers} of {len(layers)} that take most time (--layers all shows all)",
+        *lines,
     ]

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from pi_bench.channel.channel import Channel
-from pi_bench.channel.frame import HEADER_BYTES, NO_STEP, FrameHeader, FrameKind
+from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
 from pi_bench.errors import PeerError
 from pi_bench.metrics.resources import PeakMemory, cpu_time_s
-from pi_bench.metrics.spans import Span, SpanRecorder
+from pi_bench.metrics.spans import SpanRecorder
 from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
+from pi_bench.protocol.span import Span
 
 _log = logging.getLogger(__name__)
 
@@ -188,7 +189,6 @@ class Session:
             span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
             self._depth_sent = depth
         span.sent_bytes += size
-        span.sent_wire_bytes += HEADER_BYTES + size
         span.sent_count += 1
         if self._logs_messages:
             _log.debug("step %d %s: sent %d bytes", span.op_id, span.part, size)
@@ -227,7 +227,6 @@ class Session:
             span.depth_count += max(0, header.depth - max(self._depth_sent, self._depth_received))
             self._depth_received = header.depth
         span.received_bytes += size
-        span.received_wire_bytes += HEADER_BYTES + size
         span.received_count += 1
         if self._logs_messages:
             _log.debug("step %d %s: received %d bytes", span.op_id, span.part, size)

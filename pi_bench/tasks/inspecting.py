@@ -10,7 +10,7 @@ from pi_bench.launch.model import LoadedModel
 from pi_bench.network.clamps import upper_relu_count
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
-from pi_bench.report.bits import bits_part
+from pi_bench.report.bits import bits_part, quantization_part
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.inspection import inspect_program
 from pi_bench.report.known_fidelity import known_fidelity
@@ -47,6 +47,7 @@ def inspect_model(
     inspection = replace(
         inspection,
         bits=bits_part(model.program, model.compiling),
+        quantization=quantization_part(model.graph, model.compiling),
         fidelity=known_fidelity(model, info.law(options)),
         upper_relu_count=upper_relu_count(model.graph, model.program),
     )

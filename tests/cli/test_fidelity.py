@@ -49,7 +49,7 @@ def test_latency_repeats_it_beside_the_verdict(
     """Of a batch too, whose program is another one."""
     model = model_with(GOOD, tiny_graph, tmp_path)
     found, text = told(capsys, tmp_path, "latency", model, "--batch", "2")
-    assert f"verified against the integer network; {WORDS}\n" in text
+    assert f"fidelity  {WORDS}\n" in text
     fidelity = found["fidelity"]
     assert (fidelity["sample_count"], fidelity["same_class_pct"]) == (256, 100 * 255 / 256)
     assert fidelity["goal"] == {"same_class_pct": 99.0, "logit_error_pct": 2.0}

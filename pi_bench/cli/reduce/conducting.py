@@ -9,8 +9,8 @@ from typing import Any
 
 from pi_bench.cli import training_options
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.output import print_text
 from pi_bench.cli.reduce import engines, frontier, measuring
-from pi_bench.report.text_width import wrapped
 
 
 def conduct(
@@ -40,7 +40,7 @@ def conduct(
         failures = Failures()
         candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
     said = frontier.conclude(candidates, parsed.output, title.format(fitted.name), plot=parsed.plot)
-    print(wrapped(said))
+    print_text(said)
     return failures.report()
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options
-from pi_bench.cli.output import writable_folder
+from pi_bench.cli.output import print_text, writable_folder
 from pi_bench.cli.reduce import networks
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
-from pi_bench.report.text_width import wrapped
 
 
 def add_parser(subparsers: Any) -> None:
@@ -61,7 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
         for folder in parsed.folders
         for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
     ]
-    print(wrapped(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot)))
+    print_text(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot))
     return 0
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from pi_bench.cli import model_options, training_options
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.output import print_text
 from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
 from pi_bench.cli.reduce.conducting import searched
 from pi_bench.errors import UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
-from pi_bench.report.text_width import wrapped
 
 _DESCRIPTION = """\
 Merges adjacent convolutions of trained networks into one larger convolution, where no ReLU is left between
@@ -128,7 +128,7 @@ def run(parsed: argparse.Namespace) -> int:
             fused = place == "kept-borders"
             if not failures.exit_code:
                 measuring.measured(parsed, found, parsed.output, progress, failures, fused=fused)
-    print(wrapped(_conclude(parsed, candidates)))
+    print_text(_conclude(parsed, candidates))
     return failures.report()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
-from pi_bench.report.documents.fields import Arguments, Count, Digest, Part, SchemaVersion, Shape, Weights
+from pi_bench.report.documents.fields import Arguments, Count, Digest, Part, SchemaVersion, Sizes, Weights
 
 
 class Export(Part, frozen=True, kw_only=True):
@@ -17,8 +17,8 @@ class Export(Part, frozen=True, kw_only=True):
     path: Annotated[str, Meta(description="the model file, as it was given")]
     name: str
     digest: Annotated[Digest, Meta(description="of the public program for one image, with the chosen bits")]
-    input_shape: Shape
-    output_shape: Shape
+    input_shape: Sizes
+    output_shape: Sizes
     relu_count: Annotated[int, Meta(ge=0, description="one per activation, as papers count them")]
     clamped_count: Annotated[
         int, Meta(ge=0, description="activations with two bounds (ReLU6), contained in relu_count")

@@ -14,7 +14,7 @@ Interval = Annotated[list[Percent], Meta(min_length=2, max_length=2, description
 class FidelityGoal(Part, frozen=True, kw_only=True):
     """Bounds that a user sets for the fidelity."""
 
-    same_class_pct: Annotated[Percent, Meta(description="the least share of inputs with the same class")]
+    same_class_pct: Annotated[Percent, Meta(description="the least fraction of inputs with the same class")]
     logit_error_pct: Annotated[
         float, Meta(ge=0, description="the largest typical logit error, in percent of the logits' range")
     ]
@@ -26,7 +26,7 @@ class Fidelity(Part, frozen=True, kw_only=True):
     sample_count: Positive
     source: Annotated[str, Meta(description="kind of the inputs, such as held-out calibration inputs")]
     same_class_pct: Annotated[
-        Percent, Meta(description="share of the inputs whose largest logit both networks agree on")
+        Percent, Meta(description="fraction of the inputs whose largest logit both networks agree on")
     ]
     same_class_interval_pct: Interval
     logit_error: Annotated[
@@ -62,3 +62,21 @@ class LayerBits(Part, frozen=True, kw_only=True):
         Meta(description="bits of the calibrated maximum of the input and of each truncated value, by name"),
     ]
     weights: Annotated[dict[str, Positive], Meta(description="bits of signed weights by the layer's name")]
+
+
+class Quantization(Part, frozen=True, kw_only=True):
+    """Tells how the float network became an integer network, besides the bits of its layers."""
+
+    headroom_bits: Annotated[
+        float, Meta(ge=1, description="bits of each window above the calibrated maximum (--headroom-bits)")
+    ]
+    per_channel: Annotated[bool, Meta(description="one scale of the weights per output channel (--scales)")]
+    calibration_source: Annotated[
+        str | None, Meta(description="kind of the calibration inputs; null where the model file notes none")
+    ]
+    calibration_sample_count: Positive | None
+
+
+QuantizationOrNull = Annotated[
+    Quantization | None, Meta(description="null in results of versions that did not note it")
+]

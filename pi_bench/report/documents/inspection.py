@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
+from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
     Above0,
@@ -110,6 +110,7 @@ class Inspection(Part, frozen=True, kw_only=True):
     explanation: ExplanationOrNull
     arguments: Arguments
     bits: LayerBits | None = None
+    quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
     notes: Notes = ()
     upper_relu_count: UpperRelus = 0

@@ -1,14 +1,17 @@
 """The fidelity table: both settings of a network, by the commands that a user has."""
 
 import importlib
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import fidelity_table
+from benchmarks import fidelity_agreement, fidelity_table
 from benchmarks.fidelity_networks import FidelityNetwork
+from benchmarks.resumable import resumed
 
 
 def small(folder: Path) -> str:
@@ -25,44 +28,58 @@ def small(folder: Path) -> str:
     return str(folder / "x.npy")
 
 
-def test_a_network_before_and_after(tmp_path: Path) -> None:
+def not_again(*arguments: object) -> None:
+    raise AssertionError("a row that is there is measured again")
+
+
+def test_a_network_before_and_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """First without times, then the times alone, of a network without the bits and with them."""
     pytest.importorskip("torch")
-    networks = [FidelityNetwork("small", small)]
-    rows = fidelity_table.all_rows(networks, tmp_path, runs=1, limit=32)
-    before, after = rows
+    monkeypatch.setattr(fidelity_table, "NETWORKS", [FidelityNetwork("small", small)])
+    command = [str(tmp_path), "--limit", "32", "--rounds", "2"]
+    fidelity_table.main([*command, "--runs", "0"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("| small | before | 10 | 10 |") and lines[2].endswith(" ms | - | - | - | - |")
+    assert lines[3].startswith("| small | after | ") and not (tmp_path / "times.json").exists()
+    before, after = json.loads((tmp_path / "agreement.json").read_text())
     assert (before["image_count"], after["image_count"]) == (32, 32)
     assert set(before["bits"]["activations"].values()) == {10} != set(after["bits"]["activations"].values())
     assert after["typical_logit_error_pct"] != before["typical_logit_error_pct"]
-    assert before["predicted_online_s"] > 0 and after["online_s"] > 0
-    lines = fidelity_table.render(rows)
-    assert lines[2].startswith("| small | before | 10 | 10 |") and lines[2].endswith("| 1.00 |")
-    assert lines[3].startswith("| small | after | ")
+    assert before["predicted_online_s"] > 0
+
+    monkeypatch.setattr(fidelity_agreement, "pi_bench", not_again)
+    fidelity_table.main([*command, "--runs", "1"])
+    timed = capsys.readouterr().out.splitlines()
+    (times,) = json.loads((tmp_path / "times.json").read_text())
+    assert timed[2].split("|")[:9] == lines[2].split("|")[:9] and times["before_s"] > 0 < times["after_s"]
+    assert timed[3].endswith(f"| {times['ratio']:.3f} | - | not compared |")
+    sides = json.loads((tmp_path / "small" / "times.json").read_text())["sides"]
+    assert sides[0]["digest"] != sides[1]["digest"]
 
 
-def test_rows_that_are_there_are_kept_and_others_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After an interruption in the second row, too: only that row is measured again."""
-    asked: list[tuple[str, int]] = []
+def test_rows_that_are_there_are_kept_and_others_measured(tmp_path: Path) -> None:
+    """After an interruption in the second row, and after a failure, only that row is measured again."""
+    asked: list[str] = []
 
-    def measure(
-        network: FidelityNetwork, setting: str, folder: Path, runs: int, limit: int
-    ) -> dict[str, Any]:
-        asked.append((setting, runs))
-        if asked.count(("after", 5)) == 1 and setting == "after":
-            raise KeyboardInterrupt
-        return {"network": network.name, "setting": setting, "asked": [runs, limit]}
+    def measure(name: str, error: BaseException | None) -> dict[str, Any]:
+        asked.append(name)
+        if error is not None and asked.count(name) == 1:
+            raise error
+        return {"figure": len(asked)}
 
-    monkeypatch.setattr(fidelity_table, "measure", measure)
-    networks = [FidelityNetwork("small", small)]
+    errors = {"a": None, "b": KeyboardInterrupt(), "c": RuntimeError("no such network")}
+    wanted = [({"network": name, "runs": 5}, partial(measure, name, errors[name])) for name in errors]
     with pytest.raises(KeyboardInterrupt):
-        fidelity_table.all_rows(networks, tmp_path, runs=5, limit=8)
-    for _ in range(2):
-        rows = fidelity_table.all_rows(networks, tmp_path, runs=5, limit=8)
-        assert [row["setting"] for row in rows] == ["before", "after"]
-    assert asked == [("before", 5), ("after", 5), ("after", 5)]
-    fidelity_table.all_rows(networks, tmp_path, runs=1, limit=8)
-    assert asked[3:] == [("before", 1), ("after", 1)]
+        resumed(tmp_path / "rows.json", wanted)
+    assert [row["network"] for row in resumed(tmp_path / "rows.json", wanted)] == ["a", "b"]
+    rows = resumed(tmp_path / "rows.json", wanted)
+    assert asked == ["a", "b", "b", "c", "c"]
+    assert rows == resumed(tmp_path / "rows.json", wanted, measuring=False)
+    assert [row["figure"] for row in rows] == [1, 3, 5]
+    other = [({"network": "a", "runs": 1}, partial(measure, "a", None))]
+    assert resumed(tmp_path / "rows.json", other)[0]["figure"] == 6
 
 
 def test_a_network_whose_packages_are_missing_names_them() -> None:

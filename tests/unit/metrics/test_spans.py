@@ -3,7 +3,8 @@ import time
 import pytest
 
 from pi_bench.metrics.resources import PeakMemory, cpu_time_s
-from pi_bench.metrics.spans import Span, SpanRecorder
+from pi_bench.metrics.spans import SpanRecorder
+from pi_bench.protocol.span import Span
 
 
 def test_sending_and_waiting_are_no_computing() -> None:

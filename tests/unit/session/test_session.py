@@ -5,8 +5,8 @@ import pytest
 
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.errors import PeerError
-from pi_bench.metrics.spans import Span
 from pi_bench.protocol.script import NO_OP
+from pi_bench.protocol.span import Span
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import (
     Command,

@@ -1,0 +1,115 @@
+"""The screens of the main commands, written from stored results of real runs.
+
+`python -m tests.unit.report.screens` writes them again into tests/vectors/screens. Read the difference before
+you commit it: this test is how a change of a screen is reviewed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import msgspec
+
+from pi_bench.cli.recipes import list_table
+from pi_bench.history import RunFacts, StoredRun
+from pi_bench.report.accuracy_text import render_accuracy
+from pi_bench.report.columns import Shown
+from pi_bench.report.comparison import render_comparison
+from pi_bench.report.documents.accuracy import Accuracy
+from pi_bench.report.documents.comparison import ComparisonResult
+from pi_bench.report.documents.inspection import Inspection
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.micro import Micro
+from pi_bench.report.history import render_list
+from pi_bench.report.inspection import render_inspection
+from pi_bench.report.micro import render_micro
+from pi_bench.report.terminal import render_result
+from pi_bench.report.text_width import wrapped
+
+FOLDER = Path(__file__).parents[2] / "vectors" / "screens"
+WIDTHS = (80, 100)
+
+T = TypeVar("T")
+
+
+def stored(name: str, kind: type[T]) -> T:
+    """A result that a command wrote with --json on a real machine."""
+    return msgspec.json.decode((FOLDER / f"{name}.json").read_bytes(), type=kind)
+
+
+def latency() -> str:
+    return render_result(stored("latency", Result), [])
+
+
+def latency_all() -> str:
+    return render_result(stored("latency", Result), [], Shown("all", ("+operator", "to-server", "rounds")))
+
+
+def inspect() -> str:
+    return render_inspection(stored("inspection", Inspection))
+
+
+def accuracy() -> str:
+    return render_accuracy(stored("accuracy", Accuracy))
+
+
+def micro() -> str:
+    return render_micro(stored("micro", Micro))
+
+
+def compare() -> str:
+    return render_comparison(stored("comparison", ComparisonResult))
+
+
+def history() -> str:
+    facts: dict[str, Any] = {
+        "kind": "latency",
+        "network": "resnet18-cifar100-12288",
+        "online_bytes": 2_121_000,
+    }
+    runs = [
+        StoredRun(12, ("release-1",), RunFacts(
+            **facts, time="2026-11-29T17:21:09+00:00", protocol="delphi", link="loopback", online_s=0.00542,
+            offline_s=0.121, verified=True, commit_id="99e78d81c906",
+        )),
+        StoredRun(9, (), RunFacts(
+            **facts, time="2026-11-28T09:05:00+00:00", protocol="fss", link="wan", online_s=0.914,
+            offline_s=1.73, verified=False, commit_id="cdd948cc9a2c",
+        )),
+    ]  # fmt: skip
+    return render_list(runs, found=2)
+
+
+def export_list() -> str:
+    models = import_module("pi_bench.models")
+    names = ("resnet18-cifar100-12288", "resnet18-cifar100-557056")
+    return list_table([models.load_recipe(name).summary() for name in names])
+
+
+SCREENS: dict[str, Callable[[], str]] = {
+    "latency": latency,
+    "latency-all": latency_all,
+    "inspect": inspect,
+    "accuracy": accuracy,
+    "micro": micro,
+    "compare": compare,
+    "history": history,
+    "export-list": export_list,
+}
+
+
+def screen(name: str, width: int) -> str:
+    """The text that a command prints on a terminal of this width."""
+    with patch.dict(os.environ, {"COLUMNS": str(width)}):
+        return wrapped(SCREENS[name]()) + "\n"
+
+
+if __name__ == "__main__":
+    for each in SCREENS:
+        for columns in WIDTHS:
+            (FOLDER / f"{each}-{columns}.txt").write_text(screen(each, columns))

@@ -1,0 +1,195 @@
+"""Screens of commands: golden texts of stored results, and laws for any names, numbers and widths."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from pi_bench.cli.output import deliver, print_text
+from pi_bench.errors import UsageError
+from pi_bench.report.columns import Shown
+from pi_bench.report.documents.fields import BothTimes, Directions, Times
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.layer_time import layer_times
+from pi_bench.report.quantities import byte_count, counted, seconds
+from pi_bench.report.terminal import render_result
+from pi_bench.report.text_width import wrapped
+from tests.unit.report.screens import FOLDER, SCREENS, WIDTHS, screen, stored
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", SCREENS)
+def test_screens_are_as_they_were_reviewed(name: str, width: int) -> None:
+    """`python -m tests.unit.report.screens` writes them again after a change on purpose."""
+    found = screen(name, width)
+    assert found == (FOLDER / f"{name}-{width}.txt").read_text()
+    assert max(map(cell_len, found.splitlines())) <= width
+
+
+def test_the_default_fits_one_screen_of_100_columns_and_40_lines() -> None:
+    kept = 2  # "kept as run 1", after an empty line
+    assert len(screen("latency", 100).splitlines()) + kept <= 40
+
+
+TIMES = st.floats(1e-9, 900)
+BYTES = st.integers(0, 10**13)
+NAMES = st.text("abcXYZ019._-/ é卷積層🧠", min_size=1, max_size=90).filter(str.strip)
+
+
+@st.composite
+def results(draw: st.DrawFn) -> Result:
+    """The stored result with other names and numbers."""
+    document: dict[str, Any] = json.loads((FOLDER / "latency.json").read_text())
+    document["network"]["name"] = draw(NAMES)
+    document["network"]["relu_count"] = draw(BYTES)
+    online, offline = document["online"], document["offline"]
+    median = draw(TIMES)
+    online["latency_s"].update(median=median, q1=median / 2, q3=2 * median, interval=[median / 3, 3 * median])
+    offline["time_s"] = draw(TIMES)
+    for phase in (online, offline):
+        phase["bytes"] = {"client_to_server": draw(BYTES), "server_to_client": draw(BYTES)}
+    shown = draw(st.integers(1, 12))
+    for layers in (online, document["prediction"]["online"]):
+        layers["layers"] = layers["layers"][:shown]
+    for layer in online["layers"]:
+        layer["name"] = draw(NAMES)
+        layer["client"]["compute_s"], layer["server"]["compute_s"] = draw(TIMES), draw(TIMES)
+        layer["relu_count"] = draw(BYTES)
+    return msgspec.convert(document, Result)
+
+
+@settings(deadline=None, max_examples=60)
+@given(results(), st.integers(60, 200), st.sampled_from([3, 8, "all"]))
+def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
+    result: Result, width: int, layers: int | str
+) -> None:
+    with patch.dict(os.environ, {"COLUMNS": str(width)}):
+        text = wrapped(render_result(result, [], Shown(layers)))
+    assert max(map(cell_len, text.splitlines())) <= width
+    words = " ".join(text.split())
+    latency, offline = result.online.latency_s, result.offline
+    figures = [
+        f"{seconds(latency.median)}, quartiles {seconds(latency.q1)} to {seconds(latency.q3)}",
+        f"offline {seconds(offline.time_s)} per inference",
+        *(byte_count(sent.client_to_server) for sent in (result.online.bytes, offline.bytes)),
+        *(byte_count(sent.server_to_client) for sent in (result.online.bytes, offline.bytes)),
+        counted(result.network.relu_count, "ReLU"),
+    ]
+    assert [figure for figure in figures if figure not in words] == []
+    rows = text.partition("online, by layer")[2].partition("\n\n")[0]
+    times = [f"{1e3 * row.time_s:.2f}" for row in layer_times(result.online.layers)]
+    if layers == "all":
+        assert [time for time in times if time not in rows.split()] == []
+    # A number stands on one line with its unit.
+    assert not re.search(r"^ *(?:ms|us|ns|kB|MB|GB|%)\b", text, re.MULTILINE)
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 10**6)] * 5), min_size=1, max_size=12),
+)
+def test_times_by_layer_are_the_clients_and_keep_their_sum(rows: list[tuple[int, ...]]) -> None:
+    none = Directions(client_to_server=0, server_to_client=0)
+    layers = [
+        BothTimes(
+            client=Times(compute_s=a, send_s=b, wait_s=c),
+            server=Times(compute_s=d, send_s=e, wait_s=0),
+            bytes=none,
+            wire_bytes=none,
+        )
+        for a, b, c, d, e in rows
+    ]
+    found = layer_times(layers)
+    assert sum(row.time_s for row in found) == pytest.approx(sum(a + b + c for a, b, c, _, _ in rows))
+    assert all(row.time_s >= own[0] + own[1] - 1e-6 for row, own in zip(found, rows, strict=True))
+
+
+def test_a_layer_that_the_client_does_not_see_gets_the_waiting_for_it() -> None:
+    """The server convolves for 3 s; the client waits 5 s for the ReLU behind it, of which 2 s are its own."""
+    none = Directions(client_to_server=0, server_to_client=0)
+    unseen, waited = Times(compute_s=0, send_s=0, wait_s=0), Times(compute_s=1, send_s=0, wait_s=5)
+    layers = [
+        BothTimes(
+            client=client, server=Times(compute_s=work_s, send_s=0, wait_s=0), bytes=none, wire_bytes=none
+        )
+        for client, work_s in ((unseen, 3), (waited, 2))
+    ]
+    assert [row.time_s for row in layer_times(layers)] == [3, 3]
+
+
+def test_columns_are_chosen_by_name_and_unknown_ones_are_refused_with_similar_names() -> None:
+    result = stored("latency", Result)
+    text = render_result(result, [], Shown(3, ("rounds", "Time")))
+    assert "layer             rounds  time ms" in text.splitlines()
+    assert "hidden ms" in render_result(result, [], Shown(3, ("+hidden",)))
+    with pytest.raises(
+        UsageError, match=r"no column 'hiden'; did you mean hidden.* There are operator, shape"
+    ):
+        render_result(result, [], Shown(3, ("hiden",)))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+SAID = "verification passed (exact)\n\nlayer  time\n------ ----\nstem      1"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables", "colored"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (False, {"FORCE_COLOR": "1", "TERM": "dumb"}, False),
+    ],
+)
+def test_colors_are_where_they_are_wanted(
+    terminal: bool, variables: dict[str, str], colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", **variables}.items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr("sys.stdout", stream)
+    print_text(SAID)
+    found = stream.getvalue()
+    assert ("\x1b[32mverification passed\x1b[0m" in found) == colored
+    assert re.sub(r"\x1b\[[\d;]*m", "", found) == SAID + "\n"
+    assert ("\x1b" in found) == colored
+
+
+def test_a_stream_without_unicode_gets_ascii_bars_and_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    result = stored("latency", Result)
+    layers = [msgspec.structs.replace(layer, name=layer.name * 4) for layer in result.online.layers]
+    result = msgspec.structs.replace(result, online=msgspec.structs.replace(result.online, layers=layers))
+    written = io.BytesIO()
+    ascii_stream = io.TextIOWrapper(written, encoding="ascii")  # raises on other characters
+    monkeypatch.setattr("sys.stdout", ascii_stream)
+    deliver(render_result(result, []), None, {})
+    ascii_stream.flush()
+    text = written.getvalue().decode()
+    assert re.search(r"% +-{12} ", text)
+    assert "..." in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_pipe_gets_plain_text_of_100_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr("sys.__stdout__", io.StringIO())  # no terminal, whose width it would have
+    assert wrapped(SCREENS["latency"]()) + "\n" == (FOLDER / "latency-100.txt").read_text()
