@@ -17,6 +17,7 @@ from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.program.codec import program_digest
 from pi_bench.report.accuracy_warnings import find_accuracy_warnings
 from pi_bench.report.bits import bits_part
+from pi_bench.report.cautions import machine_cautions
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.remedies import remedies_part
@@ -76,7 +77,11 @@ def build_accuracy(
         bits=bits_part(program, compiling),
         remedies=None if remedies is None else remedies_part(remedies, comparison.floats),
     )
-    return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
+    return msgspec.structs.replace(
+        result,
+        warnings=tuple(find_accuracy_warnings(result)),
+        cautions=tuple(machine_cautions(findings.machine_use)),
+    )
 
 
 def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:

@@ -23,7 +23,7 @@ def test_a_model_file_is_measured_inside_an_event_loop(model_file: Path) -> None
 
     result = asyncio.run(cell())
     assert isinstance(result, Result)
-    assert result.verification.passed
+    assert result.verified
     assert len(result.online.latency_s.samples) == 2
     assert "online latency" in result.table()
     assert "<pre" in result._repr_html_()
@@ -42,7 +42,7 @@ def test_a_script_without_a_guard_measures_a_module(tmp_path: Path) -> None:
         "import torch, pi_bench\n"
         "module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))\n"
         "result = pi_bench.measure(module, torch.randn(64, 4), protocol='null', runs=1, warmup=0)\n"
-        "print(result.network.relu_count, result.verification.passed)\n"
+        "print(result.network.relu_count, result.verified)\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert done.stdout == "8 True\n", done.stderr
