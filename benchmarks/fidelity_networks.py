@@ -79,6 +79,7 @@ def _library(library: str, name: str) -> Callable[[Path], str]:
         import pi_bench as package
 
         libraries = importlib.import_module("tests.check_libraries")
+        libraries.torchvision_maker()  # timm imports torchvision as well
         torch.manual_seed(0)
         module = getattr(libraries, f"{library}_maker")()(name)
         noise = np.random.default_rng(12).normal(size=(64 + _IMAGE_COUNT, 3, _SIZE, _SIZE)).clip(-2.5, 2.5)

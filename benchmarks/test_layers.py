@@ -1,6 +1,7 @@
 """One layer at a time: online through both parties of delphi in this process, and linear ones alone.
 
-Sockets and processes are not in these figures; test_networks.py has them.
+The messages go through memory. Processes, sockets and the checksums of connections are not in these figures;
+test_networks.py has them.
 """
 
 from __future__ import annotations

@@ -56,8 +56,9 @@ def export(
             clamped, leaky and parametric ones too), polynomials of degree 2 and 3, additions,
             concatenations, average- and max-pooling, reshapes and slices, in any arrangement with one input
             and one output. The module is not changed. Only these operators of a file are run.
-        example_input: float (batch, features) or (batch, channels, height, width). Its values do not matter
-            if `calibration` is given. None for programs and files, which know their shape.
+        example_input: float (batch, features), (batch, channels, length) or (batch, channels, height,
+            width). Its values do not matter if `calibration` is given. None for programs and files, which
+            know their shape.
         path: the file to write. An existing file is replaced in one step.
         calibration: typical inputs, float, with the shape of `example_input` except for the batch, or a list
             of such inputs, each with or without a batch axis. A private run can represent twice the largest
@@ -146,11 +147,11 @@ def _batched(example_input: torch.Tensor | np.ndarray) -> torch.Tensor:
         ModelError: it has another number of axes.
     """
     example = _tensor(example_input, "the example input")
-    if example.dim() not in (2, 4):
-        hint = "; add the batch axis: example_input[None]" if example.dim() in (1, 3) else ""
+    if example.dim() not in (2, 3, 4):
+        hint = "; add the batch axis: example_input[None]" if example.dim() == 1 else ""
         raise ModelError(
-            f"the example input has shape {tuple(example.shape)}; (batch, features) or "
-            f"(batch, channels, height, width) is needed{hint}"
+            f"the example input has shape {tuple(example.shape)}; (batch, features), (batch, channels, "
+            f"length) or (batch, channels, height, width) is needed{hint}"
         )
     return example
 
@@ -260,7 +261,7 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int | Non
         more = "; a network takes one input" if "positional argument" in reason else ""
         raise ModelError(
             f"the module itself fails on the example input of shape {tuple(example.shape)}: "
-            f"{reason:.300}{more}"
+            f"{reason:.300}{more}{_hint(example.dim())}"
         ) from error
     if not isinstance(answer, torch.Tensor):
         raise ModelError(
@@ -273,8 +274,14 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int | Non
     if answer.dim() < least or len(answer) != len(example):
         raise ModelError(
             f"the module answers {tuple(answer.shape)} to {len(example)} inputs; (batch, outputs) is needed"
+            f"{_hint(example.dim())}"
         )
     return int(answer.shape[1]) if answer.is_floating_point() else None
+
+
+def _hint(axis_count: int) -> str:
+    """Returns what a user may have forgotten whose example input has this number of axes."""
+    return "; if the example is one image, add the batch axis: example_input[None]" if axis_count == 3 else ""
 
 
 def _no_logits(dtype: torch.dtype) -> ModelError:
@@ -306,8 +313,10 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     else:
         samples = _tensor(values, "calibration").numpy()
     if samples.ndim != len(shape) + 1 or samples.shape[1:] != shape or len(samples) == 0:
-        wanted = ", ".join(map(str, shape))
-        raise InputError(f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed")
+        wanted, hint = ", ".join(map(str, shape)), _hint(len(shape) + 1)
+        raise InputError(
+            f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed{hint}"
+        )
     if not np.isfinite(samples).all():
         raise InputError("calibration inputs hold NaN or infinity")
     return np.ascontiguousarray(samples)

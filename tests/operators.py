@@ -126,6 +126,7 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "clamp below": (_raw(lambda m, x: x.clamp(min=-0.25)), SHAPE),
     "clamp above": (_raw(lambda m, x: x.clamp(max=0.25)), SHAPE),
     "hardtanh": (nn.Sequential(nn.Conv2d(3, 4, 1), nn.Hardtanh(0, 0.5), nn.Flatten(), nn.Linear(168, 3)), SHAPE),
+    "hardsigmoid": (_raw(lambda m, x: functional.hardsigmoid(3 * x)), SHAPE),
     "leaky": (_raw(lambda m, x: functional.leaky_relu(x, 0.1)), SHAPE),
     "leaky, tiny slope": (_raw(lambda m, x: functional.leaky_relu(x, 0.001)), SHAPE),
     "leaky, negative slope": (_raw(lambda m, x: functional.leaky_relu(x, -0.3)), SHAPE),
@@ -167,6 +168,9 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "global": (_after(lambda m, x: m.fc(torch.flatten(functional.adaptive_avg_pool2d(x, 1), 1)), fc=nn.Linear(6, 3)), SHAPE),
     "mean of rows": (_after(lambda m, x: x.mean(2)), SHAPE),
     "sum": (_raw(lambda m, x: x.sum((2, 3), keepdim=True)), SHAPE),
+    "max pool, dilated": (_after(lambda m, x: functional.max_pool2d(x, 2, 1, 1, dilation=(2, 1))), SHAPE),
+    # one dimension
+    "line": (nn.Sequential(nn.Conv1d(3, 5, 3, padding=1, stride=2), nn.BatchNorm1d(5), nn.ReLU(), nn.MaxPool1d(3, 2), nn.Flatten(), nn.Linear(20, 3)), (3, 19)),
     # batch normalization, scale and shift
     "normalized input": (nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3), nn.ReLU()), SHAPE),
     "normalized activation": (_after(lambda m, x: m.b(x), b=nn.BatchNorm2d(6)), SHAPE),

@@ -7,6 +7,7 @@ makes; prints Markdown and stores all samples as JSON. README.md says which figu
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib
 import json
@@ -52,9 +53,15 @@ PLANS: dict[str, tuple[System, ...]] = {
 
 
 def prepare(name: str, folder: Path) -> tuple[Workload, np.ndarray]:
-    """Model file, the same floats for the others, the input, and the float network's own answer."""
+    """Model file, the same floats for the others, the input, and the float network's own answer.
+
+    Those that are in the folder are taken as they are.
+    """
     number = list(PLANS).index(name)
     model, network = folder / f"{number}.pt", folder / f"{number}.npz"
+    if network.with_suffix(".npy").exists():  # written last
+        graph = load_model(model)
+        return Workload(name, model, network), outputs(graph, np.load(network.with_suffix(".npy")))
     if name.startswith("ResNet18"):
         relus = name.split()[1].replace(",", "")
         models = importlib.import_module("pi_bench.models")
@@ -181,23 +188,29 @@ def _row(row: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("peers", type=Path, help="the folder of the peers' environments")
-    parser.add_argument("--rounds", type=int, default=3, help="starts of each system (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="starts of each system; 0 only prepares (3)")
+    parser.add_argument("--folder", type=Path, help="keep the prepared networks here, and take those there")
     parser.add_argument("--repetitions", type=int, default=3, help="inferences a start (3)")
     parser.add_argument("--only", nargs="+", choices=tuple(PLANS), default=tuple(PLANS), metavar="WORKLOAD")
     settings = parser.parse_args(arguments)
     load_average = os.getloadavg()[0]  # before the first of them
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = settings.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
         for name in settings.only:
             print(f"{name} ...", file=sys.stderr)
-            workload, expected = prepare(name, Path(folder))
+            workload, expected = prepare(name, folder)
             inputs = np.load(workload.network.with_suffix(".npy"))
             first, *others = PLANS[name]
             equal = at_the_error_of(CRYPTEN, workload, inputs, expected, settings.peers)
             systems = (first, equal, *others)
-            rows += measure(
-                workload, expected, systems, settings.peers, settings.rounds, settings.repetitions
-            )
+            if settings.rounds:
+                rows += measure(
+                    workload, expected, systems, settings.peers, settings.rounds, settings.repetitions
+                )
+    if not settings.rounds:
+        return 0
     environment = describe_environment() | {"load_average": load_average}
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     STORED.parent.mkdir(exist_ok=True)

@@ -29,6 +29,7 @@ NAME = "pi-bench, delphi, at CrypTen's error"
 MIN = "pi-bench, delphi, at the least error that 32 bits hold"
 _ERROR_FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25)
 _FEWER, _MORE = -3, 14
+_IS_HELD = "holds_the_other_error"
 _MARGIN = 0.8
 """The shares of a real run round some values otherwise than the simulated ones."""
 
@@ -39,15 +40,25 @@ def at_the_error_of(
     """Runs the other system once for its error, and prepares a model of ours whose error is at most that.
 
     Where 32 bits do not hold that error, the model has the least error that they hold, and the system has the
-    name `MIN`. Where the other system does not run, the system that is returned fails with the reason.
+    name `MIN`. Where the other system does not run, the system that is returned fails with the reason. A
+    model that was prepared before is taken as it is.
     """
+    model = workload.model.with_name(f"{workload.model.stem}-equal.pt")
+
+    def run(workload: Workload, peers: Path, repetitions: int) -> Run:
+        return PI_BENCH.run(dataclasses.replace(workload, model=model), peers, repetitions)
+
+    def system(is_held: bool) -> System:
+        return System(NAME if is_held else MIN, None, PI_BENCH.security, run)
+
+    if model.exists():
+        return system(load_model(model).meta[_IS_HELD])
     try:
         output = np.reshape(other.run(workload, peers, 1).output, expected.shape)
         error = float(np.abs(output - expected).max())
-        model = workload.model.with_name(f"{workload.model.stem}-equal.pt")
         graph = load_model(workload.model)
         options, is_held = bits_for(graph, inputs, expected, error)
-        notes = {**graph.meta, "bits": bits_to_fields(options)}
+        notes = {**graph.meta, "bits": bits_to_fields(options), _IS_HELD: is_held}
         save_model(dataclasses.replace(graph, meta=notes), model)
     except (RuntimeError, LookupError, OSError, StopIteration, PiBenchError) as reason:
         words = f"its bits are not known: {reason}"
@@ -56,11 +67,7 @@ def at_the_error_of(
             raise RuntimeError(words)
 
         return System(NAME, None, PI_BENCH.security, refuse)
-
-    def run(workload: Workload, peers: Path, repetitions: int) -> Run:
-        return PI_BENCH.run(dataclasses.replace(workload, model=model), peers, repetitions)
-
-    return System(NAME if is_held else MIN, None, PI_BENCH.security, run)
+    return system(is_held)
 
 
 def bits_for(

@@ -11,8 +11,8 @@
 // If exact, the carry into bit f is E_S + E_C only once it is known masked; so there are two
 // versions of the payload, with select bits of their own.
 #pragma once
+#include "fss/groups.h"
 #include "fss/products.h"
-#include "fss/steps.h"
 #include "fss/table.h"
 #include "fss/window.h"
 
@@ -32,39 +32,39 @@ class ReluOffline {
     Places at(call, layout, in.hash_seed);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* choices = group_labels(in.choice_labels, group, layout.choice_ots);
-      const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
-      std::uint8_t* corrections = in.out_corrections + group * layout.correction_group_bytes;
-      std::uint8_t* state = in.out_state + group * layout.client_state_group_bytes;
-      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
-      std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
-      const std::uint32_t* bits = in.bits + group * static_cast<std::size_t>(layout.client_bits);
-      const Words v = P::words_at(in.v + kLanes * group);
-      const Words rho = exact ? S::of_planes(bits + 1, 1) : Words{};
+      const RequestArguments buffers = at_group(in, layout, group);
+      std::uint8_t* corrections = buffers.out_corrections;
+      std::uint8_t* bundle = buffers.out_bundle;
+      const Words v = P::words_at(buffers.v);
+      const Words rho = exact ? S::of_planes(buffers.bits + 1, 1) : Words{};
 
       at.sign.request(at.keys, delta, window.sign_limit(v, exact), exact ? &rho : nullptr,
-                      {choices, path}, state, scratch, corrections);
+                      {buffers.choice_labels, buffers.request_labels}, buffers.out_state,
+                      buffers.out_scratch, corrections);
       if (exact) {
-        at.carry.request(
-            at.keys, delta, carry_limit<Block4>(v), nullptr,
-            {label_row(choices, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-            state, scratch, corrections);
+        at.carry.request(at.keys, delta, carry_limit<Block4>(v), nullptr,
+                         {label_row(buffers.choice_labels, layout.carry_choices_at),
+                          label_row(buffers.request_labels, layout.carry_path_at)},
+                         buffers.out_state, buffers.out_scratch, corrections);
       }
-      std::uint8_t* words = state + layout.client_words;
-      std::uint8_t* planes = state + layout.client_planes;
-      request_products(at, layout, window, delta, choices, v, rho, corrections, words);
-      const BlockWords<Block4, kMostVersions> key(hash_lanes(
-          Lanes<Block4>::load(label_row(path, layout.eps_label_at)), at.keys[at.choice]));
+      std::uint8_t* words = buffers.out_state + layout.client_words;
+      std::uint8_t* planes = buffers.out_state + layout.client_planes;
+      request_products(at, layout, window, delta, buffers.choice_labels, v, rho, corrections,
+                       words);
+      const BlockWords<Block4, kMostVersions> key(
+          hash_lanes(Lanes<Block4>::load(label_row(buffers.request_labels, layout.eps_label_at)),
+                     at.keys[at.choice]));
       for (int version = 0; version < layout.versions; ++version) {
         const std::size_t place = kWordRow * static_cast<std::size_t>(4 * version + 4);
-        std::memcpy(state + layout.client_words + place, key.word[version].at, kWordRow);
+        std::memcpy(buffers.out_state + layout.client_words + place, key.word[version].at,
+                    kWordRow);
       }
       const std::uint32_t top = S::plane(v, 31 - window.up);
       std::memcpy(planes, &top, sizeof top);
-      std::memcpy(planes + sizeof top, bits,
-                  sizeof *bits * static_cast<std::size_t>(layout.client_bits));
-      at.sign.make_first_level(at.keys, delta, state, scratch, bundle);
-      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
+      std::memcpy(planes + sizeof top, buffers.bits,
+                  sizeof *buffers.bits * static_cast<std::size_t>(layout.client_bits));
+      at.sign.make_first_level(at.keys, delta, buffers.out_state, buffers.out_scratch, bundle);
+      at.carry.make_first_level(at.keys, delta, buffers.out_state, buffers.out_scratch, bundle);
     }
   }
 
@@ -74,26 +74,25 @@ class ReluOffline {
     Places at(call, layout, in.hash_seed);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* labels = group_labels(in.choice_labels, group, layout.choice_ots);
-      const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
-      const std::uint8_t* corrections = in.corrections + group * layout.correction_group_bytes;
-      std::uint8_t* state = in.out_state + group * layout.server_state_group_bytes;
-      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
-      std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
-      const std::uint32_t* choices =
-          in.choices + group * static_cast<std::size_t>(layout.choice_ots);
-      const Words masks = S::of_planes(choices, layout.select_at + layout.versions);
+      const AnswerArguments buffers = at_group(in, layout, group);
+      const std::uint8_t* corrections = buffers.corrections;
+      std::uint8_t* bundle = buffers.out_bundle;
+      const Words masks = S::of_planes(buffers.choices, layout.select_at + layout.versions);
 
-      at.sign.answer(at.keys, delta, masks, 0, {labels, path}, corrections, state, scratch);
+      at.sign.answer(at.keys, delta, masks, 0, {buffers.choice_labels, buffers.request_labels},
+                     corrections, buffers.out_state, buffers.out_scratch);
       if (layout.carry.bits > 0) {
-        at.carry.answer(
-            at.keys, delta, S::of_planes(choices + layout.carry_choices_at, layout.carry.bits), 0,
-            {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-            corrections, state, scratch);
+        at.carry.answer(at.keys, delta,
+                        S::of_planes(buffers.choices + layout.carry_choices_at, layout.carry.bits),
+                        0,
+                        {label_row(buffers.choice_labels, layout.carry_choices_at),
+                         label_row(buffers.request_labels, layout.carry_path_at)},
+                        corrections, buffers.out_state, buffers.out_scratch);
       }
-      std::uint8_t* words = state + layout.server_words;
-      answer_products(at, layout, labels, masks, corrections, words);
-      const Lanes<Block4> zero = Lanes<Block4>::load(label_row(path, layout.eps_label_at));
+      std::uint8_t* words = buffers.out_state + layout.server_words;
+      answer_products(at, layout, buffers.choice_labels, masks, corrections, words);
+      const Lanes<Block4> zero =
+          Lanes<Block4>::load(label_row(buffers.request_labels, layout.eps_label_at));
       const BlockWords<Block4, kMostVersions> keys[2] = {
           BlockWords<Block4, kMostVersions>(hash_lanes(zero, at.keys[at.choice])),
           BlockWords<Block4, kMostVersions>(hash_lanes(zero ^ delta, at.keys[at.choice]))};
@@ -101,9 +100,10 @@ class ReluOffline {
         P::store_words(words, keys[0].word[version]);
         P::store_words(words, keys[1].word[version]);
       }
-      std::memcpy(words, choices, sizeof *choices * static_cast<std::size_t>(layout.choice_ots));
-      at.sign.make_first_level(at.keys, delta, state, scratch, bundle);
-      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
+      std::memcpy(words, buffers.choices,
+                  sizeof *buffers.choices * static_cast<std::size_t>(layout.choice_ots));
+      at.sign.make_first_level(at.keys, delta, buffers.out_state, buffers.out_scratch, bundle);
+      at.carry.make_first_level(at.keys, delta, buffers.out_state, buffers.out_scratch, bundle);
     }
   }
 

@@ -10,9 +10,9 @@
 // Both values of the last term are made by `encode`: they are the versions of the server's share.
 // If exact, all of it exists for both values of eta, the masked carry.
 #pragma once
-#include "fss/steps.h"
+#include "fss/groups.h"
+#include "fss/lookup.h"
 #include "fss/streams.h"
-#include "fss/tree.h"
 #include "fss/window.h"
 
 namespace pi::fss {
@@ -27,40 +27,38 @@ class ReluOnline {
                      std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
     const Window<Block4> window(call.spec);
-    Tables at(call, layout, in.hash_seed);
+    Lookup<Block4> at(call, layout, in.hash_seed);
     const bool exact = layout.carry.bits > 0;
     const int sign_bits = layout.sign.bits - static_cast<int>(exact);  // n
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* state = in.state + group * layout.server_state_group_bytes;
-      std::uint8_t* message = in.out_message + group * layout.online_group_bytes;
-      std::uint8_t* kept = in.out_kept + group * layout.kept_group_bytes;
-      Words u = P::words_at(in.u + kLanes * group);
+      const EncodeArguments buffers = at_group(in, layout, group);
+      std::uint8_t* kept = buffers.out_kept;
+      Words u = P::words_at(buffers.u);
       for (std::uint32_t& lane : u.at) lane += call.spec.offset;
 
       std::uint32_t planes[kLanes + kMostTableBits];
-      std::memcpy(planes, state + layout.server_planes,
+      std::memcpy(planes, buffers.state + layout.server_planes,
                   sizeof planes[0] * static_cast<std::size_t>(layout.choice_ots));
       const Words masks = S::of_planes(planes, layout.select_at + layout.versions);
-      const std::uint8_t* words = state + layout.server_words;
+      const std::uint8_t* words = buffers.state + layout.server_words;
       const Words gamma = exact ? P::load_words(words) : Words{};
       const Words share = P::load_words(words);
       Words w;
-      Words index;
       Words top;
       Words base;
       Words carry;
       for (int q = 0; q < kLanes; ++q) {
         const std::uint32_t shifted = masks.at[q] >> static_cast<int>(exact);
         w.at[q] = (u.at[q] >> window.sign_shift) ^ shifted;
-        index.at[q] = (w.at[q] & ((1u << sign_bits) - 1u)) << static_cast<int>(exact);
         top.at[q] = w.at[q] >> sign_bits & 1u;
         base.at[q] = window.of(u.at[q]) + window.wrap * P::negate_if(top.at[q], share.at[q]);
         carry.at[q] = exact ? (masks.at[q] & 1u) - 2 * gamma.at[q] : 0;  // E_S of version 0
       }
-      const Words table = at.sign.look_up(at.keys, at.sign_keys, delta, state, index);
-      std::uint8_t* payload = message;
-      std::uint8_t* bits = message + kWordRow * static_cast<std::size_t>(layout.versions);
+      const Words table = at.look_up_sign(delta, buffers.state, w, sign_bits, exact);
+      std::uint8_t* payload = buffers.out_message;
+      std::uint8_t* bits =
+          buffers.out_message + kWordRow * static_cast<std::size_t>(layout.versions);
       S::store_planes(bits, w, sign_bits + 1);
       const std::uint8_t* keys = words + 2 * kWordRow * static_cast<std::size_t>(layout.versions);
       for (int version = 0; version < layout.versions; ++version) {
@@ -88,7 +86,7 @@ class ReluOnline {
         P::store_words(kept, versions[0]);
         P::store_words(kept, versions[1]);
       }
-      if (exact) encode_carry(at, layout, delta, state, planes, u, masks, bits, kept);
+      if (exact) encode_carry(at, layout, delta, buffers.state, planes, u, masks, bits, kept);
     }
   }
 
@@ -96,21 +94,20 @@ class ReluOnline {
                        std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
     const Window<Block4> window(call.spec);
-    Tables at(call, layout, in.hash_seed);
+    Lookup<Block4> at(call, layout, in.hash_seed);
     const bool exact = layout.carry.bits > 0;
     const int sign_bits = layout.sign.bits - static_cast<int>(exact);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* state = in.state + group * layout.client_state_group_bytes;
-      const std::uint8_t* message = in.message + group * layout.online_group_bytes;
-      std::uint32_t* answer = in.out_answer + group * static_cast<std::size_t>(layout.answer_words);
-      const std::uint8_t* planes = state + layout.client_planes;
+      const EvaluateArguments buffers = at_group(in, layout, group);
+      const std::uint8_t* planes = buffers.state + layout.client_planes;
       const Words v_top = P::load_bits(planes);
       const Words e = P::load_bits(planes);
       const Words rho = exact ? P::load_bits(planes) : Words{};
 
-      const std::uint8_t* payload = message;
-      const std::uint8_t* bits = message + kWordRow * static_cast<std::size_t>(layout.versions);
+      const std::uint8_t* payload = buffers.message;
+      const std::uint8_t* bits =
+          buffers.message + kWordRow * static_cast<std::size_t>(layout.versions);
       const Words w = S::load_planes(bits, sign_bits + 1);
       Words opened[kMostVersions] = {};
       for (int version = 0; version < layout.versions; ++version)
@@ -119,21 +116,13 @@ class ReluOnline {
       if (exact) {
         const Words low = S::load_planes(bits, layout.carry.bits);
         const Words eta = P::load_bits(bits);
-        const Words table = at.carry.look_up(at.keys, at.carry_keys, delta, state, low);
-        Words own;
-        for (int q = 0; q < kLanes; ++q) {
-          own.at[q] = (table.at[q] ^ rho.at[q]) & 1u;
-          delta_bit.at[q] = own.at[q] ^ eta.at[q];
-        }
-        answer[1] = S::plane(own, 0);
+        const Words own = at.look_up_carry(delta, buffers.state, low, rho);
+        for (int q = 0; q < kLanes; ++q) delta_bit.at[q] = own.at[q] ^ eta.at[q];
+        buffers.out_answer[1] = S::plane(own, 0);
       }
-      Words index;
-      for (int q = 0; q < kLanes; ++q) {
-        index.at[q] = (w.at[q] & ((1u << sign_bits) - 1u)) << static_cast<int>(exact);
-      }
-      const Words table = at.sign.look_up(at.keys, at.sign_keys, delta, state, index);
+      const Words table = at.look_up_sign(delta, buffers.state, w, sign_bits, exact);
 
-      const std::uint8_t* words = state + layout.client_words;
+      const std::uint8_t* words = buffers.state + layout.client_words;
       const Words step = P::load_words(words);
       Words x0 = P::load_words(words);
       Words beta0 = P::load_words(words);
@@ -154,7 +143,7 @@ class ReluOnline {
         select(delta_bit, P::load_words(payload), masked);
       }
       Words eps;
-      Words z = P::words_at(in.next_mask + kLanes * group);
+      Words z = P::words_at(buffers.next_mask);
       for (int q = 0; q < kLanes; ++q) {
         const std::uint32_t top = w.at[q] >> sign_bits & 1u;
         const std::uint32_t bit = entry.at[q] & 1u;
@@ -164,35 +153,20 @@ class ReluOnline {
         z.at[q] = P::times_bit(bit, x + masked.at[q]) + P::negate_if(bit, beta) -
                   P::negate_if(eps.at[q], key.at[q]) - z.at[q];
       }
-      answer[0] = S::plane(eps, 0);
-      std::memcpy(in.out_z + kLanes * group, z.at, sizeof z.at);
+      buffers.out_answer[0] = S::plane(eps, 0);
+      std::memcpy(buffers.out_z, z.at, sizeof z.at);
     }
   }
 
  private:
   static constexpr std::size_t kWordRow = sizeof(Words);
 
-  struct Tables {
-    Tables(const Call& call, const Layout& layout, const std::uint8_t* hash_seed)
-        : keys(hash_seed, call.gadget),
-          sign(layout.sign, layout.sign_place, 0),
-          carry(layout.carry, layout.carry_place, 1) {
-      sign.add_keys(keys, sign_keys);
-      carry.add_keys(keys, carry_keys);
-    }
-    PlaceKeys<Block4> keys;
-    Tree<Block4> sign;
-    Tree<Block4> carry;
-    NodeKeys sign_keys[kMostLevels + 1];
-    NodeKeys carry_keys[kMostLevels + 1];
-  };
-
   static void select(const Words& bit, const Words& one, Words& zero) {
     for (int q = 0; q < kLanes; ++q) zero.at[q] = P::choose(bit.at[q], one.at[q], zero.at[q]);
   }
 
   // Opens the low bits of u masked, and the server's masked half of the carry.
-  static void encode_carry(const Tables& at, const Layout& layout, Block4 delta,
+  static void encode_carry(const Lookup<Block4>& at, const Layout& layout, Block4 delta,
                            const std::uint8_t* state, const std::uint32_t* planes, const Words& u,
                            const Words& masks, std::uint8_t*& bits, std::uint8_t* kept) {
     const Words low_masks = S::of_planes(planes + layout.carry_choices_at, layout.carry.bits);
@@ -200,9 +174,7 @@ class ReluOnline {
     for (int q = 0; q < kLanes; ++q) {
       low.at[q] = (u.at[q] ^ low_masks.at[q]) & ((1u << layout.carry.bits) - 1u);
     }
-    const Words table = at.carry.look_up(at.keys, at.carry_keys, delta, state, low);
-    Words eta;
-    for (int q = 0; q < kLanes; ++q) eta.at[q] = (table.at[q] ^ masks.at[q]) & 1u;
+    const Words eta = at.look_up_carry(delta, state, low, masks);
     S::store_planes(bits, low, layout.carry.bits);
     P::store_bits(bits, eta);
     P::store_bits(kept, eta);

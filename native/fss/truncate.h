@@ -6,8 +6,8 @@
 // kappa. The carry of the low bits comes from a shared table, masked by rho of each party, and
 // gamma_S + gamma_C = rho_S rho_C turns it into a sum.
 #pragma once
-#include "fss/products.h"
-#include "fss/steps.h"
+#include "fss/groups.h"
+#include "fss/lookup.h"
 #include "fss/table.h"
 #include "fss/window.h"
 
@@ -41,24 +41,21 @@ class Truncate {
     Places at(call, layout, in.hash_seed);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* labels = group_labels(in.choice_labels, group, layout.choice_ots);
-      const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
-      std::uint8_t* corrections = in.out_corrections + group * layout.correction_group_bytes;
-      std::uint8_t* state = in.out_state + group * layout.client_state_group_bytes;
-      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
-      std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
-      const std::uint32_t* bits = in.bits + group;
-      const Words v = P::words_at(in.v + kLanes * group);
-      const Words rho = S::of_planes(bits, 1);
+      const RequestArguments buffers = at_group(in, layout, group);
+      std::uint8_t* corrections = buffers.out_corrections;
+      std::uint8_t* bundle = buffers.out_bundle;
+      const Words v = P::words_at(buffers.v);
+      const Words rho = S::of_planes(buffers.bits, 1);
 
-      at.carry.request(
-          at.keys, delta, carry_limit<Block4>(v), nullptr,
-          {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-          state, scratch, corrections);
-      const PadPair<Block4> pads(label_row(labels, layout.carry_select_at), delta,
+      at.carry.request(at.keys, delta, carry_limit<Block4>(v), nullptr,
+                       {label_row(buffers.choice_labels, layout.carry_choices_at),
+                        label_row(buffers.request_labels, layout.carry_path_at)},
+                       buffers.out_state, buffers.out_scratch, corrections);
+      const PadPair<Block4> pads(label_row(buffers.choice_labels, layout.carry_select_at), delta,
                                  at.keys[at.product]);
       P::store_words(corrections, product_correction(pads, 0, rho));
-      const Lanes<Block4> top = Lanes<Block4>::load(label_row(path, layout.top_label_at));
+      const Lanes<Block4> top =
+          Lanes<Block4>::load(label_row(buffers.request_labels, layout.top_label_at));
       const BlockWords<Block4, 1> key(hash_lanes(top, at.keys[at.top]));
       Words high;
       Words carry;
@@ -66,12 +63,12 @@ class Truncate {
         high.at[q] = v.at[q] >> f;
         carry.at[q] = rho.at[q] + 2 * pads.zero.word[0].at[q];  // rho_C - 2 gamma_C
       }
-      std::uint8_t* words = state + layout.client_words;
+      std::uint8_t* words = buffers.out_state + layout.client_words;
       P::store_words(words, key.word[0]);
       P::store_words(words, high);
       P::store_words(words, carry);
-      std::memcpy(words, bits, sizeof *bits);
-      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
+      std::memcpy(words, buffers.bits, sizeof *buffers.bits);
+      at.carry.make_first_level(at.keys, delta, buffers.out_state, buffers.out_scratch, bundle);
     }
   }
 
@@ -81,34 +78,32 @@ class Truncate {
     Places at(call, layout, in.hash_seed);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* labels = group_labels(in.choice_labels, group, layout.choice_ots);
-      const std::uint8_t* path = group_labels(in.request_labels, group, layout.request_ots);
-      const std::uint8_t* corrections = in.corrections + group * layout.correction_group_bytes;
-      std::uint8_t* opening = in.out_opening + group * layout.opening_group_bytes;
-      std::uint8_t* state = in.out_state + group * layout.server_state_group_bytes;
-      std::uint8_t* scratch = in.out_scratch + group * layout.scratch_group_bytes;
-      std::uint8_t* bundle = in.out_bundle + group * layout.bundle_group_bytes[1];
-      const std::uint32_t* choices =
-          in.choices + group * static_cast<std::size_t>(layout.choice_ots);
-      const Words masks = S::of_planes(choices, layout.choice_ots);
-      const Words kappa = S::of_planes(in.bits + group, 1);
+      const AnswerArguments buffers = at_group(in, layout, group);
+      const std::uint8_t* corrections = buffers.corrections;
+      std::uint8_t* bundle = buffers.out_bundle;
+      std::uint8_t* opening = buffers.out_opening;
+      const Words masks = S::of_planes(buffers.choices, layout.choice_ots);
+      const Words kappa = S::of_planes(buffers.bits, 1);
 
-      at.carry.answer(
-          at.keys, delta, masks, layout.carry_choices_at,
-          {label_row(labels, layout.carry_choices_at), label_row(path, layout.carry_path_at)},
-          corrections, state, scratch);
-      const Lanes<Block4> label = Lanes<Block4>::load(label_row(labels, layout.carry_select_at));
+      at.carry.answer(at.keys, delta, masks, layout.carry_choices_at,
+                      {label_row(buffers.choice_labels, layout.carry_choices_at),
+                       label_row(buffers.request_labels, layout.carry_path_at)},
+                      corrections, buffers.out_state, buffers.out_scratch);
+      const Lanes<Block4> label =
+          Lanes<Block4>::load(label_row(buffers.choice_labels, layout.carry_select_at));
       const BlockWords<Block4, 1> pad(hash_lanes(label, at.keys[at.product]));
       const Words tau = P::load_words(corrections);
-      const PadPair<Block4> top(label_row(path, layout.top_label_at), delta, at.keys[at.top]);
+      const PadPair<Block4> top(label_row(buffers.request_labels, layout.top_label_at), delta,
+                                at.keys[at.top]);
       S::store(opening, product_correction(top, 0, kappa), call.spec.truncate_bits);
-      std::uint8_t* words = state + layout.server_words;
+      std::uint8_t* words = buffers.out_state + layout.server_words;
       P::store_words(words, top.zero.word[0]);
       P::store_words(words, product_share<Block4>(pad.word[0], masks, layout.carry_select_at, tau));
-      std::memcpy(words, choices, sizeof *choices * static_cast<std::size_t>(layout.choice_ots));
-      words += sizeof *choices * static_cast<std::size_t>(layout.choice_ots);
-      std::memcpy(words, in.bits + group, sizeof *in.bits);
-      at.carry.make_first_level(at.keys, delta, state, scratch, bundle);
+      std::memcpy(words, buffers.choices,
+                  sizeof *buffers.choices * static_cast<std::size_t>(layout.choice_ots));
+      words += sizeof *buffers.choices * static_cast<std::size_t>(layout.choice_ots);
+      std::memcpy(words, buffers.bits, sizeof *buffers.bits);
+      at.carry.make_first_level(at.keys, delta, buffers.out_state, buffers.out_scratch, bundle);
     }
   }
 
@@ -131,36 +126,35 @@ class Truncate {
                      std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
     const int f = call.spec.truncate_bits;
-    Lookup at(call, layout, in.hash_seed);
+    Lookup<Block4> at(call, layout, in.hash_seed);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* state = in.state + group * layout.server_state_group_bytes;
-      std::uint8_t* message = in.out_message + group * layout.online_group_bytes;
-      std::uint8_t* kept = in.out_kept + group * layout.kept_group_bytes;
-      const std::uint8_t* words = state + layout.server_words;
+      const EncodeArguments buffers = at_group(in, layout, group);
+      std::uint8_t* message = buffers.out_message;
+      std::uint8_t* kept = buffers.out_kept;
+      const std::uint8_t* words = buffers.state + layout.server_words;
       const Words pad = P::load_words(words);
       const Words gamma = P::load_words(words);
       const Words masks = S::load_planes(words, layout.choice_ots);
       const Words kappa = P::load_bits(words);
-      Words u = P::words_at(in.u + kLanes * group);
+      Words u = P::words_at(buffers.u);
       Words low;
+      Words rho;
       for (int q = 0; q < kLanes; ++q) {
         u.at[q] += call.spec.offset + kLift;
         low.at[q] =
             (u.at[q] ^ masks.at[q] >> layout.carry_choices_at) & ((1u << layout.carry.bits) - 1u);
+        rho.at[q] = masks.at[q] >> layout.carry_select_at & 1u;
       }
-      const Words table = at.carry.look_up(at.keys, at.carry_keys, delta, state, low);
+      const Words eta = at.look_up_carry(delta, buffers.state, low, rho);
       Words bit;
-      Words eta;
       Words versions[2];
       for (int q = 0; q < kLanes; ++q) {
         const std::uint32_t u_top = u.at[q] >> 31;
-        const std::uint32_t rho = masks.at[q] >> layout.carry_select_at & 1u;
         bit.at[q] = u_top ^ kappa.at[q];
-        eta.at[q] = (table.at[q] ^ rho) & 1u;
         const std::uint32_t fixed = (u.at[q] >> f) - (kLift >> f) -
                                     (u_top + P::negate_if(bit.at[q], pad.at[q])) * wrap_of(f);
-        const std::uint32_t share = rho - 2 * gamma.at[q];
+        const std::uint32_t share = rho.at[q] - 2 * gamma.at[q];
         versions[0].at[q] = fixed + share;
         versions[1].at[q] = fixed + 1u - share;
       }
@@ -177,12 +171,12 @@ class Truncate {
                        std::size_t begin, std::size_t end) {
     const Block4 delta = Block4::broadcast(in.delta);
     const int f = call.spec.truncate_bits;
-    Lookup at(call, layout, in.hash_seed);
+    Lookup<Block4> at(call, layout, in.hash_seed);
     for (std::size_t group = begin; group < end; ++group) {
       at.keys.begin_group(call.first_group + static_cast<std::uint32_t>(group), end - group);
-      const std::uint8_t* state = in.state + group * layout.client_state_group_bytes;
-      const std::uint8_t* message = in.message + group * layout.online_group_bytes;
-      const std::uint8_t* words = state + layout.client_words;
+      const EvaluateArguments buffers = at_group(in, layout, group);
+      const std::uint8_t* message = buffers.message;
+      const std::uint8_t* words = buffers.state + layout.client_words;
       const Words t = P::load_words(words);
       const Words high = P::load_words(words);
       const Words carry = P::load_words(words);
@@ -190,18 +184,16 @@ class Truncate {
       const Words bit = P::load_bits(message);
       const Words low = S::load_planes(message, layout.carry.bits);
       const Words eta = P::load_bits(message);
-      const Words table = at.carry.look_up(at.keys, at.carry_keys, delta, state, low);
-      Words own;
-      Words z = P::words_at(in.next_mask + kLanes * group);
+      const Words own = at.look_up_carry(delta, buffers.state, low, rho);
+      Words z = P::words_at(buffers.next_mask);
       for (int q = 0; q < kLanes; ++q) {
-        own.at[q] = (table.at[q] ^ rho.at[q]) & 1u;
         const std::uint32_t v_top = high.at[q] >> (31 - f);
         const std::uint32_t wraps = v_top - (bit.at[q] & v_top) - P::negate_if(bit.at[q], t.at[q]);
         z.at[q] = high.at[q] - wraps * wrap_of(f) +
                   P::negate_if(own.at[q] ^ eta.at[q], carry.at[q]) - z.at[q];
       }
-      in.out_answer[group] = S::plane(own, 0);
-      std::memcpy(in.out_z + kLanes * group, z.at, sizeof z.at);
+      buffers.out_answer[0] = S::plane(own, 0);
+      std::memcpy(buffers.out_z, z.at, sizeof z.at);
     }
   }
 
@@ -216,15 +208,6 @@ class Truncate {
     Table<Block4> carry;
     int product;
     int top;
-  };
-  struct Lookup {
-    Lookup(const Call& call, const Layout& layout, const std::uint8_t* hash_seed)
-        : keys(hash_seed, call.gadget), carry(layout.carry, layout.carry_place, 1) {
-      carry.add_keys(keys, carry_keys);
-    }
-    PlaceKeys<Block4> keys;
-    Tree<Block4> carry;
-    NodeKeys carry_keys[kMostLevels + 1];
   };
 
   static std::uint32_t wrap_of(int f) { return 1u << (32 - f); }

@@ -10,6 +10,7 @@
 //
 // Each (label, tweak) is hashed for one of these lines only, and its words are disjoint pads.
 #pragma once
+#include "garble/accept.h"
 #include "garble/gadget.h"
 #include "garble/half_gates.h"
 
@@ -61,29 +62,7 @@ class Relu {
   // Replaces X_i by R_i = Q_i(active) + v_top X_i = Q_i(zero label) + v_top A_i.
   static void accept(const GadgetCall& call, const GadgetLayout& layout, const AcceptArguments& in,
                      std::size_t begin, std::size_t end) {
-    const auto gates = static_cast<std::size_t>(layout.gate_count);
-    for (std::size_t first = begin; first < end; first += OutputKeys<Block4>::kMost) {
-      const std::size_t left = end - first;
-      const std::size_t count = left < OutputKeys<Block4>::kMost ? left : OutputKeys<Block4>::kMost;
-      const OutputKeys<Block4> keys(in.hash_seed, Purpose::kTopBit, call.gadget, layout.gate_count,
-                                    call.first_group + static_cast<std::uint32_t>(first), count);
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t group = first + i;
-        const std::uint8_t* top = in.active_labels + (group * (gates + 1) + gates) * kRowBytes;
-        const BlockWords<Block4, 3> pads(hash_lanes(Lanes<Block4>::load(top), keys[i]));
-        const Words v = P::words_at(in.v + kLanes * group);
-        std::uint8_t* words = in.garbled + group * layout.garbled_group_bytes + layout.block_bytes;
-        for (int row = 0; row < 3; ++row) {
-          const std::uint8_t* from = words;
-          Words x = P::load_words(from);
-          for (int q = 0; q < kLanes; ++q) {
-            const std::uint32_t v_top = (v.at[q] >> layout.top_bit) & 1u;
-            x.at[q] = pads.word[row].at[q] + P::times_bit(v_top, x.at[q]);
-          }
-          P::store_words(words, x);
-        }
-      }
-    }
+    accept_rows<Block4, 3>(call, layout, in, Purpose::kTopBit, begin, end);
   }
 
   static void encode(const GadgetCall& call, const GadgetLayout& layout, const EncodeArguments& in,

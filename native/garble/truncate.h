@@ -8,6 +8,7 @@
 //   H(top of v) word 0  evaluator knows that of its bit     tau: the wrap
 //   H(carry) word 0     evaluator knows one of two colors   exact: the carry's row
 #pragma once
+#include "garble/accept.h"
 #include "garble/gadget.h"
 #include "garble/half_gates.h"
 
@@ -64,27 +65,7 @@ class Truncate {
   // Replaces tau by T = K(active) + v_top tau = K(zero label) + v_top kappa.
   static void accept(const GadgetCall& call, const GadgetLayout& layout, const AcceptArguments& in,
                      std::size_t begin, std::size_t end) {
-    const auto gates = static_cast<std::size_t>(layout.gate_count);
-    for (std::size_t first = begin; first < end; first += OutputKeys<Block4>::kMost) {
-      const std::size_t left = end - first;
-      const std::size_t count = left < OutputKeys<Block4>::kMost ? left : OutputKeys<Block4>::kMost;
-      const OutputKeys<Block4> keys(in.hash_seed, Purpose::kTruncateTopBit, call.gadget,
-                                    layout.gate_count,
-                                    call.first_group + static_cast<std::uint32_t>(first), count);
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t group = first + i;
-        const std::uint8_t* top = in.active_labels + (group * (gates + 1) + gates) * kRowBytes;
-        const BlockWords<Block4, 1> pad(hash_lanes(Lanes<Block4>::load(top), keys[i]));
-        const Words v = P::words_at(in.v + kLanes * group);
-        std::uint8_t* words = in.garbled + group * layout.garbled_group_bytes + layout.block_bytes;
-        const std::uint8_t* from = words;
-        Words tau = P::load_words(from);
-        for (int q = 0; q < kLanes; ++q) {
-          tau.at[q] = pad.word[0].at[q] + P::times_bit(v.at[q] >> 31, tau.at[q]);
-        }
-        P::store_words(words, tau);
-      }
-    }
+    accept_rows<Block4, 1>(call, layout, in, Purpose::kTruncateTopBit, begin, end);
   }
 
   static void encode(const GadgetCall& call, const GadgetLayout& layout, const EncodeArguments& in,

@@ -70,6 +70,14 @@ template <class Block4>
   return out;
 }
 
+// A bitsliced cipher is long, and its callers are slower with a copy of it inside.
+template <Bitsliced Block4>
+[[gnu::noinline]] Lanes<Block4> hash_lanes(const Lanes<Block4>& in, const RoundKeys& keys) {
+  Lanes<Block4> out;
+  hash<Lanes<Block4>::kQuads>(in.at, out.at, keys);
+  return out;
+}
+
 // Returns the color bit of each of 32 labels.
 template <class Block4>
 Words colors(const Lanes<Block4>& labels) {

@@ -64,10 +64,10 @@ def calibration_inputs(parsed: argparse.Namespace, shape: tuple[int, ...] | None
 
     if parsed.calibration is not None:
         inputs = as_native_float(read_npy(Path(parsed.calibration)))
-        if inputs.ndim not in (2, 4):
+        if inputs.ndim not in (2, 3, 4):
             raise InputError(
                 f"--calibration {parsed.calibration}: it has shape {inputs.shape}; (samples, channels, "
-                "height, width) or (samples, features) is needed"
+                "height, width), (samples, channels, length) or (samples, features) is needed"
             )
         return inputs, "given inputs"
     shape = parsed.input_shape or shape

@@ -44,7 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--input-shape",
         type=_shape,
         metavar="C,H,W",
-        help="shape of one input, or its number of features; not needed with --calibration",
+        help="shape of one input: channels,height,width, channels,length or the number of features; not "
+        "needed with --calibration",
     )
     group.add_argument(
         "--weights-key",
@@ -223,9 +224,10 @@ def build_module(reference: str, arguments: dict[str, Any]) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
             raise _failed(reference, error) from error
+        hint = f"; write {place.removesuffix('.py')}:{name}" if place.endswith(".py") else ""
         raise UsageError(
             f"--module {reference}: there is no Python module {error.name!r}, neither installed nor in this "
-            "folder"
+            f"folder{hint}"
         ) from None
     except Exception as error:  # whatever the user's code raises is the user's to read
         raise _failed(reference, error) from error
@@ -257,8 +259,10 @@ def _shape(text: str) -> tuple[int, ...]:
         shape = tuple(int(part) for part in text.split(","))
     except ValueError:
         shape = ()
-    if len(shape) not in (1, 3) or not all(0 < size < 1 << 16 for size in shape):
-        raise argparse.ArgumentTypeError(f"{text!r} is no shape: channels,height,width or features")
+    if len(shape) not in (1, 2, 3) or not all(0 < size < 1 << 16 for size in shape):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shape: channels,height,width or channels,length or features"
+        )
     return shape
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pi_bench.history import History
 
 _SHOWN = 50
+_KINDS = ("latency", "accuracy", "comparison")
 _DESCRIPTION = """\
 Every run of `pi-bench latency`, `accuracy` and `compare` is kept in a database on this machine. Without a
 command, the runs are listed, the newest first.
@@ -83,7 +84,13 @@ def _add_file(parser: argparse.ArgumentParser, default: str | None = None) -> No
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", metavar="RUN", help="a number, a tag, or last")
+    parser.add_argument("which", metavar="RUN", help="a number, a tag, or last for the newest run")
+    parser.add_argument(
+        "--kind",
+        choices=_KINDS,
+        default=argparse.SUPPRESS,
+        help="last is the newest run of this kind",
+    )
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
@@ -154,7 +161,7 @@ def show_run(parsed: argparse.Namespace) -> int:
 
     shown = layer_options.shown_of(parsed)
     with _opened(parsed) as history:
-        run = history.find(parsed.which)
+        run = history.find(parsed.which, parsed.kind)
         document = history.document(run.id)
     words = "" if parsed.json == STDOUT else f"{tags_text(run)}\n\n{render_document(document, shown)}"
     deliver(words, parsed.json, document)
@@ -184,9 +191,9 @@ def tag_run(parsed: argparse.Namespace) -> int:
             history.untag(parsed.which)
             print(f"no run is tagged {parsed.which} now")
             return 0
-        run = history.find(parsed.which)
+        run = history.find(parsed.which, parsed.kind)
         history.tag(run.id, parsed.name)
-    print(f"run {run.id} ({run.facts.network}) is tagged {parsed.name}")
+    print(f"run {run.id} ({run.facts.kind} of {run.facts.network}) is tagged {parsed.name}")
     return 0
 
 

@@ -78,7 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     from pi_bench.channel import Address
     from pi_bench.cli.failures import Failures
-    from pi_bench.cli.output import deliver, writable, write_array
+    from pi_bench.cli.output import STDOUT, deliver, writable, write_array
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.client import Client
@@ -103,7 +103,7 @@ def run(parsed: argparse.Namespace) -> int:
     with Client.connect(
         address, requirements, threads=threads, timeout_s=parsed.timeout, waiting=waiting
     ) as client:
-        warn_of_protocol(client.info)
+        warn_of_protocol(client.info, notes_follow=parsed.json != STDOUT)
         client.require_input(inputs)
         set_up = client.set_up()
         offline = client.preprocess()

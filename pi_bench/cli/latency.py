@@ -14,6 +14,7 @@ from pi_bench.cli import (
     keeping,
     layer_options,
     like,
+    limits_option,
     model_options,
     prediction,
     protocol_options,
@@ -68,6 +69,7 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    limits_option.add_limits(measuring)
     like.add_like(measuring)
     connecting.add_connecting(parser)
     prediction.add_prediction(parser)
@@ -121,7 +123,7 @@ def run(parsed: argparse.Namespace) -> int:
 
         whole = prepared(task, progress)
         measurement = whole.measure(progress)
-    result = whole.result(measurement)
+        result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
     with failures.collected():
@@ -162,6 +164,7 @@ def task_of(parsed: argparse.Namespace) -> Task:
         return task_of(make_parser().parse_args(["latency", model_file]))
     ```
     """
+    from pi_bench.cli.output import STDOUT
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch import placement
 
@@ -174,14 +177,14 @@ def task_of(parsed: argparse.Namespace) -> Task:
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=parsed.json != STDOUT)
     given = None if parsed.input is None else load_input(Path(parsed.input))
     return Task(
         model=Path(parsed.model),
         info=info,
         options=options,
         place=place,
-        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
         stopping=stopping_options.stopping_of(parsed),
         fuse=fusion_costs(parsed),
         inputs=given,
@@ -192,6 +195,8 @@ def task_of(parsed: argparse.Namespace) -> Task:
         expect_digest=parsed.expect_digest,
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
+        measure_costs=prediction.remeasuring(parsed, info, place.threads),
+        find_limits=partial(limits_option.limits_of, parsed, place),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )

@@ -30,14 +30,14 @@ def add_layers(
         help=f"show the N layers that cost most, and the others in one row; `all` shows every layer in the "
         f"order of the network{whole} (default {DEFAULT_LAYERS})",
     )
-    listed = "; ".join(f"{column.name}: {column.meaning}" for column in columns)
+    listed = ", ".join(f"{column.name} ({column.meaning})" for column in columns)
     parser.add_argument(
         "--columns",
         type=_columns,
         default=(),
         metavar="NAME[,NAME]",
-        help="columns of the table by layer; +NAME adds to the usual ones, and `all` stands for every one: "
-        f"{listed}".replace("%", "%%"),
+        help="show these columns of the table by layer; +NAME adds to the usual ones, and `all` stands for "
+        f"every column. There are {listed}".replace("%", "%%"),
     )
 
 

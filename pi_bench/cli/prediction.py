@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,3 +93,23 @@ def costs_of(
             raise InputError(f"{name}: {error}") from None
         return costs
     return machine_costs(info, threads, progress, again=parsed.measure_costs)
+
+
+def remeasuring(
+    parsed: argparse.Namespace, info: ProtocolInfo, threads: int
+) -> Callable[[Progress], Costs | None] | None:
+    """Returns the function that measures the costs of this machine again, for costs from the user's cache.
+
+    Returns None if the costs come from a file, or if the command measures them in any case.
+
+    >>> from pi_bench.registry import default_protocol
+    >>> parser = argparse.ArgumentParser()
+    >>> add_prediction(parser)
+    >>> remeasuring(parser.parse_args(["--measure-costs"]), default_protocol(), 1) is None
+    True
+    """
+    from pi_bench.launch.costs import machine_costs
+
+    if info.script is None or parsed.costs or parsed.measure_costs or os.environ.get(COSTS_VARIABLE):
+        return None
+    return partial(machine_costs, info, threads, again=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pi_bench.cli import model_options, protocol_options, running_options
 from pi_bench.cli.fusion_option import fusion_costs
-from pi_bench.errors import UsageError
+from pi_bench.errors import EXIT_TERMINATED, UsageError, interruption_code
 from pi_bench.report.quantities import counted
 
 IDLE_TIMEOUT_S = 300.0
@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Serves the model to one client after another. Ctrl-C ends it with KeyboardInterrupt.
+    """Serves the model to one client after another until Ctrl-C or SIGTERM. Returns the exit code of these.
 
     Raises:
         PiBenchError: the model, an option or the address cannot be used, or the server process failed.
@@ -96,7 +96,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.settings import mode_text
 
     warn_of_instruction_set(require_isa())
-    warn_of_protocol(info)
+    warn_of_protocol(info, notes_follow=True)
     model = load(
         Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
     )
@@ -120,17 +120,22 @@ def run(parsed: argparse.Namespace) -> int:
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
         words = mode_text(options.mode, options.values)
-        print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
-        print(f"digest {model.digest}", flush=True)
-        for note in info.notes_of(model.program, options):
-            print(note, flush=True)
-        if parsed.measure:
-            print("clients may measure: they get the times of this server", flush=True)
-        if parsed.insecure_verify:
-            print("warning: INSECURE: clients may ask for the weights of this server", file=sys.stderr)
-        while True:
-            kind, event, _ = parties.next_message(Party.SERVER)
-            print(f"{_time_of_day()} {_words(kind, event)}", flush=True)
+        try:
+            print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
+            print(f"digest {model.digest}", flush=True)
+            for note in info.notes_of(model.program, options):
+                print(note, flush=True)
+            if parsed.measure:
+                print("clients may measure: they get the times of this server", flush=True)
+            if parsed.insecure_verify:
+                print("warning: INSECURE: clients may ask for the weights of this server", file=sys.stderr)
+            while True:
+                kind, event, _ = parties.next_message(Party.SERVER)
+                print(f"{_time_of_day()} {_words(kind, event)}", flush=True)
+        except KeyboardInterrupt as interruption:
+            code = interruption_code(interruption)
+            print(f"{_time_of_day()} stopped by {'SIGTERM' if code == EXIT_TERMINATED else 'Ctrl-C'}")
+            return code
 
 
 def _time_of_day() -> str:

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from pi_bench.protocol import ProtocolInfo
 
 
-def warn_of_protocol(info: ProtocolInfo) -> None:
+def warn_of_protocol(info: ProtocolInfo, *, notes_follow: bool = False) -> None:
     """Warns of a protocol that protects nothing, and prints its caveat.
 
+    With `notes_follow` the command prints the notes of the protocol itself, and the caveat is one of them.
     The default protocol gives no warning.
 
     >>> from pi_bench.registry import default_protocol
@@ -19,7 +20,7 @@ def warn_of_protocol(info: ProtocolInfo) -> None:
     """
     if not info.secure:
         print(f"warning: INSECURE protocol: {info.title}", file=sys.stderr)
-    if info.caveat:
+    if info.caveat and not notes_follow:
         print(f"warning: {info.caveat}", file=sys.stderr)
 
 

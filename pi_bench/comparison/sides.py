@@ -32,6 +32,8 @@ def side_of_result(result: Result, name: str) -> Side:
         offline_bytes=_both(result.offline.bytes),
         rounds=result.online.comm_round_count,
         verified=result.verified,
+        online_floor_s=None if result.floor is None else result.floor.online.time_s or None,
+        offline_floor_s=None if result.floor is None else result.floor.offline.time_s or None,
         sessions=[SessionTimes(online_s=result.online.latency_s.samples, offline_s=result.offline.samples_s)],
     )
 

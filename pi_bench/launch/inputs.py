@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pi_bench.network.graph import Graph
 from pi_bench.network.program import InputOp
 from pi_bench.npy_file import as_native_float, read_npy
 
@@ -27,14 +28,16 @@ def load_input(path: Path) -> np.ndarray:
     return as_native_float(read_npy(path))
 
 
-def batch_of(array: np.ndarray | None) -> int | None:
-    """Returns the number of inputs in an array with a batch axis: rank 4 (images) or 2 (features). None for
-    others.
+def batch_of(array: np.ndarray | None, graph: Graph) -> int | None:
+    """Returns the number of inputs in an array that has a batch axis before those of the network's input, or
+    None for others.
 
-    >>> batch_of(np.zeros((8, 3, 32, 32)))
-    8
+    >>> from pi_bench.network.graph import InputNode
+    >>> graph = Graph((InputNode("x", (), (3, 32, 32)),), {})
+    >>> batch_of(np.zeros((8, 3, 32, 32)), graph), batch_of(np.zeros((3, 32, 32)), graph)
+    (8, None)
     """
-    return None if array is None or array.ndim not in (2, 4) else array.shape[0]
+    return array.shape[0] if array is not None and array.ndim == 1 + len(graph.input.shape) else None
 
 
 def noise_input(op: InputOp, seed: int) -> np.ndarray:

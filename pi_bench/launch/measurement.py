@@ -11,6 +11,7 @@ from pi_bench.errors import PiBenchError
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import Verdict
+from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.session import PhaseRecord
 
@@ -92,4 +93,5 @@ class Measurement:
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
     interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came
+    machine_use: MachineUse = field(default_factory=MachineUse)
     failure: PiBenchError | None = None  # ended the measurement after the runs

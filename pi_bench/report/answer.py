@@ -22,12 +22,12 @@ def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
     >>> answer_lines(np.array([[0.5, -2.0]]), [])
     ['  logits 0.5000 -2.0000']
     >>> answer_lines(np.array([[0.5, -2.0], [1.0, 0.0]]), [])
-    ['image 0:', '  logits 0.5000 -2.0000', 'image 1:', '  logits 1.0000 0.0000']
+    ['input 0:', '  logits 0.5000 -2.0000', 'input 1:', '  logits 1.0000 0.0000']
     """
     lines = []
     for sample, row in enumerate(logits.reshape(logits.shape[0], -1)):
         if len(logits) > 1:
-            lines.append(f"image {sample}:")
+            lines.append(f"input {sample}:")
         if row.size <= _TOP and len(labels) != row.size:
             lines.append("  logits " + " ".join(f"{value:.4f}" for value in row))
             continue

@@ -52,7 +52,7 @@ COLUMNS: tuple[_LayerColumn, ...] = (
     ),
     Column("share", "share", "this time in percent", lambda rows: f"{sum(row.share for row in rows):.1%}"),
     bar_column("this time as a bar, beside the layer that takes longest"),
-    Column("relus", "ReLUs", "ReLUs", _counted(lambda layer: layer.relu_count)),
+    Column("relus", "ReLUs", "number of ReLUs", _counted(lambda layer: layer.relu_count)),
     Column(
         "truncations", "trunc.", "truncations without ReLU", _counted(lambda layer: layer.truncation_count)
     ),
@@ -143,6 +143,8 @@ def layer_lines(layers: Sequence[Layer], shown: Shown) -> list[str]:
         UsageError: there is no column of a name in `shown`.
 
     ```python
+    from pi_bench.report.documents.latency import Result
+
     def show(result: Result) -> None:
         print(*layer_lines(result.online.layers, Shown(layers="all")), sep="\\n")
     ```

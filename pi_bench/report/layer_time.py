@@ -41,6 +41,8 @@ def layer_times(layers: Sequence[Timed]) -> list[LayerTime[Timed]]:
     sum stays the same.
 
     ```python
+    from pi_bench.report.documents.latency import Result
+
     def slowest(result: Result) -> str:
         return max(layer_times(result.online.layers), key=lambda row: row.time_s).layer.name
     ```

@@ -110,7 +110,7 @@ COLUMNS: tuple[_OperatorColumn, ...] = (
         "bits between this value and the end of the window",
         _optional(lambda op: op.headroom_bits, "{:.1f}"),
     ),
-    Column("relus", "ReLUs", "ReLUs", _counted(lambda op: op.relu_count)),
+    Column("relus", "ReLUs", "number of ReLUs", _counted(lambda op: op.relu_count)),
     Column("truncations", "trunc.", "truncations without ReLU", _counted(lambda op: op.truncation_count)),
     Column(
         "squares",

@@ -8,6 +8,7 @@ import numpy as np
 
 from pi_bench.report.answer import answer_words
 from pi_bench.report.bits import quantization_text
+from pi_bench.report.cautions import caution_lines
 from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.columns import ALL, Shown
 from pi_bench.report.details import detail_blocks
@@ -15,6 +16,7 @@ from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
+from pi_bench.report.floor import floor_rows
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
@@ -46,6 +48,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
         UsageError: there is no column of a name in `shown`.
 
     ```python
+    import msgspec
+
     def show(path: str) -> None:  # a file of --json
         with open(path, "rb") as file:
             result = msgspec.json.decode(file.read(), type=Result)
@@ -56,7 +60,15 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
     blocks = [
         _heading(result),
         labelled([*_answer(result, labels), *_verdict(result)]),
-        labelled([*_phases(result), *_sent(result), *_memory(result), *_prediction(result)]),
+        labelled(
+            [
+                *_phases(result),
+                *floor_rows(result.floor),
+                *_sent(result),
+                *_memory(result),
+                *_prediction(result),
+            ]
+        ),
         _layers(result, shown),
     ]
     if shown.layers == ALL:
@@ -69,6 +81,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
         blocks.append(explanation_lines(result.explanation, measured))
     if result.warnings:
         blocks.append([f"warning: {warning}" for warning in result.warnings])
+    if result.cautions:
+        blocks.append(caution_lines(result.cautions))
     return "\n\n".join("\n".join(block) for block in blocks)
 
 

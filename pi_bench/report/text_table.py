@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Sequence
 
-from pi_bench.report.text_width import displayed_width, shortened, text_width
+from pi_bench.report.text_width import all_shortened, displayed_width, text_width
 
 _WORD_LIMITS = (34, 22, 12)
 """Characters of a cell of words: as a rule, before columns are left out, and after that."""
@@ -48,13 +48,17 @@ def render_table(
     words = set(range(left) if isinstance(left, int) else left)
     columns, limit = _fitting(header, rows, words - set(whole), drop, width)
     shown = [header[number] for number in columns]
-    cells = [
-        [shortened(row[number], limit) if number in words - set(whole) else row[number] for number in columns]
-        for row in rows
-    ]
+    shown_columns = [_column(rows, number, limit, words - set(whole)) for number in columns]
+    cells = [[column[at] for column in shown_columns] for at in range(len(rows))]
     lines = _drawn(shown, cells, {at for at, number in enumerate(columns) if number in words})
     missing = [name for number, name in enumerate(header) if number not in columns and name]
     return [*lines, f"not shown at this width: {', '.join(missing)}"] if missing else lines
+
+
+def _column(rows: Sequence[Sequence[str]], number: int, limit: int, short: Collection[int]) -> list[str]:
+    """Returns the cells of a column as they are shown: shortened if the column is one of `short`."""
+    cells = [row[number] for row in rows]
+    return all_shortened(cells, limit) if number in short else cells
 
 
 def _fitting(
@@ -68,14 +72,7 @@ def _fitting(
 
     def fits(columns: list[int], limit: int) -> bool:
         sizes = (
-            max(
-                displayed_width(header[number]),
-                *(
-                    displayed_width(shortened(row[number], limit) if number in short else row[number])
-                    for row in rows
-                ),
-                0,
-            )
+            max(map(displayed_width, [header[number], *_column(rows, number, limit, short)]))
             for number in columns
         )
         return sum(sizes) + _GAP * (len(columns) - 1) <= width

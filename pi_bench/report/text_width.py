@@ -10,6 +10,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 
 _DEFAULT_WIDTH = 100
 _MIN_WIDTH = 40  # narrower text cannot be read
@@ -68,6 +69,35 @@ def shortened(text: str, limit: int) -> str:
             break
         tail = character + tail
     return f"{head}{mark}{tail}"
+
+
+def all_shortened(texts: Sequence[str], limit: int) -> list[str]:
+    """Shortens texts as `shortened` does, and keeps texts that differ different.
+
+    >>> names = ["features.stage1.conv1.weight", "features.stage2.conv1.weight"]
+    >>> len(set(all_shortened(names, 15)))
+    2
+    """
+    short = {text: shortened(text, limit) for text in texts}
+    for found in {found for text, found in short.items() if found != text}:
+        alike = [text for text, other in short.items() if other == found]
+        if len(alike) > 1:
+            short.update(_told_apart(alike, limit))
+    return [short[text] for text in texts]
+
+
+def _told_apart(texts: Sequence[str], limit: int) -> dict[str, str]:
+    """Shortens texts of equal ends to the start and the place where they differ, or numbers them."""
+    mark = "…" if shows_unicode() else "..."
+    first = next((at for at, found in enumerate(zip(*texts, strict=False)) if len(set(found)) > 1), 0)
+    room = max(limit - 2 * len(mark), 2)
+    start, rest = room // 2, room - room // 2
+    short = {text: f"{text[:start]}{mark}{text[first : first + rest]}{mark}" for text in texts}
+    if len(set(short.values())) == len(texts) and all(
+        displayed_width(text) <= limit for text in short.values()
+    ):
+        return short
+    return {text: f"{shortened(text, limit - 4)} {at}" for at, text in enumerate(texts, 1)}
 
 
 def displayed_width(text: str) -> int:

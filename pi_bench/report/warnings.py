@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from pi_bench.channel.link import Link
 from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.fidelity import fidelity_warnings
-from pi_bench.report.quantities import counted
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
 _NARROW_HEADROOM_BITS = 0.5
-_MIN_RUNS = 3
 _FAR_OFF = 1.5
 
 
@@ -47,21 +46,19 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "for this input; try larger --weight-bits and --activation-bits, let `pi-bench export "
             "--fidelity` choose the bits, or calibrate with more inputs."
         )
-    latency = result.online.latency_s
-    spread = (latency.q3 - latency.q1) / latency.median
+    spread = _spread(result)
     if spread > _WIDE_SPREAD:
         found.append(
             f"the runs differ (quartiles {spread:.0%} of the median apart): close other programs or raise "
             "--runs."
         )
-    if spread <= _WIDE_SPREAD and _far_off(result.prediction):
+    if contradicts_prediction(result):
         found.append(
             "predicted and measured are far apart. The machine was busy, now or when its costs were "
             "measured; measure them again on a quiet machine with --measure-costs."
         )
+    found += _other_link(result)
     found += _imprecise(result)
-    if result.runs < _MIN_RUNS:
-        found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
     if result.warmup == 0:
         found.append("without a warm-up the first run pays for cold caches; use --warmup 1.")
     environment = result.environment
@@ -70,18 +67,40 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "the kernels ran on the portable path, some twenty times slower than with AES instructions; "
             "unset PI_BENCH_ISA or use a processor that has them for figures that you publish."
         )
-    if not environment.pinned and result.server_environment is None:
-        found.append(
-            f"both parties share {counted(environment.usable_core_count, 'core')} with "
-            f"{counted(environment.threads, 'thread')} each: their times include each other's. "
-            "Use fewer --threads or a larger machine."
-        )
     if not result.peak_memory_by_phase:
         found.append(
             "this system cannot reset the memory peak: each peak is that of the process so far, "
             "not of the phase alone."
         )
     return found
+
+
+def _other_link(result: Result) -> list[str]:
+    """Warns of a network that was fused for another link than that of the runs."""
+    planned = str(result.arguments.get("fuse") or "").partition(":")[2]
+    used = getattr(result.link, "name", "loopback")  # loopback itself has no name in a document
+    if planned in ("", "loopback") or Link.parse(planned).name == used:
+        return []
+    return [
+        f"the network was fused for the link {planned}, and the runs were on {used}; add --link {planned} to "
+        "measure them there."
+    ]
+
+
+def contradicts_prediction(result: Result) -> bool:
+    """Tells whether runs that agree with each other are far from their prediction.
+
+    ```python
+    def costs_are_old(result: Result) -> bool:
+        return contradicts_prediction(result)
+    ```
+    """
+    return _spread(result) <= _WIDE_SPREAD and _far_off(result.prediction)
+
+
+def _spread(result: Result) -> float:
+    latency = result.online.latency_s
+    return (latency.q3 - latency.q1) / latency.median
 
 
 def _imprecise(result: Result) -> list[str]:

@@ -97,6 +97,12 @@ class ClientRequirements:
             ("network digest", self.digest, digest),
         ):
             same = wanted is None or (offered.startswith(wanted) if offered is digest else wanted == offered)
+            if not same and offered is digest:
+                raise PeerError(
+                    f"{word}: the client expects {wanted}, the server's program has {digest}, so their model "
+                    "files differ, or the bits, the batch or the fusion with which these are compiled; "
+                    "compare what `pi-bench inspect` prints of both files"
+                )
             if not same:
                 raise PeerError(f"{word}: the client insists on {wanted}, the server offers {offered}")
 

@@ -26,12 +26,14 @@ from pi_bench.launch.requests import ConnectRequest
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.metrics.environment import describe_environment
+from pi_bench.metrics.machine_use import MachineWatch
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.fusion import CostTable
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.progress import Progress, silent
+from pi_bench.report.cautions import result_cautions
 from pi_bench.report.documents.latency import ComparedLogits, Result, ServerMachine
 from pi_bench.report.known_fidelity import known_fidelity
 from pi_bench.report.link import real_link_part
@@ -144,7 +146,10 @@ class ConnectedMeasurement:
         )
         place = Placement(task.threads, (), ())
         session = ConnectedSession(request, place, task.stopping, self._prepare, waiting)
-        return measure_session(session, progress)
+        with MachineWatch() as watch:
+            measurement = measure_session(session, progress)
+        measurement.machine_use = watch.use
+        return measurement
 
     def result(self, measurement: Measurement) -> Result:
         """Collects every figure of a measurement with at least one timed run, with its warnings."""
@@ -173,7 +178,11 @@ class ConnectedMeasurement:
             expected_logits=_compared(task.expected, measurement),
             fidelity=None if self._loaded is None else known_fidelity(self._loaded, law, task.goal),
         )
-        return replace(result, warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)))
+        return replace(
+            result,
+            warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)),
+            cautions=result_cautions(result, measurement.machine_use, None),
+        )
 
     def _prepare(self, contact: Contact) -> Checked:
         """Checks the server's answer, and makes the input and the checks of the runs."""

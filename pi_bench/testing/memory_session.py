@@ -99,9 +99,13 @@ class MemorySession:
     def receive_into(
         self, buffer: bytearray | memoryview | np.ndarray, *, meanwhile: Iterator[None] | None = None
     ) -> None:
-        """Takes one step of `meanwhile`, then receives into `buffer`. Raises as `receive` does."""
+        """Receives into `buffer`. Raises as `receive` does.
+
+        It takes one step of `meanwhile` first, unless the message is there already.
+        """
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        next(meanwhile or iter(()), None)
+        if meanwhile is not None and self._inbox.empty():
+            next(meanwhile, None)
         view[:] = self._next(view.nbytes)
 
     def flush(self) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from pi_bench.cli import main
+from pi_bench.costs import Costs
+from pi_bench.launch import costs as costs_module
+from pi_bench.prediction.costs_file import read_costs
 
 
 def test_a_file_may_know_more_and_must_not_know_less(
@@ -29,3 +32,28 @@ def test_a_file_may_know_more_and_must_not_know_less(
         out, error = capsys.readouterr()
         assert f"error: {less}: the costs lack the unit 'evaluate gate'" in error
         assert out == ""
+
+
+def test_costs_of_a_busy_minute_are_measured_again(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cached costs that predict a hundred times the measured time are replaced in the same command."""
+    right = read_costs(Path(os.environ["PI_BENCH_COSTS"]))
+    busy = Costs({unit: 100 * cost_s for unit, cost_s in right.unit_s.items()}, right.threads, right.machine)
+    asked = []
+
+    def machine_costs(info: object, threads: int, progress: object, *, again: bool = False) -> Costs:
+        asked.append(again)
+        return right if again else busy
+
+    monkeypatch.setattr(costs_module, "machine_costs", machine_costs)
+    command = ["latency", str(model_file), "--runs", "1", "--warmup", "0", "--no-history", "--json"]
+    fixed = tmp_path / "fixed.json"
+    assert main([*command, str(fixed), "--costs", os.environ["PI_BENCH_COSTS"]]) == 0
+    assert asked == []
+    monkeypatch.delenv("PI_BENCH_COSTS")
+    renewed = tmp_path / "renewed.json"
+    assert main([*command, str(renewed)]) == 0
+    assert asked == [False, True]
+    predicted = [json.loads(path.read_text())["prediction"]["online"]["time_s"] for path in (fixed, renewed)]
+    assert predicted[0] == predicted[1]

@@ -85,6 +85,7 @@ def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str])
     [
         (["users_own_network"], 2, "MODULE:NAME is needed"),
         (["users_own_netwerk:build"], 2, "there is no Python module 'users_own_netwerk'"),
+        (["users_own_netwerk.py:build"], 2, "in this folder; write users_own_netwerk:build"),
         (["users_own_network:bild"], 2, "users_own_network has no name 'bild'; did you mean build?"),
         (["users_own_network:text"], 3, "TypeError: 'str' object is not callable"),
         (["users_own_network:Failing"], 3, "RuntimeError: no GPU"),

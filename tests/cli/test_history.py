@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pi_bench.cli import main
+from pi_bench.history import History
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,26 @@ def test_the_list_has_what_was_measured(kept: Path, history: Callable[..., tuple
     assert float(rows[0]["online_s"]) == first["online"]["latency_s"]["median"]
     (listed,) = json.loads(history("--json", "-", "--link", "l?n")[1])
     assert (listed["id"], listed["link"]) == (2, "lan")
+
+
+def test_last_is_narrowed_by_kind_and_says_what_it_named(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tag(*words: str) -> str:
+        main(["history", "tag", "last", *words, "--history", str(copy)])
+        return "".join(capsys.readouterr())
+
+    copy = tmp_path / "history.db"
+    copy.write_bytes((kept / "history.db").read_bytes())
+    with History(copy) as database:
+        document = json.loads((kept / "first.json").read_text())
+        accuracy = {"network": document["network"], "float": {}, "integer": {}, "data": {"image_count": 8}}
+        same = {name: document[name] for name in ("protocol", "mode", "interrupted", "environment")}
+        number = database.add({**accuracy, **same, "private": None})
+    network = document["network"]["name"]
+    assert tag("any") == f"run {number} (accuracy of {network}) is tagged any\n"
+    assert tag("lan", "--kind", "latency") == f"run 2 (latency of {network}) is tagged lan\n"
+    assert tag("none", "--kind", "comparison").startswith("error: ")
 
 
 def test_a_kept_run_is_shown_as_it_was_printed(

@@ -89,8 +89,11 @@ def fault(node: Node, what: str) -> ModelError:
 
 
 def _input(node: InputNode, inputs: list[Shape], graph: Graph) -> Shape:
-    if len(node.shape) not in (1, 3) or min(node.shape) < 1:
-        raise fault(node, f"has shape {node.shape}; (features,) or (channels, height, width) is needed")
+    if len(node.shape) not in (1, 2, 3) or min(node.shape) < 1:
+        raise fault(
+            node,
+            f"has shape {node.shape}; (features,), (channels, length) or (channels, height, width) is needed",
+        )
     bits = node.channel_bits
     if bits is not None and (
         len(bits) != node.shape[0] or not 0 <= min(bits) <= max(bits) <= _MAX_CHANNEL_BITS

@@ -121,6 +121,9 @@ OPERATORS: Mapping[str, Operator] = {
     "Relu": _unary(functional.relu),
     "LeakyRelu": lambda i, a: functional.leaky_relu(activation(i[0]), float(a.pop("alpha", 0.01))),
     "PRelu": _prelu,
+    "HardSigmoid": lambda i, a: torch.clamp(
+        activation(i[0]) * float(a.pop("alpha", 0.2)) + float(a.pop("beta", 0.5)), 0.0, 1.0
+    ),
     "ThresholdedRelu": _thresholded,
     "Clip": _clip,
     "Max": _extreme(torch.maximum, is_max=True),

@@ -20,7 +20,7 @@ def _weights(inputs: list[Any], attributes: Attributes) -> tuple[torch.Tensor, t
     if [int(size) for size in attributes.pop("kernel_shape", kernel)] != kernel:
         raise ModelError(f"its kernel_shape is not that of its weights {tuple(weight.shape)}")
     x, is_line = planar(x, attributes)
-    return x, weight.unsqueeze(-1) if is_line else weight, is_line
+    return x, weight.unsqueeze(-2) if is_line else weight, is_line
 
 
 def _bias(inputs: list[Any], position: int, like: torch.Tensor) -> torch.Tensor | None:
@@ -46,12 +46,10 @@ def _conv_transpose(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     wanted = [int(size) for size in attributes.pop("output_shape", [])]
     window = spatial(x, list(weight.shape[2:]), attributes)
     strides, dilations, pads = window.strides, window.dilations, window.pads
-    if is_line and more:
-        more = [more[0], 0]
     if automatic.startswith("SAME") and not wanted:
         wanted = [size * step for size, step in zip(x.shape[2:], strides, strict=True)]
     if wanted:
-        wanted = [*wanted, 1] if is_line and len(wanted) == 1 else wanted
+        wanted = [1, *wanted] if is_line and len(wanted) == 1 else wanted
         whole = [
             (size - 1) * step + extra + (taps - 1) * spread + 1
             for size, step, extra, taps, spread in zip(

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from pi_bench.errors import ModelError
+from pi_bench.network.interchange.onnx_movement import chosen
 from pi_bench.network.interchange.onnx_operands import Attributes, Operator, activation, parameter
 from pi_bench.network.interchange.onnx_windows import Window, flat, padded, planar, spatial
 
@@ -53,7 +54,7 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     counted = bool(attributes.pop("count_include_pad", 0))
     ceil = bool(attributes.pop("ceil_mode", 0))
     if window.dilations != [1, 1]:
-        raise ModelError("average pooling with dilations is not supported; use a convolution")
+        x, window = _gathered(x, window, counted, ceil)
     pads, kernel = window.pads, window.kernel
     most = [taps // 2 for taps in kernel]
     if counted or (pads[:2] == pads[2:] and pads[0] <= most[0] and pads[1] <= most[1]):
@@ -73,6 +74,24 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
         chosen = slice(first, first + (count - 1) * window.strides[axis] + 1, window.strides[axis])
         y = y[(slice(None),) * (2 + axis) + (chosen,)]
     return flat(y, is_line)
+
+
+def _gathered(x: torch.Tensor, window: Window, counted: bool, ceil: bool) -> tuple[torch.Tensor, Window]:
+    """Puts the elements of windows with dilations beside each other. Returns the windows of neighbours."""
+    if any(window.pads) and not counted:
+        raise ModelError(
+            "average pooling with dilations is supported without pads, or with count_include_pad"
+        )
+    top, left, bottom, right = window.pads
+    x = functional.pad(x, (left, right, top, bottom))
+    for axis, extent in enumerate(window.extents):
+        taps, step, spread = window.kernel[axis], window.strides[axis], window.dilations[axis]
+        count, rest = divmod(x.shape[2 + axis] - extent, step)
+        if ceil and rest:
+            raise ModelError("average pooling with dilations and windows beyond the pads is not supported")
+        read = [first * step + tap * spread for first in range(count + 1) for tap in range(taps)]
+        x = chosen(x, 2 + axis, read)
+    return x, Window(window.kernel, window.kernel, [1, 1], [0, 0, 0, 0])
 
 
 def _global(pool: Callable[[torch.Tensor, int], torch.Tensor]) -> Operator:

@@ -44,8 +44,9 @@ def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     y, found = x, _sizes(x, inputs, attributes)
     if mode == "linear" and _is_torch_like(x, found, coordinates):
         scales = {axis: scale for axis, scale, _ in found}
-        factors = (scales.get(2, 1.0), scales.get(3, 1.0))
-        return functional.interpolate(x, scale_factor=factors, mode="bilinear", align_corners=False)
+        factors = tuple(scales.get(axis, 1.0) for axis in range(2, x.dim()))
+        kind = "bilinear" if x.dim() == 4 else "linear"
+        return functional.interpolate(x, scale_factor=factors, mode=kind, align_corners=False)
     for axis, scale, size in found:
         line = Axis(x.shape[axis], size, scale, coordinates)
         if (size, scale) == (x.shape[axis], 1.0):
@@ -69,7 +70,7 @@ def _is_torch_like(x: torch.Tensor, found: list[tuple[int, float, int]], coordin
     """Tells if torch interpolates the same way, whose interpolation costs less in private."""
     by_axis = {axis: (scale, size) for axis, scale, size in found if (scale, size) != (1.0, x.shape[axis])}
     whole = all(scale == int(scale) and size <= _MAX_SIZE for scale, size in by_axis.values())
-    is_map = x.dim() == 4 and by_axis.keys() <= {2, 3} and bool(by_axis)
+    is_map = x.dim() in (3, 4) and by_axis.keys() <= {2, 3} and bool(by_axis)
     return is_map and whole and coordinates in ("half_pixel", "pytorch_half_pixel")
 
 
@@ -109,12 +110,15 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _weighed(x: torch.Tensor, axis: int, weights: np.ndarray) -> torch.Tensor:
-    """Multiplies one axis of a map by `weights`, float32 (new size, size)."""
-    if x.dim() != 4:
-        raise ModelError("interpolation is supported of (batch, channels, height, width)")
-    swapped = x.transpose(1, axis)
-    kernel = torch.as_tensor(weights, device=x.device)[:, :, None, None]
-    return functional.conv2d(swapped, kernel).transpose(1, axis)
+    """Multiplies one axis of a line or a map by `weights`, float32 (new size, size)."""
+    if x.dim() not in (3, 4):
+        raise ModelError(
+            "interpolation is supported of (batch, channels, length) and (batch, channels, height, width)"
+        )
+    swapped, kernel = x.transpose(1, axis), torch.as_tensor(weights, device=x.device)[:, :, None]
+    if x.dim() == 3:
+        return functional.conv1d(swapped, kernel).transpose(1, axis)
+    return functional.conv2d(swapped, kernel[..., None]).transpose(1, axis)
 
 
 def _pad(inputs: list[Any], attributes: Attributes) -> torch.Tensor:

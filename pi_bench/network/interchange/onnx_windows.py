@@ -33,32 +33,32 @@ class Window:
 
 
 def planar(x: torch.Tensor, attributes: Attributes) -> tuple[torch.Tensor, bool]:
-    """Adds to a value of one dimension (batch, channels, length) a second one of size 1.
+    """Gives a value of one dimension (batch, channels, length) the height 1.
 
     The numbers of its window in `attributes` get a second dimension too. Also returns if it had one.
 
     >>> x, is_line = planar(torch.zeros(1, 2, 5), {})
     >>> tuple(x.shape), is_line
-    ((1, 2, 5, 1), True)
+    ((1, 2, 1, 5), True)
     """
     if x.dim() != 3:
         return x, False
     for name, rest in (("strides", 1), ("dilations", 1), ("kernel_shape", 1), ("output_padding", 0)):
         if name in attributes:
-            attributes[name] = [*attributes[name], rest]
+            attributes[name] = [rest, *attributes[name]]
     if "pads" in attributes:
         before, after = attributes["pads"]
-        attributes["pads"] = [before, 0, after, 0]
-    return x.unsqueeze(-1), True
+        attributes["pads"] = [0, before, 0, after]
+    return x.unsqueeze(-2), True
 
 
 def flat(y: torch.Tensor, is_line: bool) -> torch.Tensor:
     """Takes away the dimension that `planar` has added.
 
-    >>> tuple(flat(torch.zeros(1, 2, 5, 1), True).shape)
+    >>> tuple(flat(torch.zeros(1, 2, 1, 5), True).shape)
     (1, 2, 5)
     """
-    return y.squeeze(-1) if is_line else y
+    return y.squeeze(-2) if is_line else y
 
 
 def spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> Window:

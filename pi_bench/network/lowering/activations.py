@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.network.graph import ClampNode, LeakyReluNode, Node, PReluNode, ReluNode
+from pi_bench.network.graph import ClampNode, LeakyReluNode, Node, PReluNode, ReluNode, ScaleNode
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse
 
 
@@ -82,6 +82,14 @@ def _relu6(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     clamped(lowering, call, given["self"], 0.0, 6.0)
 
 
+def _hardsigmoid(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
+    """Lowers x / 6 + 1 / 2, clamped between 0 and 1."""
+    source, name = lowering.value(call, given["self"]), lowering.reserve(call, "hardsigmoid")
+    sloped = ScaleNode(lowering.name(call, "scale"), (source.name,), source.shape, 1 / 6, 0.5)
+    lowering.append(sloped)
+    lowering.add(call, ClampNode(name, (sloped.name,), source.shape, 0.0, 1.0))
+
+
 def _threshold(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if given["threshold"] != given["value"]:
         raise refuse(call, "it jumps at its threshold; use torch.nn.ReLU")
@@ -120,6 +128,7 @@ TRANSLATORS: Mapping[str, Translator] = {
     "relu": _relu,
     "relu6": _relu6,
     "hardtanh": _hardtanh,
+    "hardsigmoid": _hardsigmoid,
     "clamp": _clamp,
     "clip": _clamp,
     "clamp_min": _clamp,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_ACTIVATIONS = "gelu silu mish sigmoid tanh elu celu selu softplus hardswish softsign softshrink erf"
+_ACTIVATIONS = "gelu silu mish sigmoid tanh elu celu selu softplus swish softsign softshrink erf"
 _USE_RELU = "use torch.nn.ReLU and train again, or a polynomial of degree 2 or 3"
 _COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne", "where", "masked_fill", "isnan")
 _WHOLE_NAMES = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pi_bench.network.graph import Node, PermuteNode, ReshapeNode, Shape, SliceNode, SubsampleNode, TakeNode
+from pi_bench.network.lowering.lines import as_line, as_map, is_line
 from pi_bench.network.lowering.state import FxNode, Lowering, refuse
 
 _FARTHEST_OFFSET = 1 << 12  # of a subsampling
@@ -110,6 +111,9 @@ def taken(lowering: Lowering, call: FxNode, source: Node, axis: int, positions: 
         name = lowering.name(call, "slice")
         node = SubsampleNode(name, (source.name,), shape, (offset[0], offset[1]), (stride[0], stride[1]))
         return lowering.append(node)
+
+    if axis == 1 and is_line(source.shape) and step > 0 and even and first < _FARTHEST_OFFSET:
+        return as_line(lowering, taken(lowering, call, as_map(lowering, source), 2, positions))
 
     def choose(front: Node) -> Node:
         shape = (count, *front.shape[1:])

@@ -21,6 +21,7 @@ from pi_bench.network.graph.node import cited_parameters
 from pi_bench.network.lowering.combinations import Combinations
 from pi_bench.network.lowering.constants import Constants
 from pi_bench.network.lowering.last_step import META_KEY, without_last_step
+from pi_bench.network.lowering.lines import lines_as_maps
 from pi_bench.network.lowering.masks import MaskLowering
 from pi_bench.network.lowering.operators import translate
 from pi_bench.network.lowering.polynomials import Powers
@@ -37,7 +38,8 @@ def lower(
 ) -> Graph:
     """Lowers `module` to its float graph, without calibrated ranges; `module` is left as it was.
 
-    example_input: float tensor (batch, features) or (batch, channels, height, width).
+    example_input: float tensor (batch, features), (batch, channels, length) or (batch, channels, height,
+    width).
 
     Raises:
         ModelError: an operator that cannot be lowered; the message has its module path and a replacement.
@@ -46,9 +48,10 @@ def lower(
     >>> [(node.name, node.shape) for node in lower(module, torch.zeros(1, 2)).nodes]
     [('input', (2,)), ('0', (3,)), ('1', (3,)), ('output', (3,))]
     """
-    if not isinstance(example_input, torch.Tensor) or example_input.dim() not in (2, 4):
+    if not isinstance(example_input, torch.Tensor) or example_input.dim() not in (2, 3, 4):
         raise ModelError(
-            "the example input is not a tensor (batch, features) or (batch, channels, height, width)"
+            "the example input is not a tensor (batch, features), (batch, channels, length) or (batch, "
+            "channels, height, width)"
         )
     exported = traced(module, example_input.detach().float().cpu())
     state = {**exported.state_dict, **exported.constants}
@@ -85,13 +88,14 @@ def lower(
             lowering.nodes.append(OutputNode("output", (last.name,), last.shape))
         else:
             raise refuse(fx_node, "write it with the operators of torch.nn")
-    nodes = _live(lowering.nodes)
+    rewritten, all_masks = lines_as_maps(_live(lowering.nodes), {**masked.masks, **powers.masks})
+    nodes = _live(rewritten)
     cited = {name for node in nodes for name in cited_parameters(node).values()}
     made = {**masked.parameters, **powers.parameters, **lowering.parameters}
     parameters = {key: made[key] if key in made else constants.parameter(key) for key in sorted(cited)}
-    masks = {node.mask: masked.masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
+    masks = {node.mask: all_masks[node.mask] for node in nodes if isinstance(node, ReluNode) and node.mask}
     masks |= {
-        node.relu: powers.masks[node.relu] for node in nodes if isinstance(node, PolynomialNode) and node.relu
+        node.relu: all_masks[node.relu] for node in nodes if isinstance(node, PolynomialNode) and node.relu
     }
     meta = {"name": name, **({META_KEY: left_to_client} if left_to_client else {})}
     graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta=meta)

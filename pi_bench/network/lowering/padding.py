@@ -10,16 +10,17 @@ import numpy as np
 
 from pi_bench.network.graph import Node, PadNode, ScaleNode, SubsampleNode
 from pi_bench.network.lowering.arrangement import taken
+from pi_bench.network.lowering.lines import as_line, as_map, is_line, map_shape
 from pi_bench.network.lowering.state import (
     FxNode,
     Lowering,
     Translator,
     arguments,
     refuse,
-    result_shape,
     stem,
 )
 
+_MAX_POOLS = ("max_pool1d", "max_pool2d")
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -31,10 +32,14 @@ def _pad(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
     if len(sides) > len(source.shape):
         raise refuse(call, "it pads the batch axis; leave that as it is")
     sides = [(0, 0)] * (len(source.shape) - len(sides)) + sides
-    if surrounds_with_minus_infinity(call) and all(stem(user) == "max_pool2d" for user in call.users):
+    if surrounds_with_minus_infinity(call) and all(stem(user) in _MAX_POOLS for user in call.users):
         return  # the pools take it as their own padding
     if mode == "constant":
-        lowering.values[call] = _with_number(lowering, call, source, sides, float(given.get("value") or 0))
+        number, line = float(given.get("value") or 0), is_line(source.shape)
+        if line:
+            source, sides = as_map(lowering, source), [sides[0], (0, 0), sides[1]]
+        padded = _with_number(lowering, call, source, sides, number)
+        lowering.values[call] = as_line(lowering, padded) if line else padded
     elif mode == "replicate" and len(source.shape) == 3 and sides[0] == (0, 0):
         lowering.values[call] = _within(lowering, call, source, (*sides[1], *sides[2]))
     elif mode in _MODES:
@@ -92,7 +97,7 @@ def _with_number(
         rows, columns = zeros[1:] if len(zeros) == 3 else ((0, 0), (0, 0))
         padding = (*rows, *columns)
         name = lowering.name(call, "pad")
-        source = lowering.append(PadNode(name, (source.name,), result_shape(call), zeros[0], padding))
+        source = lowering.append(PadNode(name, (source.name,), map_shape(call), zeros[0], padding))
     else:
         for axis, (before, after) in enumerate(zeros):
             positions = [-1] * before + list(range(source.shape[axis])) + [-1] * after

@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.network.graph import PolynomialNode, ReluNode
+from pi_bench.network.lowering.advice import advice
 from pi_bench.network.lowering.combination import Combination
+from pi_bench.network.lowering.composites import composed_activation
 from pi_bench.network.lowering.state import FxNode, Lowering, refuse
 
 MAX_DEGREE = 3
@@ -69,7 +71,8 @@ class Powers:
         """
         bases = {self.base(name)[0] for name in (*left.coefficients, *right.coefficients)}
         if left.shape != right.shape or len(bases) != 1:
-            raise refuse(call, _TWO_VALUES)
+            named = composed_activation(call)
+            raise refuse(call, _TWO_VALUES if named is None else advice("hardswish"), activation=named)
         (base,) = bases
         literal = left.literal and right.literal
         total = Combination(left.shape, {}, left.constant * right.constant, literal)

@@ -16,8 +16,9 @@ import torch
 from pi_bench.network.graph import AddNode, ConcatNode, Node, ScaleNode
 from pi_bench.network.graph.check import MAX_ELEMENTS
 from pi_bench.network.lowering.arrangement import along, taken
+from pi_bench.network.lowering.lines import as_line, is_line, map_of, map_shape
 from pi_bench.network.lowering.matrices import weighed
-from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse, result_shape
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse, result_shape, stem
 
 _MAX_KINDS = 16
 """More kinds of rows than this would make a graph of many nodes; then the coefficients become weights."""
@@ -29,24 +30,27 @@ Resize = Callable[[torch.Tensor, list[int], float | None], torch.Tensor]
 
 
 def _resized(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    source, shape = lowering.value(call, given.get("self", given.get("input"))), result_shape(call)
-    if len(source.shape) != 3:
-        raise refuse(call, f"it resizes {source.shape}; (channels, height, width) is supported")
-    factors = given.get("scale_factors") or (given.get("scales_h"), given.get("scales_w"))
+    source, shape = map_of(lowering, call, given.get("self", given.get("input"))), map_shape(call)
+    line = is_line(result_shape(call))
+    factors = given.get("scale_factors") or (
+        given.get("scales_h"),
+        given.get("scales_w", given.get("scales")),
+    )
     resize = _kernel(call, bool(given.get("align_corners")))
-    for axis, factor in ((1, factors[0]), (2, factors[1])):
+    factor_of = {2: factors[-1]} if line else {1: factors[0], 2: factors[1]}
+    for axis, factor in factor_of.items():
         size, count = source.shape[axis], shape[axis]
         if size * count > MAX_ELEMENTS:
             raise refuse(call, f"it resizes {size} rows to {count}; that is too large")
         lines = torch.eye(size).reshape(1, size, size, 1)  # line i has its 1 at position i
         matrix = resize(lines, [count, 1], factor)[0, :, :, 0].T.double().numpy()
         source = mapped(lowering, call, source, axis, matrix)
-    lowering.values[call] = source
+    lowering.values[call] = as_line(lowering, source) if line else source
 
 
 def _kernel(call: FxNode, align_corners: bool) -> Resize:
-    """Returns torch's own function of (map, size, factor of rows)."""
-    name = str(call.target).removeprefix("aten.").split(".")[0]
+    """Returns torch's own function of (map, size, factor of rows), in two dimensions."""
+    name = _IN_TWO_DIMENSIONS.get(stem(call), str(call.target).removeprefix("aten.").split(".")[0])
     function = getattr(torch.ops.aten, name).default
     if "nearest" in name:
         return lambda lines, size, factor: function(lines, size, factor, None)
@@ -119,7 +123,16 @@ def _scaled(lowering: Lowering, call: FxNode, source: Node, factor: float) -> No
     return lowering.append(ScaleNode(name, (source.name,), source.shape, factor, 0.0))
 
 
+_IN_TWO_DIMENSIONS = {
+    "upsample_nearest1d": "upsample_nearest2d",
+    "upsample_nearest_exact1d": "_upsample_nearest_exact2d",
+    "upsample_linear1d": "upsample_bilinear2d",
+}
+
 TRANSLATORS: Mapping[str, Translator] = {
+    "upsample_nearest1d": _resized,
+    "_upsample_nearest_exact1d": _resized,
+    "upsample_linear1d": _resized,
     "upsample_nearest2d": _resized,
     "_upsample_nearest_exact2d": _resized,
     "upsample_bilinear2d": _resized,

@@ -14,19 +14,20 @@ import numpy as np
 
 from pi_bench.network.graph import ConvNode
 from pi_bench.network.lowering.arrangement import cut, in_order, reshaped
-from pi_bench.network.lowering.state import FxNode, Lowering, Translator, pair, refuse, result_shape
+from pi_bench.network.lowering.lines import as_line, is_line, map_of, map_shape, sizes
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse, result_shape
 
 
 def _transposed(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    source, shape = lowering.value(call, given["input"]), result_shape(call)
+    source, shape = map_of(lowering, call, given["input"]), map_shape(call)
     weight = lowering.constant(given["weight"])
-    if len(source.shape) != 3 or weight is None or weight.ndim != 4:
-        raise refuse(call, "two-dimensional transposed convolution with fixed weights is supported")
+    if weight is None:
+        raise refuse(call, "its weights must be parameters or buffers of the module")
+    weight = weight[:, :, None, :] if weight.ndim == 3 else weight
     bias = None if given.get("bias") is None else lowering.constant(given["bias"])
-    stride, padding = pair(given["stride"]), pair(given["padding"])
-    kernel = phases(
-        weight, int(given["groups"]), stride, pair(given["dilation"]), pair(given["output_padding"])
-    )
+    stride, padding = sizes(call, given["stride"], 1), sizes(call, given["padding"], 0)
+    dilation, more = sizes(call, given["dilation"], 1), sizes(call, given["output_padding"], 0)
+    kernel = phases(weight, int(given["groups"]), stride, dilation, more)
     name = lowering.name(call, "conv_transpose")
     constant = None if bias is None else lowering.cite(f"{name}.bias", np.repeat(bias, stride[0] * stride[1]))
     _, height, width = source.shape
@@ -46,7 +47,8 @@ def _transposed(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None
     made = in_order(lowering, call, made, (0, 3, 1, 4, 2))
     made = reshaped(lowering, call, made, (shape[0], rows * stride[0], columns * stride[1]))
     made = cut(lowering, call, made, 1, padding[0], shape[1])
-    lowering.values[call] = cut(lowering, call, made, 2, padding[1], shape[2])
+    made = cut(lowering, call, made, 2, padding[1], shape[2])
+    lowering.values[call] = as_line(lowering, made) if is_line(result_shape(call)) else made
 
 
 def phases(
@@ -69,4 +71,7 @@ def phases(
     return parts.reshape(groups * outputs * stride[0] * stride[1], inputs // groups, *counts)
 
 
-TRANSLATORS: Mapping[str, Translator] = {"conv_transpose2d": _transposed}
+TRANSLATORS: Mapping[str, Translator] = {
+    "conv_transpose1d": _transposed,
+    "conv_transpose2d": _transposed,
+}

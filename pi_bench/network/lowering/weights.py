@@ -6,35 +6,45 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.network.graph import AddNode, BatchNormNode, ConvNode, Padding
+from pi_bench.network.lowering.lines import give, map_of, map_shape, sizes
 from pi_bench.network.lowering.selections import expanded
-from pi_bench.network.lowering.state import FxNode, Lowering, Translator, pair, refuse, result_shape
+from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse, result_shape
 
 
 def _convolution(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
-    source = lowering.value(call, given["input"])
-    if len(source.shape) != 3:
-        raise refuse(call, "only two-dimensional convolution (torch.nn.Conv2d) is supported")
-    dilation = pair(given["dilation"])
+    source = map_of(lowering, call, given["input"])
+    dilation = sizes(call, given["dilation"], 1)
+    name = lowering.name(call, "conv")
     node = ConvNode(
-        name=lowering.name(call, "conv"),
+        name=name,
         inputs=(source.name,),
-        shape=result_shape(call),
-        weight=lowering.parameter(call, given["weight"]),
+        shape=map_shape(call),
+        weight=_kernel(lowering, call, given["weight"], name),
         bias=lowering.optional_parameter(call, given["bias"]),
-        stride=pair(given["stride"]),
-        padding=_padding(given["padding"], given["weight"], dilation),
+        stride=sizes(call, given["stride"], 1),
+        padding=_padding(call, given["padding"], given["weight"], dilation),
         dilation=dilation,
         groups=int(given["groups"]),
     )
-    lowering.add(call, node)
+    give(lowering, call, node)
 
 
-def _padding(padding: Any, weight: FxNode, dilation: tuple[int, int]) -> Padding:
+def _kernel(lowering: Lowering, call: FxNode, weight: FxNode, name: str) -> str:
+    """Returns the name of the weights (out, in / groups, kh, kw); those of one dimension get height 1."""
+    if len(weight.meta["val"].shape) == 4:
+        return lowering.parameter(call, weight)
+    values = lowering.constant(weight)
+    if values is None:
+        raise refuse(call, "its weights must be parameters or buffers of the module")
+    return lowering.cite(f"{name}.weight", values[:, :, None, :])
+
+
+def _padding(call: FxNode, padding: Any, weight: FxNode, dilation: tuple[int, int]) -> Padding:
     if padding == "valid":
         return (0, 0)
     if padding != "same":
-        return pair(padding)
-    kernel = [int(size) for size in weight.meta["val"].shape[2:]]
+        return sizes(call, padding, 0)
+    kernel = [1, *(int(size) for size in weight.meta["val"].shape[2:])][-2:]
     total = [(size - 1) * step for size, step in zip(kernel, dilation, strict=True)]
     rows, columns = ((zeros // 2, zeros - zeros // 2) for zeros in total)
     return (*rows, *columns) if any(zeros % 2 for zeros in total) else (rows[0], columns[0])
@@ -78,6 +88,7 @@ def _add(lowering: Lowering, call: FxNode, given: dict[str, Any]) -> None:
 
 
 TRANSLATORS: Mapping[str, Translator] = {
+    "conv1d": _convolution,
     "conv2d": _convolution,
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm,

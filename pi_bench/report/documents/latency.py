@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
@@ -33,6 +34,7 @@ from pi_bench.report.documents.fields import (
     UpperRelus,
     Weights,
 )
+from pi_bench.report.documents.floor import Floor, MeasuredLimits
 from pi_bench.report.documents.predicted import ComparedPrediction, ExplanationOrNull
 
 Samples = Annotated[list[Seconds], Meta(min_length=1)]
@@ -332,7 +334,7 @@ class Result(Part, frozen=True, kw_only=True):
         tuple[Seconds, ...], Meta(description="online latencies of the untimed runs, in order")
     ] = ()
     precision: Annotated[
-        Above0 | None, Meta(description="--precision as a share of the median; null where not given")
+        Above0 | None, Meta(description="--precision as a fraction of the median; null where not given")
     ] = None
     server_environment: Annotated[
         ServerMachine | None, Meta(description="null: both parties ran on the machine of environment")
@@ -344,8 +346,13 @@ class Result(Part, frozen=True, kw_only=True):
     bits: LayerBits | None = None
     quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
+    limits: Annotated[
+        MeasuredLimits | None, Meta(description="null with --no-limits, and where they cannot be measured")
+    ] = None
+    floor: Annotated[Floor | None, Meta(description="null where the limits are")] = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
+    cautions: Cautions = ()
 
     @property
     def verified(self) -> bool | None:

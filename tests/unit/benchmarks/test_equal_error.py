@@ -69,6 +69,9 @@ def test_where_32_bits_do_not_hold_it_the_row_says_so(
         for options in (with_chosen_bits(graph, CompileOptions()), CompileOptions())
     ]
     assert 1e-9 < errors[0] < errors[1] / 4
+    before = (tmp_path / "0-equal.pt").read_bytes()
+    again = equal_error.at_the_error_of(peer(expected, 1.0), workload, inputs, expected, tmp_path)
+    assert again.name == equal_error.MIN and (tmp_path / "0-equal.pt").read_bytes() == before
 
 
 def test_a_system_that_does_not_run_has_no_error_to_equal(

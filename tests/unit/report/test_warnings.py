@@ -10,6 +10,8 @@ QUIET: dict[str, Any] = {
     "secure": True,
     "network": {"weights": "given"},
     "protocol": "delphi",
+    "link": {"kind": "loopback"},
+    "arguments": {"fuse": "online"},
     "runs": 5,
     "precision": None,
     "warmup": 1,
@@ -29,7 +31,8 @@ def warnings_of(fields: dict[str, Any]) -> list[str]:
 
     def part(value: Any) -> Any:
         if isinstance(value, dict):
-            return SimpleNamespace(**{name: part(inner) for name, inner in value.items()})
+            parts = {name: inner if name == "arguments" else part(inner) for name, inner in value.items()}
+            return SimpleNamespace(**parts)
         return value
 
     return find_warnings(part(fields))
@@ -53,10 +56,9 @@ def test_a_good_result_has_none() -> None:
         ("fidelity", None, "export it again"),
         ("fidelity.of_this_program", False, "pi-bench accuracy"),
         ("fidelity.source", "example input", "real inputs as calibration"),
-        ("runs", 2, "use --runs 5"),
+        ("arguments", {"fuse": "online:lan"}, "add --link lan"),
         ("warmup", 0, "use --warmup 1"),
         ("environment.instruction_set", "portable", "unset PI_BENCH_ISA"),
-        ("environment.pinned", False, "Use fewer --threads"),
         ("peak_memory_by_phase", False, "not of the phase alone"),
         ("prediction.over_measured.online", 1.6, "--measure-costs"),
         ("prediction.over_measured.offline", 0.6, "--measure-costs"),
@@ -75,6 +77,11 @@ def test_each_cause_is_told_with_advice(path: str, value: object, advice: str) -
 
 def test_without_a_prediction_nothing_is_far_off() -> None:
     assert warnings_of({**QUIET, "prediction": None}) == []
+
+
+def test_a_network_fused_for_the_link_of_the_runs_is_fine() -> None:
+    fused = {"arguments": {"fuse": "online:100Mbit,40ms"}, "link": {"name": "100Mbit,40ms"}}
+    assert warnings_of({**QUIET, **fused}) == []
 
 
 def test_insecurity_comes_first() -> None:

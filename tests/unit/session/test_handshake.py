@@ -89,7 +89,10 @@ def test_the_binding_covers_the_options(options: dict[str, int]) -> None:
             "protocol: the client insists on delphi, the server offers toy",
         ),
         (ClientRequirements(mode="exact"), "mode: the client insists on exact, the server offers windowed"),
-        (ClientRequirements(digest="00ff"), "network digest: the client insists on 00ff, the server offers"),
+        (
+            ClientRequirements(digest="00ff"),
+            "network digest: the client expects 00ff, the server",
+        ),
     ],
 )
 def test_disagreement_is_named_on_both_sides(

@@ -47,7 +47,16 @@ TENSORS: dict[str, np.ndarray] = {
     "wide": np.array([1, 4, 6, 6], np.int64),
     "ones": np.ones((4, 1, 1), np.float32),
     "zeros": np.zeros((1, 2, 6, 6), np.float32),
+    "line": np.array([0, 4, -1], np.int64),
+    "k1": values(6, 2, 3),
+    "t1": values(4, 3, 4),
+    "six1": values(6),
+    "spread": np.exp(values(6)),
+    "twice": np.float32([1, 1, 2]),
+    "some": np.float32([1, 1, 1.5]),
+    "pads1": np.array([0, 0, 2, 0, 0, 1], np.int64),
 }
+L = node("Reshape", ["x", "line"], ["l"])
 C = node("Conv", ["x", "k"], ["c"], pads=[1, 1, 1, 1])
 
 FORMS: dict[str, tuple[int, list[Any]]] = {
@@ -59,6 +68,7 @@ FORMS: dict[str, tuple[int, list[Any]]] = {
     "clip above": (11, [C, node("Clip", ["c", "", "hi"], ["y"])]),
     "clip with a bound of one element": (13, [C, node("Clip", ["c", "", "half"], ["y"])]),
     "clip below, by attribute": (6, [C, node("Clip", ["c"], ["y"], min=-0.25)]),
+    "hard sigmoid": (13, [C, node("HardSigmoid", ["c"], ["y"], alpha=0.5, beta=0.25)]),
     "split by outputs": (11, [node("Split", ["x"], ["a", "b"], axis=1), node("Add", ["a", "b"], ["y"])]),
     "split by number": (
         18,
@@ -144,6 +154,52 @@ FORMS: dict[str, tuple[int, list[Any]]] = {
     "transposed convolution to a shape": (
         11,
         [node("ConvTranspose", ["x", "t"], ["y"], strides=[2, 2], output_shape=[12, 13])],
+    ),
+    "line of convolution, norm and pool": (
+        15,
+        [
+            L,
+            node("Conv", ["l", "k1", "six1"], ["c"], group=2, strides=[2], pads=[2, 1], dilations=[2]),
+            node("BatchNormalization", ["c", "six1", "six1", "six1", "spread"], ["b"]),
+            node("Relu", ["b"], ["r"]),
+            node("MaxPool", ["r"], ["y"], kernel_shape=[3], strides=[2], pads=[1, 1], ceil_mode=1),
+        ],
+    ),
+    "line, same": (13, [L, node("Conv", ["l", "k1"], ["y"], group=2, strides=[2], auto_pad="SAME_UPPER")]),
+    "line, average": (13, [L, node("AveragePool", ["l"], ["y"], kernel_shape=[3], pads=[0, 1])]),
+    "line, average of all": (13, [L, node("GlobalAveragePool", ["l"], ["y"])]),
+    "line, transposed": (
+        13,
+        [L, node("ConvTranspose", ["l", "t1"], ["y"], strides=[2], pads=[1, 0], output_padding=[1])],
+    ),
+    "line, transposed to a shape": (
+        13,
+        [L, node("ConvTranspose", ["l", "t1"], ["y"], strides=[2], output_shape=[73])],
+    ),
+    "line, padded": (13, [L, node("Pad", ["l", "pads1"], ["y"], mode="reflect")]),
+    "line, nearest": (13, [L, node("Resize", ["l", "", "twice"], ["y"], mode="nearest")]),
+    "line, linear": (13, [L, node("Resize", ["l", "", "twice"], ["y"], mode="linear")]),
+    "line, linear to odd": (13, [L, node("Resize", ["l", "", "some"], ["y"], mode="linear")]),
+    "max-pool, dilated": (
+        13,
+        [node("MaxPool", ["x"], ["y"], kernel_shape=[3, 2], dilations=[2, 3], pads=[1, 0, 2, 1])],
+    ),
+    "max-pool, dilated, ceil": (
+        13,
+        [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 3], strides=[2, 2], ceil_mode=1)],
+    ),
+    "average, dilated": (
+        19,
+        [
+            node(
+                *("AveragePool", ["x"], ["y"]),
+                kernel_shape=[2, 3],
+                dilations=[3, 1],
+                strides=[1, 2],
+                pads=[1, 0, 0, 1],
+                count_include_pad=1,
+            )
+        ],
     ),
     "flip": (13, [node("Slice", ["x", "start", "end", "axis3", "back"], ["y"])]),
     "gather": (13, [node("Gather", ["x", "picks"], ["y"], axis=1)]),

@@ -132,10 +132,6 @@ def test_names_are_module_paths() -> None:
 
 
 REFUSED: dict[str, tuple[nn.Module, str]] = {
-    "dilated_pool": (
-        nn.Sequential(conv(), nn.MaxPool2d(2, dilation=2)),
-        "max_pool2d.*module '1'.*dilation=1",
-    ),
     "uneven_max": (nn.Sequential(conv(), nn.AdaptiveMaxPool2d(3)), "divide"),
     "lp_pool": (FromFunction(lambda m, x: functional.lp_pool2d(x, 2, 2)), "cannot be lowered"),
     "gelu": (nn.Sequential(conv(), nn.GELU()), "gelu.*'1'.*ReLU"),
@@ -180,4 +176,6 @@ def test_nan_weights_and_odd_inputs_are_refused() -> None:
     with pytest.raises(ModelError, match="NaN"):
         lower(module, torch.zeros(1, 3, 8, 8))
     with pytest.raises(ModelError, match="example input"):
+        lower(conv(), torch.zeros(8))
+    with pytest.raises(ModelError, match=r"shape \(8, 8\) without the batch; \(channels, height, width\)"):
         lower(conv(), torch.zeros(3, 8, 8))
