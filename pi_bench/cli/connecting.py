@@ -175,7 +175,7 @@ def task_of(parsed: argparse.Namespace) -> ConnectedTask:
         address=address,
         threads=parsed.threads or len(os.sched_getaffinity(0)),
         model=None if parsed.model is None else Path(parsed.model),
-        compiling=partial(model_options.compile_options, parsed, batch=batch_of(given)),
+        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
         fuse=fusion_costs(parsed),
         protocol=parsed.protocol,
         mode=parsed.mode,

@@ -18,6 +18,7 @@ _GIVEN_ANEW = (
     "expect_digest",
     "expect_logits",
     "logits_tolerance",
+    "insecure_verify",  # an insecure flag is never repeated unasked
     "like",
 )
 

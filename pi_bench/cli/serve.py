@@ -120,15 +120,15 @@ def run(parsed: argparse.Namespace) -> int:
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
         words = mode_text(options.mode, options.values)
-        print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
-        print(f"digest {model.digest}", flush=True)
-        for note in info.notes_of(model.program, options):
-            print(note, flush=True)
-        if parsed.measure:
-            print("clients may measure: they get the times of this server", flush=True)
-        if parsed.insecure_verify:
-            print("warning: INSECURE: clients may ask for the weights of this server", file=sys.stderr)
         try:
+            print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
+            print(f"digest {model.digest}", flush=True)
+            for note in info.notes_of(model.program, options):
+                print(note, flush=True)
+            if parsed.measure:
+                print("clients may measure: they get the times of this server", flush=True)
+            if parsed.insecure_verify:
+                print("warning: INSECURE: clients may ask for the weights of this server", file=sys.stderr)
             while True:
                 kind, event, _ = parties.next_message(Party.SERVER)
                 print(f"{_time_of_day()} {_words(kind, event)}", flush=True)

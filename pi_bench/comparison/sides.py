@@ -56,6 +56,7 @@ def differences(sides: Sequence[Side], results: Sequence[Result]) -> tuple[str, 
         ("link", [side.link for side in sides]),
         ("threads per party", [str(side.threads) for side in sides]),
         ("processor", [result.environment.cpu_model for result in results]),
+        ("processor of the server", [_server_processor(result) for result in results]),
         ("usable cores", [str(result.environment.usable_core_count) for result in results]),
         ("instruction set", [result.environment.instruction_set for result in results]),
         ("commit of pi-bench", [result.environment.commit or "unknown" for result in results]),
@@ -65,6 +66,11 @@ def differences(sides: Sequence[Side], results: Sequence[Result]) -> tuple[str, 
         if len(set(values)) > 1:
             found.append(f"{what}: {' / '.join(values)}")
     return tuple(found)
+
+
+def _server_processor(result: Result) -> str:
+    server = result.server_environment
+    return "on one machine" if server is None else f"{server.cpu_model}, threads: {server.threads}"
 
 
 def _options(side: Side) -> str:

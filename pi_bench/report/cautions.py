@@ -8,7 +8,7 @@ from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.prediction.limits import Limits
 from pi_bench.report.documents.cautions import Caution
 from pi_bench.report.documents.fields import Loopback
-from pi_bench.report.documents.latency import ProbedLink, Result
+from pi_bench.report.documents.latency import ProbedLink, RealLink, Result
 from pi_bench.report.quantities import counted, rate
 
 _OTHER_SHARE = 0.1
@@ -159,9 +159,9 @@ def _unusual_limits(limits: Limits | None) -> list[Caution]:
     ]
 
 
-def _slow_link(link: Loopback | ProbedLink) -> list[Caution]:
+def _slow_link(link: Loopback | ProbedLink | RealLink) -> list[Caution]:
     """Warns of an emulated link that carried less than it was asked for, although bytes were waiting."""
-    if isinstance(link, Loopback):
+    if not isinstance(link, ProbedLink):  # a real link carries what it carries
         return []
     found = []
     for where, asked, measured in (

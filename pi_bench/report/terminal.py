@@ -24,8 +24,13 @@ from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
 from pi_bench.report.settings import mode_text
 from pi_bench.report.text_width import labelled, shortened
-from pi_bench.report.two_machines import expected_rows, machine_lines, threads_text, unverified_rows
-from pi_bench.report.weights import weights_text
+from pi_bench.report.two_machines import (
+    expected_rows,
+    machine_lines,
+    threads_text,
+    unverified_rows,
+    weights_words,
+)
 
 _NAME_WIDTH = 40
 _SHOWN_FAILURES = 8
@@ -88,7 +93,7 @@ def _heading(result: Result) -> list[str]:
     return [
         f"{shortened(network.name, _NAME_WIDTH)}: {counts_text(network)}",
         *clamp_lines(network.upper_relu_count),
-        f"{weights_text(network.weights)}; {quantization}" if quantization else weights_text(network.weights),
+        f"{weights_words(result)}; {quantization}" if quantization else weights_words(result),
         f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
         f"{link_text(result.link)}, {threads_text(result)}, digest {network.digest[:16]}",
         *probe_lines(result.link),

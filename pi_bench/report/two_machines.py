@@ -6,6 +6,7 @@ from pi_bench.report.documents.fields import Machine
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.quantities import counted
+from pi_bench.report.weights import weights_text
 
 
 def threads_text(result: Result) -> str:
@@ -20,6 +21,19 @@ def threads_text(result: Result) -> str:
     if server is None:
         return f"{counted(client, 'thread')} per party"
     return f"{counted(client, 'thread')} at the client and {server.threads} at the server"
+
+
+def weights_words(result: Result) -> str:
+    """Says where the weights come from, as far as this machine knows.
+
+    ```python
+    def print_weights(result: Result) -> None:
+        print(weights_words(result))
+    ```
+    """
+    if result.server_environment is not None and result.quantization is None:
+        return "weights known to the server alone"
+    return weights_text(result.network.weights)
 
 
 def machine_lines(result: Result) -> list[str]:

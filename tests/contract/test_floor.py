@@ -7,7 +7,7 @@ import pytest
 
 from pi_bench.channel.link import Link
 from pi_bench.costs import LINK_UNITS, STREAMED, Costs
-from pi_bench.prediction.floor import floor_of
+from pi_bench.prediction.floor import floor_of, script_floor
 from pi_bench.prediction.limits import LIMIT_NAMES, Limits
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.primitives.built_in import BUILT_IN
@@ -78,3 +78,18 @@ def test_rounds_that_a_run_has_shown_count_without_a_script(protocol, small_netw
     options, link = protocol.configure(), Link.parse("wan")
     floor = floor_of(protocol, small_network[0], options, machine(0), link, round_count=7.0)
     assert floor.online.whole.time_s >= 7 * 0.04
+
+
+def test_the_floor_has_the_least_work_of_the_protocol_s_own_primitives(protocol, small_network) -> None:
+    """A protocol that declares least work of its own, and counts the unit, finds it at one of its parties."""
+    own = {unit for primitive in protocol.primitives for unit in primitive.least}
+    if protocol.script is None or not own:
+        pytest.skip("it declares none")
+    program, options = small_network[0], protocol.configure()
+    script = protocol.script(program, options)
+    with_own, without = (script_floor(script, given, machine(0)) for given in (protocol.primitives, ()))
+    assert any(
+        sum(with_phase.whole.work[party].values()) > sum(phase.whole.work[party].values())
+        for with_phase, phase in ((with_own.offline, without.offline), (with_own.online, without.online))
+        for party in phase.whole.work
+    )

@@ -24,6 +24,7 @@ def result(**changes: Any) -> Any:
     fields = {
         "runs": 5,
         "environment": SimpleNamespace(pinned=True, usable_core_count=2, threads=1),
+        "server_environment": None,
         "link": Loopback(),
         "floor": SimpleNamespace(**ratios),
     }
