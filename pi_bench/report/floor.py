@@ -9,7 +9,7 @@ from pi_bench.prediction import floor as computed
 from pi_bench.prediction.limits import Limits
 from pi_bench.protocol import Party
 from pi_bench.report.documents.floor import Floor, FloorTime, LayerFloor, MeasuredLimits, PhaseFloor
-from pi_bench.report.quantities import seconds
+from pi_bench.report.quantities import seconds, times_text
 
 _NOTHING = computed.FloorTimes()
 _WORDS = {"client": "the client's work", "server": "the server's work", "link": "its messages"}
@@ -87,17 +87,6 @@ def floor_rows(floor: Floor | None) -> list[tuple[str, str]]:
     if offline.times_floor is not None:
         words.append(f"offline {times_text(offline.times_floor)} times {seconds(offline.time_s)}")
     return [("floor", ", ".join(words))] if words else []
-
-
-def times_text(ratio: float | None) -> str:
-    """Writes how many times its floor a time is, with two digits at least; a dash if that is unknown.
-
-    >>> times_text(1.84), times_text(123.4), times_text(None)
-    ('1.8', '123', '-')
-    """
-    if ratio is None:
-        return "-"
-    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _phase(floor: computed.PhaseFloor, measured_s: float) -> PhaseFloor:

@@ -15,8 +15,7 @@ from pi_bench.errors import InputError
 from pi_bench.history import RunFacts, StoredRun
 from pi_bench.history.facts import kind_of
 from pi_bench.report.columns import Shown
-from pi_bench.report.floor import times_text
-from pi_bench.report.quantities import byte_count, counted, seconds
+from pi_bench.report.quantities import byte_count, counted, seconds, times_text
 from pi_bench.report.text_table import render_table
 
 _FLOOR = "floor"

@@ -16,7 +16,7 @@ from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
-from pi_bench.report.floor import floor_rows
+from pi_bench.report.floor import floor_rows, layer_floors_s
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
@@ -214,7 +214,10 @@ def _prediction(result: Result) -> Rows:
 
 
 def _layers(result: Result, shown: Shown) -> list[str]:
-    layers, lines = result.online.layers, layer_lines(result.online.layers, shown)
+    layers, lines = (
+        result.online.layers,
+        layer_lines(result.online.layers, shown, layer_floors_s(result.floor)),
+    )
     if shown.layers == ALL or len(layers) <= int(shown.layers) + 1:
         return ["online, by layer (medians)", *lines]
     return [
