@@ -10,7 +10,7 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
   Cho et al., ICML 2022). The weights hold the masks, because training decides which ReLUs stay;
 - `merged` says how far adjacent linear layers are merged into larger convolutions (`merging.extents`);
 - polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI). In a mixture
-  (SAFENet), the share `polynomial_relu_share` of each layer's channels keeps ReLU;
+  (SAFENet), the fraction `polynomial_relu_share` of each layer's channels keeps ReLU;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 

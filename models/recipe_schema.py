@@ -73,7 +73,7 @@ def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_
     Args:
         patterns: patterns of the paths of ReLU layers, as in the key `polynomials`.
         degree: the degree of the polynomials, 2 or 3.
-        relu_share: the share of each layer's channels that keeps ReLU.
+        relu_share: the fraction of each layer's channels that keeps ReLU.
 
     Raises:
         ModelError: The keys of recipes do not allow a value.

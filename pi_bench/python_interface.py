@@ -25,13 +25,16 @@ from pi_bench.fidelity import with_chosen_bits
 from pi_bench.launch import placement
 from pi_bench.launch.costs import machine_costs
 from pi_bench.launch.inputs import batch_of
+from pi_bench.launch.limits import machine_limits
 from pi_bench.launch.model import load
 from pi_bench.launch.stopping import Stopping
+from pi_bench.metrics.machine_use import MachineWatch
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.graph import Graph
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.progress import Progress, silent
 from pi_bench.registry import default_protocol, find_protocol
+from pi_bench.report.cautions import machine_cautions
 from pi_bench.report.documents.comparison import ComparisonResult
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
@@ -62,6 +65,7 @@ def measure(
     seed: int = 0,
     timeout_s: float = defaults.TIMEOUT_S,
     predict: bool = False,
+    limits: bool = False,
     progress: Progress = silent,
 ) -> Result:
     """Measures and verifies private inferences, as `pi-bench latency` does.
@@ -75,7 +79,7 @@ def measure(
         link: such as ``"lan"`` or ``"100Mbit,40ms"``; None for loopback as it is.
         runs: timed runs; with `precision` at least so many.
         warmup: untimed runs; None runs until the last two agree.
-        precision: repeats until half the interval of the median is at most this share of it.
+        precision: repeats until half the interval of the median is at most this fraction of it.
         max_time_s: bounds the repeating of `precision`.
         threads: computing threads per party; None for half of the cores.
         weight_bits, activation_bits: for all layers; None for those that the export chose.
@@ -84,17 +88,19 @@ def measure(
         batch: inputs per inference; None for as many as `inputs` has, or 1.
         predict: whether the result has the predicted times beside the measured ones. Costs of this machine
             that are not known are measured first, in some seconds.
+        limits: whether the result has the limits of this machine and the floor. They are measured first, in
+            two seconds, unless the cache has some that are a few minutes old.
 
     Raises:
         PiBenchError: the model, an input or an option cannot be used, or a party failed. A verification that
-            fails raises nothing: see ``result.verification.passed``.
+            fails raises nothing: see ``result.verified``.
 
     ```python
     import pi_bench
 
     def online_ms(model_file: str) -> float:
         result = pi_bench.measure(model_file, protocol="fss", link="lan", runs=10)
-        assert result.verification.passed
+        assert result.verified
         return 1e3 * result.online.latency_s.median
     ```
     """
@@ -117,6 +123,8 @@ def measure(
         )
         if predict:
             task = replace(task, find_costs=lambda report: _costs(task, report))
+        if limits:
+            task = replace(task, find_limits=lambda report: machine_limits(task.place, report))
         whole = prepared(task, progress)
         return whole.result(whole.measure(progress))
 
@@ -189,8 +197,11 @@ def compare(
             timeout_s=timeout_s,
         )
         tasks[name] = prepared(task, progress)
-    measured, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
-    return build_comparison(measured, [], {}, interrupted=interruption is not None)
+    with MachineWatch() as watch:
+        measured, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
+    return build_comparison(
+        measured, [], {}, interrupted=interruption is not None, cautions=machine_cautions(watch.use)
+    )
 
 
 def inspect(

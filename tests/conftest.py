@@ -26,6 +26,8 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.prediction.costs_file import write_costs
+from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits_file import write_limits
 from pi_bench.primitives.built_in import UNITS
 from tests import torch_tables
 
@@ -51,6 +53,7 @@ SLOW = {
         "unit/session/test_session.py",
         "unit/test_exporting.py",
         "unit/test_python_interface.py",
+        "unit/test_pytest_plugin.py",
     ),
     "training": (
         "unit/models/training",
@@ -128,6 +131,17 @@ def made_up_costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Costs]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PI_BENCH_COSTS", str(path))
         yield costs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_up_limits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limits]:
+    """The limits of the machine in tests, in processes of commands too: nothing is measured."""
+    limits = Limits(dict.fromkeys(LIMIT_NAMES, 1e-12), 1, time="2026-11-29T12:00:00+00:00")
+    path = tmp_path_factory.mktemp("limits") / "limits.json"
+    write_limits(limits, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PI_BENCH_LIMITS", str(path))
+        yield limits
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,8 +1,8 @@
 """Every network of this field, measured: ``python -m benchmarks.proof`` (`make proof`).
 
-Exports each network with random weights, runs `pi-bench latency` on it, and writes the table of
-docs/networks.md, with the figures as JSON and CSV beside it. What `--work` holds already is not measured
-again, so that it goes on after an interruption; other networks keep the figures that docs/ has.
+Exports each network with random weights, runs `pi-bench latency` on it under each protocol, and writes the
+table of docs/networks.md, with the figures as JSON and CSV beside it. What `--work` holds already is not
+measured again, so that it goes on after an interruption; other rows keep the figures that docs/ has.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.proof.measuring import FailedRow, measure
-from benchmarks.proof.networks import NETWORKS, Network
+from benchmarks.proof.measuring import FailedRow, export, measure
+from benchmarks.proof.networks import NETWORKS, PROTOCOLS, Network
 from benchmarks.proof.table import as_csv, markdown
 from benchmarks.report import load_warning
 from pi_bench.atomic_file import whole_file
@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these networks (default: all)")
+    parser.add_argument(
+        "--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS, help="these protocols (default: both)"
+    )
     parser.add_argument("--again", action="store_true", help="measure also what --work holds already")
     parser.add_argument("--work", type=Path, default=Path("build/proof"), metavar="FOLDER")
     parser.add_argument("--docs", type=Path, default=Path("docs"), metavar="FOLDER")
@@ -62,34 +65,47 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measured(network: Network, parsed: argparse.Namespace, busy: bool) -> bool:
-    path = parsed.work / f"{network.name}.json"
-    if path.exists() and not parsed.again:
+    """Measures what `--work` lacks of a network, and returns whether all of it is there now."""
+    paths = {protocol: _path(parsed.work, network, protocol) for protocol in parsed.protocols}
+    due = [protocol for protocol, path in paths.items() if parsed.again or not path.exists()]
+    if not due:
         print(f"{network.name}: measured before")
         return True
-    path.unlink(missing_ok=True)
-    begun = time.monotonic()
+    begun, name = time.monotonic(), network.name
     try:
-        found = measure(network, parsed.work, parsed.searched, busy)
+        exported = export(network, parsed.work, parsed.searched)
+        for protocol in due:
+            paths[protocol].unlink(missing_ok=True)
+            name = f"{network.name}, {protocol}"
+            found = measure(exported, protocol, busy)
+            _write(paths[protocol], json.dumps(found, indent=2) + "\n")
+            online_ms = 1e3 * found["online_s"]["median"]
+            print(f"{name}: {online_ms:.1f} ms online; {time.monotonic() - begun:.0f} s", flush=True)
     except FailedRow as error:
-        print(f"{network.name}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return False
-    _write(path, json.dumps(found, indent=2) + "\n")
-    online_ms = 1e3 * found["online_s"]["median"]
-    print(f"{network.name}: {online_ms:.1f} ms online; {time.monotonic() - begun:.0f} s", flush=True)
     return True
+
+
+def _path(work: Path, network: Network, protocol: str) -> Path:
+    return work / f"{network.name}.{protocol}.json"
 
 
 def write(docs: Path, work: Path) -> None:
     """The figures of `docs`, replaced where `work` has newer ones, as JSON, CSV and Markdown."""
     stored = docs / "networks" / "figures.json"
-    records: dict[str, Any] = {}
+    records: dict[tuple[str, str], Any] = {}
     if stored.exists():
-        records = {record["name"]: record for record in json.loads(stored.read_text())}
-    for network in NETWORKS:
-        path = work / f"{network.name}.json"
+        found = json.loads(stored.read_text())
+        records = {(record["name"], record["protocol"]): record for record in found}
+    rows = [(network, protocol) for network in NETWORKS for protocol in PROTOCOLS]
+    for network, protocol in rows:
+        path = _path(work, network, protocol)
         if path.exists():
-            records[network.name] = json.loads(path.read_text())
-    ordered = [records[network.name] for network in NETWORKS if network.name in records]
+            records[network.name, protocol] = json.loads(path.read_text())
+    ordered = [
+        records[network.name, protocol] for network, protocol in rows if (network.name, protocol) in records
+    ]
     stored.parent.mkdir(parents=True, exist_ok=True)
     _write(stored, json.dumps(ordered, indent=2) + "\n")
     _write(stored.with_suffix(".csv"), as_csv(ordered))

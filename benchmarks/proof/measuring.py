@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +22,67 @@ class FailedRow(Exception):
     """A command that ended with an error; its last line."""
 
 
-def measure(network: Network, folder: Path, searched: Path, busy: bool) -> dict[str, Any]:
-    """The record of a network (`record`).
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A network's recipe, its model file, and where its masks come from."""
 
-    folder: for the model file and the result. searched: of a `pi-bench reduce snl`, whose networks have
-    masks that were trained; where it lacks one, its masks are drawn. busy: whether other work runs.
+    network: Network
+    recipe: Any
+    model: Path
+    masks: str | None
+
+
+def measure(exported: Exported, protocol: str, busy: bool) -> dict[str, Any]:
+    """The record of a network under a protocol (`record`). busy: whether other work runs.
+
+    Raises:
+        FailedRow: naming the command and its message.
+    """
+    network, model = exported.network, exported.model
+    result = model.with_name(f"{network.name}.{protocol}.result.json")
+    options = ("--protocol", protocol, "--runs", network.runs, "--warmup", WARMUP, "--no-history")
+    _pi_bench("latency", model, *options, "--json", result)
+    return record(exported, json.loads(result.read_text())) | {"busy": busy}
+
+
+def export(network: Network, folder: Path, searched: Path) -> Exported:
+    """Writes the model file of a network into a folder.
+
+    searched: of a `pi-bench reduce snl`, whose networks have masks that were trained; where it lacks one, its
+    masks are drawn.
 
     Raises:
         FailedRow: naming the command and its message.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    recipe, model, masks = _model(network, folder, searched)
-    result = folder / f"{network.name}.result.json"
-    _pi_bench("latency", model, "--runs", network.runs, "--warmup", WARMUP, "--json", result)
-    return record(network, recipe, masks, json.loads(result.read_text())) | {"busy": busy}
-
-
-def _model(network: Network, folder: Path, searched: Path) -> tuple[Any, Path, str | None]:
-    """The recipe, its model file, and where the masks come from."""
     models = importlib.import_module("pi_bench.models")
     recipe, model = models.load_recipe(network.recipe), folder / f"{network.name}.pt"
     if network.masks is None:
         _pi_bench("export", "--recipe", network.recipe, "--output", model)
-        return recipe, model, None
+        return Exported(network, recipe, model, None)
     trained = searched / "networks" / str(network.masks)
     if (trained / "state.pt").exists():
         path = trained / "recipe.toml"
         _pi_bench("export", "--recipe", path, "--weights", trained / "state.pt", "--output", model)
-        return models.parse_recipe(path.read_text(), str(path)), model, TRAINED
+        return Exported(network, models.parse_recipe(path.read_text(), str(path)), model, TRAINED)
     recipe = dataclasses.replace(recipe, name=network.name, kept_relus=network.masks, published=None)
     path = folder / f"{network.name}.toml"
     writing = importlib.import_module("pi_bench.models.recipe_writing")
     path.write_text(writing.format_recipe(recipe))
     _pi_bench("export", "--recipe", path, "--output", model)
-    return recipe, model, DRAWN
+    return Exported(network, recipe, model, DRAWN)
 
 
-def record(network: Network, recipe: Any, masks: str | None, result: dict[str, Any]) -> dict[str, Any]:
+def record(exported: Exported, result: dict[str, Any]) -> dict[str, Any]:
     """Returns the table's figures of a result (`pi-bench schema result`), as JSON values in SI units."""
+    network, recipe = exported.network, exported.recipe
     online, verification = result["online"], result["verification"]
     environment = result["environment"]
     return {
         "name": network.name,
         "title": network.title,
-        "masks": masks,
+        "protocol": result["protocol"],
+        "masks": exported.masks,
         "parameter_count": recipe.parameter_count,
         "relu_count": recipe.relu_count,
         "paper_relu_count": network.paper,

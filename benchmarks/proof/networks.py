@@ -35,6 +35,9 @@ def _snl(budget: int) -> Network:
     return Network(title, "resnet18-cifar100-491520", f"{budget // 1000}K", "SNL: a budget", masks=budget)
 
 
+PROTOCOLS = ("delphi", "fss")
+"""Each network is measured under both, one after the other, so that they meet the same machine."""
+
 NETWORKS = (
     _deepreduce(12_288, "S1+S4 culled, S2+S3 thinned, alpha 0.5, rho 0.5", "12.28K"),
     _deepreduce(57_344, "S1 culled, S2+S3+S4 thinned, alpha 0.5", "57.34K"),

@@ -14,7 +14,17 @@ from pi_bench.report.quantities import seconds
 Record = Mapping[str, Any]
 
 _HEADER = (
-    *("network", "parameters", "ReLUs", "the paper's", "garbled", "truncations", "products", "MACs"),
+    *(
+        "network",
+        "protocol",
+        "parameters",
+        "ReLUs",
+        "the paper's",
+        "gadgets",
+        "truncations",
+        "products",
+        "MACs",
+    ),
     *(
         "online",
         "quartiles",
@@ -29,7 +39,7 @@ _HEADER = (
 
 
 def markdown(records: Sequence[Record]) -> str:
-    """A line on the machine, and a row a network."""
+    """A line on the machine, and a row a network and protocol."""
     lines = [*_machines(records), "", *table(_HEADER, [_row(record) for record in records])]
     if any(record["masks"] == DRAWN for record in records):
         lines += ["", "\\* Masks drawn at random: latency depends on how many ReLUs they keep, not on which."]
@@ -43,6 +53,7 @@ def _row(record: Record) -> tuple[str, ...]:
     paper = record["paper_relu_count"]
     return (
         record["title"] + " \\*" * (record["masks"] == DRAWN) + " †" * record["busy"],
+        record["protocol"],
         f"{record['parameter_count']:,}",
         f"{record['relu_count']:,}",
         f"{paper} ({record['source']})" if paper else f"- ({record['source']})",

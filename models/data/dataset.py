@@ -83,9 +83,9 @@ def mean_and_deviation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             values = images[start : start + _CHUNK, channel].ravel()
             counts[channel] += np.bincount(values, minlength=256)
     levels = np.arange(256) / 255
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    mean = shares @ levels
-    deviation = np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
+    frequencies = counts / counts.sum(axis=1, keepdims=True)
+    mean = frequencies @ levels
+    deviation = np.sqrt(np.maximum(frequencies @ levels**2 - mean**2, 0))
     return mean, np.where(deviation > 1e-6, deviation, 1.0)
 
 

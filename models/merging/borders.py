@@ -19,7 +19,7 @@ _REMEMBERED = 64
 class ValueDifference:
     """The difference that merging makes to one value before its activation, given unmerged inputs.
 
-    Differences are root mean squares as shares of the value's own, or None if there is no such place.
+    Differences are root mean squares as fractions of the value's own, or None if there is no such place.
 
     Attributes:
         name: the name of the value.
@@ -45,7 +45,7 @@ class BorderEffect:
 
     Attributes:
         values: the difference of each merged value.
-        logit_difference: the root mean square of the difference in the logits, as a share of theirs.
+        logit_difference: the root mean square of the difference in the logits, as a fraction of theirs.
         changed_answer_pct: the percentage of images whose largest logit is another one.
 
     >>> BorderEffect((), logit_difference=0.1, changed_answer_pct=5.0).as_dict()["changed_answer_pct"]
@@ -137,6 +137,6 @@ def _difference(
 
 
 def _share(difference: Tensor, wanted: Tensor) -> float:
-    """Returns the root mean square of `difference` as a share of that of `wanted`."""
+    """Returns the root mean square of `difference` as a fraction of that of `wanted`."""
     ratio = difference.double().square().mean() / wanted.double().square().mean()
     return float(ratio.sqrt())

@@ -67,7 +67,7 @@ def merging_job(
     Args:
         extent: how far to merge, one of `merging.extents.EXTENTS`.
         trained: the folder of a training of the network.
-        validation_fraction: the share of the training images on which accuracies are measured too.
+        validation_fraction: the fraction of the training images on which accuracies are measured too.
 
     >>> job = merging_job(
     ...     "1-cull", "paper", Path("digits/networks/1-cull"), Path("merged/1-cull"),

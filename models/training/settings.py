@@ -27,7 +27,8 @@ class TrainingSettings:
     Attributes:
         schedule: "step", "cosine" or "constant" (`learning_rate_at`).
         precision: the precision of the forward pass; "auto" is bfloat16 on a GPU that has it, else float32.
-        validation_fraction: the share of the training images that chooses the epoch; 0 keeps the last epoch.
+        validation_fraction: the fraction of the training images that chooses the epoch; with 0 the last
+            epoch is kept.
         seed: decides weights, order and augmentation.
 
     Raises:

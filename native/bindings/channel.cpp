@@ -105,7 +105,11 @@ void bind_channel(py::module_& module) {
   py::class_<BoundPrefetch>(submodule, "Prefetch")
       .def(py::init<const py::iterable&>(), py::arg("arrays"))
       .def("__iter__", [](py::object self) { return self; })
-      .def("__next__", &BoundPrefetch::next);
+      .def("__next__", &BoundPrefetch::next)
+      .def(
+          "drop",
+          [](BoundPrefetch& self, Integer<std::size_t> count) { self.prefetch.drop(count); },
+          py::arg("count"));
   submodule.def("send_at_once", &send_at_once, py::arg("socket"));
   submodule.def("poll_frame", &poll_frame, py::arg("socket"), py::arg("expected"),
                 py::arg("header"), py::arg("payload"), py::arg("poll_s"), py::arg("ahead"),

@@ -16,10 +16,15 @@ def prefetch(arrays: Iterable[np.ndarray]) -> Prefetch:
     """Reads one piece of `arrays`, C-contiguous and in the order of their use, at every step of the iterator.
 
     A piece has 32 KiB at most, which takes some 3 us from memory. Neither the values nor the time depend on
-    the content of the arrays.
+    the content of the arrays. It stops 1 MiB ahead: data that is read too early leaves the cache again.
+    `drop(count)` says that the first `count` arrays are not needed any more, and it goes on.
 
-    >>> sum(1 for _ in prefetch([np.zeros(1 << 16, np.uint8), np.zeros(10, np.uint32)]))  # steps
-    3
+    >>> steps = prefetch([np.zeros(1 << 16, np.uint8), np.zeros(1 << 20, np.uint8)])
+    >>> sum(1 for _ in steps)
+    32
+    >>> steps.drop(1)
+    >>> sum(1 for _ in steps)
+    2
 
     Raises:
         TypeError: an array is not C-contiguous.

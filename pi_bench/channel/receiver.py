@@ -89,7 +89,7 @@ class Receiver:
         checksum: Checksum | None,
         meanwhile: Iterator[None] | None,
     ) -> tuple[int, bool]:
-        """Polls for a frame, and returns how many of its bytes have come and whether its header is `expected`.
+        """Polls for a frame. Returns how many of its bytes have come and whether its header is `expected`.
 
         If it is, `checksum` has got everything that has come, and the end of a complete payload. Otherwise it
         has got nothing. It never sleeps, so it may return before anything has come, and it raises nothing: a

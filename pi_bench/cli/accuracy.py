@@ -166,15 +166,18 @@ def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) ->
     from pi_bench.launch.private_accuracy import run_privately
     from pi_bench.launch.remedies import find_remedies
     from pi_bench.launch.samples import sample
+    from pi_bench.metrics.machine_use import MachineUse, MachineWatch
     from pi_bench.prediction.simulated_run import Setting
 
     threads = task.place.threads
     comparison = compare(task.graph, task.compiling, task.law, threads, task.samples.inputs, progress)
-    private, remedies, interruption = None, None, comparison.interruption
+    private, remedies, interruption, use = None, None, comparison.interruption, MachineUse()
     try:
         if parsed.private_sample and interruption is None:
             index = sample(comparison.floats.index, parsed.private_sample)
-            private = run_privately(task, index, parsed.timeout, progress)
+            with MachineWatch() as watch:
+                private = run_privately(task, index, parsed.timeout, progress)
+            use = watch.use
             interruption = private.interruption
         if not parsed.no_remedies and interruption is None:
             costs = prediction.costs_of(parsed, task.info, threads, progress)
@@ -182,7 +185,7 @@ def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) ->
             remedies = find_remedies(task, comparison, setting, progress)
     except KeyboardInterrupt as error:
         interruption = interruption_code(error)
-    return AccuracyFindings(comparison, private, remedies, interruption)
+    return AccuracyFindings(comparison, private, remedies, interruption, use)
 
 
 def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFindings) -> int:

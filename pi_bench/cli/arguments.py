@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
 
 
-_FILES = ("model", "input", "data", "labels", "costs")
+_FILES = ("model", "input", "data", "labels", "costs", "expect_logits")
 _LEFT_OUT = (
     *("run", "json", "output", "history", "no_history", "like", "verbose", "data_dir", "download"),
     *("layers", "columns"),

@@ -9,12 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, keeping, model_options, protocol_options, running_options
+from pi_bench.cli import (
+    arguments,
+    keeping,
+    limits_option,
+    model_options,
+    protocol_options,
+    running_options,
+)
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER, UsageError
 
 if TYPE_CHECKING:
+    from pi_bench.report.documents.cautions import Caution
     from pi_bench.report.documents.comparison import ComparisonResult, Side
     from pi_bench.report.documents.latency import Result
 
@@ -88,7 +96,9 @@ def add_parser(subparsers: Any) -> None:
     measuring.add_argument(
         "--seed", type=arguments.count, default=0, metavar="N", help="seed of the noise (default 0)"
     )
+    limits_option.add_limits(measuring)
     result = parser.add_argument_group("result")
+    limits_option.add_relative(result)
     result.add_argument(
         "--fail-if-slower",
         type=arguments.percentage,
@@ -120,9 +130,15 @@ def run(parsed: argparse.Namespace) -> int:
 
     keeping.require_history(parsed)
     writable(parsed.json)
-    sides, results, interruption = _measured(parsed) if _are_models(parsed) else _stored(parsed)
+    limits_option.require_floor(parsed)
+    sides, results, interruption, cautions = _measured(parsed) if _are_models(parsed) else _stored(parsed)
     result = build_comparison(
-        sides, results, arguments.as_fields(parsed), interrupted=interruption is not None
+        sides,
+        results,
+        arguments.as_fields(parsed),
+        interrupted=interruption is not None,
+        relative_to_floor=parsed.relative_to_floor,
+        cautions=cautions,
     )
     failures = Failures()
     with failures.collected():
@@ -141,10 +157,8 @@ def _judge(failures: Failures, result: ComparisonResult, allowed: float) -> None
         if ratio.phase != "online":
             continue
         if ratio.interval is None:
-            failures.add(
-                EXIT_SLOWER,
-                f"{ratio.side} could not be compared with {ratio.base}: too few runs for --fail-if-slower",
-            )
+            lacking = limits_option.lacking_floor(ratio) or "too few runs for --fail-if-slower"
+            failures.add(EXIT_SLOWER, f"{ratio.side} could not be compared with {ratio.base}: {lacking}")
         elif ratio.interval[0] > 1 + allowed:
             failures.add(
                 EXIT_SLOWER,
@@ -192,22 +206,25 @@ def _is_result(name: str) -> bool:
         return False
 
 
-def _stored(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], None]:
+def _stored(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], None, list[Caution]]:
     """Reads kept runs."""
     from pi_bench.comparison import read_results, side_of_result
 
     results = read_results(parsed.sides, keeping.history_path(parsed))
     names = _unique(parsed.sides)
-    return [side_of_result(result, name) for name, result in zip(names, results, strict=True)], results, None
+    sides = [side_of_result(result, name) for name, result in zip(names, results, strict=True)]
+    return sides, results, None, []
 
 
-def _measured(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], int | None]:
-    """Measures the sides in turns."""
+def _measured(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], int | None, list[Caution]]:
+    """Measures the sides in turns, and finds cautions about the machine meanwhile."""
     from dataclasses import replace
 
     from pi_bench.cli.latency import task_of
     from pi_bench.cli.progress import Progress
     from pi_bench.comparison import measure_sides
+    from pi_bench.metrics.machine_use import MachineWatch
+    from pi_bench.report.cautions import machine_cautions
     from pi_bench.tasks import prepared
 
     variants = _variants(parsed)
@@ -216,8 +233,10 @@ def _measured(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], int
         for name, one in variants.items():
             tasks[name] = prepared(replace(task_of(one), find_costs=None), progress)
         rounds, runs = parsed.rounds or _ROUNDS, parsed.runs or _RUNS
-        sides, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
-    return sides, [], interruption
+        with MachineWatch() as watch:
+            sides, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
+    limits = next(iter(tasks.values())).limits
+    return sides, [], interruption, machine_cautions(watch.use, limits)
 
 
 def _variants(parsed: argparse.Namespace) -> dict[str, argparse.Namespace]:

@@ -129,7 +129,7 @@ def _add_polynomials(parser: argparse.ArgumentParser) -> None:
         type=number,
         default=0.0,
         metavar="PART",
-        help="share of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
+        help="fraction of the channels of each of these layers that keep ReLU, 0 to 0.99 (default 0)",
     )
 
 

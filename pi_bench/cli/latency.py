@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
+    connecting,
     fidelity_options,
     keeping,
     layer_options,
     like,
+    limits_option,
     model_options,
     prediction,
     protocol_options,
@@ -33,6 +35,8 @@ _DESCRIPTION = """\
 Starts a client and a server process, runs the network between them over TCP with real cryptography,
 and measures both phases. Online latency is the time from the float input in memory to the float logits
 in memory, on the client's clock. Every timed run is verified after its clock has stopped.
+
+With --connect the server is on another machine: `pi-bench serve --measure` there.
 """
 
 
@@ -50,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
     )
-    model_options.add_model(parser)
+    model_options.add_model(parser, optional=True)
     protocol_options.add_protocol(parser)
     model_options.add_compile(parser)
     fidelity_options.add_goal(
@@ -65,7 +69,9 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(measuring, "default: half of the cores")
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
+    limits_option.add_limits(measuring)
     like.add_like(measuring)
+    connecting.add_connecting(parser)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument(
@@ -106,6 +112,9 @@ def run(parsed: argparse.Namespace) -> int:
     require_columns(parsed.columns)
     for name in ("output", "json"):
         writable(getattr(parsed, name))
+    if parsed.connect is not None:
+        return connecting.run_connected(parsed)
+    connecting.require_one_machine(parsed)
     with Progress() as progress:
         task = task_of(parsed)
 
@@ -187,12 +196,14 @@ def task_of(parsed: argparse.Namespace) -> Task:
         goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
         measure_costs=prediction.remeasuring(parsed, info, place.threads),
+        find_limits=partial(limits_option.limits_of, parsed, place),
         explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )
 
 
 def _add_verification(failures: Failures, result: Result) -> None:
+    assert result.verification is not None, "on one machine every run is verified"
     if result.verification.passed:
         return
     found = result.verification.failures

@@ -10,7 +10,17 @@ from typing import Any
 from pi_bench.errors import InputError, UsageError
 
 FLAG = "--like"
-_GIVEN_ANEW = ("model", "input", "costs", "measure_costs", "expect_digest", "like")
+_GIVEN_ANEW = (
+    "model",
+    "input",
+    "costs",
+    "measure_costs",
+    "expect_digest",
+    "expect_logits",
+    "logits_tolerance",
+    "insecure_verify",  # an insecure flag is never repeated unasked
+    "like",
+)
 
 
 def add_like(parser: argparse._ActionsContainer) -> None:

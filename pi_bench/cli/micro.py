@@ -102,14 +102,19 @@ def run(parsed: argparse.Namespace) -> int:
         raise UsageError(unknown_name("primitive", unknown[0], families))
     chosen = {name: families[name] for name in parsed.names or families}
 
+    from msgspec.structs import replace
+
     from pi_bench.cli.output import deliver, writable
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
+    from pi_bench.launch.limits import beside_earlier
     from pi_bench.metrics.environment import describe_environment
+    from pi_bench.metrics.machine_use import MachineWatch
     from pi_bench.metrics.micro import run_micro
     from pi_bench.primitives import CaseSettings
-    from pi_bench.report.micro import build_micro, render_micro
+    from pi_bench.report.cautions import machine_cautions
+    from pi_bench.report.micro import build_micro, micro_cautions, render_micro
 
     writable(parsed.json)
     warn_of_instruction_set(require_isa())
@@ -121,9 +126,12 @@ def run(parsed: argparse.Namespace) -> int:
         code = interruption_code(error)
         failures.add(code, f"{interruption_word(code)}: the result holds the cases that were finished")
 
-    with Progress() as progress:
+    with Progress() as progress, MachineWatch() as watch:
         measured = run_micro(chosen, settings, progress, interrupted)
     result = build_micro(measured, describe_environment())
+    rates = {str(row.name): row.value for row in result.limits if row.threads == 1}
+    cautions = machine_cautions(watch.use, beside_earlier(rates, threads=1))
+    result = replace(result, cautions=(*cautions, *micro_cautions(result)))
     with failures.collected():
         deliver(render_micro(result), parsed.json, result)
     return failures.report()

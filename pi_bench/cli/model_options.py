@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pi_bench.network.graph import Graph
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Adds the argument for the model file.
+def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Adds the argument for the model file. `optional`: it may be left out, and is then None.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_model(parser)
@@ -23,7 +23,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     'model.pt'
     """
     parser.add_argument(
-        "model", metavar="MODEL.pt", help="model file from `pi-bench export` or pi_bench.export()"
+        "model",
+        nargs="?" if optional else None,
+        metavar="MODEL.pt",
+        help="model file from `pi-bench export` or pi_bench.export()",
     )
 
 

@@ -92,10 +92,24 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     from pi_bench.registry import default_protocol, find_protocol
 
     info = default_protocol() if parsed.protocol is None else find_protocol(parsed.protocol)
-    found = {option.name: getattr(parsed, _destination(option), None) for option in info.options}
-    given = {name: value for name, value in found.items() if value is not None}
     cache_bytes = 1_000_000 * getattr(parsed, "weight_cache", 0)
+    given = given_options(parsed)
     return info, info.configure(parsed.mode, given, threads=threads, weight_cache_bytes=cache_bytes)
+
+
+def given_options(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Returns the protocol's own options that the user gave, by name.
+
+    >>> parser = Parser(prog="pi-bench")
+    >>> add_protocol(parser)
+    >>> given_options(parser.parse_args([]))
+    {}
+    """
+    from pi_bench.registry import default_protocol, find_protocol
+
+    info = default_protocol() if parsed.protocol is None else find_protocol(parsed.protocol)
+    found = {option.name: getattr(parsed, _destination(option), None) for option in info.options}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _named(arguments: Sequence[str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, keeping
+from pi_bench.cli import arguments, keeping, limits_option
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER
 
@@ -16,7 +16,8 @@ _DESCRIPTION = f"""\
 Compares a kept run of `pi-bench latency` with a tagged one. Exits with code {EXIT_SLOWER} if the run is
 surely slower than allowed: the whole interval of the ratio (confidence 99 %) lies above. It also does so if
 the two runs cannot be compared, because their networks, protocols, links, threads or processors differ or
-their runs are too few. A run that was not compared has not passed.
+their runs are too few. A run that was not compared has not passed. With --relative-to-floor, runs of
+different processors can be judged.
 
   pi-bench history tag last release-1
   pi-bench latency model.pt --runs 20
@@ -51,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="P%",
         help="how much slower the run may be online (default 10%%)",
     )
+    limits_option.add_relative(parser)
     parser.add_argument("--history", metavar="FILE", help="the database (default: that of the user)")
     add_json(parser, "comparison")
     parser.set_defaults(run=run)
@@ -81,16 +83,23 @@ def run(parsed: argparse.Namespace) -> int:
         side_of_result(result, f"{what} {name}")
         for what, name, result in zip(("baseline", "run"), names, results, strict=True)
     ]
-    result = build_comparison(sides, results, arguments.as_fields(parsed), interrupted=False)
+    result = build_comparison(
+        sides,
+        results,
+        arguments.as_fields(parsed),
+        interrupted=False,
+        relative_to_floor=parsed.relative_to_floor,
+    )
     failures = Failures()
     with failures.collected():
         deliver(render_comparison(result), parsed.json, result)
     online = result.ratios[0]
-    different = _different(*results)
+    different = _different(*results, any_machine=parsed.relative_to_floor)
     if different:
         failures.add(EXIT_SLOWER, f"the runs cannot be judged: they differ in {', '.join(different)}")
     elif online.interval is None:
-        failures.add(EXIT_SLOWER, "the runs cannot be judged: each needs at least 6 timed runs")
+        lacking = limits_option.lacking_floor(online) or "each needs at least 6 timed runs"
+        failures.add(EXIT_SLOWER, f"the runs cannot be judged: {lacking}")
     elif online.interval[0] > 1 + parsed.max_slowdown:
         failures.add(
             EXIT_SLOWER,
@@ -100,9 +109,12 @@ def run(parsed: argparse.Namespace) -> int:
     return failures.report()
 
 
-def _different(baseline: Result, run: Result) -> list[str]:
-    """Names the settings that must be equal for a judgement and are not. Commits and versions may differ."""
-    return [
+def _different(baseline: Result, run: Result, *, any_machine: bool) -> list[str]:
+    """Names the settings that must be equal for a judgement and are not. Commits and versions may differ.
+
+    `any_machine`: whether the runs may be those of different machines.
+    """
+    found = [
         what
         for what, values in (
             ("network", {baseline.network.name, run.network.name}),
@@ -115,3 +127,4 @@ def _different(baseline: Result, run: Result) -> list[str]:
         )
         if len(values) > 1
     ]
+    return [what for what in found if not (any_machine and what in ("processor", "instruction set"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from pi_bench.cli import model_options, protocol_options, running_options
 from pi_bench.cli.fusion_option import fusion_costs
-from pi_bench.errors import EXIT_TERMINATED, interruption_code
+from pi_bench.errors import EXIT_TERMINATED, UsageError, interruption_code
 from pi_bench.report.quantities import counted
 
 IDLE_TIMEOUT_S = 300.0
@@ -30,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
         help="serve a network to `pi-bench infer`",
         description="Serves a network to one client after another, until Ctrl-C. The server sees no input. "
         "Clients cannot verify its answers: `pi-bench latency` and `pi-bench accuracy` do, where the model "
-        "file is.",
+        "file is. With --measure, `pi-bench latency --connect` on another machine measures it.",
     )
     model_options.add_model(parser)
     parser.add_argument(
@@ -45,6 +46,19 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_threads(parser, "default: all cores")
     running_options.add_weight_cache(parser)
     running_options.add_timeout(parser)
+    measuring = parser.add_argument_group("measuring")
+    measuring.add_argument(
+        "--measure",
+        action="store_true",
+        help="answer `pi-bench latency --connect` too: tell its client this machine's processor, memory and "
+        "versions and the times of every inference, and let it probe the link",
+    )
+    measuring.add_argument(
+        "--insecure-verify",
+        action="store_true",
+        help="INSECURE: give clients that ask with the same option the shares of this server, which reveal "
+        "its weights",
+    )
     parser.set_defaults(run=run)
 
 
@@ -67,11 +81,14 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.warnings import warn_of_instruction_set, warn_of_protocol
     from pi_bench.launch.placement import Placement
 
+    if parsed.insecure_verify and not parsed.measure:
+        raise UsageError("--insecure-verify serves clients that measure; give --measure too")
     address = Address.parse(parsed.listen)
     threads = parsed.threads or len(os.sched_getaffinity(0))
     info, options = protocol_options.protocol_of(parsed, threads)
 
     from pi_bench.crypto.symmetric import require_isa
+    from pi_bench.launch.measured_client import MeasuringTerms
     from pi_bench.launch.model import load
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.launch.requests import ServeRequest
@@ -94,6 +111,7 @@ def run(parsed: argparse.Namespace) -> int:
         poll_s=0.0,  # the clients' machines and their distance are not known
         link=None,
         measuring=False,
+        terms=MeasuringTerms(parsed.insecure_verify) if parsed.measure else None,
     )
     with Parties(Placement(threads, (), ()), parsed.timeout) as parties:
         parties.start(Party.SERVER)
@@ -102,11 +120,15 @@ def run(parsed: argparse.Namespace) -> int:
         bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
         where = Address(bound["host"], bound["port"])
         words = mode_text(options.mode, options.values)
-        print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
-        print(f"digest {model.digest}", flush=True)
-        for note in info.notes_of(model.program, options):
-            print(note, flush=True)
         try:
+            print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)
+            print(f"digest {model.digest}", flush=True)
+            for note in info.notes_of(model.program, options):
+                print(note, flush=True)
+            if parsed.measure:
+                print("clients may measure: they get the times of this server", flush=True)
+            if parsed.insecure_verify:
+                print("warning: INSECURE: clients may ask for the weights of this server", file=sys.stderr)
             while True:
                 kind, event, _ = parties.next_message(Party.SERVER)
                 print(f"{_time_of_day()} {_words(kind, event)}", flush=True)

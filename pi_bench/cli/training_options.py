@@ -117,7 +117,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         type=number,
         metavar="SHARE",
         dest="validation_fraction",
-        help="share of the training images that serves to choose the epoch; 0 keeps the last epoch "
+        help="fraction of the training images that serves to choose the epoch; 0 keeps the last epoch "
         "(default 0.1)",
     )
     training.add_argument(

@@ -42,7 +42,7 @@ def count(text: str) -> int:
 
 
 def percentage(text: str) -> float:
-    """Parses a percentage above 0 and below 100, and returns it as a share.
+    """Parses a percentage above 0 and below 100, and returns it as a fraction.
 
     Raises:
         argparse.ArgumentTypeError: the text is anything else, such as a number without the sign.

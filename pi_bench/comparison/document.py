@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from pi_bench.comparison.ratios import MIN_ROUNDS, ratio_of
 from pi_bench.comparison.sides import differences
 from pi_bench.metrics.environment import describe_environment
+from pi_bench.report.documents.cautions import Caution
 from pi_bench.report.documents.comparison import ComparisonResult, Side
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.documents.latency import Result
 
 
 def build_comparison(
-    sides: Sequence[Side], results: Sequence[Result], arguments: dict[str, Any], *, interrupted: bool
+    sides: Sequence[Side],
+    results: Sequence[Result],
+    arguments: dict[str, Any],
+    *,
+    interrupted: bool,
+    relative_to_floor: bool = False,
+    cautions: Sequence[Caution] = (),
 ) -> ComparisonResult:
     """Compares every side with the first one, online and offline.
 
     `results`: the results of stored sides, in order; empty where the sides were measured together.
+    `relative_to_floor`: whether times are compared as multiples of the floors of their sides. `cautions`:
+    those of the measurement; stored results have theirs.
 
     ```python
     def online_ratio(sides: Sequence[Side]) -> float | None:
@@ -30,13 +41,27 @@ def build_comparison(
     return ComparisonResult(
         schema_version=1,
         sides=list(sides),
-        ratios=[ratio_of(side, base, phase) for side in others for phase in ("online", "offline")],
+        ratios=[
+            ratio_of(side, base, phase, relative_to_floor=relative_to_floor)
+            for side in others
+            for phase in ("online", "offline")
+        ],
         differences=differences(sides, results) if results else (),
         interrupted=interrupted,
         environment=Machine(**environment),
         arguments=arguments,
         warnings=tuple(_warnings(sides, results, interrupted)),
+        cautions=(*cautions, *_stored_cautions(sides, results)),
     )
+
+
+def _stored_cautions(sides: Sequence[Side], results: Sequence[Result]) -> list[Caution]:
+    """Returns the cautions of stored results, each with the name of its side."""
+    return [
+        replace(caution, text=f"{side.name}: {caution.text}")
+        for side, result in zip(sides, results, strict=False)
+        for caution in result.cautions
+    ]
 
 
 def _warnings(sides: Sequence[Side], results: Sequence[Result], interrupted: bool) -> list[str]:
@@ -53,7 +78,7 @@ def _warnings(sides: Sequence[Side], results: Sequence[Result], interrupted: boo
         f"{side.name}: {result_warning}"
         for side, result in zip(sides, results, strict=False)
         for result_warning in result.warnings
-        if result_warning.startswith(("INSECURE", "the runs differ", "both parties share"))
+        if result_warning.startswith(("INSECURE", "the runs differ"))
     ]
     found += [
         f"INSECURE: protocol {name} protects nothing; it is for testing and for measuring the harness."

@@ -58,7 +58,7 @@ def _round(tasks: Mapping[str, PreparedTask], runs: int, number: int) -> dict[st
                 _refuse(name, session)
         for _ in range(runs):
             for name, session in sessions.items():
-                if not session.run().verdict.passed:
+                if not session.run().passed:
                     _refuse(name, session)
         for session in sessions.values():
             session.end()
@@ -66,7 +66,7 @@ def _round(tasks: Mapping[str, PreparedTask], runs: int, number: int) -> dict[st
 
 
 def _refuse(name: str, session: MeasuringSession) -> None:
-    failure = session.measurement.runs[-1].verdict.failures[0]
+    failure = session.measurement.runs[-1].failures[0]
     raise VerificationError(f"verification of {name} failed: {failure}")
 
 

@@ -26,15 +26,20 @@ _BY_ROUND = "Student's t over the rounds' log ratios of medians, confidence 99 %
 _BY_RUN = "bootstrap over the runs of one session per side, confidence 99 %"
 
 
-def ratio_of(side: Side, base: Side, phase: Literal["online", "offline"]) -> Ratio:
+def ratio_of(
+    side: Side, base: Side, phase: Literal["online", "offline"], *, relative_to_floor: bool = False
+) -> Ratio:
     """Returns the ratio of the times of a side to those of the base. Above 1 the side is slower.
+
+    `relative_to_floor`: whether the times of each side are divided by its floor first. Then there is no ratio
+    if a side has no floor.
 
     ```python
     def slower(side: Side, base: Side) -> bool:
         return ratio_of(side, base, "online").verdict == "slower"
     ```
     """
-    times, base_times = (_sessions(each, phase) for each in (side, base))
+    times, base_times = (_sessions(each, phase, relative_to_floor) for each in (side, base))
     ratio: float | None = None
     interval: tuple[float, float] | None = None
     method = _BY_RUN
@@ -63,6 +68,7 @@ def ratio_of(side: Side, base: Side, phase: Literal["online", "offline"]) -> Rat
         interval=interval,
         verdict=verdict_of(interval),
         method=method,
+        relative_to_floor=relative_to_floor,
     )
 
 
@@ -81,10 +87,16 @@ def verdict_of(interval: tuple[float, float] | None) -> Verdict:
     return "no difference shown"
 
 
-def _sessions(side: Side, phase: Literal["online", "offline"]) -> list[np.ndarray]:
-    """Returns the times of each session that has timed runs, above 0."""
+def _sessions(side: Side, phase: Literal["online", "offline"], relative: bool) -> list[np.ndarray]:
+    """Returns the times of each session with timed runs, all above 0; `relative`: in units of the floor."""
+    unit_s: float | None = 1.0
+    if relative:
+        unit_s = side.online_floor_s if phase == "online" else side.offline_floor_s
+    if unit_s is None:
+        return []
     found = [
-        np.array(session.online_s if phase == "online" else session.offline_s) for session in side.sessions
+        np.array(session.online_s if phase == "online" else session.offline_s) / unit_s
+        for session in side.sessions
     ]
     return [times for times in found if len(times) and times.min() > 0]
 

@@ -31,7 +31,9 @@ def side_of_result(result: Result, name: str) -> Side:
         online_bytes=_both(result.online.bytes),
         offline_bytes=_both(result.offline.bytes),
         rounds=result.online.comm_round_count,
-        verified=None if result.verification is None else result.verification.passed,
+        verified=result.verified,
+        online_floor_s=None if result.floor is None else result.floor.online.time_s or None,
+        offline_floor_s=None if result.floor is None else result.floor.offline.time_s or None,
         sessions=[SessionTimes(online_s=result.online.latency_s.samples, offline_s=result.offline.samples_s)],
     )
 
@@ -54,6 +56,7 @@ def differences(sides: Sequence[Side], results: Sequence[Result]) -> tuple[str, 
         ("link", [side.link for side in sides]),
         ("threads per party", [str(side.threads) for side in sides]),
         ("processor", [result.environment.cpu_model for result in results]),
+        ("processor of the server", [_server_processor(result) for result in results]),
         ("usable cores", [str(result.environment.usable_core_count) for result in results]),
         ("instruction set", [result.environment.instruction_set for result in results]),
         ("commit of pi-bench", [result.environment.commit or "unknown" for result in results]),
@@ -63,6 +66,11 @@ def differences(sides: Sequence[Side], results: Sequence[Result]) -> tuple[str, 
         if len(set(values)) > 1:
             found.append(f"{what}: {' / '.join(values)}")
     return tuple(found)
+
+
+def _server_processor(result: Result) -> str:
+    server = result.server_environment
+    return "on one machine" if server is None else f"{server.cpu_model}, threads: {server.threads}"
 
 
 def _options(side: Side) -> str:

@@ -35,8 +35,10 @@ from pi_bench import _native
 from pi_bench.crypto.gadget_spec import GadgetSpec
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 
-_SLICE_BYTES = 1 << 19  # of nodes at a party, which leaves room in a second-level cache
+_SLICE_BYTES = 1 << 20  # of nodes at a party, about a second-level cache
 _MAX_SLICE_GROUPS = 128
+_LEAST_SLICE_GROUPS = 24
+"""Below this, the messages and calls of a slice cost more than the cache saves, however deep the tree is."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +201,10 @@ class FssSpec:
 
     @property
     def slice_groups(self) -> int:
-        """Groups of a slice whose nodes stay in a second-level cache.
+        """Groups of a slice whose nodes stay in a cache, unless the tree is so deep that they would be few.
 
-        >>> FssSpec("relu", 12, 23, False, 4095, sign_drop=1).slice_groups
-        93
+        >>> [FssSpec("relu", 12, top, False, 4095, sign_drop=1).slice_groups for top in (23, 25, 28)]
+        [128, 55, 24]
         """
-        return max(1, min(_MAX_SLICE_GROUPS, _SLICE_BYTES // max(1, self.scratch_group_bytes)))
+        fitting = _SLICE_BYTES // max(1, self.scratch_group_bytes)
+        return min(_MAX_SLICE_GROUPS, max(_LEAST_SLICE_GROUPS, fitting))

@@ -163,7 +163,7 @@ def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = Fals
         density = near / len(margins) / max(float(margins[near - 1]), 1e-6 * extent)
         misses = _MISS_MARGIN * (1 - goal.same_class_pct / 100)
         # The difference of two logits has a deviation d of sqrt(2) times theirs. A density f of margins m
-        # gives a share of misses of f times the integral of P(error > m) = f d / sqrt(2 pi).
+        # gives a fraction of misses of f times the integral of P(error > m) = f d / sqrt(2 pi).
         deviation = min(deviation, misses * math.sqrt(math.pi) / density)
     return deviation**2
 

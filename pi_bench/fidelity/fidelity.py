@@ -18,7 +18,7 @@ SOURCES = (HELD_OUT, CALIBRATION, NOISE, EXAMPLE)
 """The inputs on which fidelity can be measured, from the most to the least convincing ones."""
 
 MIN_SAMPLES = 16
-"""Fewer inputs say little about a share of classes."""
+"""Fewer inputs say little about a fraction of classes."""
 _ERROR_PER_MISS = 2.0
 _MIN_PCT, _MAX_PCT = 90.0, 99.99
 
@@ -90,7 +90,7 @@ class Fidelity:
 
     @property
     def same_class_pct(self) -> float:
-        """The share of the inputs with the same class, in percent."""
+        """The fraction of the inputs with the same class, in percent."""
         return 100 * self.same_class_count / self.sample_count
 
     @property

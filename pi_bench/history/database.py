@@ -46,6 +46,10 @@ _MIGRATIONS = (
         "CREATE TABLE tags (name TEXT PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs (id))",
         "CREATE INDEX runs_by_time ON runs (time)",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN online_floor_s REAL",
+        "ALTER TABLE runs ADD COLUMN offline_floor_s REAL",
+    ),
 )
 """The statements that lead from each schema to the next one. The first ones make the tables."""
 

@@ -22,7 +22,8 @@ _MARKS = {
 class RunFacts:
     """One line of the list of runs. A fact that its kind of result does not have is None.
 
-    `time`: ISO 8601. `*_s`: seconds, medians. `*_bytes`: both directions together.
+    `time`: ISO 8601. `*_s`: seconds, medians. `*_bytes`: both directions together. `*_floor_s`: the floors on
+    the machine that measured, None without its limits.
 
     >>> facts = RunFacts(kind="latency", time="2026-11-29T12:00:00+00:00", network="resnet18")
     >>> facts.online_s is None
@@ -49,6 +50,13 @@ class RunFacts:
     rounds: float | None = None
     verified: bool | None = None
     interrupted: bool | None = None
+    online_floor_s: float | None = None
+    offline_floor_s: float | None = None
+
+    @property
+    def online_times_floor(self) -> float | None:
+        """How many times its floor the online latency is."""
+        return self.online_s / self.online_floor_s if self.online_s and self.online_floor_s else None
 
 
 def kind_of(document: object) -> str:
@@ -93,9 +101,11 @@ def facts_of(document: Mapping[str, Any]) -> RunFacts:
 
 def _latency(document: Mapping[str, Any]) -> RunFacts:
     online, offline = document["online"], document["offline"]
-    link, network = document["link"], document["network"]
+    link, network, floor = document["link"], document["network"], document.get("floor")
     return RunFacts(
         kind="latency",
+        online_floor_s=None if floor is None else floor["online"]["time_s"],
+        offline_floor_s=None if floor is None else floor["offline"]["time_s"],
         network=network["name"],
         digest=network["digest"],
         relu_count=network["relu_count"],
@@ -171,7 +181,10 @@ def _require_types(facts: RunFacts) -> None:
             (str, type(None)),
         ),
         (("threads", "run_count", "relu_count", "online_bytes", "offline_bytes"), (int, type(None))),
-        (("online_s", "offline_s", "rounds"), (int, float, type(None))),
+        (
+            ("online_s", "offline_s", "rounds", "online_floor_s", "offline_floor_s"),
+            (int, float, type(None)),
+        ),
         (("verified", "interrupted"), (bool, type(None))),
     ):
         for field in name:

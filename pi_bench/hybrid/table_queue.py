@@ -17,13 +17,13 @@ from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import Product, TableChoices, TableStep, step_count, table_of
 from pi_bench.hybrid.work_plan import GadgetJob
 
-_UNDER_WAY = 12
-"""The number of slices that may be under way."""
+_UNDER_WAY = 8
+"""The number of slices that may be under way. Their nodes take turns in the cache."""
 
 _AHEAD = 4
 """The number of a layer's first slices whose choices come before its products."""
 
-_DISTANCE = 6
+_DISTANCE = 4
 """The number of exchanges between two steps of a slice, so that the second does not wait for the first."""
 
 

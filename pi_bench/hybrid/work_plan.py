@@ -25,7 +25,6 @@ from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
-    LinearOp,
     Program,
 )
 from pi_bench.protocol.options import ProtocolOptions
@@ -225,19 +224,6 @@ class WorkPlan:
     def source_of(self, job: GadgetJob) -> int:
         """Returns the id of the linear value that a gadget works on."""
         return self._sources[job.op_id]
-
-    @cached_property
-    def linear_after(self) -> dict[int, list[int]]:
-        """The ids of the linear operators that the server computes after an activation and before its next
-        message, by the activation's id."""
-        found: dict[int, list[int]] = {}
-        here: list[int] = []
-        for op in self.program.ops:
-            if isinstance(op, ActivationOp):
-                here = found[op.id] = []
-            elif isinstance(op, LinearOp):
-                here.append(op.id)
-        return found
 
     @cached_property
     def online_arena_bytes(self) -> int:

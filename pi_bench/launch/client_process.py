@@ -8,6 +8,7 @@ import time
 from pi_bench.channel import Address
 from pi_bench.launch.child import run_party
 from pi_bench.launch.client import Client
+from pi_bench.launch.connected_client import measure_at_server
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace
@@ -25,7 +26,8 @@ def party(control: ControlPipe) -> None:
                                  <-       done, with times, shares and logits
           end                    ->
 
-    ``run`` may come any number of times. An emulated link is probed before the first.
+    ``run`` may come any number of times. An emulated link is probed before the first. `measure_at_server`
+    shows the messages for a server on another machine.
 
     ```python
     def main() -> None:
@@ -33,7 +35,11 @@ def party(control: ControlPipe) -> None:
     ```
     """
     _, fields, arrays = control.receive()
-    request, inputs = ConnectRequest.from_fields(fields), arrays["input"].copy()
+    request = ConnectRequest.from_fields(fields)
+    if request.other_machine:
+        measure_at_server(control, request)
+        return
+    inputs = arrays["input"].copy()
     link = request.link
     started = time.perf_counter()
     client = Client.connect(

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import Self
 
 import numpy as np
 
-from pi_bench.errors import interruption_code
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
+from pi_bench.launch.measuring import RunningSession, measure_session
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest, ServeRequest
-from pi_bench.launch.stopping import stopwatch
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo
 from pi_bench.session import PhaseRecord
 
 LOOPBACK = "127.0.0.1"
-_log = logging.getLogger(__name__)
 
 
-class MeasuringSession:
+class MeasuringSession(RunningSession):
     """Both parties of a measurement in two processes, and a context that ends them.
 
     `inputs`: float, of the input's shape. `placement`: of the parties' threads and cores.
@@ -50,62 +46,25 @@ class MeasuringSession:
         inputs: np.ndarray,
         verifier: RunVerifier,
     ) -> None:
-        self.model, self.info, self.options, self.placement = model, info, options, placement
+        super().__init__(Parties(placement, options.timeout_s), options.stopping)
+        self.model, self.info, self._options, self.placement = model, info, options, placement
         self._inputs, self._verifier = inputs, verifier
-        self._parties = Parties(placement, options.timeout_s)
-        self._measurement: Measurement | None = None
 
     @property
-    def measurement(self) -> Measurement:
-        """The results so far. They exist from the start of the context on."""
-        assert self._measurement is not None, "the context has not started"
-        return self._measurement
-
-    def __enter__(self) -> Self:
-        self._parties.__enter__()
-        try:
-            self._measurement = _start(
-                self._parties, self.model, self.info, self.options, self.placement, self._inputs
-            )
-        except BaseException:
-            self._parties.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._parties.__exit__(*error)
-
-    def run(self, *, timed: bool = True) -> Run:
-        """Preprocesses, runs and verifies once, and adds the run to `measurement`.
-
-        An untimed run whose verification fails is added too: a wrong warm-up is a wrong run.
-        """
-        measurement = self.measurement
-        run, logits, measurement.probed_link = _run_once(self._parties, self._verifier)
-        _log.info(
-            "%s: offline %.4f s, online %.4f s, %s",
-            *("run" if timed else "warm-up", run.offline_s, run.latency_s),
-            "verified" if run.verdict.passed else "NOT verified",
-        )
-        if not timed:
-            measurement.warmup_s.append(run.latency_s)
-        if timed or not run.verdict.passed:
-            measurement.logits = logits
-            measurement.runs.append(run)
-        return run
-
-    def warm_up(self, progress: Progress) -> bool:
-        """Runs untimed until the options say that it is enough. Returns whether all runs were right."""
-        stopping, done = self.options.stopping, self.measurement.warmup_s
-        while not stopping.warm(done):
-            progress("warm-up", len(done), stopping.most)
-            if not self.run(timed=False).verdict.passed:
-                return False
-        return True
+    def options(self) -> LatencyOptions:
+        """The options of the measurement."""
+        return self._options
 
     def end(self) -> None:
         """Ends the session between the parties, who compare their checksums."""
         _tell_both(self._parties, "end")
+
+    def _start(self) -> Measurement:
+        return _start(self._parties, self.model, self.info, self._options, self.placement, self._inputs)
+
+    def _run_once(self) -> tuple[Run, np.ndarray]:
+        run, logits, self.measurement.probed_link = _run_once(self._parties, self._verifier)
+        return run, logits
 
 
 def measure_latency(
@@ -142,33 +101,7 @@ def measure_latency(
     ```
     """
     session = MeasuringSession(model, info, options, placement, inputs, verifier)
-    measurement: Measurement | None = None
-    try:
-        progress("starting both parties", 0, options.stopping.most)
-        with session:
-            measurement = session.measurement
-            if session.warm_up(progress):
-                _run_timed(session, progress)
-            session.end()
-        progress("done", 1, 1)
-    except KeyboardInterrupt as interruption:
-        if measurement is None or not measurement.runs:
-            raise
-        measurement.interruption = interruption_code(interruption)
-    return measurement
-
-
-def _run_timed(session: MeasuringSession, progress: Progress) -> None:
-    """Runs until the options say that it is enough, or a run is wrong."""
-    stopping, untimed, elapsed_s = session.options.stopping, len(session.measurement.warmup_s), stopwatch()
-    latencies_s: list[float] = []
-    while not stopping.enough(latencies_s, elapsed_s()):
-        done = untimed + len(latencies_s)
-        progress("run", done, max(done, untimed + stopping.runs))
-        run = session.run()
-        latencies_s.append(run.latency_s)
-        if not run.verdict.passed:
-            return
+    return measure_session(session, progress)
 
 
 def _start(

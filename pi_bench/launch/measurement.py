@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pi_bench.channel.link import Link
+from pi_bench.errors import PiBenchError
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import Verdict
+from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.protocol import ProtocolOptions
 from pi_bench.session import PhaseRecord
 
@@ -33,6 +35,9 @@ class LatencyOptions:
 class Run:
     """One timed inference as both parties saw it.
 
+    `verdict`: None where the run was not verified. `logits_error`: largest difference from the expected
+    logits; None without them. `logits_failure`: says that it is too large.
+
     ```python
     def fastest(measurement: Measurement) -> Run:
         return min(measurement.runs, key=lambda run: run.latency_s)
@@ -48,7 +53,20 @@ class Run:
     server_online: PhaseRecord
     client_storage_bytes: int
     server_storage_bytes: int
-    verdict: Verdict
+    verdict: Verdict | None
+    logits_error: float | None = None
+    logits_failure: str | None = None
+
+    @property
+    def failures(self) -> list[str]:
+        """One sentence per wrong layer, and one about wrong logits."""
+        found = [] if self.verdict is None else list(self.verdict.failures)
+        return found if self.logits_failure is None else [*found, self.logits_failure]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check found anything wrong. A run that was not checked has passed."""
+        return not self.failures
 
 
 @dataclass(slots=True)
@@ -70,8 +88,10 @@ class Measurement:
     client_set_up: PhaseRecord
     server_set_up: PhaseRecord
     placement: Placement
-    probed_link: dict[str, float] | None = None  # rates and delay of the emulated link, as probed
+    probed_link: dict[str, float] | None = None  # rates and delay of an emulated or real link, as probed
     warmup_s: list[float] = field(default_factory=list)  # online latencies of the untimed runs
     runs: list[Run] = field(default_factory=list)
     logits: np.ndarray = field(default_factory=lambda: np.empty(0))
     interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came
+    machine_use: MachineUse = field(default_factory=MachineUse)
+    failure: PiBenchError | None = None  # ended the measurement after the runs

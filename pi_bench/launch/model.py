@@ -51,6 +51,24 @@ class LoadedModel:
         return {"program": program} | {f"w:{name}": array for name, array in self.weights.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class PublicModel:
+    """The public program that a client receives from a server, without the model file.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> PublicModel(program, program_digest(program)).load_s
+    0.0
+    """
+
+    program: Program
+    digest: str
+    graph: None = None
+    load_s: float = 0.0
+    fusion: None = None
+    compiling: None = None
+
+
 def load(
     path: Path,
     compiling: CompileOptions | Callable[[Graph], CompileOptions],

@@ -70,7 +70,7 @@ def run_privately(
             verifier = RunVerifier(program, weights, task.law, encoded)
             once = LatencyOptions(task.options, Stopping(runs=1, warmup=0), timeout_s)
             measured = measure_latency(model, task.info, once, task.place, batch, verifier, silent)
-            failures.extend(measured.runs[0].verdict.failures)
+            failures.extend(measured.runs[0].failures)
             logits.append(measured.logits)
             if measured.interruption is not None:  # after its run: this chunk is whole
                 interruption = measured.interruption

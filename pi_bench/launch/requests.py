@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from pi_bench.channel.link import Link
+from pi_bench.launch.measured_client import MeasuringTerms
 from pi_bench.protocol import ProtocolOptions
 
 
@@ -15,6 +16,7 @@ class ServeRequest:
     """Asks the server to listen: the message ``serve``, beside the program and the weights.
 
     `measuring`: serves one client, and reports records and shares to the launcher.
+    `terms`: what clients that measure on another machine get; None gives them nothing.
 
     >>> request = ServeRequest(
     ...     protocol="null", options=ProtocolOptions("exact"), host="127.0.0.1", port=0,
@@ -33,11 +35,17 @@ class ServeRequest:
     poll_s: float
     link: Link | None
     measuring: bool
+    terms: MeasuringTerms | None = None
 
     def as_fields(self) -> dict[str, Any]:
         """Returns the fields of the message, as JSON values."""
         own = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return own | {"options": self.options.as_fields(), "link": _link_fields(self.link)}
+        terms = None if self.terms is None else asdict(self.terms)
+        return own | {
+            "options": self.options.as_fields(),
+            "link": _link_fields(self.link),
+            "terms": terms,
+        }
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
@@ -47,6 +55,7 @@ class ServeRequest:
                 **fields,
                 "options": ProtocolOptions(**fields["options"]),
                 "link": _link_of(fields["link"]),
+                "terms": None if fields["terms"] is None else MeasuringTerms(**fields["terms"]),
             }
         )
 
@@ -54,6 +63,9 @@ class ServeRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectRequest:
     """Asks the client to connect: the message ``connect``, beside the input.
+
+    `other_machine`: connects to a server that this launcher has not started.
+    `insecure_verify`: asks that server for its shares.
 
     >>> request = ConnectRequest(
     ...     host="127.0.0.1", port=7000, expect_digest=None, threads=1, timeout_s=120.0, poll_s=0.0, link=None
@@ -69,6 +81,10 @@ class ConnectRequest:
     timeout_s: float
     poll_s: float
     link: Link | None
+    expect_protocol: str | None = None
+    expect_mode: str | None = None
+    other_machine: bool = False
+    insecure_verify: bool = False
 
     def as_fields(self) -> dict[str, Any]:
         """Returns the fields of the message, as JSON values."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pi_bench.channel import Channel
 from pi_bench.channel.link import Pace
 from pi_bench.errors import PeerError, PiBenchError
+from pi_bench.launch.measured_client import MeasuredClient, MeasuringTerms
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
@@ -49,6 +51,8 @@ def _drop(report: ServerReport) -> None:
 class Server:
     """Server of one program with one protocol, for any number of clients one after another.
 
+    `measuring`: what it gives to clients that measure; None gives them nothing.
+
     Raises:
         UsageError: the program or the options do not go with the protocol.
 
@@ -73,6 +77,7 @@ class Server:
         idle_timeout_s: float | None = None,
         poll_s: float = 0.0,
         pace: Pace | None = None,
+        measuring: MeasuringTerms | None = None,
     ) -> None:
         options = info.configure(
             options.mode,
@@ -85,7 +90,10 @@ class Server:
         self._weights = weights
         self._info = info
         self._options = options
+        started = time.perf_counter()
         self._prepared = info.server.prepare(program, options, weights)
+        self._prepare_s = time.perf_counter() - started
+        self._measuring = measuring
         self._timeout_s = timeout_s
         self._idle_timeout_s = idle_timeout_s
         self._poll_s = poll_s
@@ -120,7 +128,8 @@ class Server:
         client: _ClientSession | None = None
         try:
             protocol = self._info.server(session, self._program, self._options, self._weights, self._prepared)
-            client = _ClientSession(session, protocol, report, tracing)
+            measured = self._measured(session)
+            client = _ClientSession(session, protocol, report, tracing, measured)
             client.set_up()
             while True:
                 channel.set_receive_timeout(self._idle_timeout_s)
@@ -132,9 +141,15 @@ class Server:
                     channel.receive_end(min(_END_TIMEOUT_S, self._timeout_s))
                     return client.inference_count
                 if command is Command.PROBE:
-                    if self._pace is None:
-                        raise PeerError("the client wants to probe a link that is not emulated")
+                    if self._pace is None and not measured.active:
+                        raise PeerError("the client wants to probe a link, and this server does not measure")
                     probe_as_server(session, inference_id)
+                elif command is Command.MEASURE:
+                    measured.begin(inference_id)
+                elif command is Command.RECORDS:
+                    measured.send_records(inference_id)
+                elif command is Command.SHARES:
+                    measured.send_shares(inference_id)
                 elif command is Command.PREPROCESS:
                     client.preprocess(inference_id)
                 else:
@@ -148,6 +163,14 @@ class Server:
                 client.close()
             session.close()
 
+    def _measured(self, session: Session) -> MeasuredClient:
+        facts = {
+            "threads": self._options.threads,
+            "weight_cache_bytes": self._options.weight_cache_bytes,
+            "prepare_s": self._prepare_s,
+        }
+        return MeasuredClient(session, self._program, self._measuring, facts)
+
 
 class _ClientSession:
     """Carries out the commands of one client.
@@ -155,10 +178,18 @@ class _ClientSession:
     At most one inference is preprocessed and not used, so a client cannot fill the server's memory.
     """
 
-    def __init__(self, session: Session, protocol: PartyProtocol, report: Report, tracing: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        protocol: PartyProtocol,
+        report: Report,
+        tracing: bool,
+        measured: MeasuredClient,
+    ) -> None:
         self._session = session
         self._protocol = protocol
-        self._report = report
+        self._launcher_report = report
+        self._measured = measured
         self._tracing = tracing
         self._material: Preprocessing | None = None
         self._last_id = 0
@@ -175,7 +206,7 @@ class _ClientSession:
             raise PeerError(f"the client asked for inference {inference_id} after {self._last_id}")
         self.burn()
         self._last_id = inference_id
-        self._session.trace = ShareTrace() if self._tracing else None
+        self._session.trace = ShareTrace() if self._tracing or self._measured.wants_shares else None
         with self._session.phase(Phase.OFFLINE, inference_id) as records:
             self._material = self._protocol.preprocess(inference_id)
             self._session.flush()
@@ -211,6 +242,11 @@ class _ClientSession:
         """Burns preprocessing that was not used and wipes the protocol's secrets."""
         self.burn()
         self._protocol.close()
+
+    def _report(self, report: ServerReport) -> None:
+        shares = None if report.trace is None else report.trace.arrays
+        self._measured.keep(report.record, report.storage_bytes, shares)
+        self._launcher_report(report)
 
     def burn(self) -> None:
         if self._material is not None:

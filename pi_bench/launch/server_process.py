@@ -57,6 +57,7 @@ def party(control: ControlPipe) -> None:
         idle_timeout_s=request.idle_timeout_s,
         poll_s=request.poll_s,
         pace=None if request.link is None else request.link.down,
+        measuring=request.terms,
     )
     prepare_s = time.perf_counter() - started
     with listen(Address(request.host, request.port)) as listener:

@@ -21,7 +21,7 @@ class Stopping:
     Args:
         runs: the number of timed runs without `precision`, and the least number with it.
         warmup: the number of untimed runs; None runs until the last two agree within a tenth, at most five.
-        precision: repeats until half the interval of the median is at most this share of the median; None
+        precision: repeats until half the interval of the median is at most this fraction of the median; None
             measures `runs` runs.
         max_time_s: bounds the repeating of `precision`.
 

@@ -14,12 +14,12 @@ from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
 
 
 @dataclass(frozen=True, slots=True)
-class ResolutionShare:
+class ResolutionCounts:
     """The counts of all operators of one resolution, (height, width) or None for vectors.
 
     Counts are of one inference, whole batch.
 
-    >>> ResolutionShare((8, 8), relu_count=64).relu_count
+    >>> ResolutionCounts((8, 8), relu_count=64).relu_count
     64
     """
 
@@ -45,33 +45,33 @@ def parameter_count(op: Op) -> int:
     return weights + (0 if op.bias is None else op.shape[1])
 
 
-def by_resolution(program: Program) -> list[ResolutionShare]:
+def by_resolution(program: Program) -> list[ResolutionCounts]:
     """Sums the counts of a program by resolution, in the order in which the program first meets them.
 
     >>> import numpy as np
     >>> from pi_bench.network.program import FullyConnected, LinearTerm
     >>> head = LinearTerm(0, (), FullyConnected("w", (1, 4), (1, 2)), 1, np.zeros(2, np.uint8))
     >>> linear = LinearOp(1, "head", (1, 2), 22, (head,), bias="b", mac_count=8)
-    >>> [share.parameter_count for share in by_resolution(Program("tiny", (linear,), 10, ()))]
+    >>> [counts.parameter_count for counts in by_resolution(Program("tiny", (linear,), 10, ()))]
     [10]
     """
-    shares: dict[tuple[int, int] | None, ResolutionShare] = {}
+    found: dict[tuple[int, int] | None, ResolutionCounts] = {}
     for op in program.ops:
         if not isinstance(op, LinearOp | ActivationOp):
             continue
         resolution = (op.shape[2], op.shape[3]) if len(op.shape) == 4 else None
-        share = shares.get(resolution, ResolutionShare(resolution))
+        counts = found.get(resolution, ResolutionCounts(resolution))
         if isinstance(op, LinearOp):
-            share = dataclasses.replace(
-                share,
-                parameter_count=share.parameter_count + parameter_count(op),
-                mac_count=share.mac_count + op.mac_count,
+            counts = dataclasses.replace(
+                counts,
+                parameter_count=counts.parameter_count + parameter_count(op),
+                mac_count=counts.mac_count + op.mac_count,
             )
         else:
-            share = dataclasses.replace(
-                share,
-                relu_count=share.relu_count + op.relu_count,
-                truncation_count=share.truncation_count + op.truncation_count,
+            counts = dataclasses.replace(
+                counts,
+                relu_count=counts.relu_count + op.relu_count,
+                truncation_count=counts.truncation_count + op.truncation_count,
             )
-        shares[resolution] = share
-    return list(shares.values())
+        found[resolution] = counts
+    return list(found.values())

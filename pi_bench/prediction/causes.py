@@ -42,13 +42,13 @@ _PURPOSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class CauseCost:
     """The part of a phase's time that a cause costs.
 
     `cost_s`: seconds that the phase would save without the cause. `steps`: operators and the seconds for
     which each keeps both parties and the link busy for this cause, the busiest first.
 
-    >>> Share(Cause.RELUS, 0.5, ((3, 0.25), (1, 0.25))).steps[0]
+    >>> CauseCost(Cause.RELUS, 0.5, ((3, 0.25), (1, 0.25))).steps[0]
     (3, 0.25)
     """
 
@@ -57,23 +57,23 @@ class Share:
     steps: tuple[tuple[int, float], ...]
 
 
-def shares(script: PhaseScript, setting: Setting) -> list[Share]:
-    """Finds the share of every cause, the most expensive first.
+def costs_of_causes(script: PhaseScript, setting: Setting) -> list[CauseCost]:
+    """Finds the cost of every cause, the most expensive first.
 
     >>> from pi_bench.costs import Costs
     >>> costs = Costs({**dict.fromkeys(LINK_UNITS, 0.0), "hop": 0.5, "gate": 1.0}, threads=1, machine={})
     >>> script = PhaseScript("online")
     >>> script.server.compute(0, "", Purpose.RELU, CostUnits({"gate": 1.0}))
     >>> script.message(Party.SERVER, 0, "", Purpose.RELU, 100)
-    >>> [(share.cause.value, share.cost_s) for share in shares(script, Setting(costs))][:2]
+    >>> [(one.cause.value, one.cost_s) for one in costs_of_causes(script, Setting(costs))][:2]
     [('relus', 1.0), ('rounds', 0.5)]
     """
     whole_s = _played(script, setting)
-    found = [Share(Cause.ROUNDS, whole_s - _played(script, without_rounds(script, setting)), ())]
+    found = [CauseCost(Cause.ROUNDS, whole_s - _played(script, without_rounds(script, setting)), ())]
     for cause, purpose in _PURPOSES.items():
         saved_s = whole_s - _played(scaled(script, purpose, 0.0), setting)
-        found.append(Share(cause, saved_s, _busiest(script, purpose, setting)))
-    return sorted(found, key=lambda share: -share.cost_s)
+        found.append(CauseCost(cause, saved_s, _busiest(script, purpose, setting)))
+    return sorted(found, key=lambda one: -one.cost_s)
 
 
 def scaled(script: PhaseScript, purpose: Purpose, factor: float) -> PhaseScript:

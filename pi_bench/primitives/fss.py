@@ -175,4 +175,13 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
                 yield TimedCase(fss_work(step, spec, case.unit_count), case)
 
 
-FSS = Primitive("FSS gadgets", UNITS, {"fss": relu_cases}, timed_cases)
+LEAST = {
+    "request fss choice": MinimalWork(aes_blocks=2),
+    "answer fss choice": MinimalWork(aes_blocks=1),
+    "grow fss node": MinimalWork(aes_blocks=1),
+    "encode fss hash": MinimalWork(aes_blocks=1),
+    "evaluate fss hash": MinimalWork(aes_blocks=1),
+}
+"""The minimal work of a unit: one block per hash, and both labels of an OT at the client."""
+
+FSS = Primitive("FSS gadgets", UNITS, {"fss": relu_cases}, timed_cases, LEAST)

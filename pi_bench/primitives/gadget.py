@@ -63,6 +63,18 @@ UNITS = (
 labels that evaluation reads from memory."""
 
 
+_EVALUATED_GATE = 2  # hashes: one per half gate
+_GARBLED_GATE = 4 + 1  # hashes, and at least one block for the label of the garbler's bit
+_ENCODED_GATE = 1 / max(_CHUNKS)  # blocks: one per chunk of labels
+LEAST = {
+    "garble gate": MinimalWork(aes_blocks=_GARBLED_GATE),
+    "encode gate": MinimalWork(aes_blocks=_ENCODED_GATE),
+    "evaluate gate": MinimalWork(aes_blocks=_EVALUATED_GATE),
+    STREAMED: MinimalWork(memory_bytes=1),
+}
+"""The minimal work of a unit, in every form of the gadget: a chunk of labels shares one block."""
+
+
 def gadget_work(step: str, spec: GadgetSpec, count: int) -> CostUnits:
     """Counts one of `STEPS` on `count` elements, with tables and labels that are in a cache.
 
@@ -219,4 +231,5 @@ GADGET = Primitive(
     UNITS,
     {"garble": garble_cases, "evaluate": evaluate_cases, "relu": relu_cases, "truncate": truncate_cases},
     timed_cases,
+    LEAST,
 )

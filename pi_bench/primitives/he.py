@@ -226,4 +226,20 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
                 yield TimedCase(works[step], case)
 
 
-HE = Primitive("homomorphic products", UNITS, {"he": cases}, timed_cases)
+_BOTH_TRANSFORMS = 2 * len(PRIMES) * _TRANSFORM
+_PRODUCT = MinimalWork(multiply_adds=2 * len(PRIMES) * 2 * DEGREE)
+LEAST = {
+    "encrypt polynomial": MinimalWork(
+        aes_blocks=_UNIFORM_BLOCKS, multiply_adds=len(PRIMES) * (_TRANSFORM + 2 * DEGREE)
+    ),
+    "decrypt polynomial": MinimalWork(multiply_adds=_TRANSFORM),
+    "load polynomial": MinimalWork(aes_blocks=_UNIFORM_BLOCKS, multiply_adds=_BOTH_TRANSFORMS),
+    "answer polynomial": MinimalWork(multiply_adds=_BOTH_TRANSFORMS),
+    "product": _PRODUCT,
+    "product of runs": _PRODUCT,
+    "transform": MinimalWork(multiply_adds=len(PRIMES) * _TRANSFORM),
+}
+"""The minimal work of a unit. A transform of runs is shorter than one of a whole polynomial and counts
+nothing."""
+
+HE = Primitive("homomorphic products", UNITS, {"he": cases}, timed_cases, LEAST)

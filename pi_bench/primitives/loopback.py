@@ -1,8 +1,8 @@
 """Measures a loopback connection to a process that answers.
 
-``python -m pi_bench.primitives.loopback HOST:PORT raw|frames`` is that process. It connects and serves
-requests. A request of eight bytes says how many bytes (raw) or frames follow, and one byte answers when all
-have come.
+``python -m pi_bench.primitives.loopback HOST:PORT raw|polling|frames [CORE,...]`` is that process. It
+connects and serves requests. A request of eight bytes says how many bytes (raw, polling) or frames follow.
+One byte answers when all have come.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ class _Peer:
     """Starts the other process, holds the connection to it, and ends both."""
 
     kind: str
+    cores: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
         listener = tcp.listen(tcp.Address("127.0.0.1", 0))
         with listener:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", __name__, str(tcp.local_address(listener)), self.kind],
+                [sys.executable, "-P", "-m", __name__, str(tcp.local_address(listener)), self.kind]
+                + ([",".join(map(str, self.cores))] if self.cores else []),
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONWARNINGS": "ignore"},  # it is imported before it runs
             )
@@ -68,12 +70,17 @@ class _Peer:
 class Echo(_Peer):
     """A loopback TCP socket without the channel of this package.
 
+    `polls`: both ends poll for bytes and never sleep. `cores`: those of the other process; without them the
+    system places it.
+
     >>> with Echo() as echo:
     ...     echo.send(1_000_000)
     ...     echo.round_trips(10)
     """
 
-    kind = "raw"
+    def __init__(self, *, polls: bool = False, cores: tuple[int, ...] = ()) -> None:
+        self.kind, self.cores = ("polling" if polls else "raw"), cores
+        self._flags = socket.MSG_DONTWAIT if polls else 0
 
     def __enter__(self) -> Self:
         self._piece = bytearray(_PIECE_BYTES)
@@ -85,7 +92,7 @@ class Echo(_Peer):
         view = memoryview(self._piece)
         for first in range(0, byte_count, _PIECE_BYTES):
             self.connection.sendall(view[: byte_count - first])
-        _read(self.connection, view[:_ANSWER_BYTES])
+        _read(self.connection, view[:_ANSWER_BYTES], self._flags)
 
     def round_trips(self, count: int) -> None:
         """Sends empty requests, each after the answer to the last one."""
@@ -93,7 +100,7 @@ class Echo(_Peer):
         request = _REQUEST.pack(0)
         for _ in range(count):
             self.connection.sendall(request)
-            _read(self.connection, view)
+            _read(self.connection, view, self._flags)
 
 
 class FrameEcho(_Peer):
@@ -140,21 +147,24 @@ def _header(payload_bytes: int) -> FrameHeader:
     return FrameHeader(FrameKind.ONLINE, 0, 0, NO_STEP, 0, 0, payload_bytes)
 
 
-def _read(connection: socket.socket, view: memoryview) -> None:
+def _read(connection: socket.socket, view: memoryview, flags: int = 0) -> None:
     while view:
-        count = connection.recv_into(view)
+        try:
+            count = connection.recv_into(view, 0, flags)
+        except BlockingIOError:  # only with MSG_DONTWAIT
+            continue
         if count == 0:
             raise ConnectionFailedError("the other end of the loopback connection is gone")
         view = view[count:]
 
 
-def _serve_raw(connection: socket.socket) -> None:
+def _serve_raw(connection: socket.socket, flags: int = 0) -> None:
     request, piece = bytearray(_REQUEST.size), memoryview(bytearray(_PIECE_BYTES))
     while True:
-        _read(connection, memoryview(request))
+        _read(connection, memoryview(request), flags)
         (expected,) = _REQUEST.unpack(request)
         for first in range(0, expected, _PIECE_BYTES):
-            _read(connection, piece[: expected - first])
+            _read(connection, piece[: expected - first], flags)
         connection.sendall(piece[:_ANSWER_BYTES])
 
 
@@ -176,8 +186,10 @@ def _serve_frames(connection: socket.socket) -> None:
         channel.close()
 
 
-def main(address: str, kind: str) -> None:
-    """Serves one connection until it ends. `kind`: "raw" or "frames".
+def main(address: str, kind: str, cores: str = "") -> None:
+    """Serves one connection until it ends. `kind`: "raw", "polling" or "frames".
+
+    `cores`: numbers with commas between them, to which the process is bound.
 
     >>> import threading
     >>> with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -191,9 +203,14 @@ def main(address: str, kind: str) -> None:
     1
     >>> peer.join()
     """
+    if cores:
+        os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
     connection = tcp.connect(tcp.Address.parse(address))
     with connection, contextlib.suppress(ConnectionFailedError, ConnectionError):
-        {"raw": _serve_raw, "frames": _serve_frames}[kind](connection)
+        if kind == "frames":
+            _serve_frames(connection)
+        else:
+            _serve_raw(connection, socket.MSG_DONTWAIT if kind == "polling" else 0)
 
 
 if __name__ == "__main__":

@@ -124,4 +124,14 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
         yield TimedCase(ot_work(step, case.unit_count), case)
 
 
-OT = Primitive("oblivious transfers", tuple(f"ot {step}" for step in _STEPS), {"cot": cases}, timed_cases)
+LEAST = {
+    "ot extend receiver": MinimalWork(aes_blocks=EXTENSION_WORK["receiver"].aes_blocks),
+    "ot extend sender": MinimalWork(aes_blocks=EXTENSION_WORK["sender"].aes_blocks),
+    "ot add receiver": MinimalWork(aes_blocks=1),
+    "ot add sender": MinimalWork(aes_blocks=2),
+}
+"""The minimal work of one OT. Its labels may stay in a cache."""
+
+OT = Primitive(
+    "oblivious transfers", tuple(f"ot {step}" for step in _STEPS), {"cot": cases}, timed_cases, LEAST
+)

@@ -33,6 +33,19 @@ class MinimalWork:
         if not any(amount > 0 for amount in astuple(self)):
             raise ValueError("the minimal work of a case needs at least one positive amount")
 
+    @property
+    def amounts(self) -> dict[str, float]:
+        """The positive amounts by the name of the machine's limit for them."""
+        named = {
+            "aes": self.aes_blocks,
+            "memory": self.memory_bytes,
+            "multiply_add": self.multiply_adds,
+            "ring_multiply_add": self.ring_multiply_adds,
+            "socket": self.socket_bytes,
+            "round_trip": self.round_trips,
+        }
+        return {name: amount for name, amount in named.items() if amount}
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -105,17 +118,27 @@ class Primitive:
     `name`: a plural noun for progress and messages. `units`: its cost units, which no other primitive may
     have. `families`: makers of micro cases by the name that `pi-bench micro NAME` takes. `timed_cases`: makes
     cases from whose times the seconds of all units are fitted. A maker prepares the buffers of each case
-    right before it yields the case.
+    right before it yields the case. `least`: the minimal work of one unit, for the floor of a whole network
+    (docs/measuring.md). It counts bytes of memory only for material that an earlier phase has stored, since
+    other data may stay in a cache. A unit that it lacks counts nothing.
 
-    >>> sums = Primitive("sums", ("sum",))
-    >>> list(sums.timed_cases(CaseSettings())), dict(sums.families)
-    ([], {})
+    >>> sums = Primitive("sums", ("sum",), least={"sum": MinimalWork(multiply_adds=1)})
+    >>> list(sums.timed_cases(CaseSettings())), sums.least["sum"].amounts
+    ([], {'multiply_add': 1})
     """
 
     name: str
     units: tuple[str, ...] = ()
     families: Mapping[str, CaseMaker] = field(default_factory=dict)
     timed_cases: TimedCaseMaker = no_timed_cases
+    least: Mapping[str, MinimalWork] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = [unit for unit in self.least if unit not in self.units]
+        if unknown:
+            raise ValueError(
+                f"the primitive {self.name!r} has minimal work of an unknown unit {unknown[0]!r}"
+            )
 
 
 def units_of(primitives: Iterable[Primitive]) -> tuple[str, ...]:

@@ -127,4 +127,9 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
             yield TimedCase(work, case)
 
 
-RING = Primitive("linear layers", UNITS, {"linear": cases}, timed_cases)
+LEAST = {
+    "ring multiply-add": MinimalWork(ring_multiply_adds=1),
+    "ring plane multiply-add": MinimalWork(ring_multiply_adds=1),
+}
+
+RING = Primitive("linear layers", UNITS, {"linear": cases}, timed_cases, LEAST)

@@ -17,10 +17,11 @@ from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.program.codec import program_digest
 from pi_bench.report.accuracy_warnings import find_accuracy_warnings
 from pi_bench.report.bits import bits_part
+from pi_bench.report.cautions import machine_cautions
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.remedies import remedies_part
-from pi_bench.report.scores import at, scores, share_pct
+from pi_bench.report.scores import at, scores, true_pct
 from pi_bench.report.weights import weights_of
 
 
@@ -76,7 +77,11 @@ def build_accuracy(
         bits=bits_part(program, compiling),
         remedies=None if remedies is None else remedies_part(remedies, comparison.floats),
     )
-    return msgspec.structs.replace(result, warnings=tuple(find_accuracy_warnings(result)))
+    return msgspec.structs.replace(
+        result,
+        warnings=tuple(find_accuracy_warnings(result)),
+        cautions=tuple(machine_cautions(findings.machine_use)),
+    )
 
 
 def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:
@@ -98,7 +103,7 @@ def _private(
             float=document.Answers(**scores(at(floats, answers.index), floats, labels)),
             integer=document.Answers(**scores(at(comparison.integers, answers.index), floats, labels)),
         ),
-        same_class_as_integer_pct=share_pct(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
+        same_class_as_integer_pct=true_pct(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
         largest_difference_from_integer=float(np.abs(answers.logits - integers).max()),
         verified=not private.failures,
         failures=list(private.failures),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.report.bits import bits_text
+from pi_bench.report.cautions import caution_lines
 from pi_bench.report.columns import Shown
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.error_table import error_lines
@@ -72,6 +73,7 @@ def render_accuracy(result: document.Accuracy, shown: Shown | None = None) -> st
     if result.remedies is not None:
         lines += ["", *remedies_lines(result.remedies)]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]
+    lines += ["", *caution_lines(result.cautions)] if result.cautions else []
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Bars of text that show shares of a whole."""
+"""Bars of text that show fractions of a whole."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pi_bench.report.text_width import shows_unicode
 _CONSOLE_WIDTH = 100
 
 
-def bar(share: float, width: int = 12) -> str:
-    """Draws a share from 0 to 1 as a bar; 1 has `width` characters. Any other share than 0 shows something.
+def bar(fraction: float, width: int = 12) -> str:
+    """Draws a fraction from 0 to 1 as a bar; 1 has `width` characters. Whatever is above 0 shows something.
 
     The bar has ASCII characters alone where standard output can write no others.
 
     >>> len(bar(1.0, 8)), bar(0.0)
     (8, '')
     """
-    if share <= 0:
+    if fraction <= 0:
         return ""
     from rich.console import Console  # here, so that a command without a bar starts without it
     from rich.progress_bar import ProgressBar
@@ -27,5 +27,5 @@ def bar(share: float, width: int = 12) -> str:
     unicode = shows_unicode()
     options.encoding = "utf-8" if unicode else "ascii"  # rich draws by the encoding
     least = (0.5 if unicode else 1) / width
-    drawn = ProgressBar(total=1.0, completed=min(max(share, least), 1.0), width=width)
+    drawn = ProgressBar(total=1.0, completed=min(max(fraction, least), 1.0), width=width)
     return "".join(segment.text for segment in console.render(drawn, options)).strip()

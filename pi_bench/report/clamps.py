@@ -19,7 +19,7 @@ def export_clamp_lines(clamped_count: int) -> list[str]:
     ]
 
 
-def clamp_lines(upper_relu_count: int) -> list[str]:
+def clamp_lines(upper_relu_count: int | None) -> list[str]:
     """Says which of a program's ReLUs serve the upper bounds of clamps; says nothing where none do.
 
     >>> print(*clamp_lines(3))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.comparison import ComparisonResult, Ratio, Side
 from pi_bench.report.quantities import byte_count, count, counted, seconds
 from pi_bench.report.text_table import render_table
@@ -29,14 +30,18 @@ def render_comparison(result: ComparisonResult) -> str:
     blocks.append(_table(result.sides))
     if result.warnings:
         blocks.append([f"warning: {words}" for words in result.warnings])
+    if result.cautions:
+        blocks.append(caution_lines(result.cautions))
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _verdict(ratio: Ratio) -> str:
-    beginning = f"{ratio.phase}  {ratio.side} against {ratio.base}: "
+    relative = " relative to the floor" if ratio.relative_to_floor else ""
+    beginning = f"{ratio.phase}{relative}  {ratio.side} against {ratio.base}: "
     if ratio.ratio is None or ratio.interval is None:
         times = "" if ratio.ratio is None else f", {ratio.ratio:.3f} times as long"
-        return f"{beginning}no verdict{times} (too few runs for an interval)"
+        lacking = "a side has no floor" if relative and not times else "too few runs for an interval"
+        return f"{beginning}no verdict{times} ({lacking})"
     low, high = ratio.interval
     return f"{beginning}{ratio.verdict}, {ratio.ratio:.3f} times as long ({low:.3f} to {high:.3f})"
 

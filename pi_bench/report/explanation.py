@@ -1,8 +1,8 @@
 """Explains the cost of a network in words and figures, with the settings that would change it.
 
 The explanation of each phase starts with its three largest causes. Each names the layers that take most of
-it and the settings that would change it, as predicted. The last sentence states the ReLUs' share of the
-online latency: where it is small, fewer ReLUs do not help.
+it and the settings that would change it, as predicted. The last sentence states the fraction of the online
+latency that ReLUs take: where it is small, fewer ReLUs do not help.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from pi_bench.launch.alternatives import FUSION, HALF_RELUS, RELU_FOR_RELU6, Alternative
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
-from pi_bench.prediction.causes import Cause, Share, shares
+from pi_bench.prediction.causes import Cause, CauseCost, costs_of_causes
 from pi_bench.prediction.simulated_run import PredictedRun, Setting
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.documents import predicted as document
@@ -29,7 +29,7 @@ _PAYS = 0.97
 """Mention an alternative only if it shortens the phase to at most this fraction of its time."""
 
 _MINOR = 0.01
-"""Causes below this share of a phase are not named."""
+"""Causes below this fraction of a phase are not named."""
 
 
 def explain(
@@ -60,14 +60,14 @@ def explain(
     online = ExplainedPhase(
         time_s=run.online.time_s,
         comm_round_count=run.online.depth / 2,
-        causes=_causes(program, shares(script.online, setting), run.online.time_s),
+        causes=_causes(program, costs_of_causes(script.online, setting), run.online.time_s),
         lines=[],
         words={purpose.value: made for purpose, made in script.online_text.items()},
     )
     offline = ExplainedPhase(
         time_s=run.offline.time_s,
         comm_round_count=run.offline.depth / 2,
-        causes=_causes(program, shares(script.offline, setting), run.offline.time_s),
+        causes=_causes(program, costs_of_causes(script.offline, setting), run.offline.time_s),
         lines=[],
         words={purpose.value: made for purpose, made in script.offline_text.items()},
     )
@@ -101,19 +101,19 @@ def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] 
     return [*lines, explanation.relus.line]
 
 
-def _causes(program: Program, found: Sequence[Share], whole_s: float) -> list[document.Cause]:
+def _causes(program: Program, found: Sequence[CauseCost], whole_s: float) -> list[document.Cause]:
     return [
         document.Cause(
-            cause=share.cause.value,
-            cost_s=share.cost_s,
-            share=share.cost_s / whole_s if whole_s else 0.0,
+            cause=one.cause.value,
+            cost_s=one.cost_s,
+            fraction=one.cost_s / whole_s if whole_s else 0.0,
             layers=[
                 BusyLayer(id=step, name=program.ops[step].name, busy_s=busy_s)
-                for step, busy_s in share.steps[:_LAYERS]
+                for step, busy_s in one.steps[:_LAYERS]
                 if busy_s > 0
             ],
         )
-        for share in found
+        for one in found
     ]
 
 
@@ -133,10 +133,10 @@ class _Writer:
 
     def lines(self, phase: Phase) -> list[str]:
         """Writes a sentence for each of the largest causes of a phase."""
-        causes = [cause for cause in self._phases[phase].causes if cause.share >= _MINOR]
+        causes = [cause for cause in self._phases[phase].causes if cause.fraction >= _MINOR]
         return [self._sentence(phase, cause) for cause in causes[:_TOP]]
 
-    def relus(self) -> document.ReluShare:
+    def relus(self) -> document.ReluFraction:
         """Tells whether fewer ReLUs would reduce the online latency."""
         online = self._phases["online"]
         (relus,) = (cause for cause in online.causes if cause.cause == Cause.RELUS.value)
@@ -149,11 +149,11 @@ class _Writer:
         halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgement}"
         if not is_shown(halved_saves_s):
             halved = "half of them would save nothing"
-        return document.ReluShare(
-            share=relus.share,
+        return document.ReluFraction(
+            fraction=relus.fraction,
             halved_saves_s=halved_saves_s,
             without_s=without_s,
-            line=f"ReLUs are {relus.share:.0%} of the online latency: {halved}; without any, "
+            line=f"ReLUs are {relus.fraction:.0%} of the online latency: {halved}; without any, "
             f"{seconds(without_s)} would remain, most of it for {rest}."
             if self._program.relu_count
             else f"The network has no ReLUs: most of the online latency is for {rest}.",
@@ -161,7 +161,7 @@ class _Writer:
 
     def _sentence(self, phase: Phase, cause: document.Cause) -> str:
         kind = Cause(cause.cause)
-        cost = f"{seconds(cause.cost_s)} of {seconds(self._phases[phase].time_s)} ({cause.share:.0%})"
+        cost = f"{seconds(cause.cost_s)} of {seconds(self._phases[phase].time_s)} ({cause.fraction:.0%})"
         remedies = ". ".join(self._remedies(phase, kind))
         return f"{self._subject(phase, kind)} cost {cost}{self._layers(cause.layers)}. {remedies}."
 

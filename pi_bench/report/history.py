@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,12 +15,16 @@ from pi_bench.errors import InputError
 from pi_bench.history import RunFacts, StoredRun
 from pi_bench.history.facts import kind_of
 from pi_bench.report.columns import Shown
-from pi_bench.report.quantities import byte_count, counted, seconds
+from pi_bench.report.quantities import byte_count, counted, seconds, times_text
 from pi_bench.report.text_table import render_table
 
-_HEADER = ("run", "time (UTC)", "network", "protocol", "link", "online", "offline", "bytes", "tags", "commit")
-_DROP = ("commit", "bytes", "offline", "tags", "link", "protocol", "time (UTC)")
-_WORDS = {1, 2, 3, 4, 8, 9}
+_FLOOR = "floor"
+_HEADER = (
+    *("run", "time (UTC)", "network", "protocol", "link", "online", _FLOOR, "offline", "bytes", "tags"),
+    "commit",
+)
+_DROP = ("commit", "bytes", "offline", _FLOOR, "tags", "link", "protocol", "time (UTC)")
+_WORDS = ("time (UTC)", "network", "protocol", "link", "tags", "commit")
 _FOLDS = (40, 28, 20)  # characters of a line of a cell, from wide terminals to narrow ones
 
 
@@ -32,7 +36,7 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
     """
     if not runs:
         return "no run is kept that fits; `pi-bench latency`, `accuracy` and `compare` keep theirs"
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             str(run.id),
             run.facts.time[:16].replace("T", " "),
@@ -40,6 +44,7 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
             run.facts.protocol or run.facts.kind,
             run.facts.link or "-",
             _seconds(run.facts.online_s) + ("" if run.facts.verified in (True, None) else " FAILED"),
+            f"{times_text(run.facts.online_times_floor)} x" if run.facts.online_times_floor else "-",
             _seconds(run.facts.offline_s),
             "-" if run.facts.online_bytes is None else byte_count(run.facts.online_bytes),
             ", ".join(run.tags) or "-",
@@ -47,17 +52,25 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
         )
         for run in runs
     ]
+    header = list(_HEADER)
+    if not any(run.facts.online_times_floor for run in runs):  # the place is better used by other columns
+        at = header.index(_FLOOR)
+        header.pop(at)
+        rows = [(*row[:at], *row[at + 1 :]) for row in rows]
+    words = {header.index(name) for name in _WORDS}
+    drop = [each for each in _DROP if each in header]
+    folding = {header.index("network"), header.index("tags")}
     for characters in _FOLDS:
-        folded = [line for row in rows for line in _folded(row, characters)]
-        lines = render_table(_HEADER, folded, left=_WORDS, drop=_DROP, whole=_WORDS)
+        folded = [line for row in rows for line in _folded(row, folding, characters)]
+        lines = render_table(header, folded, left=words, drop=drop, whole=words)
         if "tags" in lines[0]:
             break
     return "\n".join([*lines, _count(len(runs), found)])
 
 
-def _folded(row: tuple[str, ...], characters: int) -> Iterator[tuple[str, ...]]:
+def _folded(row: tuple[str, ...], folding: Collection[int], characters: int) -> Iterator[tuple[str, ...]]:
     """Breaks a row into lines whose names and tags have at most `characters`, so that no value is cut."""
-    cells = {at: textwrap.wrap(row[at], characters) for at in (2, 8)}
+    cells = {at: textwrap.wrap(row[at], characters) for at in folding}
     for number in range(max(map(len, cells.values()))):
         yield tuple(
             "".join(cells[at][number : number + 1]) if at in cells else cell if number == 0 else ""

@@ -59,7 +59,7 @@ def inspect_program(
     ```
     """
     predicted = info.predict(program, options)
-    stages = [document.Stage(**dataclasses.asdict(share)) for share in by_resolution(program)]
+    stages = [document.Stage(**dataclasses.asdict(counts)) for counts in by_resolution(program)]
     return document.Inspection(
         schema_version=2,
         name=program.name,
@@ -192,10 +192,10 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
 def _distribution_rows(inspection: document.Inspection) -> list[tuple[str, ...]]:
     """Each count beside its percentage of the network's."""
     rows = []
-    for share in inspection.distribution:
-        cells = ["vector" if share.resolution is None else "x".join(map(str, share.resolution))]
+    for counts in inspection.distribution:
+        cells = ["vector" if counts.resolution is None else "x".join(map(str, counts.resolution))]
         for key, unit in (("parameter", 1), ("mac", 1e6), ("relu", 1), ("truncation", 1)):
-            value, total = getattr(share, f"{key}_count"), getattr(inspection, f"{key}_count")
+            value, total = getattr(counts, f"{key}_count"), getattr(inspection, f"{key}_count")
             cells.append(f"{value / unit:,.2f}" if unit != 1 and value else count(value))
             cells.append(f"{100 * value / total:.0f} %" if value else "")
         rows.append(tuple(cells))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pi_bench.report.columns import Column, Shown, bar_column, chosen, render_rows
-from pi_bench.report.quantities import bytes_or_dash, count, milliseconds
+from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, render_rows
+from pi_bench.report.quantities import bytes_or_dash, count, milliseconds, times_text
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.latency import Layer
@@ -39,6 +39,12 @@ def _headroom(rows: _Rows) -> str:
     return f"{min(known):.1f}" if known else "-"
 
 
+def _times_floor(rows: _Rows) -> str:
+    """Writes a dash for several layers together, because their floors do not add up."""
+    row = rows[0]
+    return times_text(row.time_s / row.floor_s) if len(rows) == 1 and row.floor_s else "-"
+
+
 _LAYER = _LayerColumn("layer", "layer", "", _word(lambda layer: layer.name), words=True)
 
 COLUMNS: tuple[_LayerColumn, ...] = (
@@ -50,7 +56,13 @@ COLUMNS: tuple[_LayerColumn, ...] = (
         "online time of the layer on the client's clock",
         lambda rows: milliseconds(sum(row.time_s for row in rows)),
     ),
-    Column("share", "share", "this time in percent", lambda rows: f"{sum(row.share for row in rows):.1%}"),
+    Column(
+        "percent",
+        "percent",
+        "this time in percent of that of all layers",
+        lambda rows: f"{100 * sum(row.fraction for row in rows):.1f} %",
+    ),
+    Column("floor", "times floor", "this time divided by the least that this machine needs", _times_floor),
     bar_column("this time as a bar, beside the layer that takes longest"),
     Column("relus", "ReLUs", "number of ReLUs", _counted(lambda layer: layer.relu_count)),
     Column(
@@ -118,10 +130,10 @@ COLUMNS: tuple[_LayerColumn, ...] = (
     ),
 )
 
-_USUAL = ("time", "share", "bar", "relus", "client", "server", "wait", "to-client")
+_USUAL = ("time", "percent", "bar", "relus", "client", "server", "wait", "to-client")
 _DROP = (
     *("hidden", "send", "squares", "macs", "headroom", "truncations", "shape", "operator", "to-server"),
-    *("rounds", "to-client", "wait", "bar", "server", "client", "relus", "share"),
+    *("rounds", "to-client", "wait", "bar", "server", "client", "relus", "floor", "percent"),
 )
 
 
@@ -136,8 +148,10 @@ def require_columns(names: Sequence[str]) -> None:
     chosen(COLUMNS, _USUAL, names)
 
 
-def layer_lines(layers: Sequence[Layer], shown: Shown) -> list[str]:
-    """Returns the lines of the table by layer.
+def layer_lines(
+    layers: Sequence[Layer], shown: Shown, floors_s: Mapping[int, float] | None = None
+) -> list[str]:
+    """Returns the lines of the table by layer. floors_s: by the id of the layer, where known.
 
     Raises:
         UsageError: there is no column of a name in `shown`.
@@ -151,6 +165,8 @@ def layer_lines(layers: Sequence[Layer], shown: Shown) -> list[str]:
     """
     from pi_bench.report.layer_time import layer_times
 
-    rows = layer_times(layers)
-    columns = chosen(COLUMNS, _USUAL, shown.columns)
+    known_s = floors_s or {}
+    rows = layer_times(layers, [known_s.get(layer.id) for layer in layers])
+    usual = (*_USUAL, "floor") if shown.layers == ALL and known_s else _USUAL
+    columns = chosen(COLUMNS, usual, shown.columns)
     return render_rows(_LAYER, columns, rows, shown, lambda row: row.time_s, others="layers", drop=_DROP)

@@ -18,21 +18,25 @@ class LayerTime(Generic[Timed]):
     Attributes:
         layer: the layer as it was measured or predicted.
         time_s: its time.
-        share: this time divided by the sum over all layers.
+        fraction: this time divided by the sum over all layers.
+        floor_s: the least time that this machine needs for the layer; None where that is not known.
 
     ```python
     def busy(row: LayerTime[BothTimes]) -> bool:
-        return row.share > 0.1
+        return row.fraction > 0.1
     ```
     """
 
     layer: Timed
     time_s: float
-    share: float
+    fraction: float
+    floor_s: float | None
 
 
-def layer_times(layers: Sequence[Timed]) -> list[LayerTime[Timed]]:
-    """Divides the client's time by layer, in the order of the network.
+def layer_times(
+    layers: Sequence[Timed], floors_s: Sequence[float | None] | None = None
+) -> list[LayerTime[Timed]]:
+    """Divides the client's time by layer, in the order of the network. floors_s: one per layer, where known.
 
     A layer's time is the client's computing, sending and waiting for it. The client records all waiting under
     the layer whose data it waits for, although the server may have computed earlier layers meanwhile, such as
@@ -56,10 +60,13 @@ def layer_times(layers: Sequence[Timed]) -> list[LayerTime[Timed]]:
             continue
         moved_s = min(sum(unseen.values()), max(0.0, wait_s - work_s))
         if moved_s > 0:
-            share = moved_s / sum(unseen.values())
+            fraction = moved_s / sum(unseen.values())
             for earlier, seconds in unseen.items():
-                times_s[earlier] += share * seconds
+                times_s[earlier] += fraction * seconds
             times_s[number] -= moved_s
         unseen = {}
     total_s = sum(times_s) or 1.0
-    return [LayerTime(layer, time_s, time_s / total_s) for layer, time_s in zip(layers, times_s, strict=True)]
+    return [
+        LayerTime(layer, time_s, time_s / total_s, floor_s)
+        for layer, time_s, floor_s in zip(layers, times_s, floors_s or [None] * len(times_s), strict=True)
+    ]

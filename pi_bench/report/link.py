@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from pi_bench.channel.link import Link
 from pi_bench.report.documents.fields import Emulated, Loopback, MeasuredLink
-from pi_bench.report.documents.latency import ProbedLink
+from pi_bench.report.documents.latency import ProbedLink, RealLink
 from pi_bench.report.quantities import rate, seconds
 
 
@@ -31,7 +31,16 @@ def probed_link_part(link: Link | None, probed: dict[str, float] | None) -> Loop
     return ProbedLink(**asdict(link), measured=MeasuredLink(**probed))
 
 
-def link_text(link: Loopback | Emulated) -> str:
+def real_link_part(probed: dict[str, float]) -> RealLink:
+    """Describes the link between two machines as it was probed.
+
+    >>> real_link_part({"rtt_s": 0.04, "up_bits_per_s": 1e8, "down_bits_per_s": 1e8}).measured.rtt_s
+    0.04
+    """
+    return RealLink(name="real", measured=MeasuredLink(**probed))
+
+
+def link_text(link: Loopback | Emulated | RealLink) -> str:
     """Names a link and its figures.
 
     >>> link_text(Emulated(name="wan", rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8))
@@ -39,13 +48,15 @@ def link_text(link: Loopback | Emulated) -> str:
     """
     if isinstance(link, Loopback):
         return "loopback"
+    if isinstance(link, RealLink):
+        return "real link between two machines"
     up, down = rate(link.up_bits_per_s), rate(link.down_bits_per_s)
     rates = up if up == down else f"{up} up, {down} down"
     return f"emulated link {link.name} ({rates}, round trip {seconds(link.rtt_s)})"
 
 
-def probe_lines(link: Loopback | ProbedLink) -> list[str]:
-    """States the probed figures of an emulated link; no line for loopback.
+def probe_lines(link: Loopback | ProbedLink | RealLink) -> list[str]:
+    """States the probed figures of an emulated or real link; no line for loopback.
 
     >>> probe_lines(Loopback())
     []

@@ -7,9 +7,13 @@ from typing import Any
 
 import msgspec
 
+from pi_bench.report.cautions import caution_lines
+from pi_bench.report.documents.cautions import Caution
 from pi_bench.report.documents.micro import MachineLimit, Micro
+from pi_bench.report.quantities import counted
 from pi_bench.report.text_table import render_table
 
+_MIN_REPETITIONS = 3
 _SCALES = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms"))
 
 
@@ -27,6 +31,43 @@ def build_micro(measured: Mapping[str, Any], environment: Mapping[str, Any]) -> 
     ```
     """
     return msgspec.convert({**measured, "environment": environment}, Micro)
+
+
+def micro_cautions(result: Micro) -> list[Caution]:
+    """Words too few repetitions, more threads than cores, and cases that beat the machine's limit.
+
+    ```python
+    def codes(result: Micro) -> list[str]:
+        return [caution.code for caution in micro_cautions(result)]
+    ```
+    """
+    found = []
+    if result.repetitions < _MIN_REPETITIONS:
+        found.append(
+            Caution(
+                code="few-runs",
+                text=f"so few calls show no spread; use --repetitions {_MIN_REPETITIONS} or more.",
+            )
+        )
+    cores = result.environment.usable_core_count
+    if max(result.threads) > cores:
+        found.append(
+            Caution(
+                code="shared-cores",
+                text=f"{counted(max(result.threads), 'thread')} share {counted(cores, 'core')}: their times "
+                "include each other's. Use fewer --threads.",
+            )
+        )
+    faster = [row.case for row in result.results if row.ratio < 1]
+    if faster:
+        found.append(
+            Caution(
+                code="busy-limits",
+                text=f"{faster[0]!r} took less than the machine's limit allows: the machine was busy when "
+                "the limit was measured. Close other programs and measure again.",
+            )
+        )
+    return found
 
 
 def render_micro(result: Micro) -> str:
@@ -71,6 +112,7 @@ def render_micro(result: Micro) -> str:
                 ("limit", "threads", "rate"),
                 [(row.name.replace("_", " "), str(row.threads), _rate(row)) for row in result.limits],
             ),
+            *(["", *caution_lines(result.cautions)] if result.cautions else []),
         ]
     )
 
@@ -79,7 +121,7 @@ def _rate(row: MachineLimit) -> str:
     """Of one entry of `limits`, in the words that such rates are known by."""
     value = row.value
     match row.name:
-        case "memory" | "socket":
+        case "memory" | "cache" | "socket":
             return f"{1e-9 / value:.1f} GB/s"
         case "multiply_add":
             return f"{2e-9 / value:.1f} GFLOP/s"

@@ -94,6 +94,17 @@ def counted(value: float, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if value == 1 else plural or f'{noun}s'}"
 
 
+def times_text(ratio: float | None) -> str:
+    """Writes how many times its floor a time is, with two digits at least; a dash if that is unknown.
+
+    >>> times_text(1.84), times_text(123.4), times_text(None)
+    ('1.8', '123', '-')
+    """
+    if ratio is None:
+        return "-"
+    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
 def _digits(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
-from pi_bench.launch.model import LoadedModel
+from pi_bench.launch.model import LoadedModel, PublicModel
 from pi_bench.launch.placement import Placement
 from pi_bench.metrics.statistics import summarize
 from pi_bench.network.clamps import upper_relu_count
@@ -28,17 +28,18 @@ from pi_bench.session import PhaseRecord
 
 
 def build_result(
-    model: LoadedModel,
+    model: LoadedModel | PublicModel,
     info: ProtocolInfo,
     options: LatencyOptions,
     measurement: Measurement,
-    float_logits: np.ndarray,
+    float_logits: np.ndarray | None,
     environment: dict[str, Any],
     inputs_text: str,
     arguments: dict[str, Any],
 ) -> document.Result:
     """Collects every figure of a measurement with at least one timed run.
 
+    `float_logits`: those of the float network; None leaves out the verification.
     Prediction, explanation and warnings are added by the caller, who has their inputs.
 
     ```python
@@ -60,7 +61,7 @@ def build_result(
         weight_cache_bytes=options.protocol.weight_cache_bytes,
         runs=len(runs),
         requested_runs=options.stopping.runs,
-        interrupted=measurement.interruption is not None and options.stopping.wants_more(len(runs)),
+        interrupted=_ended_early(measurement) and options.stopping.wants_more(len(runs)),
         warmup=len(measurement.warmup_s),
         warmup_s=tuple(measurement.warmup_s),
         precision=options.stopping.precision,
@@ -89,9 +90,13 @@ def build_result(
         environment=_environment(environment, measurement.placement),
         arguments=arguments,
         notes=info.notes_of(program, options.protocol),
-        bits=bits_part(program, model.compiling),
-        quantization=quantization_part(model.graph, model.compiling),
+        bits=None if model.compiling is None else bits_part(program, model.compiling),
+        quantization=None if model.compiling is None else quantization_part(model.graph, model.compiling),
     )
+
+
+def _ended_early(measurement: Measurement) -> bool:
+    return measurement.interruption is not None or measurement.failure is not None
 
 
 def distribution(samples_s: Sequence[float]) -> document.Distribution:
@@ -115,18 +120,18 @@ def distribution(samples_s: Sequence[float]) -> document.Distribution:
     )
 
 
-def _network(model: LoadedModel) -> document.NetworkCounts:
+def _network(model: LoadedModel | PublicModel) -> document.NetworkCounts:
     program = model.program
     return document.NetworkCounts(
         name=program.name,
         digest=model.digest,
-        weights=weights_of(model.graph.meta),
+        weights=None if model.graph is None else weights_of(model.graph.meta),
         **network_counts(program),
         weight_bits=program.weight_bits,
         fusion=fusion_part(model.fusion),
         input_shape=list(program.input.shape),
         output_shape=list(program.output.shape),
-        upper_relu_count=upper_relu_count(model.graph, program),
+        upper_relu_count=None if model.graph is None else upper_relu_count(model.graph, program),
     )
 
 
@@ -201,9 +206,11 @@ def _cpu_time(measurement: Measurement) -> document.CpuTime:
 
 
 def _verification(
-    mode: str, runs: Sequence[Run], logits: np.ndarray, float_logits: np.ndarray
-) -> document.Verification:
-    verdicts = [run.verdict for run in runs]
+    mode: str, runs: Sequence[Run], logits: np.ndarray, float_logits: np.ndarray | None
+) -> document.Verification | None:
+    verdicts = [run.verdict for run in runs if run.verdict is not None]
+    if float_logits is None or not verdicts:
+        return None
     rows, float_rows = (array.reshape(logits.shape[0], -1) for array in (logits, float_logits))
     float_best = [int(index) for index in float_rows.argmax(axis=1)]
     return document.Verification(

@@ -29,7 +29,7 @@ def scores(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict
     error_pct = fidelity.logit_error_pct
     return {
         "image_count": len(answers.index),
-        "accuracy_pct": None if hits is None else share_pct(hits),
+        "accuracy_pct": None if hits is None else true_pct(hits),
         "accuracy_interval_pct": None if hits is None else interval_pct(hits),
         "same_class_as_float_pct": fidelity.same_class_pct,
         "same_class_interval_pct": list(fidelity.same_class_interval_pct),
@@ -48,17 +48,17 @@ def at(answers: Answers, index: np.ndarray) -> Answers:
     return Answers(index, answers.logits[np.searchsorted(answers.index, index)])
 
 
-def share_pct(hits: np.ndarray) -> float:
-    """Computes the share of true values, in percent.
+def true_pct(hits: np.ndarray) -> float:
+    """Computes the fraction of true values, in percent.
 
-    >>> share_pct(np.array([True, False]))
+    >>> true_pct(np.array([True, False]))
     50.0
     """
     return 100 * float(np.mean(hits))
 
 
 def interval_pct(hits: np.ndarray) -> list[float]:
-    """Computes Wilson's interval of 95 % for `share_pct`.
+    """Computes Wilson's interval of 95 % for `true_pct`.
 
     >>> [round(bound) for bound in interval_pct(np.array([True] * 7 + [False]))]
     [53, 98]

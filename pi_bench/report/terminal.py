@@ -8,6 +8,7 @@ import numpy as np
 
 from pi_bench.report.answer import answer_words
 from pi_bench.report.bits import quantization_text
+from pi_bench.report.cautions import caution_lines
 from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.columns import ALL, Shown
 from pi_bench.report.details import detail_blocks
@@ -15,6 +16,7 @@ from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.explanation import Phase, explanation_lines
 from pi_bench.report.fidelity import fidelity_line
+from pi_bench.report.floor import floor_rows, layer_floors_s
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
@@ -22,7 +24,13 @@ from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
 from pi_bench.report.settings import mode_text
 from pi_bench.report.text_width import labelled, shortened
-from pi_bench.report.weights import weights_text
+from pi_bench.report.two_machines import (
+    expected_rows,
+    machine_lines,
+    threads_text,
+    unverified_rows,
+    weights_words,
+)
 
 _NAME_WIDTH = 40
 _SHOWN_FAILURES = 8
@@ -52,7 +60,15 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
     blocks = [
         _heading(result),
         labelled([*_answer(result, labels), *_verdict(result)]),
-        labelled([*_phases(result), *_sent(result), *_memory(result), *_prediction(result)]),
+        labelled(
+            [
+                *_phases(result),
+                *floor_rows(result.floor),
+                *_sent(result),
+                *_memory(result),
+                *_prediction(result),
+            ]
+        ),
         _layers(result, shown),
     ]
     if shown.layers == ALL:
@@ -65,6 +81,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
         blocks.append(explanation_lines(result.explanation, measured))
     if result.warnings:
         blocks.append([f"warning: {warning}" for warning in result.warnings])
+    if result.cautions:
+        blocks.append(caution_lines(result.cautions))
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -75,11 +93,11 @@ def _heading(result: Result) -> list[str]:
     return [
         f"{shortened(network.name, _NAME_WIDTH)}: {counts_text(network)}",
         *clamp_lines(network.upper_relu_count),
-        f"{weights_text(network.weights)}; {quantization}" if quantization else weights_text(network.weights),
+        f"{weights_words(result)}; {quantization}" if quantization else weights_words(result),
         f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
-        f"{link_text(result.link)}, {counted(result.environment.threads, 'thread')} per party, "
-        f"digest {network.digest[:16]}",
+        f"{link_text(result.link)}, {threads_text(result)}, digest {network.digest[:16]}",
         *probe_lines(result.link),
+        *machine_lines(result),
         *fusion_lines(network.fusion),
         *result.notes,
     ]
@@ -93,6 +111,8 @@ def _answer(result: Result, labels: Sequence[str]) -> Rows:
 
 def _verdict(result: Result) -> Rows:
     verification = result.verification
+    if verification is None:
+        return unverified_rows(result)
     fidelity = fidelity_line(result.fidelity, result.network.weights)
     if not verification.passed:
         failures = [("", failure) for failure in verification.failures[:_SHOWN_FAILURES]]
@@ -115,6 +135,7 @@ def _verdict(result: Result) -> Rows:
             f"the answer {agrees} with the float network "
             f"(largest difference {verification.max_float_error:.4f})",
         ),
+        *expected_rows(result),
         ("fidelity", fidelity),
     ]
 
@@ -193,7 +214,10 @@ def _prediction(result: Result) -> Rows:
 
 
 def _layers(result: Result, shown: Shown) -> list[str]:
-    layers, lines = result.online.layers, layer_lines(result.online.layers, shown)
+    layers, lines = (
+        result.online.layers,
+        layer_lines(result.online.layers, shown, layer_floors_s(result.floor)),
+    )
     if shown.layers == ALL or len(layers) <= int(shown.layers) + 1:
         return ["online, by layer (medians)", *lines]
     return [

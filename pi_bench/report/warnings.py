@@ -7,12 +7,10 @@ from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.fidelity import fidelity_warnings
-from pi_bench.report.quantities import counted
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
 _NARROW_HEADROOM_BITS = 0.5
-_MIN_RUNS = 3
 _FAR_OFF = 1.5
 
 
@@ -33,9 +31,15 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             f"measuring the harness. Use --protocol {default_protocol().name} with real data."
         )
     found += random_warnings(result.network.weights)
-    found += fidelity_warnings(result.fidelity, result.network.weights, asked=goal_is_asked)
+    if result.server_environment is not None and result.verification is not None:
+        found.append(
+            "INSECURE: the server gave this client its shares, which reveal its weights; use "
+            "--insecure-verify only with weights that are no secret."
+        )
+    if result.fidelity is not None or result.server_environment is None:
+        found += fidelity_warnings(result.fidelity, result.network.weights, asked=goal_is_asked)
     verification = result.verification
-    if verification.passed and not verification.argmax_agrees_with_float:
+    if verification is not None and verification.passed and not verification.argmax_agrees_with_float:
         found.append(
             f"the private answer is class {result.outputs.argmax}, the float network says "
             f"{verification.float_argmax}: the arithmetic is right, so the fixed point is too coarse "
@@ -55,8 +59,6 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
         )
     found += _other_link(result)
     found += _imprecise(result)
-    if result.runs < _MIN_RUNS:
-        found.append("so few runs show no spread; use --runs 5 or more for figures that you publish.")
     if result.warmup == 0:
         found.append("without a warm-up the first run pays for cold caches; use --warmup 1.")
     environment = result.environment
@@ -64,12 +66,6 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
         found.append(
             "the kernels ran on the portable path, some twenty times slower than with AES instructions; "
             "unset PI_BENCH_ISA or use a processor that has them for figures that you publish."
-        )
-    if not environment.pinned:
-        found.append(
-            f"both parties share {counted(environment.usable_core_count, 'core')} with "
-            f"{counted(environment.threads, 'thread')} each: their times include each other's. "
-            "Use fewer --threads or a larger machine."
         )
     if not result.peak_memory_by_phase:
         found.append(

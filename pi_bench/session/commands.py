@@ -23,6 +23,9 @@ class Command(enum.IntEnum):
     INFER = 2
     END = 3
     PROBE = 4
+    MEASURE = 5  # these three: `pi_bench.session.measuring`
+    RECORDS = 6
+    SHARES = 7
 
 
 def send_command(session: Session, command: Command, inference_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Measures the real round trip and rates of an emulated link, on the session before its first inference.
+"""Measures the real round trip and rates of a link, on the session before its first inference.
 
 client                                server
   PROBE size  ------------------->
@@ -27,6 +27,7 @@ _ROUND_TRIPS = 5
 _TRANSFER_S = 0.2  # the time of the transfer in the slower direction
 _MIN_BYTES = 32 << 10
 _SHORTEST_S = 1e-9
+_GROWTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,26 @@ def probe_bytes(link: Link) -> int:
     """
     slower = min(link.up_bits_per_s, link.down_bits_per_s)
     return int(min(MAX_BYTES, max(_MIN_BYTES, slower * _TRANSFER_S / 8)))
+
+
+def probe_unknown_link(session: Session, clock: Callable[[], float] = time.perf_counter) -> MeasuredLink:
+    """Probes a link of unknown rates.
+
+    Transfers grow until the one in the slower direction takes about a fifth of a second.
+
+    ```python
+    def round_trip_s(session: Session) -> float:
+        return probe_unknown_link(session).rtt_s
+    ```
+    """
+    size = _MIN_BYTES
+    while True:
+        found = probe_as_client(session, size, clock)
+        slower = min(found.up_bits_per_s, found.down_bits_per_s)
+        wanted = int(min(MAX_BYTES, max(size, slower * _TRANSFER_S / 8)))
+        if wanted < 2 * size:
+            return found
+        size = min(wanted, _GROWTH * size)  # a short transfer says little about the rate of a long one
 
 
 def probe_as_client(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import gc
 import logging
 import time
 from collections.abc import Iterator
@@ -141,12 +142,18 @@ class Session:
         self._memory.reset()
         cpu_s = cpu_time_s()
         recorder = self._recorder = SpanRecorder(self._spare_steps)
+        # The collector of cycles would run at a random message. An online phase is short and makes few.
+        collects = phase is Phase.ONLINE and gc.isenabled()
+        if collects:
+            gc.disable()
         started = time.perf_counter()
         try:
             yield records
             recorder.pause()
             wall_s = time.perf_counter() - started
         finally:
+            if collects:
+                gc.enable()
             self._kind = FrameKind.COMMAND
             self._recorder = SpanRecorder()  # commands between phases belong to none
         self._spare_steps = max(self._spare_steps, len(recorder.spans))

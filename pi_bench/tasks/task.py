@@ -23,16 +23,21 @@ from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.metrics.environment import describe_environment
+from pi_bench.metrics.machine_use import MachineWatch
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.fusion import CostTable
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program.fixed_point import encode_input
+from pi_bench.prediction.floor import floor_of
+from pi_bench.prediction.limits import Limits
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.progress import Progress, silent
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
+from pi_bench.report.cautions import result_cautions
 from pi_bench.report.documents.fidelity import FidelityOrNull
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.floor import floor_part, limits_part
 from pi_bench.report.known_fidelity import known_fidelity
 from pi_bench.report.prediction import compared
 from pi_bench.report.result import build_result
@@ -60,6 +65,7 @@ class Task:
         goal: the fidelity that the network should have; None for that of its export.
         find_costs: finds the costs to predict with; None predicts nothing.
         measure_costs: measures the costs again if the runs contradict the prediction; None never does.
+        find_limits: finds the limits of this machine right before the parties start; None computes no floor.
         explain: whether the largest costs are explained.
         arguments: the arguments of the command, for the result.
 
@@ -89,6 +95,7 @@ class Task:
     goal: FidelityGoal | None = None
     find_costs: Callable[[Progress], Costs | None] | None = None
     measure_costs: Callable[[Progress], Costs | None] | None = None
+    find_limits: Callable[[Progress], Limits | None] | None = None
     explain: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
 
@@ -110,6 +117,7 @@ class PreparedTask:
     verifier: RunVerifier
     costs: Costs | None
     fidelity: FidelityOrNull
+    limits: Limits | None = None
 
     @property
     def options(self) -> LatencyOptions:
@@ -130,9 +138,12 @@ class PreparedTask:
             KeyboardInterrupt: no timed run has finished.
         """
         task = self.task
-        return measure_latency(
-            self.model, task.info, self.options, task.place, self.inputs, self.verifier, progress
-        )
+        with MachineWatch() as watch:
+            measurement = measure_latency(
+                self.model, task.info, self.options, task.place, self.inputs, self.verifier, progress
+            )
+        measurement.machine_use = watch.use
+        return measurement
 
     def result(self, measurement: Measurement, progress: Progress = silent) -> Result:
         """Collects every figure of a measurement with at least one timed run, with its warnings.
@@ -159,8 +170,30 @@ class PreparedTask:
                     result = result if costs is None else self._predicted(result, costs)
                 except KeyboardInterrupt as interruption:
                     measurement.interruption = interruption_code(interruption)
-        result = replace(result, fidelity=self.fidelity)
-        return replace(result, warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)))
+        result = replace(self._with_floor(result), fidelity=self.fidelity)
+        return replace(
+            result,
+            warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)),
+            cautions=result_cautions(result, measurement.machine_use, self.limits),
+        )
+
+    def _with_floor(self, result: Result) -> Result:
+        """Returns the result with the machine's limits and the floor, where the limits are known."""
+        if self.limits is None:
+            return result
+        task, program = self.task, self.model.program
+        floor = floor_of(
+            task.info,
+            program,
+            task.options,
+            self.limits,
+            task.link,
+            round_count=result.online.comm_round_count,
+        )
+        measured_s = {"offline_s": result.offline.time_s, "online_s": result.online.latency_s.median}
+        return replace(
+            result, limits=limits_part(self.limits), floor=floor_part(floor, program, **measured_s)
+        )
 
     def _predicted(self, result: Result, costs: Costs) -> Result:
         """Adds the prediction, and the explanation if the task asks for it."""
@@ -193,4 +226,5 @@ def prepared(task: Task, progress: Progress = silent) -> PreparedTask:
     encoded = encode_input(program, inputs)  # refuses a wrong input
     costs = None if task.find_costs is None else task.find_costs(progress)
     verifier = RunVerifier(program, model.weights, law, encoded)
-    return PreparedTask(task, model, inputs.reshape(program.input.shape), verifier, costs, fidelity)
+    limits = None if task.find_limits is None else task.find_limits(progress)
+    return PreparedTask(task, model, inputs.reshape(program.input.shape), verifier, costs, fidelity, limits)

@@ -5,7 +5,7 @@ with its traceback, so that a debugger stops where it happened. No time is measu
 kept. See docs/debugging-a-protocol.md.
 """
 
-from pi_bench.testing.memory_run import MemoryRun, run_in_memory
+from pi_bench.testing.memory_run import MemoryRun, run_in_memory, run_small_network
 from pi_bench.testing.memory_session import MemorySession, SentMessage, memory_sessions
 from pi_bench.testing.small_network import small_network
 from pi_bench.testing.sub_protocol import run_sub_protocol
@@ -18,6 +18,7 @@ __all__ = [
     "TwoParties",
     "memory_sessions",
     "run_in_memory",
+    "run_small_network",
     "run_sub_protocol",
     "small_network",
 ]

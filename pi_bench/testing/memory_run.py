@@ -10,6 +10,7 @@ import numpy as np
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions, ShareTrace
 from pi_bench.testing.memory_session import RECEIVE_TIMEOUT_S, MemorySession, SentMessage
+from pi_bench.testing.small_network import small_network
 from pi_bench.testing.two_parties import TwoParties
 
 
@@ -82,3 +83,16 @@ def run_in_memory(
             output = parties.infer(parties.preprocess(), encoded)
             runs.append(MemoryRun(output, traces, transcript[:], set_up))
     return runs
+
+
+def run_small_network(info: ProtocolInfo, mode: str) -> MemoryRun:
+    """Runs one inference of `small_network` on the encoded input (100, 200).
+
+    >>> from pi_bench.registry import find_protocol
+    >>> run = run_small_network(find_protocol("ideal"), "exact")
+    >>> run.output.shape
+    (1, 1)
+    """
+    program, weights = small_network()
+    (run,) = run_in_memory(info, program, weights, [np.array([[100, 200]], np.uint32)], ProtocolOptions(mode))
+    return run

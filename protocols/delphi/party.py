@@ -8,13 +8,9 @@ from pi_bench.hybrid.parties.party import HybridClient, HybridServer
 class DelphiClient(HybridClient):
     """Plays the client, who holds the input, evaluates the circuits and learns the logits.
 
-    >>> import numpy as np
-    >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.registry import find_protocol
-    >>> from pi_bench.testing import run_in_memory, small_network
-    >>> program, weights = small_network()
-    >>> inputs = [np.array([[100, 200]], np.uint32)]
-    >>> (run,) = run_in_memory(find_protocol("delphi"), program, weights, inputs, ProtocolOptions("exact"))
+    >>> from pi_bench.testing import run_small_network
+    >>> run = run_small_network(find_protocol("delphi"), "exact")
     >>> run.output.shape, [len(message.payload) for message in run.transcript if "online" in message.phase]
     ((1, 1), [8, 10372, 16, 4])
     """
@@ -27,15 +23,10 @@ class DelphiServer(HybridServer):
 
     In exact mode both parties compute the integer network:
 
-    >>> import numpy as np
-    >>> from pi_bench.network.execution.reference import run_reference
-    >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.registry import find_protocol
-    >>> from pi_bench.testing import run_in_memory, small_network
-    >>> program, weights = small_network()
-    >>> inputs = [np.array([[100, 200]], np.uint32)]
-    >>> (run,) = run_in_memory(find_protocol("delphi"), program, weights, inputs, ProtocolOptions("exact"))
-    >>> bool(run.output == run_reference(program, weights, inputs[0]).values[program.output.id])
+    >>> from pi_bench.testing import run_small_network
+    >>> ideal, exact = (run_small_network(find_protocol(name), "exact") for name in ("ideal", "delphi"))
+    >>> bool(exact.output == ideal.output)
     True
     """
 

@@ -11,13 +11,9 @@ class FssClient(HybridClient):
     Its answer to the server's message of 4 ReLUs, which fill a group of 32, has a word per ReLU and a word of
     bits:
 
-    >>> import numpy as np
-    >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.registry import find_protocol
-    >>> from pi_bench.testing import run_in_memory, small_network
-    >>> program, weights = small_network()
-    >>> inputs, options = [np.array([[100, 200]], np.uint32)], ProtocolOptions("windowed")
-    >>> (run,) = run_in_memory(find_protocol("fss"), program, weights, inputs, options)
+    >>> from pi_bench.testing import run_small_network
+    >>> run = run_small_network(find_protocol("fss"), "windowed")
     >>> run.output.shape, [len(message.payload) for message in run.transcript if "online" in message.phase]
     ((1, 1), [8, 176, 20, 4])
     """
@@ -31,15 +27,10 @@ class FssServer(HybridServer):
 
     In exact mode both parties compute the integer network:
 
-    >>> import numpy as np
-    >>> from pi_bench.network.execution.reference import run_reference
-    >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.registry import find_protocol
-    >>> from pi_bench.testing import run_in_memory, small_network
-    >>> program, weights = small_network()
-    >>> inputs = [np.array([[100, 200]], np.uint32)]
-    >>> (run,) = run_in_memory(find_protocol("fss"), program, weights, inputs, ProtocolOptions("exact"))
-    >>> bool(run.output == run_reference(program, weights, inputs[0]).values[program.output.id])
+    >>> from pi_bench.testing import run_small_network
+    >>> ideal, exact = (run_small_network(find_protocol(name), "exact") for name in ("ideal", "fss"))
+    >>> bool(exact.output == ideal.output)
     True
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.errors import UsageError
-from pi_bench.network.program import LinearOp, Op, Program, element_count
+from pi_bench.network.program import Op, Program, element_count
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import Action, Kind, Message, Role
 
@@ -137,35 +137,6 @@ def with_operators(program: Program, role: Role, moves: Iterable[Move]) -> list[
             received += 0 if move.sends else move.carried_bytes
             items.append(move)
     return items
-
-
-def coming_operators(items: list[Move | Op]) -> dict[int, list[LinearOp]]:
-    """Returns the linear operators whose weights may be loaded while the server waits.
-
-    The keys are the places of messages that the server receives first after it has sent one. The operators
-    are computed after that message and before the server sends the next one.
-
-    >>> from pi_bench.hybrid.script import hybrid_script
-    >>> from pi_bench.protocol import ProtocolOptions
-    >>> from pi_bench.testing import small_network
-    >>> program, _ = small_network()
-    >>> script = hybrid_script(program, ProtocolOptions("exact"))
-    >>> moves = online_moves(program, script.online.server, Party.SERVER)
-    >>> items = with_operators(program, script.online.server, moves)
-    >>> {place: [op.name for op in ops] for place, ops in coming_operators(items).items()}
-    {3: ['last']}
-    """
-    coming: dict[int, list[LinearOp]] = {}
-    here: list[LinearOp] | None = []  # nothing was sent before the input: its receiver does not wait long
-    for place, item in enumerate(items):
-        if isinstance(item, Move):
-            if item.sends:
-                here = None
-            elif here is None:
-                here = coming[place] = []
-        elif isinstance(item, LinearOp) and here is not None:
-            here.append(item)
-    return coming
 
 
 def _is_message(action: Action) -> bool:

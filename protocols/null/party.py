@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, groupby
 
 import numpy as np
 
-from pi_bench.arithmetic.activation_law import ActivationLaw, WindowLaw
-from pi_bench.arithmetic.law import RING_BITS
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.arithmetic.prefetch import prefetch
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.execution.reference import activation_reference
-from pi_bench.network.program import (
-    ActivationKind,
-    ActivationOp,
-    LinearOp,
-    MultiplyOp,
-    Op,
-    Program,
-    Weights,
-)
+from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Op, Program, Weights
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.script import RunScript
 
-from .moves import Move, coming_operators, online_moves, phase_moves, set_up_moves, with_operators
+from .activation import prepare_activation
+from .moves import Move, online_moves, phase_moves, set_up_moves, with_operators
 
 NAME = "null"
 
@@ -44,8 +36,9 @@ class _NullParty(PartyProtocol):
         self._offline = phase_moves(script.offline.roles[party])
         self._role = script.online.roles[party]
         self._online = online_moves(program, self._role, party)
-        self._zeros = np.zeros(0, np.uint8)  # the bytes of every message
-        self._received = np.zeros(0, np.uint8)
+        most_bytes = max(move.byte_count for move in (*self._set_up, *self._offline, *self._online))
+        self._zeros = memoryview(bytes(most_bytes))  # what messages carry beside the input and the logits
+        self._received = memoryview(bytearray(most_bytes))
 
     @staticmethod
     @abstractmethod
@@ -64,28 +57,19 @@ class _NullParty(PartyProtocol):
     def _play(self, moves: Iterable[Move]) -> None:
         """Plays moves that carry nothing."""
         for move in moves:
-            if move.sends:
-                self._send(move, self._zeros)
-            else:
-                self._receive(move, self._zeros)
+            with self.session.step(move.step, move.part):
+                self._move(move, self._zeros)
 
-    def _send(self, move: Move, carried: np.ndarray) -> None:
-        """Sends one message. `carried`: uint8, the whole input or the logits."""
-        zero_bytes = move.byte_count - move.carried_bytes
-        with self.session.step(move.step, move.part):
-            if zero_bytes > self._zeros.size:
-                self._zeros = np.zeros(zero_bytes, np.uint8)
+    def _move(self, move: Move, carried: memoryview, meanwhile: Iterator[None] | None = None) -> None:
+        """Sends or receives one message within its step. `carried`: the whole input or the logits."""
+        if move.sends:
             if move.carried_bytes:
-                self.session.send(carried[move.carried], self._zeros[:zero_bytes])
+                zeros = self._zeros[: move.byte_count - move.carried_bytes]
+                self.session.send(carried[move.carried], zeros)
             else:
-                self.session.send(self._zeros[:zero_bytes])
-
-    def _receive(self, move: Move, carried: np.ndarray, meanwhile: Iterator[None] | None = None) -> None:
-        """Receives one message, and puts the bytes that it carries into `carried`."""
-        with self.session.step(move.step, move.part):
-            if move.byte_count > self._received.size:
-                self._received = np.zeros(move.byte_count, np.uint8)
-            self.session.receive_into(self._received[: move.byte_count], meanwhile=meanwhile)
+                self.session.send(self._zeros[: move.byte_count])
+            return
+        self.session.receive_into(self._received[: move.byte_count], meanwhile=meanwhile)
         if move.carried_bytes:
             carried[move.carried] = self._received[: move.carried_bytes]
 
@@ -105,6 +89,19 @@ class NullClient(_NullParty):
     True
     """
 
+    def __init__(
+        self,
+        session: SessionLike,
+        program: Program,
+        options: ProtocolOptions,
+        weights: Weights | None,
+        prepared: object = None,
+    ) -> None:
+        super().__init__(session, program, options, weights, prepared)
+        self._stretches = [
+            (step, list(moves)) for step, moves in groupby(self._online, lambda move: (move.step, move.part))
+        ]
+
     def preprocess(self, inference_id: int) -> Preprocessing:
         """Plays the messages of the offline phase."""
         self._play(self._offline)
@@ -119,14 +116,12 @@ class NullClient(_NullParty):
         """Plays the messages of the online phase, with the input in the clear."""
         assert encoded_input is not None
         material.claim(NAME)
-        given = np.ascontiguousarray(encoded_input).reshape(-1).view(np.uint8)
         logits = np.empty(self.program.output.shape, np.uint32)
-        gained = logits.reshape(-1).view(np.uint8)
-        for move in self._online:
-            if move.sends:
-                self._send(move, given)
-            else:
-                self._receive(move, gained)
+        given, gained = _bytes_of(encoded_input), _bytes_of(logits)
+        for (step, part), stretch in self._stretches:
+            with self.session.step(step, part):
+                for move in stretch:
+                    self._move(move, given if move.sends else gained)
         return logits
 
 
@@ -153,14 +148,16 @@ class NullServer(_NullParty):
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
         assert weights is not None
-        self._law = self.law(options)
+        law = self.law(options)
+        self._activate = {op.id: prepare_activation(op, law) for op in program.activation_ops}
         self._linear = {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
         self._workspace = workspace_for(self._linear.values())
         self._items = with_operators(program, self._role, self._online)
-        self._coming = {
-            place: [array for op in ops for array in self._linear[op.id].weights]
-            for place, ops in coming_operators(self._items).items()
-        }
+        coming = [self._linear[op.id].weights for op in program.linear_ops]
+        self._coming = [array for arrays in coming for array in arrays]
+        counts = accumulate(map(len, coming))
+        self._used = {op.id: count for op, count in zip(program.linear_ops, counts, strict=True)}
+        self._stretches = [(step, list(items)) for step, items in groupby(self._items, _step_of)]
 
     def preprocess(self, inference_id: int) -> Preprocessing:
         """Plays the messages of the offline phase, and lays out the biases."""
@@ -173,21 +170,21 @@ class NullServer(_NullParty):
         arrays = material.claim(NAME)
         source, output = self.program.input, self.program.output
         values = {source.id: np.empty(source.shape, np.uint32)}
-        given = values[source.id].reshape(-1).view(np.uint8)
+        given = _bytes_of(values[source.id])
         logits = given  # until they are computed no message carries them
-        meanwhile: Iterator[None] | None = None
-        for place, item in enumerate(self._items):
-            if not isinstance(item, Move):
-                with self.session.step(item.id):
-                    self._compute(item, values, arrays)
-            elif item.sends:
-                if item.carried_bytes:
-                    logits = np.ascontiguousarray(values[output.source]).reshape(-1).view(np.uint8)
-                self._send(item, logits)
-            else:
-                if place in self._coming:
-                    meanwhile = prefetch(self._coming[place])
-                self._receive(item, given, meanwhile)
+        ahead = prefetch(self._coming)
+        for (step, part), stretch in self._stretches:
+            with self.session.step(step, part):
+                for item in stretch:
+                    if not isinstance(item, Move):
+                        self._compute(item, values, arrays)
+                        ahead.drop(self._used.get(item.id, 0))
+                    elif item.sends:
+                        if item.carried_bytes:
+                            logits = _bytes_of(values[output.source])
+                        self._move(item, logits)
+                    else:
+                        self._move(item, given, ahead)
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, values[op.id])
@@ -203,7 +200,7 @@ class NullServer(_NullParty):
         elif isinstance(op, MultiplyOp):
             values[op.id] = values[op.left] * values[op.right]
         elif isinstance(op, ActivationOp):
-            values[op.id] = _activate(op, values[op.source], self._law)
+            values[op.id] = self._activate[op.id](values[op.source])
 
     def _bias(self, op: LinearOp) -> np.ndarray:
         total = np.zeros(op.shape, np.uint32)
@@ -213,29 +210,9 @@ class NullServer(_NullParty):
         return total
 
 
-def _activate(op: ActivationOp, x: np.ndarray, law: ActivationLaw) -> np.ndarray:
-    """Applies a law where the client's share is zero: uint32 of x's shape."""
-    if isinstance(law, WindowLaw):
-        return _activate_in_window(op, x, law)
-    return activation_reference(op, x, np.zeros_like(x), law)
+def _step_of(item: Move | Op) -> tuple[int, str]:
+    return (item.step, item.part) if isinstance(item, Move) else (item.id, "")
 
 
-def _activate_in_window(op: ActivationOp, x: np.ndarray, law: WindowLaw) -> np.ndarray:
-    """Applies the law of every window mode where the client's share is zero.
-
-    With a zero share nothing carries. So the sign of a ReLU is bit `window_bits`, whatever is dropped below.
-    """
-    y = (x + np.uint32(law.offset(op.truncate_bits))).view(np.int32)
-    flat = y.reshape(-1)
-    for group in op.groups:
-        part = flat if group.index is None else flat[group.index]
-        if group.kind is ActivationKind.RELU:
-            above = RING_BITS - 1 - op.window_bits
-            part <<= above
-            part >>= above + op.truncate_bits
-            np.maximum(part, 0, out=part)
-        else:
-            part >>= op.truncate_bits
-        if group.index is not None:
-            flat[group.index] = part
-    return y.view(np.uint32)
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).data.cast("B")

@@ -35,6 +35,7 @@ def test_protocols_are_measured_in_turns(
     assert [each["protocol"] for each in result["sides"]] == ["ideal", "null"]
     assert all(len(each["sessions"]) == 4 for each in result["sides"])
     assert all(each["interval"] is not None for each in result["ratios"])
+    assert all(each["online_floor_s"] > 0 for each in result["sides"])
     assert main(["history", "show", "last", *history]) == 0
     assert "null against ideal: " in capsys.readouterr().out
 
@@ -70,6 +71,7 @@ def test_what_cannot_be_compared_fails_closed(model_file: Path, capsys: pytest.C
         (["MODEL", "--protocol", "null,nul"], "there is no protocol 'nul'"),
         (["MODEL", "--threads", "1,1"], "given twice"),
         (["1", "2", "--fail-if-slower", "5"], "is no percentage"),
+        (["MODEL", "--no-limits", "--relative-to-floor"], "leave out --no-limits"),
     ],
 )
 def test_wrong_words_are_one_line(
@@ -108,6 +110,35 @@ def test_a_run_is_judged_by_a_baseline(
     assert main(["regress", "steady", "--baseline", "slow", *history]) == 0
     assert main(["regress", "--baseline", "rele-ase", *history]) == 2
     assert "did you mean release" in capsys.readouterr().err
+
+
+def test_runs_of_a_slower_machine_are_judged_by_their_floors(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine of half the speed has twice the floor and twice the time. Without a floor nothing passes."""
+    history = ["--history", str(tmp_path / "h.db")]
+    result = json.loads((kept / "first.json").read_text())
+    for name, slowness in (("new", 1.0), ("old", 2.0), ("none", 1.0)):
+        samples = [slowness * (0.010 + 0.0001 * number) for number in range(6)]
+        result["online"]["latency_s"].update(samples=samples, median=samples[3])
+        result["floor"]["online"]["time_s"] = 0.002 * slowness
+        result["environment"]["cpu_model"] = name
+        if name == "none":
+            result["floor"] = None
+        (tmp_path / f"{name}.json").write_text(json.dumps(result))
+        assert main(["history", "import", str(tmp_path / f"{name}.json"), *history]) == 0
+        assert main(["history", "tag", "last", name, *history]) == 0
+    judge = ["regress", "--baseline", "new", *history]
+    assert main([*judge, "old"]) == 10  # another processor
+    assert main([*judge, "old", "--relative-to-floor"]) == 0
+    assert (
+        "online relative to the floor  run old against baseline new: no difference" in capsys.readouterr().out
+    )
+    assert main([*judge, "none", "--relative-to-floor"]) == 10
+    assert "one of them has no floor" in capsys.readouterr().err
+    assert main(["history", *history]) == 0
+    listed = capsys.readouterr().out
+    assert "floor" in listed and listed.count("5.2 x") == 2
 
 
 def test_a_measurement_is_repeated_with_its_options(

@@ -34,12 +34,15 @@ SAMPLES = {
     "weight_cache": "123",
     "timeout": "33",
     "explain": None,
+    "no_limits": None,
     "seed": "4",
 }
 """Another value than the default for every option that changes a measurement; None for a flag alone."""
 
-GIVEN_ANEW = {"input", "costs", "measure_costs", "expect_digest"}
-"""Options that name files of the first machine or check it; docs/measuring.md says so."""
+GIVEN_ANEW = {"input", "costs", "measure_costs", "expect_digest"} | {
+    *("connect", "expect_logits", "logits_tolerance", "insecure_verify"),
+}
+"""Options that name files or the server of the first measurement, or check it; docs/measuring.md says so."""
 
 WITHOUT_EFFECT = {"help", "protocol", "like", "output", "json", "history", "no_history", "verbose"} | {
     "layers",

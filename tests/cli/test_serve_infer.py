@@ -155,9 +155,9 @@ def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_fil
         assert "lost:" in server.line()
     refused = infer(server, input_file, "--expect-digest", "00ff" * 16)
     assert refused.returncode == 6
-    assert "insists on 00ff00ff" in refused.stderr and "Traceback" not in refused.stderr
+    assert "expects 00ff00ff" in refused.stderr and "Traceback" not in refused.stderr
     server.line()
-    assert "insists on 00ff00ff" in server.line()  # both parties name it
+    assert "expects 00ff00ff" in server.line()  # both parties name it
     wrong_shape = input_file.with_name("wrong.npy")
     np.save(wrong_shape, np.zeros((1, 1)))
     assert infer(server, wrong_shape).returncode == 4

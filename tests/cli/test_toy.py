@@ -49,7 +49,9 @@ def run(command: str, folder: Path, *arguments: Any, name: str = "toy") -> dict[
 def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
     model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run("latency", tmp_path, model_file, "--expansion", 3, "--runs", 1, "--explain")
+    result = run(
+        "latency", tmp_path, model_file, "--expansion", 3, "--runs", 1, "--explain", "--layers", "all"
+    )
     assert result["verification"]["passed"] and result["verification"]["compared_count"] > 0
     assert (result["mode"], result["options"], result["secure"]) == ("floor", {"expansion": 3}, False)
     online, offline, predicted = result["online"], result["offline"], result["prediction"]

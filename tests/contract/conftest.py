@@ -11,11 +11,14 @@ too run with every set of options whose mode the protocol has.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from pi_bench.errors import ConnectionFailedError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fusion import fuse_keeping
 from pi_bench.network.fusion.plan import Planner
@@ -34,7 +37,7 @@ from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import Option, ProtocolInfo, ProtocolOptions
+from pi_bench.protocol import Option, Party, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol, protocol_names
 from pi_bench.testing import MemoryRun, MemorySession, run_in_memory
 from tests.contract.term_program import term_program
@@ -208,3 +211,26 @@ def compiled(batch: int) -> Network:
 def encoded_inputs(program: Program) -> list[np.ndarray]:
     generator = np.random.default_rng(5)
     return [encode_input(program, generator.normal(size=program.input.shape).clip(-2, 2)) for _ in range(3)]
+
+
+def sending_other(
+    victim: Party, place: int, other: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+) -> Callable[[MemorySession], None]:
+    """The `change` of a run in which `other` makes the buffers of the victim's message number `place`."""
+
+    def change(session: MemorySession) -> None:
+        if session.party is victim:
+            send, numbers = session.send, itertools.count()
+            session.send = lambda *buffers: send(*(other(buffers) if next(numbers) == place else buffers))
+
+    return change
+
+
+def leave(buffers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Ends the victim before it sends."""
+    raise ConnectionFailedError("cut")
+
+
+def sent_count(whole: MemoryRun, victim: Party) -> int:
+    """The messages of the victim in a session of one inference."""
+    return sum(message.sender is victim for message in (*whole.set_up, *whole.transcript))

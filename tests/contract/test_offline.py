@@ -25,19 +25,19 @@ def outputs(run, network, **options) -> list[np.ndarray]:
     return [outcome.output for outcome in run(DELPHI, program, weights, inputs[:2], chosen)]
 
 
-@pytest.mark.parametrize("share", [1.0, 0.5])
-def test_cached_weights_give_the_same_answers(run, network, share) -> None:
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+def test_cached_weights_give_the_same_answers(run, network, fraction) -> None:
     program = network[0]
-    cache_bytes = int(share * sum(product_sizes(program)))
+    cache_bytes = int(fraction * sum(product_sizes(program)))
     cached = outputs(run, network, weight_cache_bytes=cache_bytes)
     assert all(map(np.array_equal, cached, outputs(run, network)))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, share) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.4, 1.0])
+def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, fraction) -> None:
     program, weights, _ = small_network
     sizes = product_sizes(program)
-    options = ProtocolOptions("windowed", weight_cache_bytes=int(share * sum(sizes)))
+    options = ProtocolOptions("windowed", weight_cache_bytes=int(fraction * sum(sizes)))
     others = {name: np.zeros_like(array) for name, array in weights.items()}
     cached = []
     for values in (weights, others):
@@ -48,8 +48,8 @@ def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, sh
         assert prepared.products.cached_bytes == sum(np.array(sizes)[kinds]) <= options.weight_cache_bytes
         cached.append(kinds)
     assert cached[0] == cached[1]
-    assert any(cached[0]) == (share > 0)
-    assert all(cached[0]) == (share == 1)
+    assert any(cached[0]) == (fraction > 0)
+    assert all(cached[0]) == (fraction == 1)
 
 
 def test_one_preparation_serves_two_sessions(small_network) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
 from pi_bench.protocol import Party, Preprocessing
+from tests.contract.conftest import leave, sending_other, sent_count
 
 
 def test_material_is_claimed_once() -> None:
@@ -73,29 +74,13 @@ def test_a_failure_at_any_message_wipes_every_secret(
     program, weights, inputs = small_network
     made = made_secrets(monkeypatch)
 
-    def leave_after(count: int):
-        def change(session) -> None:
-            if session.party is victim:
-                send, left = session.send, [count]
-
-                def sending(*buffers) -> None:
-                    left[0] -= 1
-                    if left[0] < 0:
-                        raise ConnectionFailedError("cut")
-                    send(*buffers)
-
-                session.send = sending
-
-        return change
-
     mode = secure_protocol.mode_names[0]
     (whole,) = run(secure_protocol, program, weights, inputs[:1], mode)
-    sent_count = sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))
-    assert sent_count > len(program.activation_ops)
-    for sent in range(sent_count):
+    assert sent_count(whole, victim) > len(program.activation_ops)
+    for sent in range(sent_count(whole, victim)):
         made.clear()
         with pytest.raises(ConnectionFailedError):
-            run(secure_protocol, program, weights, inputs[:1], mode, leave_after(sent))
+            run(secure_protocol, program, weights, inputs[:1], mode, sending_other(victim, sent, leave))
         assert made
         open_ones = [secret for secret in made if not secret.closed]
         assert not open_ones, f"after {sent} messages of the {victim}: {open_ones}"
@@ -111,28 +96,23 @@ def test_a_message_of_other_bytes_gives_an_answer_or_a_clear_error(
     made = made_secrets(monkeypatch)
     generator = np.random.default_rng(7)
 
-    def replace_message(place: int):
-        def change(session) -> None:
-            if session.party is victim:
-                send, left = session.send, [place]
-
-                def sending(*buffers) -> None:
-                    left[0] -= 1
-                    size = sum(memoryview(buffer).nbytes for buffer in buffers)
-                    send(*([generator.bytes(size)] if left[0] == -1 else buffers))
-
-                session.send = sending
-
-        return change
+    def random_bytes(buffers: tuple) -> tuple:
+        return (generator.bytes(sum(memoryview(buffer).nbytes for buffer in buffers)),)
 
     mode = secure_protocol.mode_names[0]
     (whole,) = run(secure_protocol, program, weights, inputs[:1], mode)
-    sent_count = sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))
     outcomes = set()
-    for place in range(sent_count):
+    for place in range(sent_count(whole, victim)):
         made.clear()
         try:
-            (other,) = run(secure_protocol, program, weights, inputs[:1], mode, replace_message(place))
+            (other,) = run(
+                secure_protocol,
+                program,
+                weights,
+                inputs[:1],
+                mode,
+                sending_other(victim, place, random_bytes),
+            )
         except (PeerError, ConnectionFailedError):
             outcomes.add("error")
         else:

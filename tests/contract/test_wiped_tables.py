@@ -13,6 +13,7 @@ from pi_bench.hybrid.parties.material import Arena, BufferPool
 from pi_bench.protocol import Party, ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
+from tests.contract.conftest import leave, sending_other, sent_count
 
 FSS = find_protocol("fss")
 
@@ -79,24 +80,9 @@ def test_burnt_material_leaves_no_secret(mode, network, memory) -> None:
 def test_a_failure_at_any_message_leaves_no_secret(victim, small_network, run, memory) -> None:
     program, weights, inputs = small_network
 
-    def leave_after(count: int):
-        def change(session) -> None:
-            if session.party is victim:
-                send, left = session.send, [count]
-
-                def sending(*buffers) -> None:
-                    left[0] -= 1
-                    if left[0] < 0:
-                        raise ConnectionFailedError("cut")
-                    send(*buffers)
-
-                session.send = sending
-
-        return change
-
     (whole,) = run(FSS, program, weights, inputs[:1], "exact")
     assert not any(memory.secrets().values()), memory.secrets()
-    for sent in range(sum(m.sender is victim for m in (*whole.set_up, *whole.transcript))):
+    for sent in range(sent_count(whole, victim)):
         with pytest.raises(ConnectionFailedError):
-            run(FSS, program, weights, inputs[:1], "exact", leave_after(sent))
+            run(FSS, program, weights, inputs[:1], "exact", sending_other(victim, sent, leave))
         assert not any(memory.secrets().values()), (sent, memory.secrets())

@@ -20,6 +20,7 @@ STUBS = Path(__file__).parents[2] / "pi_bench" / "_native"
 MODULES = {
     "symmetric.pyi": _native.symmetric,
     "checksum.pyi": _native.checksum,
+    "channel.pyi": _native.channel,
     "ot.pyi": _native.ot,
     "garble.pyi": _native.garble,
     "fss.pyi": _native.fss,

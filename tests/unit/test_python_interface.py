@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,17 +24,29 @@ def test_a_model_file_is_measured_inside_an_event_loop(model_file: Path) -> None
 
     result = asyncio.run(cell())
     assert isinstance(result, Result)
-    assert result.verification.passed
+    assert result.verified
     assert len(result.online.latency_s.samples) == 2
     assert "online latency" in result.table()
     assert "<pre" in result._repr_html_()
     inspected = pi_bench.inspect(model_file)
     assert inspected.relu_count == result.network.relu_count
+    assert "ReLU" in inspected.table() and "<pre" in inspected._repr_html_()
     if find_spec("pandas") is None:
         with pytest.raises(EnvironmentUnsupportedError, match="pip install pandas"):
             result.to_pandas()
     else:
         assert len(result.to_pandas()) == len(result.online.layers)
+
+
+def test_frames_have_a_row_per_layer_and_per_run(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for pandas, which shows the rows that it gets."""
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
+    result = pi_bench.measure(model_file, protocol="null", runs=2, warmup=0)
+    rows = result.to_pandas()
+    assert [row["name"] for row in rows] == [layer.name for layer in result.online.layers]
+    assert sum(row["relu_count"] for row in rows) == result.network.relu_count
+    runs = pi_bench.compare(result, result, names=["a", "b"]).to_pandas()
+    assert [row["online_s"] for row in runs] == 2 * result.online.latency_s.samples
 
 
 def test_a_script_without_a_guard_measures_a_module(tmp_path: Path) -> None:
@@ -42,7 +55,7 @@ def test_a_script_without_a_guard_measures_a_module(tmp_path: Path) -> None:
         "import torch, pi_bench\n"
         "module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))\n"
         "result = pi_bench.measure(module, torch.randn(64, 4), protocol='null', runs=1, warmup=0)\n"
-        "print(result.network.relu_count, result.verification.passed)\n"
+        "print(result.network.relu_count, result.verified)\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert done.stdout == "8 True\n", done.stderr
@@ -52,6 +65,7 @@ def test_results_and_models_are_compared(model_file: Path) -> None:
     results = [pi_bench.measure(model_file, protocol="null", runs=6, warmup=0, seed=n) for n in range(2)]
     comparison = pi_bench.compare(*results, names=["first", "second"])
     assert comparison.ratios[0].interval is not None
+    assert "first" in comparison.table() and "<pre" in comparison._repr_html_()
     measured = pi_bench.compare(model_file, protocols=["ideal", "null"], rounds=2, runs=1)
     assert [side.name for side in measured.sides] == ["ideal", "null"]
     for sides in ((), (model_file,), (model_file, results[0])):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -110,10 +111,22 @@ def measured(
     def interrupted(error: KeyboardInterrupt, done: int) -> None:
         failures.add_interruption(interruption_code(error), done, len(candidates), "networks")
 
-    found: list[Any] = measuring.measure_all(
-        candidates, root, lambda model, result: _latency(model, result, flags), wanted, progress, interrupted
-    )
+    cautions: dict[str, list[str]] = {}
+
+    def measure(model: Path, result: Path) -> None:
+        _latency(model, result, flags)
+        for text in _cautions(result):
+            cautions.setdefault(text, []).append(model.parent.name)
+
+    found: list[Any] = measuring.measure_all(candidates, root, measure, wanted, progress, interrupted)
+    for text, names in cautions.items():
+        print(f"caution: {', '.join(names)}: {text}", file=sys.stderr)
     return found
+
+
+def _cautions(result: Path) -> list[str]:
+    """Returns the cautions of a result of `pi-bench latency`."""
+    return [caution["text"] for caution in json.loads(result.read_text()).get("cautions", [])]
 
 
 def _latency(model: Path, result: Path, flags: list[str]) -> None:

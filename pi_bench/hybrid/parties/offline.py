@@ -7,6 +7,7 @@ labels and encrypts the masks of the next layer. So both parties and the wire ar
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from pi_bench.hybrid.exchanges import (
     TableStep,
     Trees,
 )
-from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
+from pi_bench.hybrid.offline_schedule import Turn
 from pi_bench.hybrid.parties.crosses import ClientCrosses, ServerCrosses
 from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
 from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
@@ -39,8 +40,11 @@ class ClientOffline:
     """Plays the client in one offline phase. `server_offline` shows both parties.
 
     ```python
+    from pi_bench.hybrid.offline_schedule import client_turns, offline_schedule
+
     def offline(session: SessionLike, plan: WorkPlan, keys: ClientKeys, lease: Lease, masks, inference_id):
-        return ClientOffline(session, plan, keys, lease, masks, inference_id, threads=1).run()
+        turns = list(client_turns(offline_schedule(plan)))
+        return ClientOffline(session, plan, turns, keys, lease, masks, inference_id, threads=1).run()
     ```
     """
 
@@ -48,6 +52,7 @@ class ClientOffline:
         self,
         session: SessionLike,
         plan: WorkPlan,
+        turns: Sequence[tuple[Turn, Exchange]],
         keys: ClientKeys,
         lease: Lease,
         masks: dict[int, np.ndarray],
@@ -55,6 +60,7 @@ class ClientOffline:
         threads: int,
     ) -> None:
         self._plan = plan
+        self._turns = turns
         self._products = ClientProducts(session, plan, keys.he, masks, threads)
         self._evaluator = Evaluator(session, keys, lease.arena, inference_id, threads)
         self._crosses = ClientCrosses(session, keys.reverse, threads)
@@ -70,7 +76,7 @@ class ClientOffline:
             ConnectionFailedError: no message came in time, or the connection was lost.
         """
         with self._evaluator, contextlib.closing(self._tables):
-            for turn, exchange in client_turns(offline_schedule(self._plan)):
+            for turn, exchange in self._turns:
                 (self._ask if turn is Turn.ASK else self._accept)(exchange)
             arrays = self._evaluator.arrays | self._crosses.arrays | self._tables.arrays
             if self._plan.table_jobs:
@@ -123,6 +129,7 @@ class ClientOffline:
 def server_offline(
     session: SessionLike,
     plan: WorkPlan,
+    exchanges: Sequence[Exchange],
     keys: ServerKeys,
     prepared: PreparedProducts,
     weights: Weights,
@@ -130,7 +137,7 @@ def server_offline(
     lease: Lease,
     threads: int,
 ) -> dict[str, np.ndarray]:
-    """Answers every exchange of an offline phase.
+    """Answers every exchange of an offline phase, in the order of `offline_schedule`.
 
     Returns the server's material of every gadget, cross product and linear value by name. Both parties'
     shares of a linear value add up to the layer's product with the client's mask:
@@ -139,19 +146,23 @@ def server_offline(
     >>> from pi_bench.protocol import Party, ProtocolOptions
     >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
     >>> from pi_bench.hybrid.parties.material import ArenaPool
+    >>> from pi_bench.hybrid.offline_schedule import client_turns, offline_schedule
     >>> from pi_bench.hybrid.parties.products import draw_masks
     >>> from pi_bench.testing import run_sub_protocol, small_network
     >>> program, weights = small_network()
     >>> plan, masks = WorkPlan(program, ProtocolOptions("exact")), draw_masks(program)
+    >>> order = offline_schedule(plan)
+    >>> turns = list(client_turns(order))
     >>> def client(session):
     ...     with ArenaPool(plan, Party.CLIENT).take() as lease:
-    ...         offline = ClientOffline(session, plan, client_set_up(session), lease, masks, 0, threads=1)
-    ...         return offline.run()
+    ...         keys = client_set_up(session)
+    ...         return ClientOffline(session, plan, turns, keys, lease, masks, 0, threads=1).run()
     >>> def server(session):
     ...     keys, products = server_set_up(session), PreparedProducts(plan, weights, 0, threads=1)
     ...     lease = ArenaPool(plan, Party.SERVER).take()
     ...     with Garbler(session, keys, lease.arena, 0, threads=1) as garbler:
-    ...         return server_offline(session, plan, keys, products, weights, garbler, lease, threads=1)
+    ...         return server_offline(
+    ...             session, plan, order, keys, products, weights, garbler, lease, threads=1)
     >>> (arrays, shares), server_arrays = run_sub_protocol(client, server)
     >>> sorted(arrays)
     ['garbled:0', 'hash_seed', 'labels:0', 'select:0', 'share:0']
@@ -167,7 +178,7 @@ def server_offline(
     crosses = ServerCrosses(session, keys.reverse, threads)
     tables = ServerTables(session, keys.reverse, garbler, lease, threads)
     with contextlib.closing(tables):
-        for exchange in offline_schedule(plan):
+        for exchange in exchanges:
             match exchange:
                 case Product():
                     products.answer(exchange)

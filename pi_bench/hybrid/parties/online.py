@@ -22,8 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pi_bench.arithmetic.law import WORD_BYTES
-from pi_bench.arithmetic.prefetch import prefetch
+from pi_bench.arithmetic.prefetch import Prefetch, prefetch
 from pi_bench.hybrid.parties.activations import client_activation, server_activation
 from pi_bench.hybrid.parties.scratch import ClientScratch, ServerScratch
 from pi_bench.hybrid.work_plan import WorkPlan
@@ -117,22 +116,19 @@ def server_online(
     """
     program = plan.program
     masked: dict[int, np.ndarray] = {}  # every value less the client's share of it
+    ahead, used = _prefetch_linear(program, arrays, prepared)
     with session.step(program.input.id):
-        words = session.receive(WORD_BYTES * int(np.prod(program.input.shape)))
-        masked[program.input.id] = np.frombuffer(words, np.uint32).reshape(program.input.shape)
+        masked[program.input.id] = np.empty(program.input.shape, np.uint32)
+        session.receive_into(masked[program.input.id], meanwhile=ahead)
     for op in program.ops[1:]:
         with session.step(op.id):
             if isinstance(op, LinearOp):
                 # u = W (x - r) + s + bias. The array has the last two already. It is used once, so no copy.
                 masked[op.id] = arrays[f"constant:{op.id}"]
                 prepared[op.id].add(masked, masked[op.id], scratch.workspace, threads)
+                ahead.drop(used[op.id])
             elif isinstance(op, ActivationOp):
-                coming = [
-                    array
-                    for op_id in plan.linear_after[op.id]
-                    for array in (*prepared[op_id].weights, arrays[f"constant:{op_id}"])
-                ]
-                server_activation(session, plan, op, masked, arrays, scratch, threads, prefetch(coming))
+                server_activation(session, plan, op, masked, arrays, scratch, threads, ahead)
             elif isinstance(op, OutputOp):
                 session.send(masked[op.source])
     if session.trace is not None:
@@ -141,3 +137,18 @@ def server_online(
         for source in program.source_ops:
             # Copied, since the next inference uses the same memory.
             session.trace.keep_activation(source.id, masked[source.id].copy())
+
+
+def _prefetch_linear(
+    program: Program, arrays: dict[str, np.ndarray], prepared: dict[int, PreparedLinear]
+) -> tuple[Prefetch, dict[int, int]]:
+    """Prepares to read what the linear operators need, in their order.
+
+    Returns the steps, and the number of arrays up to each operator, by its id.
+    """
+    coming: list[np.ndarray] = []
+    used: dict[int, int] = {}
+    for op in program.linear_ops:
+        coming += [*prepared[op.id].weights, arrays[f"constant:{op.id}"]]
+        used[op.id] = len(coming)
+    return prefetch(coming), used

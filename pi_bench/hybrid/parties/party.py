@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pi_bench.hybrid.offline_schedule import client_turns, offline_schedule
 from pi_bench.hybrid.parties import keys, online
 from pi_bench.hybrid.parties.garbling import Garbler
 from pi_bench.hybrid.parties.material import ArenaPool
@@ -39,6 +40,7 @@ class HybridClient(PartyProtocol):
     ) -> None:
         super().__init__(session, program, options, weights)
         self._plan = WorkPlan(program, options, uses_tables=self.uses_tables)
+        self._turns = list(client_turns(offline_schedule(self._plan)))  # of every inference
         self._keys: keys.ClientKeys | None = None
         self._scratch = ClientScratch(self._plan)
         self._pool = ArenaPool(self._plan, Party.CLIENT)
@@ -53,7 +55,14 @@ class HybridClient(PartyProtocol):
         masks = draw_masks(self.program)
         with self._pool.take() as lease:
             arrays, values = ClientOffline(
-                self.session, self._plan, self._keys, lease, masks, inference_id, self.options.threads
+                self.session,
+                self._plan,
+                self._turns,
+                self._keys,
+                lease,
+                masks,
+                inference_id,
+                self.options.threads,
             ).run()
         arrays |= {f"mask:{op_id}": mask for op_id, mask in masks.items()}
         arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
@@ -136,6 +145,7 @@ class HybridServer(PartyProtocol):
             arrays = server_offline(
                 self.session,
                 plan,
+                self._prepared.exchanges,
                 self._keys,
                 self._prepared.products,
                 self.weights,

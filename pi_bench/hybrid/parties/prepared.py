@@ -1,4 +1,4 @@
-"""The plan and the prepared weights, which a server computes once for all its clients.
+"""The plan, the exchanges and the prepared weights, which a server computes once for all its clients.
 
 A transform of the weights takes most of the time of a product under encryption. The server transforms and
 keeps as many weights as `ProtocolOptions.weight_cache_bytes` allows, and transforms the others for every
@@ -14,6 +14,8 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto.he import PreparedWeights, prepare_weights, prepared_bytes
+from pi_bench.hybrid.exchange import Exchange
+from pi_bench.hybrid.offline_schedule import offline_schedule
 from pi_bench.hybrid.parties.online import prepare_linear
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.work_plan import WorkPlan
@@ -65,6 +67,7 @@ class PreparedServer:
     """
 
     plan: WorkPlan
+    exchanges: list[Exchange]  # of every offline phase
     linear: dict[int, PreparedLinear]
     products: PreparedProducts
 
@@ -75,4 +78,4 @@ class PreparedServer:
         """Prepares a server. `uses_tables` is that of `WorkPlan`."""
         plan = WorkPlan(program, options, uses_tables=uses_tables)
         products = PreparedProducts(plan, weights, options.weight_cache_bytes, options.threads)
-        return cls(plan, prepare_linear(program, weights), products)
+        return cls(plan, offline_schedule(plan), prepare_linear(program, weights), products)

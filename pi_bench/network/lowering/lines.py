@@ -142,7 +142,7 @@ def lines_as_maps(
 
     >>> line = ReshapeNode("conv.line", ("conv",), (8, 100))
     >>> relu, back = ReluNode("relu", ("conv.line",), (8, 100)), ReshapeNode("r", ("relu",), (8, 1, 100))
-    >>> conv, last = ReshapeNode("conv", (), (8, 1, 100)), ScaleNode("last", ("r",), (8, 1, 100), 2.0, 0.0)
+    >>> conv, last = (ScaleNode(*ends, (8, 1, 100), 2.0, 0.0) for ends in (("conv", ()), ("last", ("r",))))
     >>> nodes, _ = lines_as_maps([conv, line, relu, back, last], {})
     >>> [(node.name, node.inputs) for node in nodes if node.name in ("relu", "last")]
     [('relu', ('conv',)), ('last', ('relu',))]

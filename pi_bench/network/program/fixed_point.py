@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pi_bench.errors import InputError
@@ -30,19 +32,21 @@ def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
         one = f" or {op.shape[1:]}" if op.shape[0] == 1 else ""
         raise InputError(f"the input has shape {array.shape}; this network takes {op.shape}{one}")
     values = array.astype(np.float64).reshape(op.shape)
-    if not np.isfinite(values).all():
-        raise InputError("the input has NaN or infinity")
     largest = float(np.abs(values).max())
+    if not math.isfinite(largest):
+        raise InputError("the input has NaN or infinity")
     if largest > op.bound:
         raise InputError(
             f"the input has a value of size {largest:.4g}; the network was calibrated for at most "
             f"{op.bound:.4g}: normalize the input as in training, or calibrate with such inputs"
         )
-    scale_bits = np.array(op.scale_bits)
+    factor = np.array(math.ldexp(1.0, op.scale_bits))
     if op.channel_bits is not None:
-        scale_bits = op.scale_bits + op.channel_bits.astype(np.int64).reshape(-1, *(1,) * (values.ndim - 2))
-    integers: np.ndarray = np.rint(np.ldexp(values, scale_bits)).astype(np.int64).astype(np.uint32)
-    return integers
+        bits = op.channel_bits.astype(np.int64).reshape(-1, *(1,) * (values.ndim - 2))
+        factor = np.ldexp(factor, bits)
+    values *= factor  # exact, since the factors are powers of two
+    np.rint(values, out=values)
+    return values.astype(np.int64).astype(np.uint32)
 
 
 def decode_output(program: Program, values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fidelity import Interval, LayerBits
 from pi_bench.report.documents.fields import (
     Arguments,
@@ -173,3 +174,4 @@ class Accuracy(Part, frozen=True, kw_only=True):
         Remedies | None, Meta(description="null where the command was interrupted, or with --no-remedies")
     ] = None
     warnings: tuple[str, ...] = ()
+    cautions: Cautions = ()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fields import (
     Above0,
     Arguments,
@@ -20,6 +21,9 @@ from pi_bench.report.documents.fields import (
     Seconds,
 )
 
+FloorSeconds = Annotated[
+    Above0 | None, Meta(description="floor on the machine that measured; null without limits")
+]
 Verdict = Literal["faster", "slower", "no difference shown", "not compared"]
 
 
@@ -50,6 +54,8 @@ class Side(Part, frozen=True, kw_only=True):
     rounds: Annotated[float, Meta(ge=0)]
     verified: Annotated[bool | None, Meta(description="null where a stored run was not verified")]
     sessions: list[SessionTimes]
+    online_floor_s: FloorSeconds = None
+    offline_floor_s: FloorSeconds = None
 
 
 class Ratio(Part, frozen=True, kw_only=True):
@@ -68,6 +74,9 @@ class Ratio(Part, frozen=True, kw_only=True):
         Verdict, Meta(description="faster or slower where the whole interval lies on one side of 1")
     ]
     method: Annotated[str, Meta(description="how the interval was computed")]
+    relative_to_floor: Annotated[
+        bool, Meta(description="whether the times were divided by the floors of their sides first")
+    ] = False
 
 
 class ComparisonResult(Part, frozen=True, kw_only=True):
@@ -83,6 +92,7 @@ class ComparisonResult(Part, frozen=True, kw_only=True):
     environment: Machine
     arguments: Arguments
     warnings: tuple[str, ...] = ()
+    cautions: Cautions = ()
 
     def table(self) -> str:
         """Returns the text that `pi-bench compare` prints."""

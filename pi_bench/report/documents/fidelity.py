@@ -14,7 +14,7 @@ Interval = Annotated[list[Percent], Meta(min_length=2, max_length=2, description
 class FidelityGoal(Part, frozen=True, kw_only=True):
     """Bounds that a user sets for the fidelity."""
 
-    same_class_pct: Annotated[Percent, Meta(description="the least share of inputs with the same class")]
+    same_class_pct: Annotated[Percent, Meta(description="the least fraction of inputs with the same class")]
     logit_error_pct: Annotated[
         float, Meta(ge=0, description="the largest typical logit error, in percent of the logits' range")
     ]
@@ -26,7 +26,7 @@ class Fidelity(Part, frozen=True, kw_only=True):
     sample_count: Positive
     source: Annotated[str, Meta(description="kind of the inputs, such as held-out calibration inputs")]
     same_class_pct: Annotated[
-        Percent, Meta(description="share of the inputs whose largest logit both networks agree on")
+        Percent, Meta(description="fraction of the inputs whose largest logit both networks agree on")
     ]
     same_class_interval_pct: Interval
     logit_error: Annotated[

@@ -29,8 +29,11 @@ Weights = Annotated[
     ),
 ]
 UpperRelus = Annotated[
-    int,
-    Meta(ge=0, description="ReLUs, contained in relu_count, that serve the upper bounds of clamps (ReLU6)"),
+    int | None,
+    Meta(
+        description="ReLUs, contained in relu_count, that serve the upper bounds of clamps (ReLU6); null: "
+        "unknown without the model file"
+    ),
 ]
 VERSION_MEANING = Meta(
     description="rises when a field changes its meaning or disappears; new fields do not raise it"
@@ -111,7 +114,7 @@ class Emulated(Part, frozen=True, kw_only=True, tag_field="kind", tag="emulated"
 
 
 class MeasuredLink(Part, frozen=True, kw_only=True):
-    """Gives the delay and rates of the emulated link, probed at the end of set-up."""
+    """Gives the delay and rates of a link, probed at the end of set-up."""
 
     rtt_s: Seconds
     up_bits_per_s: Above0

@@ -114,3 +114,14 @@ class Inspection(Part, frozen=True, kw_only=True):
     fidelity: FidelityOrNull = None
     notes: Notes = ()
     upper_relu_count: UpperRelus = 0
+
+    def table(self) -> str:
+        """Returns the text that `pi-bench inspect` prints."""
+        from pi_bench.report.inspection import render_inspection
+
+        return render_inspection(self)
+
+    def _repr_html_(self) -> str:
+        from pi_bench.report.frames import text_as_html
+
+        return text_as_html(self.table())

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
 from pi_bench.report.documents.fields import (
     VERSION_MEANING,
@@ -33,6 +34,7 @@ from pi_bench.report.documents.fields import (
     UpperRelus,
     Weights,
 )
+from pi_bench.report.documents.floor import Floor, MeasuredLimits
 from pi_bench.report.documents.predicted import ComparedPrediction, ExplanationOrNull
 
 Samples = Annotated[list[Seconds], Meta(min_length=1)]
@@ -69,6 +71,13 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
 class ProbedLink(Emulated, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
     """Describes an emulated link as it was asked for and as it was measured."""
 
+    measured: MeasuredLink
+
+
+class RealLink(Part, frozen=True, kw_only=True, tag_field="kind", tag="real"):
+    """Describes the link between two machines as it was measured."""
+
+    name: Annotated[str, Meta(description="always real: nothing tells which machines it connects")]
     measured: MeasuredLink
 
 
@@ -240,6 +249,22 @@ class Placement(Machine, frozen=True, kw_only=True):
     cores: Cores
 
 
+class ServerMachine(Machine, frozen=True, kw_only=True):
+    """Describes the other machine, on which the server ran, in its own words."""
+
+    threads: Annotated[int, Meta(ge=0, description="threads of the server")]
+
+
+class ComparedLogits(Part, frozen=True, kw_only=True):
+    """Compares the answers of all timed runs with the logits that the user expects."""
+
+    file: str
+    tolerance: Annotated[float, Meta(ge=0, description="largest difference that is allowed")]
+    passed: bool
+    max_error: Annotated[float, Meta(ge=0, description="largest difference that was found")]
+    compared_run_count: Count
+
+
 class Result(Part, frozen=True, kw_only=True):
     """Result of `pi-bench latency`.
 
@@ -262,7 +287,7 @@ class Result(Part, frozen=True, kw_only=True):
     ]
     interrupted: Interrupted
     warmup: Count
-    link: Loopback | ProbedLink
+    link: Loopback | ProbedLink | RealLink
     input: Annotated[str, Meta(description="the input file's name, or the seed of the noise")]
     model_load_s: Annotated[float, Meta(ge=0, description="reading and compiling the model")]
     server_prepare_s: Annotated[
@@ -294,24 +319,45 @@ class Result(Part, frozen=True, kw_only=True):
     ]
     cpu_time_by_phase_s: CpuTime
     outputs: Outputs
-    verification: Verification
+    verification: Annotated[
+        Verification | None, Meta(description="null: not verified, for the reason in unverified_reason")
+    ]
     prediction: Annotated[
         ComparedPrediction | None, Meta(description="null where the protocol has no script to predict from")
     ]
     explanation: ExplanationOrNull
-    environment: Placement
+    environment: Annotated[
+        Placement, Meta(description="of the client alone where server_environment is another machine's")
+    ]
     arguments: Arguments
     warmup_s: Annotated[
         tuple[Seconds, ...], Meta(description="online latencies of the untimed runs, in order")
     ] = ()
     precision: Annotated[
-        Above0 | None, Meta(description="--precision as a share of the median; null where not given")
+        Above0 | None, Meta(description="--precision as a fraction of the median; null where not given")
+    ] = None
+    server_environment: Annotated[
+        ServerMachine | None, Meta(description="null: both parties ran on the machine of environment")
+    ] = None
+    unverified_reason: Annotated[str | None, Meta(description="why nothing was verified")] = None
+    expected_logits: Annotated[
+        ComparedLogits | None, Meta(description="null where --expect-logits was not given")
     ] = None
     bits: LayerBits | None = None
     quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
+    limits: Annotated[
+        MeasuredLimits | None, Meta(description="null with --no-limits, and where they cannot be measured")
+    ] = None
+    floor: Annotated[Floor | None, Meta(description="null where the limits are")] = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
+    cautions: Cautions = ()
+
+    @property
+    def verified(self) -> bool | None:
+        """Whether every run was verified and right; None where no run was verified."""
+        return None if self.verification is None else self.verification.passed
 
     def table(self) -> str:
         """Returns the text that `pi-bench latency` prints."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fields import (
     Above0,
     Interrupted,
@@ -16,7 +17,7 @@ from pi_bench.report.documents.fields import (
     SchemaVersion,
 )
 
-LimitName = Literal["aes", "memory", "multiply_add", "ring_multiply_add", "socket", "round_trip"]
+LimitName = Literal["aes", "cache", "memory", "multiply_add", "ring_multiply_add", "socket", "round_trip"]
 
 
 class MachineLimit(Part, frozen=True, kw_only=True):
@@ -79,3 +80,4 @@ class Micro(Part, frozen=True, kw_only=True):
     limits: list[MachineLimit]
     results: list[CaseResult]
     environment: Machine
+    cautions: Cautions = ()

@@ -90,7 +90,7 @@ class Cause(Part, frozen=True, kw_only=True):
         str, Meta(description="rounds, relus, truncations, linear, multiplications, or the protocol's own")
     ]
     cost_s: Annotated[float, Meta(description="time that the phase would save without this cause")]
-    share: Annotated[float, Meta(description="cost_s divided by the predicted time of the phase")]
+    fraction: Annotated[float, Meta(description="cost_s divided by the predicted time of the phase")]
     layers: list[BusyLayer]
 
 
@@ -115,10 +115,10 @@ class AlternativeRun(Part, frozen=True, kw_only=True):
     helps: Annotated[list[str], Meta(description="purposes whose cost this setting is expected to reduce")]
 
 
-class ReluShare(Part, frozen=True, kw_only=True):
-    """Tells whether fewer ReLUs help: their share of the online latency."""
+class ReluFraction(Part, frozen=True, kw_only=True):
+    """Tells whether fewer ReLUs help: their fraction of the online latency."""
 
-    share: float
+    fraction: float
     halved_saves_s: Seconds
     without_s: float
     line: str
@@ -130,7 +130,7 @@ class Explanation(Part, frozen=True, kw_only=True):
     alternatives: list[AlternativeRun]
     online: ExplainedPhase
     offline: ExplainedPhase
-    relus: ReluShare
+    relus: ReluFraction
 
 
 PredictionOrNull = Annotated[

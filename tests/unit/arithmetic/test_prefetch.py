@@ -1,35 +1,64 @@
+"""A prefetch reads its arrays in order, not too far ahead, and leaves out what is dropped."""
+
+from __future__ import annotations
+
+import mmap
+import resource
+
 import numpy as np
+import pytest
 
 from pi_bench.arithmetic.prefetch import prefetch
 
-
-class Watched(np.ndarray):
-    """Notes which of its bytes are reduced."""
-
-    def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
-        plain = np.asarray(inputs[0])
-        start = plain.__array_interface__["data"][0]
-        self.seen += [start + 64 * line for line in range(plain.size)]
-        return getattr(ufunc, method)(plain, **keywords)
-
-    def __array_finalize__(self, source) -> None:
-        self.seen = getattr(source, "seen", [])
+PIECE = 32 << 10
+REACH = 1 << 20
 
 
-def test_every_cache_line_is_read_in_order() -> None:
-    first, second = np.zeros((3, 100_000), np.uint16).view(Watched), np.zeros(7, np.uint8).view(Watched)
-    steps = 0
-    for _ in prefetch([first, second]):
-        steps += 1
-    start = first.__array_interface__["data"][0]
-    assert first.seen == list(range(start, start + first.nbytes, 64))
-    assert len(second.seen) == 1
-    assert steps == -(-first.nbytes // (32 << 10)) + 1
+def fresh(byte_count: int) -> np.ndarray:
+    """Returns memory of which no page has been touched."""
+    memory = mmap.mmap(-1, byte_count)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.uint8)
 
 
-def test_it_stops_where_it_is_left() -> None:
-    array = np.zeros(1 << 20, np.uint8).view(Watched)
-    steps = prefetch([array])
+def faults() -> int:
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+
+
+def test_every_step_reads_one_piece_of_the_next_array() -> None:
+    first, second = fresh(3 * PIECE), fresh(mmap.PAGESIZE)
+    steps = prefetch([first, np.empty(0, np.int16), second])
+    pages = []
+    for _ in range(4):
+        before = faults()
+        next(steps)
+        pages.append(faults() - before)
+    assert pages == [PIECE // mmap.PAGESIZE] * 3 + [1]
+    assert next(steps, "nothing") == "nothing"
+
+
+def test_it_stops_ahead_of_the_use_and_goes_on_after_it() -> None:
+    arrays = [fresh(REACH // 2) for _ in range(4)]
+    steps = prefetch(arrays)
+    assert sum(1 for _ in steps) == REACH // PIECE
+    before = faults()
+    steps.drop(1)
+    assert sum(1 for _ in steps) == REACH // 2 // PIECE
+    assert faults() - before == REACH // 2 // mmap.PAGESIZE
+    steps.drop(4)
+    assert next(steps, "nothing") == "nothing"
+
+
+def test_what_is_dropped_is_not_read() -> None:
+    dropped, kept = fresh(4 * PIECE), fresh(PIECE)
+    steps = prefetch([dropped, kept])
     next(steps)
-    assert 0 < len(array.seen) < array.nbytes // 64
-    assert next(prefetch([np.empty(0, np.int16)]), "nothing") == "nothing"
+    steps.drop(1)
+    before = faults()
+    assert sum(1 for _ in steps) == 1
+    assert faults() - before == PIECE // mmap.PAGESIZE
+
+
+def test_gaps_are_refused() -> None:
+    with pytest.raises(TypeError, match="contiguous"):
+        prefetch([np.zeros((4, 4), np.uint8)[:, ::2]])

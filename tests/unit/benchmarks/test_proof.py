@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[3]
 ONE, OTHER = NETWORKS[0], NETWORKS[1]
 
 
-def figures(network: Network, **changes: object) -> dict:
+def figures(network: Network, protocol: str = "delphi", **changes: object) -> dict:
     """A record of a result."""
     recipe = importlib.import_module("pi_bench.models").load_recipe(network.recipe)
-    return measuring.record(network, recipe, None, result_of_a_run(**changes)) | {"busy": False}
+    exported = measuring.Exported(network, recipe, Path("model.pt"), None)
+    return measuring.record(exported, result_of_a_run(protocol, **changes)) | {"busy": False}
 
 
-def result_of_a_run(**changes: object) -> dict:
+def result_of_a_run(protocol: str = "delphi", **changes: object) -> dict:
     """The fields of `pi-bench latency --json` that the table shows."""
     sent = {"client_to_server": 1_500_000, "server_to_client": 2_000_000}
     verification = {
@@ -42,6 +43,7 @@ def result_of_a_run(**changes: object) -> dict:
             "product_count": 6,
             "mac_count": 35_000_000,
         },
+        "protocol": protocol,
         "mode": "windowed",
         "runs": 5,
         "online": {
@@ -91,8 +93,9 @@ def test_every_network_of_the_issue_has_a_row() -> None:
 
 
 def test_a_row_has_every_figure() -> None:
-    row = markdown([figures(ONE)]).splitlines()[-1]
+    row = markdown([figures(ONE, "fss")]).splitlines()[-1]
     for shown in (
+        "fss",
         *(
             "2,820,740",
             "12,288",
@@ -148,7 +151,7 @@ def test_trained_masks_are_taken_where_a_search_left_them(
     monkeypatch.setattr(measuring, "_pi_bench", pi_bench)
     network = next(network for network in NETWORKS if network.masks == 15_000)
     work, searched = tmp_path / "work", tmp_path / "snl"
-    drawn = measuring.measure(network, work, searched, busy=False)
+    drawn = measuring.measure(measuring.export(network, work, searched), "fss", busy=False)
     assert drawn["masks"] == measuring.DRAWN and drawn["relu_count"] == 15_000
     assert "kept_relus = 15000" in (work / f"{network.name}.toml").read_text()
 
@@ -158,7 +161,7 @@ def test_trained_masks_are_taken_where_a_search_left_them(
     recipe = (work / f"{network.name}.toml").read_text().replace("class_count = 100", "class_count = 10")
     (folder / "recipe.toml").write_text(recipe)
     commands.clear()
-    trained = measuring.measure(network, work, searched, busy=False)
+    trained = measuring.measure(measuring.export(network, work, searched), "fss", busy=False)
     assert trained["masks"] == measuring.TRAINED
     assert trained["parameter_count"] < drawn["parameter_count"]
     export, latency = commands
@@ -169,46 +172,55 @@ def test_trained_masks_are_taken_where_a_search_left_them(
         "--weights",
         str(folder / "state.pt"),
     )
-    assert latency[1] == export[-1]
+    assert latency[1] == export[-1] and latency[2:4] == ("--protocol", "fss")
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs the command in an empty folder; the names of the networks that it measured."""
+    """Runs the command in an empty folder; the networks and protocols that it measured."""
     docs, measured = tmp_path / "docs", []
     docs.mkdir()
     (docs / "networks.md").write_text(f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n")
 
-    def measure(network: Network, folder: Path, searched: Path, busy: bool) -> dict:
-        measured.append(network.name)
-        if network is OTHER:
-            raise measuring.FailedRow("pi-bench latency: out of luck")
+    def export(network: Network, folder: Path, searched: Path) -> measuring.Exported:
         folder.mkdir(exist_ok=True)
-        return figures(network)
+        return measuring.Exported(network, None, folder / "model.pt", None)
 
-    def run(*arguments: str) -> tuple[int, list[str]]:
+    def measure(exported: measuring.Exported, protocol: str, busy: bool) -> dict:
+        measured.append((exported.network.name, protocol))
+        if exported.network is OTHER and protocol == "fss":
+            raise measuring.FailedRow("pi-bench latency: out of luck")
+        return figures(exported.network, protocol)
+
+    def run(*arguments: str) -> tuple[int, list[tuple[str, str]]]:
         measured.clear()
         folders = ("--work", str(tmp_path / "work"), "--docs", str(docs))
         return command.main([*arguments, *folders]), list(measured)
 
     monkeypatch.setattr(command, "measure", measure)
+    monkeypatch.setattr(command, "export", export)
     return run
 
 
+def rows_of(*networks: Network) -> list[tuple[str, str]]:
+    return [(network.name, protocol) for network in networks for protocol in ("delphi", "fss")]
+
+
 def test_what_is_measured_is_not_measured_again(run, tmp_path: Path) -> None:
-    assert run("--only", ONE.name) == (0, [ONE.name])
+    assert run("--only", ONE.name, "--protocols", "fss") == (0, [(ONE.name, "fss")])
+    assert run("--only", ONE.name) == (0, [(ONE.name, "delphi")])
     assert run("--only", ONE.name) == (0, [])
-    assert run("--only", ONE.name, "--again") == (0, [ONE.name])
+    assert run("--only", ONE.name, "--again") == (0, rows_of(ONE))
     page = (tmp_path / "docs" / "networks.md").read_text()
     assert page.startswith("before\n") and page.endswith("\nafter\n") and "old" not in page
-    assert page.count("4.20 ms") == 1
+    assert page.count("4.20 ms") == 2
 
 
 def test_a_failure_leaves_the_other_rows_and_the_exit_code_tells(run, tmp_path: Path, capsys) -> None:
-    assert run("--only", ONE.name, OTHER.name) == (1, [ONE.name, OTHER.name])
-    assert "out of luck" in capsys.readouterr().err
+    assert run("--only", ONE.name, OTHER.name) == (1, rows_of(ONE, OTHER))
+    assert f"{OTHER.name}, fss: pi-bench latency: out of luck" in capsys.readouterr().err
     stored = json.loads((tmp_path / "docs" / "networks" / "figures.json").read_text())
-    assert [record["name"] for record in stored] == [ONE.name]
+    assert [(record["name"], record["protocol"]) for record in stored] == rows_of(ONE, OTHER)[:3]
 
 
 def test_rows_that_are_not_measured_keep_their_figures(run, tmp_path: Path) -> None:
@@ -217,7 +229,8 @@ def test_rows_that_are_not_measured_keep_their_figures(run, tmp_path: Path) -> N
     last = NETWORKS[-1]
     figures_file.write_text(json.dumps([figures(last)]))
     run("--only", ONE.name)
-    assert [record["name"] for record in json.loads(figures_file.read_text())] == [ONE.name, last.name]
+    stored = json.loads(figures_file.read_text())
+    assert [(record["name"], record["protocol"]) for record in stored] == rows_of(ONE, last)[:3]
 
 
 def test_an_unknown_network_is_named(run, capsys) -> None:

@@ -100,3 +100,24 @@ def test_verdicts_are_about_the_whole_interval() -> None:
     assert verdict_of((1.0, 1.2)) == "no difference shown"
     assert verdict_of((0.8, 1.0)) == "no difference shown"
     assert verdict_of((0.8, 0.99)) == "faster"
+
+
+def test_relative_to_the_floor_a_slower_hour_is_no_slower_network() -> None:
+    """The machine is twice as slow for one side, and its floor is twice as high."""
+    generator = np.random.default_rng(6)
+    base = replace(side("a", drawn(generator)), online_floor_s=1e-3)
+    later = replace(side("b", drawn(generator, 2.0)), online_floor_s=2e-3)
+    assert ratio_of(later, base, "online").verdict == "slower"
+    relative = ratio_of(later, base, "online", relative_to_floor=True)
+    assert relative.verdict == "no difference shown"
+    assert relative.ratio == pytest.approx(1.0, abs=0.05) and relative.relative_to_floor
+
+
+def test_without_a_floor_nothing_is_judged_relative_to_it() -> None:
+    generator = np.random.default_rng(7)
+    sides = [replace(side("a", drawn(generator)), online_floor_s=1e-3), side("b", drawn(generator))]
+    result = build_comparison(sides, [], {}, interrupted=False, relative_to_floor=True)
+    assert [ratio.verdict for ratio in result.ratios] == ["not compared", "not compared"]
+    assert "online relative to the floor  b against a: no verdict (a side has no floor)" in render_comparison(
+        result
+    )

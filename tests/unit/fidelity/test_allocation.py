@@ -31,15 +31,15 @@ GENERATOR = np.random.default_rng(0)
 SAMPLES = GENERATOR.normal(size=(96, 12)).astype(np.float32)
 
 
-def branches(share: float = 0.01, samples: np.ndarray = SAMPLES) -> Graph:
-    """Two branches of 64 ReLUs: the wide one adds `share` of its values to those of the other."""
+def branches(part: float = 0.01, samples: np.ndarray = SAMPLES) -> Graph:
+    """Two branches of 64 ReLUs: the wide one adds `part` of its values to those of the other."""
     nodes: tuple[Node, ...] = (
         InputNode("x", (), (12,)),
         LinearNode("left", ("x",), (64,), "left.weight", None),
         ReluNode("strong", ("left",), (64,)),
         LinearNode("right", ("x",), (64,), "right.weight", None),
         ReluNode("faint", ("right",), (64,)),
-        ScaleNode("scaled", ("faint",), (64,), share, 0.0),
+        ScaleNode("scaled", ("faint",), (64,), part, 0.0),
         AddNode("sum", ("strong", "scaled"), (64,)),
         LinearNode("head", ("sum",), (5,), "head.weight", None),
         OutputNode("o", ("head",), (5,)),
@@ -56,7 +56,7 @@ def test_a_layer_that_matters_little_gets_fewer_bits() -> None:
         branches(), SAMPLES, FidelityGoal(), source="calibration inputs"
     ).options.layer_activation_bits
     assert bits["strong"] >= bits["faint"] + 4
-    alike = allocate(branches(share=1.0), SAMPLES, FidelityGoal(), source="calibration inputs")
+    alike = allocate(branches(part=1.0), SAMPLES, FidelityGoal(), source="calibration inputs")
     equal = alike.options.layer_activation_bits
     assert abs(equal["strong"] - equal["faint"]) <= 1
 
@@ -88,7 +88,7 @@ def test_a_higher_fidelity_costs_more_bits() -> None:
 
 def test_a_network_that_32_bits_do_not_hold_is_told_with_its_layer() -> None:
     """Two values of 10^6 cancel to about 1, so that the rounding of 32 bits is as large as the rest."""
-    graph = branches(share=-1.0)
+    graph = branches(part=-1.0)
     large = 1e6 * graph.parameters["left.weight"]
     parameters = {
         "left.weight": large,
@@ -105,7 +105,7 @@ def test_a_network_that_32_bits_do_not_hold_is_told_with_its_layer() -> None:
 
 def test_noise_is_predicted_within_a_factor() -> None:
     """Prediction and measurement of the mean square error, for bits that are rough and bits that are fine."""
-    graph = branches(share=0.5)
+    graph = branches(part=0.5)
     names = ["x", "strong", "faint"]
     values = {"x": SAMPLES, **_values(graph)}
     powers = {name: float(np.mean(values[name] ** 2)) for name in names}
@@ -184,8 +184,8 @@ def test_a_fidelity_and_bits_contradict_each_other() -> None:
 
 def test_few_inputs_are_exceeded_by_others_within_their_goal() -> None:
     """With bits of a dozen inputs, the largest error of 96 is at most half of the typical error allowed."""
-    for share in (0.01, 1.0):
-        graph = branches(share)
+    for part in (0.01, 1.0):
+        graph = branches(part)
         options = choose_bits(graph, SAMPLES[:12], BitChoice()).options
         exact = outputs(graph, SAMPLES)
         errors = np.abs(exact - integer_logits(graph, options, SAMPLES))

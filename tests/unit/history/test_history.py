@@ -223,3 +223,29 @@ def test_a_file_without_results_is_refused(content: bytes, words: str, tmp_path:
     (path := tmp_path / "file.json").write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_file(path)
+
+
+def test_a_history_of_the_first_schema_gets_the_columns_of_floors(tmp_path: Path) -> None:
+    """Its runs stay, without floors; a new run has them."""
+    from pi_bench.history import database
+
+    path = tmp_path / "old.db"
+    old = sqlite3.connect(path)
+    for statement in database._MIGRATIONS[0]:
+        old.execute(statement)
+    old.execute(
+        "INSERT INTO runs (kind, time, network, content_hash) VALUES ('latency', '2026-11-01', 'old', x'00')"
+    )
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    floor = {"online": {"time_s": 0.001}, "offline": {"time_s": 0.05}}
+    with History(path) as history:
+        history.add(result(0, floor=floor))
+        history.add(result(1, floor=None))
+        found = {run.facts.network: run.facts for run in history.runs(Query(until="2026-11-01"))}
+        last = history.find("last").facts
+    assert found["old"].online_floor_s is None and found["old"].online_times_floor is None
+    assert found["resnet18"].online_times_floor == pytest.approx(5.0)
+    assert found["resnet18"].offline_floor_s == 0.05
+    assert last.online_floor_s is None

@@ -11,7 +11,7 @@ from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph
 from pi_bench.network.program import Program
-from pi_bench.prediction.causes import Cause, scaled, shares, without_rounds
+from pi_bench.prediction.causes import Cause, costs_of_causes, scaled, without_rounds
 from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
 from pi_bench.primitives.built_in import UNITS as PRIMITIVE_UNITS
@@ -135,11 +135,11 @@ def test_what_a_cause_costs_is_what_its_absence_saves(program: Program) -> None:
         setting = Setting(Costs({**dict.fromkeys(UNITS, 0.0), **dict.fromkeys(names, 1e-6)}, 1, {}))
         script = hybrid_script(program, OPTIONS["windowed"]).online
         whole_s = predict_run(replace(hybrid_script(program, OPTIONS["windowed"]), offline=script), setting)
-        found = shares(script, setting)
+        found = costs_of_causes(script, setting)
         if whole_s.online.time_s > 0:
             assert found[0].cause is cause
             assert found[0].cost_s == pytest.approx(whole_s.online.time_s)
-            assert all(share.cost_s == pytest.approx(0) for share in found[1:])
+            assert all(one.cost_s == pytest.approx(0) for one in found[1:])
 
 
 def test_without_rounds_a_distance_does_not_matter(program: Program) -> None:

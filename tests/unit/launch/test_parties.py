@@ -200,13 +200,13 @@ def test_garbage_instead_of_a_client(hall: Hall, garbage: bytes) -> None:
 
 
 def test_a_link_that_is_not_emulated_is_not_probed(hall: Hall) -> None:
-    """Only `latency --link` starts a server that answers the probe."""
+    """Only `latency --link` and `serve --measure` start a server that answers the probe."""
 
     def action(client: Client) -> None:
         client.set_up()
         send_command(client.session, Command.PROBE, 1 << 20)
         client.session.receive(1)
 
-    with pytest.raises(PeerError, match="not emulated"):
+    with pytest.raises(PeerError, match="does not measure"):
         hall.visit(action)
     assert isinstance(hall.outcome, PeerError)

@@ -55,9 +55,9 @@ def test_filters_that_do_nothing_are_the_ones_that_go(base):
         torch.testing.assert_close(left.eval()(images), module.eval()(images), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("share", [0.9, 0.51, 0.3, 0.2])
-def test_the_widest_network_below_the_budget(base, share):
-    budget = int(base.relu_count * share)
+@pytest.mark.parametrize("fraction", [0.9, 0.51, 0.3, 0.2])
+def test_the_widest_network_below_the_budget(base, fraction):
+    budget = int(base.relu_count * fraction)
     found = pruned_recipe(base, budget)
     assert found.relu_count <= budget
     wider = dataclasses.replace(found, alpha=found.alpha + 1 / 32)

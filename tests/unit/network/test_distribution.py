@@ -1,4 +1,4 @@
-"""Shares of a program by resolution, against counts by hand."""
+"""Counts of a program by resolution, against counts by hand."""
 
 import pytest
 
@@ -27,13 +27,13 @@ stem_relu = true
 def test_a_program_has_the_shares_of_its_recipe(tmp_path):
     recipe = parse_recipe(RECIPE, "small")
     program, _ = compile_graph(export_recipe(recipe, tmp_path / "model.pt"))
-    shares = by_resolution(program)
-    assert [share.resolution for share in shares] == [(16, 16), (8, 8), None]
+    found = by_resolution(program)
+    assert [counts.resolution for counts in found] == [(16, 16), (8, 8), None]
     # 16 x 16: the stem and four convolutions of 4 channels. Each batch norm becomes one bias per channel.
     # 8 x 8: two convolutions and the shortcut of 6 channels; the second one and the shortcut share a bias.
     wide, narrow, classifier = 3 * 4 * 9 + 4 * (4 * 4 * 9), 4 * 6 * 9 + 6 * 6 * 9 + 4 * 6, 6 * 5
-    assert [share.parameter_count for share in shares] == [wide + 5 * 4, narrow + 2 * 6, classifier + 5]
-    assert [share.mac_count for share in shares] == [wide * 16 * 16, narrow * 8 * 8, classifier]
-    assert [share.relu_count for share in shares] == [recipe.relu_count, 0, 0]
+    assert [counts.parameter_count for counts in found] == [wide + 5 * 4, narrow + 2 * 6, classifier + 5]
+    assert [counts.mac_count for counts in found] == [wide * 16 * 16, narrow * 8 * 8, classifier]
+    assert [counts.relu_count for counts in found] == [recipe.relu_count, 0, 0]
     assert recipe.relu_count == 5 * 4 * 16 * 16
-    assert sum(share.truncation_count for share in shares) == program.truncation_count > 0
+    assert sum(counts.truncation_count for counts in found) == program.truncation_count > 0

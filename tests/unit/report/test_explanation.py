@@ -76,7 +76,7 @@ def test_what_is_dear_comes_first(
     fields = explained(model_of(tiny_graph), Setting(costs(**unit_s)))
     online = fields.online
     assert online.causes[0].cause == cause
-    assert online.causes[0].share > 0.9
+    assert online.causes[0].fraction > 0.9
     assert words in online.lines[0]
     assert len(online.lines) <= 3
     order = [found.cost_s for found in online.causes]
@@ -120,8 +120,8 @@ def test_it_says_whether_fewer_relus_help(tiny_graph: Graph) -> None:
         explained(model_of(tiny_graph), Setting(costs(**unit_s))).relus
         for unit_s in ({"evaluate_relu": 1e-6}, {"message": 1e-3})
     )
-    assert dear.share > 0.9 and "so fewer ReLUs help" in dear.line
-    assert cheap.share < 0.1 and "fewer ReLUs alone help little" in cheap.line
+    assert dear.fraction > 0.9 and "so fewer ReLUs help" in dear.line
+    assert cheap.fraction < 0.1 and "fewer ReLUs alone help little" in cheap.line
     assert "most of it for the" in cheap.line and "rounds" in cheap.line
 
 

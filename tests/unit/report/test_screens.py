@@ -20,6 +20,7 @@ from pi_bench.errors import UsageError
 from pi_bench.report.columns import Shown
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.layer_time import layer_times
 from pi_bench.report.quantities import byte_count, counted, seconds
 from pi_bench.report.terminal import render_result
@@ -91,7 +92,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
     if layers == "all":
         assert [time for time in times if time not in rows.split()] == []
     # A number stands on one line with its unit.
-    assert not re.search(r"^ *(?:ms|us|ns|kB|MB|GB|%)\b", text, re.MULTILINE)
+    assert not re.search(r"\d\n *(?:ms|us|ns|kB|MB|GB|%)\b", text)
 
 
 @given(
@@ -135,6 +136,17 @@ def test_columns_are_chosen_by_name_and_unknown_ones_are_refused_with_similar_na
         UsageError, match=r"no column 'hiden'; did you mean hidden.* There are operator, shape"
     ):
         render_result(result, [], Shown(3, ("hiden",)))
+
+
+def test_every_layer_shows_how_many_times_its_floor_it_takes() -> None:
+    layers = stored("latency", Result).online.layers
+    slowest = max(layer_times(layers), key=lambda row: row.time_s)
+    floors_s = {slowest.layer.id: slowest.time_s / 2.5}
+    lines = layer_lines(layers, Shown("all"), floors_s)
+    assert lines[0].endswith("times floor")
+    (row,) = (line for line in lines if line.startswith(slowest.layer.name))
+    assert row.endswith(" 2.5")
+    assert "times floor" not in layer_lines(layers, Shown("all"))[0]
 
 
 class Terminal(io.StringIO):

@@ -1,3 +1,4 @@
+import gc
 import time
 
 import numpy as np
@@ -216,3 +217,13 @@ def test_commands(sessions: Sessions) -> None:
     server.send(b"no")
     with pytest.raises(PeerError, match="ready"):
         receive_ready(client)
+
+
+def test_cycles_are_not_collected_within_an_online_phase_alone(sessions: Sessions) -> None:
+    client, _ = sessions
+    with client.phase(Phase.OFFLINE, 1):
+        assert gc.isenabled()
+    with pytest.raises(PeerError), client.phase(Phase.ONLINE, 1):
+        assert not gc.isenabled()
+        raise PeerError("the other party gave up")
+    assert gc.isenabled()

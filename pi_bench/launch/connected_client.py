@@ -1,0 +1,120 @@
+"""Runs the client of a measurement whose server is on another machine. It gets an address and an input."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import numpy as np
+
+from pi_bench.channel import Address
+from pi_bench.launch.client import Client
+from pi_bench.launch.control import ControlPipe
+from pi_bench.launch.measured_client import VERIFY
+from pi_bench.launch.requests import ConnectRequest
+from pi_bench.protocol import ShareTrace
+from pi_bench.session.commands import Command, send_command
+from pi_bench.session.handshake import ClientRequirements
+from pi_bench.session.measuring import receive_description, receive_insecure_shares, receive_records
+from pi_bench.session.probe import probe_unknown_link
+
+SERVER_SHARE = "server "
+
+
+def measure_at_server(control: ControlPipe, request: ConnectRequest) -> None:
+    """Connects to a server on another machine and runs as the launcher says.
+
+        launcher                          client
+          connect                ->
+                                 <-       contact, busy: the server has not answered yet
+                                 <-       contact, with the offer, the program and the server's description
+          input                  ->
+                                 <-       probed, with the round trip and the rates of the link
+          run                    ->
+                                 <-       done, with times and records of both parties, and logits
+          end                    ->
+                                 <-       ended
+
+    ``run`` may come any number of times.
+
+    ```python
+    def party(control: ControlPipe) -> None:
+        _, fields, _ = control.receive()
+        measure_at_server(control, ConnectRequest.from_fields(fields))
+    ```
+    """
+    started = time.perf_counter()
+    client = Client.connect(
+        Address(request.host, request.port),
+        ClientRequirements(request.expect_protocol, request.expect_mode, request.expect_digest),
+        threads=request.threads,
+        timeout_s=request.timeout_s,
+        waiting=lambda: control.send("contact", {"busy": True}),
+        poll_s=request.poll_s,
+    )
+    with client:
+        handshake_s = time.perf_counter() - started
+        set_up = client.set_up()
+        set_up_s = time.perf_counter() - started
+        send_command(client.session, Command.MEASURE, VERIFY if request.insecure_verify else 0)
+        description, server_set_up = receive_description(client.session)
+        offer = client.agreement.offer
+        control.send(
+            "contact",
+            {
+                "busy": False,
+                "handshake_s": handshake_s,
+                "set_up_s": set_up_s,
+                "set_up": set_up.as_dict(),
+                "server_set_up": server_set_up.as_dict(),
+                "offer": offer.as_meta(),
+                "description": {
+                    name: value
+                    for name, value in msgspec.structs.asdict(description).items()
+                    if name != "set_up"
+                },
+            },
+            {"program": np.frombuffer(offer.program, np.uint8)},
+        )
+        _, _, arrays = control.receive()
+        inputs = arrays["input"].copy()
+        probed = probe_unknown_link(client.session)
+        control.send("probed", probed.as_dict())
+        inference_id = 0
+        while control.receive()[0] == "run":
+            inference_id += 1
+            _run(control, client, inputs, inference_id, request.insecure_verify)
+        client.end()
+        control.send("ended", {})
+
+
+def _run(
+    control: ControlPipe, client: Client, inputs: np.ndarray, inference_id: int, insecure_verify: bool
+) -> None:
+    trace = ShareTrace() if insecure_verify else None
+    offline = client.preprocess(trace)
+    online = client.infer(inputs)
+    send_command(client.session, Command.RECORDS, inference_id)
+    server_offline, server_online, server_storage_bytes = receive_records(
+        client.session, client.program, inference_id
+    )
+    shares: dict[str, np.ndarray] = {}
+    if trace is not None:
+        send_command(client.session, Command.SHARES, inference_id)
+        received = receive_insecure_shares(client.session, client.program)
+        shares = trace.arrays | {f"{SERVER_SHARE}{name}": share for name, share in received.items()}
+    control.send(
+        "done",
+        {
+            "offline_s": offline.time_s,
+            "material_load_s": online.material_load_s,
+            "latency_s": online.latency_s,
+            "storage_bytes": offline.storage_bytes,
+            "offline": offline.record.as_dict(),
+            "online": online.record.as_dict(),
+            "server_offline": server_offline.as_dict(),
+            "server_online": server_online.as_dict(),
+            "server_storage_bytes": server_storage_bytes,
+        },
+        {"output": online.output, "logits": online.logits, **shares},
+    )

@@ -1,0 +1,179 @@
+"""Words the circumstances that make figures doubtful. Each sentence says what to do about one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.metrics.machine_use import MachineUse
+from pi_bench.prediction.limits import Limits
+from pi_bench.report.documents.cautions import Caution
+from pi_bench.report.documents.fields import Loopback
+from pi_bench.report.documents.latency import ProbedLink, RealLink, Result
+from pi_bench.report.quantities import counted, rate
+
+_OTHER_SHARE = 0.1
+_STEAL_SHARE = 0.02
+_SWAPPED_PAGES = 100
+_FREQUENCY_SHARE = 0.6
+_QUOTA_WAIT_S = 0.01
+_LINK_SHARE = 0.8
+_MIN_RUNS = 3
+_LIMIT_WORDS = {
+    "aes": "AES",
+    "cache": "reading a cache",
+    "memory": "reading memory",
+    "multiply_add": "multiply-adds",
+    "ring_multiply_add": "ring multiply-adds",
+    "socket": "the loopback socket",
+    "round_trip": "round trips",
+}
+
+
+def machine_cautions(use: MachineUse, limits: Limits | None = None) -> list[Caution]:
+    """Words the state of the machine during a measurement, and limits far off the usual ones.
+
+    >>> [caution.code for caution in machine_cautions(MachineUse(other_share=0.3, steal_share=0.05))]
+    ['load', 'steal']
+    >>> machine_cautions(MachineUse(other_share=0.01))
+    []
+    """
+    found = []
+    if (use.other_share or 0.0) > _OTHER_SHARE:
+        found.append(
+            Caution(
+                code="load",
+                text=f"other programs took {use.other_share:.0%} of the time of the cores that this "
+                "measurement may use: close them, or measure when the machine is quiet.",
+            )
+        )
+    if (use.steal_share or 0.0) > _STEAL_SHARE:
+        found.append(
+            Caution(
+                code="steal",
+                text=f"the hypervisor took {use.steal_share:.0%} of the processor time away (steal time): "
+                "measure at another hour, or on a machine that shares no cores with others.",
+            )
+        )
+    found += _slow_processor(use)
+    if use.swapped_pages > _SWAPPED_PAGES:
+        found.append(
+            Caution(
+                code="swap",
+                text=f"the system moved {counted(use.swapped_pages, 'page')} between memory and swap: close "
+                "programs that need memory, or use a machine with more of it.",
+            )
+        )
+    if use.quota_wait_s > _QUOTA_WAIT_S:
+        found.append(
+            Caution(
+                code="quota",
+                text=f"the control group of this process, which grants {use.quota_cores or 0:.3g} cores, "
+                f"stopped it for {use.quota_wait_s:.2f} s: raise the container's limit of processor time, or "
+                "use fewer --threads.",
+            )
+        )
+    return found + _unusual_limits(limits)
+
+
+def result_cautions(result: Result, use: MachineUse, limits: Limits | None) -> tuple[Caution, ...]:
+    """Words everything that makes the figures of `pi-bench latency` doubtful, that of the machine first.
+
+    ```python
+    def codes(result: Result) -> list[str]:
+        return [caution.code for caution in result_cautions(result, MachineUse(), None)]
+    ```
+    """
+    found = machine_cautions(use, limits)
+    if result.runs < _MIN_RUNS:
+        found.append(
+            Caution(
+                code="few-runs",
+                text="so few runs show no spread; use --runs 5 or more for figures that you publish.",
+            )
+        )
+    environment, one_machine = result.environment, result.server_environment is None
+    if one_machine and not environment.pinned:
+        found.append(
+            Caution(
+                code="shared-cores",
+                text=f"both parties share {counted(environment.usable_core_count, 'core')} with "
+                f"{counted(environment.threads, 'thread')} each: their times include each other's. "
+                "Use fewer --threads or a larger machine.",
+            )
+        )
+    if one_machine and use.quota_cores is not None and use.quota_cores < 2 * environment.threads:
+        found.append(
+            Caution(
+                code="shared-cores",
+                text=f"a control group grants both parties {use.quota_cores:.3g} cores together, and they "
+                f"compute with {counted(environment.threads, 'thread')} each: their times include each "
+                "other's. Raise the container's limit of processor time, or use fewer --threads.",
+            )
+        )
+    found += _slow_link(result.link)
+    ratios = (
+        [] if result.floor is None else [result.floor.online.times_floor, result.floor.offline.times_floor]
+    )
+    if any(ratio is not None and ratio < 1 for ratio in ratios):
+        found.append(
+            Caution(
+                code="busy-limits",
+                text="a phase took less than its floor: the machine was busy when its limits were measured. "
+                "Measure again in some minutes, when the machine is quiet.",
+            )
+        )
+    return tuple(found)
+
+
+def caution_lines(cautions: Sequence[Caution]) -> list[str]:
+    """Writes each caution as a line.
+
+    >>> caution_lines([Caution(code="swap", text="the system swapped: close programs.")])
+    ['caution: the system swapped: close programs.']
+    """
+    return [f"caution: {caution.text}" for caution in cautions]
+
+
+def _slow_processor(use: MachineUse) -> list[Caution]:
+    remedy = "improve its cooling, or choose the governor for performance, and measure again."
+    if use.heat_events > 0:
+        text = f"the processor slowed down {counted(use.heat_events, 'time')} because of heat: {remedy}"
+        return [Caution(code="throttled", text=text)]
+    if use.frequency_share is not None and use.frequency_share < _FREQUENCY_SHARE:
+        text = f"the processor ran at {use.frequency_share:.0%} of its highest frequency: {remedy}"
+        return [Caution(code="throttled", text=text)]
+    return []
+
+
+def _unusual_limits(limits: Limits | None) -> list[Caution]:
+    slow = {} if limits is None else limits.far_below_usual()
+    if not slow:
+        return []
+    words = ", ".join(f"{_LIMIT_WORDS[name]} at {share:.0%}" for name, share in slow.items())
+    return [
+        Caution(
+            code="slow-machine",
+            text=f"this machine is slower than it was before ({words} of the usual rate): close other "
+            "programs or measure later, and compare with earlier runs relative to the floor.",
+        )
+    ]
+
+
+def _slow_link(link: Loopback | ProbedLink | RealLink) -> list[Caution]:
+    """Warns of an emulated link that carried less than it was asked for, although bytes were waiting."""
+    if not isinstance(link, ProbedLink):  # a real link carries what it carries
+        return []
+    found = []
+    for where, asked, measured in (
+        ("to the server", link.up_bits_per_s, link.measured.up_bits_per_s),
+        ("to the client", link.down_bits_per_s, link.measured.down_bits_per_s),
+    ):
+        if measured < _LINK_SHARE * asked:
+            found.append(
+                Caution(
+                    code="slow-link",
+                    text=f"the link carried {rate(measured)} {where}, not {rate(asked)}: this machine cannot "
+                    "feed it. Choose a slower --link or a faster machine, or close other programs.",
+                )
+            )
+    return found

@@ -1,0 +1,114 @@
+"""The floor of an inference and the machine's limits, as parts of a result and as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pi_bench.network.program import Program
+from pi_bench.prediction import floor as computed
+from pi_bench.prediction.limits import Limits
+from pi_bench.protocol import Party
+from pi_bench.report.documents.floor import Floor, FloorTime, LayerFloor, MeasuredLimits, PhaseFloor
+from pi_bench.report.quantities import seconds, times_text
+
+_NOTHING = computed.FloorTimes()
+_WORDS = {"client": "the client's work", "server": "the server's work", "link": "its messages"}
+
+
+def limits_part(limits: Limits) -> MeasuredLimits:
+    """Describes the limits of the machine.
+
+    >>> from pi_bench.prediction.limits import LIMIT_NAMES
+    >>> limits_part(Limits(dict.fromkeys(LIMIT_NAMES, 1e-9), threads=2)).threads
+    2
+    """
+    return MeasuredLimits(
+        time=limits.time,
+        threads=limits.threads,
+        cache_bytes=limits.cache_bytes,
+        unit_s=dict(limits.unit_s),
+    )
+
+
+def floor_part(floor: computed.Floor, program: Program, *, offline_s: float, online_s: float) -> Floor:
+    """Sets the floors of both phases beside their measured medians, and lists those of the operators.
+
+    >>> from pi_bench.testing import small_network
+    >>> program, _ = small_network()
+    >>> phase = computed.PhaseFloor(computed.FloorTimes(client_s=0.5), {})
+    >>> floor_part(computed.Floor(phase, phase), program, offline_s=1.0, online_s=2.0).online.times_floor
+    4.0
+    """
+    return Floor(
+        offline=_phase(floor.offline, offline_s),
+        online=_phase(floor.online, online_s),
+        layers=[
+            LayerFloor(
+                id=op.id,
+                name=op.name,
+                offline=_times(floor.offline.operators.get(op.id, _NOTHING)),
+                online=_times(floor.online.operators.get(op.id, _NOTHING)),
+            )
+            for op in program.ops
+        ],
+    )
+
+
+def layer_floors_s(floor: Floor | None) -> dict[int, float]:
+    """Returns the online floor of each operator by its id, in seconds; none without a floor.
+
+    >>> layer_floors_s(None)
+    {}
+    """
+    return {} if floor is None else {layer.id: layer.online.time_s for layer in floor.layers}
+
+
+def floor_rows(floor: Floor | None) -> list[tuple[str, str]]:
+    """States in one row how far both phases are above their floors; no row without a floor.
+
+    >>> def phase(time_s: float, times_floor: float) -> PhaseFloor:
+    ...     return PhaseFloor(
+    ...         time_s=time_s, bound_by="client", client_s=time_s, server_s=0.0, link_s=0.0,
+    ...         times_floor=times_floor, client_work={}, server_work={},
+    ...     )
+    >>> floor_rows(Floor(online=phase(0.01, 1.8), offline=phase(0.5, 2.5), layers=[]))
+    [('floor', "online 1.8 times this machine's floor of 10.0 ms (the client's work), offline 2.5 times
+    500 ms")]
+    """
+    if floor is None:
+        return []
+    online, offline = floor.online, floor.offline
+    words = []
+    if online.times_floor is not None:
+        words.append(
+            f"online {times_text(online.times_floor)} times this machine's floor of "
+            f"{seconds(online.time_s)} ({_WORDS[online.bound_by]})"
+        )
+    if offline.times_floor is not None:
+        words.append(f"offline {times_text(offline.times_floor)} times {seconds(offline.time_s)}")
+    return [("floor", ", ".join(words))] if words else []
+
+
+def _phase(floor: computed.PhaseFloor, measured_s: float) -> PhaseFloor:
+    whole = floor.whole
+    work = {party: dict(whole.work.get(party, {})) for party in Party}
+    return PhaseFloor(
+        **_fields(whole),
+        times_floor=measured_s / whole.time_s if whole.time_s and measured_s else None,
+        client_work=work[Party.CLIENT],
+        server_work=work[Party.SERVER],
+    )
+
+
+def _times(floor: computed.FloorTimes) -> FloorTime:
+    return FloorTime(**_fields(floor))
+
+
+def _fields(floor: computed.FloorTimes) -> dict[str, Any]:
+    return {
+        "time_s": floor.time_s,
+        "bound_by": floor.bound_by,
+        "client_s": floor.client_s,
+        "server_s": floor.server_s,
+        "link_s": floor.link_s,
+    }

@@ -1,0 +1,79 @@
+"""The floor beside real runs of both parties, and the option that leaves it out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pi_bench.channel.link import Link
+from pi_bench.cli import main
+from pi_bench.launch.placement import place
+from pi_bench.launch.stopping import Stopping
+from pi_bench.metrics.limits_process import measure_limits
+from pi_bench.prediction.floor import floor_of
+from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.registry import loadable_protocols
+from pi_bench.tasks import Task, prepared
+
+PLACE = place(1)
+LINKS = (None, Link.parse("lan"))
+
+
+def limits() -> dict[str, float]:
+    return measure_limits(PLACE.threads, PLACE.client_cores, PLACE.server_cores)
+
+
+def test_no_real_run_is_below_its_floor(model_file: Path) -> None:
+    """The limits are the best of two measurements, one before and one after the runs.
+
+    Load during a run only slows the run. Load during one measurement of the limits leaves the other one.
+    """
+    before, runs = limits(), []
+    for info in loadable_protocols():
+        for link in LINKS:
+            options = info.configure(threads=PLACE.threads)
+            task = Task(
+                model=model_file, info=info, options=options, place=PLACE, stopping=Stopping(3), link=link
+            )
+            whole = prepared(task)
+            runs.append((whole, whole.result(whole.measure())))
+    after = limits()
+    best = Limits({name: min(before[name], after[name]) for name in LIMIT_NAMES}, PLACE.threads)
+    assert len(runs) >= 4 * len(LINKS)
+    for whole, result in runs:
+        task, rounds = whole.task, result.online.comm_round_count
+        floor = floor_of(task.info, whole.model.program, task.options, best, task.link, round_count=rounds)
+        name = f"{task.info.name}, {task.link}"
+        assert 0 < floor.online.whole.time_s <= min(result.online.latency_s.samples), name
+        assert floor.offline.whole.time_s <= min(result.offline.samples_s), name
+
+
+def test_the_floor_stands_beside_the_latency(
+    model_file: Path, tmp_path: Path, made_up_limits: Limits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "result.json"
+    words = ["latency", str(model_file), "--runs", "2", "--no-history", "--json", str(written)]
+    assert main(words) == 0
+    text, result = capsys.readouterr().out, json.loads(written.read_text())
+    assert "times this machine's floor of" in text
+    assert "caution: so few runs show no spread" in text
+    assert "few-runs" in [caution["code"] for caution in result["cautions"]]
+    assert result["limits"]["unit_s"] == dict(made_up_limits.unit_s)
+    floor: dict[str, Any] = result["floor"]
+    for phase, median_s in (
+        ("online", result["online"]["latency_s"]["median"]),
+        ("offline", result["offline"]["time_s"]),
+    ):
+        assert floor[phase]["times_floor"] == pytest.approx(median_s / floor[phase]["time_s"])
+        parts = [floor[phase][f"{part}_s"] for part in ("client", "server", "link")]
+        assert floor[phase]["time_s"] == max(parts) == floor[phase][f"{floor[phase]['bound_by']}_s"]
+    layers = result["online"]["layers"]
+    assert [layer["id"] for layer in floor["layers"]] == [layer["id"] for layer in layers]
+    assert max(layer["online"]["time_s"] for layer in floor["layers"]) > 0
+    assert main([*words, "--no-limits"]) == 0
+    without = json.loads(written.read_text())
+    assert without["floor"] is None is without["limits"]
+    assert "floor" not in capsys.readouterr().out
