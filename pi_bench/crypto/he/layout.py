@@ -19,19 +19,18 @@ MIN_RUN: int = _native.he.MIN_RUN
 HE_PLANS = ("compute", "bytes")
 """The public objectives of a layout: little computing, or few bytes."""
 
-_BYTE_NS = {"compute": 4, "bytes": 200}
-"""The price of a byte on the wire: that of a link of 2 Gbit/s, and of one of 40 Mbit/s."""
+_BYTE_NS = {"compute": 3, "bytes": 200}
+"""The price of a byte on the wire: about that of a link of 3 Gbit/s, and of one of 40 Mbit/s."""
 
-_ENCRYPT_NS = 90_000
+_ENCRYPT_NS = 180_000
 _LOAD_NS = 110_000
 _PRODUCT_NS = 16_000
 _RUNS_PRODUCT_NS = 13_000
 _ANSWER_NS = 170_000
 _JOIN_NS = 120_000
-_DECRYPT_NS = 25_000
+_DECRYPT_NS = 40_000
 """Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
-and are the same on every machine, so that both parties choose alike. Those of the client count half, because
-the server is the busier party."""
+and are the same on every machine, so that both parties choose alike."""
 
 _MAX_JOINED_PRODUCTS = 1 << 11
 """Bounds the memory of products that wait to be joined."""
