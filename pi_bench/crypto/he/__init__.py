@@ -3,15 +3,16 @@
 The client encrypts its mask r, the server answers with W r - s, and the client decrypts its share.
 
     client                                            server
-      public key: encryption of zero   ───────────▶     (once per key)
+      public key: encryption of zero,
+      join keys                        ───────────▶     (once per key)
       encrypt(plan, r)                 ───────────▶
                                        ◀───────────     respond(plan, W, upload, s)
       decrypt(plan, response) = W r - s
 
 Scheme: Fan and Vercauteren (ePrint 2012/144) in residues of three 50-bit primes (q of 150 bits), N = 8192,
-t = 2**32, ternary secret, centred binomial noise of 2 * 21 bits. There is no relinearization and no
-rotation, because every product has one plaintext factor of public shape. The homomorphic encryption standard
-allows 218 bits of q at this N for 128 bits of security.
+t = 2**32, ternary secret, centred binomial noise of 2 * 21 bits. There is no relinearization, because
+every product has one plaintext factor of public shape. The homomorphic encryption standard allows 218 bits of
+q at this N for 128 bits of security. Key switching joins finished answers, modulo two of the primes.
 
 Why each part is safe, against semi-honest parties:
 
@@ -21,10 +22,12 @@ Why each part is safe, against semi-honest parties:
 - noise: the noise of c0 depends on W. A flood uniform in [-2**112, 2**112) hides it. It is added modulo q,
   *before* the switch to one prime; in the other order, the rounding would depend on W. Only the coefficients
   that carry outputs leave, each under its own flood and its own mask s.
+- joining: it is public computing on answers that the server could have sent one by one.
 - time: products with zero polynomials are not skipped; arithmetic has no branch and no index that depends on
   a secret; the noise bound is that of the worst weights of the public shape.
 
-Decryption cannot fail: `LinearPlan.of` refuses shapes and widths whose worst case could.
+Decryption of a separate answer cannot fail, because `LinearPlan.of` refuses shapes and widths whose worst case
+could. A joined one fails with a chance below 2**-500.
 
 >>> import numpy as np
 >>> plan = LinearPlan.of(LinearShape("dense", in_shape=(1, 3), out_shape=(1, 2)), weight_bits=4)
