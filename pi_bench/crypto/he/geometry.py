@@ -149,4 +149,5 @@ class Geometry:
         whole = np.zeros((self.batch, self.in_channels, height, width), image.dtype)
         whole[:, :, : image.shape[2], : image.shape[3]] = image
         parts = whole.reshape(self.batch, self.in_channels, self.height, down, self.width, across)
-        return parts.transpose(0, 1, 3, 5, 2, 4).reshape(self.batch, -1, self.height, self.width)
+        channels = self.in_channels * self.phases  # -1 would fail where no window reads the image
+        return parts.transpose(0, 1, 3, 5, 2, 4).reshape(self.batch, channels, self.height, self.width)

@@ -225,7 +225,9 @@ class LinearPlan:
         for poly in range(self.in_poly_count):
             part = image[:, poly * held : (poly + 1) * held]
             padded = np.zeros((self.tile_count, layout.high * layout.slots, layout.block), np.uint32)
-            blocks = padded[:, :, : rows * layout.row].reshape(self.tile_count, -1, rows, layout.row)
+            blocks = padded[:, :, : rows * layout.row].reshape(
+                self.tile_count, layout.high * layout.slots, rows, layout.row
+            )
             assert np.shares_memory(blocks, padded)
             for band, (first_out, _) in enumerate(self._bands()):
                 first = first_out * g.stride[0] - (g.top - layout.top)  # input row at the block's row 0
