@@ -113,9 +113,10 @@ def export(
             "give pi_bench.export some dozens of typical inputs as calibration=",
             stacklevel=2,
         )
-    samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]))
+    hint = _hint(example)
+    samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]), hint)
     plain, traced = _plain_copy(module, example)
-    output_count = _require_answer(plain, example)
+    output_count = _require_answer(plain, example, hint)
     if labels and output_count not in (None, len(labels)):
         raise InputError(
             f"{len(labels)} labels for {output_count} outputs: give one class name per output, or no labels"
@@ -241,7 +242,7 @@ def _plain_copy(module: Any, example: torch.Tensor) -> tuple[torch.nn.Module, An
     return plain, plain
 
 
-def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int | None:
+def _require_answer(module: torch.nn.Module, example: torch.Tensor, hint: str) -> int | None:
     """Runs the user's module once, so that its own errors are reported before tracing wraps them.
 
     Returns the number of outputs; None where the answer is a class, which does not tell it.
@@ -261,7 +262,7 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int | Non
         more = "; a network takes one input" if "positional argument" in reason else ""
         raise ModelError(
             f"the module itself fails on the example input of shape {tuple(example.shape)}: "
-            f"{reason:.300}{more}{_hint(example.dim())}"
+            f"{reason:.300}{more}{hint}"
         ) from error
     if not isinstance(answer, torch.Tensor):
         raise ModelError(
@@ -274,14 +275,16 @@ def _require_answer(module: torch.nn.Module, example: torch.Tensor) -> int | Non
     if answer.dim() < least or len(answer) != len(example):
         raise ModelError(
             f"the module answers {tuple(answer.shape)} to {len(example)} inputs; (batch, outputs) is needed"
-            f"{_hint(example.dim())}"
+            f"{hint}"
         )
     return int(answer.shape[1]) if answer.is_floating_point() else None
 
 
-def _hint(axis_count: int) -> str:
-    """Returns what a user may have forgotten whose example input has this number of axes."""
-    return "; if the example is one image, add the batch axis: example_input[None]" if axis_count == 3 else ""
+def _hint(example: torch.Tensor) -> str:
+    """Names the axes of images where an example of three axes does not fit the network."""
+    if example.dim() != 3:
+        return ""
+    return "; images have four axes, (batch, channels, height, width): add the axis that is missing"
 
 
 def _no_logits(dtype: torch.dtype) -> ModelError:
@@ -302,7 +305,7 @@ def _tensor(values: torch.Tensor | np.ndarray, what: str) -> torch.Tensor:
         ) from error
 
 
-def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _samples(values: Any, shape: tuple[int, ...], hint: str) -> np.ndarray:
     if isinstance(values, list | tuple):
         parts = [_tensor(value, f"calibration[{index}]").numpy() for index, value in enumerate(values)]
         parts = [part[None] if part.ndim == len(shape) else part for part in parts]
@@ -313,7 +316,7 @@ def _samples(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     else:
         samples = _tensor(values, "calibration").numpy()
     if samples.ndim != len(shape) + 1 or samples.shape[1:] != shape or len(samples) == 0:
-        wanted, hint = ", ".join(map(str, shape)), _hint(len(shape) + 1)
+        wanted = ", ".join(map(str, shape))
         raise InputError(
             f"calibration inputs have shape {samples.shape}, (samples, {wanted}) is needed{hint}"
         )

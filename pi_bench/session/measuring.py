@@ -96,7 +96,13 @@ class _RunFields(_Document, frozen=True, kw_only=True):
 
 
 def send_description(session: Session, values: dict[str, Any], set_up: PhaseRecord) -> None:
-    """Sends the fields of a `ServerDescription`. `values`: all of them but `set_up`."""
+    """Sends the fields of a `ServerDescription`. `values`: all of them but `set_up`.
+
+    ```python
+    def describe(session: Session, values: dict[str, object], set_up: PhaseRecord) -> None:
+        send_description(session, {**values, "threads": 1}, set_up)
+    ```
+    """
     _send(session, {**values, "set_up": set_up.as_dict()})
 
 
@@ -122,7 +128,13 @@ def receive_description(session: Session) -> tuple[ServerDescription, PhaseRecor
 
 
 def send_records(session: Session, offline: PhaseRecord, online: PhaseRecord, storage_bytes: int) -> None:
-    """Sends the records of one inference, and the size of its preprocessing at the server."""
+    """Sends the records of one inference, and the size of its preprocessing at the server.
+
+    ```python
+    def report(session: Session, offline: PhaseRecord, online: PhaseRecord) -> None:
+        send_records(session, offline, online, storage_bytes=813_000)
+    ```
+    """
     _send(
         session,
         {"offline": offline.as_dict(), "online": online.as_dict(), "storage_bytes": storage_bytes},
@@ -164,14 +176,20 @@ def share_names(program: Program) -> dict[str, tuple[int, ...]]:
 
 
 def send_insecure_shares(session: Session, program: Program, shares: dict[str, np.ndarray]) -> None:
-    """INSECURE: sends the server's shares, which reveal its weights to the client."""
+    """Sends the server's shares, which reveal its weights to the client: INSECURE.
+
+    ```python
+    def reveal(session: Session, program: Program, shares: dict[str, np.ndarray]) -> None:
+        send_insecure_shares(session, program, shares)
+    ```
+    """
     for name in share_names(program):
         session.send(np.ascontiguousarray(shares[name]))
     session.flush()
 
 
 def receive_insecure_shares(session: Session, program: Program) -> dict[str, np.ndarray]:
-    """INSECURE: receives the server's shares, each uint32 of its operator's shape.
+    """Receives the server's shares, each uint32 of its operator's shape: INSECURE.
 
     Raises:
         PeerError: a share has another size.

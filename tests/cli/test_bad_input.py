@@ -136,7 +136,7 @@ def test_output_is_refused_before_the_run(model_file: Path, tmp_path: Path, caps
 
 def test_another_digest(model_file: Path, capsys: Capture) -> None:
     error = fails(capsys, 6, "latency", str(model_file), "--protocol", "ideal", "--expect-digest", "00ff" * 4)
-    assert f"the client insists on {'00ff' * 4}, the server offers" in error
+    assert f"the client expects {'00ff' * 4}, the server's program has" in error
 
 
 def test_port_in_use(model_file: Path, capsys: Capture) -> None:
@@ -194,7 +194,7 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     capsys.readouterr()
     assert main(["inspect", str(model_file)]) == 0
     text = capsys.readouterr().out
-    for words in ("stem.relu", "conv 3x3", "digest", "predicted payload", "garbling", "by resolution"):
+    for words in ("stem.relu", "conv 3x3", "digest", "payload to server", "garbling", "by resolution"):
         assert words in text
     assert main(["inspect", str(model_file), "--json", "-"]) == 0
     inspection = json.loads(capsys.readouterr().out)
@@ -226,7 +226,8 @@ def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capt
     assert far["prediction"]["link"]["rtt_s"] == 0.04
     assert far["prediction"]["online"]["latency_s"] > near["prediction"]["online"]["latency_s"]
     assert far["explanation"]["online"]["causes"][0]["cause"] == "rounds"
-    assert main(["inspect", str(model_file), "--fuse", "--explain", "--link", "wan", "--layers", "all"]) == 0
+    flags = ("--fuse", "--explain", "--link", "wan", "--layers", "all", "--columns", "range,window")
+    assert main(["inspect", str(model_file), *flags]) == 0
     text = capsys.readouterr().out
     for words in ("on made up, 1 thread", "largest costs online", "range", "emulated link wan"):
         assert words in text

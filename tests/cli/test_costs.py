@@ -55,5 +55,7 @@ def test_costs_of_a_busy_minute_are_measured_again(
     renewed = tmp_path / "renewed.json"
     assert main([*command, str(renewed)]) == 0
     assert asked == [False, True]
-    predicted = [json.loads(path.read_text())["prediction"]["online"]["time_s"] for path in (fixed, renewed)]
+    predicted = [
+        json.loads(path.read_text())["prediction"]["online"]["latency_s"] for path in (fixed, renewed)
+    ]
     assert predicted[0] == predicted[1]

@@ -114,7 +114,7 @@ def test_wrong_arguments(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--module", "a:b", "--input-shape", "3,32"], "is no shape"),
+        (["--module", "a:b", "--input-shape", "3,x"], "is no shape"),
         (["--module", "a:b", "--module-arguments", "[1]"], "is no JSON object"),
         (["--module", "a:b", "--recipe", "c"], "not allowed with"),
         (
@@ -131,10 +131,19 @@ def test_words_that_cannot_be_parsed(
     assert message in capsys.readouterr().err
 
 
+def test_calibration_without_channels_is_told_what_images_need(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("wrong.npy", np.ones((4, 6, 6), np.float32))
+    assert run("--module", "users_own_network:build", "--calibration", "wrong.npy") == 3
+    error = capsys.readouterr().err
+    assert "(batch, channels, height, width): add the axis that is missing" in error
+    assert "example_input" not in error
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((4, 6, 6), "--calibration wrong.npy: it has shape (4, 6, 6); (samples, channels, height, width) or"),
         ((4, 2, 6, 6), "the calibration inputs are all zero: calibrate with real inputs"),
         ((0, 2, 6, 6), "calibration inputs have shape (0, 2, 6, 6), (samples, 2, 6, 6) is needed"),
     ],

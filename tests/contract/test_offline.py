@@ -67,7 +67,7 @@ def test_a_window_of_one_byte_asks_one_by_one_and_gives_the_same(run, small_netw
     expected = outputs(run, small_network)
     turns = offline_schedule.client_turns
     monkeypatch.setattr(
-        "pi_bench.hybrid.parties.offline.client_turns",
+        "pi_bench.hybrid.parties.party.client_turns",
         lambda exchanges: turns(exchanges, in_flight_bytes=1),
     )
     assert all(map(np.array_equal, outputs(run, small_network), expected))

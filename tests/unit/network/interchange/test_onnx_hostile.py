@@ -82,9 +82,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
         ),
         "export in evaluation",
     ),
-    "one_dimension": (
-        model(one("Conv", "w"), {"w": values(3, 2, 3)}, shape=(1, 2, 9)),
-        "only two-dimensional|inputs? .*shape",
+    "three_dimensions": (
+        model(one("Conv", "w"), {"w": values(3, 2, 3, 3, 3)}, shape=(1, 2, 9, 9, 9)),
+        "dimension|inputs? .*shape",
     ),
     "memory": (model(one("Expand", "s"), {"s": np.array([1 << 40, 2, 6, 5])}), "copies of its operand"),
     "random": (model([helper.make_node("RandomNormal", [], ["y"], shape=[2])], {}), "RandomNormal"),
@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 def test_what_networks_here_do_not_have_is_refused(case: str, tmp_path: Path) -> None:
     proto, message = REFUSED[case]
     (tmp_path / "network.onnx").write_bytes(proto.SerializeToString())
-    calibration = np.zeros((1, 2, 9) if case == "one_dimension" else INPUT, np.float32)
+    calibration = np.zeros((1, 2, 9, 9, 9) if case == "three_dimensions" else INPUT, np.float32)
     with pytest.raises(ModelError, match=message) as caught:
         pi_bench.export(tmp_path / "network.onnx", None, tmp_path / "m.pt", calibration=calibration)
     assert "\n" not in str(caught.value)
