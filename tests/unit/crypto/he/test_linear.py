@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, prepare_weights, prepared_bytes
+from pi_bench.crypto.he import (
+    HE_PLANS,
+    HeClient,
+    HeServer,
+    LinearPlan,
+    LinearShape,
+    prepare_weights,
+    prepared_bytes,
+)
 from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.crypto.he.layout import Layout
 
@@ -152,10 +160,12 @@ def test_weights_of_one_tap_are_constant_over_runs(convolution, separate_plan) -
         assert prepared_bytes(plan) == plan.in_poly_count * plan.out_poly_count * 3 * 8192 // length * 8
 
 
+@pytest.mark.parametrize("objective", HE_PLANS)
 @pytest.mark.parametrize("shape", [(1, 40, 30, (8, 8)), LARGE["1x1 of 7x7"], LARGE["1x1 of 28x28"]])
-def test_prepared_weights_give_the_same(parties, convolution, convolve, shape) -> None:
+def test_prepared_weights_give_the_same(parties, convolution, convolve, shape, objective) -> None:
     weighted = convolution(*shape)
     case = make_case(weighted, 5)
+    case.plan = LinearPlan.of(weighted, WEIGHT_BITS, objective)
     prepared = prepare_weights(case.plan, case.weights, threads=2, isa=parties.isa)
     assert prepared.transformed.nbytes == prepared_bytes(case.plan)
     upload = parties.client.encrypt(case.plan, case.r)
@@ -164,11 +174,13 @@ def test_prepared_weights_give_the_same(parties, convolution, convolve, shape) -
     assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
 
 
-def test_runs_of_tiles_give_the_same(parties, convolution, convolve, monkeypatch) -> None:
+@pytest.mark.parametrize("objective", HE_PLANS)
+def test_runs_of_tiles_give_the_same(parties, convolution, convolve, monkeypatch, objective) -> None:
     """A memory limit of one tile at a time."""
     monkeypatch.setattr("pi_bench.crypto.he.server._LOADED_LIMIT_BYTES", 1)
     weighted = convolution(2, 2, 3, (100, 110))
     case = make_case(weighted, 6)
+    case.plan = LinearPlan.of(weighted, WEIGHT_BITS, objective)
     assert case.plan.tile_count >= 4
     share = run(parties.client, parties.server, case)
     assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
