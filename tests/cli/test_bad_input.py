@@ -194,7 +194,7 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     capsys.readouterr()
     assert main(["inspect", str(model_file)]) == 0
     text = capsys.readouterr().out
-    for words in ("stem.relu", "conv 3x3", "digest", "predicted payload", "garbling", "by resolution"):
+    for words in ("stem.relu", "conv 3x3", "digest", "predicted per inference", "garbling", "by resolution"):
         assert words in text
     assert main(["inspect", str(model_file), "--json", "-"]) == 0
     inspection = json.loads(capsys.readouterr().out)
@@ -226,7 +226,7 @@ def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capt
     assert far["prediction"]["link"]["rtt_s"] == 0.04
     assert far["prediction"]["online"]["latency_s"] > near["prediction"]["online"]["latency_s"]
     assert far["explanation"]["online"]["causes"][0]["cause"] == "rounds"
-    assert main(["inspect", str(model_file), "--fuse", "--explain", "--link", "wan", "--layers", "all"]) == 0
+    assert main(["inspect", str(model_file), "--fuse", "--explain", "--link", "wan", "--columns", "all"]) == 0
     text = capsys.readouterr().out
     for words in ("on made up, 1 thread", "largest costs online", "range", "emulated link wan"):
         assert words in text
