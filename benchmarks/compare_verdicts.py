@@ -1,8 +1,8 @@
 """Counts right verdicts of `pi-bench compare`: a network beside itself, and beside a planted slowdown.
 
-`python -m benchmarks.compare_verdicts MODEL.pt` compares the network with itself 20 times, and 10 times with a
-protocol that is `delphi` whose client computes for a tenth longer. It prints each verdict with its ratio and
-interval, and counts those that are right. `--same N --slowed N` change the numbers; `--factor 0.05` plants
+`python -m benchmarks.compare_verdicts MODEL.pt` compares the network with itself 20 times, and 10 times with
+a protocol that is `delphi` whose client computes for a tenth longer. It prints each verdict with its ratio
+and interval, and counts those that are right. `--same N --slowed N` change the numbers; `--factor 0.05` gives
 another slowdown.
 """
 

@@ -148,8 +148,8 @@ def compare(
         sides: model files, which are measured in turns, or results, which are compared as they are. The first
             one is the base. One model file is compared under several `protocols` or over several `links`.
         names: of the sides; None takes the names of files, protocols or links.
-        rounds: rounds with new processes; at least 4 give an interval. None measures 10, and up to 30 until the
-            interval is narrow.
+        rounds: rounds with new processes; at least 4 give an interval. None measures 10, and more, up to 30,
+            until the interval is narrow.
         runs: runs per side and round.
 
     Raises:

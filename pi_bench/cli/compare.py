@@ -72,8 +72,8 @@ def add_parser(subparsers: Any) -> None:
         "--rounds",
         type=arguments.positive_int,
         metavar="N",
-        help=f"rounds with new processes (default: {defaults.ROUNDS}, and up to {defaults.MOST_ROUNDS} until the "
-        "interval is narrow; at least 4 give an interval)",
+        help=f"rounds with new processes (default: {defaults.ROUNDS}, and up to "
+        f"{defaults.MOST_ROUNDS} until the interval is narrow; at least 4 give an interval)",
     )
     measuring.add_argument(
         "--runs", type=arguments.positive_int, metavar="N", help=f"runs per side and round (default {_RUNS})"
