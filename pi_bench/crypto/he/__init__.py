@@ -26,8 +26,8 @@ Why each part is safe, against semi-honest parties:
 - time: products with zero polynomials are not skipped; arithmetic has no branch and no index that depends on
   a secret; the noise bound is that of the worst weights of the public shape.
 
-Decryption of a separate answer cannot fail, because `LinearPlan.of` refuses shapes and widths whose worst case
-could. A joined one fails with a chance below 2**-500.
+Decryption of a separate answer cannot fail, because `LinearPlan.of` refuses shapes and widths whose worst
+case could. A joined one fails with a chance below 2**-500.
 
 >>> import numpy as np
 >>> plan = LinearPlan.of(LinearShape("dense", in_shape=(1, 3), out_shape=(1, 2)), weight_bits=4)
