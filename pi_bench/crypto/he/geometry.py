@@ -136,6 +136,8 @@ class Geometry:
     def fold_input(self, image: np.ndarray) -> np.ndarray:
         """Subsamples and folds (batch, in, h, w) to (batch, in * phases, height, width).
 
+        With more than one phase, the result is a copy, which the caller wipes. Otherwise it is a view of `image`.
+
         >>> shape = LinearShape("conv", (1, 1, 4, 4), (1, 1, 2, 2), (2, 2), (2, 2))
         >>> Geometry.of(shape).folded().fold_input(np.arange(16).reshape(1, 1, 4, 4))[0, 1].tolist()
         [[1, 3], [9, 11]]
@@ -150,4 +152,7 @@ class Geometry:
         whole[:, :, : image.shape[2], : image.shape[3]] = image
         parts = whole.reshape(self.batch, self.in_channels, self.height, down, self.width, across)
         channels = self.in_channels * self.phases  # -1 would fail where no window reads the image
-        return parts.transpose(0, 1, 3, 5, 2, 4).reshape(self.batch, channels, self.height, self.width)
+        # An explicit copy: with axes of length 1, the new order could be a view of `whole`.
+        folded = parts.transpose(0, 1, 3, 5, 2, 4).copy()
+        whole.fill(0)  # the masks are secret
+        return folded.reshape(self.batch, channels, self.height, self.width)

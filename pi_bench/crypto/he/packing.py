@@ -238,6 +238,8 @@ class LinearPlan:
             channels = padded.reshape(self.tile_count, layout.high, layout.slots, layout.block)
             target[:, poly] = channels.swapaxes(2, 3)
             padded.fill(0)  # the masks are secret
+        if g.phases > 1:  # else `image` is the caller's own array
+            image.fill(0)
         return polys
 
     @cached_property

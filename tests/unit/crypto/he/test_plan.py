@@ -1,12 +1,14 @@
-"""Plans: sizes from public shapes alone, and refusals."""
+"""Plans: sizes from public shapes alone, refusals, and the wiping of packed masks."""
 
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from pi_bench.crypto.he import HE_PLANS, LinearPlan, LinearShape, parameters
 from pi_bench.crypto.he.geometry import Geometry
+from pi_bench.crypto.he.layout import Layout
 from pi_bench.errors import ModelError
 
 
@@ -111,6 +113,33 @@ def test_figures_of_the_derivation() -> None:
     weight_sum = 3 * 8192 * 511
     assert 2**27.9 < parameters.noise_before_flood(weight_sum) < 2**28.1
     assert 8193 <= parameters.noise_after_switch(weight_sum) <= 8195
+
+
+def test_copies_of_the_packed_masks_are_wiped(convolution) -> None:
+    """Also the copies that folding makes; the caller's mask stays."""
+    shape = convolution(1, 3, 4, (9, 9), (3, 3), (2, 2))
+    layout = next(layout for layout in Layout.candidates(Geometry.of(shape)) if layout.folded)
+    plan = LinearPlan.with_layout(shape, 10, layout)
+    mask = np.full(plan.in_shape, 7, np.uint32)
+    copies: list[np.ndarray] = []
+
+    def recorded(make):
+        def call(*arguments):
+            copies.append(made := make(*arguments))
+            return made
+
+        return call
+
+    with (
+        mock.patch.object(
+            Geometry, "fold_input", lambda *given, make=Geometry.fold_input: recorded(make)(*given)
+        ),
+        mock.patch.object(np, "zeros", recorded(np.zeros)),
+    ):
+        packed = plan.pack_input(mask)
+    copies = [copy for copy in copies if copy is not packed]
+    assert packed.any() and (mask == 7).all()
+    assert len(copies) >= 3 and not any(copy.any() for copy in copies)
 
 
 @pytest.mark.parametrize(
