@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
-from pi_bench.crypto.he import parameters
+from pi_bench.crypto.he import LinearPlan, LinearShape, OutputPolynomials, parameters
 from pi_bench.crypto.he.parameters import BINOMIAL_BITS, DEGREE, PACKED_POLY_BYTES, PRIMES, SEED_BYTES
 
 he = _native.he
@@ -273,3 +273,47 @@ def test_every_path_joins_64_products_alike(available_isas, secret) -> None:
             he.join(c1.copy(), c0.copy(), loaded, 64, positions, starts, out, threads, isa)
             answers.add(bytes(out))
     assert len(answers) == 1
+
+
+def test_a_joined_answer_is_a_function_of_the_separate_ones(parties, ring) -> None:
+    """With equal seeds, both kernels give the same residues, and the model joins the packed ones alike."""
+    plan = LinearPlan.of(LinearShape("fc", (1, 512), (1, 40)), 10, "bytes")
+    count, starts = plan.out_poly_count, plan.starts.tolist()
+    assert 2 < count <= plan.layout.per_answer
+    client, server = parties.client, parties.server
+    rng = np.random.default_rng(11)
+    weights = rng.integers(-511, 512, plan.weight_shape).astype(np.int16)
+    r, s = (rng.integers(0, 2**32, shape, dtype=np.uint32) for shape in (plan.in_shape, plan.out_shape))
+    block = (plan.layout.out_block, plan.layout.in_block, plan.run)
+    loaded = np.empty(plan.in_poly_count * he.LOADED_WORDS, np.uint64)
+    assert he.load(client.encrypt(plan, r), plan.in_poly_count, loaded, 1, parties.isa)
+    request = (
+        weights.reshape(plan.weight_extents), plan.exponents, plan.weight_extents, block, None, loaded,
+        server._public_key, rng.bytes(count * SEED_BYTES), s.reshape(-1)[plan.out_index], plan.positions,
+        plan.starts,
+    )  # fmt: skip
+    packed, outputs = bytearray(plan.response_bytes_of(plan.starts)), OutputPolynomials.of(plan)
+    he.respond(*request, packed, 1, parties.isa)
+    he.respond_unpacked(*request, outputs.c1, outputs.c0, 1, parties.isa)
+    c1, c0, offset = [], [], 0
+    for begin, end in itertools.pairwise(starts):
+        size = parameters.released_bytes(end - begin)
+        c1.append(unpacked(packed[offset : offset + PACKED_POLY_BYTES], DEGREE))
+        c0.append(unpacked(packed[offset + PACKED_POLY_BYTES : offset + size], end - begin))
+        offset += size
+    assert outputs.c1.tolist() == c1
+    assert outputs.c0.tolist() == list(itertools.chain(*c0))
+
+    answer = server.join(plan, outputs)
+    keys = client.public_key[parameters.CIPHERTEXT_BYTES :]
+    model = join(ring, [read_key(keys, j) for j in range((count - 1).bit_length())], c1)
+    added = divided(model.added)
+    expected = [
+        (value + added[position + slot(n, count)]) % FIRST
+        for n, values in enumerate(c0)
+        for position, value in zip(plan.positions[starts[n] :].tolist(), values, strict=False)
+    ]
+    assert unpacked(answer[:PACKED_POLY_BYTES], DEGREE) == model.c1
+    assert unpacked(answer[PACKED_POLY_BYTES:], len(expected)) == expected
+    share = (r.astype(np.uint64) @ weights.T.astype(np.uint64)).astype(np.uint32) - s
+    assert np.array_equal(client.decrypt(plan, answer), share)

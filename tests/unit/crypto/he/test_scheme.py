@@ -7,7 +7,7 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto import symmetric
-from pi_bench.crypto.he import LinearPlan, LinearShape, parameters
+from pi_bench.crypto.he import HeServer, LinearPlan, LinearShape, OutputPolynomials, parameters
 from pi_bench.crypto.he.parameters import (
     BINOMIAL_BITS,
     CIPHERTEXT_BYTES,
@@ -254,3 +254,23 @@ def test_every_response_polynomial_has_fresh_randomness(parties, separate_plan) 
             parts.add(response[offset : offset + PACKED_POLY_BYTES])
             parts.add(response[offset + PACKED_POLY_BYTES : offset + size])
     assert len(parts) == 4 * plan.out_poly_count
+
+
+def test_every_polynomial_that_will_be_joined_has_fresh_randomness(parties, convolution, monkeypatch) -> None:
+    """Weights of zero leave the encryption of zero alone: c1 differs between tiles, runs and calls."""
+    plan = LinearPlan.of(convolution(2, 2, 3, (100, 110)), 10, "bytes")
+    assert plan.layout.per_answer > 1 and plan.tile_count >= 4
+    monkeypatch.setattr("pi_bench.crypto.he.server._LOADED_LIMIT_BYTES", 1)  # a run per tile
+    rows: list[bytes] = []
+    join = HeServer.join
+
+    def recording(server: HeServer, plan: LinearPlan, outputs: OutputPolynomials, threads: int) -> bytearray:
+        rows.extend(row.tobytes() for row in outputs.c1)
+        return join(server, plan, outputs, threads)
+
+    monkeypatch.setattr(HeServer, "join", recording)
+    upload = parties.client.encrypt(plan, np.zeros(plan.in_shape, np.uint32))
+    weights, s = np.zeros(plan.weight_shape, np.int16), np.zeros(plan.out_shape, np.uint32)
+    for _ in range(2):
+        parties.server.respond(plan, weights, upload, s)
+    assert len(set(rows)) == len(rows) == 2 * plan.tile_count * plan.out_poly_count
