@@ -16,7 +16,8 @@ q at this N for 128 bits of security. Key switching joins finished answers, modu
 
 Why each part is safe, against semi-honest parties:
 
-- r: each ciphertext has a fresh c1, expanded from a public seed, and fresh noise: RLWE.
+- r: each ciphertext has a fresh c1, expanded from a public seed, and fresh noise: RLWE
+  and circular security (join keys).
 - W: the client knows every c1 that it sent, so sum w c1 alone would reveal W. The server adds u times the
   encryption of zero plus e2, with u and e2 fresh in each response polynomial: RLWE with secret u.
 - noise: the noise of c0 depends on W. A flood uniform in [-2**112, 2**112) hides it. It is added modulo q,

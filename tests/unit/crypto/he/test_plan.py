@@ -1,6 +1,7 @@
 """Plans: sizes from public shapes alone, refusals, and the wiping of packed masks."""
 
 import itertools
+import math
 from unittest import mock
 
 import numpy as np
@@ -113,6 +114,37 @@ def test_figures_of_the_derivation() -> None:
     weight_sum = 3 * 8192 * 511
     assert 2**27.9 < parameters.noise_before_flood(weight_sum) < 2**28.1
     assert 8193 <= parameters.noise_after_switch(weight_sum) <= 8195
+
+
+def resnet18_shapes(convolution) -> list[LinearShape]:
+    """The linear operators of a CIFAR ResNet18."""
+    shapes = [convolution(1, 3, 64, (32, 32))]
+    ins, size = 64, 32
+    for outs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        shapes.append(convolution(1, ins, outs, (size, size), (3, 3), (stride, stride)))
+        if stride > 1:
+            shapes.append(convolution(1, ins, outs, (size, size), (1, 1), (stride, stride), (0, 0, 0, 0)))
+        size //= stride
+        shapes += [convolution(1, outs, outs, (size, size))] * 3
+        ins = outs
+    return [*shapes, LinearShape("dense", (1, 512), (1, 10))]
+
+
+@pytest.mark.parametrize("objective", HE_PLANS)
+def test_statistical_distance_of_the_threat_model(convolution, objective) -> None:
+    """Noise of 2^29.0 at most, and 2^-68.0 for all released coefficients of one ResNet18 inference."""
+    shapes = resnet18_shapes(convolution)
+    assert len(shapes) == 21
+    noises, distance = [], 0.0
+    for shape in shapes:
+        plan = LinearPlan.of(shape, 10, objective)
+        channels, taps = plan.geometry.in_channels, math.prod(plan.geometry.kernel)
+        noises.append(parameters.noise_before_flood(plan.layout.out_block * channels * taps * 511))
+        distance += noises[-1] * plan.released_count / 2 ** (parameters.FLOOD_BITS + 1)
+    assert math.log2(max(noises)) <= 29.0
+    expected = {"compute": -68.09, "bytes": -70.12}[objective]
+    assert math.log2(distance) == pytest.approx(expected, abs=0.006)
+    assert math.log2(distance) <= -68.0
 
 
 def test_copies_of_the_packed_masks_are_wiped(convolution) -> None:
