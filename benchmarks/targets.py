@@ -38,8 +38,8 @@ def _targets() -> dict[str, Target]:
             for and_count, limit in limits.items():
                 title = f"{step} a ReLU, {isa}, {and_count} ANDs, {threads} thread{'s' * (threads > 1)}"
                 found[f"{step}-{and_count}-{threads}-{isa}"] = Target(title, limit * factor, "ns")
-        for side in ("receiver", "sender"):
-            found[f"cot-{side}-{isa}"] = Target(f"correlated OT, {side}, {isa}", 8 * factor, "ns")
+        for role in ("receiver", "sender"):
+            found[f"cot-{role}-{isa}"] = Target(f"correlated OT, {role}, {isa}", 8 * factor, "ns")
     found["cot-bytes"] = Target("correlated OT, on the wire", 4, "B")
     for count, online_ms, offline_s in zip(NETWORKS, (6, 18, 60, 150), (1, 1.5, 2.5, 5), strict=True):
         found[f"online-{count}"] = Target(f"online, {count:,} ReLUs", online_ms, "ms")

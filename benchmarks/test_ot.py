@@ -1,4 +1,4 @@
-"""Oblivious transfer, each step and side: one thread, streaming from memory."""
+"""Oblivious transfer, each step and role: one thread, streaming from memory."""
 
 import os
 
@@ -17,13 +17,13 @@ COUNT = 1 << 20
 BASE_COUNT = 128
 
 
-@pytest.mark.parametrize("side", ["receiver", "sender"])
-def test_base_ot(benchmark, side: str) -> None:
+@pytest.mark.parametrize("role", ["receiver", "sender"])
+def test_base_ot(benchmark, role: str) -> None:
     choices = np.frombuffer(os.urandom(BASE_COUNT), np.uint8) & 1
     sender = BaseOtSender(b"benchmark")
     reply = BaseOtReceiver(b"benchmark", sender.message, choices).reply
     benchmark.extra_info.update(ots=BASE_COUNT, message_bytes=len(sender.message), reply_bytes=len(reply))
-    if side == "receiver":
+    if role == "receiver":
         benchmark(BaseOtReceiver, b"benchmark", sender.message, choices)
     else:
         benchmark.pedantic(
@@ -66,13 +66,13 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
         target("cot-bytes", wire["wire"])
 
 
-@pytest.mark.parametrize("side", ["sender", "receiver"])
+@pytest.mark.parametrize("role", ["sender", "receiver"])
 @pytest.mark.parametrize("name", ["square", "product"])
-def test_cross_product(time_case, benchmark, name: str, side: str) -> None:
+def test_cross_product(time_case, benchmark, name: str, role: str) -> None:
     """An element's OTs and words, in the process's instruction set."""
     for case in cross_cases(CaseSettings(threads=(1,))):
-        if case.name == f"{name}, {side}":
+        if case.name == f"{name}, {role}":
             benchmark.extra_info.update({f"{key}_bytes": size for key, size in case.bytes.items()})
             time_case(case, "")
             return
-    raise LookupError(f"no case {name}, {side}")
+    raise LookupError(f"no case {name}, {role}")

@@ -10,7 +10,7 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
   Cho et al., ICML 2022). The weights hold the masks, because training decides which ReLUs stay;
 - `merged` says how far adjacent linear layers are merged into larger convolutions (`merging.extents`);
 - polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI). In a mixture
-  (SAFENet), the fraction `polynomial_relu_share` of each layer's channels keeps ReLU;
+  (SAFENet), the fraction `polynomial_relu_fraction` of each layer's channels keeps ReLU;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -32,7 +32,7 @@ from . import recipe_keys
 from .layers import BlockPlace, Kind, Layer, Sketch
 from .recipe_keys import Key
 
-POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_share")
+POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_fraction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Recipe(ABC):
     merged: str | None = None
     polynomials: tuple[str, ...] = ()  # patterns of ReLU layers' paths
     polynomial_degree: int = 2
-    polynomial_relu_share: float = 0.0
+    polynomial_relu_fraction: float = 0.0
     published: Published | None = None
 
     @abstractmethod
@@ -161,7 +161,7 @@ class Recipe(ABC):
         if layer.kind is not Kind.RELU or not self._has_polynomials(layer):
             return layer
         channels = layer.shape[0]
-        polynomials = channels - round(self.polynomial_relu_share * channels)
+        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         parameters = (self.polynomial_degree + 1) * channels
         return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
 
@@ -228,7 +228,7 @@ class Recipe(ABC):
             "merged": recipe_keys.choice("paper", "full"),
             "polynomials": recipe_keys.texts(),
             "polynomial_degree": recipe_keys.whole(2, 3, required=False),
-            "polynomial_relu_share": recipe_keys.real(0, 0.99, required=False),
+            "polynomial_relu_fraction": recipe_keys.real(0, 0.99, required=False),
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -290,7 +290,7 @@ class Recipe(ABC):
             "merged": self.merged,
             "polynomials": list(self.polynomials),
             "polynomial_degree": self.polynomial_degree if self.polynomials else None,
-            "polynomial_relu_share": self.polynomial_relu_share if self.polynomials else None,
+            "polynomial_relu_fraction": self.polynomial_relu_fraction if self.polynomials else None,
             "polynomial_count": sum(layer.polynomial_count for layer in self.layers()),
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,

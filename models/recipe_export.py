@@ -121,7 +121,7 @@ def require_masks(module: nn.Module, recipe: Recipe) -> None:
     if found != wanted:
         raise ModelError(
             f"layers with polynomials have {found:,} ReLUs, recipe {recipe.name} says {wanted:,}: "
-            "give weights that were trained with its polynomial_relu_share"
+            "give weights that were trained with its polynomial_relu_fraction"
         )
     if recipe.kept_relus is None:
         return

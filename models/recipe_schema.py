@@ -47,6 +47,11 @@ def parse_recipe(text: str, origin: str) -> Recipe:
         raise ModelError(
             f"recipe {origin}: key 'schema' is {schema!r:.40}, this program reads {SCHEMA_VERSION}"
         )
+    for old, new in _OLD_KEYS.items():
+        if old in table:
+            if new in table:
+                raise ModelError(f"recipe {origin}: keys {old!r} and {new!r} are one; leave out {old!r}")
+            table[new] = table.pop(old)
     published = table.pop("published", None)
     family = checked({"family": table.pop("family", None)}, _FAMILY_KEY, origin)["family"]
     kind = FAMILIES[family]
@@ -67,13 +72,13 @@ def parse_recipe(text: str, origin: str) -> Recipe:
     return recipe
 
 
-def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_share: float) -> Recipe:
+def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_fraction: float) -> Recipe:
     """Returns the recipe with polynomials in place of ReLUs. Its name ends in the number of ReLUs that stay.
 
     Args:
         patterns: patterns of the paths of ReLU layers, as in the key `polynomials`.
         degree: the degree of the polynomials, 2 or 3.
-        relu_share: the fraction of each layer's channels that keeps ReLU.
+        relu_fraction: the fraction of each layer's channels that keeps ReLU.
 
     Raises:
         ModelError: The keys of recipes do not allow a value.
@@ -85,7 +90,7 @@ def with_polynomials(recipe: Recipe, patterns: Sequence[str], degree: int, relu_
     chosen = {
         "polynomials": list(patterns),
         "polynomial_degree": degree,
-        "polynomial_relu_share": relu_share,
+        "polynomial_relu_fraction": relu_fraction,
     }
     values = checked(chosen, {key: recipe.schema()[key] for key in chosen}, recipe.name)
     changed = dataclasses.replace(recipe, published=None, **values)
@@ -101,6 +106,9 @@ def _published(table: object, origin: str) -> Published:
     reported = {"accuracy_pct": None, "latency_s": None}
     return Published(**reported | checked(table, _PUBLISHED_KEYS, origin, "published."))
 
+
+_OLD_KEYS = {"polynomial_relu_share": "polynomial_relu_fraction"}
+"""Keys of version 0.2.0 that have another name now. Folders of trained networks hold recipes with them."""
 
 _FAMILY_KEY = {"family": recipe_keys.choice(*FAMILIES)}
 

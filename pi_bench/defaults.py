@@ -6,6 +6,9 @@ TIMEOUT_S = 120.0
 MAX_TIME_S = 120.0
 """Seconds after which a measurement repeats no more for the sake of a precision."""
 
+POLL_S = 1e-3
+"""Seconds for which a party that waits polls before it sleeps: longer than most waits within an inference."""
+
 WEIGHT_CACHE_MB = 1000
 """Memory that a server may use for transformed weights."""
 

@@ -113,7 +113,9 @@ def measure(
             if ours is not None:
                 row["online_ratio"] = row["online_s"] / ours["online_s"]
                 row["total_ratio"] = row["total_s"] / ours["total_s"]
+                row["our_error"] = ours["largest_error"]
             if equal is not None:
+                row["equal_error"] = equal["largest_error"]
                 row["equal_ratio"] = row["online_s"] / equal["online_s"]
         rows.append(row)
     return rows
@@ -144,6 +146,9 @@ def _summary(runs: Sequence[Run], expected: np.ndarray) -> dict[str, Any]:
     }
 
 
+MOST_ERROR_RATIO = 10.0
+"""Times of answers whose largest errors differ by more than this factor are not compared."""
+
 HEADER: tuple[str, ...] = (
     "system",
     "online",
@@ -172,17 +177,28 @@ def _row(row: dict[str, Any]) -> str:
     cells = [
         row["system"],
         f"{1e3 * row['online_s']:,.1f} ms",
-        f"{row['online_ratio']:.1f}" if "online_ratio" in row else "",
-        f"{row['equal_ratio']:.1f}" if "equal_ratio" in row else "",
+        _ratio(row, "online_ratio", "our_error"),
+        _ratio(row, "equal_ratio", "equal_error"),
         f"{1e3 * row['offline_s']:,.0f} ms" if row["offline_s"] else "none",
         f"{1e3 * row['total_s']:,.0f} ms",
-        f"{row['total_ratio']:.1f}" if "total_ratio" in row else "",
+        _ratio(row, "total_ratio", "our_error"),
         f"{row['online_bytes'] / 1e6:.1f}",
         f"{row['offline_bytes'] / 1e6:.1f}",
         row["bits"],
         f"{row['largest_error']:.2g}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _ratio(row: dict[str, Any], name: str, error_name: str) -> str:
+    """A ratio of times in two digits; empty where it is unknown or the errors are no longer comparable."""
+    if name not in row:
+        return ""
+    least, largest = sorted((row["largest_error"], row[error_name]))
+    if largest > MOST_ERROR_RATIO * least:
+        return ""
+    value = row[name]
+    return f"{value:.1f}" if value < 9.95 else f"{float(f'{value:.2g}'):,.0f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -92,7 +92,7 @@ def border_effect(found: ValuePlan, merged: MergedNetwork, images: Tensor) -> Bo
     parts = torch.split(images, _REMEMBERED)
     logits, others = (torch.cat([network(part) for part in parts]) for network in (found.graph, merged))
     changed = (logits.argmax(dim=1) != others.argmax(dim=1)).double().mean()
-    return BorderEffect(values, _share(others - logits, logits), 100 * float(changed))
+    return BorderEffect(values, _error_fraction(others - logits, logits), 100 * float(changed))
 
 
 class _Recorder(fx.Interpreter):
@@ -119,7 +119,7 @@ def _difference(
     wanted = seen[value.linear]
     difference = own.linear(dict(seen)) - wanted
     if wanted.ndim == 2:  # logits: each reads whole maps, borders included
-        return ValueDifference(value.name, value.layers, 0.0, None, _share(difference, wanted))
+        return ValueDifference(value.name, value.layers, 0.0, None, _error_fraction(difference, wanted))
     side = wanted.shape[-1]
     inside = torch.ones(side, dtype=torch.bool)
     for name, kernel in value.form.items():
@@ -131,12 +131,12 @@ def _difference(
         value.name,
         value.layers,
         100 * float(places.double().mean()),
-        _share(difference[:, :, places], wanted) if places.any() else None,
-        _share(difference[:, :, ~places], wanted) if not places.all() else None,
+        _error_fraction(difference[:, :, places], wanted) if places.any() else None,
+        _error_fraction(difference[:, :, ~places], wanted) if not places.all() else None,
     )
 
 
-def _share(difference: Tensor, wanted: Tensor) -> float:
+def _error_fraction(difference: Tensor, wanted: Tensor) -> float:
     """Returns the root mean square of `difference` as a fraction of that of `wanted`."""
     ratio = difference.double().square().mean() / wanted.double().square().mean()
     return float(ratio.sqrt())

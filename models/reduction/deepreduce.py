@@ -5,9 +5,10 @@
     criticality/s1 …     ReLUs in one stage only, trained without and with knowledge distillation (s1-kd)
     networks/1-cull …    the search plan: five networks per iteration, distilled from the teacher
 
-There are three rounds. The first one trains the teacher and the one-stage networks without distillation. The
-second one trains the one-stage networks with distillation; their accuracies give the culling order (equation
-1). The third one trains the networks of the plan. Trainings of one round do not depend on each other.
+There are three groups of trainings. The first one trains the teacher and the one-stage networks without
+distillation. The second one trains the one-stage networks with distillation; their accuracies give the
+culling order (equation 1). The third one trains the networks of the plan. Trainings of one group do not
+depend on each other.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from .ablation import order_of
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .job import Job
-from .rounds import Rounds, SearchSettings, opened_search
 from .teacher import require_full_teacher
+from .trainings import SearchSettings, Trainings, opened_search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +101,8 @@ def deepreduce(
     }
     with opened_search(
         "deepreduce", identity, settings, root, engine, progress=progress, announce=announce
-    ) as rounds:
-        return _Search(base, settings, rounds, say).run()
+    ) as trainings:
+        return _Search(base, settings, trainings, say).run()
 
 
 def step_of(planned: PlannedNetwork) -> str:
@@ -119,7 +120,7 @@ def step_of(planned: PlannedNetwork) -> str:
 class _Search:
     base: Recipe
     settings: DeepReduceSettings
-    rounds: Rounds
+    trainings: Trainings
     say: Callable[[str], None]
 
     def run(self) -> list[Candidate]:
@@ -127,15 +128,15 @@ class _Search:
         single = {stage: only_stage(self.base, stage) for stage in stages}
         ablated = {stage: self._job(f"s{stage}", recipe, "criticality") for stage, recipe in single.items()}
         own = None if self.settings.teacher else self._job("teacher", self.base)
-        first = self.rounds.run([*([own] if own else []), *ablated.values()])
+        first = self.trainings.run([*([own] if own else []), *ablated.values()])
         if own and first["teacher"].result is None:
             raise DivergedError(f"the teacher: {first['teacher'].failure}")
-        root = self.rounds.root
+        root = self.trainings.root
         teacher = self.settings.teacher or root / "teacher"
 
         order = self.settings.order
         if order is None:
-            taught = self.rounds.run(
+            taught = self.trainings.run(
                 [self._job(f"s{k}-kd", recipe, "criticality", teacher) for k, recipe in single.items()]
             )
             order = order_of(
@@ -148,7 +149,7 @@ class _Search:
 
         plan = search_plan(self.base, order)
         self._write_recipes(plan)
-        last = self.rounds.run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
+        last = self.trainings.run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
         found = [
             candidate_of("deepreduce", step_of(one), one.recipe, last[step_of(one)], root) for one in plan
         ]
@@ -157,12 +158,12 @@ class _Search:
         return found
 
     def _job(self, name: str, recipe: Recipe, folder: str = "", teacher: Path | None = None) -> Job:
-        place = self.rounds.root / folder / name
-        return self.rounds.training(name, recipe, self.settings.training, place, teacher)
+        place = self.trainings.root / folder / name
+        return self.trainings.training(name, recipe, self.settings.training, place, teacher)
 
     def _write_recipes(self, plan: Sequence[PlannedNetwork]) -> None:
         """Writes the recipes of the whole plan before its first training."""
-        folder = self.rounds.root / "recipes"
+        folder = self.trainings.root / "recipes"
         folder.mkdir(exist_ok=True)
         recipes = {"full": self.base, **{step_of(one): one.recipe for one in plan}}
         for name, recipe in recipes.items():

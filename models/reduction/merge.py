@@ -24,7 +24,7 @@ from ..training.files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .merging_job import UNMERGED_FOLDERS, merged_recipe, merging_job
-from .rounds import Rounds, SearchSettings, ended, opened_search
+from .trainings import SearchSettings, Trainings, ended, opened_search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +151,11 @@ def merge_networks(
     }
     with opened_search(
         "merge", identity, settings, root, engine, progress=progress, announce=announce
-    ) as rounds:
-        _merged(settings, rounds, folders, say)
-        outcomes = rounds.run(
+    ) as trainings:
+        _merged(settings, trainings, folders, say)
+        outcomes = trainings.run(
             [
-                rounds.training(
+                trainings.training(
                     name,
                     recipe,
                     settings.finetuning,
@@ -195,14 +195,14 @@ def unmerged_candidates(settings: MergingSettings, root: Path) -> dict[str, list
 
 
 def _merged(
-    settings: MergingSettings, rounds: Rounds, folders: dict[str, Path], say: Callable[[str], None]
+    settings: MergingSettings, trainings: Trainings, folders: dict[str, Path], say: Callable[[str], None]
 ) -> None:
     jobs = [
         merging_job(
             name,
             settings.extent,
             folder,
-            rounds.root / "merged" / name,
+            trainings.root / "merged" / name,
             validation_fraction=settings.finetuning.validation_fraction,
             data_dir=settings.data_dir,
             device=settings.device,
@@ -210,7 +210,7 @@ def _merged(
         )
         for name, folder in folders.items()
     ]
-    outcomes = rounds.run(jobs, announce=lambda outcome, fresh: None)
+    outcomes = trainings.run(jobs, announce=lambda outcome, fresh: None)
     for name in folders:
         result = ended(outcomes[name]).result
         assert result is not None

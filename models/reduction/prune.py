@@ -21,7 +21,7 @@ from ..recipe_writing import format_recipe
 from ..training.files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .rounds import BudgetSettings, opened_from
+from .trainings import BudgetSettings, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def prune(
     """
     recipes = {budget: pruned_recipe(base, budget) for budget in settings.budgets}
     with opened_from("prune", base, settings, root, engine, progress=progress, announce=announce) as (
-        rounds,
+        trainings,
         teacher,
         found,
     ):
@@ -90,9 +90,11 @@ def prune(
             say(f"  pruned: {recipe.relu_count:,} ReLUs for a budget of {budget:,}")
             place = root / "networks" / str(budget)
             jobs.append(
-                rounds.training(str(budget), recipe, settings.finetuning, place, teacher, folder / START_FILE)
+                trainings.training(
+                    str(budget), recipe, settings.finetuning, place, teacher, folder / START_FILE
+                )
             )
-        outcomes = rounds.run(jobs)
+        outcomes = trainings.run(jobs)
         found += [
             candidate_of("l1-pruning", f"filters-{budget}", recipe, outcomes[str(budget)], root)
             for budget, recipe in recipes.items()

@@ -24,7 +24,7 @@ from ..training.files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .linearization_job import linearization_job
-from .rounds import BudgetSettings, Rounds, ended, opened_from
+from .trainings import BudgetSettings, Trainings, ended, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,46 +94,48 @@ def snl(
         "threads": [settings.threads, settings.linearization_threads],
     }
     with opened_from("snl", base, settings, root, engine, identity, progress=progress, announce=announce) as (
-        rounds,
+        trainings,
         teacher,
         found,
     ):
-        for result in _linearized(base, settings, rounds, teacher):
+        for result in _linearized(base, settings, trainings, teacher):
             say(
                 f"  linearized: {result['relu_count']:,} ReLUs of the {result['relu_count_before']:,} "
                 f"that epoch {result['epoch']} left"
             )
-        return [*found, *_finetuned(settings, rounds, teacher)]
+        return [*found, *_finetuned(settings, trainings, teacher)]
 
 
-def _linearized(base: Recipe, settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[dict[str, Any]]:
+def _linearized(
+    base: Recipe, settings: SnlSettings, trainings: Trainings, teacher: Path
+) -> list[dict[str, Any]]:
     """Linearizes `base` and returns the result of each budget."""
     job = linearization_job(
         "linearized",
         base,
         settings.linearization,
         settings.budgets,
-        rounds.root / "linearized",
+        trainings.root / "linearized",
         data_dir=settings.data_dir,
         device=settings.device,
         threads=settings.linearization_threads,
         teacher=teacher,
     )
-    outcome = ended(rounds.run([job], announce=lambda outcome, fresh: None)["linearized"])
+    outcome = ended(trainings.run([job], announce=lambda outcome, fresh: None)["linearized"])
     assert outcome.result is not None
     return list(outcome.result["budgets"])
 
 
-def _finetuned(settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[Candidate]:
-    linearized = rounds.root / "linearized"
+def _finetuned(settings: SnlSettings, trainings: Trainings, teacher: Path) -> list[Candidate]:
+    linearized = trainings.root / "linearized"
     recipes = {budget: budget_recipe(linearized, budget) for budget in settings.budgets}
-    outcomes = rounds.run(
+    outcomes = trainings.run(
         [
-            rounds.training(
+            trainings.training(
                 str(budget),
                 recipe,
                 settings.finetuning,
-                rounds.root / "networks" / str(budget),
+                trainings.root / "networks" / str(budget),
                 teacher,
                 budget_folder(linearized, budget) / START_FILE,
             )
@@ -141,6 +143,6 @@ def _finetuned(settings: SnlSettings, rounds: Rounds, teacher: Path) -> list[Can
         ]
     )
     return [
-        candidate_of("snl", f"{recipe.masks}-{budget}", recipe, outcomes[str(budget)], rounds.root)
+        candidate_of("snl", f"{recipe.masks}-{budget}", recipe, outcomes[str(budget)], trainings.root)
         for budget, recipe in recipes.items()
     ]

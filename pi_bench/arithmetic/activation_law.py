@@ -56,10 +56,10 @@ class ActivationLaw(ABC):
         """Whether `v` enters a result. If it does not, runs equal the reference network bit for bit."""
 
     @property
-    def baseline(self) -> ActivationLaw | None:
+    def approximated(self) -> ActivationLaw | None:
         """The more accurate law that this one approximates by zeros, if there is one.
 
-        Reports count the values that are 0 under this law and not under the baseline.
+        Reports count the values that are 0 under this law and not under the approximated law.
         """
         return None
 
@@ -106,7 +106,7 @@ class WindowLaw(ActivationLaw):
         return not self.exact
 
     @property
-    def baseline(self) -> WindowLaw | None:
+    def approximated(self) -> WindowLaw | None:
         return WINDOWED if self.sign_drop else None
 
     def offset(self, truncate_bits: int) -> int:

@@ -125,7 +125,7 @@ def _add_polynomials(parser: argparse.ArgumentParser) -> None:
         help="degree of these polynomials (default 2)",
     )
     parser.add_argument(
-        "--polynomial-relu-share",
+        "--polynomial-relu-fraction",
         type=number,
         default=0.0,
         metavar="PART",
@@ -164,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
                 "--polynomial goes with --recipe; a module of your own has its activations in it"
             )
         recipe = models.with_polynomials(
-            recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_share
+            recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_fraction
         )
     for name in (args.output, args.json):
         writable(name)

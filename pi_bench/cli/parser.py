@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from typing import Any
 
 import pi_bench
 from pi_bench.cli.arguments import Parser
@@ -49,12 +50,25 @@ def make_parser() -> argparse.ArgumentParser:
         prog="pi-bench",
         description=_DESCRIPTION,
     )
-    parser.add_argument("--version", action="version", version=f"pi-bench {pi_bench.__version__}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version, and the commit of a checkout, and exit"
+    )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in _COMMANDS:
         importlib.import_module(f"pi_bench.cli.{name}").add_parser(subparsers)
     _add_verbose(parser)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version and exits. Only this asks git for the commit: other commands need not wait."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from pi_bench.metrics.environment import commit_of_checkout
+
+        commit = commit_of_checkout()
+        print(f"pi-bench {pi_bench.__version__}" + (f" (commit {commit})" if commit else ""))
+        parser.exit()
 
 
 def _add_verbose(parser: argparse.ArgumentParser) -> None:

@@ -39,7 +39,7 @@ class FssCall:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RequestArguments:
-    """Holds the buffers of `request`: the client's share and bits, its side of the OTs, and four outputs.
+    """Holds the buffers of `request`, the client's first step: its share and bits, its OTs, and four outputs.
 
     >>> spec, empty = FssSpec("relu", 12, 13, False, 4095, 1), bytearray()
     >>> v, bits = np.zeros(32, np.uint32), np.zeros(1, np.uint32)
@@ -65,7 +65,7 @@ class RequestArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AnswerArguments:
-    """Holds the buffers of `answer`: the server's choices, its side of the OTs, and four outputs.
+    """Holds the buffers of `answer`, the server's first step: its choices, its OTs, and four outputs.
 
     >>> choices, none = np.zeros(2, np.uint32), np.zeros(0, np.uint32)
     >>> active, zero = np.zeros((1, 2, 32, 16), np.uint8), np.zeros((1, 1, 32, 16), np.uint8)
@@ -91,7 +91,7 @@ class AnswerArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GrowArguments:
-    """Holds the buffers of `grow`.
+    """Holds the buffers of `grow`, with which either party adds levels to its trees.
 
     >>> state, scratch, bundle = bytearray(1), bytearray(1), bytearray()
     >>> GrowArguments("client", bytes(16), bytes(16), 3, bytes(512), state, scratch, bundle).level
@@ -110,7 +110,7 @@ class GrowArguments:
 
 @dataclass(slots=True, eq=False, repr=False)
 class FssEncodeArguments:
-    """Holds the buffers of `encode`.
+    """Holds the buffers of `encode`, the server's first step of the online phase.
 
     >>> u = np.zeros(32, np.uint32)
     >>> FssEncodeArguments(bytes(16), bytes(16), bytearray(1), u, bytearray(1), bytearray(1)).u.size
@@ -127,7 +127,7 @@ class FssEncodeArguments:
 
 @dataclass(slots=True, eq=False, repr=False)
 class FssEvaluateArguments:
-    """Holds the buffers of `evaluate`.
+    """Holds the buffers of `evaluate`, the client's only step of the online phase.
 
     >>> r, z, answer = np.zeros(32, np.uint32), np.empty(32, np.uint32), np.empty(1, np.uint32)
     >>> FssEvaluateArguments(bytes(16), bytes(16), bytearray(1), bytes(1), r, z, answer).out_z.size
@@ -145,7 +145,7 @@ class FssEvaluateArguments:
 
 @dataclass(slots=True, eq=False, repr=False)
 class FinishArguments:
-    """Holds the buffers of `finish`.
+    """Holds the buffers of `finish`, the server's last step of the online phase.
 
     >>> z, answer, share = np.zeros(32, np.uint32), np.zeros(1, np.uint32), np.empty(32, np.uint32)
     >>> FinishArguments(bytes(256), z, answer, share).answer.size

@@ -39,7 +39,7 @@ class GadgetCall:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GarbleArguments:
-    """Holds the buffers of `garble`: the garbler's secrets, its side of the OTs, and two outputs.
+    """Holds the buffers of `garble`, the garbler's offline step: its secrets, its OTs, and two outputs.
 
     >>> spec = GadgetSpec("truncate", 12, 31, False, 4095)
     >>> seed, labels = bytes(16), np.zeros((1, spec.label_ots, 32, 16), np.uint8)
@@ -61,7 +61,7 @@ class GarbleArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AcceptArguments:
-    """Holds the buffers of `accept`.
+    """Holds the buffers of `accept`, the evaluator's offline step.
 
     >>> v, labels = np.zeros(32, np.uint32), np.zeros((1, 1, 32, 16), np.uint8)
     >>> len(AcceptArguments(bytes(16), v, labels, garbled=bytearray(128)).garbled)
@@ -76,7 +76,7 @@ class AcceptArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EncodeArguments:
-    """Holds the buffers of `encode`.
+    """Holds the buffers of `encode`, the garbler's step of the online phase.
 
     >>> u, mask = np.zeros(32, np.uint32), np.empty(32, np.uint32)
     >>> EncodeArguments(b"\\x01" + bytes(15), bytes(16), bytes(132), u, bytearray(4), mask).u.size
@@ -93,7 +93,7 @@ class EncodeArguments:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EvaluateArguments:
-    """Holds the buffers of `evaluate`.
+    """Holds the buffers of `evaluate`, the evaluator's step of the online phase.
 
     >>> v, labels, z = np.zeros(32, np.uint32), np.zeros((1, 1, 32, 16), np.uint8), np.empty(32, np.uint32)
     >>> EvaluateArguments(bytes(16), v, None, labels, bytes(128), bytes(4), v, z).beta is None

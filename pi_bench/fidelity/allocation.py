@@ -34,13 +34,13 @@ _MIN_BITS, _MAX_BITS = 4, 16
 _MIN_WEIGHT_BITS = 8
 _FREE_COST = 1 / 1024
 """Cost of a bit that costs nothing, relative to a bit of all ReLUs: it keeps such bits from growing idly."""
-_WEIGHT_SHARE = 0.2
+_WEIGHT_FRACTION = 0.2
 """Weights get the fewest bits whose noise is at most this part of all."""
 _ERROR_MARGIN, _MISS_MARGIN = 0.5, 1.0
 """Parts of the error and of the misses that the goal allows, for which bits are predicted at first."""
 _NOISE_MARGIN = 0.8
 """Part of these errors that is allowed where calibration inputs are noise."""
-_NEAR_SHARE, _MIN_NEAR = 0.1, 4
+_NEAR_FRACTION, _MIN_NEAR = 0.1, 4
 """The inputs with the smallest margins, whose density near 0 tells how often a small error changes the class:
 a tenth of the inputs, since the very smallest margins are a matter of chance."""
 _FLOOR_MARGIN = 2.0
@@ -159,7 +159,7 @@ def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = Fals
     elif count > 1:
         ordered = np.sort(logits, axis=1)
         margins = np.sort(ordered[:, -1] - ordered[:, -2])
-        near = min(max(_MIN_NEAR, round(_NEAR_SHARE * len(margins))), len(margins))
+        near = min(max(_MIN_NEAR, round(_NEAR_FRACTION * len(margins))), len(margins))
         density = near / len(margins) / max(float(margins[near - 1]), 1e-6 * extent)
         misses = _MISS_MARGIN * (1 - goal.same_class_pct / 100)
         # The difference of two logits has a deviation d of sqrt(2) times theirs. A density f of margins m
@@ -196,7 +196,7 @@ def _options(layers: Sequence[Layer], bound: float) -> CompileOptions:
         (
             bits
             for bits in range(_MIN_WEIGHT_BITS, MAX_WEIGHT_BITS)
-            if _weight_noise(layers, bits) <= _WEIGHT_SHARE * bound
+            if _weight_noise(layers, bits) <= _WEIGHT_FRACTION * bound
         ),
         MAX_WEIGHT_BITS,
     )

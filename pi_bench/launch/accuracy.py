@@ -28,7 +28,7 @@ class Comparison:
     """Answers of the float network and of the integer network to the same images.
 
     `law`: the law of the integer answers.
-    `baseline`: the integer answers under the law's baseline, if it has one.
+    `approximated`: the integer answers under the law that the mode's law approximates, if there is one.
     `refused`: numbers of the images with a value beyond the bound of the input, which a client refuses to
     encode.
     `interruption`: the exit code if Ctrl-C or SIGTERM left images out, else None.
@@ -43,7 +43,7 @@ class Comparison:
     law: ActivationLaw
     floats: Answers
     integers: Answers
-    baseline: Answers | None
+    approximated: Answers | None
     refused: np.ndarray
     layers: LayerErrors
     interruption: int | None = None
@@ -51,11 +51,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
-    """Answers to some images. `baseline` is None if the law has none."""
+    """Answers to some images. `approximated` is None if the law approximates no other."""
 
     floats: np.ndarray
     integers: np.ndarray
-    baseline: np.ndarray | None
+    approximated: np.ndarray | None
 
 
 def accepted(graph: Graph, compiling: CompileOptions, inputs: np.ndarray) -> np.ndarray:
@@ -131,12 +131,12 @@ def compare(
             raise
         interruption = interruption_code(error)
     count, chunks, layers = finished
-    baseline = [chunk.baseline for chunk in chunks if chunk.baseline is not None]
+    approximated = [chunk.approximated for chunk in chunks if chunk.approximated is not None]
     return Comparison(
         law=law,
         floats=answers_of(index[:count], [chunk.floats for chunk in chunks]),
         integers=answers_of(index[:count], [chunk.integers for chunk in chunks]),
-        baseline=answers_of(index[:count], baseline) if baseline else None,
+        approximated=answers_of(index[:count], approximated) if approximated else None,
         refused=np.flatnonzero(~taken),
         layers=layers,
         interruption=interruption,
@@ -155,15 +155,15 @@ def _compare_chunk(
     program = run.program
     encoded = encode_input(program, batch)
     exact = evaluate(graph, batch)
-    integers, baseline = np.empty(0), None
+    integers, approximated = np.empty(0), None
     for step in run.values(encoded, law, generator):
         layers.observe(step, exact)
         if step.op is program.output:
             integers = decode_output(program, step.made)
-    if law.baseline is not None:
-        *_, last = run.values(encoded, law.baseline, generator)
-        baseline = decode_output(program, last.made)
-    return _Chunk(exact[graph.output.name], integers, baseline)
+    if law.approximated is not None:
+        *_, last = run.values(encoded, law.approximated, generator)
+        approximated = decode_output(program, last.made)
+    return _Chunk(exact[graph.output.name], integers, approximated)
 
 
 def _chunk_samples(graph: Graph) -> int:

@@ -34,7 +34,7 @@ class LayerError:
     `room_bits`: log2 of the window over the largest value that entered it, the least of the layer's
     activations. For products and for the output the ring takes the place of the window.
     `outside_count`: number of values outside the window.
-    `zeroed_count`: number of values that are 0 under the law and not under its baseline.
+    `zeroed_count`: number of values that are 0 under the law and not under the one that it approximates.
 
     >>> LayerError("relu", compared_count=4, error_square_sum=0.01, float_square_sum=1.0).relative_error
     0.1
@@ -108,8 +108,8 @@ class LayerErrors:
         layer.room_bits = min(layer.room_bits, _room(window_bits, signed(x)))
         outside = out_of_range(op, x, self._law)
         layer.outside_count += 0 if outside is None else outside.count
-        if self._law.baseline is not None:
-            kept = activation_reference(op, x, step.share, self._law.baseline)
+        if self._law.approximated is not None:
+            kept = activation_reference(op, x, step.share, self._law.approximated)
             layer.zeroed_count += int(np.count_nonzero((step.made == 0) & (kept != 0)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-_POLL_S = 1e-3  # longer than most waits within an inference
+from pi_bench.defaults import POLL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Placement:
 
         It polls only where its core is its own.
         """
-        return _POLL_S if self.pinned else 0.0
+        return POLL_S if self.pinned else 0.0
 
 
 def place(threads: int | None) -> Placement:

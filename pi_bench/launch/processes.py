@@ -15,7 +15,7 @@ from pi_bench.launch.party_process import Message, PartyProcess, Watchdog
 from pi_bench.launch.placement import Placement
 from pi_bench.protocol import Party
 
-START_TIMEOUT_S = 60.0  # of a party: Python's start, its imports and its share of the model
+START_TIMEOUT_S = 60.0  # of a party: Python's start, its imports and its part of the model
 _SECOND_FAILURE_S = 1.0  # how long the other party's error is waited for when one has failed
 
 

@@ -35,7 +35,7 @@ class Verdict:
     `compared_count`, `mismatch_count`: elements that were compared, and those that were wrong.
     `out_of_range_count`: elements outside their window or the ring.
     `max_ulp_error`: largest distance of an activation from its exact result, in units in the last place.
-    `zeroed_count`: activations that are 0 and that the law's baseline would have kept.
+    `zeroed_count`: activations that are 0 and that the approximated law would have kept.
     `failures`: one sentence per failing layer, in the program's order.
 
     >>> Verdict(failures=["layer 'stem': 1 of 64 elements break the law"]).passed
@@ -133,8 +133,8 @@ class RunVerifier:
             )
         expected = activation_reference(op, x, v, self._law)
         self._compare(verdict, op.name, "the law", y, expected)
-        if self._law.baseline is not None:
-            kept = activation_reference(op, x, v, self._law.baseline)
+        if self._law.approximated is not None:
+            kept = activation_reference(op, x, v, self._law.approximated)
             verdict.zeroed_count += int(np.count_nonzero((expected == 0) & (kept != 0)))
         if outside is None and y.size:
             exact = activation_reference(op, x, v, EXACT)

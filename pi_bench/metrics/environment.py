@@ -31,7 +31,7 @@ def describe_environment() -> dict[str, Any]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "instruction_set": _instruction_set(),
         "versions": {"pi-bench": pi_bench.__version__, "python": platform.python_version()} | _versions(),
-        "commit": _commit(),
+        "commit": commit_of_checkout(),
     }
 
 
@@ -70,8 +70,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str | None:
-    """Returns the commit of the checkout, with ``-dirty`` if files differ; None for an installed package."""
+def commit_of_checkout() -> str | None:
+    """Returns the commit of the checkout, with ``-dirty`` if files differ; None for an installed package.
+
+    >>> commit_of_checkout() == describe_environment()["commit"]
+    True
+    """
     root = Path(pi_bench.__file__).parent.parent
     if not (root / ".git").exists():
         return None

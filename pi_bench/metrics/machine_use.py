@@ -28,21 +28,21 @@ _CORE = re.compile(r"cpu(\d+)")
 class MachineUse:
     """The state of the machine during a measurement. None: the system does not tell.
 
-    `other_share`, `steal_share`: the share of the time of the cores that this process may use which other
-    programs and the hypervisor took. `swapped_pages`: moved between memory and swap. `heat_events`: how often
-    a processor slowed down because of heat. `frequency_share`: of a busy core, of its highest frequency.
+    `other_fraction`, `steal_fraction`: the fractions of the time of the usable cores that other programs and
+    the hypervisor took. `swapped_pages`: moved between memory and swap. `heat_events`: how often a processor
+    slowed down because of heat. `frequency_fraction`: a busy core's frequency divided by its highest one.
     `quota_cores`: the number of cores whose time a control group grants. `quota_wait_s`: how long it stopped
     the processes.
 
-    >>> MachineUse(other_share=0.2).swapped_pages
+    >>> MachineUse(other_fraction=0.2).swapped_pages
     0
     """
 
-    other_share: float | None = None
-    steal_share: float | None = None
+    other_fraction: float | None = None
+    steal_fraction: float | None = None
     swapped_pages: int = 0
     heat_events: int = 0
-    frequency_share: float | None = None
+    frequency_fraction: float | None = None
     quota_cores: float | None = None
     quota_wait_s: float = 0.0
 
@@ -55,7 +55,7 @@ class _Sample:
     own_s: float = 0.0
     swapped_pages: int = 0
     heat_events: int = 0
-    frequency_share: float | None = None
+    frequency_fraction: float | None = None
     quota: Quota = field(default_factory=Quota)
 
 
@@ -67,7 +67,7 @@ class MachineWatch:
 
     >>> with MachineWatch() as watch:
     ...     pass
-    >>> watch.use.other_share is None  # nothing can be said about so short a time
+    >>> watch.use.other_fraction is None  # nothing can be said about so short a time
     True
     """
 
@@ -93,19 +93,19 @@ class MachineWatch:
         total_s = after.total_s - before.total_s
         told = total_s >= _SHORTEST_S * len(self._cores) and total_s > 0
         others_s = after.busy_s - before.busy_s - (after.own_s - before.own_s)
-        frequencies = [s.frequency_share for s in (before, after) if s.frequency_share is not None]
+        frequencies = [s.frequency_fraction for s in (before, after) if s.frequency_fraction is not None]
         self.use = MachineUse(
-            other_share=max(0.0, others_s / total_s) if told else None,
-            steal_share=(after.steal_s - before.steal_s) / total_s if told else None,
+            other_fraction=max(0.0, others_s / total_s) if told else None,
+            steal_fraction=(after.steal_s - before.steal_s) / total_s if told else None,
             swapped_pages=after.swapped_pages - before.swapped_pages,
             heat_events=after.heat_events - before.heat_events,
-            frequency_share=min(frequencies, default=None),
+            frequency_fraction=min(frequencies, default=None),
             quota_cores=after.quota.cores,
             quota_wait_s=after.quota.wait_s - before.quota.wait_s,
         )
 
     def _sample(self) -> _Sample:
-        frequency_share = self._frequency_share()  # it computes for a moment, so it comes first
+        frequency_fraction = self._frequency_fraction()  # it computes for a moment, so it comes first
         busy_s, steal_s, total_s = self._processor_times_s()
         return _Sample(
             busy_s,
@@ -114,7 +114,7 @@ class MachineWatch:
             self._own_s(),
             self._swapped_pages(),
             self._heat_events(),
-            frequency_share,
+            frequency_fraction,
             read_quota(self._proc, self._sys),
         )
 
@@ -154,8 +154,8 @@ class MachineWatch:
             if (number := _number(folder / "thermal_throttle" / name)) is not None
         )
 
-    def _frequency_share(self) -> float | None:
-        """Returns the fastest core's share of the highest frequency, while this process computes."""
+    def _frequency_fraction(self) -> float | None:
+        """Returns the fastest core's fraction of the highest frequency, while this process computes."""
         folders = [folder / "cpufreq" for folder in self._core_folders() if (folder / "cpufreq").is_dir()]
         if not folders:
             return None

@@ -1,4 +1,4 @@
-"""Reads the share of the processor that a control group grants this process, as containers have it."""
+"""Reads the part of the processor that a control group grants this process, as containers have it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ LIMIT_NAMES = ("aes", "cache", "memory", "multiply_add", "ring_multiply_add", "s
 loopback connection."""
 
 FAR_BELOW = 0.6
-"""A rate below this share of the usual one means that the machine is busy, slowed down or another one."""
+"""A rate below this fraction of the usual one means that the machine is busy, slowed down or another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Limits:
         return age_s if age_s >= 0 else math.inf
 
     def far_below_usual(self) -> dict[str, float]:
-        """Returns the limits whose rate is far below the median of the earlier ones, with its share of that.
+        """Returns the limits whose rate is far below the median of the earlier ones, with the ratio.
 
         >>> usual = dict.fromkeys(LIMIT_NAMES, 1e-9)
         >>> Limits({**usual, "aes": 2e-9}, threads=1, earlier=(usual,)).far_below_usual()
@@ -87,6 +87,6 @@ class Limits:
         found = {}
         for name in LIMIT_NAMES:
             usual = [measured[name] for measured in self.earlier if name in measured]
-            if usual and (share := median(usual) / self.unit_s[name]) < FAR_BELOW:
-                found[name] = share
+            if usual and (fraction := median(usual) / self.unit_s[name]) < FAR_BELOW:
+                found[name] = fraction
         return found

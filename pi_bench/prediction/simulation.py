@@ -15,13 +15,11 @@ from dataclasses import dataclass, field
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link, Timeline
 from pi_bench.costs import LINK_UNITS, STREAMED, Costs
+from pi_bench.defaults import POLL_S
 from pi_bench.prediction.predicted_phase import PredictedPhase
 from pi_bench.protocol.script import Action, Kind, PhaseScript
 from pi_bench.protocol.session import Party
 from pi_bench.protocol.span import Span
-
-POLL_S = 1e-3
-"""Seconds for which a receiver polls before it sleeps."""
 
 
 @dataclass(slots=True)

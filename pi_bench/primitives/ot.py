@@ -33,7 +33,7 @@ EXTENSION_WORK = {
     "receiver": MinimalWork(aes_blocks=32 * 16 / COT_BITS, memory_bytes=_MOVED_BYTES),
     "sender": MinimalWork(aes_blocks=32 * 15 / COT_BITS, memory_bytes=_MOVED_BYTES),
 }
-"""The minimal work of extending one OT, by side."""
+"""The minimal work of extending one OT, by role."""
 
 
 def ot_work(step: str, count: int) -> CostUnits:
@@ -51,8 +51,8 @@ def ot_work(step: str, count: int) -> CostUnits:
 def cases(settings: CaseSettings) -> Iterator[Case]:
     """Extends as many OTs as `settings.count` ReLUs of 11 ANDs need for their labels, then adds on some.
 
-    >>> sides = [case.name for case in cases(CaseSettings(count=32, threads=(1,)))]
-    >>> sides == ["extend, receiver", "extend, sender", "additive, sender", "additive, receiver"]
+    >>> roles = [case.name for case in cases(CaseSettings(count=32, threads=(1,)))]
+    >>> roles == ["extend, receiver", "extend, sender", "additive, sender", "additive, receiver"]
     True
     """
     count = -(-settings.count // LANES) * LANES * _OTS_PER_ELEMENT
@@ -119,8 +119,8 @@ def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
     [['ot extend receiver'], ['ot extend sender'], ['ot add sender'], ['ot add receiver']]
     """
     for case in cases(settings):
-        kind, side = case.name.split(", ")
-        step = f"{kind.removesuffix('itive')} {side}"
+        kind, role = case.name.split(", ")
+        step = f"{kind.removesuffix('itive')} {role}"
         yield TimedCase(ot_work(step, case.unit_count), case)
 
 

@@ -41,7 +41,7 @@ def build_accuracy(
     layers = [_layer(name, layer) for name, layer in comparison.layers.by_name.items()]
     errors = {layer.name: layer.relative_error for layer in layers if layer.relative_error is not None}
     result = document.Accuracy(
-        schema_version=1,
+        schema_version=2,
         interrupted=findings.interruption is not None,
         network=document.Network(
             name=program.name,
@@ -67,7 +67,7 @@ def build_accuracy(
         ),
         float=document.Answers(**scores(comparison.floats, comparison.floats, labels)),
         integer=document.Answers(**scores(comparison.integers, comparison.floats, labels)),
-        baseline=_baseline(comparison, labels),
+        approximated_law=_approximated(comparison, labels),
         private=None if private is None else _private(private, comparison, labels),
         output_count=int(comparison.floats.logits.shape[1]),
         worst_layer=max(errors, key=lambda name: errors[name], default=None),
@@ -84,12 +84,14 @@ def build_accuracy(
     )
 
 
-def _baseline(comparison: Comparison, labels: np.ndarray | None) -> document.BaselineAnswers | None:
+def _approximated(comparison: Comparison, labels: np.ndarray | None) -> document.ApproximatedAnswers | None:
     """Scores the answers under the law that the mode's own law approximates, if there is one."""
-    law = comparison.law.baseline
-    if law is None or comparison.baseline is None:
+    law = comparison.law.approximated
+    if law is None or comparison.approximated is None:
         return None
-    return document.BaselineAnswers(law=law.name, **scores(comparison.baseline, comparison.floats, labels))
+    return document.ApproximatedAnswers(
+        law=law.name, **scores(comparison.approximated, comparison.floats, labels)
+    )
 
 
 def _private(

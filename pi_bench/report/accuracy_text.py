@@ -39,8 +39,8 @@ def render_accuracy(result: document.Accuracy, shown: Shown | None = None) -> st
     data, fixed, private = result.data, result.fixed_point, result.private
     scales = "per-channel" if fixed.per_channel else "per-tensor"
     rows = [_row("float", result.float), _row(f"integer, {result.mode}", result.integer)]
-    if result.baseline is not None:
-        rows.append(_row(f"integer, {result.baseline.law}", result.baseline))
+    if result.approximated_law is not None:
+        rows.append(_row(f"integer, {result.approximated_law.law}", result.approximated_law))
     if private is not None:
         if private.image_count < result.integer.image_count:
             rows.append(_row("float, private images", private.same_images.float))

@@ -67,8 +67,8 @@ def _unfaithful(result: document.Accuracy) -> list[str]:
     integer, goal_pct = result.integer, FidelityGoal().same_class_pct
     if integer.same_class_interval_pct[1] >= goal_pct or result.network.weights == "random":
         return []
-    baseline = result.baseline
-    if baseline is not None and baseline.same_class_interval_pct[1] >= goal_pct:
+    approximated = result.approximated_law
+    if approximated is not None and approximated.same_class_interval_pct[1] >= goal_pct:
         advice = f"mode {result.mode} causes this: choose a more accurate mode, or other options of this one"
     else:
         advice = (

@@ -11,12 +11,12 @@ from pi_bench.report.documents.fields import Loopback
 from pi_bench.report.documents.latency import ProbedLink, RealLink, Result
 from pi_bench.report.quantities import counted, rate
 
-_OTHER_SHARE = 0.1
-_STEAL_SHARE = 0.02
+_OTHER_FRACTION = 0.1
+_STEAL_FRACTION = 0.02
 _SWAPPED_PAGES = 100
-_FREQUENCY_SHARE = 0.6
+_FREQUENCY_FRACTION = 0.6
 _QUOTA_WAIT_S = 0.01
-_LINK_SHARE = 0.8
+_LINK_FRACTION = 0.8
 _MIN_RUNS = 3
 _LIMIT_WORDS = {
     "aes": "AES",
@@ -32,25 +32,25 @@ _LIMIT_WORDS = {
 def machine_cautions(use: MachineUse, limits: Limits | None = None) -> list[Caution]:
     """Words the state of the machine during a measurement, and limits far off the usual ones.
 
-    >>> [caution.code for caution in machine_cautions(MachineUse(other_share=0.3, steal_share=0.05))]
+    >>> [caution.code for caution in machine_cautions(MachineUse(other_fraction=0.3, steal_fraction=0.05))]
     ['load', 'steal']
-    >>> machine_cautions(MachineUse(other_share=0.01))
+    >>> machine_cautions(MachineUse(other_fraction=0.01))
     []
     """
     found = []
-    if (use.other_share or 0.0) > _OTHER_SHARE:
+    if (use.other_fraction or 0.0) > _OTHER_FRACTION:
         found.append(
             Caution(
                 code="load",
-                text=f"other programs took {use.other_share:.0%} of the time of the cores that this "
+                text=f"other programs took {use.other_fraction:.0%} of the time of the cores that this "
                 "measurement may use: close them, or measure when the machine is quiet.",
             )
         )
-    if (use.steal_share or 0.0) > _STEAL_SHARE:
+    if (use.steal_fraction or 0.0) > _STEAL_FRACTION:
         found.append(
             Caution(
                 code="steal",
-                text=f"the hypervisor took {use.steal_share:.0%} of the processor time away (steal time): "
+                text=f"the hypervisor took {use.steal_fraction:.0%} of the processor time away (steal time): "
                 "measure at another hour, or on a machine that shares no cores with others.",
             )
         )
@@ -139,8 +139,8 @@ def _slow_processor(use: MachineUse) -> list[Caution]:
     if use.heat_events > 0:
         text = f"the processor slowed down {counted(use.heat_events, 'time')} because of heat: {remedy}"
         return [Caution(code="throttled", text=text)]
-    if use.frequency_share is not None and use.frequency_share < _FREQUENCY_SHARE:
-        text = f"the processor ran at {use.frequency_share:.0%} of its highest frequency: {remedy}"
+    if use.frequency_fraction is not None and use.frequency_fraction < _FREQUENCY_FRACTION:
+        text = f"the processor ran at {use.frequency_fraction:.0%} of its highest frequency: {remedy}"
         return [Caution(code="throttled", text=text)]
     return []
 
@@ -149,7 +149,7 @@ def _unusual_limits(limits: Limits | None) -> list[Caution]:
     slow = {} if limits is None else limits.far_below_usual()
     if not slow:
         return []
-    words = ", ".join(f"{_LIMIT_WORDS[name]} at {share:.0%}" for name, share in slow.items())
+    words = ", ".join(f"{_LIMIT_WORDS[name]} at {fraction:.0%}" for name, fraction in slow.items())
     return [
         Caution(
             code="slow-machine",
@@ -168,7 +168,7 @@ def _slow_link(link: Loopback | ProbedLink | RealLink) -> list[Caution]:
         ("to the server", link.up_bits_per_s, link.measured.up_bits_per_s),
         ("to the client", link.down_bits_per_s, link.measured.down_bits_per_s),
     ):
-        if measured < _LINK_SHARE * asked:
+        if measured < _LINK_FRACTION * asked:
             found.append(
                 Caution(
                     code="slow-link",

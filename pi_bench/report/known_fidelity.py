@@ -38,7 +38,7 @@ def known_fidelity(
         return None
     exported = with_chosen_bits(model.graph, CompileOptions(batch=model.compiling.batch))
     fused = model.fusion is not None and bool(model.fusion.dissolved)
-    same = model.compiling == exported and not fused and law.baseline is None
+    same = model.compiling == exported and not fused and law.approximated is None
     fidelity = Fidelity.from_fields(fields)
     if goal is not None:
         fidelity = replace(fidelity, goal=goal)

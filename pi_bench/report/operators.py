@@ -23,7 +23,7 @@ class Counts(Protocol):
     """Has the counts that `counts_text` names: a network in a result, or an inspection.
 
     ```python
-    def relu_share(counts: Counts) -> float:
+    def relu_fraction(counts: Counts) -> float:
         return counts.relu_count / (counts.relu_count + counts.truncation_count)
     ```
     """

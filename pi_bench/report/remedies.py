@@ -69,11 +69,11 @@ def _helps(remedy: document.Remedy, now: document.Remedy) -> bool:
     One more bit takes three quarters of a layer's own variance away.
     """
     return now.rms_logit_error > 0 and (
-        1 - (remedy.rms_logit_error / now.rms_logit_error) ** 2 >= _MIN_SHARE * _VARIANCE_PER_BIT
+        1 - (remedy.rms_logit_error / now.rms_logit_error) ** 2 >= _MIN_FRACTION * _VARIANCE_PER_BIT
     )
 
 
-_MIN_SHARE = 0.05
+_MIN_FRACTION = 0.05
 _VARIANCE_PER_BIT = 0.75
 
 

@@ -126,7 +126,7 @@ def test_the_law_of_each_mode_and_the_options_of_fixed_point(
         *(model_file, tmp_path, *pair, "--weight-bits", 4, "--activation-bits", 5),
         *("--headroom-bits", 2, "--scales", "per-tensor"),
     )
-    assert fine["private"] is None and fine["baseline"] is None
+    assert fine["private"] is None and fine["approximated_law"] is None
     assert coarse["fixed_point"] == {
         "weight_bits": 4,
         "activation_bits": 5,
@@ -136,8 +136,8 @@ def test_the_law_of_each_mode_and_the_options_of_fixed_point(
     assert coarse["integer"]["rms_logit_error"] > 4 * fine["integer"]["rms_logit_error"]
     assert coarse["layers"][0]["room_bits"] > fine["layers"][0]["room_bits"] + 0.5
     drop = run(model_file, tmp_path, *pair, "--mode", "truncated-sign", "--sign-drop", 5, "--limit", 7)
-    assert drop["baseline"]["law"] == "windowed" and drop["options"]["sign_drop"] == 5
-    assert drop["baseline"]["rms_logit_error"] < drop["integer"]["rms_logit_error"]
+    assert drop["approximated_law"]["law"] == "windowed" and drop["options"]["sign_drop"] == 5
+    assert drop["approximated_law"]["rms_logit_error"] < drop["integer"]["rms_logit_error"]
     assert drop["layers"][0]["zeroed_count"] > 0 and drop["data"]["image_count"] == 7
 
 

@@ -172,7 +172,7 @@ def test_impossible_seeds(seed, capsys):
 
 def test_polynomials_stand_in_the_layers_that_are_named(recipe, tmp_path, capsys):
     out = tmp_path / "model.pt"
-    chosen = ("--polynomial", "*.relu2", "--polynomial", "stem.relu", "--polynomial-relu-share", "0.5")
+    chosen = ("--polynomial", "*.relu2", "--polynomial", "stem.relu", "--polynomial-relu-fraction", "0.5")
     assert run("--recipe", recipe, "-o", out, *chosen, "--polynomial-degree", "3") == 0
     assert "512 ReLUs, 256 polynomials, input" in capsys.readouterr().out
     graph = load_model(out)

@@ -106,7 +106,7 @@ def test_accuracy_follows_its_law(model_file: Path, tmp_path: Path) -> None:
     floor, exact = (run("accuracy", tmp_path, *pair, "--mode", mode) for mode in ("floor", "exact"))
     for result in (floor, exact):
         assert result["private"]["verified"] and result["private"]["largest_difference_from_integer"] == 0
-        assert result["baseline"] is None
+        assert result["approximated_law"] is None
     assert floor["integer"]["rms_logit_error"] > 2 * exact["integer"]["rms_logit_error"]
 
 

@@ -52,19 +52,28 @@ def test_the_front_page_links_every_document() -> None:
     assert [name for name in others if f"({name})" not in DOCUMENTS["README.md"]] == []
 
 
-def test_the_citation_names_the_version_and_the_license() -> None:
+RELEASES = re.findall(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)
+
+
+def test_the_citation_names_the_newest_release_and_the_license() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = (ROOT / "CITATION.cff").read_text()
-    assert f"\nversion: {project['version']}\n" in citation
+    version, date = RELEASES[0]
+    assert f"\nversion: {version}\ndate-released: {date}\n" in citation
     assert f"\nlicense: {project['license']}\n" in citation
     assert "Apache License" in (ROOT / project["license-files"][0]).read_text()
 
 
-def test_the_changelog_dates_the_version() -> None:
+def test_the_changelog_begins_with_the_version() -> None:
+    """A release has a date. A development version follows the newest release and is "Unreleased"."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert re.search(
-        rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE
-    )
+    first = re.findall(r"^## (.*)$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)[0]
+    release, development = re.fullmatch(r"(\d+\.\d+\.\d+)(\.dev\d+)?", version).groups()
+    if development is None:
+        assert first.partition(" - ")[0] == release == RELEASES[0][0]
+    else:
+        assert first == "Unreleased"
+        assert [*map(int, release.split("."))] > [*map(int, RELEASES[0][0].split("."))]
 
 
 def test_measuring_lists_every_exit_code_as_help_does() -> None:

@@ -99,7 +99,7 @@ class TableStep(Exchange):
 
     @classmethod
     def of(cls, job: GadgetJob, groups: range, number: int, needs: int) -> Self:
-        """Returns the exchange of a step of a slice."""
+        """Returns the exchange `number` (from 0) by which the tables of the slice `groups` of `job` grow."""
         table = table_of(job)
         asked = sum(table.bundle_group_bytes(level) for level in _client_bundles(table, number))
         answered = sum(table.bundle_group_bytes(level) for level in _server_bundles(table, number))

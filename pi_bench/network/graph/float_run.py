@@ -103,9 +103,9 @@ def calibrate(graph: Graph, inputs: np.ndarray, percentile: float = 100.0) -> di
                         kind = operator_name(node)
                         raise ModelError(f"{kind} {node.name!r} makes NaN or infinity in calibration")
                     largest.setdefault(name, []).append(of_sample)
-    shares = {graph.input.name: 100.0}
+    percentiles = {graph.input.name: 100.0}
     return {
-        name: float(np.percentile(np.concatenate(parts), shares.get(name, percentile)))
+        name: float(np.percentile(np.concatenate(parts), percentiles.get(name, percentile)))
         for name, parts in largest.items()
     }
 

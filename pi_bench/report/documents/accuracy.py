@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fidelity import Interval, LayerBits
 from pi_bench.report.documents.fields import (
+    VERSION_MEANING,
     Arguments,
     Count,
     Digest,
@@ -19,7 +20,6 @@ from pi_bench.report.documents.fields import (
     Part,
     Percent,
     Positive,
-    SchemaVersion,
     Weights,
 )
 
@@ -43,7 +43,7 @@ class Answers(Part, frozen=True, kw_only=True):
     rms_logit_error: NonNegative
 
 
-class BaselineAnswers(Answers, frozen=True, kw_only=True):
+class ApproximatedAnswers(Answers, frozen=True, kw_only=True):
     """Scores the integer network under the more accurate law that the mode's law approximates."""
 
     law: str
@@ -146,7 +146,7 @@ class Accuracy(Part, frozen=True, kw_only=True):
     Images that a client refuses are left out of all three.
     """
 
-    schema_version: SchemaVersion
+    schema_version: Annotated[Literal[2], VERSION_MEANING]
     interrupted: Interrupted
     network: Network
     protocol: str
@@ -156,8 +156,8 @@ class Accuracy(Part, frozen=True, kw_only=True):
     data: Data
     float: Answers
     integer: Annotated[Answers, Meta(description="with simulated shares in modes that depend on shares")]
-    baseline: Annotated[
-        BaselineAnswers | None,
+    approximated_law: Annotated[
+        ApproximatedAnswers | None,
         Meta(
             description="the integer answers under the law that the mode's law approximates; null where it "
             "approximates none"

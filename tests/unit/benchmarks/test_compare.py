@@ -39,6 +39,19 @@ def test_first_and_later_inferences(tmp_path: Path) -> None:
     assert len(other["runs"]) == 2 and "output" not in other["runs"][0]
 
 
+@pytest.mark.parametrize(
+    ("ratio", "error", "cell"),
+    [(3508.8, 0.5, "3,500"), (24.9, 0.05, "25"), (0.72, 5.0, "0.7"), (24.9, 0.049, ""), (24.9, 5.1, "")],
+)
+def test_ratios_have_two_digits_and_need_comparable_errors(
+    ratio: float, error: float, cell: str, tmp_path: Path
+) -> None:
+    own, other = measured(System("other", None, "dealer", theirs), peers=tmp_path)
+    other |= {"online_ratio": ratio, "largest_error": error}
+    line = next(line for line in compare.render([own, other]).splitlines() if line.startswith("| other"))
+    assert [part.strip() for part in line.split("|")][3] == cell
+
+
 def test_a_system_that_fails_is_named_in_the_table(tmp_path: Path) -> None:
     rows = measured(System("bad", None, "", broken), System("absent", "nowhere", "", theirs), peers=tmp_path)
     text = compare.render(rows)

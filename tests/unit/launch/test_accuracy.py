@@ -103,9 +103,9 @@ def test_images_beyond_the_bound_are_left_out(tiny_graph: Graph) -> None:
 def test_the_sign_drop_makes_small_values_0_and_is_compared_with_windowed(tiny_graph: Graph) -> None:
     inputs = images(20)
     found = compared(tiny_graph, inputs, "truncated-sign", 6)
-    assert found.baseline is not None and compared(tiny_graph, inputs).baseline is None
+    assert found.approximated is not None and compared(tiny_graph, inputs).approximated is None
     dropped, kept = (
-        np.abs(answers.logits - found.floats.logits).max() for answers in (found.integers, found.baseline)
+        np.abs(answers.logits - found.floats.logits).max() for answers in (found.integers, found.approximated)
     )
     assert dropped > 4 * kept
     assert found.layers.by_name["stem.relu"].zeroed_count > 0

@@ -53,21 +53,21 @@ def test_our_own_work_is_no_load(kernel: Kernel) -> None:
         busy = {**IDLE, "user": 700, "system": 300}
         kernel.write_stat({0: busy, 1: busy, 2: {**busy, "user": 9000}})
         kernel.own_s = 20.0
-    assert watch.use == MachineUse(other_share=0.0, steal_share=0.0)
+    assert watch.use == MachineUse(other_fraction=0.0, steal_fraction=0.0)
 
 
 def test_other_programs_and_the_hypervisor_have_shares(kernel: Kernel) -> None:
     with kernel.watch() as watch:
         kernel.write_stat({0: {**IDLE, "user": 600, "steal": 400}, 1: {**IDLE, "idle": 2000}, 2: IDLE})
         kernel.own_s = 1.0
-    assert watch.use.other_share == pytest.approx((6.0 - 1.0) / 20.0)
-    assert watch.use.steal_share == pytest.approx(4.0 / 20.0)
+    assert watch.use.other_fraction == pytest.approx((6.0 - 1.0) / 20.0)
+    assert watch.use.steal_fraction == pytest.approx(4.0 / 20.0)
 
 
 def test_a_moment_tells_nothing(kernel: Kernel) -> None:
     with kernel.watch() as watch:
         kernel.write_stat({0: {**IDLE, "user": 10}, 1: {**IDLE, "idle": 1010}, 2: IDLE})
-    assert watch.use.other_share is None
+    assert watch.use.other_fraction is None
 
 
 def test_swapping_is_counted_in_both_directions(kernel: Kernel) -> None:
@@ -87,7 +87,7 @@ def test_heat_and_the_lowest_frequency_are_found(kernel: Kernel) -> None:
         for core, frequency in ((0, 800_000), (1, 2_000_000)):  # one of them idles
             kernel.write(f"{cores}cpu{core}/cpufreq/scaling_cur_freq", str(frequency))
     assert watch.use.heat_events == 3
-    assert watch.use.frequency_share == 0.5
+    assert watch.use.frequency_fraction == 0.5
 
 
 @pytest.mark.parametrize(

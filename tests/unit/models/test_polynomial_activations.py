@@ -27,7 +27,7 @@ blocks = [1, 2]
 widths = [4, 6]
 polynomials = ["stem.relu", "stages.1.*"]
 polynomial_degree = 3
-polynomial_relu_share = 0.5
+polynomial_relu_fraction = 0.5
 """
 RECIPE = parse_recipe(TEXT, "small")
 LAYERS = ["stem.relu", "stages.1.0.relu1", "stages.1.0.relu2", "stages.1.1.relu1", "stages.1.1.relu2"]
@@ -111,7 +111,7 @@ def test_weights_come_back_with_their_channels(tmp_path) -> None:
 
     module.stem.relu.relu[:] = True
     torch.save(module.state_dict(), tmp_path / "state.pt")
-    with pytest.raises(ModelError, match=r"have 448 ReLUs, recipe small says 320.*polynomial_relu_share"):
+    with pytest.raises(ModelError, match=r"have 448 ReLUs, recipe small says 320.*polynomial_relu_fraction"):
         export_recipe(RECIPE, tmp_path / "m.pt", weights=tmp_path / "state.pt")
 
 
@@ -124,7 +124,7 @@ def test_weights_come_back_with_their_channels(tmp_path) -> None:
         ),
         ("polynomials = [1]", "'polynomials' is .1., allowed: a list of texts"),
         ("polynomial_degree = 4", "'polynomial_degree' is 4, allowed: a whole number from 2 to 3"),
-        ("polynomial_relu_share = 1", "'polynomial_relu_share' is 1, allowed: a number from 0 to 0.99"),
+        ("polynomial_relu_fraction = 1", "'polynomial_relu_fraction' is 1, allowed: a number from 0 to 0.99"),
         ('polynomials = ["*"]\nkept_relus = 3', "'polynomials' does not go together with 'kept_relus'"),
         ('polynomials = ["*"]\nmerged = "full"', "'polynomials' does not go together with 'merged'"),
     ],
@@ -133,6 +133,13 @@ def test_keys_that_do_not_fit_are_named(line: str, message: str) -> None:
     lines = [old for old in TEXT.splitlines() if not old.startswith("polynomial")]
     with pytest.raises(ModelError, match=message):
         parse_recipe("\n".join([*lines, line]), "small")
+
+
+def test_the_key_of_version_0_2_is_read() -> None:
+    old = TEXT.replace("polynomial_relu_fraction", "polynomial_relu_share")
+    assert old != TEXT and parse_recipe(old, "small") == parse_recipe(TEXT, "small")
+    with pytest.raises(ModelError, match="'polynomial_relu_share' and 'polynomial_relu_fraction' are one"):
+        parse_recipe(f"{old}\npolynomial_relu_fraction = 0.5", "small")
 
 
 def test_any_recipe_takes_polynomials() -> None:

@@ -14,7 +14,7 @@ from pi_bench.report.documents.fields import Loopback, MeasuredLink
 from pi_bench.report.documents.latency import ProbedLink
 
 USUAL = dict.fromkeys(LIMIT_NAMES, 1e-9)
-QUIET = MachineUse(other_share=0.01, steal_share=0.0, frequency_share=0.9)
+QUIET = MachineUse(other_fraction=0.01, steal_fraction=0.0, frequency_fraction=0.9)
 LIMITS = Limits(USUAL, 1, earlier=(USUAL,))
 
 
@@ -39,9 +39,9 @@ def test_a_quiet_machine_has_none() -> None:
 @pytest.mark.parametrize(
     ("code", "use", "words", "advice"),
     [
-        ("load", MachineUse(other_share=0.25), "other programs took 25%", "close them"),
-        ("steal", MachineUse(steal_share=0.04), "took 4% of the processor time", "at another hour"),
-        ("throttled", MachineUse(frequency_share=0.5), "ran at 50% of its highest", "cooling"),
+        ("load", MachineUse(other_fraction=0.25), "other programs took 25%", "close them"),
+        ("steal", MachineUse(steal_fraction=0.04), "took 4% of the processor time", "at another hour"),
+        ("throttled", MachineUse(frequency_fraction=0.5), "ran at 50% of its highest", "cooling"),
         ("throttled", MachineUse(heat_events=3), "slowed down 3 times because of heat", "cooling"),
         ("swap", MachineUse(swapped_pages=5000), "moved 5,000 pages", "use a machine with more of it"),
         (

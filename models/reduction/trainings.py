@@ -1,4 +1,4 @@
-"""The parts that all searches share: their settings, their folder, and their rounds of trainings."""
+"""The parts that all searches share: their settings, their folder, and their trainings."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class BudgetSettings(SearchSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Rounds:
-    """The trainings of one search in the folder `root`. Those of one round do not depend on each other.
+class Trainings:
+    """The trainings of one search in the folder `root`. Those of one `run` do not depend on each other.
 
     >>> import tempfile
     >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     rounds = Rounds(Path(name), None, settings, print, print)
-    ...     rounds.run([])
+    ...     trainings = Trainings(Path(name), None, settings, print, print)
+    ...     trainings.run([])
     {}
     """
 
@@ -105,7 +105,7 @@ class Rounds:
         )
 
     def run(self, jobs: Sequence[Job], announce: Announce | None = None) -> dict[str, Outcome]:
-        """Runs one round and returns its outcomes by job name; raises as `run_jobs` does."""
+        """Runs independent trainings and returns their outcomes by job name; raises as `run_jobs` does."""
         return run_jobs(self.engine, jobs, self.progress, announce or self.announce)
 
     def teacher(self, base: Recipe, settings: TrainingSettings) -> tuple[Path, list[Candidate]]:
@@ -134,8 +134,8 @@ def opened_search(
     *,
     progress: Progress,
     announce: Announce,
-) -> Iterator[Rounds]:
-    """Reserves the folder `root` for one search and yields the search's rounds.
+) -> Iterator[Trainings]:
+    """Reserves the folder `root` for one search and yields the search's trainings.
 
     Args:
         method: the name of the search method.
@@ -150,13 +150,13 @@ def opened_search(
     >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)
     >>> with tempfile.TemporaryDirectory() as name:
     ...     options = {"progress": print, "announce": print}
-    ...     with opened_search("snl", {}, settings, Path(name), None, **options) as rounds:
-    ...         Path(name, "search.json").exists(), rounds.run([])
+    ...     with opened_search("snl", {}, settings, Path(name), None, **options) as trainings:
+    ...         Path(name, "search.json").exists(), trainings.run([])
     (True, {})
     """
     shared = {"threads": settings.threads, "device": settings.device.partition(":")[0]}
     with claimed(root, {"search": method, **shared, **identity}):
-        yield Rounds(root, engine, settings, progress, announce)
+        yield Trainings(root, engine, settings, progress, announce)
 
 
 @contextmanager
@@ -170,10 +170,10 @@ def opened_from(
     *,
     progress: Progress,
     announce: Announce,
-) -> Iterator[tuple[Rounds, Path, list[Candidate]]]:
+) -> Iterator[tuple[Trainings, Path, list[Candidate]]]:
     """Reserves the folder `root` for a search that starts from `base`, and trains the teacher there.
 
-    Yields the search's rounds, the teacher's folder, and the baseline if it was trained here.
+    Yields the search's trainings, the teacher's folder, and the baseline if it was trained here.
 
     Args:
         method: the name of the search method.
@@ -198,8 +198,8 @@ def opened_from(
     ...         data_dir=Path("data"), device="cpu", threads=1,
     ...     )
     ...     quiet = {"progress": print, "announce": print}
-    ...     with opened_from("snl", base, settings, Path(name, "search"), None, **quiet) as (rounds, *rest):
-    ...         rounds.run([]), rest == [Path(name), []]
+    ...     with opened_from("snl", base, settings, Path(name, "search"), None, **quiet) as (all_, *rest):
+    ...         all_.run([]), rest == [Path(name), []]
     ({}, True)
     """
     if settings.teacher is not None:
@@ -212,8 +212,8 @@ def opened_from(
     }
     with opened_search(
         method, identity, settings, root, engine, progress=progress, announce=announce
-    ) as rounds:
-        yield rounds, *rounds.teacher(base, settings.training)
+    ) as trainings:
+        yield trainings, *trainings.teacher(base, settings.training)
 
 
 def ended(outcome: Outcome) -> Outcome:
