@@ -136,7 +136,7 @@ class Geometry:
     def fold_input(self, image: np.ndarray) -> np.ndarray:
         """Subsamples and folds (batch, in, h, w) to (batch, in * phases, height, width).
 
-        With more than one phase, the result is a copy, which the caller wipes. Otherwise it is a view of `image`.
+        With more than one phase, the result is a copy, which the caller wipes. Else it is a view of `image`.
 
         >>> shape = LinearShape("conv", (1, 1, 4, 4), (1, 1, 2, 2), (2, 2), (2, 2))
         >>> Geometry.of(shape).folded().fold_input(np.arange(16).reshape(1, 1, 4, 4))[0, 1].tolist()
