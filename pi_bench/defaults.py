@@ -11,3 +11,9 @@ POLL_S = 1e-3
 
 WEIGHT_CACHE_MB = 1000
 """Memory that a server may use for transformed weights."""
+
+ROUNDS = 10
+"""Rounds of a comparison, each with new processes."""
+
+MOST_ROUNDS = 30
+"""Rounds that a comparison has at most. It adds rounds as long as its interval is wide."""

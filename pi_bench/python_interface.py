@@ -132,7 +132,7 @@ def measure(
 def compare(
     *sides: str | os.PathLike[str] | Result,
     names: Sequence[str] | None = None,
-    rounds: int = 10,
+    rounds: int | None = None,
     runs: int = 5,
     protocols: Sequence[str] = (),
     links: Sequence[str] = (),
@@ -148,7 +148,8 @@ def compare(
         sides: model files, which are measured in turns, or results, which are compared as they are. The first
             one is the base. One model file is compared under several `protocols` or over several `links`.
         names: of the sides; None takes the names of files, protocols or links.
-        rounds: rounds with new processes; at least 4 give an interval.
+        rounds: rounds with new processes; at least 4 give an interval. None measures 10, and more, up to 30,
+            until the interval is narrow.
         runs: runs per side and round.
 
     Raises:
@@ -198,7 +199,13 @@ def compare(
         )
         tasks[name] = prepared(task, progress)
     with MachineWatch() as watch:
-        measured, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
+        measured, interruption = measure_sides(
+            tasks,
+            rounds=rounds or defaults.ROUNDS,
+            runs=runs,
+            most_rounds=defaults.MOST_ROUNDS if rounds is None else None,
+            progress=progress,
+        )
     return build_comparison(
         measured, [], {}, interrupted=interruption is not None, cautions=machine_cautions(watch.use)
     )

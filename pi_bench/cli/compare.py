@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pi_bench import defaults
 from pi_bench.cli import (
     arguments,
     keeping,
@@ -40,7 +41,6 @@ examples:
   pi-bench compare model.pt --link loopback,lan,wan
   pi-bench compare baseline last --fail-if-slower 5%
 """
-_ROUNDS = 10
 _RUNS = 5
 
 
@@ -72,7 +72,8 @@ def add_parser(subparsers: Any) -> None:
         "--rounds",
         type=arguments.positive_int,
         metavar="N",
-        help=f"rounds with new processes (default {_ROUNDS}; at least 4 give an interval)",
+        help=f"rounds with new processes (default: {defaults.ROUNDS}, and up to "
+        f"{defaults.MOST_ROUNDS} until the interval is narrow; at least 4 give an interval)",
     )
     measuring.add_argument(
         "--runs", type=arguments.positive_int, metavar="N", help=f"runs per side and round (default {_RUNS})"
@@ -147,7 +148,7 @@ def run(parsed: argparse.Namespace) -> int:
         _judge(failures, result, parsed.fail_if_slower)
     if interruption is not None:
         done = len(sides[0].sessions)
-        failures.add_interruption(interruption, done, parsed.rounds or _ROUNDS, "rounds")
+        failures.add_interruption(interruption, done, parsed.rounds, "rounds")
     return failures.report()
 
 
@@ -232,9 +233,12 @@ def _measured(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], int
         tasks = {}
         for name, one in variants.items():
             tasks[name] = prepared(replace(task_of(one), find_costs=None), progress)
-        rounds, runs = parsed.rounds or _ROUNDS, parsed.runs or _RUNS
+        rounds, runs = parsed.rounds or defaults.ROUNDS, parsed.runs or _RUNS
         with MachineWatch() as watch:
-            sides, interruption = measure_sides(tasks, rounds=rounds, runs=runs, progress=progress)
+            most = defaults.MOST_ROUNDS if parsed.rounds is None else None
+            sides, interruption = measure_sides(
+                tasks, rounds=rounds, runs=runs, most_rounds=most, progress=progress
+            )
     limits = next(iter(tasks.values())).limits
     return sides, [], interruption, machine_cautions(watch.use, limits)
 

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pi_bench.channel.link import Link
 from pi_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ def costs_of_objective(objective: str) -> CostTable:
     Raises:
         UsageError: the text is neither, or the link cannot be read.
     """
+    from pi_bench.channel.link import Link  # here, because numpy loads with the channel
     from pi_bench.launch.fusion_costs import costs_on
 
     name, colon, link = objective.partition(":")

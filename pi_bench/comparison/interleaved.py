@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from msgspec.structs import replace
 
+from pi_bench.comparison.ratios import narrow
 from pi_bench.comparison.sides import side_of_result
 from pi_bench.errors import VerificationError, interruption_code
 from pi_bench.launch.latency import MeasuringSession
@@ -16,9 +18,17 @@ from pi_bench.tasks import PreparedTask
 
 
 def measure_sides(
-    tasks: Mapping[str, PreparedTask], *, rounds: int, runs: int, progress: Progress = silent
+    tasks: Mapping[str, PreparedTask],
+    *,
+    rounds: int,
+    runs: int,
+    most_rounds: int | None = None,
+    progress: Progress = silent,
 ) -> tuple[list[Side], int | None]:
     """Measures every side in `rounds` rounds, each with new processes and `runs` runs per side.
+
+    With `most_rounds` it adds rounds up to that number until the online times of every side give a narrow
+    interval of the ratio to those of the first side.
 
     Within a round the runs of the sides alternate: A B A B. The order changes from round to round. Returns
     the sides, and the exit code of an interruption if Ctrl-C left out rounds. Rounds that are not whole are
@@ -37,15 +47,26 @@ def measure_sides(
     whole: list[dict[str, MeasuringSession]] = []
     interruption = None
     try:
-        for number in range(rounds):
-            progress(f"round {number + 1}", number, rounds)
+        for number in range(max(rounds, most_rounds or 0)):
+            if number >= rounds and _all_narrow(whole):
+                break
+            progress(f"round {number + 1}", number, max(rounds, number + 1))
             whole.append(_round(tasks, runs, number))
-        progress("done", rounds, rounds)
+        progress("done", len(whole), len(whole))
     except KeyboardInterrupt as error:
         if not whole:
             raise
         interruption = interruption_code(error)
     return [_side(name, task, [each[name] for each in whole]) for name, task in tasks.items()], interruption
+
+
+def _all_narrow(whole: Sequence[Mapping[str, MeasuringSession]]) -> bool:
+    # Each round has its own order of the sides; the first round has that of the tasks.
+    base, *others = (
+        [np.array([run.latency_s for run in each[name].measurement.runs]) for each in whole]
+        for name in whole[0]
+    )
+    return all(narrow(each, base) for each in others)
 
 
 def _round(tasks: Mapping[str, PreparedTask], runs: int, number: int) -> dict[str, MeasuringSession]:

@@ -8,6 +8,7 @@ of the rounds' ratios are taken as independent, and Student's t gives the interv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,9 @@ CONFIDENCE = 0.99
 
 MIN_ROUNDS = 4
 """Rounds without which a comparison has no interval."""
+
+NARROW = 0.1
+"""Width of an interval, as a part of the ratio, at which more rounds are not worth their time."""
 
 _MIN_SAMPLES = 6
 _RESAMPLES = 9999
@@ -46,12 +50,7 @@ def ratio_of(
     paired = side.source == base.source == "measured"
     if paired and min(len(times), len(base_times)) >= 2:
         method = _BY_ROUND
-        logs = np.array(
-            [
-                np.log(np.median(mine) / np.median(other))
-                for mine, other in zip(times, base_times, strict=False)
-            ]
-        )
+        logs = _logs(times, base_times)
         ratio = float(np.exp(logs.mean()))
         if len(logs) >= MIN_ROUNDS:
             interval = _of_rounds(logs)
@@ -69,6 +68,30 @@ def ratio_of(
         verdict=verdict_of(interval),
         method=method,
         relative_to_floor=relative_to_floor,
+    )
+
+
+def narrow(times: Sequence[np.ndarray], base_times: Sequence[np.ndarray]) -> bool:
+    """Tells whether the rounds of two sides give an interval that is narrow enough for a verdict.
+
+    A comparison that adds rounds until this holds looks at the width of the interval alone, never at the
+    verdict. So the confidence stays about what it says.
+
+    >>> narrow([np.array([1.0])] * 4, [np.array([1.02]), np.array([1.03])] * 2)
+    True
+    >>> narrow([np.array([1.0])] * 4, [np.array([0.8]), np.array([1.3])] * 2)
+    False
+    """
+    logs = _logs(times, base_times)
+    if len(logs) < MIN_ROUNDS:
+        return False
+    low, high = _of_rounds(logs)
+    return high - low <= NARROW * float(np.exp(logs.mean()))
+
+
+def _logs(times: Sequence[np.ndarray], base_times: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array(
+        [np.log(np.median(mine) / np.median(other)) for mine, other in zip(times, base_times, strict=False)]
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,12 @@ def test_a_kept_run_is_shown_with_other_layers_and_columns(
     assert "35 other layers" in text
     header = next(line for line in text.splitlines() if line.startswith("layer "))
     assert header.split() == ["layer", "rounds", "time", "ms"]
+
+
+def test_help_loads_nothing_that_is_slow() -> None:
+    program = (
+        "import sys; from pi_bench.cli.parser import make_parser; make_parser().format_help(); "
+        "print({'numpy', 'rich', 'msgspec', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

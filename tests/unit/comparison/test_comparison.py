@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from pi_bench.comparison import build_comparison, ratio_of
-from pi_bench.comparison.ratios import verdict_of
+from pi_bench.comparison.ratios import narrow, verdict_of
 from pi_bench.report.comparison import render_comparison
 from pi_bench.report.documents.comparison import SessionTimes, Side
 
@@ -60,6 +60,29 @@ def test_a_planted_difference_of_a_tenth_is_found(factor: float, verdict: str) -
     assert np.median([each.ratio or 0 for each in found]) == pytest.approx(factor, abs=0.02)
     held = [each.interval is not None and each.interval[0] <= factor <= each.interval[1] for each in found]
     assert sum(held) >= 95
+
+
+def until_narrow(generator: np.random.Generator, factor: float, noise: float) -> tuple[str, int]:
+    """The verdict over 10 to 30 rounds, whose ratios have this spread, and how many rounds there were."""
+    for rounds in range(10, 31):
+        if rounds == 10:
+            ratios = list(factor * np.exp(generator.normal(0, noise, rounds)))
+        else:
+            ratios.append(factor * np.exp(generator.normal(0, noise)))
+        mine, other = [np.array([ratio]) for ratio in ratios], [np.array([1.0])] * rounds
+        if narrow(mine, other):
+            break
+    return ratio_of(side("b", mine), side("a", other), "online").verdict, rounds
+
+
+def test_rounds_that_are_added_until_the_interval_is_narrow_keep_the_confidence() -> None:
+    generator = np.random.default_rng(5)
+    same = [until_narrow(generator, 1.0, 0.08) for _ in range(300)]
+    assert [verdict for verdict, _ in same].count("no difference shown") >= 290
+    assert {rounds for _, rounds in same} >= {20, 25}, "a noisy machine needs more rounds than ten"
+    slowed = [until_narrow(generator, 1.1, 0.08) for _ in range(100)]
+    assert [verdict for verdict, _ in slowed].count("slower") >= 90
+    assert all(rounds == 10 for _, rounds in (until_narrow(generator, 1.0, 0.02) for _ in range(20)))
 
 
 def test_runs_of_one_session_do_not_count_as_rounds() -> None:
