@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pi_bench.costs import Costs
+from pi_bench.costs import LIMIT_NAMES, Costs
 from pi_bench.hybrid.fixed_steps import FIXED_UNITS
 from pi_bench.network.graph import (
     AddNode,
@@ -26,7 +26,7 @@ from pi_bench.network.graph import (
 )
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.prediction.costs_file import write_costs
-from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits import Limits
 from pi_bench.prediction.limits_file import write_limits
 from pi_bench.primitives.built_in import UNITS
 from tests import torch_tables

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
     fidelity_options,
-    keeping,
-    layer_options,
+    latency_output,
     model_options,
     protocol_options,
     stopping_options,
@@ -106,14 +104,12 @@ def run_connected(parsed: argparse.Namespace) -> int:
         return main(["latency", "--connect", address, "--runs", "3"])
     ```
     """
-    from pi_bench.cli.output import deliver, write_array
     from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
         task = task_of(parsed)
 
         from pi_bench.cli.warnings import warn_of_protocol
-        from pi_bench.report.terminal import render_result
         from pi_bench.tasks.connected import ConnectedMeasurement
 
         def waiting() -> None:
@@ -129,16 +125,7 @@ def run_connected(parsed: argparse.Namespace) -> int:
     result = whole.result(measurement)
     failures = Failures()
     _add_failures(failures, result, measurement)
-    with failures.collected():
-        if parsed.output is not None:
-            write_array(Path(parsed.output), measurement.logits)
-    with failures.collected():
-        words = render_result(result, whole.contact.program.labels, layer_options.shown_of(parsed))
-        deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
-    if measurement.interruption is not None:
-        wanted = None if parsed.precision is not None else parsed.runs
-        failures.add_interruption(measurement.interruption, len(measurement.runs), wanted, "runs")
-    return failures.report()
+    return latency_output.finish(parsed, measurement, result, whole.contact.program.labels, failures)
 
 
 def task_of(parsed: argparse.Namespace) -> ConnectedTask:

@@ -12,6 +12,7 @@ from pi_bench.cli import (
     connecting,
     fidelity_options,
     keeping,
+    latency_output,
     layer_options,
     like,
     limits_option,
@@ -105,7 +106,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["latency", model_file, "--runs", "3", "--json", "result.json"])
     ```
     """
-    from pi_bench.cli.output import deliver, writable, write_array
+    from pi_bench.cli.output import writable
     from pi_bench.cli.progress import Progress
 
     keeping.require_history(parsed)
@@ -118,7 +119,6 @@ def run(parsed: argparse.Namespace) -> int:
     with Progress() as progress:
         task = task_of(parsed)
 
-        from pi_bench.report.terminal import render_result
         from pi_bench.tasks import prepared
 
         whole = prepared(task, progress)
@@ -126,16 +126,7 @@ def run(parsed: argparse.Namespace) -> int:
         result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
-    with failures.collected():
-        if parsed.output is not None:
-            write_array(Path(parsed.output), measurement.logits)
-    with failures.collected():
-        words = render_result(result, whole.model.program.labels, layer_options.shown_of(parsed))
-        deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
-    if measurement.interruption is not None:
-        wanted = None if parsed.precision is not None else parsed.runs
-        failures.add_interruption(measurement.interruption, len(measurement.runs), wanted, "runs")
-    return failures.report()
+    return latency_output.finish(parsed, measurement, result, whole.model.program.labels, failures)
 
 
 def latency_defaults() -> dict[str, Any]:

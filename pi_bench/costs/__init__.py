@@ -10,6 +10,18 @@ use units of its own.
 """
 
 from pi_bench.costs.costs import CONTENTION, LINK_UNITS, STREAMED, Costs
+from pi_bench.costs.limit_kinds import LIMIT_KINDS, LIMIT_NAMES, LimitKind, LimitName
 from pi_bench.costs.units import NOTHING, CostUnits
 
-__all__ = ["CONTENTION", "LINK_UNITS", "NOTHING", "STREAMED", "CostUnits", "Costs"]
+__all__ = [
+    "CONTENTION",
+    "LIMIT_KINDS",
+    "LIMIT_NAMES",
+    "LINK_UNITS",
+    "NOTHING",
+    "STREAMED",
+    "CostUnits",
+    "Costs",
+    "LimitKind",
+    "LimitName",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, replace
 
 from pi_bench.launch.fusion_costs import costs_on
@@ -14,29 +15,46 @@ from pi_bench.prediction.simulated_run import PredictedRun, Setting, predict_run
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.protocol.script import Purpose
 
-HALF_RELUS = "half of the ReLUs"
-FUSION = "--fuse"
-RELU_FOR_RELU6 = "ReLU in place of ReLU6"
+
+class AlternativeKind(enum.Enum):
+    """The thing that an alternative changes. Texts about it are in `Alternative.change`.
+
+    >>> AlternativeKind.FUSION.name
+    'FUSION'
+    """
+
+    HALF_RELUS = enum.auto()
+    FUSION = enum.auto()
+    RELU_FOR_RELU6 = enum.auto()
+    PROTOCOL_OPTION = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """Another setting with its prediction.
 
-    `change`: a flag, or a change of the network.
+    `change`: a flag with its value, or a change of the network, in words.
     `truncation_count`: number of truncations of the network that would run.
     `helps`: purposes whose cost the protocol expects the setting to reduce.
 
     >>> from pi_bench.prediction.simulated_run import PredictedPhase
     >>> nothing = PredictedPhase(0.0, 0, {})
-    >>> Alternative(FUSION, PredictedRun(nothing, nothing), truncation_count=0).change
+    >>> fused = Alternative(AlternativeKind.FUSION, "--fuse online:wan", PredictedRun(nothing, nothing), 0)
+    >>> fused.flag
     '--fuse'
     """
 
+    kind: AlternativeKind
     change: str
     run: PredictedRun
     truncation_count: int
     helps: tuple[Purpose, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        """The flag that makes the change; "" for a change of the network."""
+        name, _, _ = self.change.partition(" ")
+        return name if name.startswith("--") else ""
 
 
 def alternatives(
@@ -66,23 +84,27 @@ def alternatives(
         offline=scaled(script.offline, Purpose.RELU, 0.5),
         online=scaled(script.online, Purpose.RELU, 0.5),
     )
-    found = [Alternative(HALF_RELUS, predict_run(halved, setting), program.truncation_count)]
+    run = predict_run(halved, setting)
+    found = [
+        Alternative(AlternativeKind.HALF_RELUS, "half of the ReLUs", run, program.truncation_count),
+    ]
     if model.fusion is None:
         fused, fusion = fuse_linear(model.graph, compiling.most_weight_bits, costs_on(setting.link))
         if fusion.dissolved:
             other, _ = compile_graph(fused, compiling)
             run = predict_run(info.script(other, options), setting)
-            found.append(Alternative(_fusion_flag(setting), run, other.truncation_count, (Purpose.LINEAR,)))
+            change = "--fuse" if setting.link is None else f"--fuse online:{setting.link.name}"
+            found.append(
+                Alternative(AlternativeKind.FUSION, change, run, other.truncation_count, (Purpose.LINEAR,))
+            )
     if upper_relu_count(model.graph, program):
         other, _ = compile_graph(with_relus(model.graph), compiling)
         if other.relu_count < program.relu_count:
             run = predict_run(info.script(other, options), setting)
-            found.append(Alternative(RELU_FOR_RELU6, run, other.truncation_count, (Purpose.RELU,)))
+            kind, change = AlternativeKind.RELU_FOR_RELU6, "ReLU in place of ReLU6"
+            found.append(Alternative(kind, change, run, other.truncation_count, (Purpose.RELU,)))
     for offered in info.alternatives(program, options):
         run = predict_run(info.script(program, offered.options), setting)
-        found.append(Alternative(offered.change, run, program.truncation_count, offered.helps))
+        kind = AlternativeKind.PROTOCOL_OPTION
+        found.append(Alternative(kind, offered.change, run, program.truncation_count, offered.helps))
     return found
-
-
-def _fusion_flag(setting: Setting) -> str:
-    return FUSION if setting.link is None else f"{FUSION} online:{setting.link.name}"

@@ -8,7 +8,7 @@ that times the primitives.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import cycle
@@ -16,6 +16,7 @@ from itertools import cycle
 import numpy as np
 
 from pi_bench.arithmetic.convolution import RingConvolution
+from pi_bench.costs import LIMIT_KINDS
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES, aes128_encrypt, hash_labels, prg
 from pi_bench.metrics.timing import sample
 from pi_bench.primitives import MinimalWork, loopback
@@ -34,16 +35,6 @@ _RING_SHAPES = ((64, 16), (128, 8), (128, 16))
 not equally fast on all of them."""
 _SOCKET_BYTES = 1 << 22
 _ROUND_TRIPS = 20
-
-UNITS: Mapping[str, str] = {
-    "aes": "s/block",
-    "cache": "s/byte",
-    "memory": "s/byte",
-    "multiply_add": "s/multiply-add",
-    "ring_multiply_add": "s/multiply-add",
-    "socket": "s/byte",
-    "round_trip": "s/round trip",
-}
 
 
 class MachineLimits:
@@ -64,7 +55,7 @@ class MachineLimits:
         self._connection_s: dict[str, float] = {}
 
     def unit_s(self, name: str, threads: int) -> float:
-        """Returns the seconds per unit of `name`, one of `UNITS`, while `threads` threads share the work.
+        """Returns the seconds per unit of `name` in `LIMIT_NAMES`, while `threads` threads share the work.
 
         A socket is one stream, whatever the number of threads.
         """
@@ -82,7 +73,7 @@ class MachineLimits:
     def measured(self) -> list[dict[str, str | int | float]]:
         """Returns all limits that were measured so far, as JSON values."""
         return [
-            {"name": name, "threads": threads, "unit": UNITS[name], "value": value}
+            {"name": name, "threads": threads, "unit": f"s/{LIMIT_KINDS[name].unit}", "value": value}
             for (name, threads), value in sorted(self._known.items())
         ]
 

@@ -13,8 +13,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from pi_bench.costs import LIMIT_NAMES
 from pi_bench.errors import EnvironmentUnsupportedError
-from pi_bench.prediction.limits import LIMIT_NAMES
 from pi_bench.thread_environment import thread_environment
 
 _TIMEOUT_S = 60.0

@@ -7,12 +7,14 @@ and the phase is played again. The time that this saves is the cost of the cause
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from pi_bench.costs import LINK_UNITS, CostUnits
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.prediction.simulation import Simulation
-from pi_bench.protocol.script import Action, Kind, PhaseScript, Purpose
+from pi_bench.protocol.script import Action, Kind, PhaseScript, Purpose, RunScript
 from pi_bench.protocol.session import Party
 
 _BYTE_UNITS = ("byte sent", "byte received")
@@ -55,6 +57,23 @@ class CauseCost:
     cause: Cause
     cost_s: float
     steps: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunCosts:
+    """The costs of the causes of both phases of a run, the most expensive first.
+
+    >>> RunCosts(online=(CauseCost(Cause.RELUS, 0.5, ()),), offline=()).online[0].cost_s
+    0.5
+    """
+
+    online: Sequence[CauseCost]
+    offline: Sequence[CauseCost]
+
+    @classmethod
+    def of(cls, script: RunScript, setting: Setting) -> Self:
+        """Finds them by playing each phase without each cause."""
+        return cls(costs_of_causes(script.online, setting), costs_of_causes(script.offline, setting))
 
 
 def costs_of_causes(script: PhaseScript, setting: Setting) -> list[CauseCost]:

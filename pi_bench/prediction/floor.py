@@ -98,7 +98,7 @@ def floor_of(
     `link`: the emulated link, None for loopback. `round_count`: the communication rounds that a run has shown
     online. They count for a protocol without a script, which does not tell them.
 
-    >>> from pi_bench.prediction.limits import LIMIT_NAMES
+    >>> from pi_bench.costs import LIMIT_NAMES
     >>> from pi_bench.registry import default_protocol
     >>> from pi_bench.testing import small_network
     >>> info, (program, _) = default_protocol(), small_network()
@@ -118,7 +118,7 @@ def script_floor(
     """Computes the floor of a script. `own`: the primitives that the protocol declares.
 
     >>> from pi_bench.costs import CostUnits
-    >>> from pi_bench.prediction.limits import LIMIT_NAMES
+    >>> from pi_bench.costs import LIMIT_NAMES
     >>> from pi_bench.protocol.script import Purpose
     >>> script = RunScript(PhaseScript("offline"), PhaseScript("online"))
     >>> script.online.client.compute(1, "", Purpose.RELU, CostUnits({"evaluate gate": 1e6}))

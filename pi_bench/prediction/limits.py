@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from pi_bench.costs import LIMIT_NAMES
 from pi_bench.errors import InputError
-
-LIMIT_NAMES = ("aes", "cache", "memory", "multiply_add", "ring_multiply_add", "socket", "round_trip")
-"""AES blocks, bytes from a cache and from memory, multiply-adds of two kinds, bytes and round trips of a
-loopback connection."""
 
 FAR_BELOW = 0.6
 """A rate below this fraction of the usual one means that the machine is busy, slowed down or another one."""

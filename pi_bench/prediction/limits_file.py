@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.atomic_file import whole_file
+from pi_bench.costs import LIMIT_NAMES
 from pi_bench.errors import InputError, reason
-from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits import Limits
 
 SCHEMA_VERSION = 1
 KEPT = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 
-from pi_bench.costs import CostUnits
+from pi_bench.costs import LIMIT_KINDS, CostUnits
 from pi_bench.errors import UsageError
 
 
@@ -36,15 +36,8 @@ class MinimalWork:
     @property
     def amounts(self) -> dict[str, float]:
         """The positive amounts by the name of the machine's limit for them."""
-        named = {
-            "aes": self.aes_blocks,
-            "memory": self.memory_bytes,
-            "multiply_add": self.multiply_adds,
-            "ring_multiply_add": self.ring_multiply_adds,
-            "socket": self.socket_bytes,
-            "round_trip": self.round_trips,
-        }
-        return {name: amount for name, amount in named.items() if amount}
+        counted = {kind.name: getattr(self, kind.amount) for kind in LIMIT_KINDS.values() if kind.amount}
+        return {name: amount for name, amount in counted.items() if amount}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pi_bench.costs import LIMIT_KINDS
 from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.prediction.limits import Limits
 from pi_bench.report.documents.cautions import Caution
@@ -18,15 +19,6 @@ _FREQUENCY_FRACTION = 0.6
 _QUOTA_WAIT_S = 0.01
 _LINK_FRACTION = 0.8
 _MIN_RUNS = 3
-_LIMIT_WORDS = {
-    "aes": "AES",
-    "cache": "reading a cache",
-    "memory": "reading memory",
-    "multiply_add": "multiply-adds",
-    "ring_multiply_add": "ring multiply-adds",
-    "socket": "the loopback socket",
-    "round_trip": "round trips",
-}
 
 
 def machine_cautions(use: MachineUse, limits: Limits | None = None) -> list[Caution]:
@@ -149,7 +141,7 @@ def _unusual_limits(limits: Limits | None) -> list[Caution]:
     slow = {} if limits is None else limits.far_below_usual()
     if not slow:
         return []
-    words = ", ".join(f"{_LIMIT_WORDS[name]} at {fraction:.0%}" for name, fraction in slow.items())
+    words = ", ".join(f"{LIMIT_KINDS[name].words} at {fraction:.0%}" for name, fraction in slow.items())
     return [
         Caution(
             code="slow-machine",

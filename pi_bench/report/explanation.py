@@ -12,10 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from pi_bench.launch.alternatives import FUSION, HALF_RELUS, RELU_FOR_RELU6, Alternative
+from pi_bench.launch.alternatives import Alternative, AlternativeKind
 from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
-from pi_bench.prediction.causes import Cause, CauseCost, costs_of_causes
-from pi_bench.prediction.simulated_run import PredictedRun, Setting
+from pi_bench.prediction.causes import Cause, CauseCost, RunCosts
+from pi_bench.prediction.predicted_phase import PredictedPhase
+from pi_bench.prediction.simulated_run import PredictedRun
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.documents import predicted as document
 from pi_bench.report.documents.predicted import AlternativeRun, BusyLayer, ExplainedPhase, Explanation
@@ -36,13 +37,13 @@ def explain(
     program: Program,
     script: RunScript,
     run: PredictedRun,
-    setting: Setting,
+    costs: RunCosts,
     others: Sequence[Alternative],
 ) -> Explanation:
-    """Explains a predicted run by causes, and by the other settings that `others` predicts.
+    """Explains a predicted run by the costs of its causes, and by the other settings that `others` predicts.
 
     ```python
-    def largest_cause(*predicted: Any) -> str:  # program, script, run, setting, alternatives
+    def largest_cause(*predicted: Any) -> str:  # program, script, run, costs of causes, alternatives
         return explain(*predicted).online.causes[0].cause
     ```
     """
@@ -57,21 +58,9 @@ def explain(
         )
         for other in others
     ]
-    online = ExplainedPhase(
-        time_s=run.online.time_s,
-        comm_round_count=run.online.depth / 2,
-        causes=_causes(program, costs_of_causes(script.online, setting), run.online.time_s),
-        lines=[],
-        words={purpose.value: made for purpose, made in script.online_text.items()},
-    )
-    offline = ExplainedPhase(
-        time_s=run.offline.time_s,
-        comm_round_count=run.offline.depth / 2,
-        causes=_causes(program, costs_of_causes(script.offline, setting), run.offline.time_s),
-        lines=[],
-        words={purpose.value: made for purpose, made in script.offline_text.items()},
-    )
-    writer = _Writer(program, online, offline, alternatives)
+    online = _explained(program, run.online, costs.online, script.online_text)
+    offline = _explained(program, run.offline, costs.offline, script.offline_text)
+    writer = _Writer(program, online, offline, others)
     return Explanation(
         alternatives=alternatives,
         online=msgspec.structs.replace(online, lines=writer.lines("online")),
@@ -101,6 +90,19 @@ def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] 
     return [*lines, explanation.relus.line]
 
 
+def _explained(
+    program: Program, phase: PredictedPhase, costs: Sequence[CauseCost], words: Mapping[Purpose, str]
+) -> ExplainedPhase:
+    """Explains a phase, still without sentences."""
+    return ExplainedPhase(
+        time_s=phase.time_s,
+        comm_round_count=phase.depth / 2,
+        causes=_causes(program, costs, phase.time_s),
+        lines=[],
+        words={purpose.value: made for purpose, made in words.items()},
+    )
+
+
 def _causes(program: Program, found: Sequence[CauseCost], whole_s: float) -> list[document.Cause]:
     return [
         document.Cause(
@@ -125,7 +127,7 @@ class _Writer:
         program: Program,
         online: ExplainedPhase,
         offline: ExplainedPhase,
-        alternatives: Sequence[AlternativeRun],
+        alternatives: Sequence[Alternative],
     ) -> None:
         self._program = program
         self._phases: dict[Phase, ExplainedPhase] = {"online": online, "offline": offline}
@@ -141,7 +143,7 @@ class _Writer:
         online = self._phases["online"]
         (relus,) = (cause for cause in online.causes if cause.cause == Cause.RELUS.value)
         largest = next(cause for cause in online.causes if cause.cause != Cause.RELUS.value)
-        halved_saves_s = max(0.0, online.time_s - self._halved().online_s)
+        halved_saves_s = max(0.0, online.time_s - _phase_s(self._halved(), "online"))
         without_s = online.time_s - relus.cost_s
         saved = halved_saves_s / online.time_s
         judgement = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
@@ -187,11 +189,11 @@ class _Writer:
         return f"{made} of {words(self._program)}" if made else words(self._program)
 
     def _remedies(self, phase: Phase, cause: Cause) -> list[str]:
-        fused = next((row for row in self._alternatives if row.change.split()[0] == FUSION), None)
+        fused = self._alternative(AlternativeKind.FUSION)
         match cause:
             case Cause.ROUNDS:
                 if phase == "online" and fused:
-                    rounds = counted(fused.comm_round_count, "round")
+                    rounds = counted(fused.run.online.depth / 2, "round")
                     return [f"`{fused.change}` would leave {rounds} and {_left(fused, phase)}"]
                 return ["Only fewer layers that cross the wire (culled stages, fused layers) remove them"]
             case Cause.RELUS:
@@ -210,10 +212,10 @@ class _Writer:
 
     def _settings(self, phase: Phase, purpose: Purpose) -> list[str]:
         """Recommends the best value of each flag that helps a purpose, if it saves something."""
-        by_flag: dict[str, list[AlternativeRun]] = {}
+        by_flag: dict[str, list[Alternative]] = {}
         for row in self._alternatives:
-            if purpose.value in row.helps and row.change.startswith("--"):
-                by_flag.setdefault(row.change.split()[0], []).append(row)
+            if purpose in row.helps and row.flag:
+                by_flag.setdefault(row.flag, []).append(row)
         best = [min(rows, key=lambda row: _phase_s(row, phase)) for rows in by_flag.values()]
         return [
             f"`{row.change}` would leave {_left(row, phase)}"
@@ -223,21 +225,19 @@ class _Writer:
 
     def _without_clamps(self, phase: Phase) -> list[str]:
         """Proposes ReLU where the network has ReLU6, which runs as two ReLUs."""
-        row = self._alternative(RELU_FOR_RELU6)
+        row = self._alternative(AlternativeKind.RELU_FOR_RELU6)
         if row is None:
             return []
         saved_s = self._phases[phase].time_s - _phase_s(row, phase)
         if not is_shown(saved_s):
             return []
-        return [
-            f"{RELU_FOR_RELU6}, in training too, would leave {_left(row, phase)} (saves {seconds(saved_s)})"
-        ]
+        return [f"{row.change}, in training too, would leave {_left(row, phase)} (saves {seconds(saved_s)})"]
 
-    def _alternative(self, change: str) -> AlternativeRun | None:
-        return next((row for row in self._alternatives if row.change == change), None)
+    def _alternative(self, kind: AlternativeKind) -> Alternative | None:
+        return next((row for row in self._alternatives if row.kind is kind), None)
 
-    def _halved(self) -> AlternativeRun:
-        found = self._alternative(HALF_RELUS)
+    def _halved(self) -> Alternative:
+        found = self._alternative(AlternativeKind.HALF_RELUS)
         assert found is not None, "an explanation always has this alternative"
         return found
 
@@ -264,9 +264,9 @@ def _title(op: Op) -> str:
     return op.name
 
 
-def _phase_s(row: AlternativeRun, phase: Phase) -> float:
-    return row.online_s if phase == "online" else row.offline_s
+def _phase_s(row: Alternative, phase: Phase) -> float:
+    return row.run.online.time_s if phase == "online" else row.run.offline.time_s
 
 
-def _left(row: AlternativeRun, phase: Phase) -> str:
+def _left(row: Alternative, phase: Phase) -> str:
     return seconds(_phase_s(row, phase))

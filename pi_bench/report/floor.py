@@ -18,7 +18,7 @@ _WORDS = {"client": "the client's work", "server": "the server's work", "link": 
 def limits_part(limits: Limits) -> MeasuredLimits:
     """Describes the limits of the machine.
 
-    >>> from pi_bench.prediction.limits import LIMIT_NAMES
+    >>> from pi_bench.costs import LIMIT_NAMES
     >>> limits_part(Limits(dict.fromkeys(LIMIT_NAMES, 1e-9), threads=2)).threads
     2
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from pi_bench.costs import LIMIT_KINDS
 from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.cautions import Caution
 from pi_bench.report.documents.micro import MachineLimit, Micro
@@ -120,15 +121,15 @@ def render_micro(result: Micro) -> str:
 def _rate(row: MachineLimit) -> str:
     """Of one entry of `limits`, in the words that such rates are known by."""
     value = row.value
-    match row.name:
-        case "memory" | "cache" | "socket":
+    if row.name == "multiply_add":
+        return f"{2e-9 / value:.1f} GFLOP/s"
+    match LIMIT_KINDS[row.name].unit:
+        case "byte":
             return f"{1e-9 / value:.1f} GB/s"
-        case "multiply_add":
-            return f"{2e-9 / value:.1f} GFLOP/s"
-        case "ring_multiply_add":
+        case "multiply-add":
             return f"{1e-9 / value:.1f} G/s"
-        case "aes":
-            return f"{1e-9 / value:.2f} G blocks/s, {_time(value)} a block"
+        case "block":
+            return f"{1e-9 / value:.2f} G blocks/s, {_time(value)} per block"
         case _:
             return _time(value)
 

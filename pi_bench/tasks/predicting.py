@@ -5,6 +5,7 @@ from __future__ import annotations
 from pi_bench.launch.alternatives import alternatives
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.compiler import CompileOptions
+from pi_bench.prediction.causes import RunCosts
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 from pi_bench.report.documents.predicted import Explanation, Prediction
@@ -38,4 +39,4 @@ def predict(
     if not explain:
         return predicted, None
     others = alternatives(model, compiling, info, options, setting)
-    return predicted, explain_run(model.program, script, run, setting, others)
+    return predicted, explain_run(model.program, script, run, RunCosts.of(script, setting), others)

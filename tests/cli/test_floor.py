@@ -10,11 +10,12 @@ import pytest
 
 from pi_bench.channel.link import Link
 from pi_bench.cli import main
+from pi_bench.costs import LIMIT_NAMES
 from pi_bench.launch.placement import place
 from pi_bench.launch.stopping import Stopping
 from pi_bench.metrics.limits_process import measure_limits
 from pi_bench.prediction.floor import floor_of
-from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits import Limits
 from pi_bench.registry import loadable_protocols
 from pi_bench.tasks import Task, prepared
 

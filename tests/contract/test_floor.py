@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pi_bench.channel.link import Link
-from pi_bench.costs import LINK_UNITS, STREAMED, Costs
+from pi_bench.costs import LIMIT_NAMES, LINK_UNITS, STREAMED, Costs
 from pi_bench.prediction.floor import floor_of, script_floor
-from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits import Limits
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.protocol.script import RunScript

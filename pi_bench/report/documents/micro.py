@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
+from pi_bench.costs import LimitName
 from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fields import (
     Above0,
@@ -16,8 +17,6 @@ from pi_bench.report.documents.fields import (
     Positive,
     SchemaVersion,
 )
-
-LimitName = Literal["aes", "cache", "memory", "multiply_add", "ring_multiply_add", "socket", "round_trip"]
 
 
 class MachineLimit(Part, frozen=True, kw_only=True):

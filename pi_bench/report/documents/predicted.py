@@ -86,9 +86,7 @@ class BusyLayer(Part, frozen=True, kw_only=True):
 class Cause(Part, frozen=True, kw_only=True):
     """Gives the cost of one cause: the time that the phase would save without it."""
 
-    cause: Annotated[
-        str, Meta(description="rounds, relus, truncations, linear, multiplications, or the protocol's own")
-    ]
+    cause: Annotated[str, Meta(description="rounds, relus, truncations, linear or multiplications")]
     cost_s: Annotated[float, Meta(description="time that the phase would save without this cause")]
     fraction: Annotated[float, Meta(description="cost_s divided by the predicted time of the phase")]
     layers: list[BusyLayer]

@@ -2,9 +2,9 @@ import pytest
 
 from pi_bench.channel.frame import HEADER_BYTES
 from pi_bench.channel.link import Link
-from pi_bench.costs import STREAMED, CostUnits
+from pi_bench.costs import LIMIT_NAMES, STREAMED, CostUnits
 from pi_bench.prediction.floor import script_floor
-from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits import Limits
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import PhaseScript, Purpose, RunScript
 

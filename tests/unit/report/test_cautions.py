@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from pi_bench.costs import LIMIT_NAMES
 from pi_bench.metrics.machine_use import MachineUse
-from pi_bench.prediction.limits import LIMIT_NAMES, Limits
+from pi_bench.prediction.limits import Limits
 from pi_bench.report.cautions import machine_cautions, result_cautions
 from pi_bench.report.documents.fields import Loopback, MeasuredLink
 from pi_bench.report.documents.latency import ProbedLink

@@ -10,13 +10,13 @@ import pytest
 from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
 from pi_bench.hybrid.fixed_steps import FIXED_UNITS
-from pi_bench.launch.alternatives import RELU_FOR_RELU6, Alternative, alternatives
+from pi_bench.launch.alternatives import Alternative, AlternativeKind, alternatives
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.clamps import with_relus
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fusion import fuse_linear
 from pi_bench.network.graph import Graph
-from pi_bench.prediction.causes import scaled
+from pi_bench.prediction.causes import RunCosts, scaled
 from pi_bench.prediction.simulated_run import Setting, predict_run
 from pi_bench.primitives.built_in import UNITS
 from pi_bench.protocol import ProtocolOptions
@@ -46,7 +46,7 @@ def explained(model: LoadedModel, setting: Setting, options: ProtocolOptions | N
     assert INFO.script is not None
     script = INFO.script(model.program, options)
     others = alternatives(model, CompileOptions(), INFO, options, setting)
-    return explain(model.program, script, predict_run(script, setting), setting, others)
+    return explain(model.program, script, predict_run(script, setting), RunCosts.of(script, setting), others)
 
 
 def costs(**unit_s: float) -> Costs:
@@ -155,11 +155,11 @@ def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph)
     run = predict_run(script, setting)
     faster = predict_run(replace(script, offline=scaled(script.offline, Purpose.RELU, 0.5)), setting)
     others = [
-        Alternative("half of the ReLUs", faster, 0),
-        Alternative("--short-keys", faster, 0, helps=(Purpose.RELU,)),
-        Alternative("--other", faster, 0, helps=(Purpose.LINEAR,)),
+        Alternative(AlternativeKind.HALF_RELUS, "half", faster, 0),
+        Alternative(AlternativeKind.PROTOCOL_OPTION, "--short-keys", faster, 0, helps=(Purpose.RELU,)),
+        Alternative(AlternativeKind.PROTOCOL_OPTION, "--other", faster, 0, helps=(Purpose.LINEAR,)),
     ]
-    fields = explain(model.program, script, run, setting, others)
+    fields = explain(model.program, script, run, RunCosts.of(script, setting), others)
     line = next(line for line in fields.offline.lines if "ReLUs cost" in line)
     assert line.startswith("keys of the ") and "`--short-keys` would leave" in line and "--other" not in line
 
@@ -168,7 +168,7 @@ def test_relu_in_place_of_relu6_saves_its_second_relus(tiny_graph: Graph) -> Non
     clamped = relu6_graph(tiny_graph)
     setting = Setting(costs(evaluate_relu=1e-6))
     fields, plain = (explained(model_of(graph), setting) for graph in (clamped, with_relus(clamped)))
-    row = next(row for row in fields.alternatives if row.change == RELU_FOR_RELU6)
+    row = next(row for row in fields.alternatives if row.change == "ReLU in place of ReLU6")
     assert row.online_s == pytest.approx(plain.online.time_s)
     saved = seconds(fields.online.time_s - plain.online.time_s)
     assert (

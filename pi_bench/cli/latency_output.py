@@ -1,0 +1,47 @@
+"""Delivers the result of `pi-bench latency`, on one machine or on two."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pi_bench.cli import keeping, layer_options
+from pi_bench.cli.failures import Failures
+
+if TYPE_CHECKING:
+    from pi_bench.launch.measurement import Measurement
+    from pi_bench.report.documents.latency import Result
+
+
+def finish(
+    parsed: argparse.Namespace,
+    measurement: Measurement,
+    result: Result,
+    labels: Sequence[str],
+    failures: Failures,
+) -> int:
+    """Writes the logits, shows and keeps the result, and reports all failures. Returns the exit code.
+
+    A failure of one output does not keep the others from being written.
+
+    ```python
+    def show(parsed: argparse.Namespace, measurement: Measurement, result: Result) -> int:
+        return finish(parsed, measurement, result, labels=[], failures=Failures())
+    ```
+    """
+    from pi_bench.cli.output import deliver, write_array
+    from pi_bench.report.terminal import render_result
+
+    with failures.collected():
+        if parsed.output is not None:
+            write_array(Path(parsed.output), measurement.logits)
+    with failures.collected():
+        words = render_result(result, labels, layer_options.shown_of(parsed))
+        deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
+    if measurement.interruption is not None:
+        wanted = None if parsed.precision is not None else parsed.runs
+        failures.add_interruption(measurement.interruption, len(measurement.runs), wanted, "runs")
+    return failures.report()
