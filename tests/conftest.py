@@ -77,9 +77,9 @@ SLOW = {
 
 
 LONG = (
-    "unit/network/interchange/test_onnx_node_suite.py",
-    "cli/test_reduce.py",
     "unit/models/reduction/test_engines.py",
+    "cli/test_reduce.py",
+    "unit/network/interchange/test_onnx_node_suite.py",
     "contract/test_operators.py",
     "cli/test_interruption.py",
     "test_docstrings.py",
@@ -99,9 +99,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     order = {root / name: index for index, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
-    for item in items:
-        for marker, places in SLOW.items():
-            if any(item.path.is_relative_to(root / place) for place in places):
+    paths = {item.path for item in items}  # a file has many tests: each is compared with the places once
+    for marker, places in SLOW.items():
+        slow = {path for path in paths if any(path.is_relative_to(root / place) for place in places)}
+        for item in items:
+            if item.path in slow:
                 item.add_marker(marker)
 
 

@@ -11,6 +11,7 @@ too run with every set of options whose mode the protocol has.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -73,10 +74,16 @@ def _some(option: Option) -> int | str:
     return option.values[min(2, len(option.values) - 1)]
 
 
+@functools.cache
+def _protocols() -> list[ProtocolInfo]:
+    """Every protocol, with `toy`. Each search reads the entry points of all installed packages."""
+    with toy_on_path():
+        return [find_protocol(name) for name in protocol_names()]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs tests of `protocol` or `secure_protocol` on each protocol, and of `options` on its cases."""
-    with toy_on_path():
-        found = [find_protocol(name) for name in protocol_names()]
+    found = _protocols()
     for fixture in ("protocol", "secure_protocol"):
         if fixture not in metafunc.fixturenames:
             continue
