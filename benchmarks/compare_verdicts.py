@@ -54,13 +54,11 @@ def install_slowed(folder: Path, factor: float) -> None:
 
 
 def compare(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Runs `pi-bench compare`, and returns what it says of the second side."""
+    """Runs `pi-bench compare`, and returns the online ratio of the second side, with its verdict."""
     target = folder / "comparison.json"
     command = [sys.executable, "-m", "pi_bench", "compare", *arguments, "--no-history", "--json", str(target)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
-    }
+    places = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise SystemExit(f"pi-bench compare failed ({done.returncode}): {done.stderr}")

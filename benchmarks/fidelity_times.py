@@ -51,7 +51,7 @@ def _median(side: dict[str, Any]) -> float:
 def time_rows(networks: Sequence[FidelityNetwork], folder: Path, rounds: int | None, runs: int) -> list[Row]:
     """Returns a row per network, from FOLDER/times.json or measured now.
 
-    `rounds` of None stands for each network's own number. With 0 runs, rows of any number of runs are
+    If `rounds` is None, each network has its own number. With 0 runs, rows of any number of runs are
     returned, and nothing is measured.
     """
     wanted = []
