@@ -1,7 +1,7 @@
 """Keeps the tables that torch.export makes anew for every trace: most of the time of a small trace.
 
-A trace also writes Python code for about twenty intermediate graphs, and runs few of them. In tests torch writes
-the code when it is first run: a seventh of the remaining time less.
+A trace also writes Python code for about twenty intermediate graphs, and runs few of them. In tests torch
+writes the code when it is first run, which saves a seventh of the remaining time.
 
 `ExportedProgram.run_decompositions({})` collects about 500 operators and overrides the kernels of each in
 twenty places, then undoes it. Both are the same every time, so that the tests make them once: a trace takes
