@@ -164,6 +164,8 @@ def compare(
         return comparison.ratios[0].verdict == "faster"
     ```
     """
+    if rounds is not None and rounds < 1:
+        raise UsageError(f"rounds {rounds}: a number from 1 on is needed")
     results = [side for side in sides if isinstance(side, Result)]
     if results and len(results) < len(sides):
         raise UsageError(
@@ -270,6 +272,8 @@ def _task(
     **others: Any,
 ) -> Task:
     info = default_protocol() if protocol is None else find_protocol(protocol)
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads {threads}: a number from 1 on is needed")
     place = placement.place(threads)
     configured = info.configure(
         mode,

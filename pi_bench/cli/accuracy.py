@@ -119,7 +119,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.warnings import warn_of_protocol
     from pi_bench.launch import placement
 
-    writable(parsed.json)
+    writable(parsed.json, parsed)
     require_columns(parsed.columns)
     keeping.require_history(parsed)
     place = placement.place(parsed.threads)

@@ -130,7 +130,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.comparison import render_comparison
 
     keeping.require_history(parsed)
-    writable(parsed.json)
+    writable(parsed.json, parsed)
     limits_option.require_floor(parsed)
     sides, results, interruption, cautions = _measured(parsed) if _are_models(parsed) else _stored(parsed)
     result = build_comparison(

@@ -167,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
             recipe, args.polynomial, args.polynomial_degree, args.polynomial_relu_fraction
         )
     for name in (args.output, args.json):
-        writable(name)
+        writable(name, args)
     fidelity_options.require_fitting(args)
     model_options.require_torch("export")
     with fidelity_options.printed_warnings():

@@ -123,7 +123,7 @@ def list_runs(parsed: argparse.Namespace) -> int:
         return main(["history", "--link", "lan", "--json", "-"])
     ```
     """
-    from pi_bench.cli.output import STDOUT, deliver, print_text, write_text
+    from pi_bench.cli.output import STDOUT, deliver, print_text, writable, write_text
     from pi_bench.report.history import list_csv, list_document, render_list
 
     as_table = STDOUT not in (parsed.csv, parsed.json)
@@ -134,6 +134,7 @@ def list_runs(parsed: argparse.Namespace) -> int:
             return 0
         runs = history.runs(query)
     if parsed.csv is not None:
+        writable(parsed.csv, argparse.Namespace(history=str(history.path)))
         write_text(parsed.csv, list_csv(runs))
         if parsed.csv == STDOUT:
             return 0
@@ -249,10 +250,11 @@ def export_runs(parsed: argparse.Namespace) -> int:
         return main(["history", "export", "all.jsonl", "--since", "2026-11-01"])
     ```
     """
-    from pi_bench.cli.output import STDOUT, write_text
+    from pi_bench.cli.output import STDOUT, writable, write_text
     from pi_bench.history.files import lines_of
 
     with _opened(parsed) as history:
+        writable(parsed.file, argparse.Namespace(history=str(history.path)))
         runs = history.runs(_query(parsed, history))
         write_text(parsed.file, "".join(lines_of(history, runs)))
     if parsed.file != STDOUT:

@@ -89,7 +89,7 @@ def run(parsed: argparse.Namespace) -> int:
     require_known(parsed.protocol, parsed.mode)
     address = Address.parse(parsed.connect)
     for name in ("output", "json"):
-        writable(getattr(parsed, name))
+        writable(getattr(parsed, name), parsed)
     inputs = load_input(Path(parsed.input))
     warn_of_instruction_set(require_isa())
     requirements = ClientRequirements(parsed.protocol, parsed.mode, parsed.expect_digest)

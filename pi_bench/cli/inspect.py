@@ -67,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
     from pi_bench.launch import placement
 
-    writable(parsed.json)
+    writable(parsed.json, parsed)
     require_columns(parsed.columns)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)

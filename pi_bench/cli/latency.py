@@ -112,7 +112,7 @@ def run(parsed: argparse.Namespace) -> int:
     keeping.require_history(parsed)
     require_columns(parsed.columns)
     for name in ("output", "json"):
-        writable(getattr(parsed, name))
+        writable(getattr(parsed, name), parsed)
     if parsed.connect is not None:
         return connecting.run_connected(parsed)
     connecting.require_one_machine(parsed)

@@ -116,7 +116,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.cautions import machine_cautions
     from pi_bench.report.micro import build_micro, micro_cautions, render_micro
 
-    writable(parsed.json)
+    writable(parsed.json, parsed)
     warn_of_instruction_set(require_isa())
     threads = parsed.threads or ((1, 2) if len(os.sched_getaffinity(0)) > 1 else (1,))
     settings = CaseSettings(parsed.count, threads, parsed.repetitions)

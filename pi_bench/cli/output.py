@@ -100,12 +100,19 @@ def json_text(fields: Any) -> str:
     return json.dumps(msgspec.to_builtins(fields), indent=2, allow_nan=False)
 
 
-def writable(name: str | None) -> None:
+_OUTPUTS = ("output", "json", "csv", "file")
+
+
+def writable(name: str | None, parsed: argparse.Namespace | None = None) -> None:
     """Refuses a file that cannot be written, before a long run rather than after it. None and ``-`` are no
     files.
 
+    `parsed`: the arguments of the command. A file that one of them names as an input is refused too, because
+    writing would replace it.
+
     Raises:
-        OutputError: it is a folder, its folder does not exist, or permission is missing.
+        OutputError: it is a folder or an input of the command, its folder does not exist, or permission is
+            missing.
 
     >>> writable("no-such-folder/result.json")
     Traceback (most recent call last):
@@ -120,6 +127,19 @@ def writable(name: str | None) -> None:
         raise OutputError(f"cannot write {name}: there is no folder {path.absolute().parent}")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise OutputError(f"cannot write {name}: permission denied")
+    for given in _inputs(parsed):
+        if path.exists() and os.path.exists(given) and os.path.samefile(path, given):
+            raise OutputError(f"cannot write {name}: it is an input of this command; choose another name")
+
+
+def _inputs(parsed: argparse.Namespace | None) -> list[str]:
+    """Returns all values that may name an input."""
+    found: list[str] = []
+    for name, value in ({} if parsed is None else vars(parsed)).items():
+        if name not in _OUTPUTS:
+            values = value if isinstance(value, list | tuple) else [value]
+            found += [each for each in values if isinstance(each, str) and each and "\0" not in each]
+    return found
 
 
 def writable_folder(path: Path) -> None:

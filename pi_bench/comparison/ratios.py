@@ -16,7 +16,7 @@ import numpy as np
 from pi_bench.report.documents.comparison import Ratio, Side, Verdict
 
 CONFIDENCE = 0.99
-"""Of the interval. With 95 %, every twentieth comparison of a network with itself would show a difference."""
+"""The confidence of the interval. With 95 %, one of twenty equal networks would seem to differ."""
 
 MIN_ROUNDS = 4
 """Rounds without which a comparison has no interval."""

@@ -1,8 +1,8 @@
 """Predicts the error of the logits from the bits of each layer, as a sum of independent roundings.
 
 A value of scale s is rounded by an activation to a unit of 2^-s: probabilistically, with a variance of 1/6 of
-its square. The input is rounded to nearest, with 1/12, and so are weights. Where the window of a layer leaves
-its linear value no room for all bits of its input and its weights, finer inputs make coarser weights.
+its square. The input is rounded to nearest, with 1/12, and so are weights. If the window of a layer is
+too narrow for all bits of its input and its weights, finer inputs force coarser weights.
 `sensitivity` says how much a variance in one layer changes the logits.
 """
 

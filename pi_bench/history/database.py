@@ -86,7 +86,7 @@ class History:
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        self._path = path
+        self.path = path
         if not create and not path.exists():
             raise InputError(
                 f"there is no history {path}; pi-bench latency, accuracy and compare keep their runs there"
@@ -221,9 +221,9 @@ class History:
             content = unpacker.decompress(row[0], _MAX_DOCUMENT_BYTES)
             fields = json.loads(content)
         except (zlib.error, ValueError, TypeError, RecursionError):
-            raise InputError(f"run {number} of the history {self._path} is damaged") from None
+            raise InputError(f"run {number} of the history {self.path} is damaged") from None
         if not isinstance(fields, dict):
-            raise InputError(f"run {number} of the history {self._path} is damaged")
+            raise InputError(f"run {number} of the history {self.path} is damaged")
         return fields
 
     def tag(self, number: int, name: str) -> None:
@@ -282,12 +282,12 @@ class History:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA:
                 raise InputError(
-                    f"the history {self._path} was made by a newer pi-bench (its schema is {version}, "
+                    f"the history {self.path} was made by a newer pi-bench (its schema is {version}, "
                     f"this one knows {SCHEMA}); update pi-bench, or name another file with --history FILE"
                 )
             if version == 0 and self._connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise InputError(
-                    f"{self._path} is a database of another program; name another file with --history FILE"
+                    f"{self.path} is a database of another program; name another file with --history FILE"
                 )
             for statements in _MIGRATIONS[version:]:
                 for statement in statements:
@@ -312,7 +312,7 @@ class History:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise InputError(f"the history {self._path} cannot be used: {_words(error)}") from None
+            raise InputError(f"the history {self.path} cannot be used: {_words(error)}") from None
 
 
 def _words(error: Exception) -> str:

@@ -18,9 +18,9 @@ VERIFY = 1
 
 @dataclass(frozen=True, slots=True)
 class MeasuringTerms:
-    """Says what a server gives to clients that measure.
+    """Lists the data that a server sends to clients that measure.
 
-    `insecure_verify`: whether it gives its shares, which reveal its weights.
+    `insecure_verify`: whether it sends its shares, which reveal its weights.
 
     >>> MeasuringTerms().insecure_verify
     False

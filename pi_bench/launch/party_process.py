@@ -138,8 +138,8 @@ class PartyProcess:
 class Watchdog:
     """Detector of a stalled party: one that sends no message and uses no CPU time while we wait for it.
 
-    Such a party is stopped, or both wait for each other. A slow party computes. A party that waits in vain
-    has a time-out of its own, which ends first.
+    It is stopped, because otherwise both parties would wait for each other. A slow party is not stopped,
+    because it uses CPU time. A party that waits for a message has a shorter time-out of its own.
 
     ```python
     import select

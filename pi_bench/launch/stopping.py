@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pi_bench import defaults
+from pi_bench.errors import UsageError
 from pi_bench.metrics.statistics import relative_width
 
 AGREEMENT = 0.1  # relative distance of the last two warm-up runs
@@ -25,6 +26,9 @@ class Stopping:
             measures `runs` runs.
         max_time_s: bounds the repeating of `precision`.
 
+    Raises:
+        UsageError: a number is impossible.
+
     >>> rule = Stopping(runs=5)
     >>> rule.warm([0.2]), rule.warm([0.2, 0.1]), rule.warm([0.2, 0.1, 0.1])
     (False, False, True)
@@ -36,6 +40,16 @@ class Stopping:
     warmup: int | None = None
     precision: float | None = None
     max_time_s: float = defaults.MAX_TIME_S
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.runs, int) or self.runs < 1:
+            raise UsageError(f"runs {self.runs}: a whole number from 1 on is needed")
+        if self.warmup is not None and (not isinstance(self.warmup, int) or self.warmup < 0):
+            raise UsageError(f"warmup {self.warmup}: a whole number from 0 on, or None, is needed")
+        if self.precision is not None and not 0 < self.precision <= 1:
+            raise UsageError(f"precision {self.precision}: a fraction is needed, such as 0.05 for 5 %")
+        if not self.max_time_s > 0:
+            raise UsageError(f"max_time_s {self.max_time_s}: seconds above 0 are needed")
 
     def warm(self, latencies_s: Sequence[float]) -> bool:
         """Tells whether the untimed runs so far are enough."""

@@ -24,6 +24,8 @@ def render_comparison(result: ComparisonResult) -> str:
     ```
     """
     blocks = []
+    if result.interrupted:
+        blocks.append(["INTERRUPTED: the finished rounds are compared"])
     if result.differences:
         blocks.append([f"differs: {words}" for words in result.differences])
     blocks.append([_verdict(ratio) for ratio in result.ratios])

@@ -68,7 +68,7 @@ def fidelity_line(fidelity: document.Fidelity | None, weights: str | None) -> st
         return "fidelity not known: the model file does not say it"
     if not fidelity.of_this_program:
         return f"fidelity of these bits not known; with those of the export, {fidelity_text(fidelity)}"
-    random = ", whose weights are random" if weights == "random" else ""
+    random = "; the weights are random" if weights == "random" else ""
     return f"{fidelity_text(fidelity)}{random}"
 
 

@@ -119,7 +119,7 @@ def render_micro(result: Micro) -> str:
 
 
 def _rate(row: MachineLimit) -> str:
-    """Of one entry of `limits`, in the words that such rates are known by."""
+    """Writes the rate of one entry of `limits` in its usual unit."""
     value = row.value
     if row.name == "multiply_add":
         return f"{2e-9 / value:.1f} GFLOP/s"

@@ -1,4 +1,4 @@
-"""What a reader of a result should know, and what to do about it."""
+"""Lists warnings about a result, each with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the weights of a model file come from, as its exporter noted: random, given or unknown."""
+"""Reads the origin of the weights of a model file, as its exporter noted it: random, given or unknown."""
 
 from __future__ import annotations
 

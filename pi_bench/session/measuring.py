@@ -1,4 +1,4 @@
-"""Gives a client that measures the server's own figures, as typed messages between the phases of inferences.
+"""Sends the server's own figures to a client that measures, as typed messages between the phases.
 
     client                                server
       MEASURE, 1 to verify       ->

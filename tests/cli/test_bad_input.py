@@ -258,3 +258,27 @@ def test_help_names_the_exit_codes(capsys: Capture) -> None:
     text = capsys.readouterr().out
     for words in ("exit codes:", "130", "export", "latency", "serve", "infer"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("latency", "MODEL", "--json", "MODEL"),
+        ("latency", "MODEL", "--output", "LINK"),
+        ("inspect", "MODEL", "--json", "MODEL"),
+        ("compare", "MODEL", "MODEL", "--json", "MODEL"),
+        ("accuracy", "MODEL", "--data", "DATA", "--json", "DATA"),
+        ("export", "--recipe", "resnet18-cifar100-12288", "--weights", "DATA", "-o", "DATA"),
+    ],
+)
+def test_no_output_replaces_an_input(
+    words: tuple[str, ...], model_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    files = {"MODEL": tmp_path / "model.pt", "LINK": tmp_path / "link.pt", "DATA": tmp_path / "data.npz"}
+    files["MODEL"].write_bytes(model_file.read_bytes())
+    files["LINK"].symlink_to(files["MODEL"])
+    files["DATA"].write_bytes(b"data")
+    error = fails(capsys, 2, *(str(files.get(word, word)) for word in words))
+    assert "is an input of this command; choose another name" in error
+    assert files["MODEL"].read_bytes() == model_file.read_bytes()
+    assert files["DATA"].read_bytes() == b"data"

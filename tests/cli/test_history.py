@@ -131,3 +131,13 @@ def test_a_history_that_cannot_be_used_loses_no_measurement(
     assert json.loads((tmp_path / "r.json").read_text())["runs"] == 1
     assert main([*words, "--no-history", "--history", "x.db"]) == 2
     assert main(["history", "--history", str(tmp_path / "none.db")]) == 4
+
+
+def test_an_export_does_not_replace_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with History(tmp_path / "h.db"):
+        pass
+    before = (tmp_path / "h.db").read_bytes()
+    for words in (("export", str(tmp_path / "h.db")), ("--csv", str(tmp_path / "h.db"))):
+        assert main(["history", "--history", str(tmp_path / "h.db"), *words]) == 2
+        assert "is an input of this command" in capsys.readouterr().err
+    assert (tmp_path / "h.db").read_bytes() == before

@@ -144,7 +144,7 @@ def test_private_answer_is_right(
     flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
     result = measure(model_file, tmp_path, *flags, "--runs", "1")
     assert result["verification"]["passed"] and result["verification"]["mode"] == mode
-    assert result["options"] == {"label_chunk": 1}
+    assert result["options"] == {"label_chunk": 1, "he_plan": "compute"}
     if mode == "exact":
         assert result["verification"]["max_ulp_error"] == 0
     logits = np.load(tmp_path / "y")  # under exactly the name that was given
@@ -172,7 +172,7 @@ def test_a_dropped_sign_is_named_and_its_effect_counted(
     assert result["verification"]["passed"]
     assert (result["mode"], result["options"]["sign_drop"]) == ("truncated-sign", 4)
     text = capsys.readouterr().out
-    assert "mode truncated-sign, label chunk 1, sign drop 4" in text
+    assert "mode truncated-sign, label chunk 1, he plan compute, sign drop 4" in text
     assert f"{result['verification']['zeroed_count']:,} values became 0" in text
 
 

@@ -18,10 +18,10 @@ COMMANDS = {"latency": (), "inspect": (), "accuracy": ("--data", "digits")}
 def test_an_unknown_column_is_refused_before_the_model_is_read(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [command, "no-such-model.pt", *COMMANDS[command], "--columns", "operater"]
+    words = [command, "no-such-model.pt", *COMMANDS[command], "--columns", "operatr"]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert "there is no column 'operater'; did you mean operator" in error
+    assert "there is no column 'operatr'; did you mean operator" in error
     assert error.count("\n") == 1
 
 

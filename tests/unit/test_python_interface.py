@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -71,3 +72,28 @@ def test_results_and_models_are_compared(model_file: Path) -> None:
     for sides in ((), (model_file,), (model_file, results[0])):
         with pytest.raises(UsageError):
             pi_bench.compare(*sides)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"runs": 0}, "runs 0"),
+        ({"runs": 2.5}, "runs 2.5"),
+        ({"warmup": -1}, "warmup -1"),
+        ({"precision": 5}, "0.05 for 5 %"),
+        ({"threads": 0}, "threads 0"),
+    ],
+)
+def test_numbers_are_checked_as_on_the_command_line(
+    numbers: dict[str, Any], message: str, model_file: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        pi_bench.measure(model_file, **numbers)
+    if numbers.keys() <= {"runs", "threads"}:
+        with pytest.raises(UsageError, match=message):
+            pi_bench.compare(model_file, model_file, names=["a", "b"], **numbers)
+
+
+def test_no_rounds_are_refused(model_file: Path) -> None:
+    with pytest.raises(UsageError, match="rounds 0"):
+        pi_bench.compare(model_file, model_file, rounds=0)

@@ -57,7 +57,7 @@ def load_weights(
 ) -> tuple[str, ...]:
     """Loads the state_dict at `path`, or in the checkpoint at `path`, into `module`.
 
-    The keys and prefixes under which the weights lie are found by the names and shapes of the module's.
+    Keys and prefixes are found by comparing names and shapes with those of the module.
 
     Args:
         masks: a pattern of names, such as ``*.alpha``, for tensors of the checkpoint that are ReLU masks. A

@@ -18,7 +18,7 @@ from pi_bench.network.interchange.onnx_ending import Ending, live_nodes
 _MAX_BYTES = 1 << 30
 _TOLERANCE = 1e-3
 _HALF_TOLERANCE = 3e-2
-"""Of files with 16-bit floats, which the other runtime computes with as few bits."""
+"""The tolerance for files with 16-bit floats, which the other runtime computes with as few bits."""
 _HALF = (10, 16)
 
 

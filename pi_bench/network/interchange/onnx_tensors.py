@@ -35,7 +35,7 @@ _DTYPES: dict[int, Any] = {
     12: np.uint32,
     _BFLOAT16: np.uint16,
 }
-"""Of TensorProto.DataType; strings, complex numbers and small floats are left out."""
+"""Types of TensorProto.DataType; strings, complex numbers and small floats are left out."""
 
 
 class TensorReader:

@@ -37,7 +37,7 @@ _DTYPES = {
     12: torch.bool,
     13: torch.bfloat16,
 }
-"""Of the schema's ScalarType; complex and 8-bit floats are left out."""
+"""Types of the schema's ScalarType; complex and 8-bit floats are left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,9 +133,9 @@ def test_columns_are_chosen_by_name_and_unknown_ones_are_refused_with_similar_na
     assert "layer             rounds  time ms" in text.splitlines()
     assert "hidden ms" in render_result(result, [], Shown(3, ("+hidden",)))
     with pytest.raises(
-        UsageError, match=r"no column 'hiden'; did you mean hidden.* There are operator, shape"
+        UsageError, match=r"no column 'hiddn'; did you mean hidden.* There are operator, shape"
     ):
-        render_result(result, [], Shown(3, ("hiden",)))
+        render_result(result, [], Shown(3, ("hiddn",)))
 
 
 def test_every_layer_shows_how_many_times_its_floor_it_takes() -> None:
