@@ -69,6 +69,7 @@ SLOW = {
         "unit/models/merging",
         "unit/models/test_every_recipe.py",
         "unit/models/test_families.py",
+        "unit/models/test_fusion_plans.py",
         "unit/models/test_recipe_export.py",
         "unit/models/test_zoo.py",
     ),

@@ -8,10 +8,9 @@ import pytest
 from pi_bench.cli.parser import make_parser
 from pi_bench.errors import DataError, ModelError, OutputError, PiBenchError, UsageError
 from pi_bench.network.files.model_file import load_model
+from tests.installed import skip_without
 
-pytest.importorskip("torch")
-pytest.importorskip("sklearn")
-pytest.importorskip("matplotlib")
+skip_without("torch", "sklearn", "matplotlib")
 
 RECIPE = """
 schema = 1

@@ -13,9 +13,10 @@ from pi_bench.errors import DataError, ModelError, PiBenchError, UsageError
 from pi_bench.models import load_recipe
 from pi_bench.models.recipe_writing import format_recipe
 from pi_bench.network.files.model_file import load_model
+from tests.installed import skip_without
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("sklearn")
+skip_without("sklearn")
 
 
 def run(*arguments):

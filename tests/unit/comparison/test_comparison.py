@@ -75,6 +75,7 @@ def until_narrow(generator: np.random.Generator, factor: float, noise: float) ->
     return ratio_of(side("b", mine), side("a", other), "online").verdict, rounds
 
 
+@pytest.mark.law
 def test_rounds_that_are_added_until_the_interval_is_narrow_keep_the_confidence() -> None:
     generator = np.random.default_rng(5)
     same = [until_narrow(generator, 1.0, 0.08) for _ in range(300)]

@@ -34,7 +34,11 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits_module, name, value)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name",
+    # Layers of homomorphic encryption take two thirds of this file's time.
+    [pytest.param(name, marks=pytest.mark.exhaustive if name == "he" else ()) for name in FAMILIES],
+)
 def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")  # a table that does not fit leaves out columns and cuts no case
     result = run_micro({name: FAMILIES[name]}, TINY)

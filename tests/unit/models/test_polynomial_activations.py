@@ -84,6 +84,7 @@ def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
     assert parse_recipe(format_recipe(RECIPE), "again") == RECIPE
 
 
+@pytest.mark.law
 def test_random_networks_with_polynomials_stay_of_a_relus_size(tmp_path) -> None:
     recipe = dataclasses.replace(RECIPE, blocks=(8, 8), polynomials=("*",))
     graph = export_recipe(recipe, tmp_path / "m.pt")

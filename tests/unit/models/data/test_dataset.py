@@ -17,8 +17,9 @@ from pi_bench.models.data.digits import interpolation
 from pi_bench.models.data.source import DataSource
 from pi_bench.models.linearization.settings import default_finetuning, default_linearization
 from pi_bench.models.training import default_settings
+from tests.installed import skip_without
 
-pytest.importorskip("sklearn")
+skip_without("sklearn")
 
 
 def digits(*shape):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.installed import skip_without
+
 torch = pytest.importorskip("torch")
-pytest.importorskip("sklearn")
+skip_without("sklearn")
 
 from pi_bench.models import parse_recipe  # noqa: E402
 from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce  # noqa: E402

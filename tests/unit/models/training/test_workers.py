@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from tests.installed import skip_without
+
 torch = pytest.importorskip("torch")
-pytest.importorskip("sklearn")
+skip_without("sklearn")
 
 from pi_bench.cli import main  # noqa: E402
 from pi_bench.errors import UsageError  # noqa: E402

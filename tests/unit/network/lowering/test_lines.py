@@ -149,6 +149,7 @@ def test_no_reshapes_lie_between_layers_of_one_dimension() -> None:
     assert [node.name for node in twin.nodes][:5] == ["input", "input.map", "conv", "relu", "next"]
 
 
+@pytest.mark.process
 def test_a_private_run_of_lines(tmp_path: Path) -> None:
     """Several inputs (count, channels, length) run together; one without a batch axis runs alone."""
     module, x = sensor().eval(), torch.randn(64, 3, 60)

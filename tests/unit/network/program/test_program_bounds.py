@@ -71,6 +71,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_programs_are_refused_cheaply(name: str) -> None:
     run = subprocess.run(
@@ -84,6 +85,7 @@ def test_hostile_programs_are_refused_cheaply(name: str) -> None:
     assert run.stdout.startswith(b"the server's program cannot be used: ")
 
 
+@pytest.mark.process
 def test_arrays_that_no_operator_has_are_refused_cheaply() -> None:
     size = MAX_PROGRAM_BYTES - 4096
     entry = f'[["a","|u1",[{size}],0,{size}]]'
