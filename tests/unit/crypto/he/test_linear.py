@@ -18,6 +18,7 @@ from pi_bench.crypto.he import (
 )
 from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.crypto.he.layout import Layout
+from pi_bench.crypto.he.parameters import DEGREE
 
 WEIGHT_BITS = 10
 BOUND = 511
@@ -131,6 +132,26 @@ def test_small_convolutions_in_every_layout(make_parties, available_isa, convolu
     parties = make_parties(available_isa)
     share = run(parties.client, parties.server, case, threads=2)
     assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
+
+
+@pytest.mark.parametrize("outs", [15, 1000])
+def test_outputs_that_read_padding_alone_may_lie_behind_the_last_block(
+    parties, convolution, convolve, outs
+) -> None:
+    """Found by the test above: 4 rows of outputs on blocks of 3 rows, with no room behind the last one."""
+    weighted = convolution(1, 1, outs, (2, 3), (1, 1), padding=(1, 1, 0, 0))
+    plans = [
+        LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
+        for layout in Layout.candidates(Geometry.of(weighted))
+        if layout.block == 9 and (layout.out_block * layout.high * layout.block + 2) * layout.slots >= DEGREE
+    ]
+    assert plans
+    for plan in plans:
+        assert plan.positions.max() < DEGREE
+        case = make_case(weighted, 3, "signs")
+        case.plan = plan
+        share = run(parties.client, parties.server, case)
+        assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
 
 
 @pytest.mark.parametrize("name", ["cifar stride 2", "many small channels", "batch of tiles", "1x1 of 7x7"])
