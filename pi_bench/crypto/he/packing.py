@@ -256,9 +256,7 @@ class LinearPlan:
                     a, i, j = np.ogrid[: part.shape[0], : part.shape[1], : part.shape[2]]
                     at = (i * g.stride[0] * layout.row + j * g.stride[1]) * layout.slots
                     index.append(part.ravel())
-                    # Rows and columns that read padding alone may lie behind their block. They are 0 there
-                    # as well, because the next block starts with as much padding; the last wraps to the first.
-                    positions.append(((a * self._spread + at) % DEGREE).astype(np.uint16).ravel())
+                    positions.append((a * self._spread + at).astype(np.uint16).ravel())
         starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)
         return np.concatenate(index), np.concatenate(positions), starts
 

@@ -134,24 +134,22 @@ def test_small_convolutions_in_every_layout(make_parties, available_isa, convolu
     assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
 
 
-@pytest.mark.parametrize("outs", [15, 1000])
-def test_outputs_that_read_padding_alone_may_lie_behind_the_last_block(
-    parties, convolution, convolve, outs
+@pytest.mark.parametrize(
+    ("outs", "size", "padding"),
+    [(15, (2, 3), (1, 1, 0, 0)), (1000, (2, 3), (1, 1, 0, 0)), (600, (2, 2), (2, 2, 1, 1))],
+)
+def test_every_output_has_a_place_where_some_read_padding_alone(
+    parties, convolution, convolve, outs, size, padding
 ) -> None:
-    """Found by the test above: 4 rows of outputs on blocks of 3 rows, with no room behind the last one."""
-    weighted = convolution(1, 1, outs, (2, 3), (1, 1), padding=(1, 1, 0, 0))
-    plans = [
-        LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
-        for layout in Layout.candidates(Geometry.of(weighted))
-        if layout.block == 9 and (layout.out_block * layout.high * layout.block + 2) * layout.slots >= DEGREE
-    ]
-    assert plans
-    for plan in plans:
-        assert plan.positions.max() < DEGREE
-        case = make_case(weighted, 3, "signs")
-        case.plan = plan
-        share = run(parties.client, parties.server, case)
-        assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
+    """Such outputs lay behind their block, and behind the polynomial where its blocks filled it."""
+    weighted = convolution(1, 1, outs, size, (1, 1), padding=padding)
+    for layout in Layout.candidates(Geometry.of(weighted)):
+        plan = LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
+        parts = np.split(plan.positions, plan.starts[1:-1].astype(np.int64))
+        assert all(len(np.unique(part)) == len(part) and part.max() < DEGREE for part in parts)
+    case = make_case(weighted, 3, "signs")
+    share = run(parties.client, parties.server, case)
+    assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
 
 
 @pytest.mark.parametrize("name", ["cifar stride 2", "many small channels", "batch of tiles", "1x1 of 7x7"])
