@@ -18,7 +18,7 @@ from statistics import NormalDist
 import numpy as np
 
 from pi_bench.fidelity.fidelity import NOISE, Fidelity, FidelityGoal
-from pi_bench.fidelity.measurement import measure_fidelity
+from pi_bench.fidelity.logits import measure_fidelity
 from pi_bench.fidelity.noise import Layer, layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
 from pi_bench.network.compiler import CompileOptions, compile_graph

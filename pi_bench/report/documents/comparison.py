@@ -106,11 +106,11 @@ class ComparisonResult(Part, frozen=True, kw_only=True):
         Raises:
             EnvironmentUnsupportedError: pandas is not installed.
         """
-        from pi_bench.report.frames import run_frame
+        from pi_bench.report.notebook import run_frame
 
         return run_frame(self.sides)
 
     def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
+        from pi_bench.report.notebook import text_as_html
 
         return text_as_html(self.table())

@@ -122,6 +122,6 @@ class Inspection(Part, frozen=True, kw_only=True):
         return render_inspection(self)
 
     def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
+        from pi_bench.report.notebook import text_as_html
 
         return text_as_html(self.table())

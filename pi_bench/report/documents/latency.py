@@ -371,11 +371,11 @@ class Result(Part, frozen=True, kw_only=True):
         Raises:
             EnvironmentUnsupportedError: pandas is not installed.
         """
-        from pi_bench.report.frames import layer_frame
+        from pi_bench.report.notebook import layer_frame
 
         return layer_frame(self.online.layers)
 
     def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
+        from pi_bench.report.notebook import text_as_html
 
         return text_as_html(self.table())
