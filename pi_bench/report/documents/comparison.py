@@ -24,6 +24,9 @@ from pi_bench.report.documents.fields import (
 FloorSeconds = Annotated[
     Above0 | None, Meta(description="floor on the machine that measured; null without limits")
 ]
+CONFIDENCE = 0.99
+"""The confidence of the interval. With 95 %, one of twenty equal networks would seem to differ."""
+
 Verdict = Literal["faster", "slower", "no difference shown", "not compared"]
 
 
@@ -56,6 +59,7 @@ class Side(Part, frozen=True, kw_only=True):
     sessions: list[SessionTimes]
     online_floor_s: FloorSeconds = None
     offline_floor_s: FloorSeconds = None
+    input_count: Annotated[int, Meta(ge=1, description="inputs that one run answers together")] = 1
 
 
 class Ratio(Part, frozen=True, kw_only=True):
