@@ -16,6 +16,12 @@ from pi_bench.report.quantities import counted
 
 IDLE_TIMEOUT_S = 300.0
 
+_ENDINGS = {
+    "lost": "lost",  # the connection failed, or the client is silent
+    "refused": "refused",  # by this server
+    "stopped": "ended the session",
+}
+
 
 def add_parser(subparsers: Any) -> None:
     """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
@@ -146,7 +152,7 @@ def _time_of_day() -> str:
 def _words(kind: str, event: dict[str, Any]) -> str:
     if kind == "client":
         return f"client {event['peer']}"
-    if kind == "lost":
-        return f"client {event['peer']} lost: {event['reason']}"
+    if kind in _ENDINGS:
+        return f"client {event['peer']} {_ENDINGS[kind]}: {event['reason']}"
     done = counted(event["inferences"], "inference")
     return f"client {event['peer']} left after {done}, {event['time_s']:.2f} s"

@@ -289,7 +289,9 @@ class Result(Part, frozen=True, kw_only=True):
     warmup: Count
     link: Loopback | ProbedLink | RealLink
     input: Annotated[str, Meta(description="the input file's name, or the seed of the noise")]
-    model_load_s: Annotated[float, Meta(ge=0, description="reading and compiling the model")]
+    model_load_s: Annotated[
+        float, Meta(ge=0, description="reading and compiling the model file; 0 where --connect got none")
+    ]
     server_prepare_s: Annotated[
         float,
         Meta(ge=0, description="the server's work for all clients together: plan and transformed weights"),
