@@ -19,8 +19,8 @@ FIXTURE = "pi_bench_latency"
 
 _SECOND_CALL = (
     "pi_bench_latency was called twice in one test, and pytest-benchmark keeps one benchmark per test: "
-    "measure once per test, for several models or options with pytest.mark.parametrize, or call pi_bench.measure for "
-    "figures that need no line in the table"
+    "measure once per test, for several models or options with pytest.mark.parametrize, or call "
+    "pi_bench.measure for figures that need no line in the table"
 )
 
 
