@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..layers import BlockPlace
+from ..counted_layers import BlockPlace
 from ..recipe import Recipe
 
 
