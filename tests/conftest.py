@@ -33,7 +33,6 @@ from pi_bench.prediction.limits_file import write_limits
 from pi_bench.primitives.built_in import UNITS
 from tests import torch_tables
 
-
 gc.disable()  # until pytest_collection_finish: nothing that imports make becomes garbage
 
 
@@ -77,7 +76,7 @@ SLOW = {
         "unit/models/test_families.py",
         "unit/models/test_fusion_plans.py",
         "unit/models/test_recipe_export.py",
-        "unit/models/test_zoo.py",
+        "unit/models/test_recipe_counts.py",
         "unit/network/interchange/test_onnx_node_suite.py",
     ),
 }
