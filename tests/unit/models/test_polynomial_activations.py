@@ -66,8 +66,8 @@ def test_it_can_be_trained() -> None:
         optimizer.zero_grad()
         (activation(x) - target).square().mean().backward()
         optimizer.step()
-    learnt = activation.coefficients.detach()
-    torch.testing.assert_close(learnt, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
+    learned = activation.coefficients.detach()
+    torch.testing.assert_close(learned, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
 
 
 def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
