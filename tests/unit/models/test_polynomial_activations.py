@@ -13,8 +13,8 @@ from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models import PolynomialActivation  # noqa: E402
-from pi_bench.models.building import build  # noqa: E402
+from pi_bench.models import PolynomialActivation
+from pi_bench.models.building import build
 
 TEXT = """
 schema = 1

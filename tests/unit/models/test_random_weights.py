@@ -7,8 +7,8 @@ from pi_bench.models import parse_recipe
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.random_weights import noise_images, randomize  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.random_weights import noise_images, randomize
 
 RECIPE = parse_recipe(
     """

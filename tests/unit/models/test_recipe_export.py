@@ -11,8 +11,8 @@ from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.recipe_export import load_state  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.recipe_export import load_state
 
 RECIPE = parse_recipe(
     """
