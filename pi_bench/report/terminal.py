@@ -28,6 +28,7 @@ from pi_bench.report.two_machines import (
     expected_rows,
     machine_lines,
     threads_text,
+    unseen_layers_lines,
     unverified_rows,
     weights_words,
 )
@@ -219,7 +220,7 @@ def _layers(result: Result, shown: Shown) -> list[str]:
         layer_lines(result.online.layers, shown, layer_floors_s(result.floor)),
     )
     if shown.layers == ALL or len(layers) <= int(shown.layers) + 1:
-        return ["online, by layer (medians)", *lines]
+        return ["online, by layer (medians)", *lines, *unseen_layers_lines(result)]
     return [
         f"online, by layer: the {shown.layers} of {len(layers)} that take most time (--layers all shows all)",
         *lines,
