@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, history_option, limits_option
-from pi_bench.cli.judgement import passed_text, refusal
+from pi_bench.cli.judgment import passed_text, refusal
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER
 
