@@ -38,8 +38,7 @@ _WEIGHT_FRACTION = 0.2
 """Weights get the fewest bits whose noise is at most this part of all."""
 _ERROR_MARGIN, _MISS_MARGIN = 0.5, 0.5
 """Parts of the error and of the misses that the goal allows, for which bits are predicted at first. The goal
-should hold on inputs that are not here as well, and a prediction of just the goal misses it on half of them.
-"""
+should hold on other inputs too, and a prediction of just the goal misses it half of the time."""
 _NOISE_MARGIN = 0.8
 """Part of these errors that is allowed where calibration inputs are noise."""
 _NEAR_FRACTION, _MIN_NEAR = 0.1, 4
