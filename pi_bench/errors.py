@@ -88,6 +88,14 @@ class ConnectionFailedError(PiBenchError):
     exit_code = 5
 
 
+class NobodyListensError(ConnectionFailedError):
+    """Reports an address at which nobody listens.
+
+    >>> NobodyListensError("cannot connect to 10.0.0.2:7000: nobody listens there").exit_code
+    5
+    """
+
+
 class PeerError(PiBenchError):
     """Reports another party that runs another version or program, or breaks the protocol.
 
@@ -101,7 +109,7 @@ class PeerError(PiBenchError):
 class PeerGaveUpError(PeerError):
     """Reports another party that ended the session and said why.
 
-    >>> PeerGaveUpError("the other party gave up: the client sent the unknown command 9").exit_code
+    >>> PeerGaveUpError("the other party ended the session: the client sent the unknown command 9").exit_code
     6
     """
 

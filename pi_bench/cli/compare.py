@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench import defaults
 from pi_bench.cli import (
     arguments,
-    keeping,
+    history_option,
     limits_option,
     model_options,
     protocol_options,
@@ -110,7 +110,7 @@ def add_parser(subparsers: Any) -> None:
         "too wide to decide",
     )
     add_json(result, "comparison")
-    keeping.add_history(result)
+    history_option.add_history(result)
     parser.set_defaults(run=run)
 
 
@@ -131,7 +131,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.comparison import build_comparison
     from pi_bench.report.comparison import render_comparison
 
-    keeping.require_history(parsed)
+    history_option.require_history(parsed)
     writable(parsed.json, parsed)
     limits_option.require_floor(parsed)
     sides, results, interruption, cautions = _measured(parsed) if _are_models(parsed) else _stored(parsed)
@@ -145,7 +145,7 @@ def run(parsed: argparse.Namespace) -> int:
     )
     failures = Failures()
     with failures.collected():
-        deliver(render_comparison(result), parsed.json, result, keep=partial(keeping.keep, parsed))
+        deliver(render_comparison(result), parsed.json, result, keep=partial(history_option.keep, parsed))
     if parsed.fail_if_slower is not None:
         _judge(failures, result, parsed.fail_if_slower)
     if interruption is not None:
@@ -207,7 +207,7 @@ def _stored(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], None,
     """Reads kept runs."""
     from pi_bench.comparison import read_results, side_of_result
 
-    results = read_results(parsed.sides, keeping.history_path(parsed))
+    results = read_results(parsed.sides, history_option.history_path(parsed))
     names = _unique(parsed.sides)
     sides = [side_of_result(result, name) for name, result in zip(names, results, strict=True)]
     return sides, results, None, []

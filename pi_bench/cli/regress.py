@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, keeping, limits_option
+from pi_bench.cli import arguments, history_option, limits_option
 from pi_bench.cli.judgement import passed_text, refusal
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER
@@ -80,7 +80,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.comparison import render_comparison
 
     names = (parsed.baseline, parsed.which)
-    results = read_results(names, keeping.history_path(parsed), files=False)
+    results = read_results(names, history_option.history_path(parsed), files=False)
     sides = [
         side_of_result(result, f"{what} {name}")
         for what, name, result in zip(("baseline", "run"), names, results, strict=True)

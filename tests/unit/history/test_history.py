@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pi_bench.errors import InputError, PiBenchError, UsageError
 from pi_bench.history import History, Query, default_path, facts_of
-from pi_bench.history.files import lines_of, read_file
+from pi_bench.history.result_files import lines_of, read_file
 
 
 def result(number: int = 0, **changes: Any) -> dict[str, Any]:
