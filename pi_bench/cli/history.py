@@ -228,10 +228,8 @@ def import_runs(parsed: argparse.Namespace) -> int:
                     known += number in before or number in numbers
                     numbers.append(number)
     new = len(numbers) - known
-    print(
-        f"{new:,} {'run' if new == 1 else 'runs'} added"
-        + (f", {known:,} were there already" if known else "")
-    )
+    there = f", {known:,} {'was' if known == 1 else 'were'} there already" if known else ""
+    print(f"{new:,} {'run' if new == 1 else 'runs'} added{there}")
     return failures.report()
 
 
