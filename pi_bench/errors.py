@@ -167,7 +167,7 @@ EXIT_CODES = {
     7: "this machine lacks something that the command needs, such as torch or memory that can be locked",
     8: "one-time preprocessing was used before",
     9: "a training diverged, or its folder holds another training",
-    EXIT_SLOWER: "slower than --fail-if-slower or --max-slowdown allows, or nothing to judge it by",
+    EXIT_SLOWER: "slower than --fail-if-slower or --max-slowdown allows, undecided, or not to be judged",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C: finished runs are kept and written, marked as interrupted; a "
     "second Ctrl-C leaves out the writing, a third one ends the process at once",
     EXIT_TERMINATED: "terminated by SIGTERM, which acts as Ctrl-C does",

@@ -17,7 +17,7 @@ from pi_bench.caller import warn_caller
 from pi_bench.errors import InputError, ModelError, UsageError
 from pi_bench.fidelity import bit_choice, choose_bits
 from pi_bench.fidelity.fidelity import CALIBRATION, EXAMPLE, NOISE
-from pi_bench.fidelity.words import FidelityWarning, warning_text
+from pi_bench.fidelity.fidelity_warning import FidelityWarning, warning_text
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model

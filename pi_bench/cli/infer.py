@@ -157,8 +157,8 @@ def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:
     import numpy as np
 
     from pi_bench.report.answer import answer_lines
+    from pi_bench.report.mode_text import mode_text
     from pi_bench.report.quantities import seconds
-    from pi_bench.report.settings import mode_text
 
     return "\n".join(
         [

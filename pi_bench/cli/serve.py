@@ -99,7 +99,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.launch.requests import ServeRequest
     from pi_bench.protocol import Party
-    from pi_bench.report.settings import mode_text
+    from pi_bench.report.mode_text import mode_text
 
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info, notes_follow=True)

@@ -16,8 +16,8 @@ from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.commands import Command, send_command
 from pi_bench.session.handshake import ClientRequirements
-from pi_bench.session.measuring import receive_description, receive_insecure_shares, receive_records
 from pi_bench.session.probe import probe_unknown_link
+from pi_bench.session.server_figures import receive_description, receive_insecure_shares, receive_records
 
 SERVER_SHARE = "server "
 

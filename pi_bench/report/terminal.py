@@ -20,9 +20,9 @@ from pi_bench.report.floor import floor_rows, layer_floors_s
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
+from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
-from pi_bench.report.settings import mode_text
 from pi_bench.report.text_width import labelled, shortened
 from pi_bench.report.two_machines import (
     expected_rows,

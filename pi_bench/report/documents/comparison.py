@@ -25,6 +25,9 @@ from pi_bench.report.documents.fields import (
 FloorSeconds = Annotated[
     Above0 | None, Meta(description="floor on the machine that measured; null without limits")
 ]
+CONFIDENCE = 0.99
+"""The confidence of the interval. With 95 %, one of twenty equal networks would seem to differ."""
+
 Verdict = Literal["faster", "slower", "no difference shown", "not compared"]
 
 
@@ -57,6 +60,7 @@ class Side(Part, frozen=True, kw_only=True):
     sessions: list[SessionTimes]
     online_floor_s: FloorSeconds = None
     offline_floor_s: FloorSeconds = None
+    input_count: Annotated[int, Meta(ge=1, description="inputs that one run answers together")] = 1
 
 
 class Ratio(Part, frozen=True, kw_only=True):
@@ -107,7 +111,7 @@ class ComparisonResult(Document, frozen=True, kw_only=True):
         Raises:
             EnvironmentUnsupportedError: pandas is not installed.
         """
-        from pi_bench.report.frames import run_frame
+        from pi_bench.report.notebook import run_frame
 
         return run_frame(self.sides)
 

@@ -90,7 +90,7 @@ class Document(Part, frozen=True, kw_only=True):
         return f"<{type(self).__name__}: {figures}>"
 
     def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
+        from pi_bench.report.notebook import text_as_html
 
         return text_as_html(self.table())
 

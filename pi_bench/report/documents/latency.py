@@ -68,6 +68,11 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
     output_shape: Sizes
     upper_relu_count: UpperRelus = 0
 
+    @property
+    def input_count(self) -> int:
+        """The number of inputs that one inference answers together (`--batch`)."""
+        return self.input_shape[0]
+
 
 class ProbedLink(Emulated, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
     """Describes an emulated link as it was asked for and as it was measured."""
@@ -374,7 +379,7 @@ class Result(Document, frozen=True, kw_only=True):
         Raises:
             EnvironmentUnsupportedError: pandas is not installed.
         """
-        from pi_bench.report.frames import layer_frame
+        from pi_bench.report.notebook import layer_frame
 
         return layer_frame(self.online.layers)
 
