@@ -15,7 +15,16 @@ HELP_MODULES = {
     *(
         f"pi_bench.cli.{name}"
         for name in (
-            *("arguments", "failures", "fusion_option", "help", "interruption", "like", "parser", "streams"),
+            *(
+                "arguments",
+                "failures",
+                "fusion_option",
+                "help",
+                "interruption",
+                "like_option",
+                "parser",
+                "streams",
+            ),
             "values",
         )
     ),
