@@ -41,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a recipe's network",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
