@@ -56,7 +56,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "compare",
-        help="say whether a network, protocol or link is faster than another",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )

@@ -36,9 +36,7 @@ def add_parser(subparsers: Any) -> None:
     >>> parser.parse_args(["regress", "--baseline", "release-1"]).which
     'last'
     """
-    parser = subparsers.add_parser(
-        "regress", help="fail if a kept run is slower than a baseline", description=_DESCRIPTION
-    )
+    parser = subparsers.add_parser("regress", description=_DESCRIPTION)
     parser.add_argument(
         "which",
         nargs="?",

@@ -24,6 +24,7 @@ _AT_CHANCE = 1.5
 _EPILOG = """\
 examples:
   pi-bench train --recipe resnet18-cifar100-12288 --data digits -o trained
+  pi-bench train --recipe resnet18-fashion-mnist-69632 --data fashion-mnist --threads 1 -o fashion
   pi-bench train --recipe resnet18-cifar100-557056 --data cifar100 --download -o teacher
   pi-bench train --recipe resnet18-cifar100-12288 --data cifar100 --teacher teacher -o student
   torchrun --nproc-per-node 4 -m pi_bench train --recipe resnet18-cifar100-12288 --data cifar100 -o trained
@@ -41,7 +42,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a recipe's network",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )

@@ -29,7 +29,7 @@ def tiny(recipe):
     recipe = dataclasses.replace(recipe, rho=1.0)  # half of the pixels are left out already
     side = min(2 * recipe.total_stride, min(recipe.input_shape[1:]))
     changes = {}
-    if recipe.family != "minionn":  # whose blocks are fixed
+    if recipe.family not in ("minionn", "cryptonas"):  # whose blocks are fixed, or have an arc each
         first, *others = recipe.blocks
         changes["blocks"] = (min(first, 2), *(1 for _ in others[:-1]), min(others[-1], 2))
     return dataclasses.replace(

@@ -159,7 +159,9 @@ def test_weights_that_are_not_numbers(tmp_path, state):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(ModelError, match=r"cannot read the weights .*none\.pt: No such file"):
         export_recipe(RECIPE, tmp_path / "m.pt", weights=tmp_path / "none.pt")
-    with pytest.raises(InputError, match=r"cannot read the calibration inputs .*none\.npy: No such file"):
+    with pytest.raises(
+        InputError, match=r"cannot read the calibration inputs .*none\.npy: there is no such file"
+    ):
         export_recipe(RECIPE, tmp_path / "m.pt", calibration=tmp_path / "none.npy")
 
 
