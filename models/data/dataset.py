@@ -1,4 +1,4 @@
-"""Labelled images in memory, their statistics, and the split that chooses an epoch."""
+"""Labeled images in memory, their statistics, and the split that chooses an epoch."""
 
 from __future__ import annotations
 

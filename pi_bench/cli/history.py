@@ -37,9 +37,7 @@ def add_parser(subparsers: Any) -> None:
     >>> parser.parse_args(["history", "tag", "12", "baseline"]).name
     'baseline'
     """
-    parser = subparsers.add_parser(
-        "history", help="list and compare earlier measurements", description=_DESCRIPTION
-    )
+    parser = subparsers.add_parser("history", description=_DESCRIPTION)
     _add_file(parser)
     _add_selection(parser)
     parser.add_argument(

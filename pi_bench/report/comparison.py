@@ -11,7 +11,7 @@ from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.comparison import CONFIDENCE, ComparisonResult, Ratio, Side
 from pi_bench.report.quantities import byte_count, count, counted, ratio_text, seconds, span_text
 from pi_bench.report.text_table import render_table
-from pi_bench.report.text_width import labelled
+from pi_bench.report.text_width import labeled
 
 _BAR_WIDTH = 12
 
@@ -32,7 +32,7 @@ def render_comparison(result: ComparisonResult) -> str:
         blocks.append(["INTERRUPTED: the finished rounds are compared"])
     if result.differences:
         blocks.append([f"differs: {words}" for words in result.differences])
-    blocks.append(labelled([_verdict(ratio) for ratio in result.ratios]))
+    blocks.append(labeled([_verdict(ratio) for ratio in result.ratios]))
     blocks.append([_common(result.sides), *_table(result.sides)])
     if result.warnings:
         blocks.append([f"warning: {words}" for words in result.warnings])

@@ -154,9 +154,9 @@ class _Writer:
         halved_saves_s = max(0.0, online.time_s - _phase_s(self._halved(), "online"))
         without_s = online.time_s - relus.cost_s
         saved = halved_saves_s / online.time_s
-        judgement = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
+        judgment = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
         rest = self._subject("online", Cause(largest.cause)).rstrip(",")
-        halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgement}"
+        halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgment}"
         if not is_shown(halved_saves_s):
             halved = "half of them would save nothing"
         return document.ReluFraction(

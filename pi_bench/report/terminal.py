@@ -23,7 +23,7 @@ from pi_bench.report.link import link_text, probe_lines
 from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, difference_text, is_shown, seconds, span_text
-from pi_bench.report.text_width import labelled, shortened
+from pi_bench.report.text_width import labeled, shortened
 from pi_bench.report.two_machines import (
     expected_rows,
     machine_lines,
@@ -60,8 +60,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
     shown = shown or Shown()
     blocks = [
         _heading(result),
-        labelled([*_answer(result, labels), *_verdict(result)]),
-        labelled(
+        labeled([*_answer(result, labels), *_verdict(result)]),
+        labeled(
             [
                 *_phases(result),
                 *floor_rows(result.floor),

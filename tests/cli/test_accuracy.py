@@ -203,7 +203,7 @@ def test_wrong_arguments_and_data(
     np.savez(folder / "class.npz", x=np.zeros((2, 2, 6, 6)), y=np.array([1, 3]))
     np.save(folder / "shape.npy", np.zeros((2, 6, 6), np.float32))
     for flags, code, message in [
-        (["--data", folder / "none.npy"], 4, "none.npy: No such file"),
+        (["--data", folder / "none.npy"], 4, "none.npy: there is no such file; check its name"),
         (["--data", folder / "names.npz"], 4, "arrays pictures; name the inputs 'images'"),
         (["--data", folder / "few.npz"], 4, "one whole number from 0 to 2 for each of the 2 images"),
         (["--data", folder / "class.npz"], 4, "one whole number from 0 to 2"),
