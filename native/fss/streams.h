@@ -112,7 +112,7 @@ struct Streams {
   }
 
  private:
-  // Replaces neighbours by one value of twice the bits.
+  // Replaces neighbors by one value of twice the bits.
   static void join(std::uint64_t* values, int count, int bits) {
     for (int i = 0; i < count / 2; ++i) values[i] = values[2 * i] | values[2 * i + 1] << bits;
   }
