@@ -42,7 +42,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a recipe's network",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -169,7 +168,7 @@ def describe(result: dict[str, Any], folder: Path) -> str:
     chance_pct, accuracy_pct = 100 / recipe["class_count"], result["test_accuracy_pct"]
     hint = (
         f"  this is chance level ({chance_pct:.3g} % for {recipe['class_count']:,} classes): the network has "
-        "not learnt; train it in another folder with more --epochs or another --learning-rate\n"
+        "not learned; train it in another folder with more --epochs or another --learning-rate\n"
         if accuracy_pct <= _AT_CHANCE * chance_pct
         else ""
     )

@@ -17,8 +17,8 @@ from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.random_weights import noise_images, randomize  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.random_weights import noise_images, randomize
 
 MIN_WIDTH = 3
 COMPARED = 4

@@ -11,7 +11,7 @@ from pi_bench.models.families import FAMILIES
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
+from pi_bench.models.building import build
 
 HEAD = """
 schema = 1
