@@ -94,7 +94,7 @@ def range_penalty(module: nn.Module, settings: TrainingSettings) -> Iterator[Cal
     >>> module = nn.Sequential(PolynomialActivation((2, 4, 4))).train()
     >>> with range_penalty(module, TrainingSettings(range_penalty=0.5, range_limit=2.0)) as penalty:
     ...     _ = module(torch.full((1, 2, 4, 4), 2.0))  # at the limit
-    ...     penalty()
+    ...     penalty().detach()
     tensor(0.5000)
     """
     parts = polynomial_activations(module)
