@@ -71,7 +71,7 @@ SLOW = {
         "unit/models/test_families.py",
         "unit/models/test_fusion_plans.py",
         "unit/models/test_recipe_export.py",
-        "unit/models/test_zoo.py",
+        "unit/models/test_recipe_counts.py",
     ),
 }
 """The tests that `make test-quick` leaves out, by marker: folders and files of tests/."""

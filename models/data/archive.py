@@ -27,7 +27,7 @@ class ArchiveSource:
         size_bytes: the exact size.
         sha256: the SHA-256 in hexadecimal digits.
 
-    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.models.data.data_sets import SOURCES
     >>> SOURCES["tinyimagenet"].archive.file_name
     'tiny-imagenet-200.zip'
     """
@@ -49,7 +49,7 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
         DataError: The archive is missing, cannot be fetched, is truncated, or is another file. The message
             says what to do.
 
-    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.models.data.data_sets import SOURCES
     >>> from pi_bench.progress import silent
     >>> try:
     ...     obtain(SOURCES["cifar10"].archive, Path("nowhere"), download=False, progress=silent)

@@ -11,7 +11,7 @@ import numpy as np
 from pi_bench.errors import DataError
 from pi_bench.progress import Progress
 
-from .catalogue import image_shape, load_data
+from .data_sets import image_shape, load_data
 from .dataset import mean_and_deviation
 
 

@@ -1,6 +1,6 @@
 """The record of a data set: where its images come from, and how networks are trained on them.
 
-To add a data set, write a file with its reader and its record, and add the record to the line in `catalogue`.
+To add a data set, write a file with its reader and its record, and add the record to the line in `data_sets`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class DataSource:
         linearization: settings of SNL's linearization that differ from the defaults.
         finetuning: settings of a finetuning that differ from the defaults.
 
-    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.models.data.data_sets import SOURCES
     >>> SOURCES["cifar10"].shape, SOURCES["digits"].training["epochs"]
     ((3, 32, 32), 30)
     """

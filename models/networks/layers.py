@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..layers import BlockPlace
+from ..counted_layers import BlockPlace
 from ..recipe import Recipe
 
 

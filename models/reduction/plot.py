@@ -9,7 +9,7 @@ from typing import Any
 
 from pi_bench.errors import EnvironmentUnsupportedError
 
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 from .candidate import Candidate
 
 PLOT_FILE = "pareto.svg"

@@ -17,10 +17,10 @@ from typing import Any
 from pi_bench.progress import Progress
 
 from ..criticality import require_full
-from ..linearization.run import budget_folder, budget_recipe, require_budgets
+from ..linearization.linearize import budget_folder, budget_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
-from ..training.files import START_FILE
+from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .linearization_job import linearization_job

@@ -21,7 +21,7 @@ from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
-from ..training.run import Teacher, train_recipe
+from ..training.train_recipe import Teacher, train_recipe
 from .job import Job
 from .job_files import read_result, refuse_other
 

@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str] | None, interruptions: Interruptions) -> int:
 
 def _command(arguments: Sequence[str] | None) -> int:
     from pi_bench.cli.fusion_option import with_objectives
-    from pi_bench.cli.like import expanded
+    from pi_bench.cli.like_option import expanded
     from pi_bench.cli.parser import make_parser
     from pi_bench.launch.logs import start_logging
 

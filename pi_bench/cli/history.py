@@ -214,7 +214,7 @@ def import_runs(parsed: argparse.Namespace) -> int:
     ```
     """
     from pi_bench.cli.failures import Failures
-    from pi_bench.history.files import read_file
+    from pi_bench.history.result_files import read_file
 
     failures, numbers, known = Failures(), [], 0
     with _opened(parsed, create=True) as history:
@@ -251,7 +251,7 @@ def export_runs(parsed: argparse.Namespace) -> int:
     ```
     """
     from pi_bench.cli.output import STDOUT, writable, write_text
-    from pi_bench.history.files import lines_of
+    from pi_bench.history.result_files import lines_of
 
     with _opened(parsed) as history:
         writable(parsed.file, argparse.Namespace(history=str(history.path)))

@@ -104,7 +104,7 @@ def run(parsed: argparse.Namespace) -> int:
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
-    running = importlib.import_module("pi_bench.models.training.run")
+    running = importlib.import_module("pi_bench.models.training.train_recipe")
     settings = training_options.settings_of(training, parsed)
     workers = importlib.import_module("pi_bench.models.training.workers")
     if parsed.threads is not None:

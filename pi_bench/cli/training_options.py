@@ -154,7 +154,7 @@ def data_for(
 
     Args:
         data_sets: ``pi_bench.models.data``.
-        running: ``pi_bench.models.training.run``.
+        running: ``pi_bench.models.training.train_recipe``.
 
     Raises:
         DataError: there is no such data set, or its archive is missing.
@@ -167,7 +167,7 @@ def data_for(
 
     def digits_for(recipe: object) -> tuple[object, object]:
         parsed = argparse.Namespace(data="digits", data_dir=Path("data"), download=False)
-        running = import_module("pi_bench.models.training.run")
+        running = import_module("pi_bench.models.training.train_recipe")
         return data_for(import_module("pi_bench.models.data"), running, parsed, recipe, silent)
     ```
     """

@@ -9,9 +9,9 @@ from pi_bench.report.cautions import caution_lines
 from pi_bench.report.columns import Shown
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.error_table import error_lines
+from pi_bench.report.mode_text import mode_text
 from pi_bench.report.quantities import counted
 from pi_bench.report.remedies import remedies_lines
-from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import weights_text

@@ -56,7 +56,7 @@ COLUMNS: tuple[_ErrorColumn, ...] = (
         "headroom",
         "headroom",
         "bits between the largest value and the end of the window",
-        lambda rows: f"{min(row.room_bits for row in rows):.2f}",
+        lambda rows: f"{min(row.headroom_bits for row in rows):.2f}",
     ),
     Column(
         "outside",

@@ -18,6 +18,7 @@ from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
+from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operator_table import operator_lines
 from pi_bench.report.operators import (
     counts_text,
@@ -27,7 +28,6 @@ from pi_bench.report.operators import (
 )
 from pi_bench.report.prediction import where_text
 from pi_bench.report.quantities import bytes_or_dash, count, counted, seconds
-from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import random_warnings, weights_text

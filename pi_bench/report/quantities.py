@@ -95,14 +95,43 @@ def counted(value: float, noun: str, plural: str | None = None) -> str:
 
 
 def times_text(ratio: float | None) -> str:
-    """Writes how many times its floor a time is, with two digits at least; a dash if that is unknown.
+    """Writes how many times its floor a time is, with two or three digits; a dash if that is unknown.
 
-    >>> times_text(1.84), times_text(123.4), times_text(None)
-    ('1.8', '123', '-')
+    >>> times_text(1.84), times_text(123.4), times_text(2078.0), times_text(0.043), times_text(None)
+    ('1.8', '123', '2,080', '0.043', '-')
     """
     if ratio is None:
         return "-"
-    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+    return f"{ratio:.1f}" if 1 <= ratio < 99.95 else f"{ratio:.2g}" if ratio < 1 else _three_digits(ratio)
+
+
+def ratio_text(ratio: float) -> str:
+    """Writes how many times as long a time is: three decimals below 2, and else three significant digits.
+
+    Near 1 a third decimal tells an interval from one that contains 1.
+
+    >>> ratio_text(1.0012), ratio_text(20.78), ratio_text(2078.4)
+    ('1.001', '20.8', '2,080')
+    """
+    return f"{ratio:.3f}" if 0.1 <= ratio < 2 else _three_digits(ratio)
+
+
+def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
+    """Writes a size beside another one: in percent if it is smaller, and else as a multiple.
+
+    >>> part_text(0.514, "the median"), part_text(0.514, "itself", 2), part_text(20.78, "the median")
+    ('51 % of the median', '51.40 % of itself', '20.8 times the median')
+    """
+    if fraction < 1:
+        return f"{100 * fraction:.{decimals}f} % of {whole}"
+    return f"{_three_digits(fraction)} times {whole}"
+
+
+def _three_digits(value: float) -> str:
+    rounded = float(f"{value:.3g}")
+    return (
+        _digits(rounded) if 0.1 <= rounded < 100 else f"{rounded:,g}" if rounded < 1e6 else f"{rounded:.2e}"
+    )
 
 
 def _digits(value: float) -> str:

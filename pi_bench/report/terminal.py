@@ -20,14 +20,15 @@ from pi_bench.report.floor import floor_rows, layer_floors_s
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
+from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
-from pi_bench.report.settings import mode_text
 from pi_bench.report.text_width import labelled, shortened
 from pi_bench.report.two_machines import (
     expected_rows,
     machine_lines,
     threads_text,
+    unseen_layers_lines,
     unverified_rows,
     weights_words,
 )
@@ -219,7 +220,7 @@ def _layers(result: Result, shown: Shown) -> list[str]:
         layer_lines(result.online.layers, shown, layer_floors_s(result.floor)),
     )
     if shown.layers == ALL or len(layers) <= int(shown.layers) + 1:
-        return ["online, by layer (medians)", *lines]
+        return ["online, by layer (medians)", *lines, *unseen_layers_lines(result)]
     return [
         f"online, by layer: the {shown.layers} of {len(layers)} that take most time (--layers all shows all)",
         *lines,

@@ -134,7 +134,7 @@ def test_the_law_of_each_mode_and_the_options_of_fixed_point(
         "per_channel": False,
     }
     assert coarse["integer"]["rms_logit_error"] > 4 * fine["integer"]["rms_logit_error"]
-    assert coarse["layers"][0]["room_bits"] > fine["layers"][0]["room_bits"] + 0.5
+    assert coarse["layers"][0]["headroom_bits"] > fine["layers"][0]["headroom_bits"] + 0.5
     drop = run(model_file, tmp_path, *pair, "--mode", "truncated-sign", "--sign-drop", 5, "--limit", 7)
     assert drop["approximated_law"]["law"] == "windowed" and drop["options"]["sign_drop"] == 5
     assert drop["approximated_law"]["rms_logit_error"] < drop["integer"]["rms_logit_error"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pi_bench.cli import model_options
 from pi_bench.cli.output import print_text, writable_folder
-from pi_bench.cli.reduce import networks
+from pi_bench.cli.reduce import base_network
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 
@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
         description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of a search")
-    networks.add_output(parser)
+    base_network.add_output(parser)
     parser.add_argument("--title", default="Pareto frontier", help="title of the figure")
     parser.add_argument(
         "--no-plot", dest="plot", action="store_false", help="draw no figure; matplotlib is then not needed"
@@ -51,7 +51,7 @@ def run(parsed: argparse.Namespace) -> int:
     ```
     """
     model_options.require_torch("reduce")
-    table = importlib.import_module("pi_bench.models.reduction.table")
+    table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
     writable_folder(parsed.output)
@@ -79,7 +79,7 @@ def conclude(candidates: list[Any], root: Path, title: str, plot: bool) -> str:
     'network'
     """
     marking = importlib.import_module("pi_bench.models.reduction.candidate")
-    table = importlib.import_module("pi_bench.models.reduction.table")
+    table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     found = marking.with_frontiers(candidates)
     table.write_table(root / table.TABLE_FILE, found)
     written = [table.TABLE_FILE]

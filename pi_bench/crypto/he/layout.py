@@ -132,8 +132,15 @@ def join_count(outputs: int, per_answer: int) -> int:
 
 
 def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
-    row = geometry.width + max(geometry.left, geometry.right)
-    whole = geometry.height + max(geometry.top, geometry.bottom)
+    # Neighbouring rows and blocks share their padding, but each output has a place of its own.
+    row = max(
+        geometry.width + max(geometry.left, geometry.right),
+        (geometry.out_width - 1) * geometry.stride[1] + 1,
+    )
+    whole = max(
+        geometry.height + max(geometry.top, geometry.bottom),
+        (geometry.out_height - 1) * geometry.stride[0] + 1,
+    )
     fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
     bands = range(min(geometry.out_height - 1, fitting), 0, -1)
     for band_rows in (geometry.out_height, *bands):

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.errors import ModelError
-from pi_bench.network.fusion.costs import (
+from pi_bench.network.fusion.cost_table import (
     IMPOSSIBLE,
     LAYER_S,
     MAC_S,

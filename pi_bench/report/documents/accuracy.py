@@ -110,7 +110,7 @@ class LayerErrors(Part, frozen=True, kw_only=True):
     ]
     largest_error: NonNegative | None
     largest_value: Annotated[NonNegative | None, Meta(description="of the float network")]
-    room_bits: Annotated[
+    headroom_bits: Annotated[
         float, Meta(description="log2 of the window divided by the largest value that entered it")
     ]
     outside_count: Annotated[int, Meta(ge=0, description="values outside the window: saturation")]

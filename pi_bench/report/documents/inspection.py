@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -14,6 +14,7 @@ from pi_bench.report.documents.fields import (
     Count,
     Digest,
     Directions,
+    Document,
     FusionOrNull,
     Notes,
     Options,
@@ -75,7 +76,7 @@ class Operator(Part, frozen=True, kw_only=True):
     predicted_bytes: Directions
 
 
-class Inspection(Part, frozen=True, kw_only=True):
+class Inspection(Document, frozen=True, kw_only=True):
     """The public program of a model.
 
     Counts are per inference (the whole batch). Bytes are exact predictions of payloads, without set-up and
@@ -121,7 +122,5 @@ class Inspection(Part, frozen=True, kw_only=True):
 
         return render_inspection(self)
 
-    def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
-
-        return text_as_html(self.table())
+    def _short(self) -> dict[str, Any]:
+        return {"network": self.name, "relu_count": self.relu_count, "protocol": self.protocol}

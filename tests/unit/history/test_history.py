@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pi_bench.errors import InputError, PiBenchError, UsageError
-from pi_bench.history import History, Query, facts_of
-from pi_bench.history.files import lines_of, read_file
+from pi_bench.history import History, Query, default_path, facts_of
+from pi_bench.history.result_files import lines_of, read_file
 
 
 def result(number: int = 0, **changes: Any) -> dict[str, Any]:
@@ -48,9 +48,24 @@ def result(number: int = 0, **changes: Any) -> dict[str, Any]:
     return {**fields, **changes}
 
 
+def test_only_the_default_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data" / "of a new user"))
+    monkeypatch.delenv("PI_BENCH_HISTORY", raising=False)
+    path = default_path()
+    assert path is not None
+    History(path).close()
+    assert path.exists()
+    monkeypatch.setenv("PI_BENCH_HISTORY", str(tmp_path / "mistyped" / "history.db"))
+    path = default_path()
+    assert path is not None
+    with pytest.raises(InputError, match=r"there is no folder .*mistyped for the history history.db; make"):
+        History(path)
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     lan = {"kind": "emulated", "name": "lan"}
-    with History(tmp_path / "new" / "history.db") as history:
+    with History(tmp_path / "history.db") as history:
         first, second = history.add(result(0)), history.add(result(1, link=lan, protocol="fss"))
         assert (first, second) == (1, 2)
         assert history.add(result(0)) == first, "the same result twice is one run"
@@ -58,7 +73,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
         history.tag(first, "baseline")
         history.tag(second, "baseline")  # moves
         assert history.find("baseline").id == history.find("last").id == second
-    with History(tmp_path / "new" / "history.db") as history:
+    with History(tmp_path / "history.db") as history:
         runs = history.runs()
         assert [run.id for run in runs] == [2, 1]  # the newest first
         assert runs[0].tags == ("baseline",)

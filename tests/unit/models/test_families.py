@@ -6,8 +6,8 @@ import pytest
 
 from pi_bench.errors import ModelError
 from pi_bench.models import parse_recipe
+from pi_bench.models.counted_layers import Kind
 from pi_bench.models.families import FAMILIES
-from pi_bench.models.layers import Kind
 
 torch = pytest.importorskip("torch")
 

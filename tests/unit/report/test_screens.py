@@ -18,10 +18,14 @@ from rich.cells import cell_len
 from pi_bench.cli.output import deliver, print_text
 from pi_bench.errors import UsageError
 from pi_bench.report.columns import Shown
+from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
+from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.error_table import error_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.layer_time import layer_times
+from pi_bench.report.operator_table import operator_lines
 from pi_bench.report.quantities import byte_count, counted, seconds
 from pi_bench.report.terminal import render_result
 from pi_bench.report.text_width import wrapped
@@ -136,6 +140,24 @@ def test_columns_are_chosen_by_name_and_unknown_ones_are_refused_with_similar_na
         UsageError, match=r"no column 'hiddn'; did you mean hidden.* There are operator, shape"
     ):
         render_result(result, [], Shown(3, ("hiddn",)))
+
+
+def test_a_column_asked_for_by_name_is_left_out_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a width for which the usual columns alone are too many, and at one that has room for one column."""
+    result, inspection = stored("latency", Result), stored("inspection", Inspection)
+    accuracy = stored("accuracy", Accuracy)
+    for width in (80, 40):
+        monkeypatch.setenv("COLUMNS", str(width))
+        tables = [
+            layer_lines(result.online.layers, Shown(3, ("+hidden",))),
+            operator_lines(inspection, Shown(3, ("+squares",))),
+            error_lines(accuracy.layers, Shown(3, ("+zeroed",))),
+        ]
+        for name, lines in zip(("hidden ms", "squares", "zeroed"), tables, strict=True):
+            header = next(line for line in lines if line.startswith(("layer ", "name ")))
+            (left_out,) = (line for line in lines if line.startswith("not shown at this width: "))
+            assert name in header and name not in left_out
+            assert max(map(cell_len, lines[1:6])) <= width
 
 
 def test_every_layer_shows_how_many_times_its_floor_it_takes() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import DataError, InputError, UsageError
-from pi_bench.models.data import catalogue, load_data
+from pi_bench.models.data import data_sets, load_data
 from pi_bench.models.data.archive import ArchiveSource
 from pi_bench.models.data.cifar import read_cifar10, read_cifar100
 from pi_bench.models.data.tinyimagenet import read_tinyimagenet
@@ -226,8 +226,8 @@ def small_cifar(tmp_path, monkeypatch):
 
 def pretend(monkeypatch, archive):
     """Make `archive` the official one of CIFAR-10."""
-    changed = dataclasses.replace(catalogue.SOURCES["cifar10"], archive=archive)
-    monkeypatch.setitem(catalogue.SOURCES, "cifar10", changed)
+    changed = dataclasses.replace(data_sets.SOURCES["cifar10"], archive=archive)
+    monkeypatch.setitem(data_sets.SOURCES, "cifar10", changed)
 
 
 def load(tmp_path, **options):
@@ -300,7 +300,7 @@ def test_images_must_fit_the_recipe(tmp_path, small_cifar):
 
 
 def test_official_sources_are_pinned():
-    archives = {name: source.archive for name, source in catalogue.SOURCES.items() if source.archive}
+    archives = {name: source.archive for name, source in data_sets.SOURCES.items() if source.archive}
     assert set(archives) == {"cifar10", "cifar100", "tinyimagenet"}
     for source in archives.values():
         assert source.url.endswith("/" + source.file_name)

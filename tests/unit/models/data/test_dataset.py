@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pi_bench.errors import DataError
 from pi_bench.models.data import Split, hold_out, image_shape, load_data
-from pi_bench.models.data.catalogue import SOURCES
+from pi_bench.models.data.data_sets import SOURCES
 from pi_bench.models.data.dataset import mean_and_deviation
 from pi_bench.models.data.digits import interpolation
 from pi_bench.models.data.source import DataSource

@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pi_bench.errors import EnvironmentUnsupportedError, TrainingError  # noqa: E402
-from pi_bench.models.deepreduce import search_plan  # noqa: E402
+from pi_bench.models.deepreduce_plan import search_plan  # noqa: E402
 from pi_bench.models.reduction import engine_local  # noqa: E402
 from pi_bench.models.reduction.engine import run_jobs  # noqa: E402
 from pi_bench.models.reduction.engine_local import LocalEngine  # noqa: E402

@@ -10,7 +10,7 @@ from typing import Any
 from pi_bench.cli import training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text
-from pi_bench.cli.reduce import engines, frontier, measuring
+from pi_bench.cli.reduce import engine_options, frontier, latency_options
 
 
 def conduct(
@@ -38,7 +38,7 @@ def conduct(
     with Progress() as progress:
         candidates, fitted = searched(parsed, base, settings, search, progress)
         failures = Failures()
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
+        candidates = latency_options.measured(parsed, candidates, parsed.output, progress, failures)
     said = frontier.conclude(candidates, parsed.output, title.format(fitted.name), plot=parsed.plot)
     print_text(said)
     return failures.report()
@@ -67,12 +67,12 @@ def searched(
     import torch
 
     data_sets = importlib.import_module("pi_bench.models.data")
-    running = importlib.import_module("pi_bench.models.training.run")
+    running = importlib.import_module("pi_bench.models.training.train_recipe")
     # Here, so that whatever is wrong with the data is found once and before anything starts.
     data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
     del data
-    say = engines.OutcomePrinter(progress)
-    with engines.engine_of(parsed, settings.device, torch) as engine:
+    say = engine_options.OutcomePrinter(progress)
+    with engine_options.engine_of(parsed, settings.device, torch) as engine:
         candidates = search(
             fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
         )

@@ -15,15 +15,15 @@ from pi_bench import defaults
 from pi_bench.channel import Address
 from pi_bench.errors import PeerError
 from pi_bench.fidelity import FidelityGoal
-from pi_bench.launch.connected import Checked, ConnectedSession, Contact
+from pi_bench.launch.connected_session import Checked, ConnectedSession, Contact
 from pi_bench.launch.expected_logits import ExpectedLogits
 from pi_bench.launch.inputs import noise_input
 from pi_bench.launch.measurement import LatencyOptions, Measurement
-from pi_bench.launch.measuring import measure_session
 from pi_bench.launch.model import LoadedModel, PublicModel, load
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.launch.stopping import Stopping
+from pi_bench.launch.timed_runs import measure_session
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.metrics.machine_use import MachineWatch

@@ -12,8 +12,8 @@ import pytest
 
 from pi_bench.costs import LIMIT_NAMES
 from pi_bench.errors import InputError
-from pi_bench.launch import limits as limits_module
-from pi_bench.launch.limits import cache_bytes, machine_limits
+from pi_bench.launch import cached_limits as limits_module
+from pi_bench.launch.cached_limits import cache_bytes, machine_limits
 from pi_bench.launch.placement import Placement, place
 from pi_bench.prediction.limits_file import KEPT, read_limits
 from pi_bench.progress import silent

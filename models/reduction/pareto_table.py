@@ -12,7 +12,7 @@ from typing import Any
 
 from pi_bench.errors import ModelError, reason
 
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 from .candidate import Candidate
 
 TABLE_FILE = "pareto.csv"

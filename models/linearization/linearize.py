@@ -34,8 +34,8 @@ from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches
-from ..training.files import START_FILE, save_tensors, write_whole
-from ..training.run import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
+from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
+from ..training.training_files import START_FILE, save_tensors, write_whole
 from .mask_training import BudgetResult, linearize_masks
 from .masks import mask_values
 from .selection import largest
@@ -75,7 +75,7 @@ def linearize(
 
     >>> from pi_bench.models import load_recipe
     >>> from pi_bench.models.data import load_data
-    >>> from pi_bench.models.training.run import for_data
+    >>> from pi_bench.models.training.train_recipe import for_data
     >>> data = load_data("digits", (3, 8, 8), data_dir=Path("data"))
     >>> recipe = for_data(load_recipe("resnet18-cifar100-557056"), "digits", 10, (3, 8, 8))
     >>> teacher = Teacher(recipe, Path("teacher/state.pt"))

@@ -71,7 +71,7 @@ def expanded(words: Sequence[str], make_parser: Callable[[], argparse.ArgumentPa
 def _document(name: str) -> Any:
     """Reads a result from a file of ``--json``, or a run of the user's history."""
     from pi_bench.history import History, default_path
-    from pi_bench.history.files import read_file
+    from pi_bench.history.result_files import read_file
 
     history = default_path()
     if Path(name).exists() or "/" in name or "." in name or history is None:

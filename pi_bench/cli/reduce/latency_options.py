@@ -106,7 +106,7 @@ def measured(
             flags += [option.flag, str(options.values[option.name])]
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
     flags += ["--fuse"] if fused else []
-    measuring = importlib.import_module("pi_bench.models.reduction.measuring")
+    private_latency = importlib.import_module("pi_bench.models.reduction.private_latency")
 
     def interrupted(error: KeyboardInterrupt, done: int) -> None:
         failures.add_interruption(interruption_code(error), done, len(candidates), "networks")
@@ -118,7 +118,7 @@ def measured(
         for text in _cautions(result):
             cautions.setdefault(text, []).append(model.parent.name)
 
-    found: list[Any] = measuring.measure_all(candidates, root, measure, wanted, progress, interrupted)
+    found: list[Any] = private_latency.measure_all(candidates, root, measure, wanted, progress, interrupted)
     for text, names in cautions.items():
         print(f"caution: {', '.join(names)}: {text}", file=sys.stderr)
     return found

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 from pi_bench.errors import ModelError
 from pi_bench.models.reduction.candidate import Candidate, with_frontiers
-from pi_bench.models.reduction.table import TABLE_FILE, read_table, write_table
+from pi_bench.models.reduction.pareto_table import TABLE_FILE, read_table, write_table
 
 CANDIDATES = [
     Candidate("full", "baseline", "", 2000, 97.5, 96.0, folder="teacher"),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pi_bench.cli.output import writable
 from pi_bench.errors import PiBenchError, UsageError
 
 
@@ -27,10 +28,10 @@ def add_history(parser: argparse._ActionsContainer) -> None:
 
 
 def require_history(parsed: argparse.Namespace) -> None:
-    """Refuses flags that contradict each other, before anything starts.
+    """Refuses flags that contradict each other or name a file that cannot be written, before anything starts.
 
     Raises:
-        UsageError: both flags are given.
+        UsageError: both flags are given, or ``--history`` names a file in a folder that does not exist.
 
     >>> require_history(argparse.Namespace(history="h.db", no_history=True))
     Traceback (most recent call last):
@@ -38,6 +39,7 @@ def require_history(parsed: argparse.Namespace) -> None:
     """
     if parsed.history is not None and parsed.no_history:
         raise UsageError("--history FILE and --no-history contradict each other; give one of them")
+    writable(parsed.history)
 
 
 def history_path(parsed: argparse.Namespace) -> Path | None:

@@ -24,7 +24,7 @@ from pi_bench.errors import UsageError, VerificationError
 if TYPE_CHECKING:
     from pi_bench.launch.measurement import Measurement
     from pi_bench.report.documents.latency import Result
-    from pi_bench.tasks.connected import ConnectedTask
+    from pi_bench.tasks.connected_task import ConnectedTask
 
 _MODEL_OPTIONS = ("weight_bits", "activation_bits", "headroom_bits", "scales", "fuse", "batch", "fidelity")
 
@@ -110,7 +110,7 @@ def run_connected(parsed: argparse.Namespace) -> int:
         task = task_of(parsed)
 
         from pi_bench.cli.warnings import warn_of_protocol
-        from pi_bench.tasks.connected import ConnectedMeasurement
+        from pi_bench.tasks.connected_task import ConnectedMeasurement
 
         def waiting() -> None:
             progress.clear()
@@ -149,7 +149,7 @@ def task_of(parsed: argparse.Namespace) -> ConnectedTask:
     from pi_bench.launch.expected_logits import ExpectedLogits
     from pi_bench.launch.inputs import batch_of, load_input
     from pi_bench.registry import require_known
-    from pi_bench.tasks.connected import ConnectedTask
+    from pi_bench.tasks.connected_task import ConnectedTask
 
     require_known(parsed.protocol, parsed.mode)
     address = Address.parse(parsed.connect)

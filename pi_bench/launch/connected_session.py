@@ -15,11 +15,11 @@ import numpy as np
 from pi_bench.launch.connected_client import SERVER_SHARE
 from pi_bench.launch.expected_logits import ExpectedLogits
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
-from pi_bench.launch.measuring import RunningSession
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.launch.stopping import Stopping
+from pi_bench.launch.timed_runs import RunningSession
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.program import Program
 from pi_bench.network.program.codec import program_from_bytes

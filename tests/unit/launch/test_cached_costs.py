@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pi_bench.costs import LINK_UNITS, Costs
-from pi_bench.launch import costs as costs_module
-from pi_bench.launch.costs import describe_build, machine_costs, needed_units
+from pi_bench.launch import cached_costs as costs_module
+from pi_bench.launch.cached_costs import describe_build, machine_costs, needed_units
 from pi_bench.launch.two_party_costs import add_two_party_costs
 from pi_bench.network.program import Program, element_count
 from pi_bench.prediction.costs_file import cached_path, read_costs

@@ -8,7 +8,7 @@ from typing import Any
 
 from pi_bench.cli import training_options
 from pi_bench.cli.arguments import Parser, number, positive_int, whole_number
-from pi_bench.cli.reduce import engines, measuring, networks
+from pi_bench.cli.reduce import base_network, engine_options, latency_options
 
 SHARED = ("batch_size", "precision", "validation_fraction", "seed")
 
@@ -29,12 +29,12 @@ def add_options(parser: Parser, several: str) -> None:
         metavar="N",
         help=f"number of ReLUs to keep; several budgets share {several}",
     )
-    networks.add_options(parser)
+    base_network.add_options(parser)
     training_options.add_data(parser)
     training_options.add_training(parser)
     add_finetuning(parser, "the full one", "1e-3; digits 1e-2")
-    engines.add_options(parser)
-    measuring.add_options(parser)
+    engine_options.add_options(parser)
+    latency_options.add_options(parser)
 
 
 def add_finetuning(parser: argparse.ArgumentParser, teacher: str, rates: str) -> None:

@@ -1,7 +1,7 @@
 """Measures the costs of this machine in a few seconds and keeps them in the cache of the user.
 
-Primitives are timed in this process (`pi_bench.metrics.costs`). Other costs show only between two parties
-(`pi_bench.launch.two_party_costs`).
+Primitives are timed in this process (`pi_bench.metrics.primitive_costs`). Other costs show only between two
+parties (`pi_bench.launch.two_party_costs`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pi_bench
 from pi_bench.costs import LINK_UNITS, Costs
 from pi_bench.errors import InputError, UsageError
 from pi_bench.launch.two_party_costs import add_two_party_costs, chain_script, fixed_steps
-from pi_bench.metrics.costs import primitive_costs
 from pi_bench.metrics.environment import describe_machine
+from pi_bench.metrics.primitive_costs import primitive_costs
 from pi_bench.prediction.costs_file import cached_path, read_costs, write_costs
 from pi_bench.primitives import Primitive
 from pi_bench.primitives.built_in import BUILT_IN
@@ -39,7 +39,7 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
 
     ```python
     from pi_bench.costs import Costs
-    from pi_bench.launch.costs import machine_costs
+    from pi_bench.launch.cached_costs import machine_costs
     from pi_bench.progress import silent
     from pi_bench.protocol import ProtocolInfo
 
@@ -123,7 +123,7 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], 
 
     ```python
     from pi_bench.costs import Costs
-    from pi_bench.launch.costs import describe_build, measure_costs
+    from pi_bench.launch.cached_costs import describe_build, measure_costs
     from pi_bench.progress import silent
     from pi_bench.protocol import ProtocolInfo
 

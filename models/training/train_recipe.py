@@ -35,9 +35,9 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from .batches import Batches
 from .epoch import evaluate
-from .files import save_tensors, write_whole
 from .settings import TrainingSettings
 from .trainer import Outcome, train
+from .training_files import save_tensors, write_whole
 from .workers import rank, worker_count
 
 _CALIBRATION_COUNT = 64

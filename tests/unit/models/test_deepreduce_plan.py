@@ -7,7 +7,7 @@ import pytest
 from pi_bench.errors import ModelError
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
 from pi_bench.models.criticality import only_stage
-from pi_bench.models.deepreduce import search_plan
+from pi_bench.models.deepreduce_plan import search_plan
 from pi_bench.models.recipe_writing import format_recipe
 from tests.published import table
 

@@ -19,8 +19,8 @@ from pi_bench.models.data import Split, load_data  # noqa: E402
 from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
 from pi_bench.models.training import TrainingSettings, trainer  # noqa: E402
 from pi_bench.models.training.epoch import mixed_precision  # noqa: E402
-from pi_bench.models.training.files import write_whole  # noqa: E402
-from pi_bench.models.training.run import Teacher, for_data, train_recipe  # noqa: E402
+from pi_bench.models.training.train_recipe import Teacher, for_data, train_recipe  # noqa: E402
+from pi_bench.models.training.training_files import write_whole  # noqa: E402
 from pi_bench.network.files.model_file import load_model  # noqa: E402
 from pi_bench.network.graph.float_run import calibrate, outputs  # noqa: E402
 
@@ -190,7 +190,7 @@ import torch
 from pi_bench.models import parse_recipe
 from pi_bench.models.data import load_data
 from pi_bench.models.training import TrainingSettings
-from pi_bench.models.training.run import train_recipe
+from pi_bench.models.training.train_recipe import train_recipe
 
 
 def progress(what, done, total):

@@ -15,7 +15,7 @@ from pi_bench.launch.measured_client import VERIFY, MeasuredClient, MeasuringTer
 from pi_bench.network.program import Program
 from pi_bench.protocol.span import Span
 from pi_bench.session import Phase, PhaseRecord
-from pi_bench.session import measuring as wire
+from pi_bench.session import server_figures as wire
 from pi_bench.session.commands import Command, receive_command
 from pi_bench.session.probe import MAX_BYTES, probe_as_server, probe_unknown_link
 from pi_bench.testing import small_network
