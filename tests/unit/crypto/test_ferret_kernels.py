@@ -1,4 +1,4 @@
-"""The kernels of Ferret on every instruction set: against the slow model, and the relation of correlated OT."""
+"""The kernels of Ferret equal the slow model, and their labels are correlated, on every instruction set."""
 
 from __future__ import annotations
 
