@@ -42,14 +42,14 @@ class OtReceiver(Protocol):
 
     >>> from pi_bench.crypto.ot_extension import CotReceiver
     >>> def message_size(receiver: OtReceiver) -> int:
-    ...     return len(receiver.extend(bytes(4), 32, np.empty((32, 16), np.uint8)))
+    ...     return len(receiver.extend(np.zeros(4, np.uint8), 32, np.empty((32, 16), np.uint8)))
     >>> with CotReceiver(np.zeros((128, 2, 16), np.uint8)) as receiver:
     ...     message_size(receiver)
     128
     """
 
     def extend(
-        self, choice_bits: bytes | np.ndarray, count: int, out_labels: np.ndarray, *, threads: int = 1
+        self, choice_bits: np.ndarray, count: int, out_labels: np.ndarray, *, threads: int = 1
     ) -> bytearray:
         """Makes the message for the sender and writes the active labels of `count` OTs."""
 

@@ -26,9 +26,15 @@ from typing import Self
 
 import numpy as np
 
-from pi_bench import _native
-from pi_bench.crypto.additive_ot import additive_send
 from pi_bench.crypto.correlated_ot import Message, OtReceiver, OtSender
+from pi_bench.crypto.ferret_groups import (
+    FerretGroups,
+    choose_bits,
+    correct_groups,
+    follow_choices,
+    receive_groups,
+    send_groups,
+)
 from pi_bench.crypto.ferret_plan import GROUP_TREES, FerretBatch
 from pi_bench.crypto.kdf import domain_hash
 from pi_bench.crypto.ot_extension import extension_bytes
@@ -165,14 +171,16 @@ class _Instance:
         first = batch.next_group
         batch.next_group += groups
         labels = np.empty((groups * batch.shape.group_ots, LABEL_BYTES), np.uint8)
-        self._make(batch, first, groups, labels, threads)
+        self._make(batch, self._call(batch, first, groups, threads), labels)
         return labels
 
-    def _make(self, batch: _Batch, first: int, groups: int, out: np.ndarray, threads: int) -> None:
+    def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
         raise NotImplementedError  # each role has its own
 
-    def _where(self, batch: _Batch, first: int, groups: int) -> tuple[bytes, int, int, int, int, bytes]:
-        return self._hash_seed, batch.number, first, groups, batch.shape.parameters.levels, batch.code_seed
+    def _call(self, batch: _Batch, first: int, groups: int, threads: int) -> FerretGroups:
+        levels = batch.shape.parameters.levels
+        seeds = self._hash_seed, batch.code_seed
+        return FerretGroups(seeds[0], batch.number, first, groups, levels, seeds[1], batch.secrets, threads)
 
     def _check(self, count: int, labels: np.ndarray) -> None:
         """Checks a call before an OT is taken, so that a caller's mistake puts no party out of step."""
@@ -294,21 +302,12 @@ class FerretReceiver(_Instance):
             end = first + len(labels)
             part = slice(first // 8, end // 8)
             out = flat[LABEL_BYTES * first : LABEL_BYTES * end]
-            _native.ferret.derandomize_receiver(
-                labels, len(labels), choices[part], self._plan.even, sent[part], out
-            )
+            choose_bits(labels, choices[part], sent[part], out, even=self._plan.even)
         return message
 
-    def _make(self, batch: _Batch, first: int, groups: int, out: np.ndarray, threads: int) -> None:
-        rows = slice(first, first + groups)
-        _native.ferret.receive(
-            *self._where(batch, first, groups),
-            batch.secrets,
-            batch.paths[rows],
-            batch.corrections[rows],
-            out,
-            threads,
-        )
+    def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
+        rows = slice(call.first_group, call.first_group + call.groups)
+        receive_groups(call, batch.paths[rows], batch.corrections[rows], out)
 
     def close(self) -> None:
         super().close()
@@ -361,16 +360,8 @@ class FerretSender(_Instance):
             assert inputs is not None
             end = position + shape.message_bytes
             batch = self._begin(number, inputs, sent[position:end])
-            _native.ferret.correct(
-                self._hash_seed,
-                number,
-                shape.groups,
-                shape.parameters.levels,
-                self._odd_delta.array,
-                batch.paths,
-                batch.corrections,
-                threads,
-            )
+            call = self._call(batch, 0, shape.groups, threads)
+            correct_groups(call, self._odd_delta.array, batch.paths, batch.corrections)
             inputs = self._inputs_of_next(batch, threads)
             position = end
         return corrections
@@ -387,43 +378,17 @@ class FerretSender(_Instance):
         received, flat = np.frombuffer(message, np.uint8), out_zero_labels.reshape(-1)
         for first, labels in self._take(count, threads):
             end = first + len(labels)
-            _native.ferret.derandomize_sender(
-                labels,
-                len(labels),
-                self._odd_delta.array,
-                received[first // 8 : end // 8],
-                flat[LABEL_BYTES * first : LABEL_BYTES * end],
-            )
-
-    def additive_send(
-        self,
-        hash_seed: bytes,
-        gadget: int,
-        first_group: int,
-        zero_labels: np.ndarray,
-        correlation: np.ndarray,
-        *,
-        threads: int = 1,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Calls `additive_send` with the delta of this instance."""
-        return additive_send(
-            self._delta, hash_seed, gadget, first_group, zero_labels, correlation, threads=threads
-        )
+            out = flat[LABEL_BYTES * first : LABEL_BYTES * end]
+            follow_choices(labels, self._odd_delta.array, received[first // 8 : end // 8], out)
 
     @property
     def delta(self) -> SecretBytes:
         """The delta for kernels that make both labels of an OT. It is wiped with the instance."""
         return self._delta
 
-    def _make(self, batch: _Batch, first: int, groups: int, out: np.ndarray, threads: int) -> None:
-        _native.ferret.send(
-            *self._where(batch, first, groups),
-            batch.secrets,
-            self._odd_delta.array,
-            batch.paths[first : first + groups],
-            out,
-            threads,
-        )
+    def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
+        rows = slice(call.first_group, call.first_group + call.groups)
+        send_groups(call, self._odd_delta.array, batch.paths[rows], out)
 
     def close(self) -> None:
         super().close()

@@ -17,6 +17,9 @@ _LANES = 32
 GROUP_TREES: int = _native.ferret.GROUP_TREES
 """The trees that are grown together. A batch has a multiple of them."""
 
+ROW_ONES: int = _native.ferret.ROW_ONES
+"""The ones in a row of the code."""
+
 
 @dataclass(frozen=True, slots=True)
 class FerretParameters:

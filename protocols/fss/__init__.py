@@ -35,7 +35,7 @@ outside cryptographers: section 11 of docs/threat-model-fss.md lists the finding
 
 from functools import partial
 
-from pi_bench.hybrid.modes import HE_PLAN, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.modes import HE_PLAN, OT, SIGN_DROP, WINDOW_MODES
 from pi_bench.hybrid.other_settings import cheaper_settings
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.primitives.fss import FSS
@@ -57,5 +57,5 @@ PROTOCOL = ProtocolInfo(
     alternatives=cheaper_settings,
     notes=gadget_notes,
     primitives=(FSS,),
-    options=(HE_PLAN, SIGN_DROP),
+    options=(HE_PLAN, OT, SIGN_DROP),
 )
