@@ -26,6 +26,7 @@ from typing import Self
 
 import numpy as np
 
+from pi_bench.crypto import secret
 from pi_bench.crypto.correlated_ot import Message, OtReceiver, OtSender
 from pi_bench.crypto.ferret_groups import (
     FerretGroups,
@@ -38,7 +39,7 @@ from pi_bench.crypto.ferret_groups import (
 from pi_bench.crypto.ferret_plan import GROUP_TREES, FerretBatch
 from pi_bench.crypto.kdf import domain_hash
 from pi_bench.crypto.ot_extension import extension_bytes
-from pi_bench.crypto.secret import SecretBytes, fill_random, wipe
+from pi_bench.crypto.secret import SecretBytes, wipe
 from pi_bench.errors import PeerError
 
 LABEL_BYTES = 16
@@ -256,7 +257,7 @@ class FerretReceiver(_Instance):
         super().__init__(plan)
         count = plan.batches[0].input_count if plan.batches else 0
         choices = np.empty(count // 8, np.uint8)
-        fill_random(choices)
+        secret.fill_random(choices)
         labels = np.empty((count, LABEL_BYTES), np.uint8)
         self.set_up_message = base.extend(choices, count, labels, threads=threads)
         _set_lowest_bits(labels, np.unpackbits(choices, bitorder="little"))
