@@ -122,9 +122,20 @@ class Sketch:
         macs = taps * math.prod(self.shape)
         self._note(path, kind, taps * width + (width if bias else 0), macs)
 
-    def norm(self, path: str) -> None:
-        """Adds a batch normalization."""
-        self._note(path, Kind.NORM, 2 * self.shape[0])
+    def norm(self, path: str, *, trained: bool = True) -> None:
+        """Adds a batch normalization. If it is not trained, it has no scale and shift of its own."""
+        self._note(path, Kind.NORM, 2 * self.shape[0] if trained else 0)
+
+    def factorized_reduction(
+        self, path: str, width: int, *, kind: Kind = Kind.CONV, trained: bool = True
+    ) -> None:
+        """Adds a halving of the map: two convolutions 1x1, of even and of odd pixels, and a batch norm."""
+        before = self.shape
+        for number, part in enumerate((width - width // 2, width // 2), 1):
+            self.shape = before
+            self.conv(f"{path}.conv{number}", part, 1, 2, kind=kind)
+        self.shape = (width, *self.shape[1:])
+        self.norm(f"{path}.bn", trained=trained)
 
     def relu(self, path: str, kept: bool = True) -> None:
         """Adds a ReLU, unless the recipe removes it."""
@@ -136,10 +147,10 @@ class Sketch:
         self.shape = (self.shape[0], *(side // size for side in self.shape[1:]))
         self._note(path, kind)
 
-    def overlapping_pool(self, path: str, stride: int) -> None:
-        """Adds a max-pool over windows of 3 by 3, padded so that stride 1 would keep the size."""
+    def overlapping_pool(self, path: str, stride: int, kind: Kind = Kind.MAX_POOL) -> None:
+        """Adds a pooling over windows of 3 by 3, padded so that stride 1 would keep the size."""
         self.shape = (self.shape[0], *(strided(side, stride) for side in self.shape[1:]))
-        self._note(path, Kind.MAX_POOL)
+        self._note(path, kind)
 
     def global_pool(self, path: str) -> None:
         """Adds a pooling of each channel to one number."""

@@ -49,7 +49,7 @@ def full_recipe(network: str, data: str) -> Recipe | None:
         for name, recipe in _shipped().items()
         if name.startswith(f"{network}-") and not recipe.culled_stages and not recipe.thinned_stages
     ]
-    found.sort(key=lambda recipe: (recipe.dataset != data, recipe.input_shape, -recipe.relu_count))
+    found.sort(key=lambda recipe: (recipe.dataset != data, recipe.input_shape[1:], -recipe.relu_count))
     return found[0] if found else None
 
 

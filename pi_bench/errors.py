@@ -4,8 +4,6 @@ Every command catches `PiBenchError` at the top, prints one line (`error: …`) 
 message says what was wrong and what to do.
 """
 
-import csv
-import json
 from collections.abc import Iterator
 
 
@@ -239,6 +237,9 @@ def reason(error: Exception) -> str:
     >>> reason(KeyError("recipe"))
     "it lacks 'recipe'"
     """
+    import csv  # these two here, because every command loads this module
+    import json
+
     match error:
         case PiBenchError():
             return str(error)

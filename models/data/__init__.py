@@ -1,4 +1,4 @@
-"""Images to train on: digits from scikit-learn, CIFAR and TinyImageNet from their official archives.
+"""Images to train on: digits from scikit-learn, and (Fashion-)MNIST, CIFAR and TinyImageNet as published.
 
 Importing this package imports neither torch nor a data set's library. No archive is unpickled.
 """

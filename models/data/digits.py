@@ -47,7 +47,15 @@ def read_digits(shape: tuple[int, ...]) -> Dataset:
     train, test = hold_out(everything, _TEST_FRACTION, _TEST_SEED)
     # One pixel of the original either way; a mirrored digit is another one or none.
     padding = height // _SIDE
-    return Dataset("digits", tuple("0123456789"), train, test, crop_padding=padding, flips=False)
+    return Dataset(
+        "digits",
+        tuple("0123456789"),
+        train,
+        test,
+        crop_padding=padding,
+        flips=False,
+        enlarged_from=None if height == _SIDE else (_SIDE, _SIDE),
+    )
 
 
 def interpolation(small: int, large: int) -> np.ndarray:

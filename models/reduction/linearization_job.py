@@ -66,7 +66,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     budgets.json.
 
     Raises:
-        PiBenchError: `linearization.run.linearize` fails.
+        PiBenchError: `linearization.linearize.linearize` fails.
 
     >>> from pi_bench.errors import PiBenchError
     >>> try:

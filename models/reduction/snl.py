@@ -1,7 +1,7 @@
 """SNL from a network with all its ReLUs to one network per budget (Cho et al., ICML 2022, Algorithm 1).
 
     teacher/          the network with all its ReLUs
-    linearized/       masks and weights trained together, once for all budgets (`linearization.run`)
+    linearized/       masks and weights trained together, once for all budgets (`linearization.linearize`)
     networks/B        finetuned with frozen masks and distillation from the teacher
 
 The finetunings do not depend on each other. The linearization is one training.

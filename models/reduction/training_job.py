@@ -71,7 +71,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     """Trains to the end, from the last checkpoint if there is one, and returns the content of result.json.
 
     Raises:
-        PiBenchError: `training.run.train_recipe` fails.
+        PiBenchError: `training.train_recipe.train_recipe` fails.
 
     >>> from pi_bench.errors import PiBenchError
     >>> try:

@@ -122,11 +122,11 @@ struct Residues {
     for (std::size_t i = 0; i < count; i += V::kCount) V::store(x + i, multiply(V::load(x + i)));
   }
 
-  static void recentre(std::uint64_t from, std::uint64_t to, const std::uint64_t* x,
+  static void recenter(std::uint64_t from, std::uint64_t to, const std::uint64_t* x,
                        std::size_t count, std::uint64_t* out) {
     const Word half = V::splat(from / 2), gap = V::splat(to - from);
     for (std::size_t i = 0; i < count; i += V::kCount) {
-      V::store(out + i, recentred(V::load(x + i), half, gap));
+      V::store(out + i, recentered(V::load(x + i), half, gap));
     }
   }
 
@@ -137,7 +137,7 @@ struct Residues {
     const Word p = V::splat(kPrimes[0]), half = V::splat(kPrimes[1] / 2);
     const Word gap = V::splat(kPrimes[0] - kPrimes[1]);
     for (std::size_t i = 0; i < count; i += V::kCount) {
-      const Word rest = recentred(V::load(y1 + i), half, gap);
+      const Word rest = recentered(V::load(y1 + i), half, gap);
       const Word quotient = multiply(subtract_mod(V::load(y0 + i), rest, p));
       V::store(x + i, add_mod(V::load(x + i), quotient, p));
     }
@@ -218,7 +218,7 @@ struct Residues {
 
  private:
   // x, or x + gap if it is above half: the borrow of the comparison becomes a mask.
-  static Word recentred(Word x, Word half, Word gap) {
+  static Word recentered(Word x, Word half, Word gap) {
     const Word above = V::sub(V::splat(0), V::right(V::sub(half, x), 63));
     return V::add(x, V::band(above, gap));
   }
@@ -253,7 +253,7 @@ constexpr ResidueKernels make_residue_kernels() {
           R::add_subtract,
           R::negate,
           R::scale,
-          R::recentre,
+          R::recenter,
           R::add_quotient,
           R::encode,
           R::flood,

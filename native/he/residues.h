@@ -45,7 +45,7 @@ struct ResidueKernels {
   // Computes x *= factor modulo p.
   void (*scale)(const Factor& factor, std::uint64_t p, std::size_t count, std::uint64_t* x);
   // Writes modulo `to` the integers nearest to 0 that x has modulo `from`. The primes are close.
-  void (*recentre)(std::uint64_t from, std::uint64_t to, const std::uint64_t* x, std::size_t count,
+  void (*recenter)(std::uint64_t from, std::uint64_t to, const std::uint64_t* x, std::size_t count,
                    std::uint64_t* out);
   // Computes x += round(y / p1) modulo p0, for y modulo p0 * p1 given by its residues. inverse:
   // 1/p1 modulo p0.

@@ -55,7 +55,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "accuracy",
-        help="compare float, integer and private answers over a data set",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )

@@ -19,7 +19,7 @@ from pi_bench.cli import (
     running_options,
 )
 from pi_bench.cli.failures import Failures
-from pi_bench.cli.judgement import refusal
+from pi_bench.cli.judgment import refusal
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER, UsageError
 
@@ -56,7 +56,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "compare",
-        help="say whether a network, protocol or link is faster than another",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )

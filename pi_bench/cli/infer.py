@@ -33,7 +33,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "infer",
-        help="ask a server for a private answer",
         description="Connects to `pi-bench serve` and prints the network's answer to an input that the "
         "server never sees. Needs no model file and no torch. The answer is not verified: the client trusts "
         "the server to follow the protocol.",

@@ -52,7 +52,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "latency",
-        help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
     )
     model_options.add_model(parser, optional=True)

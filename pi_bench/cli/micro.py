@@ -48,7 +48,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "micro",
-        help="time the primitives and the machine's limits for them",
         description=_DESCRIPTION,
         formatter_class=_NamesFormatter,
     )

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import arguments, history_option, limits_option
-from pi_bench.cli.judgement import passed_text, refusal
+from pi_bench.cli.judgment import passed_text, refusal
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER
 
@@ -36,9 +36,7 @@ def add_parser(subparsers: Any) -> None:
     >>> parser.parse_args(["regress", "--baseline", "release-1"]).which
     'last'
     """
-    parser = subparsers.add_parser(
-        "regress", help="fail if a kept run is slower than a baseline", description=_DESCRIPTION
-    )
+    parser = subparsers.add_parser("regress", description=_DESCRIPTION)
     parser.add_argument(
         "which",
         nargs="?",
@@ -113,7 +111,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _different(baseline: Result, run: Result, *, any_machine: bool) -> list[str]:
-    """Names the settings that must be equal for a judgement and are not. Commits and versions may differ.
+    """Names the settings that must be equal for a judgment and are not. Commits and versions may differ.
 
     `any_machine`: whether the runs may be those of different machines.
     """

@@ -34,7 +34,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "serve",
-        help="serve a network to `pi-bench infer`",
         description="Serves a network to one client after another, until Ctrl-C or `kill` (SIGTERM). The "
         "server sees no input. Clients cannot verify its answers: `pi-bench latency` and `pi-bench accuracy` "
         "do, where the model file is. With --measure, `pi-bench latency --connect` on another machine "

@@ -71,7 +71,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_archive(data: argparse._ActionsContainer) -> None:
-    """Adds the options of the archive of a data set.
+    """Adds the options of the files of a data set.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_archive(parser)
@@ -83,9 +83,9 @@ def add_archive(data: argparse._ActionsContainer) -> None:
         type=Path,
         default=Path("data"),
         metavar="FOLDER",
-        help="folder of the official archive (default: data)",
+        help="folder of the official files (default: data)",
     )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is missing")
+    data.add_argument("--download", action="store_true", help="fetch official files that are missing")
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +157,7 @@ def data_for(
         running: ``pi_bench.models.training.train_recipe``.
 
     Raises:
-        DataError: there is no such data set, or its archive is missing.
+        DataError: there is no such data set, or its files are missing.
         ModelError: the network does not fit the images.
 
     ```python

@@ -51,6 +51,7 @@ _MIGRATIONS = (
         "ALTER TABLE runs ADD COLUMN online_floor_s REAL",
         "ALTER TABLE runs ADD COLUMN offline_floor_s REAL",
     ),
+    ("ALTER TABLE runs ADD COLUMN input_count INTEGER",),
 )
 """The statements that lead from each schema to the next one. The first ones make the tables."""
 

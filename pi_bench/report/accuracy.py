@@ -62,7 +62,7 @@ def build_accuracy(
             source=samples.source,
             image_count=len(samples.inputs),
             refused_count=len(comparison.refused),
-            labelled=labels is not None,
+            labeled=labels is not None,
             class_count=samples.class_count,
         ),
         float=document.Answers(**scores(comparison.floats, comparison.floats, labels)),

@@ -70,6 +70,20 @@ class Shown:
     columns: tuple[str, ...] = ()
 
 
+def costliest(shown: Shown, total: int, noun: str, costs: str, cost: str) -> str:
+    """Says how many rows of how many a table shows, with the verb in singular and in plural.
+
+    >>> costliest(Shown(8), 37, "layer", "takes most time", "take most time")
+    'the 8 of 37 layers that take most time (--layers all shows all)'
+    >>> costliest(Shown(1), 37, "layer", "takes most time", "take most time")
+    'of 37 layers the one that takes most time (--layers all shows all)'
+    """
+    of = f"the {shown.layers} of {total} {noun}s that {cost}"
+    if shown.layers == 1:
+        of = f"of {total} {noun}s the one that {costs}"
+    return f"{of} (--layers all shows all)"
+
+
 def chosen(columns: Sequence[Column[Any]], usual: Sequence[str], asked: Sequence[str]) -> list[Column[Any]]:
     """Returns the columns to show, in the order in which the user names them.
 
@@ -145,6 +159,7 @@ def render_rows(
         left={number for number, column in enumerate(all_columns) if column.words},
         whole={number for number, column in enumerate(all_columns) if column.words and number},
         drop=[headers[name] for name in _drop_order([column.name for column in columns], drop, shown)],
+        meanings={column.header: column.meaning for column in columns if column.header},
         width=width,
     )
 

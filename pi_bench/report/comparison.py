@@ -9,9 +9,9 @@ import numpy as np
 from pi_bench.report.bars import bar
 from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.comparison import CONFIDENCE, ComparisonResult, Ratio, Side
-from pi_bench.report.quantities import byte_count, count, counted, ratio_text, seconds
+from pi_bench.report.quantities import byte_count, count, counted, ratio_text, seconds, span_text
 from pi_bench.report.text_table import render_table
-from pi_bench.report.text_width import labelled
+from pi_bench.report.text_width import labeled
 
 _BAR_WIDTH = 12
 
@@ -32,7 +32,7 @@ def render_comparison(result: ComparisonResult) -> str:
         blocks.append(["INTERRUPTED: the finished rounds are compared"])
     if result.differences:
         blocks.append([f"differs: {words}" for words in result.differences])
-    blocks.append(labelled([_verdict(ratio) for ratio in result.ratios]))
+    blocks.append(labeled([_verdict(ratio) for ratio in result.ratios]))
     blocks.append([_common(result.sides), *_table(result.sides)])
     if result.warnings:
         blocks.append([f"warning: {words}" for words in result.warnings])
@@ -161,6 +161,5 @@ def _runs_of(side: Side) -> str:
 
 
 def _middle_half(samples_s: Sequence[float]) -> str:
-    q1, q3 = (seconds(float(np.percentile(samples_s, percent))) for percent in (25, 75))
-    same_unit = q1.split()[1] == q3.split()[1]
-    return f"{q1.split()[0] if same_unit else q1} to {q3}"
+    q1, q3 = (float(np.percentile(samples_s, percent)) for percent in (25, 75))
+    return span_text(q1, q3)

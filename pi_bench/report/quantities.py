@@ -102,7 +102,7 @@ def times_text(ratio: float | None) -> str:
     """
     if ratio is None:
         return "-"
-    return f"{ratio:.1f}" if 1 <= ratio < 99.95 else f"{ratio:.2g}" if ratio < 1 else _three_digits(ratio)
+    return f"{ratio:.1f}" if 1 <= ratio < 99.95 else f"{ratio:.2g}" if ratio < 1 else three_digits(ratio)
 
 
 def ratio_text(ratio: float) -> str:
@@ -113,7 +113,7 @@ def ratio_text(ratio: float) -> str:
     >>> ratio_text(1.0012), ratio_text(20.78), ratio_text(2078.4)
     ('1.001', '20.8', '2,080')
     """
-    return f"{ratio:.3f}" if 0.1 <= ratio < 2 else _three_digits(ratio)
+    return f"{ratio:.3f}" if 0.1 <= ratio < 2 else three_digits(ratio)
 
 
 def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
@@ -124,14 +124,44 @@ def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
     """
     if fraction < 1:
         return f"{100 * fraction:.{decimals}f} % of {whole}"
-    return f"{_three_digits(fraction)} times {whole}"
+    return f"{three_digits(fraction)} times {whole}"
 
 
-def _three_digits(value: float) -> str:
+def difference_text(ratio: float, other: str) -> str:
+    """Writes how far a size is from another one: in percent, or as a multiple from twice on.
+
+    >>> difference_text(0.71, "measured"), difference_text(1.04, "measured")
+    ('29 % less than measured', '4 % more than measured')
+    >>> difference_text(1.001, "measured"), difference_text(2.4, "measured")
+    ('as measured', '2.40 times as long as measured')
+    """
+    if ratio >= 2:
+        return f"{three_digits(ratio)} times as long as {other}"
+    percent = round(100 * abs(ratio - 1))
+    return f"{percent} % {'less' if ratio < 1 else 'more'} than {other}" if percent else f"as {other}"
+
+
+def span_text(low_s: float, high_s: float) -> str:
+    """Writes two durations with one unit where they have the same.
+
+    >>> span_text(0.00508, 0.00544), span_text(0.0009, 0.0012)
+    ('5.08 to 5.44 ms', '900 us to 1.20 ms')
+    """
+    low, high = seconds(low_s), seconds(high_s)
+    value, unit = low.split()
+    return f"{value if high.endswith(f' {unit}') else low} to {high}"
+
+
+def three_digits(value: float) -> str:
+    """Writes a number with three significant digits, zeros at its end too.
+
+    >>> three_digits(0.013), three_digits(20.78), three_digits(2078.4), three_digits(0.0)
+    ('0.0130', '20.8', '2,080', '0')
+    """
     rounded = float(f"{value:.3g}")
-    return (
-        _digits(rounded) if 0.1 <= rounded < 100 else f"{rounded:,g}" if rounded < 1e6 else f"{rounded:.2e}"
-    )
+    if rounded >= 1e6:
+        return f"{rounded:.2e}"
+    return f"{rounded:,g}" if rounded >= 100 or not rounded else f"{rounded:#.3g}"
 
 
 def _digits(value: float) -> str:

@@ -93,7 +93,7 @@ def test_results_move_between_machines(
     files = [str(tmp_path / name) for name in ("broken.json", "all.jsonl")] + [str(kept / "first.json")]
     assert main(["history", "import", *files, *there]) == 4
     out, err = capsys.readouterr()
-    assert out == "2 runs added, 1 were there already\n"
+    assert out == "2 runs added, 1 was there already\n"
     assert "broken.json holds no results" in err
     assert main(["history", "show", "baseline", *there]) == 0
 

@@ -132,7 +132,7 @@ def join_count(outputs: int, per_answer: int) -> int:
 
 
 def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
-    # Neighbouring rows and blocks share their padding, but each output has a place of its own.
+    # Neighboring rows and blocks share their padding, but each output has a place of its own.
     row = max(
         geometry.width + max(geometry.left, geometry.right),
         (geometry.out_width - 1) * geometry.stride[1] + 1,

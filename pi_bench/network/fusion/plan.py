@@ -110,7 +110,7 @@ class Planner:
         }
 
     def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
-        """Yields runs of neighbours in a region to dissolve together, longest first, then single values,
+        """Yields runs of neighbors in a region to dissolve together, longest first, then single values,
         either way.
         """
         for run in self._runs(free):

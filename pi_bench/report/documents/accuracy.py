@@ -90,7 +90,7 @@ class Data(Part, frozen=True, kw_only=True):
     source: str
     image_count: Positive
     refused_count: Annotated[int, Meta(ge=0, description="images with a value beyond the input's bound")]
-    labelled: bool
+    labeled: bool
     class_count: Annotated[
         Positive | None, Meta(description="null without labels, or where they are too few to tell")
     ]

@@ -116,6 +116,11 @@ class Inspection(Document, frozen=True, kw_only=True):
     notes: Notes = ()
     upper_relu_count: UpperRelus = 0
 
+    @property
+    def input_count(self) -> int:
+        """The number of inputs that one inference answers together (`--batch`)."""
+        return self.operators[0].shape[0]
+
     def table(self) -> str:
         """Returns the text that `pi-bench inspect` prints."""
         from pi_bench.report.inspection import render_inspection

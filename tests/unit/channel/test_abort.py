@@ -83,7 +83,7 @@ def test_a_peer_that_is_busy_for_long_hears_it_when_it_sends() -> None:
         stayer.close()
 
 
-def test_aborting_towards_a_peer_that_reads_nothing_ends() -> None:
+def test_aborting_toward_a_peer_that_reads_nothing_ends() -> None:
     leaver, stayer = pair()
     leaver.send(header(0)._replace(payload_bytes=30_000_000), [memoryview(bytes(30_000_000))])
     started = time.monotonic()

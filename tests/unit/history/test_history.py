@@ -240,8 +240,8 @@ def test_a_file_without_results_is_refused(content: bytes, words: str, tmp_path:
         read_file(path)
 
 
-def test_a_history_of_the_first_schema_gets_the_columns_of_floors(tmp_path: Path) -> None:
-    """Its runs stay, without floors; a new run has them."""
+def test_a_history_of_the_first_schema_gets_the_columns_of_newer_ones(tmp_path: Path) -> None:
+    """Its runs stay, without floors and numbers of inputs; a new run has them."""
     from pi_bench.history import database
 
     path = tmp_path / "old.db"
@@ -255,12 +255,13 @@ def test_a_history_of_the_first_schema_gets_the_columns_of_floors(tmp_path: Path
     old.commit()
     old.close()
     floor = {"online": {"time_s": 0.001}, "offline": {"time_s": 0.05}}
+    batch = {**result()["network"], "input_shape": [40, 3, 32, 32]}
     with History(path) as history:
         history.add(result(0, floor=floor))
-        history.add(result(1, floor=None))
+        history.add(result(1, floor=None, network=batch))
         found = {run.facts.network: run.facts for run in history.runs(Query(until="2026-11-01"))}
         last = history.find("last").facts
     assert found["old"].online_floor_s is None and found["old"].online_times_floor is None
     assert found["resnet18"].online_times_floor == pytest.approx(5.0)
     assert found["resnet18"].offline_floor_s == 0.05
-    assert last.online_floor_s is None
+    assert last.online_floor_s is None and last.input_count == 40

@@ -172,7 +172,7 @@ def test_a_lost_connection_burns_the_material(hall: Hall, tiny_input: np.ndarray
         kept[0].claim("ideal")
 
 
-def test_material_that_another_replaces_is_burnt(hall: Hall, tiny_input: np.ndarray) -> None:
+def test_material_that_another_replaces_is_burned(hall: Hall, tiny_input: np.ndarray) -> None:
     def action(client: Client) -> None:
         client.set_up()
         client.preprocess()

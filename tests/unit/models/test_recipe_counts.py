@@ -7,8 +7,8 @@ from pi_bench.models.families import FAMILIES
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from tests.published import table  # noqa: E402
+from pi_bench.models.building import build
+from tests.published import table
 
 KNOWN = table("networks.csv")
 UNITS = {"M": 1e6, "G": 1e9}

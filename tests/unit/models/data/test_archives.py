@@ -265,7 +265,7 @@ def test_no_network_says_where_to_put_the_archive(tmp_path, small_cifar, monkeyp
 def test_an_endless_download_is_cut_off(tmp_path, small_cifar, monkeypatch):
     source, content = small_cifar
     pretend(monkeypatch, dataclasses.replace(source, size_bytes=len(content) - 1))
-    with pytest.raises(DataError, match="larger than the official archive"):
+    with pytest.raises(DataError, match="larger than the official file"):
         load(tmp_path, download=True)
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -309,5 +309,7 @@ def test_official_sources_are_pinned():
 
 
 def test_unknown_data(tmp_path):
-    with pytest.raises(UsageError, match="there is no data set 'mnist'; there are digits, cifar10"):
-        load_data("mnist", (3, 32, 32), data_dir=tmp_path)
+    with pytest.raises(
+        UsageError, match="there is no data set 'svhn'; there are digits, fashion-mnist, mnist"
+    ):
+        load_data("svhn", (3, 32, 32), data_dir=tmp_path)

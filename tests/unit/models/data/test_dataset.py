@@ -116,7 +116,7 @@ def test_a_data_set_is_one_record(monkeypatch, blobs, tmp_path):
     source = DataSource(
         name="blobs",
         read=lambda path, shape, progress: blobs,
-        shape=(2, 8, 8),
+        shapes=((2, 8, 8),),
         training={"epochs": 3},
         linearization={"lasso": 0.5},
         finetuning={"epochs": 2},

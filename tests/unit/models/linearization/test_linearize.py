@@ -9,18 +9,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import ModelError, TrainingError, UsageError  # noqa: E402
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.linearization import mask_training  # noqa: E402
-from pi_bench.models.linearization.linearize import budget_folder, linearize  # noqa: E402
-from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus  # noqa: E402
-from pi_bench.models.recipe_export import load_state  # noqa: E402
-from pi_bench.models.training import TrainingSettings  # noqa: E402
-from pi_bench.models.training.train_recipe import Teacher, train_recipe  # noqa: E402
-from pi_bench.models.training.training_files import START_FILE  # noqa: E402
-from pi_bench.network.files.model_file import load_model  # noqa: E402
-from pi_bench.network.graph import ReluNode  # noqa: E402
-from pi_bench.network.graph.float_run import outputs  # noqa: E402
+from pi_bench.errors import ModelError, TrainingError, UsageError
+from pi_bench.models.building import build
+from pi_bench.models.linearization import mask_training
+from pi_bench.models.linearization.linearize import budget_folder, linearize
+from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus
+from pi_bench.models.recipe_export import load_state
+from pi_bench.models.training import TrainingSettings
+from pi_bench.models.training.train_recipe import Teacher, train_recipe
+from pi_bench.models.training.training_files import START_FILE
+from pi_bench.network.files.model_file import load_model
+from pi_bench.network.graph import ReluNode
+from pi_bench.network.graph.float_run import outputs
 
 RELU_COUNT = 2 * 4 * 64 + 2 * 8 * 16
 BUDGETS = (300, 200, 120)

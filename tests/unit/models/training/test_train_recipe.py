@@ -13,16 +13,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import ModelError, OutputError, TrainingError  # noqa: E402
-from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
-from pi_bench.models.data import Split, load_data  # noqa: E402
-from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
-from pi_bench.models.training import TrainingSettings, trainer  # noqa: E402
-from pi_bench.models.training.epoch import mixed_precision  # noqa: E402
-from pi_bench.models.training.train_recipe import Teacher, for_data, train_recipe  # noqa: E402
-from pi_bench.models.training.training_files import write_whole  # noqa: E402
-from pi_bench.network.files.model_file import load_model  # noqa: E402
-from pi_bench.network.graph.float_run import calibrate, outputs  # noqa: E402
+from pi_bench.errors import ModelError, OutputError, TrainingError
+from pi_bench.models import load_recipe, parse_recipe
+from pi_bench.models.data import Split, load_data
+from pi_bench.models.recipe_writing import format_recipe
+from pi_bench.models.training import TrainingSettings, trainer
+from pi_bench.models.training.epoch import mixed_precision
+from pi_bench.models.training.train_recipe import Teacher, for_data, train_recipe
+from pi_bench.models.training.training_files import write_whole
+from pi_bench.network.files.model_file import load_model
+from pi_bench.network.graph.float_run import calibrate, outputs
 
 
 class Killed(BaseException):

@@ -13,10 +13,10 @@ from tests.installed import skip_without
 torch = pytest.importorskip("torch")
 skip_without("sklearn")
 
-from pi_bench.cli import main  # noqa: E402
-from pi_bench.errors import UsageError  # noqa: E402
-from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
-from pi_bench.models.training import train_recipe  # noqa: E402
+from pi_bench.cli import main
+from pi_bench.errors import UsageError
+from pi_bench.models.recipe_writing import format_recipe
+from pi_bench.models.training import train_recipe
 
 TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "pi_bench")
 

@@ -29,8 +29,8 @@ def refusal(ratio: Ratio, allowed: float, flag: str, *, remedy: str = "more runs
     >>> judged(1.2, 1.3)
     'run takes at least 1.200 times as long as old, and --max-slowdown allows 1.1 times'
     >>> print(judged(0.05, 20.0))
-    undecided: run against old has the 99 % interval 0.05 to 20.0, which is too wide for --max-slowdown
-    10 %; use more runs
+    undecided: run against old has the 99 % interval 0.0500 to 20.0, which is too wide for
+    --max-slowdown 10 %; use more runs
     """
     from pi_bench.report.comparison import interval_text
     from pi_bench.report.quantities import ratio_text
