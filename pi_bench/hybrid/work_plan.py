@@ -201,11 +201,21 @@ class WorkPlan:
         """The construction and the batches of all OTs of an inference."""
         if not self._silent:
             return OtPlan()
+        return OtPlan.silent_for(self._label_count, self._reverse_count)
+
+    @property
+    def ot_count(self) -> int:
+        """The number of OTs of an inference, in both directions."""
+        return self._label_count + self._reverse_count
+
+    @cached_property
+    def _label_count(self) -> int:
+        return sum(job.label_direction_ots for job in self.gadget_jobs)
+
+    @cached_property
+    def _reverse_count(self) -> int:
         crosses = sum(job.ot_count(range(job.group_count)) for job in self.multiplications.crosses())
-        return OtPlan.silent_for(
-            label_count=sum(job.label_direction_ots for job in self.gadget_jobs),
-            reverse_count=crosses + sum(job.reverse_direction_ots for job in self.gadget_jobs),
-        )
+        return crosses + sum(job.reverse_direction_ots for job in self.gadget_jobs)
 
     @cached_property
     def gadget_jobs(self) -> list[GadgetJob]:
