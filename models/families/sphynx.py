@@ -22,7 +22,7 @@ from typing import ClassVar
 from pi_bench.shape import Shape
 
 from .. import recipe_keys
-from ..layers import BlockPlace, Kind, Sketch
+from ..counted_layers import BlockPlace, Kind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ..counted_layers import BlockPlace
 from ..families.sphynx import NODE_COUNT, Edge, SphynxRecipe
-from ..layers import BlockPlace
 from .layers import FactorizedReduction, activation, conv, conv_unit
 
 

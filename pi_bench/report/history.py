@@ -23,12 +23,12 @@ _HEADER = (
     *("run", "kind", "time (UTC)", "network", "protocol", "link", "online", _FLOOR, "offline", "bytes"),
     *("tags", "commit"),
 )
-_DROP = ("commit", "bytes", "offline", _FLOOR, "link", "protocol", "tags", "time (UTC)")
+_DROP = ("commit", "bytes", "offline", _FLOOR, "link", "protocol", "tags", "kind", "time (UTC)")
 _WORDS = ("kind", "time (UTC)", "network", "protocol", "link", "tags", "commit")
 _FOLDED = ("time (UTC)", "network", "tags")
 _FOLDS = ((16, 40), (16, 28), (16, 20), (10, 20), (10, 16))
 """Characters of a line of the time and of other folded cells, from wide terminals to narrow ones."""
-_WANTED = {"tags", "protocol", "link"}
+_WANTED = {"network", "tags", "protocol", "link"}
 _DIGEST_CHARACTERS = 8
 
 

@@ -59,8 +59,9 @@ def schema_of(name: str) -> dict[str, Any]:
 def _describe(kind: str, fields: Mapping[str, dict[str, Any]]) -> None:
     """Adds the meaning of its name to each field that has no description of its own."""
     for name, field in fields.items():
-        if "description" not in field:
-            field["description"] = WORDS.get(f"{kind}.{name}") or WORDS[name]
+        meaning = WORDS.get(f"{kind}.{name}") or WORDS.get(name)
+        if meaning is not None:
+            field.setdefault("description", meaning)
 
 
 def as_json(document: msgspec.Struct) -> Any:

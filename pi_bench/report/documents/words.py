@@ -55,7 +55,7 @@ WORDS = {
     "kept": "values between linear layers that stay, and the reason",
     "kind": "tells which of the possible objects this one is",
     "label_count": "names of classes in the model file",
-    "labelled": "whether the right class of each input is known",
+    "labeled": "whether the right class of each input is known",
     "largest_error": "largest error of a value of the layer that others do not clip; null: none was compared",
     "latency_s": "seconds from the input in memory to the logits in memory",
     "law": "name of the rule that the values of the mode follow",

@@ -6,7 +6,7 @@ from pi_bench.cli import main
 from pi_bench.errors import ModelError, UsageError
 from pi_bench.models.published import MARKS, parse_points, published_points
 from pi_bench.models.reduction.candidate import Candidate
-from pi_bench.models.reduction.table import read_table, write_table
+from pi_bench.models.reduction.pareto_table import read_table, write_table
 
 HEADER = "method,network,relu_count,accuracy_pct,mark,source,note"
 NAMES = ("cifar10", "cifar100", "imagenet", "tinyimagenet")

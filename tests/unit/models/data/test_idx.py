@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import DataError
-from pi_bench.models.data import catalogue, load_data
+from pi_bench.models.data import data_sets, load_data
 from pi_bench.models.data.evaluation import evaluation_images
 from pi_bench.models.data.idx import read_idx
 from pi_bench.models.data.idx_files import obtain_files
@@ -58,7 +58,7 @@ def publish(tmp_path, monkeypatch):
             test=tuple(map(small, FASHION_MNIST_FILES.test)),
             installed=tmp_path / "installed",
         )
-        monkeypatch.setitem(catalogue.SOURCES, official.name, idx_source(official, "0123456789", flips=True))
+        monkeypatch.setitem(data_sets.SOURCES, official.name, idx_source(official, "0123456789", flips=True))
         return origin
 
     return publish
