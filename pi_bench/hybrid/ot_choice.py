@@ -1,7 +1,8 @@
 """Settles ``--ot auto``: the construction of OTs that is faster on a link, from public data alone.
 
-The times are those of the link for all messages of the offline phase, and a price for the computing that
-Ferret adds. The price is the same on every machine, so that both parties and every later run agree.
+The times are those of the busier direction of the link, for all messages of the offline phase, and a price
+for the computing that Ferret adds. The price is the same on every machine, so that both parties and every
+later run agree.
 """
 
 from __future__ import annotations
@@ -43,4 +44,4 @@ def settle_ot(
 def _wire_s(program: Program, options: ProtocolOptions, link: Link, uses_tables: bool) -> float:
     exchanges = offline_schedule(WorkPlan(program, options, uses_tables=uses_tables))
     up = link.up.transfer_s(sum(exchange.request_bytes for exchange in exchanges))
-    return up + link.down.transfer_s(sum(exchange.answer_bytes for exchange in exchanges))
+    return max(up, link.down.transfer_s(sum(exchange.answer_bytes for exchange in exchanges)))

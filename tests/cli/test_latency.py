@@ -145,7 +145,7 @@ def test_private_answer_is_right(
     flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
     result = measure(model_file, tmp_path, *flags, "--runs", "1")
     assert result["verification"]["passed"] and result["verification"]["mode"] == mode
-    assert result["options"] == {"label_chunk": 1, "he_plan": "compute"}
+    assert result["options"] == {"label_chunk": 1, "he_plan": "compute", "ot": "softspoken"}
     if mode == "exact":
         assert result["verification"]["max_ulp_error"] == 0
     logits = np.load(tmp_path / "y")  # under exactly the name that was given
