@@ -3,7 +3,7 @@
 // different flags.
 //
 // V has V::Word; V::kCount lanes; load, store, splat, their forms for narrower items, add, sub,
-// band, bxor, left, right; subtract_once (x < 2 * bound), lift (signed to residue), multiply_low
+// band, bxor, left, right; gather (kCount values of a moved polynomial, from their 16-bit places); subtract_once (x < 2 * bound), lift (signed to residue), multiply_low
 // (the low 52 bits of a product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even
 // and odd words of 2 * kCount), below (whether all lanes are).
 #pragma once
@@ -143,6 +143,21 @@ struct Residues {
     }
   }
 
+  static void divide_and_move(const Factor& inverse, std::uint64_t prime,
+                              const std::uint64_t* addend, const std::uint16_t* index,
+                              std::uint64_t* rest, std::uint64_t* x) {
+    const Multiplier multiply(inverse, prime);
+    const Word p = V::splat(prime);
+    for (std::size_t i = 0; i < kDegree; i += V::kCount) {
+      Word quotient = multiply(subtract_mod(V::load(x + i), V::load(rest + i), p));
+      if (addend != nullptr) quotient = add_mod(quotient, V::load(addend + i), p);
+      V::store(rest + i, quotient);
+    }
+    for (std::size_t i = 0; i < kDegree; i += V::kCount) {
+      V::store(x + i, V::gather(rest, index + i));
+    }
+  }
+
   // With rem = (q * message + t/2) mod t, round(q * message / t) = (q * message + t/2 - rem) / t,
   // and q is zero modulo the prime.
   static void encode(const PrimeRing& ring, const std::uint32_t* messages, std::size_t count,
@@ -255,6 +270,7 @@ constexpr ResidueKernels make_residue_kernels() {
           R::scale,
           R::recentre,
           R::add_quotient,
+          R::divide_and_move,
           R::encode,
           R::flood,
           R::switch_down,

@@ -52,6 +52,11 @@ struct ResidueKernels {
   void (*add_quotient)(const Factor& inverse, const std::uint64_t* y0, const std::uint64_t* y1,
                        std::size_t count, std::uint64_t* x);
 
+  // Computes rest = (x - rest) * inverse + addend modulo p, and sets coefficient i of x to
+  // coefficient index[i] of it. addend may be nullptr. All have N coefficients, none of them secret.
+  void (*divide_and_move)(const Factor& inverse, std::uint64_t p, const std::uint64_t* addend,
+                          const std::uint16_t* index, std::uint64_t* rest, std::uint64_t* x);
+
   // Writes round(q * message / t) modulo the ring's prime.
   void (*encode)(const PrimeRing& ring, const std::uint32_t* messages, std::size_t count,
                  std::uint64_t* out);

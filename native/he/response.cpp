@@ -19,22 +19,28 @@ constexpr std::size_t kWeightPolys = 64;
 // Coefficients of a placed weight polynomial: kernels work on whole vectors.
 std::size_t placed_words(const WeightLayout& layout) { return padded(layout.words()); }
 
-// Every run-th coefficient of weight polynomial (out_poly, in_poly), as integers; the others are
-// zero.
-void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t in_poly,
+// Every run-th coefficient of weight polynomial (out_poly, operand), as integers; the others are
+// zero. The weights for a copy are moved as the copy is, so that each of the `copies` products in
+// the polynomial is a sum of moved products.
+void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t operand,
                    std::int32_t* poly) {
   std::fill_n(poly, placed_words(layout), 0);
-  const std::size_t first_out = out_poly * layout.out_block, first_in = in_poly * layout.in_block;
-  const std::size_t outs = std::min(layout.out_block, layout.out_channels - first_out);
+  const std::size_t first_in = operand / layout.copies * layout.in_block;
+  const std::size_t power = layout.power(operand % layout.copies);
+  const std::size_t channels = layout.out_block * layout.copies, first_out = out_poly * channels;
+  const std::size_t outs = std::min(channels, layout.out_channels - first_out);
   const std::size_t run = std::min(layout.in_block, layout.in_channels - first_in) * layout.taps;
   for (std::size_t a = 0; a < outs; ++a) {
     const std::int16_t* weight =
         layout.weights + ((first_out + a) * layout.in_channels + first_in) * layout.taps;
-    const std::uint16_t* exponent = layout.exponents + a * layout.in_block * layout.taps;
+    const std::uint16_t* exponent =
+        layout.exponents + a % layout.out_block * layout.in_block * layout.taps;
+    const std::size_t up = a / layout.out_block * layout.spread;
     for (std::size_t i = 0; i < run; ++i) {
-      const std::int32_t sign = -(exponent[i] >> kDegreeBits);
-      // Kernels larger than the image put two weights on one exponent: so they are added.
-      poly[exponent[i] % kDegree / layout.run] += (weight[i] ^ sign) - sign;
+      const std::size_t at = (exponent[i] * power + up) % (2 * kDegree);
+      const std::int32_t sign = -static_cast<std::int32_t>(at >> kDegreeBits);
+      // Several weights may meet at one exponent: kernels larger than the image, or moved ones.
+      poly[at % kDegree / layout.run] += (weight[i] ^ sign) - sign;
     }
   }
 }
@@ -47,15 +53,15 @@ class WeightTransform {
 
   // placed: of place_weights. out: of one output polynomial and prime, as prepare_weights has it.
   void run(const WeightLayout& layout, const PrimeRing& ring, const std::int32_t* placed,
-           std::size_t in_poly, std::uint64_t* out) {
-    const std::size_t in_polys = layout.in_polys();
+           std::size_t operand, std::uint64_t* out) {
+    const std::size_t operands = layout.operands();
     residues_.lift(ring.p, placed, placed_words(layout), poly_.data());
     if (layout.run == 1) {
-      transform_.forward(ring, poly_.data(), out + in_poly * kLanes, in_polys * kLanes);
+      transform_.forward(ring, poly_.data(), out + operand * kLanes, operands * kLanes);
       return;
     }
     forward_runs(ring, poly_.data(), layout.words());
-    for (std::size_t i = 0; i < layout.words(); ++i) out[i * in_polys + in_poly] = poly_[i];
+    for (std::size_t i = 0; i < layout.words(); ++i) out[i * operands + operand] = poly_[i];
   }
 
  private:
@@ -95,12 +101,12 @@ class Responder {
         transform_(transform_kernels(isa)),
         residue_kernels_(residue_kernels(isa)),
         request_(request),
-        in_polys_(request.layout.in_polys()),
-        poly_words_(in_polys_ * kDegree),
-        weight_words_(in_polys_ * request.layout.words()),
+        operands_(request.layout.operands()),
+        poly_words_(operands_ * kDegree),
+        weight_words_(operands_ * request.layout.words()),
         placed_words_(placed_words(request.layout)),
         weight_transform_(isa),
-        placed_(request.prepared == nullptr ? outputs * in_polys_ * placed_words_ : 0),
+        placed_(request.prepared == nullptr ? outputs * operands_ * placed_words_ : 0),
         weights_(request.prepared == nullptr ? outputs * weight_words_ : 0),
         blinds_(outputs * kDegree),
         residues_(request.tiles * outputs * kLoadedWords),
@@ -121,8 +127,8 @@ class Responder {
       }
     }
     if (request_.prepared == nullptr) {
-      for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
-        place_weights(request_.layout, first + n / in_polys_, n % in_polys_,
+      for (std::size_t n = 0; n < outputs * operands_; ++n) {
+        place_weights(request_.layout, first + n / operands_, n % operands_,
                       placed_.data() + n * placed_words_);
       }
     }
@@ -147,15 +153,15 @@ class Responder {
       combination.weights = request_.prepared + (first * kPrimeCount + k) * weight_words_;
       combination.weight_stride = kPrimeCount * weight_words_;
     } else {
-      for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
+      for (std::size_t n = 0; n < outputs * operands_; ++n) {
         weight_transform_.run(request_.layout, ring, placed_.data() + n * placed_words_,
-                              n % in_polys_, weights_.data() + n / in_polys_ * weight_words_);
+                              n % operands_, weights_.data() + n / operands_ * weight_words_);
       }
       combination.weights = weights_.data();
       combination.weight_stride = weight_words_;
     }
     combination.run_blocks = std::max(request_.layout.run / kLanes, std::size_t{1});
-    combination.input_count = in_polys_;
+    combination.input_count = operands_;
     combination.blinds = blinds_.data();
     combination.key = request_.public_key + k * 2 * kDegree;
     combination.out_stride = kLoadedWords;
@@ -169,7 +175,7 @@ class Responder {
                                     blind);
         forward_in_place(transform_, ring, blind);
       }
-      combination.inputs = request_.inputs + tile * in_polys_ * kLoadedWords + k * 2 * poly_words_;
+      combination.inputs = request_.inputs + tile * operands_ * kLoadedWords + k * 2 * poly_words_;
       combination.out = residue(tile * outputs, 0, k);
       transform_.combine(ring, combination);
       for (std::size_t o = 0; o < outputs; ++o) {
@@ -220,7 +226,7 @@ class Responder {
   const TransformKernels& transform_;
   const ResidueKernels& residue_kernels_;
   const Request& request_;
-  std::size_t in_polys_, poly_words_, weight_words_, placed_words_;
+  std::size_t operands_, poly_words_, weight_words_, placed_words_;
   WeightTransform weight_transform_;
   WipedBuffer<std::int32_t> placed_;
   Words weights_, blinds_, residues_;
@@ -231,9 +237,9 @@ class Responder {
 
 template <class Answers>
 void respond_all(Isa isa, const Request& request, const Answers& answers, int threads) {
-  const std::size_t in_polys = request.layout.in_polys(), out_polys = request.layout.out_polys();
+  const std::size_t operands = request.layout.operands(), out_polys = request.layout.out_polys();
   const bool small = request.prepared != nullptr || request.layout.run > 1;
-  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / in_polys,
+  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / operands,
                                          std::size_t{1}, std::min(kMaxOutputs, out_polys));
   const std::size_t groups = (out_polys + outputs - 1) / outputs;
   parallel_for(groups, threads, 1, [&](std::size_t begin, std::size_t end) {
@@ -248,15 +254,15 @@ void respond_all(Isa isa, const Request& request, const Answers& answers, int th
 }  // namespace
 
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
-  const std::size_t in_polys = layout.in_polys(), weight_words = in_polys * layout.words();
-  parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
+  const std::size_t operands = layout.operands(), weight_words = operands * layout.words();
+  parallel_for(layout.out_polys() * operands, threads, 1, [&](std::size_t begin, std::size_t end) {
     WeightTransform transform(isa);
     WipedBuffer<std::int32_t> placed(kDegree);
     for (std::size_t n = begin; n < end; ++n) {
-      place_weights(layout, n / in_polys, n % in_polys, placed.data());
+      place_weights(layout, n / operands, n % operands, placed.data());
       for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        transform.run(layout, prime_ring(k), placed.data(), n % in_polys,
-                      out + (n / in_polys * kPrimeCount + k) * weight_words);
+        transform.run(layout, prime_ring(k), placed.data(), n % operands,
+                      out + (n / operands * kPrimeCount + k) * weight_words);
       }
     }
   });

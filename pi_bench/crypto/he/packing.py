@@ -145,7 +145,12 @@ class LinearPlan:
     @property
     def product_count(self) -> int:
         """Products of a ciphertext and a weight polynomial."""
-        return self.tile_count * self.in_poly_count * self.out_poly_count
+        return self.tile_count * self.operand_count * self.out_poly_count
+
+    @property
+    def copy_count(self) -> int:
+        """Copies of input polynomials under automorphisms."""
+        return self.tile_count * self.in_poly_count * (self.layout.copies - 1)
 
     @property
     def released_count(self) -> int:
@@ -183,6 +188,16 @@ class LinearPlan:
         """The extents (out, in, taps)."""
         g = self.geometry
         return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
+
+    @property
+    def copies(self) -> tuple[int, int]:
+        """The copies of each input polynomial, and how far apart they put products (native/he/copies.h)."""
+        return self.layout.copies, self.layout.per_answer
+
+    @property
+    def operand_count(self) -> int:
+        """Polynomials that one output polynomial multiplies: every copy of the input polynomials of a tile."""
+        return self.in_poly_count * self.layout.copies
 
     @property
     def run(self) -> int:
@@ -251,12 +266,16 @@ class LinearPlan:
         positions: list[np.ndarray] = []
         for image in range(g.batch):
             for first_row, end_row in self._bands():
-                for first in range(0, g.out_channels, layout.out_block):
-                    part = elements[image, first : first + layout.out_block, first_row:end_row]
+                for first in range(0, g.out_channels, layout.out_block * layout.copies):
+                    part = elements[
+                        image, first : first + layout.out_block * layout.copies, first_row:end_row
+                    ]
                     a, i, j = np.ogrid[: part.shape[0], : part.shape[1], : part.shape[2]]
+                    block, a = np.divmod(a, layout.out_block)
                     at = (i * g.stride[0] * layout.row + j * g.stride[1]) * layout.slots
+                    at = at + a * self._spread + block * layout.per_answer
                     index.append(part.ravel())
-                    positions.append((a * self._spread + at).astype(np.uint16).ravel())
+                    positions.append(at.astype(np.uint16).ravel())
         starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)
         return np.concatenate(index), np.concatenate(positions), starts
 
