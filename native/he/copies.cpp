@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
@@ -109,10 +110,15 @@ class Copier {
     }
   }
 
+  // A constant size is copied without a call.
+  static void copy_block(const std::uint64_t* from, std::uint64_t* to) {
+    std::memcpy(to, from, kLanes * sizeof(std::uint64_t));
+  }
+
   static void copy_blocks(const std::uint64_t* from, std::size_t from_stride, std::uint64_t* to,
                           std::size_t to_stride) {
     for (std::size_t block = 0; block < kLaneBlocks; ++block) {
-      std::copy_n(from + block * from_stride, kLanes, to + block * to_stride);
+      copy_block(from + block * from_stride, to + block * to_stride);
     }
   }
 
@@ -163,8 +169,8 @@ class Copier {
         for (std::size_t copy = 1; copy < copies_; ++copy) {
           to += 2 * kLanes;
           for (std::size_t component = 0; component < 2; ++component) {
-            std::copy_n(moved_.data() + place(n, copy, component) + block * kLanes, kLanes,
-                        to + component * kLanes);
+            copy_block(moved_.data() + place(n, copy, component) + block * kLanes,
+                       to + component * kLanes);
           }
         }
       }

@@ -19,31 +19,95 @@ constexpr std::size_t kWeightPolys = 64;
 // Coefficients of a placed weight polynomial: kernels work on whole vectors.
 std::size_t placed_words(const WeightLayout& layout) { return padded(layout.words()); }
 
-// Every run-th coefficient of weight polynomial (out_poly, operand), as integers; the others are
-// zero. The weights for a copy are moved as the copy is, so that each of the `copies` products in
-// the polynomial is a sum of moved products.
-void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t operand,
-                   std::int32_t* poly) {
-  std::fill_n(poly, placed_words(layout), 0);
-  const std::size_t first_in = operand / layout.copies * layout.in_block;
-  const std::size_t power = layout.power(operand % layout.copies);
-  const std::size_t channels = layout.out_block * layout.copies, first_out = out_poly * channels;
-  const std::size_t outs = std::min(channels, layout.out_channels - first_out);
-  const std::size_t run = std::min(layout.in_block, layout.in_channels - first_in) * layout.taps;
-  for (std::size_t a = 0; a < outs; ++a) {
-    const std::int16_t* weight =
-        layout.weights + ((first_out + a) * layout.in_channels + first_in) * layout.taps;
-    const std::uint16_t* exponent =
-        layout.exponents + a % layout.out_block * layout.in_block * layout.taps;
-    const std::size_t up = a / layout.out_block * layout.spread;
-    for (std::size_t i = 0; i < run; ++i) {
-      const std::size_t at = (exponent[i] * power + up) % (2 * kDegree);
-      const std::int32_t sign = -static_cast<std::int32_t>(at >> kDegreeBits);
-      // Several weights may meet at one exponent: kernels larger than the image, or moved ones.
-      poly[at % kDegree / layout.run] += (weight[i] ^ sign) - sign;
+// Places the weights of one output polynomial and one input polynomial, as integers.
+class Placement {
+ public:
+  explicit Placement(const WeightLayout& layout)
+      : layout_(layout),
+        length_(kDegree / layout.spread),
+        classes_(layout.copies > 1 ? layout.copies * layout.spread * length_ : 0),
+        sums_(layout.copies > 1 ? length_ : 0) {}
+
+  // Writes a polynomial for each copy of the input, placed_words() apart: every run-th coefficient;
+  // the others are zero.
+  void run(std::size_t out_poly, std::size_t in_poly, std::int32_t* polys) {
+    if (layout_.copies == 1) {
+      std::fill_n(polys, placed_words(layout_), 0);
+      // Kernels larger than the image put two weights on one exponent: so they are added.
+      for_weights(out_poly, in_poly, [&](std::size_t exponent, std::size_t, std::int32_t weight) {
+        polys[exponent % kDegree / layout_.run] += negated(weight, exponent);
+      });
+      return;
+    }
+    const std::size_t classes = layout_.copies * layout_.spread;
+    classes_.clear();
+    for_weights(out_poly, in_poly, [&](std::size_t exponent, std::size_t up, std::int32_t weight) {
+      const std::size_t at = exponent + up;
+      classes_[exponent % classes * length_ + at % kDegree / layout_.spread] += negated(weight, at);
+    });
+    for (std::size_t copy = 0; copy < layout_.copies; ++copy) {
+      for (std::size_t first = 0; first < layout_.spread; ++first) {
+        sum_classes(copy, first);
+        for (std::size_t i = 0; i < length_; ++i) {
+          polys[copy * kDegree + i * layout_.spread + first] = sums_[i];
+        }
+      }
     }
   }
-}
+
+ private:
+  static std::int32_t negated(std::int32_t weight, std::size_t exponent) {
+    const std::int32_t sign = -static_cast<std::int32_t>(exponent >> kDegreeBits & 1);
+    return (weight ^ sign) - sign;
+  }
+
+  // Calls body(exponent, how much further up this product lies, weight).
+  template <class Body>
+  void for_weights(std::size_t out_poly, std::size_t in_poly, const Body& body) const {
+    const std::size_t channels = layout_.out_block * layout_.copies;
+    const std::size_t first_out = out_poly * channels, first_in = in_poly * layout_.in_block;
+    const std::size_t outs = std::min(channels, layout_.out_channels - first_out);
+    const std::size_t run = std::min(layout_.in_block, layout_.in_channels - first_in) * layout_.taps;
+    for (std::size_t a = 0; a < outs; ++a) {
+      const std::int16_t* weight =
+          layout_.weights + ((first_out + a) * layout_.in_channels + first_in) * layout_.taps;
+      const std::uint16_t* exponent =
+          layout_.exponents + a % layout_.out_block * layout_.in_block * layout_.taps;
+      const std::size_t up = a / layout_.out_block * layout_.spread;
+      for (std::size_t i = 0; i < run; ++i) body(exponent[i], up, weight[i]);
+    }
+  }
+
+  // The automorphism of a copy multiplies X^e by a power of X that depends on the class of e alone,
+  // which is e modulo copies * spread. So each class is rotated as a whole. Sums the classes whose
+  // coefficients lie at `first` modulo the spread.
+  void sum_classes(std::size_t copy, std::size_t first) {
+    std::fill_n(sums_.data(), length_, 0);
+    const std::size_t classes = layout_.copies * layout_.spread;
+    for (std::size_t c = first; c < classes; c += layout_.spread) {
+      const std::int32_t* const from = classes_.data() + c * length_;
+      const std::size_t by = (2 * kDegree / classes * copy * c) % (2 * kDegree) / layout_.spread;
+      const std::size_t shift = by % length_;
+      if (by < length_) {
+        add(from, length_ - shift, sums_.data() + shift);
+        subtract(from + length_ - shift, shift, sums_.data());
+      } else {
+        subtract(from, length_ - shift, sums_.data() + shift);
+        add(from + length_ - shift, shift, sums_.data());
+      }
+    }
+  }
+  static void add(const std::int32_t* from, std::size_t count, std::int32_t* to) {
+    for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
+  }
+  static void subtract(const std::int32_t* from, std::size_t count, std::int32_t* to) {
+    for (std::size_t i = 0; i < count; ++i) to[i] -= from[i];
+  }
+
+  const WeightLayout& layout_;
+  std::size_t length_;  // coefficients at one place modulo the spread
+  WipedBuffer<std::int32_t> classes_, sums_;
+};
 
 // Transforms weight polynomials and interleaves those of one output polynomial.
 class WeightTransform {
@@ -105,6 +169,7 @@ class Responder {
         poly_words_(operands_ * kDegree),
         weight_words_(operands_ * request.layout.words()),
         placed_words_(placed_words(request.layout)),
+        placement_(request.layout),
         weight_transform_(isa),
         placed_(request.prepared == nullptr ? outputs * operands_ * placed_words_ : 0),
         weights_(request.prepared == nullptr ? outputs * weight_words_ : 0),
@@ -127,9 +192,10 @@ class Responder {
       }
     }
     if (request_.prepared == nullptr) {
-      for (std::size_t n = 0; n < outputs * operands_; ++n) {
-        place_weights(request_.layout, first + n / operands_, n % operands_,
-                      placed_.data() + n * placed_words_);
+      const std::size_t in_polys = request_.layout.in_polys();
+      for (std::size_t n = 0; n < outputs * in_polys; ++n) {
+        placement_.run(first + n / in_polys, n % in_polys,
+                       placed_.data() + n * request_.layout.copies * placed_words_);
       }
     }
     for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(first, outputs, k);
@@ -227,6 +293,7 @@ class Responder {
   const ResidueKernels& residue_kernels_;
   const Request& request_;
   std::size_t operands_, poly_words_, weight_words_, placed_words_;
+  Placement placement_;
   WeightTransform weight_transform_;
   WipedBuffer<std::int32_t> placed_;
   Words weights_, blinds_, residues_;
@@ -254,15 +321,19 @@ void respond_all(Isa isa, const Request& request, const Answers& answers, int th
 }  // namespace
 
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
-  const std::size_t operands = layout.operands(), weight_words = operands * layout.words();
-  parallel_for(layout.out_polys() * operands, threads, 1, [&](std::size_t begin, std::size_t end) {
+  const std::size_t in_polys = layout.in_polys(), weight_words = layout.operands() * layout.words();
+  parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
+    Placement placement(layout);
     WeightTransform transform(isa);
-    WipedBuffer<std::int32_t> placed(kDegree);
+    WipedBuffer<std::int32_t> placed(layout.copies * kDegree);
     for (std::size_t n = begin; n < end; ++n) {
-      place_weights(layout, n / operands, n % operands, placed.data());
+      placement.run(n / in_polys, n % in_polys, placed.data());
       for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        transform.run(layout, prime_ring(k), placed.data(), n % operands,
-                      out + (n / operands * kPrimeCount + k) * weight_words);
+        for (std::size_t copy = 0; copy < layout.copies; ++copy) {
+          transform.run(layout, prime_ring(k), placed.data() + copy * kDegree,
+                        n % in_polys * layout.copies + copy,
+                        out + (n / in_polys * kPrimeCount + k) * weight_words);
+        }
       }
     }
   });

@@ -25,8 +25,6 @@ struct WeightLayout {
     return (out_channels + channels - 1) / channels;
   }
   std::size_t in_polys() const { return (in_channels + in_block - 1) / in_block; }
-  // Returns the power of X that X is moved to in copy `copy`.
-  std::size_t power(std::size_t copy) const { return 1 + 2 * kDegree / (copies * spread) * copy; }
   // Returns the polynomials that one output polynomial multiplies: all copies of the input.
   std::size_t operands() const { return in_polys() * copies; }
   // Returns the words of a weight polynomial, transformed modulo one prime: one value per run.
