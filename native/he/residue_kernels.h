@@ -76,6 +76,15 @@ struct Residues {
     }
   }
 
+  // The compiler makes vectors of these loops.
+  static void add_small(const std::int32_t* small, std::size_t count, std::int32_t* sum) {
+    for (std::size_t i = 0; i < count; ++i) sum[i] += small[i];
+  }
+
+  static void subtract_small(const std::int32_t* small, std::size_t count, std::int32_t* sum) {
+    for (std::size_t i = 0; i < count; ++i) sum[i] -= small[i];
+  }
+
   static void add_bytes(std::uint64_t p, const std::int8_t* small, std::size_t count,
                         std::uint64_t* x) {
     const Word prime = V::splat(p);
@@ -262,6 +271,8 @@ constexpr ResidueKernels make_residue_kernels() {
           R::reject_sample,
           R::template lift<std::int32_t>,
           R::template lift<std::int8_t>,
+          R::add_small,
+          R::subtract_small,
           R::add_bytes,
           R::add,
           R::subtract_from,

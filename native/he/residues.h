@@ -31,6 +31,9 @@ struct ResidueKernels {
   void (*lift)(std::uint64_t p, const std::int32_t* small, std::size_t count, std::uint64_t* out);
   void (*lift_bytes)(std::uint64_t p, const std::int8_t* small, std::size_t count,
                      std::uint64_t* out);
+  // Compute sum += small and sum -= small, of integers.
+  void (*add_small)(const std::int32_t* small, std::size_t count, std::int32_t* sum);
+  void (*subtract_small)(const std::int32_t* small, std::size_t count, std::int32_t* sum);
   // Computes x += small modulo p.
   void (*add_bytes)(std::uint64_t p, const std::int8_t* small, std::size_t count, std::uint64_t* x);
   // Compute x += y modulo p, and x = y - x modulo p.

@@ -14,7 +14,7 @@ namespace {
 using Words = WipedBuffer<std::uint64_t>;
 
 // Weight polynomials that one pass transforms and uses: few enough to stay in a cache.
-constexpr std::size_t kWeightPolys = 64;
+constexpr std::size_t kWeightPolys = 128;
 
 // Coefficients of a placed weight polynomial: kernels work on whole vectors.
 std::size_t placed_words(const WeightLayout& layout) { return padded(layout.words()); }
@@ -22,8 +22,9 @@ std::size_t placed_words(const WeightLayout& layout) { return padded(layout.word
 // Places the weights of one output polynomial and one input polynomial, as integers.
 class Placement {
  public:
-  explicit Placement(const WeightLayout& layout)
-      : layout_(layout),
+  Placement(Isa isa, const WeightLayout& layout)
+      : residues_(residue_kernels(isa)),
+        layout_(layout),
         length_(kDegree / layout.spread),
         classes_(layout.copies > 1 ? layout.copies * layout.spread * length_ : 0),
         sums_(layout.copies > 1 ? length_ : 0) {}
@@ -89,21 +90,15 @@ class Placement {
       const std::size_t by = (2 * kDegree / classes * copy * c) % (2 * kDegree) / layout_.spread;
       const std::size_t shift = by % length_;
       if (by < length_) {
-        add(from, length_ - shift, sums_.data() + shift);
-        subtract(from + length_ - shift, shift, sums_.data());
+        residues_.add_small(from, length_ - shift, sums_.data() + shift);
+        residues_.subtract_small(from + length_ - shift, shift, sums_.data());
       } else {
-        subtract(from, length_ - shift, sums_.data() + shift);
-        add(from + length_ - shift, shift, sums_.data());
+        residues_.subtract_small(from, length_ - shift, sums_.data() + shift);
+        residues_.add_small(from + length_ - shift, shift, sums_.data());
       }
     }
   }
-  static void add(const std::int32_t* from, std::size_t count, std::int32_t* to) {
-    for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
-  }
-  static void subtract(const std::int32_t* from, std::size_t count, std::int32_t* to) {
-    for (std::size_t i = 0; i < count; ++i) to[i] -= from[i];
-  }
-
+  const ResidueKernels& residues_;
   const WeightLayout& layout_;
   std::size_t length_;  // coefficients at one place modulo the spread
   WipedBuffer<std::int32_t> classes_, sums_;
@@ -169,7 +164,7 @@ class Responder {
         poly_words_(operands_ * kDegree),
         weight_words_(operands_ * request.layout.words()),
         placed_words_(placed_words(request.layout)),
-        placement_(request.layout),
+        placement_(isa, request.layout),
         weight_transform_(isa),
         placed_(request.prepared == nullptr ? outputs * operands_ * placed_words_ : 0),
         weights_(request.prepared == nullptr ? outputs * weight_words_ : 0),
@@ -323,7 +318,7 @@ void respond_all(Isa isa, const Request& request, const Answers& answers, int th
 void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
   const std::size_t in_polys = layout.in_polys(), weight_words = layout.operands() * layout.words();
   parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
-    Placement placement(layout);
+    Placement placement(isa, layout);
     WeightTransform transform(isa);
     WipedBuffer<std::int32_t> placed(layout.copies * kDegree);
     for (std::size_t n = begin; n < end; ++n) {
