@@ -74,7 +74,7 @@ def _timed_plans() -> Iterator[tuple[str, LinearPlan]]:
     """Yields plans with separate answers, some of them with products of runs, and plans with joined ones."""
     for name, shape in _TIMED_LAYERS.items():
         geometry = Geometry.of(shape)
-        separate = [layout for layout in Layout.candidates(geometry) if layout.per_answer == 1]
+        separate = [layout for layout in Layout.candidates(geometry) if layout.per_answer == layout.copies == 1]
         layout = min(separate, key=lambda layout: layout.wire_bytes(geometry))
         yield name, LinearPlan.with_layout(shape, _WEIGHT_BITS, layout)
     for name in ("conv3x3 64, 8x8", "conv1x1 256 to 64, 8x8"):

@@ -24,9 +24,10 @@ _BYTE_NS = {"compute": 3, "bytes": 200}
 
 _ENCRYPT_NS = 180_000
 _LOAD_NS = 110_000
-_DECOMPOSE_NS = 120_000
-_COPY_NS = 150_000
+_DECOMPOSE_NS = 60_000
+_COPY_NS = 280_000
 _PRODUCT_NS = 16_000
+_COPIED_PRODUCT_NS = 22_000
 _RUNS_PRODUCT_NS = 13_000
 _ANSWER_NS = 170_000
 _JOIN_NS = 120_000
@@ -117,6 +118,11 @@ class Layout:
         answers = -(-tiles * out_polys // self.per_answer)
         return tiles * in_polys * parameters.CIPHERTEXT_BYTES + answers * parameters.PACKED_POLY_BYTES
 
+    def _product_ns(self, geometry: Geometry) -> int:
+        if self.copies > 1:
+            return _COPIED_PRODUCT_NS
+        return _PRODUCT_NS if self.run(geometry) == 1 else _RUNS_PRODUCT_NS
+
     @property
     def _copying_ns(self) -> int:
         return 0 if self.copies == 1 else _DECOMPOSE_NS + (self.copies - 1) * _COPY_NS
@@ -129,7 +135,7 @@ class Layout:
         answers = -(-outputs // self.per_answer)
         computing = (
             uploads * (_ENCRYPT_NS + _LOAD_NS + self._copying_ns)
-            + products * (_PRODUCT_NS if self.run(geometry) == 1 else _RUNS_PRODUCT_NS)
+            + products * self._product_ns(geometry)
             + outputs * _ANSWER_NS
             + join_count(outputs, self.per_answer) * _JOIN_NS
             + answers * _DECRYPT_NS

@@ -33,7 +33,7 @@ import numpy as np
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.geometry import Geometry, LinearShape
 from pi_bench.crypto.he.layout import HE_PLANS, Layout, best_layout, join_count
-from pi_bench.crypto.he.parameters import DEGREE
+from pi_bench.crypto.he.parameters import DEGREE, WeightBound
 from pi_bench.errors import ModelError
 from pi_bench.shape import Shape
 
@@ -118,8 +118,6 @@ class LinearPlan:
         if layout.folded:
             geometry = geometry.folded()
         tiles, in_polys, out_polys = layout.counts(geometry)
-        taps = geometry.kernel[0] * geometry.kernel[1]
-        weight_sum = layout.out_block * geometry.in_channels * taps * ((1 << (weight_bits - 1)) - 1)
         plan = cls(
             name=name,
             in_shape=shape.in_shape,
@@ -132,8 +130,9 @@ class LinearPlan:
             in_poly_count=in_polys,
             out_poly_count=out_polys,
         )
-        parameters.require_noise(weight_sum, plan.released_count, name)
-        parameters.require_join(layout.per_answer, weight_sum, name)
+        weights = plan.weight_bound
+        parameters.require_noise(weights, plan.released_count, name)
+        parameters.require_join(layout.per_answer, weights, name)
         wire_bytes = layout.wire_bytes(geometry)
         if wire_bytes > _MAX_WIRE_BYTES:
             raise ModelError(
@@ -196,8 +195,22 @@ class LinearPlan:
 
     @property
     def operand_count(self) -> int:
-        """Polynomials that one output polynomial multiplies: every copy of the input polynomials of a tile."""
+        """Polynomials that one output polynomial multiplies: every copy of a tile's input polynomials."""
         return self.in_poly_count * self.layout.copies
+
+    @property
+    def weight_bound(self) -> WeightBound:
+        """The bound on the weights, for the worst weights of the shape."""
+        taps = self.geometry.kernel[0] * self.geometry.kernel[1]
+        meeting = 1
+        if self.layout.copies > 1:
+            meeting = int(np.bincount(self.exponents.ravel() % DEGREE).max())
+        return WeightBound(
+            self.layout.out_block * self.geometry.in_channels * taps,
+            (1 << (self.weight_bits - 1)) - 1,
+            meeting,
+            self.layout.copies,
+        )
 
     @property
     def run(self) -> int:
