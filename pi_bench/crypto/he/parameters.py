@@ -84,9 +84,9 @@ def expected_noise(weights: WeightBound) -> int:
     """Bounds the mean of the noise of `noise_before_flood` over the client's randomness.
 
     The statistical distance of a released coefficient is at most this over 2**(FLOOD_BITS + 1). Without
-    copies it is the worst case. The noise of key switching is bounded by its root mean square: digits are
-    uniform, key noise has the variance BINOMIAL_BITS / 2, and the squares of the moved weights sum to at most
-    copies**2 * count * meeting * largest**2 (docs/threat-model.md, section 8).
+    copies it is the worst case. With copies, the noise of ciphertexts and of key switching is bounded by its
+    root mean square: digits are uniform, drawn noise has the variance BINOMIAL_BITS / 2, and the squares of
+    the moved weights sum to at most copies**2 * count * meeting * largest**2 (docs/threat-model.md).
 
     >>> plain, copied = (WeightBound(4608, 511, copies=copies) for copies in (1, 8))
     >>> expected_noise(plain) == noise_before_flood(plain)
@@ -97,7 +97,8 @@ def expected_noise(weights: WeightBound) -> int:
     if weights.copies == 1:
         return _fresh_noise(weights)
     squares = weights.copies**2 * weights.count * weights.meeting * weights.largest**2
-    return _fresh_noise(weights) + math.isqrt(squares * switch_variance()) + 1
+    variance = switch_variance() + (BINOMIAL_BITS + 1) // 2
+    return math.isqrt(squares * variance) + 1 + _rounding_and_zero_noise(weights)
 
 
 def switch_variance() -> int:
@@ -114,8 +115,11 @@ def switch_variance() -> int:
 
 
 def _fresh_noise(weights: WeightBound) -> int:
-    encrypted = (2 * BINOMIAL_BITS * weights.copies + 1) * weights.total // 2 + 1
-    return encrypted + 2 * BINOMIAL_BITS * DEGREE + 1
+    return BINOMIAL_BITS * weights.copies * weights.total + _rounding_and_zero_noise(weights)
+
+
+def _rounding_and_zero_noise(weights: WeightBound) -> int:
+    return weights.total // 2 + 1 + 2 * BINOMIAL_BITS * DEGREE + 1
 
 
 def _switch_noise() -> int:

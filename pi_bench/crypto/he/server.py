@@ -137,13 +137,7 @@ class HeServer:
         outputs = OutputPolynomials.of(plan, self._scratch) if plan.layout.per_answer > 1 else None
         for first in range(0, plan.tile_count, run):
             end = min(first + run, plan.tile_count)
-            loaded = self._load(
-                view[first * tile_bytes : end * tile_bytes],
-                plan.in_poly_count,
-                plan.name,
-                threads,
-                plan.copies,
-            )
+            loaded = self.load(plan, view[first * tile_bytes : end * tile_bytes], threads)
             parts.append(self._respond(plan, weights, loaded, masks, (first, end), outputs, threads))
         return b"".join(parts) if outputs is None else bytes(self.join(plan, outputs, threads))
 
@@ -174,6 +168,16 @@ class HeServer:
                 c1, c0 = outputs.c1[first:last], outputs.c0[begin:end]
                 _native.he.respond_unpacked(*request, c1, c0, threads, plan.copies, self._isa)
         return out
+
+    def load(self, plan: LinearPlan, upload: bytes | bytearray | memoryview, threads: int = 1) -> np.ndarray:
+        """Transforms the encryption of some tiles and makes its copies. The next call may overwrite them.
+
+        `respond` does this itself. It is public, because it is timed alone.
+
+        Raises:
+            PeerError: the upload has a residue out of range.
+        """
+        return self._load(upload, plan.in_poly_count, plan.name, threads, plan.copies)
 
     def join(self, plan: LinearPlan, outputs: OutputPolynomials, threads: int = 1) -> bytearray:
         """Joins output polynomials to the answers of a plan, and overwrites them.
