@@ -19,21 +19,23 @@ MIN_RUN: int = _native.he.MIN_RUN
 HE_PLANS = ("compute", "bytes")
 """The public objectives of a layout: little computing, or few bytes."""
 
-_BYTE_NS = {"compute": 3, "bytes": 200}
-"""The price of a byte on the wire: about that of a link of 3 Gbit/s, and of one of 40 Mbit/s."""
+_BYTE_NS = {"compute": 3, "bytes": 100}
+"""The price of a byte on the wire: about that of a link of 3 Gbit/s, and of one of 80 Mbit/s."""
 
 _ENCRYPT_NS = 180_000
 _LOAD_NS = 110_000
 _DECOMPOSE_NS = 60_000
 _COPY_NS = 280_000
-_PRODUCT_NS = 16_000
-_COPIED_PRODUCT_NS = 22_000
-_RUNS_PRODUCT_NS = 13_000
-_ANSWER_NS = 170_000
-_JOIN_NS = 120_000
+_PRODUCT_NS = 12_000
+_ANSWER_NS = 206_000
+_JOIN_NS = 125_000
 _DECRYPT_NS = 40_000
+_WEIGHT_NS = 26_000
+_COPIED_WEIGHT_NS = 38_000
+_RUNS_WEIGHT_NS = 3_000
 """Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
-and are the same on every machine, so that both parties choose alike."""
+and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles.
+Its price is two thirds of its transform, because a server keeps a part of the transforms."""
 
 _MAX_JOINED_PRODUCTS = 1 << 11
 """Bounds the memory of products that wait to be joined."""
@@ -118,10 +120,10 @@ class Layout:
         answers = -(-tiles * out_polys // self.per_answer)
         return tiles * in_polys * parameters.CIPHERTEXT_BYTES + answers * parameters.PACKED_POLY_BYTES
 
-    def _product_ns(self, geometry: Geometry) -> int:
+    def _weight_ns(self, geometry: Geometry) -> int:
         if self.copies > 1:
-            return _COPIED_PRODUCT_NS
-        return _PRODUCT_NS if self.run(geometry) == 1 else _RUNS_PRODUCT_NS
+            return _COPIED_WEIGHT_NS
+        return _WEIGHT_NS if self.run(geometry) == 1 else _RUNS_WEIGHT_NS
 
     @property
     def _copying_ns(self) -> int:
@@ -135,7 +137,8 @@ class Layout:
         answers = -(-outputs // self.per_answer)
         computing = (
             uploads * (_ENCRYPT_NS + _LOAD_NS + self._copying_ns)
-            + products * self._product_ns(geometry)
+            + products * _PRODUCT_NS
+            + products // tiles * self._weight_ns(geometry)
             + outputs * _ANSWER_NS
             + join_count(outputs, self.per_answer) * _JOIN_NS
             + answers * _DECRYPT_NS
