@@ -164,8 +164,7 @@ def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
     row = geometry.width + max(geometry.left, geometry.right)
     whole = geometry.height + max(geometry.top, geometry.bottom)
     fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
-    bands = range(min(geometry.out_height - 1, fitting), 0, -1)
-    for band_rows in (geometry.out_height, *bands):
+    for band_rows in _band_heights(geometry.out_height, fitting):
         rows = (band_rows - 1) * geometry.stride[0] + geometry.extent[0]
         top = 0
         if band_rows == geometry.out_height and whole < rows:
@@ -177,6 +176,22 @@ def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
             yield from _separate(geometry, *common)
         for levels in range(1, parameters.MAX_JOIN_LEVELS + 1):
             yield from _side_by_side(geometry, *common, slots=1 << levels, folded=folded)
+
+
+def _band_heights(height: int, most: int) -> Iterator[int]:
+    """Yields `height`, and for each number of bands of at most `most` rows the least rows of a band.
+
+    More rows for the same number of bands serve nothing. A hostile program could make their number large.
+
+    >>> list(_band_heights(9, 9)), list(_band_heights(9, 3)), list(_band_heights(9, 0))
+    ([9, 5, 3, 2, 1], [9, 3, 2, 1], [9])
+    """
+    yield height
+    rows = min(height - 1, most)
+    while rows > 0:
+        rows = -(-height // -(-height // rows))
+        yield rows
+        rows -= 1
 
 
 def _separate(geometry: Geometry, block: int, row: int, top: int, band_rows: int) -> Iterator[Layout]:
