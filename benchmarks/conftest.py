@@ -21,7 +21,7 @@ import pytest
 from benchmarks.targets import TARGETS
 from pi_bench.crypto.symmetric import aes128_encrypt
 from pi_bench.metrics.environment import describe_environment
-from pi_bench.metrics.limits import MachineLimits
+from pi_bench.metrics.measured_limits import MachineLimits
 from pi_bench.primitives import Case
 from pi_bench.primitives.buffers import filled
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.layers import layer_graph
+from benchmarks.layer_graphs import layer_graph
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.fixed_point import encode_input

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .catalogue import full_recipe, load_recipe, recipe_names
-from .deepreduce import narrowed
-from .linearization.placement import snl_placement
+from .deepreduce_plan import narrowed
+from .linearization.relu_placement import snl_placement
 from .recipe import Recipe
 from .recipe_schema import parse_recipe, with_polynomials
+from .shipped_recipes import full_recipe, load_recipe, recipe_names
 
 if TYPE_CHECKING:
     from .networks.polynomial import PolynomialActivation

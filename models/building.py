@@ -9,12 +9,14 @@ import torch
 from torch import nn
 
 from .merging.network import merge
+from .networks.cryptonas import CryptoNas
 from .networks.masked_relu import mask_relus
 from .networks.minionn import Minionn
 from .networks.mobilenet_v1 import MobileNetV1
 from .networks.mobilenet_v2 import MobileNetV2
 from .networks.polynomial import place_polynomials
 from .networks.resnet import ResNet
+from .networks.sphynx import Sphynx
 from .networks.vgg import Vgg
 from .networks.wide_resnet import WideResNet
 from .recipe import Recipe
@@ -26,6 +28,8 @@ _NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
     "mobilenet_v1": MobileNetV1,
     "mobilenet_v2": MobileNetV2,
     "minionn": Minionn,
+    "cryptonas": CryptoNas,
+    "sphynx": Sphynx,
 }
 
 

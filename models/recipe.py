@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 from pi_bench.shape import Shape
 
 from . import recipe_keys
-from .layers import BlockPlace, Kind, Layer, Sketch
+from .counted_layers import BlockPlace, Kind, Layer, Sketch
 from .recipe_keys import Key
 
 POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_fraction")

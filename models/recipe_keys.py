@@ -109,8 +109,8 @@ def flag() -> Key:
     return Key("true or false", lambda value: isinstance(value, bool), required=False)
 
 
-def texts() -> Key:
-    """Returns the optional key of a list of texts.
+def texts(required: bool = False) -> Key:
+    """Returns the key of a list of texts.
 
     >>> texts().convert(["stem.relu"])
     ('stem.relu',)
@@ -120,7 +120,7 @@ def texts() -> Key:
     def accepts(value: Any) -> bool:
         return isinstance(value, list) and len(value) <= MAX_WIDTH and all(map(one.accepts, value))
 
-    return Key("a list of texts", accepts, tuple, required=False)
+    return Key("a list of texts", accepts, tuple, required=required)
 
 
 def text() -> Key:

@@ -4,8 +4,6 @@ Every command catches `PiBenchError` at the top, prints one line (`error: …`) 
 message says what was wrong and what to do.
 """
 
-import csv
-import json
 from collections.abc import Iterator
 
 
@@ -88,6 +86,14 @@ class ConnectionFailedError(PiBenchError):
     exit_code = 5
 
 
+class NobodyListensError(ConnectionFailedError):
+    """Reports an address at which nobody listens.
+
+    >>> NobodyListensError("cannot connect to 10.0.0.2:7000: nobody listens there").exit_code
+    5
+    """
+
+
 class PeerError(PiBenchError):
     """Reports another party that runs another version or program, or breaks the protocol.
 
@@ -101,7 +107,7 @@ class PeerError(PiBenchError):
 class PeerGaveUpError(PeerError):
     """Reports another party that ended the session and said why.
 
-    >>> PeerGaveUpError("the other party gave up: the client sent the unknown command 9").exit_code
+    >>> PeerGaveUpError("the other party ended the session: the client sent the unknown command 9").exit_code
     6
     """
 
@@ -161,7 +167,7 @@ EXIT_CODES = {
     7: "this machine lacks something that the command needs, such as torch or memory that can be locked",
     8: "one-time preprocessing was used before",
     9: "a training diverged, or its folder holds another training",
-    EXIT_SLOWER: "slower than --fail-if-slower or --max-slowdown allows, or nothing to judge it by",
+    EXIT_SLOWER: "slower than --fail-if-slower or --max-slowdown allows, undecided, or not to be judged",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C: finished runs are kept and written, marked as interrupted; a "
     "second Ctrl-C leaves out the writing, a third one ends the process at once",
     EXIT_TERMINATED: "terminated by SIGTERM, which acts as Ctrl-C does",
@@ -231,6 +237,9 @@ def reason(error: Exception) -> str:
     >>> reason(KeyError("recipe"))
     "it lacks 'recipe'"
     """
+    import csv  # these two here, because every command loads this module
+    import json
+
     match error:
         case PiBenchError():
             return str(error)

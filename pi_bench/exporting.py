@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
@@ -14,10 +13,11 @@ import numpy as np
 
 from pi_bench import __version__
 from pi_bench.article import with_article
+from pi_bench.caller import warn_caller
 from pi_bench.errors import InputError, ModelError, UsageError
 from pi_bench.fidelity import bit_choice, choose_bits
 from pi_bench.fidelity.fidelity import CALIBRATION, EXAMPLE, NOISE
-from pi_bench.fidelity.words import FidelityWarning, warning_text
+from pi_bench.fidelity.fidelity_warning import FidelityWarning, warning_text
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.equalization import equalize
 from pi_bench.network.files.model_file import save_model
@@ -75,7 +75,8 @@ def export(
         labels: class names, one per output, or none.
         name: the name of the network in reports. By default it is the module's class. If that is as general
             as Sequential, it is the stem of the network's own file, or else of `path`.
-        meta: JSON values to keep in the file.
+        meta: JSON values to keep in the file. ``{"random_weights": False}`` notes that the weights of the
+            module are trained ones; without it the reports say that they are unknown.
 
     Returns:
         The graph in the file, with calibrated ranges. Its `meta` has ``bits``, ``fidelity`` and
@@ -108,10 +109,9 @@ def export(
     module = open_source(module)
     example = _batched(_example(module, calibration) if example_input is None else example_input)
     if calibration is None:
-        warnings.warn(
+        warn_caller(
             "the network is calibrated on the example input alone: "
-            "give pi_bench.export some dozens of typical inputs as calibration=",
-            stacklevel=2,
+            "give pi_bench.export some dozens of typical inputs as calibration="
         )
     hint = _hint(example)
     samples = _samples(example if calibration is None else calibration, tuple(example.shape[1:]), hint)
@@ -133,7 +133,7 @@ def export(
     source = _source(notes["calibration"]["source"])
     chosen = choose_bits(graph, samples, choice, source=source, threads=_threads())
     for line in warning_text(graph, chosen):
-        warnings.warn(line, FidelityWarning, stacklevel=2)
+        warn_caller(line, FidelityWarning)
     notes = {**notes, **chosen.meta(), "headroom_bits": headroom_bits(graph, chosen.options)}
     graph = dataclasses.replace(graph, meta=notes)
     save_model(graph, path)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from pi_bench.errors import InputError
+from pi_bench.errors import InputError, reason
 
 MAX_FILE_BYTES = 1 << 30
 _MAGIC = b"\x93NUMPY"
@@ -35,7 +35,7 @@ def read_npy(path: Path) -> np.ndarray:
         with path.open("rb") as file:
             return parse_npy(str(path), file, os.fstat(file.fileno()).st_size)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+        raise InputError(f"{path}: {why_unread(error)}") from error
 
 
 def as_native_float(array: np.ndarray) -> np.ndarray:
@@ -105,11 +105,28 @@ def _header(name: str, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]
     return shape, fortran_order, dtype
 
 
+def why_unread(error: OSError) -> str:
+    """Says why the system does not read a file of the user, and what to do.
+
+    >>> why_unread(FileNotFoundError())
+    'there is no such file; check its name and its folder'
+    """
+    match error:
+        case FileNotFoundError():
+            return "there is no such file; check its name and its folder"
+        case IsADirectoryError():
+            return "it is a folder; name one file in it"
+        case PermissionError():
+            return "this user may not read it; change its permissions (chmod u+r)"
+        case _:
+            return f"it cannot be read: {reason(error)}; copy it to another disk"
+
+
 def _what_else(start: bytes) -> str:
     if not start:
         return "it is empty, not a .npy file"
     if start.startswith(_ARCHIVE_MAGIC):
-        return "it is an archive of arrays (.npz), not a .npy file"
+        return "it is an archive (.npz, or a model or checkpoint), not a .npy file"
     if start.startswith(_PICKLE_MAGIC):
         return "it holds Python objects (a pickle), not a .npy file"
     try:

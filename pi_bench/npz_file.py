@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pi_bench.errors import InputError
-from pi_bench.npy_file import MAX_FILE_BYTES, parse_npy
+from pi_bench.npy_file import MAX_FILE_BYTES, parse_npy, why_unread
 
 _MAX_ARRAYS = 64
 
@@ -35,7 +35,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         raise InputError(f"{path}: no whole .npz archive; save the arrays with numpy.savez") from None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+        raise InputError(f"{path}: {why_unread(error)}") from None
 
 
 def _arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:

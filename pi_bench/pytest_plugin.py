@@ -6,6 +6,7 @@ that takes time until a test uses the fixture.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from pi_bench.report.documents.latency import Result
 
 FIXTURE = "pi_bench_latency"
+
+_SECOND_CALL = (
+    "pi_bench_latency was called twice in one test, and pytest-benchmark keeps one benchmark per test: "
+    "measure once per test, for several models or options with pytest.mark.parametrize, or call "
+    "pi_bench.measure for figures that need no line in the table"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +52,7 @@ class OnlineClock:
 
     def __init__(self, samples_s: Sequence[float] = ()) -> None:
         self.samples_s: Iterator[float] = iter(samples_s)
+        self.used = False  # pytest-benchmark takes one series of rounds per test
         self._now_s = 0.0
 
     def __call__(self) -> float:
@@ -75,20 +83,30 @@ class _Benchmarked:
         """Measures private inferences as `pi_bench.measure` does, as the benchmark of this test.
 
         Its rounds are the timed runs, and their times the online latencies. It may be called once per test.
+        A `PiBenchError` is raised without the frames inside the package, unless PI_BENCH_TRACEBACK is set.
         """
         marker = request.node.get_closest_marker("benchmark")
         clock: OnlineClock = marker.kwargs["timer"]
 
         def latency(model: Any, example_input: Any = None, **options: Any) -> Result:
+            __tracebackhide__ = True
             import pi_bench
+            from pi_bench.errors import PiBenchError
 
+            if clock.used:
+                pytest.fail(_SECOND_CALL, pytrace=False)
             if benchmark.disabled:
                 options = {**options, "runs": 1, "warmup": 0, "precision": None}
-            result = pi_bench.measure(model, example_input, **options)
+            try:
+                result = pi_bench.measure(model, example_input, **options)
+            except PiBenchError as error:
+                if os.environ.get("PI_BENCH_TRACEBACK"):
+                    raise
+                raise error.with_traceback(None) from None  # its message says all that a user can act on
             if result.verification is not None and not result.verification.passed:
                 pytest.fail(f"verification failed: {result.verification.failures[0]}", pytrace=False)
             samples_s = result.online.latency_s.samples
-            clock.samples_s = iter(samples_s)
+            clock.samples_s, clock.used = iter(samples_s), True
             benchmark.extra_info.update(extra_info(result))
             benchmark.pedantic(clock.add_next, setup=clock.reset, rounds=len(samples_s))
             return result

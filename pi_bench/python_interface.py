@@ -23,9 +23,9 @@ from pi_bench.costs import Costs
 from pi_bench.errors import UsageError
 from pi_bench.fidelity import with_chosen_bits
 from pi_bench.launch import placement
-from pi_bench.launch.costs import machine_costs
+from pi_bench.launch.cached_costs import machine_costs
+from pi_bench.launch.cached_limits import machine_limits
 from pi_bench.launch.inputs import batch_of
-from pi_bench.launch.limits import machine_limits
 from pi_bench.launch.model import load
 from pi_bench.launch.stopping import Stopping
 from pi_bench.metrics.machine_use import MachineWatch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 _MAX = 3
@@ -37,6 +36,8 @@ def similar_names(name: str, known: Iterable[str]) -> str:
     >>> similar_names("resnet18-cifar-12288", ["resnet18-cifar100-12288", "vgg16"])
     'did you mean resnet18-cifar100-12288?'
     """
+    import difflib  # here, because every command loads this module
+
     lowered = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=_MAX, cutoff=_SIMILARITY)
     return f"did you mean {' or '.join(lowered[each] for each in near)}?" if near else ""

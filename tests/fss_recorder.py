@@ -1,6 +1,6 @@
 """Records every key with its tweak, every label and every draw that the FSS steps use.
 
-The places are modelled here from the table of docs/threat-model-fss.md, apart from the kernels, whose
+The places are modeled here from the table of docs/threat-model-fss.md, apart from the kernels, whose
 bytes the known answers fix.
 """
 

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import pi_bench
-from pi_bench.fidelity.words import FidelityWarning
+from pi_bench.fidelity.fidelity_warning import FidelityWarning
 from pi_bench.network.graph.float_run import outputs
 from tests.oracles import REQUIRED, oracle
 

@@ -73,7 +73,7 @@ def public_definitions() -> Iterator[tuple[str, Definition]]:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "path",
-    [path for path in source_files() if any(map(has_example, docstrings(path)))],
+    [path for path in source_files() if has_example(path.read_text())],  # faster than to parse each
     ids=lambda path: module_name(path),
 )
 def test_examples_give_what_they_show(path: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.layers import layer_graph
+from benchmarks.layer_graphs import layer_graph
 from benchmarks.peers.equal_error import NAME as EQUAL
 from benchmarks.peers.equal_error import at_the_error_of
 from benchmarks.peers.plain_export import plain_network

@@ -19,7 +19,7 @@ from pi_bench.fidelity import FidelityGoal, with_chosen_bits
 from pi_bench.fidelity.allocation import allocate
 from pi_bench.fidelity.chosen_bits import bits_to_fields
 from pi_bench.fidelity.fidelity import NOISE
-from pi_bench.fidelity.measurement import integer_logits
+from pi_bench.fidelity.logits import integer_logits
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.compiler.options import MAX_WEIGHT_BITS
 from pi_bench.network.files.model_file import load_model, save_model

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.proof.measuring import FailedRow, export, measure
+from benchmarks.proof.measured_network import FailedRow, export, measure
 from benchmarks.proof.networks import NETWORKS, PROTOCOLS, Network
 from benchmarks.proof.table import as_csv, markdown
 from benchmarks.report import load_warning

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.markdown import table
-from benchmarks.proof.measuring import DRAWN
+from benchmarks.proof.measured_network import DRAWN
 from pi_bench.report.quantities import seconds
 
 Record = Mapping[str, Any]

@@ -27,7 +27,7 @@ class ArchiveSource:
         size_bytes: the exact size.
         sha256: the SHA-256 in hexadecimal digits.
 
-    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.models.data.data_sets import SOURCES
     >>> SOURCES["tinyimagenet"].archive.file_name
     'tiny-imagenet-200.zip'
     """
@@ -49,7 +49,7 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
         DataError: The archive is missing, cannot be fetched, is truncated, or is another file. The message
             says what to do.
 
-    >>> from pi_bench.models.data.catalogue import SOURCES
+    >>> from pi_bench.models.data.data_sets import SOURCES
     >>> from pi_bench.progress import silent
     >>> try:
     ...     obtain(SOURCES["cifar10"].archive, Path("nowhere"), download=False, progress=silent)
@@ -65,7 +65,7 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
                     f"{path} is missing: add --download to fetch it, or put {source.url} there "
                     "by hand; --data-dir names another folder"
                 )
-            _fetch(source, path, progress)
+            fetch(source.url, path, source.size_bytes, progress)
         with open(path, "rb") as file:
             size_bytes = os.fstat(file.fileno()).st_size
             if size_bytes < source.size_bytes:
@@ -83,25 +83,42 @@ def obtain(source: ArchiveSource, data_dir: Path, *, download: bool, progress: P
     return path
 
 
-def _fetch(source: ArchiveSource, path: Path, progress: Progress) -> None:
+def fetch(url: str, path: Path, size_bytes: int, progress: Progress) -> None:
+    """Downloads `url` to `path`, whole or not at all.
+
+    Args:
+        size_bytes: the size of the official file. Nothing beyond it is read.
+        progress: called with the finished and all bytes.
+
+    Raises:
+        DataError: The address cannot be read, or its file is larger.
+
+    >>> import tempfile
+    >>> from pi_bench.progress import silent
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     path = Path(name, "copy")
+    ...     fetch(Path("/etc/hostname").as_uri(), path, 1000, silent)
+    ...     path.read_bytes() == Path("/etc/hostname").read_bytes()
+    True
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(source.url, timeout=_TIMEOUT_S) as response, whole_file(path) as file:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response, whole_file(path) as file:
             done = 0
             while chunk := response.read(_CHUNK_BYTES):
                 done += len(chunk)
-                if done > source.size_bytes:
+                if done > size_bytes:
                     raise DataError(
-                        f"{source.url} is larger than the official archive: "
-                        f"get {source.size_bytes:,} bytes elsewhere and put them at {path}"
+                        f"{url} is larger than the official file: "
+                        f"get {size_bytes:,} bytes elsewhere and put them at {path}"
                     )
                 file.write(chunk)
-                progress(f"downloading {source.file_name}", done, source.size_bytes)
+                progress(f"downloading {path.name}", done, size_bytes)
     except OSError as error:  # URLError is one
         cause = getattr(error, "reason", error)
         why = reason(cause) if isinstance(cause, OSError) else cause
         raise DataError(
-            f"cannot download {source.url}: {why}; get it on a machine with network "
+            f"cannot download {url}: {why}; get it on a machine with network "
             f"and put it at {path}, or name its folder with --data-dir"
         ) from None
 

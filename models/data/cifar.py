@@ -83,7 +83,7 @@ def read_cifar100(path: Path) -> Dataset:
 CIFAR10 = DataSource(
     name="cifar10",
     read=lambda path, shape, progress: read_cifar10(path),
-    shape=_IMAGE_SHAPE,
+    shapes=(_IMAGE_SHAPE,),
     archive=ArchiveSource(
         "cifar-10-binary.tar.gz",
         "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
@@ -95,7 +95,7 @@ CIFAR10 = DataSource(
 CIFAR100 = DataSource(
     name="cifar100",
     read=lambda path, shape, progress: read_cifar100(path),
-    shape=_IMAGE_SHAPE,
+    shapes=(_IMAGE_SHAPE,),
     archive=ArchiveSource(
         "cifar-100-binary.tar.gz",
         "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",

@@ -1,4 +1,4 @@
-"""Labelled images in memory, their statistics, and the split that chooses an epoch."""
+"""Labeled images in memory, their statistics, and the split that chooses an epoch."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Dataset:
         test: the test images.
         crop_padding: the largest shift of an image in pixels.
         flips: whether a mirrored image still belongs to its class.
+        enlarged_from: height and width of the published images, if these are enlarged ones.
 
     >>> part = Split(np.zeros((2, 1, 8, 8), np.uint8), np.array([0, 1]))
     >>> Dataset("dots", ("light", "dark"), part, part, crop_padding=1, flips=True).image_shape
@@ -55,6 +56,7 @@ class Dataset:
     test: Split
     crop_padding: int
     flips: bool
+    enlarged_from: tuple[int, int] | None = None
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 from pi_bench.errors import DataError
 from pi_bench.progress import Progress
 
-from .catalogue import image_shape, load_data
-from .dataset import mean_and_deviation
+from .data_sets import image_shape, load_data
+from .dataset import Dataset, mean_and_deviation
 
 
 def evaluation_images(
@@ -56,7 +56,14 @@ def evaluation_images(
     images = data.test.images.astype(np.float32)
     images -= (mean * 255).astype(np.float32).reshape(1, -1, 1, 1)
     images *= (1 / (deviation * 255)).astype(np.float32).reshape(1, -1, 1, 1)
-    return images, data.test.labels, f"{name} (test split, {how})"
+    return images, data.test.labels, f"{name} (test split, {_enlarged(data)}{how})"
+
+
+def _enlarged(data: Dataset) -> str:
+    if data.enlarged_from is None:
+        return ""
+    before, after = (" x ".join(map(str, size)) for size in (data.enlarged_from, data.image_shape[1:]))
+    return f"{before} pixels enlarged to {after}, "
 
 
 _KEYS = ("mean", "deviation")

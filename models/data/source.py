@@ -1,6 +1,6 @@
 """The record of a data set: where its images come from, and how networks are trained on them.
 
-To add a data set, write a file with its reader and its record, and add the record to the line in `catalogue`.
+To add a data set, write a file with its reader and its record, and add the record to the line in `data_sets`.
 """
 
 from __future__ import annotations
@@ -23,23 +23,27 @@ class DataSource:
 
     Attributes:
         name: the name that the user gives, and that recipes have as `dataset`.
-        read: reads the images, given the path of the archive, the wanted shape, and a listener. Without an
-            archive the path is the data folder.
-        shape: (channels, height, width) of the images; None if they come in the size that is asked for.
-        archive: the official archive; None if the images need no file.
+        read: reads the images, given a path, the wanted shape, and a listener. The path is that of the
+            archive, the folder that `obtain` returns, or the data folder.
+        shapes: every (channels, height, width) in which the images come, the usual one first; empty if they
+            come in the size that is asked for.
+        archive: the official archive, if the images are in one.
+        obtain: finds or downloads the official files if they are in no archive. It gets the data folder,
+            whether to download missing files, and a listener, and returns the folder of the files.
         training: training settings that differ from the defaults.
         linearization: settings of SNL's linearization that differ from the defaults.
         finetuning: settings of a finetuning that differ from the defaults.
 
-    >>> from pi_bench.models.data.catalogue import SOURCES
-    >>> SOURCES["cifar10"].shape, SOURCES["digits"].training["epochs"]
-    ((3, 32, 32), 30)
+    >>> from pi_bench.models.data.data_sets import SOURCES
+    >>> SOURCES["cifar10"].shapes, SOURCES["digits"].training["epochs"]
+    (((3, 32, 32),), 30)
     """
 
     name: str
     read: Callable[[Path, Shape, Progress], Dataset]
-    shape: Shape | None = None
+    shapes: tuple[Shape, ...] = ()
     archive: ArchiveSource | None = None
+    obtain: Callable[[Path, bool, Progress], Path] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     linearization: Mapping[str, Any] = field(default_factory=dict)
     finetuning: Mapping[str, Any] = field(default_factory=dict)

@@ -142,7 +142,7 @@ def _decode(path: Path, name: str, content: bytes) -> np.ndarray:
 TINYIMAGENET = DataSource(
     name="tinyimagenet",
     read=lambda path, shape, progress: read_tinyimagenet(path, progress),
-    shape=(3, _SIDE, _SIDE),
+    shapes=((3, _SIDE, _SIDE),),
     archive=ArchiveSource(
         "tiny-imagenet-200.zip",
         "http://cs231n.stanford.edu/tiny-imagenet-200.zip",

@@ -7,10 +7,12 @@ line to both registries (here and in `building`). Nothing here imports torch.
 from __future__ import annotations
 
 from ..recipe import Recipe
+from .cryptonas import CryptoNasRecipe
 from .minionn import MinionnRecipe
 from .mobilenet_v1 import MobileNetV1Recipe
 from .mobilenet_v2 import MobileNetV2Recipe
 from .resnet import ResNetRecipe
+from .sphynx import SphynxRecipe
 from .vgg import VggRecipe
 from .wide_resnet import WideResNetRecipe
 
@@ -23,5 +25,7 @@ FAMILIES: dict[str, type[Recipe]] = {
         MobileNetV1Recipe,
         MobileNetV2Recipe,
         MinionnRecipe,
+        CryptoNasRecipe,
+        SphynxRecipe,
     )
 }

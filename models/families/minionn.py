@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from pi_bench.shape import Shape
 
-from ..layers import Kind, Sketch
+from ..counted_layers import Kind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..layers import Sketch
+from ..counted_layers import Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..layers import BlockPlace, Kind, Sketch
+from ..counted_layers import BlockPlace, Kind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 

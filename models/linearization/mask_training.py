@@ -23,9 +23,9 @@ from ..networks.masked_relu import masked_relus
 from ..training.batches import Batches
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
-from ..training.files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from ..training.logs import EpochLog
 from ..training.trainer import copied_state, make_optimizer
+from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .masks import lasso_penalty, relu_count
 from .schedule import LassoSchedule
 from .settings import LinearizationSettings

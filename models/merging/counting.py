@@ -13,7 +13,7 @@ which has as many convolutions on its main path. The harness measures its real c
 
 from __future__ import annotations
 
-from ..layers import Kind, Layer
+from ..counted_layers import Kind, Layer
 from ..recipe import Recipe
 
 _CULLED_STAGE_CONVS = 2

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
-from ..layers import BlockPlace
+from ..counted_layers import BlockPlace
 from ..recipe import Recipe
 
 
@@ -40,6 +42,33 @@ def conv_unit(in_width: int, width: int, kernel: int, stride: int, relu: nn.Modu
     """
     parts = OrderedDict(conv=conv(in_width, width, kernel, stride), bn=nn.BatchNorm2d(width), relu=relu)
     return nn.Sequential(parts)
+
+
+class FactorizedReduction(nn.Module):
+    """Halves the height and width: one convolution 1x1 reads the pixels at even places, another those at odd
+    places, and a batch norm follows both (ENAS, Pham et al., ICML 2018).
+
+    Args:
+        trained: whether the batch norm has a scale and a shift.
+
+    >>> FactorizedReduction(4, 6)(torch.zeros(1, 4, 7, 8)).shape
+    torch.Size([1, 6, 4, 4])
+    """
+
+    def __init__(self, in_width: int, width: int, *, trained: bool = True) -> None:
+        super().__init__()
+        self.conv1 = conv(in_width, width - width // 2, 1, 2)
+        self.conv2 = conv(in_width, width // 2, 1, 2)
+        self.bn = nn.BatchNorm2d(width, affine=trained)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the output for a batch of maps (batch, channels, height, width)."""
+        height, width = x.shape[2:]
+        shifted = x[:, :, 1:, 1:]
+        if height % 2 or width % 2:  # an odd side has one more pixel at an even place
+            shifted = functional.pad(shifted, (0, width % 2, 0, height % 2))
+        out: Tensor = self.bn(torch.cat([self.conv1(x), self.conv2(shifted)], dim=1))
+        return out
 
 
 def stages_of(

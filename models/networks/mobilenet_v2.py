@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..counted_layers import BlockPlace
 from ..families.mobilenet_v2 import MobileNetV2Recipe
-from ..layers import BlockPlace
 from .layers import activation, conv, conv_unit, stages_of
 
 

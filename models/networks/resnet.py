@@ -12,8 +12,8 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..counted_layers import BlockPlace
 from ..families.resnet import EXPANSION, ResNetRecipe
-from ..layers import BlockPlace
 from .layers import activation, stages_of
 
 

@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from ..counted_layers import BlockPlace
 from ..families.wide_resnet import WideResNetRecipe
-from ..layers import BlockPlace
 from .layers import activation, conv, stages_of
 
 

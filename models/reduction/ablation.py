@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..criticality import StageAccuracy, criticality, culling_order
 from ..recipe import Recipe
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 from .job import Outcome
 
 TABLE_FILE = "criticality.csv"

@@ -21,11 +21,11 @@ from pi_bench.errors import DivergedError
 from pi_bench.progress import Progress
 
 from ..criticality import only_stage, require_full
-from ..deepreduce import PlannedNetwork, search_plan
+from ..deepreduce_plan import PlannedNetwork, search_plan
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 from .ablation import order_of
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import DivergedError, OutputError, PiBenchError, by_name
-from pi_bench.fidelity.words import FidelityWarning
+from pi_bench.fidelity.fidelity_warning import FidelityWarning
 from pi_bench.progress import Progress
 
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 
 FAILURE_FILE = "failed.json"
 

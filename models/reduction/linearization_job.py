@@ -11,12 +11,12 @@ import torch
 
 from pi_bench.progress import Progress
 
-from ..linearization.run import linearize, result_of
+from ..linearization.linearize import linearize, result_of
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 from .job import Job
 from .job_files import read_result, refuse_other
 from .training_job import data_of, locked, teacher_of, weights_digest
@@ -66,7 +66,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     budgets.json.
 
     Raises:
-        PiBenchError: `linearization.run.linearize` fails.
+        PiBenchError: `linearization.linearize.linearize` fails.
 
     >>> from pi_bench.errors import PiBenchError
     >>> try:

@@ -20,7 +20,7 @@ from ..linearization import settings as linearization
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..training import TrainingSettings
-from ..training.files import START_FILE
+from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .merging_job import UNMERGED_FOLDERS, merged_recipe, merging_job

@@ -13,8 +13,8 @@ from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
 from ..building import build
+from ..counted_layers import Kind
 from ..criticality import base_name
-from ..layers import Kind
 from ..merging.borders import border_effect
 from ..merging.counting import conv_count
 from ..merging.network import merged_network, planned
@@ -24,7 +24,7 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.epoch import evaluate
-from ..training.files import START_FILE, save_tensors, write_whole
+from ..training.training_files import START_FILE, save_tensors, write_whole
 from .job import Job
 from .job_files import read_result, refuse_other
 from .training_job import data_of, locked, teacher_of, weights_digest

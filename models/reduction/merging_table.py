@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 from .candidate import Candidate
-from .measuring import LATENCY_FILE
 from .merging_job import MERGING_FILE, UNMERGED_FOLDERS
+from .private_latency import LATENCY_FILE
 
 MERGING_TABLE = "merging.csv"
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from pi_bench.errors import EnvironmentUnsupportedError
 
-from ..training.files import write_whole
+from ..published import PublishedPoint
+from ..training.training_files import write_whole
 from .candidate import Candidate
 
 PLOT_FILE = "pareto.svg"
 
 _MARKERS = {"baseline": "s", "deepreduce": "o", "snl": "^"}
 _OTHER_MARKERS = "Dv<>P*"
+_PUBLISHED_MARKERS = "x+1234|_"  # none of a measured network, and none that can be filled
 
 
 def require_matplotlib() -> None:
@@ -34,8 +36,13 @@ def require_matplotlib() -> None:
         ) from None
 
 
-def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
+def write_plot(
+    path: Path, candidates: Sequence[Candidate], title: str, published: Sequence[PublishedPoint] = ()
+) -> None:
     """Writes the figure as an SVG that depends on the arguments alone.
+
+    Args:
+        published: points of papers, drawn over ReLUs behind the candidates. They are on no frontier.
 
     Raises:
         OutputError: The file cannot be written.
@@ -58,7 +65,13 @@ def write_plot(path: Path, candidates: Sequence[Candidate], title: str) -> None:
         axes[0].set_ylabel("test accuracy, %")
         if measured:
             _draw(axes[1], candidates, "latency_s", "latency_frontier", 1000, "private online latency, ms")
-        axes[0].legend(loc="lower right", fontsize="small")
+        if published:
+            _draw_published(axes[0], published)
+            figure.legend(
+                *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small"
+            )
+        else:
+            axes[0].legend(loc="lower right", fontsize="small")
         figure.suptitle(title, fontsize="medium")
         content = io.BytesIO()
         figure.savefig(content, format="svg", metadata={"Date": None})
@@ -93,3 +106,20 @@ def _draw(
     axes.set_xscale("log")
     axes.set_xlabel(label)
     axes.grid(alpha=0.3)
+
+
+def _draw_published(axes: Any, points: Sequence[PublishedPoint]) -> None:
+    """Draws the points of each method with a marker of its own, and names the marks of their sources."""
+    known = [point for point in points if point.relu_count is not None]
+    for index, method in enumerate(dict.fromkeys(point.method for point in known)):
+        own = [point for point in known if point.method == method]
+        marks = "".join(f"[{mark}]" for mark in dict.fromkeys(point.mark for point in own))
+        axes.scatter(
+            [point.relu_count for point in own],
+            [point.accuracy_pct for point in own],
+            marker=_PUBLISHED_MARKERS[index % len(_PUBLISHED_MARKERS)],
+            color=f"C{index}",
+            alpha=0.6,
+            label=f"{method}, published {marks}",
+            zorder=1.5,
+        )

@@ -18,7 +18,7 @@ from ..pruning import pruned_recipe, pruned_state
 from ..recipe import Recipe
 from ..recipe_export import load_state
 from ..recipe_writing import format_recipe
-from ..training.files import START_FILE, save_tensors, write_whole
+from ..training.training_files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .trainings import BudgetSettings, opened_from

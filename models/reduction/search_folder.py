@@ -12,7 +12,7 @@ from typing import Any
 
 from pi_bench.errors import OutputError, TrainingError, reason
 
-from ..training.files import write_whole
+from ..training.training_files import write_whole
 
 _SEARCH_FILE = "search.json"
 _LOCK_FILE = ".lock"

@@ -1,7 +1,7 @@
 """SNL from a network with all its ReLUs to one network per budget (Cho et al., ICML 2022, Algorithm 1).
 
     teacher/          the network with all its ReLUs
-    linearized/       masks and weights trained together, once for all budgets (`linearization.run`)
+    linearized/       masks and weights trained together, once for all budgets (`linearization.linearize`)
     networks/B        finetuned with frozen masks and distillation from the teacher
 
 The finetunings do not depend on each other. The linearization is one training.
@@ -17,10 +17,10 @@ from typing import Any
 from pi_bench.progress import Progress
 
 from ..criticality import require_full
-from ..linearization.run import budget_folder, budget_recipe, require_budgets
+from ..linearization.linearize import budget_folder, budget_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
-from ..training.files import START_FILE
+from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .linearization_job import linearization_job

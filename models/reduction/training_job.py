@@ -21,7 +21,7 @@ from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
-from ..training.run import Teacher, train_recipe
+from ..training.train_recipe import Teacher, train_recipe
 from .job import Job
 from .job_files import read_result, refuse_other
 
@@ -71,7 +71,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     """Trains to the end, from the last checkpoint if there is one, and returns the content of result.json.
 
     Raises:
-        PiBenchError: `training.run.train_recipe` fails.
+        PiBenchError: `training.train_recipe.train_recipe` fails.
 
     >>> from pi_bench.errors import PiBenchError
     >>> try:

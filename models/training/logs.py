@@ -10,7 +10,7 @@ from typing import Any
 
 from pi_bench.errors import EnvironmentUnsupportedError
 
-from .files import write_whole
+from .training_files import write_whole
 from .workers import rank
 
 Rows = Sequence[Mapping[str, Any]]

@@ -9,7 +9,7 @@ from typing import Any
 from pi_bench.errors import UsageError
 from pi_bench.unknown_name import similar_names
 
-from ..data.catalogue import SOURCES
+from ..data.data_sets import SOURCES
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("step", "cosine", "constant")

@@ -21,9 +21,9 @@ from pi_bench.progress import Progress
 from .batches import Batches
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
-from .files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .logs import EpochLog
 from .settings import TrainingSettings
+from .training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .workers import unwrap, wrap_distributed
 
 

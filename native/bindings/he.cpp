@@ -62,7 +62,8 @@ class ReleasedView {
 
 bool valid_copies(std::size_t copies, std::size_t spread) {
   return copies >= 1 && copies <= he::kCopyOrder && std::has_single_bit(copies) && spread >= 1 &&
-         spread <= he::kDegree && std::has_single_bit(spread) && he::copies_have_keys(copies, spread);
+         spread <= he::kDegree && std::has_single_bit(spread) &&
+         he::copies_have_keys(copies, spread);
 }
 
 // Holds weights (out, in, taps) and exponents (out_block, in_block, taps). The constructor checks

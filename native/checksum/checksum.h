@@ -11,7 +11,7 @@
 //
 // Two streams of the same lengths that differ have the same checksum with probability at most
 // 2^-64 (a block's values collide) + n * 2^-128 (n blocks: the polynomial has at most n roots),
-// over a key that was drawn after the difference was chosen. That detects faults. It is no defence
+// over a key that was drawn after the difference was chosen. That detects faults. It is no defense
 // against somebody who knows the key, and both parties' network may know it.
 #pragma once
 #include <cstddef>

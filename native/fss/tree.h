@@ -189,7 +189,7 @@ class Tree {
   }
 
   // XORs each lane's entry of a digit, [lane][bytes], to `out`. The index is public, so memory is
-  // read at it. Two neighbours of the whole table differ in the last digit alone, so the entry of
+  // read at it. Two neighbors of the whole table differ in the last digit alone, so the entry of
   // another digit belongs to both.
   void pick(const std::uint8_t* entries, std::size_t bytes, int digit, const Words& index,
             Words& out) const {

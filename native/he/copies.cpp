@@ -45,7 +45,7 @@ class Scratch {
 // The ciphertexts that share the reading of the keys: few enough for a cache.
 constexpr std::size_t kTogether = 2;
 
-// Copies neighbouring ciphertexts of one group. Nothing here is secret.
+// Copies neighboring ciphertexts of one group. Nothing here is secret.
 class Copier {
  public:
   Copier(Isa isa, std::size_t group, std::size_t copies, std::size_t spread,
@@ -80,12 +80,12 @@ class Copier {
       switch_keys(copy, kPrimeCount, count, special_.data());
       for (std::size_t n = 0; n < count; ++n) {
         for (std::size_t component = 0; component < 2; ++component) {
-          transform_.inverse(prime_ring(kPrimeCount),
-                             special_.data() + place(n, copy, component));
+          transform_.inverse(prime_ring(kPrimeCount), special_.data() + place(n, copy, component));
         }
       }
     }
-    for (std::size_t k = 0; k < kPrimeCount; ++k) finish(k, count, loaded + k * kLaneBlocks * stride_);
+    for (std::size_t k = 0; k < kPrimeCount; ++k)
+      finish(k, count, loaded + k * kLaneBlocks * stride_);
   }
 
  private:
@@ -102,7 +102,7 @@ class Copier {
         if (k == digit) {
           copy_blocks(loaded + k * kLaneBlocks * stride_ + kLanes, stride_, to, stride);
         } else {
-          residues_.recentre(kPrimes[digit], prime_ring(k).p, c1_.data() + digit * kDegree, kDegree,
+          residues_.recenter(kPrimes[digit], prime_ring(k).p, c1_.data() + digit * kDegree, kDegree,
                              rest_.data());
           transform_.forward(prime_ring(k), rest_.data(), to, stride);
         }
@@ -154,12 +154,11 @@ class Copier {
       for (std::size_t n = 0; n < count; ++n) {
         for (std::size_t component = 0; component < 2; ++component) {
           const std::size_t at = place(n, copy, component);
-          residues_.recentre(kCopyPrime, ring.p, special_.data() + at, kDegree, rest_.data());
+          residues_.recenter(kCopyPrime, ring.p, special_.data() + at, kDegree, rest_.data());
           forward_in_place(transform_, ring, rest_.data());
-          residues_.divide_and_move(inverse_[k], ring.p,
-                                    component == 0 ? addend_.data() + n * kDegree : nullptr,
-                                    tables_.copy_index[step_ * copy - 1], rest_.data(),
-                                    moved_.data() + at);
+          residues_.divide_and_move(
+              inverse_[k], ring.p, component == 0 ? addend_.data() + n * kDegree : nullptr,
+              tables_.copy_index[step_ * copy - 1], rest_.data(), moved_.data() + at);
         }
       }
     }
@@ -188,8 +187,8 @@ class Copier {
   std::size_t copies_, step_, stride_;
   const std::uint64_t* keys_;
   Factor inverse_[kPrimeCount];
-  // digits: [prime][ciphertext][block][digit][kLanes]; last_digits: [prime][ciphertext][N]. special,
-  // moved: [ciphertext][copy][component][N].
+  // digits: [prime][ciphertext][block][digit][kLanes]; last_digits: [prime][ciphertext][N].
+  // special, moved: [ciphertext][copy][component][N].
   Scratch c1_, digits_, last_digits_, special_, moved_, rest_, addend_;
 };
 
@@ -246,9 +245,8 @@ bool load_copy_keys(Isa isa, const std::uint8_t* keys, std::uint64_t* out) {
       const std::size_t stride = (last ? 1 : kPrimeCount - 1) * 2 * kLanes;
       for (std::size_t k = 0; k < kCopyPrimes; ++k, keys += kPackedPolyBytes) {
         const PrimeRing& ring = prime_ring(k);
-        std::uint64_t* const to =
-            out + k * kPrimeKeyWords +
-            (last ? 2 * (kPrimeCount - 1) * kDegree : digit * 2 * kLanes);
+        std::uint64_t* const to = out + k * kPrimeKeyWords +
+                                  (last ? 2 * (kPrimeCount - 1) * kDegree : digit * 2 * kLanes);
         good &= residues.unpack(keys, kDegree, ring.p, first.data());
         transform.forward(ring, first.data(), to, stride);
         transform.forward(ring, body.data() + k * kDegree, to + kLanes, stride);

@@ -6,14 +6,14 @@
 // multiples of A by `copies` and removes those at the other multiples of `spread`. The power g^i is
 // applied to w in the clear and to c once for all weights:
 //
-//   sum over n and i of X^(spread n) g^i(w_n c) = sum over i of (sum over n of X^(spread n) g^i(w_n))
-//   g^i(c)
+//   sum over n and i of X^(spread n) g^i(w_n c) = sum over i of (sum over n of X^(spread n)
+//   g^i(w_n)) g^i(c)
 //
 // holds the wanted coefficients of `copies` products, spread apart, and costs as many products as
 // before. The client divides its message by `copies` modulo q before it adds noise, so that the
-// plaintext keeps its bits. Source: the automorphisms are those of Chen, Dai, Kim, Song (ACNS 2021);
-// Halevi and Shoup, "Faster homomorphic linear transformations in HElib" (CRYPTO 2018), apply them
-// to the input and decompose it once for all of them.
+// plaintext keeps its bits. Source: the automorphisms are those of Chen, Dai, Kim, Song (ACNS
+// 2021); Halevi and Shoup, "Faster homomorphic linear transformations in HElib" (CRYPTO 2018),
+// apply them to the input and decompose it once for all of them.
 //
 // Key switching works modulo q * kCopyPrime, with a digit for each prime of q. The key of g^i
 // encrypts the secret under g^-i(secret): switching comes first, then the automorphism.
@@ -46,9 +46,8 @@ bool load_copy_keys(Isa isa, const std::uint8_t* keys, std::uint64_t* out);
 // Returns whether there are keys for `copies` copies that put products `spread` apart.
 constexpr bool copies_have_keys(std::size_t copies, std::size_t spread) {
   const std::size_t order = copies * spread;
-  return copies == 1 ||
-         (order <= kCopyOrder && kCopyOrder % order == 0 &&
-          kCopyOrder / order * (copies - 1) <= kCopyKeys);
+  return copies == 1 || (order <= kCopyOrder && kCopyOrder % order == 0 &&
+                         kCopyOrder / order * (copies - 1) <= kCopyKeys);
 }
 
 // Adds copies 1 to `copies` - 1 of each ciphertext to what load() has written. `ciphertexts` is

@@ -93,7 +93,7 @@ class Joiner {
     }
     residues_.negate(p0, difference_.data(), kDegree, difference_.data() + kDegree);
     apply_automorphism(j, difference_.data(), digit_.data());
-    residues_.recentre(p0, p1, digit_.data(), kDegree, digit_.data() + kDegree);
+    residues_.recenter(p0, p1, digit_.data(), kDegree, digit_.data() + kDegree);
     for (std::size_t k = 0; k < kJoinPrimes; ++k) {
       const PrimeRing& ring = prime_ring(k);
       const std::uint64_t* const key = keys_ + j * kLoadedJoinKeyWords + k * kDegree;

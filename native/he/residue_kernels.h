@@ -3,9 +3,10 @@
 // different flags.
 //
 // V has V::Word; V::kCount lanes; load, store, splat, their forms for narrower items, add, sub,
-// band, bxor, left, right; gather (kCount values of a moved polynomial, from their 16-bit places); subtract_once (x < 2 * bound), lift (signed to residue), multiply_low
-// (the low 52 bits of a product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even
-// and odd words of 2 * kCount), below (whether all lanes are).
+// band, bxor, left, right; gather (kCount values of a moved polynomial, from their 16-bit places);
+// subtract_once (x < 2 * bound), lift (signed to residue), multiply_low (the low 52 bits of a
+// product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even and odd words of 2 *
+// kCount), below (whether all lanes are).
 #pragma once
 #include "he/bit_packing.h"
 #include "he/residues.h"
@@ -131,11 +132,11 @@ struct Residues {
     for (std::size_t i = 0; i < count; i += V::kCount) V::store(x + i, multiply(V::load(x + i)));
   }
 
-  static void recentre(std::uint64_t from, std::uint64_t to, const std::uint64_t* x,
+  static void recenter(std::uint64_t from, std::uint64_t to, const std::uint64_t* x,
                        std::size_t count, std::uint64_t* out) {
     const Word half = V::splat(from / 2), gap = V::splat(to - from);
     for (std::size_t i = 0; i < count; i += V::kCount) {
-      V::store(out + i, recentred(V::load(x + i), half, gap));
+      V::store(out + i, recentered(V::load(x + i), half, gap));
     }
   }
 
@@ -146,7 +147,7 @@ struct Residues {
     const Word p = V::splat(kPrimes[0]), half = V::splat(kPrimes[1] / 2);
     const Word gap = V::splat(kPrimes[0] - kPrimes[1]);
     for (std::size_t i = 0; i < count; i += V::kCount) {
-      const Word rest = recentred(V::load(y1 + i), half, gap);
+      const Word rest = recentered(V::load(y1 + i), half, gap);
       const Word quotient = multiply(subtract_mod(V::load(y0 + i), rest, p));
       V::store(x + i, add_mod(V::load(x + i), quotient, p));
     }
@@ -242,7 +243,7 @@ struct Residues {
 
  private:
   // x, or x + gap if it is above half: the borrow of the comparison becomes a mask.
-  static Word recentred(Word x, Word half, Word gap) {
+  static Word recentered(Word x, Word half, Word gap) {
     const Word above = V::sub(V::splat(0), V::right(V::sub(half, x), 63));
     return V::add(x, V::band(above, gap));
   }
@@ -279,7 +280,7 @@ constexpr ResidueKernels make_residue_kernels() {
           R::add_subtract,
           R::negate,
           R::scale,
-          R::recentre,
+          R::recenter,
           R::add_quotient,
           R::divide_and_move,
           R::encode,

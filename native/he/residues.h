@@ -48,7 +48,7 @@ struct ResidueKernels {
   // Computes x *= factor modulo p.
   void (*scale)(const Factor& factor, std::uint64_t p, std::size_t count, std::uint64_t* x);
   // Writes modulo `to` the integers nearest to 0 that x has modulo `from`. The primes are close.
-  void (*recentre)(std::uint64_t from, std::uint64_t to, const std::uint64_t* x, std::size_t count,
+  void (*recenter)(std::uint64_t from, std::uint64_t to, const std::uint64_t* x, std::size_t count,
                    std::uint64_t* out);
   // Computes x += round(y / p1) modulo p0, for y modulo p0 * p1 given by its residues. inverse:
   // 1/p1 modulo p0.
@@ -56,7 +56,8 @@ struct ResidueKernels {
                        std::size_t count, std::uint64_t* x);
 
   // Computes rest = (x - rest) * inverse + addend modulo p, and sets coefficient i of x to
-  // coefficient index[i] of it. addend may be nullptr. All have N coefficients, none of them secret.
+  // coefficient index[i] of it. addend may be nullptr. All have N coefficients, none of them
+  // secret.
   void (*divide_and_move)(const Factor& inverse, std::uint64_t p, const std::uint64_t* addend,
                           const std::uint16_t* index, std::uint64_t* rest, std::uint64_t* x);
 

@@ -68,7 +68,8 @@ class Placement {
     const std::size_t channels = layout_.out_block * layout_.copies;
     const std::size_t first_out = out_poly * channels, first_in = in_poly * layout_.in_block;
     const std::size_t outs = std::min(channels, layout_.out_channels - first_out);
-    const std::size_t run = std::min(layout_.in_block, layout_.in_channels - first_in) * layout_.taps;
+    const std::size_t run =
+        std::min(layout_.in_block, layout_.in_channels - first_in) * layout_.taps;
     for (std::size_t a = 0; a < outs; ++a) {
       const std::int16_t* weight =
           layout_.weights + ((first_out + a) * layout_.in_channels + first_in) * layout_.taps;

@@ -14,7 +14,7 @@ namespace pi::he {
 // multiples of `run`: 1, or a power of two of at least kMinRun.
 //
 // With `copies` above 1, each input polynomial has that many copies (copies.h), and one output
-// polynomial holds the output channels of `copies` neighbouring ones, `spread` coefficients apart.
+// polynomial holds the output channels of `copies` neighboring ones, `spread` coefficients apart.
 struct WeightLayout {
   const std::int16_t* weights;
   const std::uint16_t* exponents;

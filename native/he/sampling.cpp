@@ -34,8 +34,7 @@ void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out, std::
         used = 0;
       }
       // Words of a whole chunk are cut, the refused ones among them, which are rare, left out.
-      if (used == 0 && i + kChunk <= kDegree &&
-          kernels.reject_sample(p, words, kChunk, poly + i)) {
+      if (used == 0 && i + kChunk <= kDegree && kernels.reject_sample(p, words, kChunk, poly + i)) {
         used = kChunk;
         i += kChunk;
         continue;

@@ -101,7 +101,7 @@ class Convolver {
     for (std::size_t p = 0; p < kCount; ++p) {
       low[p][0] = low[p][1] = high[p][0] = high[p][1] = V::zero();
     }
-    // The pixels of one kernel row are neighbours, whose channels form one run, unless it is
+    // The pixels of one kernel row are neighbors, whose channels form one run, unless it is
     // dilated.
     for (std::size_t tap_row = 0; tap_row < job.kernel_rows; ++tap_row) {
       for (std::size_t run = 0; run < job.runs; ++run) {

@@ -25,7 +25,7 @@ enum class Purpose : std::uint8_t {
   kChunkMask = 19,      // PRF: masks of the pointers, four gates per block
   // FSS (fss/steps.h); sub: 0 for the sign's table, 1 for the carry's.
   kButterfly = 20,      // pads of a stage; position: bit of the index
-  kTreeLevel = 21,      // nodes of a level, towards the next one; position: level
+  kTreeLevel = 21,      // nodes of a level, toward the next one; position: level
   kTreeLeaf = 22,       // nodes of a level as leaves; position: level
   kPayload = 23,        // pads of the products with pi; position: version
   kWrapProduct = 24,    // pads of the product of both top bits

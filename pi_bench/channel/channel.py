@@ -285,7 +285,7 @@ class Channel:
         position = max(0, count - HEADER_BYTES)
         if header.kind is FrameKind.ABORT:
             reason = self._read_abort(header.payload_bytes, bytes(payload[:position]))
-            raise PeerGaveUpError(f"the other party gave up: {reason}")
+            raise PeerGaveUpError(f"the other party ended the session: {reason}")
         return header, position
 
     def _read_abort(self, length: int, begun: bytes) -> str:

@@ -14,7 +14,7 @@ import enum
 import struct
 from typing import NamedTuple
 
-from pi_bench.channel.foreign import foreign_protocol
+from pi_bench.channel.foreign_protocol import foreign_protocol
 from pi_bench.errors import PeerError
 
 MAGIC = b"PIBF"

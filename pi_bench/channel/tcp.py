@@ -7,7 +7,7 @@ import errno
 import socket
 from dataclasses import dataclass
 
-from pi_bench.errors import ConnectionFailedError, UsageError
+from pi_bench.errors import ConnectionFailedError, NobodyListensError, UsageError
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -117,7 +117,8 @@ def connect(address: Address, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.so
     ...     connect(local_address(listener)).close()
 
     Raises:
-        ConnectionFailedError: nobody listens there, no such host, or no answer within `timeout_s`.
+        NobodyListensError: nobody listens there.
+        ConnectionFailedError: there is no such host, or no answer within `timeout_s`.
     """
     family, sockaddr = _resolve(address)
     connection = socket.socket(family, socket.SOCK_STREAM)
@@ -127,9 +128,11 @@ def connect(address: Address, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.so
     except OSError as error:
         connection.close()
         if isinstance(error, TimeoutError):
-            reason = f"no answer within {timeout_s:g} s"
+            reason = (
+                f"no answer within {timeout_s:g} s; check the address, and whether a firewall closes the port"
+            )
         elif error.errno == errno.ECONNREFUSED:
-            reason = "nobody listens there; start `pi-bench serve` first"
+            raise NobodyListensError(f"cannot connect to {address}: nobody listens there") from error
         else:
             reason = _reason(error)
         raise ConnectionFailedError(f"cannot connect to {address}: {reason}") from error

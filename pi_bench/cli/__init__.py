@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from pi_bench.cli.failures import say
 from pi_bench.cli.interruption import Interruptions
@@ -59,15 +60,18 @@ def _run(arguments: Sequence[str] | None, interruptions: Interruptions) -> int:
 
 def _command(arguments: Sequence[str] | None) -> int:
     from pi_bench.cli.fusion_option import with_objectives
-    from pi_bench.cli.like import expanded
+    from pi_bench.cli.like_option import expanded
     from pi_bench.cli.parser import make_parser
-    from pi_bench.launch.logs import start_logging
 
-    parser = make_parser()
     given = sys.argv[1:] if arguments is None else arguments
+    needed = given[:1]  # the command, or an option that needs none, such as --help
+    parser = make_parser(needed)
     if not given:
         parser.print_help()
         return 0
-    parsed = parser.parse_args(expanded(with_objectives(given), make_parser))
+    parsed = parser.parse_args(expanded(with_objectives(given), partial(make_parser, needed)))
+
+    from pi_bench.launch.logs import start_logging  # here, because --help and --version need none
+
     start_logging(parsed.verbose, "command")
     return int(parsed.run(parsed))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
-    keeping,
+    history_option,
     layer_options,
     model_options,
     prediction,
@@ -55,7 +55,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "accuracy",
-        help="compare float, integer and private answers over a data set",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -96,7 +95,7 @@ def add_parser(subparsers: Any) -> None:
     prediction.add_costs(parser)
     layer_options.add_layers(parser.add_argument_group("text"), COLUMNS)
     add_json(parser, "accuracy")
-    keeping.add_history(parser)
+    history_option.add_history(parser)
     parser.set_defaults(run=run, batch=None)
 
 
@@ -121,7 +120,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     writable(parsed.json, parsed)
     require_columns(parsed.columns)
-    keeping.require_history(parsed)
+    history_option.require_history(parsed)
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
     warn_of_protocol(info)
@@ -202,7 +201,7 @@ def _finish(parsed: argparse.Namespace, task: AccuracyTask, findings: AccuracyFi
             render_accuracy(result, layer_options.shown_of(parsed)),
             parsed.json,
             result,
-            keep=partial(keeping.keep, parsed),
+            keep=partial(history_option.keep, parsed),
         )
     if findings.interruption is not None:
         _add_interruption(failures, findings.interruption, parsed.private_sample, task, findings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -124,4 +123,6 @@ def _as_json(value: Any) -> Any:
     """Returns links as their fields, and tuples as lists."""
     if isinstance(value, tuple):
         return [_as_json(each) for each in value]
+    from dataclasses import asdict, is_dataclass  # here, because --help needs none of it
+
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pi_bench import defaults
 from pi_bench.cli import (
     arguments,
-    keeping,
+    history_option,
     limits_option,
     model_options,
     protocol_options,
     running_options,
 )
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.judgment import refusal
 from pi_bench.cli.output import add_json
 from pi_bench.errors import EXIT_SLOWER, UsageError
 
@@ -55,7 +56,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "compare",
-        help="say whether a network, protocol or link is faster than another",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -105,10 +105,11 @@ def add_parser(subparsers: Any) -> None:
         type=arguments.percentage,
         metavar="P%",
         help=f"exit with code {EXIT_SLOWER} if a side is surely more than P%% slower online than the "
-        "base: the whole interval lies above; also if a side could not be compared",
+        "base: the whole interval lies above; also if a side could not be compared, or if its interval is "
+        "too wide to decide",
     )
     add_json(result, "comparison")
-    keeping.add_history(result)
+    history_option.add_history(result)
     parser.set_defaults(run=run)
 
 
@@ -129,7 +130,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.comparison import build_comparison
     from pi_bench.report.comparison import render_comparison
 
-    keeping.require_history(parsed)
+    history_option.require_history(parsed)
     writable(parsed.json, parsed)
     limits_option.require_floor(parsed)
     sides, results, interruption, cautions = _measured(parsed) if _are_models(parsed) else _stored(parsed)
@@ -143,7 +144,7 @@ def run(parsed: argparse.Namespace) -> int:
     )
     failures = Failures()
     with failures.collected():
-        deliver(render_comparison(result), parsed.json, result, keep=partial(keeping.keep, parsed))
+        deliver(render_comparison(result), parsed.json, result, keep=partial(history_option.keep, parsed))
     if parsed.fail_if_slower is not None:
         _judge(failures, result, parsed.fail_if_slower)
     if interruption is not None:
@@ -153,19 +154,13 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _judge(failures: Failures, result: ComparisonResult, allowed: float) -> None:
-    """Adds a failure for every side that is surely slower than allowed, or could not be compared."""
+    """Adds a failure for every side that has not passed."""
+    remedy = "more --rounds" if result.sides[0].source == "measured" else "more runs"
     for ratio in result.ratios:
-        if ratio.phase != "online":
-            continue
-        if ratio.interval is None:
-            lacking = limits_option.lacking_floor(ratio) or "too few runs for --fail-if-slower"
-            failures.add(EXIT_SLOWER, f"{ratio.side} could not be compared with {ratio.base}: {lacking}")
-        elif ratio.interval[0] > 1 + allowed:
-            failures.add(
-                EXIT_SLOWER,
-                f"{ratio.side} takes at least {ratio.interval[0]:.3f} times as long as {ratio.base}, and "
-                f"--fail-if-slower allows {1 + allowed:.3g} times",
-            )
+        if ratio.phase == "online":
+            words = refusal(ratio, allowed, "--fail-if-slower", remedy=remedy)
+            if words:
+                failures.add(EXIT_SLOWER, words)
 
 
 def _are_models(parsed: argparse.Namespace) -> bool:
@@ -211,7 +206,7 @@ def _stored(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], None,
     """Reads kept runs."""
     from pi_bench.comparison import read_results, side_of_result
 
-    results = read_results(parsed.sides, keeping.history_path(parsed))
+    results = read_results(parsed.sides, history_option.history_path(parsed))
     names = _unique(parsed.sides)
     sides = [side_of_result(result, name) for name, result in zip(names, results, strict=True)]
     return sides, results, None, []
@@ -279,13 +274,21 @@ def _variants(parsed: argparse.Namespace) -> dict[str, argparse.Namespace]:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Returns short names of the sides: file names where they differ, and numbers where they do not."""
-    short = [Path(name).name for name in names]
-    chosen = short if len(set(short)) == len(short) else list(names)
+    """Returns short names of the sides: the last parts of their paths that differ, and numbers if none do."""
+    parts = [Path(name).parts for name in names]
+    longest = max(map(len, parts))
+    short = next(
+        (found for kept in range(1, longest) if len(set(found := _ends(parts, kept))) == len(names)),
+        list(names),
+    )
     return [
-        name if chosen.count(name) == 1 else f"{name} ({chosen[: i + 1].count(name)})"
-        for i, name in enumerate(chosen)
+        name if short.count(name) == 1 else f"{name} ({short[: i + 1].count(name)})"
+        for i, name in enumerate(short)
     ]
+
+
+def _ends(paths: Sequence[tuple[str, ...]], kept: int) -> list[str]:
+    return [str(Path(*parts[-kept:])) for parts in paths]
 
 
 def _list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:

@@ -26,7 +26,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "completion",
-        help="print a completion script for a shell",
         description="Prints a script that lets the shell complete commands, options and file names.",
         epilog=_EPILOG,
     )

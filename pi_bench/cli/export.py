@@ -40,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "export",
-        help="write a network to a model file, or list the recipes",
         description="Writes the network of a recipe, or one of your own, to a model file. With --list, "
         "prints the recipes.",
         epilog=_EPILOG,

@@ -48,6 +48,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "needed with --calibration",
     )
     group.add_argument(
+        "--own-weights",
+        choices=("given", "random"),
+        help="where the weights come from that the module has on its own, without --weights: given, such as "
+        "trained ones that NAME reads, or random; the model file notes it",
+    )
+    group.add_argument(
         "--weights-key",
         metavar="KEY",
         help="where the weights lie in --weights, such as 'ema' or 'state_dict.student'; needed only where "
@@ -84,13 +90,15 @@ def require_fitting(parsed: argparse.Namespace) -> None:
     Traceback (most recent call last):
     pi_bench.errors.UsageError: --input-shape goes with --module: a recipe has its own
     """
-    for name in ("module_arguments", "mask_pattern", "mask_threshold"):
+    for name in ("module_arguments", "own_weights", "mask_pattern", "mask_threshold"):
         if getattr(parsed, name) is not None and parsed.module is None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --module")
     if parsed.input_shape is not None and parsed.recipe is not None:
         raise UsageError("--input-shape goes with --module: a recipe has its own")
     if parsed.weights is not None and parsed.recipe is None and parsed.module is None:
         raise UsageError("--weights goes with --recipe or --module: a file has its own")
+    if parsed.own_weights is not None and parsed.weights is not None:
+        raise UsageError("--own-weights is about a module without --weights; leave one of them out")
     for name, given in (
         ("--weights-key", parsed.weights_key is not None),
         ("--ignore-extra", parsed.ignore_extra),
@@ -171,8 +179,8 @@ def export_module(parsed: argparse.Namespace) -> Graph:
     inputs, source = calibration_inputs(parsed, None)
     stem = parsed.module.partition(":")[0].rpartition(".")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}}
-    if parsed.weights is not None:  # else nobody knows: the module may have read its own
-        meta["random_weights"] = False
+    if parsed.weights is not None or parsed.own_weights is not None:
+        meta["random_weights"] = parsed.own_weights == "random"  # unknown without both: it may read its own
     return export(
         module,
         inputs[:1],

@@ -126,7 +126,7 @@ def printed_warnings() -> Iterator[None]:
     >>> with printed_warnings():
     ...     pass
     """
-    from pi_bench.fidelity.words import FidelityWarning
+    from pi_bench.fidelity.fidelity_warning import FidelityWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FidelityWarning)

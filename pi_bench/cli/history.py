@@ -37,9 +37,7 @@ def add_parser(subparsers: Any) -> None:
     >>> parser.parse_args(["history", "tag", "12", "baseline"]).name
     'baseline'
     """
-    parser = subparsers.add_parser(
-        "history", help="list and compare earlier measurements", description=_DESCRIPTION
-    )
+    parser = subparsers.add_parser("history", description=_DESCRIPTION)
     _add_file(parser)
     _add_selection(parser)
     parser.add_argument(
@@ -214,7 +212,7 @@ def import_runs(parsed: argparse.Namespace) -> int:
     ```
     """
     from pi_bench.cli.failures import Failures
-    from pi_bench.history.files import read_file
+    from pi_bench.history.result_files import read_file
 
     failures, numbers, known = Failures(), [], 0
     with _opened(parsed, create=True) as history:
@@ -228,10 +226,8 @@ def import_runs(parsed: argparse.Namespace) -> int:
                     known += number in before or number in numbers
                     numbers.append(number)
     new = len(numbers) - known
-    print(
-        f"{new:,} {'run' if new == 1 else 'runs'} added"
-        + (f", {known:,} were there already" if known else "")
-    )
+    there = f", {known:,} {'was' if known == 1 else 'were'} there already" if known else ""
+    print(f"{new:,} {'run' if new == 1 else 'runs'} added{there}")
     return failures.report()
 
 
@@ -251,7 +247,7 @@ def export_runs(parsed: argparse.Namespace) -> int:
     ```
     """
     from pi_bench.cli.output import STDOUT, writable, write_text
-    from pi_bench.history.files import lines_of
+    from pi_bench.history.result_files import lines_of
 
     with _opened(parsed) as history:
         writable(parsed.file, argparse.Namespace(history=str(history.path)))

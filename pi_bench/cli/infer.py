@@ -33,7 +33,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "infer",
-        help="ask a server for a private answer",
         description="Connects to `pi-bench serve` and prints the network's answer to an input that the "
         "server never sees. Needs no model file and no torch. The answer is not verified: the client trusts "
         "the server to follow the protocol.",
@@ -83,6 +82,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.client import Client
     from pi_bench.launch.inputs import load_input
+    from pi_bench.launch.named_server import named_server
     from pi_bench.registry import require_known
     from pi_bench.session.handshake import ClientRequirements
 
@@ -100,9 +100,12 @@ def run(parsed: argparse.Namespace) -> int:
             file=sys.stderr,
         )
 
-    with Client.connect(
-        address, requirements, threads=threads, timeout_s=parsed.timeout, waiting=waiting
-    ) as client:
+    with (
+        named_server(address, "pi-bench serve MODEL.pt --listen HOST:PORT"),
+        Client.connect(
+            address, requirements, threads=threads, timeout_s=parsed.timeout, waiting=waiting
+        ) as client,
+    ):
         warn_of_protocol(client.info, notes_follow=parsed.json != STDOUT)
         client.require_input(inputs)
         set_up = client.set_up()
@@ -154,8 +157,8 @@ def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:
     import numpy as np
 
     from pi_bench.report.answer import answer_lines
+    from pi_bench.report.mode_text import mode_text
     from pi_bench.report.quantities import seconds
-    from pi_bench.report.settings import mode_text
 
     return "\n".join(
         [

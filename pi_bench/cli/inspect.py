@@ -31,7 +31,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "inspect",
-        help="print a model's public program and its predicted cost",
         description="Prints the public program: operators, shapes, scales, calibrated ranges, windows, and "
         "the numbers of ReLUs, truncations without ReLU, weights and multiply-accumulates, "
         "by operator and by resolution. Says which linear layers are fused, and why others are not. "

@@ -12,12 +12,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pi_bench.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
+
+if TYPE_CHECKING:  # importlib.abc takes time to load: it loads resources, tempfile and inspect
+    from importlib.abc import Loader
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NATIVE = "pi_bench._native"
@@ -115,7 +117,7 @@ def _interrupt(number: int) -> None:
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds extension modules as the other finders do, and holds signals while they are loaded."""
 
     def __init__(self, interruptions: Interruptions) -> None:
@@ -130,12 +132,12 @@ class _Finder(MetaPathFinder):
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _HoldingLoader(spec.loader, self._interruptions)
+                    spec.loader = _HoldingLoader(spec.loader, self._interruptions)  # type: ignore[assignment]
                 return spec
         return None
 
 
-class _HoldingLoader(Loader):
+class _HoldingLoader:
     """Loads one module as its own loader does, while signals wait."""
 
     def __init__(self, loader: Loader, interruptions: Interruptions) -> None:

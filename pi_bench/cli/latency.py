@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
-    connecting,
     fidelity_options,
-    keeping,
+    history_option,
+    latency_connected,
     latency_output,
     layer_options,
-    like,
+    like_option,
     limits_option,
     model_options,
     prediction,
@@ -52,7 +52,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "latency",
-        help="run a network privately, measure and verify it",
         description=_DESCRIPTION,
     )
     model_options.add_model(parser, optional=True)
@@ -71,8 +70,8 @@ def add_parser(subparsers: Any) -> None:
     running_options.add_weight_cache(measuring)
     running_options.add_timeout(measuring)
     limits_option.add_limits(measuring)
-    like.add_like(measuring)
-    connecting.add_connecting(parser)
+    like_option.add_like(measuring)
+    latency_connected.add_connecting(parser)
     prediction.add_prediction(parser)
     files = parser.add_argument_group("input and output")
     files.add_argument(
@@ -89,7 +88,7 @@ def add_parser(subparsers: Any) -> None:
         COLUMNS,
         whole=", then the parts of both phases, and each party's processor time and memory",
     )
-    keeping.add_history(files)
+    history_option.add_history(files)
     parser.set_defaults(run=run)
 
 
@@ -109,13 +108,13 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.output import writable
     from pi_bench.cli.progress import Progress
 
-    keeping.require_history(parsed)
+    history_option.require_history(parsed)
     require_columns(parsed.columns)
     for name in ("output", "json"):
         writable(getattr(parsed, name), parsed)
     if parsed.connect is not None:
-        return connecting.run_connected(parsed)
-    connecting.require_one_machine(parsed)
+        return latency_connected.run_connected(parsed)
+    latency_connected.require_one_machine(parsed)
     with Progress() as progress:
         task = task_of(parsed)
 

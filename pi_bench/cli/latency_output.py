@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pi_bench.cli import keeping, layer_options
+from pi_bench.cli import history_option, layer_options
 from pi_bench.cli.failures import Failures
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def finish(
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
         words = render_result(result, labels, layer_options.shown_of(parsed))
-        deliver(words, parsed.json, result, keep=partial(keeping.keep, parsed))
+        deliver(words, parsed.json, result, keep=partial(history_option.keep, parsed))
     if measurement.interruption is not None:
         wanted = None if parsed.precision is not None else parsed.runs
         failures.add_interruption(measurement.interruption, len(measurement.runs), wanted, "runs")

@@ -93,7 +93,7 @@ def limits_of(parsed: argparse.Namespace, place: Placement, progress: Progress) 
     True
     """
     from pi_bench.errors import EnvironmentUnsupportedError
-    from pi_bench.launch.limits import machine_limits
+    from pi_bench.launch.cached_limits import machine_limits
     from pi_bench.prediction.limits_file import read_limits
 
     if parsed.no_limits:

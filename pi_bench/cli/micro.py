@@ -48,7 +48,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "micro",
-        help="time the primitives and the machine's limits for them",
         description=_DESCRIPTION,
         formatter_class=_NamesFormatter,
     )
@@ -108,7 +107,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
     from pi_bench.cli.warnings import warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.launch.limits import beside_earlier
+    from pi_bench.launch.cached_limits import beside_earlier
     from pi_bench.metrics.environment import describe_environment
     from pi_bench.metrics.machine_use import MachineWatch
     from pi_bench.metrics.micro import run_micro

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Collection
 from typing import Any
 
 import pi_bench
 from pi_bench.cli.arguments import Parser
 
-_COMMANDS = (
-    "export",
-    "train",
-    "reduce",
-    "inspect",
-    "latency",
-    "compare",
-    "accuracy",
-    "serve",
-    "infer",
-    "micro",
-    "history",
-    "regress",
-    "schema",
-    "completion",
-)
+COMMANDS = {
+    "export": "write a network to a model file, or list the recipes",
+    "train": "train a recipe's network",
+    "reduce": "search for networks with fewer ReLUs, to a Pareto frontier",
+    "inspect": "print a model's public program and its predicted cost",
+    "latency": "run a network privately, measure and verify it",
+    "compare": "say whether a network, protocol or link is faster than another",
+    "accuracy": "compare float, integer and private answers over a data set",
+    "serve": "serve a network to `pi-bench infer`",
+    "infer": "ask a server for a private answer",
+    "micro": "time the primitives and the machine's limits for them",
+    "history": "list and compare earlier measurements",
+    "regress": "fail if a kept run is slower than a baseline",
+    "schema": "print the JSON Schema of a result",
+    "completion": "print a completion script for a shell",
+}
+"""Each command, with its line in the list of commands."""
 
 _DESCRIPTION = """\
 Measures the cost of private inference. Two processes, a client and a server, run a network with real
@@ -40,8 +42,11 @@ cryptography in both phases.
 """
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(needed: Collection[str] | None = None) -> argparse.ArgumentParser:
     """Makes the parser of all commands. The parsed namespace has ``run``, the function of the command.
+
+    `needed`: names of the commands whose options are needed; None for all. The modules of other commands,
+    which take time to load, are not imported, and their parsers have no options.
 
     >>> make_parser().parse_args(["schema", "result"]).what
     'result'
@@ -54,10 +59,24 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action=_Version, nargs=0, help="show the version, and the commit of a checkout, and exit"
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in _COMMANDS:
-        importlib.import_module(f"pi_bench.cli.{name}").add_parser(subparsers)
+    listed = _Listed(subparsers)
+    for name in COMMANDS:
+        if needed is None or name in needed:
+            importlib.import_module(f"pi_bench.cli.{name}").add_parser(listed)
+        else:
+            listed.add_parser(name)
     _add_verbose(parser)
     return parser
+
+
+class _Listed:
+    """Adds the parsers of commands with their lines in the list of commands."""
+
+    def __init__(self, subparsers: Any) -> None:
+        self._subparsers = subparsers
+
+    def add_parser(self, name: str, **named: Any) -> Any:
+        return self._subparsers.add_parser(name, help=COMMANDS[name], **named)
 
 
 class _Version(argparse.Action):

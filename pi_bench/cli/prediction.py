@@ -79,7 +79,7 @@ def costs_of(
     True
     """
     from pi_bench.errors import InputError
-    from pi_bench.launch.costs import machine_costs, needed_units
+    from pi_bench.launch.cached_costs import machine_costs, needed_units
     from pi_bench.prediction.costs_file import read_costs
 
     if info.script is None:
@@ -108,7 +108,7 @@ def remeasuring(
     >>> remeasuring(parser.parse_args(["--measure-costs"]), default_protocol(), 1) is None
     True
     """
-    from pi_bench.launch.costs import machine_costs
+    from pi_bench.launch.cached_costs import machine_costs
 
     if info.script is None or parsed.costs or parsed.measure_costs or os.environ.get(COSTS_VARIABLE):
         return None

@@ -22,7 +22,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "schema",
-        help="print the JSON Schema of a result",
         description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json. "
         "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, comparison "
         "for `pi-bench compare`, inspection for `pi-bench inspect`, micro for `pi-bench micro`, "

@@ -16,6 +16,12 @@ from pi_bench.report.quantities import counted
 
 IDLE_TIMEOUT_S = 300.0
 
+_ENDINGS = {
+    "lost": "lost",  # the connection failed, or the client is silent
+    "refused": "refused",  # by this server
+    "stopped": "ended the session",
+}
+
 
 def add_parser(subparsers: Any) -> None:
     """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
@@ -28,10 +34,10 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "serve",
-        help="serve a network to `pi-bench infer`",
-        description="Serves a network to one client after another, until Ctrl-C. The server sees no input. "
-        "Clients cannot verify its answers: `pi-bench latency` and `pi-bench accuracy` do, where the model "
-        "file is. With --measure, `pi-bench latency --connect` on another machine measures it.",
+        description="Serves a network to one client after another, until Ctrl-C or `kill` (SIGTERM). The "
+        "server sees no input. Clients cannot verify its answers: `pi-bench latency` and `pi-bench accuracy` "
+        "do, where the model file is. With --measure, `pi-bench latency --connect` on another machine "
+        "measures it.",
     )
     model_options.add_model(parser)
     parser.add_argument(
@@ -93,7 +99,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.launch.requests import ServeRequest
     from pi_bench.protocol import Party
-    from pi_bench.report.settings import mode_text
+    from pi_bench.report.mode_text import mode_text
 
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info, notes_follow=True)
@@ -146,7 +152,7 @@ def _time_of_day() -> str:
 def _words(kind: str, event: dict[str, Any]) -> str:
     if kind == "client":
         return f"client {event['peer']}"
-    if kind == "lost":
-        return f"client {event['peer']} lost: {event['reason']}"
+    if kind in _ENDINGS:
+        return f"client {event['peer']} {_ENDINGS[kind]}: {event['reason']}"
     done = counted(event["inferences"], "inference")
     return f"client {event['peer']} left after {done}, {event['time_s']:.2f} s"

@@ -24,6 +24,7 @@ _AT_CHANCE = 1.5
 _EPILOG = """\
 examples:
   pi-bench train --recipe resnet18-cifar100-12288 --data digits -o trained
+  pi-bench train --recipe resnet18-fashion-mnist-69632 --data fashion-mnist --threads 1 -o fashion
   pi-bench train --recipe resnet18-cifar100-557056 --data cifar100 --download -o teacher
   pi-bench train --recipe resnet18-cifar100-12288 --data cifar100 --teacher teacher -o student
   torchrun --nproc-per-node 4 -m pi_bench train --recipe resnet18-cifar100-12288 --data cifar100 -o trained
@@ -41,7 +42,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a recipe's network",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -104,7 +104,7 @@ def run(parsed: argparse.Namespace) -> int:
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
-    running = importlib.import_module("pi_bench.models.training.run")
+    running = importlib.import_module("pi_bench.models.training.train_recipe")
     settings = training_options.settings_of(training, parsed)
     workers = importlib.import_module("pi_bench.models.training.workers")
     if parsed.threads is not None:
@@ -157,7 +157,7 @@ def describe(result: dict[str, Any], folder: Path) -> str:
     chance_pct, accuracy_pct = 100 / recipe["class_count"], result["test_accuracy_pct"]
     hint = (
         f"  this is chance level ({chance_pct:.3g} % for {recipe['class_count']:,} classes): the network has "
-        "not learnt; train it in another folder with more --epochs or another --learning-rate\n"
+        "not learned; train it in another folder with more --epochs or another --learning-rate\n"
         if accuracy_pct <= _AT_CHANCE * chance_pct
         else ""
     )

@@ -71,7 +71,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_archive(data: argparse._ActionsContainer) -> None:
-    """Adds the options of the archive of a data set.
+    """Adds the options of the files of a data set.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_archive(parser)
@@ -83,9 +83,9 @@ def add_archive(data: argparse._ActionsContainer) -> None:
         type=Path,
         default=Path("data"),
         metavar="FOLDER",
-        help="folder of the official archive (default: data)",
+        help="folder of the official files (default: data)",
     )
-    data.add_argument("--download", action="store_true", help="fetch the archive if it is missing")
+    data.add_argument("--download", action="store_true", help="fetch official files that are missing")
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -154,10 +154,10 @@ def data_for(
 
     Args:
         data_sets: ``pi_bench.models.data``.
-        running: ``pi_bench.models.training.run``.
+        running: ``pi_bench.models.training.train_recipe``.
 
     Raises:
-        DataError: there is no such data set, or its archive is missing.
+        DataError: there is no such data set, or its files are missing.
         ModelError: the network does not fit the images.
 
     ```python
@@ -167,7 +167,7 @@ def data_for(
 
     def digits_for(recipe: object) -> tuple[object, object]:
         parsed = argparse.Namespace(data="digits", data_dir=Path("data"), download=False)
-        running = import_module("pi_bench.models.training.run")
+        running = import_module("pi_bench.models.training.train_recipe")
         return data_for(import_module("pi_bench.models.data"), running, parsed, recipe, silent)
     ```
     """

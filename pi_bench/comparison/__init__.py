@@ -6,9 +6,10 @@ rounds of the measurement give the interval. Stored sides are compared as they a
 
 from pi_bench.comparison.document import build_comparison
 from pi_bench.comparison.interleaved import measure_sides
-from pi_bench.comparison.ratios import CONFIDENCE, ratio_of
+from pi_bench.comparison.ratios import ratio_of
 from pi_bench.comparison.sides import differences, side_of_result
 from pi_bench.comparison.stored import read_results
+from pi_bench.report.documents.comparison import CONFIDENCE
 
 __all__ = [
     "CONFIDENCE",

@@ -13,10 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from pi_bench.report.documents.comparison import Ratio, Side, Verdict
-
-CONFIDENCE = 0.99
-"""The confidence of the interval. With 95 %, one of twenty equal networks would seem to differ."""
+from pi_bench.report.documents.comparison import CONFIDENCE, Ratio, Side, Verdict
 
 MIN_ROUNDS = 4
 """Rounds without which a comparison has no interval."""

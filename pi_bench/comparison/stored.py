@@ -11,7 +11,7 @@ import msgspec
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history import History
 from pi_bench.history.facts import kind_of
-from pi_bench.history.files import read_file
+from pi_bench.history.result_files import read_file
 from pi_bench.report.documents.latency import Result
 
 

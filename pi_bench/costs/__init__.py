@@ -2,7 +2,7 @@
 
 `CostUnits` counts how often a piece of computing takes each unit, such as an AND gate evaluated, a polynomial
 encrypted or a multiply-accumulate. `Costs` holds the seconds per unit on one machine. Counts follow from
-public shapes alone. Seconds come from measurement alone (`pi_bench.launch.costs`). Their product is a
+public shapes alone. Seconds come from measurement alone (`pi_bench.launch.cached_costs`). Their product is a
 prediction.
 
 A unit is a name. Each primitive declares its own units (`pi_bench.primitives`), and a protocol's script may

@@ -92,7 +92,7 @@ class _Instance:
         self._next_chunk = 0
 
     def _take_chunks(self, count: int) -> int:
-        """First chunk of `count` OTs; burnt even if the call then fails."""
+        """First chunk of `count` OTs; burned even if the call then fails."""
         extension_bytes(count)
         first = self._next_chunk
         self._next_chunk += -(-count // _native.ot.CHUNK_OTS)

@@ -3,7 +3,7 @@
 from pi_bench.fidelity.choice import BitChoice, ChosenBits, bit_choice, choose_bits
 from pi_bench.fidelity.chosen_bits import with_chosen_bits
 from pi_bench.fidelity.fidelity import Fidelity, FidelityGoal
-from pi_bench.fidelity.measurement import measure_fidelity
+from pi_bench.fidelity.logits import measure_fidelity
 
 __all__ = [
     "BitChoice",

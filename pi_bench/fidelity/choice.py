@@ -12,7 +12,7 @@ from pi_bench.errors import UsageError
 from pi_bench.fidelity.allocation import allocate
 from pi_bench.fidelity.chosen_bits import bits_to_fields
 from pi_bench.fidelity.fidelity import CALIBRATION, HELD_OUT, MIN_SAMPLES, Fidelity, FidelityGoal
-from pi_bench.fidelity.measurement import measure_fidelity
+from pi_bench.fidelity.logits import measure_fidelity
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import Graph
 

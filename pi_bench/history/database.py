@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history.facts import RunFacts, facts_of
+from pi_bench.history.location import own_path
 from pi_bench.history.query import Query, utc_time
 from pi_bench.unknown_name import unknown_name
 
@@ -50,6 +51,7 @@ _MIGRATIONS = (
         "ALTER TABLE runs ADD COLUMN online_floor_s REAL",
         "ALTER TABLE runs ADD COLUMN offline_floor_s REAL",
     ),
+    ("ALTER TABLE runs ADD COLUMN input_count INTEGER",),
 )
 """The statements that lead from each schema to the next one. The first ones make the tables."""
 
@@ -73,11 +75,13 @@ class History:
     """The runs that were kept, and a context that closes the file.
 
     Args:
-        path: the file. Its folder is made if it does not exist.
+        path: the file. The folder is made if it is that of the default path (`own_path`). A folder that the
+            user named must exist, because a mistyped path would hide the run in a new folder.
         create: whether a file that does not exist is made.
 
     Raises:
-        InputError: the file is no history, is damaged, was made by a newer version, or cannot be opened.
+        InputError: the file is no history, is damaged, was made by a newer version, or cannot be opened, or
+            its folder does not exist.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, History(Path(folder) / "history.db") as history:
@@ -91,10 +95,7 @@ class History:
             raise InputError(
                 f"there is no history {path}; pi-bench latency, accuracy and compare keep their runs there"
             )
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make the folder of the history {path}: {error.strerror}") from None
+        _require_folder(path)
         with self._explained():
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         try:
@@ -313,6 +314,19 @@ class History:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise InputError(f"the history {self.path} cannot be used: {_words(error)}") from None
+
+
+def _require_folder(path: Path) -> None:
+    if path == own_path():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder of the history {path}: {error.strerror}") from None
+    elif not path.absolute().parent.is_dir():
+        raise InputError(
+            f"there is no folder {path.absolute().parent} for the history {path.name}; make the folder, or "
+            "name another file with --history FILE or the variable PI_BENCH_HISTORY"
+        )
 
 
 def _words(error: Exception) -> str:

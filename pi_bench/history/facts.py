@@ -23,7 +23,8 @@ class RunFacts:
     """One line of the list of runs. A fact that its kind of result does not have is None.
 
     `time`: ISO 8601. `*_s`: seconds, medians. `*_bytes`: both directions together. `*_floor_s`: the floors on
-    the machine that measured, None without its limits.
+    the machine that measured, None without its limits. `input_count`: inputs that one inference answers
+    together, None for runs that an older version kept.
 
     >>> facts = RunFacts(kind="latency", time="2026-11-29T12:00:00+00:00", network="resnet18")
     >>> facts.online_s is None
@@ -52,6 +53,7 @@ class RunFacts:
     interrupted: bool | None = None
     online_floor_s: float | None = None
     offline_floor_s: float | None = None
+    input_count: int | None = None
 
     @property
     def online_times_floor(self) -> float | None:
@@ -109,6 +111,7 @@ def _latency(document: Mapping[str, Any]) -> RunFacts:
         network=network["name"],
         digest=network["digest"],
         relu_count=network["relu_count"],
+        input_count=network["input_shape"][0] if "input_shape" in network else None,
         protocol=document["protocol"],
         mode=document["mode"],
         link=link["name"] if link["kind"] != LOOPBACK else LOOPBACK,
@@ -180,7 +183,10 @@ def _require_types(facts: RunFacts) -> None:
             ("digest", "protocol", "mode", "link", "cpu_model", "instruction_set", "commit_id"),
             (str, type(None)),
         ),
-        (("threads", "run_count", "relu_count", "online_bytes", "offline_bytes"), (int, type(None))),
+        (
+            ("threads", "run_count", "relu_count", "online_bytes", "offline_bytes", "input_count"),
+            (int, type(None)),
+        ),
         (
             ("online_s", "offline_s", "rounds", "online_floor_s", "offline_floor_s"),
             (int, float, type(None)),
@@ -195,6 +201,6 @@ def _require_types(facts: RunFacts) -> None:
             datetime.datetime.fromisoformat(facts.time)
     except ValueError:
         raise InputError("the field for time of this result is no time in ISO 8601") from None
-    for field in ("threads", "run_count", "relu_count", "online_bytes", "offline_bytes"):
+    for field in ("threads", "run_count", "relu_count", "online_bytes", "offline_bytes", "input_count"):
         if not 0 <= (getattr(facts, field) or 0) < 1 << 63:
             raise InputError(f"the field for {field} of this result is out of range")

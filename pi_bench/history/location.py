@@ -19,6 +19,16 @@ def default_path() -> Path | None:
     named = os.environ.get("PI_BENCH_HISTORY")
     if named is not None:
         return Path(named) if named else None
+    return own_path()
+
+
+def own_path() -> Path | None:
+    """Returns the path that no option and no variable names, or None if the user has no home.
+
+    >>> path = own_path()
+    >>> path is None or path.parts[-2:] == ("pi-bench", "history.db")
+    True
+    """
     home = os.environ.get("XDG_DATA_HOME")
     if not home:
         try:

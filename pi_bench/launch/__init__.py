@@ -1,1 +1,30 @@
-"""Starts and leads the two parties as processes, and checks their results."""
+"""Starts and leads the two parties as processes, and checks their results.
+
+The parties:
+    server, server_process               the server party, and the process that runs it
+    client, client_process               the client party, and the process that runs it
+    agreement, named_server, logs        their handshake, their errors and their log
+
+Processes:
+    processes, party_process, child      start both parties, watch one, and end each with its launcher
+    control, requests                    the pipe between launcher and party, and its messages
+    placement                            threads and cores of each party
+
+A measurement:
+    measurement, inputs, model           its options and results, its input, and its network
+    latency, timed_runs, stopping        both parties on this machine: the runs, and when they are enough
+    connected_session, connected_client  the server is on another machine: what runs at the client
+    measured_client                      and what the server gives to it
+    verification, expected_logits        whether a run obeyed its law, and gave the logits that were expected
+
+Costs and limits of this machine:
+    cached_costs, two_party_costs        seconds per unit, kept between commands; those of two parties
+    cached_limits                        the best rates, kept for some minutes
+    fusion_costs, alternatives           the costs by which fusion plans; predictions with other settings
+
+Accuracy:
+    accuracy, accuracy_task              compares float, integer and private answers; says which
+    accuracy_findings, accuracy_layers   the answers, and the errors by layer
+    private_accuracy, samples            runs of two parties on samples, in chunks
+    remedies                             the effect of one more bit
+"""

@@ -31,7 +31,7 @@ class LayerError:
     `operator`: the operator of the float network.
     `compared_count`, `error_square_sum`, `float_square_sum`, `largest_error`, `largest_float`: over all its
     values.
-    `room_bits`: log2 of the window over the largest value that entered it, the least of the layer's
+    `headroom_bits`: log2 of the window over the largest value that entered it, the least of the layer's
     activations. For products and for the output the ring takes the place of the window.
     `outside_count`: number of values outside the window.
     `zeroed_count`: number of values that are 0 under the law and not under the one that it approximates.
@@ -46,7 +46,7 @@ class LayerError:
     float_square_sum: float = 0.0
     largest_error: float = 0.0
     largest_float: float = 0.0
-    room_bits: float = math.inf
+    headroom_bits: float = math.inf
     outside_count: int = 0
     zeroed_count: int = 0
 
@@ -95,17 +95,17 @@ class LayerErrors:
             self._observe_window(layer, op, step)
         elif isinstance(op, MultiplyOp):
             product = exact_product(*step.read)
-            layer.room_bits = min(layer.room_bits, _room(_SIGNED_BITS, product))
+            layer.headroom_bits = min(layer.headroom_bits, _headroom(_SIGNED_BITS, product))
             layer.outside_count += int(np.count_nonzero(beyond_ring(product)))
         elif isinstance(op, OutputOp):
-            layer.room_bits = min(layer.room_bits, _room(_SIGNED_BITS, signed(y)))
+            layer.headroom_bits = min(layer.headroom_bits, _headroom(_SIGNED_BITS, signed(y)))
         if self._makers.get(op.name) == op.id and op.name in exact and exact[op.name].shape == y.shape:
             _compare(layer, y, op.scale_bits, exact[op.name].astype(np.float64))
 
     def _observe_window(self, layer: LayerError, op: ActivationOp, step: Step) -> None:
         (x,) = step.read
         window_bits = op.window_bits if op.relu_count else UNWINDOWED_BITS
-        layer.room_bits = min(layer.room_bits, _room(window_bits, signed(x)))
+        layer.headroom_bits = min(layer.headroom_bits, _headroom(window_bits, signed(x)))
         outside = out_of_range(op, x, self._law)
         layer.outside_count += 0 if outside is None else outside.count
         if self._law.approximated is not None:
@@ -143,5 +143,5 @@ def _compare(layer: LayerError, y: np.ndarray, scale_bits: int, exact: np.ndarra
     layer.largest_float = max(layer.largest_float, float(np.abs(exact).max()))
 
 
-def _room(window_bits: int, x: np.ndarray) -> float:
+def _headroom(window_bits: int, x: np.ndarray) -> float:
     return window_bits - math.log2(max(int(np.abs(x).max()), 1))

@@ -11,12 +11,13 @@ from pi_bench.channel import Address
 from pi_bench.launch.client import Client
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.measured_client import VERIFY
+from pi_bench.launch.named_server import named_server
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.commands import Command, send_command
 from pi_bench.session.handshake import ClientRequirements
-from pi_bench.session.measuring import receive_description, receive_insecure_shares, receive_records
 from pi_bench.session.probe import probe_unknown_link
+from pi_bench.session.server_figures import receive_description, receive_insecure_shares, receive_records
 
 SERVER_SHARE = "server "
 
@@ -35,7 +36,7 @@ def measure_at_server(control: ControlPipe, request: ConnectRequest) -> None:
           end                    ->
                                  <-       ended
 
-    ``run`` may come any number of times.
+    ``run`` may come any number of times. Errors name the server.
 
     ```python
     def party(control: ControlPipe) -> None:
@@ -43,9 +44,15 @@ def measure_at_server(control: ControlPipe, request: ConnectRequest) -> None:
         measure_at_server(control, ConnectRequest.from_fields(fields))
     ```
     """
+    address = Address(request.host, request.port)
+    with named_server(address, "pi-bench serve MODEL.pt --listen HOST:PORT --measure"):
+        _measure(control, request, address)
+
+
+def _measure(control: ControlPipe, request: ConnectRequest, address: Address) -> None:
     started = time.perf_counter()
     client = Client.connect(
-        Address(request.host, request.port),
+        address,
         ClientRequirements(request.expect_protocol, request.expect_mode, request.expect_digest),
         threads=request.threads,
         timeout_s=request.timeout_s,

@@ -7,11 +7,11 @@ import time
 import numpy as np
 
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
-from pi_bench.launch.measuring import RunningSession, measure_session
 from pi_bench.launch.model import LoadedModel
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest, ServeRequest
+from pi_bench.launch.timed_runs import RunningSession, measure_session
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo

@@ -11,7 +11,7 @@ from pi_bench.errors import PeerError
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.network.program import Program
 from pi_bench.session import Phase, PhaseRecord, Session
-from pi_bench.session.measuring import send_description, send_insecure_shares, send_records, share_names
+from pi_bench.session.server_figures import send_description, send_insecure_shares, send_records, share_names
 
 VERIFY = 1
 

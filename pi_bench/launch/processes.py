@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from pi_bench.errors import ConnectionFailedError, PiBenchError
+from pi_bench.errors import ConnectionFailedError, PeerGaveUpError, PiBenchError
 from pi_bench.launch.control import ControlClosedError, ControlStalledError
 from pi_bench.launch.party_process import Message, PartyProcess, Watchdog
 from pi_bench.launch.placement import Placement
@@ -82,7 +82,8 @@ class Parties:
         given.
 
         Raises:
-            PiBenchError: either party failed; of two errors the one that says most, with the party's name.
+            PiBenchError: either party failed; of two errors the one that says most, with the party's name
+                where two run.
             ConnectionFailedError: nothing came in time, or `party` makes no progress.
         """
         process = self._running[party]
@@ -147,9 +148,10 @@ class Parties:
                     if found is not None:
                         failures.append((others[0].party, found))
         failing, best = min(failures, key=lambda failure: _rank(failure[1]))
+        whose = f"{failing}: " if others else ""  # the only party needs no name
         if isinstance(best, PiBenchError):
-            raise type(best)(f"{failing}: {best}") from None
-        raise RuntimeError(f"{failing}: {best}") from None
+            raise type(best)(f"{whose}{best}") from None
+        raise RuntimeError(f"{whose}{best}") from None
 
 
 def _read_failure(process: PartyProcess) -> Exception | None:
@@ -170,5 +172,5 @@ def _rank(error: Exception) -> int:
     if not isinstance(error, PiBenchError):
         return 0
     if not isinstance(error, ConnectionFailedError):
-        return 2 if "gave up" in str(error) else 1
+        return 2 if isinstance(error, PeerGaveUpError) else 1
     return 4 if "the other party" in str(error) else 3

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from pi_bench.errors import PiBenchError
-from pi_bench.fidelity.measurement import integer_logits
+from pi_bench.fidelity.logits import integer_logits
 from pi_bench.launch.accuracy import Comparison
 from pi_bench.launch.accuracy_task import AccuracyTask
 from pi_bench.launch.samples import Answers, sample

@@ -11,7 +11,7 @@ import numpy as np
 
 from pi_bench.channel import Address, accept, listen
 from pi_bench.channel.tcp import local_address
-from pi_bench.errors import PiBenchError
+from pi_bench.errors import ConnectionFailedError, PeerGaveUpError, PiBenchError
 from pi_bench.launch.child import run_party
 from pi_bench.launch.control import ControlClosedError, ControlPipe
 from pi_bench.launch.requests import ServeRequest
@@ -38,7 +38,7 @@ def party(control: ControlPipe) -> None:
           end                    ->
 
           serving:               <-       client, when it connects
-                                 <-       left or lost, when it is gone
+                                 <-       left, lost, stopped or refused, when it is gone
 
     ```python
     def main() -> None:
@@ -89,10 +89,23 @@ def _serve_one(server: Server, control: ControlPipe, connection: object, peer: s
     except ControlClosedError:
         raise
     except Exception as error:
-        kind = "" if isinstance(error, PiBenchError) else f"internal error: {type(error).__name__}: "
-        control.send("lost", {"peer": peer, "reason": f"{kind}{error}"})
+        kind, reason = _ending(error)
+        control.send(kind, {"peer": peer, "reason": reason.replace("the other party", "the client")})
     else:
         control.send("left", {"peer": peer, "inferences": count, "time_s": time.perf_counter() - started})
+
+
+def _ending(error: Exception) -> tuple[str, str]:
+    """Tells which party or which connection ended the session of a client, and why."""
+    match error:
+        case PeerGaveUpError():
+            return "stopped", str(error).partition(": ")[2]
+        case ConnectionFailedError():
+            return "lost", str(error)
+        case PiBenchError():
+            return "refused", str(error)
+        case _:
+            return "refused", f"internal error: {type(error).__name__}: {error}"
 
 
 class Reporter:

@@ -60,7 +60,7 @@ def main(threads: str, cores: str = "", peer_cores: str = "") -> None:
     main("1", "0", "1")  # binds the calling process to core 0
     ```
     """
-    from pi_bench.metrics.limits import MachineLimits
+    from pi_bench.metrics.measured_limits import MachineLimits
 
     if cores:
         os.sched_setaffinity(0, [int(core) for core in cores.split(",")])

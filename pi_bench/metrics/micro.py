@@ -1,8 +1,8 @@
 """Times the micro cases of primitives and compares each with the limit of the machine.
 
 A case has its buffers ready, a call to time, and the minimal work of one unit. The limits for that work are
-measured in the same run (`pi_bench.metrics.limits`). The ratio of both shows how far a kernel is from its
-physical limit.
+measured in the same run (`pi_bench.metrics.measured_limits`). The ratio of both shows how far a kernel is
+from its physical limit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pi_bench.metrics.limits import MachineLimits
+from pi_bench.metrics.measured_limits import MachineLimits
 from pi_bench.metrics.statistics import summarize
 from pi_bench.metrics.timing import sample
 from pi_bench.primitives import Case, CaseSettings, Primitive

@@ -1,7 +1,7 @@
 """The channel between the parties, over loopback TCP to another process.
 
-Most of its units show only between two parties that run a protocol, where `pi_bench.launch.costs` measures
-them. One process can measure the waking of a receiver alone.
+Most of its units show only between two parties that run a protocol, where `pi_bench.launch.cached_costs`
+measures them. One process can measure the waking of a receiver alone.
 """
 
 from __future__ import annotations

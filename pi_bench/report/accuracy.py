@@ -62,7 +62,7 @@ def build_accuracy(
             source=samples.source,
             image_count=len(samples.inputs),
             refused_count=len(comparison.refused),
-            labelled=labels is not None,
+            labeled=labels is not None,
             class_count=samples.class_count,
         ),
         float=document.Answers(**scores(comparison.floats, comparison.floats, labels)),
@@ -120,7 +120,7 @@ def _layer(name: str, layer: LayerError) -> document.LayerErrors:
         relative_error=error if error is None or math.isfinite(error) else 1e300,
         largest_error=layer.largest_error if layer.compared_count else None,
         largest_value=layer.largest_float if layer.compared_count else None,
-        room_bits=layer.room_bits,
+        headroom_bits=layer.headroom_bits,
         outside_count=layer.outside_count,
         zeroed_count=layer.zeroed_count,
     )

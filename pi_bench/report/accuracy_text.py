@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pi_bench.report.bits import bits_text
 from pi_bench.report.cautions import caution_lines
-from pi_bench.report.columns import Shown
+from pi_bench.report.columns import ALL, Shown
 from pi_bench.report.documents import accuracy as document
 from pi_bench.report.error_table import error_lines
-from pi_bench.report.quantities import counted
+from pi_bench.report.mode_text import mode_text
+from pi_bench.report.quantities import counted, three_digits
 from pi_bench.report.remedies import remedies_lines
-from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import weights_text
@@ -69,7 +69,10 @@ def render_accuracy(result: document.Accuracy, shown: Shown | None = None) -> st
             f"private runs {state}; same class as the integer network in "
             f"{_percent(private.same_class_as_integer_pct)} of them"
         )
-    lines += ["", *error_lines(result.layers, shown or Shown()), f"worst layer: {result.worst_layer or '-'}"]
+    shown = shown or Shown()
+    lines += ["", *error_lines(result.layers, shown)]
+    if shown.layers == ALL and result.worst_layer is not None:  # else the table starts with it
+        lines.append(f"largest error: layer {result.worst_layer!r}")
     if result.remedies is not None:
         lines += ["", *remedies_lines(result.remedies)]
     lines += [f"\nwarning: {warning}" for warning in result.warnings]
@@ -87,8 +90,8 @@ def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
         _interval(answers.accuracy_interval_pct),
         "-" if own else _percent(answers.same_class_as_float_pct),
         _interval(None if own else answers.same_class_interval_pct),
-        "-" if own or error_pct is None else f"{error_pct:.2g} % of range",
-        "-" if own else f"{answers.largest_logit_error:.4g}",
+        "-" if own or error_pct is None else f"{error_pct:.2f} % of range",
+        "-" if own else three_digits(answers.largest_logit_error),
     )
 
 

@@ -7,7 +7,7 @@ from pi_bench.report.documents import accuracy as document
 from pi_bench.report.quantities import counted
 from pi_bench.report.weights import random_warnings
 
-_NARROW_ROOM_BITS = 0.1
+_NARROW_HEADROOM_BITS = 0.1
 
 
 def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
@@ -36,8 +36,8 @@ def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
         if layer.outside_count:
             found.append(
                 f"saturation: {layer.outside_count:,} values of layer {layer.name!r} lie outside its "
-                f"window ({-layer.room_bits:.2f} bits beyond), so their answers are wrong; calibrate with "
-                "more inputs, or raise --headroom-bits"
+                f"window ({-layer.headroom_bits:.2f} bits beyond), so their answers are wrong; calibrate "
+                "with more inputs, or raise --headroom-bits"
             )
     if data.class_count is not None and data.class_count != result.output_count:
         found.append(
@@ -50,10 +50,10 @@ def find_accuracy_warnings(result: document.Accuracy) -> list[str]:
             "bound and were left out, as a client refuses them; normalize as in training, or calibrate with "
             "such images"
         )
-    narrow = [layer for layer in result.layers if 0 <= layer.room_bits < _NARROW_ROOM_BITS]
+    narrow = [layer for layer in result.layers if 0 <= layer.headroom_bits < _NARROW_HEADROOM_BITS]
     if narrow and not any(layer.outside_count for layer in result.layers):
         found.append(
-            f"layer {narrow[0].name!r} came within {narrow[0].room_bits:.2f} bits of its window; "
+            f"layer {narrow[0].name!r} came within {narrow[0].headroom_bits:.2f} bits of its window; "
             "other inputs may leave it: calibrate with more inputs, or raise --headroom-bits"
         )
     return found

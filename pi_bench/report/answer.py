@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pi_bench.report.documents.latency import Outputs
+from pi_bench.report.quantities import counted
 
 _TOP = 5
 _SHOWN_SAMPLES = 4
@@ -46,7 +47,7 @@ def answer_words(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
     >>> answer_words(np.array([[0.5, -2.0]]), [])
     ['logits 0.5000 -2.0000']
     >>> answer_words(np.array([[0.5, -2.0, 3.0]]), ["cat", "dog", "owl"])
-    ['owl (3.0000), cat (0.5000), dog (-2.0000)']
+    ['owl (logit 3.0000), cat (0.5000), dog (-2.0000)']
     """
     shown = logits[:_SHOWN_SAMPLES].reshape(min(len(logits), _SHOWN_SAMPLES), -1)
     lines = []
@@ -56,10 +57,14 @@ def answer_words(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
         else:
             names = labels if len(labels) == row.size else [f"class {index}" for index in range(row.size)]
             best = np.argsort(-row, kind="stable")[:_TOP_IN_A_LINE]
-            words = ", ".join(f"{names[index]} ({row[index]:.4f})" for index in best)
-        lines.append(f"image {sample}: {words}" if len(logits) > 1 else words)
-    if len(logits) > _SHOWN_SAMPLES:
-        lines.append(f"{len(logits) - _SHOWN_SAMPLES:,} more images: --json and --output have every answer")
+            marked = enumerate(best)
+            words = ", ".join(
+                f"{names[index]} ({'' if place else 'logit '}{row[index]:.4f})" for place, index in marked
+            )
+        lines.append(f"input {sample}: {words}" if len(logits) > 1 else words)
+    more = len(logits) - _SHOWN_SAMPLES
+    if more > 0:
+        lines.append(f"{counted(more, 'more input')}: --json and --output have every answer")
     return lines
 
 

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 _STYLES = (
     (r"^(?:warning|caution|differs):", "yellow"),
-    (r"\bverification passed\b|\bprivate runs verified\b", "green"),
+    (r"\bverification passed\b|\bprivate runs verified\b|\bevery run was verified\b", "green"),
     (r"\bverification FAILED\b|\bFAILED\b|\bNOT VERIFIED\b|\bINSECURE\b|\bINTERRUPTED\b", "bold red"),
     (r"\bthe answer is NOT the float network's", "bold red"),
     (r"^.+(?=\n-+(?: -+)*$)", "bold"),  # the header of a table
     (r"^-+(?: -+)*$", "dim"),
     (r"[━╸╺]+", "cyan"),
     (r"^not shown at this width:(?:.|\n  )*", "dim"),
-    (r"^(?:answer|verdict|fidelity|online latency|offline|first inference|predicted)(?=  )", "bold"),
+    (r"^(?:answer|verdict|fidelity|online|online latency|offline|first inference|predicted)(?=  )", "bold"),
     (r"^(?:sent (?:on|off)line|peak memory)(?=  )", "bold"),
 )
 

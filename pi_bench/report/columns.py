@@ -70,6 +70,20 @@ class Shown:
     columns: tuple[str, ...] = ()
 
 
+def costliest(shown: Shown, total: int, noun: str, costs: str, cost: str) -> str:
+    """Says how many rows of how many a table shows, with the verb in singular and in plural.
+
+    >>> costliest(Shown(8), 37, "layer", "takes most time", "take most time")
+    'the 8 of 37 layers that take most time (--layers all shows all)'
+    >>> costliest(Shown(1), 37, "layer", "takes most time", "take most time")
+    'of 37 layers the one that takes most time (--layers all shows all)'
+    """
+    of = f"the {shown.layers} of {total} {noun}s that {cost}"
+    if shown.layers == 1:
+        of = f"of {total} {noun}s the one that {costs}"
+    return f"{of} (--layers all shows all)"
+
+
 def chosen(columns: Sequence[Column[Any]], usual: Sequence[str], asked: Sequence[str]) -> list[Column[Any]]:
     """Returns the columns to show, in the order in which the user names them.
 
@@ -113,7 +127,8 @@ def render_rows(
     """Returns the lines of a table with the rows that cost most, and one row for all others together.
 
     `first`: the column that names the rows and always stays. `others`: names the other rows in the last line.
-    `drop`: names of columns that are left out where the table is too wide, the least needed first.
+    `drop`: names of columns that are left out where the table is too wide, the least needed first. Columns
+    that the user asks for by name are left out after all others.
 
     >>> name = Column("name", "name", "", lambda rows: rows[0][0], words=True)
     >>> cost = Column("cost", "cost", "", lambda rows: str(sum(row[1] for row in rows)))
@@ -143,9 +158,20 @@ def render_rows(
         cells,
         left={number for number, column in enumerate(all_columns) if column.words},
         whole={number for number, column in enumerate(all_columns) if column.words and number},
-        drop=[headers[name] for name in drop if name in headers],
+        drop=[headers[name] for name in _drop_order([column.name for column in columns], drop, shown)],
+        meanings={column.header: column.meaning for column in columns if column.header},
         width=width,
     )
+
+
+def _drop_order(names: Sequence[str], drop: Sequence[str], shown: Shown) -> list[str]:
+    """Orders the columns that may be left out: those that the user asks for by name come last."""
+    usual = [name for name in drop if name in names]
+    asked = {name.removeprefix("+").lower() for name in shown.columns}
+    if asked.isdisjoint(names):
+        return usual
+    every = [*usual, *(name for name in reversed(names) if name not in usual)]
+    return sorted(every, key=lambda name: name in asked)  # sorting keeps the order of equal keys
 
 
 def _split(rows: Sequence[T], shown: Shown, cost: Callable[[T], float]) -> tuple[list[T], list[T]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pi_bench.report.bars import bar
 from pi_bench.report.cautions import caution_lines
-from pi_bench.report.documents.comparison import ComparisonResult, Ratio, Side
-from pi_bench.report.quantities import byte_count, count, counted, seconds
+from pi_bench.report.documents.comparison import CONFIDENCE, ComparisonResult, Ratio, Side
+from pi_bench.report.quantities import byte_count, count, counted, ratio_text, seconds, span_text
 from pi_bench.report.text_table import render_table
+from pi_bench.report.text_width import labeled
+
+_BAR_WIDTH = 12
 
 
 def render_comparison(result: ComparisonResult) -> str:
@@ -28,8 +32,8 @@ def render_comparison(result: ComparisonResult) -> str:
         blocks.append(["INTERRUPTED: the finished rounds are compared"])
     if result.differences:
         blocks.append([f"differs: {words}" for words in result.differences])
-    blocks.append([_verdict(ratio) for ratio in result.ratios])
-    blocks.append(_table(result.sides))
+    blocks.append(labeled([_verdict(ratio) for ratio in result.ratios]))
+    blocks.append([_common(result.sides), *_table(result.sides)])
     if result.warnings:
         blocks.append([f"warning: {words}" for words in result.warnings])
     if result.cautions:
@@ -37,49 +41,125 @@ def render_comparison(result: ComparisonResult) -> str:
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _verdict(ratio: Ratio) -> str:
+def interval_text(ratio: Ratio) -> str:
+    """Writes the interval of a ratio with its confidence; "no interval" where there is none.
+
+    >>> interval_text(Ratio(side="b", base="a", phase="online", ratio=1.02, interval=(1.01, 1.03),
+    ...     verdict="slower", method="bootstrap"))
+    '99 % interval 1.010 to 1.030'
+    """
+    if ratio.interval is None:
+        return "no interval"
+    low, high = map(ratio_text, ratio.interval)
+    return f"{CONFIDENCE:.0%} interval {low} to {high}".replace("%", " %", 1)
+
+
+def _verdict(ratio: Ratio) -> tuple[str, str]:
     relative = " relative to the floor" if ratio.relative_to_floor else ""
-    beginning = f"{ratio.phase}{relative}  {ratio.side} against {ratio.base}: "
-    if ratio.ratio is None or ratio.interval is None:
-        times = "" if ratio.ratio is None else f", {ratio.ratio:.3f} times as long"
+    sides = f"{ratio.side} against {ratio.base}: "
+    times = "" if ratio.ratio is None else f", {ratio_text(ratio.ratio)} times as long"
+    if ratio.interval is None:
         lacking = "a side has no floor" if relative and not times else "too few runs for an interval"
-        return f"{beginning}no verdict{times} ({lacking})"
-    low, high = ratio.interval
-    return f"{beginning}{ratio.verdict}, {ratio.ratio:.3f} times as long ({low:.3f} to {high:.3f})"
+        return f"{ratio.phase}{relative}", f"{sides}no verdict{times} ({lacking})"
+    return f"{ratio.phase}{relative}", f"{sides}{ratio.verdict}{times} ({interval_text(ratio)})"
+
+
+def _common(sides: Sequence[Side]) -> str:
+    """Says in a line what all sides have in common, how they were measured and whether they were verified."""
+    words = []
+    for write in (_protocol, _link, _threads, _inputs, _runs):
+        found = {write(side) for side in sides}
+        if len(found) == 1:
+            words.append(found.pop())
+    return "; ".join(", ".join(filter(None, each)) for each in (words, [_verified(sides)]))
+
+
+def _protocol(side: Side) -> str:
+    return f"protocol {side.protocol}"
+
+
+def _link(side: Side) -> str:
+    return side.link if side.link == "loopback" else f"link {side.link}"
+
+
+def _threads(side: Side) -> str:
+    return f"{counted(side.threads, 'thread')} per party"
+
+
+def _inputs(side: Side) -> str:
+    return f"{side.input_count:,} inputs together" if side.input_count > 1 else ""
+
+
+def _runs(side: Side) -> str:
+    runs = sorted({len(session.online_s) for session in side.sessions})
+    each = f"{runs[0]} to {counted(runs[-1], 'run')}" if len(runs) > 1 else counted(runs[0], "run")
+    if len(side.sessions) == 1:
+        return f"{each} per side"
+    return f"{counted(len(side.sessions), 'round')} of {each} per side"
+
+
+def _verified(sides: Sequence[Side]) -> str:
+    """Says that every run was verified, or names the sides whose runs were not."""
+    wrong = [side.name for side in sides if side.verified is False]
+    unknown = [side.name for side in sides if side.verified is None]
+    words = [f"verification FAILED: {', '.join(wrong)}"] if wrong else []
+    if unknown:
+        words.append(f"NOT VERIFIED: {', '.join(unknown)}")
+    return ", ".join(words) or "every run was verified"
 
 
 def _table(sides: Sequence[Side]) -> list[str]:
-    rows = []
-    for side in sides:
-        online_s = [value for session in side.sessions for value in session.online_s]
-        offline_s = [value for session in side.sessions for value in session.offline_s]
-        rows.append(
-            (
-                side.name,
-                side.protocol,
-                side.link,
-                seconds(float(np.median(online_s))),
-                _quartiles(online_s),
-                seconds(float(np.median(offline_s))),
-                byte_count(side.online_bytes),
-                byte_count(side.offline_bytes),
-                f"{side.rounds:g}",
-                count(side.relu_count),
-                f"{counted(len(side.sessions), 'session')} of {len(side.sessions[0].online_s)}",
-            )
-        )
-    header = (
-        *("side", "protocol", "link", "online", "quartiles", "offline", "online bytes", "offline bytes"),
-        *("rounds", "ReLUs", "runs"),
-    )
+    """Writes the sides as a table, without the columns that say the same of every side or repeat its name."""
+    medians_s = [float(np.median(_samples_s(side, "online"))) for side in sides]
+    words: dict[str, Callable[[Side], str]] = {
+        "protocol": lambda side: side.protocol,
+        "link": lambda side: side.link,
+        "threads": lambda side: str(side.threads),
+        "inputs": lambda side: str(side.input_count),
+    }
+    figures: dict[str, Callable[[Side], str]] = {
+        "online": lambda side: seconds(float(np.median(_samples_s(side, "online")))),
+        "": lambda side: bar(float(np.median(_samples_s(side, "online"))) / max(medians_s), _BAR_WIDTH),
+        "middle half": lambda side: _middle_half(_samples_s(side, "online")),
+        "offline": lambda side: seconds(float(np.median(_samples_s(side, "offline")))),
+        "sent online": lambda side: byte_count(side.online_bytes),
+        "sent offline": lambda side: byte_count(side.offline_bytes),
+        "rounds": lambda side: f"{side.rounds:g}",
+        "ReLUs": lambda side: count(side.relu_count),
+        "runs": _runs_of,
+    }
+    columns = {"side": lambda side: side.name, **_telling(words, sides), **figures}
+    if len({_runs(side) for side in sides}) == 1:
+        del columns["runs"]
+    header = tuple(columns)
     return render_table(
         header,
-        rows,
-        left={0, 1, 2},
-        drop=("rounds", "ReLUs", "offline bytes", "quartiles", "runs", "online bytes"),
+        [tuple(write(side) for write in columns.values()) for side in sides],
+        left={number for number, name in enumerate(header) if name in ("side", "", *words)},
+        whole={header.index("")},
+        drop=("middle half", "rounds", "sent offline", "", "ReLUs", "sent online"),
     )
 
 
-def _quartiles(samples_s: Sequence[float]) -> str:
-    q1, q3 = (seconds(float(np.percentile(samples_s, percent))) for percent in (25, 75))
-    return f"{q1} to {q3}"
+def _telling(
+    columns: dict[str, Callable[[Side], str]], sides: Sequence[Side]
+) -> dict[str, Callable[[Side], str]]:
+    """Selects the columns that tell sides apart and do not repeat their names."""
+    return {
+        name: write
+        for name, write in columns.items()
+        if len({write(side) for side in sides}) > 1 and any(write(side) not in side.name for side in sides)
+    }
+
+
+def _samples_s(side: Side, phase: str) -> list[float]:
+    return [value for session in side.sessions for value in getattr(session, f"{phase}_s")]
+
+
+def _runs_of(side: Side) -> str:
+    return _runs(side).removesuffix(" per side")
+
+
+def _middle_half(samples_s: Sequence[float]) -> str:
+    q1, q3 = (float(np.percentile(samples_s, percent)) for percent in (25, 75))
+    return span_text(q1, q3)

@@ -79,8 +79,9 @@ def _parties(result: Result) -> list[str]:
         *(f"peak {phase}" for phase in _PHASES),
         "stored",
     )
+    loaded = f"load model {seconds(result.model_load_s)}, " if result.model_load_s else ""
     return [
-        f"load model {seconds(result.model_load_s)}, prepare server {seconds(result.server_prepare_s)}, "
+        f"{loaded}prepare server {seconds(result.server_prepare_s)}, "
         f"start {seconds(result.start_s)}, set-up {seconds(result.setup.time_s)}",
         *render_table(header, rows, drop=("peak set-up", "cpu set-up")),
     ]

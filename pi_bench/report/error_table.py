@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, render_rows
-from pi_bench.report.quantities import count
+from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, costliest, render_rows
+from pi_bench.report.quantities import count, three_digits
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.accuracy import LayerErrors
@@ -20,15 +20,15 @@ def _word(value: Callable[[LayerErrors], str]) -> Callable[[_Rows], str]:
 
 
 def _largest(
-    value: Callable[[LayerErrors], float | None], form: str, factor: float
+    value: Callable[[LayerErrors], float | None], write: Callable[[float], str]
 ) -> Callable[[_Rows], str]:
     """Writes the largest value of the rows, because errors of layers have no sum."""
 
-    def write(rows: _Rows) -> str:
+    def cell(rows: _Rows) -> str:
         known = [found for found in map(value, rows) if found is not None]
-        return form.format(factor * max(known)) if known else "-"
+        return write(max(known)) if known else "-"
 
-    return write
+    return cell
 
 
 def _error(layer: LayerErrors) -> float:
@@ -43,20 +43,20 @@ COLUMNS: tuple[_ErrorColumn, ...] = (
         "error",
         "error",
         "root mean square of the errors, divided by that of the float values",
-        _largest(lambda layer: layer.relative_error, "{:.3f} %", 100),
+        _largest(lambda layer: layer.relative_error, lambda error: f"{100 * error:.3f} %"),
     ),
     bar_column("this error as a bar, beside the largest"),
     Column(
         "largest",
         "largest error",
         "largest difference from a float value",
-        _largest(lambda layer: layer.largest_error, "{:.4g}", 1),
+        _largest(lambda layer: layer.largest_error, three_digits),
     ),
     Column(
         "headroom",
         "headroom",
         "bits between the largest value and the end of the window",
-        lambda rows: f"{min(row.room_bits for row in rows):.2f}",
+        lambda rows: f"{min(row.headroom_bits for row in rows):.2f}",
     ),
     Column(
         "outside",
@@ -108,8 +108,9 @@ def error_lines(layers: Sequence[LayerErrors], shown: Shown) -> list[str]:
     elif len(layers) <= int(shown.layers) + 1:
         title = "errors by layer, the largest first"
     else:
+        largest = costliest(shown, len(layers), "layer", "has the largest error", "have the largest errors")
         title = (
-            f"errors by layer: the {shown.layers} of {len(layers)} largest; of the others the largest error, "
-            "the least headroom and the sums (--layers all shows all)"
+            f"errors by layer: {largest}; the "
+            "others in one row with their largest error, least headroom and sums"
         )
     return [title, *lines, "; ".join(meanings)]

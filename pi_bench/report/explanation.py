@@ -84,8 +84,11 @@ def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] 
         ("offline", explanation.offline),
     )
     for name, phase in phases:
-        beside = "" if measured is None else f" (measured: {seconds(measured[name])})"
-        lines.append(f"largest costs {name}: of {seconds(phase.time_s)} as predicted{beside}")
+        beside = "" if measured is None else f" ({seconds(measured[name])} measured)"
+        lines.append(
+            f"largest costs {name}, of {seconds(phase.time_s)} predicted{beside}; each is the time that the "
+            "phase would save without it"
+        )
         lines += [f"  {number}. {line}" for number, line in enumerate(phase.lines, 1)]
     return [*lines, explanation.relus.line]
 
@@ -110,7 +113,12 @@ def _causes(program: Program, found: Sequence[CauseCost], whole_s: float) -> lis
             cost_s=one.cost_s,
             fraction=one.cost_s / whole_s if whole_s else 0.0,
             layers=[
-                BusyLayer(id=step, name=program.ops[step].name, busy_s=busy_s)
+                BusyLayer(
+                    id=step,
+                    name=program.ops[step].name,
+                    busy_s=busy_s,
+                    cost_s=max(0.0, one.cost_s) * busy_s / sum(other_s for _, other_s in one.steps),
+                )
                 for step, busy_s in one.steps[:_LAYERS]
                 if busy_s > 0
             ],
@@ -146,9 +154,9 @@ class _Writer:
         halved_saves_s = max(0.0, online.time_s - _phase_s(self._halved(), "online"))
         without_s = online.time_s - relus.cost_s
         saved = halved_saves_s / online.time_s
-        judgement = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
+        judgment = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
         rest = self._subject("online", Cause(largest.cause)).rstrip(",")
-        halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgement}"
+        halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgment}"
         if not is_shown(halved_saves_s):
             halved = "half of them would save nothing"
         return document.ReluFraction(
@@ -169,13 +177,11 @@ class _Writer:
 
     def _layers(self, layers: Sequence[BusyLayer]) -> str:
         words = [
-            f"{_title(self._program.ops[row.id])} {seconds(row.busy_s)}"
+            f"{_title(self._program.ops[row.id])} {seconds(row.cost_s)}"
             for row in layers
-            if is_shown(row.busy_s)
+            if row.cost_s is not None and is_shown(row.cost_s)
         ]
-        if not words:
-            return ""
-        return f"; busiest (parties and link together, overlap not taken off): {', '.join(words)}"
+        return f", of which {', '.join(words)}" if words else ""
 
     def _subject(self, phase: Phase, cause: Cause) -> str:
         """Names a cause in the protocol's words for its work in a phase, with the number of elements."""

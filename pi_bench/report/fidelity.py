@@ -46,28 +46,28 @@ def fidelity_text(fidelity: document.Fidelity) -> str:
     """Writes a fidelity as a sentence without its end.
 
     >>> print(fidelity_text(fidelity_part(Fidelity(256, 255, 0.05, 10.0, "noise"), of_this_program=True)))
-    the integer network agrees with the float one on 99.6 % of 256 inputs of noise (interval 97.8 to 99.9 %),
-    typical logit error 0.50 % of the logits' range
+    the integer network agrees with the float one on 99.6 % of 256 inputs of noise (95 % interval 97.8
+    to 99.9 %), typical logit error 0.50 % of the logits' range
     """
     low, high = fidelity.same_class_interval_pct
     error = fidelity.logit_error_pct
     size = f"{fidelity.logit_error:.3g}" if error is None else f"{error:.2f} % of the logits' range"
     return (
         f"the integer network agrees with the float one on {fidelity.same_class_pct:.1f} % of "
-        f"{_inputs_text(fidelity)} (interval {low:.1f} to {high:.1f} %), typical logit error {size}"
+        f"{_inputs_text(fidelity)} (95 % interval {low:.1f} to {high:.1f} %), typical logit error {size}"
     )
 
 
 def fidelity_line(fidelity: document.Fidelity | None, weights: str | None) -> str:
-    """Writes the line of a report about fidelity. `weights`: as `weights_of` tells.
+    """Writes the words that stand beside the label "fidelity". `weights`: as `weights_of` tells.
 
     >>> fidelity_line(None, "given")
-    'fidelity not known: the model file does not say it'
+    'not known: the model file does not say it'
     """
     if fidelity is None:
-        return "fidelity not known: the model file does not say it"
+        return "not known: the model file does not say it"
     if not fidelity.of_this_program:
-        return f"fidelity of these bits not known; with those of the export, {fidelity_text(fidelity)}"
+        return f"not known for these bits; with those of the export, {fidelity_text(fidelity)}"
     random = "; the weights are random" if weights == "random" else ""
     return f"{fidelity_text(fidelity)}{random}"
 

@@ -12,7 +12,11 @@ from pi_bench.report.documents.floor import Floor, FloorTime, LayerFloor, Measur
 from pi_bench.report.quantities import seconds, times_text
 
 _NOTHING = computed.FloorTimes()
-_WORDS = {"client": "the client's work", "server": "the server's work", "link": "its messages"}
+_WORDS = {
+    "client": "the client's work needs",
+    "server": "the server's work needs",
+    "link": "the messages need",
+}
 
 
 def limits_part(limits: Limits) -> MeasuredLimits:
@@ -64,7 +68,7 @@ def layer_floors_s(floor: Floor | None) -> dict[int, float]:
 
 
 def floor_rows(floor: Floor | None) -> list[tuple[str, str]]:
-    """States in one row how far both phases are above their floors; no row without a floor.
+    """States how far both phases are above their floors, and which work binds; no row without a floor.
 
     >>> def phase(time_s: float, times_floor: float) -> PhaseFloor:
     ...     return PhaseFloor(
@@ -72,21 +76,20 @@ def floor_rows(floor: Floor | None) -> list[tuple[str, str]]:
     ...         times_floor=times_floor, client_work={}, server_work={},
     ...     )
     >>> floor_rows(Floor(online=phase(0.01, 1.8), offline=phase(0.5, 2.5), layers=[]))
-    [('floor', "online 1.8 times this machine's floor of 10.0 ms (the client's work), offline 2.5 times
-    500 ms")]
+    [('floor', "online 1.8 times the 10.0 ms that the client's work needs at least on this machine"),
+    ('', "offline 2.5 times the 500 ms that the client's work needs at least")]
     """
     if floor is None:
         return []
-    online, offline = floor.online, floor.offline
-    words = []
-    if online.times_floor is not None:
-        words.append(
-            f"online {times_text(online.times_floor)} times this machine's floor of "
-            f"{seconds(online.time_s)} ({_WORDS[online.bound_by]})"
-        )
-    if offline.times_floor is not None:
-        words.append(f"offline {times_text(offline.times_floor)} times {seconds(offline.time_s)}")
-    return [("floor", ", ".join(words))] if words else []
+    words = [
+        f"{name} {times_text(phase.times_floor)} times the {seconds(phase.time_s)} that "
+        f"{_WORDS[phase.bound_by]} at least"
+        for name, phase in (("online", floor.online), ("offline", floor.offline))
+        if phase.times_floor is not None
+    ]
+    if words:
+        words[0] += " on this machine"
+    return [("" if number else "floor", each) for number, each in enumerate(words)]
 
 
 def _phase(floor: computed.PhaseFloor, measured_s: float) -> PhaseFloor:

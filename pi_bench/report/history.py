@@ -20,12 +20,16 @@ from pi_bench.report.text_table import render_table
 
 _FLOOR = "floor"
 _HEADER = (
-    *("run", "time (UTC)", "network", "protocol", "link", "online", _FLOOR, "offline", "bytes", "tags"),
-    "commit",
+    *("run", "kind", "time (UTC)", "network", "protocol", "link", "online", _FLOOR, "offline", "bytes"),
+    *("tags", "commit"),
 )
-_DROP = ("commit", "bytes", "offline", _FLOOR, "tags", "link", "protocol", "time (UTC)")
-_WORDS = ("time (UTC)", "network", "protocol", "link", "tags", "commit")
-_FOLDS = (40, 28, 20)  # characters of a line of a cell, from wide terminals to narrow ones
+_DROP = ("commit", "bytes", "offline", _FLOOR, "link", "protocol", "tags", "kind", "time (UTC)")
+_WORDS = ("kind", "time (UTC)", "network", "protocol", "link", "tags", "commit")
+_FOLDED = ("time (UTC)", "network", "tags")
+_FOLDS = ((16, 40), (16, 28), (16, 20), (10, 20), (10, 16))
+"""Characters of a line of the time and of other folded cells, from wide terminals to narrow ones."""
+_WANTED = {"network", "tags", "protocol", "link"}
+_DIGEST_CHARACTERS = 8
 
 
 def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
@@ -36,12 +40,14 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
     """
     if not runs:
         return "no run is kept that fits; `pi-bench latency`, `accuracy` and `compare` keep theirs"
+    alike = _alike(runs)
     rows: list[tuple[str, ...]] = [
         (
             str(run.id),
+            run.facts.kind,
             run.facts.time[:16].replace("T", " "),
-            run.facts.network,
-            run.facts.protocol or run.facts.kind,
+            _network(run.facts, alike),
+            run.facts.protocol or "-",
             run.facts.link or "-",
             _seconds(run.facts.online_s) + ("" if run.facts.verified in (True, None) else " FAILED"),
             f"{times_text(run.facts.online_times_floor)} x" if run.facts.online_times_floor else "-",
@@ -59,18 +65,42 @@ def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
         rows = [(*row[:at], *row[at + 1 :]) for row in rows]
     words = {header.index(name) for name in _WORDS}
     drop = [each for each in _DROP if each in header]
-    folding = {header.index("network"), header.index("tags")}
-    for characters in _FOLDS:
-        folded = [line for row in rows for line in _folded(row, folding, characters)]
-        lines = render_table(header, folded, left=words, drop=drop, whole=words)
-        if "tags" in lines[0]:
+    lines: list[str] = []
+    for time_width, width in _FOLDS:
+        folding = {header.index(name): width for name in _FOLDED} | {header.index(_FOLDED[0]): time_width}
+        folded = [line for row in rows for line in _folded(row, folding)]
+        table = render_table(header, folded, left=words, drop=drop, whole=words)
+        if not lines or _wanted(table) > _wanted(lines):
+            lines = table
+        if _wanted(lines) == len(_WANTED):
             break
     return "\n".join([*lines, _count(len(runs), found)])
 
 
-def _folded(row: tuple[str, ...], folding: Collection[int], characters: int) -> Iterator[tuple[str, ...]]:
-    """Breaks a row into lines whose names and tags have at most `characters`, so that no value is cut."""
-    cells = {at: textwrap.wrap(row[at], characters) for at in folding}
+def _wanted(table: Sequence[str]) -> int:
+    return len(_WANTED & set(table[0].split()))
+
+
+def _alike(runs: Sequence[StoredRun]) -> set[str]:
+    """Returns the names that several networks of the list have, which are other programs."""
+    digests: dict[str, set[str]] = {}
+    for run in runs:
+        if run.facts.digest is not None:
+            digests.setdefault(run.facts.network, set()).add(run.facts.digest)
+    return {name for name, found in digests.items() if len(found) > 1}
+
+
+def _network(facts: RunFacts, alike: Collection[str]) -> str:
+    """Names the network, with its digest where others have its name, and the inputs of a batch."""
+    words = facts.network
+    if facts.network in alike and facts.digest is not None:
+        words += f" {facts.digest[:_DIGEST_CHARACTERS]}"
+    return f"{words} ({facts.input_count:,} inputs)" if (facts.input_count or 1) > 1 else words
+
+
+def _folded(row: tuple[str, ...], folding: Mapping[int, int]) -> Iterator[tuple[str, ...]]:
+    """Breaks a row into lines. folding: the columns to break and their characters, so no value is cut."""
+    cells = {at: textwrap.wrap(row[at], characters) for at, characters in folding.items()}
     for number in range(max(map(len, cells.values()))):
         yield tuple(
             "".join(cells[at][number : number + 1]) if at in cells else cell if number == 0 else ""

@@ -18,6 +18,7 @@ from pi_bench.report.documents.fields import Directions, Weights
 from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
+from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operator_table import operator_lines
 from pi_bench.report.operators import (
     counts_text,
@@ -27,7 +28,6 @@ from pi_bench.report.operators import (
 )
 from pi_bench.report.prediction import where_text
 from pi_bench.report.quantities import bytes_or_dash, count, counted, seconds
-from pi_bench.report.settings import mode_text
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import random_warnings, weights_text
@@ -111,19 +111,20 @@ def render_inspection(inspection: document.Inspection, shown: Shown | None = Non
     name = shortened(inspection.name, _NAME_WIDTH)
     fixed_point = quantization or f"weight bits {inspection.weight_bits}"
     bound = f"inputs from {-inspection.input_bound:.4g} to {inspection.input_bound:.4g}"
+    count = inspection.input_count
     lines = [
-        f"{name}: {counts_text(inspection)}, {counted(inspection.parameter_count, 'weight')}",
-        *clamp_lines(inspection.upper_relu_count),
+        f"{name}: {counts_text(inspection, count)}, {counted(inspection.parameter_count, 'weight')}",
+        *clamp_lines((inspection.upper_relu_count or 0) // count),
         f"{weights_text(inspection.weights)}; {fixed_point}; {bound}",
         f"digest {inspection.digest}",
-        fidelity_line(inspection.fidelity, inspection.weights),
+        f"fidelity: {fidelity_line(inspection.fidelity, inspection.weights)}",
         *(f"warning: {words}" for words in random_warnings(inspection.weights)),
         *fusion_lines(inspection.fusion),
         *kept_lines(inspection.fusion),
         "",
         *operator_lines(inspection, shown or Shown()),
         "",
-        "by resolution (a run of layers of equal resolution is a stage)",
+        f"by resolution (a run of layers of equal resolution is a stage){_for_all(count)}",
         *render_table(
             ("resolution", "weights", "", "M MACs", "", "ReLUs", "", "trunc.", ""),
             _distribution_rows(inspection),
@@ -140,7 +141,10 @@ def render_inspection(inspection: document.Inspection, shown: Shown | None = Non
 def _predicted(inspection: document.Inspection) -> list[str]:
     """Returns the predicted bytes of both phases, with their times and rounds where costs are known."""
     sent, predicted = inspection.predicted_bytes, inspection.prediction
-    lines = [f"predicted per inference, protocol {inspection.protocol}, {_mode(inspection)}"]
+    each = (
+        f"for {inspection.input_count:,} inputs together" if inspection.input_count > 1 else "per inference"
+    )
+    lines = [f"predicted {each}, protocol {inspection.protocol}, {_mode(inspection)}"]
     rows = [
         ("online", sent.online, "", ""),
         ("offline", sent.offline, "", ""),
@@ -164,6 +168,10 @@ def _predicted(inspection: document.Inspection) -> list[str]:
         for name, own, *more in rows
     ]
     return [*lines, *render_table(header, [row[: len(header)] for row in cells])]
+
+
+def _for_all(input_count: int) -> str:
+    return f", for {input_count:,} inputs together" if input_count > 1 else ""
 
 
 def _mode(inspection: document.Inspection) -> str:

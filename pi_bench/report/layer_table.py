@@ -99,7 +99,10 @@ COLUMNS: tuple[_LayerColumn, ...] = (
         _summed(lambda layer: layer.client.send_s + layer.server.send_s, milliseconds),
     ),
     Column(
-        "wait", "wait ms", "the client's waiting", _summed(lambda layer: layer.client.wait_s, milliseconds)
+        "wait",
+        "wait ms",
+        "the client's waiting, as far as it counts for this layer",
+        lambda rows: milliseconds(sum(row.wait_s for row in rows)),
     ),
     Column(
         "hidden",

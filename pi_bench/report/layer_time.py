@@ -18,6 +18,7 @@ class LayerTime(Generic[Timed]):
     Attributes:
         layer: the layer as it was measured or predicted.
         time_s: its time.
+        wait_s: the part of this time for which the client waits. The rest is its computing and sending.
         fraction: this time divided by the sum over all layers.
         floor_s: the least time that this machine needs for the layer; None where that is not known.
 
@@ -29,6 +30,7 @@ class LayerTime(Generic[Timed]):
 
     layer: Timed
     time_s: float
+    wait_s: float
     fraction: float
     floor_s: float | None
 
@@ -67,6 +69,12 @@ def layer_times(
         unseen = {}
     total_s = sum(times_s) or 1.0
     return [
-        LayerTime(layer, time_s, time_s / total_s, floor_s)
+        LayerTime(
+            layer=layer,
+            time_s=time_s,
+            wait_s=max(0.0, time_s - layer.client.compute_s - layer.client.send_s),
+            fraction=time_s / total_s,
+            floor_s=floor_s,
+        )
         for layer, time_s, floor_s in zip(layers, times_s, floors_s or [None] * len(times_s), strict=True)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pi_bench.costs import LIMIT_KINDS
+from pi_bench.report.bars import bar
 from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.cautions import Caution
 from pi_bench.report.documents.micro import MachineLimit, Micro
@@ -15,6 +16,8 @@ from pi_bench.report.quantities import counted
 from pi_bench.report.text_table import render_table
 
 _MIN_REPETITIONS = 3
+_BAR = ""  # no header: the line below the table explains it
+_BAR_WIDTH = 8
 _SCALES = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms"))
 
 
@@ -59,13 +62,17 @@ def micro_cautions(result: Micro) -> list[Caution]:
                 "include each other's. Use fewer --threads.",
             )
         )
-    faster = [row.case for row in result.results if row.ratio < 1]
+    faster = [row for row in result.results if row.ratio < 1]
     if faster:
+        row, more = faster[0], len(faster) - 1
+        others = f" (and {counted(more, 'other case')})" if more else ""
         found.append(
             Caution(
                 code="busy-limits",
-                text=f"{faster[0]!r} took less than the machine's limit allows: the machine was busy when "
-                "the limit was measured. Close other programs and measure again.",
+                text=f"the case {row.case!r}{others} took {row.ratio:.2f} times its limit, and none can be "
+                f"faster than its limit ({_words(row.limit.name)}): other programs slowed the measurement of "
+                "the limit, or the data of the case stayed in a cache. Its `times limit` says nothing. "
+                "Close other programs or give a larger --count, and measure again.",
             )
         )
     return found
@@ -92,12 +99,25 @@ def render_micro(result: Micro) -> str:
             _time(row.unit_s.q1),
             _time(row.unit_s.q3),
             _time(row.limit.unit_s),
-            row.limit.name.replace("_", " "),
+            _words(row.limit.name),
             f"{row.ratio:.2f}",
+            bar(1 / row.ratio, _BAR_WIDTH),
         )
         for row in result.results
     ]
-    header = ("primitive", "case", "unit", "threads", "median", "q1", "q3", "limit", "by", "times limit")
+    header = (
+        "primitive",
+        "case",
+        "unit",
+        "threads",
+        "median",
+        "q1",
+        "q3",
+        "limit",
+        "by",
+        "times limit",
+        _BAR,
+    )
     return "\n".join(
         [
             f"{environment.cpu_model}, {environment.usable_core_count} cores, "
@@ -105,17 +125,26 @@ def render_micro(result: Micro) -> str:
             *(["INTERRUPTED: these are the cases that were finished"] if result.interrupted else []),
             "",
             *render_table(
-                header, rows, left=3, whole=(1,), drop=("q1", "q3", "by", "limit", "unit", "threads")
+                header,
+                rows,
+                left=(0, 1, 2, header.index(_BAR)),
+                whole=(1, header.index(_BAR)),
+                drop=("q1", "q3", "by", "limit", "unit", _BAR, "threads"),
             ),
+            "A long bar: the case is near the limit of this machine. A full bar: it has reached the limit.",
             "",
             "this machine at its best, measured in this run",
             *render_table(
                 ("limit", "threads", "rate"),
-                [(row.name.replace("_", " "), str(row.threads), _rate(row)) for row in result.limits],
+                [(_words(row.name), str(row.threads), _rate(row)) for row in result.limits],
             ),
             *(["", *caution_lines(result.cautions)] if result.cautions else []),
         ]
     )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _rate(row: MachineLimit) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, render_rows
+from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, costliest, render_rows
 from pi_bench.report.quantities import bytes_or_dash, count, milliseconds
 
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ def operator_lines(inspection: Inspection, shown: Shown) -> list[str]:
         return ["operators in the order of the network", *lines, "", "; ".join(meanings)]
     if total <= int(shown.layers) + 1:
         return ["operators, the most expensive first", *lines]
-    return [f"the {shown.layers} of {total} operators that cost most (--layers all shows all)", *lines]
+    together = f", for {inspection.input_count:,} inputs together" if inspection.input_count > 1 else ""
+    return [f"{costliest(shown, total, 'operator', 'costs most', 'cost most')}{together}", *lines]
 
 
 def _costs(inspection: Inspection) -> list[OperatorCost]:

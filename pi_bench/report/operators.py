@@ -97,20 +97,32 @@ def network_counts(program: Program) -> dict[str, int]:
     }
 
 
-def counts_text(counts: Counts) -> str:
+def counts_text(counts: Counts, input_count: int = 1) -> str:
     """Writes a network's counts in a line, without the kinds that it has none of.
+
+    input_count: the inputs that the counts are for; the line has the counts of each.
 
     >>> from types import SimpleNamespace
     >>> counts = dict(relu_count=96, truncation_count=0, square_count=0, product_count=0, mac_count=10**6)
     >>> counts_text(SimpleNamespace(**counts))
     '96 ReLUs, 0 truncations without ReLU, 1.0 M multiply-accumulates'
+    >>> counts_text(SimpleNamespace(**{name: 4 * value for name, value in counts.items()}), 4)
+    '4 inputs together, each with 96 ReLUs, 0 truncations without ReLU, 1.0 M multiply-accumulates'
     """
-    truncations = counted(counts.truncation_count, "truncation without ReLU", "truncations without ReLU")
-    words = [counted(counts.relu_count, "ReLU"), truncations]
-    for kind, number in (("square", counts.square_count), ("product", counts.product_count)):
-        if number:
-            words.append(counted(number, kind))
-    return ", ".join([*words, f"{counts.mac_count / 1e6:,.1f} M multiply-accumulates"])
+    relus, truncations, squares, products = (
+        number // input_count
+        for number in (counts.relu_count, counts.truncation_count, counts.square_count, counts.product_count)
+    )
+    words = [
+        counted(relus, "ReLU"),
+        counted(truncations, "truncation without ReLU", "truncations without ReLU"),
+    ]
+    words += [
+        counted(number, kind) for kind, number in (("square", squares), ("product", products)) if number
+    ]
+    words.append(f"{counts.mac_count / input_count / 1e6:,.1f} M multiply-accumulates")
+    together = f"{input_count:,} inputs together, each with " if input_count > 1 else ""
+    return together + ", ".join(words)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -95,14 +95,73 @@ def counted(value: float, noun: str, plural: str | None = None) -> str:
 
 
 def times_text(ratio: float | None) -> str:
-    """Writes how many times its floor a time is, with two digits at least; a dash if that is unknown.
+    """Writes how many times its floor a time is, with two or three digits; a dash if that is unknown.
 
-    >>> times_text(1.84), times_text(123.4), times_text(None)
-    ('1.8', '123', '-')
+    >>> times_text(1.84), times_text(123.4), times_text(2078.0), times_text(0.043), times_text(None)
+    ('1.8', '123', '2,080', '0.043', '-')
     """
     if ratio is None:
         return "-"
-    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+    return f"{ratio:.1f}" if 1 <= ratio < 99.95 else f"{ratio:.2g}" if ratio < 1 else three_digits(ratio)
+
+
+def ratio_text(ratio: float) -> str:
+    """Writes how many times as long a time is: three decimals below 2, and else three significant digits.
+
+    Near 1 a third decimal tells an interval from one that contains 1.
+
+    >>> ratio_text(1.0012), ratio_text(20.78), ratio_text(2078.4)
+    ('1.001', '20.8', '2,080')
+    """
+    return f"{ratio:.3f}" if 0.1 <= ratio < 2 else three_digits(ratio)
+
+
+def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
+    """Writes a size beside another one: in percent if it is smaller, and else as a multiple.
+
+    >>> part_text(0.514, "the median"), part_text(0.514, "itself", 2), part_text(20.78, "the median")
+    ('51 % of the median', '51.40 % of itself', '20.8 times the median')
+    """
+    if fraction < 1:
+        return f"{100 * fraction:.{decimals}f} % of {whole}"
+    return f"{three_digits(fraction)} times {whole}"
+
+
+def difference_text(ratio: float, other: str) -> str:
+    """Writes how far a size is from another one: in percent, or as a multiple from twice on.
+
+    >>> difference_text(0.71, "measured"), difference_text(1.04, "measured")
+    ('29 % less than measured', '4 % more than measured')
+    >>> difference_text(1.001, "measured"), difference_text(2.4, "measured")
+    ('as measured', '2.40 times as long as measured')
+    """
+    if ratio >= 2:
+        return f"{three_digits(ratio)} times as long as {other}"
+    percent = round(100 * abs(ratio - 1))
+    return f"{percent} % {'less' if ratio < 1 else 'more'} than {other}" if percent else f"as {other}"
+
+
+def span_text(low_s: float, high_s: float) -> str:
+    """Writes two durations with one unit where they have the same.
+
+    >>> span_text(0.00508, 0.00544), span_text(0.0009, 0.0012)
+    ('5.08 to 5.44 ms', '900 us to 1.20 ms')
+    """
+    low, high = seconds(low_s), seconds(high_s)
+    value, unit = low.split()
+    return f"{value if high.endswith(f' {unit}') else low} to {high}"
+
+
+def three_digits(value: float) -> str:
+    """Writes a number with three significant digits, zeros at its end too.
+
+    >>> three_digits(0.013), three_digits(20.78), three_digits(2078.4), three_digits(0.0)
+    ('0.0130', '20.8', '2,080', '0')
+    """
+    rounded = float(f"{value:.3g}")
+    if rounded >= 1e6:
+        return f"{rounded:.2e}"
+    return f"{rounded:,g}" if rounded >= 100 or not rounded else f"{rounded:#.3g}"
 
 
 def _digits(value: float) -> str:

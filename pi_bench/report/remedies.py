@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pi_bench.launch.remedies import Remedy
 from pi_bench.launch.samples import Answers
 from pi_bench.report.documents import accuracy as document
-from pi_bench.report.quantities import counted, seconds
+from pi_bench.report.quantities import counted, seconds, three_digits
 from pi_bench.report.scores import scores
 from pi_bench.report.text_table import render_table
 
@@ -29,7 +29,7 @@ def remedies_part(found: Sequence[Remedy], floats: Answers) -> document.Remedies
 
 
 def remedies_lines(part: document.Remedies) -> list[str]:
-    """Writes the layers that lose most, and the cost of a bit there.
+    """Writes the layers that lose most, the part of the errors that each causes, and the cost of a bit there.
 
     ```python
     def show(result: document.Accuracy) -> None:
@@ -38,16 +38,19 @@ def remedies_lines(part: document.Remedies) -> list[str]:
     ```
     """
     now = part.unchanged
-    header = ("one more bit in", "same class", "logit error", "rms", "predicted online")
+    header = ("one more bit in", "same class", "logit error", "rms", "predicted online", "causes")
     rows = [_row(remedy, now) for remedy in (now, *part.remedies)]
-    lossy = [remedy.layer for remedy in part.remedies if remedy.layer is not None and _helps(remedy, now)]
-    names = ", ".join(map(repr, lossy[:3]))
     return [
         "one more bit in one place, measured with the integer network on "
         f"{counted(part.image_count, 'image')}",
         *render_table(header, rows, drop=("rms",), whole=(0,)),
-        "same class: as the float network; logit error: the typical one, in percent of the logits' range",
-        f"the layers that lose most: {names}" if lossy else "no single layer loses much",
+        "same class: as the float network; logit error: the typical one, in percent of the logits' range; "
+        "causes: the part of the errors' variance that this layer causes",
+        *(
+            []
+            if any(_causes(remedy, now) >= _MUCH for remedy in part.remedies)
+            else ["no single layer loses much"]
+        ),
     ]
 
 
@@ -63,17 +66,18 @@ def _remedy(remedy: Remedy, floats: Answers) -> document.Remedy:
     )
 
 
-def _helps(remedy: document.Remedy, now: document.Remedy) -> bool:
-    """True if the layer causes at least a twentieth of the variance of the errors.
+def _causes(remedy: document.Remedy, now: document.Remedy) -> float:
+    """Returns the part of the errors' variance that a layer causes; 0 for several layers together.
 
     One more bit takes three quarters of a layer's own variance away.
     """
-    return now.rms_logit_error > 0 and (
-        1 - (remedy.rms_logit_error / now.rms_logit_error) ** 2 >= _MIN_FRACTION * _VARIANCE_PER_BIT
-    )
+    if remedy.layer is None or now.rms_logit_error <= 0:
+        return 0.0
+    saved = 1 - (remedy.rms_logit_error / now.rms_logit_error) ** 2
+    return min(max(saved / _VARIANCE_PER_BIT, 0.0), 1.0)
 
 
-_MIN_FRACTION = 0.05
+_MUCH = 0.05
 _VARIANCE_PER_BIT = 0.75
 
 
@@ -85,8 +89,9 @@ def _row(remedy: document.Remedy, now: document.Remedy) -> tuple[str, ...]:
             online += f" ({100 * (remedy.predicted_online_s / now.predicted_online_s - 1):+.1f} %)"
     return (
         "nothing (as it is)" if remedy is now else remedy.change.removeprefix("one more bit in "),
-        f"{remedy.same_class_as_float_pct:.1f} %",
-        "-" if error is None else f"{error:.2g} %",
-        f"{remedy.rms_logit_error:.3g}",
+        f"{remedy.same_class_as_float_pct:.2f} %",
+        "-" if error is None else f"{error:.2f} %",
+        three_digits(remedy.rms_logit_error),
         online,
+        "-" if remedy.layer is None else f"{_causes(remedy, now):.0%}".replace("%", " %"),
     )

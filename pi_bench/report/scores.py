@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.fidelity.interval import wilson_interval_pct
-from pi_bench.fidelity.measurement import compare_logits
+from pi_bench.fidelity.logits import compare_logits
 from pi_bench.launch.samples import Answers
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from pi_bench.report.answer import answer_words
 from pi_bench.report.bits import quantization_text
 from pi_bench.report.cautions import caution_lines
 from pi_bench.report.clamps import clamp_lines
-from pi_bench.report.columns import ALL, Shown
+from pi_bench.report.columns import ALL, Shown, costliest
 from pi_bench.report.details import detail_blocks
 from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
@@ -20,14 +20,15 @@ from pi_bench.report.floor import floor_rows, layer_floors_s
 from pi_bench.report.fusion import fusion_lines
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
+from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operators import counts_text
-from pi_bench.report.quantities import byte_count, counted, is_shown, seconds
-from pi_bench.report.settings import mode_text
-from pi_bench.report.text_width import labelled, shortened
+from pi_bench.report.quantities import byte_count, counted, difference_text, is_shown, seconds, span_text
+from pi_bench.report.text_width import labeled, shortened
 from pi_bench.report.two_machines import (
     expected_rows,
     machine_lines,
     threads_text,
+    unseen_layers_lines,
     unverified_rows,
     weights_words,
 )
@@ -59,8 +60,8 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
     shown = shown or Shown()
     blocks = [
         _heading(result),
-        labelled([*_answer(result, labels), *_verdict(result)]),
-        labelled(
+        labeled([*_answer(result, labels), *_verdict(result)]),
+        labeled(
             [
                 *_phases(result),
                 *floor_rows(result.floor),
@@ -90,9 +91,10 @@ def _heading(result: Result) -> list[str]:
     """Says what ran: the network, its weights and fixed point, the protocol, the link, the options."""
     network = result.network
     quantization = quantization_text(result.bits, result.quantization)
+    count = network.input_count
     return [
-        f"{shortened(network.name, _NAME_WIDTH)}: {counts_text(network)}",
-        *clamp_lines(network.upper_relu_count),
+        f"{shortened(network.name, _NAME_WIDTH)}: {counts_text(network, count)}",
+        *clamp_lines((network.upper_relu_count or 0) // count),
         f"{weights_words(result)}; {quantization}" if quantization else weights_words(result),
         f"protocol {result.protocol_title}, {mode_text(result.mode, result.options)}, "
         f"{link_text(result.link)}, {threads_text(result)}, digest {network.digest[:16]}",
@@ -124,13 +126,14 @@ def _verdict(result: Result) -> Rows:
     differs = "" if same else ", but the answer is NOT the float network's"
     agrees = "agrees" if same else "does NOT agree"
     zeroed = f"{counted(verification.zeroed_count, 'value')} became 0 that a more accurate mode keeps; "
+    ulp = verification.max_ulp_error
+    right = f"right within {counted(ulp, 'unit')} of the last place" if ulp else "exactly right"
     return [
         (
             "verdict",
             f"verification passed ({verification.mode}){differs}: "
-            f"{counted(verification.compared_count, 'value')} of "
-            f"{counted(verification.verified_run_count, 'run')} follow their law, "
-            f"largest distance {verification.max_ulp_error} ulp; "
+            f"all {counted(verification.compared_count, 'value')} of "
+            f"{counted(verification.verified_run_count, 'run')} are {right}; "
             f"{zeroed if verification.zeroed_count else ''}"
             f"the answer {agrees} with the float network "
             f"(largest difference {verification.max_float_error:.4f})",
@@ -142,20 +145,31 @@ def _verdict(result: Result) -> Rows:
 
 def _phases(result: Result) -> Rows:
     latency, offline = result.online.latency_s, result.offline
-    hidden = f", {seconds(offline.hidden_s)} more of both parties' work hidden by overlap"
+    work_s = offline.time_s + offline.hidden_s
+    hidden = f"; the parties work at the same time, {seconds(work_s)} in all"
+    each = _for_all(result)
     rows = [
         (
             "online latency",
-            f"{seconds(latency.median)}, quartiles {seconds(latency.q1)} to {seconds(latency.q3)}, "
-            f"{_runs_text(result)} after {counted(result.warmup, 'warm-up run')}",
+            f"{seconds(latency.median)}{each(latency.median)}, {_runs_text(result)} after "
+            f"{counted(result.warmup, 'warm-up run')}",
         )
     ]
     if latency.interval is not None:
-        low, high = (seconds(value) for value in latency.interval)
-        rows.append(("", f"the median lies between {low} and {high} with a confidence of 95 %"))
+        rows.append(
+            (
+                "",
+                f"the median lies between {' and '.join(map(seconds, latency.interval))} with a confidence "
+                "of 95 %",
+            )
+        )
     return [
         *rows,
-        ("offline", f"{seconds(offline.time_s)} per inference{hidden if is_shown(offline.hidden_s) else ''}"),
+        (
+            "offline",
+            f"{seconds(offline.time_s)}{each(offline.time_s) or ' per inference'}"
+            f"{hidden if is_shown(offline.hidden_s) else ''}",
+        ),
         (
             "first inference",
             f"{seconds(result.first_inference_s)}: set-up {seconds(result.setup.time_s)}, then offline and "
@@ -164,12 +178,22 @@ def _phases(result: Result) -> Rows:
     ]
 
 
+def _for_all(result: Result) -> Callable[[float], str]:
+    """Returns the function that says how many inputs share a time, and the part of each; "" for one input."""
+    count = result.network.input_count
+    if count == 1:
+        return lambda time_s: ""
+    return lambda time_s: f" for {count:,} inputs together ({seconds(time_s / count)} each)"
+
+
 def _runs_text(result: Result) -> str:
+    latency = result.online.latency_s
+    half = f"(half of them took {span_text(latency.q1, latency.q3)})"
     if not result.interrupted:
-        return counted(result.runs, "run")
+        return f"median of {counted(result.runs, 'run')} {half}"
     if result.precision is not None:
-        return f"INTERRUPTED after {counted(result.runs, 'run')}"
-    return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')}"
+        return f"INTERRUPTED: median of {counted(result.runs, 'run')} {half}"
+    return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')} {half}"
 
 
 def _sent(result: Result) -> Rows:
@@ -194,7 +218,7 @@ def _memory(result: Result) -> Rows:
     return [
         (
             "peak memory",
-            f"client {byte_count(client)}, server {byte_count(server)}; stored per inference: client "
+            f"client {byte_count(client)}, server {byte_count(server)}; stored preprocessing: client "
             f"{byte_count(stored.client)}, server {byte_count(stored.server)}",
         )
     ]
@@ -207,8 +231,8 @@ def _prediction(result: Result) -> Rows:
     return [
         (
             "predicted",
-            f"online {seconds(predicted.online.latency_s)}, {ratio.online:.2f} times the measured; "
-            f"offline {seconds(predicted.offline.time_s)}, {ratio.offline:.2f} times",
+            f"online {seconds(predicted.online.latency_s)} ({difference_text(ratio.online, 'measured')}), "
+            f"offline {seconds(predicted.offline.time_s)} ({difference_text(ratio.offline, 'measured')})",
         )
     ]
 
@@ -219,8 +243,8 @@ def _layers(result: Result, shown: Shown) -> list[str]:
         layer_lines(result.online.layers, shown, layer_floors_s(result.floor)),
     )
     if shown.layers == ALL or len(layers) <= int(shown.layers) + 1:
-        return ["online, by layer (medians)", *lines]
+        return ["online, by layer (medians)", *lines, *unseen_layers_lines(result)]
     return [
-        f"online, by layer: the {shown.layers} of {len(layers)} that take most time (--layers all shows all)",
+        f"online, by layer: {costliest(shown, len(layers), 'layer', 'takes most time', 'take most time')}",
         *lines,
     ]

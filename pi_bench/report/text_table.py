@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pi_bench.report.text_width import all_shortened, displayed_width, text_width
 
@@ -25,6 +25,7 @@ def render_table(
     left: int | Collection[int] = 1,
     drop: Sequence[str] = (),
     whole: Collection[int] = (),
+    meanings: Mapping[str, str] | None = None,
     width: int | None = None,
 ) -> list[str]:
     """Returns the lines of a table: the header, a rule, the rows; without colors or other escapes.
@@ -37,6 +38,8 @@ def render_table(
         drop: headers of the columns that are left out where the table is too wide, the least needed first.
             If that is not enough, the last columns follow; the first one always stays.
         whole: columns of words that are never shortened.
+        meanings: words for columns by their headers, for the line that names those left out. A header alone
+            is often too short to be understood without its column.
         width: characters of a line; None for those of the terminal.
 
     >>> render_table(("layer", "ReLUs"), [("stem", "1,024"), ("head", "-")])
@@ -52,7 +55,11 @@ def render_table(
     cells = [[column[at] for column in shown_columns] for at in range(len(rows))]
     lines = _drawn(shown, cells, {at for at, number in enumerate(columns) if number in words})
     missing = [name for number, name in enumerate(header) if number not in columns and name]
-    return [*lines, f"not shown at this width: {', '.join(missing)}"] if missing else lines
+    if not missing:
+        return lines
+    known = meanings or {}
+    named = [f"{name} ({known[name]})" if known.get(name) else name for name in missing]
+    return [*lines, f"not shown at this width: {', '.join(named)}"]
 
 
 def _column(rows: Sequence[Sequence[str]], number: int, limit: int, short: Collection[int]) -> list[str]:

@@ -127,13 +127,13 @@ def wrapped(text: str, width: int | None = None, *, indent: int | None = None) -
     return "\n".join(part for line in text.split("\n") for part in _broken(line, width, indent))
 
 
-def labelled(rows: list[tuple[str, str]], width: int | None = None) -> list[str]:
+def labeled(rows: list[tuple[str, str]], width: int | None = None) -> list[str]:
     r"""Writes figures beside their labels; each figure that is too long continues below itself.
 
     width: characters of a line; None for those of the terminal.
 
     >>> rows = [("online", "8.36 ms"), ("sent", "291 kB to the server, 1.83 MB back")]
-    >>> print(*labelled(rows, 30), sep="\n")
+    >>> print(*labeled(rows, 30), sep="\n")
     online  8.36 ms
     sent    291 kB to the server,
             1.83 MB back

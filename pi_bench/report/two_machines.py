@@ -5,6 +5,7 @@ from __future__ import annotations
 from pi_bench.report.documents.fields import Machine
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.fidelity import fidelity_line
+from pi_bench.report.layer_time import layer_times
 from pi_bench.report.quantities import counted
 from pi_bench.report.weights import weights_text
 
@@ -50,6 +51,27 @@ def machine_lines(result: Result) -> list[str]:
     return [
         f"client on {_machine_text(result.environment)}",
         f"server on {_machine_text(server)}, as it says itself",
+    ]
+
+
+def unseen_layers_lines(result: Result) -> list[str]:
+    """Says why layers that the server computes alone have no time on the client's clock.
+
+    The list is empty where both parties ran on one machine, and where the client has a time for every layer.
+
+    ```python
+    def print_reason(result: Result) -> None:
+        print("\\n".join(unseen_layers_lines(result)))
+    ```
+    """
+    unseen = any(
+        row.time_s == 0 and row.layer.server.compute_s > 0 for row in layer_times(result.online.layers)
+    )
+    if result.server_environment is None or not unseen:
+        return []
+    return [
+        "A layer without a time is computed by the server alone, while the client works on another layer. Of "
+        "it the server's own time is known (server ms), which hides behind the other layer's."
     ]
 
 

@@ -7,6 +7,7 @@ from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.fidelity import fidelity_warnings
+from pi_bench.report.quantities import part_text
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
@@ -49,8 +50,8 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
     spread = _spread(result)
     if spread > _WIDE_SPREAD:
         found.append(
-            f"the runs differ (quartiles {spread:.0%} of the median apart): close other programs or raise "
-            "--runs."
+            f"the runs differ (their middle half spans {part_text(spread, 'the median')}): close other "
+            "programs or raise --runs."
         )
     if contradicts_prediction(result):
         found.append(
@@ -117,8 +118,9 @@ def _imprecise(result: Result) -> list[str]:
     if reached <= result.precision * (1 + 1e-9):
         return []
     return [
-        f"the median is known within {reached:.2%}, not within the {result.precision:.2%} that --precision "
-        "asks for; raise --max-time, or close other programs."
+        f"the median is known within {part_text(reached, 'itself', 2)}, not "
+        f"within the {100 * result.precision:.2f} % that "
+        "--precision asks for; raise --max-time, or close other programs."
     ]
 
 

@@ -23,7 +23,7 @@ class Command(enum.IntEnum):
     INFER = 2
     END = 3
     PROBE = 4
-    MEASURE = 5  # these three: `pi_bench.session.measuring`
+    MEASURE = 5  # these three: `pi_bench.session.server_figures`
     RECORDS = 6
     SHARES = 7
 

@@ -31,8 +31,8 @@ Security: static semi-honest adversary, two parties. The ideal functionality of 
 the knowledge that client and server gain. They learn nothing else.
 """
 
-from pi_bench.hybrid.alternatives import hybrid_alternatives
 from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.other_settings import hybrid_alternatives
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 

@@ -35,8 +35,8 @@ outside cryptographers: section 11 of docs/threat-model-fss.md lists the finding
 
 from functools import partial
 
-from pi_bench.hybrid.alternatives import cheaper_settings
 from pi_bench.hybrid.modes import HE_PLAN, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.other_settings import cheaper_settings
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.primitives.fss import FSS
 from pi_bench.protocol import ProtocolInfo

@@ -151,7 +151,13 @@ def test_addresses(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
     assert "HOST:PORT" in fails(capsys, 2, *asking, "nowhere")
     with listen(Address("127.0.0.1", 0)) as listener:
         free = str(local_address(listener))
-    assert "nobody listens there" in fails(capsys, 5, *asking, free)
+    asked = fails(capsys, 5, *asking, free)
+    assert f"cannot connect to {free}: nobody listens there; start `pi-bench serve MODEL.pt --listen" in asked
+    measured = fails(capsys, 5, "latency", "--threads", "1", "--connect", free)
+    assert measured.startswith(
+        f"error: cannot connect to {free}: nobody listens there; start `pi-bench serve"
+    )
+    assert "--measure` on the other machine" in measured
 
 
 def test_processor_without_aes(model_file: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,13 +91,12 @@ def test_a_run_is_judged_by_a_baseline(
 ) -> None:
     history = ["--history", str(kept / "history.db")]
     assert main(["history", "tag", "1", "release", *history]) == 0
-    assert main(["regress", "1", "--baseline", "release", *history]) == 0
     capsys.readouterr()
     assert main(["regress", "--baseline", "release", *history]) == 10
     assert "cannot be judged: they differ in link" in capsys.readouterr().err
     result = json.loads((kept / "first.json").read_text())
-    for name, factor in (("steady", 1.0), ("slow", 1.5)):
-        samples = [factor * (0.010 + 0.0001 * number) for number in range(6)]
+    for name, factor, spread in (("steady", 1.0, 0.01), ("slow", 1.5, 0.01), ("erratic", 1.0, 20.0)):
+        samples = [factor * 0.010 * (1 + spread * number) for number in range(6)]
         result["online"]["latency_s"]["samples"] = samples
         (tmp_path / f"{name}.json").write_text(json.dumps(result))
         assert main(["history", "import", str(tmp_path / f"{name}.json"), *history]) == 0
@@ -108,6 +107,12 @@ def test_a_run_is_judged_by_a_baseline(
     assert main(judge) == 10
     assert "--max-slowdown allows 1.1 times" in capsys.readouterr().err
     assert main(["regress", "steady", "--baseline", "slow", *history]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("passed: run steady is not shown to be slower")
+    assert main(["regress", "erratic", "--baseline", "steady", "--max-slowdown", "50%", *history]) == 10
+    err = capsys.readouterr().err
+    assert err.startswith("error: undecided: run ") and err.endswith("; use more runs\n"), err
+    assert main(["compare", "steady", "erratic", "--fail-if-slower", "50%", *history]) == 10
+    assert "error: undecided: erratic against steady has the 99 % interval" in capsys.readouterr().err
     assert main(["regress", "--baseline", "rele-ase", *history]) == 2
     assert "did you mean release" in capsys.readouterr().err
 
@@ -132,7 +137,8 @@ def test_runs_of_a_slower_machine_are_judged_by_their_floors(
     assert main([*judge, "old"]) == 10  # another processor
     assert main([*judge, "old", "--relative-to-floor"]) == 0
     assert (
-        "online relative to the floor  run old against baseline new: no difference" in capsys.readouterr().out
+        "online relative to the floor   run old against baseline new: no difference"
+        in capsys.readouterr().out
     )
     assert main([*judge, "none", "--relative-to-floor"]) == 10
     assert "one of them has no floor" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 
 from pi_bench.cli import main
 from pi_bench.costs import Costs
-from pi_bench.launch import costs as costs_module
+from pi_bench.launch import cached_costs as costs_module
 from pi_bench.prediction.costs_file import read_costs
 
 

@@ -77,7 +77,19 @@ def test_weights_and_masks_of_a_checkpoint(folder: Path, capsys: pytest.CaptureF
 
 def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--module", "users_own_network:network", "--input-shape", "2,6,6") == 0
-    assert "calibrated on 32 samples of seeded noise" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "calibrated on 32 samples of seeded noise" in told
+    assert "weights unknown" in told and "export with --own-weights given or random to note it" in told
+
+
+@pytest.mark.parametrize("origin", ["given", "random"])
+def test_the_origin_of_own_weights_is_noted(
+    origin: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--module", "users_own_network:network", "--input-shape", "2,6,6", "--own-weights", origin)
+    assert run(*flags) == 0
+    assert f"weights {origin}" in capsys.readouterr().out
+    assert load_model(folder / "m.pt").meta["random_weights"] == (origin == "random")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +105,7 @@ def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str])
         (["users_own_network:torch.zeros"], 3, "TypeError: zeros()"),
         (["users_own_network:build", "--module-arguments", '{"width": 1}'], 3, "unexpected keyword argument"),
         (["users_own_network:build"], 2, "which inputs? give --calibration"),
+        (["a:b", "--weights", "c", "--own-weights", "given"], 2, "--own-weights is about a module without"),
         (["users_own_network:build", "--mask-pattern", "*"], 2, "--mask-pattern goes with --weights"),
         (
             ["users_own_network:build", "--mask-threshold", "1"],

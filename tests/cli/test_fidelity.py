@@ -20,7 +20,7 @@ from tests.unit.network.fusion.fusion_graphs import culled_graph
 GOOD = Fidelity(256, 255, 0.05, 10.0, "held-out calibration inputs", FidelityGoal(99.0))
 WORDS = (
     "the integer network agrees with the float one on 99.6 % of 256 held-out calibration inputs "
-    "(interval 97.8 to 99.9 %), typical logit error 0.50 % of the logits' range"
+    "(95 % interval 97.8 to 99.9 %), typical logit error 0.50 % of the logits' range"
 )
 
 
@@ -95,7 +95,7 @@ def test_other_bits_have_another_fidelity(
     for flags in (("--activation-bits", "8"), ("--mode", "truncated-sign", "--sign-drop", "3")):
         found, text = told(capsys, tmp_path, "inspect", model, *flags)
         assert not found["fidelity"]["of_this_program"]
-        assert "fidelity of these bits not known" in text
+        assert "fidelity: not known for these bits" in text
 
 
 def test_an_export_tells_its_bits_and_its_fidelity(
@@ -114,7 +114,7 @@ def test_an_export_tells_its_bits_and_its_fidelity(
     assert found["fidelity"]["of_this_program"] and found["fidelity"]["met"]
     assert found["fidelity"]["source"] == "held-out calibration inputs"
     assert found["bits"]["activations"] == graph.meta["bits"]["layer_activations"]
-    assert "of 48 held-out calibration inputs (interval" in text
+    assert "of 48 held-out calibration inputs (95 % interval" in text
     bits = found["bits"]["activations"].values()
     assert f"activation bits {min(bits)} to {max(bits)}" in text
     found, _ = told(capsys, tmp_path, "inspect", model, "--activation-bits", str(max(bits) + 1))

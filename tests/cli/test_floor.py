@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def test_the_floor_stands_beside_the_latency(
     words = ["latency", str(model_file), "--runs", "2", "--no-history", "--json", str(written)]
     assert main(words) == 0
     text, result = capsys.readouterr().out, json.loads(written.read_text())
-    assert "times this machine's floor of" in text
+    assert re.search(
+        r"floor +online [\d.,]+ times the [\d.]+ [mu]s that .* needs? at least on this machine", text
+    )
     assert "caution: so few runs show no spread" in text
     assert "few-runs" in [caution["code"] for caution in result["cautions"]]
     assert result["limits"]["unit_s"] == dict(made_up_limits.unit_s)

@@ -93,7 +93,7 @@ def test_results_move_between_machines(
     files = [str(tmp_path / name) for name in ("broken.json", "all.jsonl")] + [str(kept / "first.json")]
     assert main(["history", "import", *files, *there]) == 4
     out, err = capsys.readouterr()
-    assert out == "2 runs added, 1 were there already\n"
+    assert out == "2 runs added, 1 was there already\n"
     assert "broken.json holds no results" in err
     assert main(["history", "show", "baseline", *there]) == 0
 
@@ -120,7 +120,7 @@ def test_wrong_words_are_one_line(
 
 
 def test_a_history_that_cannot_be_used_loses_no_measurement(
-    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.db").write_text("no database at all, of more than sixteen bytes")
     words = ["latency", str(model_file), "--runs", "1", "--warmup", "0", "--protocol", "null"]
@@ -130,6 +130,18 @@ def test_a_history_that_cannot_be_used_loses_no_measurement(
     assert "warning: this run is not kept: the history" in err
     assert json.loads((tmp_path / "r.json").read_text())["runs"] == 1
     assert main([*words, "--no-history", "--history", "x.db"]) == 2
+    mistyped = tmp_path / "mistyped" / "h.db"
+    capsys.readouterr()
+    assert main([*words, "--history", str(mistyped)]) == 2
+    assert (
+        capsys.readouterr().err == f"error: cannot write {mistyped}: there is no folder {mistyped.parent}\n"
+    )
+    monkeypatch.setenv("PI_BENCH_HISTORY", str(mistyped))
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "online latency" in out
+    assert f"warning: this run is not kept: there is no folder {mistyped.parent}" in err
+    assert not mistyped.parent.exists()
     assert main(["history", "--history", str(tmp_path / "none.db")]) == 4
 
 

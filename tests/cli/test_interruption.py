@@ -21,7 +21,7 @@ import pytest
 
 from pi_bench.cli import interruption
 from pi_bench.models.reduction.candidate import Candidate
-from pi_bench.models.reduction.measuring import measure_all
+from pi_bench.models.reduction.private_latency import measure_all
 from pi_bench.report.documents import schema_of
 
 

@@ -20,6 +20,7 @@ from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.columns import Shown
 from pi_bench.report.documents import schema_of
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.quantities import seconds
 from pi_bench.report.terminal import render_result
 from pi_bench.report.text_width import wrapped
 from tests.unit.network.fusion.fusion_graphs import culled_graph
@@ -276,8 +277,9 @@ def test_the_verdict_says_first_that_the_class_differs_and_no_span_of_zero_is_to
         (verdict,) = (line for line in text.splitlines() if "verification passed" in line)
         differs = "" if agrees else ", but the answer is NOT the float network's"
         assert f"verification passed (windowed){differs}: " in verdict
-        assert ("2.00 ms more of both parties' work hidden" in text) == agrees
-        assert "0.00 us" not in text and (agrees or "hidden by overlap" not in text)
+        both = f"the parties work at the same time, {seconds(offline.time_s + 0.002)} in all"
+        assert (both in text) == agrees
+        assert "0.00 us" not in text and (agrees or "at the same time" not in text)
 
 
 @pytest.mark.parametrize("protocol", ["ideal", "null"])

@@ -49,7 +49,7 @@ def test_a_kept_run_is_shown_with_other_layers_and_columns(
     capsys.readouterr()
     assert main(["history", "show", "last", "--layers", "2", "--columns", "rounds,time", *history]) == 0
     text = capsys.readouterr().out
-    assert "the 2 of 37 that take most time" in text
+    assert "the 2 of 37 layers that take most time" in text
     assert "35 other layers" in text
     header = next(line for line in text.splitlines() if line.startswith("layer "))
     assert header.split() == ["layer", "rounds", "time", "ms"]

@@ -10,7 +10,7 @@ import pytest
 
 from pi_bench.cli.arguments import Parser, as_fields
 from pi_bench.cli.fusion_option import with_objectives
-from pi_bench.cli.like import expanded
+from pi_bench.cli.like_option import expanded
 from pi_bench.cli.parser import make_parser
 from pi_bench.registry import loadable_protocols
 

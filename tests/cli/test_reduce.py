@@ -108,7 +108,7 @@ def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeyp
         asked.append(flags)
         result.write_text((model.parent / "latency.json").read_text())
 
-    monkeypatch.setattr("pi_bench.cli.reduce.measuring._latency", measure)
+    monkeypatch.setattr("pi_bench.cli.reduce.latency_options._latency", measure)
     assert search(small, searched, "--order", "1,2") == 0
     assert asked == []
     assert search(small, searched, "--order", "1,2", "--mode", "exact") == 0
@@ -125,13 +125,13 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
     def gone(model, result, flags):
         raise ConnectionFailedError("a party was killed")
 
-    monkeypatch.setattr("pi_bench.cli.reduce.measuring._latency", wrong)
+    monkeypatch.setattr("pi_bench.cli.reduce.latency_options._latency", wrong)
     assert search(small, searched, "--order", "1,2", "--mode", "exact") == 0
     rows = table_of(searched)
     assert all("layer stem.relu is off by one" in row["failure"] for row in rows)
     assert not any(row["latency_frontier"] == "yes" for row in rows)
     assert any(row["relu_frontier"] == "yes" for row in rows)
-    monkeypatch.setattr("pi_bench.cli.reduce.measuring._latency", gone)
+    monkeypatch.setattr("pi_bench.cli.reduce.latency_options._latency", gone)
     with pytest.raises(ConnectionFailedError):
         search(small, searched, "--order", "1,2", "--mode", "exact")
 
@@ -227,7 +227,7 @@ LINEARIZING = ("--batch-size", 64, "--mask-learning-rate", 0.02, "--lasso", 0.03
 
 def test_snl_meets_its_budgets_in_private(small, tmp_path, capsys):
     """Two processes with real cryptography run the reduced network, and the answer is verified."""
-    fixed = (*QUICK, *LINEARIZING, "--runs", 1, "--warmup", 0, "--no-plot")
+    fixed = (*QUICK, *LINEARIZING, "--jobs", 1, "--runs", 1, "--warmup", 0, "--no-plot")
     assert run("snl", "--budget", 60, 200, "--network", small, "-o", tmp_path, *fixed) == 0
     out, err = capsys.readouterr()
     assert "linearized: 60 ReLUs of the" in err

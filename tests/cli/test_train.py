@@ -141,5 +141,5 @@ def test_a_training_that_ends_at_chance_says_so(classes, accuracy_pct, hint):
     result = {"recipe": recipe, "settings": {"epochs": 9}, "training_s": 5.2, "chosen_epoch": 9}
     result |= {"validation_accuracy_pct": None, "test_accuracy_pct": accuracy_pct}
     words = describe(result, Path("trained"))
-    chance = f"this is chance level ({100 // classes} % for {classes} classes): the network has not learnt"
+    chance = f"this is chance level ({100 // classes} % for {classes} classes): the network has not learned"
     assert (chance in words and "--epochs" in words) == hint and "chance" not in words.replace(chance, "")

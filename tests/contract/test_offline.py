@@ -73,7 +73,7 @@ def test_a_window_of_one_byte_asks_one_by_one_and_gives_the_same(run, small_netw
     assert all(map(np.array_equal, outputs(run, small_network), expected))
 
 
-def test_burnt_memory_is_used_again_and_living_memory_never(small_network) -> None:
+def test_burned_memory_is_used_again_and_living_memory_never(small_network) -> None:
     program, weights, inputs = small_network
     options = ProtocolOptions("exact")
     with TwoParties(DELPHI, program, weights, options) as parties:

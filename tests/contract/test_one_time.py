@@ -19,7 +19,7 @@ def test_material_is_claimed_once() -> None:
         material.claim("some")
 
 
-def test_burnt_material_cannot_be_claimed_and_wipes_secrets() -> None:
+def test_burned_material_cannot_be_claimed_and_wipes_secrets() -> None:
     class Secret:
         closed = 0
 

@@ -24,8 +24,8 @@ from pi_bench.registry import find_protocol, protocol_names
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.network.lowering import lower  # noqa: E402
-from tests.operators import MODULES, prepared  # noqa: E402
+from pi_bench.network.lowering import lower
+from tests.operators import MODULES, prepared
 
 
 @dataclasses.dataclass

@@ -1,6 +1,6 @@
 """No pad twice: every key with its tweak or counter that two inferences of one session use, recorded.
 
-The schedule is modelled here from the tables of docs/threat-model.md, apart from the kernels, whose
+The schedule is modeled here from the tables of docs/threat-model.md, apart from the kernels, whose
 bytes the golden vectors fix; the calls that it is applied to are those of the protocol.
 """
 

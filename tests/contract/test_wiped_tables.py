@@ -60,7 +60,7 @@ def memory(monkeypatch) -> Memory:
 
 
 @pytest.mark.parametrize("mode", ["windowed", "exact"])
-def test_burnt_material_leaves_no_secret(mode, network, memory) -> None:
+def test_burned_material_leaves_no_secret(mode, network, memory) -> None:
     program, weights, inputs = network
     with TwoParties(FSS, program, weights, ProtocolOptions(mode)) as parties:
         for used in (False, True):

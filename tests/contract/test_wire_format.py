@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pi_bench.crypto import secret
 from pi_bench.protocol import Party
-from pi_bench.report.settings import mode_text
+from pi_bench.report.mode_text import mode_text
 
 VECTORS = pathlib.Path(__file__).parents[1] / "vectors" / "transcript.json"
 UPDATE = os.environ.get("PI_BENCH_UPDATE_VECTORS") == "1"

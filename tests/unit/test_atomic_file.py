@@ -34,7 +34,7 @@ def costs(path: Path, graph: Graph) -> None:
 
 
 def training(path: Path, graph: Graph) -> None:
-    files = pytest.importorskip("pi_bench.models.training.files")
+    files = pytest.importorskip("pi_bench.models.training.training_files")
     files.write_whole(path, b"new" * LIMIT_BYTES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import shlex
@@ -137,3 +138,18 @@ def _is_there(name: str) -> bool:
             found = getattr(found, attribute, None)
         return found is not None
     return False
+
+
+@pytest.mark.parametrize(
+    "package", ["pi_bench/launch", "pi_bench/report", "pi_bench/crypto", "models/linearization"]
+)
+def test_the_overview_of_a_package_names_each_of_its_modules_once(package: str) -> None:
+    folder = ROOT / package
+    overview = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    assert overview is not None
+    rows = [line.strip() for line in overview.splitlines()[1:] if "  " in line.strip()]
+    named = [name for row in rows for name in re.split(r" {2,}", row)[0].split(", ")]
+    modules = {
+        path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert sorted(named) == sorted(modules - {"__init__"})

@@ -36,7 +36,7 @@ def npy(array: np.ndarray) -> bytes:
 
 def test_what_is_no_such_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "data.npz"
-    with pytest.raises(InputError, match=r"data\.npz: No such file"):
+    with pytest.raises(InputError, match=r"data\.npz: there is no such file"):
         read_npz(path)
     whole = member(npy(np.arange(1000.0)))
     for content, message in [

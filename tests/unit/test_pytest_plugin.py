@@ -112,6 +112,31 @@ def test_latency(pi_bench_latency, monkeypatch):
     assert "verification failed: layer 'stem' breaks the law" in run(suite, code, fails=True)
 
 
+def test_an_error_is_shown_at_the_line_of_the_test_without_inner_frames(suite: Path) -> None:
+    code = """
+def test_latency(pi_bench_latency):
+    pi_bench_latency("missing.pt")
+"""
+    output = run(suite, code, fails=True)
+    assert "ModelError" in output and "missing.pt" in output
+    assert re.findall(r"^\S+\.py:\d+: ", output, re.M) == ["test_user.py:3: "]
+
+
+def test_a_second_call_in_one_test_says_what_to_do(suite: Path) -> None:
+    code = """
+import pytest
+from pi_bench.errors import PiBenchError
+
+def test_latency(pi_bench_latency):
+    with pytest.raises(PiBenchError):  # a call that failed does not count
+        pi_bench_latency("missing.pt")
+    pi_bench_latency("model.pt", protocol="null", runs=1, warmup=0)
+    pi_bench_latency("model.pt", protocol="null", runs=1, warmup=0)
+"""
+    output = run(suite, code, fails=True)
+    assert "pi_bench_latency was called twice in one test" in output and "parametrize" in output
+
+
 def test_a_suite_without_the_fixture_loads_nothing_heavy(suite: Path) -> None:
     code = """
 import sys

@@ -15,6 +15,7 @@ import pytest
 import pi_bench
 from pi_bench.errors import EnvironmentUnsupportedError, UsageError
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.text_width import wrapped
 
 torch = pytest.importorskip("torch")
 
@@ -25,13 +26,17 @@ def test_a_model_file_is_measured_inside_an_event_loop(model_file: Path) -> None
 
     result = asyncio.run(cell())
     assert isinstance(result, Result)
-    assert result.verified
+    assert result.verified and len(repr(result)) < 150
     assert len(result.online.latency_s.samples) == 2
     assert "online latency" in result.table()
+    assert str(result) == wrapped(result.table()) and "\x1b" not in str(result)
     assert "<pre" in result._repr_html_()
     inspected = pi_bench.inspect(model_file)
     assert inspected.relu_count == result.network.relu_count
     assert "ReLU" in inspected.table() and "<pre" in inspected._repr_html_()
+    assert str(inspected) == wrapped(inspected.table())
+    shown = f"<Inspection: network={inspected.name!r}, relu_count={inspected.relu_count}, protocol='delphi'>"
+    assert repr(inspected) == shown
     if find_spec("pandas") is None:
         with pytest.raises(EnvironmentUnsupportedError, match="pip install pandas"):
             result.to_pandas()
@@ -62,10 +67,20 @@ def test_a_script_without_a_guard_measures_a_module(tmp_path: Path) -> None:
     assert done.stdout == "8 True\n", done.stderr
 
 
+def test_warnings_point_at_the_line_that_calls(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    with pytest.warns(UserWarning, match="calibrated on the example input alone") as caught:
+        pi_bench.inspect(module, torch.ones(1, 4))
+        pi_bench.export(module, torch.ones(1, 4), tmp_path / "model.pt")
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 def test_results_and_models_are_compared(model_file: Path) -> None:
     results = [pi_bench.measure(model_file, protocol="null", runs=6, warmup=0, seed=n) for n in range(2)]
     comparison = pi_bench.compare(*results, names=["first", "second"])
     assert comparison.ratios[0].interval is not None
+    assert repr(comparison).startswith("<ComparisonResult: sides=['first', 'second'], verdicts=['")
+    assert str(comparison) == wrapped(comparison.table())
     assert "first" in comparison.table() and "<pre" in comparison._repr_html_()
     measured = pi_bench.compare(model_file, protocols=["ideal", "null"], rounds=2, runs=1)
     assert [side.name for side in measured.sides] == ["ideal", "null"]

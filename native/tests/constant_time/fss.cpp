@@ -1,42 +1,22 @@
 // Runs every step of FSS gadgets with all secrets marked as undefined memory. Under valgrind's
 // memcheck, each branch and each index that depends on a secret is then an error. Messages are
 // marked as defined again. The one exception is in public_indices.supp.
-#include <valgrind/memcheck.h>
-
-#include <cstdio>
-#include <vector>
-
 #include "fss/steps.h"
-#include "symmetric/symmetric.h"
+#include "secret.h"
 
 namespace {
 
+using pi::constant_time::Bytes;
+using pi::constant_time::publish;
+using pi::constant_time::secret;
+using pi::constant_time::Words;
 using pi::fss::Call;
 using pi::fss::Kind;
 using pi::fss::Layout;
 using pi::fss::Party;
 using pi::fss::Spec;
-using Bytes = std::vector<std::uint8_t>;
-using Words = std::vector<std::uint32_t>;
 
 constexpr std::size_t kGroups = 2;
-
-template <class T>
-void publish(std::vector<T>& values) {
-  VALGRIND_MAKE_MEM_DEFINED(values.data(), values.size() * sizeof(T));
-}
-
-template <class T>
-std::vector<T> secret(std::size_t count, T first_mask = 0, T first_bit = 0) {
-  static std::uint8_t use = 0;
-  std::vector<T> out(count);
-  const std::uint8_t seed[16] = {++use, 0xc7};
-  pi::prg(pi::Isa::kPortable, seed, 0, reinterpret_cast<std::uint8_t*>(out.data()),
-          count * sizeof(T));
-  if (first_mask != 0) out[0] = static_cast<T>((out[0] & first_mask) | first_bit);
-  VALGRIND_MAKE_MEM_UNDEFINED(out.data(), out.size() * sizeof(T));
-  return out;
-}
 
 void run(pi::Isa isa, const Spec& spec) {
   const Layout layout = pi::fss::layout_of(spec);
@@ -104,21 +84,12 @@ void run(pi::Isa isa, const Spec& spec) {
 }  // namespace
 
 int main() {
-  if (RUNNING_ON_VALGRIND == 0) {
-    std::fprintf(stderr, "run this under valgrind: by itself it checks nothing\n");
-    return 1;
-  }
   const Spec specs[] = {
       {Kind::kRelu, 12, 12, false, 4095, 0}, {Kind::kRelu, 12, 18, false, 4095, 1},
       {Kind::kRelu, 12, 23, false, 4095, 1}, {Kind::kRelu, 12, 28, false, 4095, 1},
       {Kind::kRelu, 12, 23, true, 2048, 0},  {Kind::kTruncate, 12, 31, true, 2048, 0},
   };
-  for (const char* name : {"portable", "aesni"}) {  // memcheck knows no AVX-512
-    try {
-      for (const Spec& spec : specs) run(pi::resolve_isa(name), spec);
-    } catch (const pi::UnsupportedCpu&) {
-      continue;
-    }
-  }
-  return 0;
+  return pi::constant_time::on_each_isa([&](pi::Isa isa) {
+    for (const Spec& spec : specs) run(isa, spec);
+  });
 }

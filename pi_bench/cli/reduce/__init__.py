@@ -19,7 +19,6 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "reduce",
-        help="search for networks with fewer ReLUs, to a Pareto frontier",
         description="Searches for networks with fewer ReLUs, trains them, and measures their accuracy and "
         "private latency. Each method has a help of its own: `pi-bench reduce snl --help`.",
     )

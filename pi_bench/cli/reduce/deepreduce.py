@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 from pi_bench.cli import model_options, training_options
-from pi_bench.cli.reduce import engines, measuring, networks
-from pi_bench.cli.reduce.conducting import conduct
+from pi_bench.cli.reduce import base_network, engine_options, latency_options
+from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
 Finds out which stages' ReLUs matter (criticality), removes the others (culling, thinning, reshaping: five
@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
-    networks.add_options(parser)
+    base_network.add_options(parser)
     parser.add_argument(
         "--order",
         type=_order,
@@ -49,8 +49,8 @@ def add_parser(subparsers: Any) -> None:
     )
     training_options.add_data(parser)
     training_options.add_training(parser)
-    engines.add_options(parser)
-    measuring.add_options(parser)
+    engine_options.add_options(parser)
+    latency_options.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,8 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
     """
     model_options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
-    base = networks.base_recipe(models, parsed)
-    measuring.require(parsed)
+    base = base_network.base_recipe(models, parsed)
+    latency_options.require(parsed)
     import torch
 
     training = importlib.import_module("pi_bench.models.training")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options
 from pi_bench.cli.output import print_text, writable_folder
-from pi_bench.cli.reduce import networks
+from pi_bench.cli.reduce import base_network
+from pi_bench.errors import UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 
@@ -29,10 +31,16 @@ def add_parser(subparsers: Any) -> None:
         description="Reads pareto.csv of each folder and writes pareto.csv and pareto.svg of all of them.",
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of a search")
-    networks.add_output(parser)
+    base_network.add_output(parser)
     parser.add_argument("--title", default="Pareto frontier", help="title of the figure")
     parser.add_argument(
         "--no-plot", dest="plot", action="store_false", help="draw no figure; matplotlib is then not needed"
+    )
+    parser.add_argument(
+        "--published",
+        metavar="DATA",
+        help="also draw the accuracies that papers publish on the data set DATA (docs/reduction.md); the "
+        "table and the frontier do not hold them",
     )
     parser.set_defaults(run=run)
 
@@ -51,22 +59,37 @@ def run(parsed: argparse.Namespace) -> int:
     ```
     """
     model_options.require_torch("reduce")
-    table = importlib.import_module("pi_bench.models.reduction.table")
+    table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
     writable_folder(parsed.output)
+    published = _published(parsed)
     candidates = [
         one
         for folder in parsed.folders
         for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
     ]
-    print_text(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot))
+    print_text(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot, published=published))
     return 0
 
 
-def conclude(candidates: list[Any], root: Path, title: str, plot: bool) -> str:
+def _published(parsed: argparse.Namespace) -> list[Any]:
+    if parsed.published is None:
+        return []
+    if not parsed.plot:
+        raise UsageError("--published adds points to the figure: leave out --no-plot")
+    points: list[Any] = importlib.import_module("pi_bench.models.published").published_points(
+        parsed.published
+    )
+    return points
+
+
+def conclude(candidates: list[Any], root: Path, title: str, plot: bool, published: Sequence[Any] = ()) -> str:
     """Marks the frontiers, writes the table and, with `plot`, the figure, and returns the text for the
     terminal.
+
+    Args:
+        published: points of papers for the figure alone.
 
     Raises:
         TrainingError: a file cannot be written.
@@ -79,13 +102,13 @@ def conclude(candidates: list[Any], root: Path, title: str, plot: bool) -> str:
     'network'
     """
     marking = importlib.import_module("pi_bench.models.reduction.candidate")
-    table = importlib.import_module("pi_bench.models.reduction.table")
+    table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     found = marking.with_frontiers(candidates)
     table.write_table(root / table.TABLE_FILE, found)
     written = [table.TABLE_FILE]
     if plot:
         drawing = importlib.import_module("pi_bench.models.reduction.plot")
-        drawing.write_plot(root / drawing.PLOT_FILE, found, title)
+        drawing.write_plot(root / drawing.PLOT_FILE, found, title, published)
         written.append(drawing.PLOT_FILE)
     on_relus = sum(one.relu_frontier for one in found)
     return (

@@ -10,8 +10,8 @@ from typing import Any
 from pi_bench.cli import model_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text
-from pi_bench.cli.reduce import budgets, engines, frontier, measuring, networks
-from pi_bench.cli.reduce.conducting import searched
+from pi_bench.cli.reduce import base_network, budget_options, engine_options, frontier, latency_options
+from pi_bench.cli.reduce.search import searched
 from pi_bench.errors import UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
@@ -67,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="FOLDER",
         help="folder of a training, such as networks/2-cull of a search",
     )
-    networks.add_output(parser)
+    base_network.add_output(parser)
     parser.add_argument(
         "--extent",
         choices=("paper", "full"),
@@ -82,9 +82,9 @@ def add_parser(subparsers: Any) -> None:
         help="folder of a training to distil from (default: each network before it is merged)",
     )
     training_options.add_archive(parser.add_argument_group("data (that of the trainings)"))
-    budgets.add_finetuning(parser, "the unmerged one", "1e-4, of Adam")
-    engines.add_options(parser)
-    measuring.add_options(parser)
+    budget_options.add_finetuning(parser, "the unmerged one", "1e-4, of Adam")
+    engine_options.add_options(parser)
+    latency_options.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -101,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
         return main(["reduce", "merge", folder, "--extent", "full", "-o", "merged"])
     ```
     """
-    measuring.require(parsed)
+    latency_options.require(parsed)
     model_options.require_torch("reduce")
     import torch
 
@@ -110,7 +110,7 @@ def run(parsed: argparse.Namespace) -> int:
     settings = search.MergingSettings(
         folders=tuple(parsed.folders),
         extent=parsed.extent,
-        finetuning=budgets.finetuning_settings(parsed, search.default_finetuning(parsed.data), shared),
+        finetuning=budget_options.finetuning_settings(parsed, search.default_finetuning(parsed.data), shared),
         data_dir=parsed.data_dir,
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,
@@ -123,11 +123,11 @@ def run(parsed: argparse.Namespace) -> int:
             parsed, base, settings, lambda _, *given, **said: search.merge_networks(*given, **said), progress
         )
         failures = Failures()
-        candidates = measuring.measured(parsed, candidates, parsed.output, progress, failures)
+        candidates = latency_options.measured(parsed, candidates, parsed.output, progress, failures)
         for place, found in search.unmerged_candidates(settings, parsed.output).items():
             fused = place == "kept-borders"
             if not failures.exit_code:
-                measuring.measured(parsed, found, parsed.output, progress, failures, fused=fused)
+                latency_options.measured(parsed, found, parsed.output, progress, failures, fused=fused)
     print_text(_conclude(parsed, candidates))
     return failures.report()
 
@@ -148,7 +148,7 @@ def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]
             raise UsageError(
                 f"{folders[0]} and {folder} have other validation images: merge them to two --output folders"
             )
-    return recipe, recipe.dataset, {name: settings[name] for name in budgets.SHARED}
+    return recipe, recipe.dataset, {name: settings[name] for name in budget_options.SHARED}
 
 
 def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:

@@ -7,8 +7,8 @@ import importlib
 from typing import Any
 
 from pi_bench.cli import model_options, training_options
-from pi_bench.cli.reduce import budgets, measuring, networks
-from pi_bench.cli.reduce.conducting import conduct
+from pi_bench.cli.reduce import base_network, budget_options, latency_options
+from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
 Prunes filters, the structured baseline that SNL is compared with (Li et al., ICLR 2017). Removes the filters
@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         epilog="example:\n  pi-bench reduce prune --budget 30000 --network resnet18 --data digits -o l1\n",
     )
-    budgets.add_options(parser, "the full network")
+    budget_options.add_options(parser, "the full network")
     parser.set_defaults(run=run)
 
 
@@ -53,8 +53,8 @@ def run(parsed: argparse.Namespace) -> int:
     """
     model_options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
-    base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)
-    measuring.require(parsed)
+    base = base_network.base_recipe(models, parsed, relus_at_paper_sites=True)
+    latency_options.require(parsed)
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
@@ -62,10 +62,10 @@ def run(parsed: argparse.Namespace) -> int:
     search = importlib.import_module("pi_bench.models.reduction.prune")
     trained = training_options.settings_of(training, parsed)
     settings = search.PruningSettings(
-        budgets=budgets.budgets_of(parsed),
+        budgets=budget_options.budgets_of(parsed),
         training=trained,
-        finetuning=budgets.finetuning_settings(
-            parsed, linearization.default_finetuning(parsed.data), budgets.shared_settings(trained)
+        finetuning=budget_options.finetuning_settings(
+            parsed, linearization.default_finetuning(parsed.data), budget_options.shared_settings(trained)
         ),
         data_dir=parsed.data_dir,
         device=training_options.device_of(torch, parsed.device),

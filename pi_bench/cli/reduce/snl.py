@@ -9,8 +9,8 @@ from typing import Any
 
 from pi_bench.cli import model_options, training_options
 from pi_bench.cli.arguments import number, whole_number
-from pi_bench.cli.reduce import budgets, measuring, networks
-from pi_bench.cli.reduce.conducting import conduct
+from pi_bench.cli.reduce import base_network, budget_options, latency_options
+from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
 Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
-    budgets.add_options(parser, "one linearization")
+    budget_options.add_options(parser, "one linearization")
     group = parser.add_argument_group("linearization (defaults depend on the data)")
     group.add_argument(
         "--masks", metavar="NAME", help="unit that keeps or loses its ReLUs: pixel (default) or channel"
@@ -95,8 +95,8 @@ def run(parsed: argparse.Namespace) -> int:
     """
     model_options.require_torch("reduce")
     models = importlib.import_module("pi_bench.models")
-    base = networks.base_recipe(models, parsed, relus_at_paper_sites=True)
-    measuring.require(parsed)
+    base = base_network.base_recipe(models, parsed, relus_at_paper_sites=True)
+    latency_options.require(parsed)
     import torch
 
     search = importlib.import_module("pi_bench.models.reduction.snl")
@@ -121,15 +121,15 @@ def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
     # Nothing else runs beside the linearization.
     alone = max(threads, len(os.sched_getaffinity(0)) if device == "cpu" and parsed.engine == "local" else 1)
     return search.SnlSettings(
-        budgets=budgets.budgets_of(parsed),
+        budgets=budget_options.budgets_of(parsed),
         training=trained,
         linearization=linearization.LinearizationSettings(
             **linearization.default_linearization(parsed.data)
-            | budgets.shared_settings(trained)
-            | budgets.chosen(given)
+            | budget_options.shared_settings(trained)
+            | budget_options.chosen(given)
         ),
-        finetuning=budgets.finetuning_settings(
-            parsed, linearization.default_finetuning(parsed.data), budgets.shared_settings(trained)
+        finetuning=budget_options.finetuning_settings(
+            parsed, linearization.default_finetuning(parsed.data), budget_options.shared_settings(trained)
         ),
         data_dir=parsed.data_dir,
         device=device,

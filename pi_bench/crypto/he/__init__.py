@@ -10,7 +10,7 @@ The client encrypts its mask r, the server answers with W r - s, and the client 
       decrypt(plan, response) = W r - s
 
 Scheme: Fan and Vercauteren (ePrint 2012/144) in residues of three 50-bit primes (q of 150 bits), N = 8192,
-t = 2**32, ternary secret, centred binomial noise of 2 * 21 bits. There is no relinearization, because
+t = 2**32, ternary secret, centered binomial noise of 2 * 21 bits. There is no relinearization, because
 every product has one plaintext factor of public shape. The homomorphic encryption standard allows 218 bits of
 q at this N for 128 bits of security. Key switching joins finished answers, modulo two of the primes.
 

@@ -98,7 +98,7 @@ class Geometry:
         """Returns the same convolution with stride 1, on channels of every stride-th row and column.
 
         Input channel b becomes stride * stride channels, one for each remainder of row and column. Outputs
-        are then neighbours in the input's order, and the answer has no gaps between them.
+        are then neighbors in the input's order, and the answer has no gaps between them.
 
         >>> conv = LinearShape("conv", (1, 3, 32, 32), (1, 16, 16, 16), (3, 3), (2, 2), (1, 1, 1, 1))
         >>> folded = Geometry.of(conv).folded()

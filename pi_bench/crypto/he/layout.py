@@ -161,8 +161,15 @@ def join_count(outputs: int, per_answer: int) -> int:
 
 
 def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
-    row = geometry.width + max(geometry.left, geometry.right)
-    whole = geometry.height + max(geometry.top, geometry.bottom)
+    # Neighboring rows and blocks share their padding, but each output has a place of its own.
+    row = max(
+        geometry.width + max(geometry.left, geometry.right),
+        (geometry.out_width - 1) * geometry.stride[1] + 1,
+    )
+    whole = max(
+        geometry.height + max(geometry.top, geometry.bottom),
+        (geometry.out_height - 1) * geometry.stride[0] + 1,
+    )
     fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
     for band_rows in _band_heights(geometry.out_height, fitting):
         rows = (band_rows - 1) * geometry.stride[0] + geometry.extent[0]

@@ -1,7 +1,7 @@
 """The memory of an inference's tables, labels and states: one mapping per party, which is used again.
 
 Fresh memory is slow to touch for the first time. So a mapping goes back to the pool when its material is
-burnt, and serves a later inference. It never serves two inferences at once: while its material lives, the
+burned, and serves a later inference. It never serves two inferences at once: while its material lives, the
 next inference gets a mapping of its own. A mapping is anonymous memory, in huge pages if the system has
 them. The arrays of a gadget lie side by side, in the order in which the phases read them. A mapping with
 states of tables is emptied when it goes back, because these states are the masks of an inference that may
@@ -137,7 +137,7 @@ class ArenaPool:
         return Lease(self, self._free.pop() if self._free else Arena(self._plan, self._party))
 
     def give_back(self, arena: Arena) -> None:
-        """Takes back a mapping whose material is burnt, and empties it if it has states of tables."""
+        """Takes back a mapping whose material is burned, and empties it if it has states of tables."""
         if self._plan.table_jobs:
             arena.empty()
         self._free.append(arena)
@@ -172,7 +172,7 @@ class Lease:
     @property
     def arena(self) -> Arena:
         """The mapping, which must not be used after `close`."""
-        assert self._arena is not None, "the material of this lease is burnt"
+        assert self._arena is not None, "the material of this lease is burned"
         return self._arena
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 max(a, b) = b + ReLU(a - b) is exact: nothing is truncated, and values keep their scale. A window's rows are
 compared first and then its columns (or the other way round, whichever takes fewer comparisons), so that
-neighbouring windows share them. Outside of the input, the row or column at its edge is taken, which every
+neighboring windows share them. Outside of the input, the row or column at its edge is taken, which every
 window that reaches there contains. The values that are compared in one round are stacked as channels of one
 activation.
 
@@ -112,7 +112,7 @@ class _Axis(NamedTuple):
 
     @property
     def slides(self) -> bool:
-        """True if windows are made of maxima that neighbouring windows share."""
+        """True if windows are made of maxima that neighboring windows share."""
         return self.stride == 1
 
     def levels(self) -> list[tuple[int, int]]:

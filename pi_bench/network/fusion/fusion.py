@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pi_bench.network.fusion.composition import Composer
-from pi_bench.network.fusion.costs import ONE_MACHINE, Cost, CostTable
+from pi_bench.network.fusion.cost_table import ONE_MACHINE, Cost, CostTable
 from pi_bench.network.fusion.forms import Form, barriers
 from pi_bench.network.fusion.plan import Planner, materialized
 from pi_bench.network.graph import Graph, Node

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.errors import ModelError
-from pi_bench.network.fusion.costs import (
+from pi_bench.network.fusion.cost_table import (
     IMPOSSIBLE,
     LAYER_S,
     MAC_S,
@@ -110,7 +110,7 @@ class Planner:
         }
 
     def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
-        """Yields runs of neighbours in a region to dissolve together, longest first, then single values,
+        """Yields runs of neighbors in a region to dissolve together, longest first, then single values,
         either way.
         """
         for run in self._runs(free):

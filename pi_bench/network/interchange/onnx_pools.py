@@ -77,7 +77,7 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 
 
 def _gathered(x: torch.Tensor, window: Window, counted: bool, ceil: bool) -> tuple[torch.Tensor, Window]:
-    """Puts the elements of windows with dilations beside each other. Returns the windows of neighbours."""
+    """Puts the elements of windows with dilations beside each other. Returns the windows of neighbors."""
     if any(window.pads) and not counted:
         raise ModelError(
             "average pooling with dilations is supported without pads, or with count_include_pad"

@@ -92,7 +92,7 @@ def _dilated(
     """Lowers a max-pool whose windows leave out rows or columns. Returns its last node, to be added.
 
     The elements of the windows are put beside each other first, along one axis after the other. Then windows
-    of neighbours are pooled. `windows` has the kernel, stride, dilation and zeros before of each axis.
+    of neighbors are pooled. `windows` has the kernel, stride, dilation and zeros before of each axis.
     """
     for axis, (taps, *window) in enumerate(windows, 1):
         positions = _window_positions(call, source.shape[axis], shape[axis], taps, *window)

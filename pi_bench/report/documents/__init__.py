@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from pi_bench.report.documents.export import Export
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
+from pi_bench.report.documents.words import WORDS
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "result": Result,
@@ -48,8 +50,18 @@ def schema_of(name: str) -> dict[str, Any]:
         [DOCUMENTS[name]], ref_template="#/$defs/{name}"
     )
     root = definitions.pop(reference["$ref"].rpartition("/")[2])
+    for kind, definition in {name: root, **definitions}.items():
+        _describe(kind, definition.get("properties", {}))
     root["title"] = f"Result of pi-bench {_COMMANDS[name]}"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
+
+
+def _describe(kind: str, fields: Mapping[str, dict[str, Any]]) -> None:
+    """Adds the meaning of its name to each field that has no description of its own."""
+    for name, field in fields.items():
+        meaning = WORDS.get(f"{kind}.{name}") or WORDS.get(name)
+        if meaning is not None:
+            field.setdefault("description", meaning)
 
 
 def as_json(document: msgspec.Struct) -> Any:

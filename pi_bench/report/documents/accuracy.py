@@ -90,7 +90,7 @@ class Data(Part, frozen=True, kw_only=True):
     source: str
     image_count: Positive
     refused_count: Annotated[int, Meta(ge=0, description="images with a value beyond the input's bound")]
-    labelled: bool
+    labeled: bool
     class_count: Annotated[
         Positive | None, Meta(description="null without labels, or where they are too few to tell")
     ]
@@ -110,7 +110,7 @@ class LayerErrors(Part, frozen=True, kw_only=True):
     ]
     largest_error: NonNegative | None
     largest_value: Annotated[NonNegative | None, Meta(description="of the float network")]
-    room_bits: Annotated[
+    headroom_bits: Annotated[
         float, Meta(description="log2 of the window divided by the largest value that entered it")
     ]
     outside_count: Annotated[int, Meta(ge=0, description="values outside the window: saturation")]

@@ -12,6 +12,7 @@ from pi_bench.report.documents.fields import (
     Arguments,
     Count,
     Digest,
+    Document,
     Interrupted,
     Machine,
     Options,
@@ -24,6 +25,9 @@ from pi_bench.report.documents.fields import (
 FloorSeconds = Annotated[
     Above0 | None, Meta(description="floor on the machine that measured; null without limits")
 ]
+CONFIDENCE = 0.99
+"""The confidence of the interval. With 95 %, one of twenty equal networks would seem to differ."""
+
 Verdict = Literal["faster", "slower", "no difference shown", "not compared"]
 
 
@@ -56,6 +60,7 @@ class Side(Part, frozen=True, kw_only=True):
     sessions: list[SessionTimes]
     online_floor_s: FloorSeconds = None
     offline_floor_s: FloorSeconds = None
+    input_count: Annotated[int, Meta(ge=1, description="inputs that one run answers together")] = 1
 
 
 class Ratio(Part, frozen=True, kw_only=True):
@@ -79,7 +84,7 @@ class Ratio(Part, frozen=True, kw_only=True):
     ] = False
 
 
-class ComparisonResult(Part, frozen=True, kw_only=True):
+class ComparisonResult(Document, frozen=True, kw_only=True):
     """Result of `pi-bench compare`: all samples of each side, and the ratio of each to the first."""
 
     schema_version: SchemaVersion
@@ -106,11 +111,12 @@ class ComparisonResult(Part, frozen=True, kw_only=True):
         Raises:
             EnvironmentUnsupportedError: pandas is not installed.
         """
-        from pi_bench.report.frames import run_frame
+        from pi_bench.report.notebook import run_frame
 
         return run_frame(self.sides)
 
-    def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
-
-        return text_as_html(self.table())
+    def _short(self) -> dict[str, Any]:
+        return {
+            "sides": [side.name for side in self.sides],
+            "verdicts": [ratio.verdict for ratio in self.ratios],
+        }

@@ -39,7 +39,13 @@ class Fidelity(Part, frozen=True, kw_only=True):
         NonNegative | None, Meta(description="logit_error in percent of logit_range; null where that is 0")
     ]
     goal: FidelityGoal
-    goal_is_default: Annotated[bool, Meta(description="true: neither the exporter nor the command set one")]
+    goal_is_default: Annotated[
+        bool,
+        Meta(
+            description="true: nobody asked for a goal, neither at the export nor here (--fidelity), so goal "
+            "is the usual one of pi-bench; false: goal was asked for, and missing it is a warning"
+        ),
+    ]
     met: bool
     of_this_program: Annotated[
         bool,

@@ -25,7 +25,8 @@ Weights = Annotated[
     Meta(
         description="where the weights come from, as the model file says. Random: drawn by the exporter, "
         "so that answers mean nothing. Given: read from a checkpoint or a network's file, or trained by "
-        "pi-bench. null: unknown, as those that an exported module had on its own"
+        "pi-bench. null: unknown, as those that an exported module had on its own and `pi-bench export "
+        "--own-weights` did not note"
     ),
 ]
 UpperRelus = Annotated[
@@ -60,6 +61,38 @@ Interrupted = Annotated[
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Is the base of every JSON object in a document: immutable, no unknown fields."""
+
+
+class Document(Part, frozen=True, kw_only=True):
+    """Is the base of the results that programs get: `print` shows the text of the command, `repr` one line.
+
+    ```python
+    def show(document: Document) -> None:
+        print(document)
+    ```
+    """
+
+    def table(self) -> str:
+        """Returns the text that the command prints, in lines of any length."""
+        raise NotImplementedError
+
+    def _short(self) -> dict[str, Any]:
+        """Returns the figures that `repr` shows, by name."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        from pi_bench.report.text_width import wrapped
+
+        return wrapped(self.table())
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name}={value!r}" for name, value in self._short().items())
+        return f"<{type(self).__name__}: {figures}>"
+
+    def _repr_html_(self) -> str:
+        from pi_bench.report.notebook import text_as_html
+
+        return text_as_html(self.table())
 
 
 class Directions(Part, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -14,6 +14,7 @@ from pi_bench.report.documents.fields import (
     Count,
     Digest,
     Directions,
+    Document,
     FusionOrNull,
     Notes,
     Options,
@@ -75,7 +76,7 @@ class Operator(Part, frozen=True, kw_only=True):
     predicted_bytes: Directions
 
 
-class Inspection(Part, frozen=True, kw_only=True):
+class Inspection(Document, frozen=True, kw_only=True):
     """The public program of a model.
 
     Counts are per inference (the whole batch). Bytes are exact predictions of payloads, without set-up and
@@ -115,13 +116,16 @@ class Inspection(Part, frozen=True, kw_only=True):
     notes: Notes = ()
     upper_relu_count: UpperRelus = 0
 
+    @property
+    def input_count(self) -> int:
+        """The number of inputs that one inference answers together (`--batch`)."""
+        return self.operators[0].shape[0]
+
     def table(self) -> str:
         """Returns the text that `pi-bench inspect` prints."""
         from pi_bench.report.inspection import render_inspection
 
         return render_inspection(self)
 
-    def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
-
-        return text_as_html(self.table())
+    def _short(self) -> dict[str, Any]:
+        return {"network": self.name, "relu_count": self.relu_count, "protocol": self.protocol}

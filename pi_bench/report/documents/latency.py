@@ -17,6 +17,7 @@ from pi_bench.report.documents.fields import (
     Count,
     Digest,
     Directions,
+    Document,
     Emulated,
     FusionOrNull,
     Interrupted,
@@ -66,6 +67,11 @@ class NetworkCounts(Part, frozen=True, kw_only=True):
     input_shape: Sizes
     output_shape: Sizes
     upper_relu_count: UpperRelus = 0
+
+    @property
+    def input_count(self) -> int:
+        """The number of inputs that one inference answers together (`--batch`)."""
+        return self.input_shape[0]
 
 
 class ProbedLink(Emulated, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
@@ -265,7 +271,7 @@ class ComparedLogits(Part, frozen=True, kw_only=True):
     compared_run_count: Count
 
 
-class Result(Part, frozen=True, kw_only=True):
+class Result(Document, frozen=True, kw_only=True):
     """Result of `pi-bench latency`.
 
     Bytes are per inference; times of layers and parts are medians over the timed runs.
@@ -289,7 +295,9 @@ class Result(Part, frozen=True, kw_only=True):
     warmup: Count
     link: Loopback | ProbedLink | RealLink
     input: Annotated[str, Meta(description="the input file's name, or the seed of the noise")]
-    model_load_s: Annotated[float, Meta(ge=0, description="reading and compiling the model")]
+    model_load_s: Annotated[
+        float, Meta(ge=0, description="reading and compiling the model file; 0 where --connect got none")
+    ]
     server_prepare_s: Annotated[
         float,
         Meta(ge=0, description="the server's work for all clients together: plan and transformed weights"),
@@ -371,11 +379,15 @@ class Result(Part, frozen=True, kw_only=True):
         Raises:
             EnvironmentUnsupportedError: pandas is not installed.
         """
-        from pi_bench.report.frames import layer_frame
+        from pi_bench.report.notebook import layer_frame
 
         return layer_frame(self.online.layers)
 
-    def _repr_html_(self) -> str:
-        from pi_bench.report.frames import text_as_html
-
-        return text_as_html(self.table())
+    def _short(self) -> dict[str, Any]:
+        return {
+            "network": self.network.name,
+            "protocol": self.protocol,
+            "online_s": self.online.latency_s.median,
+            "offline_s": self.offline.time_s,
+            "verified": self.verified,
+        }

@@ -81,6 +81,13 @@ class BusyLayer(Part, frozen=True, kw_only=True):
     id: Count
     name: str
     busy_s: Seconds
+    cost_s: Annotated[
+        Seconds | None,
+        Meta(
+            description="part of the cost of the cause, which is divided among all layers by busy_s; null in "
+            "results of older versions"
+        ),
+    ] = None
 
 
 class Cause(Part, frozen=True, kw_only=True):

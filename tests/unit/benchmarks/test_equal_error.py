@@ -9,7 +9,7 @@ import pytest
 from benchmarks.peers import compare, equal_error
 from benchmarks.peers.systems import PI_BENCH, Run, System, Workload, _span
 from pi_bench.fidelity import with_chosen_bits
-from pi_bench.fidelity.measurement import integer_logits
+from pi_bench.fidelity.logits import integer_logits
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.files.model_file import load_model, save_model
 from pi_bench.network.graph import Graph

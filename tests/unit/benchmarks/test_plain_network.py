@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.layers import layer_graph
+from benchmarks.layer_graphs import layer_graph
 from benchmarks.peers.plain_export import plain_network
 from benchmarks.peers.plain_network import PlainNetwork, noise
 from pi_bench.network.graph import (

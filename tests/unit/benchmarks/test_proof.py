@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.proof import __main__ as command
-from benchmarks.proof import measuring
+from benchmarks.proof import measured_network
 from benchmarks.proof.networks import NETWORKS, Network
 from benchmarks.proof.table import as_csv, markdown
 
@@ -20,8 +20,8 @@ ONE, OTHER = NETWORKS[0], NETWORKS[1]
 def figures(network: Network, protocol: str = "delphi", **changes: object) -> dict:
     """A record of a result."""
     recipe = importlib.import_module("pi_bench.models").load_recipe(network.recipe)
-    exported = measuring.Exported(network, recipe, Path("model.pt"), None)
-    return measuring.record(exported, result_of_a_run(protocol, **changes)) | {"busy": False}
+    exported = measured_network.Exported(network, recipe, Path("model.pt"), None)
+    return measured_network.record(exported, result_of_a_run(protocol, **changes)) | {"busy": False}
 
 
 def result_of_a_run(protocol: str = "delphi", **changes: object) -> dict:
@@ -118,9 +118,9 @@ def test_a_failed_verification_is_in_the_row() -> None:
 
 
 def test_masks_that_were_drawn_are_told() -> None:
-    drawn = figures(ONE) | {"masks": measuring.DRAWN}
+    drawn = figures(ONE) | {"masks": measured_network.DRAWN}
     assert "drawn at random" in markdown([drawn])
-    assert "drawn at random" not in markdown([drawn | {"masks": measuring.TRAINED}])
+    assert "drawn at random" not in markdown([drawn | {"masks": measured_network.TRAINED}])
 
 
 def test_rows_that_were_measured_beside_other_work_are_told() -> None:
@@ -148,11 +148,11 @@ def test_trained_masks_are_taken_where_a_search_left_them(
         if arguments[0] == "latency":
             Path(str(arguments[-1])).write_text(json.dumps(result_of_a_run()))
 
-    monkeypatch.setattr(measuring, "_pi_bench", pi_bench)
+    monkeypatch.setattr(measured_network, "_pi_bench", pi_bench)
     network = next(network for network in NETWORKS if network.masks == 15_000)
     work, searched = tmp_path / "work", tmp_path / "snl"
-    drawn = measuring.measure(measuring.export(network, work, searched), "fss", busy=False)
-    assert drawn["masks"] == measuring.DRAWN and drawn["relu_count"] == 15_000
+    drawn = measured_network.measure(measured_network.export(network, work, searched), "fss", busy=False)
+    assert drawn["masks"] == measured_network.DRAWN and drawn["relu_count"] == 15_000
     assert "kept_relus = 15000" in (work / f"{network.name}.toml").read_text()
 
     folder = searched / "networks" / "15000"
@@ -161,8 +161,8 @@ def test_trained_masks_are_taken_where_a_search_left_them(
     recipe = (work / f"{network.name}.toml").read_text().replace("class_count = 100", "class_count = 10")
     (folder / "recipe.toml").write_text(recipe)
     commands.clear()
-    trained = measuring.measure(measuring.export(network, work, searched), "fss", busy=False)
-    assert trained["masks"] == measuring.TRAINED
+    trained = measured_network.measure(measured_network.export(network, work, searched), "fss", busy=False)
+    assert trained["masks"] == measured_network.TRAINED
     assert trained["parameter_count"] < drawn["parameter_count"]
     export, latency = commands
     assert export[:5] == (
@@ -182,14 +182,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     docs.mkdir()
     (docs / "networks.md").write_text(f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n")
 
-    def export(network: Network, folder: Path, searched: Path) -> measuring.Exported:
+    def export(network: Network, folder: Path, searched: Path) -> measured_network.Exported:
         folder.mkdir(exist_ok=True)
-        return measuring.Exported(network, None, folder / "model.pt", None)
+        return measured_network.Exported(network, None, folder / "model.pt", None)
 
-    def measure(exported: measuring.Exported, protocol: str, busy: bool) -> dict:
+    def measure(exported: measured_network.Exported, protocol: str, busy: bool) -> dict:
         measured.append((exported.network.name, protocol))
         if exported.network is OTHER and protocol == "fss":
-            raise measuring.FailedRow("pi-bench latency: out of luck")
+            raise measured_network.FailedRow("pi-bench latency: out of luck")
         return figures(exported.network, protocol)
 
     def run(*arguments: str) -> tuple[int, list[tuple[str, str]]]:

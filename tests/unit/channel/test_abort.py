@@ -67,7 +67,7 @@ def test_the_reason_arrives_while_both_directions_are_full(seed: int) -> None:
     assert time.monotonic() - started < 5
     thread.join()
     assert isinstance(outcome[0], PeerError), outcome
-    assert str(outcome[0]) == "the other party gave up: the disk is full"
+    assert str(outcome[0]) == "the other party ended the session: the disk is full"
 
 
 def test_a_peer_that_is_busy_for_long_hears_it_when_it_sends() -> None:
@@ -75,7 +75,7 @@ def test_a_peer_that_is_busy_for_long_hears_it_when_it_sends() -> None:
     leaver, stayer = pair()
     try:
         leaver.abort(1, "the disk is full")  # nobody reads meanwhile
-        with pytest.raises(PeerError, match="gave up: the disk is full"):
+        with pytest.raises(PeerError, match="ended the session: the disk is full"):
             for number in range(50):
                 stayer.send(header(number), [memoryview(bytes(SIZE))])
                 time.sleep(0.01)
@@ -83,7 +83,7 @@ def test_a_peer_that_is_busy_for_long_hears_it_when_it_sends() -> None:
         stayer.close()
 
 
-def test_aborting_towards_a_peer_that_reads_nothing_ends() -> None:
+def test_aborting_toward_a_peer_that_reads_nothing_ends() -> None:
     leaver, stayer = pair()
     leaver.send(header(0)._replace(payload_bytes=30_000_000), [memoryview(bytes(30_000_000))])
     started = time.monotonic()

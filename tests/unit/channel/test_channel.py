@@ -225,7 +225,7 @@ def test_bounded_receive_has_one_deadline_for_a_dripping_peer(sockets: Sockets) 
 def test_abort_tells_the_reason(channels: Pair, due_bytes: int) -> None:
     thread = threading.Thread(target=channels[0].abort, args=(1, "digest differs\x1b[31m"))
     thread.start()
-    with pytest.raises(PeerError, match=r"gave up: digest differs\?\[31m$"):
+    with pytest.raises(PeerError, match=r"ended the session: digest differs\?\[31m$"):
         channels[1].receive_into(header(due_bytes), memoryview(bytearray(due_bytes)))
     channels[1].close()
     thread.join()
@@ -235,7 +235,7 @@ def test_abort_arrives_in_spite_of_unread_data(channels: Pair) -> None:
     channels[1].send(header(9), [memoryview(bytes(9))])
     thread = threading.Thread(target=channels[0].abort, args=(1, "why"))
     thread.start()
-    with pytest.raises(PeerError, match="gave up: why"):
+    with pytest.raises(PeerError, match="ended the session: why"):
         channels[1].receive_into(header(10), memoryview(bytearray(10)))
     channels[1].close()
     thread.join()

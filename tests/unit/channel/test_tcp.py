@@ -5,7 +5,7 @@ import pytest
 
 from pi_bench.channel import Address, accept, connect, listen
 from pi_bench.channel.tcp import local_address
-from pi_bench.errors import ConnectionFailedError, UsageError
+from pi_bench.errors import ConnectionFailedError, NobodyListensError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_port_in_use() -> None:
 def test_nobody_listens() -> None:
     with listen(Address("127.0.0.1", 0)) as listener:
         address = local_address(listener)
-    with pytest.raises(ConnectionFailedError, match="nobody listens there; start `pi-bench serve`"):
+    with pytest.raises(NobodyListensError, match="nobody listens there"):
         connect(address)
 
 

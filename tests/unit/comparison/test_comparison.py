@@ -115,7 +115,8 @@ def test_the_text_says_verdict_ratio_and_interval() -> None:
         [side("a", drawn(generator)), side("b", drawn(generator, 1.5))], [], {}, interrupted=False
     )
     text = render_comparison(result)
-    assert text.startswith("online  b against a: slower, 1.")
+    assert text.startswith("online   b against a: slower, 1.")
+    assert "(99 % interval 1." in text.splitlines()[0]
     assert [ratio.phase for ratio in result.ratios] == ["online", "offline"]
     assert result.ratios[0].side == "b"
 
@@ -142,6 +143,36 @@ def test_without_a_floor_nothing_is_judged_relative_to_it() -> None:
     sides = [replace(side("a", drawn(generator)), online_floor_s=1e-3), side("b", drawn(generator))]
     result = build_comparison(sides, [], {}, interrupted=False, relative_to_floor=True)
     assert [ratio.verdict for ratio in result.ratios] == ["not compared", "not compared"]
-    assert "online relative to the floor  b against a: no verdict (a side has no floor)" in render_comparison(
-        result
-    )
+    line = "online relative to the floor   b against a: no verdict (a side has no floor)"
+    assert line in render_comparison(result)
+
+
+def test_at_100_columns_long_names_are_shortened_and_every_figure_of_the_sides_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    generator = np.random.default_rng(8)
+    sides = [
+        replace(side(f"networks/{name}/resnet18-cifar100-12288.pt", drawn(generator)), relu_count=557_056)
+        for name in ("trained-in-november", "trained-in-december")
+    ]
+    lines = render_comparison(build_comparison(sides, [], {}, interrupted=False)).splitlines()
+    (header,) = (line for line in lines if line.startswith("side "))
+    assert "sent online  sent offline  rounds    ReLUs" in header
+    rows = lines[lines.index(header) + 2 :][:2]
+    assert all(row.endswith("557,056") and len(row) <= 100 for row in rows)
+    assert rows[0].split()[0] != rows[1].split()[0]
+    assert max(row.count("━") for row in rows) == 12
+
+
+def test_the_text_says_whether_every_run_was_verified() -> None:
+    def text(*verified: bool | None) -> str:
+        generator = np.random.default_rng(9)
+        sides = [
+            replace(side(name, drawn(generator)), verified=found)
+            for name, found in zip("abc", verified, strict=False)
+        ]
+        return render_comparison(build_comparison(sides, [], {}, interrupted=False))
+
+    assert "every run was verified" in text(True, True)
+    assert "verification FAILED: b, NOT VERIFIED: c" in text(True, False, None)

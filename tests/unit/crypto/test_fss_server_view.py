@@ -1,6 +1,6 @@
 """Two steps of the proof against a corrupt server, on the messages of the kernels (docs/threat-model-fss.md).
 
-All that the server knows is fixed, and delta_C varies. Hashes, paths and nodes are modelled here from the
+All that the server knows is fixed, and delta_C varies. Hashes, paths and nodes are modeled here from the
 text of the page. The oracle O has the secret delta_C, so O(x, place, b) = H(x xor delta_C) xor b delta_C.
 """
 

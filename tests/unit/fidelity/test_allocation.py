@@ -10,10 +10,10 @@ from pi_bench.fidelity import BitChoice, FidelityGoal, bit_choice, choose_bits, 
 from pi_bench.fidelity.allocation import allocate, noise_bound
 from pi_bench.fidelity.chosen_bits import bits_to_fields
 from pi_bench.fidelity.fidelity import HELD_OUT, NOISE
-from pi_bench.fidelity.measurement import integer_logits
+from pi_bench.fidelity.fidelity_warning import warning_text
+from pi_bench.fidelity.logits import integer_logits
 from pi_bench.fidelity.noise import layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
-from pi_bench.fidelity.words import warning_text
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.graph import (
     AddNode,

@@ -7,7 +7,7 @@ import pytest
 
 from pi_bench.errors import InputError, ModelError, UsageError
 from pi_bench.fidelity import Fidelity, FidelityGoal, measure_fidelity
-from pi_bench.fidelity.measurement import compare_logits
+from pi_bench.fidelity.logits import compare_logits
 from pi_bench.network.compiler import CompileOptions
 from pi_bench.network.graph import Graph, InputNode, LinearNode, OutputNode, ReluNode
 from pi_bench.network.graph.float_run import calibrate

@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pi_bench.errors import InputError, PiBenchError, UsageError
-from pi_bench.history import History, Query, facts_of
-from pi_bench.history.files import lines_of, read_file
+from pi_bench.history import History, Query, default_path, facts_of
+from pi_bench.history.result_files import lines_of, read_file
 
 
 def result(number: int = 0, **changes: Any) -> dict[str, Any]:
@@ -48,9 +48,24 @@ def result(number: int = 0, **changes: Any) -> dict[str, Any]:
     return {**fields, **changes}
 
 
+def test_only_the_default_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data" / "of a new user"))
+    monkeypatch.delenv("PI_BENCH_HISTORY", raising=False)
+    path = default_path()
+    assert path is not None
+    History(path).close()
+    assert path.exists()
+    monkeypatch.setenv("PI_BENCH_HISTORY", str(tmp_path / "mistyped" / "history.db"))
+    path = default_path()
+    assert path is not None
+    with pytest.raises(InputError, match=r"there is no folder .*mistyped for the history history.db; make"):
+        History(path)
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     lan = {"kind": "emulated", "name": "lan"}
-    with History(tmp_path / "new" / "history.db") as history:
+    with History(tmp_path / "history.db") as history:
         first, second = history.add(result(0)), history.add(result(1, link=lan, protocol="fss"))
         assert (first, second) == (1, 2)
         assert history.add(result(0)) == first, "the same result twice is one run"
@@ -58,7 +73,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
         history.tag(first, "baseline")
         history.tag(second, "baseline")  # moves
         assert history.find("baseline").id == history.find("last").id == second
-    with History(tmp_path / "new" / "history.db") as history:
+    with History(tmp_path / "history.db") as history:
         runs = history.runs()
         assert [run.id for run in runs] == [2, 1]  # the newest first
         assert runs[0].tags == ("baseline",)
@@ -225,8 +240,8 @@ def test_a_file_without_results_is_refused(content: bytes, words: str, tmp_path:
         read_file(path)
 
 
-def test_a_history_of_the_first_schema_gets_the_columns_of_floors(tmp_path: Path) -> None:
-    """Its runs stay, without floors; a new run has them."""
+def test_a_history_of_the_first_schema_gets_the_columns_of_newer_ones(tmp_path: Path) -> None:
+    """Its runs stay, without floors and numbers of inputs; a new run has them."""
     from pi_bench.history import database
 
     path = tmp_path / "old.db"
@@ -240,12 +255,13 @@ def test_a_history_of_the_first_schema_gets_the_columns_of_floors(tmp_path: Path
     old.commit()
     old.close()
     floor = {"online": {"time_s": 0.001}, "offline": {"time_s": 0.05}}
+    batch = {**result()["network"], "input_shape": [40, 3, 32, 32]}
     with History(path) as history:
         history.add(result(0, floor=floor))
-        history.add(result(1, floor=None))
+        history.add(result(1, floor=None, network=batch))
         found = {run.facts.network: run.facts for run in history.runs(Query(until="2026-11-01"))}
         last = history.find("last").facts
     assert found["old"].online_floor_s is None and found["old"].online_times_floor is None
     assert found["resnet18"].online_times_floor == pytest.approx(5.0)
     assert found["resnet18"].offline_floor_s == 0.05
-    assert last.online_floor_s is None
+    assert last.online_floor_s is None and last.input_count == 40

@@ -48,7 +48,7 @@ def test_layers_are_compared_where_the_float_network_has_them(tiny_graph: Graph)
     assert list(layers) == ["stem.relu", "sum.relu", "output"]
     for layer in layers.values():
         assert layer.relative_error is not None and 1e-5 < layer.relative_error < 0.02
-        assert layer.room_bits > 0.5
+        assert layer.headroom_bits > 0.5
 
 
 def test_values_outside_their_windows_are_counted(tiny_graph: Graph) -> None:
@@ -56,7 +56,7 @@ def test_values_outside_their_windows_are_counted(tiny_graph: Graph) -> None:
     small = {name: value if name == "input" else value / 8 for name, value in tiny_graph.ranges.items()}
     found = compared(dataclasses.replace(tiny_graph, ranges=small), inputs)
     stem = found.layers.by_name["stem.relu"]
-    assert stem.outside_count > 0 and stem.room_bits < 0
+    assert stem.outside_count > 0 and stem.headroom_bits < 0
     assert compared(tiny_graph, inputs).layers.by_name["stem.relu"].outside_count == 0
 
 
@@ -74,11 +74,11 @@ def test_products_that_the_ring_does_not_hold_are_counted(tiny_graph: Graph) -> 
     layers.observe(step(square, 46_340, 46_340), {})
     found = [layers.by_name[op.name] for op in (product, square)]
     assert [layer.outside_count for layer in found] == [0, 0]
-    assert found[0].room_bits == 0 and 0 < found[1].room_bits < 1e-4
+    assert found[0].headroom_bits == 0 and 0 < found[1].headroom_bits < 1e-4
     layers.observe(step(product, 1 << 15, 1 << 16), {})
     layers.observe(step(square, 46_341, 46_341), {})
     assert [layer.outside_count for layer in found] == [all_but_one(op) for op in (product, square)]
-    assert found[1].room_bits < 0
+    assert found[1].headroom_bits < 0
 
 
 def all_but_one(op: MultiplyOp) -> int:

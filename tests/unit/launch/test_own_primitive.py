@@ -12,8 +12,8 @@ import pytest
 from pi_bench.cli import main
 from pi_bench.costs import LINK_UNITS, Costs, CostUnits
 from pi_bench.errors import UsageError
-from pi_bench.launch import costs as costs_module
-from pi_bench.launch.costs import describe_build, machine_costs, measure_costs
+from pi_bench.launch import cached_costs as costs_module
+from pi_bench.launch.cached_costs import describe_build, machine_costs, measure_costs
 from pi_bench.metrics import micro as micro_module
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import Graph

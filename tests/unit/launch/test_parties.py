@@ -108,7 +108,7 @@ def test_inference_without_preprocessing_is_refused(hall: Hall, tiny_input: np.n
         with pytest.raises(RuntimeError):
             client.infer(tiny_input)
         send_command(client.session, Command.INFER, 0)
-        with pytest.raises(PeerError, match=r"gave up: .*which was not preprocessed"):
+        with pytest.raises(PeerError, match=r"ended the session: .*which was not preprocessed"):
             client.session.receive(2)
 
     hall.visit(action)
@@ -172,7 +172,7 @@ def test_a_lost_connection_burns_the_material(hall: Hall, tiny_input: np.ndarray
         kept[0].claim("ideal")
 
 
-def test_material_that_another_replaces_is_burnt(hall: Hall, tiny_input: np.ndarray) -> None:
+def test_material_that_another_replaces_is_burned(hall: Hall, tiny_input: np.ndarray) -> None:
     def action(client: Client) -> None:
         client.set_up()
         client.preprocess()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pi_bench.errors import ConnectionFailedError, PeerError
+from pi_bench.errors import ConnectionFailedError, PeerError, PeerGaveUpError
 from pi_bench.launch.party_process import PartyProcess, Watchdog
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import Parties, _rank
@@ -38,7 +38,7 @@ def test_a_killed_party_is_named() -> None:
     with Parties(ONE_THREAD, 5.0) as parties:
         process = parties.start(Party.SERVER)
         os.kill(process.pid, signal.SIGKILL)
-        with pytest.raises(ConnectionFailedError, match=r"server: the server process was killed \(SIGKILL\)"):
+        with pytest.raises(ConnectionFailedError, match=r"^the server process was killed \(SIGKILL\)"):
             parties.receive(Party.SERVER, "started")
 
 
@@ -56,7 +56,7 @@ def test_a_party_that_is_stopped_as_it_starts_is_named() -> None:
     with Parties(ONE_THREAD, 0.2) as parties:
         process = parties.start(Party.SERVER)
         os.kill(process.pid, signal.SIGSTOP)
-        with pytest.raises(ConnectionFailedError, match="server: the server process is stopped"):
+        with pytest.raises(ConnectionFailedError, match=r"^the server process is stopped"):
             parties.receive(Party.SERVER, "started", 60)
     assert gone(process.pid)
     assert time.monotonic() - started < 10
@@ -67,7 +67,7 @@ def test_a_stopped_party_that_takes_no_message_is_named() -> None:
         process = parties.start(Party.SERVER)
         parties.receive(Party.SERVER, "started", 60)
         os.kill(process.pid, signal.SIGSTOP)
-        with pytest.raises(ConnectionFailedError, match="server: the server process is stopped"):
+        with pytest.raises(ConnectionFailedError, match=r"^the server process is stopped"):
             parties.send(Party.SERVER, "serve", {}, {"weights": np.zeros(1 << 22, np.uint8)})
 
 
@@ -78,7 +78,7 @@ def test_a_stopped_party_is_named_though_another_is_waited_for() -> None:
         for party in Party:
             parties.receive(party, "started", 60)
         os.kill(parties._running[Party.CLIENT].pid, signal.SIGSTOP)
-        with pytest.raises(ConnectionFailedError, match="client: the client process is stopped"):
+        with pytest.raises(ConnectionFailedError, match="client process is stopped"):
             parties.receive(Party.SERVER, "listening")
 
 
@@ -162,7 +162,7 @@ def test_causes_are_told_before_consequences() -> None:
     errors = [
         ZeroDivisionError("a bug"),
         PeerError("digest differs"),
-        PeerError("the other party gave up: digest differs"),
+        PeerGaveUpError("the other party ended the session: digest differs"),
         ConnectionFailedError("the server process was killed"),
         ConnectionFailedError("the other party closed the connection"),
     ]

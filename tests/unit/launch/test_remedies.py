@@ -39,8 +39,9 @@ def test_the_layer_with_too_few_bits_loses_most(tiny_graph: Graph, made_up_costs
     assert best.predicted_online_s > part.unchanged.predicted_online_s
     assert part.image_count == 32
     lines = remedies_lines(part)
-    assert lines[-1].startswith("the layers that lose most: 'sum.relu'")
-    assert any(line.startswith("layer 'sum.relu'") for line in lines)
+    (row,) = (line for line in lines if line.startswith("layer 'sum.relu'"))
+    assert int(row.split()[-2]) >= 60, "percent of the errors' variance that the layer causes"
+    assert "no single layer loses much" not in lines
 
 
 def test_bits_beyond_the_ring_are_left_out(tiny_graph: Graph, made_up_costs: Costs) -> None:

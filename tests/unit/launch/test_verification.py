@@ -48,7 +48,7 @@ def honest_run(
 
 
 class Case:
-    """A right run, to be spoilt."""
+    """A right run, to be spoiled."""
 
     def __init__(self, compiled: Compiled, mode: str, encoded: np.ndarray) -> None:
         self.program, self.weights = compiled

@@ -3,9 +3,9 @@ import json
 import jsonschema
 import pytest
 
-from pi_bench.metrics import limits as limits_module
+from pi_bench.metrics import measured_limits as limits_module
 from pi_bench.metrics.environment import describe_environment
-from pi_bench.metrics.limits import MachineLimits
+from pi_bench.metrics.measured_limits import MachineLimits
 from pi_bench.metrics.micro import run_micro
 from pi_bench.metrics.timing import sample
 from pi_bench.primitives import CaseSettings, MinimalWork

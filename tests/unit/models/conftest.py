@@ -20,7 +20,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings write no model file, for tests that look at weights and logs only."""
-    monkeypatch.setattr("pi_bench.models.training.run._export", lambda *_: None)
+    monkeypatch.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

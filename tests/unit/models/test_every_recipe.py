@@ -17,8 +17,8 @@ from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.random_weights import noise_images, randomize  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.random_weights import noise_images, randomize
 
 MIN_WIDTH = 3
 COMPARED = 4
@@ -29,7 +29,7 @@ def tiny(recipe):
     recipe = dataclasses.replace(recipe, rho=1.0)  # half of the pixels are left out already
     side = min(2 * recipe.total_stride, min(recipe.input_shape[1:]))
     changes = {}
-    if recipe.family != "minionn":  # whose blocks are fixed
+    if recipe.family not in ("minionn", "cryptonas"):  # whose blocks are fixed, or have an arc each
         first, *others = recipe.blocks
         changes["blocks"] = (min(first, 2), *(1 for _ in others[:-1]), min(others[-1], 2))
     return dataclasses.replace(

@@ -6,12 +6,12 @@ import pytest
 
 from pi_bench.errors import ModelError
 from pi_bench.models import parse_recipe
+from pi_bench.models.counted_layers import Kind
 from pi_bench.models.families import FAMILIES
-from pi_bench.models.layers import Kind
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
+from pi_bench.models.building import build
 
 HEAD = """
 schema = 1
@@ -46,6 +46,17 @@ SMALL = {
         "blocks = [1, 2, 2]\nwidths = [4, 6, 6]\nstrides = [1, 2, 1]\nstem_width = 4\nhead_width = 10",
         "blocks = [1, 2]\nwidths = [4, 6]\nstrides = [1, 2]\nstem = 'imagenet'\nculled_stages = [2]",
         "blocks = [1, 2]\nwidths = [4, 6]\nstrides = [2, 1]\nexpansion = 1\nactivation = 'relu'",
+    ],
+    "cryptonas": [
+        "blocks = [2, 2]\nwidths = [4, 6]\narcs = ['1', '2 1', '0 0 1', '3 1 0 1']",
+        "blocks = [1, 1, 2]\nwidths = [3, 5, 7]\nthinned_stages = [3]\n"
+        "arcs = ['0', '0 1', '1 1 0', '1 0 1 0']",
+    ],
+    "sphynx": [
+        "blocks = [1, 2]\nwidths = [4, 6]\nstrides = [2, 1]\nstem_width = 5",
+        "blocks = [1, 2]\nwidths = [4, 6]\nstrides = [1, 2]\nstem_width = 5\nthinned_stages = [2]\n"
+        "reduction_cell = ['avg3 0, skip 1', 'dil5 1, conv3 2', 'skip 3, skip 0', 'conv5 4, avg3 2']",
+        "blocks = [2]\nwidths = [3]\nstrides = [1]\nstem_width = 3\nstem = 'imagenet'",
     ],
     "minionn": ["", "alpha = 0.25\nthinned_stages = [1, 3]"],
 }
@@ -122,6 +133,24 @@ def test_every_key_has_its_range_in_the_message():
         recipe_of("mobilenet_v1", SMALL["mobilenet_v1"][0], alpha=0.24)
     with pytest.raises(ModelError, match="'input_shape' is smaller than 32 x 32"):
         recipe_of("vgg", SMALL["vgg"][2], rho=0.25)
+    with pytest.raises(ModelError, match="'arcs' has 2 entries, 'blocks' has 3 layers"):
+        recipe_of("cryptonas", "blocks = [1, 2]\nwidths = [4, 4]\narcs = ['0', '0 1']")
+    with pytest.raises(
+        ModelError, match="'arcs' has '0 1 1' for layer 1: an operation from 0 to 3 and 1 skips"
+    ):
+        recipe_of("cryptonas", "blocks = [2]\nwidths = [4]\narcs = ['0', '0 1 1']")
+    with pytest.raises(ModelError, match="'arcs' has '4' for layer 0"):
+        recipe_of("cryptonas", "blocks = [1]\nwidths = [4]\narcs = ['4']")
+    with pytest.raises(ModelError, match="'normal_cell' has 1 nodes, 4 are needed"):
+        recipe_of("sphynx", SMALL["sphynx"][0], normal_cell=["skip 0, skip 1"])
+    with pytest.raises(
+        ModelError, match=r"has 'skip 0, conv7 1' for node 0: two operators \(skip, conv3, conv5"
+    ):
+        recipe_of("sphynx", SMALL["sphynx"][0], reduction_cell=["skip 0, conv7 1"] * 4)
+    with pytest.raises(ModelError, match=r"has 'skip 0, skip 2' for node 0: .* from 0 to 1, are needed"):
+        recipe_of("sphynx", SMALL["sphynx"][0], normal_cell=["skip 0, skip 2"] * 4)
+    with pytest.raises(ModelError, match="'strides' has 1 entries, 'blocks' has 2"):
+        recipe_of("sphynx", "blocks = [1, 1]\nwidths = [4, 4]\nstem_width = 4\nstrides = [1]")
     with pytest.raises(ModelError, match="can pad channels only where widths do not shrink"):
         recipe_of("resnet", "blocks = [1, 1]\nwidths = [6, 4]\nshortcut = 'pad'")
     with pytest.raises(ModelError, match="""'family' is 'alexnet', allowed: "resnet" or "wide_resnet" or"""):

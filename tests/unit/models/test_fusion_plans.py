@@ -9,9 +9,9 @@ from pi_bench.network.fusion.plan import Planner
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.network.lowering.lowering import lower  # noqa: E402
-from tests.published import table  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.network.lowering.lowering import lower
+from tests.published import table
 
 PLANS = table("fusion_plans.csv")
 """Recorded from the search of commit f1cd179, with weights of 15 bits."""

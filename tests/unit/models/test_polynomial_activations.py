@@ -13,8 +13,8 @@ from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models import PolynomialActivation  # noqa: E402
-from pi_bench.models.building import build  # noqa: E402
+from pi_bench.models import PolynomialActivation
+from pi_bench.models.building import build
 
 TEXT = """
 schema = 1
@@ -66,8 +66,8 @@ def test_it_can_be_trained() -> None:
         optimizer.zero_grad()
         (activation(x) - target).square().mean().backward()
         optimizer.step()
-    learnt = activation.coefficients.detach()
-    torch.testing.assert_close(learnt, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
+    learned = activation.coefficients.detach()
+    torch.testing.assert_close(learned, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
 
 
 def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:

@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import ModelError, UsageError  # noqa: E402
-from pi_bench.models import load_recipe  # noqa: E402
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.pruning import pruned_recipe, pruned_state  # noqa: E402
-from pi_bench.models.random_weights import noise_images, randomize  # noqa: E402
+from pi_bench.errors import ModelError, UsageError
+from pi_bench.models import load_recipe
+from pi_bench.models.building import build
+from pi_bench.models.pruning import pruned_recipe, pruned_state
+from pi_bench.models.random_weights import noise_images, randomize
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pi_bench.models import parse_recipe
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.random_weights import noise_images, randomize  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.random_weights import noise_images, randomize
 
 RECIPE = parse_recipe(
     """
@@ -70,5 +70,5 @@ def test_noise_looks_like_normalized_images():
     assert 0.7 < float(images.std()) < 1.4
     contrasts = images.std(axis=(1, 2, 3))
     assert contrasts.max() > 1.3 * contrasts.min()
-    neighbours = [np.corrcoef(one[:, 1:].ravel(), one[:, :-1].ravel())[0, 1] for one in images]
-    assert abs(neighbours[0]) < 0.15 and neighbours[-1] > 0.5  # white noise first, smooth fields last
+    neighbors = [np.corrcoef(one[:, 1:].ravel(), one[:, :-1].ravel())[0, 1] for one in images]
+    assert abs(neighbors[0]) < 0.15 and neighbors[-1] > 0.5  # white noise first, smooth fields last

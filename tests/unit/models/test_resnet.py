@@ -11,8 +11,8 @@ from pi_bench.models import load_recipe, parse_recipe
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.networks.resnet import BasicBlock  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.networks.resnet import BasicBlock
 
 UNEVEN = """
 schema = 1

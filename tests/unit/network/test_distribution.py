@@ -8,7 +8,7 @@ from pi_bench.network.distribution import by_resolution
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.recipe_export import export_recipe  # noqa: E402
+from pi_bench.models.recipe_export import export_recipe
 
 RECIPE = """
 schema = 1

@@ -67,22 +67,25 @@ def compare() -> str:
 
 
 def history() -> str:
-    facts: dict[str, Any] = {
-        "kind": "latency",
-        "network": "resnet18-cifar100-12288",
-        "online_bytes": 2_121_000,
-    }
+    facts: dict[str, Any] = {"network": "resnet18-cifar100-12288", "commit_id": "99e78d81c906"}
+    latency = {"kind": "latency", "online_bytes": 2_121_000, **facts}
     runs = [
+        StoredRun(14, (), RunFacts(
+            "comparison", "2026-11-29T18:02:44+00:00", "delphi / fss", commit_id="99e78d81c906",
+        )),
         StoredRun(12, ("release-1",), RunFacts(
-            **facts, time="2026-11-29T17:21:09+00:00", protocol="delphi", link="loopback", online_s=0.00542,
-            offline_s=0.121, verified=True, commit_id="99e78d81c906",
+            **latency, time="2026-11-29T17:21:09+00:00", digest="1c417890fa367db0", protocol="delphi",
+            link="loopback", online_s=0.00542, offline_s=0.121, verified=True, input_count=40,
         )),
         StoredRun(9, (), RunFacts(
-            **facts, time="2026-11-28T09:05:00+00:00", protocol="fss", link="wan", online_s=0.914,
-            offline_s=1.73, verified=False, commit_id="cdd948cc9a2c",
+            **latency, time="2026-11-28T09:05:00+00:00", digest="77aa12c0ffee0001", protocol="fss",
+            link="wan", online_s=0.914, offline_s=1.73, verified=False, online_floor_s=0.000713,
+        )),
+        StoredRun(8, (), RunFacts(
+            "accuracy", "2026-11-28T08:55:00+00:00", **facts, digest="77aa12c0ffee0001", protocol="delphi",
         )),
     ]  # fmt: skip
-    return render_list(runs, found=2)
+    return render_list(runs, found=4)
 
 
 def export_list() -> str:

@@ -13,6 +13,9 @@ from pi_bench.prediction.limits import Limits
 from pi_bench.report.cautions import machine_cautions, result_cautions
 from pi_bench.report.documents.fields import Loopback, MeasuredLink
 from pi_bench.report.documents.latency import ProbedLink
+from pi_bench.report.documents.micro import Micro
+from pi_bench.report.micro import micro_cautions
+from tests.unit.report.screens import stored
 
 USUAL = dict.fromkeys(LIMIT_NAMES, 1e-9)
 QUIET = MachineUse(other_fraction=0.01, steal_fraction=0.0, frequency_fraction=0.9)
@@ -99,3 +102,10 @@ def test_the_circumstances_of_a_run_are_worded(
 
 def test_a_link_that_carries_what_was_asked_for_has_none() -> None:
     assert result_cautions(result(link=probed(9.9e7, 9.8e7)), QUIET, LIMITS) == ()
+
+
+def test_a_case_that_beats_its_limit_is_named_with_its_ratio() -> None:
+    (caution,) = micro_cautions(stored("micro", Micro))
+    assert caution.code == "busy-limits"
+    told = "the case 'add arrays of words' (and 1 other case) took 0.73 times its limit"
+    assert told in caution.text and "(memory)" in caution.text

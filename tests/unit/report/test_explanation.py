@@ -96,6 +96,27 @@ def test_the_busiest_layer_is_named_with_its_relus(tiny_graph: Graph) -> None:
     assert "sum.relu (144 ReLUs)" in fields.online.lines[0]
 
 
+def test_the_layers_of_a_cause_add_up_to_no_more_than_its_cost(tiny_graph: Graph) -> None:
+    """Parties and link are busy at the same time: their busy times together exceed the cost."""
+    setting = Setting(costs(evaluate_relu=4e-6, garble_relu=4e-6, ring_output=3e-7), Link.parse("1Mbit,0ms"))
+    explanation = explained(model_of(tiny_graph), setting)
+    exceeded = 0
+    for phase in (explanation.online, explanation.offline):
+        for cause in phase.causes:
+            assert cause.cost_s <= phase.time_s
+            parts_s = [layer.cost_s for layer in cause.layers]
+            assert sum(part_s for part_s in parts_s if part_s is not None) <= max(0.0, cause.cost_s) * (
+                1 + 1e-9
+            )
+            exceeded += any(layer.busy_s > cause.cost_s for layer in cause.layers)
+    assert exceeded, "the example has no overlap to take off"
+    first, *_ = explanation_lines(explanation, {"online": 0.5, "offline": 1.0})
+    words = (
+        f"largest costs online, of {seconds(explanation.online.time_s)} predicted (500 ms measured); each is"
+    )
+    assert first.startswith(words)
+
+
 def test_far_apart_the_rounds_count_and_fusion_is_named() -> None:
     model = model_of(culled_graph())
     fields = explained(model, Setting(costs(), WAN))
@@ -144,7 +165,7 @@ def test_text_has_measured_times_where_there_are_any(tiny_graph: Graph) -> None:
     fields = explained(model_of(tiny_graph), Setting(costs()))
     assert "measured" not in "\n".join(explanation_lines(fields))
     text = "\n".join(explanation_lines(fields, {"online": 0.002, "offline": 1.5}))
-    assert "(measured: 2.00 ms)" in text and "(measured: 1.50 s)" in text
+    assert "(2.00 ms measured)" in text and "(1.50 s measured)" in text
 
 
 def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph) -> None:

@@ -18,11 +18,16 @@ from rich.cells import cell_len
 from pi_bench.cli.output import deliver, print_text
 from pi_bench.errors import UsageError
 from pi_bench.report.columns import Shown
+from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
+from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.error_table import error_lines
+from pi_bench.report.inspection import render_inspection
 from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.layer_time import layer_times
-from pi_bench.report.quantities import byte_count, counted, seconds
+from pi_bench.report.operator_table import operator_lines
+from pi_bench.report.quantities import byte_count, counted, seconds, span_text
 from pi_bench.report.terminal import render_result
 from pi_bench.report.text_width import wrapped
 from tests.unit.report.screens import FOLDER, SCREENS, WIDTHS, screen, stored
@@ -80,7 +85,8 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
     words = " ".join(text.split())
     latency, offline = result.online.latency_s, result.offline
     figures = [
-        f"{seconds(latency.median)}, quartiles {seconds(latency.q1)} to {seconds(latency.q3)}",
+        f"{seconds(latency.median)}, median of",
+        f"(half of them took {span_text(latency.q1, latency.q3)})",
         f"offline {seconds(offline.time_s)} per inference",
         *(byte_count(sent.client_to_server) for sent in (result.online.bytes, offline.bytes)),
         *(byte_count(sent.server_to_client) for sent in (result.online.bytes, offline.bytes)),
@@ -111,7 +117,8 @@ def test_times_by_layer_are_the_clients_and_keep_their_sum(rows: list[tuple[int,
     ]
     found = layer_times(layers)
     assert sum(row.time_s for row in found) == pytest.approx(sum(a + b + c for a, b, c, _, _ in rows))
-    assert all(row.time_s >= own[0] + own[1] - 1e-6 for row, own in zip(found, rows, strict=True))
+    for row, (compute_s, send_s, *_) in zip(found, rows, strict=True):
+        assert row.time_s == pytest.approx(compute_s + send_s + row.wait_s)
 
 
 def test_a_layer_that_the_client_does_not_see_gets_the_waiting_for_it() -> None:
@@ -138,6 +145,24 @@ def test_columns_are_chosen_by_name_and_unknown_ones_are_refused_with_similar_na
         render_result(result, [], Shown(3, ("hiddn",)))
 
 
+def test_a_column_asked_for_by_name_is_left_out_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a width for which the usual columns alone are too many, and at one that has room for one column."""
+    result, inspection = stored("latency", Result), stored("inspection", Inspection)
+    accuracy = stored("accuracy", Accuracy)
+    for width in (80, 40):
+        monkeypatch.setenv("COLUMNS", str(width))
+        tables = [
+            layer_lines(result.online.layers, Shown(3, ("+hidden",))),
+            operator_lines(inspection, Shown(3, ("+squares",))),
+            error_lines(accuracy.layers, Shown(3, ("+zeroed",))),
+        ]
+        for name, lines in zip(("hidden ms", "squares", "zeroed"), tables, strict=True):
+            header = next(line for line in lines if line.startswith(("layer ", "name ")))
+            (left_out,) = (line for line in lines if line.startswith("not shown at this width: "))
+            assert name in header and name not in left_out
+            assert max(map(cell_len, lines[1:6])) <= width
+
+
 def test_every_layer_shows_how_many_times_its_floor_it_takes() -> None:
     layers = stored("latency", Result).online.layers
     slowest = max(layer_times(layers), key=lambda row: row.time_s)
@@ -147,6 +172,59 @@ def test_every_layer_shows_how_many_times_its_floor_it_takes() -> None:
     (row,) = (line for line in lines if line.startswith(slowest.layer.name))
     assert row.endswith(" 2.5")
     assert "times floor" not in layer_lines(layers, Shown("all"))[0]
+
+
+def test_a_batch_says_how_many_inputs_share_each_figure() -> None:
+    """40 inputs have 40 times the counts of one; the words for one input are those of the golden screens."""
+    inspection, result = stored("inspection", Inspection), stored("latency", Result)
+    network = result.network
+    together = msgspec.structs.replace(
+        network,
+        input_shape=[40, *network.input_shape[1:]],
+        **{name: 40 * getattr(network, name) for name in ("relu_count", "truncation_count", "mac_count")},
+    )
+    text = render_result(msgspec.structs.replace(result, network=together), [])
+    assert "40 inputs together, each with 12,288 ReLUs, 57,344 truncations without ReLU, 34.8 M" in text
+    for time_s in (result.online.latency_s.median, result.offline.time_s):
+        assert f"{seconds(time_s)} for 40 inputs together ({seconds(time_s / 40)} each)" in text
+    assert "per inference" not in text
+    operators = [
+        msgspec.structs.replace(inspection.operators[0], shape=[40, 3, 32, 32]),
+        *inspection.operators[1:],
+    ]
+    text = render_inspection(msgspec.structs.replace(inspection, operators=operators))
+    assert "40 inputs together, each with 307 ReLUs" in text and "predicted for 40 inputs together" in text
+
+
+def test_no_label_is_repeated_by_the_words_beside_it() -> None:
+    """Fidelity known, that of other bits and unknown; verified, wrong and not verified."""
+    result = stored("latency", Result)
+    replace = msgspec.structs.replace
+    assert result.fidelity is not None and result.verification is not None
+    fidelities = (result.fidelity, replace(result.fidelity, of_this_program=False), None)
+    failed = replace(result.verification, passed=False, failures=["layer 'a' is wrong"])
+    for fidelity in fidelities:
+        for verification in (result.verification, failed, None):
+            found = replace(result, fidelity=fidelity, verification=verification, unverified_reason="so")
+            for line in render_result(found, []).splitlines():
+                label, gap, words = line.partition("  ")
+                if gap and label in LABELS:
+                    assert label.split()[0] not in words.split()[:3], line
+
+
+LABELS = (
+    *(
+        "answer",
+        "verdict",
+        "fidelity",
+        "online latency",
+        "offline",
+        "first inference",
+        "floor",
+        "sent online",
+    ),
+    *("sent offline", "peak memory", "predicted"),
+)
 
 
 class Terminal(io.StringIO):

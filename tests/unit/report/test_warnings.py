@@ -57,6 +57,7 @@ def test_a_good_result_has_none() -> None:
         ("fidelity.of_this_program", False, "pi-bench accuracy"),
         ("fidelity.source", "example input", "real inputs as calibration"),
         ("arguments", {"fuse": "online:lan"}, "add --link lan"),
+        ("online.latency_s.q3", 21.78, "spans 20.8 times the median"),
         ("warmup", 0, "use --warmup 1"),
         ("environment.instruction_set", "portable", "unset PI_BENCH_ISA"),
         ("peak_memory_by_phase", False, "not of the phase alone"),
@@ -92,7 +93,7 @@ def test_insecurity_comes_first() -> None:
     ("precision", "interval", "advice"),
     [
         (0.02, (0.98, 1.02), None),
-        (0.01, (0.98, 1.02), "known within 2.00%, not within the 1.00%"),
+        (0.01, (0.98, 1.02), "known within 2.00 % of itself, not within the 1.00 %"),
         (0.01, None, "raise --max-time"),
     ],
 )

@@ -117,7 +117,7 @@ def from_residues(rows: list[Poly], primes: tuple[int, ...]) -> Poly:
     return [sum(map(int.__mul__, column, factors)) % whole for column in zip(*rows, strict=True)]
 
 
-def centred(value: int, modulus: int) -> int:
+def centered(value: int, modulus: int) -> int:
     return (value + modulus // 2) % modulus - modulus // 2
 
 
@@ -178,7 +178,7 @@ def test_keys_encrypt_the_secret_under_the_moved_one(isa, secret, negacyclic_pro
         masked = negacyclic_product(a, moved, WHOLE)
         rest = WHOLE // PRIMES[digit]  # zero modulo every other prime, the special one included
         factor = rest * pow(rest, -1, PRIMES[digit]) * COPY_PRIME % WHOLE
-        noise = [centred(b + m - factor * s, WHOLE) for b, m, s in zip(body, masked, small, strict=True)]
+        noise = [centered(b + m - factor * s, WHOLE) for b, m, s in zip(body, masked, small, strict=True)]
         assert max(map(abs, noise)) <= BINOMIAL_BITS
         assert 0.9 < sum(e * e for e in noise) / DEGREE / (BINOMIAL_BITS / 2) < 1.1
 
@@ -205,7 +205,7 @@ def copied(secret, negacyclic_product) -> tuple[bytes, Copied]:
     keys, index = native_keys(secret, ""), COPY_ORDER // 8
     sums = [[0] * DEGREE, [0] * DEGREE]
     for digit, row in enumerate(digits):
-        small = [centred(value, PRIMES[digit]) for value in row]
+        small = [centered(value, PRIMES[digit]) for value in row]
         for component, half in enumerate(read_part(keys, index, digit)):
             added = negacyclic_product(half, small, WHOLE)
             sums[component] = [(x + y) % WHOLE for x, y in zip(sums[component], added, strict=True)]
@@ -249,7 +249,7 @@ def test_noise_of_a_copy_has_the_variance_that_the_parameters_name(
         for first, second in ((model.c0, model.c1), (model.copy0, model.copy1))
     ]
     moved = move(phases[0], power(index))
-    noise = [centred(x - y, MODULUS) for x, y in zip(phases[1], moved, strict=True)]
+    noise = [centered(x - y, MODULUS) for x, y in zip(phases[1], moved, strict=True)]
     variance = sum(e * e for e in noise) / DEGREE
     assert 0.9 < variance / parameters.switch_variance() < 1.03
 

@@ -43,7 +43,7 @@ class Ring:
         return out
 
 
-def centred(value: int, modulus: int) -> int:
+def centered(value: int, modulus: int) -> int:
     return (value + modulus // 2) % modulus - modulus // 2
 
 
@@ -83,7 +83,7 @@ def join(ring: Ring, keys: list[tuple[Poly, Poly]], c1s: list[Poly]) -> Joined:
             y = ring.shift(y, 1 << j)
             sums.append([u + v for u, v in zip(x, y, strict=True)])
             moved.append(ring.move([u - v for u, v in zip(x, y, strict=True)], power))
-        digit = [centred(value, FIRST) for value in moved[0]]
+        digit = [centered(value, FIRST) for value in moved[0]]
         key0, key1 = (ring.product(half_key, digit, BOTH) for half_key in keys[j])
         c1 = [(u + v) % FIRST for u, v in zip(sums[0], divided(key1), strict=True)]
         added = [(u + v + w) % BOTH for u, v, w in zip(sums[1], moved[1], key0, strict=True)]
@@ -132,7 +132,7 @@ def added_noise(rng: random.Random, count: int, most: int) -> list[int]:
             c0 = phase[at] - product[at]  # of this product alone
             place = at + slot(index, count)
             found = c0 + divided(joined.added)[place] + with_secret[place]
-            noise.append(centred(found - phase[at], FIRST))
+            noise.append(centered(found - phase[at], FIRST))
     return noise
 
 

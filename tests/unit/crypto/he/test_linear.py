@@ -18,6 +18,7 @@ from pi_bench.crypto.he import (
 )
 from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.crypto.he.layout import Layout
+from pi_bench.crypto.he.parameters import DEGREE
 
 WEIGHT_BITS = 10
 BOUND = 511
@@ -130,6 +131,24 @@ def test_small_convolutions_in_every_layout(make_parties, available_isa, convolu
     case.plan = LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
     parties = make_parties(available_isa)
     share = run(parties.client, parties.server, case, threads=2)
+    assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
+
+
+@pytest.mark.parametrize(
+    ("outs", "size", "padding"),
+    [(15, (2, 3), (1, 1, 0, 0)), (1000, (2, 3), (1, 1, 0, 0)), (600, (2, 2), (2, 2, 1, 1))],
+)
+def test_every_output_has_a_place_where_some_read_padding_alone(
+    parties, convolution, convolve, outs, size, padding
+) -> None:
+    """Such outputs lay behind their block, and behind the polynomial where its blocks filled it."""
+    weighted = convolution(1, 1, outs, size, (1, 1), padding=padding)
+    for layout in Layout.candidates(Geometry.of(weighted)):
+        plan = LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
+        parts = np.split(plan.positions, plan.starts[1:-1].astype(np.int64))
+        assert all(len(np.unique(part)) == len(part) and part.max() < DEGREE for part in parts)
+    case = make_case(weighted, 3, "signs")
+    share = run(parties.client, parties.server, case)
     assert np.array_equal(share, convolve(weighted, case.weights, case.r) - case.s)
 
 

@@ -24,7 +24,7 @@ he = _native.he
 WIDTH = 50
 
 
-def centred(value: int, modulus: int) -> int:
+def centered(value: int, modulus: int) -> int:
     return (value + modulus // 2) % modulus - modulus // 2
 
 
@@ -201,7 +201,7 @@ def test_noise_of_the_worst_weights_stays_below_the_public_bound(
             product = negacyclic_product(c1, secret, PRIMES[0])
             for j, position in enumerate(plan.positions[begin:end].tolist()):
                 target = scale(int(plain[plan.out_index[begin + j]]), PRIMES[0])
-                noises.append(centred(c0[j] + product[position] - target, PRIMES[0]))
+                noises.append(centered(c0[j] + product[position] - target, PRIMES[0]))
             offset += size
     weights_bound = parameters.WeightBound(plan.layout.out_block * 192, 511)
     assert len(noises) == 256
@@ -221,7 +221,7 @@ def test_fresh_noise_is_the_binomial(parties, negacyclic_product) -> None:
         [unpack(key[16 + k * PACKED_POLY_BYTES :][:PACKED_POLY_BYTES], DEGREE) for k in range(3)]
     )
     product = negacyclic_product(uniform(key[:16]), secret, MODULUS)
-    noise = [centred(x + y, MODULUS) for x, y in zip(body, product, strict=True)]
+    noise = [centered(x + y, MODULUS) for x, y in zip(body, product, strict=True)]
     assert max(map(abs, noise)) <= BINOMIAL_BITS
     variance = sum(x * x for x in noise) / DEGREE
     assert abs(variance / (BINOMIAL_BITS / 2) - 1) < 5.4 * math.sqrt(2 / DEGREE)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import DataError, InputError, UsageError
-from pi_bench.models.data import catalogue, load_data
+from pi_bench.models.data import data_sets, load_data
 from pi_bench.models.data.archive import ArchiveSource
 from pi_bench.models.data.cifar import read_cifar10, read_cifar100
 from pi_bench.models.data.tinyimagenet import read_tinyimagenet
@@ -226,8 +226,8 @@ def small_cifar(tmp_path, monkeypatch):
 
 def pretend(monkeypatch, archive):
     """Make `archive` the official one of CIFAR-10."""
-    changed = dataclasses.replace(catalogue.SOURCES["cifar10"], archive=archive)
-    monkeypatch.setitem(catalogue.SOURCES, "cifar10", changed)
+    changed = dataclasses.replace(data_sets.SOURCES["cifar10"], archive=archive)
+    monkeypatch.setitem(data_sets.SOURCES, "cifar10", changed)
 
 
 def load(tmp_path, **options):
@@ -265,7 +265,7 @@ def test_no_network_says_where_to_put_the_archive(tmp_path, small_cifar, monkeyp
 def test_an_endless_download_is_cut_off(tmp_path, small_cifar, monkeypatch):
     source, content = small_cifar
     pretend(monkeypatch, dataclasses.replace(source, size_bytes=len(content) - 1))
-    with pytest.raises(DataError, match="larger than the official archive"):
+    with pytest.raises(DataError, match="larger than the official file"):
         load(tmp_path, download=True)
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -300,7 +300,7 @@ def test_images_must_fit_the_recipe(tmp_path, small_cifar):
 
 
 def test_official_sources_are_pinned():
-    archives = {name: source.archive for name, source in catalogue.SOURCES.items() if source.archive}
+    archives = {name: source.archive for name, source in data_sets.SOURCES.items() if source.archive}
     assert set(archives) == {"cifar10", "cifar100", "tinyimagenet"}
     for source in archives.values():
         assert source.url.endswith("/" + source.file_name)
@@ -309,5 +309,7 @@ def test_official_sources_are_pinned():
 
 
 def test_unknown_data(tmp_path):
-    with pytest.raises(UsageError, match="there is no data set 'mnist'; there are digits, cifar10"):
-        load_data("mnist", (3, 32, 32), data_dir=tmp_path)
+    with pytest.raises(
+        UsageError, match="there is no data set 'svhn'; there are digits, fashion-mnist, mnist"
+    ):
+        load_data("svhn", (3, 32, 32), data_dir=tmp_path)

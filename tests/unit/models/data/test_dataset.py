@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pi_bench.errors import DataError
 from pi_bench.models.data import Split, hold_out, image_shape, load_data
-from pi_bench.models.data.catalogue import SOURCES
+from pi_bench.models.data.data_sets import SOURCES
 from pi_bench.models.data.dataset import mean_and_deviation
 from pi_bench.models.data.digits import interpolation
 from pi_bench.models.data.source import DataSource
@@ -70,6 +70,23 @@ def test_without_scikit_learn_the_extra_is_named():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_the_digits_come_without_an_import_of_scikit_learn():
+    code = (
+        "import sys; from pathlib import Path; from pi_bench.models.data import load_data\n"
+        "load_data('digits', (1, 8, 8), data_dir=Path())\n"
+        "assert 'sklearn' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_digits_at_another_place_are_read_by_scikit_learn(monkeypatch):
+    here = digits(1, 8, 8)
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    there = digits(1, 8, 8)
+    np.testing.assert_array_equal(here.train.images, there.train.images)
+    np.testing.assert_array_equal(here.test.labels, there.test.labels)
+
+
 def test_interpolation():
     matrix = interpolation(8, 32)
     np.testing.assert_allclose(matrix.sum(axis=1), 1)
@@ -116,7 +133,7 @@ def test_a_data_set_is_one_record(monkeypatch, blobs, tmp_path):
     source = DataSource(
         name="blobs",
         read=lambda path, shape, progress: blobs,
-        shape=(2, 8, 8),
+        shapes=((2, 8, 8),),
         training={"epochs": 3},
         linearization={"lasso": 0.5},
         finetuning={"epochs": 2},

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models import parse_recipe  # noqa: E402
-from pi_bench.models.linearization.settings import LinearizationSettings  # noqa: E402
-from pi_bench.models.training import TrainingSettings  # noqa: E402
-from pi_bench.models.training.run import Teacher, train_recipe  # noqa: E402
+from pi_bench.models import parse_recipe
+from pi_bench.models.linearization.settings import LinearizationSettings
+from pi_bench.models.training import TrainingSettings
+from pi_bench.models.training.train_recipe import Teacher, train_recipe
 
 RECIPE = """
 schema = 1

@@ -4,12 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from torch import nn  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
 
-from pi_bench.errors import ModelError  # noqa: E402
-from pi_bench.models.merging import kernels  # noqa: E402
+from pi_bench.errors import ModelError
+from pi_bench.models.merging import kernels
 
 
 def convolution(seed, channels, width, size, stride, padding, groups=1):

@@ -6,21 +6,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from pi_bench.errors import ModelError  # noqa: E402
-from pi_bench.exporting import export  # noqa: E402
-from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.merging.borders import border_effect  # noqa: E402
-from pi_bench.models.merging.counting import merged_conv_count  # noqa: E402
-from pi_bench.models.merging.network import merge, planned  # noqa: E402
-from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus  # noqa: E402
-from pi_bench.models.random_weights import draw_masks  # noqa: E402
-from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
-from tests.published import table  # noqa: E402
+from pi_bench.errors import ModelError
+from pi_bench.exporting import export
+from pi_bench.models import load_recipe, parse_recipe
+from pi_bench.models.building import build
+from pi_bench.models.merging.borders import border_effect
+from pi_bench.models.merging.counting import merged_conv_count
+from pi_bench.models.merging.network import merge, planned
+from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus
+from pi_bench.models.random_weights import draw_masks
+from pi_bench.models.recipe_writing import format_recipe
+from tests.published import table
 
-from ..test_published_tables import TABLE_7  # noqa: E402
+from ..test_published_tables import TABLE_7
 
 PUBLISHED = [*TABLE_7.values(), "resnet56-cifar10-221184", "resnet56-cifar100-147456"]
 

@@ -10,10 +10,10 @@ from tests.installed import skip_without
 torch = pytest.importorskip("torch")
 skip_without("sklearn")
 
-from pi_bench.models import parse_recipe  # noqa: E402
-from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce  # noqa: E402
-from pi_bench.models.reduction.job import perform  # noqa: E402
-from pi_bench.models.training import TrainingSettings  # noqa: E402
+from pi_bench.models import parse_recipe
+from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce
+from pi_bench.models.reduction.job import perform
+from pi_bench.models.training import TrainingSettings
 
 RECIPE = """
 schema = 1

@@ -10,14 +10,14 @@ from tests.installed import skip_without
 torch = pytest.importorskip("torch")
 skip_without("sklearn")
 
-from pi_bench.errors import DivergedError, ModelError, TrainingError, UsageError  # noqa: E402
-from pi_bench.models import parse_recipe  # noqa: E402
-from pi_bench.models.linearization.settings import LinearizationSettings  # noqa: E402
-from pi_bench.models.reduction.prune import PruningSettings, prune  # noqa: E402
-from pi_bench.models.reduction.snl import SnlSettings, snl  # noqa: E402
-from pi_bench.models.training import TrainingSettings  # noqa: E402
+from pi_bench.errors import DivergedError, ModelError, TrainingError, UsageError
+from pi_bench.models import parse_recipe
+from pi_bench.models.linearization.settings import LinearizationSettings
+from pi_bench.models.reduction.prune import PruningSettings, prune
+from pi_bench.models.reduction.snl import SnlSettings, snl
+from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of  # noqa: E402
+from .conftest import InlineEngine, weights_of
 
 BUDGETS = (200, 60)
 

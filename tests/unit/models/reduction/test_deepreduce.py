@@ -8,13 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import DivergedError, ModelError, OutputError, TrainingError  # noqa: E402
-from pi_bench.models import load_recipe, parse_recipe  # noqa: E402
-from pi_bench.models.deepreduce import search_plan  # noqa: E402
-from pi_bench.models.reduction.candidate import with_frontiers  # noqa: E402
-from pi_bench.models.reduction.job import perform  # noqa: E402
+from pi_bench.errors import DivergedError, ModelError, OutputError, TrainingError
+from pi_bench.models import load_recipe, parse_recipe
+from pi_bench.models.deepreduce_plan import search_plan
+from pi_bench.models.reduction.candidate import with_frontiers
+from pi_bench.models.reduction.job import perform
 
-from .conftest import InlineEngine, weights_of  # noqa: E402
+from .conftest import InlineEngine, weights_of
 
 
 def criticalities(folder):

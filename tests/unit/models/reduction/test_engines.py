@@ -13,15 +13,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import EnvironmentUnsupportedError, TrainingError  # noqa: E402
-from pi_bench.models.deepreduce import search_plan  # noqa: E402
-from pi_bench.models.reduction import engine_local  # noqa: E402
-from pi_bench.models.reduction.engine import run_jobs  # noqa: E402
-from pi_bench.models.reduction.engine_local import LocalEngine  # noqa: E402
-from pi_bench.models.reduction.engine_ray import RayEngine  # noqa: E402
-from pi_bench.models.reduction.training_job import training_job  # noqa: E402
+from pi_bench.errors import EnvironmentUnsupportedError, TrainingError
+from pi_bench.models.deepreduce_plan import search_plan
+from pi_bench.models.reduction import engine_local
+from pi_bench.models.reduction.engine import run_jobs
+from pi_bench.models.reduction.engine_local import LocalEngine
+from pi_bench.models.reduction.engine_ray import RayEngine
+from pi_bench.models.reduction.training_job import training_job
 
-from .conftest import InlineEngine, weights_of  # noqa: E402
+from .conftest import InlineEngine, weights_of
 
 EPOCHS = 4
 

@@ -9,23 +9,23 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import ModelError, TrainingError, UsageError  # noqa: E402
-from pi_bench.models import parse_recipe  # noqa: E402
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.criticality import only_stage  # noqa: E402
-from pi_bench.models.recipe_export import load_state  # noqa: E402
-from pi_bench.models.reduction.job import perform  # noqa: E402
-from pi_bench.models.reduction.merge import (  # noqa: E402
+from pi_bench.errors import ModelError, TrainingError, UsageError
+from pi_bench.models import parse_recipe
+from pi_bench.models.building import build
+from pi_bench.models.criticality import only_stage
+from pi_bench.models.recipe_export import load_state
+from pi_bench.models.reduction.job import perform
+from pi_bench.models.reduction.merge import (
     MergingSettings,
     default_finetuning,
     merge_networks,
     unmerged_candidates,
 )
-from pi_bench.models.reduction.merging_table import merging_rows, write_merging_table  # noqa: E402
-from pi_bench.models.reduction.training_job import training_job  # noqa: E402
-from pi_bench.models.training import TrainingSettings  # noqa: E402
+from pi_bench.models.reduction.merging_table import merging_rows, write_merging_table
+from pi_bench.models.reduction.training_job import training_job
+from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of  # noqa: E402
+from .conftest import InlineEngine, weights_of
 
 QUIET = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
 

@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models import parse_recipe  # noqa: E402
-from pi_bench.models.training import TrainingSettings  # noqa: E402
+from pi_bench.models import parse_recipe
+from pi_bench.models.training import TrainingSettings
 
 RECIPE = """
 schema = 1

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.training.batches import Batches, augment  # noqa: E402
-from pi_bench.models.training.distillation import teaching_loss  # noqa: E402
+from pi_bench.models.training.batches import Batches, augment
+from pi_bench.models.training.distillation import teaching_loss
 
 
 def generator(seed=0):

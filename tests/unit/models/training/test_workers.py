@@ -13,10 +13,10 @@ from tests.installed import skip_without
 torch = pytest.importorskip("torch")
 skip_without("sklearn")
 
-from pi_bench.cli import main  # noqa: E402
-from pi_bench.errors import UsageError  # noqa: E402
-from pi_bench.models.recipe_writing import format_recipe  # noqa: E402
-from pi_bench.models.training import run  # noqa: E402
+from pi_bench.cli import main
+from pi_bench.errors import UsageError
+from pi_bench.models.recipe_writing import format_recipe
+from pi_bench.models.training import train_recipe
 
 TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "pi_bench")
 
@@ -61,7 +61,7 @@ def test_two_workers_are_one_but_for_rounding(small, tmp_path):
 
 
 def test_a_batch_that_cannot_be_divided(recipe, blobs, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "worker_count", lambda: 3)
+    monkeypatch.setattr(train_recipe, "worker_count", lambda: 3)
     with pytest.raises(UsageError, match="--batch-size 16 cannot be divided among 3 workers: use a multiple"):
-        run.train_recipe(recipe, blobs, settings, tmp_path / "out")
+        train_recipe.train_recipe(recipe, blobs, settings, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-from pi_bench.network.compiler import CompileOptions, compile_graph  # noqa: E402
-from pi_bench.network.graph.float_run import calibrate  # noqa: E402
-from pi_bench.network.lowering import lower  # noqa: E402
-from pi_bench.network.program import (  # noqa: E402
+from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.graph.float_run import calibrate
+from pi_bench.network.lowering import lower
+from pi_bench.network.program import (
     ActivationKind,
     Convolution,
     FullyConnected,
@@ -20,8 +20,8 @@ from pi_bench.network.program import (  # noqa: E402
     Weights,
     derived_values,
 )
-from pi_bench.network.program.codec import program_to_bytes  # noqa: E402
-from tests.operators import FromFunction, Scaled  # noqa: E402
+from pi_bench.network.program.codec import program_to_bytes
+from tests.operators import FromFunction, Scaled
 
 
 def compiled(

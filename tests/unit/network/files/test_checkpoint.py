@@ -8,10 +8,10 @@ import pytest
 from pi_bench.errors import ModelError
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-import pi_bench  # noqa: E402
-from pi_bench.network.lowering import lower  # noqa: E402
+import pi_bench
+from pi_bench.network.lowering import lower
 
 
 class Masked(nn.Module):

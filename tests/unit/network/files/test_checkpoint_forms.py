@@ -17,10 +17,10 @@ from pi_bench.cli.parser import make_parser
 from pi_bench.errors import ModelError, UsageError
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-import pi_bench  # noqa: E402
-from pi_bench.cli import export_module  # noqa: E402
+import pi_bench
+from pi_bench.cli import export_module
 
 
 class Stage(enum.Enum):

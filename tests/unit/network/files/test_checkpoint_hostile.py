@@ -17,10 +17,10 @@ import pytest
 from pi_bench.errors import ModelError
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-import pi_bench  # noqa: E402
-from pi_bench.network.files.pickle_data import TooManyOperations, read_pickle  # noqa: E402
+import pi_bench
+from pi_bench.network.files.pickle_data import TooManyOperations, read_pickle
 
 MAGIC = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
 STORAGE = "(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04"

@@ -13,12 +13,12 @@ from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import helper  # noqa: E402
-from onnx.reference import ReferenceEvaluator  # noqa: E402
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
 
-from pi_bench.network.interchange.onnx_file import OPSETS  # noqa: E402
-from pi_bench.network.interchange.source import read_file  # noqa: E402
-from tests.onnx_models import (  # noqa: E402
+from pi_bench.network.interchange.onnx_file import OPSETS
+from pi_bench.network.interchange.source import read_file
+from tests.onnx_models import (
     GENERATOR,
     INPUT,
     answer,

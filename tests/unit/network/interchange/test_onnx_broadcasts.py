@@ -10,9 +10,9 @@ from pi_bench.errors import ModelError
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import helper  # noqa: E402
+from onnx import helper
 
-from tests.onnx_models import GENERATOR, exported, model, values  # noqa: E402
+from tests.onnx_models import GENERATOR, exported, model, values
 
 SQUARE = (1, 4, 4, 4)
 

@@ -14,11 +14,11 @@ from pi_bench.errors import PiBenchError
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from pi_bench.network.interchange import onnx_operators  # noqa: E402
-from pi_bench.network.interchange.source import read_file  # noqa: E402
-from tests.onnx_models import INPUT, model, values  # noqa: E402
+from pi_bench.network.interchange import onnx_operators
+from pi_bench.network.interchange.source import read_file
+from tests.onnx_models import INPUT, model, values
 
 _SECONDS_PER_FILE = 20
 _GROWTH_BYTES = 3 << 30

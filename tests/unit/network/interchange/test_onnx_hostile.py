@@ -12,10 +12,10 @@ from pi_bench.errors import ModelError
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper  # noqa: E402
+from onnx import TensorProto, helper
 
-from pi_bench.network.interchange.source import read_file  # noqa: E402
-from tests.onnx_models import INPUT, external, model, shape_arithmetic, values  # noqa: E402
+from pi_bench.network.interchange.source import read_file
+from tests.onnx_models import INPUT, external, model, shape_arithmetic, values
 
 
 def test_external_data_reaches_no_other_file(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import helper  # noqa: E402
+from onnx import helper
 
-from pi_bench.network.interchange.onnx_names import Names  # noqa: E402
-from tests.onnx_models import exported, model, values  # noqa: E402
+from pi_bench.network.interchange.onnx_names import Names
+from tests.onnx_models import exported, model, values
 
 ODD = [
     ("conv1.weight", "conv1.weight.scale", "c"),

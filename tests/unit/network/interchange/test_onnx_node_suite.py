@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 from tests import onnx_suite
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_every_case_is_right_or_refused() -> None:

@@ -12,11 +12,11 @@ from pi_bench.network.graph import ClampNode, ConvNode, ReluNode
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from pi_bench.network.interchange.source import read_file  # noqa: E402
-from tests.onnx_models import GENERATOR, INPUT, answer, exported, model, values  # noqa: E402
-from tests.oracles import oracle  # noqa: E402
+from pi_bench.network.interchange.source import read_file
+from tests.onnx_models import GENERATOR, INPUT, answer, exported, model, values
+from tests.oracles import oracle
 
 node = helper.make_node
 MAP = (1, 4, 6, 6)

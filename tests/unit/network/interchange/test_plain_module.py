@@ -13,10 +13,10 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm  # noqa: E402
+from torch import nn
+from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
-from pi_bench.network.interchange.source import network_name  # noqa: E402
+from pi_bench.network.interchange.source import network_name
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning", "ignore:.*torch.jit")
 

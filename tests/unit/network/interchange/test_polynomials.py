@@ -13,10 +13,10 @@ from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-from onnx import helper  # noqa: E402
+from onnx import helper
 
-from tests.onnx_models import exported, model, values  # noqa: E402
-from tests.operators import Polynomial  # noqa: E402
+from tests.onnx_models import exported, model, values
+from tests.operators import Polynomial
 
 
 def quadratic(power: float, *, product: bool) -> tuple[list[Any], dict[str, np.ndarray]]:

@@ -17,11 +17,11 @@ from pi_bench.errors import ModelError
 from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-from pi_bench.network.interchange.source import read_file  # noqa: E402
-from pi_bench.network.lowering import lower  # noqa: E402
+from pi_bench.network.interchange.source import read_file
+from pi_bench.network.lowering import lower
 
 
 class Activation(nn.Module):

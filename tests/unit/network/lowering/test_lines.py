@@ -21,10 +21,10 @@ from pi_bench.network.program.codec import program_from_bytes, program_to_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-from pi_bench.network.lowering import lower  # noqa: E402
+from pi_bench.network.lowering import lower
 
 LINE, MAP = (3, 20), (3, 13, 14)
 SAMPLES = 4

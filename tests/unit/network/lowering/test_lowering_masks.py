@@ -11,10 +11,10 @@ from pi_bench.network.graph import ReluNode
 from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-from pi_bench.network.lowering import lower  # noqa: E402
+from pi_bench.network.lowering import lower
 
 SHAPE = (4, 6, 5)
 Formula = Callable[["Activation", torch.Tensor], torch.Tensor]

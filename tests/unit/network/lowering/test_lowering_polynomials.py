@@ -10,10 +10,10 @@ from pi_bench.network.graph import AddNode, Graph, PolynomialNode, ReluNode
 from pi_bench.network.graph.float_run import evaluate, outputs
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-from pi_bench.network.lowering import lower  # noqa: E402
+from pi_bench.network.lowering import lower
 
 SHAPE = (3, 6, 5)
 Formula = Callable[["Activation", torch.Tensor], torch.Tensor]

@@ -11,8 +11,8 @@ from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph.float_run import outputs
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
 
 def conv3x3(inputs: int, outputs_: int, stride: int = 1) -> nn.Conv2d:

@@ -11,8 +11,8 @@ import pi_bench
 from pi_bench.errors import ModelError
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
 Answer = namedtuple("Answer", "logits features")
 

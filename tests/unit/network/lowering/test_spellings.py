@@ -22,10 +22,10 @@ from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.report.export import describe
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch import nn
+from torch.nn import functional
 
-from pi_bench.network.lowering import lower  # noqa: E402
+from pi_bench.network.lowering import lower
 
 SAMPLES = 4
 

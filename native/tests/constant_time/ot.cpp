@@ -1,0 +1,85 @@
+// Runs the OT extension and the products made of it with all secrets marked as undefined memory:
+// delta, roots and leaves of trees, base keys, choices, labels, correlations and factors. Under
+// valgrind's memcheck, each branch and each index that depends on a secret is then an error.
+// Messages are marked as defined again.
+#include "ot/additive.h"
+#include "ot/gilboa.h"
+#include "ot/softspoken.h"
+#include "secret.h"
+
+namespace {
+
+using pi::constant_time::Bytes;
+using pi::constant_time::publish;
+using pi::constant_time::secret;
+using pi::constant_time::Words;
+
+constexpr std::size_t kGroups = 3;
+constexpr std::size_t kCount = kGroups * 32;
+const Bytes kHashSeed(16, 0x5a);
+
+void extend(pi::Isa isa, const Bytes& delta) {
+  const Bytes roots = secret<std::uint8_t>(pi::kTrees * pi::kSeedBytes);
+  const Bytes pairs = secret<std::uint8_t>(pi::kTreeMessageBytes);
+  const Bytes keys = secret<std::uint8_t>(pi::kCotBits * pi::kSeedBytes);
+  Bytes trees(pi::kTreeMessageBytes);
+  Bytes full(pi::kLeafBytes);
+  Bytes punctured(pi::kLeafBytes);
+  pi::grow_trees(isa, roots.data(), pairs.data(), full.data(), trees.data());
+  publish(trees);
+  pi::puncture_trees(isa, delta.data(), keys.data(), trees.data(), punctured.data());
+  // A short call, a whole chunk, and several chunks of which the last is short.
+  for (const std::size_t count : {kCount, pi::kChunkOts, 2 * pi::kChunkOts + 96}) {
+    const Bytes choices = secret<std::uint8_t>(count / 8);
+    Bytes message(pi::extension_bytes(count));
+    Bytes active(16 * count);
+    Bytes zero(16 * count);
+    pi::extend_receiver(isa, full.data(), 5, count, choices.data(), message.data(), active.data(),
+                        1);
+    publish(message);
+    pi::extend_sender(isa, punctured.data(), delta.data(), 5, count, message.data(), zero.data(),
+                      1);
+  }
+}
+
+void share_choices(pi::Isa isa, const Bytes& delta) {
+  const Bytes zero = secret<std::uint8_t>(16 * kCount);
+  const Bytes active = secret<std::uint8_t>(16 * kCount);
+  const Words correlation = secret<std::uint32_t>(kCount);
+  Bytes choices = secret<std::uint8_t>(kCount);
+  for (std::uint8_t& bit : choices) bit = static_cast<std::uint8_t>(bit & 1);
+  Words tau(kCount);
+  Words share(kCount);
+  pi::additive_send(isa, delta.data(), kHashSeed.data(), 6, 7, kGroups, zero.data(),
+                    correlation.data(), tau.data(), share.data(), 1);
+  publish(tau);
+  pi::additive_receive(isa, kHashSeed.data(), 6, 7, kGroups, active.data(), choices.data(),
+                       tau.data(), share.data(), 1);
+}
+
+void share_products(pi::Isa isa, const Bytes& delta, std::size_t bit_count) {
+  const Bytes zero = secret<std::uint8_t>(16 * bit_count * kCount);
+  const Bytes active = secret<std::uint8_t>(zero.size());
+  const Words a = secret<std::uint32_t>(kCount);
+  const Words b = secret<std::uint32_t>(kCount);
+  Words corrections(kGroups * pi::correction_words(bit_count));
+  Words share(kCount);
+  pi::product_send(isa, delta.data(), kHashSeed.data(), 6, 7, kGroups, bit_count, zero.data(),
+                   b.data(), corrections.data(), share.data(), 1);
+  publish(corrections);
+  pi::product_receive(isa, kHashSeed.data(), 6, 7, kGroups, bit_count, active.data(), a.data(),
+                      corrections.data(), share.data(), 1);
+}
+
+}  // namespace
+
+int main() {
+  return pi::constant_time::on_each_isa([](pi::Isa isa) {
+    const Bytes delta = secret<std::uint8_t>(16, 0xff, 1);
+    extend(isa, delta);
+    share_choices(isa, delta);
+    for (const std::size_t bit_count : {std::size_t{7}, std::size_t{32}}) {
+      share_products(isa, delta, bit_count);
+    }
+  });
+}
