@@ -251,7 +251,7 @@ class OutputPolynomials:
     >>> from pi_bench.crypto.he import LinearShape
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 100)), 10, "bytes")
     >>> OutputPolynomials.of(plan).c1.shape
-    (7, 8192)
+    (2, 8192)
     """
 
     c1: np.ndarray  # uint64 (outputs, N)
