@@ -54,7 +54,8 @@ class LinearPlan:
     >>> plan.upload_bytes, plan.response_bytes
     (153616, 51263)
 
-    With copies and joined answers, several products make one output polynomial, and several of these one answer:
+    With copies and joined answers, several products make one output polynomial and several of these one
+    answer:
 
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 100)), 8, objective="bytes")
     >>> plan.out_poly_count, plan.answer_count, plan.join_count
