@@ -23,8 +23,10 @@ class HeClient:
     """Holds the secret key in locked memory; `close` wipes it.
 
     `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. It is an encryption of
-    zero, and then the join keys. `isa`: one of the names of `symmetric.require_isa`, or "" for the selected
-    one.
+    zero, and then the join keys.
+
+    Args:
+        isa: one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> with HeClient() as client:
     ...     len(client.public_key)  # the package's docstring shows a whole exchange
