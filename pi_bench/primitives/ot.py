@@ -39,8 +39,9 @@ EXTENSION_WORK = {
 def ot_work(step: str, count: int) -> CostUnits:
     """Counts one step on `count` OTs.
 
-    `step`: "extend receiver", "extend sender", "add receiver" or "add sender", where "add" is the additive
-    form.
+    Args:
+        step: "extend receiver", "extend sender", "add receiver" or "add sender", where "add" is the additive
+            form.
 
     >>> ot_work("extend sender", 128).units
     {'ot extend sender': 128.0}
