@@ -70,7 +70,10 @@ def explain(
 
 
 def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] | None = None) -> list[str]:
-    """Writes an explanation as text. `measured`: seconds of each phase where the network has run.
+    """Writes an explanation as text.
+
+    Args:
+        measured: seconds of each phase where the network has run.
 
     ```python
     def show(explanation: Explanation) -> None:

@@ -154,7 +154,10 @@ def require_columns(names: Sequence[str]) -> None:
 def layer_lines(
     layers: Sequence[Layer], shown: Shown, floors_s: Mapping[int, float] | None = None
 ) -> list[str]:
-    """Returns the lines of the table by layer. floors_s: by the id of the layer, where known.
+    """Returns the lines of the table by layer.
+
+    Args:
+        floors_s: by the id of the layer, where known.
 
     Raises:
         UsageError: there is no column of a name in `shown`.

@@ -100,7 +100,8 @@ def network_counts(program: Program) -> dict[str, int]:
 def counts_text(counts: Counts, input_count: int = 1) -> str:
     """Writes a network's counts in a line, without the kinds that it has none of.
 
-    input_count: the inputs that the counts are for; the line has the counts of each.
+    Args:
+        input_count: the inputs that the counts are for; the line has the counts of each.
 
     >>> from types import SimpleNamespace
     >>> counts = dict(relu_count=96, truncation_count=0, square_count=0, product_count=0, mac_count=10**6)

@@ -85,7 +85,10 @@ def count(value: int) -> str:
 
 
 def counted(value: float, noun: str, plural: str | None = None) -> str:
-    """Writes a number of things with the noun in singular or plural. `plural`: None to add an "s".
+    """Writes a number of things with the noun in singular or plural.
+
+    Args:
+        plural: None to add an "s".
 
     >>> counted(1, "run"), counted(4000, "run"), counted(0.5, "round"), counted(2, "body", "bodies")
     ('1 run', '4,000 runs', '0.5 rounds', '2 bodies')

@@ -13,7 +13,10 @@ from pi_bench.report.text_table import render_table
 
 
 def remedies_part(found: Sequence[Remedy], floats: Answers) -> document.Remedies:
-    """Scores remedies, of which the first is the network as it is. floats: the float network's answers.
+    """Scores remedies, of which the first is the network as it is.
+
+    Args:
+        floats: the float network's answers.
 
     ```python
     def best(found: Sequence[Remedy], floats: Answers) -> str:
