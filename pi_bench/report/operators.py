@@ -16,7 +16,7 @@ from pi_bench.network.program import (
     Program,
     SumPool,
 )
-from pi_bench.report.quantities import counted
+from pi_bench.report.quantities import counted, multiply_accumulates
 
 
 class Counts(Protocol):
@@ -121,7 +121,7 @@ def counts_text(counts: Counts, input_count: int = 1) -> str:
     words += [
         counted(number, kind) for kind, number in (("square", squares), ("product", products)) if number
     ]
-    words.append(f"{counts.mac_count / input_count / 1e6:,.1f} M multiply-accumulates")
+    words.append(multiply_accumulates(counts.mac_count // input_count))
     together = f"{input_count:,} inputs together, each with " if input_count > 1 else ""
     return together + ", ".join(words)
 
