@@ -40,7 +40,10 @@ def add_device(parser: argparse._ActionsContainer) -> None:
 
 
 def add_threads(parser: argparse._ActionsContainer, default: str) -> None:
-    """Adds ``--threads``. `default`: says in the help which value is used without it.
+    """Adds ``--threads``.
+
+    Args:
+        default: says in the help which value is used without it.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_threads(parser, default="default 1")

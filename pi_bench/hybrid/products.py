@@ -84,7 +84,8 @@ def product_jobs(
 ) -> Iterator[ProductJob]:
     """Yields the jobs of a weighted term, numbered from `first_number` on.
 
-    `objective`: one of `HE_PLANS`, for `LinearPlan.of`.
+    Args:
+        objective: one of `HE_PLANS`, for `LinearPlan.of`.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()

@@ -107,7 +107,10 @@ def decrypt_work(plan: LinearPlan) -> CostUnits:
 
 
 def respond_work(plan: LinearPlan, *, prepared: bool) -> CostUnits:
-    """Counts the server's products. `prepared`: the weights were transformed before.
+    """Counts the server's products.
+
+    Args:
+        prepared: the weights were transformed before.
 
     >>> plan = LinearPlan.of(LinearShape("w", (1, 512), (1, 10)), 10)
     >>> sorted(set(respond_work(plan, prepared=False).units) - set(respond_work(plan, prepared=True).units))

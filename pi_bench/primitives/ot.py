@@ -62,8 +62,9 @@ The ten secrets that a row adds stay in a cache, and are not counted.
 def ot_work(step: str, count: int) -> CostUnits:
     """Counts one step on `count` OTs.
 
-    `step`: "extend" (SoftSpoken), "silent" (Ferret) or "add" (the additive form), with "receiver" or
-    "sender", or "silent correct", by which Ferret's sender makes its message.
+    Args:
+        step: "extend" (SoftSpoken), "silent" (Ferret) or "add" (the additive form), with "receiver" or
+            "sender", or "silent correct", by which Ferret's sender makes its message.
 
     >>> ot_work("extend sender", 128).units
     {'ot extend sender': 128.0}

@@ -87,7 +87,8 @@ def layer_cases(
 ) -> Iterator[Case]:
     """Applies one operator that is padded to the same size, or to half of it if the output shape says so.
 
-    `side`: the side of the kernel.
+    Args:
+        side: the side of the kernel.
 
     >>> shape = (1, 8, 4, 4)
     >>> [case.unit_count for case in layer_cases("small", shape, shape, 3, CaseSettings(threads=(1,)))]

@@ -50,7 +50,7 @@ from pi_bench.tasks.predicting import predict
 class Task:
     """Everything that one measurement depends on.
 
-    Args:
+    Attributes:
         model: the model file.
         compiling: the options of the compiler, or a function that chooses them for the network in the file.
         info: the protocol.

@@ -26,8 +26,10 @@ class HeClient:
     """Holds the secret key in locked memory; `close` wipes it.
 
     `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. It is an encryption of
-    zero, then the join keys, then the copy keys. `isa`: one of the names of `symmetric.require_isa`, or ""
-    for the selected one.
+    zero, then the join keys, then the copy keys.
+
+    Args:
+        isa: one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> with HeClient() as client:
     ...     len(client.public_key)  # the package's docstring shows a whole exchange

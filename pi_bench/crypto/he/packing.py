@@ -77,7 +77,8 @@ class LinearPlan:
     def of(cls, shape: LinearShape, weight_bits: int, objective: str = HE_PLANS[0]) -> LinearPlan:
         """Chooses the cheapest layout by a public `objective`, for weights |w| < 2**(weight_bits - 1).
 
-        `objective`: one of `HE_PLANS`.
+        Args:
+            objective: one of `HE_PLANS`.
 
         Raises:
             ModelError: the rows that one output row reads do not fit into a polynomial, too many polynomials

@@ -33,8 +33,11 @@ _KEPT_BYTES = 1 << 26
 class PreparedWeights:
     """Holds all weight polynomials of one operator, transformed; they are as secret as the weights.
 
-    They serve only the instruction set that made them. `weights`: int16 (out, in, taps). `transformed`:
-    uint64, or None if they are made anew for every response.
+    They serve only the instruction set that made them.
+
+    Attributes:
+        weights: int16 (out, in, taps).
+        transformed: uint64, or None if they are made anew for every response.
 
     >>> PreparedWeights(np.ones((2, 3, 1), np.int16), transformed=None).weights.shape
     (2, 3, 1)
@@ -59,7 +62,8 @@ def prepare_weights(
 ) -> PreparedWeights:
     """Transforms weights once for many responses and clients; `prepared_bytes` tells the memory.
 
-    `weights`: int16 plan.weight_shape, as in `HeServer.respond`.
+    Args:
+        weights: int16 plan.weight_shape, as in `HeServer.respond`.
 
     >>> from pi_bench.crypto.he import LinearShape
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4)
@@ -113,9 +117,13 @@ class HeServer:
     ) -> bytes:
         """Computes the encryption of W r - s modulo 2**32: plan.response_bytes bytes.
 
-        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or the
-        `prepare_weights` of them. `upload`: the client's encryption of r. `s`: uint32 plan.out_shape, uniform
-        and fresh. The time depends on public shapes alone.
+        The time depends on public shapes alone.
+
+        Args:
+            weights: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or the
+                `prepare_weights` of them.
+            upload: the client's encryption of r.
+            s: uint32 plan.out_shape, uniform and fresh.
 
         Raises:
             PeerError: the upload has the wrong size or a residue out of range.

@@ -107,7 +107,10 @@ def of_value(source: int, scale_bits: int, shape: Shape, *, rectified: bool = Fa
 
 
 def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.ndarray | None) -> Expression:
-    """Applies weights to a single value; bias: float (channels,).
+    """Applies weights to a single value.
+
+    Args:
+        bias: float (channels,), or None for no bias.
 
     >>> value = scale(of_value(0, 10, (1, 2)), 0.5, 0.0)
     >>> weigh(value, (1, 1), FloatWeights("w", np.array([[4.0, 2.0]])), None).terms[0].weights.values
@@ -122,7 +125,8 @@ def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.nda
 def normalize(operand: Expression, gain: np.ndarray, shift: np.ndarray, name: str) -> Expression:
     """Computes ``gain * operand + shift`` with a secret gain and shift per channel, float64 (channels,).
 
-    name: prefix of the names of weights that terms without weights get.
+    Args:
+        name: prefix of the names of weights that terms without weights get.
 
     >>> normalize(of_value(0, 10, (1, 2)), np.array([2.0, 3.0]), np.zeros(2), "bn").terms[0].weights.name
     'bn.weight'

@@ -72,7 +72,10 @@ class IntegerRun:
     ) -> Iterator[Step]:
         """Yields the steps of all operators but the input, in order.
 
-        encoded: uint32 of the input's shape. Each value is dropped after its last reader.
+        Each value is dropped after its last reader.
+
+        Args:
+            encoded: uint32 of the input's shape.
         """
         values = {self.program.input.id: encoded}
         for op in self.program.ops[1:]:

@@ -66,8 +66,10 @@ def run_reference(
 ) -> ReferenceRun:
     """Computes every value of one inference.
 
-    encoded_input: uint32 of the input's shape. client_shares: for a law that depends on shares, the client's
-    share (uint32) of each linear value by its id; without them shares are zero.
+    Args:
+        encoded_input: uint32 of the input's shape.
+        client_shares: for a law that depends on shares, the client's share (uint32) of each linear value by
+            its id; without them shares are zero.
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))

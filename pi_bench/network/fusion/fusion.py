@@ -27,10 +27,11 @@ from pi_bench.network.linear_maps.linear_map import LinearMap
 class Fusion:
     """A report of fused layers.
 
-    `values`: name → the weighted layers that now are one operator (with its borders).
-    `dissolved`: linear values that are no longer computed, truncated and sent.
-    `before`, `after`: the predicted costs of the linear part.
-    `kept`: values that stay → the cost of the linear part if this value alone were dissolved too.
+    Attributes:
+        values: name → the weighted layers that now are one operator (with its borders).
+        dissolved: linear values that are no longer computed, truncated and sent.
+        before, after: the predicted costs of the linear part.
+        kept: values that stay → the cost of the linear part if this value alone were dissolved too.
 
     >>> Fusion({}, (), Cost(0.5, 100), Cost(0.4, 90), {}).after.online_s
     0.4
@@ -46,7 +47,8 @@ class Fusion:
 def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) -> tuple[Graph, Fusion]:
     """Fuses linear layers where it saves online time; returns `graph` itself if nothing is gained.
 
-    `table`: the costs that decide, those of one machine by default.
+    Args:
+        table: the costs that decide, those of one machine by default.
 
     Raises:
         ModelError: the graph cannot be compiled at all.

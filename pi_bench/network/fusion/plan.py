@@ -159,7 +159,11 @@ class Planner:
         return sum((self._choose(shape, flat)[0] for shape in maps), Cost())
 
     def pieces(self, shape: MapShape, *, flat: bool) -> tuple[Piece, ...]:
-        """Returns the cheapest layers that compute a map; `flat`: its result is a vector."""
+        """Returns the cheapest layers that compute a map.
+
+        Args:
+            flat: whether its result is a vector.
+        """
         return self._choose(shape, flat)[1]
 
     def _choose(self, shape: MapShape, flat: bool) -> tuple[Cost, tuple[Piece, ...]]:

@@ -72,7 +72,8 @@ class ActivationKind(enum.StrEnum):
 class ActivationGroup:
     """Elements of a tensor that one gadget treats alike.
 
-    `index`: flat positions in the tensor, batch included (int64, ascending); None means every element.
+    Attributes:
+        index: flat positions in the tensor, batch included (int64, ascending); None means every element.
 
     >>> ActivationGroup(ActivationKind.RELU, count=2, index=np.array([0, 3])).count
     2
