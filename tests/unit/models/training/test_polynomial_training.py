@@ -12,16 +12,16 @@ from pi_bench.models.training import TrainingSettings, default_settings
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.models.building import build  # noqa: E402
-from pi_bench.models.networks.moments import input_moments  # noqa: E402
-from pi_bench.models.networks.polynomial import (  # noqa: E402
+from pi_bench.models.building import build
+from pi_bench.models.networks.moments import input_moments
+from pi_bench.models.networks.polynomial import (
     PolynomialActivation,
     nearest_to_relu,
     polynomial_activations,
 )
-from pi_bench.models.training import trainer  # noqa: E402
-from pi_bench.models.training.polynomial_training import range_penalty, start_polynomials  # noqa: E402
-from pi_bench.models.training.train_recipe import train_recipe  # noqa: E402
+from pi_bench.models.training import trainer
+from pi_bench.models.training.polynomial_training import range_penalty, start_polynomials
+from pi_bench.models.training.train_recipe import train_recipe
 
 
 @pytest.mark.parametrize("degree", [2, 3])
