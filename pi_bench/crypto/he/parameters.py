@@ -42,9 +42,11 @@ def released_bytes(count: int) -> int:
 def noise_before_flood(weight_sum: int) -> int:
     """Bounds the noise modulo q that depends on weights and client randomness.
 
-    `weight_sum` bounds the sum of |w| over all weights of one output polynomial. Each weight meets noise of
-    at most BINOMIAL_BITS and a rounding of 1/2; the encryption of zero adds e u + e2 s; the mask adds another
-    rounding.
+    Each weight meets noise of at most BINOMIAL_BITS and a rounding of 1/2; the encryption of zero adds
+    e u + e2 s; the mask adds another rounding.
+
+    Args:
+        weight_sum: bounds the sum of |w| over all weights of one output polynomial.
 
     >>> noise_before_flood(1000) < noise_before_flood(2000) < 1 << FLOOD_BITS
     True
@@ -53,9 +55,12 @@ def noise_before_flood(weight_sum: int) -> int:
 
 
 def noise_after_switch(weight_sum: int) -> int:
-    """Bounds the noise modulo the first prime, which decryption must remove.
+    """Bounds the noise of an answer that was switched to the first prime. Decryption must remove this noise.
 
     Rounding c0 costs 1/2; rounding c1 costs 1/2 for each of the N ternary coefficients of the secret.
+
+    Args:
+        weight_sum: bounds the sum of |w| over all weights of one output polynomial.
 
     >>> noise_after_switch(1000) < PRIMES[0] // (2 * PLAIN_MODULUS)
     True

@@ -38,10 +38,13 @@ class FloatWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTerm:
-    """One term of an expression; `source` is the id of the operator that it reads.
+    """One term of an expression.
 
-    Shapes include the batch. `local_shape` is the shape after the local operators and before the weights.
-    `factor` is 1 if there are weights.
+    Attributes:
+        source: the id of the operator that the term reads.
+        local_shape: the shape after the local operators and before the weights, batch included.
+        shape: the shape of the term, batch included.
+        factor: the public factor; 1 if there are weights.
 
     >>> FloatTerm(0, 10, (), (1, 4), (1, 4), first_channel=2).channels
     slice(2, 6, None)
@@ -171,7 +174,7 @@ def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
 
 
 def add(expressions: Sequence[Expression]) -> Expression:
-    """Adds expressions of one shape.
+    """Returns the sum of expressions, which all have the same shape.
 
     >>> len(add([of_value(0, 10, (1, 2)), of_value(1, 12, (1, 2))]).terms)
     2

@@ -141,7 +141,9 @@ def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def beyond_ring(product: np.ndarray) -> np.ndarray:
-    """Tells where an exact product is no number of [-2^31, 2^31): bool of its shape.
+    """Tells which exact products are outside [-2^31, 2^31), so that the ring cannot hold them.
+
+    The result is bool of the same shape.
 
     >>> beyond_ring(np.array([5, 1 << 31]))
     array([False,  True])
