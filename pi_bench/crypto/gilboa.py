@@ -19,7 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench import _native
-from pi_bench.crypto.ot_extension import LABEL_BYTES, CotSender
+from pi_bench.crypto.correlated_ot import OtSender
+from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.symmetric import LANES
 
 
@@ -47,7 +48,7 @@ def choice_bits(factor: np.ndarray, bit_count: int) -> np.ndarray:
 
 
 def product_send(
-    cot: CotSender,
+    cot: OtSender,
     hash_seed: bytes,
     number: int,
     first_group: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,6 +220,7 @@ def prepared(task: Task, progress: Progress = silent) -> PreparedTask:
     progress("loading the model", 0, task.stopping.most)
     model = load(task.model, task.compiling, fuse=task.fuse)
     program = model.program
+    task = dataclasses.replace(task, options=task.info.settle(program, task.options, task.link))
     task.info.require(program, task.options)
     law = task.info.law(task.options)
     fidelity = known_fidelity(model, law, task.goal)  # refuses a damaged note
