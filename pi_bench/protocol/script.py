@@ -49,7 +49,8 @@ class Purpose(enum.Enum):
 class Message:
     """Describes one message: its sender, its payload bytes, and where they are counted.
 
-    `step` and `part` are those of `SessionLike.step`.
+    Attributes:
+        step, part: the step and the part that `SessionLike.step` gets.
 
     >>> Message(Party.SERVER, NO_OP, "ot", 16).receiver
     <Party.CLIENT: 'client'>

@@ -22,7 +22,8 @@ NO_PADDING = (0, 0, 0, 0)
 class FloatWeights:
     """Weights before quantization; `stride`, `padding`, `dilation` and `groups` are those of a convolution.
 
-    `values` is float64 (out, in / groups, kh, kw) or (out, in / groups).
+    Attributes:
+        values: float64 (out, in / groups, kh, kw) or (out, in / groups).
 
     >>> FloatWeights("head.weight", np.zeros((10, 64))).groups
     1
@@ -69,8 +70,9 @@ class FloatTerm:
 class Expression:
     """A sum of terms and a bias, float64 (channels,) or None.
 
-    `rectified` says that the value is never negative, so that a ReLU leaves it as it is. `reads_products`
-    says that terms without weights read operators that have weights.
+    Attributes:
+        rectified: whether the value is never negative, so that a ReLU leaves it as it is.
+        reads_products: whether terms without weights read operators that have weights.
 
     >>> value = of_value(0, 10, (1, 4))
     >>> value.is_single, add([value, value]).is_single, add([value, value]).is_local
