@@ -152,7 +152,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 def settings_of(training: Any, parsed: argparse.Namespace, *, polynomials: bool = False) -> Any:
     """Returns the `TrainingSettings` that the user asked for. `training` is ``pi_bench.models.training``.
 
-    `polynomials`: whether the network has polynomials, which have defaults of their own.
+    Args:
+        polynomials: whether the network has polynomials, which have defaults of their own.
 
     Raises:
         UsageError: a value is out of range.

@@ -235,8 +235,9 @@ class _Instance:
 class FerretReceiver(_Instance):
     """Chooses bits and gets active labels: zero_label xor choice delta.
 
-    `base`: a SoftSpoken receiver, which this call extends once. Send `set_up_message` to the sender, and
-    give its corrections to `accept`.
+    Args:
+        base: a SoftSpoken receiver, which this call extends once. Send `set_up_message` to the sender, and
+            give its corrections to `accept`.
 
     >>> from pi_bench.crypto.ferret_plan import ferret_batches
     >>> from pi_bench.crypto.ot_extension import CotReceiver, CotSender, base_choice_bits, random_delta
@@ -287,8 +288,10 @@ class FerretReceiver(_Instance):
     ) -> bytearray:
         """Makes the message for the sender and writes the active labels into `out_labels`.
 
-        `choice_bits`: uint8 (count / 8,), little-bit-first. `count`: a multiple of 32. `out_labels`: uint8 of
-        16 `count` bytes.
+        Args:
+            choice_bits: uint8 (count / 8,), little-bit-first.
+            count: a multiple of 32.
+            out_labels: uint8 of 16 `count` bytes.
 
         Raises:
             ValueError: a buffer has another size or dtype, or fewer OTs are left.
@@ -320,7 +323,8 @@ class FerretReceiver(_Instance):
 class FerretSender(_Instance):
     """Holds delta and gets the zero labels. `FerretReceiver` shows both parties.
 
-    `base`: a SoftSpoken sender with the delta of the instance.
+    Args:
+        base: a SoftSpoken sender with the delta of the instance.
 
     >>> from pi_bench.crypto.ot_extension import CotSender
     >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(4096)) as base:

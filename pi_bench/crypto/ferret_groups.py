@@ -16,7 +16,9 @@ from pi_bench import _native
 class FerretGroups:
     """Names the groups of a call: `groups` from `first_group` on, of batch `batch` under public seeds.
 
-    `secrets`: uint8 (n, 16), a party's labels of the code's secret. `levels`: of a tree.
+    Attributes:
+        secrets: uint8 (n, 16), a party's labels of the code's secret.
+        levels: the number of levels of a tree.
 
     >>> call = FerretGroups(bytes(16), 0, 0, 1, 3, bytes(16), np.zeros((5, 16), np.uint8), threads=1)
     >>> delta, paths = b"\\x01".ljust(16), np.zeros((1, 3, 4, 16), np.uint8)
@@ -43,8 +45,10 @@ def correct_groups(
 ) -> None:
     """Writes the sender's corrections of all groups of a batch. `FerretGroups` shows an example.
 
-    `delta`: 16 bytes with bit 0 set. `paths`: uint8 (groups, levels, 4, 16). `out_corrections`: uint8 of
-    (groups, levels - 1, 4, 16).
+    Args:
+        delta: 16 bytes with bit 0 set.
+        paths: uint8 (groups, levels, 4, 16).
+        out_corrections: uint8 of (groups, levels - 1, 4, 16).
 
     >>> call = FerretGroups(bytes(16), 0, 0, 1, 3, bytes(16), np.zeros((5, 16), np.uint8), threads=1)
     >>> correct_groups(call, bytes(16), np.zeros((1, 3, 4, 16), np.uint8), np.empty((1, 2, 4, 16), np.uint8))
@@ -91,8 +95,10 @@ def choose_bits(
 ) -> None:
     """Makes the receiver's message that turns its random choices into `choices`, and its labels.
 
-    `labels`, `out_labels`: uint8 of 16 n bytes. `choices`, `out_message`: uint8 (n / 8,), little-bit-first.
-    `even` says that bit 0 of delta is 0.
+    Args:
+        labels, out_labels: uint8 of 16 n bytes.
+        choices, out_message: uint8 (n / 8,), little-bit-first.
+        even: whether bit 0 of delta is 0.
 
     >>> labels, message = np.ones((32, 16), np.uint8), np.empty(4, np.uint8)  # all choices are 1
     >>> choose_bits(labels, np.array([1, 0, 0, 0], np.uint8), message, labels, even=False)

@@ -180,7 +180,7 @@ def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = Fals
 
 
 def largest_of(count: int) -> float:
-    """Returns the median of the largest magnitude among so many standard normal errors.
+    """Returns the median of the largest magnitude among `count` standard normal errors.
 
     >>> round(largest_of(1), 2), round(largest_of(1000), 2)
     (0.67, 3.39)

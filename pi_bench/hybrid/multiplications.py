@@ -108,8 +108,10 @@ class MultiplyJob:
 class MultiplicationPlan:
     """Lists the element-wise products of a program, by the activation in whose round each is computed.
 
-    `versions` has the number of versions of the server's share of each activation, by its id. Without an
-    entry there is one. `silent`: Ferret extends the OTs.
+    Args:
+        versions: the number of versions of the server's share of each activation, by its id. Without an entry
+            there is one version.
+        silent: whether Ferret extends the OTs.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network(square=True)
@@ -147,7 +149,7 @@ class MultiplicationPlan:
         return [job for jobs in self.in_round.values() for job in jobs]
 
     def crosses(self, activation_ids: Iterable[int] | None = None) -> Iterator[CrossJob]:
-        """Yields the cross products of the rounds of these activations. None: of every activation."""
+        """Yields the cross products of the rounds of these activations, by default of every activation."""
         for op_id in self.in_round if activation_ids is None else activation_ids:
             for job in self.in_round[op_id]:
                 yield from job.crosses

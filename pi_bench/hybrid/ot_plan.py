@@ -65,7 +65,10 @@ class DirectionPlan:
 
 @dataclass(frozen=True)
 class OtPlan:
-    """Holds the plans of both directions: of the labels, and of the reverse OTs. `silent`: Ferret extends.
+    """Holds the plans of both directions: of the labels, and of the reverse OTs.
+
+    Attributes:
+        silent: whether Ferret extends the OTs, in both directions.
 
     >>> OtPlan().silent, OtPlan.silent_for(label_count=1000, reverse_count=0).reverse.batches
     (False, ())

@@ -40,9 +40,12 @@ _TABLE_SLICE_GROUPS = 1 << 9
 class GadgetJob(LaneGroups):
     """Describes the gadgets of one group of an activation, padded to whole groups of lanes.
 
-    `number` enters the hash tweaks and is unique in a program. `index` is that of `ActivationGroup`. `spec`
-    has the numbers of the gadget. `table` is None if the gadget is garbled, and otherwise computes the same
-    law with a shared table. `silent`: Ferret extends its OTs.
+    Attributes:
+        number: the gadget's number, which is unique in a program and enters the hash tweaks.
+        index: that of `ActivationGroup`.
+        spec: the numbers of the gadget.
+        table: None if the gadget is garbled; otherwise it computes the same law with a shared table.
+        silent: whether Ferret extends its OTs.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()

@@ -26,7 +26,7 @@ _CORE = re.compile(r"cpu(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class MachineUse:
-    """The state of the machine during a measurement. None: the system does not tell.
+    """The state of the machine during a measurement. A field is None if the system does not tell.
 
     Attributes:
         other_fraction, steal_fraction: the fractions of the time of the usable cores that other programs and

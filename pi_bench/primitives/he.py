@@ -221,7 +221,9 @@ def _work(plan: LinearPlan, prepared: PreparedWeights, step: str) -> MinimalWork
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times encryption, both forms of the response, and decryption of layers of many shapes.
+    """Yields the cases that the costs of encryption are fitted to, for layers of many shapes.
+
+    They encrypt, respond with prepared and with fresh weights, and decrypt.
 
     >>> next(timed_cases(CaseSettings(threads=(1,)))).case.name
     'encrypt conv3x3 8, 16x16'

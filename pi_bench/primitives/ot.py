@@ -175,7 +175,7 @@ def _silent(settings: CaseSettings, count: int) -> Iterator[Case]:
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times every case of `cases`.
+    """Yields the cases that the costs of oblivious transfer are fitted to: those of `cases`.
 
     >>> [list(timed.work.units) for timed in timed_cases(CaseSettings(count=32, threads=(1,)))]
     [['ot extend receiver'], ['ot extend sender'], ['ot add sender'], ['ot add receiver'],

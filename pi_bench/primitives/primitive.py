@@ -102,7 +102,7 @@ TimedCaseMaker = Callable[[CaseSettings], Iterable[TimedCase]]
 
 
 def no_timed_cases(settings: CaseSettings) -> Iterable[TimedCase]:
-    """Times nothing. It serves primitives whose units no script uses.
+    """Yields no case. It serves primitives whose units no script uses.
 
     >>> list(no_timed_cases(CaseSettings()))
     []

@@ -31,8 +31,9 @@ from pi_bench.unknown_name import unknown_name
 class OtherSettings:
     """Holds settings that a prediction may recommend in place of those of a run.
 
-    `change` is the flag that a user would give. `helps` lists the purposes whose cost it may reduce, so that
-    an explanation names it there.
+    Attributes:
+        change: the flag that a user would give.
+        helps: lists the purposes whose cost it may reduce, so that an explanation names it there.
 
     >>> OtherSettings("--mode windowed", ProtocolOptions("windowed"), (Purpose.RELU,)).change
     '--mode windowed'

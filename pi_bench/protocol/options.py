@@ -144,7 +144,8 @@ class Option(Generic[Value]):
 class Mode:
     """Declares one mode of a protocol. `law` defines the results of activations in that mode.
 
-    `help` is a clause for ``--help``.
+    Attributes:
+        help: a clause for ``--help``.
 
     >>> from pi_bench.arithmetic.activation_law import EXACT
     >>> exact = Mode("exact", "equals the integer network bit for bit", lambda options: EXACT)

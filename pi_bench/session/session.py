@@ -45,7 +45,8 @@ _KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phas
 class PhaseRecord:
     """Holds the measurements of one party in one phase of one inference.
 
-    `depth` is the length of the longest chain of dependent messages. Half of it is the number of comm_rounds.
+    Attributes:
+        depth: the length of the longest chain of dependent messages. Half of it is the number of comm_rounds.
 
     >>> record = PhaseRecord(Phase.ONLINE, 1, 0.5, 0.4, 1 << 20, True, 2, [])
     >>> PhaseRecord.from_dict(record.as_dict()) == record

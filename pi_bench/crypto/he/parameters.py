@@ -129,7 +129,7 @@ def _switch_noise() -> int:
 
 
 def noise_after_switch(weights: WeightBound) -> int:
-    """Bounds the noise modulo the first prime, which decryption must remove.
+    """Bounds the noise of an answer that was switched to the first prime. Decryption must remove this noise.
 
     Rounding c0 costs 1/2; rounding c1 costs 1/2 for each of the N ternary coefficients of the secret.
 

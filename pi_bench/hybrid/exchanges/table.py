@@ -156,7 +156,7 @@ class TableStep(Exchange):
 
 
 def step_count(table: FssSpec) -> int:
-    """Returns the number of steps of a slice.
+    """Returns the number of steps, one after another, in which the tables of a slice grow.
 
     >>> specs = FssSpec("relu", 12, 20, False, 4095, 1), FssSpec("relu", 12, 23, False, 4095, 1)
     >>> step_count(specs[0]), step_count(specs[1])

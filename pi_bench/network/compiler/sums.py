@@ -22,7 +22,8 @@ NO_PADDING = (0, 0, 0, 0)
 class FloatWeights:
     """Weights before quantization; `stride`, `padding`, `dilation` and `groups` are those of a convolution.
 
-    `values` is float64 (out, in / groups, kh, kw) or (out, in / groups).
+    Attributes:
+        values: float64 (out, in / groups, kh, kw) or (out, in / groups).
 
     >>> FloatWeights("head.weight", np.zeros((10, 64))).groups
     1
@@ -38,10 +39,13 @@ class FloatWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTerm:
-    """One term of an expression; `source` is the id of the operator that it reads.
+    """One term of an expression.
 
-    Shapes include the batch. `local_shape` is the shape after the local operators and before the weights.
-    `factor` is 1 if there are weights.
+    Attributes:
+        source: the id of the operator that the term reads.
+        local_shape: the shape after the local operators and before the weights, batch included.
+        shape: the shape of the term, batch included.
+        factor: the public factor; 1 if there are weights.
 
     >>> FloatTerm(0, 10, (), (1, 4), (1, 4), first_channel=2).channels
     slice(2, 6, None)
@@ -66,8 +70,9 @@ class FloatTerm:
 class Expression:
     """A sum of terms and a bias, float64 (channels,) or None.
 
-    `rectified` says that the value is never negative, so that a ReLU leaves it as it is. `reads_products`
-    says that terms without weights read operators that have weights.
+    Attributes:
+        rectified: whether the value is never negative, so that a ReLU leaves it as it is.
+        reads_products: whether terms without weights read operators that have weights.
 
     >>> value = of_value(0, 10, (1, 4))
     >>> value.is_single, add([value, value]).is_single, add([value, value]).is_local
@@ -171,7 +176,7 @@ def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
 
 
 def add(expressions: Sequence[Expression]) -> Expression:
-    """Adds expressions of one shape.
+    """Returns the sum of expressions, which all have the same shape.
 
     >>> len(add([of_value(0, 10, (1, 2)), of_value(1, 12, (1, 2))]).terms)
     2

@@ -28,7 +28,8 @@ from pi_bench.network.program import (
 class Step:
     """The values that an operator read (`read`, in order) and made: uint32 arrays that must not be changed.
 
-    `share` is the client's share of an activation's source; for other operators it has no meaning.
+    Attributes:
+        share: the client's share of an activation's source; for other operators it has no meaning.
 
     >>> from pi_bench.network.program import InputOp
     >>> x = np.uint32([[3, 5]])

@@ -50,8 +50,10 @@ M = TypeVar("M", bound=Map)
 class Term(Generic[M]):
     """The part of a linear value that comes from one source.
 
-    `plain` lists the paths without weights (each a tuple of the pools on it), `map` is the sum of the other
-    paths, and `layers` names the weighted layers in it.
+    Attributes:
+        plain: the paths without weights, each a tuple of the pools on it.
+        map: the sum of the other paths.
+        layers: names the weighted layers in the map.
 
     >>> Term(plain=((),)).plus(Term(plain=(("pool",),))).plain
     ((), ('pool',))

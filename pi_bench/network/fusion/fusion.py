@@ -73,7 +73,11 @@ def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) 
 
 
 def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
-    """Fuses all layers but those whose values are in `kept`.
+    """Returns the graph in which linear layers are fused with the layers that read their values.
+
+    Args:
+        kept: names of the linear values that are still computed; their layers are not fused with readers.
+        planner: chooses the layers that compute each fused map.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode
     >>> graph = Graph((InputNode("x", (), (2,)), OutputNode("o", ("x",), (2,))), {})

@@ -42,7 +42,10 @@ from pi_bench.network.linear_maps.pieces import Piece, pieces_of
 
 
 class Planner:
-    """Chooses `kept`, the linear values that stay. `table` has the costs of a round.
+    """Chooses the linear values that stay values of their own, because the network is cheaper with them.
+
+    Args:
+        table: the costs of a round, and whether offline bytes may grow.
 
     >>> import numpy as np
     >>> from pi_bench.network.graph import InputNode, OutputNode

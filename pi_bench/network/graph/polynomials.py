@@ -29,7 +29,7 @@ from pi_bench.network.graph import Graph, PolynomialNode
 
 
 class ChannelKind(enum.IntEnum):
-    """The kind of a channel's activation; the value of a polynomial's kind is its degree.
+    """The kind of a channel's activation. A linear function, a square and a cube have their degree as value.
 
     >>> ChannelKind.CUBE.value
     3

@@ -35,8 +35,9 @@ class InputOp:
 class LinearOp:
     """A sum of linear terms of earlier values, plus a secret bias (a name in the weights, or None).
 
-    `name` has the module paths of the user's network; `mac_count` counts multiply-accumulates, batch
-    included.
+    Attributes:
+        name: the module paths of the user's network.
+        mac_count: counts multiply-accumulates, batch included.
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
