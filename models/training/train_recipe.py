@@ -36,7 +36,7 @@ from ..recipe_writing import format_recipe
 from .batches import Batches
 from .epoch import evaluate
 from .settings import TrainingSettings
-from .trainer import Outcome, train
+from .trainer import TrainingOutcome, train
 from .training_files import save_tensors, write_whole
 from .workers import rank, worker_count
 
@@ -180,7 +180,7 @@ def _result(
     settings: TrainingSettings,
     teacher: Teacher | None,
     batches: Batches,
-    outcome: Outcome,
+    outcome: TrainingOutcome,
     test_accuracy_pct: float,
     identity: dict[str, str],
 ) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pi_bench.arithmetic.activation_law import WINDOWED
-from pi_bench.crypto.he import prepared_bytes
+from pi_bench.crypto.he import transformed_bytes
 from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, window_law
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
@@ -49,7 +49,7 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
         if objective != HE_PLAN.of(options):
             other = options.with_value(HE_PLAN.name, objective)
             yield OtherSettings(f"{HE_PLAN.flag} {objective}", other, (Purpose.LINEAR,))
-    needed = sum(prepared_bytes(job.plan) for job in WorkPlan(program, options).products)
+    needed = sum(transformed_bytes(job.plan) for job in WorkPlan(program, options).products)
     if needed > options.weight_cache_bytes:
         megabytes = -(-needed // 10**6)
         cached = replace(options, weight_cache_bytes=megabytes * 10**6)

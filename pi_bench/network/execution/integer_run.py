@@ -25,14 +25,14 @@ from pi_bench.network.program import (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OperatorValues:
     """The values that an operator read (`read`, in order) and made: uint32 arrays that must not be changed.
 
     `share` is the client's share of an activation's source; for other operators it has no meaning.
 
     >>> from pi_bench.network.program import InputOp
     >>> x = np.uint32([[3, 5]])
-    >>> Step(OutputOp(1, "output", (1, 2), 0, 4), read=(x,), share=x, made=x).made.tolist()
+    >>> OperatorValues(OutputOp(1, "output", (1, 2), 0, 4), read=(x,), share=x, made=x).made.tolist()
     [[3, 5]]
     """
 
@@ -69,7 +69,7 @@ class IntegerRun:
 
     def values(
         self, encoded: np.ndarray, law: ActivationLaw, generator: np.random.Generator
-    ) -> Iterator[Step]:
+    ) -> Iterator[OperatorValues]:
         """Yields the steps of all operators but the input, in order.
 
         encoded: uint32 of the input's shape. Each value is dropped after its last reader.
@@ -88,7 +88,7 @@ class IntegerRun:
                 values[op.id] = activation_reference(op, read[0], share, law)
             elif isinstance(op, OutputOp):
                 values[op.id] = read[0]
-            yield Step(op, read, share, values[op.id])
+            yield OperatorValues(op, read, share, values[op.id])
             for gone in [gone for gone, last in self._last_reader.items() if last == op.id]:
                 values.pop(gone, None)
 

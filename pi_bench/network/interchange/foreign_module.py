@@ -33,14 +33,14 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FileOperator:
     """One operator of a file.
 
     `args` and `kwargs` may hold `Ref`s, in lists too. The results get the names in `outputs` (None: not
     used). `path` and `kind` are the module path and class that the operator had; `operator` is its name in
     the file.
 
-    >>> Step("Relu", torch.relu, (Ref("x"),), {}, ("y",), path="layer1.relu").place
+    >>> FileOperator("Relu", torch.relu, (Ref("x"),), {}, ("y",), path="layer1.relu").place
     "operator Relu in module 'layer1.relu'"
     """
 
@@ -70,7 +70,7 @@ class ForeignModule(nn.Module):
     `tensors`: parameters by name, with dots between modules. `input_shape`: batch first; None where the file
     leaves a size open. If several results have one name, the last one counts, as in the file.
 
-    >>> steps = [Step("Relu", torch.relu, (Ref("x"),), {}, ("y",))]
+    >>> steps = [FileOperator("Relu", torch.relu, (Ref("x"),), {}, ("y",))]
     >>> module = ForeignModule("tiny", steps, {}, {}, input_name="x", input_shape=(1, 2), output_name="y")
     >>> module(torch.tensor([[-1.0, 2.0]])).tolist()
     [[0.0, 2.0]]
@@ -79,7 +79,7 @@ class ForeignModule(nn.Module):
     def __init__(
         self,
         name: str,
-        steps: Sequence[Step],
+        steps: Sequence[FileOperator],
         tensors: Mapping[str, torch.Tensor],
         references: Mapping[str, str],
         input_name: str,
@@ -137,7 +137,7 @@ class ForeignModule(nn.Module):
             shapes._element_count = 0
             require_little_work(lambda: shapes(example.to("meta")), len(example))
 
-    def _run(self, step: Step, values: dict[str, Any]) -> None:
+    def _run(self, step: FileOperator, values: dict[str, Any]) -> None:
         def operand(argument: Any) -> Any:
             if isinstance(argument, Ref):
                 if argument.name not in values:
