@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
-from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, prepare_weights
+from pi_bench.crypto.he import HeClient, HeServer, LinearPlan, LinearShape, transform_weights
 from pi_bench.crypto.he.parameters import DEGREE, PRIMES
 
 LAYERS = {
@@ -47,7 +47,7 @@ def test_linear(benchmark, name: str, step: str, isa: str) -> None:
             "decrypt": lambda: client.decrypt(plan, response),
         }
         if step == "respond-prepared":
-            prepared = prepare_weights(plan, weights, isa=isa)
+            prepared = transform_weights(plan, weights, isa=isa)
             steps[step] = lambda: server.respond(plan, prepared, upload, s)
         benchmark.extra_info.update(
             isa=isa,

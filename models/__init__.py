@@ -1,4 +1,26 @@
-"""Networks to measure: recipes, their torch modules, random weights. Importing this imports no torch."""
+"""Networks to measure: recipes, their torch modules, random weights. Importing this imports no torch.
+
+Recipes:
+    recipe, recipe_keys             the description of a network, and the values that its keys accept
+    recipe_schema, recipe_writing   reads and writes it as TOML
+    recipes, shipped_recipes        the recipes that come with pi-bench, and their names
+    counted_layers                  operators, parameters and multiply-accumulates, counted without torch
+
+Torch modules:
+    families, networks              one file for each family: its keys and operators, and its module
+    building, random_weights        makes the module of a recipe, and draws weights and inputs
+    recipe_export                   writes a model file
+
+Training:
+    data, training                  images as published, and the one loop that trains on them
+
+Fewer ReLUs:
+    reduction                       searches: independent trainings, run by an engine
+    deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
+    linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
+    pruning                         filter pruning, with which SNL is compared
+    published                       accuracies that papers publish
+"""
 
 from __future__ import annotations
 

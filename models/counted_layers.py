@@ -10,11 +10,11 @@ from enum import Enum
 from pi_bench.shape import Shape
 
 
-class Kind(Enum):
+class OperatorKind(Enum):
     """The kinds of operators. `SHORTCUT` is a convolution beside the main path, which papers do not count.
 
-    >>> Kind("shortcut")
-    <Kind.SHORTCUT: 'shortcut'>
+    >>> OperatorKind("shortcut")
+    <OperatorKind.SHORTCUT: 'shortcut'>
     """
 
     CONV = "conv"
@@ -27,7 +27,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class CountedLayer:
     """One operator of a network.
 
     Attributes:
@@ -39,13 +39,13 @@ class Layer:
         mac_count: the multiply-accumulates per inference.
         polynomial_channels: in a ReLU layer, the channels that have a polynomial in place of ReLU.
 
-    >>> layer = Layer("stages.0.0.relu1", Kind.RELU, 1, (8, 4, 4), polynomial_channels=6)
+    >>> layer = CountedLayer("stages.0.0.relu1", OperatorKind.RELU, 1, (8, 4, 4), polynomial_channels=6)
     >>> layer.relu_count, layer.polynomial_count
     (32, 96)
     """
 
     path: str
-    kind: Kind
+    kind: OperatorKind
     stage: int
     shape: Shape
     parameter_count: int = 0
@@ -55,7 +55,7 @@ class Layer:
     @property
     def relu_count(self) -> int:
         """The number of ReLUs, 0 for another kind of operator."""
-        if self.kind is not Kind.RELU:
+        if self.kind is not OperatorKind.RELU:
             return 0
         return (self.shape[0] - self.polynomial_channels) * math.prod(self.shape[1:])
 
@@ -102,7 +102,7 @@ class Sketch:
 
     shape: Shape
     stage: int = 0
-    layers: list[Layer] = field(default_factory=list)
+    layers: list[CountedLayer] = field(default_factory=list)
 
     def conv(
         self,
@@ -113,7 +113,7 @@ class Sketch:
         *,
         groups: int = 1,
         bias: bool = False,
-        kind: Kind = Kind.CONV,
+        kind: OperatorKind = OperatorKind.CONV,
     ) -> None:
         """Adds a convolution with a square kernel, padded so that stride 1 keeps the size."""
         channels = self.shape[0]
@@ -124,10 +124,10 @@ class Sketch:
 
     def norm(self, path: str, *, trained: bool = True) -> None:
         """Adds a batch normalization. If it is not trained, it has no scale and shift of its own."""
-        self._note(path, Kind.NORM, 2 * self.shape[0] if trained else 0)
+        self._note(path, OperatorKind.NORM, 2 * self.shape[0] if trained else 0)
 
     def factorized_reduction(
-        self, path: str, width: int, *, kind: Kind = Kind.CONV, trained: bool = True
+        self, path: str, width: int, *, kind: OperatorKind = OperatorKind.CONV, trained: bool = True
     ) -> None:
         """Adds a halving of the map: two convolutions 1x1, of even and of odd pixels, and a batch norm."""
         before = self.shape
@@ -140,14 +140,14 @@ class Sketch:
     def relu(self, path: str, kept: bool = True) -> None:
         """Adds a ReLU, unless the recipe removes it."""
         if kept:
-            self._note(path, Kind.RELU)
+            self._note(path, OperatorKind.RELU)
 
-    def pool(self, path: str, size: int, kind: Kind = Kind.POOL) -> None:
+    def pool(self, path: str, size: int, kind: OperatorKind = OperatorKind.POOL) -> None:
         """Adds a pooling over windows of `size` by `size` without overlap. Incomplete windows are dropped."""
         self.shape = (self.shape[0], *(side // size for side in self.shape[1:]))
         self._note(path, kind)
 
-    def overlapping_pool(self, path: str, stride: int, kind: Kind = Kind.MAX_POOL) -> None:
+    def overlapping_pool(self, path: str, stride: int, kind: OperatorKind = OperatorKind.MAX_POOL) -> None:
         """Adds a pooling over windows of 3 by 3, padded so that stride 1 would keep the size."""
         self.shape = (self.shape[0], *(strided(side, stride) for side in self.shape[1:]))
         self._note(path, kind)
@@ -155,18 +155,18 @@ class Sketch:
     def global_pool(self, path: str) -> None:
         """Adds a pooling of each channel to one number."""
         self.shape = (self.shape[0],)
-        self._note(path, Kind.POOL)
+        self._note(path, OperatorKind.POOL)
 
     def linear(self, path: str, width: int) -> None:
         """Adds a fully connected layer with bias."""
         inputs = math.prod(self.shape)
         self.shape = (width,)
-        self._note(path, Kind.LINEAR, (inputs + 1) * width, inputs * width)
+        self._note(path, OperatorKind.LINEAR, (inputs + 1) * width, inputs * width)
 
-    def _note(self, path: str, kind: Kind, parameters: int = 0, macs: int = 0) -> None:
-        self.layers.append(Layer(path, kind, self.stage, self.shape, parameters, macs))
+    def _note(self, path: str, kind: OperatorKind, parameters: int = 0, macs: int = 0) -> None:
+        self.layers.append(CountedLayer(path, kind, self.stage, self.shape, parameters, macs))
 
-    def __iter__(self) -> Iterator[Layer]:
+    def __iter__(self) -> Iterator[CountedLayer]:
         return iter(self.layers)
 
 

@@ -99,14 +99,14 @@ def _follow_relu(part: PolynomialActivation, inputs: tuple[Tensor]) -> None:
 
 
 @torch.no_grad()
-def draw_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
+def draw_relu_masks(module: nn.Module, kept_relus: int, seed: int) -> None:
     """Draws binary masks for the masked ReLUs of `module`, in place, that keep `kept_relus` ReLUs.
 
     Whole channels are drawn as long as they fit, so they may keep fewer ReLUs.
 
     >>> from pi_bench.models.networks.masked_relu import TrainableMaskedReLU, kept_relu_count
     >>> module = nn.Sequential(TrainableMaskedReLU((2, 4, 4), "pixel"))
-    >>> draw_masks(module, 10, seed=1)
+    >>> draw_relu_masks(module, 10, seed=1)
     >>> kept_relu_count(module)
     10
     """

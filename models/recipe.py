@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 from pi_bench.shape import Shape
 
 from . import recipe_keys
-from .counted_layers import BlockPlace, Kind, Layer, Sketch
+from .counted_layers import BlockPlace, CountedLayer, OperatorKind, Sketch
 from .recipe_keys import Key
 
 POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_fraction")
@@ -152,20 +152,20 @@ class Recipe(ABC):
         """Returns whether ReLU `number` (from 0) is kept in a stage that is a chain of layers."""
         return self.keeps_inner_relu(stage) if number % 2 == 0 else self.keeps_outer_relu(stage)
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[CountedLayer]:
         """Returns every operator with its shape, parameters and multiply-accumulates, in order."""
         return [self._activated(layer) for layer in self.sketch()]
 
-    def _activated(self, layer: Layer) -> Layer:
+    def _activated(self, layer: CountedLayer) -> CountedLayer:
         """Returns `layer`, with polynomials if it is a ReLU layer in which the recipe has some."""
-        if layer.kind is not Kind.RELU or not self._has_polynomials(layer):
+        if layer.kind is not OperatorKind.RELU or not self._has_polynomials(layer):
             return layer
         channels = layer.shape[0]
         polynomials = channels - round(self.polynomial_relu_fraction * channels)
         parameters = (self.polynomial_degree + 1) * channels
         return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
 
-    def _has_polynomials(self, layer: Layer) -> bool:
+    def _has_polynomials(self, layer: CountedLayer) -> bool:
         return any(fnmatchcase(layer.path, pattern) for pattern in self.polynomials)
 
     def polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
@@ -261,7 +261,7 @@ class Recipe(ABC):
         elif self.kept_relus is not None and self.kept_relus > self.maskable_count:
             yield "kept_relus", f"is {self.kept_relus}, the network has {self.maskable_count} without masks"
         else:
-            relus = [layer for layer in self.sketch() if layer.kind is Kind.RELU]
+            relus = [layer for layer in self.sketch() if layer.kind is OperatorKind.RELU]
             for pattern in self.polynomials:
                 if not any(fnmatchcase(layer.path, pattern) for layer in relus):
                     paths = ", ".join(layer.path for layer in relus)

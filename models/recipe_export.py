@@ -21,7 +21,7 @@ from pi_bench.npy_file import read_npy
 from .building import build
 from .networks.masked_relu import kept_relu_count
 from .networks.polynomial import draw_relu_channels, polynomial_relu_count
-from .random_weights import draw_masks, noise_images, randomize
+from .random_weights import draw_relu_masks, noise_images, randomize
 from .recipe import Recipe
 
 _NOISE_IMAGE_COUNT = 32
@@ -75,7 +75,7 @@ def export_recipe(
     left_out: tuple[str, ...] = ()
     if weights is None:
         if recipe.kept_relus is not None:
-            draw_masks(module, recipe.kept_relus, seed)
+            draw_relu_masks(module, recipe.kept_relus, seed)
         draw_relu_channels(module, seed)
         randomize(module, images, seed)
     else:

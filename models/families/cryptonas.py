@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..counted_layers import BlockPlace, Kind, Sketch
+from ..counted_layers import BlockPlace, OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -136,5 +136,5 @@ class CryptoNasRecipe(Recipe):
         before = sketch.shape
         for output in outputs:
             sketch.shape = before
-            kind = Kind.CONV if output == last else Kind.SHORTCUT
+            kind = OperatorKind.CONV if output == last else OperatorKind.SHORTCUT
             sketch.factorized_reduction(f"reductions.{place.stage - 2}.{output}", place.width, kind=kind)

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from pi_bench.shape import Shape
 
-from ..counted_layers import Kind, Sketch
+from ..counted_layers import OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -51,7 +51,7 @@ class MinionnRecipe(Recipe):
     @property
     def feature_shape(self) -> Shape:
         """The shape that the fully connected layer reads."""
-        return next(layer.shape for layer in reversed(self.layers()) if layer.kind is Kind.CONV)
+        return next(layer.shape for layer in reversed(self.layers()) if layer.kind is OperatorKind.CONV)
 
     def sketch(self) -> Sketch:
         """Returns the network's operators in the order in which they run."""

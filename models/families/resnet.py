@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..counted_layers import BlockPlace, Kind, Sketch
+from ..counted_layers import BlockPlace, OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -116,7 +116,7 @@ class ResNetRecipe(Recipe):
         out, after = convs[-1][0], sketch.shape
         if self.shortcut == "projection" and (stride != 1 or before[0] != out):
             sketch.shape = before
-            sketch.conv(f"{path}.shortcut.conv", out, 1, stride, kind=Kind.SHORTCUT)
+            sketch.conv(f"{path}.shortcut.conv", out, 1, stride, kind=OperatorKind.SHORTCUT)
             sketch.norm(f"{path}.shortcut.bn")
             sketch.shape = after
         sketch.relu(f"{path}.relu{len(convs)}", outer)

@@ -22,7 +22,7 @@ from typing import ClassVar
 from pi_bench.shape import Shape
 
 from .. import recipe_keys
-from ..counted_layers import BlockPlace, Kind, Sketch
+from ..counted_layers import BlockPlace, OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -165,10 +165,10 @@ class SphynxRecipe(Recipe):
         path, width = place.path, place.width
         sketch.shape = before
         if before[1:] == last[1:]:
-            sketch.conv(f"{path}.input0.conv", width, 1, kind=Kind.SHORTCUT)
+            sketch.conv(f"{path}.input0.conv", width, 1, kind=OperatorKind.SHORTCUT)
             sketch.norm(f"{path}.input0.bn", trained=False)
         else:
-            sketch.factorized_reduction(f"{path}.input0", width, kind=Kind.SHORTCUT, trained=False)
+            sketch.factorized_reduction(f"{path}.input0", width, kind=OperatorKind.SHORTCUT, trained=False)
         sketch.shape = last
         sketch.conv(f"{path}.input1.conv", width, 1)
         sketch.norm(f"{path}.input1.bn", trained=False)
@@ -189,7 +189,7 @@ def _operate(sketch: Sketch, path: str, edge: Edge, width: int) -> None:
         if edge.stride == 2:
             sketch.factorized_reduction(path, width)
     elif edge.operator == "avg3":
-        sketch.overlapping_pool(f"{path}.pool", edge.stride, Kind.POOL)
+        sketch.overlapping_pool(f"{path}.pool", edge.stride, OperatorKind.POOL)
         sketch.norm(f"{path}.bn")
     elif edge.operator.startswith("dil"):
         sketch.conv(f"{path}.conv", width, edge.kernel, edge.stride)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..counted_layers import Kind, Sketch
+from ..counted_layers import OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -69,7 +69,7 @@ class VggRecipe(Recipe):
                 sketch.norm(f"{path}.bn")
                 sketch.relu(f"{path}.relu", self.keeps_relu(stage, number))
             if min(sketch.shape[1:]) > 1:
-                kind = Kind.MAX_POOL if self.pool == "max" else Kind.POOL
+                kind = OperatorKind.MAX_POOL if self.pool == "max" else OperatorKind.POOL
                 sketch.pool(f"stages.{stage - 1}.pool", 2, kind)
         sketch.stage = 0
         sketch.global_pool("pool")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import recipe_keys
-from ..counted_layers import BlockPlace, Kind, Sketch
+from ..counted_layers import BlockPlace, OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
@@ -78,4 +78,4 @@ class WideResNetRecipe(Recipe):
         sketch.conv(f"{path}.conv2", place.width, 3)
         if place.stride != 1 or before[0] != place.width:
             sketch.shape = before
-            sketch.conv(f"{path}.shortcut", place.width, 1, place.stride, kind=Kind.SHORTCUT)
+            sketch.conv(f"{path}.shortcut", place.width, 1, place.stride, kind=OperatorKind.SHORTCUT)

@@ -13,11 +13,11 @@ which has as many convolutions on its main path. The harness measures its real c
 
 from __future__ import annotations
 
-from ..counted_layers import Kind, Layer
+from ..counted_layers import CountedLayer, OperatorKind
 from ..recipe import Recipe
 
 _CULLED_STAGE_CONVS = 2
-_ENDS = (Kind.CONV, Kind.RELU, Kind.MAX_POOL)
+_ENDS = (OperatorKind.CONV, OperatorKind.RELU, OperatorKind.MAX_POOL)
 
 
 def conv_count(recipe: Recipe) -> int:
@@ -27,7 +27,7 @@ def conv_count(recipe: Recipe) -> int:
     >>> conv_count(load_recipe("resnet18-cifar100-557056"))
     17
     """
-    return sum(layer.kind is Kind.CONV for layer in recipe.layers())
+    return sum(layer.kind is OperatorKind.CONV for layer in recipe.layers())
 
 
 def merged_conv_count(recipe: Recipe) -> int:
@@ -37,7 +37,7 @@ def merged_conv_count(recipe: Recipe) -> int:
     >>> merged_conv_count(load_recipe("resnet18-cifar100-12288"))
     9
     """
-    return sum(layer.kind is Kind.CONV for layer in merged_layers(recipe))
+    return sum(layer.kind is OperatorKind.CONV for layer in merged_layers(recipe))
 
 
 def merged_mac_count(recipe: Recipe) -> int:
@@ -50,7 +50,7 @@ def merged_mac_count(recipe: Recipe) -> int:
     return sum(layer.mac_count for layer in merged_layers(recipe))
 
 
-def merged_layers(recipe: Recipe) -> list[Layer]:
+def merged_layers(recipe: Recipe) -> list[CountedLayer]:
     """Returns the convolutions, shortcuts and linear layers that merging leaves, each as it was.
 
     >>> from pi_bench.models import load_recipe
@@ -58,7 +58,7 @@ def merged_layers(recipe: Recipe) -> list[Layer]:
     >>> [layer.path for layer in layers if layer.stage == 1]
     ['stages.0.0.conv1', 'stages.0.0.conv2']
     """
-    kept: list[Layer] = []
+    kept: list[CountedLayer] = []
     for stage in range(recipe.stage_count + 1):
         layers = [layer for layer in recipe.layers() if layer.stage == stage]
         if stage in recipe.culled_stages:
@@ -70,19 +70,19 @@ def merged_layers(recipe: Recipe) -> list[Layer]:
     return [layer for layer in kept if layer.mac_count]
 
 
-def _until_conv(layers: list[Layer], count: int) -> list[Layer]:
+def _until_conv(layers: list[CountedLayer], count: int) -> list[CountedLayer]:
     """Returns the layers before the convolution that follows `count` others."""
-    convs = [index for index, layer in enumerate(layers) if layer.kind is Kind.CONV]
+    convs = [index for index, layer in enumerate(layers) if layer.kind is OperatorKind.CONV]
     return layers[: convs[count]] if len(convs) > count else layers
 
 
-def _before_relus(layers: list[Layer]) -> list[Layer]:
+def _before_relus(layers: list[CountedLayer]) -> list[CountedLayer]:
     """Returns `layers` without the convolutions that have no ReLU or max-pool before the next convolution."""
     kept = []
     for index, layer in enumerate(layers):
-        if layer.kind is Kind.CONV:
+        if layer.kind is OperatorKind.CONV:
             following = (later.kind for later in layers[index + 1 :] if later.kind in _ENDS)
-            if next(following, Kind.CONV) is Kind.CONV:
+            if next(following, OperatorKind.CONV) is OperatorKind.CONV:
                 continue
         kept.append(layer)
     return kept

@@ -99,7 +99,9 @@ def merge(module: nn.Module, recipe: Recipe) -> MergedNetwork:
 
 
 def planned(module: nn.Module, recipe: Recipe) -> ValuePlan:
-    """Returns the values of `module` that stay after merging to the extent `recipe.merged`.
+    """Returns the values of `module` that the merged network still computes.
+
+    `recipe.merged` tells how far layers are merged. A value inside a merged layer is computed no more.
 
     Raises:
         ModelError: Merging has no rule for a layer.

@@ -10,13 +10,16 @@ from pathlib import Path
 from ..criticality import StageAccuracy, criticality, culling_order
 from ..recipe import Recipe
 from ..training.training_files import write_whole
-from .job import Outcome
+from .job import JobOutcome
 
 TABLE_FILE = "criticality.csv"
 
 
 def order_of(
-    single: Mapping[int, Recipe], plain: Mapping[int, Outcome], taught: Mapping[int, Outcome], root: Path
+    single: Mapping[int, Recipe],
+    plain: Mapping[int, JobOutcome],
+    taught: Mapping[int, JobOutcome],
+    root: Path,
 ) -> tuple[int, ...]:
     """Returns the stages from least to most critical (equation 1), and writes criticality.csv to `root`.
 
@@ -40,7 +43,7 @@ def order_of(
     >>> single = {stage: only_stage(base, stage) for stage in (1, 2)}
     >>> def outcome(accuracy):
     ...     result = {"validation_accuracy_pct": accuracy, "test_accuracy_pct": 0.0}
-    ...     return Outcome(Job("train", "s", "/tmp/s", {}), result)
+    ...     return JobOutcome(Job("train", "s", "/tmp/s", {}), result)
     >>> trained = {1: outcome(68.79), 2: outcome(59.85)}
     >>> with tempfile.TemporaryDirectory() as name:
     ...     order_of(single, trained, trained, Path(name))
@@ -72,7 +75,7 @@ def order_of(
     return culling_order(entries)
 
 
-def _accuracy(outcome: Outcome) -> float | None:
+def _accuracy(outcome: JobOutcome) -> float | None:
     if outcome.result is None:
         return None
     validation = outcome.result["validation_accuracy_pct"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..recipe import Recipe
 from .frontier import on_frontier
-from .job import Outcome
+from .job import JobOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Candidate:
         )
 
 
-def candidate_of(method: str, step: str, recipe: Recipe, outcome: Outcome, root: Path) -> Candidate:
+def candidate_of(method: str, step: str, recipe: Recipe, outcome: JobOutcome, root: Path) -> Candidate:
     """Returns the candidate of a job that ended.
 
     Args:
@@ -77,7 +77,7 @@ def candidate_of(method: str, step: str, recipe: Recipe, outcome: Outcome, root:
     >>> from pi_bench.models import load_recipe
     >>> from pi_bench.models.reduction.job import Job
     >>> job = Job("train", "5000", "/tmp/snl/networks/5000", {})
-    >>> recipe, outcome = load_recipe("resnet18-cifar100-12288"), Outcome(job, None, "diverged")
+    >>> recipe, outcome = load_recipe("resnet18-cifar100-12288"), JobOutcome(job, None, "diverged")
     >>> candidate = candidate_of("snl", "pixel-5000", recipe, outcome, Path("/tmp/snl"))
     >>> candidate.folder, candidate.test_accuracy_pct
     ('networks/5000', None)

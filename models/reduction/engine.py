@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from pi_bench.progress import Progress
 
-from .job import Job, Outcome, outcome_of, stored
+from .job import Job, JobOutcome, outcome_of, stored
 
 RETRY_COUNT = 3
 """The number of times that a job is run again, from its last checkpoint, after its process died."""
@@ -49,16 +49,16 @@ class Engine(Protocol):
 class Announce(Protocol):
     """A listener that is called with each outcome, and whether this run computed it.
 
-    >>> def announce(outcome: Outcome, fresh: bool) -> None:
+    >>> def announce(outcome: JobOutcome, fresh: bool) -> None:
     ...     print(outcome.job.name, "trained" if fresh else "from an earlier run")
     """
 
-    def __call__(self, outcome: Outcome, fresh: bool) -> None: ...
+    def __call__(self, outcome: JobOutcome, fresh: bool) -> None: ...
 
 
 def run_jobs(
     engine: Engine, jobs: Sequence[Job], progress: Progress, announce: Announce
-) -> dict[str, Outcome]:
+) -> dict[str, JobOutcome]:
     """Runs jobs and returns their outcomes by name. Jobs that ended in an earlier run are not repeated.
 
     Args:
@@ -75,7 +75,7 @@ def run_jobs(
     >>> run_jobs(Answers(), [job], print, lambda outcome, fresh: None)["teacher"].result
     {'test_accuracy_pct': 91.0}
     """
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, JobOutcome] = {}
     waiting = []
     for job in jobs:
         outcome = stored(job)

@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """The outcome of a job.
 
     Attributes:
@@ -61,7 +61,7 @@ class Outcome:
         result: its result, or None if it diverged.
         failure: the reason if it diverged.
 
-    >>> Outcome(Job("train", "teacher", "/tmp/teacher", {}), None, "training diverged").failure
+    >>> JobOutcome(Job("train", "teacher", "/tmp/teacher", {}), None, "training diverged").failure
     'training diverged'
     """
 
@@ -96,7 +96,7 @@ def perform(text: str, progress: Progress) -> str:
         return json.dumps({"error": "TrainingError", "message": message})
 
 
-def outcome_of(job: Job, answer: str) -> Outcome:
+def outcome_of(job: Job, answer: str) -> JobOutcome:
     """Returns the outcome in a job's answer.
 
     Raises:
@@ -107,13 +107,13 @@ def outcome_of(job: Job, answer: str) -> Outcome:
     """
     content = json.loads(answer)
     if "result" in content:
-        return Outcome(job, content["result"])
+        return JobOutcome(job, content["result"])
     if "failure" in content:
-        return Outcome(job, None, content["failure"])
+        return JobOutcome(job, None, content["failure"])
     raise by_name(content["error"])(f"{job.name}: {content['message']}")
 
 
-def stored(job: Job) -> Outcome | None:
+def stored(job: Job) -> JobOutcome | None:
     """Returns the outcome of the job in an earlier run, or None if it did not end.
 
     Raises:
@@ -123,20 +123,20 @@ def stored(job: Job) -> Outcome | None:
     True
     """
     result = _module(job).stored_result(job)
-    return _stored_failure(job) if result is None else Outcome(job, result)
+    return _stored_failure(job) if result is None else JobOutcome(job, result)
 
 
 def _module(job: Job) -> Any:
     return importlib.import_module(f".{_KINDS[job.kind]}", __package__)
 
 
-def _stored_failure(job: Job) -> Outcome | None:
+def _stored_failure(job: Job) -> JobOutcome | None:
     """Returns the divergence of an earlier run, which would repeat itself."""
     try:
         content = json.loads((Path(job.folder) / FAILURE_FILE).read_text())
     except FileNotFoundError:
         return None
-    return Outcome(job, None, content["failure"])
+    return JobOutcome(job, None, content["failure"])
 
 
 def _failed(job: Job, message: str) -> str:

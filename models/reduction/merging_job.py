@@ -13,7 +13,7 @@ from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
 from ..building import build
-from ..counted_layers import Kind
+from ..counted_layers import OperatorKind
 from ..criticality import base_name
 from ..merging.borders import border_effect
 from ..merging.counting import conv_count
@@ -140,7 +140,9 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
         "recipe": format_recipe(recipe),
         "trained_sha256": weights_digest(arguments["trained"]),
         "conv_count_unmerged": conv_count(before.recipe),
-        "shortcut_count_unmerged": sum(layer.kind is Kind.SHORTCUT for layer in before.recipe.layers()),
+        "shortcut_count_unmerged": sum(
+            layer.kind is OperatorKind.SHORTCUT for layer in before.recipe.layers()
+        ),
         "parameter_count_unmerged": before.recipe.parameter_count,
         "conv_count": network.conv_count,
         "shortcut_count": network.shortcut_count,

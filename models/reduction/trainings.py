@@ -16,7 +16,7 @@ from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine, run_jobs
-from .job import Job, Outcome
+from .job import Job, JobOutcome
 from .search_folder import claimed
 from .teacher import require_full_teacher
 from .training_job import training_job
@@ -104,7 +104,7 @@ class Trainings:
             start=start,
         )
 
-    def run(self, jobs: Sequence[Job], announce: Announce | None = None) -> dict[str, Outcome]:
+    def run(self, jobs: Sequence[Job], announce: Announce | None = None) -> dict[str, JobOutcome]:
         """Runs independent trainings and returns their outcomes by job name; raises as `run_jobs` does."""
         return run_jobs(self.engine, jobs, self.progress, announce or self.announce)
 
@@ -216,16 +216,16 @@ def opened_from(
         yield trainings, *trainings.teacher(base, settings.training)
 
 
-def ended(outcome: Outcome) -> Outcome:
+def ended(outcome: JobOutcome) -> JobOutcome:
     """Returns `outcome` if its job succeeded.
 
     Raises:
         DivergedError: The job's training diverged, so the search cannot go on from its result.
 
     >>> job = Job("train", "teacher", "/tmp/teacher", {})
-    >>> ended(Outcome(job, {"test_accuracy_pct": 91.0})).failure
+    >>> ended(JobOutcome(job, {"test_accuracy_pct": 91.0})).failure
     ''
-    >>> ended(Outcome(job, None, "training diverged in epoch 1"))
+    >>> ended(JobOutcome(job, None, "training diverged in epoch 1"))
     Traceback (most recent call last):
     pi_bench.errors.DivergedError: teacher: training diverged in epoch 1
     """

@@ -37,7 +37,7 @@ from .batches import Batches
 from .epoch import evaluate
 from .polynomial_training import start_polynomials
 from .settings import TrainingSettings
-from .trainer import Outcome, train
+from .trainer import TrainingOutcome, train
 from .training_files import save_tensors, write_whole
 from .workers import rank, worker_count
 
@@ -202,7 +202,7 @@ def _result(
     settings: TrainingSettings,
     teacher: Teacher | None,
     batches: Batches,
-    outcome: Outcome,
+    outcome: TrainingOutcome,
     test_accuracy_pct: float,
     identity: dict[str, str],
 ) -> dict[str, Any]:

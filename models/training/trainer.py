@@ -29,14 +29,14 @@ from .workers import unwrap, wrap_distributed
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainingOutcome:
     """The result of a training. The trained module holds the weights of the chosen epoch.
 
     Attributes:
         epoch: the chosen epoch, from 1.
         rows: the log, one row per epoch.
 
-    >>> Outcome(1, [{"epoch": 1, "train_loss": 0.5}]).epoch
+    >>> TrainingOutcome(1, [{"epoch": 1, "train_loss": 0.5}]).epoch
     1
     """
 
@@ -55,7 +55,7 @@ def train(
     device: torch.device,
     progress: Progress,
     tensorboard: bool = False,
-) -> Outcome:
+) -> TrainingOutcome:
     """Trains `module` in place, starting from the checkpoint in `folder` if there is one.
 
     `checkpoint.pt` and `log.csv` are written to `folder` after each epoch. The epoch with the highest
@@ -129,7 +129,7 @@ def train(
     log.close()
     set_relu_part(module, 0.0)
     unwrap(module).load_state_dict(best["state"])
-    return Outcome(best["epoch"], rows)
+    return TrainingOutcome(best["epoch"], rows)
 
 
 def _resumed(

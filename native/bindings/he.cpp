@@ -215,7 +215,7 @@ bool decrypt(const py::object& secret, const py::object& answer, const py::objec
                      threads);
 }
 
-void prepare_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
+void transform_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
                      const py::tuple& block, const py::object& out, Integer<int> threads,
                      const py::tuple& copies, const Text& isa) {
   const LayoutView layout(weights, exponents, shape, block, copies);
@@ -223,7 +223,7 @@ void prepare_weights(const py::object& weights, const py::object& exponents, con
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
   const py::gil_scoped_release release;
-  he::prepare_weights(path, layout.get(), out_view.data(), threads);
+  he::transform_weights(path, layout.get(), out_view.data(), threads);
 }
 
 // Holds a request. The constructor checks all of it.
@@ -384,7 +384,7 @@ void bind_he(py::module_& module) {
                 py::arg("threads"), py::arg("copies") = 1, py::arg("isa") = "");
   submodule.def("decrypt", &decrypt, py::arg("secret"), py::arg("answer"), py::arg("positions"),
                 py::arg("starts"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
-  submodule.def("prepare_weights", &prepare_weights, py::arg("weights"), py::arg("exponents"),
+  submodule.def("transform_weights", &transform_weights, py::arg("weights"), py::arg("exponents"),
                 py::arg("shape"), py::arg("block"), py::arg("out"), py::arg("threads"),
                 py::arg("copies") = no_copies, py::arg("isa") = "");
   submodule.def("respond", &respond, py::arg("weights"), py::arg("exponents"), py::arg("shape"),

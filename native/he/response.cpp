@@ -111,7 +111,7 @@ class WeightTransform {
   explicit WeightTransform(Isa isa)
       : transform_(transform_kernels(isa)), residues_(residue_kernels(isa)), poly_(kDegree) {}
 
-  // placed: of place_weights. out: of one output polynomial and prime, as prepare_weights has it.
+  // placed: of place_weights. out: of one output polynomial and prime, as transform_weights has it.
   void run(const WeightLayout& layout, const PrimeRing& ring, const std::int32_t* placed,
            std::size_t operand, std::uint64_t* out) {
     const std::size_t operands = layout.operands();
@@ -316,7 +316,7 @@ void respond_all(Isa isa, const Request& request, const Answers& answers, int th
 
 }  // namespace
 
-void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
+void transform_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
   const std::size_t in_polys = layout.in_polys(), weight_words = layout.operands() * layout.words();
   parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
     Placement placement(isa, layout);

@@ -33,11 +33,11 @@ struct WeightLayout {
 
 // Transforms all weight polynomials: [out_poly][prime][block][operand][kLanes] words, or
 // [out_poly][prime][run][operand]. Operand i * copies + c is copy c of input polynomial i.
-void prepare_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads);
+void transform_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads);
 
 struct Request {
   WeightLayout layout;
-  const std::uint64_t* prepared;  // of prepare_weights, or nullptr: made as they are needed
+  const std::uint64_t* prepared;  // of transform_weights, or nullptr: made as they are needed
   const std::uint64_t* inputs;    // loaded ciphertexts and their copies, a group a tile
   std::size_t tiles;
   const std::uint64_t* public_key;  // a loaded ciphertext of zero

@@ -1,4 +1,32 @@
-"""The command line: ``pi-bench COMMAND``. Every expected failure gives one line and an exit code."""
+"""The command line: ``pi-bench COMMAND``. Every expected failure gives one line and an exit code.
+
+Commands:
+    latency, latency_connected        measures on this machine, or with a server on another one
+    latency_output                    writes the result of both
+    inspect, prediction               shows the program, and predicts its cost
+    accuracy, evaluation_data         compares answers over a data set, which it reads
+    compare, regress, judgment        compares networks or kept runs, and judges their ratio
+    history                           lists, shows and names kept runs
+    serve, infer                      runs one party for, or against, another machine
+    micro                             times the primitives
+    export, export_module             writes model files, from recipes or from networks of the user
+    export_inputs, recipes            calibration inputs and class names, and the names of recipes
+    train, reduce                     trains networks, and searches for networks with fewer ReLUs
+    schema, completion                prints a JSON Schema, or a script for the shell
+
+Options that commands share:
+    model_options, protocol_options   the model file and its fixed point, the protocol and its own options
+    running_options, stopping_options  batch, threads, link and time-outs, and the number of runs
+    fusion_option, fidelity_options   fused layers, and the choice of bits
+    layer_options, history_option     the columns of tables, and the keeping of results
+    limits_option, like_option        the limits of the machine, and the options of an earlier result
+    training_options                  the settings of a training, its data and its device
+
+Around a command:
+    parser, help, arguments, values   makes the parser, formats its help, parses words and single values
+    output, streams, progress         writes files, prints, and shows progress
+    failures, warnings, interruption  prints errors and warnings, and handles Ctrl-C
+"""
 
 from __future__ import annotations
 

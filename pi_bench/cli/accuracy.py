@@ -164,7 +164,7 @@ def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) ->
     from pi_bench.launch.accuracy_findings import AccuracyFindings
     from pi_bench.launch.private_accuracy import run_privately
     from pi_bench.launch.remedies import find_remedies
-    from pi_bench.launch.samples import sample
+    from pi_bench.launch.samples import evenly_spread
     from pi_bench.metrics.machine_use import MachineUse, MachineWatch
     from pi_bench.prediction.simulated_run import Setting
 
@@ -173,7 +173,7 @@ def _find(parsed: argparse.Namespace, task: AccuracyTask, progress: Progress) ->
     private, remedies, interruption, use = None, None, comparison.interruption, MachineUse()
     try:
         if parsed.private_sample and interruption is None:
-            index = sample(comparison.floats.index, parsed.private_sample)
+            index = evenly_spread(comparison.floats.index, parsed.private_sample)
             with MachineWatch() as watch:
                 private = run_privately(task, index, parsed.timeout, progress)
             use = watch.use

@@ -37,7 +37,7 @@ def samples_of(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Sampl
     """
     import numpy as np
 
-    from pi_bench.launch.samples import Samples, sample
+    from pi_bench.launch.samples import Samples, evenly_spread
     from pi_bench.npy_file import as_native_float
 
     inputs, labels, source = _read(parsed, graph, progress)
@@ -57,7 +57,7 @@ def samples_of(parsed: argparse.Namespace, graph: Graph, progress: Any) -> Sampl
             )
     class_count = None if labels is None else class_count_of(labels, int(np.prod(graph.output.shape)))
     if parsed.limit is not None:
-        chosen = sample(np.arange(len(inputs)), parsed.limit)
+        chosen = evenly_spread(np.arange(len(inputs)), parsed.limit)
         inputs, labels = inputs[chosen], None if labels is None else labels[chosen]
     return Samples(as_native_float(inputs), labels, source, class_count)
 

@@ -13,7 +13,7 @@ from pi_bench.cli import arguments, running_options
 from pi_bench.cli.output import add_json
 
 if TYPE_CHECKING:
-    from pi_bench.launch.client import Client, ClientOffline, ClientOnline
+    from pi_bench.launch.client import Client, OfflineReport, OnlineReport
     from pi_bench.report.documents.answer import ServedAnswer
     from pi_bench.session import PhaseRecord
 
@@ -125,8 +125,8 @@ def run(parsed: argparse.Namespace) -> int:
 def _answer(
     client: Client,
     set_up: PhaseRecord,
-    offline: ClientOffline,
-    online: ClientOnline,
+    offline: OfflineReport,
+    online: OnlineReport,
     parsed: argparse.Namespace,
 ) -> ServedAnswer:
     from pi_bench.report.answer import outputs_part

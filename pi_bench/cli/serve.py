@@ -94,7 +94,7 @@ def run(parsed: argparse.Namespace) -> int:
     info, options = protocol_options.protocol_of(parsed, threads)
 
     from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.launch.measured_client import MeasuringTerms
+    from pi_bench.launch.measurement_responder import MeasuringTerms
     from pi_bench.launch.model import load
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.launch.requests import ServeRequest

@@ -25,7 +25,7 @@ def side_of_result(result: Result, name: str) -> Side:
         protocol=result.protocol,
         mode=result.mode,
         options=result.options,
-        link=getattr(result.link, "name", "loopback"),
+        link=result.link.name,
         threads=result.environment.threads,
         relu_count=result.network.relu_count,
         input_count=result.network.input_count,

@@ -19,7 +19,7 @@ import numpy as np
 
 from pi_bench.fidelity.fidelity import NOISE, Fidelity, FidelityGoal
 from pi_bench.fidelity.logits import measure_fidelity
-from pi_bench.fidelity.noise import Layer, layers_of
+from pi_bench.fidelity.noise import AdjustableLayer, layers_of
 from pi_bench.fidelity.sensitivity import sensitivities
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.compiler.options import MAX_WEIGHT_BITS
@@ -188,7 +188,7 @@ def largest_of(count: int) -> float:
     return NormalDist().inv_cdf((1 + 0.5 ** (1 / count)) / 2)
 
 
-def _layers(graph: Graph, samples: np.ndarray) -> list[Layer]:
+def _layers(graph: Graph, samples: np.ndarray) -> list[AdjustableLayer]:
     program, _ = compile_graph(graph, _REFERENCE)
     nodes = {node.name for node in graph.nodes}
     scaled = (op.name for op in program.ops if isinstance(op, ActivationOp) and op.truncate_bits)
@@ -201,7 +201,7 @@ def _layers(graph: Graph, samples: np.ndarray) -> list[Layer]:
     return layers_of(program, found, powers, finest)
 
 
-def _options(layers: Sequence[Layer], bound: float) -> CompileOptions:
+def _options(layers: Sequence[AdjustableLayer], bound: float) -> CompileOptions:
     """Adds bits until the predicted noise is below the bound, or no bit lowers it."""
     weight_bits = next(
         (
@@ -230,32 +230,32 @@ def _options(layers: Sequence[Layer], bound: float) -> CompileOptions:
     return CompileOptions(weight_bits, most, layer_activation_bits=bits)
 
 
-def _noise(layer: Layer, weight_bits: int, bits: int) -> float:
+def _noise(layer: AdjustableLayer, weight_bits: int, bits: int) -> float:
     return layer.noise(weight_bits, bits, _REFERENCE.weight_bits, _REFERENCE.activation_bits)
 
 
-def _least_noise(layer: Layer, weight_bits: int) -> float:
+def _least_noise(layer: AdjustableLayer, weight_bits: int) -> float:
     """Returns the noise of a layer with the bits that serve its values and their readers' weights best."""
     return min(_noise(layer, weight_bits, bits) for bits in range(_MIN_BITS, _MAX_BITS + 1))
 
 
-def _weight_noise(layers: Sequence[Layer], weight_bits: int) -> float:
+def _weight_noise(layers: Sequence[AdjustableLayer], weight_bits: int) -> float:
     """Returns the noise of rounded weights where every window leaves them all of their bits."""
     more = weight_bits - _REFERENCE.weight_bits
     return sum(reader.noise(more, -64) for layer in layers for reader in layer.readers)
 
 
-def _predicted(layers: Sequence[Layer], options: CompileOptions) -> float:
+def _predicted(layers: Sequence[AdjustableLayer], options: CompileOptions) -> float:
     bits = options.layer_activation_bits
     return sum(_noise(layer, options.weight_bits, bits[layer.name]) for layer in layers)
 
 
-def _cost(layers: Sequence[Layer], options: CompileOptions) -> float:
+def _cost(layers: Sequence[AdjustableLayer], options: CompileOptions) -> float:
     """Counts the AND gates that grow with the bits."""
     return sum(layer.relu_count * options.layer_activation_bits[layer.name] for layer in layers)
 
 
-def _limits(layers: Sequence[Layer], options: CompileOptions) -> tuple[str, ...]:
+def _limits(layers: Sequence[AdjustableLayer], options: CompileOptions) -> tuple[str, ...]:
     """Names the layers that make most of the noise that is left."""
     bits = options.layer_activation_bits
     noises = {layer.name: _noise(layer, options.weight_bits, bits[layer.name]) for layer in layers}

@@ -50,7 +50,7 @@ class WeightedReader:
 
 
 @dataclass(slots=True, eq=False)
-class Layer:
+class AdjustableLayer:
     """A layer whose bits can be chosen: the input, an activation, or a value that is truncated.
 
     Attributes:
@@ -58,7 +58,7 @@ class Layer:
         scale_bits: at the reference bits.
         relu_count: ReLUs and comparisons whose windows are one bit wider for each bit of the layer.
 
-    >>> Layer("relu", sensitivity=6.0, scale_bits=8).noise(10, 10, 10, 10) == 4.0**-8
+    >>> AdjustableLayer("relu", sensitivity=6.0, scale_bits=8).noise(10, 10, 10, 10) == 4.0**-8
     True
     """
 
@@ -82,7 +82,7 @@ def layers_of(
     sensitivities: Mapping[str, float],
     powers: Mapping[str, float],
     finest_output: int,
-) -> list[Layer]:
+) -> list[AdjustableLayer]:
     """Lists the layers of a program that was compiled at the reference bits, in its order.
 
     Args:
@@ -97,14 +97,14 @@ def layers_of(
     >>> [(layer.name, layer.relu_count, layer.scale_bits) for layer in found]
     [('x', 0, 8), ('relu', 2, 8)]
     """
-    found: dict[str, Layer] = {}
-    made: dict[int, list[Layer]] = {}
+    found: dict[str, AdjustableLayer] = {}
+    made: dict[int, list[AdjustableLayer]] = {}
     for op in program.ops:
         if isinstance(op, InputOp):
-            layer = Layer(op.name, sensitivities.get(op.name, 0.0), op.scale_bits, _NEAREST)
+            layer = AdjustableLayer(op.name, sensitivities.get(op.name, 0.0), op.scale_bits, _NEAREST)
             made[op.id] = [found.setdefault(op.name, layer)]
         elif isinstance(op, ActivationOp) and op.truncate_bits and op.name in sensitivities:
-            layer = found.setdefault(op.name, Layer(op.name, sensitivities[op.name], op.scale_bits))
+            layer = found.setdefault(op.name, AdjustableLayer(op.name, sensitivities[op.name], op.scale_bits))
             layer.relu_count += op.relu_count
             made[op.id] = [layer]
         else:

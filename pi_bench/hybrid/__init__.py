@@ -1,4 +1,18 @@
 """Plans, scripts and parties that protocols with homomorphic products and gadgets share.
 
-Protocols import this package; the harness (cli, report, launch) never does.
+Protocols import this package; the harness (cli, report, launch and others) never does.
+
+The plan:
+    work_plan                       the work that a program requires
+    products, multiplications       the products under encryption, and those of activations
+    lane_groups                     the units in which kernels compute and messages are sent
+    modes, other_settings           modes and options, and other settings that are worth predicting
+
+The offline phase:
+    exchange, exchanges             an exchange of messages, and one file for each of its kinds
+    offline_schedule, table_queue   the order of the exchanges, and of those that grow shared tables
+
+Running and predicting:
+    parties                         both parties, step by step
+    script, fixed_steps             computing and messages as data, and the costs of steps of fixed size
 """

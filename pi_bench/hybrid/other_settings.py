@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pi_bench.arithmetic.activation_law import WINDOWED
-from pi_bench.crypto.he import prepared_bytes
+from pi_bench.crypto.he import transformed_bytes
 from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, uses_ferret, window_law
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
@@ -53,7 +53,7 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
     kind = "softspoken" if uses_ferret(options) else "ferret"
     purposes = Purpose.RELU, Purpose.TRUNCATION, Purpose.OTHER
     yield OtherSettings(f"{OT.flag} {kind}", options.with_value(OT.name, kind), purposes)
-    needed = sum(prepared_bytes(job.plan) for job in WorkPlan(program, options).products)
+    needed = sum(transformed_bytes(job.plan) for job in WorkPlan(program, options).products)
     if needed > options.weight_cache_bytes:
         megabytes = -(-needed // 10**6)
         cached = replace(options, weight_cache_bytes=megabytes * 10**6)

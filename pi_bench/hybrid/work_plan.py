@@ -16,7 +16,7 @@ import numpy as np
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.gadget import GadgetSpec
-from pi_bench.crypto.he import prepared_bytes
+from pi_bench.crypto.he import transformed_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
 from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, uses_ferret, window_law
@@ -241,7 +241,7 @@ class WorkPlan:
         """
         found, used = [], 0
         for job in self.products:
-            size = prepared_bytes(job.plan)
+            size = transformed_bytes(job.plan)
             if used + size <= cache_bytes:
                 found.append(job)
                 used += size

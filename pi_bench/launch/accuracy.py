@@ -9,7 +9,7 @@ import numpy as np
 
 from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.errors import InputError, interruption_code
-from pi_bench.launch.accuracy_layers import LayerErrors
+from pi_bench.launch.accuracy_layers import LayerErrorCollector
 from pi_bench.launch.samples import CHUNK_SAMPLES, Answers, answers_of, chunk_bounds
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.integer_run import IntegerRun
@@ -46,7 +46,7 @@ class Comparison:
     integers: Answers
     approximated: Answers | None
     refused: np.ndarray
-    layers: LayerErrors
+    layers: LayerErrorCollector
     interruption: int | None = None
 
 
@@ -112,11 +112,11 @@ def compare(
             "every image of the data has a value beyond the network's input bound, so that a client "
             "refuses it: normalize the images as in training"
         )
-    layers = LayerErrors(graph, compile_graph(graph, compiling)[0], law)
+    layers = LayerErrorCollector(graph, compile_graph(graph, compiling)[0], law)
     generator = np.random.default_rng(_SIMULATED_SHARES_SEED)
     index = np.flatnonzero(taken)
     run: IntegerRun | None = None
-    finished: tuple[int, list[_Chunk], LayerErrors] = (0, [], layers)
+    finished: tuple[int, list[_Chunk], LayerErrorCollector] = (0, [], layers)
     interruption = None
     try:
         for start, end in chunk_bounds(len(index), _chunk_samples(graph)):
@@ -149,7 +149,7 @@ def _compare_chunk(
     run: IntegerRun,
     law: ActivationLaw,
     batch: np.ndarray,
-    layers: LayerErrors,
+    layers: LayerErrorCollector,
     generator: np.random.Generator,
 ) -> _Chunk:
     """Answers `batch`, and adds its errors to `layers`."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.arithmetic.law import signed
-from pi_bench.network.execution.integer_run import Step
+from pi_bench.network.execution.integer_run import OperatorValues
 from pi_bench.network.execution.reference import (
     activation_reference,
     beyond_ring,
@@ -60,7 +60,7 @@ class LayerError:
         return math.sqrt(self.error_square_sum / self.float_square_sum)
 
 
-class LayerErrors:
+class LayerErrorCollector:
     """Collector of a `LayerError` per layer, in the order of the program.
 
     A layer of the float network may be several operators of the program, as a max-pool is a tournament. The
@@ -71,7 +71,7 @@ class LayerErrors:
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
     >>> graph = Graph(nodes, {}, ranges=dict.fromkeys(("x", "relu", "o"), 4.0), meta={"name": "tiny"})
-    >>> list(LayerErrors(graph, compile_graph(graph)[0], EXACT).by_name)
+    >>> list(LayerErrorCollector(graph, compile_graph(graph)[0], EXACT).by_name)
     ['relu', 'o']
     """
 
@@ -85,7 +85,7 @@ class LayerErrors:
             if isinstance(op, ActivationOp | MultiplyOp | OutputOp)
         }
 
-    def observe(self, step: Step, exact: Mapping[str, np.ndarray]) -> None:
+    def observe(self, step: OperatorValues, exact: Mapping[str, np.ndarray]) -> None:
         """Adds one batch at one operator.
 
         Args:
@@ -106,7 +106,7 @@ class LayerErrors:
         if self._makers.get(op.name) == op.id and op.name in exact and exact[op.name].shape == y.shape:
             _compare(layer, y, op.scale_bits, exact[op.name].astype(np.float64))
 
-    def _observe_window(self, layer: LayerError, op: ActivationOp, step: Step) -> None:
+    def _observe_window(self, layer: LayerError, op: ActivationOp, step: OperatorValues) -> None:
         (x,) = step.read
         window_bits = op.window_bits if op.relu_count else UNWINDOWED_BITS
         layer.headroom_bits = min(layer.headroom_bits, _headroom(window_bits, signed(x)))

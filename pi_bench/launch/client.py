@@ -26,7 +26,7 @@ from pi_bench.session.integrity import compare_checksums
 
 
 @dataclass(frozen=True, slots=True)
-class ClientOffline:
+class OfflineReport:
     """Offline phase of one inference at the client.
 
     Attributes:
@@ -45,7 +45,7 @@ class ClientOffline:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientOnline:
+class OnlineReport:
     """Online phase of one inference at the client.
 
     Attributes:
@@ -146,7 +146,7 @@ class Client:
         """Refuses an input that does not fit, before any work. Raises: InputError."""
         encode_input(self.program, inputs)
 
-    def preprocess(self, trace: ShareTrace | None = None) -> ClientOffline:
+    def preprocess(self, trace: ShareTrace | None = None) -> OfflineReport:
         """Runs the offline phase of the next inference. Both parties burn preprocessing that was not used."""
         self._burn()
         self._inference_id += 1
@@ -158,9 +158,9 @@ class Client:
             self.session.flush()
         receive_ready(self.session)
         time_s = time.perf_counter() - started
-        return ClientOffline(time_s, records[0], self._material.storage_bytes)
+        return OfflineReport(time_s, records[0], self._material.storage_bytes)
 
-    def infer(self, inputs: np.ndarray) -> ClientOnline:
+    def infer(self, inputs: np.ndarray) -> OnlineReport:
         """Runs the online phase on the preprocessing, which is used up by it.
 
         The answer is returned only after both parties have compared their checksums, which the latency does
@@ -196,7 +196,7 @@ class Client:
         finally:
             material.burn()
         compare_checksums(self.session)
-        return ClientOnline(material_load_s, latency_s, records[0], output, logits)
+        return OnlineReport(material_load_s, latency_s, records[0], output, logits)
 
     def end(self) -> None:
         """Ends the session, after both parties have checked that every message arrived as it was sent.

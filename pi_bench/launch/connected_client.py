@@ -10,7 +10,7 @@ import numpy as np
 from pi_bench.channel import Address
 from pi_bench.launch.client import Client
 from pi_bench.launch.control import ControlPipe
-from pi_bench.launch.measured_client import VERIFY
+from pi_bench.launch.measurement_responder import VERIFY
 from pi_bench.launch.named_server import named_server
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace

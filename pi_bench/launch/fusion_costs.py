@@ -14,4 +14,4 @@ def costs_on(link: Link | None) -> CostTable:
     """
     if link is None:
         return ONE_MACHINE
-    return CostTable.of_link(link.rtt_s, link.up_bits_per_s, link.down_bits_per_s)
+    return CostTable.of_link(link.name, link.rtt_s, link.up_bits_per_s, link.down_bits_per_s)

@@ -12,7 +12,7 @@ from pi_bench.errors import PiBenchError
 from pi_bench.fidelity.logits import integer_logits
 from pi_bench.launch.accuracy import Comparison
 from pi_bench.launch.accuracy_task import AccuracyTask
-from pi_bench.launch.samples import Answers, sample
+from pi_bench.launch.samples import Answers, evenly_spread
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.program import ActivationOp, Program
 from pi_bench.prediction.simulated_run import Setting, predict_run
@@ -59,7 +59,7 @@ def find_remedies(
         return [remedy.change for remedy in find_remedies(task, comparison, None, silent)]
     ```
     """
-    index = sample(comparison.floats.index, _MAX_IMAGES)
+    index = evenly_spread(comparison.floats.index, _MAX_IMAGES)
     changes = _changes(task.program, task.compiling, comparison)
     found = []
     for number, (words, layer, changed) in enumerate(changes):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from pi_bench.channel.link import Link
-from pi_bench.launch.measured_client import MeasuringTerms
+from pi_bench.launch.measurement_responder import MeasuringTerms
 from pi_bench.protocol import ProtocolOptions
 
 

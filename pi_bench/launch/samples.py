@@ -45,10 +45,10 @@ class Answers:
     logits: np.ndarray
 
 
-def sample(index: np.ndarray, count: int) -> np.ndarray:
+def evenly_spread(index: np.ndarray, count: int) -> np.ndarray:
     """Chooses `count` of the numbers in `index`, evenly spread, or all if there are not more.
 
-    >>> sample(np.arange(100), 3).tolist()
+    >>> evenly_spread(np.arange(100), 3).tolist()
     [0, 50, 99]
     """
     positions = np.linspace(0, len(index) - 1, min(count, len(index)))

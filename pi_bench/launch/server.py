@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pi_bench.channel import Channel
 from pi_bench.channel.link import Pace
 from pi_bench.errors import PeerError, PiBenchError
-from pi_bench.launch.measured_client import MeasuredClient, MeasuringTerms
+from pi_bench.launch.measurement_responder import MeasurementResponder, MeasuringTerms
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
@@ -165,13 +165,13 @@ class Server:
                 client.close()
             session.close()
 
-    def _measured(self, session: Session) -> MeasuredClient:
+    def _measured(self, session: Session) -> MeasurementResponder:
         facts = {
             "threads": self._options.threads,
             "weight_cache_bytes": self._options.weight_cache_bytes,
             "prepare_s": self._prepare_s,
         }
-        return MeasuredClient(session, self._program, self._measuring, facts)
+        return MeasurementResponder(session, self._program, self._measuring, facts)
 
 
 class _ClientSession:
@@ -186,7 +186,7 @@ class _ClientSession:
         protocol: PartyProtocol,
         report: Report,
         tracing: bool,
-        measured: MeasuredClient,
+        measured: MeasurementResponder,
     ) -> None:
         self._session = session
         self._protocol = protocol

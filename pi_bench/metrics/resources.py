@@ -12,13 +12,13 @@ _CLEAR = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # proc(5): resets the high-water mark of resident memory
 
 
-class PeakMemory:
+class PeakMemoryMeter:
     """Peak resident memory since the last `reset`.
 
     `by_phase` is False if the system cannot reset the peak. The peak is then that of the whole life of the
     process so far.
 
-    >>> memory = PeakMemory()
+    >>> memory = PeakMemoryMeter()
     >>> memory.read_bytes() > 1_000_000
     True
     """

@@ -14,7 +14,7 @@ from typing import Self
 from pi_bench.costs import LINK_UNITS, CostUnits
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.prediction.simulation import Simulation
-from pi_bench.protocol.script import Action, Kind, PhaseScript, Purpose, RunScript
+from pi_bench.protocol.script import Action, ActionKind, PhaseScript, Purpose, RunScript
 from pi_bench.protocol.session import Party
 
 _BYTE_UNITS = ("byte sent", "byte received")
@@ -146,7 +146,7 @@ def _busiest(script: PhaseScript, purpose: Purpose, setting: Setting) -> tuple[t
         for action in role.actions:
             if action.purpose is purpose and action.step >= 0:
                 seconds = setting.costs.seconds(action.work)
-                if action.kind is Kind.SEND and setting.link is not None:
+                if action.kind is ActionKind.SEND and setting.link is not None:
                     pace = setting.link.up if party is Party.CLIENT else setting.link.down
                     seconds += pace.transfer_s(action.byte_count)
                 busy[action.step] = busy.get(action.step, 0.0) + seconds

@@ -26,7 +26,7 @@ from pi_bench.prediction.simulation import Simulation
 from pi_bench.primitives import Primitive
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
-from pi_bench.protocol.script import Action, Kind, PhaseScript, RunScript
+from pi_bench.protocol.script import Action, ActionKind, PhaseScript, RunScript
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _phase(
 
 def _up_to_last_message(actions: list[Action]) -> list[Action]:
     """Returns the actions for which the other party may wait: those before the last message that is sent."""
-    sends = [number for number, action in enumerate(actions) if action.kind is Kind.SEND]
+    sends = [number for number, action in enumerate(actions) if action.kind is ActionKind.SEND]
     return actions[: sends[-1] + 1] if sends else []
 
 
@@ -219,7 +219,7 @@ def _least_work(actions: Iterable[Action], least: Mapping[str, Mapping[str, floa
 
 
 def _wire_bytes(actions: Iterable[Action]) -> int:
-    return sum(HEADER_BYTES + a.byte_count for a in actions if a.kind is Kind.SEND and not a.between)
+    return sum(HEADER_BYTES + a.byte_count for a in actions if a.kind is ActionKind.SEND and not a.between)
 
 
 def _of_bytes(

@@ -17,7 +17,7 @@ from pi_bench.channel.link import Link, Timeline
 from pi_bench.costs import LINK_UNITS, STREAMED, Costs
 from pi_bench.defaults import POLL_S
 from pi_bench.prediction.predicted_phase import PredictedPhase
-from pi_bench.protocol.script import Action, Kind, PhaseScript
+from pi_bench.protocol.script import Action, ActionKind, PhaseScript
 from pi_bench.protocol.session import Party
 from pi_bench.protocol.span import Span
 
@@ -114,20 +114,20 @@ class Simulation:
             player.pending = None
             if action is None:
                 return moved
-            if action.kind is Kind.RECEIVE and not player.inbox:
+            if action.kind is ActionKind.RECEIVE and not player.inbox:
                 player.pending = action
                 return moved
             moved = True
-            if action.kind is Kind.COMPUTE:
+            if action.kind is ActionKind.COMPUTE:
                 seconds = self._costs.seconds(action.work) - self._read_ahead_s(player, action)
                 seconds *= player.slowed
                 player.span(action).compute_s += seconds
                 player.time_s += seconds
-            elif action.kind is Kind.FLUSH:
+            elif action.kind is ActionKind.FLUSH:
                 left_s = max(0.0, player.arrived_s - player.time_s)
                 player.span(action).send_s += left_s
                 player.time_s += left_s
-            elif action.kind is Kind.SEND:
+            elif action.kind is ActionKind.SEND:
                 self._send(player, other, action, line)
             else:
                 self._receive(player, action)

@@ -20,8 +20,8 @@ from pi_bench.crypto.he import (
     LinearPlan,
     LinearShape,
     OutputPolynomials,
-    PreparedWeights,
-    prepare_weights,
+    TransformedWeights,
+    transform_weights,
 )
 from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.crypto.he.layout import Layout
@@ -163,13 +163,13 @@ def layer_cases(name: str, plan: LinearPlan, settings: CaseSettings) -> Iterator
         server = HeServer(client.public_key, isa=settings.isa)
         upload = client.encrypt(plan, r)
         response = server.respond(plan, weights, upload, s)
-        prepared = prepare_weights(plan, weights, isa=settings.isa)
+        prepared = transform_weights(plan, weights, isa=settings.isa)
         outputs = OutputPolynomials.of(plan)
         outputs.c1[:] = outputs.c0[:] = 0
         for threads in settings.threads:
             calls: dict[str, Callable[[], object]] = {
                 "encrypt": partial(client.encrypt, plan, r, threads),
-                "prepare": partial(prepare_weights, plan, weights, threads, isa=settings.isa),
+                "prepare": partial(transform_weights, plan, weights, threads, isa=settings.isa),
                 "respond": partial(server.respond, plan, weights, upload, s, threads),
                 "respond, prepared": partial(server.respond, plan, prepared, upload, s, threads),
                 "decrypt": partial(client.decrypt, plan, response, threads),
@@ -183,7 +183,7 @@ def layer_cases(name: str, plan: LinearPlan, settings: CaseSettings) -> Iterator
                 yield Case(f"{step} {name}", "layer", 1, threads, work, call, wire)
 
 
-def _work(plan: LinearPlan, prepared: PreparedWeights, step: str) -> MinimalWork:
+def _work(plan: LinearPlan, prepared: TransformedWeights, step: str) -> MinimalWork:
     uploads = plan.tile_count * plan.in_poly_count
     responses = plan.tile_count * plan.out_poly_count
     primes = len(PRIMES)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Self
 
-from pi_bench.protocol.script import Kind, RunScript
+from pi_bench.protocol.script import ActionKind, RunScript
 from pi_bench.protocol.session import Party
 
 
@@ -41,10 +41,10 @@ class PredictedBytes:
         predicted = cls()
         for party in Party:
             for action in script.offline.roles[party].actions:
-                if action.kind is Kind.SEND and not action.between:
+                if action.kind is ActionKind.SEND and not action.between:
                     predicted.add_offline(action.part, party, action.byte_count)
             for action in script.online.roles[party].actions:
-                if action.kind is Kind.SEND and not action.between:
+                if action.kind is ActionKind.SEND and not action.between:
                     predicted.add_online(action.step, party, action.byte_count)
         return predicted
 

@@ -18,10 +18,10 @@ NO_OP = -1
 """The step of actions that belong to no operator."""
 
 
-class Kind(enum.Enum):
+class ActionKind(enum.Enum):
     """Lists the kinds of actions.
 
-    >>> [kind.name for kind in Kind]
+    >>> [kind.name for kind in ActionKind]
     ['COMPUTE', 'SEND', 'RECEIVE', 'FLUSH']
     """
 
@@ -75,11 +75,11 @@ class Action:
     `work` belongs to computing, `byte_count` to messages, in payload bytes. `between` marks a message between
     two phases, which no phase counts.
 
-    >>> Action(Kind.SEND, 0, "", byte_count=400).work.units
+    >>> Action(ActionKind.SEND, 0, "", byte_count=400).work.units
     {}
     """
 
-    kind: Kind
+    kind: ActionKind
     step: int
     part: str
     purpose: Purpose = Purpose.OTHER
@@ -104,24 +104,28 @@ class Role:
 
     def compute(self, step: int, part: str, purpose: Purpose, work: CostUnits) -> None:
         """Appends computing."""
-        self.actions.append(Action(Kind.COMPUTE, step, part, purpose, work))
+        self.actions.append(Action(ActionKind.COMPUTE, step, part, purpose, work))
 
     def send(self, step: int, part: str, purpose: Purpose, byte_count: int, *, between: bool = False) -> None:
         """Appends a message that the party sends, of `byte_count` payload bytes."""
-        self.actions.append(Action(Kind.SEND, step, part, purpose, byte_count=byte_count, between=between))
+        self.actions.append(
+            Action(ActionKind.SEND, step, part, purpose, byte_count=byte_count, between=between)
+        )
 
     def receive(
         self, step: int, part: str, purpose: Purpose, byte_count: int, *, between: bool = False
     ) -> None:
         """Appends a message that the party waits for, of `byte_count` payload bytes."""
-        self.actions.append(Action(Kind.RECEIVE, step, part, purpose, byte_count=byte_count, between=between))
+        self.actions.append(
+            Action(ActionKind.RECEIVE, step, part, purpose, byte_count=byte_count, between=between)
+        )
 
     def flush(self, step: int, part: str) -> None:
         """Appends a wait until every message has left the party.
 
         Over an emulated link the wait ends when every message has arrived.
         """
-        self.actions.append(Action(Kind.FLUSH, step, part))
+        self.actions.append(Action(ActionKind.FLUSH, step, part))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,8 @@ def build_accuracy(
             labeled=labels is not None,
             class_count=samples.class_count,
         ),
-        float=document.Answers(**scores(comparison.floats, comparison.floats, labels)),
-        integer=document.Answers(**scores(comparison.integers, comparison.floats, labels)),
+        float=document.AnswerScores(**scores(comparison.floats, comparison.floats, labels)),
+        integer=document.AnswerScores(**scores(comparison.integers, comparison.floats, labels)),
         approximated_law=_approximated(comparison, labels),
         private=None if private is None else _private(private, comparison, labels),
         output_count=int(comparison.floats.logits.shape[1]),
@@ -87,26 +87,26 @@ def build_accuracy(
     )
 
 
-def _approximated(comparison: Comparison, labels: np.ndarray | None) -> document.ApproximatedAnswers | None:
+def _approximated(comparison: Comparison, labels: np.ndarray | None) -> document.ApproximatedScores | None:
     """Scores the answers under the law that the mode's own law approximates, if there is one."""
     law = comparison.law.approximated
     if law is None or comparison.approximated is None:
         return None
-    return document.ApproximatedAnswers(
+    return document.ApproximatedScores(
         law=law.name, **scores(comparison.approximated, comparison.floats, labels)
     )
 
 
 def _private(
     private: PrivateAnswers, comparison: Comparison, labels: np.ndarray | None
-) -> document.PrivateAnswers:
+) -> document.PrivateScores:
     answers, floats = private.answers, comparison.floats
     integers = comparison.integers.logits[np.searchsorted(comparison.integers.index, answers.index)]
-    return document.PrivateAnswers(
+    return document.PrivateScores(
         **scores(answers, floats, labels),
         same_images=document.SameImages(
-            float=document.Answers(**scores(at(floats, answers.index), floats, labels)),
-            integer=document.Answers(**scores(at(comparison.integers, answers.index), floats, labels)),
+            float=document.AnswerScores(**scores(at(floats, answers.index), floats, labels)),
+            integer=document.AnswerScores(**scores(at(comparison.integers, answers.index), floats, labels)),
         ),
         same_class_as_integer_pct=true_pct(answers.logits.argmax(axis=1) == integers.argmax(axis=1)),
         largest_difference_from_integer=float(np.abs(answers.logits - integers).max()),

@@ -81,7 +81,7 @@ def render_accuracy(result: document.Accuracy, shown: Shown | None = None) -> st
     return "\n".join(lines)
 
 
-def _row(name: str, answers: document.Answers) -> tuple[str, ...]:
+def _row(name: str, answers: document.AnswerScores) -> tuple[str, ...]:
     own = name.startswith("float")
     error_pct = answers.typical_logit_error_pct
     return (

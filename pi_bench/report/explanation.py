@@ -109,9 +109,9 @@ def _explained(
     )
 
 
-def _causes(program: Program, found: Sequence[CauseCost], whole_s: float) -> list[document.Cause]:
+def _causes(program: Program, found: Sequence[CauseCost], whole_s: float) -> list[document.ExplainedCause]:
     return [
-        document.Cause(
+        document.ExplainedCause(
             cause=one.cause.value,
             cost_s=one.cost_s,
             fraction=one.cost_s / whole_s if whole_s else 0.0,
@@ -172,7 +172,7 @@ class _Writer:
             else f"The network has no ReLUs: most of the online latency is for {rest}.",
         )
 
-    def _sentence(self, phase: Phase, cause: document.Cause) -> str:
+    def _sentence(self, phase: Phase, cause: document.ExplainedCause) -> str:
         kind = Cause(cause.cause)
         cost = f"{seconds(cause.cost_s)} of {seconds(self._phases[phase].time_s)} ({percent(cause.fraction)})"
         remedies = ". ".join(self._remedies(phase, kind))

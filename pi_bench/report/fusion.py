@@ -27,6 +27,7 @@ def fusion_part(fusion: Fusion | None) -> fields.Fusion | None:
             online_s=BeforeAfter(before=before.online_s, after=after.online_s),
             offline_bytes=BeforeAfter(before=before.offline_bytes, after=after.offline_bytes),
         ),
+        planned_link=fusion.planned_link,
     )
 
 

@@ -9,26 +9,26 @@ from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, rend
 from pi_bench.report.quantities import bytes_or_dash, count, millions, milliseconds, times_text
 
 if TYPE_CHECKING:
-    from pi_bench.report.documents.latency import Layer
+    from pi_bench.report.documents.latency import MeasuredLayer
     from pi_bench.report.layer_time import LayerTime
 
-_Rows = Sequence["LayerTime[Layer]"]
-_LayerColumn = Column["LayerTime[Layer]"]
+_Rows = Sequence["LayerTime[MeasuredLayer]"]
+_LayerColumn = Column["LayerTime[MeasuredLayer]"]
 
 
-def _summed(value: Callable[[Layer], float], write: Callable[[float], str]) -> Callable[[_Rows], str]:
+def _summed(value: Callable[[MeasuredLayer], float], write: Callable[[float], str]) -> Callable[[_Rows], str]:
     return lambda rows: write(sum(value(row.layer) for row in rows))
 
 
-def _counted(value: Callable[[Layer], int]) -> Callable[[_Rows], str]:
+def _counted(value: Callable[[MeasuredLayer], int]) -> Callable[[_Rows], str]:
     return lambda rows: count(sum(value(row.layer) for row in rows))
 
 
-def _word(value: Callable[[Layer], str]) -> Callable[[_Rows], str]:
+def _word(value: Callable[[MeasuredLayer], str]) -> Callable[[_Rows], str]:
     return lambda rows: value(rows[0].layer) if len(rows) == 1 else ""
 
 
-def _shape(layer: Layer) -> str:
+def _shape(layer: MeasuredLayer) -> str:
     from pi_bench.report.operators import shape_text  # here, because numpy loads with it
 
     return shape_text(tuple(layer.shape))
@@ -152,7 +152,7 @@ def require_columns(names: Sequence[str]) -> None:
 
 
 def layer_lines(
-    layers: Sequence[Layer], shown: Shown, floors_s: Mapping[int, float] | None = None
+    layers: Sequence[MeasuredLayer], shown: Shown, floors_s: Mapping[int, float] | None = None
 ) -> list[str]:
     """Returns the lines of the table by layer.
 

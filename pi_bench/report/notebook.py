@@ -8,12 +8,12 @@ from typing import Any
 
 from pi_bench.errors import EnvironmentUnsupportedError
 from pi_bench.report.documents.comparison import Side
-from pi_bench.report.documents.latency import Layer
+from pi_bench.report.documents.latency import MeasuredLayer
 
 _WIDTH = 120
 
 
-def layer_frame(layers: Iterable[Layer]) -> Any:
+def layer_frame(layers: Iterable[MeasuredLayer]) -> Any:
     """Returns a frame with one row per layer.
 
     Raises:

@@ -10,7 +10,7 @@ from pi_bench.network.program import ActivationOp, Op
 from pi_bench.protocol.span import Span
 from pi_bench.report.directions import directions
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
-from pi_bench.report.documents.latency import Layer
+from pi_bench.report.documents.latency import MeasuredLayer
 from pi_bench.report.operators import operator_counts, operator_text
 from pi_bench.session import PhaseRecord
 
@@ -95,13 +95,13 @@ def _part(parties: Mapping[str, Sequence[Sequence[Span]]], name: str) -> BothTim
     )
 
 
-def layer_of(op: Op, runs: Sequence[Run]) -> Layer:
+def layer_of(op: Op, runs: Sequence[Run]) -> MeasuredLayer:
     """Describes an operator of the program and the time and bytes of its online phase.
 
     ```python
     from pi_bench.network.program import Program
 
-    def slowest(program: Program, runs: Sequence[Run]) -> Layer:
+    def slowest(program: Program, runs: Sequence[Run]) -> MeasuredLayer:
         return max((layer_of(op, runs) for op in program.ops), key=lambda layer: layer.client.wait_s)
     ```
     """
@@ -111,7 +111,7 @@ def layer_of(op: Op, runs: Sequence[Run]) -> Layer:
 
     client = [_chosen(run.client_online, of_layer) for run in runs]
     server = [_chosen(run.server_online, of_layer) for run in runs]
-    return Layer(
+    return MeasuredLayer(
         id=op.id,
         name=op.name,
         operator=operator_text(op),

@@ -170,8 +170,8 @@ def _online(runs: Sequence[Run], program: Program) -> document.OnlinePhase:
     )
 
 
-def _environment(machine: dict[str, Any], placement: Placement) -> document.Placement:
-    return document.Placement(
+def _environment(machine: dict[str, Any], placement: Placement) -> document.MeasuringMachine:
+    return document.MeasuringMachine(
         **machine,
         threads=placement.threads,
         pinned=placement.pinned,

@@ -13,7 +13,7 @@ from pi_bench.launch.samples import Answers
 
 
 def scores(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict[str, Any]:
-    """Computes the fields of `pi_bench.report.documents.accuracy.Answers`.
+    """Computes the fields of `pi_bench.report.documents.accuracy.AnswerScores`.
 
     Args:
         floats: the float network's answers, at least to the images of `answers`.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pi_bench.channel.link import Link
 from pi_bench.registry import default_protocol
-from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.latency import RealLink, Result
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.fidelity import fidelity_warnings
 from pi_bench.report.quantities import part_text
@@ -79,13 +78,15 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
 
 def _other_link(result: Result) -> list[str]:
     """Warns of a network that was fused for another link than that of the runs."""
-    planned = str(result.arguments.get("fuse") or "").partition(":")[2]
-    used = getattr(result.link, "name", "loopback")  # loopback itself has no name in a document
-    if planned in ("", "loopback") or Link.parse(planned).name == used:
+    fusion, link = result.network.fusion, result.link
+    planned = None if fusion is None else fusion.planned_link
+    if planned is None or isinstance(link, RealLink):  # of a real link nobody knows which name would fit
+        return []
+    if planned == link.name:
         return []
     return [
-        f"the network was fused for the link {planned}, and the runs were on {used}; add --link {planned} to "
-        "measure them there."
+        f"the network was fused for the link {planned}, and the runs were on {link.name}; add "
+        f"--link {planned} to measure them there."
     ]
 
 

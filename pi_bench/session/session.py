@@ -17,7 +17,7 @@ import numpy as np
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameKind, PhaseHeaders
 from pi_bench.errors import PeerError
-from pi_bench.metrics.resources import PeakMemory, cpu_time_s
+from pi_bench.metrics.resources import PeakMemoryMeter, cpu_time_s
 from pi_bench.metrics.spans import SpanRecorder
 from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
@@ -123,7 +123,7 @@ class Session:
         self._headers = PhaseHeaders(FrameKind.COMMAND, session_id, 0)
         self._recorder = SpanRecorder()
         self._spare_steps = 0  # as many as a phase used
-        self._memory = PeakMemory()
+        self._memory = PeakMemoryMeter()
         self._sent_slices: dict[int, int] = {}
         self._received_slices: dict[int, int] = {}
         self._depth_sent = 0

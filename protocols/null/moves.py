@@ -9,7 +9,7 @@ from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.errors import UsageError
 from pi_bench.network.program import Op, Program, element_count
 from pi_bench.protocol import Party
-from pi_bench.protocol.script import Action, Kind, Message, Role
+from pi_bench.protocol.script import Action, ActionKind, Message, Role
 
 _WHAT = {Party.CLIENT: "input", Party.SERVER: "logits"}
 
@@ -140,8 +140,8 @@ def with_operators(program: Program, role: Role, moves: Iterable[Move]) -> list[
 
 
 def _is_message(action: Action) -> bool:
-    return action.kind in (Kind.SEND, Kind.RECEIVE) and not action.between
+    return action.kind in (ActionKind.SEND, ActionKind.RECEIVE) and not action.between
 
 
 def _move(action: Action) -> Move:
-    return Move(action.kind is Kind.SEND, action.step, action.part, action.byte_count)
+    return Move(action.kind is ActionKind.SEND, action.step, action.part, action.byte_count)

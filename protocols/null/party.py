@@ -55,7 +55,7 @@ class _NullParty(PartyProtocol):
         self._play(self._set_up)
 
     def _play(self, moves: Iterable[Move]) -> None:
-        """Plays moves that carry nothing."""
+        """Plays moves whose messages hold zeros only, neither input nor logits."""
         for move in moves:
             with self.session.step(move.step, move.part):
                 self._move(move, self._zeros)

@@ -403,6 +403,7 @@ def test_fused_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: 
     jsonschema.validate(fused, schema)
     assert plain["network"]["fusion"] is None
     fusion = fused["network"]["fusion"]
+    assert fusion["planned_link"] is None
     assert fusion["operators"] and fusion["dissolved"]
     assert fused["verification"]["passed"]
     assert fused["network"]["truncation_count"] < plain["network"]["truncation_count"]

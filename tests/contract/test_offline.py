@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pi_bench.crypto.he import PreparedWeights, prepared_bytes
+from pi_bench.crypto.he import TransformedWeights, transformed_bytes
 from pi_bench.hybrid import offline_schedule
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.protocol import Party, Preprocessing, ProtocolOptions
@@ -16,7 +16,7 @@ DELPHI = find_protocol("delphi")
 
 
 def product_sizes(program) -> list[int]:
-    return [prepared_bytes(job.plan) for job in WorkPlan(program, ProtocolOptions("windowed")).products]
+    return [transformed_bytes(job.plan) for job in WorkPlan(program, ProtocolOptions("windowed")).products]
 
 
 def outputs(run, network, **options) -> list[np.ndarray]:
@@ -43,7 +43,8 @@ def test_the_cache_keeps_its_bound_and_depends_on_shapes_alone(small_network, fr
     for values in (weights, others):
         prepared = DELPHI.server.prepare(program, options, values)
         kinds = [
-            isinstance(prepared.products.weights_of(job), PreparedWeights) for job in prepared.plan.products
+            isinstance(prepared.products.weights_of(job), TransformedWeights)
+            for job in prepared.plan.products
         ]
         assert prepared.products.cached_bytes == sum(np.array(sizes)[kinds]) <= options.weight_cache_bytes
         cached.append(kinds)

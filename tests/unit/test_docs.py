@@ -149,7 +149,17 @@ def _is_there(name: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "package", ["pi_bench/launch", "pi_bench/report", "pi_bench/crypto", "models/linearization"]
+    "package",
+    [
+        "pi_bench/cli",
+        "pi_bench/crypto",
+        "pi_bench/hybrid",
+        "pi_bench/launch",
+        "pi_bench/network",
+        "pi_bench/report",
+        "models",
+        "models/linearization",
+    ],
 )
 def test_the_overview_of_a_package_names_each_of_its_modules_once(package: str) -> None:
     folder = ROOT / package
@@ -158,6 +168,8 @@ def test_the_overview_of_a_package_names_each_of_its_modules_once(package: str) 
     rows = [line.strip() for line in overview.splitlines()[1:] if "  " in line.strip()]
     named = [name for row in rows for name in re.split(r" {2,}", row)[0].split(", ")]
     modules = {
-        path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        path.stem
+        for path in folder.iterdir()
+        if path.suffix == ".py" or (path.is_dir() and not path.name.startswith("_"))
     }
     assert sorted(named) == sorted(modules - {"__init__"})

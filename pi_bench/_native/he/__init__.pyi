@@ -56,7 +56,7 @@ def decrypt(
     threads: int,
     isa: str = "",
 ) -> bool: ...
-def prepare_weights(
+def transform_weights(
     weights: NDArray[np.int16],
     exponents: NDArray[np.uint16],
     shape: _Extents,

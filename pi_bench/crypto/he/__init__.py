@@ -51,9 +51,9 @@ from pi_bench.crypto.he.parameters import PUBLIC_KEY_BYTES
 from pi_bench.crypto.he.server import (
     HeServer,
     OutputPolynomials,
-    PreparedWeights,
-    prepare_weights,
-    prepared_bytes,
+    TransformedWeights,
+    transform_weights,
+    transformed_bytes,
 )
 
 __all__ = [
@@ -64,7 +64,7 @@ __all__ = [
     "LinearPlan",
     "LinearShape",
     "OutputPolynomials",
-    "PreparedWeights",
-    "prepare_weights",
-    "prepared_bytes",
+    "TransformedWeights",
+    "transform_weights",
+    "transformed_bytes",
 ]

@@ -30,7 +30,7 @@ _KEPT_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedWeights:
+class TransformedWeights:
     """Holds all weight polynomials of one operator, transformed; they are as secret as the weights.
 
     They serve only the instruction set that made them.
@@ -39,7 +39,7 @@ class PreparedWeights:
         weights: int16 (out, in, taps).
         transformed: uint64, or None if they are made anew for every response.
 
-    >>> PreparedWeights(np.ones((2, 3, 1), np.int16), transformed=None).weights.shape
+    >>> TransformedWeights(np.ones((2, 3, 1), np.int16), transformed=None).weights.shape
     (2, 3, 1)
     """
 
@@ -47,38 +47,38 @@ class PreparedWeights:
     transformed: np.ndarray | None  # uint64; None: made anew for every response
 
 
-def prepared_bytes(plan: LinearPlan) -> int:
-    """Returns the memory in bytes that `prepare_weights` takes for one operator.
+def transformed_bytes(plan: LinearPlan) -> int:
+    """Returns the memory in bytes that `transform_weights` takes for one operator.
 
     >>> from pi_bench.crypto.he import LinearShape
-    >>> prepared_bytes(LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4))
+    >>> transformed_bytes(LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4))
     196608
     """
     return plan.operand_count * plan.out_poly_count * len(PRIMES) * (DEGREE // plan.run) * 8
 
 
-def prepare_weights(
+def transform_weights(
     plan: LinearPlan, weights: np.ndarray, threads: int = 1, *, isa: str = ""
-) -> PreparedWeights:
-    """Transforms weights once for many responses and clients; `prepared_bytes` tells the memory.
+) -> TransformedWeights:
+    """Transforms weights once for many responses and clients; `transformed_bytes` tells the memory.
 
     Args:
         weights: int16 plan.weight_shape, as in `HeServer.respond`.
 
     >>> from pi_bench.crypto.he import LinearShape
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4)
-    >>> prepare_weights(plan, np.array([[1, 2, 3], [0, -1, 4]], np.int16)).transformed.nbytes
+    >>> transform_weights(plan, np.array([[1, 2, 3], [0, -1, 4]], np.int16)).transformed.nbytes
     196608
 
     Raises:
         ValueError: the weights have another shape, type or range.
     """
     shaped = _shaped(plan, weights)
-    transformed = aligned_words(prepared_bytes(plan) // 8)
-    _native.he.prepare_weights(
+    transformed = aligned_words(transformed_bytes(plan) // 8)
+    _native.he.transform_weights(
         shaped, plan.exponents, *_extents(plan), transformed, threads, plan.copies, isa
     )
-    return PreparedWeights(shaped, transformed)
+    return TransformedWeights(shaped, transformed)
 
 
 class HeServer:
@@ -110,7 +110,7 @@ class HeServer:
     def respond(
         self,
         plan: LinearPlan,
-        weights: np.ndarray | PreparedWeights,
+        weights: np.ndarray | TransformedWeights,
         upload: bytes | bytearray | memoryview,
         s: np.ndarray,
         threads: int = 1,
@@ -121,7 +121,7 @@ class HeServer:
 
         Args:
             weights: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or the
-                `prepare_weights` of them.
+                `transform_weights` of them.
             upload: the client's encryption of r.
             s: uint32 plan.out_shape, uniform and fresh.
 
@@ -135,8 +135,8 @@ class HeServer:
             raise PeerError(
                 f"{plan.name}: the encrypted mask has {len(upload)} bytes instead of {plan.upload_bytes}"
             )
-        if not isinstance(weights, PreparedWeights):
-            weights = PreparedWeights(_shaped(plan, weights), None)
+        if not isinstance(weights, TransformedWeights):
+            weights = TransformedWeights(_shaped(plan, weights), None)
         masks = s.reshape(-1)[plan.out_index]
         view = memoryview(upload).cast("B")
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES
@@ -152,7 +152,7 @@ class HeServer:
     def _respond(
         self,
         plan: LinearPlan,
-        weights: PreparedWeights,
+        weights: TransformedWeights,
         loaded: np.ndarray,
         masks: np.ndarray,
         tiles: tuple[int, int],

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from pi_bench.crypto.he import PreparedWeights, prepare_weights, prepared_bytes
+from pi_bench.crypto.he import TransformedWeights, transform_weights, transformed_bytes
 from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.offline_schedule import offline_schedule
 from pi_bench.hybrid.parties.online import prepare_linear
@@ -34,19 +34,19 @@ class PreparedProducts:
     >>> PreparedProducts(plan, weights, cache_bytes=0, threads=1).cached_bytes
     0
     >>> products = PreparedProducts(plan, weights, cache_bytes=10**6, threads=1)
-    >>> products.cached_bytes == sum(prepared_bytes(job.plan) for job in plan.products)
+    >>> products.cached_bytes == sum(transformed_bytes(job.plan) for job in plan.products)
     True
     """
 
     def __init__(self, plan: WorkPlan, weights: Weights, cache_bytes: int, threads: int) -> None:
         self._weights = weights
         jobs = plan.prepared_products(cache_bytes)
-        self._prepared: dict[int, PreparedWeights] = {
-            job.number: prepare_weights(job.plan, self._dense(job), threads) for job in jobs
+        self._prepared: dict[int, TransformedWeights] = {
+            job.number: transform_weights(job.plan, self._dense(job), threads) for job in jobs
         }
-        self.cached_bytes = sum(prepared_bytes(job.plan) for job in jobs)
+        self.cached_bytes = sum(transformed_bytes(job.plan) for job in jobs)
 
-    def weights_of(self, job: ProductJob) -> np.ndarray | PreparedWeights:
+    def weights_of(self, job: ProductJob) -> np.ndarray | TransformedWeights:
         """Returns the weights of a product for `HeServer.respond`."""
         return self._prepared.get(job.number) or self._dense(job)
 

@@ -50,13 +50,13 @@ class Multiplier:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class LeakySplit:
     """The parts of a leaky ReLU: leaky(x) = ReLU(`relu` * x') + `rest` * x' with x' = `gain` * x.
 
     ``gain * (relu + rest)`` is 1, so that positive values stay as they are, and ``gain * rest`` is the slope,
     up to its rounding.
 
-    >>> Split(1.0, relu=Multiplier(3, 2), rest=Multiplier(1, 2)).rest.value  # slope 1/4
+    >>> LeakySplit(1.0, relu=Multiplier(3, 2), rest=Multiplier(1, 2)).rest.value  # slope 1/4
     0.25
     """
 
@@ -65,7 +65,7 @@ class Split:
     rest: Multiplier
 
 
-def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Split:
+def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> LeakySplit:
     """Writes a public slope of magnitude below 1 as two multipliers of a linear value.
 
     The linear value is truncated by `truncate_bits`, and its window has `window_above_bits` bits above those.
@@ -74,22 +74,22 @@ def split_slope(slope: float, truncate_bits: int, window_above_bits: int) -> Spl
     The other part has no multiplier, and the gain, which folds into weights, compensates for both.
 
     >>> split_slope(0.25, truncate_bits=10, window_above_bits=11)
-    Split(gain=1.0, relu=Multiplier(integer=3, bits=2), rest=Multiplier(integer=1, bits=2))
+    LeakySplit(gain=1.0, relu=Multiplier(integer=3, bits=2), rest=Multiplier(integer=1, bits=2))
     """
     window_bits = truncate_bits + window_above_bits
     for bits in range(_EXACT_BITS + 1):
         whole = math.ldexp(slope, bits)
         if whole == int(whole):
-            return Split(1.0, Multiplier((1 << bits) - int(whole), bits), Multiplier(int(whole), bits))
+            return LeakySplit(1.0, Multiplier((1 << bits) - int(whole), bits), Multiplier(int(whole), bits))
     one = Multiplier(1, 0)
     if slope <= 0.5:
         room = abs(slope) * _ROUNDED_UP * 2.0**window_bits + 2.0**truncate_bits
         rest = _rounded(slope / (1 - slope), UNWINDOWED_BITS - math.ceil(math.log2(room)))
-        return Split(1 / (1 + rest.value), one, rest)
+        return LeakySplit(1 / (1 + rest.value), one, rest)
     relu = _rounded(
         (1 - slope) / slope, MAX_WINDOW_BITS - truncate_bits - relu_window(1 - slope, window_above_bits)
     )
-    return Split(1 / (1 + relu.value), relu, one)
+    return LeakySplit(1 / (1 + relu.value), relu, one)
 
 
 def relu_window(gain: float, window_above_bits: int) -> int:

@@ -25,7 +25,7 @@ from pi_bench.network.program import (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OperatorValues:
     """The values that an operator read (`read`, in order) and made: uint32 arrays that must not be changed.
 
     Attributes:
@@ -33,7 +33,7 @@ class Step:
 
     >>> from pi_bench.network.program import InputOp
     >>> x = np.uint32([[3, 5]])
-    >>> Step(OutputOp(1, "output", (1, 2), 0, 4), read=(x,), share=x, made=x).made.tolist()
+    >>> OperatorValues(OutputOp(1, "output", (1, 2), 0, 4), read=(x,), share=x, made=x).made.tolist()
     [[3, 5]]
     """
 
@@ -70,7 +70,7 @@ class IntegerRun:
 
     def values(
         self, encoded: np.ndarray, law: ActivationLaw, generator: np.random.Generator
-    ) -> Iterator[Step]:
+    ) -> Iterator[OperatorValues]:
         """Yields the steps of all operators but the input, in order.
 
         Each value is dropped after its last reader.
@@ -92,7 +92,7 @@ class IntegerRun:
                 values[op.id] = activation_reference(op, read[0], share, law)
             elif isinstance(op, OutputOp):
                 values[op.id] = read[0]
-            yield Step(op, read, share, values[op.id])
+            yield OperatorValues(op, read, share, values[op.id])
             for gone in [gone for gone, last in self._last_reader.items() if last == op.id]:
                 values.pop(gone, None)
 

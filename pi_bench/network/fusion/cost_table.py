@@ -47,7 +47,8 @@ IMPOSSIBLE = Cost(math.inf, math.inf)
 class CostTable:
     """Holds the costs that depend on where the parties are, and says if the offline bytes may grow.
 
-    The default is two processes of one machine, where a plan may not add offline bytes.
+    The default is two processes of one machine, where a plan may not add offline bytes. `link_name` is the
+    name of the link between two machines; None for one machine.
 
     >>> CostTable().offline_may_grow
     False
@@ -56,16 +57,17 @@ class CostTable:
     round_s: float = _ROUND_S
     truncation_s: float = _TRUNCATION_S
     offline_may_grow: bool = False
+    link_name: str | None = None
 
     @classmethod
-    def of_link(cls, rtt_s: float, up_bits_per_s: float, down_bits_per_s: float) -> Self:
+    def of_link(cls, name: str, rtt_s: float, up_bits_per_s: float, down_bits_per_s: float) -> Self:
         """Returns the costs on a link, where a plan may add offline bytes to save online time.
 
-        >>> CostTable.of_link(rtt_s=0.5, up_bits_per_s=1e8, down_bits_per_s=1e8).round_s
+        >>> CostTable.of_link("slow", rtt_s=0.5, up_bits_per_s=1e8, down_bits_per_s=1e8).round_s
         0.5001
         """
         transfer_s = _UP_BITS / up_bits_per_s + _DOWN_BITS / down_bits_per_s
-        return cls(_ROUND_S + rtt_s, _TRUNCATION_S + transfer_s, offline_may_grow=True)
+        return cls(_ROUND_S + rtt_s, _TRUNCATION_S + transfer_s, offline_may_grow=True, link_name=name)
 
 
 ONE_MACHINE = CostTable()

@@ -123,7 +123,7 @@ class Region(Generic[M]):
         return name in self.kept or name in self._barriers
 
     def content(self, name: str) -> Form[M]:
-        """Returns the form of a linear value as it is computed, also of a kept one."""
+        """Returns the form by which a linear value is computed. A kept value has such a form too."""
         if name not in self._forms:
             self._forms[name] = self._content(self._nodes[name])
         return self._forms[name]

@@ -32,6 +32,7 @@ class Fusion:
         dissolved: linear values that are no longer computed, truncated and sent.
         before, after: the predicted costs of the linear part.
         kept: values that stay → the cost of the linear part if this value alone were dissolved too.
+        planned_link: the name of the link by whose costs fusion planned; None for one machine.
 
     >>> Fusion({}, (), Cost(0.5, 100), Cost(0.4, 90), {}).after.online_s
     0.4
@@ -42,6 +43,7 @@ class Fusion:
     before: Cost
     after: Cost
     kept: dict[str, Cost]
+    planned_link: str | None = None
 
 
 def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) -> tuple[Graph, Fusion]:
@@ -66,10 +68,10 @@ def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) 
     before, after = planner.cost(everything), planner.cost(kept)
     dissolved = tuple(name for name in everything if name not in kept)
     if not dissolved:
-        return graph, Fusion({}, (), before, after, planner.alone(kept))
+        return graph, Fusion({}, (), before, after, planner.alone(kept), table.link_name)
     fused = fuse_keeping(graph, kept, planner)
     values = {node.name: node.layers for node in fused.nodes if isinstance(node, FusedNode)}
-    return fused, Fusion(values, dissolved, before, after, planner.alone(kept))
+    return fused, Fusion(values, dissolved, before, after, planner.alone(kept), table.link_name)
 
 
 def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:

@@ -33,14 +33,14 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FileOperator:
     """One operator of a file.
 
     `args` and `kwargs` may hold `Ref`s, in lists too. The results get the names in `outputs` (None: not
     used). `path` and `kind` are the module path and class that the operator had; `operator` is its name in
     the file.
 
-    >>> Step("Relu", torch.relu, (Ref("x"),), {}, ("y",), path="layer1.relu").place
+    >>> FileOperator("Relu", torch.relu, (Ref("x"),), {}, ("y",), path="layer1.relu").place
     "operator Relu in module 'layer1.relu'"
     """
 
@@ -74,7 +74,7 @@ class ForeignModule(nn.Module):
         references: by the name of a value in `steps`, the name of the tensor that it is.
         input_shape: batch first; None where the file leaves a size open.
 
-    >>> steps = [Step("Relu", torch.relu, (Ref("x"),), {}, ("y",))]
+    >>> steps = [FileOperator("Relu", torch.relu, (Ref("x"),), {}, ("y",))]
     >>> module = ForeignModule("tiny", steps, {}, {}, input_name="x", input_shape=(1, 2), output_name="y")
     >>> module(torch.tensor([[-1.0, 2.0]])).tolist()
     [[0.0, 2.0]]
@@ -83,7 +83,7 @@ class ForeignModule(nn.Module):
     def __init__(
         self,
         name: str,
-        steps: Sequence[Step],
+        steps: Sequence[FileOperator],
         tensors: Mapping[str, torch.Tensor],
         references: Mapping[str, str],
         input_name: str,
@@ -141,7 +141,7 @@ class ForeignModule(nn.Module):
             shapes._element_count = 0
             require_little_work(lambda: shapes(example.to("meta")), len(example))
 
-    def _run(self, step: Step, values: dict[str, Any]) -> None:
+    def _run(self, step: FileOperator, values: dict[str, Any]) -> None:
         def operand(argument: Any) -> Any:
             if isinstance(argument, Ref):
                 if argument.name not in values:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.interchange.foreign_module import MAX_STEPS, ForeignModule, Ref, Step
+from pi_bench.network.interchange.foreign_module import MAX_STEPS, FileOperator, ForeignModule, Ref
 from pi_bench.network.interchange.onnx_attributes import attributes_of
 from pi_bench.network.interchange.onnx_ending import ending, live_nodes
 from pi_bench.network.interchange.onnx_file import opset, read_model
@@ -145,7 +145,7 @@ class _Translation:
         self._tensors[own] = torch.from_numpy(values.copy())
         self._references[name] = own
 
-    def _steps(self, node: Any, replaced: dict[str, str]) -> list[Step]:
+    def _steps(self, node: Any, replaced: dict[str, str]) -> list[FileOperator]:
         """Translates one node; `replaced` are the results of those that are left out."""
         place = f"operator {node.op_type}" + (f" ({node.name!r:.80})" if node.name else "")
         require_known(place, node.op_type)
@@ -171,7 +171,7 @@ class _Translation:
         if node.op_type in _SCALED:
             args[1:] = [self._small.get(name, arg) for name, arg in zip(inputs[1:], args[1:], strict=True)]
         return [
-            Step(
+            FileOperator(
                 operator=node.op_type,
                 function=partial(_call, node.op_type, attributes),
                 args=tuple(args),

@@ -19,10 +19,10 @@ _ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class ResizedAxis:
     """One axis of a map that is resized: its sizes, its scale, and where its new values lie.
 
-    >>> Axis(size=2, new_size=4, scale=2.0, coordinates="half_pixel").places().tolist()
+    >>> ResizedAxis(size=2, new_size=4, scale=2.0, coordinates="half_pixel").places().tolist()
     [-0.25, 0.25, 0.75, 1.25]
     """
 
@@ -47,13 +47,13 @@ class Axis:
         return (at + 0.5) / self.scale - 0.5
 
 
-def nearest(axis: Axis, rounding: str) -> list[int]:
+def nearest(axis: ResizedAxis, rounding: str) -> list[int]:
     """Returns the position of the old value that each new value equals.
 
     Raises:
         ModelError: the rounding is not one of ONNX's.
 
-    >>> nearest(Axis(2, 4, 2.0, "half_pixel"), "round_prefer_floor")
+    >>> nearest(ResizedAxis(2, 4, 2.0, "half_pixel"), "round_prefer_floor")
     [0, 0, 1, 1]
     """
     if rounding == "simple":  # of opset 10: down where the map grows
@@ -64,7 +64,7 @@ def nearest(axis: Axis, rounding: str) -> list[int]:
     return [int(at) for at in found]
 
 
-def matrix(axis: Axis, mode: str, cubic: float = -0.75, excluded: bool = False) -> np.ndarray:
+def matrix(axis: ResizedAxis, mode: str, cubic: float = -0.75, excluded: bool = False) -> np.ndarray:
     """Returns the weights of the old values in the new ones, float32 (new size, size).
 
     Args:
@@ -72,7 +72,7 @@ def matrix(axis: Axis, mode: str, cubic: float = -0.75, excluded: bool = False) 
         cubic: the coefficient of the cubic mode.
         excluded: leaves out the places outside of the map, instead of taking the value at its edge there.
 
-    >>> matrix(Axis(2, 4, 2.0, "half_pixel"), "linear").tolist()
+    >>> matrix(ResizedAxis(2, 4, 2.0, "half_pixel"), "linear").tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
     places = axis.places()

@@ -12,10 +12,10 @@ from torch.nn import functional
 from pi_bench.errors import ModelError
 from pi_bench.network.interchange.onnx_movement import chosen
 from pi_bench.network.interchange.onnx_operands import Attributes, Operator, activation, parameter
-from pi_bench.network.interchange.onnx_windows import Window, flat, padded, planar, spatial
+from pi_bench.network.interchange.onnx_windows import OnnxWindow, flat, padded, planar, spatial
 
 
-def _window(inputs: list[Any], attributes: Attributes) -> tuple[torch.Tensor, Window, bool]:
+def _window(inputs: list[Any], attributes: Attributes) -> tuple[torch.Tensor, OnnxWindow, bool]:
     x, is_line = planar(activation(inputs[0]), attributes)
     kernel = [int(size) for size in attributes.pop("kernel_shape")]
     return x, spatial(x, kernel, attributes), is_line
@@ -34,7 +34,7 @@ def _max_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     return flat(y, is_line)
 
 
-def _counts(x: torch.Tensor, window: Window) -> list[int]:
+def _counts(x: torch.Tensor, window: OnnxWindow) -> list[int]:
     """Returns the number of windows of each axis with ceil_mode, none of which begins in the pads behind."""
     counts = []
     for axis, size in enumerate(x.shape[2:]):
@@ -44,7 +44,7 @@ def _counts(x: torch.Tensor, window: Window) -> list[int]:
     return counts
 
 
-def _pads_behind(x: torch.Tensor, window: Window, axis: int, count: int) -> int:
+def _pads_behind(x: torch.Tensor, window: OnnxWindow, axis: int, count: int) -> int:
     reach = (count - 1) * window.strides[axis] + window.extents[axis]
     return max(reach - x.shape[2 + axis] - window.pads[axis], 0)
 
@@ -76,7 +76,9 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     return flat(y, is_line)
 
 
-def _gathered(x: torch.Tensor, window: Window, counted: bool, ceil: bool) -> tuple[torch.Tensor, Window]:
+def _gathered(
+    x: torch.Tensor, window: OnnxWindow, counted: bool, ceil: bool
+) -> tuple[torch.Tensor, OnnxWindow]:
     """Puts the elements of windows with dilations beside each other. Returns the windows of neighbors."""
     if any(window.pads) and not counted:
         raise ModelError(
@@ -91,7 +93,7 @@ def _gathered(x: torch.Tensor, window: Window, counted: bool, ceil: bool) -> tup
             raise ModelError("average pooling with dilations and windows beyond the pads is not supported")
         read = [first * step + tap * spread for first in range(count + 1) for tap in range(taps)]
         x = chosen(x, 2 + axis, read)
-    return x, Window(window.kernel, window.kernel, [1, 1], [0, 0, 0, 0])
+    return x, OnnxWindow(window.kernel, window.kernel, [1, 1], [0, 0, 0, 0])
 
 
 def _global(pool: Callable[[torch.Tensor, int], torch.Tensor]) -> Operator:

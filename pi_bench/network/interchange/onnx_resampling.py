@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from pi_bench.errors import ModelError
-from pi_bench.network.interchange.onnx_interpolation import Axis, matrix, nearest
+from pi_bench.network.interchange.onnx_interpolation import ResizedAxis, matrix, nearest
 from pi_bench.network.interchange.onnx_movement import chosen
 from pi_bench.network.interchange.onnx_operands import (
     Attributes,
@@ -48,7 +48,7 @@ def _resize(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
         kind = "bilinear" if x.dim() == 4 else "linear"
         return functional.interpolate(x, scale_factor=factors, mode=kind, align_corners=False)
     for axis, scale, size in found:
-        line = Axis(x.shape[axis], size, scale, coordinates)
+        line = ResizedAxis(x.shape[axis], size, scale, coordinates)
         if (size, scale) == (x.shape[axis], 1.0):
             continue
         if coordinates == "align_corners" and abs(scale * x.shape[axis] - size) > 1e-3:

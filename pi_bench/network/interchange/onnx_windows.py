@@ -14,10 +14,10 @@ _MAX = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class OnnxWindow:
     """The numbers of a window by axis; `pads` has those before both axes, then those after.
 
-    >>> Window(kernel=[3, 3], strides=[2, 2], dilations=[1, 1], pads=[0, 0, 1, 1]).extents
+    >>> OnnxWindow(kernel=[3, 3], strides=[2, 2], dilations=[1, 1], pads=[0, 0, 1, 1]).extents
     [3, 3]
     """
 
@@ -61,7 +61,7 @@ def flat(y: torch.Tensor, is_line: bool) -> torch.Tensor:
     return y.squeeze(-2) if is_line else y
 
 
-def spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> Window:
+def spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> OnnxWindow:
     """Reads the window of a convolution or pool of `x` (batch, channels, height, width).
 
     Raises:
@@ -76,7 +76,7 @@ def spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> Windo
     dilations = _pair(attributes.pop("dilations", [1, 1]))
     pads = [int(pad) for pad in attributes.pop("pads", [0, 0, 0, 0])]
     automatic = attributes.pop("auto_pad", "NOTSET")
-    window = Window(kernel, strides, dilations, [0, 0, 0, 0])
+    window = OnnxWindow(kernel, strides, dilations, [0, 0, 0, 0])
     if min(*kernel, *strides, *dilations) < 1:
         raise ModelError(f"its window {kernel} has the strides {strides} and the dilations {dilations}")
     if automatic.startswith("SAME"):
@@ -92,7 +92,7 @@ def spatial(x: torch.Tensor, kernel: list[int], attributes: Attributes) -> Windo
         raise ModelError(f"its auto_pad {automatic!r:.40} is not one of ONNX's")
     if len(pads) != 4 or min(pads) < 0 or max(*pads, *window.extents) >= _MAX:
         raise ModelError(f"its pads {pads!s:.60} or its window {window.extents} are not supported")
-    return Window(kernel, strides, dilations, pads)
+    return OnnxWindow(kernel, strides, dilations, pads)
 
 
 def padded(

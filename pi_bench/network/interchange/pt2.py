@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import torch
 
 from pi_bench.errors import ModelError
-from pi_bench.network.interchange.foreign_module import ForeignModule, Ref, Step
+from pi_bench.network.interchange.foreign_module import FileOperator, ForeignModule, Ref
 from pi_bench.network.interchange.pt2_archive import Archive, dtype_of, read_archive
 from pi_bench.network.lowering.advice import advice
 from pi_bench.network.lowering.names import is_known
@@ -116,7 +116,7 @@ class _Translation:
         entries = [entry.split(",") for entry in text.split(";") if entry]
         return [(entry[1], entry[2]) for entry in entries if len(entry) == 3]
 
-    def _step(self, node: dict[str, Any]) -> Step:
+    def _step(self, node: dict[str, Any]) -> FileOperator:
         stack = self._modules(node)
         path, kind = stack[-1] if stack else ("", "")
         if not all(re.fullmatch(r"\w+", part) for part in path.split(".")):
@@ -128,7 +128,7 @@ class _Translation:
             raise ModelError(f"operator {stem:.60} {place} cannot be lowered: {advice(stem)}")
         function = getattr(getattr(torch.ops.aten, stem), match.group(2))
         where = f"operator {stem} {place}"
-        return Step(
+        return FileOperator(
             operator=stem,
             function=function,
             args=(),

@@ -24,7 +24,7 @@ from pi_bench.report.documents.fields import (
 )
 
 
-class Answers(Part, frozen=True, kw_only=True):
+class AnswerScores(Part, frozen=True, kw_only=True):
     """Scores the answers of one network to a number of images."""
 
     image_count: Positive
@@ -43,7 +43,7 @@ class Answers(Part, frozen=True, kw_only=True):
     rms_logit_error: NonNegative
 
 
-class ApproximatedAnswers(Answers, frozen=True, kw_only=True):
+class ApproximatedScores(AnswerScores, frozen=True, kw_only=True):
     """Scores the integer network under the more accurate law that the mode's law approximates."""
 
     law: str
@@ -52,11 +52,11 @@ class ApproximatedAnswers(Answers, frozen=True, kw_only=True):
 class SameImages(Part, frozen=True, kw_only=True):
     """Scores the float and the integer network on the images of the private runs alone."""
 
-    float: Answers
-    integer: Answers
+    float: AnswerScores
+    integer: AnswerScores
 
 
-class PrivateAnswers(Answers, frozen=True, kw_only=True):
+class PrivateScores(AnswerScores, frozen=True, kw_only=True):
     """Scores the answers of two real parties over a sample of the images."""
 
     same_images: SameImages
@@ -141,7 +141,7 @@ class Remedies(Part, frozen=True, kw_only=True):
 
 
 class Accuracy(Part, frozen=True, kw_only=True):
-    """Answers of the float, the integer and the private network to the same images.
+    """Scores the answers of the float, the integer and the private network to the same images.
 
     Images that a client refuses are left out of all three.
     """
@@ -154,16 +154,16 @@ class Accuracy(Part, frozen=True, kw_only=True):
     options: Options
     fixed_point: FixedPoint
     data: Data
-    float: Answers
-    integer: Annotated[Answers, Meta(description="with simulated shares in modes that depend on shares")]
+    float: AnswerScores
+    integer: Annotated[AnswerScores, Meta(description="with simulated shares in modes that depend on shares")]
     approximated_law: Annotated[
-        ApproximatedAnswers | None,
+        ApproximatedScores | None,
         Meta(
             description="the integer answers under the law that the mode's law approximates; null where it "
             "approximates none"
         ),
     ]
-    private: Annotated[PrivateAnswers | None, Meta(description="null with --private-sample 0")]
+    private: Annotated[PrivateScores | None, Meta(description="null with --private-sample 0")]
     output_count: Annotated[int, Meta(ge=1, description="outputs of the network")]
     worst_layer: Annotated[str | None, Meta(description="the layer with the largest relative_error")]
     layers: Annotated[list[LayerErrors], Meta(description="activations in order, then the output")]

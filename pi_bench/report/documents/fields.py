@@ -136,6 +136,11 @@ class SecondsPerParty(Part, frozen=True, kw_only=True):
 class Loopback(Part, frozen=True, kw_only=True, tag_field="kind", tag="loopback"):
     """Says that the parties talk over loopback, unshaped."""
 
+    @property
+    def name(self) -> str:
+        """The name of the link. The JSON has the kind only."""
+        return "loopback"
+
 
 class Emulated(Part, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
     """Describes an emulated link as it was asked for."""
@@ -208,6 +213,10 @@ class Fusion(Part, frozen=True, kw_only=True):
     dissolved: Annotated[list[str], Meta(description="linear values that are no longer truncated or sent")]
     kept: list[KeptValue]
     predicted: FusionPrediction
+    planned_link: Annotated[
+        str | None,
+        Meta(description="the link for which --fuse planned; null for loopback and in older results"),
+    ] = None
 
 
 FusionOrNull = Annotated[Fusion | None, Meta(description="null where --fuse was not asked for")]

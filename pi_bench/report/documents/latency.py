@@ -139,7 +139,7 @@ class Distribution(Part, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
 
 
-class Layer(BothTimes, frozen=True, kw_only=True):
+class MeasuredLayer(BothTimes, frozen=True, kw_only=True):
     """Measures one operator of the online phase. Times are medians over the timed runs."""
 
     id: Count
@@ -168,7 +168,7 @@ class OnlinePhase(Part, frozen=True, kw_only=True):
     wire_bytes: Directions
     parts: Parts
     comm_round_count: Annotated[float, Meta(ge=0, description="half the longest chain of dependent messages")]
-    layers: list[Layer]
+    layers: list[MeasuredLayer]
 
 
 class BytesPerPhase(Part, frozen=True, kw_only=True):
@@ -247,7 +247,7 @@ class Cores(Part, frozen=True, kw_only=True):
     server: list[Count]
 
 
-class Placement(Machine, frozen=True, kw_only=True):
+class MeasuringMachine(Machine, frozen=True, kw_only=True):
     """Describes the machine and how the parties were placed on it."""
 
     threads: Annotated[int, Meta(ge=0, description="threads per party")]
@@ -335,7 +335,8 @@ class Result(Document, frozen=True, kw_only=True):
     ]
     explanation: ExplanationOrNull
     environment: Annotated[
-        Placement, Meta(description="of the client alone where server_environment is another machine's")
+        MeasuringMachine,
+        Meta(description="of the client alone where server_environment is another machine's"),
     ]
     arguments: Arguments
     warmup_s: Annotated[

@@ -90,7 +90,7 @@ class BusyLayer(Part, frozen=True, kw_only=True):
     ] = None
 
 
-class Cause(Part, frozen=True, kw_only=True):
+class ExplainedCause(Part, frozen=True, kw_only=True):
     """Gives the cost of one cause: the time that the phase would save without it."""
 
     cause: Annotated[str, Meta(description="rounds, relus, truncations, linear or multiplications")]
@@ -104,7 +104,7 @@ class ExplainedPhase(Part, frozen=True, kw_only=True):
 
     time_s: Seconds
     comm_round_count: NonNegative
-    causes: list[Cause]
+    causes: list[ExplainedCause]
     lines: Annotated[list[str], Meta(description="the explanation in sentences")]
     words: Annotated[dict[str, str], Meta(description="the work of the phase in words, by purpose")]
 

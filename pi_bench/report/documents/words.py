@@ -60,7 +60,7 @@ WORDS = {
     "latency_s": "seconds from the input in memory to the logits in memory",
     "law": "name of the rule that the values of the mode follow",
     "layers": "one entry per layer, in the order of the network",
-    "Cause.layers": "the layers that take most time for this cause",
+    "ExplainedCause.layers": "the layers that take most time for this cause",
     "FusedOperator.layers": "names of the model's layers that the operator replaces",
     "limit": "the least that the case can take on this machine",
     "limits": "rates of this machine at its best, measured in this run",

@@ -9,10 +9,10 @@ import pytest
 from pi_bench.arithmetic.activation_law import EXACT, WindowLaw
 from pi_bench.errors import InputError
 from pi_bench.launch.accuracy import Comparison, compare
-from pi_bench.launch.accuracy_layers import LayerErrors
-from pi_bench.launch.samples import sample
+from pi_bench.launch.accuracy_layers import LayerErrorCollector
+from pi_bench.launch.samples import evenly_spread
 from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.execution.integer_run import Step
+from pi_bench.network.execution.integer_run import OperatorValues
 from pi_bench.network.graph import Graph, operator_name
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program import MultiplyOp
@@ -63,12 +63,12 @@ def test_values_outside_their_windows_are_counted(tiny_graph: Graph) -> None:
 def test_products_that_the_ring_does_not_hold_are_counted(tiny_graph: Graph) -> None:
     program, _ = term_program()
     square, product = program.multiply_ops
-    layers = LayerErrors(tiny_graph, program, EXACT)
+    layers = LayerErrorCollector(tiny_graph, program, EXACT)
 
-    def step(op: MultiplyOp, *factors: int) -> Step:
+    def step(op: MultiplyOp, *factors: int) -> OperatorValues:
         read = tuple(np.full(op.shape, factor, np.int64).astype(np.uint32) for factor in factors)
         read[0].flat[0] = 1
-        return Step(op, read, read[0], read[0] * read[-1])
+        return OperatorValues(op, read, read[0], read[0] * read[-1])
 
     layers.observe(step(product, 1 << 15, -(1 << 16)), {})
     layers.observe(step(square, 46_340, 46_340), {})
@@ -114,9 +114,9 @@ def test_the_sign_drop_makes_small_values_0_and_is_compared_with_windowed(tiny_g
 
 def test_samples_are_spread_evenly() -> None:
     index = np.arange(100, 200)
-    assert sample(index, 3).tolist() == [100, 150, 199]
-    assert sample(index, 500).tolist() == index.tolist()
-    assert sample(index[:1], 4).tolist() == [100]
+    assert evenly_spread(index, 3).tolist() == [100, 150, 199]
+    assert evenly_spread(index, 500).tolist() == index.tolist()
+    assert evenly_spread(index[:1], 4).tolist() == [100]
 
 
 def test_a_layer_of_several_operators_is_compared_by_its_last(tmp_path: Path) -> None:

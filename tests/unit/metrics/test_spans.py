@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from pi_bench.metrics.resources import PeakMemory, cpu_time_s
+from pi_bench.metrics.resources import PeakMemoryMeter, cpu_time_s
 from pi_bench.metrics.spans import SpanRecorder
 from pi_bench.protocol.span import Span
 
@@ -50,7 +50,7 @@ def test_a_span_travels() -> None:
 
 
 def test_peak_memory_is_of_the_phase() -> None:
-    memory = PeakMemory()
+    memory = PeakMemoryMeter()
     if not memory.by_phase:
         return  # the fallback is the peak of the process, which only grows
     block = bytearray(b"\1" * 80_000_000)

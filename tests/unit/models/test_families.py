@@ -6,7 +6,7 @@ import pytest
 
 from pi_bench.errors import ModelError
 from pi_bench.models import parse_recipe
-from pi_bench.models.counted_layers import Kind
+from pi_bench.models.counted_layers import OperatorKind
 from pi_bench.models.families import FAMILIES
 
 torch = pytest.importorskip("torch")
@@ -100,7 +100,7 @@ def test_a_recipe_counts_what_its_module_has(family, keys, rho):
     recipe = recipe_of(family, keys, rho=rho)
     module, relus, macs = traced(recipe)
     assert relus == list(recipe.relu_shapes())
-    weighted = (Kind.CONV, Kind.SHORTCUT, Kind.LINEAR)
+    weighted = (OperatorKind.CONV, OperatorKind.SHORTCUT, OperatorKind.LINEAR)
     assert macs == {layer.path: layer.mac_count for layer in recipe.layers() if layer.kind in weighted}
     sizes = {}
     for name, parameter in module.named_parameters():

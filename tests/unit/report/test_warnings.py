@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
+from pi_bench.report.documents.fields import Emulated, Loopback, MeasuredLink
+from pi_bench.report.documents.latency import RealLink
 from pi_bench.report.warnings import find_warnings
 
 QUIET: dict[str, Any] = {
     "secure": True,
-    "network": {"weights": "given"},
+    "network": {"weights": "given", "fusion": {"planned_link": None}},
     "protocol": "delphi",
-    "link": {"kind": "loopback"},
-    "arguments": {"fuse": "online"},
+    "link": Loopback(),
     "runs": 5,
     "precision": None,
     "warmup": 1,
@@ -31,8 +32,7 @@ def warnings_of(fields: dict[str, Any]) -> list[str]:
 
     def part(value: Any) -> Any:
         if isinstance(value, dict):
-            parts = {name: inner if name == "arguments" else part(inner) for name, inner in value.items()}
-            return SimpleNamespace(**parts)
+            return SimpleNamespace(**{name: part(inner) for name, inner in value.items()})
         return value
 
     return find_warnings(part(fields))
@@ -56,7 +56,7 @@ def test_a_good_result_has_none() -> None:
         ("fidelity", None, "export it again"),
         ("fidelity.of_this_program", False, "pi-bench accuracy"),
         ("fidelity.source", "example input", "real inputs as calibration"),
-        ("arguments", {"fuse": "online:lan"}, "add --link lan"),
+        ("network.fusion.planned_link", "lan", "add --link lan"),
         ("online.latency_s.q3", 21.78, "spans 20.8 times the median"),
         ("warmup", 0, "use --warmup 1"),
         ("environment.instruction_set", "portable", "unset PI_BENCH_ISA"),
@@ -80,9 +80,23 @@ def test_without_a_prediction_nothing_is_far_off() -> None:
     assert warnings_of({**QUIET, "prediction": None}) == []
 
 
-def test_a_network_fused_for_the_link_of_the_runs_is_fine() -> None:
-    fused = {"arguments": {"fuse": "online:100Mbit,40ms"}, "link": {"name": "100Mbit,40ms"}}
-    assert warnings_of({**QUIET, **fused}) == []
+LAN = MeasuredLink(rtt_s=0.001, up_bits_per_s=1e9, down_bits_per_s=1e9)
+"""The figures of a link between two machines."""
+
+
+@pytest.mark.parametrize(
+    ("link", "warned"),
+    [
+        (Emulated(name="100Mbit,40ms", rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8), False),
+        (Emulated(name="lan", rtt_s=0.001, up_bits_per_s=1e9, down_bits_per_s=1e9), True),
+        (RealLink(name="real", measured=LAN), False),  # it has no name that --fuse or --link could take
+    ],
+)
+def test_a_network_fused_for_another_link_than_that_of_the_runs_is_warned_of(
+    link: Emulated | RealLink, warned: bool
+) -> None:
+    network = {"weights": "given", "fusion": {"planned_link": "100Mbit,40ms"}}
+    assert bool(warnings_of({**QUIET, "network": network, "link": link})) is warned
 
 
 def test_insecurity_comes_first() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pi_bench.errors import PeerError
-from pi_bench.launch.measured_client import VERIFY, MeasuredClient, MeasuringTerms
+from pi_bench.launch.measurement_responder import VERIFY, MeasurementResponder, MeasuringTerms
 from pi_bench.network.program import Program
 from pi_bench.protocol.span import Span
 from pi_bench.session import Phase, PhaseRecord
@@ -131,13 +131,13 @@ def test_a_server_gives_shares_only_where_both_parties_agreed(sessions: Sessions
     """The command SHARES alone gets nothing, whatever the server's terms are."""
     shares = {name: np.zeros(shape, np.uint32) for name, shape in wire.share_names(program).items()}
     for terms in (None, MeasuringTerms(), MeasuringTerms(insecure_verify=True)):
-        client = MeasuredClient(sessions[1], program, terms, {})
+        client = MeasurementResponder(sessions[1], program, terms, {})
         client.keep(record(Phase.ONLINE), 0, shares)
         with pytest.raises(PeerError, match="which are not there"):
             client.send_shares(3)
     for terms in (None, MeasuringTerms()):
         with pytest.raises(PeerError):
-            MeasuredClient(sessions[1], program, terms, {}).begin(VERIFY)
+            MeasurementResponder(sessions[1], program, terms, {}).begin(VERIFY)
 
 
 def test_a_probe_grows_until_it_takes_a_fifth_of_a_second(sessions: Sessions, both: Both) -> None:

@@ -13,7 +13,7 @@ from pi_bench.crypto.he import (
     LinearPlan,
     LinearShape,
     parameters,
-    prepare_weights,
+    transform_weights,
 )
 from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PACKED_POLY_BYTES, PRIMES
 from pi_bench.errors import PeerError
@@ -144,7 +144,7 @@ def test_arguments_of_the_wrong_shape_or_type(parties) -> None:
     with pytest.raises(ValueError, match="weights: need int16"):
         parties.server.respond(PLAN, WEIGHTS.T, upload, S)
     with pytest.raises(ValueError, match="weights: need int16"):
-        prepare_weights(PLAN, WEIGHTS.astype(np.int32))
+        transform_weights(PLAN, WEIGHTS.astype(np.int32))
     for value in (512, -512, -32768):
         wide = WEIGHTS.copy()
         wide[2, 3] = value
@@ -160,7 +160,7 @@ def test_errors_of_type_print_no_arguments(parties) -> None:
     calls = [
         lambda: parties.client.encrypt(PLAN, R, None),
         lambda: parties.client.decrypt(PLAN, response, None),
-        lambda: prepare_weights(PLAN, WEIGHTS, None),
+        lambda: transform_weights(PLAN, WEIGHTS, None),
         lambda: parties.server.respond(PLAN, WEIGHTS, upload, S, None),
     ]
     for call in calls:
@@ -198,4 +198,4 @@ def test_errors_of_the_kernels_show_no_secret(wrong: object) -> None:
 def test_runs_that_do_not_fit_are_refused(run, exponent, words) -> None:
     exponents, out = np.array([[[exponent]]], np.uint16), np.empty(3 * 8192, np.uint64)
     with pytest.raises(ValueError, match=words):
-        _native.he.prepare_weights(np.ones(1, np.int16), exponents, (1, 1, 1), (1, 1, run), out, 1)
+        _native.he.transform_weights(np.ones(1, np.int16), exponents, (1, 1, 1), (1, 1, run), out, 1)

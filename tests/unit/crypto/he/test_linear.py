@@ -13,8 +13,8 @@ from pi_bench.crypto.he import (
     HeServer,
     LinearPlan,
     LinearShape,
-    prepare_weights,
-    prepared_bytes,
+    transform_weights,
+    transformed_bytes,
 )
 from pi_bench.crypto.he.geometry import Geometry
 from pi_bench.crypto.he.layout import Layout
@@ -176,7 +176,7 @@ def test_weights_of_one_tap_are_constant_over_runs(convolution, separate_plan) -
         plan = plans[name]
         assert length & (length - 1) == 0
         assert not (plan.exponents % length).any()
-        assert prepared_bytes(plan) == plan.in_poly_count * plan.out_poly_count * 3 * 8192 // length * 8
+        assert transformed_bytes(plan) == plan.in_poly_count * plan.out_poly_count * 3 * 8192 // length * 8
 
 
 @pytest.mark.parametrize("objective", HE_PLANS)
@@ -185,8 +185,8 @@ def test_prepared_weights_give_the_same(parties, convolution, convolve, shape, o
     weighted = convolution(*shape)
     case = make_case(weighted, 5)
     case.plan = LinearPlan.of(weighted, WEIGHT_BITS, objective)
-    prepared = prepare_weights(case.plan, case.weights, threads=2, isa=parties.isa)
-    assert prepared.transformed.nbytes == prepared_bytes(case.plan)
+    prepared = transform_weights(case.plan, case.weights, threads=2, isa=parties.isa)
+    assert prepared.transformed.nbytes == transformed_bytes(case.plan)
     upload = parties.client.encrypt(case.plan, case.r)
     response = parties.server.respond(case.plan, prepared, upload, case.s)
     share = parties.client.decrypt(case.plan, response)

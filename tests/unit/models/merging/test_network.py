@@ -16,7 +16,7 @@ from pi_bench.models.merging.borders import border_effect
 from pi_bench.models.merging.counting import merged_conv_count
 from pi_bench.models.merging.network import merge, planned
 from pi_bench.models.networks.masked_relu import kept_relu_count, masked_relus
-from pi_bench.models.random_weights import draw_masks
+from pi_bench.models.random_weights import draw_relu_masks
 from pi_bench.models.recipe_writing import format_recipe
 from tests.published import table
 
@@ -155,7 +155,7 @@ def test_masks_stay_where_they_are():
     recipe = narrow("resnet18-cifar100-24576", "paper")
     recipe = dataclasses.replace(recipe, kept_relus=100)
     before = as_trained(recipe_before(recipe))
-    draw_masks(before, 100, seed=1)
+    draw_relu_masks(before, 100, seed=1)
     merged = merge(before, recipe)
     assert kept_relu_count(merged) == 100
     assert len(masked_relus(merged)) == len(masked_relus(before)) == 2

@@ -94,7 +94,7 @@ def test_a_slow_link_pays_for_larger_layers_and_more_offline_bytes() -> None:
     for _ in range(4):  # a fused kernel of 9 x 9 needs more offline bytes than four of 3 x 3
         value = builder.conv(value, 16, 3, 1, 1)
     graph = builder.head(builder.relu(value), 3)
-    wan = CostTable.of_link(rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8)
+    wan = CostTable.of_link("wan", rtt_s=0.04, up_bits_per_s=1e8, down_bits_per_s=1e8)
     near, far = fuse_linear(graph, 10)[1], fuse_linear(graph, 10, wan)[1]
     assert set(near.dissolved) < set(far.dissolved)
     assert not far.kept  # every round that fusion can save is saved

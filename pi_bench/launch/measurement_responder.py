@@ -30,7 +30,7 @@ class MeasuringTerms:
     insecure_verify: bool = False
 
 
-class MeasuredClient:
+class MeasurementResponder:
     """Keeps the records of the last inference of one client, and answers the client's questions.
 
     Args:
@@ -39,7 +39,7 @@ class MeasuredClient:
 
     ```python
     def refuses(session: Session, program: Program) -> bool:
-        client = MeasuredClient(session, program, None, {})
+        client = MeasurementResponder(session, program, None, {})
         try:
             client.begin(0)
         except PeerError:

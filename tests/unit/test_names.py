@@ -1,0 +1,26 @@
+"""One class name has one meaning (docs/glossary.md): a reader who knows a name knows the thing."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = Path("pi_bench/report/documents")
+"""A record and the document that writes it as JSON share their name."""
+
+
+def test_a_class_name_is_defined_once_or_for_a_record_and_its_document() -> None:
+    places: dict[str, list[Path]] = defaultdict(list)
+    for folder in ("pi_bench", "protocols", "models"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].append(path.relative_to(ROOT))
+    assert len(places) > 400
+    several = {
+        name: [str(path) for path in paths]
+        for name, paths in places.items()
+        if sum(path.parent != DOCUMENTS for path in paths) > 1
+        or sum(path.parent == DOCUMENTS for path in paths) > 1
+    }
+    assert several == {}
