@@ -13,7 +13,7 @@ from pi_bench.cli import arguments, running_options
 from pi_bench.cli.output import add_json
 
 if TYPE_CHECKING:
-    from pi_bench.launch.client import Client, OfflineReport, OnlineReport
+    from pi_bench.launch.client import Client, Inference, OfflineReport
     from pi_bench.report.documents.answer import ServedAnswer
     from pi_bench.session import PhaseRecord
 
@@ -126,7 +126,7 @@ def _answer(
     client: Client,
     set_up: PhaseRecord,
     offline: OfflineReport,
-    online: OnlineReport,
+    online: Inference,
     parsed: argparse.Namespace,
 ) -> ServedAnswer:
     from pi_bench.report.answer import outputs_part
@@ -147,7 +147,7 @@ def _answer(
         verification=_NOT_VERIFIED,
         set_up_s=set_up.wall_s,
         offline_s=offline.time_s,
-        online_s=online.latency_s,
+        online_s=online.report.latency_s,
         notes=client.notes,
         arguments=arguments.as_fields(parsed),
     )

@@ -96,6 +96,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.measurement_responder import MeasuringTerms
     from pi_bench.launch.model import load
+    from pi_bench.launch.party_records import Listening, record_of
     from pi_bench.launch.processes import START_TIMEOUT_S, Parties
     from pi_bench.launch.requests import ServeRequest
     from pi_bench.protocol import Party
@@ -124,8 +125,9 @@ def run(parsed: argparse.Namespace) -> int:
         parties.start(Party.SERVER)
         parties.receive(Party.SERVER, "started", START_TIMEOUT_S)
         parties.send(Party.SERVER, "serve", request.as_fields(), model.as_arrays())
-        bound, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
-        where = Address(bound["host"], bound["port"])
+        fields, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
+        bound = record_of(Listening, fields)
+        where = Address(bound.host, bound.port)
         words = mode_text(options.mode, options.values)
         try:
             print(f"serving {model.program.name} at {where}, protocol {info.title}, {words}", flush=True)

@@ -7,7 +7,8 @@ The parties:
 
 Processes:
     processes, party_process, child      start both parties, watch one, and end each with its launcher
-    control, requests                    the pipe between launcher and party, and its messages
+    control                              the pipe between launcher and party
+    requests, party_records              its messages: requests to a party, and figures of a party
     placement                            threads and cores of each party
 
 A measurement:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from pi_bench.channel import Address
@@ -25,9 +26,8 @@ from pi_bench.session.handshake import Agreement, ClientRequirements
 from pi_bench.session.integrity import compare_checksums
 
 
-@dataclass(frozen=True, slots=True)
-class OfflineReport:
-    """Offline phase of one inference at the client.
+class OfflineReport(msgspec.Struct, frozen=True):
+    """Reports the offline phase of one inference at the client.
 
     Attributes:
         time_s: time until both parties have finished.
@@ -44,9 +44,8 @@ class OfflineReport:
     storage_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class OnlineReport:
-    """Online phase of one inference at the client.
+class OnlineReport(msgspec.Struct, frozen=True):
+    """Reports the online phase of one inference at the client.
 
     Attributes:
         material_load_s: time from the request for the online phase until both parties have their material.
@@ -56,13 +55,27 @@ class OnlineReport:
     ```python
     def online_s(client: Client, inputs: np.ndarray) -> float:
         client.preprocess()
-        return client.infer(inputs).latency_s
+        return client.infer(inputs).report.latency_s
     ```
     """
 
     material_load_s: float
     latency_s: float
     record: PhaseRecord
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """Holds the network's answer to one input, and the report of the online phase that computed it.
+
+    ```python
+    def class_id(client: Client, inputs: np.ndarray) -> int:
+        client.preprocess()
+        return int(client.infer(inputs).logits.argmax())
+    ```
+    """
+
+    report: OnlineReport
     output: np.ndarray  # uint32, the output's shape
     logits: np.ndarray  # float64, the output's shape
 
@@ -160,7 +173,7 @@ class Client:
         time_s = time.perf_counter() - started
         return OfflineReport(time_s, records[0], self._material.storage_bytes)
 
-    def infer(self, inputs: np.ndarray) -> OnlineReport:
+    def infer(self, inputs: np.ndarray) -> Inference:
         """Runs the online phase on the preprocessing, which is used up by it.
 
         The answer is returned only after both parties have compared their checksums, which the latency does
@@ -196,7 +209,7 @@ class Client:
         finally:
             material.burn()
         compare_checksums(self.session)
-        return OnlineReport(material_load_s, latency_s, records[0], output, logits)
+        return Inference(OnlineReport(material_load_s, latency_s, records[0]), output, logits)
 
     def end(self) -> None:
         """Ends the session, after both parties have checked that every message arrived as it was sent.

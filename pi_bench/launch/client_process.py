@@ -10,6 +10,7 @@ from pi_bench.launch.child import run_party
 from pi_bench.launch.client import Client
 from pi_bench.launch.connected_client import measure_at_server
 from pi_bench.launch.control import ControlPipe
+from pi_bench.launch.party_records import ClientRun, SetUpRecord, fields_of
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.handshake import ClientRequirements
@@ -56,7 +57,7 @@ def party(control: ControlPipe) -> None:
         set_up_s = time.perf_counter() - started
         control.send(
             "ready",
-            {"handshake_s": handshake_s, "set_up_s": set_up_s, "set_up": set_up.as_dict()},
+            fields_of(SetUpRecord(handshake_s=handshake_s, set_up_s=set_up_s, record=set_up)),
         )
         probed: MeasuredLink | None = None
         while control.receive()[0] == "run":
@@ -64,20 +65,14 @@ def party(control: ControlPipe) -> None:
                 probed = probe_as_client(client.session, probe_bytes(link))
             trace = ShareTrace()
             offline = client.preprocess(trace)
-            online = client.infer(inputs)
-            control.send(
-                "done",
-                {
-                    "offline_s": offline.time_s,
-                    "material_load_s": online.material_load_s,
-                    "latency_s": online.latency_s,
-                    "storage_bytes": offline.storage_bytes,
-                    "offline": offline.record.as_dict(),
-                    "online": online.record.as_dict(),
-                    "probed_link": None if probed is None else probed.as_dict(),
-                },
-                {"output": online.output, "logits": online.logits, **trace.arrays},
+            inference = client.infer(inputs)
+            run = ClientRun(
+                offline=offline,
+                online=inference.report,
+                probed_link=None if probed is None else probed.as_dict(),
             )
+            arrays = {"output": inference.output, "logits": inference.logits, **trace.arrays}
+            control.send("done", fields_of(run), arrays)
         client.end()
 
 

@@ -12,6 +12,7 @@ from pi_bench.launch.client import Client
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.measurement_responder import VERIFY
 from pi_bench.launch.named_server import named_server
+from pi_bench.launch.party_records import ClientRun, ServerPhase, ServerRun, SetUpRecord, fields_of
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.commands import Command, send_command
@@ -70,10 +71,8 @@ def _measure(control: ControlPipe, request: ConnectRequest, address: Address) ->
             "contact",
             {
                 "busy": False,
-                "handshake_s": handshake_s,
-                "set_up_s": set_up_s,
-                "set_up": set_up.as_dict(),
-                "server_set_up": server_set_up.as_dict(),
+                "set_up": fields_of(SetUpRecord(handshake_s=handshake_s, set_up_s=set_up_s, record=set_up)),
+                "server_set_up": fields_of(ServerPhase(record=server_set_up)),
                 "offer": offer.as_meta(),
                 "description": {
                     name: value
@@ -100,7 +99,7 @@ def _run(
 ) -> None:
     trace = ShareTrace() if insecure_verify else None
     offline = client.preprocess(trace)
-    online = client.infer(inputs)
+    inference = client.infer(inputs)
     send_command(client.session, Command.RECORDS, inference_id)
     server_offline, server_online, server_storage_bytes = receive_records(
         client.session, client.program, inference_id
@@ -110,18 +109,9 @@ def _run(
         send_command(client.session, Command.SHARES, inference_id)
         received = receive_insecure_shares(client.session, client.program)
         shares = trace.arrays | {f"{SERVER_SHARE}{name}": share for name, share in received.items()}
-    control.send(
-        "done",
-        {
-            "offline_s": offline.time_s,
-            "material_load_s": online.material_load_s,
-            "latency_s": online.latency_s,
-            "storage_bytes": offline.storage_bytes,
-            "offline": offline.record.as_dict(),
-            "online": online.record.as_dict(),
-            "server_offline": server_offline.as_dict(),
-            "server_online": server_online.as_dict(),
-            "server_storage_bytes": server_storage_bytes,
-        },
-        {"output": online.output, "logits": online.logits, **shares},
+    server = ServerRun(
+        offline=ServerPhase(record=server_offline, storage_bytes=server_storage_bytes),
+        online=ServerPhase(record=server_online),
     )
+    run = ClientRun(offline=offline, online=inference.report, server=server)
+    control.send("done", fields_of(run), {"output": inference.output, "logits": inference.logits, **shares})

@@ -15,6 +15,7 @@ import numpy as np
 from pi_bench.launch.connected_client import SERVER_SHARE
 from pi_bench.launch.expected_logits import ExpectedLogits
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
+from pi_bench.launch.party_records import ClientRun, ServerPhase, SetUpRecord, record_of
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest
@@ -25,7 +26,6 @@ from pi_bench.network.program import Program
 from pi_bench.network.program.codec import program_from_bytes
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol
-from pi_bench.session import PhaseRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class ConnectedSession(RunningSession):
         if found["busy"]:
             self._waiting()
             found, arrays = parties.receive(Party.CLIENT, "contact")
-        start_s = time.perf_counter() - started
+        start_s, set_up = time.perf_counter() - started, record_of(SetUpRecord, found["set_up"])
         self._contact = _contact(found, arrays, self._placement.threads)
         self._checked = self._prepare(self._contact)
         parties.send(Party.CLIENT, "input", {}, {"input": self._checked.inputs})
@@ -128,10 +128,10 @@ class ConnectedSession(RunningSession):
         return Measurement(
             start_s=start_s,
             prepare_s=self._contact.server["prepare_s"],
-            set_up_s=found["set_up_s"],
-            handshake_s=found["handshake_s"],
-            client_set_up=PhaseRecord.from_dict(found["set_up"]),
-            server_set_up=PhaseRecord.from_dict(found["server_set_up"]),
+            set_up_s=set_up.set_up_s,
+            handshake_s=set_up.handshake_s,
+            client_set_up=set_up.record,
+            server_set_up=record_of(ServerPhase, found["server_set_up"]).record,
             placement=self._placement,
             probed_link=probed,
         )
@@ -143,21 +143,10 @@ class ConnectedSession(RunningSession):
         logits, output = arrays.pop("logits"), arrays.pop("output")
         verifier, expected = self._checked.verifier, self._checked.expected
         error, failure = (None, None) if expected is None else expected.compare(logits)
-        run = Run(
-            offline_s=done["offline_s"],
-            material_load_s=done["material_load_s"],
-            latency_s=done["latency_s"],
-            client_offline=PhaseRecord.from_dict(done["offline"]),
-            server_offline=PhaseRecord.from_dict(done["server_offline"]),
-            client_online=PhaseRecord.from_dict(done["online"]),
-            server_online=PhaseRecord.from_dict(done["server_online"]),
-            client_storage_bytes=done["storage_bytes"],
-            server_storage_bytes=done["server_storage_bytes"],
-            verdict=None if verifier is None else verifier.verify(*_shares(arrays), output),
-            logits_error=error,
-            logits_failure=failure,
-        )
-        return run, logits
+        client = record_of(ClientRun, done)
+        assert client.server is not None, "a server on another machine reports to its client"
+        verdict = None if verifier is None else verifier.verify(*_shares(arrays), output)
+        return Run(client, client.server, verdict, error, failure), logits
 
 
 def _contact(found: dict[str, Any], arrays: dict[str, np.ndarray], threads: int) -> Contact:

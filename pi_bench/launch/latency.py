@@ -8,6 +8,14 @@ import numpy as np
 
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.model import LoadedModel
+from pi_bench.launch.party_records import (
+    ClientRun,
+    Listening,
+    ServerPhase,
+    ServerRun,
+    SetUpRecord,
+    record_of,
+)
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest, ServeRequest
@@ -15,7 +23,6 @@ from pi_bench.launch.timed_runs import RunningSession, measure_session
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo
-from pi_bench.session import PhaseRecord
 
 LOOPBACK = "127.0.0.1"
 
@@ -135,13 +142,14 @@ def _start(
         ).as_fields(),
         model.as_arrays(),
     )
-    address, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
+    fields, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
+    server = record_of(Listening, fields)
     parties.send(
         Party.CLIENT,
         "connect",
         ConnectRequest(
-            host=address["host"],
-            port=address["port"],
+            host=server.host,
+            port=server.port,
             expect_digest=options.expect_digest,
             threads=placement.threads,
             timeout_s=options.timeout_s,
@@ -152,13 +160,14 @@ def _start(
     )
     at_server, _ = parties.receive(Party.SERVER, "record")
     at_client, _ = parties.receive(Party.CLIENT, "ready")
+    set_up = record_of(SetUpRecord, at_client)
     return Measurement(
-        start_s=time.perf_counter() - started - address["prepare_s"],
-        prepare_s=address["prepare_s"],
-        set_up_s=at_client["set_up_s"],
-        handshake_s=at_client["handshake_s"],
-        client_set_up=PhaseRecord.from_dict(at_client["set_up"]),
-        server_set_up=PhaseRecord.from_dict(at_server["record"]),
+        start_s=time.perf_counter() - started - server.prepare_s,
+        prepare_s=server.prepare_s,
+        set_up_s=set_up.set_up_s,
+        handshake_s=set_up.handshake_s,
+        client_set_up=set_up.record,
+        server_set_up=record_of(ServerPhase, at_server).record,
         placement=placement,
     )
 
@@ -172,21 +181,11 @@ def _tell_both(parties: Parties, kind: str) -> None:
 def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray, dict[str, float] | None]:
     """Preprocesses, runs and verifies. Both parties wait while the launcher verifies."""
     _tell_both(parties, "run")
-    server_offline, _ = parties.receive(Party.SERVER, "record")
-    server_online, server_arrays = parties.receive(Party.SERVER, "record")
+    offline, _ = parties.receive(Party.SERVER, "record")
+    online, server_arrays = parties.receive(Party.SERVER, "record")
     done, client_arrays = parties.receive(Party.CLIENT, "done")
     logits, output = client_arrays.pop("logits"), client_arrays.pop("output")
     verdict = verifier.verify(client_arrays, server_arrays, output)
-    run = Run(
-        offline_s=done["offline_s"],
-        material_load_s=done["material_load_s"],
-        latency_s=done["latency_s"],
-        client_offline=PhaseRecord.from_dict(done["offline"]),
-        server_offline=PhaseRecord.from_dict(server_offline["record"]),
-        client_online=PhaseRecord.from_dict(done["online"]),
-        server_online=PhaseRecord.from_dict(server_online["record"]),
-        client_storage_bytes=done["storage_bytes"],
-        server_storage_bytes=server_offline["storage_bytes"],
-        verdict=verdict,
-    )
-    return run, logits, done["probed_link"]
+    client = record_of(ClientRun, done)
+    server = ServerRun(offline=record_of(ServerPhase, offline), online=record_of(ServerPhase, online))
+    return Run(client, server, verdict), logits, client.probed_link

@@ -8,6 +8,8 @@ import numpy as np
 
 from pi_bench.channel.link import Link
 from pi_bench.errors import PiBenchError
+from pi_bench.launch.client import OfflineReport, OnlineReport
+from pi_bench.launch.party_records import ClientRun, ServerPhase, ServerRun
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import Verdict
@@ -36,7 +38,7 @@ class LatencyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One timed inference as both parties saw it.
+    """Holds one timed inference as both parties recorded it.
 
     Attributes:
         verdict: None where the run was not verified.
@@ -49,18 +51,26 @@ class Run:
     ```
     """
 
-    offline_s: float
-    material_load_s: float
-    latency_s: float
-    client_offline: PhaseRecord
-    server_offline: PhaseRecord
-    client_online: PhaseRecord
-    server_online: PhaseRecord
-    client_storage_bytes: int
-    server_storage_bytes: int
+    client: ClientRun
+    server: ServerRun
     verdict: Verdict | None
     logits_error: float | None = None
     logits_failure: str | None = None
+
+    @property
+    def offline_s(self) -> float:
+        """Seconds until both parties have finished the offline phase."""
+        return self.client.offline.time_s
+
+    @property
+    def latency_s(self) -> float:
+        """The online latency in seconds."""
+        return self.client.online.latency_s
+
+    def record(self, party: str, phase: str) -> PhaseRecord:
+        """Returns the record of ``client`` or ``server`` for the phase ``offline`` or ``online``."""
+        report: OfflineReport | OnlineReport | ServerPhase = getattr(getattr(self, party), phase)
+        return report.record
 
     @property
     def failures(self) -> list[str]:

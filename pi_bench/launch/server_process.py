@@ -14,6 +14,7 @@ from pi_bench.channel.tcp import local_address
 from pi_bench.errors import ConnectionFailedError, PeerGaveUpError, PiBenchError
 from pi_bench.launch.child import run_party
 from pi_bench.launch.control import ControlClosedError, ControlPipe
+from pi_bench.launch.party_records import Listening, ServerPhase, fields_of
 from pi_bench.launch.requests import ServeRequest
 from pi_bench.launch.server import Server, ServerReport
 from pi_bench.metrics.resources import available_memory_bytes
@@ -62,7 +63,8 @@ def party(control: ControlPipe) -> None:
     prepare_s = time.perf_counter() - started
     with listen(Address(request.host, request.port)) as listener:
         bound = local_address(listener)
-        control.send("listening", {"host": bound.host, "port": bound.port, "prepare_s": prepare_s})
+        listening = Listening(host=bound.host, port=bound.port, prepare_s=prepare_s)
+        control.send("listening", fields_of(listening))
         if request.measuring:
             connection, _ = accept(listener, request.timeout_s)
             server.serve(connection, Reporter(control), tracing=True)
@@ -144,8 +146,8 @@ class Reporter:
         self._control.receive()  # between runs the launcher verifies; the client is silent meanwhile
 
     def _send(self, report: ServerReport, arrays: Mapping[str, np.ndarray]) -> None:
-        meta = {"record": report.record.as_dict(), "storage_bytes": report.storage_bytes}
-        self._control.send("record", meta, arrays)
+        phase = ServerPhase(record=report.record, storage_bytes=report.storage_bytes)
+        self._control.send("record", fields_of(phase), arrays)
 
 
 if __name__ == "__main__":

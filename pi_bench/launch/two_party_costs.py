@@ -120,7 +120,7 @@ def _fixed_costs(script: RunScript, runs: Sequence[Run], primitives: Costs) -> d
         work = CostUnits.sum(action.work for action in actions if (action.step, action.part) in step.spans)
         amount = work.units.get(step.unit, 0.0)
         if amount:
-            records = (getattr(run, f"{step.party}_{phase}") for run in runs)
+            records = (run.record(step.party, phase) for run in runs)
             seconds = _typical(_compute_s(record, step.spans) for record in records)
             found[step.unit] = max(0.0, seconds - known.seconds(work)) / amount
     return found
@@ -141,7 +141,7 @@ def _slowdown(name: str, known: Costs, script: RunScript, runs: Sequence[Run]) -
     played = Simulation(known).play(getattr(script, phase))
     alone_s = sum(span.compute_s for span in played.spans[Party(party)].values())
     measured_s = _typical(
-        sum(float(span.compute_s) for span in getattr(run, f"{party}_{phase}").spans) for run in runs
+        sum(float(span.compute_s) for span in run.record(party, phase).spans) for run in runs
     )
     return max(1.0, measured_s / alone_s) if alone_s else 1.0
 
@@ -150,16 +150,17 @@ def _message_costs(runs: Sequence[Run]) -> dict[str, float]:
     """Finds the costs of handing a small message over and of its way, from runs with strict turns."""
     message_s, hop_s = [], []
     for run in runs:
-        spans = [*run.client_online.spans, *run.server_online.spans]
+        client, server = (run.record(party, "online") for party in ("client", "server"))
+        spans = [*client.spans, *server.spans]
         sent_s = sum(span.send_s for span in spans)
         message_s.append(sent_s / sum(span.sent_count for span in spans))
         busy_s = sent_s + sum(span.compute_s for span in spans if span.op_id >= 0)
-        hop_s.append((run.latency_s - busy_s) / run.client_online.depth - message_s[-1])
+        hop_s.append((run.latency_s - busy_s) / client.depth - message_s[-1])
     return {"message": _typical(message_s), "hop": max(0.0, _typical(hop_s))}
 
 
 def _sent_byte_s(runs: Sequence[Run], message_s: float) -> float:
-    spans = [[span for span in run.server_online.spans if span.sent_count] for run in runs]
+    spans = [[span for span in run.record("server", "online").spans if span.sent_count] for run in runs]
     return _typical(
         max(0.0, sum(span.send_s - span.sent_count * message_s for span in own))
         / sum(span.sent_wire_bytes for span in own)

@@ -47,7 +47,7 @@ def hidden_offline_s(run: Run) -> float:
         return hidden_offline_s(run) > 0.1 * run.offline_s
     ```
     """
-    busy_s = _busy_s(run.client_offline.spans) + _busy_s(run.server_offline.spans)
+    busy_s = sum(_busy_s(run.record(party, "offline").spans) for party in ("client", "server"))
     return max(0.0, busy_s - run.offline_s)
 
 
@@ -71,10 +71,7 @@ def parts_of(runs: Sequence[Run], phase: str, op_id: int | None = None) -> dict[
     ```
     """
     parties = {
-        party: [
-            _chosen(getattr(run, f"{party}_{phase}"), lambda span: op_id in (None, span.op_id))
-            for run in runs
-        ]
+        party: [_chosen(run.record(party, phase), lambda span: op_id in (None, span.op_id)) for run in runs]
         for party in ("client", "server")
     }
     names = dict.fromkeys(span.part for spans in parties.values() for span in spans[0] if span.part)
@@ -109,8 +106,8 @@ def layer_of(op: Op, runs: Sequence[Run]) -> MeasuredLayer:
     def of_layer(span: Span) -> bool:
         return span.op_id == op.id
 
-    client = [_chosen(run.client_online, of_layer) for run in runs]
-    server = [_chosen(run.server_online, of_layer) for run in runs]
+    client = [_chosen(run.record("client", "online"), of_layer) for run in runs]
+    server = [_chosen(run.record("server", "online"), of_layer) for run in runs]
     return MeasuredLayer(
         id=op.id,
         name=op.name,

@@ -51,6 +51,7 @@ def build_result(
     """
     runs, program = measurement.runs, model.program
     first, cpu = runs[0], _cpu_time(measurement)
+    storage = PerParty(client=first.client.offline.storage_bytes, server=first.server.offline.storage_bytes)
     offline, online = _offline(runs), _online(runs, program)
     return document.Result(
         schema_version=2,
@@ -74,11 +75,11 @@ def build_result(
         start_s=measurement.start_s,
         setup=_set_up(measurement),
         offline=offline,
-        material_load_s=median(run.material_load_s for run in runs),
+        material_load_s=median(run.client.online.material_load_s for run in runs),
         online=online,
         first_inference_s=measurement.set_up_s + offline.time_s + online.latency_s.median,
-        storage_bytes_per_inference=first.client_storage_bytes + first.server_storage_bytes,
-        storage_bytes=PerParty(client=first.client_storage_bytes, server=first.server_storage_bytes),
+        storage_bytes_per_inference=storage.client + storage.server,
+        storage_bytes=storage,
         peak_memory_bytes=_peak_memory(measurement),
         peak_memory_by_phase=measurement.client_set_up.peak_memory_by_phase,
         cpu_time_s=SecondsPerParty(
@@ -147,7 +148,7 @@ def _set_up(measurement: Measurement) -> document.SetUp:
 
 
 def _offline(runs: Sequence[Run]) -> document.OfflinePhase:
-    offline_s, record = [run.offline_s for run in runs], runs[0].client_offline
+    offline_s, record = [run.offline_s for run in runs], runs[0].record("client", "offline")
     return document.OfflinePhase(
         time_s=median(offline_s),
         samples_s=offline_s,
@@ -159,7 +160,7 @@ def _offline(runs: Sequence[Run]) -> document.OfflinePhase:
 
 
 def _online(runs: Sequence[Run], program: Program) -> document.OnlinePhase:
-    client, server = runs[0].client_online, runs[0].server_online
+    client, server = (runs[0].record(party, "online") for party in ("client", "server"))
     return document.OnlinePhase(
         latency_s=distribution([run.latency_s for run in runs]),
         bytes=bytes_of_phase(client, "bytes"),
@@ -182,8 +183,8 @@ def _environment(machine: dict[str, Any], placement: Placement) -> document.Meas
 def _records(measurement: Measurement, party: str) -> dict[str, list[PhaseRecord]]:
     return {
         "set_up": [getattr(measurement, f"{party}_set_up")],
-        "offline": [getattr(run, f"{party}_offline") for run in measurement.runs],
-        "online": [getattr(run, f"{party}_online") for run in measurement.runs],
+        "offline": [run.record(party, "offline") for run in measurement.runs],
+        "online": [run.record(party, "online") for run in measurement.runs],
     }
 
 

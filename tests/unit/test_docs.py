@@ -13,6 +13,7 @@ import pytest
 
 from pi_bench.cli.parser import make_parser
 from pi_bench.errors import EXIT_CODES
+from pi_bench.registry import find_protocol, protocol_names
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {
@@ -59,6 +60,13 @@ def test_prose_has_at_most_120_columns(name: str) -> None:
 def test_the_front_page_links_every_document() -> None:
     others = DOCUMENTS.keys() - {"README.md"}
     assert [name for name in others if f"({name})" not in DOCUMENTS["README.md"]] == []
+
+
+@pytest.mark.parametrize("protocol", protocol_names())
+def test_the_page_on_measuring_explains_every_option_of_a_protocol(protocol: str) -> None:
+    text = DOCUMENTS["docs/measuring.md"]
+    missing = [option.flag for option in find_protocol(protocol).options if f"`{option.flag}" not in text]
+    assert missing == []
 
 
 RELEASES = re.findall(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)

@@ -72,7 +72,7 @@ def test_several_inferences_in_one_session(hall: Hall, tiny_input: np.ndarray) -
             offline = client.preprocess()
             assert offline.time_s > 0 and offline.storage_bytes > 0
             online = client.infer(tiny_input * np.float32(factor))
-            assert online.latency_s <= online.record.wall_s
+            assert online.report.latency_s <= online.report.record.wall_s
             outputs.append(online.logits)
         client.end()
         return outputs
