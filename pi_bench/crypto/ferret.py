@@ -56,7 +56,7 @@ class FerretPlan:
     >>> from pi_bench.crypto.ferret_plan import ferret_batches
     >>> plan = FerretPlan(ferret_batches(1000), b"session 5, inference 7, labels", even=False)
     >>> plan.set_up_bytes, plan.correction_bytes, plan.ot_count
-    (164096, 512, 2048)
+    (229632, 512, 2048)
     """
 
     batches: tuple[FerretBatch, ...]
