@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.markdown import table
 from pi_bench.launch.placement import place
 from pi_bench.metrics.limits_process import measure_limits
+from pi_bench.report.quantities import percent
 
 _BUSY_LOOP = "while True: pass"
 
@@ -69,10 +70,10 @@ def lines(measured: dict[str, list[Measured]]) -> list[str]:
                 (
                     f"{phase}, {state}",
                     " / ".join(f"{1e3 * time_s:.2f}" for time_s in times),
-                    f"{spread(times):.0%}",
+                    percent(spread(times)),
                     " / ".join(f"{1e3 * floor_s:.2f}" for floor_s in floors),
                     " / ".join(f"{ratio:.2f}" for ratio in ratios),
-                    f"{spread(ratios):.0%}",
+                    percent(spread(ratios)),
                 )
             )
     return table(("state", "median, ms", "spread", "floor, ms", "times its floor", "spread"), rows)

@@ -142,7 +142,10 @@ def load_state(
 ) -> tuple[str, ...]:
     """Loads the weights of the checkpoint at `path` into a recipe's `module`.
 
-    weights_key, ignore_extra: as in `pi_bench.load_weights`. Returns the names that were left out.
+    Returns the names that were left out.
+
+    Args:
+        weights_key, ignore_extra: as in `pi_bench.load_weights`.
 
     Raises:
         ModelError: The file cannot be read, or its names and shapes are not those of `module`.

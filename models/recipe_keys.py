@@ -110,7 +110,7 @@ def flag() -> Key:
 
 
 def texts(required: bool = False) -> Key:
-    """Returns the key of a list of texts.
+    """Returns the key of a list of printable texts of 1 to 500 characters.
 
     >>> texts().convert(["stem.relu"])
     ('stem.relu',)

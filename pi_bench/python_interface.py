@@ -74,7 +74,8 @@ def measure(
         model: a model file, or a torch module, which is exported with `example_input` first.
         example_input: float, with a batch axis; for a module alone.
         inputs: real numbers of the input's shape; None draws noise with `seed`.
-        protocol: its name; None for the default one. mode: None for the protocol's first one.
+        protocol: its name; None for the default one.
+        mode: None for the protocol's first one.
         options: the protocol's own options, by name.
         link: such as ``"lan"`` or ``"100Mbit,40ms"``; None for loopback as it is.
         runs: timed runs; with `precision` at least so many.

@@ -13,8 +13,9 @@ def unknown_name(
 ) -> str:
     """Returns the message that there is no such name.
 
-    `owner`: the thing that has names of this kind, such as a protocol. `listed`: says where all names are, if
-    they are many.
+    Args:
+        owner: the thing that has names of this kind, such as a protocol.
+        listed: says where all names are, if they are many.
 
     >>> unknown_name("protocol", "dephi", ["delphi", "ideal", "null"])
     "there is no protocol 'dephi'; did you mean delphi? There are delphi, ideal, null"

@@ -27,6 +27,11 @@ NOT_VERBS = (
 CLAUSES = "As For How If In That To What When Where Whether Which Who Whose Why"
 """First words that begin a clause, where a class's docstring names the thing."""
 
+ENTRIES = re.compile(r"^(Args|Attributes):\n((?:    .*(?:\n|$))+)", re.MULTILINE)
+ENTRY = re.compile(r"^    (\w+(?:, \w+)*): ", re.MULTILINE)
+STRAY_ENTRY = re.compile(r"(?:^|(?<=[.;] ))(?:`[a-z_]\w*`|[a-z_]\w*)(?:, `?[a-z_]\w*`?)*: ")
+"""An argument or a field at the start of a sentence of running text, with a colon after it."""
+
 VERBS_OF_FUNCTIONS = "Computes Counts Finds Gives Lists Returns Says Tells"
 """First words of functions, where a property's docstring names the value."""
 
@@ -129,4 +134,53 @@ def test_docstrings_begin_as_they_should() -> None:
             whole = paragraph.endswith((".", ":"))
             if not (word[:1].isupper() or word[:1] == "`") or not starts_well(node, word) or not whole:
                 wrong.append(f"{place}.{node.name}: {paragraph[:60]!r}")
+    assert not wrong
+
+
+def described(node: Definition) -> tuple[set[str], set[str]]:
+    """Returns the arguments and the attributes of a function or class."""
+    if not isinstance(node, ast.ClassDef):
+        return {found.arg for found in ast.walk(node.args) if isinstance(found, ast.arg)}, set()
+    attributes = {found.attr for found in ast.walk(node) if isinstance(found, ast.Attribute)}
+    arguments: set[str] = set()
+    for member in node.body:
+        if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+            attributes.add(member.target.id)
+        elif isinstance(member, ast.FunctionDef) and member.name == "__init__":
+            arguments = described(member)[0]
+        elif isinstance(member, ast.FunctionDef):
+            attributes.add(member.name)
+    return arguments, attributes
+
+
+def running_text(docstring: str) -> Iterator[str]:
+    """Yields each paragraph in one line: no examples, no tables, no sections such as `Raises`."""
+    for paragraph in FENCED.sub("", docstring).split("\n\n"):
+        if not paragraph.startswith(">>> ") and not re.search(r"^ ", paragraph, re.MULTILINE):
+            yield paragraph.replace("\n", " ")
+
+
+def wrong_entries(node: Definition) -> Iterator[str]:
+    docstring = inspect.cleandoc(ast.get_docstring(node) or "")
+    for text in running_text(docstring):
+        yield from (match[0] for match in STRAY_ENTRY.finditer(text))
+    arguments, attributes = described(node)
+    for title, entries in ENTRIES.findall(docstring):
+        known = arguments if title == "Args" else attributes
+        named = [name for names in ENTRY.findall(entries) for name in names.split(", ")]
+        yield from (f"{title}: {name}" for name in named if name not in known)
+        for line in entries.splitlines():
+            if not line.startswith("     ") and not ENTRY.match(line):
+                yield f"{title}: {line}"
+
+
+def test_arguments_and_attributes_stand_one_per_line_under_their_title() -> None:
+    """`Args:` names arguments that exist, `Attributes:` fields that exist, and no other text lists any."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {text}"
+        for path in source_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, Definition)
+        for text in wrong_entries(node)
+    ]
     assert not wrong

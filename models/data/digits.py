@@ -7,6 +7,10 @@ A fifth of each class is the test split, the same one always.
 
 from __future__ import annotations
 
+import gzip
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 
 from pi_bench.errors import DataError
@@ -35,11 +39,7 @@ def read_digits(shape: tuple[int, ...]) -> Dataset:
             f"digits have no images of {channels} x {height} x {width}: 1 or 3 channels, square, "
             f"{_SIDE} to {8 * _SIDE} pixels wide in steps of {_SIDE} are there; see input_shape in the recipe"
         )
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise DataError('the digits are part of scikit-learn: pip install "pi-bench[train]"') from None
-    images, labels = load_digits(return_X_y=True)
+    images, labels = _originals()
     grid = images.reshape(-1, _SIDE, _SIDE) * (255 / _LEVELS)
     enlarge = interpolation(_SIDE, height)
     large = np.rint(enlarge @ grid @ enlarge.T).astype(np.uint8)
@@ -56,6 +56,26 @@ def read_digits(shape: tuple[int, ...]) -> Dataset:
         flips=False,
         enlarged_from=None if height == _SIDE else (_SIDE, _SIDE),
     )
+
+
+def _originals() -> tuple[np.ndarray, np.ndarray]:
+    """Returns the flat images and the labels.
+
+    The import of scikit-learn would add a second to the start of each training process, so that its file is
+    read directly. A version with the file at another place is imported.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise DataError('the digits are part of scikit-learn: pip install "pi-bench[train]"')
+    path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    if path.is_file():
+        with gzip.open(path, "rt") as file:
+            rows = np.loadtxt(file, delimiter=",")
+        return rows[:, :-1], rows[:, -1]
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return images, labels
 
 
 def interpolation(small: int, large: int) -> np.ndarray:

@@ -102,6 +102,8 @@ class CryptoNasRecipe(Recipe):
                     "or 1 are needed",
                 )
                 return
+        if self.merged is not None:
+            yield "merged", f"is not possible in the family {self.family}: values stand side by side there"
         if min(self.scaled_widths) == 1:
             yield "alpha", f"scales widths {list(self.widths)} to {list(self.scaled_widths)}: at least 2 each"
             return

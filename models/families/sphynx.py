@@ -135,6 +135,8 @@ class SphynxRecipe(Recipe):
                 f"has {len(self.strides)} entries, 'blocks' has {len(self.blocks)}: one per stage",
             )
             return
+        if self.merged is not None:
+            yield "merged", f"is not possible in the family {self.family}: values stand side by side there"
         if min(self.scaled_widths) == 1:
             yield "alpha", f"scales widths {list(self.widths)} to {list(self.scaled_widths)}: at least 2 each"
             return

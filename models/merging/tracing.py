@@ -19,6 +19,7 @@ from pi_bench.article import with_article
 from pi_bench.errors import ModelError
 from pi_bench.shape import Shape
 
+from ..networks.layers import FactorizedReduction
 from ..networks.masked_relu import TrainableMaskedReLU
 from ..networks.polynomial import PolynomialActivation
 from ..networks.resnet import PadShortcut
@@ -26,7 +27,7 @@ from . import kernels
 from .kernels import Kernel
 
 _NONLINEAR = (nn.ReLU, nn.ReLU6, TrainableMaskedReLU, PolynomialActivation, nn.MaxPool2d)
-_LEAVES = (*_NONLINEAR, PadShortcut)
+_LEAVES = (*_NONLINEAR, PadShortcut, FactorizedReduction)
 Form = Mapping[str, Kernel]  # by the value that is read
 
 

@@ -3,6 +3,9 @@
 DELPHI (Mishra et al., USENIX Security 2020) has quadratics in some layers, SAFENet (Lou et al., ICLR 2021)
 polynomials of degree 2 and 3 in some channels of a layer and ReLUs in the others. Coefficients are trained
 like other weights. The choice of the channels with ReLU is stored with the weights.
+
+Where the inputs of a channel are normally distributed, the polynomial nearest to ReLU in the mean square has
+a closed form. For degree 2 it is the one of AutoReP (Peng et al., ICCV 2023).
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ class PolynomialActivation(nn.Module):
     Attributes:
         coefficients: parameter (degree + 1, channels, 1, 1).
         relu: bool buffer (channels, 1, 1).
+        relu_part: the part r of ReLU in polynomial channels, r * ReLU + (1 - r) * polynomial, while a
+            training replaces ReLUs step by step. It is no weight, and 0 outside of such a training.
 
     >>> layer = PolynomialActivation((2, 1, 1), relu_channels=1)
     >>> layer.coefficients.data[:, 1] = torch.tensor([0.0, 0.0, 1.0]).reshape(3, 1, 1)
@@ -50,6 +55,7 @@ class PolynomialActivation(nn.Module):
         self.follow_relu()
         self.register_buffer("relu", (torch.arange(channels) < relu_channels).reshape(channels, *ones))
         self.relus_each = math.prod(shape[1:])
+        self.relu_part = 0.0
 
     @torch.no_grad()
     def follow_relu(self, size: float = 1.0) -> None:
@@ -57,12 +63,62 @@ class PolynomialActivation(nn.Module):
         for power, coefficient in enumerate(self.coefficients):
             coefficient.fill_(_NEAR_RELU[power] * size ** (1 - power))
 
+    @torch.no_grad()
+    def follow_relu_around(self, mean: Tensor, deviation: Tensor) -> None:
+        """Makes every channel the polynomial nearest to ReLU for normally distributed x.
+
+        Args:
+            mean: the mean of x in each channel, (channels,).
+            deviation: the standard deviation of x in each channel, (channels,).
+        """
+        found = nearest_to_relu(mean.double(), deviation.double(), len(self.coefficients) - 1)
+        self.coefficients.copy_(found.reshape(self.coefficients.shape))
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns the output for values (batch, *shape)."""
         y = self.coefficients[-1]
         for coefficient in reversed(self.coefficients[:-1].unbind()):
             y = y * x + coefficient
+        if self.relu_part:
+            y = torch.lerp(y, functional.relu(x).to(y.dtype), self.relu_part)
         return torch.where(self.relu, functional.relu(x), y)
+
+
+def nearest_to_relu(mean: Tensor, deviation: Tensor, degree: int) -> Tensor:
+    """Returns the coefficients of the polynomial nearest to ReLU for x ~ N(mean, deviation^2).
+
+    ReLU is expanded in Hermite polynomials of t = (x - mean) / deviation, whose coefficients are derivatives
+    of ReLU averaged over x.
+
+    Args:
+        mean: the means, (channels,).
+        deviation: the standard deviations, above 0, (channels,).
+        degree: 2 or 3.
+
+    Returns:
+        (degree + 1, channels), the constant first.
+
+    >>> zero, one = torch.zeros(1), torch.ones(1)
+    >>> [round(float(c), 4) for c in nearest_to_relu(zero, one, degree=2)]
+    [0.1995, 0.5, 0.1995]
+    """
+    z = mean / deviation
+    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    above = torch.special.ndtr(z)
+    hermite = [
+        mean * above + deviation * density,
+        deviation * above,
+        deviation * density / 2,
+        -deviation * z * density / 6,
+    ][: degree + 1]
+    hermite += [torch.zeros_like(z)] * (4 - len(hermite))
+    # 1, t, t^2 - 1 and t^3 - 3 t, as coefficients of powers of t.
+    of_t = [hermite[0] - hermite[2], hermite[1] - 3 * hermite[3], hermite[2], hermite[3]]
+    of_x = torch.zeros(4, *z.shape, dtype=z.dtype, device=z.device)
+    for power, coefficient in enumerate(of_t):
+        for kept in range(power + 1):  # the binomial series of ((x - mean) / deviation)^power
+            of_x[kept] += coefficient * math.comb(power, kept) * (-z) ** (power - kept) / deviation**kept
+    return of_x[: degree + 1]
 
 
 def place_polynomials(module: nn.Module, layers: Iterable[tuple[str, Shape, int]], degree: int) -> None:

@@ -33,7 +33,10 @@ def read_result(path: Path, read: Callable[[dict[str, Any]], _Read]) -> _Read | 
 
 
 def refuse_other(folder: Path, kind: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Checks that the job in `folder` had the arguments `wanted`. `kind`: the kind of job, in words.
+    """Checks that the job in `folder` had the arguments `wanted`.
+
+    Args:
+        kind: the kind of job, in words.
 
     Raises:
         TrainingError: An argument differs.

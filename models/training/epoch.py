@@ -16,6 +16,7 @@ from torch.nn import functional
 from .batches import Batches, DeviceSplit
 from .distillation import teaching_loss
 from .divergence import DivergenceWatch
+from .polynomial_training import limit_gradients
 from .settings import TrainingSettings
 from .workers import mean_over_workers
 
@@ -81,6 +82,7 @@ def train_epoch(
             loss = loss + penalty()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        limit_gradients(module, settings.gradient_limit)
         optimizer.step()
         total += loss.detach()
         hard_total += hard.detach()

@@ -27,6 +27,10 @@ class TrainingSettings:
     Attributes:
         schedule: "step", "cosine" or "constant" (`learning_rate_at`).
         precision: the precision of the forward pass; "auto" is bfloat16 on a GPU that has it, else float32.
+        gradient_limit: the largest absolute value of a gradient's element; 0 for no limit.
+        interpolation: the fraction of the epochs in which polynomials replace ReLUs step by step
+            (`relu_part_at`); 0 for polynomials from the start.
+        range_penalty: the weight of the penalty on inputs of polynomials beyond `range_limit`; 0 for none.
         validation_fraction: the fraction of the training images that chooses the epoch; with 0 the last
             epoch is kept.
         seed: decides weights, order and augmentation.
@@ -52,6 +56,10 @@ class TrainingSettings:
     precision: str = "auto"
     validation_fraction: float = 0.1
     seed: int = 1
+    gradient_limit: float = 0.0
+    interpolation: float = 0.0
+    range_penalty: float = 0.0
+    range_limit: float = 4.8
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -66,6 +74,10 @@ class TrainingSettings:
             "soft_weight": (0, 1),
             "validation_fraction": (0, 0.9),
             "seed": (0, (1 << 63) - 1),
+            "gradient_limit": (0, 1e6),
+            "interpolation": (0, 0.9),
+            "range_penalty": (0, 1e3),
+            "range_limit": (0.1, 1e3),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -86,15 +98,39 @@ class TrainingSettings:
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         return self.learning_rate * 0.1 ** (epoch // max(1, self.epochs // 4))
 
+    def relu_part_at(self, epoch: int) -> float:
+        """Returns the part of ReLU in polynomials in an epoch, counted from 0; it falls linearly to 0."""
+        replacing = int(self.interpolation * self.epochs)
+        return max(0.0, 1 - epoch / replacing) if replacing else 0.0
+
     def as_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON values."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Returns the settings as JSON values.
+
+        Settings of polynomials stand there only if they differ from the defaults, so that folders of earlier
+        versions can be resumed.
+        """
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in _ADDED or getattr(self, field.name) != field.default
+        }
 
 
-def default_settings(data: str) -> dict[str, Any]:
-    """Returns the settings of the papers for the data set `data`, where they differ from the defaults.
+_ADDED = ("gradient_limit", "interpolation", "range_penalty", "range_limit")
+_POLYNOMIALS = {"gradient_limit": 2.0, "interpolation": 1 / 3, "range_penalty": 1e-3}
+"""Limit and interpolation are those of DELPHI's public code, which replaces in 100 of 300 epochs."""
+
+
+def default_settings(data: str, *, polynomials: bool = False) -> dict[str, Any]:
+    """Returns the settings for the data set `data` that differ from the defaults.
+
+    Args:
+        polynomials: whether the network has polynomials.
 
     >>> default_settings("cifar10")
     {'epochs': 150, 'schedule': 'cosine'}
+    >>> default_settings("cifar10", polynomials=True)["gradient_limit"]
+    2.0
     """
-    return dict(SOURCES[data].training) if data in SOURCES else {}
+    settings = dict(SOURCES[data].training) if data in SOURCES else {}
+    return settings | (_POLYNOMIALS if polynomials else {})

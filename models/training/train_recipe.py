@@ -35,6 +35,7 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from .batches import Batches
 from .epoch import evaluate
+from .polynomial_training import start_polynomials
 from .settings import TrainingSettings
 from .trainer import TrainingOutcome, train
 from .training_files import save_tensors, write_whole
@@ -97,8 +98,8 @@ def train_recipe(
 
     Args:
         teacher: a network to distill from, or None.
-        start: the path of a state_dict to start from, which a recipe with masks needs. With None, weights
-            are random.
+        start: the path of a state_dict to start from, which a recipe with masks needs. It may be that of the
+            same network with ReLUs in place of polynomials. With None, weights are random.
         progress: called with epochs and batches.
         tensorboard: whether to write the log for TensorBoard as well.
 
@@ -136,8 +137,10 @@ def train_recipe(
     make_folder(folder)
     with repeatable(settings.seed):
         module = build(recipe)
-        if start is not None:
-            load_state(module, start)
+        if start is None:
+            start_polynomials(module)
+        else:
+            _load_start(module, recipe, start)
             identity["start"] = digest_of(start)
         require_masks(module, recipe)
         batches = Batches(data, settings.validation_fraction, device)
@@ -161,6 +164,25 @@ def train_recipe(
         _export(module, batches, recipe, data, result, folder / "model.pt")
     write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
     return result
+
+
+def _load_start(module: nn.Module, recipe: Recipe, start: Path) -> None:
+    """Loads weights of the network, or of the same network with ReLUs in place of its polynomials.
+
+    Raises:
+        ModelError: The weights are of another network.
+    """
+    if recipe.polynomials:
+        plain = build(dataclasses.replace(recipe, polynomials=(), published=None))
+        try:
+            load_state(plain, start)
+        except ModelError:
+            pass  # the next lines tell whether they are those of the network with polynomials
+        else:
+            module.load_state_dict(plain.state_dict(), strict=False)
+            start_polynomials(module)
+            return
+    load_state(module, start)
 
 
 def _require_divisible(batch_size: int) -> None:

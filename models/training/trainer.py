@@ -22,6 +22,7 @@ from .batches import Batches
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
 from .logs import EpochLog
+from .polynomial_training import range_penalty, set_relu_part
 from .settings import TrainingSettings
 from .training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .workers import unwrap, wrap_distributed
@@ -59,7 +60,8 @@ def train(
 
     `checkpoint.pt` and `log.csv` are written to `folder` after each epoch. The epoch with the highest
     validation accuracy is chosen, and among equals the one with the lowest validation loss. Without
-    validation images it is the last epoch.
+    validation images it is the last epoch. An epoch in which ReLUs are still being replaced by polynomials is
+    not chosen.
 
     Args:
         teacher: a network to distill from, or None.
@@ -91,37 +93,41 @@ def train(
     watch = DivergenceWatch(batches.class_count, settings.learning_rate)
     learner = wrap_distributed(module, device)
 
-    for epoch in range(len(rows), settings.epochs):
-        begun = time.monotonic()
-        rate = settings.learning_rate_at(epoch)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = train_epoch(
-            learner,
-            batches,
-            epoch,
-            settings,
-            optimizer,
-            teacher=teacher,
-            watch=watch,
-            report=_reporter(progress, epoch, settings.epochs, rows),
-        )
-        row = {"epoch": epoch + 1, "learning_rate": rate, "train_loss": loss}
-        rank = (0.0, float(epoch))
-        if len(batches.validation):
-            validation_loss, accuracy = evaluate(module, batches, batches.validation)
-            row |= {"validation_loss": validation_loss, "validation_accuracy_pct": accuracy}
-            rank = (accuracy, -validation_loss)
-        if rank > tuple(best["rank"]):
-            best = {"epoch": epoch + 1, "rank": rank, "state": copied_state(module)}
-        rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
-        _save(path, identity, module, optimizer, best, rows)
-        log.add(rows)
+    with range_penalty(module, settings) as penalty:
+        for epoch in range(len(rows), settings.epochs):
+            begun = time.monotonic()
+            rate = settings.learning_rate_at(epoch)
+            relu_part = set_relu_part(module, settings.relu_part_at(epoch))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss = train_epoch(
+                learner,
+                batches,
+                epoch,
+                settings,
+                optimizer,
+                teacher=teacher,
+                watch=watch,
+                report=_reporter(progress, epoch, settings.epochs, rows),
+                penalty=penalty,
+            )
+            row = {"epoch": epoch + 1, "learning_rate": rate, "train_loss": loss}
+            rank = (0.0, float(epoch))
+            if len(batches.validation):
+                validation_loss, accuracy = evaluate(module, batches, batches.validation)
+                row |= {"validation_loss": validation_loss, "validation_accuracy_pct": accuracy}
+                rank = (accuracy, -validation_loss)
+            if not relu_part and rank > tuple(best["rank"]):  # else it is not the network of the recipe
+                best = {"epoch": epoch + 1, "rank": rank, "state": copied_state(module)}
+            rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+            _save(path, identity, module, optimizer, best, rows)
+            log.add(rows)
 
     if rows:
         total = settings.epochs * batches.batch_count(settings.batch_size)
         progress(f"epoch {len(rows)} of {settings.epochs} done: {_figures(rows[-1])}", total, total)
     log.close()
+    set_relu_part(module, 0.0)
     unwrap(module).load_state_dict(best["state"])
     return TrainingOutcome(best["epoch"], rows)
 

@@ -97,7 +97,8 @@ def check_same(saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path
     trained holds a training with another seed (1, not 2)
     """
     found = saved.get("identity", {})
-    for key, value in wanted.items():
+    for key in {**found, **wanted}:
+        value = wanted.get(key)
         if found.get(key) != value:
             raise TrainingError(
                 f"{folder} holds a training with another {key} ({found.get(key)!r:.60}, not {value!r:.60}): "

@@ -53,7 +53,7 @@ def joined(device: str) -> Iterator[str]:
 
 
 def worker_count() -> int:
-    """Returns the number of workers.
+    """Returns the number of workers that train together; 1 outside of `torchrun`.
 
     >>> worker_count()
     1
@@ -62,7 +62,7 @@ def worker_count() -> int:
 
 
 def rank() -> int:
-    """Returns the number of this worker, from 0.
+    """Returns the number of this worker, from 0; 0 outside of `torchrun`.
 
     >>> rank()
     0

@@ -52,7 +52,16 @@ struct BoundPrefetch {
   pi::Prefetch prefetch;
 };
 
-py::object send_at_once(Integer<int> socket, const py::args& pieces) {
+void add_frame(const std::vector<iovec>& places, pi::Checksum& sum) {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    sum.update(static_cast<const std::uint8_t*>(places[i].iov_base), places[i].iov_len);
+    if (i == 0) sum.end_item();
+  }
+  sum.end_item();
+}
+
+// Sends a frame whose first piece is its header. `sum` gets the whole frame, whatever has left.
+py::object send_at_once(Integer<int> socket, pi::Checksum* sum, const py::args& pieces) {
   std::vector<ReadView<std::uint8_t>> views;
   std::vector<iovec> places;
   views.reserve(pieces.size());
@@ -68,6 +77,7 @@ py::object send_at_once(Integer<int> socket, const py::args& pieces) {
     const py::gil_scoped_release release;
     try {
       sent = pi::channel::send_at_once(socket, places.data(), places.size());
+      if (sum != nullptr) add_frame(places, *sum);
     } catch (const std::system_error& failure) {
       error = failure.code().value();
     }
@@ -110,7 +120,7 @@ void bind_channel(py::module_& module) {
           "drop",
           [](BoundPrefetch& self, Integer<std::size_t> count) { self.prefetch.drop(count); },
           py::arg("count"));
-  submodule.def("send_at_once", &send_at_once, py::arg("socket"));
+  submodule.def("send_at_once", &send_at_once, py::arg("socket"), py::arg("sum"));
   submodule.def("poll_frame", &poll_frame, py::arg("socket"), py::arg("expected"),
                 py::arg("header"), py::arg("payload"), py::arg("poll_s"), py::arg("ahead"),
                 py::arg("sum"));

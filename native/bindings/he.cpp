@@ -7,6 +7,7 @@
 #include "bindings/buffers.h"
 #include "bindings/modules.h"
 #include "he/ciphertext.h"
+#include "he/copies.h"
 #include "he/join.h"
 #include "he/response.h"
 #include "he/transform.h"
@@ -59,15 +60,21 @@ class ReleasedView {
   ReadView<std::uint64_t> starts_;
 };
 
+bool valid_copies(std::size_t copies, std::size_t spread) {
+  return copies >= 1 && copies <= he::kCopyOrder && std::has_single_bit(copies) && spread >= 1 &&
+         spread <= he::kDegree && std::has_single_bit(spread) &&
+         he::copies_have_keys(copies, spread);
+}
+
 // Holds weights (out, in, taps) and exponents (out_block, in_block, taps). The constructor checks
 // them.
 class LayoutView {
  public:
   LayoutView(const py::object& weights, const py::object& exponents, const py::tuple& shape,
-             const py::tuple& block)
+             const py::tuple& block, const py::tuple& copies)
       : weights_(weights, "weights"), exponents_(exponents, "exponents") {
-    require(shape.size() == 3 && block.size() == 3,
-            "shape and block: need (out, in, taps) and (out, in, run)");
+    require(shape.size() == 3 && block.size() == 3 && copies.size() == 2,
+            "shape, block and copies: need (out, in, taps), (out, in, run) and (copies, spread)");
     layout_ = {weights_.data(),
                exponents_.data(),
                shape[0].cast<std::size_t>(),
@@ -75,7 +82,11 @@ class LayoutView {
                shape[2].cast<std::size_t>(),
                block[0].cast<std::size_t>(),
                block[1].cast<std::size_t>(),
-               block[2].cast<std::size_t>()};
+               block[2].cast<std::size_t>(),
+               copies[0].cast<std::size_t>(),
+               copies[1].cast<std::size_t>()};
+    require(valid_copies(layout_.copies, layout_.spread),
+            "copies: need 1 to 8 copies that have keys, and a power of two for their spread");
     for (const std::size_t extent : {layout_.out_channels, layout_.in_channels, layout_.taps,
                                      layout_.out_block, layout_.in_block}) {
       require(extent >= 1 && extent <= kMaxPolys,
@@ -88,15 +99,16 @@ class LayoutView {
     const std::size_t run = layout_.run;
     require(run == 1 || (std::has_single_bit(run) && run >= he::kMinRun && run <= he::kDegree),
             "block: a run is 1, or a power of two from 64 to N");
+    require(run == 1 || layout_.copies == 1, "copies: need 1 for runs");
     for (std::size_t i = 0; i < exponents_.size(); ++i) {
       require(exponents_.data()[i] < 2 * he::kDegree, "exponents: need items below 2N");
       require(exponents_.data()[i] % run == 0, "exponents: need multiples of the run");
     }
-    require(layout_.in_polys() < he::kMaxProducts, "shape: too many input polynomials for one sum");
+    require(layout_.operands() < he::kMaxProducts, "shape: too many input polynomials for one sum");
   }
   const he::WeightLayout& get() const { return layout_; }
   std::size_t prepared_words() const {
-    return layout_.out_polys() * layout_.in_polys() * he::kPrimeCount * layout_.words();
+    return layout_.out_polys() * layout_.operands() * he::kPrimeCount * layout_.words();
   }
 
  private:
@@ -114,7 +126,9 @@ void sample_ternary(const py::object& seed, const py::object& out, const Text& i
 
 void encrypt(const py::object& secret, const py::object& messages, const py::object& public_seeds,
              const py::object& noise_seeds, const py::object& out, Integer<int> threads,
-             const Text& isa) {
+             Integer<std::size_t> copies, const Text& isa) {
+  require(std::has_single_bit<std::size_t>(copies) && copies <= he::kCopyOrder,
+          "copies: need a power of two, at most 32");
   const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
   const WriteView<std::uint8_t> out_view(out, "out");
   require(out_view.size() % he::kCiphertextBytes == 0, "out: need whole ciphertexts");
@@ -127,21 +141,63 @@ void encrypt(const py::object& secret, const py::object& messages, const py::obj
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
   const py::gil_scoped_release release;
-  he::encrypt(path, secret_view.data(), message_data, count, public_view.data(), noise_view.data(),
-              out_view.data(), threads);
+  he::encrypt(path, secret_view.data(), message_data, count, copies, public_view.data(),
+              noise_view.data(), out_view.data(), threads);
 }
 
 bool load(const py::object& ciphertexts, Integer<std::size_t> group, const py::object& out,
-          Integer<int> threads, const Text& isa) {
+          Integer<int> threads, Integer<std::size_t> copies, const Text& isa) {
+  require(copies >= 1 && copies <= he::kCopyOrder, "copies: need 1 to 32");
   const ReadView<std::uint8_t> in_view(ciphertexts, "ciphertexts");
   require(in_view.size() % he::kCiphertextBytes == 0, "ciphertexts: need whole ciphertexts");
   const std::size_t count = in_view.size() / he::kCiphertextBytes;
   require(group >= 1 && count % group == 0, "group: need whole groups of ciphertexts");
-  const WriteView<std::uint64_t> out_view(out, "out", count * he::kLoadedWords);
+  const WriteView<std::uint64_t> out_view(out, "out", count * copies * he::kLoadedWords);
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
   const py::gil_scoped_release release;
-  return he::load(path, in_view.data(), count, group, out_view.data(), threads);
+  return he::load(path, in_view.data(), count, group, copies, out_view.data(), threads);
+}
+
+void make_copy_keys(const py::object& secret, const py::object& public_seeds,
+                    const py::object& noise_seeds, const py::object& out, const Text& isa) {
+  constexpr std::size_t kSeeds = he::kCopyKeys * he::kPrimeCount * he::kSeedBytes;
+  const ReadView<std::int8_t> secret_view(secret, "secret", he::kDegree);
+  const ReadView<std::uint8_t> public_view(public_seeds, "public_seeds", kSeeds);
+  const ReadView<std::uint8_t> noise_view(noise_seeds, "noise_seeds", kSeeds);
+  const WriteView<std::uint8_t> out_view(out, "out", he::kCopyKeys * he::kCopyKeyBytes);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  he::make_copy_keys(path, secret_view.data(), public_view.data(), noise_view.data(),
+                     out_view.data());
+}
+
+bool load_copy_keys(const py::object& keys, const py::object& out, const Text& isa) {
+  const ReadView<std::uint8_t> key_view(keys, "keys", he::kCopyKeys * he::kCopyKeyBytes);
+  const WriteView<std::uint64_t> out_view(out, "out", he::kCopyKeys * he::kLoadedCopyKeyWords);
+  const pi::Isa path = isa_of(isa);
+  const py::gil_scoped_release release;
+  return he::load_copy_keys(path, key_view.data(), out_view.data());
+}
+
+void add_copies(const py::object& ciphertexts, Integer<std::size_t> group, const py::tuple& copies,
+                const py::object& keys, const py::object& loaded, Integer<int> threads,
+                const Text& isa) {
+  require(copies.size() == 2, "copies: need (copies, spread)");
+  const auto number = copies[0].cast<std::size_t>(), spread = copies[1].cast<std::size_t>();
+  require(valid_copies(number, spread) && number * spread <= he::kCopyOrder,
+          "copies: need 1 to 8 copies that have keys, and a power of two for their spread");
+  const ReadView<std::uint8_t> in_view(ciphertexts, "ciphertexts");
+  require(in_view.size() % he::kCiphertextBytes == 0, "ciphertexts: need whole ciphertexts");
+  const std::size_t count = in_view.size() / he::kCiphertextBytes;
+  require(group >= 1 && count % group == 0, "group: need whole groups of ciphertexts");
+  const ReadView<std::uint64_t> key_view(keys, "keys", he::kCopyKeys * he::kLoadedCopyKeyWords);
+  const WriteView<std::uint64_t> loaded_view(loaded, "loaded", count * number * he::kLoadedWords);
+  const pi::Isa path = isa_of(isa);
+  checked_threads(threads);
+  const py::gil_scoped_release release;
+  he::add_copies(path, in_view.data(), count, group, number, spread, key_view.data(),
+                 loaded_view.data(), threads);
 }
 
 bool decrypt(const py::object& secret, const py::object& answer, const py::object& positions,
@@ -159,10 +215,10 @@ bool decrypt(const py::object& secret, const py::object& answer, const py::objec
                      threads);
 }
 
-void transform_weights(const py::object& weights, const py::object& exponents,
-                       const py::tuple& shape, const py::tuple& block, const py::object& out,
-                       Integer<int> threads, const Text& isa) {
-  const LayoutView layout(weights, exponents, shape, block);
+void transform_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
+                     const py::tuple& block, const py::object& out, Integer<int> threads,
+                     const py::tuple& copies, const Text& isa) {
+  const LayoutView layout(weights, exponents, shape, block, copies);
   const WriteView<std::uint64_t> out_view(out, "out", layout.prepared_words());
   const pi::Isa path = isa_of(isa);
   checked_threads(threads);
@@ -176,11 +232,11 @@ class RequestView {
   RequestView(const py::object& weights, const py::object& exponents, const py::tuple& shape,
               const py::tuple& block, const py::object& prepared, const py::object& inputs,
               const py::object& public_key, const py::object& seeds, const py::object& masks,
-              const py::object& positions, const py::object& starts)
-      : layout_(weights, exponents, shape, block),
+              const py::object& positions, const py::object& starts, const py::tuple& copies)
+      : layout_(weights, exponents, shape, block, copies),
         released_(positions, starts),
         tiles_(whole_tiles(layout_, released_)),
-        inputs_(inputs, "inputs", tiles_ * layout_.get().in_polys() * he::kLoadedWords),
+        inputs_(inputs, "inputs", tiles_ * layout_.get().operands() * he::kLoadedWords),
         key_(public_key, "public_key", he::kLoadedWords),
         seeds_(seeds, "seeds", released_.get().count * he::kSeedBytes),
         masks_(masks, "masks", released_.size()) {
@@ -213,9 +269,9 @@ void respond(const py::object& weights, const py::object& exponents, const py::t
              const py::tuple& block, const py::object& prepared, const py::object& inputs,
              const py::object& public_key, const py::object& seeds, const py::object& masks,
              const py::object& positions, const py::object& starts, const py::object& out,
-             Integer<int> threads, const Text& isa) {
+             Integer<int> threads, const py::tuple& copies, const Text& isa) {
   const RequestView view(weights, exponents, shape, block, prepared, inputs, public_key, seeds,
-                         masks, positions, starts);
+                         masks, positions, starts, copies);
   const he::Request request = view.get();
   const WriteView<std::uint8_t> out_view(out, "out",
                                          request.released.offset(request.released.count));
@@ -230,9 +286,9 @@ void respond_unpacked(const py::object& weights, const py::object& exponents,
                       const py::object& inputs, const py::object& public_key,
                       const py::object& seeds, const py::object& masks, const py::object& positions,
                       const py::object& starts, const py::object& c1, const py::object& c0,
-                      Integer<int> threads, const Text& isa) {
+                      Integer<int> threads, const py::tuple& copies, const Text& isa) {
   const RequestView view(weights, exponents, shape, block, prepared, inputs, public_key, seeds,
-                         masks, positions, starts);
+                         masks, positions, starts, copies);
   const he::Request request = view.get();
   const WriteView<std::uint64_t> c1_view(c1, "c1", request.released.count * he::kDegree);
   const WriteView<std::uint64_t> c0_view(
@@ -313,30 +369,44 @@ void bind_he(py::module_& module) {
   submodule.attr("MAX_JOIN_LEVELS") = he::kMaxJoinLevels;
   submodule.attr("JOIN_KEY_BYTES") = he::kJoinKeyBytes;
   submodule.attr("LOADED_JOIN_KEY_WORDS") = he::kLoadedJoinKeyWords;
+  submodule.attr("COPY_PRIME") = he::kCopyPrime;
+  submodule.attr("COPY_ORDER") = he::kCopyOrder;
+  submodule.attr("COPY_KEYS") = he::kCopyKeys;
+  submodule.attr("COPY_KEY_BYTES") = he::kCopyKeyBytes;
+  submodule.attr("LOADED_COPY_KEY_WORDS") = he::kLoadedCopyKeyWords;
+  const py::tuple no_copies = py::make_tuple(1, 1);
   submodule.def("sample_ternary", &sample_ternary, py::arg("seed"), py::arg("out"),
                 py::arg("isa") = "");
   submodule.def("encrypt", &encrypt, py::arg("secret"), py::arg("messages"),
                 py::arg("public_seeds"), py::arg("noise_seeds"), py::arg("out"), py::arg("threads"),
-                py::arg("isa") = "");
+                py::arg("copies") = 1, py::arg("isa") = "");
   submodule.def("load", &load, py::arg("ciphertexts"), py::arg("group"), py::arg("out"),
-                py::arg("threads"), py::arg("isa") = "");
+                py::arg("threads"), py::arg("copies") = 1, py::arg("isa") = "");
   submodule.def("decrypt", &decrypt, py::arg("secret"), py::arg("answer"), py::arg("positions"),
                 py::arg("starts"), py::arg("out"), py::arg("threads"), py::arg("isa") = "");
   submodule.def("transform_weights", &transform_weights, py::arg("weights"), py::arg("exponents"),
                 py::arg("shape"), py::arg("block"), py::arg("out"), py::arg("threads"),
-                py::arg("isa") = "");
+                py::arg("copies") = no_copies, py::arg("isa") = "");
   submodule.def("respond", &respond, py::arg("weights"), py::arg("exponents"), py::arg("shape"),
                 py::arg("block"), py::arg("prepared"), py::arg("inputs"), py::arg("public_key"),
                 py::arg("seeds"), py::arg("masks"), py::arg("positions"), py::arg("starts"),
-                py::arg("out"), py::arg("threads"), py::arg("isa") = "");
+                py::arg("out"), py::arg("threads"), py::arg("copies") = no_copies,
+                py::arg("isa") = "");
   submodule.def("respond_unpacked", &respond_unpacked, py::arg("weights"), py::arg("exponents"),
                 py::arg("shape"), py::arg("block"), py::arg("prepared"), py::arg("inputs"),
                 py::arg("public_key"), py::arg("seeds"), py::arg("masks"), py::arg("positions"),
                 py::arg("starts"), py::arg("c1"), py::arg("c0"), py::arg("threads"),
-                py::arg("isa") = "");
+                py::arg("copies") = no_copies, py::arg("isa") = "");
   submodule.def("make_join_keys", &make_join_keys, py::arg("secret"), py::arg("public_seeds"),
                 py::arg("noise_seeds"), py::arg("out"), py::arg("isa") = "");
   submodule.def("load_join_keys", &load_join_keys, py::arg("keys"), py::arg("out"),
+                py::arg("isa") = "");
+  submodule.def("make_copy_keys", &make_copy_keys, py::arg("secret"), py::arg("public_seeds"),
+                py::arg("noise_seeds"), py::arg("out"), py::arg("isa") = "");
+  submodule.def("load_copy_keys", &load_copy_keys, py::arg("keys"), py::arg("out"),
+                py::arg("isa") = "");
+  submodule.def("add_copies", &add_copies, py::arg("ciphertexts"), py::arg("group"),
+                py::arg("copies"), py::arg("keys"), py::arg("loaded"), py::arg("threads"),
                 py::arg("isa") = "");
   submodule.def("join", &join, py::arg("c1"), py::arg("c0"), py::arg("keys"), py::arg("per_answer"),
                 py::arg("positions"), py::arg("starts"), py::arg("out"), py::arg("threads"),

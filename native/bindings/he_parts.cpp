@@ -19,7 +19,7 @@ using pi::python::WriteView;
 namespace {
 
 const he::PrimeRing& ring_of(std::size_t prime) {
-  if (prime >= he::kPrimeCount) throw py::value_error("prime: need 0, 1 or 2");
+  if (prime >= he::kCopyPrimes) throw py::value_error("prime: need 0 to 3");
   return he::prime_ring(prime);
 }
 
@@ -31,10 +31,23 @@ void product(std::size_t prime, const py::buffer& x, const py::buffer& y, const 
                          out_view.data());
 }
 
+// Inverts the transform of a polynomial.
+void inverse(std::size_t prime, const py::buffer& x, const py::buffer& out,
+             const std::string& isa) {
+  const ReadView<std::uint64_t> x_view(x, "x", he::kDegree);
+  const WriteView<std::uint64_t> out_view(out, "out", he::kDegree);
+  std::copy_n(x_view.data(), he::kDegree, out_view.data());
+  he::transform_kernels(isa_of(isa)).inverse(ring_of(prime), out_view.data());
+}
+
 void sample_uniform(const py::buffer& seed, const py::buffer& out, const std::string& isa) {
   const ReadView<std::uint8_t> seed_view(seed, "seed", he::kSeedBytes);
-  const WriteView<std::uint64_t> out_view(out, "out", he::kPrimeCount * he::kDegree);
-  he::sample_uniform(isa_of(isa), seed_view.data(), out_view.data());
+  const WriteView<std::uint64_t> out_view(out, "out");
+  const std::size_t primes = out_view.size() / he::kDegree;
+  if (out_view.size() % he::kDegree != 0 || primes < 1 || primes > he::kCopyPrimes) {
+    throw py::value_error("out: need N words for each of 1 to 4 primes");
+  }
+  he::sample_uniform(isa_of(isa), seed_view.data(), out_view.data(), primes);
 }
 
 // `count` items of a view and as many zeros as the kernels' lanes need.
@@ -130,6 +143,8 @@ bool unpack(const py::buffer& packed, std::size_t prime, const py::buffer& out,
 void bind_he_parts(py::module_& submodule) {
   py::module_ parts = submodule.def_submodule("parts");
   parts.def("product", &product, py::arg("prime"), py::arg("x"), py::arg("y"), py::arg("out"),
+            py::arg("isa") = "");
+  parts.def("inverse", &inverse, py::arg("prime"), py::arg("x"), py::arg("out"),
             py::arg("isa") = "");
   parts.def("sample_uniform", &sample_uniform, py::arg("seed"), py::arg("out"),
             py::arg("isa") = "");

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_native, module) {
   bind_checksum(module);
   bind_channel(module);
   bind_ot(module);
+  bind_ferret(module);
   bind_garble(module);
   bind_fss(module);
   bind_he(module);

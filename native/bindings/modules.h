@@ -7,6 +7,7 @@ void bind_symmetric(pybind11::module_& module);
 void bind_checksum(pybind11::module_& module);
 void bind_channel(pybind11::module_& module);
 void bind_ot(pybind11::module_& module);
+void bind_ferret(pybind11::module_& module);
 void bind_garble(pybind11::module_& module);
 void bind_fss(pybind11::module_& module);
 void bind_he(pybind11::module_& module);

@@ -50,17 +50,20 @@ class BlockDigit {
   static void correct(const Lanes<Block4>& zero, const Lanes<Block4>& one, Lanes<Block4>& table,
                       std::uint8_t*& corrections) {
     const Block4 clear = clear_entries(kStage);
-    std::uint64_t wire[kLanes];
+    // The low halves of a whole digit go out as they are, without a copy.
+    alignas(64) std::uint8_t halves[8 * kLanes];
+    std::uint8_t* to = kWidth == kDigitBits ? corrections : halves;
     for (int i = 0; i < Lanes<Block4>::kQuads; ++i) {
       const Block4 differ = table.at[i] ^ down<kStage>(table.at[i]) ^ zero.at[i] ^ one.at[i];
-      pack<kStage>(differ & clear).store_low_halves(wire + 4 * i);
+      pack<kStage>(differ & clear).store_low_halves(to + 32 * i);
       const Block4 half = zero.at[i] & clear;
       table.at[i] = table.at[i] ^ half ^ up<kStage>(half);
     }
     if constexpr (kWidth == kDigitBits) {
-      std::memcpy(corrections, wire, sizeof wire);
-      corrections += sizeof wire;
+      corrections += sizeof halves;
     } else {
+      std::uint64_t wire[kLanes];
+      std::memcpy(wire, halves, sizeof wire);
       Words words;
       for (int i = 0; i < kLanes; ++i) words.at[i] = static_cast<std::uint32_t>(wire[i]);
       Pieces<Block4>::store_words(corrections, words);
@@ -72,17 +75,19 @@ class BlockDigit {
   static void accept(const Lanes<Block4>& pad, const Lanes<Block4>& choices, int choice,
                      const std::uint8_t*& corrections, Lanes<Block4>& table) {
     const Block4 clear = clear_entries(kStage);
-    std::uint64_t wire[kLanes];
+    alignas(64) std::uint8_t halves[8 * kLanes];
+    const std::uint8_t* from = kWidth == kDigitBits ? corrections : halves;
     if constexpr (kWidth == kDigitBits) {
-      std::memcpy(wire, corrections, sizeof wire);
-      corrections += sizeof wire;
+      corrections += sizeof halves;
     } else {
       const Words words = Pieces<Block4>::load_words(corrections);
+      std::uint64_t wire[kLanes];
       for (int i = 0; i < kLanes; ++i) wire[i] = words.at[i];
+      std::memcpy(halves, wire, sizeof wire);
     }
     for (int i = 0; i < Lanes<Block4>::kQuads; ++i) {
       const Block4 differ = (table.at[i] ^ down<kStage>(table.at[i])) & clear;
-      const Block4 sent = unpack<kStage>(Block4::of_low_halves(wire + 4 * i));
+      const Block4 sent = unpack<kStage>(Block4::of_low_halves(from + 32 * i));
       const Block4 half =
           (pad.at[i] & clear) ^ choices.at[i].where_bit(1u << choice, differ ^ sent);
       table.at[i] = table.at[i] ^ half ^ up<kStage>(half);

@@ -16,16 +16,24 @@ struct Streams {
       pairs[i] = (values.at[2 * i] & mask) | static_cast<std::uint64_t>(values.at[2 * i + 1] & mask)
                                                  << width;
     }
+    // Narrow values are joined in loops that vectorize, until two would not fit in a word.
+    int count = kLanes / 2;
+    int bits = 2 * width;
+    while (count > 1 && 2 * bits <= 64) {
+      join(pairs, count, bits);
+      count /= 2;
+      bits *= 2;
+    }
     std::uint64_t word = 0;
     int filled = 0;
-    for (const std::uint64_t pair : pairs) {
-      word |= pair << filled;
-      filled += 2 * width;
+    for (int i = 0; i < count; ++i) {
+      word |= pairs[i] << filled;
+      filled += bits;
       if (filled < 64) continue;
       std::memcpy(to, &word, sizeof word);
       to += sizeof word;
       filled -= 64;
-      word = pair >> 1 >> (2 * width - filled - 1);
+      word = pairs[i] >> 1 >> (bits - filled - 1);
     }
     if (filled == 0) return;  // else a half word is left
     std::memcpy(to, &word, 4);
@@ -104,6 +112,11 @@ struct Streams {
   }
 
  private:
+  // Replaces neighbors by one value of twice the bits.
+  static void join(std::uint64_t* values, int count, int bits) {
+    for (int i = 0; i < count / 2; ++i) values[i] = values[2 * i] | values[2 * i + 1] << bits;
+  }
+
   static constexpr int kTiles = kLanes / 8;
 
   // Transposes tiles of 8 by 8 bits: bit i of byte j and bit j of byte i change places.

@@ -144,9 +144,9 @@ class Table {
     } else if (place_.entry_bytes == kBlockBytes) {
       table.store(state + place_.entries);
     } else {
-      std::uint64_t low[kLanes];
-      for (int i = 0; i < Lanes<Block4>::kQuads; ++i) table.at[i].store_low_halves(low + 4 * i);
-      std::memcpy(state + place_.entries, low, sizeof low);
+      for (int i = 0; i < Lanes<Block4>::kQuads; ++i) {
+        table.at[i].store_low_halves(state + place_.entries + 32 * i);
+      }
     }
   }
   void keep(const Words& table, std::uint8_t* state) const {

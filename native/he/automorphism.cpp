@@ -44,11 +44,14 @@ std::unique_ptr<const AutomorphismTables> make_tables(const TransformKernels& ke
   const std::vector<std::size_t> exponents = evaluation_exponents(kernels);
   std::vector<std::size_t> place(2 * kDegree);
   for (std::size_t i = 0; i < kDegree; ++i) place[exponents[i]] = i;
-  for (std::size_t j = 0; j < kAutomorphisms; ++j) {
-    const std::size_t power = (kDegree >> j) + 1;
+  const auto fill = [&](std::size_t power, std::uint16_t* index) {
     for (std::size_t i = 0; i < kDegree; ++i) {
-      tables->index[j][i] = static_cast<std::uint16_t>(place[exponents[i] * power % (2 * kDegree)]);
+      index[i] = static_cast<std::uint16_t>(place[exponents[i] * power % (2 * kDegree)]);
     }
+  };
+  for (std::size_t i = 0; i < kCopyKeys; ++i) fill(copy_power(i + 1), tables->copy_index[i]);
+  for (std::size_t j = 0; j < kAutomorphisms; ++j) {
+    fill((kDegree >> j) + 1, tables->index[j]);
     for (std::size_t k = 0; k < 2; ++k) {
       const auto monomial = transformed_monomial(kernels, k, std::size_t{1} << j);
       std::copy(monomial.begin(), monomial.end(), tables->monomial[j][k]);

@@ -17,11 +17,19 @@ void apply_automorphism(std::size_t j, const std::uint64_t* poly, std::uint64_t*
 
 // Holds the tables of transformed polynomials. Each table of kernels has its own, because each has
 // its own order of coefficients.
+// The automorphisms that copy an input (copies.h): X -> X^(copy_power(i)), i = 1 to kCopyKeys.
+inline constexpr std::size_t kCopyOrder = 32;
+inline constexpr std::size_t kCopyKeys = 7;
+
+constexpr std::size_t copy_power(std::size_t i) { return 1 + 2 * kDegree / kCopyOrder * i; }
+
 struct AutomorphismTables {
   // The transformed automorphism j moves coefficient index[j][i] to i.
   std::uint16_t index[kAutomorphisms][kDegree];
   // X^(2^j), transformed modulo the first two primes.
   std::uint64_t monomial[kAutomorphisms][2][kDegree];
+  // The transformed automorphism of copy i moves coefficient copy_index[i - 1][j] to j.
+  std::uint16_t copy_index[kCopyKeys][kDegree];
 };
 
 const AutomorphismTables& automorphism_tables(Isa isa);

@@ -30,8 +30,8 @@ std::size_t Released::offset(std::size_t i) const {
 }
 
 void encrypt(Isa isa, const std::int8_t* secret, const std::uint32_t* messages, std::size_t count,
-             const std::uint8_t* public_seeds, const std::uint8_t* noise_seeds, std::uint8_t* out,
-             int threads) {
+             std::size_t copies, const std::uint8_t* public_seeds, const std::uint8_t* noise_seeds,
+             std::uint8_t* out, int threads) {
   const TransformKernels& transform = transform_kernels(isa);
   const ResidueKernels& residues = residue_kernels(isa);
   WipedBuffer<std::uint64_t> key(kPrimeCount * kDegree);
@@ -53,6 +53,10 @@ void encrypt(Isa isa, const std::int8_t* secret, const std::uint32_t* messages, 
           plain.clear();
         } else {
           residues.encode(ring, messages + n * kDegree, kDegree, plain.data());
+          if (copies > 1) {
+            const std::uint64_t inverse = power_mod(copies, ring.p - 2, ring.p);
+            residues.scale(make_factor(inverse, ring.p), ring.p, kDegree, plain.data());
+          }
         }
         residues.add_bytes(ring.p, noise.data(), kDegree, plain.data());
         residues.subtract_from(ring.p, plain.data(), kDegree, poly);
@@ -63,7 +67,7 @@ void encrypt(Isa isa, const std::int8_t* secret, const std::uint32_t* messages, 
 }
 
 bool load(Isa isa, const std::uint8_t* ciphertexts, std::size_t count, std::size_t group,
-          std::uint64_t* out, int threads) {
+          std::size_t copies, std::uint64_t* out, int threads) {
   const TransformKernels& transform = transform_kernels(isa);
   const ResidueKernels& residues = residue_kernels(isa);
   std::atomic<bool> good{true};
@@ -71,8 +75,9 @@ bool load(Isa isa, const std::uint8_t* ciphertexts, std::size_t count, std::size
     std::vector<std::uint64_t> c1(kPrimeCount * kDegree), c0(kDegree);
     for (std::size_t n = begin; n < end; ++n) {
       const std::uint8_t* from = ciphertexts + n * kCiphertextBytes;
-      std::uint64_t* const to = out + n / group * group * kLoadedWords + n % group * 2 * kLanes;
-      const std::size_t stride = group * 2 * kLanes;
+      const std::size_t stride = group * copies * 2 * kLanes;
+      std::uint64_t* const to =
+          out + n / group * group * copies * kLoadedWords + n % group * copies * 2 * kLanes;
       sample_uniform(isa, from, c1.data());
       from += kSeedBytes;
       for (std::size_t k = 0; k < kPrimeCount; ++k, from += kPackedPolyBytes) {

@@ -32,16 +32,17 @@ struct Released {
 };
 
 // Encrypts. secret: N ternary coefficients. messages: count * N, or nullptr for encryptions of
-// zero. Each ciphertext takes a public seed, which is sent, and a secret one for its noise.
+// zero. Each ciphertext takes a public seed, which is sent, and a secret one for its noise. The
+// encoded messages are divided by `copies` modulo q, before the noise is added (copies.h).
 void encrypt(Isa isa, const std::int8_t* secret, const std::uint32_t* messages, std::size_t count,
-             const std::uint8_t* public_seeds, const std::uint8_t* noise_seeds, std::uint8_t* out,
-             int threads);
+             std::size_t copies, const std::uint8_t* public_seeds, const std::uint8_t* noise_seeds,
+             std::uint8_t* out, int threads);
 
 // Transforms ciphertexts from the wire into kLoadedWords each, interleaved by groups as transform.h
-// has them: [group][prime][block][ciphertext of the group][component][kLanes]. Returns false if a
-// residue is not below its prime.
+// has them: [group][prime][block][ciphertext of the group][copy][component][kLanes]. Only copy 0 is
+// written. Returns false if a residue is not below its prime.
 bool load(Isa isa, const std::uint8_t* ciphertexts, std::size_t count, std::size_t group,
-          std::uint64_t* out, int threads);
+          std::size_t copies, std::uint64_t* out, int threads);
 
 // Decrypts. answer: the responses. out: the released values in order. Returns false if a residue is
 // out of range.

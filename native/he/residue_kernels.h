@@ -3,9 +3,10 @@
 // different flags.
 //
 // V has V::Word; V::kCount lanes; load, store, splat, their forms for narrower items, add, sub,
-// band, bxor, left, right; subtract_once (x < 2 * bound), lift (signed to residue), multiply_low
-// (the low 52 bits of a product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even
-// and odd words of 2 * kCount), below (whether all lanes are).
+// band, bxor, left, right; gather (kCount values of a moved polynomial, from their 16-bit places);
+// subtract_once (x < 2 * bound), lift (signed to residue), multiply_low (the low 52 bits of a
+// product), multiply_lazy (x < 2^52 times a Factor, below 2p), pairs (even and odd words of 2 *
+// kCount), below (whether all lanes are).
 #pragma once
 #include "he/bit_packing.h"
 #include "he/residues.h"
@@ -76,6 +77,15 @@ struct Residues {
     }
   }
 
+  // The compiler makes vectors of these loops.
+  static void add_small(const std::int32_t* small, std::size_t count, std::int32_t* sum) {
+    for (std::size_t i = 0; i < count; ++i) sum[i] += small[i];
+  }
+
+  static void subtract_small(const std::int32_t* small, std::size_t count, std::int32_t* sum) {
+    for (std::size_t i = 0; i < count; ++i) sum[i] -= small[i];
+  }
+
   static void add_bytes(std::uint64_t p, const std::int8_t* small, std::size_t count,
                         std::uint64_t* x) {
     const Word prime = V::splat(p);
@@ -140,6 +150,21 @@ struct Residues {
       const Word rest = recentered(V::load(y1 + i), half, gap);
       const Word quotient = multiply(subtract_mod(V::load(y0 + i), rest, p));
       V::store(x + i, add_mod(V::load(x + i), quotient, p));
+    }
+  }
+
+  static void divide_and_move(const Factor& inverse, std::uint64_t prime,
+                              const std::uint64_t* addend, const std::uint16_t* index,
+                              std::uint64_t* rest, std::uint64_t* x) {
+    const Multiplier multiply(inverse, prime);
+    const Word p = V::splat(prime);
+    for (std::size_t i = 0; i < kDegree; i += V::kCount) {
+      Word quotient = multiply(subtract_mod(V::load(x + i), V::load(rest + i), p));
+      if (addend != nullptr) quotient = add_mod(quotient, V::load(addend + i), p);
+      V::store(rest + i, quotient);
+    }
+    for (std::size_t i = 0; i < kDegree; i += V::kCount) {
+      V::store(x + i, V::gather(rest, index + i));
     }
   }
 
@@ -247,6 +272,8 @@ constexpr ResidueKernels make_residue_kernels() {
           R::reject_sample,
           R::template lift<std::int32_t>,
           R::template lift<std::int8_t>,
+          R::add_small,
+          R::subtract_small,
           R::add_bytes,
           R::add,
           R::subtract_from,
@@ -255,6 +282,7 @@ constexpr ResidueKernels make_residue_kernels() {
           R::scale,
           R::recenter,
           R::add_quotient,
+          R::divide_and_move,
           R::encode,
           R::flood,
           R::switch_down,

@@ -31,6 +31,9 @@ struct ResidueKernels {
   void (*lift)(std::uint64_t p, const std::int32_t* small, std::size_t count, std::uint64_t* out);
   void (*lift_bytes)(std::uint64_t p, const std::int8_t* small, std::size_t count,
                      std::uint64_t* out);
+  // Compute sum += small and sum -= small, of integers.
+  void (*add_small)(const std::int32_t* small, std::size_t count, std::int32_t* sum);
+  void (*subtract_small)(const std::int32_t* small, std::size_t count, std::int32_t* sum);
   // Computes x += small modulo p.
   void (*add_bytes)(std::uint64_t p, const std::int8_t* small, std::size_t count, std::uint64_t* x);
   // Compute x += y modulo p, and x = y - x modulo p.
@@ -51,6 +54,12 @@ struct ResidueKernels {
   // 1/p1 modulo p0.
   void (*add_quotient)(const Factor& inverse, const std::uint64_t* y0, const std::uint64_t* y1,
                        std::size_t count, std::uint64_t* x);
+
+  // Computes rest = (x - rest) * inverse + addend modulo p, and sets coefficient i of x to
+  // coefficient index[i] of it. addend may be nullptr. All have N coefficients, none of them
+  // secret.
+  void (*divide_and_move)(const Factor& inverse, std::uint64_t p, const std::uint64_t* addend,
+                          const std::uint16_t* index, std::uint64_t* rest, std::uint64_t* x);
 
   // Writes round(q * message / t) modulo the ring's prime.
   void (*encode)(const PrimeRing& ring, const std::uint32_t* messages, std::size_t count,

@@ -23,6 +23,7 @@ struct OneLane {
     even = from[0];
     odd = from[1];
   }
+  static Word gather(const std::uint64_t* from, const std::uint16_t* at) { return from[*at]; }
   static Word add(Word x, Word y) { return x + y; }
   static Word sub(Word x, Word y) { return x - y; }
   static Word band(Word x, Word y) { return x & y; }

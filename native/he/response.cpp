@@ -14,30 +14,96 @@ namespace {
 using Words = WipedBuffer<std::uint64_t>;
 
 // Weight polynomials that one pass transforms and uses: few enough to stay in a cache.
-constexpr std::size_t kWeightPolys = 64;
+constexpr std::size_t kWeightPolys = 128;
 
 // Coefficients of a placed weight polynomial: kernels work on whole vectors.
 std::size_t placed_words(const WeightLayout& layout) { return padded(layout.words()); }
 
-// Every run-th coefficient of weight polynomial (out_poly, in_poly), as integers; the others are
-// zero.
-void place_weights(const WeightLayout& layout, std::size_t out_poly, std::size_t in_poly,
-                   std::int32_t* poly) {
-  std::fill_n(poly, placed_words(layout), 0);
-  const std::size_t first_out = out_poly * layout.out_block, first_in = in_poly * layout.in_block;
-  const std::size_t outs = std::min(layout.out_block, layout.out_channels - first_out);
-  const std::size_t run = std::min(layout.in_block, layout.in_channels - first_in) * layout.taps;
-  for (std::size_t a = 0; a < outs; ++a) {
-    const std::int16_t* weight =
-        layout.weights + ((first_out + a) * layout.in_channels + first_in) * layout.taps;
-    const std::uint16_t* exponent = layout.exponents + a * layout.in_block * layout.taps;
-    for (std::size_t i = 0; i < run; ++i) {
-      const std::int32_t sign = -(exponent[i] >> kDegreeBits);
+// Places the weights of one output polynomial and one input polynomial, as integers.
+class Placement {
+ public:
+  Placement(Isa isa, const WeightLayout& layout)
+      : residues_(residue_kernels(isa)),
+        layout_(layout),
+        length_(kDegree / layout.spread),
+        classes_(layout.copies > 1 ? layout.copies * layout.spread * length_ : 0),
+        sums_(layout.copies > 1 ? length_ : 0) {}
+
+  // Writes a polynomial for each copy of the input, placed_words() apart: every run-th coefficient;
+  // the others are zero.
+  void run(std::size_t out_poly, std::size_t in_poly, std::int32_t* polys) {
+    if (layout_.copies == 1) {
+      std::fill_n(polys, placed_words(layout_), 0);
       // Kernels larger than the image put two weights on one exponent: so they are added.
-      poly[exponent[i] % kDegree / layout.run] += (weight[i] ^ sign) - sign;
+      for_weights(out_poly, in_poly, [&](std::size_t exponent, std::size_t, std::int32_t weight) {
+        polys[exponent % kDegree / layout_.run] += negated(weight, exponent);
+      });
+      return;
+    }
+    const std::size_t classes = layout_.copies * layout_.spread;
+    classes_.clear();
+    for_weights(out_poly, in_poly, [&](std::size_t exponent, std::size_t up, std::int32_t weight) {
+      const std::size_t at = exponent + up;
+      classes_[exponent % classes * length_ + at % kDegree / layout_.spread] += negated(weight, at);
+    });
+    for (std::size_t copy = 0; copy < layout_.copies; ++copy) {
+      for (std::size_t first = 0; first < layout_.spread; ++first) {
+        sum_classes(copy, first);
+        for (std::size_t i = 0; i < length_; ++i) {
+          polys[copy * kDegree + i * layout_.spread + first] = sums_[i];
+        }
+      }
     }
   }
-}
+
+ private:
+  static std::int32_t negated(std::int32_t weight, std::size_t exponent) {
+    const std::int32_t sign = -static_cast<std::int32_t>(exponent >> kDegreeBits & 1);
+    return (weight ^ sign) - sign;
+  }
+
+  // Calls body(exponent, how much further up this product lies, weight).
+  template <class Body>
+  void for_weights(std::size_t out_poly, std::size_t in_poly, const Body& body) const {
+    const std::size_t channels = layout_.out_block * layout_.copies;
+    const std::size_t first_out = out_poly * channels, first_in = in_poly * layout_.in_block;
+    const std::size_t outs = std::min(channels, layout_.out_channels - first_out);
+    const std::size_t run =
+        std::min(layout_.in_block, layout_.in_channels - first_in) * layout_.taps;
+    for (std::size_t a = 0; a < outs; ++a) {
+      const std::int16_t* weight =
+          layout_.weights + ((first_out + a) * layout_.in_channels + first_in) * layout_.taps;
+      const std::uint16_t* exponent =
+          layout_.exponents + a % layout_.out_block * layout_.in_block * layout_.taps;
+      const std::size_t up = a / layout_.out_block * layout_.spread;
+      for (std::size_t i = 0; i < run; ++i) body(exponent[i], up, weight[i]);
+    }
+  }
+
+  // The automorphism of a copy multiplies X^e by a power of X that depends on the class of e alone,
+  // which is e modulo copies * spread. So each class is rotated as a whole. Sums the classes whose
+  // coefficients lie at `first` modulo the spread.
+  void sum_classes(std::size_t copy, std::size_t first) {
+    std::fill_n(sums_.data(), length_, 0);
+    const std::size_t classes = layout_.copies * layout_.spread;
+    for (std::size_t c = first; c < classes; c += layout_.spread) {
+      const std::int32_t* const from = classes_.data() + c * length_;
+      const std::size_t by = (2 * kDegree / classes * copy * c) % (2 * kDegree) / layout_.spread;
+      const std::size_t shift = by % length_;
+      if (by < length_) {
+        residues_.add_small(from, length_ - shift, sums_.data() + shift);
+        residues_.subtract_small(from + length_ - shift, shift, sums_.data());
+      } else {
+        residues_.subtract_small(from, length_ - shift, sums_.data() + shift);
+        residues_.add_small(from + length_ - shift, shift, sums_.data());
+      }
+    }
+  }
+  const ResidueKernels& residues_;
+  const WeightLayout& layout_;
+  std::size_t length_;  // coefficients at one place modulo the spread
+  WipedBuffer<std::int32_t> classes_, sums_;
+};
 
 // Transforms weight polynomials and interleaves those of one output polynomial.
 class WeightTransform {
@@ -47,15 +113,15 @@ class WeightTransform {
 
   // placed: of place_weights. out: of one output polynomial and prime, as transform_weights has it.
   void run(const WeightLayout& layout, const PrimeRing& ring, const std::int32_t* placed,
-           std::size_t in_poly, std::uint64_t* out) {
-    const std::size_t in_polys = layout.in_polys();
+           std::size_t operand, std::uint64_t* out) {
+    const std::size_t operands = layout.operands();
     residues_.lift(ring.p, placed, placed_words(layout), poly_.data());
     if (layout.run == 1) {
-      transform_.forward(ring, poly_.data(), out + in_poly * kLanes, in_polys * kLanes);
+      transform_.forward(ring, poly_.data(), out + operand * kLanes, operands * kLanes);
       return;
     }
     forward_runs(ring, poly_.data(), layout.words());
-    for (std::size_t i = 0; i < layout.words(); ++i) out[i * in_polys + in_poly] = poly_[i];
+    for (std::size_t i = 0; i < layout.words(); ++i) out[i * operands + operand] = poly_[i];
   }
 
  private:
@@ -95,12 +161,13 @@ class Responder {
         transform_(transform_kernels(isa)),
         residue_kernels_(residue_kernels(isa)),
         request_(request),
-        in_polys_(request.layout.in_polys()),
-        poly_words_(in_polys_ * kDegree),
-        weight_words_(in_polys_ * request.layout.words()),
+        operands_(request.layout.operands()),
+        poly_words_(operands_ * kDegree),
+        weight_words_(operands_ * request.layout.words()),
         placed_words_(placed_words(request.layout)),
+        placement_(isa, request.layout),
         weight_transform_(isa),
-        placed_(request.prepared == nullptr ? outputs * in_polys_ * placed_words_ : 0),
+        placed_(request.prepared == nullptr ? outputs * operands_ * placed_words_ : 0),
         weights_(request.prepared == nullptr ? outputs * weight_words_ : 0),
         blinds_(outputs * kDegree),
         residues_(request.tiles * outputs * kLoadedWords),
@@ -121,9 +188,10 @@ class Responder {
       }
     }
     if (request_.prepared == nullptr) {
-      for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
-        place_weights(request_.layout, first + n / in_polys_, n % in_polys_,
-                      placed_.data() + n * placed_words_);
+      const std::size_t in_polys = request_.layout.in_polys();
+      for (std::size_t n = 0; n < outputs * in_polys; ++n) {
+        placement_.run(first + n / in_polys, n % in_polys,
+                       placed_.data() + n * request_.layout.copies * placed_words_);
       }
     }
     for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(first, outputs, k);
@@ -147,15 +215,15 @@ class Responder {
       combination.weights = request_.prepared + (first * kPrimeCount + k) * weight_words_;
       combination.weight_stride = kPrimeCount * weight_words_;
     } else {
-      for (std::size_t n = 0; n < outputs * in_polys_; ++n) {
+      for (std::size_t n = 0; n < outputs * operands_; ++n) {
         weight_transform_.run(request_.layout, ring, placed_.data() + n * placed_words_,
-                              n % in_polys_, weights_.data() + n / in_polys_ * weight_words_);
+                              n % operands_, weights_.data() + n / operands_ * weight_words_);
       }
       combination.weights = weights_.data();
       combination.weight_stride = weight_words_;
     }
     combination.run_blocks = std::max(request_.layout.run / kLanes, std::size_t{1});
-    combination.input_count = in_polys_;
+    combination.input_count = operands_;
     combination.blinds = blinds_.data();
     combination.key = request_.public_key + k * 2 * kDegree;
     combination.out_stride = kLoadedWords;
@@ -169,7 +237,7 @@ class Responder {
                                     blind);
         forward_in_place(transform_, ring, blind);
       }
-      combination.inputs = request_.inputs + tile * in_polys_ * kLoadedWords + k * 2 * poly_words_;
+      combination.inputs = request_.inputs + tile * operands_ * kLoadedWords + k * 2 * poly_words_;
       combination.out = residue(tile * outputs, 0, k);
       transform_.combine(ring, combination);
       for (std::size_t o = 0; o < outputs; ++o) {
@@ -220,7 +288,8 @@ class Responder {
   const TransformKernels& transform_;
   const ResidueKernels& residue_kernels_;
   const Request& request_;
-  std::size_t in_polys_, poly_words_, weight_words_, placed_words_;
+  std::size_t operands_, poly_words_, weight_words_, placed_words_;
+  Placement placement_;
   WeightTransform weight_transform_;
   WipedBuffer<std::int32_t> placed_;
   Words weights_, blinds_, residues_;
@@ -231,9 +300,9 @@ class Responder {
 
 template <class Answers>
 void respond_all(Isa isa, const Request& request, const Answers& answers, int threads) {
-  const std::size_t in_polys = request.layout.in_polys(), out_polys = request.layout.out_polys();
+  const std::size_t operands = request.layout.operands(), out_polys = request.layout.out_polys();
   const bool small = request.prepared != nullptr || request.layout.run > 1;
-  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / in_polys,
+  const std::size_t outputs = std::clamp(small ? kMaxOutputs : kWeightPolys / operands,
                                          std::size_t{1}, std::min(kMaxOutputs, out_polys));
   const std::size_t groups = (out_polys + outputs - 1) / outputs;
   parallel_for(groups, threads, 1, [&](std::size_t begin, std::size_t end) {
@@ -248,15 +317,19 @@ void respond_all(Isa isa, const Request& request, const Answers& answers, int th
 }  // namespace
 
 void transform_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, int threads) {
-  const std::size_t in_polys = layout.in_polys(), weight_words = in_polys * layout.words();
+  const std::size_t in_polys = layout.in_polys(), weight_words = layout.operands() * layout.words();
   parallel_for(layout.out_polys() * in_polys, threads, 1, [&](std::size_t begin, std::size_t end) {
+    Placement placement(isa, layout);
     WeightTransform transform(isa);
-    WipedBuffer<std::int32_t> placed(kDegree);
+    WipedBuffer<std::int32_t> placed(layout.copies * kDegree);
     for (std::size_t n = begin; n < end; ++n) {
-      place_weights(layout, n / in_polys, n % in_polys, placed.data());
+      placement.run(n / in_polys, n % in_polys, placed.data());
       for (std::size_t k = 0; k < kPrimeCount; ++k) {
-        transform.run(layout, prime_ring(k), placed.data(), n % in_polys,
-                      out + (n / in_polys * kPrimeCount + k) * weight_words);
+        for (std::size_t copy = 0; copy < layout.copies; ++copy) {
+          transform.run(layout, prime_ring(k), placed.data() + copy * kDegree,
+                        n % in_polys * layout.copies + copy,
+                        out + (n / in_polys * kPrimeCount + k) * weight_words);
+        }
       }
     }
   });

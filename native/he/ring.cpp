@@ -76,8 +76,9 @@ std::uint64_t power_mod(std::uint64_t base, std::uint64_t exponent, std::uint64_
 
 const PrimeRing& prime_ring(std::size_t index) {
   static const std::unique_ptr<const PrimeRing[]> all = [] {
-    auto made = std::make_unique<PrimeRing[]>(kPrimeCount);
+    auto made = std::make_unique<PrimeRing[]>(kCopyPrimes);
     for (std::size_t i = 0; i < kPrimeCount; ++i) fill_ring(kPrimes[i], made[i]);
+    fill_ring(kCopyPrime, made[kPrimeCount]);
     return made;
   }();
   return all[index];

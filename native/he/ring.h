@@ -20,6 +20,10 @@ inline constexpr int kBinomialBits = 21;  // noise: the difference of two sums o
 inline constexpr std::array<std::uint64_t, kPrimeCount> kPrimes = {
     1125899906826241, 1125899906629633, 1125899905744897};
 
+// The special prime of the keys that make copies of an input (copies.h): the next smaller prime.
+inline constexpr std::uint64_t kCopyPrime = 1125899905351681;
+inline constexpr std::size_t kCopyPrimes = kPrimeCount + 1;
+
 // Holds the roots of the negacyclic transform of one prime. roots[m + i] is the factor of block i
 // of the layer with m blocks: powers of a primitive 2N-th root of unity in bit-reversed order;
 // inverse_roots are their inverses. quotient64 and quotient52 are floor(root * 2^64 / p) and
@@ -41,7 +45,8 @@ struct PrimeRing {
   std::uint64_t flood_offset;        // 2^kFloodBits
 };
 
-// Returns the ring of kPrimes[index]; all three are made at the first call.
+// Returns the ring of kPrimes[index], or of kCopyPrime for kPrimeCount; all are made at the first
+// call.
 const PrimeRing& prime_ring(std::size_t index);
 
 Factor make_factor(std::uint64_t value, std::uint64_t p);

@@ -17,14 +17,15 @@ void fill_words(Isa isa, const std::uint8_t* seed, std::uint64_t first_block, st
 
 }  // namespace
 
-void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out) {
+void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out, std::size_t primes) {
   constexpr std::size_t kChunk = 1024;
   static_assert(kDegree % kChunk == 0);
   const ResidueKernels& kernels = residue_kernels(isa);
   std::uint64_t words[kChunk], cut[kChunk];
   std::uint64_t next_block = 0;
   std::size_t used = kChunk;
-  for (std::size_t k = 0; k < kPrimeCount; ++k) {
+  for (std::size_t k = 0; k < primes; ++k) {
+    const std::uint64_t p = prime_ring(k).p;
     std::uint64_t* const poly = out + k * kDegree;
     for (std::size_t i = 0; i < kDegree;) {
       if (used == kChunk) {
@@ -33,16 +34,15 @@ void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out) {
         used = 0;
       }
       // Words of a whole chunk are cut, the refused ones among them, which are rare, left out.
-      if (used == 0 && i + kChunk <= kDegree &&
-          kernels.reject_sample(kPrimes[k], words, kChunk, poly + i)) {
+      if (used == 0 && i + kChunk <= kDegree && kernels.reject_sample(p, words, kChunk, poly + i)) {
         used = kChunk;
         i += kChunk;
         continue;
       }
-      kernels.reject_sample(kPrimes[k], words, kChunk, cut);
+      kernels.reject_sample(p, words, kChunk, cut);
       while (used < kChunk && i < kDegree) {
         poly[i] = cut[used++];
-        i += poly[i] < kPrimes[k] ? 1 : 0;
+        i += poly[i] < p ? 1 : 0;
       }
     }
   }

@@ -11,10 +11,11 @@ namespace pi::he {
 
 inline constexpr std::size_t kSeedBytes = 16;
 
-// Samples a public uniform element of the ring: kPrimeCount * N words, below their primes, in
-// coefficient form. Words of the stream are cut to 50 bits and rejected if they reach the prime, so
-// there is no bias.
-void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out);
+// Samples a public uniform element of the ring: N words for each of the first `primes` rings of
+// prime_ring(), below their primes, in coefficient form. Words of the stream are cut to 50 bits and
+// rejected if they reach the prime, so there is no bias.
+void sample_uniform(Isa isa, const std::uint8_t* seed, std::uint64_t* out,
+                    std::size_t primes = kPrimeCount);
 
 // Draws the stream of one response polynomial: N words for u and N for e2, then two for each of
 // `count` coefficients that are flooded. `words` is scratch of N words.

@@ -10,15 +10,10 @@ namespace pi::aesni {
 struct Bytes {
   __m128i v;
 
-  static constexpr std::size_t kWidth = 16;
-
   static Bytes load(const std::uint8_t* from) {
     return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))};
   }
-  // Stores lane L at `to` + L * stride.
-  void store_lanes(std::uint8_t* to, std::size_t) const {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v);
-  }
+  void store(std::uint8_t* to) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v); }
   static Bytes interleave_low(Bytes a, Bytes b) { return {_mm_unpacklo_epi8(a.v, b.v)}; }
   static Bytes interleave_high(Bytes a, Bytes b) { return {_mm_unpackhi_epi8(a.v, b.v)}; }
 
@@ -29,6 +24,10 @@ struct Bytes {
     const __m128i t = _mm_and_si128(_mm_xor_si128(_mm_srli_epi16(a.v, kShift), b.v), mask);
     b.v = _mm_xor_si128(b.v, t);
     a.v = _mm_xor_si128(a.v, _mm_slli_epi16(t, kShift));
+  }
+  // Returns *this xor `other` where the 16 bytes at `mask` have ones.
+  Bytes xor_masked(Bytes other, const std::uint8_t* mask) const {
+    return {_mm_xor_si128(v, _mm_and_si128(other.v, load(mask).v))};
   }
 };
 

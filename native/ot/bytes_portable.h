@@ -10,14 +10,12 @@ namespace pi::portable {
 struct Bytes {
   std::uint8_t v[16];
 
-  static constexpr std::size_t kWidth = 16;
-
   static Bytes load(const std::uint8_t* from) {
     Bytes out;
     std::memcpy(out.v, from, sizeof out.v);
     return out;
   }
-  void store_lanes(std::uint8_t* to, std::size_t) const { std::memcpy(to, v, sizeof v); }
+  void store(std::uint8_t* to) const { std::memcpy(to, v, sizeof v); }
   static Bytes interleave_low(const Bytes& a, const Bytes& b) { return interleave(a.v, b.v); }
   static Bytes interleave_high(const Bytes& a, const Bytes& b) {
     return interleave(a.v + 8, b.v + 8);
@@ -30,6 +28,12 @@ struct Bytes {
       b.v[i] = static_cast<std::uint8_t>(b.v[i] ^ t);
       a.v[i] = static_cast<std::uint8_t>(a.v[i] ^ (t << kShift));
     }
+  }
+  Bytes xor_masked(const Bytes& other, const std::uint8_t* mask) const {
+    Bytes out;
+    for (int i = 0; i < 16; ++i)
+      out.v[i] = static_cast<std::uint8_t>(v[i] ^ (other.v[i] & mask[i]));
+    return out;
   }
 
  private:

@@ -32,38 +32,49 @@ class LeafKeys {
   std::vector<RoundKeys> keys_;
 };
 
-using Exchange = std::function<void(std::size_t first, std::size_t bytes, CotScratch& scratch)>;
+// Reads or writes the part of the message for a chunk that begins at OT `first`, `bytes` per tree.
+using Exchange = std::function<void(std::size_t first, std::size_t bytes, CotChunk& chunk)>;
 
 // to[i] = a[i] xor b[i]; `to` may be `a`.
 void xor_bytes(const std::uint8_t* a, const std::uint8_t* b, std::size_t count, std::uint8_t* to) {
   for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(a[i] ^ b[i]);
 }
 
-// For every chunk of `count` OTs: generates, lets `exchange(first OT, bytes, scratch)` read or
-// write the chunk's part of the message (`bytes` of each tree), and transposes into labels.
+// Transposes the last chunk of a part, which may be shorter than the others.
+void finish_last(const SoftspokenKernels& kernels, const CotChunk& chunk,
+                 const std::uint8_t* delta_masks, std::size_t ots, std::uint8_t* labels) {
+  if (ots == kChunkOts) return kernels.step(nullptr, 0, nullptr, &chunk, delta_masks, labels);
+  std::vector<std::uint8_t> whole(kSeedBytes * kChunkOts);
+  kernels.step(nullptr, 0, nullptr, &chunk, delta_masks, whole.data());
+  std::memcpy(labels, whole.data(), kSeedBytes * ots);
+  explicit_bzero(whole.data(), whole.size());
+}
+
+// Extends by `count` OTs: generates a chunk while the one before is transposed into labels, and
+// lets `exchange` see each in between.
 void for_chunks(const SoftspokenKernels& kernels, const std::uint8_t* leaves,
-                std::uint64_t first_chunk, std::size_t count, std::uint8_t* labels, int threads,
-                const Exchange& exchange) {
+                std::uint64_t first_chunk, std::size_t count, const std::uint8_t* delta_masks,
+                std::uint8_t* labels, int threads, const Exchange& exchange) {
   const LeafKeys keys(kernels, leaves);
   const std::size_t chunks = (count + kChunkOts - 1) / kChunkOts;
   parallel_for(chunks, threads, kChunksPerThread, [&](std::size_t begin, std::size_t end) {
-    const auto scratch = std::make_unique<CotScratch>();
+    if (begin == end) return;
+    const auto held = std::make_unique<CotChunk[]>(2);
+    const auto ots_of = [&](std::size_t chunk) {
+      return std::min(kChunkOts, count - kChunkOts * chunk);
+    };
+    const auto labels_of = [&](std::size_t chunk) {
+      return labels + kSeedBytes * kChunkOts * chunk;
+    };
     for (std::size_t chunk = begin; chunk < end; ++chunk) {
-      const std::size_t first = chunk * kChunkOts;
-      const std::size_t ots = std::min(kChunkOts, count - first);
-      kernels.generate(keys.get(), first_chunk + chunk, *scratch);
-      exchange(first, ots / 8, *scratch);
-      std::uint8_t* to = labels + kSeedBytes * first;
-      if (ots == kChunkOts) {
-        kernels.transpose(*scratch, to);
-      } else {
-        std::vector<std::uint8_t> tail(kSeedBytes * kChunkOts);
-        kernels.transpose(*scratch, tail.data());
-        std::memcpy(to, tail.data(), kSeedBytes * ots);
-        explicit_bzero(tail.data(), tail.size());
-      }
+      CotChunk& next = held[chunk % 2];
+      const bool first = chunk == begin;
+      kernels.step(keys.get(), first_chunk + chunk, &next, first ? nullptr : &held[(chunk + 1) % 2],
+                   delta_masks, first ? nullptr : labels_of(chunk - 1));
+      exchange(kChunkOts * chunk, ots_of(chunk) / 8, next);
     }
-    explicit_bzero(scratch.get(), sizeof *scratch);
+    finish_last(kernels, held[(end - 1) % 2], delta_masks, ots_of(end - 1), labels_of(end - 1));
+    explicit_bzero(held.get(), 2 * sizeof(CotChunk));
   });
 }
 
@@ -72,30 +83,29 @@ void for_chunks(const SoftspokenKernels& kernels, const std::uint8_t* leaves,
 void extend_receiver(Isa isa, const std::uint8_t* leaves, std::uint64_t first_chunk,
                      std::size_t count, const std::uint8_t* choice_bits, std::uint8_t* message,
                      std::uint8_t* labels, int threads) {
-  const auto send = [&](std::size_t first, std::size_t bytes, CotScratch& scratch) {
+  const auto send = [&](std::size_t first, std::size_t bytes, CotChunk& chunk) {
     for (std::size_t tree = 0; tree < kTrees; ++tree) {
       std::uint8_t* part = message + extension_bytes(first) + bytes * tree;
-      xor_bytes(scratch.parity[tree], choice_bits + first / 8, bytes, part);
+      xor_bytes(chunk.parity[tree], choice_bits + first / 8, bytes, part);
     }
   };
-  for_chunks(kernels(isa), leaves, first_chunk, count, labels, threads, send);
+  for_chunks(kernels(isa), leaves, first_chunk, count, nullptr, labels, threads, send);
 }
 
 void extend_sender(Isa isa, const std::uint8_t* leaves, const std::uint8_t* delta,
                    std::uint64_t first_chunk, std::size_t count, const std::uint8_t* message,
                    std::uint8_t* zero_labels, int threads) {
-  std::uint8_t masks[kCotBits][kSeedBytes];
+  alignas(64) std::uint8_t masks[kCotBits][kSeedBytes];
   for (std::size_t i = 0; i < kCotBits; ++i) {
     std::memset(masks[i], -((delta[i / 8] >> (i % 8)) & 1), kSeedBytes);
   }
-  const auto receive = [&](std::size_t first, std::size_t bytes, CotScratch& scratch) {
+  const auto receive = [&](std::size_t first, std::size_t bytes, CotChunk& chunk) {
     for (std::size_t tree = 0; tree < kTrees; ++tree) {
       const std::uint8_t* part = message + extension_bytes(first) + bytes * tree;
-      xor_bytes(scratch.parity[tree], part, bytes, scratch.parity[tree]);
+      xor_bytes(chunk.parity[tree], part, bytes, chunk.parity[tree]);
     }
-    kernels(isa).correct(masks[0], scratch);
   };
-  for_chunks(kernels(isa), leaves, first_chunk, count, zero_labels, threads, receive);
+  for_chunks(kernels(isa), leaves, first_chunk, count, masks[0], zero_labels, threads, receive);
   explicit_bzero(masks, sizeof masks);
 }
 

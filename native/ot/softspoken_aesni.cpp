@@ -3,5 +3,6 @@
 #include "symmetric/block_aesni.h"
 
 namespace pi {
-const SoftspokenKernels kSoftspokenAesni = SoftspokenTemplates<aesni::Block4, aesni::Bytes>::kTable;
+const SoftspokenKernels kSoftspokenAesni =
+    SoftspokenTemplates<aesni::Block4, Transposer<aesni::Bytes>>::kTable;
 }  // namespace pi

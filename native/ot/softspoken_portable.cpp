@@ -4,5 +4,5 @@
 
 namespace pi {
 const SoftspokenKernels kSoftspokenPortable =
-    SoftspokenTemplates<portable::Block4, portable::Bytes>::kTable;
+    SoftspokenTemplates<portable::Block4, Transposer<portable::Bytes>>::kTable;
 }  // namespace pi

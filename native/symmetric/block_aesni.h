@@ -48,17 +48,19 @@ struct Block4 {
     return a;
   }
 
-  // Four 64-bit integers in memory as the low halves of blocks whose high halves are zero, and
-  // back.
-  static Block4 of_low_halves(const std::uint64_t* from) {
+  // Four 64-bit integers in memory, at any address, as the low halves of blocks whose high halves
+  // are zero, and back.
+  static Block4 of_low_halves(const void* from) {
+    const auto* p = static_cast<const std::uint8_t*>(from);
     Block4 out;
     for (int i = 0; i < 4; ++i) {
-      out.v[i] = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + i));
+      out.v[i] = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 8 * i));
     }
     return out;
   }
-  void store_low_halves(std::uint64_t* to) const {
-    for (int i = 0; i < 4; ++i) _mm_storel_epi64(reinterpret_cast<__m128i*>(to + i), v[i]);
+  void store_low_halves(void* to) const {
+    auto* p = static_cast<std::uint8_t*>(to);
+    for (int i = 0; i < 4; ++i) _mm_storel_epi64(reinterpret_cast<__m128i*>(p + 8 * i), v[i]);
   }
   // Both 64-bit halves of each block, shifted by 0 to 63 bits; and the halves exchanged.
   Block4 halves_left(int bits) const {

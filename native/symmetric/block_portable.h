@@ -39,11 +39,14 @@ struct Block4 {
     return a;
   }
 
-  static Block4 of_low_halves(const std::uint64_t* from) {
-    return {{from[0], 0, from[1], 0, from[2], 0, from[3], 0}};
+  static Block4 of_low_halves(const void* from) {
+    std::uint64_t half[4];
+    std::memcpy(half, from, sizeof half);
+    return {{half[0], 0, half[1], 0, half[2], 0, half[3], 0}};
   }
-  void store_low_halves(std::uint64_t* to) const {
-    for (int i = 0; i < 4; ++i) to[i] = v[2 * i];
+  void store_low_halves(void* to) const {
+    const std::uint64_t half[4] = {v[0], v[2], v[4], v[6]};
+    std::memcpy(to, half, sizeof half);
   }
   Block4 halves_left(int bits) const {
     Block4 out;

@@ -28,12 +28,12 @@ struct Block4 {
   friend Block4 operator^(Block4 a, Block4 b) { return {_mm512_xor_si512(a.v, b.v)}; }
   friend Block4 operator&(Block4 a, Block4 b) { return {_mm512_and_si512(a.v, b.v)}; }
 
-  static Block4 of_low_halves(const std::uint64_t* from) {
+  static Block4 of_low_halves(const void* from) {
     return {_mm512_maskz_expand_epi64(
-        0x55, _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))))};
+        0x55, _mm512_castsi256_si512(_mm256_loadu_si256(static_cast<const __m256i*>(from))))};
   }
-  void store_low_halves(std::uint64_t* to) const {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+  void store_low_halves(void* to) const {
+    _mm256_storeu_si256(static_cast<__m256i*>(to),
                         _mm512_castsi512_si256(_mm512_maskz_compress_epi64(0x55, v)));
   }
   Block4 halves_left(int bits) const { return {_mm512_sll_epi64(v, _mm_cvtsi32_si128(bits))}; }

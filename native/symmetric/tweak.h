@@ -31,6 +31,7 @@ enum class Purpose : std::uint8_t {
   kWrapProduct = 24,    // pads of the product of both top bits
   kPayloadChoice = 25,  // keys of which the evaluator of an FSS gadget holds one
   kCarryProduct = 26,   // pads of the product of both parties' masks of the carry
+  kFerretTree = 27,     // nodes of a level of silent OT (ot/ferret.h); position: level
 };
 
 // Holds the 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the

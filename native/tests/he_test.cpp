@@ -76,13 +76,13 @@ void test_exchange(pi::Isa isa) {
       inputs(pi::he::kLoadedWords);
   pi::he::sample_ternary(isa, seeds[0], words.data(), secret.data());
   std::vector<std::uint8_t> wire(pi::he::kCiphertextBytes);
-  pi::he::encrypt(isa, secret.data(), nullptr, 1, seeds[1], seeds[2], wire.data(), 1);
-  check(pi::he::load(isa, wire.data(), 1, 1, key.data(), 1), "the public key loads");
+  pi::he::encrypt(isa, secret.data(), nullptr, 1, 1, seeds[1], seeds[2], wire.data(), 1);
+  check(pi::he::load(isa, wire.data(), 1, 1, 1, key.data(), 1), "the public key loads");
   std::vector<std::uint32_t> message(kDegree);
   message[0] = 4000000000u;
   message[1] = 7;
-  pi::he::encrypt(isa, secret.data(), message.data(), 1, seeds[3], seeds[4], wire.data(), 1);
-  check(pi::he::load(isa, wire.data(), 1, 1, inputs.data(), 1), "the mask loads");
+  pi::he::encrypt(isa, secret.data(), message.data(), 1, 1, seeds[3], seeds[4], wire.data(), 1);
+  check(pi::he::load(isa, wire.data(), 1, 1, 1, inputs.data(), 1), "the mask loads");
 
   const std::int16_t weights[2] = {3, -5};
   const std::uint16_t exponents[2] = {0, 2 * kDegree - 1};
@@ -91,7 +91,7 @@ void test_exchange(pi::Isa isa) {
   const std::uint32_t mask[1] = {12345};
   const pi::he::Released released = {positions, starts, 1};
   pi::he::Request request{};
-  request.layout = {weights, exponents, 1, 2, 1, 1, 2, 1};
+  request.layout = {weights, exponents, 1, 2, 1, 1, 2, 1, 1, 1};
   request.inputs = inputs.data();
   request.tiles = 1;
   request.public_key = key.data();
@@ -108,7 +108,7 @@ void test_exchange(pi::Isa isa) {
   wire[wire.size() - 1] = 0xff;
   wire[wire.size() - 2] = wire[wire.size() - 3] = wire[wire.size() - 4] = 0xff;
   wire[wire.size() - 5] = wire[wire.size() - 6] = wire[wire.size() - 7] = 0xff;
-  check(!pi::he::load(isa, wire.data(), 1, 1, inputs.data(), 1),
+  check(!pi::he::load(isa, wire.data(), 1, 1, 1, inputs.data(), 1),
         "a residue above its prime is refused");
 }
 

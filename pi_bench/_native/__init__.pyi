@@ -3,6 +3,7 @@
 # module.
 from . import channel as channel
 from . import checksum as checksum
+from . import ferret as ferret
 from . import fss as fss
 from . import garble as garble
 from . import he as he

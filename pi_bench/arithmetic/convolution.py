@@ -14,9 +14,12 @@ from pi_bench import _native
 class RingConvolution:
     """Holds the shape of one operator, all of it public, and its kernel.
 
-    `in_shape`: (batch, in, h, w). `out_shape`: (batch, out, oh, ow). `padding`: zeros at the top and left;
-    those at the bottom and right follow from `out_shape`. Group g of `groups` connects the g-th parts of the
-    input and output channels.
+    Group g of `groups` connects the g-th parts of the input and output channels.
+
+    Args:
+        in_shape: (batch, in, h, w).
+        out_shape: (batch, out, oh, ow).
+        padding: zeros at the top and left; those at the bottom and right follow from `out_shape`.
 
     >>> layer = RingConvolution((1, 1, 3, 3), (1, 1, 2, 2), kernel=(2, 2))
     >>> packed = layer.pack(np.array([[[[1, 0], [0, -1]]]], np.int16))
@@ -77,9 +80,14 @@ class RingConvolution:
     ) -> None:
         """Adds ``(weights * share * multiplier) << shift_bits[channel]`` mod 2^32 to `out`, in place.
 
-        `share`: uint32 in_shape. `out`: uint32 out_shape. `shift_bits`: uint8 (out,), each below 32.
-        `workspace`: uint32, at least `workspace_words` items. All are C-contiguous. `kernel`: "portable",
-        "avx2", "vnni512", or "" for the best of this processor. The time depends on the shape alone.
+        The time depends on the shape alone.
+
+        Args:
+            share: uint32 in_shape.
+            out: uint32 out_shape.
+            shift_bits: uint8 (out,), each below 32.
+            workspace: uint32, at least `workspace_words` items. All four arrays are C-contiguous.
+            kernel: "portable", "avx2", "vnni512", or "" for the best of this processor.
 
         Raises:
             ValueError, TypeError: an array has another size or type, or a shift is beyond 31.
@@ -101,7 +109,9 @@ class RingConvolution:
 def scale_add(x: np.ndarray, multiplier: int, shift_bits: np.ndarray, out: np.ndarray) -> None:
     """Adds ``(x * multiplier) << shift_bits[channel]`` mod 2^32 to `out`, in place.
 
-    `x`, `out`: uint32 (batch, channels, ...), C-contiguous. `shift_bits`: uint8 (channels,), each below 32.
+    Args:
+        x, out: uint32 (batch, channels, ...), C-contiguous.
+        shift_bits: uint8 (channels,), each below 32.
 
     >>> out = np.array([[1, 1]], np.uint32)
     >>> scale_add(np.array([[5, 7]], np.uint32), 2, np.array([0, 3], np.uint8), out)

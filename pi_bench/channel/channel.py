@@ -123,15 +123,16 @@ class Channel:
             ConnectionFailedError: this or an earlier frame could not be sent.
             PeerError: the same, and the peer had said why it left.
         """
-        encoded = header.encode()
+        self.send_encoded(header.encode(), views, header.payload_bytes)
+
+    def send_encoded(self, header: bytes, views: Sequence[memoryview], payload_bytes: int) -> None:
+        """Sends one frame, as `send` does, whose header is encoded already."""
+        checksum = None if self._checksums is None else self._checksums[0]
         try:
-            self._sender.send([memoryview(encoded), *views])
+            self._sender.send([memoryview(header), *views], checksum)
         except ConnectionFailedError as error:
             self._raise_for(error)
-        # Afterwards, so that the peer works meanwhile; the bytes are in the cache still.
-        if self._checksums is not None:
-            self._checksums[0].add_frame(encoded, *views)
-        self.sent.count(header.payload_bytes)
+        self.sent.count(payload_bytes)
 
     def flush(self) -> None:
         """Returns when every frame has left this process. Raises as `send` does."""
@@ -152,25 +153,34 @@ class Channel:
             PeerError: the header does not match, or the peer gave up.
             ConnectionFailedError: the peer stayed silent, or the connection was lost.
         """
-        encoded, sums = expected.encode(), None if self._checksums is None else self._checksums[1]
-        count, summed = self._receiver.poll_frame(encoded, self._header, view, sums, meanwhile)
+        return self.receive_encoded(expected.encode(), view, meanwhile) or expected
+
+    def receive_encoded(
+        self, expected: bytes, view: memoryview, meanwhile: Iterator[None] | None = None
+    ) -> FrameHeader | None:
+        """Receives the next frame, as `receive_into` does, where the expected header is encoded already.
+
+        Returns None if the header is the expected one, and else the header, whose depth differs.
+        """
+        sums = None if self._checksums is None else self._checksums[1]
+        count, summed = self._receiver.poll_frame(expected, self._header, view, sums, meanwhile)
         if summed:
             self._read_rest(view, count - HEADER_BYTES, sums)
             self.received.count(view.nbytes)
-            return expected
+            return None
         if count == 0:
             count = self._receiver.receive_some([self._header_view, view], meanwhile=meanwhile)
-        header, position = expected, count - HEADER_BYTES
-        if position < 0 or self._header != encoded:
+        header, position = None, count - HEADER_BYTES
+        if position < 0 or self._header != expected:
             header, position = self._complete_header(count, view)
-            header.require(expected)
+            header.require(FrameHeader.decode(expected))
         if sums is not None:
             sums.add_header(self._header)
             sums.add_part(view[:position])
             if position == view.nbytes:
                 sums.end_payload()
         self._read_rest(view, position, sums)
-        self.received.count(header.payload_bytes)
+        self.received.count(view.nbytes)
         return header
 
     def _read_rest(self, view: memoryview, position: int, sums: Checksum | None) -> None:

@@ -22,6 +22,8 @@ FRAME_VERSION = 1
 NO_STEP = 0xFFFF
 
 _HEADER = struct.Struct("<4sHHQIHHIQ")
+_SHARED = struct.Struct("<4sHHQI")  # what all headers of a phase begin with
+_OWN = struct.Struct("<HHIQ")
 HEADER_BYTES = _HEADER.size
 
 
@@ -117,6 +119,22 @@ class FrameHeader(NamedTuple):
                     f"(inference {expected.inference_id}, step {_show('step', expected.step)}, "
                     f"message {expected.slice})"
                 )
+
+
+class PhaseHeaders:
+    """Writes the headers of one phase of an inference, faster than by a `FrameHeader` each.
+
+    >>> headers = PhaseHeaders(FrameKind.ONLINE, session_id=1, inference_id=7)
+    >>> FrameHeader.decode(headers.encode(step=12, number=3, depth=2, payload_bytes=4096))[3:]
+    (12, 3, 2, 4096)
+    """
+
+    def __init__(self, kind: FrameKind, session_id: int, inference_id: int) -> None:
+        self._shared = _SHARED.pack(MAGIC, FRAME_VERSION, kind, session_id, inference_id)
+
+    def encode(self, step: int, number: int, depth: int, payload_bytes: int) -> bytes:
+        """Writes the header of message `number` of a step."""
+        return self._shared + _OWN.pack(step, number, depth, payload_bytes)
 
 
 def require_magic(first: bytes) -> None:

@@ -20,7 +20,11 @@ _MIN_PIECE_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Describes one direction of a link: `delay_s` from end to end, and a rate of at most `bits_per_s`.
+    """Describes one direction of a link.
+
+    Attributes:
+        delay_s: the time that a bit takes from end to end.
+        bits_per_s: the highest rate.
 
     >>> Pace(delay_s=0.02, bits_per_s=8e6).transfer_s(1_000_000)
     1.0

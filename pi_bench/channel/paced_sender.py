@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from pi_bench.channel.link import Pace, Timeline
 from pi_bench.channel.sender import Sender
+from pi_bench.crypto.checksum import Checksum
 
 _PR_SET_TIMERSLACK = 29
 _LONGEST_PAUSE_S = 0.05  # after which a closed connection is noticed
@@ -52,11 +53,13 @@ class PacedSender(Sender):
         self._clock, self._sleep = clock, sleep
         super().__init__(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
 
-    def send(self, views: list[memoryview]) -> None:
+    def send(self, views: list[memoryview], checksum: Checksum | None = None) -> None:
         """Queues `views` in pieces, each for the time of its arrival. Raises as `Sender.send` does."""
         self._require_sound()
         size = self._pace.piece_bytes
         self._enqueue([view[at : at + size] for view in views for at in range(0, len(view), size)])
+        if checksum is not None:
+            checksum.add_frame(*views)
 
     def _append(self, views: list[memoryview]) -> None:
         now = self._clock()

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from pi_bench import _native
+from pi_bench.crypto.checksum import Checksum
 from pi_bench.errors import ConnectionFailedError
 
 _IOV_MAX = 512  # buffers a sendmsg; the kernel takes 1,024
@@ -57,8 +58,10 @@ class Sender:
         """Whether nothing is pending and nothing has failed."""
         return self._pending_bytes == 0 and self._failure is None
 
-    def send(self, views: list[memoryview]) -> None:
-        """Sends `views` in order. If the socket is full, it returns before they have left.
+    def send(self, views: list[memoryview], checksum: Checksum | None = None) -> None:
+        """Sends `views`, one frame, in order. If the socket is full, it returns before they have left.
+
+        Afterwards `checksum` gets the frame: the peer works meanwhile, and the bytes are in the cache still.
 
         Raises:
             ConnectionFailedError: this or an earlier message could not be sent.
@@ -67,15 +70,19 @@ class Sender:
             self._require_sound()
         if self._pending_bytes == 0:
             try:
-                rest = _native.channel.send_at_once(self._connection.fileno(), *views)
+                sums = None if checksum is None else checksum.native
+                rest = _native.channel.send_at_once(self._connection.fileno(), sums, *views)
             except OSError as error:
                 self._fail(_send_reason(error, self._timeout_s))
                 self._require_sound()
             if rest is None:
                 return
             first, offset = rest
-            views = [views[first][offset:], *views[first + 1 :]]
+            self._enqueue([views[first][offset:], *views[first + 1 :]])
+            return
         self._enqueue(views)
+        if checksum is not None:
+            checksum.add_frame(*views)
 
     def _enqueue(self, views: list[memoryview]) -> None:
         byte_count = sum(view.nbytes for view in views)

@@ -73,7 +73,7 @@ def listen(address: Address) -> socket.socket:
 
 
 def local_address(listener: socket.socket) -> Address:
-    """Returns where a listening socket listens.
+    """Returns the address at which a listening socket listens.
 
     >>> with listen(Address("127.0.0.1", 0)) as listener:
     ...     local_address(listener).port > 0
@@ -111,7 +111,7 @@ def accept(listener: socket.socket, timeout_s: float | None = None) -> tuple[soc
 
 
 def connect(address: Address, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
-    """Connects to `address`.
+    """Returns a socket that is connected to the party that listens at `address`.
 
     >>> with listen(Address("127.0.0.1", 0)) as listener:
     ...     connect(local_address(listener)).close()

@@ -42,7 +42,10 @@ from pi_bench.errors import OutputError, PiBenchError, interruption_code, interr
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code. `arguments`: None takes those of the process.
+    """Runs one command and returns its exit code.
+
+    Args:
+        arguments: None takes those of the process.
 
     Raises:
         SystemExit: the parser ends the program, after ``--help`` or wrong usage.

@@ -40,9 +40,10 @@ __all__ = [
 class Parser(argparse.ArgumentParser):
     """Parser of the command line. Wrong usage gives one line that names the help of the command.
 
-    `complete`: adds arguments that depend on others. It is called once, before this parser parses its
-    arguments.
-    `unknown_text`: text that follows the report of an unknown argument.
+    Attributes:
+        complete: adds arguments that depend on others. It is called once, before this parser parses its
+            arguments.
+        unknown_text: text that follows the report of an unknown argument.
 
     >>> parser = Parser(prog="pi-bench")
     >>> _ = parser.add_argument("--threads", type=thread_count)

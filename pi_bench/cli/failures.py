@@ -39,7 +39,8 @@ class Failures:
     def add_interruption(self, exit_code: int, done: int, wanted: int | None, what: str) -> None:
         """Adds that Ctrl-C or SIGTERM ended the command after `done` of `wanted` things, such as ``runs``.
 
-        `wanted`: None where nothing says how many there would have been.
+        Args:
+            wanted: None where nothing says how many there would have been.
         """
         of = "" if wanted is None else f" of {wanted:,}"
         words = f"{interruption_word(exit_code)} after {done:,}{of} {what}"

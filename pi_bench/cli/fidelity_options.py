@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options.
+    """Adds the options with which an export chooses bits: the goal, or the bits themselves.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_options(parser)

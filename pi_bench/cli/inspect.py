@@ -78,6 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     choose = partial(model_options.compile_options, parsed)
     model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
+    options = info.settle(model.program, options, parsed.link)
     info.require(model.program, options)  # before costs are measured
     with Progress() as progress:
         costs = prediction.costs_of(parsed, info, place.threads, progress)

@@ -36,8 +36,9 @@ class Interruptions:
 
     Signals are held from the start of the context until `release`. While they are held, the first two wait.
 
-    `whole_process`: the process ends with the command, so the handlers stay installed at the end of the
-    context.
+    Args:
+        whole_process: the process ends with the command, so the handlers stay installed at the end of the
+            context.
 
     >>> with Interruptions() as interruptions:
     ...     interruptions.release()

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 def refusal(ratio: Ratio, allowed: float, flag: str, *, remedy: str = "more runs") -> str:
     """Says in a line why a side has not passed; "" if it has.
 
-    allowed: the slowdown that `flag` allows, as a fraction. remedy: the things that narrow the interval.
-
     A side passes if its interval lies below the limit, or contains the limit and is precise: its ends differ
     by at most twice the allowed slowdown. A wider interval could hide a slowdown larger than the allowed one,
     so it decides nothing and the side has not passed.
+
+    Args:
+        allowed: the slowdown that `flag` allows, as a fraction.
+        remedy: the things that narrow the interval.
 
     >>> from pi_bench.report.documents.comparison import Ratio
     >>> def judged(low: float, high: float) -> str:

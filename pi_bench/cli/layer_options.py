@@ -15,7 +15,8 @@ def add_layers(
 ) -> None:
     """Adds both options. `shown_of` reads them.
 
-    `whole`: says what else ``--layers all`` prints.
+    Args:
+        whole: says what else ``--layers all`` prints.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_layers(parser, [Column("relus", "ReLUs", "number of ReLUs", str)])

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """Adds the argument for the model file. `optional`: it may be left out, and is then None.
+    """Adds the argument for the model file.
+
+    Args:
+        optional: it may be left out, and is then None.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_model(parser)
@@ -100,8 +103,9 @@ def compile_options(
 ) -> CompileOptions:
     """Returns the options of the compiler that the user asked for.
 
-    `graph`: the network, whose export chose the bits that the user leaves open. `batch`: number of inputs per
-    inference if --batch is not given; 1 if both are missing.
+    Args:
+        graph: the network, whose export chose the bits that the user leaves open.
+        batch: number of inputs per inference if --batch is not given; 1 if both are missing.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_compile(parser)

@@ -25,8 +25,10 @@ STDOUT = "-"
 
 
 def add_json(parser: argparse._ActionsContainer, schema: str | None = None) -> None:
-    """Adds ``--json FILE``, which means the same in every command. `schema`: name of the schema of the
-    result.
+    """Adds ``--json FILE``, which means the same in every command.
+
+    Args:
+        schema: name of the schema of the result.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_json(parser, "result")
@@ -53,8 +55,10 @@ def deliver(
     """Writes a result to the file of ``--json``, then prints it: as `words`, or as JSON if the file is
     ``-``.
 
-    The result is printed even if the file cannot be written. `keep`: keeps the result elsewhere before it is
-    printed, and returns a line that says where.
+    The result is printed even if the file cannot be written.
+
+    Args:
+        keep: keeps the result elsewhere before it is printed, and returns a line that says where.
 
     Raises:
         OutputError: the file cannot be written. An older file of that name is left whole.
@@ -107,8 +111,9 @@ def writable(name: str | None, parsed: argparse.Namespace | None = None) -> None
     """Refuses a file that cannot be written, before a long run rather than after it. None and ``-`` are no
     files.
 
-    `parsed`: the arguments of the command. A file that one of them names as an input is refused too, because
-    writing would replace it.
+    Args:
+        parsed: the arguments of the command. A file that one of them names as an input is refused too,
+            because writing would replace it.
 
     Raises:
         OutputError: it is a folder or an input of the command, its folder does not exist, or permission is

@@ -45,8 +45,9 @@ cryptography in both phases.
 def make_parser(needed: Collection[str] | None = None) -> argparse.ArgumentParser:
     """Makes the parser of all commands. The parsed namespace has ``run``, the function of the command.
 
-    `needed`: names of the commands whose options are needed; None for all. The modules of other commands,
-    which take time to load, are not imported, and their parsers have no options.
+    Args:
+        needed: names of the commands whose options are needed; None for all. The modules of other commands,
+            which take time to load, are not imported, and their parsers have no options.
 
     >>> make_parser().parse_args(["schema", "result"]).what
     'result'

@@ -113,7 +113,8 @@ def run(parsed: argparse.Namespace) -> int:
 def _different(baseline: Result, run: Result, *, any_machine: bool) -> list[str]:
     """Names the settings that must be equal for a judgment and are not. Commits and versions may differ.
 
-    `any_machine`: whether the runs may be those of different machines.
+    Args:
+        any_machine: whether the runs may be those of different machines.
     """
     found = [
         what

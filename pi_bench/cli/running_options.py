@@ -12,7 +12,10 @@ DEFAULT_WEIGHT_CACHE_MB = defaults.WEIGHT_CACHE_MB
 
 
 def add_batch(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds ``--batch``. `default`: says in the help which value is used without it.
+    """Adds ``--batch``.
+
+    Args:
+        default: says in the help which value is used without it.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_batch(parser, default="default 1")
@@ -25,7 +28,10 @@ def add_batch(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds ``--threads``. `default`: says in the help which value is used without it.
+    """Adds ``--threads``.
+
+    Args:
+        default: says in the help which value is used without it.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_threads(parser, default="default: all cores")
@@ -57,7 +63,10 @@ def add_weight_cache(parser: argparse.ArgumentParser) -> None:
 
 
 def add_link(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds ``--link``. `default`: says in the help which value is used without it.
+    """Adds ``--link``.
+
+    Args:
+        default: says in the help which value is used without it.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_link(parser, default="default: loopback")

@@ -107,6 +107,7 @@ def run(parsed: argparse.Namespace) -> int:
     model = load(
         Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
     )
+    options = info.settle(model.program, options, None)
     info.require(model.program, options)
     request = ServeRequest(
         protocol=info.name,

@@ -43,7 +43,7 @@ def add_stopping(parser: argparse._ActionsContainer) -> None:
         type=percentage,
         metavar="P%",
         help="repeat until the median is known within P%% of itself: half of its bootstrap interval "
-        "(confidence 95%%) is at most that; default: --runs alone decides",
+        "(confidence 95 %%) is at most that; default: --runs alone decides",
     )
     parser.add_argument(
         "--max-time",

@@ -14,7 +14,8 @@ from typing import Any, TextIO
 class Stream:
     """Output stream that keeps a command running when its text cannot be written.
 
-    `lost`: the first error, or None. The exit code of the command depends on it.
+    Attributes:
+        lost: the first error, or None. The exit code of the command depends on it.
 
     >>> with open("/dev/full", "w") as file:
     ...     stream = Stream(file)

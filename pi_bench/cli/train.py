@@ -69,6 +69,13 @@ def add_parser(subparsers: Any) -> None:
         metavar="NAME",
         help="recipe of the teacher (default: recipe.toml beside its weights)",
     )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="PATH",
+        help="folder of an earlier training, or a state.pt, to start from: of the same network, or of the "
+        "one with ReLUs in place of its polynomials (default: random weights)",
+    )
     training_options.add_training(parser)
     parser.add_argument(
         "--tensorboard", action="store_true", help="also write the log for TensorBoard, in the folder"
@@ -100,12 +107,15 @@ def run(parsed: argparse.Namespace) -> int:
     recipe = recipe_of(models, parsed.recipe)
     if parsed.teacher is None and parsed.teacher_recipe is not None:
         raise UsageError("--teacher-recipe goes with --teacher")
+    if not recipe.polynomials and (parsed.interpolation or parsed.range_penalty):
+        option = "--interpolation" if parsed.interpolation else "--range-penalty"
+        raise UsageError(f"{option} is for polynomials, and recipe {recipe.name} has none: leave it out")
     model_options.require_torch("train")
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
     running = importlib.import_module("pi_bench.models.training.train_recipe")
-    settings = training_options.settings_of(training, parsed)
+    settings = training_options.settings_of(training, parsed, polynomials=bool(recipe.polynomials))
     workers = importlib.import_module("pi_bench.models.training.workers")
     if parsed.threads is not None:
         torch.set_num_threads(parsed.threads)
@@ -132,6 +142,7 @@ def run(parsed: argparse.Namespace) -> int:
                 settings,
                 parsed.output,
                 teacher=teacher,
+                start=None if parsed.start is None else _weights("--start", parsed.start),
                 device=device,
                 progress=progress,
                 tensorboard=parsed.tensorboard,
@@ -171,12 +182,17 @@ def describe(result: dict[str, Any], folder: Path) -> str:
     )
 
 
+def _weights(option: str, path: Path) -> Path:
+    weights = path / "state.pt" if path.is_dir() else path
+    if not weights.is_file():
+        raise ModelError(f"{option} {path}: there are no weights at {weights}")
+    return weights
+
+
 def _teacher(models: Any, running: Any, parsed: argparse.Namespace, data: Any, shape: tuple[int, ...]) -> Any:
     if parsed.teacher is None:
         return None
-    weights = parsed.teacher / "state.pt" if parsed.teacher.is_dir() else parsed.teacher
-    if not weights.is_file():
-        raise ModelError(f"--teacher {parsed.teacher}: there are no weights at {weights}")
+    weights = _weights("--teacher", parsed.teacher)
     name = parsed.teacher_recipe
     if name is None:
         beside = weights.with_name("recipe.toml")

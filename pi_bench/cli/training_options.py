@@ -18,6 +18,9 @@ _SETTINGS = (
     "precision",
     "validation_fraction",
     "seed",
+    "gradient_limit",
+    "interpolation",
+    "range_penalty",
 )
 
 
@@ -37,7 +40,10 @@ def add_device(parser: argparse._ActionsContainer) -> None:
 
 
 def add_threads(parser: argparse._ActionsContainer, default: str) -> None:
-    """Adds ``--threads``. `default`: says in the help which value is used without it.
+    """Adds ``--threads``.
+
+    Args:
+        default: says in the help which value is used without it.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_threads(parser, default="default 1")
@@ -121,12 +127,33 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "(default 0.1)",
     )
     training.add_argument(
+        "--gradient-limit",
+        type=number,
+        metavar="X",
+        help="largest absolute value of a gradient's element; 0 for no limit (default 0; with polynomials 2)",
+    )
+    training.add_argument(
+        "--interpolation",
+        type=number,
+        metavar="SHARE",
+        help="fraction of the epochs in which polynomials replace ReLUs step by step (default one third)",
+    )
+    training.add_argument(
+        "--range-penalty",
+        type=number,
+        metavar="X",
+        help="weight of the penalty on large inputs of polynomials; 0 for none (default 0.001)",
+    )
+    training.add_argument(
         "--seed", type=whole_number, metavar="N", help="seed of weights, order and augmentation (default 1)"
     )
 
 
-def settings_of(training: Any, parsed: argparse.Namespace) -> Any:
+def settings_of(training: Any, parsed: argparse.Namespace, *, polynomials: bool = False) -> Any:
     """Returns the `TrainingSettings` that the user asked for. `training` is ``pi_bench.models.training``.
+
+    Args:
+        polynomials: whether the network has polynomials, which have defaults of their own.
 
     Raises:
         UsageError: a value is out of range.
@@ -140,7 +167,9 @@ def settings_of(training: Any, parsed: argparse.Namespace) -> Any:
     """
     given = {name: getattr(parsed, name) for name in _SETTINGS if getattr(parsed, name) is not None}
     try:
-        return training.TrainingSettings(**training.default_settings(parsed.data) | given)
+        return training.TrainingSettings(
+            **training.default_settings(parsed.data, polynomials=polynomials) | given
+        )
     except UsageError as error:  # it names the setting as training logs do, not the flag
         name, _, rest = str(error).removeprefix("training: ").partition(" is ")
         flag = "validation" if name == "validation_fraction" else name.replace("_", "-")

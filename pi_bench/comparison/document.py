@@ -27,9 +27,10 @@ def build_comparison(
 ) -> ComparisonResult:
     """Compares every side with the first one, online and offline.
 
-    `results`: the results of stored sides, in order; empty where the sides were measured together.
-    `relative_to_floor`: whether times are compared as multiples of the floors of their sides. `cautions`:
-    those of the measurement; stored results have theirs.
+    Args:
+        results: the results of stored sides, in order; empty where the sides were measured together.
+        relative_to_floor: whether times are compared as multiples of the floors of their sides.
+        cautions: those of the measurement; stored results have theirs.
 
     ```python
     def online_ratio(sides: Sequence[Side]) -> float | None:

@@ -32,8 +32,9 @@ def ratio_of(
 ) -> Ratio:
     """Returns the ratio of the times of a side to those of the base. Above 1 the side is slower.
 
-    `relative_to_floor`: whether the times of each side are divided by its floor first. Then there is no ratio
-    if a side has no floor.
+    Args:
+        relative_to_floor: whether the times of each side are divided by its floor first. Then there is no
+            ratio if a side has no floor.
 
     ```python
     def slower(side: Side, base: Side) -> bool:
@@ -108,7 +109,11 @@ def verdict_of(interval: tuple[float, float] | None) -> Verdict:
 
 
 def _sessions(side: Side, phase: Literal["online", "offline"], relative: bool) -> list[np.ndarray]:
-    """Returns the times of each session with timed runs, all above 0; `relative`: in units of the floor."""
+    """Returns the times of each session with timed runs, all above 0.
+
+    Args:
+        relative: whether they are in units of the floor.
+    """
     unit_s: float | None = 1.0
     if relative:
         unit_s = side.online_floor_s if phase == "online" else side.offline_floor_s

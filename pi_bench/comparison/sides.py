@@ -42,7 +42,8 @@ def side_of_result(result: Result, name: str) -> Side:
 def differences(sides: Sequence[Side], results: Sequence[Result]) -> tuple[str, ...]:
     """Names the differences between stored results apart from their times.
 
-    `results`: the results of the stored sides, in order; none where all sides were measured together.
+    Args:
+        results: the results of the stored sides, in order; none where all sides were measured together.
 
     >>> differences([], [])
     ()

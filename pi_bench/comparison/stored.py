@@ -18,7 +18,8 @@ from pi_bench.report.documents.latency import Result
 def read_results(names: Sequence[str], history: Path | None, *, files: bool = True) -> list[Result]:
     """Reads results, each named by a file of ``--json`` or by a run of the history.
 
-    `files`: whether a name may be that of a file.
+    Args:
+        files: whether a name may be that of a file.
 
     Raises:
         UsageError: there is no such run, or there is no history.

@@ -27,9 +27,12 @@ caches, memory and often more."""
 class Costs:
     """Seconds per unit on one machine.
 
-    `unit_s`: seconds by unit name, at `threads` computing threads per party. Units that no script uses do no
-    harm. `machine`: describes the measured machine, as words by topic. `contention`: for each name of
-    `CONTENTION`, the factor by which computing takes longer beside the other party than alone (1 by default).
+    Attributes:
+        unit_s: seconds by unit name, at `threads` computing threads per party. Units that no script uses do
+            no harm.
+        machine: describes the measured machine, as words by topic.
+        contention: for each name of `CONTENTION`, the factor by which computing takes longer beside the other
+            party than alone (1 by default).
 
     Raises:
         InputError: a number is out of range, or `contention` lacks a name or has an unknown one.

@@ -13,8 +13,10 @@ LimitName = Literal["aes", "cache", "memory", "multiply_add", "ring_multiply_add
 class LimitKind:
     """One kind of work that a machine does at a limited rate.
 
-    `unit`: the counted thing, in the singular. `words`: names the work in a sentence. `amount`: the field of
-    `MinimalWork` that counts the units; "" where no work is counted in them.
+    Attributes:
+        unit: the counted thing, in the singular.
+        words: names the work in a sentence.
+        amount: the field of `MinimalWork` that counts the units; "" where no work is counted in them.
 
     >>> LIMIT_KINDS["socket"].unit
     'byte'

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CostUnits:
-    """Amounts by unit name. The sum of two amounts has the units of both.
+    """Says how often a piece of computing takes each cost unit. The sum of two has the units of both.
+
+    Attributes:
+        units: how often, by the name of the unit.
 
     >>> (CostUnits({"word": 2.0}) + CostUnits({"word": 1.0, "message": 1.0})).units
     {'word': 3.0, 'message': 1.0}

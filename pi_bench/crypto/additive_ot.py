@@ -24,9 +24,16 @@ def additive_send(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Computes (tau, beta), uint32 like `correlation`. tau goes to the receiver; beta is this party's share.
 
-    With the receiver's share alpha, alpha + beta = choice * correlation mod 2^32. `delta`, `hash_seed`: 16
-    bytes. `gadget`: 24 bits. `first_group` counts groups of 32. `zero_labels`: uint8 (n, 16). `correlation`:
-    uint32 of n elements, n a multiple of 32. Use each (hash_seed, gadget, group) once.
+    With the receiver's share alpha, alpha + beta = choice * correlation mod 2^32.
+
+    Use each (hash_seed, gadget, group) once.
+
+    Args:
+        delta, hash_seed: 16 bytes.
+        gadget: the gadget's number, 24 bits.
+        first_group: the number of the first group of 32 elements.
+        zero_labels: uint8 (n, 16).
+        correlation: uint32 of n elements, n a multiple of 32.
 
     >>> delta, hash_seed = bytes(range(16)), bytes(16)
     >>> zero, choices = np.zeros((32, 16), np.uint8), np.arange(32, dtype=np.uint8) % 2
@@ -59,8 +66,11 @@ def additive_receive(
 ) -> np.ndarray:
     """Computes the receiver's share alpha, uint32 like `tau`.
 
-    `active_labels`: uint8 (n, 16). `choices`: uint8 (n,), 0 or 1 per element, not packed. The other arguments
-    are those of `additive_send`, which shows an example of both.
+    The other arguments are those of `additive_send`, which shows an example of both.
+
+    Args:
+        active_labels: uint8 (n, 16).
+        choices: uint8 (n,), 0 or 1 per element, not packed.
 
     >>> labels, choices, tau = np.zeros((32, 16), np.uint8), np.zeros(32, np.uint8), np.zeros(32, np.uint32)
     >>> additive_receive(bytes(16), 0, 0, labels, choices, tau).shape

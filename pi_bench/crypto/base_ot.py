@@ -59,7 +59,8 @@ def ot_context(session_id: bytes, direction: str) -> bytes:
 class BaseOtSender:
     """Makes both keys of each OT. Its `message` of 32 bytes goes to the receiver first.
 
-    `context`: as `ot_context` makes it, the same at both parties.
+    Args:
+        context: as `ot_context` makes it, the same at both parties.
 
     >>> context = ot_context(bytes(32), "example")
     >>> sender = BaseOtSender(context)
@@ -100,7 +101,10 @@ class BaseOtSender:
 class BaseOtReceiver:
     """Chooses one key of each OT: `reply` goes back to the sender, `keys`, uint8 (n, 16), stay.
 
-    `context`: the sender's. `message`: the sender's 32 bytes. `choice_bits`: uint8 (n,), each 0 or 1.
+    Args:
+        context: the sender's.
+        message: the sender's 32 bytes.
+        choice_bits: uint8 (n,), each 0 or 1.
 
     >>> sender = BaseOtSender(bytes(32))
     >>> receiver = BaseOtReceiver(bytes(32), sender.message, np.array([1, 0], np.uint8))

@@ -66,7 +66,8 @@ class FreshCotSender:
 def fresh_cot_receiver(reverse: CotSender, message: Message, context: bytes) -> CotReceiver:
     """Makes the receiver of a fresh instance; send its `tree_message` back to `FreshCotSender.finish`.
 
-    `reverse`: the sender of the extension that `FreshCotSender` is the receiver of.
+    Args:
+        reverse: the sender of the extension that `FreshCotSender` is the receiver of.
 
     >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(4096)) as reverse:
     ...     len(fresh_cot_receiver(reverse, bytes(512), b"inference 7").tree_message)

@@ -18,9 +18,11 @@ from pi_bench.crypto.gadget_arguments import Buffer, OutBuffer
 class FssCall:
     """Holds the gadget of a step, its groups, and the way in which they are computed.
 
-    `gadget`: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference. `first_group`: the
-    number of the first group of the buffers, 0 to 2^32 - 1. `threads`: how many threads the step may use.
-    `isa`: one of the names of `symmetric.require_isa`, or "" for the selected one.
+    Attributes:
+        gadget: the gadget's number, 0 to 2^24 - 1, unique among the gadgets of an inference.
+        first_group: the number of the first group of the buffers, 0 to 2^32 - 1.
+        threads: how many threads the step may use.
+        isa: one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> FssCall(FssSpec("relu", 12, 23, False, 4095, 1), gadget=3, first_group=64).threads
     1

@@ -48,7 +48,10 @@ def draw_choices(spec: FssSpec, groups: int) -> np.ndarray:
 
 
 def draw_bits(bits: int, groups: int) -> np.ndarray:
-    """Draws a party's other bits, uint32 (groups * bits,). `bits`: `server_bits` or `client_bits` of a spec.
+    """Draws a party's other bits, uint32 (groups * bits,).
+
+    Args:
+        bits: `server_bits` or `client_bits` of a spec.
 
     >>> draw_bits(FssSpec("relu", 12, 23, False, 4095, 1).client_bits, 3).shape
     (3,)
@@ -59,7 +62,9 @@ def draw_bits(bits: int, groups: int) -> np.ndarray:
 def request_choices(spec: FssSpec, v: np.ndarray, bits: np.ndarray) -> np.ndarray:
     """Returns the client's OT choices, uint8, one bit per OT, packed little-bit-first in label order.
 
-    `v`: uint32 (groups * 32,). `bits`: those of `request`.
+    Args:
+        v: uint32 (groups * 32,).
+        bits: those of `request`.
 
     >>> spec = FssSpec("relu", 12, 23, False, 4095, 1)  # 4 OTs per element
     >>> request_choices(spec, np.zeros(64, np.uint32), np.zeros(2, np.uint32)).shape

@@ -75,8 +75,10 @@ def share_versions(spec: FssSpec, kept: np.ndarray) -> np.ndarray:
 def version_numbers(spec: FssSpec, sent: np.ndarray, answer: np.ndarray) -> np.ndarray:
     """Returns the version of the server's share that counts, for each element: intp (groups * 32,).
 
-    `sent`: uint8, `out_kept` of `encode` at the server, or its message at the client; both end in the
-    server's half of the carry's mask. `answer`: uint32, the bits of `evaluate`.
+    Args:
+        sent: uint8, `out_kept` of `encode` at the server, or its message at the client; both end in the
+            server's half of the carry's mask.
+        answer: uint32, the bits of `evaluate`.
 
     >>> spec, kept = FssSpec("relu", 12, 23, False, 4095, 1), np.zeros(256, np.uint8)
     >>> version_numbers(spec, kept, np.array([6], np.uint32))[:4].tolist()

@@ -55,7 +55,8 @@ __all__ = [
 def choice_bits(spec: GadgetSpec, v: np.ndarray) -> np.ndarray:
     """Returns the evaluator's OT choices, uint8, one bit per OT, packed little-bit-first in label order.
 
-    `v`: uint32 (groups * 32,).
+    Args:
+        v: uint32 (groups * 32,).
 
     >>> spec = GadgetSpec("relu", 12, 23, False, 4095)  # 12 OTs per element
     >>> choice_bits(spec, np.zeros(64, np.uint32)).shape  # 2 groups * 12 OTs * 32 lanes / 8

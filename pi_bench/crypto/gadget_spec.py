@@ -15,11 +15,13 @@ class GadgetSpec:
 
     `kind` "relu": y = ReLU(x + offset) >> truncate_bits in the signed window of bits up to `window_bits`.
     `kind` "truncate": y = (x + offset) >> truncate_bits for -2^30 <= x + offset < 2^30.
-    `exact`: if false, y is less by the carry of the low truncate_bits bits of the shares, which is 0 or 1.
-    `label_chunk`: how many bits of u, 1 to 4, have labels that one key on the wire unlocks. More bits need
-    fewer bytes online and more offline.
-    `sign_drop`: how many bits above truncate_bits the sign of a ReLU that is not exact disregards. Values
-    below 2^(truncate_bits + sign_drop) may then become 0.
+
+    Attributes:
+        exact: if false, y is less by the carry of the low truncate_bits bits of the shares, which is 0 or 1.
+        label_chunk: how many bits of u, 1 to 4, have labels that one key on the wire unlocks. More bits need
+            fewer bytes online and more offline.
+        sign_drop: how many bits above truncate_bits the sign of a ReLU that is not exact disregards. Values
+            below 2^(truncate_bits + sign_drop) may then become 0.
 
     >>> spec = GadgetSpec("relu", truncate_bits=12, window_bits=23, exact=False, offset=4095)
     >>> spec.gate_count, spec.label_ots, spec.online_group_bytes / 32

@@ -19,7 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench import _native
-from pi_bench.crypto.ot_extension import LABEL_BYTES, CotSender
+from pi_bench.crypto.correlated_ot import OtSender
+from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.symmetric import LANES
 
 
@@ -35,7 +36,9 @@ def correction_words(bit_count: int) -> int:
 def choice_bits(factor: np.ndarray, bit_count: int) -> np.ndarray:
     """Returns the receiver's OT choices, uint8 packed little-bit-first: bit 0 of all elements, bit 1, ...
 
-    `factor`: uint32 (groups * 32,), the receiver's factor a. `bit_count`: 1 to 32.
+    Args:
+        factor: uint32 (groups * 32,), the receiver's factor a.
+        bit_count: 1 to 32.
 
     >>> choice_bits(np.full(32, 2, np.uint32), 2).tolist()  # bit 0 of 32 elements, then bit 1
     [0, 0, 0, 0, 255, 255, 255, 255]
@@ -45,7 +48,7 @@ def choice_bits(factor: np.ndarray, bit_count: int) -> np.ndarray:
 
 
 def product_send(
-    cot: CotSender,
+    cot: OtSender,
     hash_seed: bytes,
     number: int,
     first_group: int,
@@ -57,10 +60,15 @@ def product_send(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Computes (corrections, share) of the party that holds b.
 
-    `hash_seed`: 16 bytes. `number`: 24 bits, unique among the multiplications of an inference. `first_group`:
-    32 bits. `zero_labels`: uint8 (bit_count, groups, 32, 16) of `cot`. `factor`: uint32 (groups * 32,), b.
     The corrections, uint32 (groups, correction_words), go to the receiver; the share is uint32 like b. Use
     each (hash_seed, number, group) once.
+
+    Args:
+        hash_seed: 16 bytes.
+        number: 24 bits, unique among the multiplications of an inference.
+        first_group: 32 bits.
+        zero_labels: uint8 (bit_count, groups, 32, 16) of `cot`.
+        factor: uint32 (groups * 32,), b.
 
     >>> from types import SimpleNamespace
     >>> delta = SimpleNamespace(array=np.arange(16, dtype=np.uint8))  # a `CotSender` holds it in real use
@@ -106,8 +114,11 @@ def product_receive(
 ) -> np.ndarray:
     """Computes the share of the party that holds a = `factor`: uint32 like it.
 
-    `active_labels`: uint8 (bit_count, groups, 32, 16), received with `choice_bits(factor, bit_count)`.
-    `corrections`: uint32 (groups, correction_words) of the other party. `product_send` shows a whole product.
+    `product_send` shows a whole product.
+
+    Args:
+        active_labels: uint8 (bit_count, groups, 32, 16), received with `choice_bits(factor, bit_count)`.
+        corrections: uint32 (groups, correction_words) of the other party.
 
     >>> a, corrections = np.zeros(32, np.uint32), np.zeros((1, correction_words(8)), np.uint32)
     >>> product_receive(bytes(16), 1, 0, 8, np.zeros((8, 1, 32, 16), np.uint8), a, corrections).shape

@@ -28,7 +28,10 @@ Part = bytes | bytearray | memoryview | np.ndarray
 def derive_key(secret: bytes | SecretBytes, purpose: str, *context: Part, byte_count: int = 16) -> bytes:
     """Derives `byte_count` key bytes for `purpose` under `context`.
 
-    `secret`: at least 16 bytes. `context` is public: session, inference, direction. `byte_count`: 1 to 8160.
+    Args:
+        secret: at least 16 bytes.
+        context: public values, such as the session, the inference and the direction.
+        byte_count: 1 to 8160.
 
     >>> master = bytes(range(32))  # random in real use
     >>> len(derive_key(master, "reverse OT", b"session 1"))

@@ -114,8 +114,9 @@ class _Instance:
 class CotReceiver(_Instance):
     """Chooses bits and gets active labels: zero_label xor choice delta.
 
-    `base_key_pairs`: uint8 (128, 2, 16), both keys of base OTs in which this party was the sender. They pad
-    `tree_message` and must serve nothing else.
+    Args:
+        base_key_pairs: uint8 (128, 2, 16), both keys of base OTs in which this party was the sender. They pad
+            `tree_message` and must serve nothing else.
 
     >>> delta = random_delta(label=True)
     >>> pairs = np.random.default_rng(1).integers(0, 256, (128, 2, 16), np.uint8)  # by base OTs in real use
@@ -144,8 +145,10 @@ class CotReceiver(_Instance):
     ) -> bytearray:
         """Makes the message for the sender and writes the active labels into `out_labels`.
 
-        `choice_bits`: uint8 (count / 8,), little-bit-first. `count`: a multiple of 32. `out_labels`: uint8 of
-        16 `count` bytes.
+        Args:
+            choice_bits: uint8 (count / 8,), little-bit-first.
+            count: a multiple of 32.
+            out_labels: uint8 of 16 `count` bytes.
 
         Raises:
             ValueError: the choice bits or the labels have another shape, size or dtype.
@@ -162,8 +165,10 @@ class CotReceiver(_Instance):
 class CotSender(_Instance):
     """Holds delta and gets the zero labels.
 
-    `delta`: 16 bytes, copied into locked memory. `base_keys`: uint8 (128, 16), received with
-    `base_choice_bits(delta)`. `tree_message`: the receiver's.
+    Args:
+        delta: 16 bytes, copied into locked memory.
+        base_keys: uint8 (128, 16), received with `base_choice_bits(delta)`.
+        tree_message: the receiver's.
 
     >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(TREE_MESSAGE_BYTES)) as sender:
     ...     zero_labels = np.empty((64, 16), np.uint8)

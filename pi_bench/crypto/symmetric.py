@@ -101,8 +101,12 @@ def hash_labels(
 ) -> np.ndarray:
     """Hashes uint8 (groups, 32, 16) labels to as many bytes; group i has the number first_group + i.
 
-    `seed`: 16 bytes, fresh for every inference. `purpose` has 8 bits, `gadget` and `position` have 24;
-    together with the group's number they are the tweak (module docstring). Writes into `out` if it is given.
+    Writes into `out` if it is given.
+
+    Args:
+        seed: 16 bytes, fresh for every inference.
+        purpose: 8 bits; with the other numbers and that of the group it is the tweak (module docstring).
+        gadget, position: 24 bits each.
 
     >>> labels = np.zeros((2, 32, 16), np.uint8)
     >>> hashes = hash_labels(bytes(16), 1, 0, 0, 0, labels)

@@ -57,7 +57,9 @@ _TOLERANCE, _MIN_PART = 1.1, 0.75
 class Allocation:
     """Bits by layer, as compile options, and the fidelity that was measured with them.
 
-    limits: if the goal is missed, the names of the layers whose windows leave too few bits, the worst first.
+    Attributes:
+        limits: if the goal is missed, the names of the layers whose windows leave too few bits, the worst
+            first.
 
     >>> fidelity = Fidelity(64, 64, 0.1, 10.0, "calibration inputs", FidelityGoal(99.0))
     >>> Allocation(CompileOptions(12, 11), fidelity).fidelity.met
@@ -80,9 +82,11 @@ def allocate(
 ) -> Allocation:
     """Finds the cheapest bits by layer with which the integer network meets the goal on `samples`.
 
-    samples: float (count, *input shape), within the calibrated ranges of the graph. error_factor: below 1 if
-    errors should be smaller than the goal needs on these samples. If no bits meet the goal, the best ones are
-    returned.
+    If no bits meet the goal, the best ones are returned.
+
+    Args:
+        samples: float (count, *input shape), within the calibrated ranges of the graph.
+        error_factor: below 1 if errors should be smaller than the goal needs on these samples.
 
     Raises:
         ModelError: the graph cannot be compiled.
@@ -124,7 +128,11 @@ def allocate(
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Options that were measured. `wanted`: the typical logit error with which the goal should be met."""
+    """Options that were measured.
+
+    Attributes:
+        wanted: the typical logit error with which the goal should be met.
+    """
 
     options: CompileOptions
     fidelity: Fidelity
@@ -144,8 +152,10 @@ class _Trial:
 def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = False) -> float:
     """Finds the variance of normal errors in every logit with which the goal is expected to be met.
 
-    logits: float64 (count, outputs). of_noise: whether they answer noise. Then margins between classes mean
-    nothing, and the errors are smaller, since errors on real inputs may be larger.
+    Args:
+        logits: float64 (count, outputs).
+        of_noise: whether they answer noise. Then margins between classes mean nothing, and the errors are
+            smaller, since errors on real inputs may be larger.
 
     >>> logits = np.array([[0.0, 10.0], [10.0, 0.0]])
     >>> 0.1 < noise_bound(logits, FidelityGoal(99.0)) ** 0.5 / (0.02 * 10) < 1
@@ -170,7 +180,7 @@ def noise_bound(logits: np.ndarray, goal: FidelityGoal, *, of_noise: bool = Fals
 
 
 def largest_of(count: int) -> float:
-    """Returns the median of the largest magnitude among so many standard normal errors.
+    """Returns the median of the largest magnitude among `count` standard normal errors.
 
     >>> round(largest_of(1), 2), round(largest_of(1000), 2)
     (0.67, 3.39)

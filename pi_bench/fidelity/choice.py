@@ -32,7 +32,9 @@ that chose the bits say little about others, whose largest error can be several 
 class BitChoice:
     """The way in which an export chooses bits: for a goal, or by hand.
 
-    goal: None if both kinds of bits are given. weight_bits, activation_bits: for all layers, by hand.
+    Attributes:
+        goal: None if both kinds of bits are given.
+        weight_bits, activation_bits: for all layers, by hand.
 
     Raises:
         UsageError: a goal is given together with bits that leave nothing to choose.
@@ -88,7 +90,8 @@ def bit_choice(fidelity_pct: float | None, weight_bits: int | None, activation_b
 class ChosenBits:
     """The bits that were chosen, the fidelity that they give, and the layers that keep it from the goal.
 
-    inputs_are_equal: true if there were several inputs, and all the same.
+    Attributes:
+        inputs_are_equal: true if there were several inputs, and all the same.
 
     >>> fidelity = Fidelity(64, 64, 0.1, 10.0, "noise", FidelityGoal(99.0))
     >>> ChosenBits(CompileOptions(12, 11), fidelity).meta()["bits"]["weights"]
@@ -110,9 +113,12 @@ def choose_bits(
 ) -> ChosenBits:
     """Chooses the bits of a calibrated graph and measures their fidelity on the inputs of its calibration.
 
-    samples: float (count, *input shape). source: one of the sources of `Fidelity`. If there are enough
-    calibration inputs, every second one is held out: bits are chosen without it, and fidelity is measured on
-    it.
+    If there are enough calibration inputs, every second one is held out: bits are chosen without it, and
+    fidelity is measured on it.
+
+    Args:
+        samples: float (count, *input shape).
+        source: one of the sources of `Fidelity`.
 
     Raises:
         ModelError: the graph cannot be compiled.

@@ -33,8 +33,9 @@ def with_chosen_bits(
 ) -> CompileOptions:
     """Returns the options with the bits of the graph's export, if it chose any.
 
-    weights, activations: whether to take the bits of each kind. A larger headroom leaves fewer bits for
-    activations, which are then as many as possible.
+    Args:
+        weights, activations: whether to take the bits of each kind. A larger headroom leaves fewer bits for
+            activations, which are then as many as possible.
 
     Raises:
         ModelError: the note in the model file is damaged.

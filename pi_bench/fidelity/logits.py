@@ -35,9 +35,11 @@ def measure_fidelity(
 ) -> Fidelity:
     """Measures the fidelity of a calibrated graph that is compiled with `options`, whose batch is ignored.
 
-    samples: float (count, *input shape), within the bound of the input. source: see `Fidelity`. law: of the
-    activations; windowed is the law of the default mode, and exact has smaller errors. float_logits: the
-    answers of `outputs` to the samples, if they are known.
+    Args:
+        samples: float (count, *input shape), within the bound of the input.
+        source: see `Fidelity`.
+        law: of the activations; windowed is the law of the default mode, and exact has smaller errors.
+        float_logits: the answers of `outputs` to the samples, if they are known.
 
     Raises:
         InputError: there are no samples, or they have another shape, NaN, or values beyond the bound.

@@ -24,9 +24,11 @@ _PROBABILISTIC, _NEAREST = 1 / 6, 1 / 12
 class WeightedReader:
     """The weights that read a layer's values.
 
-    sensitivity: the logits' variance per variance of a weight. weight_scales: int64 (channels,), the scale of
-    each channel's weights at the reference width. finest_scale: the finest scale that weights can have while
-    the layer has its reference bits. It is the finest scale of the linear value minus that of the layer.
+    Attributes:
+        sensitivity: the logits' variance per variance of a weight.
+        weight_scales: int64 (channels,), the scale of each channel's weights at the reference width.
+        finest_scale: the finest scale that weights can have while the layer has its reference bits. It is the
+            finest scale of the linear value minus that of the layer.
 
     >>> WeightedReader(12.0, np.array([4]), finest_scale=20).noise(0, 0) == 4.0**-4
     True
@@ -51,8 +53,10 @@ class WeightedReader:
 class AdjustableLayer:
     """A layer whose bits can be chosen: the input, an activation, or a value that is truncated.
 
-    sensitivity: see `sensitivity`. scale_bits: at the reference bits. relu_count: ReLUs and comparisons whose
-    windows are one bit wider for each bit of the layer.
+    Attributes:
+        sensitivity: see `sensitivity`.
+        scale_bits: at the reference bits.
+        relu_count: ReLUs and comparisons whose windows are one bit wider for each bit of the layer.
 
     >>> AdjustableLayer("relu", sensitivity=6.0, scale_bits=8).noise(10, 10, 10, 10) == 4.0**-8
     True
@@ -81,7 +85,9 @@ def layers_of(
 ) -> list[AdjustableLayer]:
     """Lists the layers of a program that was compiled at the reference bits, in its order.
 
-    powers: the mean square of the values of each node. finest_output: the finest scale of the revealed value.
+    Args:
+        powers: the mean square of the values of each node.
+        finest_output: the finest scale of the revealed value.
 
     >>> from pi_bench.network.compiler import compile_graph
     >>> from pi_bench.network.graph import Graph, InputNode, OutputNode, ReluNode

@@ -22,9 +22,12 @@ _TINY = 1e-30
 def sensitivities(graph: Graph, samples: np.ndarray, names: Iterable[str], seed: int = 0) -> dict[str, float]:
     """Measures the mean square error of the logits per variance of noise in the value of each node.
 
-    samples: float (count, *input shape). The result is the geometric mean over them, since some inputs are
-    many times as sensitive as the typical one. The noise has a random sign in every element that is not 0,
-    since a ReLU's zeros are exact. A node whose values are all 0 has a sensitivity of 0.
+    The result is the geometric mean over them, since some inputs are many times as sensitive as the typical
+    one. The noise has a random sign in every element that is not 0, since a ReLU's zeros are exact. A node
+    whose values are all 0 has a sensitivity of 0.
+
+    Args:
+        samples: float (count, *input shape).
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ScaleNode
     >>> triple = ScaleNode("s", ("x",), (2,), 3.0, 0.0)

@@ -22,9 +22,12 @@ _MARKS = {
 class RunFacts:
     """One line of the list of runs. A fact that its kind of result does not have is None.
 
-    `time`: ISO 8601. `*_s`: seconds, medians. `*_bytes`: both directions together. `*_floor_s`: the floors on
-    the machine that measured, None without its limits. `input_count`: inputs that one inference answers
-    together, None for runs that an older version kept.
+    Seconds are medians, bytes count both directions together, and floors are those on the machine that
+    measured.
+
+    Attributes:
+        time: the time of the run, in ISO 8601.
+        input_count: inputs that one inference answers together, None for runs that an older version kept.
 
     >>> facts = RunFacts(kind="latency", time="2026-11-29T12:00:00+00:00", network="resnet18")
     >>> facts.online_s is None

@@ -22,10 +22,11 @@ _TEXT_COLUMNS = {
 class Query:
     """Selects runs by their facts; None selects all.
 
-    `network`, `protocol`, `link`, `machine`, `commit`, `kind`: the whole text, or a pattern with ``*`` and
-    ``?``; upper and lower case do not matter. A commit and a machine may be given by their beginning.
-    `since`, `until`: dates or times in ISO 8601; `until` includes a whole day that is named by its date.
-    `limit`: at most the newest so many.
+    Attributes:
+        network, protocol, link, machine, commit, kind: the whole text, or a pattern with ``*`` and ``?``;
+            upper and lower case do not matter. A commit and a machine may be given by their beginning.
+        since, until: dates or times in ISO 8601; `until` includes a whole day that is named by its date.
+        limit: at most the newest so many.
 
     >>> Query(network="resnet18*", limit=5).conditions()
     (['lower(network) GLOB ?'], ['resnet18*'])

@@ -26,8 +26,11 @@ class ExchangeWork:
 class Exchange:
     """Describes a request of the client, if any, and the answer of the server, if any.
 
-    `needs` counts the first exchanges of the schedule that must be complete before the client can send the
-    request.
+    Attributes:
+        request: the client's messages.
+        answer: the server's messages.
+        needs: how many exchanges, from the first of the schedule, must be complete before the client can send
+            the request.
 
     >>> from pi_bench.protocol.script import NO_OP
     >>> from pi_bench.protocol.session import Party

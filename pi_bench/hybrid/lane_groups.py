@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from functools import cached_property
 
+from pi_bench.crypto.ferret import choice_bytes
+from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
 
 OFFLINE_SLICE_OTS = 1 << 17
@@ -21,6 +23,12 @@ class LaneGroups:
     """
 
     count: int
+    silent: bool = False
+    """Whether Ferret extends the job's OTs, instead of SoftSpoken."""
+
+    def extension_bytes(self, ot_count: int) -> int:
+        """Returns the size of the message by which `ot_count` OTs are chosen."""
+        return choice_bytes(ot_count) if self.silent else extension_bytes(ot_count)
 
     @cached_property
     def group_count(self) -> int:

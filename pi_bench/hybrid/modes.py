@@ -26,15 +26,32 @@ HE_PLAN = Option[str](
     "he_plan",
     HE_PLANS,
     "how the products under encryption are packed: compute for fast links and little computing, bytes for "
-    "slow links, with a third to a half of the bytes and more computing at the server",
+    "slow links, with a half of the bytes or fewer and somewhat more computing at the server",
     default=HE_PLANS[0],
     metavar="PLAN",
+)
+OT = Option[str](
+    "ot",
+    ("softspoken", "auto", "ferret"),
+    "how oblivious transfers are extended: softspoken with 4 bytes each, ferret with about a fifth of a byte "
+    "each, more computing and a fixed cost per inference, auto whichever the link makes faster",
+    default="softspoken",
+    metavar="NAME",
 )
 _HELP = (
     "every activation is within one unit in the last place of the exact value",
     "equals the integer network bit for bit",
     f"as windowed, but small values may become 0, see {SIGN_DROP.flag}",
 )
+
+
+def uses_ferret(options: ProtocolOptions) -> bool:
+    """Tells whether Ferret extends the OTs.
+
+    >>> uses_ferret(ProtocolOptions("exact", values={"ot": "ferret"}))
+    True
+    """
+    return OT.of(options) == "ferret"
 
 
 def window_law(options: ProtocolOptions) -> WindowLaw:

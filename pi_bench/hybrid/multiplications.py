@@ -25,7 +25,6 @@ from functools import cached_property
 
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gilboa
-from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
 from pi_bench.network.program import RING_BITS, MultiplyOp, Program, element_count
@@ -48,6 +47,7 @@ class CrossJob(LaneGroups):
     count: int
     bit_count: int
     masked_by: int
+    silent: bool = False
 
     @cached_property
     def offline_slices(self) -> list[range]:
@@ -60,7 +60,7 @@ class CrossJob(LaneGroups):
 
     def choice_bytes(self, groups: range) -> int:
         """Returns the size of the server's message: that of the OT extension."""
-        return extension_bytes(self.ot_count(groups))
+        return self.extension_bytes(self.ot_count(groups))
 
     def correction_bytes(self, groups: range) -> int:
         """Returns the size of the client's message, the corrections."""
@@ -108,8 +108,10 @@ class MultiplyJob:
 class MultiplicationPlan:
     """Lists the element-wise products of a program, by the activation in whose round each is computed.
 
-    `versions` has the number of versions of the server's share of each activation, by its id. Without an
-    entry there is one.
+    Args:
+        versions: the number of versions of the server's share of each activation, by its id. Without an entry
+            there is one version.
+        silent: whether Ferret extends the OTs.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network(square=True)
@@ -122,7 +124,9 @@ class MultiplicationPlan:
     [31, 31]
     """
 
-    def __init__(self, program: Program, versions: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, program: Program, versions: Mapping[int, int] | None = None, *, silent: bool = False
+    ) -> None:
         self.in_round: dict[int, list[MultiplyJob]] = {op.id: [] for op in program.activation_ops}
         number = 0
         for op in program.multiply_ops:
@@ -133,7 +137,7 @@ class MultiplicationPlan:
             else:
                 masks, bit_count = [op.left] * count + [op.right], RING_BITS
             crosses = tuple(
-                CrossJob(number + i, op.id, element_count(op.shape), bit_count, mask)
+                CrossJob(number + i, op.id, element_count(op.shape), bit_count, mask, silent)
                 for i, mask in enumerate(masks)
             )
             number += len(crosses)
@@ -145,7 +149,7 @@ class MultiplicationPlan:
         return [job for jobs in self.in_round.values() for job in jobs]
 
     def crosses(self, activation_ids: Iterable[int] | None = None) -> Iterator[CrossJob]:
-        """Yields the cross products of the rounds of these activations. None: of every activation."""
+        """Yields the cross products of the rounds of these activations, by default of every activation."""
         for op_id in self.in_round if activation_ids is None else activation_ids:
             for job in self.in_round[op_id]:
                 yield from job.crosses

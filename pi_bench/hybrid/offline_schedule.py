@@ -103,20 +103,27 @@ def client_turns(
 
 class _Schedule:
     def __init__(self, plan: WorkPlan) -> None:
-        self.exchanges: list[Exchange] = [Seeds.first()]
+        self.exchanges: list[Exchange] = [Seeds.first(plan.ots)]
         self._plan = plan
         self._begun = False
+        self._labels_need = 0  # the exchanges that the label OTs need
         self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # with the exchanges that they need
         self._crosses: deque[CrossCorrections] = deque()  # their choices are in the list
         self._tables = TableQueue(self.exchanges)
         values: dict[int, int] = {}  # by linear op: how many exchanges give the client its share
         for op in plan.program.ops:
             if isinstance(op, LinearOp):
-                self._before_products(op.id)
                 products = plan.products_of(op.id)
+                # Ferret's messages cross the wire while the server computes the first products.
+                waits = plan.ots.silent and not self._begun
+                if not waits:
+                    self._before_products(op.id)
                 for product in products:
                     self.exchanges.append(Product.of(product))
                     self._tables.advance()
+                if waits:
+                    self._begin()
+                    self._before_products(op.id)
                 values[op.id] = len(self.exchanges)
                 if products:
                     self._finish()
@@ -144,8 +151,10 @@ class _Schedule:
     def _begin(self) -> None:
         """Adds the client's seeds, once, before the first exchange that uses them."""
         if not self._begun:
-            self.exchanges.append(Trees.after_seeds())
+            self.exchanges.append(Trees.after_seeds(self._plan.ots))
             self._begun = True
+            if self._plan.ots.silent:
+                self._labels_need = len(self.exchanges)
 
     def _finish(self) -> None:
         """Adds the corrections and tables that wait."""
@@ -153,7 +162,8 @@ class _Schedule:
             self._begin()
         self.exchanges += self._crosses
         self._crosses.clear()
-        for job, needs in self._gadgets:
+        for job, needs_value in self._gadgets:
+            needs = max(needs_value, self._labels_need)
             if job.table is not None:
                 self._tables.release(job, needs)
             else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pi_bench.arithmetic.activation_law import WINDOWED
 from pi_bench.crypto.he import transformed_bytes
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, uses_ferret, window_law
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
 from pi_bench.protocol.interface import OtherSettings
@@ -23,7 +23,8 @@ def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> [other.change for other in hybrid_alternatives(program, ProtocolOptions("windowed"))]
-    ['--label-chunk 2', '--label-chunk 3', '--label-chunk 4', '--he-plan bytes', '--weight-cache 1']
+    ['--label-chunk 2', '--label-chunk 3', '--label-chunk 4', '--he-plan bytes', '--ot ferret',
+     '--weight-cache 1']
     """
     for bits in LABEL_CHUNK.values:
         if bits != LABEL_CHUNK.of(options):
@@ -40,7 +41,7 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> [other.change for other in cheaper_settings(program, ProtocolOptions("exact"))]
-    ['--mode windowed', '--he-plan bytes', '--weight-cache 1']
+    ['--mode windowed', '--he-plan bytes', '--ot ferret', '--weight-cache 1']
     """
     if window_law(options).exact:
         cheaper = replace(options, mode=WINDOWED.name)
@@ -49,6 +50,9 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
         if objective != HE_PLAN.of(options):
             other = options.with_value(HE_PLAN.name, objective)
             yield OtherSettings(f"{HE_PLAN.flag} {objective}", other, (Purpose.LINEAR,))
+    kind = "softspoken" if uses_ferret(options) else "ferret"
+    purposes = Purpose.RELU, Purpose.TRUNCATION, Purpose.OTHER
+    yield OtherSettings(f"{OT.flag} {kind}", options.with_value(OT.name, kind), purposes)
     needed = sum(transformed_bytes(job.plan) for job in WorkPlan(program, options).products)
     if needed > options.weight_cache_bytes:
         megabytes = -(-needed // 10**6)

@@ -84,7 +84,8 @@ def product_jobs(
 ) -> Iterator[ProductJob]:
     """Yields the jobs of a weighted term, numbered from `first_number` on.
 
-    `objective`: one of `HE_PLANS`, for `LinearPlan.of`.
+    Args:
+        objective: one of `HE_PLANS`, for `LinearPlan.of`.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -136,8 +137,8 @@ def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int, objective
     def wire_bytes(count: int) -> int:
         whole, rest = divmod(groups, count)
         plans = [(whole, count), (1, rest)] if rest else [(whole, count)]
-        return sum(
-            times * (plan.upload_bytes + plan.response_bytes)
+        return sum(  # without the released coefficients, which are the same for every split
+            times * plan.layout.wire_bytes(plan.geometry)
             for times, size in plans
             for plan in (LinearPlan.of(_part(shape, groups, size), weight_bits, objective),)
         )

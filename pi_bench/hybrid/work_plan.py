@@ -19,8 +19,9 @@ from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import transformed_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, uses_ferret, window_law
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
+from pi_bench.hybrid.ot_plan import OtPlan
 from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (
     ActivationKind,
@@ -28,9 +29,6 @@ from pi_bench.network.program import (
     Program,
 )
 from pi_bench.protocol.options import ProtocolOptions
-
-OT_BYTES = 4
-"""The bytes per extended OT on the wire: 128 / k bits with k = 4 (SoftSpoken OT, Roy, CRYPTO 2022)."""
 
 _ONLINE_SLICE_BYTES = 3 << 18
 _OFFLINE_SLICE_BYTES = 1 << 23
@@ -42,9 +40,12 @@ _TABLE_SLICE_GROUPS = 1 << 9
 class GadgetJob(LaneGroups):
     """Describes the gadgets of one group of an activation, padded to whole groups of lanes.
 
-    `number` enters the hash tweaks and is unique in a program. `index` is that of `ActivationGroup`. `spec`
-    has the numbers of the gadget. `table` is None if the gadget is garbled, and otherwise computes the same
-    law with a shared table.
+    Attributes:
+        number: the gadget's number, which is unique in a program and enters the hash tweaks.
+        index: that of `ActivationGroup`.
+        spec: the numbers of the gadget.
+        table: None if the gadget is garbled; otherwise it computes the same law with a shared table.
+        silent: whether Ferret extends its OTs.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -61,6 +62,7 @@ class GadgetJob(LaneGroups):
     index: np.ndarray | None
     count: int
     table: FssSpec | None = None
+    silent: bool = False
 
     @cached_property
     def online_slices(self) -> list[range]:
@@ -109,6 +111,17 @@ class GadgetJob(LaneGroups):
     def label_ot_count(self, groups: range) -> int:
         """Returns the number of label OTs in a range of lane groups."""
         return len(groups) * LANES * self.spec.label_ots
+
+    @property
+    def label_direction_ots(self) -> int:
+        """The number of OTs that the client chooses, of all lane groups."""
+        return self.padded_count * (self.spec.label_ots if self.table is None else self.table.request_ots)
+
+    @property
+    def reverse_direction_ots(self) -> int:
+        """The number of OTs that the server chooses, of all lane groups."""
+        chosen = int(self.spec.uses_select) if self.table is None else self.table.choice_ots
+        return self.padded_count * chosen
 
     def gather(self, tensor: np.ndarray) -> np.ndarray:
         """Returns the group's elements of a tensor, flat and without padding.
@@ -170,20 +183,42 @@ class WorkPlan:
                     self.products += product_jobs(
                         linear.id, term, program.weight_bits, len(self.products), HE_PLAN.of(options)
                     )
-        number = 0
+        silent, number = uses_ferret(options), 0
         for activation in program.activation_ops:
             jobs = self.gadgets[activation.id] = []
             for group in activation.groups:
                 spec = gadget_spec(activation, group.kind, options)
                 table = FssSpec.of_gadget(spec) if uses_tables else None
-                jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count, table))
+                jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count, table, silent))
                 number += 1
         versions = {op_id: max(job.share_versions for job in jobs) for op_id, jobs in self.gadgets.items()}
-        self.multiplications = MultiplicationPlan(program, versions)
+        self.multiplications = MultiplicationPlan(program, versions, silent=silent)
+        self._silent = silent
 
     @cached_property
     def _sources(self) -> dict[int, int]:
         return {op.id: op.source for op in self.program.activation_ops}
+
+    @cached_property
+    def ots(self) -> OtPlan:
+        """The construction and the batches of all OTs of an inference."""
+        if not self._silent:
+            return OtPlan()
+        return OtPlan.silent_for(self._label_count, self._reverse_count)
+
+    @property
+    def ot_count(self) -> int:
+        """The number of OTs of an inference, in both directions."""
+        return self._label_count + self._reverse_count
+
+    @cached_property
+    def _label_count(self) -> int:
+        return sum(job.label_direction_ots for job in self.gadget_jobs)
+
+    @cached_property
+    def _reverse_count(self) -> int:
+        crosses = sum(job.ot_count(range(job.group_count)) for job in self.multiplications.crosses())
+        return crosses + sum(job.reverse_direction_ots for job in self.gadget_jobs)
 
     @cached_property
     def gadget_jobs(self) -> list[GadgetJob]:

@@ -27,11 +27,12 @@ _SIMULATED_SHARES_SEED = 0
 class Comparison:
     """Answers of the float network and of the integer network to the same images.
 
-    `law`: the law of the integer answers.
-    `approximated`: the integer answers under the law that the mode's law approximates, if there is one.
-    `refused`: numbers of the images with a value beyond the bound of the input, which a client refuses to
-    encode.
-    `interruption`: the exit code if Ctrl-C or SIGTERM left images out, else None.
+    Attributes:
+        law: the law of the integer answers.
+        approximated: the integer answers under the law that the mode's law approximates, if there is one.
+        refused: numbers of the images with a value beyond the bound of the input, which a client refuses to
+            encode.
+        interruption: the exit code if Ctrl-C or SIGTERM left images out, else None.
 
     ```python
     def agreement(comparison: Comparison) -> float:

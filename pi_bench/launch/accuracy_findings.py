@@ -15,8 +15,9 @@ from pi_bench.metrics.machine_use import MachineUse
 class AccuracyFindings:
     """Holds the answers of all networks, and those of private runs and of remedies where they were wanted.
 
-    `machine_use`: the state of the machine during the private runs. `interruption`: the exit code if Ctrl-C
-    or SIGTERM left images out of one of the parts, else None.
+    Attributes:
+        machine_use: the state of the machine during the private runs.
+        interruption: the exit code if Ctrl-C or SIGTERM left images out of one of the parts, else None.
 
     ```python
     def has_all_images(findings: AccuracyFindings) -> bool:

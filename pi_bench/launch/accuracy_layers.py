@@ -28,13 +28,13 @@ _SIGNED_BITS = 31
 class LayerError:
     """Errors of one layer with activations or products, or of the output.
 
-    `operator`: the operator of the float network.
-    `compared_count`, `error_square_sum`, `float_square_sum`, `largest_error`, `largest_float`: over all its
-    values.
-    `headroom_bits`: log2 of the window over the largest value that entered it, the least of the layer's
-    activations. For products and for the output the ring takes the place of the window.
-    `outside_count`: number of values outside the window.
-    `zeroed_count`: number of values that are 0 under the law and not under the one that it approximates.
+    Attributes:
+        operator: the operator of the float network.
+        compared_count, error_square_sum, float_square_sum, largest_error, largest_float: over all its values.
+        headroom_bits: log2 of the window over the largest value that entered it, the least of the layer's
+            activations. For products and for the output the ring takes the place of the window.
+        outside_count: number of values outside the window.
+        zeroed_count: number of values that are 0 under the law and not under the one that it approximates.
 
     >>> LayerError("relu", compared_count=4, error_square_sum=0.01, float_square_sum=1.0).relative_error
     0.1
@@ -86,7 +86,11 @@ class LayerErrorCollector:
         }
 
     def observe(self, step: OperatorValues, exact: Mapping[str, np.ndarray]) -> None:
-        """Adds one batch at one operator. `exact`: the float values by the names of nodes."""
+        """Adds one batch at one operator.
+
+        Args:
+            exact: the float values by the names of nodes.
+        """
         op, y = step.op, step.made
         layer = self.by_name.get(op.name)
         if layer is None:

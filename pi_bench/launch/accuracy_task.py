@@ -17,10 +17,12 @@ from pi_bench.protocol import ProtocolInfo, ProtocolOptions
 class AccuracyTask:
     """Holds everything that a run of `pi-bench accuracy` depends on.
 
-    `graph`: the float network. `compiling`: the options that make the integer network of it.
-    `program`: the integer network for one image.
-    `info`, `options`: the protocol of the private runs, with its options.
-    `place`: the threads and cores of both parties.
+    Attributes:
+        graph: the float network.
+        compiling: the options that make the integer network of it.
+        program: the integer network for one image.
+        info, options: the protocol of the private runs, with its options.
+        place: the threads and cores of both parties.
 
     ```python
     from pi_bench.launch.placement import place

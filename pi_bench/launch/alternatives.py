@@ -33,9 +33,10 @@ class AlternativeKind(enum.Enum):
 class Alternative:
     """Another setting with its prediction.
 
-    `change`: a flag with its value, or a change of the network, in words.
-    `truncation_count`: number of truncations of the network that would run.
-    `helps`: purposes whose cost the protocol expects the setting to reduce.
+    Attributes:
+        change: a flag with its value, or a change of the network, in words.
+        truncation_count: number of truncations of the network that would run.
+        helps: purposes whose cost the protocol expects the setting to reduce.
 
     >>> from pi_bench.prediction.simulated_run import PredictedPhase
     >>> nothing = PredictedPhase(0.0, 0, {})

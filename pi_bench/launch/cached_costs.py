@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again: bool = False) -> Costs:
     """Returns the costs of this machine and build, from the cache of the user if they are in there.
 
-    `again`: measures them in any case.
+    Args:
+        again: measures them in any case.
 
     Raises:
         PiBenchError: the two parties cannot run on this machine.

@@ -32,8 +32,12 @@ def machine_limits(place: Placement, progress: Progress, *, cache: Path | None =
     """Returns the limits of this machine for parties that are placed like this.
 
     They are measured unless the cache holds some that are a few minutes old at most. The machine's earlier
-    limits stand beside them. `cache`: the file; None for that of the user. Without a cache they are measured
-    every time.
+    limits stand beside them.
+
+    Without a cache they are measured every time.
+
+    Args:
+        cache: the file; None for that of the user.
 
     Raises:
         EnvironmentUnsupportedError: they cannot be measured.
@@ -73,7 +77,10 @@ def machine_limits(place: Placement, progress: Progress, *, cache: Path | None =
 def beside_earlier(measured: Mapping[str, float], threads: int) -> Limits | None:
     """Returns other limits of this machine beside those that the cache of the user has for it.
 
-    `measured`: seconds per unit by name, not necessarily of all names. Returns None if the cache has none.
+    Returns None if the cache has none.
+
+    Args:
+        measured: seconds per unit by name, not necessarily of all names.
 
     >>> limits = beside_earlier({"aes": 1e-9}, threads=1)
     >>> limits is None or limits.unit_s["aes"] == 1e-9

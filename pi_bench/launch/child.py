@@ -65,7 +65,8 @@ def run_party(party: Callable[[ControlPipe], None]) -> int:
 def die_with_launcher(launcher: int) -> None:
     """Makes the kernel end this process when its launcher ends, in whatever way. So no orphan is left.
 
-    `launcher`: process id of the parent.
+    Args:
+        launcher: process id of the parent.
 
     ```python
     def start_of_a_child(parent: int) -> None:

@@ -29,8 +29,9 @@ from pi_bench.session.integrity import compare_checksums
 class OfflineReport(msgspec.Struct, frozen=True):
     """Reports the offline phase of one inference at the client.
 
-    `time_s`: time until both parties have finished.
-    `storage_bytes`: size of the preprocessing that the client keeps.
+    Attributes:
+        time_s: time until both parties have finished.
+        storage_bytes: size of the preprocessing that the client keeps.
 
     ```python
     def offline_s(client: Client) -> float:
@@ -46,8 +47,10 @@ class OfflineReport(msgspec.Struct, frozen=True):
 class OnlineReport(msgspec.Struct, frozen=True):
     """Reports the online phase of one inference at the client.
 
-    `material_load_s`: time from the request for the online phase until both parties have their material.
-    `latency_s`: time from the float input in memory to the float logits in memory, without `material_load_s`.
+    Attributes:
+        material_load_s: time from the request for the online phase until both parties have their material.
+        latency_s: time from the float input in memory to the float logits in memory, without
+            `material_load_s`.
 
     ```python
     def online_s(client: Client, inputs: np.ndarray) -> float:
@@ -173,8 +176,11 @@ class Client:
     def infer(self, inputs: np.ndarray) -> Inference:
         """Runs the online phase on the preprocessing, which is used up by it.
 
-        `inputs`: float, of the program's input shape. The answer is returned only after both parties have
-        compared their checksums, which the latency does not include.
+        The answer is returned only after both parties have compared their checksums, which the latency does
+        not include.
+
+        Args:
+            inputs: float, of the program's input shape.
 
         Raises:
             InputError: the input does not fit. Nothing was sent.

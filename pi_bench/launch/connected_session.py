@@ -32,7 +32,8 @@ from pi_bench.registry import find_protocol
 class Contact:
     """The answer of a server that was reached.
 
-    `server`: the fields of the `ServerDescription`, without the record of the set-up.
+    Attributes:
+        server: the fields of the `ServerDescription`, without the record of the set-up.
 
     ```python
     def words(contact: Contact) -> str:

@@ -30,7 +30,9 @@ LOOPBACK = "127.0.0.1"
 class MeasuringSession(RunningSession):
     """Both parties of a measurement in two processes, and a context that ends them.
 
-    `inputs`: float, of the input's shape. `placement`: of the parties' threads and cores.
+    Args:
+        inputs: float, of the input's shape.
+        placement: of the parties' threads and cores.
 
     Raises:
         PiBenchError: a party failed; the message names it.

@@ -20,7 +20,10 @@ from pi_bench.session import PhaseRecord
 
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
-    """Options of one measurement. `link`: None for loopback as it is.
+    """Options of one measurement.
+
+    Attributes:
+        link: None for loopback as it is.
 
     >>> LatencyOptions(ProtocolOptions("exact"), Stopping(runs=5), timeout_s=120.0).expect_digest is None
     True
@@ -37,8 +40,10 @@ class LatencyOptions:
 class Run:
     """Holds one timed inference as both parties recorded it.
 
-    `verdict`: None where the run was not verified. `logits_error`: largest difference from the expected
-    logits; None without them. `logits_failure`: says that it is too large.
+    Attributes:
+        verdict: None where the run was not verified.
+        logits_error: largest difference from the expected logits; None without them.
+        logits_failure: says that it is too large.
 
     ```python
     def fastest(measurement: Measurement) -> Run:

@@ -20,7 +20,8 @@ VERIFY = 1
 class MeasuringTerms:
     """Lists the data that a server sends to clients that measure.
 
-    `insecure_verify`: whether it sends its shares, which reveal its weights.
+    Attributes:
+        insecure_verify: whether it sends its shares, which reveal its weights.
 
     >>> MeasuringTerms().insecure_verify
     False

@@ -24,10 +24,11 @@ _log = logging.getLogger(__name__)
 class LoadedModel:
     """Model file, compiled: the float network, the public program and the secret weights.
 
-    `digest`: digest of the program, in hex.
-    `load_s`: time of loading and compiling.
-    `fusion`: the fused linear layers; None if fusion was not asked for.
-    `compiling`: the options that the program was compiled with.
+    Attributes:
+        digest: digest of the program, in hex.
+        load_s: time of loading and compiling.
+        fusion: the fused linear layers; None if fusion was not asked for.
+        compiling: the options that the program was compiled with.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))
@@ -77,8 +78,9 @@ def load(
 ) -> LoadedModel:
     """Loads and compiles a model file.
 
-    `fuse`: fuses linear layers where that pays by these costs. None: fuses nothing.
-    `compiling`: those of the compiler, or a function that chooses them for the network in the file.
+    Args:
+        fuse: fuses linear layers where that pays by these costs. With None, nothing is fused.
+        compiling: those of the compiler, or a function that chooses them for the network in the file.
 
     Raises:
         ModelError: the file is no model, or the network cannot be compiled with these options.

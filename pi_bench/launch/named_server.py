@@ -15,7 +15,8 @@ _OTHER_PARTY = "the other party"  # the name in errors of a channel, which serve
 def named_server(address: Address, start: str) -> Iterator[None]:
     """Names the server at `address` in every `PiBenchError` that leaves the context.
 
-    start: the command that starts such a server.
+    Args:
+        start: the command that starts such a server.
 
     >>> with named_server(Address("10.0.0.2", 7000), "pi-bench serve"):
     ...     raise PiBenchError("the other party ended the session: its disk is full")

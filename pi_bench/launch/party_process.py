@@ -37,7 +37,8 @@ Message = tuple[str, dict[str, Any], dict[str, np.ndarray]]
 class PartyProcess:
     """Process of one party, with the pipe to it.
 
-    `silence_s`: how long it may neither send a message nor compute.
+    Args:
+        silence_s: how long it may neither send a message nor compute.
 
     ```python
     def start_server() -> PartyProcess:

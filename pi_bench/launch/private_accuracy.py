@@ -26,8 +26,9 @@ _PRIVATE_RELUS = 400_000
 class PrivateAnswers:
     """Answers of real runs of the protocol.
 
-    `failures`: one sentence for each place where a run broke its law.
-    `interruption`: the exit code if Ctrl-C or SIGTERM left images out, else None.
+    Attributes:
+        failures: one sentence for each place where a run broke its law.
+        interruption: the exit code if Ctrl-C or SIGTERM left images out, else None.
 
     >>> PrivateAnswers(Answers(np.array([0]), np.zeros((1, 10))), failures=()).interruption is None
     True

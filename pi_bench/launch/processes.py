@@ -22,7 +22,8 @@ _SECOND_FAILURE_S = 1.0  # how long the other party's error is waited for when o
 class Parties:
     """The running parties. Leaving the context ends them all.
 
-    `silence_s`: how long a party that is waited for may neither send a message nor compute.
+    Args:
+        silence_s: how long a party that is waited for may neither send a message nor compute.
 
     ```python
     def start_both() -> None:

@@ -26,8 +26,10 @@ _MAX_LAYERS = 4
 class Remedy:
     """The integer network with one more bit, on some of the images of a comparison.
 
-    `change`: the added bit in words. `layer`: its layer, None for all layers.
-    `online_s`: predicted; None without costs.
+    Attributes:
+        change: the added bit in words.
+        layer: its layer, None for all layers.
+        online_s: predicted; None without costs.
 
     >>> Remedy("as it is", None, Answers(np.array([0]), np.zeros((1, 10))), None).layer is None
     True
@@ -45,7 +47,10 @@ def find_remedies(
     """Runs the integer network as it is and with one more bit in several places; as it is comes first.
 
     The places are the input, the layers with the coarsest values, all weights, and all activations. Bits that
-    the ring cannot hold are left out. setting: predicts times; None for none.
+    the ring cannot hold are left out.
+
+    Args:
+        setting: predicts times; None for none.
 
     ```python
     from pi_bench.progress import silent

@@ -15,8 +15,9 @@ from pi_bench.protocol import ProtocolOptions
 class ServeRequest:
     """Asks the server to listen: the message ``serve``, beside the program and the weights.
 
-    `measuring`: serves one client, and reports records and shares to the launcher.
-    `terms`: what clients that measure on another machine get; None gives them nothing.
+    Attributes:
+        measuring: serves one client, and reports records and shares to the launcher.
+        terms: what clients that measure on another machine get; None gives them nothing.
 
     >>> request = ServeRequest(
     ...     protocol="null", options=ProtocolOptions("exact"), host="127.0.0.1", port=0,
@@ -64,8 +65,9 @@ class ServeRequest:
 class ConnectRequest:
     """Asks the client to connect: the message ``connect``, beside the input.
 
-    `other_machine`: connects to a server that this launcher has not started.
-    `insecure_verify`: asks that server for its shares.
+    Attributes:
+        other_machine: connects to a server that this launcher has not started.
+        insecure_verify: asks that server for its shares.
 
     >>> request = ConnectRequest(
     ...     host="127.0.0.1", port=7000, expect_digest=None, threads=1, timeout_s=120.0, poll_s=0.0, link=None

@@ -14,10 +14,11 @@ CHUNK_SAMPLES = 64
 class Samples:
     """Images of a data set.
 
-    `inputs`: float, of shape (count, *input shape).
-    `labels`: int64, of shape (count,), or None.
-    `source`: the origin of the images in words.
-    `class_count`: number of classes of the data; None without labels, or if they are too few to tell.
+    Attributes:
+        inputs: float, of shape (count, *input shape).
+        labels: int64, of shape (count,), or None.
+        source: the origin of the images in words.
+        class_count: number of classes of the data; None without labels, or if they are too few to tell.
 
     >>> Samples(np.zeros((2, 3, 8, 8)), np.array([0, 1]), "two images").class_count is None
     True
@@ -31,7 +32,10 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """Answers to the images that `index` numbers. `logits`: float64, of shape (images, outputs).
+    """Answers to the images that `index` numbers.
+
+    Attributes:
+        logits: float64, of shape (images, outputs).
 
     >>> Answers(np.array([0, 3]), np.zeros((2, 10))).logits.shape
     (2, 10)

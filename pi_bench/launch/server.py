@@ -27,8 +27,9 @@ _END_TIMEOUT_S = 5.0
 class ServerReport:
     """One phase as the server saw it.
 
-    `storage_bytes`: size of the preprocessing, after an offline phase.
-    `trace`: the server's shares, after an online phase and only if they were asked for.
+    Attributes:
+        storage_bytes: size of the preprocessing, after an offline phase.
+        trace: the server's shares, after an online phase and only if they were asked for.
 
     ```python
     def print_wall_time(report: ServerReport) -> None:
@@ -51,7 +52,8 @@ def _drop(report: ServerReport) -> None:
 class Server:
     """Server of one program with one protocol, for any number of clients one after another.
 
-    `measuring`: what it gives to clients that measure; None gives them nothing.
+    Args:
+        measuring: what it gives to clients that measure; None gives them nothing.
 
     Raises:
         UsageError: the program or the options do not go with the protocol.

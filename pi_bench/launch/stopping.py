@@ -19,7 +19,7 @@ MAX_RUNS = 2000
 class Stopping:
     """Tells how many runs to measure.
 
-    Args:
+    Attributes:
         runs: the number of timed runs without `precision`, and the least number with it.
         warmup: the number of untimed runs; None runs until the last two agree within a tenth, at most five.
         precision: repeats until half the interval of the median is at most this fraction of the median; None
@@ -63,7 +63,11 @@ class Stopping:
         return abs(last - before) <= AGREEMENT * min(last, before)
 
     def enough(self, latencies_s: Sequence[float], elapsed_s: float) -> bool:
-        """Tells whether the timed runs so far are enough. `elapsed_s`: seconds since the first one began."""
+        """Tells whether the timed runs so far are enough.
+
+        Args:
+            elapsed_s: seconds since the first one began.
+        """
         count = len(latencies_s)
         if self.precision is None or count >= MAX_RUNS:
             return count >= self.runs

@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 class RunningSession(ABC):
     """The runs of one session, and a context that ends the processes that this launcher started.
 
-    `measurement` holds the results so far. It exists from the start of the context on.
+    Attributes:
+        measurement: the results so far. It exists from the start of the context on.
 
     Raises:
         PiBenchError: a party failed; the message names it.

@@ -32,11 +32,12 @@ Arrays = Mapping[str, np.ndarray]
 class Verdict:
     """Result of verifying one run.
 
-    `compared_count`, `mismatch_count`: elements that were compared, and those that were wrong.
-    `out_of_range_count`: elements outside their window or the ring.
-    `max_ulp_error`: largest distance of an activation from its exact result, in units in the last place.
-    `zeroed_count`: activations that are 0 and that the approximated law would have kept.
-    `failures`: one sentence per failing layer, in the program's order.
+    Attributes:
+        compared_count, mismatch_count: elements that were compared, and those that were wrong.
+        out_of_range_count: elements outside their window or the ring.
+        max_ulp_error: largest distance of an activation from its exact result, in units in the last place.
+        zeroed_count: activations that are 0 and that the approximated law would have kept.
+        failures: one sentence per failing layer, in the program's order.
 
     >>> Verdict(failures=["layer 'stem': 1 of 64 elements break the law"]).passed
     False

@@ -26,13 +26,16 @@ _CORE = re.compile(r"cpu(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class MachineUse:
-    """The state of the machine during a measurement. None: the system does not tell.
+    """The state of the machine during a measurement. A field is None if the system does not tell.
 
-    `other_fraction`, `steal_fraction`: the fractions of the time of the usable cores that other programs and
-    the hypervisor took. `swapped_pages`: moved between memory and swap. `heat_events`: how often a processor
-    slowed down because of heat. `frequency_fraction`: a busy core's frequency divided by its highest one.
-    `quota_cores`: the number of cores whose time a control group grants. `quota_wait_s`: how long it stopped
-    the processes.
+    Attributes:
+        other_fraction, steal_fraction: the fractions of the time of the usable cores that other programs and
+            the hypervisor took.
+        swapped_pages: moved between memory and swap.
+        heat_events: how often a processor slowed down because of heat.
+        frequency_fraction: a busy core's frequency divided by its highest one.
+        quota_cores: the number of cores whose time a control group grants.
+        quota_wait_s: how long it stopped the processes.
 
     >>> MachineUse(other_fraction=0.2).swapped_pages
     0
@@ -62,8 +65,10 @@ class _Sample:
 class MachineWatch:
     """Watches the machine, and is a context: `use` tells afterwards what went on within it.
 
-    `proc`, `sys`: the folders that the kernel shows. `cores`: those that count; None for the cores that this
-    process may use. `own_s`: returns the processor time of this process and of its children that have ended.
+    Args:
+        proc, sys: the folders that the kernel shows.
+        cores: those that count; None for the cores that this process may use.
+        own_s: returns the processor time of this process and of its children that have ended.
 
     >>> with MachineWatch() as watch:
     ...     pass

@@ -40,8 +40,10 @@ _ROUND_TRIPS = 20
 class MachineLimits:
     """Seconds that one unit of each kind of work takes at best.
 
-    `isa`: the instruction set of AES; "" takes the process's choice. `peer_cores`: the cores of the process
-    at the other end of the loopback connection; without them the system places it.
+    Args:
+        isa: the instruction set of AES; "" takes the process's choice.
+        peer_cores: the cores of the process at the other end of the loopback connection; without them the
+            system places it.
 
     >>> name, seconds = MachineLimits().of(MinimalWork(memory_bytes=8), threads=1)
     >>> name, 0 < seconds < 1

@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The quota of a control group. `cores`: how many cores' time it grants, None without a limit.
+    """The quota of a control group.
 
-    `wait_s`: for how long it has stopped its processes so far, because they had used their time up.
+    Attributes:
+        cores: how many cores' time it grants, None without a limit.
+        wait_s: for how long it has stopped its processes so far, because they had used their time up.
 
     >>> Quota().cores is None
     True
@@ -25,7 +27,8 @@ class Quota:
 def read_quota(proc: Path, sys: Path) -> Quota:
     """Reads the smallest quota of this process's control group and those above it, of both versions.
 
-    `proc`, `sys`: the folders that the kernel shows.
+    Args:
+        proc, sys: the folders that the kernel shows.
 
     >>> read_quota(Path("no-such-folder"), Path("no-such-folder"))
     Quota(cores=None, wait_s=0.0)

@@ -12,7 +12,8 @@ from pi_bench.protocol.span import Span
 class SpanRecorder:
     """Spans of one phase. Spans nest, and time counts for the innermost one alone.
 
-    `spare_steps` is how many spans are made ahead, so that the phase does not spend its time on that.
+    Args:
+        spare_steps: how many spans are made ahead, so that the phase does not spend its time on that.
 
     >>> recorder = SpanRecorder()
     >>> with recorder.step(3, "he"):

@@ -24,11 +24,12 @@ _FENCE = 1.5  # Tukey: interquartile ranges beyond the quartiles
 class Summary:
     """A summary of samples. All values have the unit of the samples.
 
-    `mad`: median absolute deviation from the median, not scaled.
-    `interval`: bootstrap interval of the median with a confidence of 95 %; None with fewer than 6 samples.
-    `outliers`: the samples further than 1.5 interquartile ranges beyond the quartiles. They count in every
-    other figure.
-    `percentiles`: by percent, those that the number of samples allows (`PERCENTILE_FLOORS`).
+    Attributes:
+        mad: median absolute deviation from the median, not scaled.
+        interval: bootstrap interval of the median with a confidence of 95 %; None with fewer than 6 samples.
+        outliers: the samples further than 1.5 interquartile ranges beyond the quartiles. They count in every
+            other figure.
+        percentiles: by percent, those that the number of samples allows (`PERCENTILE_FLOORS`).
 
     >>> summarize([1.0, 2.0, 3.0, 4.0]).median
     2.5

@@ -10,7 +10,7 @@ from pi_bench.network.program import Program
 
 
 def clamped_count(graph: Graph) -> int:
-    """Counts the elements of one sample that clamps with two bounds compute.
+    """Counts the output elements of all clamps with two bounds, such as ReLU6, for one sample.
 
     >>> relu6 = ClampNode("relu6", ("x",), (3,), low=0.0, high=6.0)
     >>> clamped_count(Graph((relu6,), {}))

@@ -47,8 +47,10 @@ _PURPOSES = {
 class CauseCost:
     """The part of a phase's time that a cause costs.
 
-    `cost_s`: seconds that the phase would save without the cause. `steps`: operators and the seconds for
-    which each keeps both parties and the link busy for this cause, the busiest first.
+    Attributes:
+        cost_s: seconds that the phase would save without the cause.
+        steps: operators and the seconds for which each keeps both parties and the link busy for this cause,
+            the busiest first.
 
     >>> CauseCost(Cause.RELUS, 0.5, ((3, 0.25), (1, 0.25))).steps[0]
     (3, 0.25)

@@ -17,7 +17,9 @@ def fit_units(
 ) -> dict[str, float]:
     """Finds the seconds per unit, none negative, that minimize the squared *relative* errors of `timed`.
 
-    `timed`: works and the seconds that each took. `known`: units whose seconds are taken as they are.
+    Args:
+        timed: works and the seconds that each took.
+        known: units whose seconds are taken as they are.
 
     Raises:
         ValueError: nothing was timed, or a work took no time.

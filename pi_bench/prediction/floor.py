@@ -33,7 +33,8 @@ from pi_bench.protocol.script import Action, ActionKind, PhaseScript, RunScript
 class FloorTimes:
     """The floor of a phase or of one operator in it, and the three times whose largest it is.
 
-    `work`: the amounts of work of each party by the name of the machine's limit for them.
+    Attributes:
+        work: the amounts of work of each party by the name of the machine's limit for them.
 
     >>> FloorTimes(client_s=2.0, server_s=1.0, link_s=0.5).time_s
     2.0
@@ -95,8 +96,10 @@ def floor_of(
 ) -> Floor:
     """Computes the floor of one inference of a program.
 
-    `link`: the emulated link, None for loopback. `round_count`: the communication rounds that a run has shown
-    online. They count for a protocol without a script, which does not tell them.
+    Args:
+        link: the emulated link, None for loopback.
+        round_count: the communication rounds that a run has shown online. They count for a protocol without a
+            script, which does not tell them.
 
     >>> from pi_bench.costs import LIMIT_NAMES
     >>> from pi_bench.registry import default_protocol
@@ -115,7 +118,10 @@ def floor_of(
 def script_floor(
     script: RunScript, own: Iterable[Primitive], limits: Limits, link: Link | None = None
 ) -> Floor:
-    """Computes the floor of a script. `own`: the primitives that the protocol declares.
+    """Computes the floor of a script.
+
+    Args:
+        own: the primitives that the protocol declares.
 
     >>> from pi_bench.costs import CostUnits
     >>> from pi_bench.costs import LIMIT_NAMES

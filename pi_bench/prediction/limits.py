@@ -19,9 +19,12 @@ FAR_BELOW = 0.6
 class Limits:
     """The best rates of one machine, as seconds per unit.
 
-    `unit_s`: by the names of `LIMIT_NAMES`, while `threads` threads share the work. `cache_bytes`: how much
-    material the caches may keep from one phase to the next; None if the system does not tell. `time`: when
-    they were measured, in ISO 8601. `earlier`: the limits that this machine showed before.
+    Attributes:
+        unit_s: by the names of `LIMIT_NAMES`, while `threads` threads share the work.
+        cache_bytes: how much material the caches may keep from one phase to the next; None if the system does
+            not tell.
+        time: when they were measured, in ISO 8601.
+        earlier: the limits that this machine showed before.
 
     Raises:
         InputError: a limit is missing or is no positive number, or another field is out of range.

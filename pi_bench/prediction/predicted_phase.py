@@ -12,9 +12,11 @@ from pi_bench.protocol.span import Span
 class PredictedPhase:
     """One phase as it was predicted.
 
-    `time_s`: seconds until the client has done its last action. `depth`: messages in the longest chain of
-    dependent messages, as in `PhaseRecord`. `spans`: by party, then by operator and part. A span holds one
-    party's times and bytes for one operator in one part. A part is a named group of steps, such as ``he``.
+    Attributes:
+        time_s: seconds until the client has done its last action.
+        depth: messages in the longest chain of dependent messages, as in `PhaseRecord`.
+        spans: by party, then by operator and part. A span holds one party's times and bytes for one operator
+            in one part. A part is a named group of steps, such as ``he``.
 
     >>> PredictedPhase(0.5, 2, {Party.CLIENT: {(0, "he"): Span(0, "he")}}).of_step(Party.CLIENT, 1)
     []

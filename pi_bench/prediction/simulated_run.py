@@ -15,8 +15,9 @@ from pi_bench.protocol.script import RunScript
 class Setting:
     """The place of a run.
 
-    `link`: the link between the parties, None for loopback. `polls`: each party has cores of its own, so that
-    receivers poll.
+    Attributes:
+        link: the link between the parties, None for loopback.
+        polls: each party has cores of its own, so that receivers poll.
 
     >>> Setting(Costs({"word": 1e-9}, threads=1, machine={}), Link.parse("wan")).link.rtt_s
     0.04

@@ -56,7 +56,9 @@ class _Player:
 class Simulation:
     """Plays scripts on measured costs.
 
-    `link`: the emulated link, None for loopback. `polls`: each receiver has a core of its own to poll on.
+    Args:
+        link: the emulated link, None for loopback.
+        polls: each receiver has a core of its own to poll on.
 
     Raises:
         InputError: the costs lack a unit that the link or a script needs.

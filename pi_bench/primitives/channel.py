@@ -46,7 +46,7 @@ def cases(settings: CaseSettings) -> Iterator[Case]:
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times round trips whose receivers sleep: each one wakes two receivers.
+    """Yields the cases that the cost of waking a receiver is fitted to: round trips, which wake two each.
 
     >>> [timed.work.units for timed in timed_cases(CaseSettings())]
     [{'wake': 200.0}]

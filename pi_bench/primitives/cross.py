@@ -36,7 +36,9 @@ _SLICE_GROUPS = 128
 def cross_work(role: str, bit_count: int) -> MinimalWork:
     """Returns the minimal work of one element: its OTs, then one hash per label that the role knows.
 
-    `role`: "sender" or "receiver". `bit_count`: bits of the server's factor.
+    Args:
+        role: "sender" or "receiver".
+        bit_count: bits of the server's factor.
 
     >>> cross_work("sender", 31).aes_blocks > cross_work("receiver", 31).aes_blocks
     True

@@ -164,7 +164,7 @@ def _minimal_work(spec: FssSpec, step: str) -> MinimalWork:
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times every step of every gadget.
+    """Yields the cases that the costs of tables are fitted to: every step of every gadget.
 
     >>> [*next(timed_cases(CaseSettings(count=32, threads=(1,)))).work.units]
     ['request fss relu', 'request fss choice']

@@ -102,7 +102,7 @@ def evaluate_work(spec: GadgetSpec, count: int) -> CostUnits:
 
 
 def garble_cases(settings: CaseSettings) -> Iterator[Case]:
-    """Garbles ReLUs of 11 and of 19 AND gates.
+    """Yields micro cases that garble ReLUs of 11 and of 19 AND gates.
 
     >>> [case.name for case in garble_cases(CaseSettings(count=32, threads=(1,)))]
     ['garble ReLU, 11 ANDs', 'garble ReLU, 19 ANDs']
@@ -112,7 +112,7 @@ def garble_cases(settings: CaseSettings) -> Iterator[Case]:
 
 
 def evaluate_cases(settings: CaseSettings) -> Iterator[Case]:
-    """Evaluates ReLUs of 11 and of 19 AND gates.
+    """Yields micro cases that evaluate ReLUs of 11 and of 19 AND gates.
 
     >>> [case.name for case in evaluate_cases(CaseSettings(count=32, threads=(1,)))]
     ['evaluate ReLU, 11 ANDs', 'evaluate ReLU, 19 ANDs']
@@ -217,7 +217,7 @@ def _work(spec: GadgetSpec, step: str) -> MinimalWork:
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times every step of every gadget.
+    """Yields the cases that the costs of gadgets are fitted to: every step of every gadget.
 
     Evaluation is timed twice, with tables in a cache and with tables from memory, so that the cost of one
     byte of a table shows.

@@ -36,11 +36,11 @@ _UNIFORM_BLOCKS = len(PRIMES) * DEGREE * 50 / 128
 
 UNITS = (
     *("encrypt polynomial", "decrypt polynomial", "decrypt coefficient"),
-    *("load polynomial", "answer polynomial", "answer coefficient", "join polynomial"),
+    *("load polynomial", "answer polynomial", "answer coefficient", "join polynomial", "copy polynomial"),
     *("product", "product of runs", "transform", "transform of runs"),
 )
 """A polynomial at each step, a released coefficient, and a product or a transform of one polynomial. "Of
-runs" marks kernels of one tap. A join is one key switch."""
+runs" marks kernels of one tap. A join is one key switch. A copy is one of an input polynomial."""
 
 _LAYERS = {
     "conv3x3 64, 32x32": LinearShape("w", (1, 64, 32, 32), (1, 64, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
@@ -74,7 +74,9 @@ def _timed_plans() -> Iterator[tuple[str, LinearPlan]]:
     """Yields plans with separate answers, some of them with products of runs, and plans with joined ones."""
     for name, shape in _TIMED_LAYERS.items():
         geometry = Geometry.of(shape)
-        separate = [layout for layout in Layout.candidates(geometry) if layout.per_answer == 1]
+        separate = [
+            layout for layout in Layout.candidates(geometry) if layout.per_answer == layout.copies == 1
+        ]
         layout = min(separate, key=lambda layout: layout.wire_bytes(geometry))
         yield name, LinearPlan.with_layout(shape, _WEIGHT_BITS, layout)
     for name in ("conv3x3 64, 8x8", "conv1x1 256 to 64, 8x8"):
@@ -105,7 +107,10 @@ def decrypt_work(plan: LinearPlan) -> CostUnits:
 
 
 def respond_work(plan: LinearPlan, *, prepared: bool) -> CostUnits:
-    """Counts the server's products. `prepared`: the weights were transformed before.
+    """Counts the server's products.
+
+    Args:
+        prepared: the weights were transformed before.
 
     >>> plan = LinearPlan.of(LinearShape("w", (1, 512), (1, 10)), 10)
     >>> sorted(set(respond_work(plan, prepared=False).units) - set(respond_work(plan, prepared=True).units))
@@ -118,6 +123,7 @@ def respond_work(plan: LinearPlan, *, prepared: bool) -> CostUnits:
         "answer polynomial": float(plan.tile_count * plan.out_poly_count),
         "answer coefficient": float(plan.released_count),
         "join polynomial": float(plan.join_count),
+        "copy polynomial": float(plan.copy_count),
     }
     if not prepared:
         units[f"transform{runs}"] = float(plan.in_poly_count * plan.out_poly_count)
@@ -170,6 +176,8 @@ def layer_cases(name: str, plan: LinearPlan, settings: CaseSettings) -> Iterator
             }
             if plan.join_count:
                 calls["join"] = partial(server.join, plan, outputs, threads)
+            if plan.copy_count:
+                calls["load and copy"] = partial(server.load, plan, upload, threads)
             for step, call in calls.items():
                 work = _work(plan, prepared, step)
                 yield Case(f"{step} {name}", "layer", 1, threads, work, call, wire)
@@ -194,11 +202,16 @@ def _work(plan: LinearPlan, prepared: TransformedWeights, step: str) -> MinimalW
     joins = plan.join_count * (4 * _TRANSFORM + 8 * DEGREE)  # four transforms and four products each
     if step == "join":
         return MinimalWork(multiply_adds=joins, memory_bytes=plan.response_bytes)
-    respond = joins + primes * (
-        2 * uploads * _TRANSFORM  # both halves, in
-        + 2 * responses * _TRANSFORM  # both halves, out
-        + 2 * plan.product_count * 2 * DEGREE
-    )
+    # A copy has one transform out of the special prime and three back into the others, for each half.
+    copies = plan.copy_count * (8 * _TRANSFORM + 24 * 2 * DEGREE)
+    digits = uploads * 9 * _TRANSFORM if plan.copy_count else 0
+    load = copies + digits + primes * 2 * uploads * _TRANSFORM  # both halves, in
+    if step == "load and copy":
+        return MinimalWork(
+            aes_blocks=uploads * _UNIFORM_BLOCKS, multiply_adds=load, memory_bytes=plan.upload_bytes
+        )
+    products = 2 * plan.product_count * 2 * DEGREE + 2 * responses * _TRANSFORM  # both halves, out
+    respond = joins + load + primes * products
     on_the_spot = step == "respond"
     return MinimalWork(
         aes_blocks=uploads * _UNIFORM_BLOCKS,
@@ -208,7 +221,9 @@ def _work(plan: LinearPlan, prepared: TransformedWeights, step: str) -> MinimalW
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times encryption, both forms of the response, and decryption of layers of many shapes.
+    """Yields the cases that the costs of encryption are fitted to, for layers of many shapes.
+
+    They encrypt, respond with prepared and with fresh weights, and decrypt.
 
     >>> next(timed_cases(CaseSettings(threads=(1,)))).case.name
     'encrypt conv3x3 8, 16x16'

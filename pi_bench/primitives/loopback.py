@@ -70,8 +70,9 @@ class _Peer:
 class Echo(_Peer):
     """A loopback TCP socket without the channel of this package.
 
-    `polls`: both ends poll for bytes and never sleep. `cores`: those of the other process; without them the
-    system places it.
+    Args:
+        polls: both ends poll for bytes and never sleep.
+        cores: those of the other process; without them the system places it.
 
     >>> with Echo() as echo:
     ...     echo.send(1_000_000)
@@ -187,9 +188,11 @@ def _serve_frames(connection: socket.socket) -> None:
 
 
 def main(address: str, kind: str, cores: str = "") -> None:
-    """Serves one connection until it ends. `kind`: "raw", "polling" or "frames".
+    """Serves one connection until it ends.
 
-    `cores`: numbers with commas between them, to which the process is bound.
+    Args:
+        kind: "raw", "polling" or "frames".
+        cores: numbers with commas between them, to which the process is bound.
 
     >>> import threading
     >>> with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -48,7 +48,7 @@ def cases(settings: CaseSettings) -> Iterator[Case]:
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times every case of `cases`.
+    """Yields the cases that the costs of memory are fitted to: those of `cases`.
 
     >>> [timed.work.units for timed in timed_cases(CaseSettings())]
     [{'word': 4194304.0}, {'random word': 4194304.0}]

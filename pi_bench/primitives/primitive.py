@@ -44,7 +44,9 @@ class MinimalWork:
 class Case:
     """One call to time: `call` does `unit_count` units with `threads` threads.
 
-    `work`: the minimal work of one unit. `bytes`: sizes of one unit on the wire or in storage, by name.
+    Attributes:
+        work: the minimal work of one unit.
+        bytes: sizes of one unit on the wire or in storage, by name.
 
     >>> case = Case("sort", "element", 3, 1, MinimalWork(memory_bytes=8), lambda: sorted([3, 1, 2]))
     >>> case.call()
@@ -62,7 +64,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class TimedCase:
-    """A case of the cost model. `work`: the cost units of one call of the case.
+    """A case of the cost model.
+
+    Attributes:
+        work: the cost units of one call of the case.
 
     >>> case = Case("sort", "element", 3, 1, MinimalWork(memory_bytes=8), lambda: sorted([3, 1, 2]))
     >>> TimedCase(CostUnits({"sorted element": 3.0}), case).work.units
@@ -77,8 +82,10 @@ class TimedCase:
 class CaseSettings:
     """Settings that every primitive's cases follow.
 
-    `count`: elements that a case streams through. `threads`: numbers of threads, each of which gets a case.
-    `isa`: the instruction set; "" takes the process's choice.
+    Attributes:
+        count: elements that a case streams through.
+        threads: numbers of threads, each of which gets a case.
+        isa: the instruction set; "" takes the process's choice.
 
     >>> CaseSettings(count=1000).repetitions
     7
@@ -95,7 +102,7 @@ TimedCaseMaker = Callable[[CaseSettings], Iterable[TimedCase]]
 
 
 def no_timed_cases(settings: CaseSettings) -> Iterable[TimedCase]:
-    """Times nothing. It serves primitives whose units no script uses.
+    """Yields no case. It serves primitives whose units no script uses.
 
     >>> list(no_timed_cases(CaseSettings()))
     []
@@ -108,12 +115,15 @@ def no_timed_cases(settings: CaseSettings) -> Iterable[TimedCase]:
 class Primitive:
     """A primitive as the harness sees it.
 
-    `name`: a plural noun for progress and messages. `units`: its cost units, which no other primitive may
-    have. `families`: makers of micro cases by the name that `pi-bench micro NAME` takes. `timed_cases`: makes
-    cases from whose times the seconds of all units are fitted. A maker prepares the buffers of each case
-    right before it yields the case. `least`: the minimal work of one unit, for the floor of a whole network
-    (docs/measuring.md). It counts bytes of memory only for material that an earlier phase has stored, since
-    other data may stay in a cache. A unit that it lacks counts nothing.
+    Attributes:
+        name: a plural noun for progress and messages.
+        units: its cost units, which no other primitive may have.
+        families: makers of micro cases by the name that `pi-bench micro NAME` takes.
+        timed_cases: makes cases from whose times the seconds of all units are fitted. A maker prepares the
+            buffers of each case right before it yields the case.
+        least: the minimal work of one unit, for the floor of a whole network (docs/measuring.md). It counts
+            bytes of memory only for material that an earlier phase has stored, since other data may stay in a
+            cache. A unit that it lacks counts nothing.
 
     >>> sums = Primitive("sums", ("sum",), least={"sum": MinimalWork(multiply_adds=1)})
     >>> list(sums.timed_cases(CaseSettings())), sums.least["sum"].amounts

@@ -68,7 +68,7 @@ def ring_work(
 
 
 def cases(settings: CaseSettings) -> Iterator[Case]:
-    """Applies the layers of a ResNet.
+    """Yields micro cases that apply the layers of a ResNet to shares.
 
     >>> [case.name for case in cases(CaseSettings(threads=(1,)))][-1]
     'fully connected 512, 100'
@@ -87,7 +87,8 @@ def layer_cases(
 ) -> Iterator[Case]:
     """Applies one operator that is padded to the same size, or to half of it if the output shape says so.
 
-    `side`: the side of the kernel.
+    Args:
+        side: the side of the kernel.
 
     >>> shape = (1, 8, 4, 4)
     >>> [case.unit_count for case in layer_cases("small", shape, shape, 3, CaseSettings(threads=(1,)))]
@@ -116,7 +117,7 @@ def layer_cases(
 
 
 def timed_cases(settings: CaseSettings) -> Iterator[TimedCase]:
-    """Times layers of many shapes.
+    """Yields the cases that the costs of layers are fitted to; they have many shapes.
 
     >>> next(timed_cases(CaseSettings(threads=(1,)))).case.name
     'conv3x3 3 to 64, 32x32'

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.arithmetic.activation_law import ActivationLaw
+from pi_bench.channel.link import Link
 from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
 from pi_bench.primitives import Primitive
@@ -30,8 +31,9 @@ from pi_bench.unknown_name import unknown_name
 class OtherSettings:
     """Holds settings that a prediction may recommend in place of those of a run.
 
-    `change` is the flag that a user would give. `helps` lists the purposes whose cost it may reduce, so that
-    an explanation names it there.
+    Attributes:
+        change: the flag that a user would give.
+        helps: lists the purposes whose cost it may reduce, so that an explanation names it there.
 
     >>> OtherSettings("--mode windowed", ProtocolOptions("windowed"), (Purpose.RELU,)).change
     '--mode windowed'
@@ -66,6 +68,17 @@ def no_notes(program: Program, options: ProtocolOptions) -> Iterable[str]:
     return ()
 
 
+def keep_options(program: Program, options: ProtocolOptions, link: Link | None) -> ProtocolOptions:
+    """Returns the options as they are, for a protocol that leaves no choice to the link.
+
+    >>> from pi_bench.testing import small_network
+    >>> keep_options(small_network()[0], ProtocolOptions("exact"), None).mode
+    'exact'
+    """
+    del program, link
+    return options
+
+
 @dataclass(frozen=True, slots=True)
 class ProtocolInfo:
     """Describes a protocol. `pi_bench.registry` finds it as ``PROTOCOL`` in the package of the protocol.
@@ -95,6 +108,9 @@ class ProtocolInfo:
     notes: Callable[[Program, ProtocolOptions], Iterable[str]] = no_notes
     """Yields sentences about a program that results and inspections print, such as how many of its
     activations the protocol computes in another way."""
+    settle: Callable[[Program, ProtocolOptions, Link | None], ProtocolOptions] = keep_options
+    """Replaces values such as ``auto`` by those for an emulated link, from public data alone. Commands call
+    it before the handshake, so that results name the values of the run."""
     primitives: tuple[Primitive, ...] = ()
     """The protocol's own primitives. Its script may use their units beside those of
     `pi_bench.primitives.built_in`."""

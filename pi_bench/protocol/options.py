@@ -24,8 +24,10 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 class ProtocolOptions:
     """Holds the options of a run. Both parties agree on `mode` and `values` in the handshake.
 
-    `values`: the protocol's own options by name, those that its mode has. `weight_cache_bytes`: bounds the
-    memory that a server spends on weights in the form that the offline phase uses.
+    Attributes:
+        values: the protocol's own options by name, those that its mode has.
+        weight_cache_bytes: bounds the memory that a server spends on weights in the form that the offline
+            phase uses.
 
     >>> ProtocolOptions("exact", values={"label_chunk": 3}).values["label_chunk"]
     3
@@ -61,9 +63,10 @@ class ProtocolOptions:
 class Option(Generic[Value]):
     """Declares one option of a protocol: ``--label-chunk N`` for the name ``label_chunk``.
 
-    `values`: every possible value, such as ``range(1, 5)`` or ``("fast", "small")``. `default`: None if the
-    option must be given in the modes that have it. `modes`: names of the modes that have it; empty means
-    every mode.
+    Attributes:
+        values: every possible value, such as ``range(1, 5)`` or ``("fast", "small")``.
+        default: None if the option must be given in the modes that have it.
+        modes: names of the modes that have it; empty means every mode.
 
     >>> chunk = Option[int]("label_chunk", range(1, 5), "bits per key", default=1)
     >>> chunk.flag, chunk.parse("3"), chunk.of(ProtocolOptions("exact"))
@@ -141,7 +144,8 @@ class Option(Generic[Value]):
 class Mode:
     """Declares one mode of a protocol. `law` defines the results of activations in that mode.
 
-    `help` is a clause for ``--help``.
+    Attributes:
+        help: a clause for ``--help``.
 
     >>> from pi_bench.arithmetic.activation_law import EXACT
     >>> exact = Mode("exact", "equals the integer network bit for bit", lambda options: EXACT)

@@ -14,8 +14,10 @@ from pi_bench.protocol.session import Party
 class PredictedBytes:
     """Counts the payload bytes of one inference, without frame headers and without the set-up.
 
-    `offline` and `online` are keyed by the sending party, `offline_parts` by part and sender,
-    `online_ops` by operator id and sender.
+    Attributes:
+        offline, online: bytes by the sending party.
+        offline_parts: bytes by part and sender.
+        online_ops: bytes by operator id and sender.
 
     >>> predicted = PredictedBytes()
     >>> predicted.add_online(0, Party.CLIENT, 400)

@@ -49,7 +49,8 @@ class Purpose(enum.Enum):
 class Message:
     """Describes one message: its sender, its payload bytes, and where they are counted.
 
-    `step` and `part` are those of `SessionLike.step`.
+    Attributes:
+        step, part: the step and the part that `SessionLike.step` gets.
 
     >>> Message(Party.SERVER, NO_OP, "ot", 16).receiver
     <Party.CLIENT: 'client'>
@@ -196,11 +197,13 @@ class PhaseScript:
 class RunScript:
     """Holds the scripts of one inference, and the words with which an explanation names its work.
 
-    `offline_text` names the products of the offline phase by purpose, such as "labels and garbled tables" for
-    ReLUs. An explanation says "the preprocessing" for a purpose without words. `online_text` names the work
-    of the online phase, such as "products under encryption". Without words an explanation names the purpose
-    alone. `set_up` lists the messages of a connection's set-up, in their order. No times are predicted for
-    them.
+    Attributes:
+        offline, online: the script of each phase.
+        offline_text: names the results of the offline phase by purpose, such as "labels and garbled tables"
+            for ReLUs. An explanation says "the preprocessing" for a purpose without words.
+        online_text: names the work of the online phase by purpose, such as "products under encryption".
+            Without words an explanation names the purpose alone.
+        set_up: the messages of a connection's set-up, in their order. No times are predicted for them.
 
     >>> script = RunScript(PhaseScript("offline"), PhaseScript("online"))
     >>> script.offline.message(Party.SERVER, 0, "tables", Purpose.RELU, 6400)

@@ -12,9 +12,13 @@ from pi_bench.channel.frame import HEADER_BYTES
 class Span:
     """Holds the times and bytes of one party for one operator and part within one phase.
 
-    `compute_s`: neither sending nor waiting. `send_s`: inside `send` and `flush`. `wait_s`: inside `receive`,
-    with the transfer of the received bytes. Bytes are those of payloads. `depth_count`: messages that made
-    the longest chain of dependent messages longer.
+    Bytes are those of payloads.
+
+    Attributes:
+        compute_s: neither sending nor waiting.
+        send_s: inside `send` and `flush`.
+        wait_s: inside `receive`, with the transfer of the received bytes.
+        depth_count: messages that made the longest chain of dependent messages longer.
 
     >>> span = Span(3, "he", compute_s=0.5)
     >>> Span.from_dict(span.as_dict()) == span

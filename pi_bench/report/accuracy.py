@@ -28,7 +28,10 @@ from pi_bench.report.weights import weights_of
 def build_accuracy(
     task: AccuracyTask, findings: AccuracyFindings, arguments: dict[str, Any]
 ) -> document.Accuracy:
-    """Scores the answers and collects the errors of the layers. arguments: those of the command.
+    """Scores the answers and collects the errors of the layers.
+
+    Args:
+        arguments: those of the command.
 
     ```python
     def same_class_pct(task: AccuracyTask, findings: AccuracyFindings) -> float:

@@ -22,7 +22,8 @@ _NAME_WIDTH = 40
 def render_accuracy(result: document.Accuracy, shown: Shown | None = None) -> str:
     """Writes the comparison as text: answers, private runs, layers, warnings.
 
-    shown: the layers and columns that the user asks for; None for the layers that lose most.
+    Args:
+        shown: the layers and columns that the user asks for; None for the layers that lose most.
 
     Raises:
         UsageError: there is no column of a name in `shown`.

@@ -17,8 +17,11 @@ _TOP_IN_A_LINE = 3
 def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
     """Writes the best classes of each sample, or the logits where they are few.
 
-    logits: (batch, ...). labels: one name per class, or none. A line with its number from 0 precedes each
-    sample of a batch.
+    A line with its number from 0 precedes each sample of a batch.
+
+    Args:
+        logits: (batch, ...).
+        labels: one name per class, or none.
 
     >>> answer_lines(np.array([[0.5, -2.0]]), [])
     ['  logits 0.5000 -2.0000']
@@ -41,8 +44,11 @@ def answer_lines(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
 def answer_words(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
     """Writes the best classes of each sample in one line, or the logits where they are few.
 
-    logits: (batch, ...). labels: one name per class, or none. Of a large batch the first samples are written,
-    and a last line says how many others there are.
+    Of a large batch the first samples are written, and a last line says how many others there are.
+
+    Args:
+        logits: (batch, ...).
+        labels: one name per class, or none.
 
     >>> answer_words(np.array([[0.5, -2.0]]), [])
     ['logits 0.5000 -2.0000']
@@ -71,7 +77,9 @@ def answer_words(logits: np.ndarray, labels: Sequence[str]) -> list[str]:
 def outputs_part(logits: np.ndarray, labels: Sequence[str]) -> Outputs:
     """Returns logits and best class of the sample, or of each sample where the batch is larger than one.
 
-    logits: (batch, ...). labels: one name per class, or none.
+    Args:
+        logits: (batch, ...).
+        labels: one name per class, or none.
 
     >>> outputs_part(np.array([[0.5, -2.0]]), ["cat", "dog"]).label
     'cat'

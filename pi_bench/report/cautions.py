@@ -10,7 +10,7 @@ from pi_bench.prediction.limits import Limits
 from pi_bench.report.documents.cautions import Caution
 from pi_bench.report.documents.fields import Loopback
 from pi_bench.report.documents.latency import ProbedLink, RealLink, Result
-from pi_bench.report.quantities import counted, rate
+from pi_bench.report.quantities import counted, percent, rate
 
 _OTHER_FRACTION = 0.1
 _STEAL_FRACTION = 0.02
@@ -30,19 +30,20 @@ def machine_cautions(use: MachineUse, limits: Limits | None = None) -> list[Caut
     []
     """
     found = []
-    if (use.other_fraction or 0.0) > _OTHER_FRACTION:
+    other, stolen = use.other_fraction or 0.0, use.steal_fraction or 0.0
+    if other > _OTHER_FRACTION:
         found.append(
             Caution(
                 code="load",
-                text=f"other programs took {use.other_fraction:.0%} of the time of the cores that this "
+                text=f"other programs took {percent(other)} of the time of the cores that this "
                 "measurement may use: close them, or measure when the machine is quiet.",
             )
         )
-    if (use.steal_fraction or 0.0) > _STEAL_FRACTION:
+    if stolen > _STEAL_FRACTION:
         found.append(
             Caution(
                 code="steal",
-                text=f"the hypervisor took {use.steal_fraction:.0%} of the processor time away (steal time): "
+                text=f"the hypervisor took {percent(stolen)} of the processor time away (steal time): "
                 "measure at another hour, or on a machine that shares no cores with others.",
             )
         )
@@ -132,7 +133,7 @@ def _slow_processor(use: MachineUse) -> list[Caution]:
         text = f"the processor slowed down {counted(use.heat_events, 'time')} because of heat: {remedy}"
         return [Caution(code="throttled", text=text)]
     if use.frequency_fraction is not None and use.frequency_fraction < _FREQUENCY_FRACTION:
-        text = f"the processor ran at {use.frequency_fraction:.0%} of its highest frequency: {remedy}"
+        text = f"the processor ran at {percent(use.frequency_fraction)} of its highest frequency: {remedy}"
         return [Caution(code="throttled", text=text)]
     return []
 
@@ -141,7 +142,7 @@ def _unusual_limits(limits: Limits | None) -> list[Caution]:
     slow = {} if limits is None else limits.far_below_usual()
     if not slow:
         return []
-    words = ", ".join(f"{LIMIT_KINDS[name].words} at {fraction:.0%}" for name, fraction in slow.items())
+    words = ", ".join(f"{LIMIT_KINDS[name].words} at {percent(fraction)}" for name, fraction in slow.items())
     return [
         Caution(
             code="slow-machine",

@@ -87,8 +87,9 @@ def costliest(shown: Shown, total: int, noun: str, costs: str, cost: str) -> str
 def chosen(columns: Sequence[Column[Any]], usual: Sequence[str], asked: Sequence[str]) -> list[Column[Any]]:
     """Returns the columns to show, in the order in which the user names them.
 
-    `usual`: names of the columns that are shown where the user asks for none. A name with a plus sign adds
-    its column to these. `ALL` stands for every column.
+    Args:
+        usual: names of the columns that are shown where the user asks for none. A name with a plus sign adds
+            its column to these. `ALL` stands for every column.
 
     Raises:
         UsageError: there is no such column. The message offers similar names.
@@ -126,9 +127,11 @@ def render_rows(
 ) -> list[str]:
     """Returns the lines of a table with the rows that cost most, and one row for all others together.
 
-    `first`: the column that names the rows and always stays. `others`: names the other rows in the last line.
-    `drop`: names of columns that are left out where the table is too wide, the least needed first. Columns
-    that the user asks for by name are left out after all others.
+    Args:
+        first: the column that names the rows and always stays.
+        others: names the other rows in the last line.
+        drop: names of columns that are left out where the table is too wide, the least needed first. Columns
+            that the user asks for by name are left out after all others.
 
     >>> name = Column("name", "name", "", lambda rows: rows[0][0], words=True)
     >>> cost = Column("cost", "cost", "", lambda rows: str(sum(row[1] for row in rows)))

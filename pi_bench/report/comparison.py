@@ -9,7 +9,7 @@ import numpy as np
 from pi_bench.report.bars import bar
 from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.comparison import CONFIDENCE, ComparisonResult, Ratio, Side
-from pi_bench.report.quantities import byte_count, count, counted, ratio_text, seconds, span_text
+from pi_bench.report.quantities import byte_count, count, counted, percent, ratio_text, seconds, span_text
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import labeled
 
@@ -51,7 +51,7 @@ def interval_text(ratio: Ratio) -> str:
     if ratio.interval is None:
         return "no interval"
     low, high = map(ratio_text, ratio.interval)
-    return f"{CONFIDENCE:.0%} interval {low} to {high}".replace("%", " %", 1)
+    return f"{percent(CONFIDENCE)} interval {low} to {high}"
 
 
 def _verdict(ratio: Ratio) -> tuple[str, str]:

@@ -9,7 +9,10 @@ from pi_bench.report.documents.fields import Directions
 
 
 def directions(client_spans: Iterable[Span], unit: str) -> Directions:
-    """Sums the bytes of the client's spans per direction. `unit`: "bytes" for payloads, or "wire_bytes".
+    """Sums the bytes of the client's spans per direction.
+
+    Args:
+        unit: "bytes" for payloads, or "wire_bytes".
 
     >>> spans = Span(2, "ot", sent_bytes=10, received_bytes=3), Span(2, "he", sent_bytes=5)
     >>> directions(spans, "bytes")

@@ -20,7 +20,7 @@ from pi_bench.prediction.simulated_run import PredictedRun
 from pi_bench.protocol.script import Purpose, RunScript
 from pi_bench.report.documents import predicted as document
 from pi_bench.report.documents.predicted import AlternativeRun, BusyLayer, ExplainedPhase, Explanation
-from pi_bench.report.quantities import counted, is_shown, seconds
+from pi_bench.report.quantities import counted, is_shown, multiply_accumulates, percent, seconds
 
 Phase = Literal["online", "offline"]
 
@@ -70,7 +70,10 @@ def explain(
 
 
 def explanation_lines(explanation: Explanation, measured: Mapping[Phase, float] | None = None) -> list[str]:
-    """Writes an explanation as text. `measured`: seconds of each phase where the network has run.
+    """Writes an explanation as text.
+
+    Args:
+        measured: seconds of each phase where the network has run.
 
     ```python
     def show(explanation: Explanation) -> None:
@@ -156,14 +159,14 @@ class _Writer:
         saved = halved_saves_s / online.time_s
         judgment = "so fewer ReLUs help" if saved >= 0.2 else "so fewer ReLUs alone help little"
         rest = self._subject("online", Cause(largest.cause)).rstrip(",")
-        halved = f"half of them would save {seconds(halved_saves_s)} ({saved:.0%}), {judgment}"
+        halved = f"half of them would save {seconds(halved_saves_s)} ({percent(saved)}), {judgment}"
         if not is_shown(halved_saves_s):
             halved = "half of them would save nothing"
         return document.ReluFraction(
             fraction=relus.fraction,
             halved_saves_s=halved_saves_s,
             without_s=without_s,
-            line=f"ReLUs are {relus.fraction:.0%} of the online latency: {halved}; without any, "
+            line=f"ReLUs are {percent(relus.fraction)} of the online latency: {halved}; without any, "
             f"{seconds(without_s)} would remain, most of it for {rest}."
             if self._program.relu_count
             else f"The network has no ReLUs: most of the online latency is for {rest}.",
@@ -171,7 +174,7 @@ class _Writer:
 
     def _sentence(self, phase: Phase, cause: document.ExplainedCause) -> str:
         kind = Cause(cause.cause)
-        cost = f"{seconds(cause.cost_s)} of {seconds(self._phases[phase].time_s)} ({cause.fraction:.0%})"
+        cost = f"{seconds(cause.cost_s)} of {seconds(self._phases[phase].time_s)} ({percent(cause.fraction)})"
         remedies = ". ".join(self._remedies(phase, kind))
         return f"{self._subject(phase, kind)} cost {cost}{self._layers(cause.layers)}. {remedies}."
 
@@ -256,7 +259,7 @@ _COUNTED: dict[Cause, tuple[Purpose, Callable[[Program], str]]] = {
     ),
     Cause.LINEAR: (
         Purpose.LINEAR,
-        lambda program: f"the linear layers' {program.mac_count / 1e6:,.1f} M multiply-accumulates",
+        lambda program: f"the linear layers' {multiply_accumulates(program.mac_count)}",
     ),
     Cause.MULTIPLICATIONS: (Purpose.MULTIPLICATION, lambda program: "the products of activations"),
 }
@@ -266,7 +269,7 @@ def _title(op: Op) -> str:
     if isinstance(op, ActivationOp) and op.relu_count:
         return f"{op.name} ({counted(op.relu_count, 'ReLU')})"
     if isinstance(op, LinearOp):
-        return f"{op.name} ({op.mac_count / 1e6:,.1f} M multiply-accumulates)"
+        return f"{op.name} ({multiply_accumulates(op.mac_count)})"
     return op.name
 
 

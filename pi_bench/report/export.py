@@ -74,7 +74,8 @@ def parameter_counts(graph: Graph) -> tuple[int, int]:
 def describe(graph: Graph, path: str, *, folded: bool = False) -> str:
     """Describes a written model file for the terminal: network, weights, calibration and headroom.
 
-    folded: whether the network comes from a file whose exporter folds batch normalizations into weights.
+    Args:
+        folded: whether the network comes from a file whose exporter folds batch normalizations into weights.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode
     >>> nodes = (InputNode("input", (), (3, 8, 8)), OutputNode("output", ("input",), (3, 8, 8)))

@@ -20,7 +20,10 @@ _OTHER_PROGRAM = (
 
 
 def fidelity_part(fidelity: Fidelity, *, of_this_program: bool) -> document.Fidelity:
-    """Describes a fidelity for a document. `of_this_program`: whether it is that of the program which runs.
+    """Describes a fidelity for a document.
+
+    Args:
+        of_this_program: whether it is that of the program which runs.
 
     >>> fidelity_part(Fidelity(4, 3, 0.5, 8.0, "noise"), of_this_program=True).same_class_pct
     75.0
@@ -59,7 +62,10 @@ def fidelity_text(fidelity: document.Fidelity) -> str:
 
 
 def fidelity_line(fidelity: document.Fidelity | None, weights: str | None) -> str:
-    """Writes the words that stand beside the label "fidelity". `weights`: as `weights_of` tells.
+    """Writes the words that stand beside the label "fidelity".
+
+    Args:
+        weights: as `weights_of` tells.
 
     >>> fidelity_line(None, "given")
     'not known: the model file does not say it'
@@ -77,8 +83,9 @@ def fidelity_warnings(
 ) -> list[str]:
     """Lists reasons for doubt about answers, with advice.
 
-    asked: true if the user of the model file set the goal. Without that, answers of random weights need no
-    such warning.
+    Args:
+        asked: true if the user of the model file set the goal. Without that, answers of random weights need
+            no such warning.
 
     >>> [found[:57] for found in fidelity_warnings(None, "given")]
     ['the model file does not say how closely its integer netwo']

@@ -7,7 +7,7 @@ import math
 from pi_bench.network.fusion import Cost, Fusion
 from pi_bench.report.documents import fields
 from pi_bench.report.documents.fields import BeforeAfter, FusedOperator, FusionPrediction, KeptValue
-from pi_bench.report.quantities import byte_count, is_shown, seconds
+from pi_bench.report.quantities import byte_count, is_shown, percent, seconds
 
 
 def fusion_part(fusion: Fusion | None) -> fields.Fusion | None:
@@ -75,7 +75,7 @@ def fusion_lines(fusion: fields.Fusion | None) -> list[str]:
     return [
         *(f"fused into {row.name}: {', '.join(row.layers)}" for row in fusion.operators),
         f"{len(fusion.dissolved)} truncations with their rounds fewer; the linear part is predicted to "
-        f"take {online.after / online.before:.0%} of the online time and "
-        f"{offline.after / offline.before:.0%} of the offline bytes "
+        f"take {percent(online.after / online.before)} of the online time and "
+        f"{percent(offline.after / offline.before)} of the offline bytes "
         f"({byte_count(round(offline.after))}) that it takes unfused",
     ]

@@ -33,7 +33,10 @@ _DIGEST_CHARACTERS = 8
 
 
 def render_list(runs: Sequence[StoredRun], found: int = 0) -> str:
-    """Writes the list of runs as a table. `found`: how many there are, where not all are listed.
+    """Writes the list of runs as a table.
+
+    Args:
+        found: how many there are, where not all are listed.
 
     >>> print(render_list([]))
     no run is kept that fits; `pi-bench latency`, `accuracy` and `compare` keep theirs
@@ -99,7 +102,11 @@ def _network(facts: RunFacts, alike: Collection[str]) -> str:
 
 
 def _folded(row: tuple[str, ...], folding: Mapping[int, int]) -> Iterator[tuple[str, ...]]:
-    """Breaks a row into lines. folding: the columns to break and their characters, so no value is cut."""
+    """Breaks a row into lines.
+
+    Args:
+        folding: the columns to break and their characters, so no value is cut.
+    """
     cells = {at: textwrap.wrap(row[at], characters) for at, characters in folding.items()}
     for number in range(max(map(len, cells.values()))):
         yield tuple(
@@ -149,7 +156,8 @@ def tags_text(run: StoredRun) -> str:
 def render_document(fields: Mapping[str, Any], shown: Shown | None = None) -> str:
     """Writes a kept result as its command wrote it.
 
-    shown: the layers and columns of a table by layer; None for those that cost most.
+    Args:
+        shown: the layers and columns of a table by layer; None for those that cost most.
 
     Raises:
         InputError: another version wrote it, with fields of another meaning.

@@ -46,8 +46,12 @@ def inspect_program(
 ) -> document.Inspection:
     """Describes a program and predicts the payload bytes of each phase exactly.
 
-    Set-up and frame headers are not in the bytes. weights: as `weights_of` tells. Prediction and explanation
-    are added by the caller, who knows the costs.
+    Set-up and frame headers are not in the bytes.
+
+    Prediction and explanation are added by the caller, who knows the costs.
+
+    Args:
+        weights: as `weights_of` tells.
 
     ```python
     from pi_bench.registry import default_protocol
@@ -94,7 +98,8 @@ def inspect_program(
 def render_inspection(inspection: document.Inspection, shown: Shown | None = None) -> str:
     """Writes an inspection as text: operators, resolutions, bytes, prediction, explanation.
 
-    shown: the operators and the columns that the user asks for; None for those that cost most.
+    Args:
+        shown: the operators and the columns that the user asks for; None for those that cost most.
 
     Raises:
         UsageError: there is no column of a name in `shown`.

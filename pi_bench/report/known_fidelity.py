@@ -17,9 +17,11 @@ def known_fidelity(
 ) -> document.Fidelity | None:
     """Describes the fidelity that the model file notes, and tells whether it is that of the loaded program.
 
-    law: that of the mode. A law that only approximates another makes answers of a fidelity of its own.
-    goal: the one to compare the fidelity with, instead of that of the export.
     Returns None if the file notes no fidelity.
+
+    Args:
+        law: that of the mode. A law that only approximates another makes answers of a fidelity of its own.
+        goal: the one to compare the fidelity with, instead of that of the export.
 
     Raises:
         ModelError: the note is damaged.

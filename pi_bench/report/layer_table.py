@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, render_rows
-from pi_bench.report.quantities import bytes_or_dash, count, milliseconds, times_text
+from pi_bench.report.quantities import bytes_or_dash, count, millions, milliseconds, times_text
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.latency import MeasuredLayer
@@ -78,7 +78,7 @@ COLUMNS: tuple[_LayerColumn, ...] = (
         "macs",
         "M MACs",
         "million multiply-accumulates",
-        _summed(lambda layer: layer.mac_count / 1e6, lambda value: f"{value:,.2f}" if value else "-"),
+        lambda rows: millions(sum(row.layer.mac_count for row in rows)),
     ),
     Column(
         "client",
@@ -154,7 +154,10 @@ def require_columns(names: Sequence[str]) -> None:
 def layer_lines(
     layers: Sequence[MeasuredLayer], shown: Shown, floors_s: Mapping[int, float] | None = None
 ) -> list[str]:
-    """Returns the lines of the table by layer. floors_s: by the id of the layer, where known.
+    """Returns the lines of the table by layer.
+
+    Args:
+        floors_s: by the id of the layer, where known.
 
     Raises:
         UsageError: there is no column of a name in `shown`.

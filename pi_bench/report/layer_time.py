@@ -38,13 +38,16 @@ class LayerTime(Generic[Timed]):
 def layer_times(
     layers: Sequence[Timed], floors_s: Sequence[float | None] | None = None
 ) -> list[LayerTime[Timed]]:
-    """Divides the client's time by layer, in the order of the network. floors_s: one per layer, where known.
+    """Divides the client's time by layer, in the order of the network.
 
     A layer's time is the client's computing, sending and waiting for it. The client records all waiting under
     the layer whose data it waits for, although the server may have computed earlier layers meanwhile, such as
     a convolution, of which the client sees nothing. The waiting beyond the server's own work for the layer
     counts for these earlier layers, for as long as the server worked on them longer than the client did. The
     sum stays the same.
+
+    Args:
+        floors_s: one per layer, where known.
 
     ```python
     from pi_bench.report.documents.latency import Result

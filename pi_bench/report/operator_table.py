@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pi_bench.report.columns import ALL, Column, Shown, bar_column, chosen, costliest, render_rows
-from pi_bench.report.quantities import bytes_or_dash, count, milliseconds
+from pi_bench.report.quantities import bytes_or_dash, count, millions, milliseconds
 
 if TYPE_CHECKING:
     from pi_bench.report.documents.inspection import Inspection, Operator
@@ -64,8 +64,7 @@ def _shape(operator: Operator) -> str:
 
 
 def _macs(rows: _Rows) -> str:
-    macs = sum(row.operator.mac_count for row in rows)
-    return f"{macs / 1e6:,.2f}" if macs else "-"
+    return millions(sum(row.operator.mac_count for row in rows))
 
 
 def _time(rows: _Rows) -> str:

@@ -16,7 +16,7 @@ from pi_bench.network.program import (
     Program,
     SumPool,
 )
-from pi_bench.report.quantities import counted
+from pi_bench.report.quantities import counted, multiply_accumulates
 
 
 class Counts(Protocol):
@@ -100,7 +100,8 @@ def network_counts(program: Program) -> dict[str, int]:
 def counts_text(counts: Counts, input_count: int = 1) -> str:
     """Writes a network's counts in a line, without the kinds that it has none of.
 
-    input_count: the inputs that the counts are for; the line has the counts of each.
+    Args:
+        input_count: the inputs that the counts are for; the line has the counts of each.
 
     >>> from types import SimpleNamespace
     >>> counts = dict(relu_count=96, truncation_count=0, square_count=0, product_count=0, mac_count=10**6)
@@ -120,7 +121,7 @@ def counts_text(counts: Counts, input_count: int = 1) -> str:
     words += [
         counted(number, kind) for kind, number in (("square", squares), ("product", products)) if number
     ]
-    words.append(f"{counts.mac_count / input_count / 1e6:,.1f} M multiply-accumulates")
+    words.append(multiply_accumulates(counts.mac_count // input_count))
     together = f"{input_count:,} inputs together, each with " if input_count > 1 else ""
     return together + ", ".join(words)
 

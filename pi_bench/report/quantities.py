@@ -85,13 +85,38 @@ def count(value: int) -> str:
 
 
 def counted(value: float, noun: str, plural: str | None = None) -> str:
-    """Writes a number of things with the noun in singular or plural. `plural`: None to add an "s".
+    """Writes a number of things with the noun in singular or plural.
+
+    Args:
+        plural: None to add an "s".
 
     >>> counted(1, "run"), counted(4000, "run"), counted(0.5, "round"), counted(2, "body", "bodies")
     ('1 run', '4,000 runs', '0.5 rounds', '2 bodies')
     """
     number = f"{value:,}" if isinstance(value, int) else f"{value:,g}"
     return f"{number} {noun if value == 1 else plural or f'{noun}s'}"
+
+
+def multiply_accumulates(number: int) -> str:
+    """Writes a number of multiply-accumulates: in millions from 0.1 M on, and else in full.
+
+    >>> multiply_accumulates(34_800_000), multiply_accumulates(640)
+    ('34.8 M multiply-accumulates', '640 multiply-accumulates')
+    """
+    if number < 100_000:
+        return counted(number, "multiply-accumulate")
+    return f"{number / 1e6:,.1f} M multiply-accumulates"
+
+
+def millions(number: int) -> str:
+    """Writes a number in millions without the unit, for columns; "-" for none.
+
+    >>> millions(34_800_000), millions(640), millions(0)
+    ('34.80', '<0.01', '-')
+    """
+    if not number:
+        return "-"
+    return f"{number / 1e6:,.2f}" if number >= 5000 else "<0.01"
 
 
 def times_text(ratio: float | None) -> str:
@@ -116,6 +141,15 @@ def ratio_text(ratio: float) -> str:
     return f"{ratio:.3f}" if 0.1 <= ratio < 2 else three_digits(ratio)
 
 
+def percent(fraction: float, decimals: int = 0) -> str:
+    """Writes a fraction in percent.
+
+    >>> percent(0.514), percent(0.0314, 1)
+    ('51 %', '3.1 %')
+    """
+    return f"{100 * fraction:.{decimals}f} %"
+
+
 def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
     """Writes a size beside another one: in percent if it is smaller, and else as a multiple.
 
@@ -123,7 +157,7 @@ def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
     ('51 % of the median', '51.40 % of itself', '20.8 times the median')
     """
     if fraction < 1:
-        return f"{100 * fraction:.{decimals}f} % of {whole}"
+        return f"{percent(fraction, decimals)} of {whole}"
     return f"{three_digits(fraction)} times {whole}"
 
 

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pi_bench.launch.remedies import Remedy
 from pi_bench.launch.samples import Answers
 from pi_bench.report.documents import accuracy as document
-from pi_bench.report.quantities import counted, seconds, three_digits
+from pi_bench.report.quantities import counted, percent, seconds, three_digits
 from pi_bench.report.scores import scores
 from pi_bench.report.text_table import render_table
 
 
 def remedies_part(found: Sequence[Remedy], floats: Answers) -> document.Remedies:
-    """Scores remedies, of which the first is the network as it is. floats: the float network's answers.
+    """Scores remedies, of which the first is the network as it is.
+
+    Args:
+        floats: the float network's answers.
 
     ```python
     def best(found: Sequence[Remedy], floats: Answers) -> str:
@@ -93,5 +96,5 @@ def _row(remedy: document.Remedy, now: document.Remedy) -> tuple[str, ...]:
         "-" if error is None else f"{error:.2f} %",
         three_digits(remedy.rms_logit_error),
         online,
-        "-" if remedy.layer is None else f"{_causes(remedy, now):.0%}".replace("%", " %"),
+        "-" if remedy.layer is None else percent(_causes(remedy, now)),
     )

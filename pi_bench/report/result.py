@@ -39,8 +39,10 @@ def build_result(
 ) -> document.Result:
     """Collects every figure of a measurement with at least one timed run.
 
-    `float_logits`: those of the float network; None leaves out the verification.
     Prediction, explanation and warnings are added by the caller, who has their inputs.
+
+    Args:
+        float_logits: those of the float network; None leaves out the verification.
 
     ```python
     def online_median_s(*measured: Any) -> float:  # model, protocol, options, measurement, ...

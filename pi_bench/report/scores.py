@@ -15,7 +15,9 @@ from pi_bench.launch.samples import Answers
 def scores(answers: Answers, floats: Answers, labels: np.ndarray | None) -> dict[str, Any]:
     """Computes the fields of `pi_bench.report.documents.accuracy.AnswerScores`.
 
-    floats: the float network's answers, at least to the images of `answers`. labels: classes of all images.
+    Args:
+        floats: the float network's answers, at least to the images of `answers`.
+        labels: classes of all images.
 
     >>> floats = Answers(np.array([0, 1]), np.array([[0.0, 4.0], [4.0, 0.0]]))
     >>> found = scores(at(floats, np.array([1])), floats, np.array([1, 1]))

@@ -43,7 +43,8 @@ Rows = list[tuple[str, str]]
 def render_result(result: Result, labels: Sequence[str], shown: Shown | None = None) -> str:
     """Writes a result as text: the answer and its verdict, the figures of both phases, the costly layers.
 
-    shown: the layers and the columns that the user asks for; None for those that cost most.
+    Args:
+        shown: the layers and the columns that the user asks for; None for those that cost most.
 
     Raises:
         UsageError: there is no column of a name in `shown`.

@@ -114,10 +114,13 @@ def displayed_width(text: str) -> int:
 
 
 def wrapped(text: str, width: int | None = None, *, indent: int | None = None) -> str:
-    r"""Breaks every line of `text` that is longer than `width`. `width`: None for that of the terminal.
+    r"""Breaks every line of `text` that is longer than `width`.
 
     The following lines are indented by `indent`. None indents them below the first word, or below the text
     of a numbered line.
+
+    Args:
+        width: None for that of the terminal.
 
     >>> print(wrapped("  1. the linear layers cost 557,056 ms of 1,000,000 ms in all", 40))
       1. the linear layers cost 557,056 ms
@@ -130,7 +133,8 @@ def wrapped(text: str, width: int | None = None, *, indent: int | None = None) -
 def labeled(rows: list[tuple[str, str]], width: int | None = None) -> list[str]:
     r"""Writes figures beside their labels; each figure that is too long continues below itself.
 
-    width: characters of a line; None for those of the terminal.
+    Args:
+        width: characters of a line; None for those of the terminal.
 
     >>> rows = [("online", "8.36 ms"), ("sent", "291 kB to the server, 1.83 MB back")]
     >>> print(*labeled(rows, 30), sep="\n")

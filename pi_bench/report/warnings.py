@@ -17,7 +17,8 @@ _FAR_OFF = 1.5
 def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
     """Lists what a reader must know, the gravest first; each sentence says what to do next.
 
-    goal_is_asked: true if the user of the model file set the goal of its fidelity.
+    Args:
+        goal_is_asked: true if the user of the model file set the goal of its fidelity.
 
     ```python
     def insecure(result: Result) -> bool:

@@ -48,7 +48,7 @@ class MeasuredLink:
 
 
 def probe_bytes(link: Link) -> int:
-    """Returns the size of the transfers with which `link` is probed.
+    """Returns the bytes of each transfer with which the rates of `link` are probed.
 
     >>> probe_bytes(Link.parse("100Mbit,40ms"))
     2500000

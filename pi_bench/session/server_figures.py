@@ -66,7 +66,9 @@ class _RecordFields(_Document, frozen=True, kw_only=True):
 class ServerDescription(_Document, frozen=True, kw_only=True):
     """Describes the machine of a server, as `pi_bench.metrics.environment` does, and the server's own work.
 
-    `prepare_s`: the work that serves all clients together. `set_up`: the record of this client's set-up.
+    Attributes:
+        prepare_s: the work that serves all clients together.
+        set_up: the record of this client's set-up.
 
     ```python
     def processor(session: Session) -> str:
@@ -96,7 +98,10 @@ class _RunFields(_Document, frozen=True, kw_only=True):
 
 
 def send_description(session: Session, values: dict[str, Any], set_up: PhaseRecord) -> None:
-    """Sends the fields of a `ServerDescription`. `values`: all of them but `set_up`.
+    """Sends the fields of a `ServerDescription`.
+
+    Args:
+        values: all of them but `set_up`.
 
     ```python
     def describe(session: Session, values: dict[str, object], set_up: PhaseRecord) -> None:

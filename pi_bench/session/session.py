@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pi_bench.channel.channel import Channel
-from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
+from pi_bench.channel.frame import NO_STEP, FrameKind, PhaseHeaders
 from pi_bench.errors import PeerError
 from pi_bench.metrics.resources import PeakMemoryMeter, cpu_time_s
 from pi_bench.metrics.spans import SpanRecorder
@@ -45,7 +45,8 @@ _KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phas
 class PhaseRecord:
     """Holds the measurements of one party in one phase of one inference.
 
-    `depth` is the length of the longest chain of dependent messages. Half of it is the number of comm_rounds.
+    Attributes:
+        depth: the length of the longest chain of dependent messages. Half of it is the number of comm_rounds.
 
     >>> record = PhaseRecord(Phase.ONLINE, 1, 0.5, 0.4, 1 << 20, True, 2, [])
     >>> PhaseRecord.from_dict(record.as_dict()) == record
@@ -119,8 +120,7 @@ class Session:
         self.session_id = session_id
         self.binding = binding
         self.trace = trace
-        self._kind = FrameKind.COMMAND
-        self._inference_id = 0
+        self._headers = PhaseHeaders(FrameKind.COMMAND, session_id, 0)
         self._recorder = SpanRecorder()
         self._spare_steps = 0  # as many as a phase used
         self._memory = PeakMemoryMeter()
@@ -137,7 +137,7 @@ class Session:
         Yields a list that gets the record when the phase ends without an error.
         """
         records: list[PhaseRecord] = []
-        self._kind, self._inference_id = _KINDS[phase], inference_id
+        self._headers = PhaseHeaders(_KINDS[phase], self.session_id, inference_id)
         self._reset_counters()
         self._memory.reset()
         cpu_s = cpu_time_s()
@@ -154,7 +154,7 @@ class Session:
         finally:
             if collects:
                 gc.enable()
-            self._kind = FrameKind.COMMAND
+            self._headers = PhaseHeaders(FrameKind.COMMAND, self.session_id, inference_id)
             self._recorder = SpanRecorder()  # commands between phases belong to none
         self._spare_steps = max(self._spare_steps, len(recorder.spans))
         _log.info("%s of inference %d: %.4f s", phase, inference_id, wall_s)
@@ -191,7 +191,7 @@ class Session:
         size = sum(map(len, views))
         depth = self._depth_received + 1
         span = recorder.current
-        self.channel.send(self._header(span.op_id, self._sent_slices, depth, size), views)
+        self.channel.send_encoded(self._header(span.op_id, self._sent_slices, depth, size), views, size)
         if depth > self._depth_sent:
             span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
             self._depth_sent = depth
@@ -223,16 +223,17 @@ class Session:
             raise ValueError("cannot receive into a read-only buffer")
         span, size = recorder.current, len(view)
         expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
-        header = self.channel.receive_into(expected, view, meanwhile)
+        other = self.channel.receive_encoded(expected, view, meanwhile)
+        depth = self._depth_sent + 1 if other is None else other.depth
         # The peer has received nothing deeper than the messages sent from here.
-        if not 1 <= header.depth <= self._depth_sent + 1:
+        if not 1 <= depth <= self._depth_sent + 1:
             raise PeerError(
-                f"the other party counts {header.depth} dependent messages "
+                f"the other party counts {depth} dependent messages "
                 f"where at most {self._depth_sent + 1} are possible"
             )
-        if header.depth > self._depth_received:
-            span.depth_count += max(0, header.depth - max(self._depth_sent, self._depth_received))
-            self._depth_received = header.depth
+        if depth > self._depth_received:
+            span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
+            self._depth_received = depth
         span.received_bytes += size
         span.received_count += 1
         if self._logs_messages:
@@ -259,13 +260,11 @@ class Session:
         self._depth_sent = 0
         self._depth_received = 0
 
-    def _header(self, op_id: int, slices: dict[int, int], depth: int, payload_bytes: int) -> FrameHeader:
+    def _header(self, op_id: int, slices: dict[int, int], depth: int, payload_bytes: int) -> bytes:
         step = NO_STEP if op_id == NO_OP else op_id
         number = slices.get(step, 0)
         slices[step] = (number + 1) & 0xFFFF
-        return FrameHeader(
-            self._kind, self.session_id, self._inference_id, step, number, depth, payload_bytes
-        )
+        return self._headers.encode(step, number, depth, payload_bytes)
 
 
 def byte_view(buffer: ReadableBuffer) -> memoryview:
@@ -282,4 +281,4 @@ def byte_view(buffer: ReadableBuffer) -> memoryview:
         raise ValueError("only C-contiguous buffers can be sent or received into")
     if view.nbytes == 0:
         return memoryview(b"") if view.readonly else memoryview(bytearray())
-    return view.cast("B")
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")

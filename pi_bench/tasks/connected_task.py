@@ -50,11 +50,11 @@ UNVERIFIED = (
 class ConnectedTask:
     """Everything that one measurement with a server on another machine depends on.
 
-    Args:
+    Attributes:
         address: of the server.
         model: the model file, whose program the server must have; None takes the server's program.
-        compiling: as in `Task`, for the model file. fuse: likewise.
-        protocol: requires this protocol; None takes the server's. mode: likewise.
+        compiling, fuse: the same as in `Task`, for the model file.
+        protocol, mode: the protocol and the mode that the server must have; None takes the server's.
         options: requires these values of the protocol's own options, by name.
         threads: of the client.
         stopping: how many runs.
@@ -123,7 +123,10 @@ class ConnectedMeasurement:
         return self._contact
 
     def measure(self, progress: Progress = silent, waiting: Callable[[], None] = lambda: None) -> Measurement:
-        """Measures warm-up and timed runs. `waiting`: called once if the server is busy.
+        """Measures warm-up and timed runs.
+
+        Args:
+            waiting: called once if the server is busy.
 
         Raises:
             PiBenchError: the server was not reached, does not measure or does not meet the requirements, or

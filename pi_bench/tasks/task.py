@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ from pi_bench.tasks.predicting import predict
 class Task:
     """Everything that one measurement depends on.
 
-    Args:
+    Attributes:
         model: the model file.
         compiling: the options of the compiler, or a function that chooses them for the network in the file.
         info: the protocol.
@@ -219,6 +220,7 @@ def prepared(task: Task, progress: Progress = silent) -> PreparedTask:
     progress("loading the model", 0, task.stopping.most)
     model = load(task.model, task.compiling, fuse=task.fuse)
     program = model.program
+    task = dataclasses.replace(task, options=task.info.settle(program, task.options, task.link))
     task.info.require(program, task.options)
     law = task.info.law(task.options)
     fidelity = known_fidelity(model, law, task.goal)  # refuses a damaged note

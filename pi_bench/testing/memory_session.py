@@ -24,7 +24,8 @@ Sent = tuple[int, bytes] | None
 class SentMessage:
     """Records one message of a transcript.
 
-    `phase` is ``set-up``, ``offline N`` or ``online N``, where N numbers the inferences from 0.
+    Attributes:
+        phase: ``set-up``, ``offline N`` or ``online N``, where N numbers the inferences from 0.
 
     >>> transcript = []
     >>> client = memory_sessions(transcript=transcript)[Party.CLIENT]

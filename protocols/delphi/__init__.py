@@ -31,7 +31,8 @@ Security: static semi-honest adversary, two parties. The ideal functionality of 
 the knowledge that client and server gain. They learn nothing else.
 """
 
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import hybrid_alternatives
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
@@ -48,6 +49,7 @@ PROTOCOL = ProtocolInfo(
     predict=predict_hybrid,
     script=hybrid_script,
     alternatives=hybrid_alternatives,
-    options=(LABEL_CHUNK, HE_PLAN, SIGN_DROP),
+    settle=settle_ot,
+    options=(LABEL_CHUNK, HE_PLAN, OT, SIGN_DROP),
     default=True,
 )

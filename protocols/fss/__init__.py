@@ -35,7 +35,8 @@ outside cryptographers: section 11 of docs/threat-model-fss.md lists the finding
 
 from functools import partial
 
-from pi_bench.hybrid.modes import HE_PLAN, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.modes import HE_PLAN, OT, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import cheaper_settings
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.primitives.fss import FSS
@@ -55,7 +56,8 @@ PROTOCOL = ProtocolInfo(
     predict=partial(predict_hybrid, uses_tables=True),
     script=partial(hybrid_script, uses_tables=True),
     alternatives=cheaper_settings,
+    settle=partial(settle_ot, uses_tables=True),
     notes=gadget_notes,
     primitives=(FSS,),
-    options=(HE_PLAN, SIGN_DROP),
+    options=(HE_PLAN, OT, SIGN_DROP),
 )

@@ -8,8 +8,8 @@ from pi_bench.hybrid.parties.party import HybridClient, HybridServer
 class FssClient(HybridClient):
     """Plays the client, who holds the input, evaluates its shares of the tables and learns the logits.
 
-    Its answer to the server's message of 4 ReLUs, which fill a group of 32, has a word per ReLU and a word of
-    bits:
+    Online it receives a message for each layer and answers it. For 4 ReLUs its answer has 20 bytes: a word of
+    4 bytes per ReLU, and a word that holds one bit for each ReLU of a group of 32.
 
     >>> from pi_bench.registry import find_protocol
     >>> from pi_bench.testing import run_small_network

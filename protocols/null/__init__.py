@@ -11,7 +11,8 @@ them can be faster than this.
 from dataclasses import replace
 
 from pi_bench.errors import UsageError
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, SIGN_DROP, WINDOW_MODES, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, SIGN_DROP, WINDOW_MODES, window_law
+from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.protocol.interface import no_alternatives
@@ -39,7 +40,8 @@ PROTOCOL = ProtocolInfo(
     client=_HybridClient,
     server=_HybridServer,
     predict=predict_hybrid,
-    options=(LABEL_CHUNK, HE_PLAN, SIGN_DROP),
+    settle=settle_ot,
+    options=(LABEL_CHUNK, HE_PLAN, OT, SIGN_DROP),
 )
 
 

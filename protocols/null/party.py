@@ -61,7 +61,11 @@ class _NullParty(PartyProtocol):
                 self._move(move, self._zeros)
 
     def _move(self, move: Move, carried: memoryview, meanwhile: Iterator[None] | None = None) -> None:
-        """Sends or receives one message within its step. `carried`: the whole input or the logits."""
+        """Sends or receives one message within its step.
+
+        Args:
+            carried: the whole input or the logits.
+        """
         if move.sends:
             if move.carried_bytes:
                 zeros = self._zeros[: move.byte_count - move.carried_bytes]

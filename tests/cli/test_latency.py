@@ -137,6 +137,16 @@ def test_time_is_accounted_for(delphi: Measured) -> None:
     assert booked == pytest.approx(latency["median"], rel=0.5)
 
 
+def test_two_processes_agree_with_silent_ot(model_file: Path, tmp_path: Path) -> None:
+    """Two inferences of one session, each with fresh instances; without a link, auto is not Ferret."""
+    flags = ("--mode", "exact", "--runs", "2")
+    silent = measure(model_file, tmp_path, *flags, "--ot", "ferret")
+    assert silent["verification"]["passed"] and silent["verification"]["max_ulp_error"] == 0
+    assert silent["options"]["ot"] == "ferret"
+    settled = measure(model_file, tmp_path, *flags, "--ot", "auto")
+    assert settled["options"]["ot"] == "softspoken"
+
+
 @pytest.mark.parametrize("mode", ["windowed", "exact"])
 def test_private_answer_is_right(
     model_file: Path, tmp_path: Path, tiny_graph: Graph, tiny_input: np.ndarray, mode: str
@@ -145,7 +155,7 @@ def test_private_answer_is_right(
     flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
     result = measure(model_file, tmp_path, *flags, "--runs", "1")
     assert result["verification"]["passed"] and result["verification"]["mode"] == mode
-    assert result["options"] == {"label_chunk": 1, "he_plan": "compute"}
+    assert result["options"] == {"label_chunk": 1, "he_plan": "compute", "ot": "softspoken"}
     if mode == "exact":
         assert result["verification"]["max_ulp_error"] == 0
     logits = np.load(tmp_path / "y")  # under exactly the name that was given
@@ -173,7 +183,7 @@ def test_a_dropped_sign_is_named_and_its_effect_counted(
     assert result["verification"]["passed"]
     assert (result["mode"], result["options"]["sign_drop"]) == ("truncated-sign", 4)
     text = capsys.readouterr().out
-    assert "mode truncated-sign, label chunk 1, he plan compute, sign drop 4" in text
+    assert "mode truncated-sign, label chunk 1, he plan compute, ot softspoken, sign drop 4" in text
     assert f"{result['verification']['zeroed_count']:,} values became 0" in text
 
 

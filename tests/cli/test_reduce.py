@@ -227,7 +227,7 @@ LINEARIZING = ("--batch-size", 64, "--mask-learning-rate", 0.02, "--lasso", 0.03
 
 def test_snl_meets_its_budgets_in_private(small, tmp_path, capsys):
     """Two processes with real cryptography run the reduced network, and the answer is verified."""
-    fixed = (*QUICK, *LINEARIZING, "--runs", 1, "--warmup", 0, "--no-plot")
+    fixed = (*QUICK, *LINEARIZING, "--jobs", 1, "--runs", 1, "--warmup", 0, "--no-plot")
     assert run("snl", "--budget", 60, 200, "--network", small, "-o", tmp_path, *fixed) == 0
     out, err = capsys.readouterr()
     assert "linearized: 60 ReLUs of the" in err

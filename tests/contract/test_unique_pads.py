@@ -24,6 +24,7 @@ Tweak = tuple[int, int, int, int, int]
 LANES = 32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, CHUNK, TRUNCATE_TOP, ADDITIVE = 1, 2, 3, 4, 5, 6, 8, 9
 PRODUCT = 10
+FERRET_TREE = 27
 GARBLER_LABEL, GARBLER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
 
 
@@ -100,6 +101,13 @@ TABLE_USES = {
     *DRAWN_WORDS - {"fss server bits"},
 }
 """By protocols with shared tables. The bits kappa of the server exist for truncations with a table alone."""
+
+
+SILENT_USES = {
+    *(f"ferret {role} {what}" for role in ("sender", "receiver") for what in ("nodes", "rows", "labels")),
+    "ferret corrections",
+}
+"""By every protocol whose OTs Ferret extends. The sender hashes the same nodes for its corrections."""
 
 
 class Uses:
@@ -184,7 +192,39 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
 
         return note
 
+    def groups(role: str):
+        """Notes the tweaks of the nodes, and the groups whose rows come from the code's seed."""
+
+        def note(hash_seed, batch, first, count, levels, code_seed, *_) -> None:
+            numbers = range(first, first + count)
+            places = (
+                (FERRET_TREE, batch, group, level, 0) for group in numbers for level in range(1, levels)
+            )
+            found.add(f"ferret {role} nodes", hash_seed, tweaks(places))
+            found.add(f"ferret {role} rows", code_seed, numbers)
+
+        return note
+
+    def corrections(hash_seed, batch, count, levels, *_) -> None:
+        places = (
+            (FERRET_TREE, batch, group, level, 0) for group in range(count) for level in range(1, levels)
+        )
+        found.add("ferret corrections", hash_seed, tweaks(places))
+
+    def given(role: str):
+        def note(labels, count, *_) -> None:
+            found.add(f"ferret {role} labels", b"", [bytes(label) for label in np.reshape(labels, (-1, 16))])
+
+        return note
+
     watch_fss(monkeypatch, found.add)
+    watch(_native.ferret, "correct", corrections)
+    for role, making, choosing in (
+        ("sender", "send", "derandomize_sender"),
+        ("receiver", "receive", "derandomize_receiver"),
+    ):
+        watch(_native.ferret, making, groups(role))
+        watch(_native.ferret, choosing, given(role))
     watch(gadget, "garble", garble)
     watch(gadget, "encode", encode)
     watch(gadget, "accept", accept)
@@ -219,7 +259,8 @@ def test_no_key_meets_a_tweak_or_counter_twice(
     run(secure_protocol, program, weights, [inputs[0]] * 2, options)
     products = {"product sender", "product receiver", "factors"} if program.multiply_ops else set()
     if secure_protocol.name == "delphi":
-        assert set(uses.of) == products | HYBRID_USES
+        silent = SILENT_USES if options.values.get("ot") == "ferret" else set()
+        assert set(uses.of) == products | HYBRID_USES | silent
     assert uses.of, "nothing that this protocol does is recorded: its keys need a note here"
     factors = uses.of.pop("factors", Counter())
     assert sum(factors.values()) - len(factors) <= 1, "uniform words, of which two may be alike"
@@ -234,6 +275,8 @@ def test_no_key_meets_a_tweak_or_counter_twice(
     for what, places in uses.of.items():
         ((place, count),) = places.most_common(1)
         assert count == 1, f"{what}: {place} is used {count} times"
+    if options.values.get("ot") == "ferret":
+        _check_silent(uses)
     if uses.of.keys() >= HYBRID_USES:
         _check_hybrid(uses, bool(products))
 
@@ -246,6 +289,16 @@ def _check_tables(uses: Uses) -> None:
     assert len(seeds) == 2, "fresh for each inference"
     for what in ("garbler", "evaluator", "additive sender", "product sender"):
         assert not seeds & {seed for seed, _ in uses.of.get(what, ())}, what
+
+
+def _check_silent(uses: Uses) -> None:
+    """Both parties grow the same trees, and each inference and direction has seeds of its own."""
+    assert uses.of["ferret sender nodes"] == uses.of["ferret receiver nodes"] == uses.of["ferret corrections"]
+    assert uses.of["ferret sender rows"] == uses.of["ferret receiver rows"]
+    seeds = [{seed for seed, _ in uses.of[f"ferret sender {what}"]} for what in ("nodes", "rows")]
+    assert [len(found) for found in seeds] == [4, 4] and not seeds[0] & seeds[1]
+    for what in uses.of.keys() - SILENT_USES:
+        assert not (seeds[0] | seeds[1]) & {seed for seed, _ in uses.of[what]}, what
 
 
 def _check_hybrid(uses: Uses, has_products: bool) -> None:

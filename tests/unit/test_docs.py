@@ -49,6 +49,14 @@ def test_links_to_sections_resolve(name: str) -> None:
         assert section in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_prose_has_at_most_120_columns(name: str) -> None:
+    """Rows of tables, fenced text and a link without spaces are free."""
+    unfenced = re.sub(r"^ *```.*?^ *```", "", DOCUMENTS[name], flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in unfenced.splitlines() if not line.lstrip().startswith("|")]
+    assert [line for line in lines if len(line) > 120 and len(line.split()) > 1] == []
+
+
 def test_the_front_page_links_every_document() -> None:
     others = DOCUMENTS.keys() - {"README.md"}
     assert [name for name in others if f"({name})" not in DOCUMENTS["README.md"]] == []

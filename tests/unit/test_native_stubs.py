@@ -22,6 +22,7 @@ MODULES = {
     "checksum.pyi": _native.checksum,
     "channel.pyi": _native.channel,
     "ot.pyi": _native.ot,
+    "ferret.pyi": _native.ferret,
     "garble.pyi": _native.garble,
     "fss.pyi": _native.fss,
     "linear.pyi": _native.linear,

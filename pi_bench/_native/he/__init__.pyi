@@ -15,9 +15,14 @@ _Extents: TypeAlias = tuple[int, int, int]
 
 BINOMIAL_BITS: int
 CIPHERTEXT_BYTES: int
+COPY_KEYS: int
+COPY_KEY_BYTES: int
+COPY_ORDER: int
+COPY_PRIME: int
 DEGREE: int
 FLOOD_BITS: int
 JOIN_KEY_BYTES: int
+LOADED_COPY_KEY_WORDS: int
 LOADED_JOIN_KEY_WORDS: int
 LOADED_WORDS: int
 MAX_JOIN_LEVELS: int
@@ -36,9 +41,12 @@ def encrypt(
     noise_seeds: _Bytes,
     out: _OutBytes,
     threads: int,
+    copies: int = 1,
     isa: str = "",
 ) -> None: ...
-def load(ciphertexts: _Bytes, group: int, out: _Residues, threads: int, isa: str = "") -> bool: ...
+def load(
+    ciphertexts: _Bytes, group: int, out: _Residues, threads: int, copies: int = 1, isa: str = ""
+) -> bool: ...
 def decrypt(
     secret: _Small,
     answer: _Bytes,
@@ -55,6 +63,7 @@ def transform_weights(
     block: _Extents,
     out: _Residues,
     threads: int,
+    copies: tuple[int, int] = (1, 1),
     isa: str = "",
 ) -> None: ...
 def respond(
@@ -71,6 +80,7 @@ def respond(
     starts: NDArray[np.uint64],
     out: _OutBytes,
     threads: int,
+    copies: tuple[int, int] = (1, 1),
     isa: str = "",
 ) -> None: ...
 def respond_unpacked(
@@ -88,12 +98,26 @@ def respond_unpacked(
     c1: _Residues,
     c0: _Residues,
     threads: int,
+    copies: tuple[int, int] = (1, 1),
     isa: str = "",
 ) -> None: ...
 def make_join_keys(
     secret: _Small, public_seeds: _Bytes, noise_seeds: _Bytes, out: _OutBytes, isa: str = ""
 ) -> None: ...
 def load_join_keys(keys: _Bytes, out: _Residues, isa: str = "") -> bool: ...
+def make_copy_keys(
+    secret: _Small, public_seeds: _Bytes, noise_seeds: _Bytes, out: _OutBytes, isa: str = ""
+) -> None: ...
+def load_copy_keys(keys: _Bytes, out: _Residues, isa: str = "") -> bool: ...
+def add_copies(
+    ciphertexts: _Bytes,
+    group: int,
+    copies: tuple[int, int],
+    keys: _Residues,
+    loaded: _Residues,
+    threads: int,
+    isa: str = "",
+) -> None: ...
 def join(
     c1: _Residues,
     c0: _Residues,

@@ -14,7 +14,10 @@ SHARED = ("batch_size", "precision", "validation_fraction", "seed")
 
 
 def add_options(parser: Parser, several: str) -> None:
-    """Adds all options of a search with budgets. `several`: the part that several budgets in one call share.
+    """Adds all options of a search with budgets.
+
+    Args:
+        several: the part that several budgets in one call share.
 
     >>> parser = Parser(prog="pi-bench")
     >>> add_options(parser, "the full network")
@@ -59,8 +62,10 @@ def add_finetuning(parser: argparse.ArgumentParser, teacher: str, rates: str) ->
 
 
 def shared_settings(trained: Any) -> dict[str, Any]:
-    """Returns the settings that the teacher's training shares with every later step. `trained`:
-    `TrainingSettings`.
+    """Returns the settings that the teacher's training shares with every later step.
+
+    Args:
+        trained: `TrainingSettings`.
 
     >>> from importlib import import_module
     >>> shared_settings(import_module("pi_bench.models.training").TrainingSettings(seed=7))["seed"]

@@ -96,7 +96,11 @@ class OutcomePrinter:
         print(words, file=sys.stderr, flush=True)
 
     def outcome(self, outcome: Any, fresh: bool) -> None:
-        """Prints the outcome of a training, as `engine.Announce`. `fresh`: it was trained just now."""
+        """Prints the outcome of a training, as `engine.Announce`.
+
+        Args:
+            fresh: it was trained just now.
+        """
         if outcome.result is None:
             self(f"  {outcome.job.name}: FAILED: {outcome.failure}")
             return

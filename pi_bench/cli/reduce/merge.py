@@ -173,7 +173,7 @@ def _effect(row: dict[str, Any]) -> tuple[str, ...]:
             for state in ("unmerged", "merged", "finetuned")
         ),
         figure_or_dash(row["inside_difference"], "{:.0e}"),
-        *(figure_or_dash(row[key], "{:.1%}") for key in ("border_difference", "logit_difference")),
+        *(figure_or_dash(row[key], "{:.1f} %", 100) for key in ("border_difference", "logit_difference")),
     )
 
 

@@ -10,9 +10,12 @@ from pi_bench import _native
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import (
     CIPHERTEXT_BYTES,
+    COPY_KEYS,
+    COPY_KEYS_BYTES,
     DEGREE,
     JOIN_KEYS_BYTES,
     MAX_JOIN_LEVELS,
+    PRIMES,
     SEED_BYTES,
 )
 from pi_bench.crypto.secret import SecretBytes
@@ -23,12 +26,14 @@ class HeClient:
     """Holds the secret key in locked memory; `close` wipes it.
 
     `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. It is an encryption of
-    zero, and then the join keys. `isa`: one of the names of `symmetric.require_isa`, or "" for the selected
-    one.
+    zero, then the join keys, then the copy keys.
+
+    Args:
+        isa: one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> with HeClient() as client:
     ...     len(client.public_key)  # the package's docstring shows a whole exchange
-    768112
+    5069248
 
     Raises:
         EnvironmentUnsupportedError: the system refuses to lock memory for the key.
@@ -39,7 +44,7 @@ class HeClient:
         self._secret = SecretBytes(DEGREE)
         with SecretBytes.random(SEED_BYTES) as seed:
             _native.he.sample_ternary(seed.array, self._secret.array, isa)
-        self.public_key = self._encrypt(None, 1, 1) + self._join_keys()
+        self.public_key = self._encrypt(None, 1, 1, 1) + self._join_keys() + self._copy_keys()
 
     def close(self) -> None:
         """Wipes the secret key; it is safe to call again."""
@@ -62,7 +67,8 @@ class HeClient:
         _require(r, plan.in_shape, "r")
         messages = plan.pack_input(r)
         try:
-            return self._encrypt(messages, plan.tile_count * plan.in_poly_count, threads)
+            count = plan.tile_count * plan.in_poly_count
+            return self._encrypt(messages, count, plan.layout.copies, threads)
         finally:
             messages.fill(0)
 
@@ -101,12 +107,20 @@ class HeClient:
             _native.he.make_join_keys(self._secret.array, public_seeds, noise_seeds.array, out, self._isa)
         return bytes(out)
 
-    def _encrypt(self, messages: np.ndarray | None, count: int, threads: int) -> bytes:
+    def _copy_keys(self) -> bytes:
+        out = bytearray(COPY_KEYS_BYTES)
+        seed_bytes = COPY_KEYS * len(PRIMES) * SEED_BYTES
+        public_seeds = os.urandom(seed_bytes)
+        with SecretBytes.random(seed_bytes) as noise_seeds:
+            _native.he.make_copy_keys(self._secret.array, public_seeds, noise_seeds.array, out, self._isa)
+        return bytes(out)
+
+    def _encrypt(self, messages: np.ndarray | None, count: int, copies: int, threads: int) -> bytes:
         out = bytearray(count * CIPHERTEXT_BYTES)
         public_seeds = os.urandom(count * SEED_BYTES)
         with SecretBytes.random(count * SEED_BYTES) as noise_seeds:
             _native.he.encrypt(
-                self._secret.array, messages, public_seeds, noise_seeds.array, out, threads, self._isa
+                self._secret.array, messages, public_seeds, noise_seeds.array, out, threads, copies, self._isa
             )
         return bytes(out)
 

@@ -19,21 +19,38 @@ MIN_RUN: int = _native.he.MIN_RUN
 HE_PLANS = ("compute", "bytes")
 """The public objectives of a layout: little computing, or few bytes."""
 
-_BYTE_NS = {"compute": 3, "bytes": 200}
-"""The price of a byte on the wire: about that of a link of 3 Gbit/s, and of one of 40 Mbit/s."""
+_BYTE_NS = {"compute": 3, "bytes": 100}
+"""The price of a byte on the wire: about that of a link of 3 Gbit/s, and of one of 80 Mbit/s."""
 
 _ENCRYPT_NS = 180_000
 _LOAD_NS = 110_000
-_PRODUCT_NS = 16_000
-_RUNS_PRODUCT_NS = 13_000
-_ANSWER_NS = 170_000
-_JOIN_NS = 120_000
+_DECOMPOSE_NS = 60_000
+_COPY_NS = 280_000
+_PRODUCT_NS = 12_000
+_ANSWER_NS = 206_000
+_JOIN_NS = 125_000
 _DECRYPT_NS = 40_000
+_WEIGHT_NS = 26_000
+_COPIED_WEIGHT_NS = 38_000
+_RUNS_WEIGHT_NS = 3_000
 """Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
-and are the same on every machine, so that both parties choose alike."""
+and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles.
+Its price is two thirds of its transform, because a server keeps a part of the transforms."""
 
 _MAX_JOINED_PRODUCTS = 1 << 11
 """Bounds the memory of products that wait to be joined."""
+
+
+_COPIES = {
+    1 << level: tuple(
+        copies
+        for copies in (1, 2, 4, 8)
+        if copies == 1
+        or parameters.COPY_ORDER // (1 << level) * (copies - 1) in range(1, parameters.COPY_KEYS + 1)
+    )
+    for level in range(1, parameters.MAX_JOIN_LEVELS + 1)
+}
+"""The numbers of copies that have keys, by the slots."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +62,9 @@ class Layout:
 
         ((c div slots) * block + row and column) * slots + c mod slots.
 
-    `slots` is a power of two. If it is above 1, outputs lie at its multiples, and up to `per_answer` product
-    polynomials are joined into one answer.
+    `slots` is a power of two. If it is above 1, outputs lie at its multiples. Then an output polynomial holds
+    the outputs of `copies` product polynomials, which takes as many copies of each input polynomial
+    (native/he/copies.h), and up to `per_answer` output polynomials are joined into one answer.
 
     If no kernel slides and `slots` is 1, every weight lies at a multiple of `block`. With `block` a power of
     two, such a weight polynomial has equal values over runs of `block` transformed coefficients: a transform
@@ -68,7 +86,8 @@ class Layout:
     band_rows: int  # output rows of a band; the last band may have fewer
     slots: int = 1
     high: int = 1
-    per_answer: int = 1  # a power of two, at most `slots`
+    copies: int = 1  # a power of two
+    per_answer: int = 1  # a power of two; `copies` times `per_answer` is at most `slots`
     folded: bool = False  # of `Geometry.folded`
 
     @staticmethod
@@ -92,7 +111,7 @@ class Layout:
         return (
             geometry.batch * bands,
             -(-geometry.in_channels // self.in_block),
-            -(-geometry.out_channels // self.out_block),
+            -(-geometry.out_channels // (self.out_block * self.copies)),
         )
 
     def wire_bytes(self, geometry: Geometry) -> int:
@@ -101,15 +120,25 @@ class Layout:
         answers = -(-tiles * out_polys // self.per_answer)
         return tiles * in_polys * parameters.CIPHERTEXT_BYTES + answers * parameters.PACKED_POLY_BYTES
 
+    def _weight_ns(self, geometry: Geometry) -> int:
+        if self.copies > 1:
+            return _COPIED_WEIGHT_NS
+        return _WEIGHT_NS if self.run(geometry) == 1 else _RUNS_WEIGHT_NS
+
+    @property
+    def _copying_ns(self) -> int:
+        return 0 if self.copies == 1 else _DECOMPOSE_NS + (self.copies - 1) * _COPY_NS
+
     def cost(self, geometry: Geometry, objective: str) -> tuple[int, int]:
         """Returns the price of computing and bytes in nanoseconds, then the products."""
         tiles, in_polys, out_polys = self.counts(geometry)
         uploads, outputs = tiles * in_polys, tiles * out_polys
-        products = uploads * out_polys
+        products = uploads * self.copies * out_polys
         answers = -(-outputs // self.per_answer)
         computing = (
-            uploads * (_ENCRYPT_NS + _LOAD_NS)
-            + products * (_PRODUCT_NS if self.run(geometry) == 1 else _RUNS_PRODUCT_NS)
+            uploads * (_ENCRYPT_NS + _LOAD_NS + self._copying_ns)
+            + products * _PRODUCT_NS
+            + products // tiles * self._weight_ns(geometry)
             + outputs * _ANSWER_NS
             + join_count(outputs, self.per_answer) * _JOIN_NS
             + answers * _DECRYPT_NS
@@ -142,8 +171,7 @@ def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
         (geometry.out_height - 1) * geometry.stride[0] + 1,
     )
     fitting = max((DEGREE // row - geometry.extent[0]) // geometry.stride[0] + 1, 0)
-    bands = range(min(geometry.out_height - 1, fitting), 0, -1)
-    for band_rows in (geometry.out_height, *bands):
+    for band_rows in _band_heights(geometry.out_height, fitting):
         rows = (band_rows - 1) * geometry.stride[0] + geometry.extent[0]
         top = 0
         if band_rows == geometry.out_height and whole < rows:
@@ -155,6 +183,22 @@ def _candidates(geometry: Geometry, *, folded: bool) -> Iterator[Layout]:
             yield from _separate(geometry, *common)
         for levels in range(1, parameters.MAX_JOIN_LEVELS + 1):
             yield from _side_by_side(geometry, *common, slots=1 << levels, folded=folded)
+
+
+def _band_heights(height: int, most: int) -> Iterator[int]:
+    """Yields `height`, and for each number of bands of at most `most` rows the least rows of a band.
+
+    More rows for the same number of bands serve nothing. A hostile program could make their number large.
+
+    >>> list(_band_heights(9, 9)), list(_band_heights(9, 3)), list(_band_heights(9, 0))
+    ([9, 5, 3, 2, 1], [9, 3, 2, 1], [9])
+    """
+    yield height
+    rows = min(height - 1, most)
+    while rows > 0:
+        rows = -(-height // -(-height // rows))
+        yield rows
+        rows -= 1
 
 
 def _separate(geometry: Geometry, block: int, row: int, top: int, band_rows: int) -> Iterator[Layout]:
@@ -174,13 +218,18 @@ def _side_by_side(
     tiles = geometry.batch * -(-geometry.out_height // band_rows)
     for out_block, high in _splits(DEGREE // (block * slots), geometry.out_channels, most_high):
         in_block = min(high * slots // phases, geometry.in_channels)
-        outputs = tiles * -(-geometry.out_channels // out_block)
-        if not in_block or not 1 < outputs <= _MAX_JOINED_PRODUCTS:
+        if not in_block:
             continue
-        per_answer = min(slots, 1 << (outputs - 1).bit_length())
-        yield Layout(
-            in_block, out_block, block, row, top, band_rows, slots, high, per_answer, folded=folded
-        )  # fmt: skip
+        for copies in _COPIES[slots]:
+            outputs = tiles * -(-geometry.out_channels // (out_block * copies))
+            per_answer = slots // copies
+            if copies == 1:
+                per_answer = min(slots, 1 << (outputs - 1).bit_length())
+            if outputs <= _MAX_JOINED_PRODUCTS and copies * per_answer > 1:
+                yield Layout(
+                    in_block, out_block, block, row, top, band_rows, slots, high, copies, per_answer,
+                    folded=folded,
+                )  # fmt: skip
 
 
 def _splits(capacity: int, most_outer: int, most_inner: int) -> Iterator[tuple[int, int]]:

@@ -33,7 +33,7 @@ import numpy as np
 from pi_bench.crypto.he import parameters
 from pi_bench.crypto.he.geometry import Geometry, LinearShape
 from pi_bench.crypto.he.layout import HE_PLANS, Layout, best_layout, join_count
-from pi_bench.crypto.he.parameters import DEGREE
+from pi_bench.crypto.he.parameters import DEGREE, WeightBound
 from pi_bench.errors import ModelError
 from pi_bench.shape import Shape
 
@@ -54,11 +54,12 @@ class LinearPlan:
     >>> plan.upload_bytes, plan.response_bytes
     (153616, 51263)
 
-    With joined answers, several output polynomials make one answer:
+    With copies and joined answers, several products make one output polynomial and several of these one
+    answer:
 
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 100)), 8, objective="bytes")
     >>> plan.out_poly_count, plan.answer_count, plan.join_count
-    (7, 1, 7)
+    (2, 1, 1)
     """
 
     name: str
@@ -76,7 +77,8 @@ class LinearPlan:
     def of(cls, shape: LinearShape, weight_bits: int, objective: str = HE_PLANS[0]) -> LinearPlan:
         """Chooses the cheapest layout by a public `objective`, for weights |w| < 2**(weight_bits - 1).
 
-        `objective`: one of `HE_PLANS`.
+        Args:
+            objective: one of `HE_PLANS`.
 
         Raises:
             ModelError: the rows that one output row reads do not fit into a polynomial, too many polynomials
@@ -118,8 +120,6 @@ class LinearPlan:
         if layout.folded:
             geometry = geometry.folded()
         tiles, in_polys, out_polys = layout.counts(geometry)
-        taps = geometry.kernel[0] * geometry.kernel[1]
-        weight_sum = layout.out_block * geometry.in_channels * taps * ((1 << (weight_bits - 1)) - 1)
         plan = cls(
             name=name,
             in_shape=shape.in_shape,
@@ -132,8 +132,9 @@ class LinearPlan:
             in_poly_count=in_polys,
             out_poly_count=out_polys,
         )
-        parameters.require_noise(weight_sum, plan.released_count, name)
-        parameters.require_join(layout.per_answer, weight_sum, name)
+        weights = plan.weight_bound
+        parameters.require_noise(weights, plan.released_count, name)
+        parameters.require_join(layout.per_answer, weights, name)
         wire_bytes = layout.wire_bytes(geometry)
         if wire_bytes > _MAX_WIRE_BYTES:
             raise ModelError(
@@ -145,7 +146,12 @@ class LinearPlan:
     @property
     def product_count(self) -> int:
         """Products of a ciphertext and a weight polynomial."""
-        return self.tile_count * self.in_poly_count * self.out_poly_count
+        return self.tile_count * self.operand_count * self.out_poly_count
+
+    @property
+    def copy_count(self) -> int:
+        """Copies of input polynomials under automorphisms."""
+        return self.tile_count * self.in_poly_count * (self.layout.copies - 1)
 
     @property
     def released_count(self) -> int:
@@ -183,6 +189,30 @@ class LinearPlan:
         """The extents (out, in, taps)."""
         g = self.geometry
         return g.out_channels, g.in_channels, g.kernel[0] * g.kernel[1]
+
+    @property
+    def copies(self) -> tuple[int, int]:
+        """The copies of each input polynomial, and how far apart they put products (native/he/copies.h)."""
+        return self.layout.copies, self.layout.per_answer
+
+    @property
+    def operand_count(self) -> int:
+        """Polynomials that one output polynomial multiplies: every copy of a tile's input polynomials."""
+        return self.in_poly_count * self.layout.copies
+
+    @property
+    def weight_bound(self) -> WeightBound:
+        """The bound on the weights, for the worst weights of the shape."""
+        taps = self.geometry.kernel[0] * self.geometry.kernel[1]
+        meeting = 1
+        if self.layout.copies > 1:
+            meeting = int(np.bincount(self.exponents.ravel() % DEGREE).max())
+        return WeightBound(
+            self.layout.out_block * self.geometry.in_channels * taps,
+            (1 << (self.weight_bits - 1)) - 1,
+            meeting,
+            self.layout.copies,
+        )
 
     @property
     def run(self) -> int:
@@ -251,12 +281,16 @@ class LinearPlan:
         positions: list[np.ndarray] = []
         for image in range(g.batch):
             for first_row, end_row in self._bands():
-                for first in range(0, g.out_channels, layout.out_block):
-                    part = elements[image, first : first + layout.out_block, first_row:end_row]
+                for first in range(0, g.out_channels, layout.out_block * layout.copies):
+                    part = elements[
+                        image, first : first + layout.out_block * layout.copies, first_row:end_row
+                    ]
                     a, i, j = np.ogrid[: part.shape[0], : part.shape[1], : part.shape[2]]
+                    block, a = np.divmod(a, layout.out_block)
                     at = (i * g.stride[0] * layout.row + j * g.stride[1]) * layout.slots
+                    at = at + a * self._spread + block * layout.per_answer
                     index.append(part.ravel())
-                    positions.append((a * self._spread + at).astype(np.uint16).ravel())
+                    positions.append(at.astype(np.uint16).ravel())
         starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)
         return np.concatenate(index), np.concatenate(positions), starts
 

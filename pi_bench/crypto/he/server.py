@@ -10,6 +10,8 @@ from pi_bench import _native
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import (
     CIPHERTEXT_BYTES,
+    COPY_KEYS,
+    COPY_KEYS_BYTES,
     DEGREE,
     MAX_JOIN_LEVELS,
     PRIMES,
@@ -31,8 +33,11 @@ _KEPT_BYTES = 1 << 26
 class TransformedWeights:
     """Holds all weight polynomials of one operator, transformed; they are as secret as the weights.
 
-    They serve only the instruction set that made them. `weights`: int16 (out, in, taps). `transformed`:
-    uint64, or None if they are made anew for every response.
+    They serve only the instruction set that made them.
+
+    Attributes:
+        weights: int16 (out, in, taps).
+        transformed: uint64, or None if they are made anew for every response.
 
     >>> TransformedWeights(np.ones((2, 3, 1), np.int16), transformed=None).weights.shape
     (2, 3, 1)
@@ -49,7 +54,7 @@ def transformed_bytes(plan: LinearPlan) -> int:
     >>> transformed_bytes(LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4))
     196608
     """
-    return plan.in_poly_count * plan.out_poly_count * len(PRIMES) * (DEGREE // plan.run) * 8
+    return plan.operand_count * plan.out_poly_count * len(PRIMES) * (DEGREE // plan.run) * 8
 
 
 def transform_weights(
@@ -57,7 +62,8 @@ def transform_weights(
 ) -> TransformedWeights:
     """Transforms weights once for many responses and clients; `transformed_bytes` tells the memory.
 
-    `weights`: int16 plan.weight_shape, as in `HeServer.respond`.
+    Args:
+        weights: int16 plan.weight_shape, as in `HeServer.respond`.
 
     >>> from pi_bench.crypto.he import LinearShape
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 3), (1, 2)), weight_bits=4)
@@ -68,8 +74,10 @@ def transform_weights(
         ValueError: the weights have another shape, type or range.
     """
     shaped = _shaped(plan, weights)
-    transformed = np.empty(transformed_bytes(plan) // 8, np.uint64)
-    _native.he.transform_weights(shaped, plan.exponents, *_extents(plan), transformed, threads, isa)
+    transformed = aligned_words(transformed_bytes(plan) // 8)
+    _native.he.transform_weights(
+        shaped, plan.exponents, *_extents(plan), transformed, threads, plan.copies, isa
+    )
     return TransformedWeights(shaped, transformed)
 
 
@@ -90,10 +98,14 @@ class HeServer:
             raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
         key = memoryview(public_key).cast("B")
         self._scratch = Scratch()
-        self._public_key = self._load(key[:CIPHERTEXT_BYTES], 1, "the public key", 1).copy()
-        self._join_keys = np.empty(MAX_JOIN_LEVELS * _native.he.LOADED_JOIN_KEY_WORDS, np.uint64)
-        if not _native.he.load_join_keys(key[CIPHERTEXT_BYTES:], self._join_keys, isa):
+        self._public_key = aligned_words(_LOADED_WORDS)
+        self._public_key[:] = self._load(key[:CIPHERTEXT_BYTES], 1, "the public key", 1)
+        self._join_keys = aligned_words(MAX_JOIN_LEVELS * _native.he.LOADED_JOIN_KEY_WORDS)
+        if not _native.he.load_join_keys(key[CIPHERTEXT_BYTES:-COPY_KEYS_BYTES], self._join_keys, isa):
             raise PeerError("the public key: damaged join key (a residue out of range)")
+        self._copy_keys = aligned_words(COPY_KEYS * _native.he.LOADED_COPY_KEY_WORDS)
+        if not _native.he.load_copy_keys(key[-COPY_KEYS_BYTES:], self._copy_keys, isa):
+            raise PeerError("the public key: damaged copy key (a residue out of range)")
 
     def respond(
         self,
@@ -105,9 +117,13 @@ class HeServer:
     ) -> bytes:
         """Computes the encryption of W r - s modulo 2**32: plan.response_bytes bytes.
 
-        `weights`: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or the
-        `transform_weights` of them. `upload`: the client's encryption of r. `s`: uint32 plan.out_shape,
-        uniform and fresh. The time depends on public shapes alone.
+        The time depends on public shapes alone.
+
+        Args:
+            weights: int16 (out, in, kh, kw) or (out, in), |w| < 2**(plan.weight_bits - 1), or the
+                `transform_weights` of them.
+            upload: the client's encryption of r.
+            s: uint32 plan.out_shape, uniform and fresh.
 
         Raises:
             PeerError: the upload has the wrong size or a residue out of range.
@@ -124,17 +140,12 @@ class HeServer:
         masks = s.reshape(-1)[plan.out_index]
         view = memoryview(upload).cast("B")
         tile_bytes = plan.in_poly_count * CIPHERTEXT_BYTES
-        run = max(1, _LOADED_LIMIT_BYTES // ((plan.in_poly_count + 2 * threads) * _LOADED_WORDS * 8))
+        run = max(1, _LOADED_LIMIT_BYTES // ((plan.operand_count + 2 * threads) * _LOADED_WORDS * 8))
         parts: list[bytes | bytearray] = []
         outputs = OutputPolynomials.of(plan, self._scratch) if plan.layout.per_answer > 1 else None
         for first in range(0, plan.tile_count, run):
             end = min(first + run, plan.tile_count)
-            loaded = self._load(
-                view[first * tile_bytes : end * tile_bytes],
-                plan.in_poly_count,
-                plan.name,
-                threads,
-            )
+            loaded = self.load(plan, view[first * tile_bytes : end * tile_bytes], threads)
             parts.append(self._respond(plan, weights, loaded, masks, (first, end), outputs, threads))
         return b"".join(parts) if outputs is None else bytes(self.join(plan, outputs, threads))
 
@@ -160,11 +171,21 @@ class HeServer:
                 self._public_key, seeds.array, masks[begin:end], plan.positions[begin:end], starts,
             )  # fmt: skip
             if outputs is None:
-                _native.he.respond(*request, out, threads, self._isa)
+                _native.he.respond(*request, out, threads, plan.copies, self._isa)
             else:
                 c1, c0 = outputs.c1[first:last], outputs.c0[begin:end]
-                _native.he.respond_unpacked(*request, c1, c0, threads, self._isa)
+                _native.he.respond_unpacked(*request, c1, c0, threads, plan.copies, self._isa)
         return out
+
+    def load(self, plan: LinearPlan, upload: bytes | bytearray | memoryview, threads: int = 1) -> np.ndarray:
+        """Transforms the encryption of some tiles and makes its copies. The next call may overwrite them.
+
+        `respond` does this itself. It is public, because it is timed alone.
+
+        Raises:
+            PeerError: the upload has a residue out of range.
+        """
+        return self._load(upload, plan.in_poly_count, plan.name, threads, plan.copies)
 
     def join(self, plan: LinearPlan, outputs: OutputPolynomials, threads: int = 1) -> bytearray:
         """Joins output polynomials to the answers of a plan, and overwrites them.
@@ -179,12 +200,33 @@ class HeServer:
         return out
 
     def _load(
-        self, ciphertexts: bytes | bytearray | memoryview, group: int, name: str, threads: int
+        self,
+        ciphertexts: bytes | bytearray | memoryview,
+        group: int,
+        name: str,
+        threads: int,
+        copies: tuple[int, int] = (1, 1),
     ) -> np.ndarray:
-        loaded = self._scratch.words("loaded", len(ciphertexts) // CIPHERTEXT_BYTES * _LOADED_WORDS)
-        if not _native.he.load(ciphertexts, group, loaded, threads, self._isa):
+        polynomials = len(ciphertexts) // CIPHERTEXT_BYTES * copies[0]
+        loaded = self._scratch.words("loaded", polynomials * _LOADED_WORDS)
+        if not _native.he.load(ciphertexts, group, loaded, threads, copies[0], self._isa):
             raise PeerError(f"{name}: damaged encryption (a residue out of range)")
+        if copies[0] > 1:
+            _native.he.add_copies(ciphertexts, group, copies, self._copy_keys, loaded, threads, self._isa)
         return loaded
+
+
+def aligned_words(count: int) -> np.ndarray:
+    """Returns uint64 (count,) with any content, which starts at a cache line.
+
+    Vectors of 64 bytes then touch one line each.
+
+    >>> aligned_words(3).ctypes.data % 64
+    0
+    """
+    whole = np.empty(count + 7, np.uint64)
+    first = -whole.ctypes.data % 64 // 8
+    return whole[first : first + count]
 
 
 class Scratch:
@@ -204,7 +246,7 @@ class Scratch:
         """Returns uint64 (count,) with any content. The next call of this name may return the same memory."""
         kept = self._arrays.get(name)
         if kept is None or len(kept) < count:
-            kept = np.empty(count, np.uint64)
+            kept = aligned_words(count)
             if kept.nbytes <= _KEPT_BYTES:
                 self._arrays[name] = kept
         return kept[:count]
@@ -217,7 +259,7 @@ class OutputPolynomials:
     >>> from pi_bench.crypto.he import LinearShape
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 100)), 10, "bytes")
     >>> OutputPolynomials.of(plan).c1.shape
-    (7, 8192)
+    (2, 8192)
     """
 
     c1: np.ndarray  # uint64 (outputs, N)

@@ -9,7 +9,8 @@ from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs import NOTHING
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
-from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob
+from pi_bench.hybrid.ot_plan import extension_work
+from pi_bench.hybrid.work_plan import GadgetJob
 from pi_bench.primitives.gadget import gadget_work
 from pi_bench.primitives.memory import words_work
 from pi_bench.primitives.ot import ot_work
@@ -34,15 +35,16 @@ class Select(Exchange):
     @classmethod
     def of(cls, job: GadgetJob) -> Self:
         """Returns the exchange of a whole gadget."""
-        return cls((), (_gadget_message(job, Party.SERVER, "ot", OT_BYTES * job.padded_count),), 0, job)
+        choices = job.extension_bytes(job.padded_count)
+        return cls((), (_gadget_message(job, Party.SERVER, "ot", choices),), 0, job)
 
     def work(self, prepared: frozenset[int]) -> ExchangeWork:
         """Returns the computing of both parties, as `Exchange.work` says."""
         del prepared
-        count = self.job.padded_count
+        count, silent = self.job.padded_count, self.job.silent
         return ExchangeWork(
-            answer=SERVER_EXCHANGE + words_work(count) + ot_work("extend receiver", count),
-            accept=CLIENT_EXCHANGE + ot_work("extend sender", count),
+            answer=SERVER_EXCHANGE + words_work(count) + extension_work("receiver", count, silent=silent),
+            accept=CLIENT_EXCHANGE + extension_work("sender", count, silent=silent),
         )
 
 
@@ -69,7 +71,7 @@ class Garble(Exchange):
     @classmethod
     def of(cls, job: GadgetJob, groups: range, needs: int) -> Self:
         """Returns the exchange of a slice."""
-        asked = _correction_bytes(job, groups) + OT_BYTES * job.label_ot_count(groups)
+        asked = _correction_bytes(job, groups) + job.extension_bytes(job.label_ot_count(groups))
         request = _gadget_message(job, Party.CLIENT, "ot", asked)
         tables = len(groups) * job.spec.garbled_group_bytes
         return cls((request,), (_gadget_message(job, Party.SERVER, "garbling", tables),), needs, job, groups)
@@ -94,8 +96,8 @@ class Garble(Exchange):
         )
         asking = CLIENT_EXCHANGE + words_work(3 * count) + correcting
         return ExchangeWork(
-            ask=asking + ot_work("extend receiver", labels),
-            take=SERVER_EXCHANGE + ot_work("extend sender", labels) + corrected,
+            ask=asking + extension_work("receiver", labels, silent=self.job.silent),
+            take=SERVER_EXCHANGE + extension_work("sender", labels, silent=self.job.silent) + corrected,
             answer=gadget_work("garble", spec, count),
             accept=CLIENT_EXCHANGE + gadget_work("accept", spec, count),
         )

@@ -21,10 +21,10 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.exchanges.gadget import gadget_purpose
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
-from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob
+from pi_bench.hybrid.ot_plan import extension_work
+from pi_bench.hybrid.work_plan import GadgetJob
 from pi_bench.primitives.fss import fss_work
 from pi_bench.primitives.memory import random_work
-from pi_bench.primitives.ot import ot_work
 from pi_bench.protocol.script import Message
 from pi_bench.protocol.session import Party
 
@@ -62,7 +62,7 @@ class TableChoices(Exchange):
     def of(cls, job: GadgetJob, groups: range) -> Self:
         """Returns the exchange of a slice."""
         ots = table_of(job).choice_ots * len(job.elements(groups))
-        message = Message(Party.SERVER, job.op_id, "ot", OT_BYTES * ots, gadget_purpose(job))
+        message = Message(Party.SERVER, job.op_id, "ot", job.extension_bytes(ots), gadget_purpose(job))
         return cls((), (message,), 0, job, groups)
 
     @property
@@ -75,8 +75,10 @@ class TableChoices(Exchange):
         del prepared
         ots = self.ot_count
         return ExchangeWork(
-            answer=SERVER_EXCHANGE + random_work(ots // LANES) + ot_work("extend receiver", ots),
-            accept=CLIENT_EXCHANGE + ot_work("extend sender", ots),
+            answer=SERVER_EXCHANGE
+            + random_work(ots // LANES)
+            + extension_work("receiver", ots, silent=self.job.silent),
+            accept=CLIENT_EXCHANGE + extension_work("sender", ots, silent=self.job.silent),
         )
 
 
@@ -104,7 +106,7 @@ class TableStep(Exchange):
         asked = sum(table.bundle_group_bytes(level) for level in _client_bundles(table, number))
         answered = sum(table.bundle_group_bytes(level) for level in _server_bundles(table, number))
         if number == 0:
-            asked += OT_BYTES * LANES * table.request_ots + table.correction_group_bytes
+            asked += job.extension_bytes(LANES * table.request_ots) + table.correction_group_bytes
             answered += table.opening_group_bytes
         request, answer = (
             (Message(sender, job.op_id, "tables", len(groups) * group_bytes, gadget_purpose(job)),)
@@ -140,9 +142,10 @@ class TableStep(Exchange):
         table, count = table_of(self.job), len(self.job.elements(self.groups))
         ask = take = NOTHING
         if self.number == 0:
-            ask = random_work(count) + ot_work("extend receiver", self.ot_count)
+            silent = self.job.silent
+            ask = random_work(count) + extension_work("receiver", self.ot_count, silent=silent)
             ask += fss_work("request", table, count)
-            take = ot_work("extend sender", self.ot_count) + fss_work("answer", table, count)
+            take = extension_work("sender", self.ot_count, silent=silent) + fss_work("answer", table, count)
         growing = fss_work("grow", table, count, self.client_bundles)
         grown = fss_work("grow", table, count, self.server_bundles)
         return ExchangeWork(
@@ -153,7 +156,7 @@ class TableStep(Exchange):
 
 
 def step_count(table: FssSpec) -> int:
-    """Returns the number of steps of a slice.
+    """Returns the number of steps, one after another, in which the tables of a slice grow.
 
     >>> specs = FssSpec("relu", 12, 20, False, 4095, 1), FssSpec("relu", 12, 23, False, 4095, 1)
     >>> step_count(specs[0]), step_count(specs[1])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from pi_bench.crypto import gilboa
-from pi_bench.crypto.ot_extension import CotReceiver, CotSender
+from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.randomness import padded_words, random_words
 from pi_bench.hybrid.exchanges import CrossChoices, CrossCorrections
 from pi_bench.hybrid.multiplications import CrossJob
@@ -56,10 +56,10 @@ class ClientCrosses:
     True
     """
 
-    def __init__(self, session: SessionLike, reverse: CotSender, threads: int) -> None:
+    def __init__(self, session: SessionLike, reverse: OtSender, threads: int) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._session = session
-        self._reverse = reverse
+        self.reverse = reverse
         self._threads = threads
         self._zero_labels: dict[_Place, np.ndarray] = {}
         self._factor = np.empty(0, np.uint32)  # r of the cross product under way, padded
@@ -70,7 +70,7 @@ class ClientCrosses:
         with self._session.step(job.op_id, "ot"):
             message = self._session.receive(slice_.answer_bytes)
             labels = gilboa.empty_labels(job.bit_count, len(groups))
-            self._reverse.extend(message, job.ot_count(groups), labels, threads=self._threads)
+            self.reverse.extend(message, job.ot_count(groups), labels, threads=self._threads)
             self._zero_labels[job.number, groups.start] = labels
 
     def ask(self, slice_: CrossCorrections, reverse_seed: bytes, mask: np.ndarray) -> None:
@@ -82,7 +82,7 @@ class ClientCrosses:
                 self.arrays[f"cross:{job.number}"] = np.empty_like(self._factor)
             elements = job.elements(groups)
             corrections, beta = gilboa.product_send(
-                self._reverse,
+                self.reverse,
                 reverse_seed,
                 job.number,
                 groups.start,
@@ -115,10 +115,10 @@ class ServerCrosses:
     ['cross:0', 'factor:0']
     """
 
-    def __init__(self, session: SessionLike, reverse: CotReceiver, threads: int) -> None:
+    def __init__(self, session: SessionLike, reverse: OtReceiver, threads: int) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._session = session
-        self._reverse = reverse
+        self.reverse = reverse
         self._threads = threads
         self._active_labels: dict[_Place, np.ndarray] = {}
 
@@ -129,7 +129,7 @@ class ServerCrosses:
             factor = rows(self._factor(job), job.elements(groups))
             labels = gilboa.empty_labels(job.bit_count, len(groups))
             choices = gilboa.choice_bits(factor, job.bit_count)
-            message = self._reverse.extend(choices, job.ot_count(groups), labels, threads=self._threads)
+            message = self.reverse.extend(choices, job.ot_count(groups), labels, threads=self._threads)
             self._active_labels[job.number, groups.start] = labels
             self._session.send(message)
 

@@ -23,20 +23,19 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto import gadget
+from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.fresh_cot import FreshCotSender, fresh_cot_receiver
-from pi_bench.crypto.ot_extension import (
-    LABEL_BYTES,
-    CotReceiver,
-    CotSender,
-)
+from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.hybrid.exchanges import Garble, Seeds, Select, Trees
+from pi_bench.hybrid.ot_plan import OtPlan
 from pi_bench.hybrid.parties.keys import ClientKeys, ServerKeys
 from pi_bench.hybrid.parties.material import Arena
 from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed, table_hash_seed
 from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
+from pi_bench.hybrid.parties.silent import ClientOts, ServerOts
 from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.script import NO_OP
@@ -72,16 +71,25 @@ class Evaluator:
     """
 
     def __init__(
-        self, session: SessionLike, keys: ClientKeys, arena: Arena, inference_id: int, threads: int
+        self,
+        session: SessionLike,
+        keys: ClientKeys,
+        arena: Arena,
+        inference_id: int,
+        threads: int,
+        ots: OtPlan | None = None,
     ) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._session = session
         self._keys = keys
-        self._reverse = keys.reverse
         self._arena = arena
         self._context = inference_context(session, inference_id)
         self._threads = threads
-        self._label_ots: CotReceiver | None = None
+        context = keys.protocol.encode() + b"\0" + self._context
+        self._ots = ClientOts(keys.reverse, ots or OtPlan(), context, threads)
+        self._tree_message = b""
+        self._label_set_up: bytearray | None = None
+        self._reverse_corrections: list[bytearray] = []
         self._selects: dict[int, ClientSelect] = {}
         self._hash_seed = b""
         self.reverse_seed = b""  # of the reverse OTs' hashes; public
@@ -90,30 +98,47 @@ class Evaluator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._label_ots is not None:
-            self._label_ots.close()
+        self._ots.__exit__()
 
     def accept_seeds(self, exchange: Seeds) -> None:
-        """Receives the garbler's hash seed and begins the label OTs."""
-        seed, fresh = exchange.answer
+        """Receives the garbler's hash seed and begins the OTs."""
+        seed, fresh, *set_up = exchange.answer
         with self._session.step(NO_OP, "ot"):
             self._hash_seed = bytes(self._session.receive(seed.byte_count))
             self.arrays["hash_seed"] = np.frombuffer(self._hash_seed, np.uint8)
             message = self._session.receive(fresh.byte_count)
-            self._label_ots = fresh_cot_receiver(self._reverse, message, self._context)
+            trees = fresh_cot_receiver(self._keys.reverse, message, self._context)
+            self._tree_message = trees.tree_message
+            self._label_set_up = self._ots.begin_labels(trees)
+            self._reverse_corrections = [
+                self._ots.accept_reverse(self._session.receive(first.byte_count)) for first in set_up
+            ]
 
     def send_trees(self) -> None:
-        """Sends the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
-        assert self._label_ots is not None
+        """Sends the hash seed of the reverse OTs, the label OTs' tree corrections, and Ferret's messages."""
         with self._session.step(NO_OP, "ot"):
             self.reverse_seed = reverse_hash_seed(self._keys.protocol, self._context)
-            self._session.send(self.reverse_seed, self._label_ots.tree_message)
+            self._session.send(self.reverse_seed, self._tree_message)
+            if self._label_set_up is not None:
+                self._session.send(self._label_set_up)
+            for corrections in self._reverse_corrections:
+                self._session.send(corrections)
+
+    def accept_trees(self, exchange: Trees) -> None:
+        """Receives Ferret's corrections of the label OTs, if there are any."""
+        for message in exchange.answer:
+            with self._session.step(NO_OP, "ot"):
+                self._ots.accept_labels(self._session.receive(message.byte_count))
 
     @property
-    def label_ots(self) -> CotReceiver:
-        """The label OTs, once the seeds are accepted."""
-        assert self._label_ots is not None
-        return self._label_ots
+    def reverse(self) -> OtSender:
+        """The reverse OTs, once the seeds are accepted."""
+        return self._ots.reverse
+
+    @property
+    def label_ots(self) -> OtReceiver:
+        """The label OTs, once the seeds are accepted, and with Ferret its corrections."""
+        return self._ots.labels
 
     @property
     def table_seed(self) -> bytes:
@@ -122,12 +147,11 @@ class Evaluator:
 
     def accept_select(self, exchange: Select) -> None:
         """Receives the server's choices of a gadget's select bits."""
-        select = ClientSelect.accept(self._session, exchange, self._reverse, self._threads)
+        select = ClientSelect.accept(self._session, exchange, self.reverse, self._threads)
         self._selects[exchange.job.number] = select
 
     def ask(self, slice_: Garble, linear_share: np.ndarray) -> None:
         """Asks for the labels of the bits of v in a slice. `linear_share` is v of the whole value, uint32."""
-        assert self._label_ots is not None
         job, groups = slice_.job, slice_.groups
         if groups.start == 0:
             self._begin(job, linear_share)
@@ -142,7 +166,7 @@ class Evaluator:
             choices = gadget.choice_bits(job.spec, share)
             labels = rows(self.arrays[f"labels:{job.number}"], groups)
             ot_count = job.label_ot_count(groups)
-            message = self._label_ots.extend(choices, ot_count, labels, threads=self._threads)
+            message = self.label_ots.extend(choices, ot_count, labels, threads=self._threads)
             self._session.send(*corrections, message)
         if slice_.last:
             self._selects.pop(job.number, None)
@@ -193,11 +217,16 @@ class Garbler:
     """
 
     def __init__(
-        self, session: SessionLike, keys: ServerKeys, arena: Arena, inference_id: int, threads: int
+        self,
+        session: SessionLike,
+        keys: ServerKeys,
+        arena: Arena,
+        inference_id: int,
+        threads: int,
+        ots: OtPlan | None = None,
     ) -> None:
         self._session = session
         self._keys = keys
-        self._reverse = keys.reverse
         self._arena = arena
         self._threads = threads
         self._context = inference_context(session, inference_id)
@@ -207,7 +236,9 @@ class Garbler:
         self._kept.callback(self.seeds.close)
         self.arrays = {"delta": self.seeds.delta.array, "label_seed": self.seeds.label_seed.array}
         self._fresh: FreshCotSender | None = None
-        self._label_ots: CotSender | None = None
+        context = keys.protocol.encode() + b"\0" + self._context
+        server_ots = ServerOts(keys.reverse, ots or OtPlan(), context, threads)
+        self._ots = self._on_exit.enter_context(server_ots)
         self.reverse_seed = b""  # of the reverse OTs' hashes; public
         self._selects: dict[int, ServerSelect] = {}
 
@@ -225,23 +256,42 @@ class Garbler:
     def send_seeds(self) -> None:
         """Sends the hash seed, and begins the label OTs with a fresh delta."""
         with self._session.step(NO_OP, "ot"):
-            self._fresh = FreshCotSender(self._reverse, self.seeds.delta, self._context)
+            self._fresh = FreshCotSender(self._keys.reverse, self.seeds.delta, self._context)
             self._session.send(self.seeds.hash_seed)
             self._session.send(self._fresh.message)
+            set_up = self._ots.begin_reverse()
+            if set_up is not None:
+                self._session.send(set_up)
 
     def receive_trees(self, exchange: Trees) -> None:
-        """Receives the hash seed of the reverse OTs, and the tree corrections of the label OTs."""
+        """Receives the hash seed of the reverse OTs, the label OTs' tree corrections, and Ferret's messages.
+
+        Answers with Ferret's corrections of the label OTs.
+        """
         assert self._fresh is not None
         with self._session.step(NO_OP, "ot"):
-            message = self._session.receive(exchange.request_bytes)
+            message = self._session.receive(exchange.request[0].byte_count)
             self.reverse_seed = bytes(message[:SEED_BYTES])
-            self._label_ots = self._on_exit.enter_context(self._fresh.finish(message[SEED_BYTES:]))
+            self._ots.begin_labels(self._fresh.finish(message[SEED_BYTES:]))
+            answer = [
+                self._ots.accept_labels(self._session.receive(size))
+                for size in (exchange.ots.labels.set_up_bytes,)
+                if size
+            ]
+            if exchange.ots.reverse.batches:
+                self._ots.accept_reverse(self._session.receive(exchange.ots.reverse.correction_bytes))
+            for corrections in answer:
+                self._session.send(corrections)
 
     @property
-    def label_ots(self) -> CotSender:
+    def reverse(self) -> OtReceiver:
+        """The reverse OTs, once the seeds are sent, and with Ferret its corrections received."""
+        return self._ots.reverse
+
+    @property
+    def label_ots(self) -> OtSender:
         """The label OTs, once the trees are received."""
-        assert self._label_ots is not None
-        return self._label_ots
+        return self._ots.labels
 
     @property
     def table_seed(self) -> bytes:
@@ -250,7 +300,7 @@ class Garbler:
 
     def send_select(self, job: GadgetJob) -> None:
         """Draws and sends the choices of a gadget's select bits."""
-        self._selects[job.number] = ServerSelect.send(self._session, job, self._reverse, self._threads)
+        self._selects[job.number] = ServerSelect.send(self._session, job, self.reverse, self._threads)
 
     def answer(self, slice_: Garble) -> None:
         """Garbles a slice, sends its tables and keeps its state."""
@@ -280,14 +330,13 @@ class Garbler:
 
     def _labels(self, slice_: Garble, select: ServerSelect | None) -> tuple[np.ndarray | None, np.ndarray]:
         """Returns the shares alpha of pi * v'' of a slice, and the zero labels of the bits of v."""
-        assert self._label_ots is not None
         job, groups = slice_.job, slice_.groups
         ot_count = job.label_ot_count(groups)
         with self._session.step(job.op_id, "ot"):
             message = memoryview(self._session.receive(slice_.request_bytes))
             zero_labels = np.empty((ot_count, LABEL_BYTES), np.uint8)
             request = message[slice_.correction_bytes :]
-            self._label_ots.extend(request, ot_count, zero_labels, threads=self._threads)
+            self.label_ots.extend(request, ot_count, zero_labels, threads=self._threads)
             if select is None:
                 return None, zero_labels
             tau = np.frombuffer(message[: slice_.correction_bytes], np.uint32)

@@ -36,7 +36,8 @@ from pi_bench.protocol.script import NO_OP
 class ClientKeys:
     """Holds the client's HE key pair and its half of the reverse OT extension, for one connection.
 
-    `protocol` is the name of the protocol that uses the keys. It enters every key that is derived later.
+    Attributes:
+        protocol: the name of the protocol that uses the keys. It enters every key that is derived later.
 
     >>> from pi_bench.testing import run_sub_protocol
     >>> client, server = run_sub_protocol(client_set_up, server_set_up)

@@ -62,7 +62,7 @@ class ClientOffline:
         self._plan = plan
         self._turns = turns
         self._products = ClientProducts(session, plan, keys.he, masks, threads)
-        self._evaluator = Evaluator(session, keys, lease.arena, inference_id, threads)
+        self._evaluator = Evaluator(session, keys, lease.arena, inference_id, threads, plan.ots)
         self._crosses = ClientCrosses(session, keys.reverse, threads)
         self._tables = ClientTables(session, keys.reverse, self._evaluator, lease, threads)
         self._reverse_delta = keys.reverse.delta.array
@@ -110,6 +110,7 @@ class ClientOffline:
                 self._products.accept(exchange)
             case Seeds():
                 self._evaluator.accept_seeds(exchange)
+                self._crosses.reverse = self._tables.reverse = self._evaluator.reverse
             case Select():
                 self._evaluator.accept_select(exchange)
             case Garble():
@@ -120,7 +121,9 @@ class ClientOffline:
                 self._tables.accept_choices(exchange)
             case TableStep():
                 self._tables.accept(exchange)
-            case Trees() | CrossCorrections():
+            case Trees():
+                self._evaluator.accept_trees(exchange)
+            case CrossCorrections():
                 pass  # the server does not answer
             case _:
                 raise AssertionError(f"no party works on {type(exchange).__name__}")
@@ -184,6 +187,7 @@ def server_offline(
                     products.answer(exchange)
                 case Seeds():
                     garbler.send_seeds()
+                    crosses.reverse = tables.reverse = garbler.reverse
                 case Trees():
                     garbler.receive_trees(exchange)
                 case Select():

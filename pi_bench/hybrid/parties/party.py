@@ -47,7 +47,9 @@ class HybridClient(PartyProtocol):
 
     def set_up(self) -> None:
         """Sends the HE public key and receives the base OTs."""
-        self._keys = keys.client_set_up(self.session, self.name, even=self.uses_tables)
+        self._keys = keys.client_set_up(
+            self.session, self.name, even=self.uses_tables or self._plan.ots.silent
+        )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
         """Draws the masks of one inference, and gathers labels and tables for it."""
@@ -140,7 +142,7 @@ class HybridServer(PartyProtocol):
         plan, threads = self._prepared.plan, self.options.threads
         with (
             self._pool.take() as lease,
-            Garbler(self.session, self._keys, lease.arena, inference_id, threads) as garbler,
+            Garbler(self.session, self._keys, lease.arena, inference_id, threads, plan.ots) as garbler,
         ):
             arrays = server_offline(
                 self.session,

@@ -105,9 +105,13 @@ class ClientProducts:
 
 
 class ServerProducts:
-    """Plays the server: answers, and keeps the constants of its online products, by the id of the value.
+    """Plays the server: multiplies the client's encrypted masks by the weights and blinds the products.
 
-    A constant is bias plus s, at the value's scale. `ClientProducts` shows both parties.
+    `ClientProducts` shows both parties.
+
+    Attributes:
+        constants: for each linear value by its id, the numbers that the server adds online: the bias plus the
+            blinds s of the offline products, uint32 at the scale of the value.
 
     >>> from pi_bench.protocol import Party
     >>> from pi_bench.protocol import ProtocolOptions

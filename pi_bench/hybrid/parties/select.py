@@ -17,8 +17,9 @@ from typing import Self
 import numpy as np
 
 from pi_bench.crypto import gadget
-from pi_bench.crypto.additive_ot import additive_receive
-from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
+from pi_bench.crypto.additive_ot import additive_receive, additive_send
+from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
+from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.randomness import random_bits
 from pi_bench.hybrid.exchanges import Select
 from pi_bench.hybrid.work_plan import GadgetJob, rows
@@ -52,12 +53,12 @@ class ClientSelect:
     True
     """
 
-    reverse: CotSender
+    reverse: OtSender
     zero_labels: np.ndarray  # (padded, 16) uint8
     threads: int
 
     @classmethod
-    def accept(cls, session: SessionLike, exchange: Select, reverse: CotSender, threads: int) -> Self:
+    def accept(cls, session: SessionLike, exchange: Select, reverse: OtSender, threads: int) -> Self:
         """Receives the server's choices."""
         job = exchange.job
         with session.step(job.op_id, "ot"):
@@ -74,7 +75,8 @@ class ClientSelect:
         The client's share is written to `beta`, which is uint32 like `v` and has the elements of the slice.
         """
         labels = rows(self.zero_labels, job.elements(groups))
-        tau, share = self.reverse.additive_send(
+        tau, share = additive_send(
+            self.reverse.delta,
             reverse_seed,
             job.number,
             groups.start,
@@ -109,7 +111,7 @@ class ServerSelect:
     labels: np.ndarray  # (padded, 16) uint8
 
     @classmethod
-    def send(cls, session: SessionLike, job: GadgetJob, reverse: CotReceiver, threads: int) -> Self:
+    def send(cls, session: SessionLike, job: GadgetJob, reverse: OtReceiver, threads: int) -> Self:
         """Draws the bits pi and sends them as the choices of reverse OTs."""
         with session.step(job.op_id, "ot"):
             labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)

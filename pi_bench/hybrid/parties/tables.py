@@ -20,15 +20,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pi_bench.crypto import fss
+from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.fss import FssSpec
-from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
+from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchanges import TableChoices, TableStep, table_of
 from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
 from pi_bench.hybrid.parties.material import Arena, BufferPool, Lease
-from pi_bench.hybrid.work_plan import OT_BYTES, GadgetJob, rows
+from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import Party, SessionLike
 
 _Place = tuple[int, int]
@@ -169,10 +170,10 @@ class ClientTables(_Tables):
     party = Party.CLIENT
 
     def __init__(
-        self, session: SessionLike, reverse: CotSender, evaluator: Evaluator, lease: Lease, threads: int
+        self, session: SessionLike, reverse: OtSender, evaluator: Evaluator, lease: Lease, threads: int
     ) -> None:
         super().__init__(session, lease.arena, lease.buffers, threads)
-        self._reverse = reverse
+        self.reverse = reverse
         self._evaluator = evaluator
         self._delta = reverse.delta.array
 
@@ -183,7 +184,7 @@ class ClientTables(_Tables):
             message = self._session.receive(exchange.answer_bytes)
             labels = self._labels(groups, table_of(job).choice_ots)
             self._unfinished[job.number, groups.start] = _Unfinished(labels)
-            self._reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
+            self.reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
 
     def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
         """Sends the request of a step. `linear_share` is v of the whole value, uint32."""
@@ -264,10 +265,10 @@ class ServerTables(_Tables):
     party = Party.SERVER
 
     def __init__(
-        self, session: SessionLike, reverse: CotReceiver, garbler: Garbler, lease: Lease, threads: int
+        self, session: SessionLike, reverse: OtReceiver, garbler: Garbler, lease: Lease, threads: int
     ) -> None:
         super().__init__(session, lease.arena, lease.buffers, threads)
-        self._reverse = reverse
+        self.reverse = reverse
         self._garbler = garbler
         self._delta = garbler.seeds.delta.array
 
@@ -278,7 +279,7 @@ class ServerTables(_Tables):
             choices = fss.draw_choices(table, len(groups))
             labels = self._labels(groups, table.choice_ots)
             self._unfinished[job.number, groups.start] = _Unfinished(labels, choices)
-            message = self._reverse.extend(
+            message = self.reverse.extend(
                 choices.view(np.uint8), exchange.ot_count, labels, threads=self._threads
             )
             self._session.send(message)
@@ -302,7 +303,7 @@ class ServerTables(_Tables):
         unfinished = self._unfinished[_place(step)]
         assert unfinished.labels is not None and unfinished.choices is not None
         bits = fss.draw_bits(table.server_bits, len(groups))
-        ot_bytes = OT_BYTES * step.ot_count
+        ot_bytes = job.extension_bytes(step.ot_count)
         end = ot_bytes + len(groups) * table.correction_group_bytes
         labels = self._labels(groups, table.request_ots)
         self._garbler.label_ots.extend(message[:ot_bytes], step.ot_count, labels, threads=self._threads)

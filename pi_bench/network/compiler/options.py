@@ -17,12 +17,14 @@ MIN_BITS, MAX_WEIGHT_BITS = 2, 16
 class CompileOptions:
     """The choices of a compilation.
 
-    weight_bits: width of the signed weights. activation_bits: size of the calibrated maximum of an
-    activation's result. headroom_bits: bits of every window above the calibrated maximum of the values
-    before the activation. per_channel: one weight scale per output channel, else one per tensor (fewer
-    public numbers). batch: samples of one inference.
-    layer_activation_bits, layer_weight_bits: bits of some layers by the name of the node, instead of the
-    ones for all.
+    Attributes:
+        weight_bits: width of the signed weights.
+        activation_bits: size of the calibrated maximum of an activation's result.
+        headroom_bits: bits of every window above the calibrated maximum of the values before the activation.
+        per_channel: one weight scale per output channel, else one per tensor (fewer public numbers).
+        batch: samples of one inference.
+        layer_activation_bits, layer_weight_bits: bits of some layers by the name of the node, instead of the
+            ones for all.
 
     Raises:
         UsageError: an option is outside of its range.

@@ -99,9 +99,10 @@ def scales_of_activation(
 ) -> ActivationScales:
     """Chooses the scales of a linear value of at most `maximum`, and of an activation made of it.
 
-    result_scale_bits: the scale that the activation should have. Where the linear value is not that fine, or
-    the window would not fit, its scale is coarser. reserve_bits: bits by which the linear value can still be
-    multiplied.
+    Args:
+        result_scale_bits: the scale that the activation should have. Where the linear value is not that fine,
+            or the window would not fit, its scale is coarser.
+        reserve_bits: bits by which the linear value can still be multiplied.
 
     Raises:
         ModelError: the layer does not fit the ring with the headroom that is asked for.

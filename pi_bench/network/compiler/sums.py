@@ -22,7 +22,8 @@ NO_PADDING = (0, 0, 0, 0)
 class FloatWeights:
     """Weights before quantization; `stride`, `padding`, `dilation` and `groups` are those of a convolution.
 
-    `values` is float64 (out, in / groups, kh, kw) or (out, in / groups).
+    Attributes:
+        values: float64 (out, in / groups, kh, kw) or (out, in / groups).
 
     >>> FloatWeights("head.weight", np.zeros((10, 64))).groups
     1
@@ -38,10 +39,13 @@ class FloatWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTerm:
-    """One term of an expression; `source` is the id of the operator that it reads.
+    """One term of an expression.
 
-    Shapes include the batch. `local_shape` is the shape after the local operators and before the weights.
-    `factor` is 1 if there are weights.
+    Attributes:
+        source: the id of the operator that the term reads.
+        local_shape: the shape after the local operators and before the weights, batch included.
+        shape: the shape of the term, batch included.
+        factor: the public factor; 1 if there are weights.
 
     >>> FloatTerm(0, 10, (), (1, 4), (1, 4), first_channel=2).channels
     slice(2, 6, None)
@@ -66,8 +70,9 @@ class FloatTerm:
 class Expression:
     """A sum of terms and a bias, float64 (channels,) or None.
 
-    `rectified` says that the value is never negative, so that a ReLU leaves it as it is. `reads_products`
-    says that terms without weights read operators that have weights.
+    Attributes:
+        rectified: whether the value is never negative, so that a ReLU leaves it as it is.
+        reads_products: whether terms without weights read operators that have weights.
 
     >>> value = of_value(0, 10, (1, 4))
     >>> value.is_single, add([value, value]).is_single, add([value, value]).is_local
@@ -107,7 +112,10 @@ def of_value(source: int, scale_bits: int, shape: Shape, *, rectified: bool = Fa
 
 
 def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.ndarray | None) -> Expression:
-    """Applies weights to a single value; bias: float (channels,).
+    """Applies weights to a single value.
+
+    Args:
+        bias: float (channels,), or None for no bias.
 
     >>> value = scale(of_value(0, 10, (1, 2)), 0.5, 0.0)
     >>> weigh(value, (1, 1), FloatWeights("w", np.array([[4.0, 2.0]])), None).terms[0].weights.values
@@ -122,7 +130,8 @@ def weigh(operand: Expression, shape: Shape, weights: FloatWeights, bias: np.nda
 def normalize(operand: Expression, gain: np.ndarray, shift: np.ndarray, name: str) -> Expression:
     """Computes ``gain * operand + shift`` with a secret gain and shift per channel, float64 (channels,).
 
-    name: prefix of the names of weights that terms without weights get.
+    Args:
+        name: prefix of the names of weights that terms without weights get.
 
     >>> normalize(of_value(0, 10, (1, 2)), np.array([2.0, 3.0]), np.zeros(2), "bn").terms[0].weights.name
     'bn.weight'
@@ -167,7 +176,7 @@ def _multiplied(term: FloatTerm, factor: float) -> FloatTerm:
 
 
 def add(expressions: Sequence[Expression]) -> Expression:
-    """Adds expressions of one shape.
+    """Returns the sum of expressions, which all have the same shape.
 
     >>> len(add([of_value(0, 10, (1, 2)), of_value(1, 12, (1, 2))]).terms)
     2

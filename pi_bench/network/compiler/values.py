@@ -48,7 +48,8 @@ class Values:
     `expressions` has for each visited node the sum of earlier operators' values that it computes. Later nodes
     ask for the value in the form that they can read. The methods emit an operator where that form needs one.
 
-    `bounds`: for some nodes, a magnitude that their windows must hold besides the calibrated one.
+    Args:
+        bounds: for some nodes, a magnitude that their windows must hold besides the calibrated one.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> nodes = InputNode("x", (), (2,)), ReluNode("relu", ("x",), (2,)), OutputNode("o", ("relu",), (2,))

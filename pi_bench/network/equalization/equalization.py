@@ -26,9 +26,11 @@ _MAX_SAMPLES = 128
 def equalize(graph: Graph, samples: np.ndarray) -> Graph:
     """Makes a graph of the same function with balanced channels; its values have other ranges.
 
-    samples: typical inputs, float (batch, *input shape). The result is not calibrated. It depends on the
-    graph and the samples alone. Names, shapes and operators stay; the input may get public factors of its
-    channels, which depend on the samples alone.
+    The result is not calibrated. It depends on the graph and the samples alone. Names, shapes and operators
+    stay; the input may get public factors of its channels, which depend on the samples alone.
+
+    Args:
+        samples: typical inputs, float (batch, *input shape).
 
     >>> from pi_bench.network.graph import InputNode, LinearNode, OutputNode, ReluNode
     >>> layers = LinearNode("a", ("x",), (2,), "a", None), ReluNode("relu", ("a",), (2,))

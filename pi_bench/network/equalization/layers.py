@@ -31,8 +31,9 @@ _LAYERS = (ConvNode, LinearNode, BatchNormNode)
 class WeightedLayer:
     """A layer that reads rounded values: float64 (out, columns) magnitudes of weights, and groups of factors.
 
-    `groups` are the groups of its input channels, each once, with their largest values and their numbers of
-    channels.
+    Attributes:
+        groups: the groups of its input channels, each once, with their largest values and their numbers of
+            channels.
 
     >>> one, two = np.ones(1), np.array([[0, 1]])
     >>> WeightedLayer(np.ones((1, 2)), two, np.array([2]), np.arange(2), np.ones(2), np.ones(2)).ranges

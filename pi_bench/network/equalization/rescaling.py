@@ -17,8 +17,11 @@ _Rescaled = TypeVar("_Rescaled", bound=Node)
 def rescale(sharing: Sharing, exponents: np.ndarray) -> Graph:
     """Multiplies every value by 2**exponents of its groups; the result has no calibrated ranges.
 
-    exponents: int (groups,), 0 for the group `FIXED`, and at least 0 for those of the input. Parameters keep
-    their names unless several nodes cite one. If a parameter would leave float32, the graph stays as it is.
+    Parameters keep their names unless several nodes cite one. If a parameter would leave float32, the graph
+    stays as it is.
+
+    Args:
+        exponents: int (groups,), 0 for the group `FIXED`, and at least 0 for those of the input.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode, ReluNode
     >>> layers = LinearNode("a", ("x",), (2,), "a", None), ReluNode("relu", ("a",), (2,))

@@ -28,7 +28,8 @@ from pi_bench.network.program import (
 class OperatorValues:
     """The values that an operator read (`read`, in order) and made: uint32 arrays that must not be changed.
 
-    `share` is the client's share of an activation's source; for other operators it has no meaning.
+    Attributes:
+        share: the client's share of an activation's source; for other operators it has no meaning.
 
     >>> from pi_bench.network.program import InputOp
     >>> x = np.uint32([[3, 5]])
@@ -72,7 +73,10 @@ class IntegerRun:
     ) -> Iterator[OperatorValues]:
         """Yields the steps of all operators but the input, in order.
 
-        encoded: uint32 of the input's shape. Each value is dropped after its last reader.
+        Each value is dropped after its last reader.
+
+        Args:
+            encoded: uint32 of the input's shape.
         """
         values = {self.program.input.id: encoded}
         for op in self.program.ops[1:]:

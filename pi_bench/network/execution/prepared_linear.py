@@ -55,7 +55,9 @@ class PreparedLinear:
     ) -> None:
         """Adds every term to `out`, uint32 of the value's shape, C-contiguous.
 
-        shares: one party's share of each earlier value by id. workspace: uint32, see `workspace_for`.
+        Args:
+            shares: one party's share of each earlier value by id.
+            workspace: uint32, see `workspace_for`.
         """
         for (term, kernel, packed), fills_value in zip(self._terms, self._fills_value, strict=True):
             value = np.ascontiguousarray(apply_local(term.local, shares[term.source]))

@@ -31,7 +31,8 @@ from pi_bench.network.program import (
 class OutOfRange:
     """A count of values of one activation that left its window, or of one product that left the ring.
 
-    `largest` is the largest |x| among them, or |y| of a product.
+    Attributes:
+        largest: the largest |x| among them, or |y| of a product.
 
     >>> OutOfRange(op_id=3, name="layer1.relu", count=2, largest=1 << 24).count
     2
@@ -47,7 +48,8 @@ class OutOfRange:
 class ReferenceRun:
     """The values of one inference: operator id → uint32 of its shape.
 
-    `out_of_range` lists only the operators that have values out of range.
+    Attributes:
+        out_of_range: lists only the operators that have values out of range.
 
     >>> ReferenceRun().out_of_range
     []
@@ -66,8 +68,10 @@ def run_reference(
 ) -> ReferenceRun:
     """Computes every value of one inference.
 
-    encoded_input: uint32 of the input's shape. client_shares: for a law that depends on shares, the client's
-    share (uint32) of each linear value by its id; without them shares are zero.
+    Args:
+        encoded_input: uint32 of the input's shape.
+        client_shares: for a law that depends on shares, the client's share (uint32) of each linear value by
+            its id; without them shares are zero.
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(2, np.uint8))
@@ -139,7 +143,9 @@ def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def beyond_ring(product: np.ndarray) -> np.ndarray:
-    """Tells where an exact product is no number of [-2^31, 2^31): bool of its shape.
+    """Tells which exact products are outside [-2^31, 2^31), so that the ring cannot hold them.
+
+    The result is bool of the same shape.
 
     >>> beyond_ring(np.array([5, 1 << 31]))
     array([False,  True])

@@ -60,7 +60,8 @@ def ring_convolution(weighted: Weighted, batch: int | None = None) -> RingConvol
 def prepare_weights(weighted: Weighted, weights: np.ndarray, weight_bits: int = 10) -> PreparedWeights:
     """Packs secret integer weights for `apply_weighted`, once for any number of uses.
 
-    weights: int16 of `weighted.weight_shape`, |w| < 2**(weight_bits - 1).
+    Args:
+        weights: int16 of `weighted.weight_shape`, |w| < 2**(weight_bits - 1).
 
     Raises:
         ValueError: a weight is beyond the public bound, or weights have another shape.
@@ -93,7 +94,10 @@ def apply_weighted(
 ) -> np.ndarray:
     """Multiplies a share by weights, exactly mod 2^32: uint32 of `weighted.out_shape`.
 
-    share: uint32 of `weighted.in_shape`. Raw weights are prepared on the spot, for their own bound.
+    Raw weights are prepared on the spot, for their own bound.
+
+    Args:
+        share: uint32 of `weighted.in_shape`.
 
     Raises:
         ValueError: the share has another dtype or shape.
@@ -135,7 +139,8 @@ def scale_term(term: LinearTerm, value: np.ndarray) -> np.ndarray:
 def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
     """Adds a term to its place in a share of the linear value, `total`, from a share of its product.
 
-    result: the share of ``weighted(local(source))``, or of ``local(source)`` without weights.
+    Args:
+        result: the share of ``weighted(local(source))``, or of ``local(source)`` without weights.
 
     >>> total = np.zeros((1, 3), np.uint32)
     >>> add_term(LinearTerm(0, (), None, 1, np.uint8([0]), first_channel=2), np.uint32([[7]]), total)
@@ -149,8 +154,9 @@ def add_term(term: LinearTerm, result: np.ndarray, total: np.ndarray) -> None:
 def combine_terms(op: LinearOp, results: Sequence[np.ndarray], bias: np.ndarray | None = None) -> np.ndarray:
     """Computes a share of the linear value from shares of its terms' products (before multiplier and shift).
 
-    results: one array per term, in order, as for `add_term`. bias: uint32 (channels,), given by one party
-    only.
+    Args:
+        results: one array per term, in order, as for `add_term`.
+        bias: uint32 (channels,), given by one party only.
 
     >>> terms = tuple(LinearTerm(0, (), None, factor, np.uint8([0])) for factor in (1, -2))
     >>> op = LinearOp(1, "sum", (1, 1), 4, terms, None, 0)

@@ -27,7 +27,8 @@ _NAMED_KEYS = 3
 class BinaryMaskedReLU(nn.Module):
     """A ReLU that some elements have: max(0, x) where `mask` is True, x elsewhere.
 
-    `mask` is bool, without a batch axis or with one of size 1.
+    Args:
+        mask: bool, without a batch axis or with one of size 1.
 
     >>> BinaryMaskedReLU(torch.tensor([True, False]))(torch.tensor([[-1.0, -1.0]])).tolist()
     [[0.0, -1.0]]

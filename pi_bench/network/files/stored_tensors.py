@@ -44,7 +44,8 @@ _STORAGES: Mapping[str, torch.dtype] = {
 class Storage:
     """The `count` numbers of one or several tensors; `read` returns bytes, given their place and number.
 
-    `first` is the place of the first of the numbers.
+    Attributes:
+        first: the place of the first of the numbers.
 
     >>> Storage(torch.float32, 2, lambda place, size: bytes(size)).numbers().tolist()
     [0.0, 0.0]

@@ -32,7 +32,8 @@ Rename = Callable[[str], str]
 class Found:
     """The tensors at one place of a checkpoint, by the module's names where it has them, else by their own.
 
-    `others` names the entries among them that are no tensors.
+    Attributes:
+        others: names the entries among them that are no tensors.
 
     >>> Found({}, ["epoch"]).others
     ['epoch']

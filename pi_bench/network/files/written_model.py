@@ -61,7 +61,11 @@ def read_written(file: BinaryIO) -> dict[str, Any] | None:
 
 class _Archive:
     def __init__(self, archive: zipfile.ZipFile, limit_bytes: int) -> None:
-        """Finds the pickle. limit_bytes: size of the file, which its records together do not exceed."""
+        """Finds the pickle.
+
+        Args:
+            limit_bytes: size of the file, which its records together do not exceed.
+        """
         (pickle,) = (name for name in archive.namelist() if name.partition("/")[2] == "data.pkl")
         self._archive, self._folder = archive, pickle.partition("/")[0]
         self._left_bytes = limit_bytes

@@ -50,8 +50,10 @@ M = TypeVar("M", bound=Map)
 class Term(Generic[M]):
     """The part of a linear value that comes from one source.
 
-    `plain` lists the paths without weights (each a tuple of the pools on it), `map` is the sum of the other
-    paths, and `layers` names the weighted layers in it.
+    Attributes:
+        plain: the paths without weights, each a tuple of the pools on it.
+        map: the sum of the other paths.
+        layers: names the weighted layers in the map.
 
     >>> Term(plain=((),)).plus(Term(plain=(("pool",),))).plain
     ((), ('pool',))
@@ -76,9 +78,11 @@ Form = dict[str, Term[M]]
 class Region(Generic[M]):
     """The forms of a graph's linear values.
 
-    `kept`: names of linear values that are sources. `weigh`: makes the map of a convolution, fully connected
-    layer or pool by itself, with its bias or (for all but the first of several terms) without. `normalize`:
-    makes a map followed by a batch normalization, likewise.
+    Attributes:
+        kept: names of linear values that are sources.
+        weigh: makes the map of a convolution, fully connected layer or pool by itself, with its bias or (for
+            all but the first of several terms) without.
+        normalize: makes a map followed by a batch normalization, likewise.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode
     >>> nodes = InputNode("x", (), (2,)), AddNode("sum", ("x", "x"), (2,)), OutputNode("o", ("sum",), (2,))
@@ -187,10 +191,12 @@ def shape_region(graph: Graph, kept: Collection[str]) -> Region[MapShape]:
 
 
 def axes_of(node: Node, shape: Shape, graph: Graph) -> tuple[Axis, Axis]:
-    """Returns the rows and columns of a weighted layer or pool; shape: (channels, height, width) or
-    (features,).
+    """Returns the rows and columns of a weighted layer or pool.
 
     A fully connected layer is a convolution whose kernel is the whole map.
+
+    Args:
+        shape: the shape of its operand, (channels, height, width) or (features,).
 
     >>> pool = AvgPoolNode("pool", ("x",), (8, 2, 2), (2, 2), (2, 2), (0, 0))
     >>> rows, columns = axes_of(pool, (8, 4, 4), Graph((), {}))

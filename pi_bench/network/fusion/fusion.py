@@ -27,11 +27,12 @@ from pi_bench.network.linear_maps.linear_map import LinearMap
 class Fusion:
     """A report of fused layers.
 
-    `values`: name → the weighted layers that now are one operator (with its borders).
-    `dissolved`: linear values that are no longer computed, truncated and sent.
-    `before`, `after`: the predicted costs of the linear part.
-    `kept`: values that stay → the cost of the linear part if this value alone were dissolved too.
-    `planned_link`: the name of the link by whose costs fusion planned; None for one machine.
+    Attributes:
+        values: name → the weighted layers that now are one operator (with its borders).
+        dissolved: linear values that are no longer computed, truncated and sent.
+        before, after: the predicted costs of the linear part.
+        kept: values that stay → the cost of the linear part if this value alone were dissolved too.
+        planned_link: the name of the link by whose costs fusion planned; None for one machine.
 
     >>> Fusion({}, (), Cost(0.5, 100), Cost(0.4, 90), {}).after.online_s
     0.4
@@ -48,7 +49,8 @@ class Fusion:
 def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) -> tuple[Graph, Fusion]:
     """Fuses linear layers where it saves online time; returns `graph` itself if nothing is gained.
 
-    `table`: the costs that decide, those of one machine by default.
+    Args:
+        table: the costs that decide, those of one machine by default.
 
     Raises:
         ModelError: the graph cannot be compiled at all.
@@ -73,7 +75,11 @@ def fuse_linear(graph: Graph, weight_bits: int, table: CostTable = ONE_MACHINE) 
 
 
 def fuse_keeping(graph: Graph, kept: Collection[str], planner: Planner) -> Graph:
-    """Fuses all layers but those whose values are in `kept`.
+    """Returns the graph in which linear layers are fused with the layers that read their values.
+
+    Args:
+        kept: names of the linear values that are still computed; their layers are not fused with readers.
+        planner: chooses the layers that compute each fused map.
 
     >>> from pi_bench.network.graph import InputNode, OutputNode
     >>> graph = Graph((InputNode("x", (), (2,)), OutputNode("o", ("x",), (2,))), {})

@@ -42,7 +42,10 @@ from pi_bench.network.linear_maps.pieces import Piece, pieces_of
 
 
 class Planner:
-    """Chooses `kept`, the linear values that stay. `table` has the costs of a round.
+    """Chooses the linear values that stay values of their own, because the network is cheaper with them.
+
+    Args:
+        table: the costs of a round, and whether offline bytes may grow.
 
     >>> import numpy as np
     >>> from pi_bench.network.graph import InputNode, OutputNode
@@ -159,7 +162,11 @@ class Planner:
         return sum((self._choose(shape, flat)[0] for shape in maps), Cost())
 
     def pieces(self, shape: MapShape, *, flat: bool) -> tuple[Piece, ...]:
-        """Returns the cheapest layers that compute a map; `flat`: its result is a vector."""
+        """Returns the cheapest layers that compute a map.
+
+        Args:
+            flat: whether its result is a vector.
+        """
         return self._choose(shape, flat)[1]
 
     def _choose(self, shape: MapShape, flat: bool) -> tuple[Cost, tuple[Piece, ...]]:

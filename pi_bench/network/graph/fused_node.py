@@ -13,7 +13,9 @@ from pi_bench.network.linear_maps.pieces import Piece
 class FusedTerm:
     """The part of a fused node that reads one input: the input `times`, plus a linear map of it.
 
-    `pieces` are the layers that compute the map; `layers` names the weighted layers of the given graph in it.
+    Attributes:
+        pieces: the layers that compute the map.
+        layers: names the weighted layers of the given graph in it.
 
     >>> FusedTerm(1, None, (), ("stage1.conv1", "stage1.conv2", "stage1.conv3")).title
     'stage1.conv1…stage1.conv3'

@@ -29,7 +29,7 @@ from pi_bench.network.graph import Graph, PolynomialNode
 
 
 class ChannelKind(enum.IntEnum):
-    """The kind of a channel's activation; the value of a polynomial's kind is its degree.
+    """The kind of a channel's activation. A linear function, a square and a cube have their degree as value.
 
     >>> ChannelKind.CUBE.value
     3
@@ -73,8 +73,10 @@ class ReducedPolynomials:
 def reduce_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> ReducedPolynomials:
     """Writes polynomials as squares and products of one affine image of their input.
 
-    coefficients: float (channels, degree + 1), the constant first, degree at most 3.
-    relu: bool (channels,), True where the channel is a ReLU (its coefficients do not count); None: nowhere.
+    Args:
+        coefficients: float (channels, degree + 1), the constant first, degree at most 3.
+        relu: bool (channels,), True where the channel is a ReLU (its coefficients do not count); None:
+            nowhere.
 
     >>> reduced = reduce_polynomials(np.array([[0.0, 0.0, -4.0], [1.0, 2.0, 0.0]]), relu=None)
     >>> [ChannelKind(kind).name for kind in reduced.kinds], reduced.scale, reduced.gain

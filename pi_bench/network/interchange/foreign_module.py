@@ -67,8 +67,12 @@ class FileOperator:
 class ForeignModule(nn.Module):
     """A torch module that runs the steps of a file.
 
-    `tensors`: parameters by name, with dots between modules. `input_shape`: batch first; None where the file
-    leaves a size open. If several results have one name, the last one counts, as in the file.
+    If several results have one name, the last one counts, as in the file.
+
+    Args:
+        tensors: parameters by name, with dots between modules.
+        references: by the name of a value in `steps`, the name of the tensor that it is.
+        input_shape: batch first; None where the file leaves a size open.
 
     >>> steps = [FileOperator("Relu", torch.relu, (Ref("x"),), {}, ("y",))]
     >>> module = ForeignModule("tiny", steps, {}, {}, input_name="x", input_shape=(1, 2), output_name="y")
@@ -86,7 +90,7 @@ class ForeignModule(nn.Module):
         input_shape: tuple[int | None, ...],
         output_name: str,
     ) -> None:
-        """Checks the steps; references: name of a value in `steps` → name of the tensor that it is.
+        """Checks the steps.
 
         Raises:
             ModelError: names that no module can have, or too many steps.

@@ -21,9 +21,11 @@ _PASSING = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "D
 class Ending:
     """The value that a network answers with, and the operators after it that are left out.
 
-    `output` names the value. `replaced` maps each result of an operator that is left out to its operand.
-    `left_out` lists these operators in the order in which the client applies them, as the meta of a graph has
-    them (`lowering.last_step`).
+    Attributes:
+        output: names the value.
+        replaced: maps each result of an operator that is left out to its operand.
+        left_out: lists these operators in the order in which the client applies them, as the meta of a graph
+            has them (`lowering.last_step`).
 
     >>> Ending("logits", {}, ({"operator": "softmax", "dimension": 1},)).output
     'logits'

@@ -67,8 +67,10 @@ def nearest(axis: ResizedAxis, rounding: str) -> list[int]:
 def matrix(axis: ResizedAxis, mode: str, cubic: float = -0.75, excluded: bool = False) -> np.ndarray:
     """Returns the weights of the old values in the new ones, float32 (new size, size).
 
-    mode: "linear" or "cubic"; `cubic` is the coefficient of the latter. `excluded` leaves out the places
-    outside of the map, instead of taking the value at its edge there.
+    Args:
+        mode: "linear" or "cubic".
+        cubic: the coefficient of the cubic mode.
+        excluded: leaves out the places outside of the map, instead of taking the value at its edge there.
 
     >>> matrix(ResizedAxis(2, 4, 2.0, "half_pixel"), "linear").tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]

@@ -73,7 +73,10 @@ def place_of(node: Any, references: Mapping[str, str]) -> tuple[str, str]:
     """Returns (path, class) of the module that a node was.
 
     The name of its weights tells it, or the notes of torch's exporter, or the node's own name
-    (`/layer1/conv/Conv`). references: name of a value → path of the tensor that it is.
+    (`/layer1/conv/Conv`).
+
+    Args:
+        references: name of a value → path of the tensor that it is.
 
     >>> from onnx import helper
     >>> place_of(helper.make_node("Relu", ["x"], ["y"], name="/layer1/act/Relu"), {})

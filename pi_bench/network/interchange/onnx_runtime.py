@@ -25,6 +25,9 @@ _HALF = (10, 16)
 class OtherRuntime:
     """The file as onnxruntime reads it, up to the value that `end` names as the answer.
 
+    Args:
+        outside: values of the tensors that lie in other files, by name.
+
     >>> from onnx import TensorProto, helper
     >>> x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xy")
     >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "tiny", [x], [y])
@@ -35,7 +38,6 @@ class OtherRuntime:
     """
 
     def __init__(self, name: str, model: Any, end: Ending, outside: dict[str, np.ndarray]) -> None:
-        """outside: values of the tensors that lie in other files, by name."""
         self._name, self._model, self._end, self._outside = name, model, end, outside
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

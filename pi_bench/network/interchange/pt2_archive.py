@@ -44,7 +44,9 @@ _DTYPES = {
 class Archive:
     """The content of an archive.
 
-    `program` is the JSON of its one program. `tensors` has parameters, buffers and constants by name.
+    Attributes:
+        program: the JSON of its one program.
+        tensors: parameters, buffers and constants by name.
 
     >>> Archive({}, {"weight": torch.zeros(2, 3)}).tensors["weight"].shape
     torch.Size([2, 3])

@@ -112,8 +112,9 @@ def example_shape(
 ) -> tuple[int, ...]:
     """Returns the shape of an input, batch first, as the file or the program has it; an open batch is 1.
 
-    sample_shape: shape of the calibration inputs without batch; it decides the sizes that the source leaves
-    open.
+    Args:
+        sample_shape: shape of the calibration inputs without batch; it decides the sizes that the source
+            leaves open.
 
     Raises:
         ModelError: an open size that nothing decides, dynamic shapes, or a module that knows no shape.

@@ -27,8 +27,10 @@ _WIDE = 8
 def readers_of(own: Sequence[int], taps: Sequence[Sequence[int | None]]) -> Readers:
     """Lists the composed classes of an axis by class of the second map, tap, and class of the first map.
 
-    `own` has, for each composed class, the class of the second map. `taps` has, for each composed class and
-    tap, the class of the first map that the tap reads, or None where it reads padding.
+    Args:
+        own: for each composed class, the class of the second map.
+        taps: for each composed class and tap, the class of the first map that the tap reads, or None where
+            the tap reads padding.
 
     >>> readers_of([0, 0], [[None, 0], [0, 0]])
     {(0, 1, 0): [0, 1], (0, 0, 0): [1]}
@@ -49,9 +51,14 @@ def composed_kernel(
     columns: Readers,
     shape: Sequence[int],
 ) -> np.ndarray:
-    """Computes the kernel of `second` after `first`: float64 of `shape`, whose axes are those of the kernels.
+    """Computes the kernel of the map that applies the kernel `first` and then `second`.
 
-    The axes are (row classes, column classes, out, in, rows, columns), and `strides` are those of `first`.
+    All three kernels are float64 (row classes, column classes, out, in, rows, columns).
+
+    Args:
+        strides: the strides of the first map.
+        rows, columns: the composed classes of each axis, from `readers_of`.
+        shape: the shape of the composed kernel.
 
     >>> three = np.array([1.0, 2.0, 3.0]).reshape(1, 1, 1, 1, 1, 3)
     >>> across = {(0, tap, 0): [0] for tap in range(3)}

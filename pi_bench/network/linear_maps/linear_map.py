@@ -177,8 +177,9 @@ class MapShape:
 class LinearMap:
     """A linear map between feature maps whose kernel depends on the class of the position.
 
-    `kernel`: float64 (row classes, column classes, out, in, extent of rows, extent of columns);
-    `bias`: float64 (row classes, column classes, out).
+    Attributes:
+        kernel: float64 (row classes, column classes, out, in, extent of rows, extent of columns).
+        bias: float64 (row classes, column classes, out).
 
     >>> rows = Axis.of(6, 6, 1, 1, 3)
     >>> blur = LinearMap.convolution(np.full((1, 1, 3, 3), 1 / 9), rows, rows)
@@ -196,7 +197,12 @@ class LinearMap:
     def convolution(
         cls, weight: np.ndarray, rows: Axis, columns: Axis, bias: np.ndarray | None = None
     ) -> Self:
-        """Makes the map of a convolution; weight: float64 (out, in, kh, kw), bias: float64 (out,)."""
+        """Makes the map of a convolution.
+
+        Args:
+            weight: float64 (out, in, kh, kw).
+            bias: float64 (out,); None for a bias of 0.
+        """
         bias = np.zeros(len(weight)) if bias is None else bias
         return cls(rows, columns, weight[None, None], bias[None, None])
 

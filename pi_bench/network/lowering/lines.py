@@ -154,16 +154,14 @@ def lines_as_maps(
 
 
 class _Rewriting:
-    """The nodes so far. `maps`: name of a line → name of the map with its elements. `renamed`: name of a
-    value before → name of the same value now.
-    """
+    """The nodes so far, with the new names of values."""
 
     def __init__(self, masks: Mapping[str, np.ndarray], names: set[str]) -> None:
         self.nodes: list[Node] = []
         self._names = names
         self.masks = dict(masks)
-        self._maps: dict[str, str] = {}
-        self._renamed: dict[str, str] = {}
+        self._maps: dict[str, str] = {}  # by the name of a line, the name of the map with its elements
+        self._renamed: dict[str, str] = {}  # by the name of a value before, the name of the same value now
         self._shapes: dict[str, Shape] = {}
 
     def add(self, node: Node) -> None:

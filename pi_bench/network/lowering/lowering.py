@@ -38,8 +38,9 @@ def lower(
 ) -> Graph:
     """Lowers `module` to its float graph, without calibrated ranges; `module` is left as it was.
 
-    example_input: float tensor (batch, features), (batch, channels, length) or (batch, channels, height,
-    width).
+    Args:
+        example_input: float tensor (batch, features), (batch, channels, length) or (batch, channels, height,
+            width).
 
     Raises:
         ModelError: an operator that cannot be lowered; the message has its module path and a replacement.

@@ -21,10 +21,12 @@ FxNode = Any  # torch.fx.Node
 class Lowering:
     """The nodes made so far, and the calls that they are the values of.
 
-    `sources`: a placeholder's name → the parameter's or buffer's name. `parts`: for calls with several
-    results, a function per result that makes the node of one that is read. `constants`: the values that
-    depend on parameters alone, by call. `parameters`: weights that the lowering made, which nodes cite.
-    `reserved`: names of nodes that are added later.
+    Attributes:
+        sources: a placeholder's name → the parameter's or buffer's name.
+        parts: for calls with several results, a function per result that makes the node of one that is read.
+        constants: the values that depend on parameters alone, by call.
+        parameters: weights that the lowering made, which nodes cite.
+        reserved: names of nodes that are added later.
 
     >>> import torch
     >>> from pi_bench.network.graph import InputNode
@@ -120,7 +122,8 @@ class Lowering:
 def refuse(fx_node: FxNode, advice: str, *, activation: str | None = None) -> ModelError:
     """Makes the error that names a call's operator and module, and gives advice.
 
-    activation: the name of the activation that the operator is a part of, if there is one.
+    Args:
+        activation: the name of the activation that the operator is a part of, if there is one.
 
     >>> import torch
     >>> call = torch.fx.Graph().call_function(torch.ops.aten.gelu.default, ())

@@ -56,7 +56,9 @@ def phases(
 ) -> np.ndarray:
     """Returns the weights (out * rows * columns, in / groups, kh, kw) of the convolution of all phases.
 
-    weight: (in, out / groups, kh, kw) of the transposed convolution. `more` is its output padding.
+    Args:
+        weight: (in, out / groups, kh, kw) of the transposed convolution.
+        more: its output padding.
 
     >>> phases(np.float64([[[[1, 2, 3]]]]), groups=1, stride=(1, 2), dilation=(1, 1), more=(0, 0)).tolist()
     [[[[3.0, 1.0]]], [[[0.0, 2.0]]]]

@@ -13,8 +13,9 @@ from pi_bench.network.program import Program
 def encode_input(program: Program, array: np.ndarray) -> np.ndarray:
     """Quantizes the input: round(x * 2**(scale_bits + channel_bits)) mod 2^32, uint32 of the input's shape.
 
-    `array`: real numbers of the input's shape (batch first; the batch axis may be left out if the batch is
-    1).
+    Args:
+        array: real numbers of the input's shape (batch first; the batch axis may be left out if the batch is
+            1).
 
     Raises:
         InputError: a wrong dtype or shape, NaN or infinity, or a value outside the calibrated range.

@@ -35,8 +35,9 @@ class InputOp:
 class LinearOp:
     """A sum of linear terms of earlier values, plus a secret bias (a name in the weights, or None).
 
-    `name` has the module paths of the user's network; `mac_count` counts multiply-accumulates, batch
-    included.
+    Attributes:
+        name: the module paths of the user's network.
+        mac_count: counts multiply-accumulates, batch included.
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))
@@ -72,7 +73,8 @@ class ActivationKind(enum.StrEnum):
 class ActivationGroup:
     """Elements of a tensor that one gadget treats alike.
 
-    `index`: flat positions in the tensor, batch included (int64, ascending); None means every element.
+    Attributes:
+        index: flat positions in the tensor, batch included (int64, ascending); None means every element.
 
     >>> ActivationGroup(ActivationKind.RELU, count=2, index=np.array([0, 3])).count
     2

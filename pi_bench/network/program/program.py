@@ -41,7 +41,8 @@ name of a bias maps to uint32 (out,), at the scale of its linear operator.
 class Program:
     """A sequence of operators: one `InputOp` first, one `OutputOp` last.
 
-    `weight_bits` is a public bound on weights, |w| < 2**(weight_bits - 1).
+    Attributes:
+        weight_bits: a public bound on weights, |w| < 2**(weight_bits - 1).
 
     >>> from pi_bench.network.program import LinearTerm
     >>> double = LinearTerm(0, (), None, multiplier=2, shift_bits=np.zeros(4, np.uint8))

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from pi_bench.models.building import build
 from pi_bench.models.recipe_export import load_state
+from pi_bench.network.lowering import lower
 
 RECIPE = parse_recipe(
     """
@@ -37,24 +38,20 @@ def state():
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["resnet18-cifar100-12288", "resnet18-tinyimagenet-12288"],
+    "name", ["resnet18-cifar100-12288", "resnet18-tinyimagenet-12288", "resnet18-cifar100-557056"]
 )
-def test_the_lowered_graph_has_the_published_count(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("pi_bench.models.recipe_export._NOISE_IMAGE_COUNT", 2)  # ranges are not looked at
+def test_the_lowered_graph_has_the_published_count(name):
     recipe = load_recipe(name)
-    graph = export_recipe(recipe, tmp_path / "model.pt")
-    assert graph.relu_count == recipe.relu_count
+    graph = lower(build(recipe), torch.zeros(1, *recipe.input_shape))
+    assert graph.relu_count == recipe.relu_count == int(name.rpartition("-")[2])
     shapes = [(node.name, node.shape) for node in graph.nodes if isinstance(node, ReluNode)]
     assert shapes == list(recipe.relu_shapes())
+
+
+def test_the_exported_file_has_the_count_of_the_recipe(tmp_path):
+    graph = export_recipe(RECIPE, tmp_path / "model.pt")
+    assert load_model(tmp_path / "model.pt").relu_count == graph.relu_count == RECIPE.relu_count
     assert graph.meta["random_weights"] is True
-
-
-def test_the_full_network_has_the_published_count_after_lowering():
-    from pi_bench.network.lowering import lower
-
-    recipe = load_recipe("resnet18-cifar100-557056")
-    assert lower(build(recipe), torch.zeros(1, *recipe.input_shape)).relu_count == 557_056
 
 
 def test_equal_seeds_make_equal_files(tmp_path):

@@ -43,9 +43,9 @@ def test_a_quiet_machine_has_none() -> None:
 @pytest.mark.parametrize(
     ("code", "use", "words", "advice"),
     [
-        ("load", MachineUse(other_fraction=0.25), "other programs took 25%", "close them"),
-        ("steal", MachineUse(steal_fraction=0.04), "took 4% of the processor time", "at another hour"),
-        ("throttled", MachineUse(frequency_fraction=0.5), "ran at 50% of its highest", "cooling"),
+        ("load", MachineUse(other_fraction=0.25), "other programs took 25 %", "close them"),
+        ("steal", MachineUse(steal_fraction=0.04), "took 4 % of the processor time", "at another hour"),
+        ("throttled", MachineUse(frequency_fraction=0.5), "ran at 50 % of its highest", "cooling"),
         ("throttled", MachineUse(heat_events=3), "slowed down 3 times because of heat", "cooling"),
         ("swap", MachineUse(swapped_pages=5000), "moved 5,000 pages", "use a machine with more of it"),
         (
@@ -65,7 +65,7 @@ def test_the_state_of_the_machine_is_worded(code: str, use: MachineUse, words: s
 def test_limits_far_below_the_usual_ones_are_named() -> None:
     (caution,) = machine_cautions(QUIET, Limits({**USUAL, "aes": 2e-9}, 1, earlier=(USUAL,)))
     assert caution.code == "slow-machine"
-    assert "AES at 50% of the usual rate" in caution.text and "relative to the floor" in caution.text
+    assert "AES at 50 % of the usual rate" in caution.text and "relative to the floor" in caution.text
     assert machine_cautions(QUIET, Limits({**USUAL, "aes": 1.5e-9}, 1, earlier=(USUAL,))) == []
 
 

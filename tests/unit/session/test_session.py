@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from pi_bench.channel.frame import HEADER_BYTES
+from pi_bench.channel.frame import HEADER_BYTES, FrameKind, PhaseHeaders
 from pi_bench.errors import PeerError
 from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.span import Span
@@ -155,8 +155,9 @@ def test_parties_out_of_step(
 
 
 def test_message_of_another_session(sessions: Sessions) -> None:
-    sessions[0].session_id += 1
-    sessions[0].send(b"x")
+    client = sessions[0]
+    client._headers = PhaseHeaders(FrameKind.COMMAND, client.session_id + 1, 0)
+    client.send(b"x")
     with pytest.raises(PeerError, match="session 00000000feedfacf came where session 00000000feedface"):
         sessions[1].receive(1)
 
@@ -174,8 +175,7 @@ def test_lost_and_repeated_messages_are_noticed(sessions: Sessions) -> None:
 @pytest.mark.parametrize("depth", [0, 2, 2**32 - 1])
 def test_impossible_depth(sessions: Sessions, depth: int) -> None:
     client, server = sessions
-    header = client._header(NO_OP, {}, 1, 1)
-    client.channel.send(header._replace(depth=depth), [memoryview(b"x")])
+    client.channel.send_encoded(client._header(NO_OP, {}, depth, 1), [memoryview(b"x")], 1)
     with pytest.raises(PeerError, match="dependent messages"):
         server.receive(1)
 

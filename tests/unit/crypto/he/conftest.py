@@ -81,7 +81,9 @@ def separate_plan() -> Callable[[LinearShape], LinearPlan]:
 
     def make(shape: LinearShape) -> LinearPlan:
         geometry = Geometry.of(shape)
-        layouts = [layout for layout in Layout.candidates(geometry) if layout.per_answer == 1]
+        layouts = [
+            layout for layout in Layout.candidates(geometry) if layout.per_answer == layout.copies == 1
+        ]
         return LinearPlan.with_layout(shape, 10, min(layouts, key=lambda one: one.wire_bytes(geometry)))
 
     return make

@@ -12,6 +12,7 @@ from pi_bench.crypto.he import (
     HeServer,
     LinearPlan,
     LinearShape,
+    parameters,
     transform_weights,
 )
 from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PACKED_POLY_BYTES, PRIMES
@@ -58,6 +59,16 @@ def test_join_keys_with_a_residue_out_of_range(parties, level, prime) -> None:
     for bad in (PRIMES[prime], (1 << 50) - 1):
         with pytest.raises(PeerError, match="public key: damaged join key"):
             HeServer(with_residue(key, offset, bad), isa=parties.isa)
+
+
+@pytest.mark.parametrize(("prime", "bound"), [(0, PRIMES[0]), (3, parameters.COPY_PRIME)])
+def test_copy_keys_with_a_residue_out_of_range(parties, prime, bound) -> None:
+    """The last part of the last key."""
+    key = parties.client.public_key
+    offset = len(key) - (4 - prime) * PACKED_POLY_BYTES + 25 * 77
+    HeServer(with_residue(key, offset, bound - 1), isa=parties.isa)
+    with pytest.raises(PeerError, match="public key: damaged copy key"):
+        HeServer(with_residue(key, offset, bound), isa=parties.isa)
 
 
 def test_joined_responses_damaged(parties) -> None:

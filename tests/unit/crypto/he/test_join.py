@@ -10,6 +10,8 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto.he import LinearPlan, LinearShape, OutputPolynomials, parameters
+from pi_bench.crypto.he.geometry import Geometry
+from pi_bench.crypto.he.layout import Layout
 from pi_bench.crypto.he.parameters import BINOMIAL_BITS, DEGREE, PACKED_POLY_BYTES, PRIMES, SEED_BYTES
 
 he = _native.he
@@ -163,8 +165,9 @@ def test_noise_stays_within_the_deviation_that_the_parameters_name() -> None:
 
 def test_failure_probability_of_decryption() -> None:
     """The noise of the most levels is many deviations away from the limit of decryption."""
-    assert parameters.join_failure_bits(parameters.MAX_JOIN_LEVELS, 3 * DEGREE * 511) > 128
-    assert parameters.join_failure_bits(0, 3 * DEGREE * 511) == float("inf")
+    weights = parameters.WeightBound(3 * DEGREE, 511)
+    assert parameters.join_failure_bits(parameters.MAX_JOIN_LEVELS, weights) > 128
+    assert parameters.join_failure_bits(0, weights) == float("inf")
 
 
 # The kernels.
@@ -277,7 +280,11 @@ def test_every_path_joins_64_products_alike(available_isas, secret) -> None:
 
 def test_a_joined_answer_is_a_function_of_the_separate_ones(parties, ring) -> None:
     """With equal seeds, both kernels give the same residues, and the model joins the packed ones alike."""
-    plan = LinearPlan.of(LinearShape("fc", (1, 512), (1, 40)), 10, "bytes")
+    shape = LinearShape("fc", (1, 512), (1, 40))
+    geometry = Geometry.of(shape)
+    layouts = (one for one in Layout.candidates(geometry) if one.copies == 1)
+    layout = next(one for one in layouts if 2 < one.counts(geometry)[2] <= one.per_answer)
+    plan = LinearPlan.with_layout(shape, 10, layout)
     count, starts = plan.out_poly_count, plan.starts.tolist()
     assert 2 < count <= plan.layout.per_answer
     client, server = parties.client, parties.server
@@ -286,15 +293,15 @@ def test_a_joined_answer_is_a_function_of_the_separate_ones(parties, ring) -> No
     r, s = (rng.integers(0, 2**32, shape, dtype=np.uint32) for shape in (plan.in_shape, plan.out_shape))
     block = (plan.layout.out_block, plan.layout.in_block, plan.run)
     loaded = np.empty(plan.in_poly_count * he.LOADED_WORDS, np.uint64)
-    assert he.load(client.encrypt(plan, r), plan.in_poly_count, loaded, 1, parties.isa)
+    assert he.load(client.encrypt(plan, r), plan.in_poly_count, loaded, 1, isa=parties.isa)
     request = (
         weights.reshape(plan.weight_extents), plan.exponents, plan.weight_extents, block, None, loaded,
         server._public_key, rng.bytes(count * SEED_BYTES), s.reshape(-1)[plan.out_index], plan.positions,
         plan.starts,
     )  # fmt: skip
     packed, outputs = bytearray(plan.response_bytes_of(plan.starts)), OutputPolynomials.of(plan)
-    he.respond(*request, packed, 1, parties.isa)
-    he.respond_unpacked(*request, outputs.c1, outputs.c0, 1, parties.isa)
+    he.respond(*request, packed, 1, isa=parties.isa)
+    he.respond_unpacked(*request, outputs.c1, outputs.c0, 1, isa=parties.isa)
     c1, c0, offset = [], [], 0
     for begin, end in itertools.pairwise(starts):
         size = parameters.released_bytes(end - begin)
@@ -305,7 +312,7 @@ def test_a_joined_answer_is_a_function_of_the_separate_ones(parties, ring) -> No
     assert outputs.c0.tolist() == list(itertools.chain(*c0))
 
     answer = server.join(plan, outputs)
-    keys = client.public_key[parameters.CIPHERTEXT_BYTES :]
+    keys = client.public_key[parameters.CIPHERTEXT_BYTES : -parameters.COPY_KEYS_BYTES]
     model = join(ring, [read_key(keys, j) for j in range((count - 1).bit_length())], c1)
     added = divided(model.added)
     expected = [

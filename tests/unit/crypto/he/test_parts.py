@@ -245,7 +245,7 @@ def test_unpacking_refuses_what_reaches_the_prime_and_dirty_filling(isa) -> None
 def test_bindings_refuse_wrong_sizes_and_types() -> None:
     words = np.empty(DEGREE, np.uint64)
     with pytest.raises(ValueError, match="prime"):
-        parts.product(3, words, words, words)
+        parts.product(4, words, words, words)
     with pytest.raises(ValueError, match="x: need 8192"):
         parts.product(0, words[1:], words, words)
     with pytest.raises(TypeError, match="y"):

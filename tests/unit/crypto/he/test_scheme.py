@@ -85,7 +85,7 @@ def encrypt_with(
     secret, messages, public_seeds: bytes, noise_seeds: bytes, isa: str, threads: int = 1
 ) -> bytes:
     out = bytearray(len(public_seeds) // SEED_BYTES * CIPHERTEXT_BYTES)
-    he.encrypt(secret, messages, public_seeds, noise_seeds, out, threads, isa)
+    he.encrypt(secret, messages, public_seeds, noise_seeds, out, threads, isa=isa)
     return bytes(out)
 
 
@@ -116,13 +116,13 @@ def test_response_is_the_formula(isa, secret, negacyclic_product, convolution) -
     masks = rng.integers(0, 2**32, plan.released_count, dtype=np.uint32)
     seeds = rng.bytes(SEED_BYTES * plan.out_poly_count)
     loaded, key = np.empty(count * he.LOADED_WORDS, np.uint64), np.empty(he.LOADED_WORDS, np.uint64)
-    assert he.load(upload, count, loaded, 1, isa)
-    assert he.load(public_key, 1, key, 1, isa)
+    assert he.load(upload, count, loaded, 1, isa=isa)
+    assert he.load(public_key, 1, key, 1, isa=isa)
     out = bytearray(plan.response_bytes)
     shape, block = plan.weight_extents, (plan.layout.out_block, plan.layout.in_block, plan.run)
     he.respond(
         weights, plan.exponents, shape, block, None, loaded, key, seeds, masks[plan.out_index],
-        plan.positions, plan.starts, out, 2, isa,
+        plan.positions, plan.starts, out, 2, isa=isa,
     )  # fmt: skip
 
     def components(ciphertext: bytes) -> tuple[list[int], list[int]]:
@@ -163,14 +163,14 @@ def test_e2_is_added_before_the_switch(isa) -> None:
     is rounded down, and a public key of zeros, c1 shows where e2 is positive."""
     last = (MODULUS // PRIMES[0] - 1) // 2
     loaded = np.empty(he.LOADED_WORDS, np.uint64)
-    assert he.load(bytes(SEED_BYTES) + pack_polynomial([last] * DEGREE), 1, loaded, 1, isa)
+    assert he.load(bytes(SEED_BYTES) + pack_polynomial([last] * DEGREE), 1, loaded, 1, isa=isa)
     lanes = loaded.reshape(3 * DEGREE // 8, 2, 8)  # (prime and block of coefficients, component, lane)
     inputs = np.stack([np.zeros_like(lanes[:, 0]), lanes[:, 0]], axis=1).reshape(-1)
     plan = LinearPlan.of(LinearShape("fc", (1, 1), (1, 1)), 10)
     seed, out = b"seed of response", bytearray(plan.response_bytes)
     he.respond(
         np.ones(1, np.int16), plan.exponents, (1, 1, 1), (1, 1, 1), None, inputs, np.zeros_like(inputs), seed,
-        np.zeros(1, np.uint32), plan.positions, plan.starts, out, 1, isa,
+        np.zeros(1, np.uint32), plan.positions, plan.starts, out, 1, isa=isa,
     )  # fmt: skip
     e2 = binomial(words_of(seed, DEGREE, DEGREE))
     assert unpack(bytes(out[:PACKED_POLY_BYTES]), DEGREE) == [int(e > 0) for e in e2]
@@ -203,9 +203,9 @@ def test_noise_of_the_worst_weights_stays_below_the_public_bound(
                 target = scale(int(plain[plan.out_index[begin + j]]), PRIMES[0])
                 noises.append(centered(c0[j] + product[position] - target, PRIMES[0]))
             offset += size
-    weight_sum = plan.layout.out_block * 192 * 511
+    weights_bound = parameters.WeightBound(plan.layout.out_block * 192, 511)
     assert len(noises) == 256
-    assert max(map(abs, noises)) <= parameters.noise_after_switch(weight_sum)
+    assert max(map(abs, noises)) <= parameters.noise_after_switch(weights_bound)
     # A uniform flood of +-2^112 is +-4,096 after the switch: 256 of them all below 3,600 has a
     # chance below 1e-14, and a standard deviation 30 % off is farther than 5.4 deviations.
     width = 2**FLOOD_BITS * PRIMES[0] / MODULUS

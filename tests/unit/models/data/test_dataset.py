@@ -70,6 +70,23 @@ def test_without_scikit_learn_the_extra_is_named():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_the_digits_come_without_an_import_of_scikit_learn():
+    code = (
+        "import sys; from pathlib import Path; from pi_bench.models.data import load_data\n"
+        "load_data('digits', (1, 8, 8), data_dir=Path())\n"
+        "assert 'sklearn' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_digits_at_another_place_are_read_by_scikit_learn(monkeypatch):
+    here = digits(1, 8, 8)
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    there = digits(1, 8, 8)
+    np.testing.assert_array_equal(here.train.images, there.train.images)
+    np.testing.assert_array_equal(here.test.labels, there.test.labels)
+
+
 def test_interpolation():
     matrix = interpolation(8, 32)
     np.testing.assert_allclose(matrix.sum(axis=1), 1)
