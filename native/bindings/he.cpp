@@ -215,9 +215,9 @@ bool decrypt(const py::object& secret, const py::object& answer, const py::objec
                      threads);
 }
 
-void transform_weights(const py::object& weights, const py::object& exponents, const py::tuple& shape,
-                     const py::tuple& block, const py::object& out, Integer<int> threads,
-                     const py::tuple& copies, const Text& isa) {
+void transform_weights(const py::object& weights, const py::object& exponents,
+                       const py::tuple& shape, const py::tuple& block, const py::object& out,
+                       Integer<int> threads, const py::tuple& copies, const Text& isa) {
   const LayoutView layout(weights, exponents, shape, block, copies);
   const WriteView<std::uint64_t> out_view(out, "out", layout.prepared_words());
   const pi::Isa path = isa_of(isa);
