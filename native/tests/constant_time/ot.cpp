@@ -75,26 +75,31 @@ void share_products(pi::Isa isa, const Bytes& delta, std::size_t bit_count) {
 // Ferret: paths, choices and labels are secret; the indices of the code are public.
 void make_silent(pi::Isa isa, const Bytes& delta) {
   constexpr int kLevels = 5;
-  const std::size_t paths = 16 * pi::kFerretTrees * kLevels;
-  const std::size_t count = pi::ferret_group_ots(kLevels);
-  const pi::FerretTrees trees{kHashSeed.data(), 3, 0, 1, kLevels};
+  constexpr std::size_t kTreeGroups = 2;
+  const std::size_t paths = kTreeGroups * 16 * pi::kFerretTrees * kLevels;
+  const std::size_t count = kTreeGroups * pi::ferret_group_ots(kLevels);
+  const pi::FerretTrees trees{kHashSeed.data(), 3, 0, kTreeGroups, kLevels};
   const Bytes secrets = secret<std::uint8_t>(16 * 50);
   const pi::FerretCode code{kHashSeed.data(), secrets.data(), 50};
   const Bytes sent = secret<std::uint8_t>(paths);
   const Bytes received = secret<std::uint8_t>(paths);
-  Bytes corrections(pi::ferret_group_corrections(kLevels));
+  Bytes corrections(kTreeGroups * pi::ferret_group_corrections(kLevels));
   Bytes labels(16 * count);
   pi::ferret_correct(isa, trees, delta.data(), sent.data(), corrections.data(), 1);
   publish(corrections);
   pi::ferret_send(isa, trees, code, delta.data(), sent.data(), labels.data(), 1);
-  Bytes message(count / 8);
-  Bytes active(16 * count);
-  pi::ferret_receive(isa, trees, code, received.data(), corrections.data(), active.data(), 1);
-  const Bytes choices = secret<std::uint8_t>(count / 8);
-  pi::derandomize_receiver(isa, active.data(), count, choices.data(), true, message.data(),
-                           active.data());
-  publish(message);
-  pi::derandomize_sender(isa, labels.data(), count, delta.data(), message.data(), labels.data());
+  Bytes random(16 * count);
+  pi::ferret_receive(isa, trees, code, received.data(), corrections.data(), random.data(), 1);
+  for (const bool even : {true, false}) {
+    const Bytes choices = secret<std::uint8_t>(count / 8);
+    Bytes message(count / 8);
+    Bytes active(16 * count);
+    Bytes zero(16 * count);
+    pi::derandomize_receiver(isa, random.data(), count, choices.data(), even, message.data(),
+                             active.data());
+    publish(message);
+    pi::derandomize_sender(isa, labels.data(), count, delta.data(), message.data(), zero.data());
+  }
 }
 
 }  // namespace
