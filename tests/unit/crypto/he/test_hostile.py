@@ -61,11 +61,13 @@ def test_join_keys_with_a_residue_out_of_range(parties, level, prime) -> None:
             HeServer(with_residue(key, offset, bad), isa=parties.isa)
 
 
-@pytest.mark.parametrize(("prime", "bound"), [(0, PRIMES[0]), (3, parameters.COPY_PRIME)])
-def test_copy_keys_with_a_residue_out_of_range(parties, prime, bound) -> None:
-    """The last part of the last key."""
-    key = parties.client.public_key
-    offset = len(key) - (4 - prime) * PACKED_POLY_BYTES + 25 * 77
+@pytest.mark.parametrize("prime", range(4))
+@pytest.mark.parametrize("part", [0, 10, 20])
+def test_copy_keys_with_a_residue_out_of_range(parties, part, prime) -> None:
+    """The first part of all, a middle one of a middle key, and the last part of the last key."""
+    key, bound = parties.client.public_key, (*PRIMES, parameters.COPY_PRIME)[prime]
+    part_bytes = 16 + 4 * PACKED_POLY_BYTES
+    offset = len(key) - (21 - part) * part_bytes + 16 + prime * PACKED_POLY_BYTES + 25 * 77
     HeServer(with_residue(key, offset, bound - 1), isa=parties.isa)
     with pytest.raises(PeerError, match="public key: damaged copy key"):
         HeServer(with_residue(key, offset, bound), isa=parties.isa)
