@@ -84,8 +84,22 @@ def test_rows_too_wide_are_refused(convolution, size) -> None:
 def test_too_many_input_polynomials_are_refused() -> None:
     most = parameters.MAX_INPUT_POLYS * parameters.DEGREE
     assert LinearPlan.of(LinearShape("fc", (1, most), (1, 1)), 10).in_poly_count == 4095
-    with pytest.raises(ModelError, match="more than 4095 input polynomials"):
+    with pytest.raises(ModelError, match="more than 4095 polynomials would be summed"):
         LinearPlan.of(LinearShape("fc", (1, most + 1), (1, 1)), 10)
+
+
+def test_copies_count_among_the_polynomials_that_are_summed(convolution) -> None:
+    """516 inputs are few, and their 8 copies are more than the kernels sum."""
+    shape = convolution(1, 33_000, 64, (1, 128), (1, 1), (1, 1), (0, 0, 0, 0))
+    geometry = Geometry.of(shape)
+    layouts = {one.copies: one for one in Layout.candidates(geometry) if one.counts(geometry)[1] == 516}
+    assert LinearPlan.with_layout(shape, 10, layouts[4]).operand_count == 4 * 516
+    with pytest.raises(ModelError, match="more than 4095 polynomials would be summed"):
+        LinearPlan.with_layout(shape, 10, layouts[8])
+    batch = convolution(
+        16, 33_000, 1000, (1, 128), (1, 1), (1, 1), (0, 0, 0, 0)
+    )  # 8 copies had the best price
+    assert LinearPlan.of(batch, 10, "bytes").operand_count <= parameters.MAX_INPUT_POLYS
 
 
 @pytest.mark.parametrize("weight_bits", [1, 17])
