@@ -147,7 +147,7 @@ def resnet18_shapes(convolution) -> list[LinearShape]:
 
 
 def test_statistical_distance_of_the_threat_model(convolution) -> None:
-    """Logarithms for all released coefficients of one ResNet18 inference, by objective and bits of weights."""
+    """Logarithms for all released coefficients of one ResNet18 inference, by plan and bits of weights."""
 
     def distances(objective: str, bits: int, noise: Callable[[parameters.WeightBound], int]) -> list[float]:
         plans = [LinearPlan.of(shape, bits, objective) for shape in resnet18_shapes(convolution)]
