@@ -4,7 +4,7 @@ The client encrypts its mask r, the server answers with W r - s, and the client 
 
     client                                            server
       public key: encryption of zero,
-      join and copy keys               ───────────▶     (once per key)
+      join keys, copy keys if needed   ───────────▶     (once per key)
       encrypt(plan, r)                 ───────────▶
                                        ◀───────────     respond(plan, W, upload, s)
       decrypt(plan, response) = W r - s
@@ -50,7 +50,7 @@ from pi_bench.crypto.he.client import HeClient
 from pi_bench.crypto.he.geometry import LinearShape
 from pi_bench.crypto.he.layout import HE_PLANS
 from pi_bench.crypto.he.packing import LinearPlan
-from pi_bench.crypto.he.parameters import PUBLIC_KEY_BYTES
+from pi_bench.crypto.he.parameters import public_key_bytes
 from pi_bench.crypto.he.server import (
     HeServer,
     OutputPolynomials,
@@ -61,13 +61,13 @@ from pi_bench.crypto.he.server import (
 
 __all__ = [
     "HE_PLANS",
-    "PUBLIC_KEY_BYTES",
     "HeClient",
     "HeServer",
     "LinearPlan",
     "LinearShape",
     "OutputPolynomials",
     "TransformedWeights",
+    "public_key_bytes",
     "transform_weights",
     "transformed_bytes",
 ]
