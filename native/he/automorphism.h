@@ -15,14 +15,14 @@ inline constexpr std::size_t kAutomorphisms = 6;
 // and then its negative, 2 N words.
 void apply_automorphism(std::size_t j, const std::uint64_t* poly, std::uint64_t* out);
 
-// Holds the tables of transformed polynomials. Each table of kernels has its own, because each has
-// its own order of coefficients.
 // The automorphisms that copy an input (copies.h): X -> X^(copy_power(i)), i = 1 to kCopyKeys.
 inline constexpr std::size_t kCopyOrder = 32;
 inline constexpr std::size_t kCopyKeys = 7;
 
 constexpr std::size_t copy_power(std::size_t i) { return 1 + 2 * kDegree / kCopyOrder * i; }
 
+// Holds the tables of transformed polynomials. Each table of kernels has its own, because each has
+// its own order of coefficients.
 struct AutomorphismTables {
   // The transformed automorphism j moves coefficient index[j][i] to i.
   std::uint16_t index[kAutomorphisms][kDegree];

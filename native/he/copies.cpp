@@ -200,7 +200,8 @@ void make_copy_keys(Isa isa, const std::int8_t* secret, const std::uint8_t* publ
   const ResidueKernels& residues = residue_kernels(isa);
   WipedBuffer<std::uint64_t> under(kCopyPrimes * kDegree), plain(kDegree), words(kDegree);
   WipedBuffer<std::int8_t> moved(kDegree), noise(kDegree);
-  std::vector<std::uint64_t> body(kCopyPrimes * kDegree);
+  // Holds a times the moved secret before the noise is added.
+  WipedBuffer<std::uint64_t> body(kCopyPrimes * kDegree);
   for (std::size_t i = 1; i <= kCopyKeys; ++i) {
     move_secret(copy_power(kCopyOrder - i), secret, moved.data());
     for (std::size_t k = 0; k < kCopyPrimes; ++k) {

@@ -154,7 +154,8 @@ void make_join_keys(Isa isa, const std::int8_t* secret, std::size_t count,
   const ResidueKernels& residues = residue_kernels(isa);
   WipedBuffer<std::uint64_t> key(kDegree), plain(2 * kDegree), moved(kDegree), words(kDegree);
   WipedBuffer<std::int8_t> noise(kDegree);
-  std::vector<std::uint64_t> body(kPrimeCount * kDegree);
+  // Holds a times the secret before the noise is added.
+  WipedBuffer<std::uint64_t> body(kPrimeCount * kDegree);
   const Factor special = make_factor(p1, p0);
   for (std::size_t j = 0; j < count; ++j) {
     std::uint8_t* to = out + j * kJoinKeyBytes;

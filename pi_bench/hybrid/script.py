@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs import NOTHING, CostUnits
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, reply_bytes
-from pi_bench.crypto.he import PUBLIC_KEY_BYTES
+from pi_bench.crypto.he import public_key_bytes
 from pi_bench.crypto.ot_extension import COT_BITS, TREE_MESSAGE_BYTES
 from pi_bench.hybrid.exchanges import gadget_purpose
 from pi_bench.hybrid.fixed_steps import (
@@ -53,8 +53,7 @@ _OFFLINE_WORDS = {
 _TABLE_WORDS = _OFFLINE_WORDS | {Purpose.RELU: "OTs and shared tables"}
 _COMMAND_BYTES = 8
 _READY_BYTES = 2
-_SET_UP = (
-    Message(Party.CLIENT, NO_OP, "he", PUBLIC_KEY_BYTES),
+_BASE_OTS = (
     Message(Party.SERVER, NO_OP, "ot", MESSAGE_BYTES),
     Message(Party.CLIENT, NO_OP, "ot", reply_bytes(COT_BITS)),
     Message(Party.SERVER, NO_OP, "ot", TREE_MESSAGE_BYTES),
@@ -74,7 +73,8 @@ def hybrid_script(program: Program, options: ProtocolOptions, *, uses_tables: bo
     """
     plan = WorkPlan(program, options, uses_tables=uses_tables)
     words = _TABLE_WORDS if uses_tables else _OFFLINE_WORDS
-    return RunScript(_offline(plan, options), _online(plan), words, set_up=_SET_UP)
+    key = Message(Party.CLIENT, NO_OP, "he", public_key_bytes(copy_keys=plan.needs_copy_keys))
+    return RunScript(_offline(plan, options), _online(plan), words, set_up=(key, *_BASE_OTS))
 
 
 def predict_hybrid(

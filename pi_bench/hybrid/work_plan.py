@@ -234,6 +234,11 @@ class WorkPlan:
         """Returns the products that make up a linear value."""
         return [job for job in self.products if job.op_id == op_id]
 
+    @property
+    def needs_copy_keys(self) -> bool:
+        """Whether an operator copies its input polynomials, so that the client sends copy keys."""
+        return any(job.plan.layout.copies > 1 for job in self.products)
+
     def prepared_products(self, cache_bytes: int) -> list[ProductJob]:
         """Returns the products whose weights a server transforms once and keeps.
 

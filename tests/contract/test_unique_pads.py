@@ -238,6 +238,8 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
     watch(_native.ot, "extend_sender", chunk_counters("sender"))
     watch(_native.ot, "grow_trees", lambda roots, pairs, *_: found.add("base keys", pairs, [0]))
     watch(_native.he, "encrypt", lambda _s, _m, public, noise, *_: _seeds(found, public, noise))
+    for keys in ("make_join_keys", "make_copy_keys"):
+        watch(_native.he, keys, lambda _s, public, noise, *_: _seeds(found, public, noise))
     watch(_native.he, "respond", lambda *arguments: _seeds(found, arguments[7]))
     return found
 

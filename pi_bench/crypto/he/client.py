@@ -25,10 +25,11 @@ from pi_bench.errors import PeerError
 class HeClient:
     """Holds the secret key in locked memory; `close` wipes it.
 
-    `public_key` (PUBLIC_KEY_BYTES bytes) is sent once, and every message may use it. It is an encryption of
+    `public_key` (`public_key_bytes` bytes) is sent once, and every message may use it. It is an encryption of
     zero, then the join keys, then the copy keys.
 
     Args:
+        copy_keys: whether to make copy keys. Plans with copies need them, and they have the weakest estimate.
         isa: one of the names of `symmetric.require_isa`, or "" for the selected one.
 
     >>> with HeClient() as client:
@@ -39,12 +40,14 @@ class HeClient:
         EnvironmentUnsupportedError: the system refuses to lock memory for the key.
     """
 
-    def __init__(self, *, isa: str = "") -> None:
+    def __init__(self, *, copy_keys: bool = True, isa: str = "") -> None:
         self._isa = isa
         self._secret = SecretBytes(DEGREE)
         with SecretBytes.random(SEED_BYTES) as seed:
             _native.he.sample_ternary(seed.array, self._secret.array, isa)
-        self.public_key = self._encrypt(None, 1, 1, 1) + self._join_keys() + self._copy_keys()
+        self.public_key = self._encrypt(None, 1, 1, 1) + self._join_keys()
+        if copy_keys:
+            self.public_key += self._copy_keys()
 
     def close(self) -> None:
         """Wipes the secret key; it is safe to call again."""

@@ -114,6 +114,18 @@ class Layout:
             -(-geometry.out_channels // (self.out_block * self.copies)),
         )
 
+    def operand_count(self, geometry: Geometry) -> int:
+        """Returns the number of polynomials that one output polynomial multiplies and sums.
+
+        They are all copies of the input polynomials of a tile.
+
+        >>> from pi_bench.crypto.he.geometry import LinearShape
+        >>> geometry = Geometry.of(LinearShape("dense", (1, 512), (1, 100)))
+        >>> best_layout(geometry, "bytes").operand_count(geometry)
+        4
+        """
+        return self.counts(geometry)[1] * self.copies
+
     def wire_bytes(self, geometry: Geometry) -> int:
         """Returns the bytes on the wire without the released coefficients, which every layout has alike."""
         tiles, in_polys, out_polys = self.counts(geometry)
@@ -255,5 +267,5 @@ def best_layout(geometry: Geometry, objective: str) -> Layout | None:
     512
     """
     limit = parameters.MAX_INPUT_POLYS
-    summable = (layout for layout in Layout.candidates(geometry) if layout.counts(geometry)[1] <= limit)
+    summable = (one for one in Layout.candidates(geometry) if one.operand_count(geometry) <= limit)
     return min(summable, key=lambda layout: layout.cost(geometry, objective), default=None)

@@ -93,10 +93,7 @@ class LinearPlan:
                 f"do not fit into a polynomial of {DEGREE} coefficients; use a smaller input"
             )
         if layout is None:
-            raise ModelError(
-                f"{name}: more than {parameters.MAX_INPUT_POLYS} input polynomials would be summed; use a "
-                "smaller input or fewer channels"
-            )
+            raise _too_many_summed(name)
         return cls.with_layout(shape, weight_bits, layout)
 
     @classmethod
@@ -109,8 +106,8 @@ class LinearPlan:
         7
 
         Raises:
-            ModelError: too many polynomials would be sent, or the noise of the worst weights of this shape
-            would be too large.
+            ModelError: too many polynomials would be summed or sent, or the noise of the worst weights of
+            this shape would be too large.
         """
         if not 2 <= weight_bits <= 16:
             raise ModelError(
@@ -119,6 +116,8 @@ class LinearPlan:
         geometry, name = Geometry.of(shape), shape.name
         if layout.folded:
             geometry = geometry.folded()
+        if layout.operand_count(geometry) > parameters.MAX_INPUT_POLYS:
+            raise _too_many_summed(name)
         tiles, in_polys, out_polys = layout.counts(geometry)
         plan = cls(
             name=name,
@@ -198,7 +197,7 @@ class LinearPlan:
     @property
     def operand_count(self) -> int:
         """Polynomials that one output polynomial multiplies: every copy of a tile's input polynomials."""
-        return self.in_poly_count * self.layout.copies
+        return self.layout.operand_count(self.geometry)
 
     @property
     def weight_bound(self) -> WeightBound:
@@ -338,3 +337,10 @@ def join_slots(count: int) -> np.ndarray:
     bits = np.arange(count)[:, None] >> np.arange(levels) & 1
     slots: np.ndarray = bits @ (1 << np.arange(levels)[::-1])
     return slots
+
+
+def _too_many_summed(name: str) -> ModelError:
+    return ModelError(
+        f"{name}: more than {parameters.MAX_INPUT_POLYS} polynomials would be summed; use a smaller input or "
+        "fewer channels"
+    )

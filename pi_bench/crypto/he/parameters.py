@@ -24,7 +24,6 @@ COPY_PRIME: int = _native.he.COPY_PRIME
 COPY_ORDER: int = _native.he.COPY_ORDER
 COPY_KEYS: int = _native.he.COPY_KEYS
 COPY_KEYS_BYTES: int = COPY_KEYS * _native.he.COPY_KEY_BYTES
-PUBLIC_KEY_BYTES = CIPHERTEXT_BYTES + JOIN_KEYS_BYTES + COPY_KEYS_BYTES
 MAX_INPUT_POLYS: int = _native.he.MAX_PRODUCTS - 1  # one more product is the encryption of zero
 
 SIMULATION_BITS = 50
@@ -33,6 +32,15 @@ SIMULATION_BITS = 50
 
 FAILURE_BITS = 128
 """A joined answer decrypts wrongly with a chance of at most 2**-FAILURE_BITS."""
+
+
+def public_key_bytes(*, copy_keys: bool) -> int:
+    """Returns the size of the public key of a client. Only plans with copies need the copy keys in it.
+
+    >>> public_key_bytes(copy_keys=True) - public_key_bytes(copy_keys=False) == COPY_KEYS_BYTES
+    True
+    """
+    return CIPHERTEXT_BYTES + JOIN_KEYS_BYTES + (COPY_KEYS_BYTES if copy_keys else 0)
 
 
 def released_bytes(count: int) -> int:

@@ -11,12 +11,12 @@ from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import (
     CIPHERTEXT_BYTES,
     COPY_KEYS,
-    COPY_KEYS_BYTES,
     DEGREE,
+    JOIN_KEYS_BYTES,
     MAX_JOIN_LEVELS,
     PRIMES,
-    PUBLIC_KEY_BYTES,
     SEED_BYTES,
+    public_key_bytes,
 )
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
@@ -84,6 +84,9 @@ def transform_weights(
 class HeServer:
     """Answers under one client's `public_key`.
 
+    Args:
+        copy_keys: whether the key has copy keys, as in `HeClient`.
+
     >>> from pi_bench.crypto.he import HeClient
     >>> with HeClient() as client:
     ...     server = HeServer(client.public_key)  # the package's docstring shows a whole exchange
@@ -92,19 +95,23 @@ class HeServer:
         PeerError: the public key has the wrong size or a residue out of range.
     """
 
-    def __init__(self, public_key: bytes | bytearray | memoryview, *, isa: str = "") -> None:
+    def __init__(
+        self, public_key: bytes | bytearray | memoryview, *, copy_keys: bool = True, isa: str = ""
+    ) -> None:
         self._isa = isa
-        if len(public_key) != PUBLIC_KEY_BYTES:
-            raise PeerError(f"the public key has {len(public_key)} bytes instead of {PUBLIC_KEY_BYTES}")
+        expected = public_key_bytes(copy_keys=copy_keys)
+        if len(public_key) != expected:
+            raise PeerError(f"the public key has {len(public_key)} bytes instead of {expected}")
         key = memoryview(public_key).cast("B")
         self._scratch = Scratch()
         self._public_key = aligned_words(_LOADED_WORDS)
         self._public_key[:] = self._load(key[:CIPHERTEXT_BYTES], 1, "the public key", 1)
+        end = CIPHERTEXT_BYTES + JOIN_KEYS_BYTES
         self._join_keys = aligned_words(MAX_JOIN_LEVELS * _native.he.LOADED_JOIN_KEY_WORDS)
-        if not _native.he.load_join_keys(key[CIPHERTEXT_BYTES:-COPY_KEYS_BYTES], self._join_keys, isa):
+        if not _native.he.load_join_keys(key[CIPHERTEXT_BYTES:end], self._join_keys, isa):
             raise PeerError("the public key: damaged join key (a residue out of range)")
-        self._copy_keys = aligned_words(COPY_KEYS * _native.he.LOADED_COPY_KEY_WORDS)
-        if not _native.he.load_copy_keys(key[-COPY_KEYS_BYTES:], self._copy_keys, isa):
+        self._copy_keys = aligned_words(COPY_KEYS * _native.he.LOADED_COPY_KEY_WORDS if copy_keys else 0)
+        if copy_keys and not _native.he.load_copy_keys(key[end:], self._copy_keys, isa):
             raise PeerError("the public key: damaged copy key (a residue out of range)")
 
     def respond(
@@ -127,7 +134,8 @@ class HeServer:
 
         Raises:
             PeerError: the upload has the wrong size or a residue out of range.
-            ValueError: the weights or `s` have another shape, type or range.
+            ValueError: the weights or `s` have another shape, type or range, or the plan has copies and the
+            public key has no copy keys.
         """
         if s.dtype != np.uint32 or s.shape != plan.out_shape:
             raise ValueError(f"s: need uint32 {plan.out_shape}, got {s.dtype} {s.shape}")
@@ -207,6 +215,8 @@ class HeServer:
         threads: int,
         copies: tuple[int, int] = (1, 1),
     ) -> np.ndarray:
+        if copies[0] > 1 and not self._copy_keys.size:
+            raise ValueError(f"{name}: the plan has copies, and the public key has no copy keys")
         polynomials = len(ciphertexts) // CIPHERTEXT_BYTES * copies[0]
         loaded = self._scratch.words("loaded", polynomials * _LOADED_WORDS)
         if not _native.he.load(ciphertexts, group, loaded, threads, copies[0], self._isa):

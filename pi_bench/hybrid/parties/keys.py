@@ -18,7 +18,7 @@ import contextlib
 from dataclasses import dataclass
 
 from pi_bench.crypto.base_ot import MESSAGE_BYTES, BaseOtReceiver, BaseOtSender, ot_context, reply_bytes
-from pi_bench.crypto.he import PUBLIC_KEY_BYTES, HeClient, HeServer
+from pi_bench.crypto.he import HeClient, HeServer, public_key_bytes
 from pi_bench.crypto.ot_extension import (
     COT_BITS,
     TREE_MESSAGE_BYTES,
@@ -41,7 +41,7 @@ class ClientKeys:
 
     >>> from pi_bench.testing import run_sub_protocol
     >>> client, server = run_sub_protocol(client_set_up, server_set_up)
-    >>> len(client.he.public_key) == PUBLIC_KEY_BYTES
+    >>> len(client.he.public_key) == public_key_bytes(copy_keys=True)
     True
     >>> client.close()
     >>> server.close()
@@ -78,11 +78,13 @@ class ServerKeys:
         self.reverse.close()
 
 
-def client_set_up(session: SessionLike, protocol: str = "hybrid", *, even: bool = False) -> ClientKeys:
+def client_set_up(
+    session: SessionLike, protocol: str = "hybrid", *, even: bool = False, copy_keys: bool = True
+) -> ClientKeys:
     """Sends the HE public key and receives the base OTs.
 
     `protocol` is its name, the same at both parties. With `even`, the lowest bit of delta is 0, as gadgets
-    with tables need it.
+    with tables need it. `copy_keys` is that of `HeClient`, the same at both parties.
 
     The OTs agree with those of the server:
 
@@ -104,7 +106,7 @@ def client_set_up(session: SessionLike, protocol: str = "hybrid", *, even: bool 
     """
     with contextlib.ExitStack() as on_failure:
         with session.step(NO_OP, "he"):
-            he = on_failure.enter_context(HeClient())
+            he = on_failure.enter_context(HeClient(copy_keys=copy_keys))
             session.send(he.public_key)
         with session.step(NO_OP, "ot"), random_delta(label=False, even=even) as delta:
             message = session.receive(MESSAGE_BYTES)
@@ -116,7 +118,7 @@ def client_set_up(session: SessionLike, protocol: str = "hybrid", *, even: bool 
         return ClientKeys(protocol, he, reverse)
 
 
-def server_set_up(session: SessionLike, protocol: str = "hybrid") -> ServerKeys:
+def server_set_up(session: SessionLike, protocol: str = "hybrid", *, copy_keys: bool = True) -> ServerKeys:
     """Receives the HE public key and sends the base OTs. `client_set_up` plays the other party.
 
     >>> from pi_bench.testing import run_sub_protocol
@@ -128,7 +130,7 @@ def server_set_up(session: SessionLike, protocol: str = "hybrid") -> ServerKeys:
         ConnectionFailedError: no message came in time, or the connection was lost.
     """
     with session.step(NO_OP, "he"):
-        he = HeServer(session.receive(PUBLIC_KEY_BYTES))
+        he = HeServer(session.receive(public_key_bytes(copy_keys=copy_keys)), copy_keys=copy_keys)
     with session.step(NO_OP, "ot"):
         sender = BaseOtSender(_context(session, protocol))
         session.send(sender.message)

@@ -48,7 +48,10 @@ class HybridClient(PartyProtocol):
     def set_up(self) -> None:
         """Sends the HE public key and receives the base OTs."""
         self._keys = keys.client_set_up(
-            self.session, self.name, even=self.uses_tables or self._plan.ots.silent
+            self.session,
+            self.name,
+            even=self.uses_tables or self._plan.ots.silent,
+            copy_keys=self._plan.needs_copy_keys,
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
@@ -134,7 +137,9 @@ class HybridServer(PartyProtocol):
 
     def set_up(self) -> None:
         """Receives the HE public key and sends the base OTs."""
-        self._keys = keys.server_set_up(self.session, self.name)
+        self._keys = keys.server_set_up(
+            self.session, self.name, copy_keys=self._prepared.plan.needs_copy_keys
+        )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
         """Answers the exchanges of one inference, and keeps the states of its garbled circuits."""

@@ -42,7 +42,7 @@ class ClientProducts:
 
     Both shares of a product add up to the product with the mask:
 
-    >>> from pi_bench.crypto.he import PUBLIC_KEY_BYTES
+    >>> from pi_bench.crypto.he import public_key_bytes
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import run_sub_protocol, small_network
     >>> program, weights = small_network()
@@ -56,7 +56,7 @@ class ClientProducts:
     ...         products.accept(exchange)
     ...         return products.known[1]
     >>> def server(session):
-    ...     he = HeServer(session.receive(PUBLIC_KEY_BYTES))
+    ...     he = HeServer(session.receive(public_key_bytes(copy_keys=True)))
     ...     prepared = PreparedProducts(plan, weights, cache_bytes=0, threads=1)
     ...     products = ServerProducts(session, plan, he, prepared, weights, threads=1)
     ...     products.answer(exchange)

@@ -25,6 +25,7 @@ from pi_bench.crypto.he.parameters import (
     SEED_BYTES,
 )
 from pi_bench.crypto.he.server import aligned_words
+from tests.unit.crypto.he.test_scheme import binomial, words_of
 
 he = _native.he
 ALL_PRIMES = (*PRIMES, COPY_PRIME)
@@ -158,10 +159,18 @@ def secret() -> np.ndarray:
     return out
 
 
+PUBLIC_SEEDS = bytes(i % 251 for i in range(COPY_KEYS * 3 * SEED_BYTES))
+NOISE_SEEDS = PUBLIC_SEEDS[::-1]
+
+
+def seed_of(seeds: bytes, index: int, digit: int) -> bytes:
+    """The one of 21 different seeds that one part alone may use."""
+    return seeds[((index - 1) * 3 + digit) * SEED_BYTES :][:SEED_BYTES]
+
+
 def native_keys(secret: np.ndarray, isa: str) -> bytes:
-    seeds = bytes(i % 251 for i in range(COPY_KEYS * 3 * SEED_BYTES))
     out = bytearray(COPY_KEYS_BYTES)
-    he.make_copy_keys(secret, seeds, seeds[::-1], out, isa)
+    he.make_copy_keys(secret, PUBLIC_SEEDS, NOISE_SEEDS, out, isa)
     return bytes(out)
 
 
@@ -170,17 +179,19 @@ def power(index: int) -> int:
 
 
 def test_keys_encrypt_the_secret_under_the_moved_one(isa, secret, negacyclic_product) -> None:
-    """What is left in every part is small and is the noise of its secret seed alone."""
+    """What is left in a part is the noise of its own secret seed, and its half `a` has a seed of its own."""
     keys, small = native_keys(secret, isa), secret.tolist()
-    for index, digit in ((1, 0), (COPY_KEYS, 2)):
+    parts = [(index, digit) for index in range(1, COPY_KEYS + 1) for digit in range(3)]
+    sent = [keys[n * PART_BYTES :][:SEED_BYTES] for n in range(len(parts))]
+    assert sent == [seed_of(PUBLIC_SEEDS, *part) for part in parts] and len(set(sent)) == len(parts)
+    for index, digit in ((1, 0), (1, 1), (2, 1), (COPY_KEYS, 2)):
         moved = move(small, power(COPY_ORDER - index))
         body, a = read_part(keys, index, digit)
         masked = negacyclic_product(a, moved, WHOLE)
         rest = WHOLE // PRIMES[digit]  # zero modulo every other prime, the special one included
         factor = rest * pow(rest, -1, PRIMES[digit]) * COPY_PRIME % WHOLE
         noise = [centered(b + m - factor * s, WHOLE) for b, m, s in zip(body, masked, small, strict=True)]
-        assert max(map(abs, noise)) <= BINOMIAL_BITS
-        assert 0.9 < sum(e * e for e in noise) / DEGREE / (BINOMIAL_BITS / 2) < 1.1
+        assert noise == binomial(words_of(seed_of(NOISE_SEEDS, index, digit), 0, DEGREE))
 
 
 class Copied(NamedTuple):

@@ -7,18 +7,19 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto.he import (
-    PUBLIC_KEY_BYTES,
     HeClient,
     HeServer,
     LinearPlan,
     LinearShape,
     parameters,
+    public_key_bytes,
     transform_weights,
 )
 from pi_bench.crypto.he.parameters import CIPHERTEXT_BYTES, DEGREE, PACKED_POLY_BYTES, PRIMES
 from pi_bench.errors import PeerError
 
 PLAN = LinearPlan.of(LinearShape("fc", (1, 20), (1, 3)), 10)
+PUBLIC_KEY_BYTES = public_key_bytes(copy_keys=True)
 WEIGHTS = np.ones((3, 20), np.int16)
 S = np.zeros((1, 3), np.uint32)
 R = np.arange(20, dtype=np.uint32).reshape(1, 20)
@@ -35,6 +36,25 @@ def with_residue(data: bytes, offset: int, value: int) -> bytes:
 def test_public_keys_of_the_wrong_length(length) -> None:
     with pytest.raises(PeerError, match=f"{length} bytes instead of {PUBLIC_KEY_BYTES}"):
         HeServer(bytes(length))
+
+
+def test_plans_with_copies_need_the_keys_for_them(isa) -> None:
+    """Without copy keys the others serve, and a plan with copies is refused before a kernel runs."""
+    with HeClient(copy_keys=False, isa=isa) as client:
+        assert len(client.public_key) == public_key_bytes(copy_keys=False) < PUBLIC_KEY_BYTES
+        with pytest.raises(PeerError, match=f"instead of {PUBLIC_KEY_BYTES}"):
+            HeServer(client.public_key, isa=isa)
+        server = HeServer(client.public_key, copy_keys=False, isa=isa)
+        response = server.respond(PLAN, WEIGHTS, client.encrypt(PLAN, R), S)
+        assert client.decrypt(PLAN, response).tolist() == [[190, 190, 190]]
+        plan = LinearPlan.of(LinearShape("fc", (1, 512), (1, 100)), 10, "bytes")
+        with pytest.raises(ValueError, match="fc: the plan has copies, and the public key has no copy keys"):
+            server.respond(
+                plan,
+                np.ones((100, 512), np.int16),
+                client.encrypt(plan, np.ones((1, 512), np.uint32)),
+                np.zeros((1, 100), np.uint32),
+            )
 
 
 @pytest.mark.parametrize("prime", range(3))
@@ -61,11 +81,13 @@ def test_join_keys_with_a_residue_out_of_range(parties, level, prime) -> None:
             HeServer(with_residue(key, offset, bad), isa=parties.isa)
 
 
-@pytest.mark.parametrize(("prime", "bound"), [(0, PRIMES[0]), (3, parameters.COPY_PRIME)])
-def test_copy_keys_with_a_residue_out_of_range(parties, prime, bound) -> None:
-    """The last part of the last key."""
-    key = parties.client.public_key
-    offset = len(key) - (4 - prime) * PACKED_POLY_BYTES + 25 * 77
+@pytest.mark.parametrize("prime", range(4))
+@pytest.mark.parametrize("part", [0, 10, 20])
+def test_copy_keys_with_a_residue_out_of_range(parties, part, prime) -> None:
+    """The first part of all, a middle one of a middle key, and the last part of the last key."""
+    key, bound = parties.client.public_key, (*PRIMES, parameters.COPY_PRIME)[prime]
+    part_bytes = 16 + 4 * PACKED_POLY_BYTES
+    offset = len(key) - (21 - part) * part_bytes + 16 + prime * PACKED_POLY_BYTES + 25 * 77
     HeServer(with_residue(key, offset, bound - 1), isa=parties.isa)
     with pytest.raises(PeerError, match="public key: damaged copy key"):
         HeServer(with_residue(key, offset, bound), isa=parties.isa)
