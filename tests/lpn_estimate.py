@@ -1,4 +1,4 @@
-"""Estimates the cost in bits of known attacks on learning parity with regular noise.
+"""Estimates the cost in bits of known attacks on learning parity with regular noise and a sparse code.
 
 Sources, from which the formulas are written anew:
 
@@ -7,10 +7,17 @@ Sources, from which the formulas are written anew:
 - Algebraic: Briaud and Oygarden, EUROCRYPT 2023. The products of two noise bits of one block are zero. The
   attacker guesses `zeros` noise-free places per block, and linearizes at the first degree at which the
   Hilbert series (1 + (block - 1 - zeros) z)^trees / (1 + z)^(samples - secrets) has no positive coefficient.
+- Subsystem: domain reduction (arXiv 2407.19215) uses that rows of the code are sparse. The attacker keeps a
+  share a of the secrets and the rows whose ones all lie there. Gauss and the algebraic attack then work on
+  that subsystem. It has fewer unknown bits, and fewer rows that must be without noise.
 
-The project's own assumption is pessimistic: linear algebra uses the sparse rows of the code and costs three
-times the square of the number of monomials times the terms per equation, although guessing zeros, which is
-taken to be free, makes rows dense. No estimate of the literature claims so little.
+The algebraic attack with `sparse` is the project's own assumption and is pessimistic: linear algebra uses the
+sparse rows of the code and costs three times the square of the number of monomials times the terms per
+equation, although guessing zeros, which is taken to be free, makes rows dense. Gauss on a subsystem with
+`sparse` is no pessimism: it is Wiedemann's algorithm on rows that are really sparse.
+
+Decoding by information sets and its successors (BJMM, representations) are not estimated, neither on the
+whole code nor on a subsystem. Subsystems of sums of rows are not estimated either.
 """
 
 from __future__ import annotations
@@ -29,16 +36,60 @@ def gauss_bits(parameters: FerretParameters, trees: int) -> float:
     return -trees * log2(1 - unknown / samples) + 2.8 * log2(unknown)
 
 
-def algebraic_bits(parameters: FerretParameters, trees: int, *, sparse: bool) -> float:
-    """`sparse`: with the pessimistic linear algebra of this file, else of exponent 2.8 on dense rows."""
+def random_share(parameters: FerretParameters, trees: int) -> float:
+    """The share a of the secrets, chosen at random, that has as many rows (samples a^10) as secrets."""
+    samples = trees << parameters.levels
+    return float((parameters.secrets / samples) ** (1 / (ROW_ONES - 1)))
+
+
+def smallest_share(parameters: FerretParameters, trees: int) -> float:
+    """The share below which the expected number of sets with as many rows as secrets vanishes.
+
+    A code has exp(secrets H(a)) sets of a share a. One of them has at least a `secrets` rows with a
+    probability of at most exp(-samples KL), by Chernoff's bound. No search finds a set that does not exist.
+    """
+    secrets, samples = parameters.secrets, trees << parameters.levels
+
+    def may_exist(share: float) -> bool:
+        rarity = samples * _divergence(share * secrets / samples, share**ROW_ONES)
+        return secrets * _entropy(share) >= rarity
+
+    low, high = 0.01, random_share(parameters, trees)
+    assert may_exist(high) and not may_exist(low)
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (low, middle) if may_exist(middle) else (middle, high)
+    return high
+
+
+def subsystem_bits(parameters: FerretParameters, trees: int, share: float, *, sparse: bool) -> float:
+    """Gauss on a subsystem with as many rows as secrets, spread evenly over the blocks.
+
+    The sum of a block involves secrets outside the subsystem and is of no use here. An uneven spread costs
+    more, because log(1 - x) is concave. The search for the subsystem is taken to be free.
+    """
+    unknown = share * parameters.secrets
+    samples = trees << parameters.levels
+    solving = log2(3 * ROW_ONES) + 2 * log2(unknown) if sparse else 2.8 * log2(unknown)
+    return -trees * log2(1 - unknown / samples) + solving
+
+
+def algebraic_bits(parameters: FerretParameters, trees: int, *, sparse: bool, share: float = 1) -> float:
+    """`sparse`: with the pessimistic linear algebra of this file, else of exponent 2.8 on dense rows.
+
+    A `share` below 1 is that of a random subsystem. Its rows in a block have at most one error, and the sum
+    of the errors is unknown. Returns infinity if the attack does not work at any degree that is tried.
+    """
     block = 1 << parameters.levels
-    equations = (trees << parameters.levels) - parameters.secrets
-    costs = []
+    secrets = int(share * parameters.secrets)
+    rows = int(block * share**ROW_ONES)
+    places = block - 1 if share == 1 else rows
+    costs = [float("inf")]
     for degree in range(2, MOST_DEGREE + 1):
-        zeros = _least_zeros(block, trees, equations, degree)
+        zeros = _least_zeros(places, trees, trees * rows - secrets, degree)
         if zeros is None:
             continue
-        unknown = parameters.secrets - zeros * trees
+        unknown = secrets - zeros * trees
         if unknown < degree:
             continue
         monomials = log2(sum(2 ** _log2_comb(unknown, d) for d in range(degree + 1)))
@@ -47,13 +98,23 @@ def algebraic_bits(parameters: FerretParameters, trees: int, *, sparse: bool) ->
     return min(costs)
 
 
-def _least_zeros(block: int, trees: int, equations: int, degree: int) -> int | None:
-    low, high = 0, block - 2
-    if not _is_solved(block - 1 - high, trees, equations, degree):
+def _entropy(p: float) -> float:
+    """The entropy in nats of a bit that is 1 with probability p."""
+    return -p * log(p) - (1 - p) * log(1 - p)
+
+
+def _divergence(p: float, q: float) -> float:
+    """The divergence in nats of a bit that is 1 with probability p from one with probability q."""
+    return p * log(p / q) + (1 - p) * log((1 - p) / (1 - q))
+
+
+def _least_zeros(places: int, trees: int, equations: int, degree: int) -> int | None:
+    low, high = 0, places - 1
+    if equations <= 0 or not _is_solved(places - high, trees, equations, degree):
         return None
     while low < high:
         middle = (low + high) // 2
-        if _is_solved(block - 1 - middle, trees, equations, degree):
+        if _is_solved(places - middle, trees, equations, degree):
             high = middle
         else:
             low = middle + 1

@@ -121,7 +121,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--validation",
         type=number,
-        metavar="SHARE",
+        metavar="FRACTION",
         dest="validation_fraction",
         help="fraction of the training images that serves to choose the epoch; 0 keeps the last epoch "
         "(default 0.1)",
@@ -135,7 +135,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--interpolation",
         type=number,
-        metavar="SHARE",
+        metavar="FRACTION",
         help="fraction of the epochs in which polynomials replace ReLUs step by step (default one third)",
     )
     training.add_argument(

@@ -1,4 +1,4 @@
-"""Extends correlated OTs by Ferret: about a fifth of a byte per OT, for twice the computing of SoftSpoken.
+"""Extends correlated OTs by Ferret: about a quarter of a byte per OT, for three times the computing.
 
 Ferret (Yang, Weng, Lan, Zhang and Wang, CCS 2020) rests on learning parity with regular noise. Its
 single-point OTs are those of half-tree (Guo et al., EUROCRYPT 2023). docs/threat-model.md, section 7, has the
@@ -19,6 +19,7 @@ OTs of one instance cannot serve another, because the seeds of hash and code der
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -56,7 +57,7 @@ class FerretPlan:
     >>> from pi_bench.crypto.ferret_plan import ferret_batches
     >>> plan = FerretPlan(ferret_batches(1000), b"session 5, inference 7, labels", even=False)
     >>> plan.set_up_bytes, plan.correction_bytes, plan.ot_count
-    (164096, 512, 2048)
+    (229632, 512, 2048)
     """
 
     batches: tuple[FerretBatch, ...]
@@ -119,6 +120,7 @@ class _Batch:
     shape: FerretBatch
     number: int
     code_seed: bytes
+    inputs: np.ndarray  # (input_count, 16), of which the next two are parts
     secrets: np.ndarray  # (secrets, 16)
     paths: np.ndarray  # (groups, levels, trees of a group, 16)
     corrections: np.ndarray  # (groups, levels - 1, trees of a group, 16)
@@ -126,7 +128,7 @@ class _Batch:
     ready: list[np.ndarray] = field(default_factory=list)  # OTs that are made, and not given out
 
     def wipe(self) -> None:
-        for labels in (self.secrets, self.paths, *self.ready):
+        for labels in (self.inputs, *self.ready):
             wipe(labels)
         self.ready.clear()
 
@@ -150,6 +152,7 @@ class _Instance:
             shape,
             number,
             seed,
+            inputs,
             inputs[:secrets],
             paths.reshape(shape.groups, levels, GROUP_TREES, LABEL_BYTES),
             corrections.reshape(shape.groups, levels - 1, GROUP_TREES, LABEL_BYTES),
@@ -172,7 +175,8 @@ class _Instance:
         first = batch.next_group
         batch.next_group += groups
         labels = np.empty((groups * batch.shape.group_ots, LABEL_BYTES), np.uint8)
-        self._make(batch, self._call(batch, first, groups, threads), labels)
+        with _wiped_on_error(labels):
+            self._make(batch, self._call(batch, first, groups, threads), labels)
         return labels
 
     def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
@@ -210,10 +214,12 @@ class _Instance:
                 self._batches.pop(0).wipe()
                 continue
             size = min(len(part), count - done)
-            yield done, part[:size]
-            wipe(part[:size])
             if size < len(part):
                 batch.ready.append(part[size:])
+            try:
+                yield done, part[:size]
+            finally:
+                wipe(part[:size])
             done += size
 
     def close(self) -> None:
@@ -257,12 +263,16 @@ class FerretReceiver(_Instance):
     def __init__(self, base: OtReceiver, plan: FerretPlan, *, threads: int = 1) -> None:
         super().__init__(plan)
         count = plan.batches[0].input_count if plan.batches else 0
-        choices = np.empty(count // 8, np.uint8)
-        secret.fill_random(choices)
         labels = np.empty((count, LABEL_BYTES), np.uint8)
-        self.set_up_message = base.extend(choices, count, labels, threads=threads)
-        _set_lowest_bits(labels, np.unpackbits(choices, bitorder="little"))
-        wipe(choices)
+        with contextlib.ExitStack() as on_exit:
+            on_exit.enter_context(_wiped_on_error(labels))
+            choices = np.empty(count // 8, np.uint8)
+            on_exit.callback(wipe, choices)
+            secret.fill_random(choices)
+            self.set_up_message = base.extend(choices, count, labels, threads=threads)
+            bits = np.unpackbits(choices, bitorder="little")
+            on_exit.callback(wipe, bits)
+            _set_lowest_bits(labels, bits)
         self._inputs: np.ndarray | None = labels
 
     def accept(self, corrections: Message, *, threads: int = 1) -> None:
@@ -280,7 +290,8 @@ class FerretReceiver(_Instance):
         for number, shape in enumerate(self._plan.batches):
             assert inputs is not None
             end = position + shape.message_bytes
-            inputs = self._inputs_of_next(self._begin(number, inputs, received[position:end]), threads)
+            with _wiped_on_error(inputs):
+                inputs = self._inputs_of_next(self._begin(number, inputs, received[position:end]), threads)
             position = end
 
     def extend(
@@ -357,17 +368,19 @@ class FerretSender(_Instance):
             raise ValueError("these OTs have their inputs")
         inputs: np.ndarray | None = np.empty((self._plan.set_up_bytes // 4, LABEL_BYTES), np.uint8)
         assert inputs is not None
-        base.extend(message, len(inputs), inputs, threads=threads)
-        _set_lowest_bits(inputs, 0)
+        with _wiped_on_error(inputs):
+            base.extend(message, len(inputs), inputs, threads=threads)
+            _set_lowest_bits(inputs, 0)
         corrections, position = bytearray(self._plan.correction_bytes), 0
         sent = np.frombuffer(corrections, np.uint8)
         for number, shape in enumerate(self._plan.batches):
             assert inputs is not None
             end = position + shape.message_bytes
-            batch = self._begin(number, inputs, sent[position:end])
-            call = self._call(batch, 0, shape.groups, threads)
-            correct_groups(call, self._odd_delta.array, batch.paths, batch.corrections)
-            inputs = self._inputs_of_next(batch, threads)
+            with _wiped_on_error(inputs):
+                batch = self._begin(number, inputs, sent[position:end])
+                call = self._call(batch, 0, shape.groups, threads)
+                correct_groups(call, self._odd_delta.array, batch.paths, batch.corrections)
+                inputs = self._inputs_of_next(batch, threads)
             position = end
         return corrections
 
@@ -399,6 +412,16 @@ class FerretSender(_Instance):
         super().close()
         self._delta.close()
         self._odd_delta.close()
+
+
+@contextlib.contextmanager
+def _wiped_on_error(labels: np.ndarray) -> Iterator[None]:
+    """Wipes labels that a failed call leaves to nobody."""
+    try:
+        yield
+    except BaseException:
+        wipe(labels)
+        raise
 
 
 def _set_lowest_bits(labels: np.ndarray, bits: np.ndarray | int) -> None:

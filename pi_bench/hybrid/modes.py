@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
 from pi_bench.crypto.he import HE_PLANS
+from pi_bench.network.program import Program
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 
 SIGN_DROP = Option[int](
@@ -33,8 +36,10 @@ HE_PLAN = Option[str](
 OT = Option[str](
     "ot",
     ("softspoken", "auto", "ferret"),
-    "how oblivious transfers are extended: softspoken with 4 bytes each, ferret with about a fifth of a byte "
-    "each, more computing and a fixed cost per inference, auto whichever the link makes faster",
+    "how oblivious transfers are extended: softspoken with 4 bytes each, ferret with about a quarter of a "
+    "byte each, more computing and a fixed cost per inference, auto whichever the link makes faster; ferret, "
+    "which auto may choose, is experimental: it rests on learning parity with noise, its parameters were "
+    "estimated inside this project alone, and its use with fss was not reviewed",
     default="softspoken",
     metavar="NAME",
 )
@@ -52,6 +57,22 @@ def uses_ferret(options: ProtocolOptions) -> bool:
     True
     """
     return OT.of(options) == "ferret"
+
+
+def ot_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
+    """Yields the caveat of an experimental extension of OTs.
+
+    >>> from pi_bench.testing import small_network
+    >>> len(list(ot_notes(small_network()[0], ProtocolOptions("exact", values={"ot": "ferret"}))))
+    1
+    >>> list(ot_notes(small_network()[0], ProtocolOptions("exact")))
+    []
+    """
+    if uses_ferret(options):
+        yield (
+            f"{OT.flag} ferret is experimental: its parameters of learning parity with noise were estimated "
+            "inside this project alone"
+        )
 
 
 def window_law(options: ProtocolOptions) -> WindowLaw:

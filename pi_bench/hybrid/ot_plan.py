@@ -21,7 +21,7 @@ class DirectionPlan:
 
     >>> plan = DirectionPlan(ferret_batches(1000))
     >>> plan.set_up_bytes, plan.correction_bytes, DirectionPlan().set_up_bytes
-    (164096, 512, 0)
+    (229632, 512, 0)
     """
 
     batches: tuple[FerretBatch, ...] = ()

@@ -14,7 +14,8 @@ from pi_bench.session import PhaseRecord
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
     """Reports that the server listens: the message ``listening``.
 
-    `prepare_s`: seconds of the work that serves all clients.
+    Attributes:
+        prepare_s: the seconds of the work that serves all clients.
 
     >>> Listening(host="127.0.0.1", port=7000, prepare_s=0.5).port
     7000
@@ -28,7 +29,9 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 class SetUpRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Reports the client's set-up: the message ``ready``, and a part of ``contact``.
 
-    `handshake_s`: seconds until the handshake ended. `set_up_s`: seconds until the set-up ended.
+    Attributes:
+        handshake_s: the seconds until the handshake ended.
+        set_up_s: the seconds until the set-up ended.
 
     ```python
     def keys_s(set_up: SetUpRecord) -> float:
@@ -44,7 +47,8 @@ class SetUpRecord(msgspec.Struct, frozen=True, kw_only=True):
 class ServerPhase(msgspec.Struct, frozen=True, kw_only=True):
     """Reports one phase of the server: the message ``record``.
 
-    `storage_bytes`: size of the preprocessing after an offline phase, else 0.
+    Attributes:
+        storage_bytes: the size of the preprocessing after an offline phase, else 0.
 
     ```python
     def wall_s(phase: ServerPhase) -> float:
@@ -72,8 +76,10 @@ class ServerRun(msgspec.Struct, frozen=True, kw_only=True):
 class ClientRun(msgspec.Struct, frozen=True, kw_only=True):
     """Reports one run of the client: the message ``done``, beside shares, output and logits.
 
-    `server`: the run at a server on another machine, which reports to its client; None where the server
-    reports to the launcher itself. `probed_link`: the figures of an emulated link.
+    Attributes:
+        server: the run at a server on another machine, which reports to its client; None where the server
+            reports to the launcher itself.
+        probed_link: the figures of an emulated link.
 
     ```python
     def storage_bytes(run: ClientRun) -> int:

@@ -1,16 +1,17 @@
-"""Says which gadgets compute the activations of a program."""
+"""Says which gadgets compute the activations of a program, and what is experimental."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pi_bench.hybrid.modes import ot_notes
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolOptions
 
 
 def gadget_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
-    """Yields one sentence, which counts the activations of each gadget.
+    """Yields a sentence that counts the activations of each gadget, and the sentences of `ot_notes`.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -26,3 +27,4 @@ def gadget_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
         f"{tables:,} activations use shared tables. {garbled:,} are garbled, because their windows are too "
         f"wide for tables." + (f" {one_bit:,} truncations need one opened bit each." if one_bit else "")
     )
+    yield from ot_notes(program, options)

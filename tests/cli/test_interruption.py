@@ -70,7 +70,7 @@ def test_latency_keeps_its_finished_runs(
     assert found == code
     result = checked(target, "result")
     assert result["interrupted"] is True
-    assert 9 <= result["runs"] < result["requested_runs"] == 40000
+    assert 4 <= result["runs"] < result["requested_runs"] == 40000  # ten, less up to five warm-up runs
     assert len(result["online"]["latency_s"]["samples"]) == result["runs"]
     assert result["verification"]["verified_run_count"] == result["runs"]
     assert f"INTERRUPTED: {result['runs']} of 40,000 runs" in output

@@ -143,6 +143,7 @@ def test_two_processes_agree_with_silent_ot(model_file: Path, tmp_path: Path) ->
     silent = measure(model_file, tmp_path, *flags, "--ot", "ferret")
     assert silent["verification"]["passed"] and silent["verification"]["max_ulp_error"] == 0
     assert silent["options"]["ot"] == "ferret"
+    assert any("ferret is experimental" in note for note in silent["notes"])
     settled = measure(model_file, tmp_path, *flags, "--ot", "auto")
     assert settled["options"]["ot"] == "softspoken"
 

@@ -143,7 +143,7 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
         (["--order", "1,3"], ModelError, "must name each of the stages 1 to 2 once"),
         (["--alpha", 0], UsageError, "--alpha is 0, allowed: above 0, up to 1"),
         (["--alpha", 0.2], ModelError, "key 'alpha' scales widths [2, 4] to [0, 0]"),
-        (["--data", "mnist"], UsageError, "there is no data set 'mnist'; there are digits, cifar10"),
+        (["--data", "svhn"], UsageError, "there is no data set 'svhn'; there are digits, fashion-mnist"),
         (["--data", "cifar100"], DataError, "cifar-100-binary.tar.gz is missing: add --download"),
         (["--teacher", "nowhere"], ModelError, "--teacher nowhere is not the folder of a training"),
         (["--ray-address", "auto"], UsageError, "--ray-address goes with --engine ray"),

@@ -66,6 +66,7 @@ class ClientOts:
             return None
         plan = self._plan.labels.ferret(self._context, _LABELS, even=False)
         receiver = self._on_exit.enter_context(FerretReceiver(labels, plan, threads=self._threads))
+        labels.close()  # it has served: Ferret extends it once
         self._labels = receiver
         return receiver.set_up_message
 
@@ -130,9 +131,12 @@ class ServerOts:
     def accept_labels(self, set_up: Message) -> bytearray:
         """Begins the label OTs of Ferret. Returns the corrections, which go to the client."""
         plan = self._plan.labels.ferret(self._context, _LABELS, even=False)
-        sender = self._on_exit.enter_context(FerretSender(self.labels, plan))
+        base = self.labels
+        sender = self._on_exit.enter_context(FerretSender(base, plan))
         self._labels = sender
-        return sender.accept_set_up(set_up, threads=self._threads)
+        corrections = sender.accept_set_up(set_up, threads=self._threads)
+        base.close()  # it has served: Ferret extends it once
+        return corrections
 
     @property
     def labels(self) -> OtSender:

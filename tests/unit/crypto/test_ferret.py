@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.crypto import ferret_plan
+from pi_bench.crypto import ferret, ferret_plan
 from pi_bench.crypto.ferret import FerretPlan, FerretReceiver, FerretSender, choice_bytes
+from pi_bench.crypto.ferret_groups import FerretGroups
 from pi_bench.crypto.ferret_plan import FerretBatch, FerretParameters, ferret_batches
 from pi_bench.errors import PeerError
 
@@ -198,6 +199,55 @@ def test_the_lowest_bit_of_delta_must_be_as_planned(cot_instance: CotInstance) -
         base_sender, _ = cot_instance(delta_of(4, even=not even))
         with pytest.raises(ValueError, match="lowest bit of delta"):
             FerretSender(base_sender, plan_of(FerretBatch(TINY, 4), even=even))
+
+
+def test_nothing_stays_of_inputs_and_choices(
+    cot_instance: CotInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first batch uses 84 of its 96 inputs; the others are secrets as well."""
+    bits: list[np.ndarray] = []
+    set_lowest_bits = ferret._set_lowest_bits
+
+    def watch(labels: np.ndarray, lowest: np.ndarray | int) -> None:
+        set_lowest_bits(labels, lowest)
+        bits.append(np.asarray(lowest))
+
+    monkeypatch.setattr(ferret, "_set_lowest_bits", watch)
+    plan = plan_of(FerretBatch(TINY, 4))
+    base_sender, base_receiver = cot_instance(delta_of(7, even=False))
+    sender, receiver = FerretSender(base_sender, plan), FerretReceiver(base_receiver, plan)
+    inputs = receiver._inputs
+    assert inputs is not None and (inputs[:, 0] & 1).any() and len(bits[0]) == 96 and not bits[0].any()
+    with sender, receiver:
+        receiver.accept(sender.accept_set_up(receiver.set_up_message))
+        kept = [inputs, sender._batches[0].inputs]
+        assert all(labels[84:].any() for labels in kept)
+    assert not any(labels.any() for labels in kept)
+
+
+@pytest.mark.parametrize("fails", ["correct_groups", "send_groups", "receive_groups"])
+def test_a_call_that_fails_leaves_no_labels(
+    cot_instance: CotInstance, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    seen: list[np.ndarray] = []
+
+    def fail(call: FerretGroups, *arrays: np.ndarray) -> None:
+        seen.extend((call.secrets, arrays[-1]))
+        arrays[-1][...] = 0 if fails == "correct_groups" else 1  # corrections are no secret
+        raise MemoryError
+
+    plan = plan_of(FerretBatch(TINY, 60), FerretBatch(MEDIUM, 8))
+    base_sender, base_receiver = cot_instance(delta_of(8, even=False))
+    sender, receiver = FerretSender(base_sender, plan), FerretReceiver(base_receiver, plan)
+    if fails == "receive_groups":
+        corrections = sender.accept_set_up(receiver.set_up_message)
+    monkeypatch.setattr(ferret, fails, fail)
+    with pytest.raises(MemoryError):
+        if fails == "receive_groups":
+            receiver.accept(corrections)
+        else:
+            sender.accept_set_up(receiver.set_up_message)
+    assert len(seen) == 2 and not any(labels.any() for labels in seen)
 
 
 def test_a_closed_instance_refuses_and_holds_nothing(pair: Pair) -> None:

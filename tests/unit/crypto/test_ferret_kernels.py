@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pi_bench import _native
+from pi_bench.crypto.ferret_plan import LARGE, SMALL
 from tests.ferret_model import TREES, Model
 
 from .conftest import random_bytes
@@ -56,7 +57,15 @@ def _numbers(labels: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("levels", "groups", "secrets", "seed"), [(3, 2, 1, 4), (5, 3, 50, 1), (6, 1, 2**12, 2), (9, 1, 700, 3)]
+    ("levels", "groups", "secrets", "seed"),
+    [
+        (3, 2, 1, 4),
+        (5, 3, 50, 1),
+        (6, 1, 2**12, 2),
+        (9, 1, 700, 3),
+        (4, 1, SMALL.secrets, 5),
+        (4, 1, LARGE.secrets, 6),
+    ],
 )
 def test_both_parties_equal_the_model(isa: str, levels: int, groups: int, secrets: int, seed: int) -> None:
     batch = Batch(isa, levels, groups, secrets, seed)
