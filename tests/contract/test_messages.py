@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pi_bench.crypto.he import public_key_bytes
 from pi_bench.errors import UsageError
+from pi_bench.hybrid.work_plan import WorkPlan
+from pi_bench.network.compiler import compile_graph
+from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.graph import Graph, InputNode, LinearNode, OutputNode, ReluNode
+from pi_bench.network.graph.float_run import calibrate
+from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party
 from pi_bench.registry import find_protocol
 from tests.packages import toy_on_path
@@ -133,3 +141,30 @@ def test_the_clients_share_hides_products_and_bias(secure_protocol, small_networ
 def test_the_uniformity_test_can_fail() -> None:
     with pytest.raises(AssertionError, match="chi-square"):
         _assert_uniform(bytes(range(128)) * 64, "half of all values", 1)
+
+
+@pytest.mark.parametrize(("width", "copies"), [(100, True), (4, False)])
+def test_copy_keys_are_sent_where_an_operator_copies_its_inputs(width, copies, run) -> None:
+    """The result is right with the keys and without them, and the script has their bytes."""
+    nodes = (
+        InputNode("input", (), (512,)),
+        LinearNode("wide", ("input",), (width,), "wide", None),
+        ReluNode("relu", ("wide",), (width,)),
+        LinearNode("last", ("relu",), (1,), "last", None),
+        OutputNode("output", ("last",), (1,)),
+    )
+    generator = np.random.default_rng(0)
+    parameters = {"wide": generator.normal(size=(width, 512)), "last": generator.normal(size=(1, width))}
+    graph = Graph(nodes, {name: array.astype(np.float32) for name, array in parameters.items()})
+    samples = generator.normal(size=(4, 512)).astype(np.float32)
+    program, weights = compile_graph(replace(graph, ranges=calibrate(graph, samples)))
+    info = find_protocol("delphi")
+    options = info.configure("exact")
+    assert WorkPlan(program, options).needs_copy_keys == copies
+    encoded = encode_input(program, samples[0])
+    (outcome,) = run(info, program, weights, [encoded], options)
+    (sent,) = [m for m in outcome.set_up if m.part == "he"]
+    (scripted,) = [m for m in info.script(program, options).set_up if m.part == "he"]
+    assert len(sent.payload) == scripted.byte_count == public_key_bytes(copy_keys=copies)
+    values = run_reference(program, weights, encoded).values
+    assert np.array_equal(outcome.output, values[program.output.source])

@@ -15,6 +15,7 @@ import pytest
 from pi_bench import _native
 from pi_bench.crypto import gadget
 from pi_bench.crypto.gadget import GadgetCall, GadgetSpec
+from pi_bench.crypto.he import HeClient
 from pi_bench.hybrid import multiplications, work_plan
 from tests.fss_recorder import DRAWN_WORDS, repeated, watch_fss
 
@@ -281,6 +282,13 @@ def test_no_key_meets_a_tweak_or_counter_twice(
         _check_silent(uses)
     if uses.of.keys() >= HYBRID_USES:
         _check_hybrid(uses, bool(products))
+
+
+def test_keys_of_encryption_share_no_seed(uses) -> None:
+    """The encryption of zero, 6 join keys and 21 parts of copy keys: a public seed and a noise seed each."""
+    HeClient().close()
+    seeds = uses.of["seeds of encryption"]
+    assert len(seeds) == seeds.total() == 2 * (1 + 6 + 21)
 
 
 def _check_tables(uses: Uses) -> None:
