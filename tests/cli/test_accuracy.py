@@ -209,7 +209,7 @@ def test_wrong_arguments_and_data(
         (["--data", folder / "class.npz"], 4, "one whole number from 0 to 2"),
         (["--data", folder / "shape.npy"], 4, "(images, 2, 6, 6) is needed"),
         (["--data", "digits"], 4, "digits have no images of 2 x 6 x 6"),
-        (["--data", "mnist"], 2, "there is no data set 'mnist'"),
+        (["--data", "svhn"], 2, "there is no data set 'svhn'"),
         (["--data", data, "--labels", "y.npy"], 2, "--labels goes with --data FILE.npy"),
         (["--data", data, "--headroom-bits", "9"], 2, "headroom of 9.0 bits: 1 to 8 are possible"),
         (["--data", data, "--mode", "fast"], 2, "no mode 'fast'"),

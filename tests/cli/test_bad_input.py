@@ -48,7 +48,7 @@ def test_input_array(
 
 
 def test_no_such_files(model_file: Path, tmp_path: Path, capsys: Capture) -> None:
-    assert "No such file" in fails(capsys, 4, "latency", str(model_file), "--input", str(tmp_path / "x"))
+    assert "no such file" in fails(capsys, 4, "latency", str(model_file), "--input", str(tmp_path / "x"))
     fails(capsys, 3, "latency", str(tmp_path / "model.pt"))
     fails(capsys, 3, "inspect", str(tmp_path / "model.pt"))
 

@@ -62,7 +62,10 @@ def test_the_list_as_json(capsys):
     assert run("--list", "--json", "-") == 0
     recipes = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     families = {entry["family"] for entry in recipes.values()}
-    assert families == {"resnet", "wide_resnet", "vgg", "mobilenet_v1", "mobilenet_v2", "minionn"}
+    assert families == {
+        *("resnet", "wide_resnet", "vgg", "mobilenet_v1", "mobilenet_v2", "minionn"),
+        *("cryptonas", "sphynx"),
+    }
     entry = recipes["resnet18-cifar100-12288"]
     assert (entry["dataset"], entry["relu_count"]) == ("cifar100", 12288)
     assert (entry["culled"], entry["thinned"]) == (["S1", "S4"], ["S2", "S3"])

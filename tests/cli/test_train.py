@@ -104,7 +104,7 @@ def test_from_a_recipe_to_a_model_file(small, tmp_path, capsys):
         (["--validation", 1], UsageError, "--validation 1.0, allowed: 0 to 0.9"),
         (["--schedule", "linear"], UsageError, "--schedule 'linear', allowed: step, cosine"),
         (["--device", "tpu"], UsageError, "--device tpu: auto, cpu or cuda is needed"),
-        (["--data", "mnist"], UsageError, "there is no data set 'mnist'; there are digits, cifar10"),
+        (["--data", "svhn"], UsageError, "there is no data set 'svhn'; there are digits, fashion-mnist"),
         (["--data", "cifar10"], DataError, "cifar-10-binary.tar.gz is missing: add --download"),
         (["--teacher", "nowhere"], ModelError, "there are no weights at nowhere"),
         (["--teacher-recipe", "x"], UsageError, "goes with --teacher"),
