@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import resource
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from pi_bench.errors import PiBenchError
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.prediction.costs_file import write_costs
+from pi_bench.progress import silent
 
 LIMIT_BYTES = 1000
 
@@ -42,10 +42,8 @@ def archive(path: Path, graph: Graph) -> None:
     from pi_bench.models.data import archive
 
     origin = path.parent.with_name("origin")
-    origin.write_bytes(content := b"new" * LIMIT_BYTES)
-    digest = hashlib.sha256(content).hexdigest()
-    source = archive.ArchiveSource(path.name, origin.as_uri(), len(content), digest)
-    archive._fetch(source, path, lambda what, done, total: None)
+    origin.write_bytes(b"new" * LIMIT_BYTES)
+    archive.fetch(origin.as_uri(), path, 3 * LIMIT_BYTES, silent)
 
 
 @pytest.mark.parametrize(
