@@ -201,7 +201,7 @@ def _operate(sketch: Sketch, path: str, edge: Edge, width: int) -> None:
 
 
 def _cell_fault(nodes: tuple[str, ...]) -> str | None:
-    """Returns what is wrong with the text of a cell, or None."""
+    """Checks the text of a cell, and returns the words of an error, or None if it is right."""
     if len(nodes) != NODE_COUNT:
         return f"has {len(nodes)} nodes, {NODE_COUNT} are needed"
     for node, text in enumerate(nodes):

@@ -88,7 +88,7 @@ def parse_points(text: str, origin: str) -> list[PublishedPoint]:
     keys = [(point.method, point.network, point.relu_count, point.source) for point in points]
     twice = next((key for index, key in enumerate(keys) if key in keys[:index]), None)
     if twice is not None:
-        raise ModelError(f"{origin}: the point {twice[0]} at {twice[2]} ReLUs stands there twice")
+        raise ModelError(f"{origin}: the point {twice[0]} at {twice[2]} ReLUs is listed twice")
     return points
 
 

@@ -106,8 +106,8 @@ class TrainingSettings:
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON values.
 
-        Settings of polynomials stand there only if they differ from the defaults, so that folders of earlier
-        versions can be resumed.
+        Leaves out settings of polynomials that have their defaults, so that folders of earlier versions can
+        be resumed.
         """
         return {
             field.name: getattr(self, field.name)

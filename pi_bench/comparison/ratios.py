@@ -73,7 +73,7 @@ def narrow(times: Sequence[np.ndarray], base_times: Sequence[np.ndarray]) -> boo
     """Tells whether the rounds of two sides give an interval that is narrow enough for a verdict.
 
     A comparison that adds rounds until this holds looks at the width of the interval alone, never at the
-    verdict. So the confidence stays about what it says.
+    verdict. So the interval keeps nearly the confidence that it states.
 
     >>> narrow([np.array([1.0])] * 4, [np.array([1.02]), np.array([1.03])] * 2)
     True

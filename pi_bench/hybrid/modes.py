@@ -29,7 +29,7 @@ HE_PLAN = Option[str](
     "he_plan",
     HE_PLANS,
     "how the products under encryption are packed: compute for fast links and little computing, bytes for "
-    "slow links, with a half of the bytes or fewer and somewhat more computing at the server",
+    "slow links, with about half of the bytes and somewhat more computing at the server",
     default=HE_PLANS[0],
     metavar="PLAN",
 )

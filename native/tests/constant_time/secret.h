@@ -1,5 +1,5 @@
 // Marks secrets as undefined memory, so that valgrind's memcheck reports each branch and each index
-// that depends on one. What a party sends is marked as defined again.
+// that depends on one. Messages are marked as defined before they are sent.
 #pragma once
 #include <valgrind/memcheck.h>
 

@@ -38,7 +38,7 @@ def test_the_points_are_those_of_the_literature():
         ("SNL,ResNet18,0,67.17,2,plots,", "relu_count is '0'"),
         (",ResNet18,15000,67.17,2,plots,", "method is empty"),
         ("SNL,ResNet18,15000,67.17,2,,", "source is empty"),
-        ("SNL,,9,60,2,plots,\nSNL,,9,61,2,plots,", "the point SNL at 9 ReLUs stands there twice"),
+        ("SNL,,9,60,2,plots,\nSNL,,9,61,2,plots,", "the point SNL at 9 ReLUs is listed twice"),
     ],
 )
 def test_a_wrong_file_is_named(row, message):
