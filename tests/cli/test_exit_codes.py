@@ -37,6 +37,7 @@ COMMANDS = (
     "infer",
     "micro",
     "history",
+    "report",
     "regress",
     "schema",
     "completion",
