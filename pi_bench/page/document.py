@@ -15,9 +15,10 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pi_bench.page.figure_files import plots_of
 from pi_bench.page.inputs import printable
@@ -25,6 +26,10 @@ from pi_bench.page.parts import Section
 from pi_bench.page.renderer import javascript
 from pi_bench.page.theme import DARK, LIGHT, plot_style
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_COMMAND = re.compile(r"`([^`]+)`")
 _TEMPLATES = files(__package__) / "template"
 
 
@@ -47,6 +52,7 @@ def html_page(title: str, sections: Sequence[Section], documents: Sequence[Mappi
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked"] = _marked
     scripts = [_inline(javascript()), _inline(_template("page.js"))]
     return environment.get_template("page.html").render(
         title=printable(title),
@@ -65,6 +71,13 @@ def html_page(title: str, sections: Sequence[Section], documents: Sequence[Mappi
 
 def _template(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _marked(text: str) -> Markup:
+    """Escapes a text, and marks up the commands that it names between backticks."""
+    from markupsafe import Markup, escape
+
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def _inline(script: str) -> str:

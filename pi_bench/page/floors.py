@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, offset, quantity, rounded, series, tooltip
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, offset, rounded, series, tooltip
 from pi_bench.page.theme import SERIES
 from pi_bench.report.documents.floor import PhaseFloor
 from pi_bench.report.quantities import seconds, times_text
 
 _KINDS = ("client", "server", "link", "measured")
+_BEFORE_THE_SHORTEST = 1.5  # so that the shortest bar has a length
 _WORDS = {"client": "the client's work", "server": "the server's work", "link": "the messages"}
 _COLORS = (SERIES[0], SERIES[2], SERIES[1], SERIES[4])
 
@@ -53,25 +54,22 @@ def _phase(run: LabeledRun, phase: str) -> tuple[PhaseFloor, float]:
 
 
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
-    rows, least_s = [], float("inf")
+    rows: list[Encoding] = []
     for run in runs:
         floor, measured_s = _phase(run, phase)
         for kind, value_s in zip(
             _KINDS, (floor.client_s, floor.server_s, floor.link_s, measured_s), strict=True
         ):
             if value_s > 0:  # a logarithmic axis has no 0
-                least_s = min(least_s, value_s)
                 rows.append(
                     {"run": run.label, "kind": kind, "time_s": rounded(value_s), "time": seconds(value_s)}
                 )
-    binding = Counter(_phase(run, phase)[0].bound_by for run in runs)
+    binding = Counter[str](_phase(run, phase)[0].bound_by for run in runs)
     return Plot(
         name=f"floor-{phase}",
         title=f"Floor {phase}",
-        words=f"The floor {phase} comes from "
-        + ", ".join(f"{_WORDS[kind]} in {count} of {len(runs)} runs" for kind, count in binding.items())
-        + ".",
-        spec=_spec([run.label for run in runs], rows, phase, least_s),
+        words=f"The floor {phase} comes from {_binding_words(binding, len(runs))}.",
+        spec=_spec([run.label for run in runs], rows, phase),
         table=PageTable(
             f"Floor {phase}, by part",
             ("run", "client", "server", "link", "floor", "bound by", "measured", "times floor"),
@@ -80,10 +78,21 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
     )
 
 
-def _spec(labels: Sequence[str], rows: list[Encoding], phase: str, least_s: float) -> Encoding:
-    x = quantity("time_s", f"time {phase}", "s", log=True)
-    begin = rounded(least_s / 2)
-    x["scale"]["domainMin"] = begin
+def _binding_words(binding: Counter[str], count: int) -> str:
+    if len(binding) == 1:
+        return _WORDS[next(iter(binding))]
+    return ", ".join(f"{_WORDS[kind]} in {number} of {count} runs" for kind, number in binding.items())
+
+
+def _spec(labels: Sequence[str], rows: list[Encoding], phase: str) -> Encoding:
+    times_s = [row["time_s"] for row in rows]
+    x = logarithmic(
+        "time_s",
+        f"time {phase}",
+        "s",
+        [*times_s, *([min(times_s) / _BEFORE_THE_SHORTEST] if times_s else [])],
+    )
+    begin = x["scale"]["domain"][0]
     return bars_of_runs(
         labels,
         [

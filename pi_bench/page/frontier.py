@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.published import PublishedAccuracy, data_set_of, way_of_reading
 from pi_bench.page.runs import LabeledRun
-from pi_bench.page.specs import Encoding, layer, points, quantity, rounded, shapes, tooltip
+from pi_bench.page.specs import Encoding, layer, logarithmic, points, quantity, rounded, shapes, tooltip
 from pi_bench.page.theme import ALARM, FAINT, SERIES
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.quantities import seconds
@@ -31,7 +31,7 @@ def section(runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], publishe
     >>> section([], [], {}).missing[0][:60]
     'No accuracy is given: `pi-bench accuracy MODEL --json FILE` '
     """
-    plots, missing = [], []
+    plots, tables, missing = [], [], []
     scored = [each for each in accuracies if each.integer.accuracy_pct is not None]
     if not scored:
         missing.append(
@@ -42,7 +42,12 @@ def section(runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], publishe
         missing.append(f"{len(accuracies) - len(scored)} results of accuracy are without labels.")
     for data in sorted({*published, *(_data_set(each, published) for each in scored)}):
         own = [each for each in scored if _data_set(each, published) == data]
-        plots.append(_over_relus(data, own, published.get(data, ())))
+        over_relus = _over_relus(data, own, published.get(data, ()))
+        if over_relus.spec["layer"][1]["data"]["values"]:
+            plots.append(over_relus)
+        else:
+            tables.append(over_relus.table)
+            missing.append(f"No point{_on(data)} has a number of ReLUs, so the table alone is shown.")
         timed = [
             (each, run) for each in own for run in runs if run.result.network.digest == each.network.digest
         ]
@@ -62,7 +67,9 @@ def section(runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], publishe
         if plots
         else ()
     )
-    return Section("accuracy", _TITLE, words=words, plots=tuple(plots), missing=tuple(missing))
+    return Section(
+        "accuracy", _TITLE, words=words, plots=tuple(plots), tables=tuple(tables), missing=tuple(missing)
+    )
 
 
 def frontier(candidates: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -118,7 +125,7 @@ def _over_relus(data: str, own: Sequence[Accuracy], published: Sequence[Publishe
         name=f"accuracy-relus{'-' if data else ''}{data}",
         title=f"Accuracy against ReLUs{_on(data)}",
         words=f"{len(known)} published points and {len(rows) - len(known)} measured here.",
-        spec=_spec(rows, "relus", quantity("relus", "ReLUs", "", log=True)),
+        spec=_spec(rows, "relus", logarithmic("relus", "ReLUs", "", [row["relus"] for row in rows])),
         table=PageTable(
             f"Accuracy and ReLUs{_on(data)}",
             ("method", "network", "ReLUs", "accuracy", "source", "read from", "note"),
@@ -168,7 +175,11 @@ def _over_latency(data: str, timed: Sequence[tuple[Accuracy, LabeledRun]]) -> Pl
         name=f"accuracy-latency{'-' if data else ''}{data}",
         title=f"Accuracy against the online latency{_on(data)}",
         words=f"{len(rows)} runs whose program has a measured accuracy.",
-        spec=_spec(rows, "online_s", quantity("online_s", "online latency", "s", log=True)),
+        spec=_spec(
+            rows,
+            "online_s",
+            logarithmic("online_s", "online latency", "s", [row["online_s"] for row in rows]),
+        ),
         table=PageTable(
             f"Accuracy and online latency{_on(data)}",
             ("run", "ReLUs", "online", "accuracy"),
@@ -202,7 +213,9 @@ def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
     ]
     shape.pop("legend", None)
     shown = [
-        name for name in ("method", "network", "relus", "online", "accuracy_pct", "source") if name in rows[0]
+        name
+        for name in ("method", "network", "relus", "online", "accuracy_pct", "source")
+        if name in (rows or [{}])[0]
     ]
     return points(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
@@ -57,19 +58,29 @@ def times_s(run: LabeledRun, phase: str) -> tuple[float, float]:
     return run.result.offline.time_s, prediction.offline.time_s
 
 
+def _distance(ratio: float) -> float:
+    """Returns by which factor a prediction is off, above or below."""
+    return max(ratio, 1 / ratio) if ratio else math.inf
+
+
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
     rows: list[Encoding] = [
         {"run": run.label, "kind": kind, "time_s": rounded(value_s), "time": seconds(value_s)}
         for run in runs
         for kind, value_s in zip(_KINDS, times_s(run, phase), strict=True)
     ]
-    ratios = [predicted / measured for measured, predicted in (times_s(run, phase) for run in runs)]
-    farthest = max(range(len(runs)), key=lambda number: max(ratios[number], 1 / ratios[number]))
+    ratios = [
+        predicted / measured if measured else 1.0
+        for measured, predicted in (times_s(run, phase) for run in runs)
+    ]
+    farthest = max(range(len(runs)), key=lambda number: _distance(ratios[number]))
     return Plot(
         name=f"predicted-{phase}",
         title=f"Predicted and measured, {phase}",
-        words=f"The prediction that is farthest off {phase} is that of {runs[farthest].label}: "
-        f"{difference_text(ratios[farthest], 'measured')}.",
+        words=f"The prediction {phase} that is farthest off is that of {runs[farthest].label}: "
+        f"{difference_text(ratios[farthest], 'measured')}."
+        if len(runs) > 1
+        else f"The prediction {phase} is {difference_text(ratios[0], 'measured')}.",
         spec=bars_of_runs(
             [run.label for run in runs],
             [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun, link_name
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, shapes, tooltip
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, rounded, series, shapes, tooltip
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted, seconds
 
@@ -89,7 +89,7 @@ def _plot(runs: Sequence[LabeledRun], groups: Sequence[str], phase: str) -> Plot
             layer(
                 "point",
                 rows,
-                x=quantity("time_s", _PHASES[phase], "s", log=True),
+                x=logarithmic("time_s", _PHASES[phase], "s", [row["time_s"] for row in rows]),
                 color=series("protocol", kinds),
                 shape=shapes("link", links),
                 tooltip=tooltip("network", "protocol", "link", "time"),

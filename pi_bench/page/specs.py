@@ -5,6 +5,7 @@ Each piece is a layer with the rows that it draws. One row gives one mark, and a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ _FRAME: Encoding = {"width": "container", "autosize": {"type": "fit-x", "contain
 """The width is that of the page. The height is that of the bars, and axes and legends come on top of it."""
 _POINT_HEIGHT = 300
 _DIGITS = 6
+_FULL_DECADES = 2
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
@@ -30,25 +32,46 @@ def rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def quantity(field: str, title: str, unit: str, *, log: bool = False, zero: bool = True) -> Encoding:
+def quantity(field: str, title: str, unit: str, *, zero: bool = True) -> Encoding:
     """Returns the encoding of a quantity, with SI prefixes at the axis.
 
     Args:
         unit: the symbol of the unit, such as s or B; "" for counts.
-        log: whether the axis is logarithmic.
-        zero: whether a linear axis begins at 0.
+        zero: whether the axis begins at 0.
 
     >>> quantity("online_s", "online latency", "s")["axis"]["labelExpr"]
     "format(datum.value, '~s') + 's'"
     """
-    scale: Encoding = {"type": "log", "nice": True} if log else {"zero": zero}
     return {
         "field": field,
         "type": "quantitative",
         "title": title,
-        "scale": scale,
+        "scale": {"zero": zero},
         "axis": {"labelExpr": f"format(datum.value, '~s') + '{unit}'", "tickCount": 5},
     }
+
+
+def logarithmic(field: str, title: str, unit: str, values: Sequence[float]) -> Encoding:
+    """Returns the encoding of a quantity on a logarithmic axis, with ticks at 1, 2 and 5 times powers of ten.
+
+    Over more than two powers of ten, the ticks are at the powers alone.
+
+    Args:
+        values: all values that are drawn, above 0.
+
+    >>> logarithmic("relus", "ReLUs", "", [12288, 229376])["axis"]["values"]
+    [10000.0, 20000.0, 50000.0, 100000.0, 200000.0, 500000.0]
+    """
+    values = values or [1.0]
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    factors = (1, 2, 5) if high - low <= _FULL_DECADES else (1,)
+    ticks = [rounded(factor * 10.0**power) for power in range(low, high + 1) for factor in factors]
+    begin = max((tick for tick in ticks if tick <= min(values)), default=min(values))
+    end = min((tick for tick in ticks if tick >= max(values) and tick > begin), default=10 * max(values))
+    encoding = quantity(field, title, unit)
+    encoding["scale"] = {"type": "log", "domain": [begin, end], "nice": False}
+    encoding["axis"]["values"] = [tick for tick in ticks if begin <= tick <= end]
+    return encoding
 
 
 def names(labels: Sequence[str], field: str = "run") -> Encoding:

@@ -24,7 +24,7 @@ LIGHT = {
     "third": "#00775a",
     "fourth": "#94459a",
     "fifth": "#6b6f76",
-    "sixth": "#2b8cbe",
+    "sixth": "#8a6d00",
     "alarm": "#b3261e",
 }
 DARK = {
@@ -38,7 +38,7 @@ DARK = {
     "third": "#45cba0",
     "fourth": "#d894d8",
     "fifth": "#9aa2ad",
-    "sixth": "#8fd6f7",
+    "sixth": "#e3cc55",
     "alarm": "#ff8a80",
 }
 SERIES = tuple(f"var(--{name})" for name in ("first", "second", "third", "fourth", "fifth", "sixth"))
@@ -80,6 +80,7 @@ def plot_style() -> dict[str, Any]:
         "view": {"stroke": None},
         "bar": {"color": SERIES[0]},
         "point": {"filled": True, "size": 70, "opacity": 1},
+        "tick": {"opacity": 1},
         "rule": {"color": INK},
         "text": {"color": INK, "fontSize": 12},
     }

@@ -191,6 +191,23 @@ def test_every_published_point_is_in_the_table_with_its_source() -> None:
     assert len(rows(plot, 1)) == sum(point.relu_count is not None for point in points)
 
 
+def test_points_without_a_number_of_relus_are_in_a_table_without_a_plot() -> None:
+    found = sections(variant(name="resnet18-imagenet-1"))["accuracy"]
+    assert found.plots == () and [row[2] for row in found.tables[0].rows] == ["not published"] * 2
+    assert any("No point on imagenet has a number of ReLUs" in each for each in found.missing)
+
+
+def test_times_of_zero_are_no_reason_to_fail() -> None:
+    document = variant(factor=0.0)
+    for part in ("online", "offline"):
+        document["floor"][part].update(time_s=0, client_s=0, server_s=0, link_s=0, times_floor=None)
+    document["prediction"]["online"]["latency_s"] = 0
+    names = [
+        plot.name for section in sections(document, variant(link="lan")).values() for plot in section.plots
+    ]
+    assert {"online", "floor-offline", "predicted-online", "settings-online"} <= set(names)
+
+
 def test_plots_use_the_colors_of_both_themes_alone() -> None:
     text = str([plot.spec for section in sections(*several(), scored()).values() for plot in section.plots])
     used = set(re.findall(r"var\(--(\w+)\)", text))
