@@ -19,6 +19,7 @@ from pi_bench.report.quantities import seconds
 _OURS = "measured here"
 _TITLE = "Accuracy against ReLUs and latency"
 _SHAPES_BEFORE_REPEATING = 5  # colors repeat after six, so pairs of color and shape after thirty
+_SIZE = {"condition": {"test": f"datum.method === '{_OURS}'", "value": 180}, "value": 60}
 Published = Mapping[str, Sequence[PublishedAccuracy]]
 
 
@@ -220,7 +221,7 @@ def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
     return points(
         [
             layer({"type": "line", "interpolate": "step-after"}, line, x=x, y=y, color={"value": FAINT}),
-            layer("point", rows, x=x, y=y, color=color, shape=shape, tooltip=tooltip(*shown)),
+            layer("point", rows, x=x, y=y, color=color, shape=shape, size=_SIZE, tooltip=tooltip(*shown)),
         ]
     )
 
