@@ -44,7 +44,8 @@ def run_sweep(
         OutputError: a result cannot be written. The finished cells stay.
 
     ```python
-    def failures(folder: SweepFolder, cells: list[SweepCell], measure: Callable[[SweepCell], Result]) -> list[str]:
+    def failures(folder: SweepFolder, measure: Callable[[SweepCell], Result]) -> list[str]:
+        cells = folder.sweep.cells
         return list(run_sweep(folder, cells, measure, lambda cell, result: None).failures.values())
     ```
     """
