@@ -8,7 +8,7 @@ Commands:
     inspect, prediction               shows the program, and predicts its cost
     accuracy, evaluation_data         compares answers over a data set, which it reads
     compare, regress, judgment        compares networks or kept runs, and judges their ratio
-    history                           lists, shows and names kept runs
+    history, report                   lists, shows and names kept runs, and makes a page of plots of them
     serve, infer                      runs one party for, or against, another machine
     micro                             times the primitives
     export, export_module             writes model files, from recipes or from networks of the user
