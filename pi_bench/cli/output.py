@@ -50,7 +50,12 @@ def _json_target(name: str) -> str:
 
 
 def deliver(
-    words: str, json_name: str | None, fields: Any, *, keep: Callable[[Any], str] | None = None
+    words: str,
+    json_name: str | None,
+    fields: Any,
+    *,
+    keep: Callable[[Any], str] | None = None,
+    as_it_is: bool = False,
 ) -> None:
     """Writes a result to the file of ``--json``, then prints it: as `words`, or as JSON if the file is
     ``-``.
@@ -59,6 +64,7 @@ def deliver(
 
     Args:
         keep: keeps the result elsewhere before it is printed, and returns a line that says where.
+        as_it_is: prints `words` for a program: without that line, and no line is broken.
 
     Raises:
         OutputError: the file cannot be written. An older file of that name is left whole.
@@ -78,6 +84,8 @@ def deliver(
         text = f"{words}\n\n{kept}" if kept else words
         if json_name == STDOUT:
             print(json_text(fields))
+        elif as_it_is:
+            print(words.removesuffix("\n"))
         else:
             print_text(text)
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "reduce": "search for networks with fewer ReLUs, to a Pareto frontier",
     "inspect": "print a model's public program and its predicted cost",
     "latency": "run a network privately, measure and verify it",
+    "sweep": "measure many networks under many settings",
+    "table": "measure the networks of a paper's table beside its figures",
     "compare": "say whether a network, protocol or link is faster than another",
     "accuracy": "compare float, integer and private answers over a data set",
     "serve": "serve a network to `pi-bench infer`",
