@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, history_option, latency, protocol_options, stopping_options
+from pi_bench.cli import arguments, history_option, latency, measuring_options, protocol_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text
 from pi_bench.cli.progress import Progress, clock_text
@@ -166,7 +166,7 @@ def _arguments(parsed: argparse.Namespace, cell: SweepCell) -> argparse.Namespac
 def _require_options(given: argparse.Namespace) -> None:
     """Refuses options that a protocol does not have, or that contradict each other."""
     protocol_options.protocol_of(given, placement.place(given.threads).threads)
-    stopping_options.stopping_of(given)
+    measuring_options.require_consistent(given)
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
