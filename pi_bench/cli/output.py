@@ -226,6 +226,20 @@ def write_text(name: str, text: str) -> None:
         file.write(text.encode())
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file. An older file is replaced at once or left whole.
+
+    Raises:
+        OutputError: the file cannot be written, for instance because the disk is full.
+
+    >>> write_bytes(Path("/dev/null/plot.png"), b"")
+    Traceback (most recent call last):
+    pi_bench.errors.OutputError: cannot write /dev/null/plot.png: Not a directory
+    """
+    with _writing(path), whole_file(path) as file:
+        file.write(content)
+
+
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:

@@ -24,6 +24,7 @@ COMMANDS = {
     "infer": "ask a server for a private answer",
     "micro": "time the primitives and the machine's limits for them",
     "history": "list and compare earlier measurements",
+    "report": "show results as a page of plots and tables",
     "regress": "fail if a kept run is slower than a baseline",
     "schema": "print the JSON Schema of a result",
     "completion": "print a completion script for a shell",

@@ -38,6 +38,7 @@ COMMANDS = (
     "infer",
     "micro",
     "history",
+    "report",
     "regress",
     "schema",
     "completion",
