@@ -52,6 +52,15 @@ class PublishedPoint:
     note: str
 
 
+def published_data_sets() -> list[str]:
+    """Returns the names of the data sets with published points, sorted.
+
+    >>> published_data_sets()
+    ['cifar10', 'cifar100', 'imagenet', 'tinyimagenet']
+    """
+    return sorted(entry.name.removesuffix(".csv") for entry in _tables())
+
+
 def published_points(data: str) -> list[PublishedPoint]:
     """Returns the published points on the data set `data`.
 
