@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from typing import Any
 
 from docs.site.docstrings import as_restructured_text
@@ -22,6 +23,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 python_maximum_signature_line_length = 88
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_title = f"pi-bench {version}"
@@ -40,5 +42,13 @@ def _convert(app: Any, what: str, name: str, thing: object, options: Any, lines:
     lines[:] = as_restructured_text(lines)
 
 
+def _name_defaults(
+    app: Any, what: str, name: str, thing: object, options: Any, signature: str | None, result: str | None
+) -> tuple[str | None, str | None]:
+    """Writes defaults that are functions as their names: Sphinx cannot read `<function f>`."""
+    return signature and re.sub(r"<function (\w+)>", r"\1", signature), result
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", _convert, priority=100)  # before napoleon
+    app.connect("autodoc-process-signature", _name_defaults)
