@@ -88,7 +88,7 @@ def test(session: nox.Session) -> None:
 def ranges(session: nox.Session, torch: str) -> None:
     """The tests that train nothing and start no process, with every Python and both ends of torch.
 
-    Outside CI: these builds of torch bring gigabytes of GPU libraries.
+    CI runs the two newest ones with CPU builds of torch. Other builds bring gigabytes of GPU libraries.
     """
     session.install(f"torch=={torch}", "-e", ".[torch,test]")
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not training and not process")
