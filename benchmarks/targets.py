@@ -1,7 +1,7 @@
-"""The figures that this project set itself: two cores, loopback, medians, windowed mode, one label a bit.
+"""The figures that this project set itself: two cores, loopback, medians, windowed mode, one label per bit.
 
 `TARGETS` maps a key, which a benchmark cites in ``extra_info["targets"]``, to the largest allowed value.
-Nothing here fails: `report.py` prints the targets beside the measured values.
+Nothing here fails: `report.py` prints the targets next to the measured values.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from pi_bench.channel.sender import Sender, shut_down
 from pi_bench.crypto.checksum import Checksum
 from pi_bench.errors import ConnectionFailedError, PeerError, PeerGaveUpError
 
-DEFAULT_TIMEOUT_S = defaults.TIMEOUT_S
 DEFAULT_QUEUE_BYTES = 64 << 20
 MAX_ABORT_BYTES = 512
 _CHECKED_BYTES = 1 << 20  # added to the checksum while they are still in the cache
@@ -74,7 +73,7 @@ class Channel:
         self,
         connection: socket.socket,
         *,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
+        timeout_s: float = defaults.TIMEOUT_S,
         queue_bytes: int = DEFAULT_QUEUE_BYTES,
         poll_s: float = 0.0,
         pace: Pace | None = None,

@@ -124,7 +124,7 @@ class Sender:
             self._wait_for(lambda: self._pending_bytes == 0)
 
     def send_last(self, views: list[memoryview]) -> None:
-        """Queues `views` behind all pending bytes, however many. Never waits and never raises."""
+        """Queues `views` after all pending bytes, however many. Never waits and never raises."""
         with self._changed:
             if self._failure is None and not self._closing:
                 self._append(views)

@@ -123,7 +123,7 @@ def _rich_progress(left_s: Callable[[], float | None] | None) -> RichProgress:
         console=Console(file=sys.stderr, highlight=False),
         get_time=lambda: time.monotonic(),
         transient=True,
-        auto_refresh=False,  # no thread may run beside the parties
+        auto_refresh=False,  # no thread may run while the parties do
         redirect_stdout=False,
         redirect_stderr=False,
     )
