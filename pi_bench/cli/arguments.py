@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pi_bench.cli.help import HelpFormatter, exit_code_lines
-from pi_bench.cli.values import (
+from pi_bench.measurement_options.values import (
     count,
     digest_prefix,
     link,

@@ -104,7 +104,7 @@ class ProtocolInfo:
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
     caveat: str = ""
-    """A sentence that every command prints, such as that nobody has reviewed the protocol. "": none."""
+    """A sentence that every command prints, such as that nobody has reviewed the protocol, or nothing."""
     notes: Callable[[Program, ProtocolOptions], Iterable[str]] = no_notes
     """Yields sentences about a program that results and inspections print, such as how many of its
     activations the protocol computes in another way."""

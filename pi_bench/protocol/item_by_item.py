@@ -16,7 +16,7 @@ def carry_out_item(session: SessionLike, item: Item) -> None:
     >>> from pi_bench.protocol import Party
     >>> from pi_bench.testing import memory_sessions
     >>> sessions, buffer = memory_sessions(), bytearray(4)
-    >>> carry_out_item(sessions[Party.CLIENT], SendItem(2, "", (memoryview(b"fo"), memoryview(b"ur"))))
+    >>> carry_out_item(sessions[Party.CLIENT], SendItem(2, "", (memoryview(b"f"), memoryview(b"our"))))
     >>> carry_out_item(sessions[Party.SERVER], ReceiveItem(2, "", memoryview(buffer)))
     >>> buffer
     bytearray(b'four')

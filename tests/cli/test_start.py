@@ -15,20 +15,18 @@ HELP_MODULES = {
     *(
         f"pi_bench.cli.{name}"
         for name in (
-            *(
-                "arguments",
-                "failures",
-                "fusion_option",
-                "help",
-                "interruption",
-                "like_option",
-                "parser",
-                "streams",
-            ),
-            "values",
+            "arguments",
+            "failures",
+            "fusion_option",
+            "help",
+            "interruption",
+            "like_option",
+            "parser",
+            "streams",
         )
     ),
     "pi_bench.errors",
+    *(f"pi_bench.measurement_options{module}" for module in ("", ".fusion_objective", ".values")),
     "pi_bench.unknown_name",
 }
 SLOW = {

@@ -49,7 +49,7 @@ def test_messages_and_work_in_order(sockets: Sockets) -> None:
     received, done = bytearray(5), []
     schedule = Schedule(
         [
-            SendItem(1, "", (memoryview(b"fo"), memoryview(b"ur"))),
+            SendItem(1, "", (memoryview(b"f"), memoryview(b"our"))),
             ReceiveItem(2, "", memoryview(received)),
             WorkItem(2, "", lambda: done.append(bytes(received)), (np.zeros(100_000),)),
             SendItem(3, "", ()),

@@ -111,6 +111,33 @@ def number(text: str) -> float:
     return value
 
 
+def not_negative(text: str) -> float:
+    """Parses a finite number of at least 0.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> not_negative("0.5")
+    0.5
+    """
+    value = number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0; give 0 or more")
+    return value
+
+
+def number_of_percent(text: str) -> float:
+    """Parses a percentage, with or without its sign, and returns the number of percent.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> number_of_percent("99.5%")
+    99.5
+    """
+    return number(text.removesuffix("%").rstrip())
+
+
 def link(text: str) -> Link | None:
     """Parses a link between the parties. Returns None for ``loopback``, which is not changed.
 
