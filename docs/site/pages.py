@@ -27,6 +27,8 @@ CONTENTS = {
         "your-network": "Your network",
         "reading-a-result": "Reading a result",
         "comparing": "Comparing honestly",
+        "sweeps": "Sweeps and tables of the papers",
+        "report-page": "A page of plots",
         "faq": "Questions and answers",
     },
     "Figures": {
@@ -59,6 +61,7 @@ CONTENTS = {
     },
     "Project": {
         "architecture": "Architecture",
+        "native": "Native code",
         "contributing": "Contributing",
         "security": "Security",
         "changelog": "Changes",

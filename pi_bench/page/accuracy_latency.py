@@ -141,7 +141,7 @@ def _spec(rows: Sequence[Encoding]) -> Encoding:
         lines.append(
             layer({"type": "line", "interpolate": "step-after"}, values, x=x, y=y, color={"value": FAINT})
         )
-    shape = shapes("series", names)
+    shape = shapes("series", names, beside_color=True)
     shape.pop("legend", None)  # one legend shows color and shape
     color = series("series", names)
     color["legend"] = {"columns": 1, "labelLimit": 400}

@@ -15,7 +15,6 @@ from pi_bench.report.documents.accuracy import Accuracy
 
 _OURS = "measured here"
 _TITLE = "Accuracy against ReLUs and latency"
-_SHAPES_BEFORE_REPEATING = 5  # colors repeat after six, so pairs of color and shape after thirty
 _SIZE = {"condition": {"test": f"datum.method === '{_OURS}'", "value": 180}, "value": 60}
 
 
@@ -58,8 +57,7 @@ def section(
     words = (
         (
             "Published points are not comparable with measured ones in every respect: most were chosen on "
-            "test images, and the table says where each was read. The line joins the points of the Pareto "
-            "frontier.",
+            "test images, and the table says where each was read. Lines join the points of Pareto frontiers.",
         )
         if plots
         else ()
@@ -155,10 +153,7 @@ def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
         "type": "nominal",
         "scale": {"domain": methods, "range": [_color(method, methods) for method in methods]},
     }
-    shape = shapes("method", methods)
-    shape["scale"]["range"] = [
-        shape["scale"]["range"][number % _SHAPES_BEFORE_REPEATING] for number in range(len(methods))
-    ]
+    shape = shapes("method", methods, beside_color=True)
     shape.pop("legend", None)
     shown = [
         name
