@@ -47,8 +47,11 @@ def fusion_costs(parsed: argparse.Namespace) -> CostTable | None:
     return None if parsed.fuse is None else costs_of_objective(parsed.fuse)
 
 
-def costs_of_objective(objective: str) -> CostTable:
+def costs_of_objective(objective: str, flag: str = _FLAGS[0]) -> CostTable:
     """Returns the costs by which ``online`` or ``online:LINK`` plans.
+
+    Args:
+        flag: the option that has the objective, for messages.
 
     >>> costs_of_objective("online").offline_may_grow
     False
@@ -62,12 +65,12 @@ def costs_of_objective(objective: str) -> CostTable:
     name, colon, link = objective.partition(":")
     if name != _OBJECTIVE or (colon and not link):
         raise UsageError(
-            f"--fuse {objective[:40]!r} is no objective; write online, or online:LINK as in online:wan"
+            f"{flag} {objective[:40]!r} is no objective; write online, or online:LINK as in online:wan"
         )
     try:
         return costs_on(Link.parse(link) if link and link != "loopback" else None)
     except UsageError as error:
-        raise UsageError(f"--fuse {objective[:40]}: {error}") from None
+        raise UsageError(f"{flag} {objective[:40]}: {error}") from None
 
 
 def with_objectives(arguments: Iterable[str]) -> list[str]:
