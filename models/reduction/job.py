@@ -30,6 +30,7 @@ _KINDS = {
     "linearize": "linearization_job",
     "merge": "merging_job",
     "descend": "descent_job",
+    "select": "selection_job",
 }
 
 
