@@ -49,7 +49,7 @@ def pruned_recipe(base: Recipe, budget: int) -> Recipe:
             name = f"{base_name(base)}-l1-{recipe.relu_count}"
             return parse_recipe(format_recipe(dataclasses.replace(recipe, name=name)), name)
     least = min((recipe.relu_count for recipe in narrower), default=base.relu_count)
-    raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter a layer")
+    raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter per layer")
 
 
 def pruned_sizes(base: Recipe) -> list[int]:
@@ -60,7 +60,7 @@ def pruned_sizes(base: Recipe) -> list[int]:
 
     >>> from pi_bench.models import load_recipe
     >>> len(pruned_sizes(load_recipe("resnet18-cifar100-557056")))
-    448
+    504
     """
     return sorted({recipe.relu_count for recipe in _narrower(base)})
 

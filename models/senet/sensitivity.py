@@ -103,7 +103,7 @@ def random_masks(
 ) -> dict[str, np.ndarray]:
     """Returns bool masks that keep as many ReLUs of each layer as its budget, at random places.
 
-    >>> random_masks({"a": 3}, {"a": (1, 2, 2, 2)}, seed=1)["a"].sum()
+    >>> random_masks({"a": 3}, {"a": (1, 2, 2, 2)}, seed=1)["a"].sum().item()
     3
     """
     generator = np.random.Generator(np.random.PCG64(seed))

@@ -107,8 +107,8 @@ def test_the_digest_of_a_plan_for_a_link_is_that_of_every_machine(tmp_path, monk
 
     recipe = narrowed(load_recipe("resnet18-cifar100-12288"), 0.0625)
     export_recipe(recipe, tmp_path / "model.pt", weight_bits=10)
-    from pi_bench.cli.fusion_option import costs_of_objective
     from pi_bench.launch.model import load
+    from pi_bench.measurement_options.fusion_objective import costs_of_objective
     from pi_bench.network.compiler import CompileOptions
 
     def digest(objective):

@@ -9,7 +9,6 @@ from typing import Any
 
 from pi_bench.cli import model_options, training_options
 from pi_bench.cli.failures import Failures
-from pi_bench.cli.fusion_option import costs_of_objective
 from pi_bench.cli.output import print_text
 from pi_bench.cli.reduce import (
     base_network,
@@ -21,6 +20,7 @@ from pi_bench.cli.reduce import (
 )
 from pi_bench.cli.reduce.search import searched
 from pi_bench.errors import UsageError
+from pi_bench.measurement_options.fusion_objective import costs_of_objective
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import prediction, protocol_options, running_options
+from pi_bench.cli import prediction, protocol_options
 from pi_bench.cli.arguments import positive_int
-from pi_bench.cli.fusion_option import add_fuse, fusion_costs
 from pi_bench.errors import UsageError
+from pi_bench.measurement_options.fusion_objective import costs_of_objective
+from pi_bench.measurement_options.option import declarations
+from pi_bench.measurement_options.table import MeasurementOptions
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="minimize ReLUs (default), the predicted online time, or the sum of the predicted offline and "
         "online times, with --link and --protocol",
     )
-    running_options.add_link(parser, "default: loopback as it is; measured on it too")
-    add_fuse(group)
+    for key in ("link", "fuse"):
+        declarations(MeasurementOptions)[key].add_to(group, "latency")
     prediction.add_costs(parser)
 
 
@@ -105,7 +107,7 @@ def objective_of(parsed: argparse.Namespace, root: Path, progress: Any) -> Any:
         info,
         options,
         Setting(costs, parsed.link, polls=place.pinned),
-        fusion_costs(parsed),
+        None if parsed.fuse is None else costs_of_objective(parsed.fuse),
         parsed.fuse,
     )
 

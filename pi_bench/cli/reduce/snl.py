@@ -11,9 +11,10 @@ from pi_bench.cli.reduce import base_network, budget_options, latency_options, l
 from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
-Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
-keeps exactly as many as the budget allows, finetunes with knowledge distillation from the full network,
-measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv and pareto.svg.
+Trains masks together with the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022,
+Algorithm 1), keeps exactly as many as the budget allows, finetunes with knowledge distillation from the
+full network, measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv
+and pareto.svg.
 If the command is killed, run it again: it continues. Smaller budgets can be added later.
 """
 _EPILOG = """\
