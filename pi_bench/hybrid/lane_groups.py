@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import cached_property
 
-from pi_bench.crypto.ferret import choice_bytes
+from pi_bench.crypto.ferret_plan import choice_bytes
 from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
 
