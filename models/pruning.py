@@ -59,7 +59,7 @@ def pruned_recipe(base: Recipe, budget: int) -> Recipe:
             name = f"{base_name(base)}-l1-{recipe.relu_count}"
             return parse_recipe(format_recipe(dataclasses.replace(recipe, name=name)), name)
         least = recipe.relu_count
-    raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter a layer")
+    raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter per layer")
 
 
 def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> dict[str, Tensor]:

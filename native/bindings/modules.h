@@ -15,3 +15,5 @@ void bind_he_client(pybind11::module_& submodule);
 void bind_he_server(pybind11::module_& submodule);
 void bind_he_parts(pybind11::module_& submodule);
 void bind_linear(pybind11::module_& module);
+void bind_plain(pybind11::module_& module);
+void bind_schedule(pybind11::module_& module);

@@ -3,10 +3,12 @@
 Commands:
     latency, latency_connected        measures on this machine, or with a server on another one
     latency_output                    writes the result of both
+    sweep, table                      measures many networks, and those of a paper's table
+    sweep_cells, network_choice       measures the cells of both, and finds the networks that the user names
     inspect, prediction               shows the program, and predicts its cost
     accuracy, evaluation_data         compares answers over a data set, which it reads
     compare, regress, judgment        compares networks or kept runs, and judges their ratio
-    history                           lists, shows and names kept runs
+    history, report                   lists, shows and names kept runs, and makes a page of plots of them
     serve, infer                      runs one party for, or against, another machine
     micro                             times the primitives
     export, export_module             writes model files, from recipes or from networks of the user
@@ -20,6 +22,7 @@ Options that commands share:
     fusion_option, fidelity_options   --fuse without an objective, and the choice of bits by an export
     layer_options, history_option     the columns of tables, and the keeping of results
     limits_option, like_option        the limits of the machine, and the options of an earlier result
+    sweep_options, format_option      the settings of a sweep, and the format of a table
     training_options                  the settings of a training, its data and its device
 
 Around a command:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,13 +82,13 @@ def add_parser(subparsers: Any) -> None:
     )
     measuring.add_argument(
         "--link",
-        type=_list_of(arguments.link),
+        type=arguments.list_of(arguments.link),
         metavar="LINK[,LINK]",
         help="links between the parties, as for `pi-bench latency`, each a side of its own",
     )
     measuring.add_argument(
         "--threads",
-        type=_list_of(arguments.thread_count),
+        type=arguments.list_of(arguments.thread_count),
         metavar="N[,N]",
         help="computing threads per party, each a side of its own (default: half of the cores)",
     )
@@ -287,17 +287,3 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 def _ends(paths: Sequence[tuple[str, ...]], kept: int) -> list[str]:
     return [str(Path(*parts[-kept:])) for parts in paths]
-
-
-def _list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
-    """Makes a parser of values with commas between them. `100Mbit,40ms` is one link."""
-
-    def parsed(text: str) -> tuple[Any, ...]:
-        try:
-            return (parse(text),)
-        except (argparse.ArgumentTypeError, ValueError, UsageError):
-            if "," not in text:
-                raise
-        return tuple(parse(part) for part in text.split(","))
-
-    return parsed

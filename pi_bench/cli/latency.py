@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
+    format_option,
     history_option,
     latency_connected,
     latency_output,
@@ -75,6 +76,7 @@ def add_parser(subparsers: Any) -> None:
         COLUMNS,
         whole=", then the parts of both phases, and each party's processor time and memory",
     )
+    format_option.add_format(files, "the result, as --json - prints it")
     history_option.add_history(files)
     parser.set_defaults(run=run)
 
@@ -97,6 +99,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     history_option.require_history(parsed)
     require_columns(parsed.columns)
+    format_option.require_format(parsed)
     for name in ("output", "json"):
         writable(getattr(parsed, name), parsed)
     if parsed.connect is not None:

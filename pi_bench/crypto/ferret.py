@@ -1,4 +1,4 @@
-"""Extends correlated OTs by Ferret: about a quarter of a byte per OT, for three times the computing.
+"""Extends correlated OTs by Ferret: about a quarter of a byte per OT, and about three times the computing.
 
 Ferret (Yang, Weng, Lan, Zhang and Wang, CCS 2020) rests on learning parity with regular noise. Its
 single-point OTs are those of half-tree (Guo et al., EUROCRYPT 2023). docs/threat-model.md, section 7, has the

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import string
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pi_bench.errors import UsageError
 
@@ -185,6 +186,26 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Returns a parser of values with commas between them. A text that is one value alone stays whole.
+
+    >>> list_of(positive_int)("1,2")
+    (1, 2)
+    >>> len(list_of(link)("100Mbit,40ms"))
+    1
+    """
+
+    def parsed(text: str) -> tuple[Any, ...]:
+        try:
+            return (parse(text),)
+        except (argparse.ArgumentTypeError, ValueError, UsageError):
+            if "," not in text:
+                raise
+        return tuple(parse(part) for part in text.split(","))
+
+    return parsed
 
 
 def _whole_number(text: str, least: int) -> int:

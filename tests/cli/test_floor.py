@@ -1,4 +1,4 @@
-"""The floor beside real runs of both parties, and the option that leaves it out."""
+"""The floor compared with real runs of both parties, and the option that leaves it out."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SLOW = {
     "logging",
     "tempfile",
 }
-MOST_MODULES = 75  # beside those of an interpreter that runs nothing
+MOST_MODULES = 75  # besides those of an interpreter that runs nothing
 
 
 def loaded(code: str) -> set[str]:

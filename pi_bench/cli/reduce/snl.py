@@ -13,9 +13,10 @@ from pi_bench.cli.reduce import base_network, budget_options, latency_options
 from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
-Trains masks beside the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022, Algorithm 1),
-keeps exactly as many as the budget allows, finetunes with knowledge distillation from the full network,
-measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv and pareto.svg.
+Trains masks together with the weights until few enough ReLUs are left (SNL, Cho et al., ICML 2022,
+Algorithm 1), keeps exactly as many as the budget allows, finetunes with knowledge distillation from the
+full network, measures with `pi-bench latency`, and writes a folder: masks, recipes, trainings, pareto.csv
+and pareto.svg.
 If the command is killed, run it again: it continues. Smaller budgets can be added later.
 """
 _EPILOG = """\
@@ -118,7 +119,7 @@ def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
         "epoch_limit": parsed.epoch_limit,
     }
     threads = parsed.threads or 1
-    # Nothing else runs beside the linearization.
+    # Nothing else runs during the linearization.
     alone = max(threads, len(os.sched_getaffinity(0)) if device == "cpu" and parsed.engine == "local" else 1)
     return search.SnlSettings(
         budgets=budget_options.budgets_of(parsed),
