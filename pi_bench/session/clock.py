@@ -27,6 +27,8 @@ from pi_bench.session.session import Session
 
 ROUND_TRIPS = 16
 MAX_ROUND_TRIPS = 64
+_LEAST_STEADY = 1000
+"""No clock of a computer gains or loses more than one part in so many."""
 _TIMES = struct.Struct("<QQ")
 _MAX_NS = 1 << 62
 _Ns = Annotated[int, Meta(ge=-_MAX_NS, le=_MAX_NS)]
@@ -64,9 +66,9 @@ class ClockReading(msgspec.Struct, frozen=True):
 class ClockComparison(msgspec.Struct, frozen=True):
     """Holds a reading before and one after an inference, and converts times between them.
 
-    >>> comparison = ClockComparison(ClockReading(1_000, 500, 30), ClockReading(3_000, 520, 40))
-    >>> comparison.to_client(2_000), comparison.uncertainty_ns
-    (1490, 40)
+    >>> comparison = ClockComparison(ClockReading(10_000, 500, 30), ClockReading(50_000, 520, 40))
+    >>> comparison.to_client(30_000), comparison.uncertainty_ns
+    (29490, 40)
     """
 
     before: ClockReading
@@ -75,15 +77,31 @@ class ClockComparison(msgspec.Struct, frozen=True):
     @property
     def uncertainty_ns(self) -> int:
         """The largest error of a converted time between the readings, if the clocks drift evenly."""
-        return max(self.before.uncertainty_ns, self.after.uncertainty_ns)
+        readings = (self.before.uncertainty_ns, self.after.uncertainty_ns)
+        if self._drifts:
+            return max(readings)
+        return min(readings) + self._passed_ns // _LEAST_STEADY
 
     def to_client(self, server_ns: int) -> int:
-        """Converts a time of the server's clock to the client's. The offset changes evenly with time."""
+        """Converts a time of the server's clock to the client's.
+
+        The offset changes evenly from one reading to the other. If it changed faster than clocks drift, the
+        readings differ by their errors alone, and the better one counts.
+        """
         before, after = self.before, self.after
-        passed, drift = after.server_ns - before.server_ns, after.offset_ns - before.offset_ns
-        if passed <= 0:
-            return server_ns - before.offset_ns
-        return server_ns - before.offset_ns - drift * (server_ns - before.server_ns) // passed
+        if not self._drifts:
+            return server_ns - min(before, after, key=lambda reading: reading.uncertainty_ns).offset_ns
+        drift_ns, since_ns = after.offset_ns - before.offset_ns, server_ns - before.server_ns
+        return server_ns - before.offset_ns - drift_ns * since_ns // self._passed_ns
+
+    @property
+    def _passed_ns(self) -> int:
+        return max(0, self.after.server_ns - self.before.server_ns)
+
+    @property
+    def _drifts(self) -> bool:
+        drift_ns = abs(self.after.offset_ns - self.before.offset_ns)
+        return 0 < drift_ns * _LEAST_STEADY <= self._passed_ns
 
 
 def read_clock_as_client(session: Session, clock: Callable[[], int] = time.perf_counter_ns) -> ClockReading:

@@ -61,6 +61,14 @@ def test_a_drift_is_spread_over_the_inference() -> None:
     assert abs(ClockComparison(*readings).to_client(at_server[1]) - times[1]) <= 20
 
 
+def test_errors_of_the_readings_are_no_drift() -> None:
+    """A reading on a busy machine is wrong by up to 10 ms; the inference took 100 ms."""
+    good, bad = ClockReading(10**8, 500, 20_000), ClockReading(0, 6_000_000, 10_000_000)
+    comparison = ClockComparison(bad, good)
+    assert comparison.to_client(10**7) == 10**7 - 500
+    assert comparison.uncertainty_ns == 20_000 + 10**8 // 1000
+
+
 @pytest.mark.parametrize("count", [0, MAX_ROUND_TRIPS + 1])
 def test_a_client_cannot_ask_for_more(sessions: Sessions, count: int) -> None:
     with pytest.raises(PeerError, match=f"{count} readings of the clock; 1 to"):
