@@ -111,6 +111,15 @@ def test_the_citation_names_the_newest_release_and_the_license() -> None:
     assert "Apache License" in (ROOT / project["license-files"][0]).read_text()
 
 
+def test_the_front_page_names_the_extras_that_all_stands_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (sentence,) = re.findall(
+        r"The extra `all` stands for (.*?) together\.", DOCUMENTS["README.md"], re.DOTALL
+    )
+    names = ",".join(re.findall(r"`(\w+)`", sentence))
+    assert extras["all"] == [f"pi-bench[{names}]"]
+
+
 def test_the_changelog_begins_with_the_version() -> None:
     """A release has a date. A development version follows the newest release and is "Unreleased"."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
