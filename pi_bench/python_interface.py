@@ -129,8 +129,13 @@ def compare(
     runs: int = defaults.RUNS,
     protocols: Sequence[str] = (),
     links: Sequence[str] = (),
+    inputs: np.ndarray | None = None,
     mode: str | None = None,
+    options: Mapping[str, int | str] | None = None,
     threads: int | None = None,
+    batch: int | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
     seed: int = 0,
     timeout_s: float = defaults.TIMEOUT_S,
     progress: Progress = silent,
@@ -145,8 +150,10 @@ def compare(
             until the interval is narrow.
         runs: runs per side and round.
 
+    All other arguments are those of `measure`, for every side.
+
     Raises:
-        UsageError: there are fewer than two sides, or both kinds of sides.
+        UsageError: there are fewer than two sides, or both kinds of sides, or a protocol lacks an option.
         PiBenchError: a model cannot be used, a party failed, or an answer was wrong.
 
     ```python
@@ -185,8 +192,10 @@ def compare(
             path,
             protocol=protocol,
             mode=mode,
-            options=None,
+            options=options,
             measuring=_measuring({**given, "link": link}),
+            inputs=inputs,
+            input_text="" if inputs is None else "array",
         )
         tasks[name] = prepared(task, progress)
     with MachineWatch() as watch:

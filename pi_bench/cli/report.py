@@ -71,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.output import writable, writable_folder
     from pi_bench.page import sections_of
     from pi_bench.page.inputs import read_inputs
-    from pi_bench.page.published import published_accuracies
+    from pi_bench.page.published import published_on
     from pi_bench.page.renderer import require_renderer
 
     if parsed.output is None and parsed.figures is None:
@@ -85,7 +85,7 @@ def run(parsed: argparse.Namespace) -> int:
         print(f"warning: passed over: {reason}", file=sys.stderr)
     names = [each.result.network.name for each in inputs.results]
     names += [text for each in inputs.accuracies for text in (each.network.name, each.data.source)]
-    sections = sections_of(inputs, published_accuracies(names))
+    sections = sections_of(inputs, published_on(names))
     if parsed.output is not None:
         _write_page(parsed, sections, inputs.documents)
     if parsed.figures is not None:

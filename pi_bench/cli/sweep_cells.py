@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import arguments, history_option, latency, measuring_options, protocol_options
+from pi_bench.cli import arguments, history_option, latency
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text
 from pi_bench.cli.progress import Progress, clock_text
@@ -59,11 +59,11 @@ def measure_cells(
         list(dict.fromkeys(parsed.link or [None])),
         list(dict.fromkeys(parsed.threads or [placement.place(None).threads])),
     )
-    for cell in cells:  # an option that no cell can use is refused before the first one is measured
-        _require_options(_arguments(parsed, cell))
     failures = Failures()
-    with SweepFolder(path, Sweep(tuple(cells), _options(parsed))) as folder:
-        watched = _Watched(parsed, folder)
+    folder = SweepFolder(path, Sweep(tuple(cells), _options(parsed)))
+    watched = _Watched(parsed, folder)
+    watched.require_options()
+    with folder:
         with watched.progress:
             outcome = run_sweep(folder, cells, watched.measure, watched.ended)
         table = table_of(folder)
@@ -93,6 +93,12 @@ class _Watched:
         self._failed = 0
         self._warned: set[str] = set()
 
+    def require_options(self) -> None:
+        """Refuses options that a cell cannot have, before the first cell is measured."""
+        with self._new_warnings():
+            for cell in self._folder.sweep.cells:
+                latency.task_of(_arguments(self._parsed, cell, ""))
+
     def measure(self, cell: SweepCell) -> Result:
         """Measures one cell as `pi-bench latency` does. An interrupted measurement is none."""
         from pi_bench.tasks import prepared
@@ -100,8 +106,7 @@ class _Watched:
         self._current = cell.number
         report = partial(self._report, cell)
         report("exporting" if cell.network.file is None else "starting", 0, 1)
-        given = _arguments(self._parsed, cell)
-        given.model = str(self._folder.model_file(cell.network))
+        given = _arguments(self._parsed, cell, str(self._folder.model_file(cell.network)))
         self._time_left.start(cell)
         with self._new_warnings():
             task = latency.task_of(given)
@@ -154,19 +159,13 @@ class _Watched:
                     print(line, file=sys.stderr)
 
 
-def _arguments(parsed: argparse.Namespace, cell: SweepCell) -> argparse.Namespace:
-    """Returns the arguments of `pi-bench latency` for a cell, without the model file."""
+def _arguments(parsed: argparse.Namespace, cell: SweepCell, model: str) -> argparse.Namespace:
+    """Returns the arguments of `pi-bench latency` for a cell and its model file."""
     defaults = latency.latency_defaults()
     fields = vars(parsed).items()
     given = {name: value for name, value in fields if name in defaults or name.startswith("protocol_")}
-    settings = {"protocol": cell.protocol, "link": cell.link, "threads": cell.threads, "output": None}
-    return argparse.Namespace(**{**defaults, **given, **settings})
-
-
-def _require_options(given: argparse.Namespace) -> None:
-    """Refuses options that a protocol does not have, or that contradict each other."""
-    protocol_options.protocol_of(given, placement.place(given.threads).threads)
-    measuring_options.require_consistent(given)
+    settings = {"protocol": cell.protocol, "link": cell.link, "threads": cell.threads}
+    return argparse.Namespace(**{**defaults, **given, **settings, "model": model, "output": None})
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:

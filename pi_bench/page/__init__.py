@@ -4,7 +4,7 @@ Data:
     inputs          reads results from files, folders and the history
     runs            gives each run a label that tells it from the others
     parts           the parts of a page: sections, plots, tables
-    published       the accuracies that papers publish on the data sets of the runs
+    published       the accuracies and latencies that papers publish on the data sets of the runs
 
 Sections, each with its plots and tables:
     headline        verification, online and offline time, floor
@@ -14,7 +14,7 @@ Sections, each with its plots and tables:
     floors          the least times, by client, server and link
     predictions     predicted times beside measured ones
     growth          the online latency over ReLUs and over the predicted time
-    frontier        accuracy over ReLUs and over the online latency
+    frontier        accuracy over ReLUs; accuracy_latency has the plot over the online latency
     settings        the same network under several protocols, links or numbers of threads
     machines        machines, software, cautions and warnings
 
@@ -44,10 +44,11 @@ from pi_bench.page import (
 )
 from pi_bench.page.inputs import PageInputs
 from pi_bench.page.parts import Section
+from pi_bench.page.published import PublishedPoints
 from pi_bench.page.runs import labeled_runs
 
 
-def sections_of(inputs: PageInputs, published: frontier.Published | None = None) -> list[Section]:
+def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) -> list[Section]:
     """Prepares every section of the page, in its order.
 
     A section without the data for its plots says so, and draws none.
@@ -67,7 +68,7 @@ def sections_of(inputs: PageInputs, published: frontier.Published | None = None)
         floors.section(runs),
         predictions.section(runs),
         growth.section(runs),
-        frontier.section(runs, inputs.accuracies, published or {}),
+        frontier.section(runs, inputs.accuracies, published or PublishedPoints()),
         settings.section(runs),
         machines.section(runs),
     ]

@@ -1,12 +1,12 @@
 """Writes the sections as one HTML file that needs no network and no other file.
 
 jinja2 fills the templates and escapes every text, because its autoescape is on for all of them: a layout is
-read as HTML, and no name of a network can become a tag. Data for scripts goes through jinja2's ``tojson``,
-which escapes the characters that could end a script. Besides, the page's content security policy lets the
+read as HTML, and no name of a network can become a tag. Besides, the page's content security policy lets the
 browser run the scripts of this page alone, known by their hashes, and load nothing.
 
-The results are embedded as compressed lines of JSON, so that a page of many runs stays small. The page's
-button writes them as a file that ``pi-bench history import`` reads.
+Plots and results are embedded as compressed JSON in base64, so that a page of many runs stays small and no
+text in them can end a script. The page's button writes the results as a file that ``pi-bench history import``
+reads.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def html_page(title: str, sections: Sequence[Section], documents: Sequence[Mappi
     return environment.get_template("page.html").render(
         title=printable(title),
         sections=sections,
-        plots={plot.name: plot.spec for plot in plots_of(sections)},
+        plots=_packed(json.dumps({plot.name: plot.spec for plot in plots_of(sections)})),
         style=plot_style(),
         light=LIGHT,
         dark=DARK,
         css=_template("page.css"),
         scripts=scripts,
         policy=_policy(scripts),
-        results=_packed(documents),
+        results=_packed(_lines(documents)),
         result_count=len(documents),
     )
 
@@ -97,9 +97,12 @@ def _policy(scripts: Sequence[str]) -> str:
     )
 
 
-def _packed(documents: Sequence[Mapping[str, Any]]) -> str:
-    """Compresses the results, one line of JSON each, in the form of ``pi-bench history export``."""
-    lines = "".join(
+def _lines(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Writes the results, one line of JSON each, in the form of ``pi-bench history export``."""
+    return "".join(
         json.dumps({"tags": [], "result": document}, separators=(",", ":")) + "\n" for document in documents
     )
-    return base64.b64encode(gzip.compress(lines.encode(), mtime=0)).decode()
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()

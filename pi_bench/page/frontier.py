@@ -1,34 +1,32 @@
-"""Accuracy over ReLUs and over the online latency, with the points that papers publish.
-
-A network lies on the Pareto frontier if no other point of its plot costs at most as much and is at least as
-accurate, and better in one of both.
-"""
+"""Accuracy over ReLUs, with the points that papers publish. `accuracy_latency` has the plot over latency."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from pi_bench.page import accuracy_latency
+from pi_bench.page.accuracy_latency import frontier
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.published import PublishedAccuracy, data_set_of, way_of_reading
+from pi_bench.page.published import PublishedAccuracy, PublishedPoints, data_set_of, way_of_reading
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, layer, logarithmic, points, quantity, rounded, shapes, tooltip
 from pi_bench.page.theme import ALARM, FAINT, SERIES
 from pi_bench.report.documents.accuracy import Accuracy
-from pi_bench.report.quantities import seconds
 
 _OURS = "measured here"
 _TITLE = "Accuracy against ReLUs and latency"
-_SHAPES_BEFORE_REPEATING = 5  # colors repeat after six, so pairs of color and shape after thirty
-Published = Mapping[str, Sequence[PublishedAccuracy]]
+_SIZE = {"condition": {"test": f"datum.method === '{_OURS}'", "value": 180}, "value": 60}
 
 
-def section(runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], published: Published) -> Section:
+def section(
+    runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], published: PublishedPoints
+) -> Section:
     """Returns two plots per data set, as far as there are accuracies.
 
     Args:
         published: the points of papers by data set.
 
-    >>> section([], [], {}).missing[0][:60]
+    >>> section([], [], PublishedPoints()).missing[0][:60]
     'No accuracy is given: `pi-bench accuracy MODEL --json FILE` '
     """
     plots, tables, missing = [], [], []
@@ -40,29 +38,26 @@ def section(runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], publishe
         )
     if len(scored) < len(accuracies):
         missing.append(f"{len(accuracies) - len(scored)} results of accuracy are without labels.")
-    for data in sorted({*published, *(_data_set(each, published) for each in scored)}):
+    for data in sorted({*published.accuracies, *(_data_set(each, published) for each in scored)}):
         own = [each for each in scored if _data_set(each, published) == data]
-        over_relus = _over_relus(data, own, published.get(data, ()))
+        over_relus = _over_relus(data, own, published.accuracies.get(data, ()))
         if over_relus.spec["layer"][1]["data"]["values"]:
             plots.append(over_relus)
         else:
             tables.append(over_relus.table)
             missing.append(f"No point{_on(data)} has a number of ReLUs, so the table alone is shown.")
-        timed = [
-            (each, run) for each in own for run in runs if run.result.network.digest == each.network.digest
-        ]
-        if timed:
-            plots.append(_over_latency(data, timed))
-        elif own:
+        over_latency = accuracy_latency.plot(data, runs, own, published.latencies.get(data, ()))
+        if over_latency is not None:
+            plots.append(over_latency)
+        else:
             missing.append(
-                f"No run of the networks with an accuracy{_on(data)} is given, so there is no plot over the "
-                "latency."
+                f"No run is given of a network with a measured or published accuracy{_on(data)}, so there is "
+                "no plot over the latency."
             )
     words = (
         (
             "Published points are not comparable with measured ones in every respect: most were chosen on "
-            "test images, and the table says where each was read. The line joins the points of the Pareto "
-            "frontier.",
+            "test images, and the table says where each was read. Lines join the points of Pareto frontiers.",
         )
         if plots
         else ()
@@ -72,21 +67,8 @@ def section(runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], publishe
     )
 
 
-def frontier(candidates: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Returns the points (cost, accuracy) that no other point dominates, by rising cost.
-
-    >>> frontier([(1.0, 60.0), (2.0, 70.0), (3.0, 65.0), (2.0, 50.0)])
-    [(1.0, 60.0), (2.0, 70.0)]
-    """
-    found: list[tuple[float, float]] = []
-    for cost, accuracy in sorted(set(candidates), key=lambda point: (point[0], -point[1])):
-        if not found or accuracy > found[-1][1]:
-            found.append((cost, accuracy))
-    return found
-
-
-def _data_set(accuracy: Accuracy, published: Published) -> str:
-    return data_set_of(f"{accuracy.network.name} {accuracy.data.source}", published)
+def _data_set(accuracy: Accuracy, published: PublishedPoints) -> str:
+    return data_set_of(f"{accuracy.network.name} {accuracy.data.source}", published.accuracies)
 
 
 def _on(data: str) -> str:
@@ -160,42 +142,6 @@ def _published_row(point: PublishedAccuracy) -> tuple[str, ...]:
     )
 
 
-def _over_latency(data: str, timed: Sequence[tuple[Accuracy, LabeledRun]]) -> Plot:
-    rows: list[Encoding] = [
-        {
-            "method": f"{run.result.protocol}, {run.result.link.name}",
-            "network": run.result.network.name,
-            "online_s": rounded(run.result.online.latency_s.median),
-            "online": seconds(run.result.online.latency_s.median),
-            "accuracy_pct": rounded(_percent(each)),
-        }
-        for each, run in timed
-    ]
-    return Plot(
-        name=f"accuracy-latency{'-' if data else ''}{data}",
-        title=f"Accuracy against the online latency{_on(data)}",
-        words=f"{len(rows)} runs whose program has a measured accuracy.",
-        spec=_spec(
-            rows,
-            "online_s",
-            logarithmic("online_s", "online latency", "s", [row["online_s"] for row in rows]),
-        ),
-        table=PageTable(
-            f"Accuracy and online latency{_on(data)}",
-            ("run", "ReLUs", "online", "accuracy"),
-            tuple(
-                (
-                    run.label,
-                    f"{run.result.network.relu_count:,}",
-                    seconds(run.result.online.latency_s.median),
-                    f"{_percent(each):.2f} %",
-                )
-                for each, run in timed
-            ),
-        ),
-    )
-
-
 def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
     y = quantity("accuracy_pct", "accuracy", "", zero=False)
     y["axis"]["labelExpr"] = "datum.label + ' %'"
@@ -207,10 +153,7 @@ def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
         "type": "nominal",
         "scale": {"domain": methods, "range": [_color(method, methods) for method in methods]},
     }
-    shape = shapes("method", methods)
-    shape["scale"]["range"] = [
-        shape["scale"]["range"][number % _SHAPES_BEFORE_REPEATING] for number in range(len(methods))
-    ]
+    shape = shapes("method", methods, beside_color=True)
     shape.pop("legend", None)
     shown = [
         name
@@ -220,7 +163,7 @@ def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
     return points(
         [
             layer({"type": "line", "interpolate": "step-after"}, line, x=x, y=y, color={"value": FAINT}),
-            layer("point", rows, x=x, y=y, color=color, shape=shape, tooltip=tooltip(*shown)),
+            layer("point", rows, x=x, y=y, color=color, shape=shape, size=_SIZE, tooltip=tooltip(*shown)),
         ]
     )
 

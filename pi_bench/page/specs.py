@@ -101,13 +101,18 @@ def series(field: str, values: Sequence[str], colors: Sequence[str] = SERIES) ->
     return {"field": field, "type": "nominal", "scale": scale, **legend}
 
 
-def shapes(field: str, values: Sequence[str]) -> Encoding:
-    """Returns the encoding of a second series as a shape.
+def shapes(field: str, values: Sequence[str], *, beside_color: bool = False) -> Encoding:
+    """Returns the encoding of a series as a shape.
+
+    Args:
+        beside_color: whether color tells the same series apart. Then one shape less is used, so that no pair
+            of color and shape repeats before thirty.
 
     >>> shapes("link", ["lan"])["legend"] is None
     True
     """
-    chosen = [_SHAPES[number % len(_SHAPES)] for number in range(len(values))]
+    used = _SHAPES[:-1] if beside_color else _SHAPES
+    chosen = [used[number % len(used)] for number in range(len(values))]
     scale = {"domain": list(values), "range": chosen}
     legend: Encoding = {} if len(values) > 1 else {"legend": None}
     return {"field": field, "type": "nominal", "scale": scale, **legend}

@@ -21,7 +21,7 @@ from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, Ses
 from pi_bench.protocol.script import RunScript
 
 from .activation import activation_work
-from .moves import Move, online_moves, phase_moves, set_up_moves, with_operators
+from .messages import PlannedMessage, online_messages, phase_messages, set_up_messages, with_operators
 
 NAME = "null"
 _ZEROS = memoryview(bytes(64 << 10))  # what messages carry beside the input and the logits
@@ -38,17 +38,17 @@ class _NullParty(PartyProtocol):
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
         script, party = self.script(program, options), session.party
-        self._set_up = set_up_moves(script.set_up, party)
-        self._offline = phase_moves(script.offline.roles[party])
+        self._set_up = set_up_messages(script.set_up, party)
+        self._offline = phase_messages(script.offline.roles[party])
         self._role = script.online.roles[party]
-        self._online = online_moves(program, self._role, party)
-        most_bytes = max(move.byte_count for move in (*self._set_up, *self._offline, *self._online))
+        self._online = online_messages(program, self._role, party)
+        most_bytes = max(message.byte_count for message in (*self._set_up, *self._offline, *self._online))
         self._received = memoryview(bytearray(most_bytes))
 
     @staticmethod
     @abstractmethod
     def script(program: Program, options: ProtocolOptions) -> RunScript:
-        """Returns the script whose messages are played."""
+        """Returns the script whose messages are exchanged."""
 
     @staticmethod
     @abstractmethod
@@ -56,32 +56,32 @@ class _NullParty(PartyProtocol):
         """Returns the law that activations follow."""
 
     def set_up(self) -> None:
-        """Plays the messages of the set-up."""
-        self._play(self._set_up)
+        """Exchanges the messages of the set-up."""
+        self._exchange(self._set_up)
 
-    def _play(self, moves: Iterable[Move]) -> None:
-        """Plays moves whose messages hold zeros only, neither input nor logits."""
-        for move in moves:
-            with self.session.step(move.step, move.part):
-                if move.sends:
-                    self.session.send(*_zeros(move.byte_count))
+    def _exchange(self, messages: Iterable[PlannedMessage]) -> None:
+        """Exchanges messages that hold zeros only, neither input nor logits."""
+        for message in messages:
+            with self.session.step(message.step, message.part):
+                if message.sends:
+                    self.session.send(*_zeros(message.byte_count))
                 else:
-                    self.session.receive_into(self._received[: move.byte_count])
+                    self.session.receive_into(self._received[: message.byte_count])
 
-    def _items(self, move: Move, carried: memoryview) -> Iterator[Item]:
+    def _items(self, message: PlannedMessage, carried: memoryview) -> Iterator[Item]:
         """Yields the items of one message. `carried` is the whole input or the whole logits."""
-        place, zeros = carried[move.carried], move.byte_count - move.carried_bytes
-        if move.sends:
-            yield SendItem(move.step, move.part, (*([place] if place else []), *_zeros(zeros)))
+        place, zeros = carried[message.carried], message.byte_count - message.carried_bytes
+        if message.sends:
+            yield SendItem(message.step, message.part, (*([place] if place else []), *_zeros(zeros)))
         elif zeros == 0 and place:
-            yield ReceiveItem(move.step, move.part, place)
+            yield ReceiveItem(message.step, message.part, place)
         else:
-            message = self._received[: move.byte_count]
-            yield ReceiveItem(move.step, move.part, message)
+            arrived = self._received[: message.byte_count]
+            yield ReceiveItem(message.step, message.part, arrived)
             if place:
-                begin = np.frombuffer(message[: len(place)], np.uint8)
+                begin = np.frombuffer(arrived[: len(place)], np.uint8)
                 yield WorkItem(
-                    move.step, move.part, partial(np.copyto, np.frombuffer(place, np.uint8), begin)
+                    message.step, message.part, partial(np.copyto, np.frombuffer(place, np.uint8), begin)
                 )
 
 
@@ -113,12 +113,16 @@ class NullClient(_NullParty):
         self._logits = np.zeros(program.output.shape, np.uint32)
         given, gained = _bytes_of(self._input), _bytes_of(self._logits)
         self._schedule = Schedule(
-            [item for move in self._online for item in self._items(move, given if move.sends else gained)]
+            [
+                item
+                for message in self._online
+                for item in self._items(message, given if message.sends else gained)
+            ]
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Plays the messages of the offline phase."""
-        self._play(self._offline)
+        """Exchanges the messages of the offline phase."""
+        self._exchange(self._offline)
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, np.zeros(op.shape, np.uint32))
@@ -127,7 +131,7 @@ class NullClient(_NullParty):
         return Preprocessing(NAME, inference_id, {})
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """Plays the messages of the online phase, with the input in the clear."""
+        """Exchanges the messages of the online phase, with the input in the clear."""
         assert encoded_input is not None
         material.claim(NAME)
         self._input[...] = encoded_input
@@ -169,19 +173,19 @@ class NullServer(_NullParty):
         logits = _bytes_of(self._values[program.output.source])
         items: list[Item] = []
         for item in with_operators(program, self._role, self._online):
-            if isinstance(item, Move):
+            if isinstance(item, PlannedMessage):
                 items += self._items(item, logits if item.sends else given)
             else:
                 items += self._work(item)
         self._schedule = Schedule(items)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Plays the messages of the offline phase."""
-        self._play(self._offline)
+        """Exchanges the messages of the offline phase."""
+        self._exchange(self._offline)
         return Preprocessing(NAME, inference_id, {})
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """Plays the messages of the online phase, and computes the network between them."""
+        """Exchanges the messages of the online phase, and computes the network between them."""
         material.claim(NAME)
         self.session.carry_out(self._schedule)
         if self.session.trace is not None:

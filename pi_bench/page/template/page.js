@@ -1,7 +1,7 @@
 "use strict";
 (() => {
-  const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
-  const plots = parsed("plot-data"), style = parsed("plot-style");
+  const style = JSON.parse(document.getElementById("plot-style").textContent);
+  let plots = {};
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
 
@@ -66,8 +66,8 @@
       .map((row) => row.map(cell).join(",")).join("\n") + "\n";
   }
 
-  async function results() {
-    const packed = Uint8Array.from(atob(document.getElementById("results").textContent), (letter) => letter.charCodeAt(0));
+  async function unpacked(id) {
+    const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
@@ -76,7 +76,7 @@
   for (const button of document.querySelectorAll("button[data-plot]")) {
     button.addEventListener("click", () => save(`${button.dataset.plot}.csv`, csv(plots[button.dataset.plot]), "text/csv"));
   }
-  document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await results(), "application/jsonl"));
+  document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await unpacked("results"), "application/jsonl"));
   for (const select of choosers) select.addEventListener("change", () => choose(select));
   addEventListener("hashchange", followAddress);
   addEventListener("beforeprint", () => {
@@ -88,6 +88,7 @@
     for (const select of choosers) for (const option of select.options) {
       document.getElementById(option.value).hidden = option.value !== select.value;
     }
+    plots = JSON.parse(await unpacked("plot-data"));
     for (const name of Object.keys(plots)) {
       if (!later.has(name)) await draw(name);
     }

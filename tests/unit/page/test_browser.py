@@ -14,7 +14,7 @@ from pi_bench.page import sections_of
 from pi_bench.page.document import html_page
 from pi_bench.page.figure_files import plots_of
 from pi_bench.page.parts import Plot
-from pi_bench.page.published import published_accuracies
+from pi_bench.page.published import published_on
 from tests.unit.page.marks import DrawnMarks, expected_marks
 from tests.unit.page.stored_runs import HOSTILE, inputs_of, scored, several, variant
 
@@ -43,7 +43,7 @@ def shown(page: str, folder: Path, address: str = "") -> tuple[DrawnMarks, str, 
 
 def page_and_plots(*documents: dict[str, Any]) -> tuple[str, list[Plot]]:
     names = [document["network"]["name"] for document in documents]
-    sections = sections_of(inputs_of(*documents), published_accuracies(names))
+    sections = sections_of(inputs_of(*documents), published_on(names))
     return html_page("page", sections, documents), plots_of(sections)
 
 

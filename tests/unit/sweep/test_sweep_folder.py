@@ -157,7 +157,7 @@ def test_a_recipe_is_exported_once_and_names_never_share_a_model(tmp_path: Path)
 
         return Network(name, identity, export=export)
 
-    nets = [network("x/net.toml", "11111111"), network("net", "22222222")]
+    nets = [network("a/net", "11111111"), network("a-net", "22222222")]
     sweep = Sweep(tuple(cells_of(nets, ["fss"], [None], [1, 2])), {})
 
     def measure(cell: SweepCell) -> Result:
