@@ -78,7 +78,8 @@ class TableChoices(Exchange):
             answer=SERVER_EXCHANGE
             + random_work(ots // LANES)
             + extension_work("receiver", ots, silent=self.job.silent),
-            accept=CLIENT_EXCHANGE + extension_work("sender", ots, silent=self.job.silent),
+            accept=CLIENT_EXCHANGE
+            + (extension_work("sender", ots, silent=True) if self.job.silent else NOTHING),
         )
 
 
@@ -145,6 +146,8 @@ class TableStep(Exchange):
             silent = self.job.silent
             ask = random_work(count) + extension_work("receiver", self.ot_count, silent=silent)
             ask += fss_work("request", table, count)
+            if not silent:  # the client makes the labels of the server's choices where it uses them
+                ask += extension_work("sender", table.choice_ots * count, silent=False)
             take = extension_work("sender", self.ot_count, silent=silent) + fss_work("answer", table, count)
         growing = fss_work("grow", table, count, self.client_bundles)
         grown = fss_work("grow", table, count, self.server_bundles)
