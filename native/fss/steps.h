@@ -68,7 +68,7 @@ struct GrowArguments {
   int level;
   const std::uint8_t* received;  // the other party's bundle `level`
   std::uint8_t* state;
-  std::uint8_t* scratch;
+  std::uint8_t* scratch;     // all zeros after the last level
   std::uint8_t* out_bundle;  // bundle level + 1, unless `level` is the last
 };
 

@@ -4,7 +4,7 @@ Oblivious transfer:
     base_ot, ot_extension                base OTs by public-key cryptography; any number of OTs from them
     fresh_cot                            an instance with a new delta per inference
     ferret, ferret_plan, ferret_groups   silent OT: both parties; its batches; the calls of its kernels
-    correlated_ot                        the interface of both constructions
+    correlated_ot, postponed_ots         the interface of both constructions; OTs that a kernel extends
     additive_ot, gilboa                  shares of a choice times a word, and of a product
 
 Gadgets:

@@ -112,7 +112,7 @@ class GrowArguments:
     level: int  # 1 to bundle_count
     received: Buffer  # groups * bundle_group_bytes(level), the other party's bundle
     state: OutBuffer  # the party's state, changed in place
-    scratch: OutBuffer  # the party's scratch, changed in place
+    scratch: OutBuffer  # the party's scratch, changed in place; all zeros after the last level
     out_bundle: OutBuffer  # bundle level + 1, for the other party; empty at the last level
 
 

@@ -10,7 +10,7 @@
 `pi_bench.crypto.fss` has the sources and the steps. `pi_bench.hybrid.exchanges.table` says which step has
 which messages. The choices, labels, bits and nodes of a slice serve one table of one inference: nothing here
 repeats a step, and a phase that fails burns the inference. Labels, choices and bits are wiped as soon as the
-states are made of them, nodes after the last bundle, and all of them at once when a phase fails.
+states are made of them, nodes by the kernel that reads them last, and all of them at once when a phase fails.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Tables:
     def _end(self, step: TableStep) -> None:
         unfinished = self._unfinished.pop(_place(step))
         assert unfinished.nodes is not None
-        self._buffers.give_back(unfinished.nodes)
+        self._buffers.give_back(unfinished.nodes, wiped=True)  # by the last `grow`
 
     def _bundles(self, step: TableStep, levels: range) -> list[np.ndarray]:
         unfinished = self._unfinished[_place(step)]
