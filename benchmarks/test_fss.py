@@ -20,10 +20,10 @@ def test_relu(time_case, step: str, threads: int, isa: str) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["client", "server"])
-def test_offline(time_case, number: int) -> None:
+def test_offline(time_case, number: int, isa: str) -> None:
     """A party's whole offline phase, with its OTs, in the slices of an inference."""
-    cases = list(offline_cases("FSS ReLU, 11 bits", FSS_11, CaseSettings(threads=(1,))))
-    time_case(cases[number], "best")
+    cases = list(offline_cases("FSS ReLU, 11 bits", FSS_11, CaseSettings(threads=(1,), isa=isa)))
+    time_case(cases[number], isa)
 
 
 @pytest.mark.parametrize("step", STEPS)
