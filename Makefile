@@ -12,7 +12,7 @@ NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 # The suite starts hundreds of processes, which would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint clean
+.PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint docs clean
 
 setup: $(STAMP)
 
@@ -75,6 +75,11 @@ $(PEERS)/%/.installed: benchmarks/peers/%.txt
 lint: $(BIN)/python
 	$(PIP) install "nox>=2024.4.15"
 	$(BIN)/nox $(if $(SESSIONS),-s $(SESSIONS))
+
+# The documents as a site: build/site/html/index.html.
+docs: $(BIN)/python
+	$(PIP) install "nox>=2024.4.15"
+	$(BIN)/nox -s docs
 
 clean:
 	rm -rf build demo $(VENV)

@@ -11,7 +11,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "layers", "types", "native", "tidy", "wheel"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-PYTHON_ROOTS = ("pi_bench", "protocols", "models", "tests", "benchmarks", "noxfile.py")
+PYTHON_ROOTS = ("pi_bench", "protocols", "models", "tests", "benchmarks", "docs", "noxfile.py")
 PROSE_ROOTS = (
     *("docs", "native", ".github", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
     *("Makefile", "CMakeLists.txt", "pyproject.toml"),
@@ -63,6 +63,15 @@ def types(session: nox.Session) -> None:
     session.run(".venv/bin/python", "-m", "mypy.stubtest", "pi_bench._native", *allowlist)
 
 
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """The documents as a site, in .venv, because Sphinx imports the package whose docstrings it shows."""
+    session.run("make", "setup")
+    groups = nox.project.dependency_groups(PYPROJECT, "docs")
+    session.run(".venv/bin/python", "-m", "pip", "install", "--quiet", *groups)
+    session.run(".venv/bin/python", "-m", "docs.site")
+
+
 @nox.session
 def test(session: nox.Session) -> None:
     """The Python tests."""
@@ -79,7 +88,7 @@ def test(session: nox.Session) -> None:
 def ranges(session: nox.Session, torch: str) -> None:
     """The tests that train nothing and start no process, with every Python and both ends of torch.
 
-    Outside CI: these builds of torch bring gigabytes of GPU libraries.
+    CI runs the two newest ones with CPU builds of torch. Other builds bring gigabytes of GPU libraries.
     """
     session.install(f"torch=={torch}", "-e", ".[torch,test]")
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not training and not process")

@@ -1,4 +1,4 @@
-"""Counts right verdicts of `pi-bench compare`: a network beside itself, and beside a planted slowdown.
+"""Counts right verdicts of `pi-bench compare`: a network against itself, and against a planted slowdown.
 
 `python -m benchmarks.compare_verdicts MODEL.pt` compares the network with itself 20 times, and 10 times with
 a protocol that is `delphi` whose client computes for a tenth longer. It prints each verdict with its ratio
@@ -73,9 +73,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("model", help="of the network, which the protocol delphi runs")
     parser.add_argument(
-        "--same", type=int, default=20, help="tries of the network beside itself (default 20)"
+        "--same", type=int, default=20, help="tries of the network against itself (default 20)"
     )
-    parser.add_argument("--slowed", type=int, default=10, help="tries beside the slowdown (default 10)")
+    parser.add_argument("--slowed", type=int, default=10, help="tries against the slowdown (default 10)")
     parser.add_argument("--factor", type=float, default=0.1, help="planted slowdown (default 0.1)")
     parsed = parser.parse_args(argv)
     cases = {

@@ -62,7 +62,10 @@ def network() -> Any:
 
 
 def mean_window_bits(program: Program) -> float:
-    """The bits between the truncated ones and the top of the window, per ReLU: its AND gates and labels."""
+    """Returns the mean bits per ReLU between the truncated ones and the top of the window.
+
+    They are its AND gates and labels.
+    """
     windows = sum(op.relu_count * (op.window_bits - op.truncate_bits) for op in program.activation_ops)
     return windows / program.relu_count
 

@@ -71,7 +71,7 @@ def _random(recipe: str) -> Callable[[Path], str]:
 
 
 def _library(library: str, name: str) -> Callable[[Path], str]:
-    """A network of torchvision or timm with random weights, and batch norm statistics of noise."""
+    """Builds a network of torchvision or timm with random weights, and batch norm statistics of noise."""
 
     def make(folder: Path) -> str:
         import torch
@@ -112,7 +112,7 @@ def _efficientnet(size: int) -> Callable[[Path], str]:
 
 
 def crops(count: int, size: int, seed: int) -> np.ndarray:
-    """Random crops of scikit-image's pictures, as the package's weights want them: (count, 3, size, size)."""
+    """Returns random crops of scikit-image's pictures, (count, 3, size, size), as the weights want them."""
     import skimage
     from PIL import Image
 

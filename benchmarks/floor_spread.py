@@ -1,7 +1,7 @@
 """The same measurement several times on a quiet and on a loaded machine: its spread, absolute and by floors.
 
 `python -m benchmarks.floor_spread MODEL.pt` measures the network three times as the machine is, and three
-times beside busy loops of its own (`--busy N`, by default one). Each measurement has limits of its own. It
+times while it runs busy loops (`--busy N`, by default one). Each measurement has limits of its own. It
 prints Markdown: the medians, how many times the floor they are, and the spread of both, which is the largest
 value divided by the smallest one, less one.
 """

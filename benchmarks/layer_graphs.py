@@ -13,7 +13,10 @@ SHAPE = (64, 32, 32)
 
 
 def layer_graph(*middle: str) -> Graph:
-    """Random weights, calibrated with noise; each of `middle` is "conv" (3x3, 64 to 64) or "relu"."""
+    """Returns a graph with random weights, calibrated with noise.
+
+    Each of `middle` is "conv" (3x3, 64 to 64) or "relu".
+    """
     generator = np.random.default_rng(7)
     nodes: list[Node] = [InputNode("input", (), SHAPE)]
     parameters = {}

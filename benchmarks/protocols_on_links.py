@@ -1,4 +1,4 @@
-"""Delphi beside fss: the networks of DeepReDuce's Table 4 and larger ones, on loopback, LAN and WAN.
+"""Delphi and fss: the networks of DeepReDuce's Table 4 and larger ones, on loopback, LAN and WAN.
 
 `python -m benchmarks.protocols_on_links FOLDER` measures every row with `pi-bench latency` and keeps each in
 FOLDER as soon as it is whole, so a run that was interrupted continues. Then it prints the table with the
@@ -41,7 +41,7 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Every row, those of one network and link together, so that the protocols meet the same machine."""
+    """Yields every row. Those of one network and link follow each other, to meet the same machine."""
     for count in TABLE_4:
         recipe = f"resnet18-cifar100-{count}"
         runs = {"loopback": 7, "lan": 5}
@@ -78,7 +78,7 @@ TARGETS_S = {
 
 
 def measured(row: Row, folder: Path) -> dict[str, Any]:
-    """The record of a row, from the folder or measured now."""
+    """Returns the record of a row, from the folder or measured now."""
     path = folder / f"{row.name}.json"
     if path.exists():
         return dict(json.loads(path.read_text()))
@@ -95,7 +95,7 @@ def measured(row: Row, folder: Path) -> dict[str, Any]:
 
 
 def cells(row: Row, record: dict[str, Any]) -> tuple[str, ...]:
-    """One line of the table."""
+    """Returns one line of the table."""
     online, offline = record["online"], record["offline"]
     target_s = TARGETS_S.get(row.name)
     median_s = online["latency_s"]["median"]

@@ -18,11 +18,11 @@ from benchmarks.targets import TARGETS
 
 STORAGE = Path(".benchmarks")
 BUSY_LOAD = 0.5
-"""Load average of the minute before, from which on other work was running beside the benchmarks."""
+"""Load average of the minute before, from which on other work was running during the benchmarks."""
 
 
 def newest(storage: Path = STORAGE) -> Path:
-    """The report that was stored last.
+    """Returns the report that was stored last.
 
     Raises:
         FileNotFoundError: none is there.
@@ -34,7 +34,7 @@ def newest(storage: Path = STORAGE) -> Path:
 
 
 def target_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each target: title, target, measured, measured over target, measured over limit."""
+    """Returns a row for each target: title, target, measured, measured over target, measured over limit."""
     measured = {
         entry["key"]: entry
         for benchmark in report["benchmarks"]
@@ -61,7 +61,7 @@ def target_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def network_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each whole network: time and bytes of each phase."""
+    """Returns a row for each whole network: time and bytes of each phase."""
     rows = []
     for benchmark in report["benchmarks"]:
         info = benchmark["extra_info"]

@@ -13,7 +13,7 @@ PORTABLE_COUNT = 1_600
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("step", STEPS)
 def test_relu(time_case, step: str, threads: int, isa: str) -> None:
-    """200,000 ReLUs with a window of 11 bits."""
+    """Times 200,000 ReLUs with a window of 11 bits."""
     settings = CaseSettings(threads=(threads,), isa=isa)
     (case,) = fss_cases("FSS ReLU, 11 bits", (step,), settings)
     time_case(case, isa)

@@ -16,7 +16,7 @@ RELUS = {11: "ReLU, 11 ANDs", 19: "ReLU, 19 ANDs"}
 @pytest.mark.parametrize("and_count", RELUS)
 @pytest.mark.parametrize("step", ["garble", "evaluate"])
 def test_relu(time_case, step: str, and_count: int, threads: int, isa: str) -> None:
-    """The rows of the target table: 200,000 ReLUs."""
+    """Times the rows of the target table: 200,000 ReLUs."""
     (case,) = gadget_cases(RELUS[and_count], (step,), CaseSettings(threads=(threads,), isa=isa))
     time_case(case, isa, f"{step}-{and_count}-{threads}-{isa}")
 

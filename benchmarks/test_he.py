@@ -1,6 +1,6 @@
 """The homomorphic encryption's primitives and whole linear operators, on every path, one thread.
 
-`extra_info` holds products and bytes; the time a product is the mean over `products`.
+`extra_info` holds products and bytes; the time per product is the mean over `products`.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ LAYERS = {
 
 
 def test_polynomial_product(benchmark, isa: str) -> None:
-    """Two forward transforms, one product, one inverse transform, modulo one prime."""
+    """Times two forward transforms, one product, one inverse transform, modulo one prime."""
     x = np.random.default_rng(0).integers(0, PRIMES[0], DEGREE, dtype=np.uint64)
     out = np.empty(DEGREE, np.uint64)
     benchmark(_native.he.parts.product, 0, x, x, out, isa)

@@ -26,7 +26,7 @@ ROUNDS = 9
 
 
 def _linear_pass(program: Program, weights: Weights) -> Callable[[], None]:
-    """Every linear operator on uniform shares of its sources, weights ready as in an inference."""
+    """Computes every linear operator on uniform shares, with weights ready as in an inference."""
     ready = [PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops]
     workspace = workspace_for(ready)
     sums = [np.zeros(op.shape, np.uint32) for op in program.linear_ops]

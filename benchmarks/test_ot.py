@@ -33,7 +33,7 @@ def test_base_ot(benchmark, role: str) -> None:
 
 @pytest.mark.parametrize("step", ["receiver", "sender", "additive-send", "additive-receive"])
 def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
-    """The kernels themselves: an instance of `ot_extension` takes the process's instruction set."""
+    """Times the kernels themselves: an instance of `ot_extension` takes the process's instruction set."""
     ot = _native.ot
     leaves, delta, hash_seed = os.urandom(ot.LEAF_BYTES), os.urandom(LABEL_BYTES), os.urandom(16)
     packed, message = filled(COUNT // 8), filled(extension_bytes(COUNT))
@@ -69,7 +69,7 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
 @pytest.mark.parametrize("role", ["sender", "receiver"])
 @pytest.mark.parametrize("name", ["square", "product"])
 def test_cross_product(time_case, benchmark, name: str, role: str) -> None:
-    """An element's OTs and words, in the process's instruction set."""
+    """Times an element's OTs and words, in the process's instruction set."""
     for case in cross_cases(CaseSettings(threads=(1,))):
         if case.name == f"{name}, {role}":
             benchmark.extra_info.update({f"{key}_bytes": size for key, size in case.bytes.items()})

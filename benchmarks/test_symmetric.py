@@ -1,4 +1,4 @@
-"""AES, the generator and the hash of labels, beside the machine's AES rate and memory."""
+"""AES, the generator and the hash of labels, compared with the machine's AES rate and memory."""
 
 import pytest
 

@@ -66,7 +66,7 @@ class Recipe(ABC):
     """
 
     family: ClassVar[str]
-    family_keys: ClassVar[Mapping[str, Key]]  # beside those that every family has
+    family_keys: ClassVar[Mapping[str, Key]]  # besides those that every family has
     has_stem_relu: ClassVar[bool] = True  # whether a ReLU belongs to no stage
 
     name: str

@@ -3,6 +3,9 @@
 TIMEOUT_S = 120.0
 """Seconds without progress after which a party gives up."""
 
+RUNS = 5
+"""Timed runs of a measurement."""
+
 MAX_TIME_S = 120.0
 """Seconds after which a measurement repeats no more for the sake of a precision."""
 

@@ -151,6 +151,7 @@ class DivergedError(TrainingError):
 
 
 EXIT_SLOWER = 10
+EXIT_CELLS = 11
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
@@ -168,6 +169,7 @@ EXIT_CODES = {
     8: "one-time preprocessing was used before",
     9: "a training diverged, or its folder holds another training",
     EXIT_SLOWER: "slower than --fail-if-slower or --max-slowdown allows, undecided, or not to be judged",
+    EXIT_CELLS: "cells of a sweep or a table failed; the others are kept, and the same command tries again",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C: finished runs are kept and written, marked as interrupted; a "
     "second Ctrl-C leaves out the writing, a third one ends the process at once",
     EXIT_TERMINATED: "terminated by SIGTERM, which acts as Ctrl-C does",

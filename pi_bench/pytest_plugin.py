@@ -72,7 +72,7 @@ class _Benchmarked:
 
     @pytest.hookimpl
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Gives the benchmark of a test that uses the fixture the clock above, beside its own options."""
+        """Gives the benchmark of a test that uses the fixture the clock above, with its own options."""
         if FIXTURE in getattr(item, "fixturenames", ()):
             given = item.get_closest_marker("benchmark")
             options = {} if given is None else dict(given.kwargs)
@@ -128,7 +128,7 @@ class _Missing:
 
 
 def extra_info(result: Result) -> dict[str, Any]:
-    """Returns the figures of a result that pytest-benchmark keeps beside the times.
+    """Returns the figures of a result that pytest-benchmark keeps with the times.
 
     Bytes are payload bytes per inference.
 

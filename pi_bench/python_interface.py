@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,16 +21,13 @@ from pi_bench.channel.link import Link
 from pi_bench.comparison import build_comparison, measure_sides, side_of_result
 from pi_bench.costs import Costs
 from pi_bench.errors import UsageError
-from pi_bench.fidelity import with_chosen_bits
 from pi_bench.launch import placement
 from pi_bench.launch.cached_costs import machine_costs
 from pi_bench.launch.cached_limits import machine_limits
-from pi_bench.launch.inputs import batch_of
 from pi_bench.launch.model import load
-from pi_bench.launch.stopping import Stopping
+from pi_bench.measurement_options.option import declarations
+from pi_bench.measurement_options.table import MeasurementOptions
 from pi_bench.metrics.machine_use import MachineWatch
-from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.graph import Graph
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.progress import Progress, silent
 from pi_bench.registry import default_protocol, find_protocol
@@ -54,10 +51,10 @@ def measure(
     mode: str | None = None,
     options: Mapping[str, int | str] | None = None,
     link: str | None = None,
-    runs: int = 5,
+    runs: int = defaults.RUNS,
     warmup: int | None = None,
     precision: float | None = None,
-    max_time_s: float = defaults.MAX_TIME_S,
+    max_time_s: float | None = None,
     threads: int | None = None,
     batch: int | None = None,
     weight_bits: int | None = None,
@@ -81,7 +78,7 @@ def measure(
         runs: timed runs; with `precision` at least so many.
         warmup: untimed runs; None runs until the last two agree.
         precision: repeats until half the interval of the median is at most this fraction of it.
-        max_time_s: bounds the repeating of `precision`.
+        max_time_s: bounds the repeating of `precision`; None for 120 s.
         threads: computing threads per party; None for half of the cores.
         weight_bits, activation_bits: for all layers; None for those that the export chose.
         timeout_s: seconds without progress after which the measurement fails.
@@ -112,14 +109,9 @@ def measure(
             protocol=protocol,
             mode=mode,
             options=options,
-            threads=threads,
-            compiling=_compiling(weight_bits, activation_bits, batch, inputs),
-            stopping=Stopping(runs, warmup, precision, max_time_s),
+            measuring=_measuring(given),
             inputs=inputs,
             input_text="" if inputs is None else "array",
-            seed=seed,
-            link=None if link in (None, "loopback") else Link.parse(str(link)),
-            timeout_s=timeout_s,
             arguments=_shown(given, path),
         )
         if predict:
@@ -134,11 +126,16 @@ def compare(
     *sides: str | os.PathLike[str] | Result,
     names: Sequence[str] | None = None,
     rounds: int | None = None,
-    runs: int = 5,
+    runs: int = defaults.RUNS,
     protocols: Sequence[str] = (),
     links: Sequence[str] = (),
+    inputs: np.ndarray | None = None,
     mode: str | None = None,
+    options: Mapping[str, int | str] | None = None,
     threads: int | None = None,
+    batch: int | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int | None = None,
     seed: int = 0,
     timeout_s: float = defaults.TIMEOUT_S,
     progress: Progress = silent,
@@ -153,8 +150,10 @@ def compare(
             until the interval is narrow.
         runs: runs per side and round.
 
+    All other arguments are those of `measure`, for every side.
+
     Raises:
-        UsageError: there are fewer than two sides, or both kinds of sides.
+        UsageError: there are fewer than two sides, or both kinds of sides, or a protocol lacks an option.
         PiBenchError: a model cannot be used, a party failed, or an answer was wrong.
 
     ```python
@@ -165,6 +164,7 @@ def compare(
         return comparison.ratios[0].verdict == "faster"
     ```
     """
+    given = dict(locals())
     if rounds is not None and rounds < 1:
         raise UsageError(f"rounds {rounds}: a number from 1 on is needed")
     results = [side for side in sides if isinstance(side, Result)]
@@ -192,13 +192,10 @@ def compare(
             path,
             protocol=protocol,
             mode=mode,
-            options=None,
-            threads=threads,
-            compiling=_compiling(None, None, None),
-            stopping=Stopping(runs),
-            seed=seed,
-            link=None if link in (None, "loopback") else Link.parse(str(link)),
-            timeout_s=timeout_s,
+            options=options,
+            measuring=_measuring({**given, "link": link}),
+            inputs=inputs,
+            input_text="" if inputs is None else "array",
         )
         tasks[name] = prepared(task, progress)
     with MachineWatch() as watch:
@@ -253,13 +250,11 @@ def inspect(
             protocol=protocol,
             mode=mode,
             options=options,
-            threads=threads,
-            compiling=_compiling(weight_bits, activation_bits, batch),
+            measuring=_measuring(given),
         )
-        loaded = load(path, task.compiling)
-        where = None if link in (None, "loopback") else Link.parse(str(link))
+        loaded = load(path, task.measuring.compiling())
         costs = _costs(task, progress) if predict else None
-        setting = None if costs is None else Setting(costs, where, polls=task.place.pinned)
+        setting = None if costs is None else Setting(costs, task.measuring.link, polls=task.place.pinned)
         return inspect_model(loaded, task.info, task.options, setting, _shown(given, path), explain=explain)
 
 
@@ -269,39 +264,29 @@ def _task(
     protocol: str | None,
     mode: str | None,
     options: Mapping[str, int | str] | None,
-    threads: int | None,
+    measuring: MeasurementOptions,
     **others: Any,
 ) -> Task:
     info = default_protocol() if protocol is None else find_protocol(protocol)
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads {threads}: a number from 1 on is needed")
-    place = placement.place(threads)
+    if measuring.threads is not None and measuring.threads < 1:
+        raise UsageError(f"threads {measuring.threads}: a number from 1 on is needed")
+    place = placement.place(measuring.threads)
     configured = info.configure(
         mode,
         dict(options or {}),
         threads=place.threads,
-        weight_cache_bytes=1_000_000 * defaults.WEIGHT_CACHE_MB,
+        weight_cache_bytes=1_000_000 * measuring.weight_cache_mb,
     )
-    return Task(model=path, info=info, options=configured, place=place, **others)
+    return Task(model=path, info=info, options=configured, place=place, measuring=measuring, **others)
 
 
-def _compiling(
-    weight_bits: int | None,
-    activation_bits: int | None,
-    batch: int | None,
-    inputs: np.ndarray | None = None,
-) -> Callable[[Graph], CompileOptions]:
-    """Returns the function that chooses the options of the compiler for a network, as the commands do."""
-    default = CompileOptions()
-    chosen = CompileOptions(weight_bits or default.weight_bits, activation_bits or default.activation_bits)
-
-    def choose(graph: Graph) -> CompileOptions:
-        sized = replace(chosen, batch=batch or batch_of(inputs, graph) or 1)
-        return with_chosen_bits(
-            graph, sized, weights=weight_bits is None, activations=activation_bits is None
-        )
-
-    return choose
+def _measuring(given: Mapping[str, Any]) -> MeasurementOptions:
+    """Returns the options of a measurement among the arguments of a function. `link` is its text."""
+    known = {name: given[name] for name in declarations(MeasurementOptions) if name in given}
+    text = given["link"]
+    return MeasurementOptions(
+        **{**known, "link": None if text in (None, "loopback") else Link.parse(str(text))}
+    )
 
 
 def _costs(task: Task, progress: Progress) -> Costs | None:

@@ -55,6 +55,7 @@ SLOW = {
         "unit/benchmarks",
         "unit/crypto/test_secret.py",
         "unit/network/program/test_program_bounds.py",
+        "unit/page/test_browser.py",
         "unit/session/test_session.py",
         "unit/test_exporting.py",
         "unit/test_python_interface.py",

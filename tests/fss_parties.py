@@ -235,7 +235,7 @@ def restored(run: FssRun) -> FssRun:
     return replace(run, server_state=run.server_state.copy(), client_state=run.client_state.copy())
 
 
-def play(
+def run_online(
     run: FssRun, u: np.ndarray, next_mask: np.ndarray, *, isa: str = "", call: FssCall | None = None
 ) -> FssRun:
     """Runs the round."""

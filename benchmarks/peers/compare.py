@@ -53,7 +53,7 @@ PLANS: dict[str, tuple[System, ...]] = {
 
 
 def prepare(name: str, folder: Path) -> tuple[Workload, np.ndarray]:
-    """Model file, the same floats for the others, the input, and the float network's own answer.
+    """Writes the model file, the same floats for the others, the input, and the float network's own answer.
 
     Those that are in the folder are taken as they are.
     """
@@ -126,7 +126,7 @@ def _without_output(run: Run) -> dict[str, Any]:
 
 
 def _summary(runs: Sequence[Run], expected: np.ndarray) -> dict[str, Any]:
-    """Medians. The first inference of a start pays for the lazy work of a system; it is in `total_s`,
+    """Returns medians. The first inference of a start pays for the lazy work of a system; it is in `total_s`,
     and `online_s` and `steady_s` are of the later ones."""
     later = [time_s for run in runs for time_s in (run.online_s[1:] or run.online_s)]
     offline = [time_s for run in runs for time_s in (run.offline_s[1:] or run.offline_s)]
@@ -191,7 +191,7 @@ def _row(row: dict[str, Any]) -> str:
 
 
 def _ratio(row: dict[str, Any], name: str, error_name: str) -> str:
-    """A ratio of times in two digits; empty where it is unknown or the errors are no longer comparable."""
+    """Writes a ratio of times in two digits, or nothing if it is unknown or the errors are not comparable."""
     if name not in row:
         return ""
     least, largest = sorted((row["largest_error"], row[error_name]))

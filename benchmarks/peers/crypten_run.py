@@ -48,8 +48,10 @@ class Operators:
 
 
 def import_crypten() -> Any:
-    """CrypTen imports a private module of torch that newer versions lack; only its ONNX import, which is
-    not used here, reads it. An empty module takes its place in this process."""
+    """Imports CrypTen, which imports a private module of torch that newer versions lack.
+
+    Only its ONNX import reads that module, and nothing here uses it. So an empty module takes its place.
+    """
     name = "torch.onnx._internal.registration"
     try:
         __import__(name)

@@ -24,7 +24,11 @@ from pi_bench.network.graph import (
 
 
 def plain_network(graph: Graph) -> PlainNetwork:
-    """Raises: ValueError for a masked ReLU, a padded pooling, or a normalization not after a convolution."""
+    """Returns the network in the plain form that other systems read.
+
+    Raises:
+        ValueError: a masked ReLU, a padded pooling, or a normalization not after a convolution.
+    """
     nodes: list[dict[str, Any]] = []
     weights = {name: np.asarray(value, np.float32) for name, value in graph.parameters.items()}
     for node in graph.nodes:

@@ -35,7 +35,7 @@ class PlainNetwork:
         return cls(tuple(description["input_shape"]), description["nodes"], weights)
 
     def evaluate(self, operators: Any, x: Any, weights: dict[str, Any]) -> Any:
-        """The output for a batch `x`; `weights` by the names of this network, in the operators' form."""
+        """Returns the output for a batch `x`, with `weights` by name, in the operators' form."""
         values = {"": x}
         for node in self.nodes:
             first = values[node["inputs"][0]]
@@ -62,5 +62,5 @@ class PlainNetwork:
 
 
 def noise(network: PlainNetwork) -> np.ndarray:
-    """The client's input, float32 (1, ...): seeded noise, the same for every system."""
+    """Returns the client's input, float32 (1, ...): seeded noise, the same for every system."""
     return np.random.default_rng(0).normal(size=(1, *network.input_shape)).clip(-2, 2).astype(np.float32)

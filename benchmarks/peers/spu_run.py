@@ -55,7 +55,7 @@ class Operators:
 
 
 def arranged(weight: np.ndarray) -> np.ndarray:
-    """(out, in, h, w) to (h, w, in, out); (out, in) to (in, out); biases as they are."""
+    """Converts (out, in, h, w) to (h, w, in, out) and (out, in) to (in, out). Biases stay as they are."""
     return weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T
 
 
@@ -96,7 +96,7 @@ def party(
     set_up_s = time.perf_counter() - started
 
     def share(name: str, array: np.ndarray, owner: int, private: bool) -> None:
-        """The owner splits; the other one is handed its part, as over any channel."""
+        """Splits at the owner, and hands the other one its part, as over any channel."""
         if rank == owner:
             parts = shares.make_shares(array, libspu.Visibility.VIS_SECRET, owner if private else -1)
             mailboxes[1 - rank].put(_packed(parts[1 - rank]))

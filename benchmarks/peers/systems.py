@@ -59,7 +59,7 @@ def _command(command: list[str], variables: dict[str, str] | None = None) -> str
 
 
 def _cores() -> list[str]:
-    """Both parties apart on the first two cores, as `pi-bench latency` places its own."""
+    """Places both parties apart on the first two cores, as `pi-bench latency` places its own."""
     usable = sorted(os.sched_getaffinity(0))
     return ["--cores", f"{usable[0]},{usable[1]}"] if len(usable) > 1 else []
 

@@ -92,7 +92,7 @@ def _path(work: Path, network: Network, protocol: str) -> Path:
 
 
 def write(docs: Path, work: Path) -> None:
-    """The figures of `docs`, replaced where `work` has newer ones, as JSON, CSV and Markdown."""
+    """Writes the figures of `docs`, replaced where `work` has newer ones, as JSON, CSV and Markdown."""
     stored = docs / "networks" / "figures.json"
     records: dict[tuple[str, str], Any] = {}
     if stored.exists():

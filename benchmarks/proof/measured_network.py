@@ -33,7 +33,7 @@ class Exported:
 
 
 def measure(exported: Exported, protocol: str, busy: bool) -> dict[str, Any]:
-    """The record of a network under a protocol (`record`). busy: whether other work runs.
+    """Returns the record of a network under a protocol (`record`). busy: whether other work runs.
 
     Raises:
         FailedRow: naming the command and its message.

@@ -39,7 +39,7 @@ _HEADER = (
 
 
 def markdown(records: Sequence[Record]) -> str:
-    """A line on the machine, and a row a network and protocol."""
+    """Returns a line on the machine, and one row per network and protocol."""
     lines = [*_machines(records), "", *table(_HEADER, [_row(record) for record in records])]
     if any(record["masks"] == DRAWN for record in records):
         lines += ["", "\\* Masks drawn at random: latency depends on how many ReLUs they keep, not on which."]
@@ -86,7 +86,7 @@ def _verdict(record: Record) -> str:
 
 
 def _machines(records: Sequence[Record]) -> list[str]:
-    """Where and when, in as few lines as there are machines and commits."""
+    """Says where and when networks were measured, in as few lines as there are machines and commits."""
     found: dict[tuple[object, ...], list[str]] = {}
     for record in records:
         machine = record["machine"]
@@ -100,7 +100,7 @@ def _machines(records: Sequence[Record]) -> list[str]:
 
 
 def as_csv(records: Sequence[Record]) -> str:
-    """One line a network, nested values by names joined with dots."""
+    """Returns one line per network, with nested values by names joined with dots."""
     rows = [_flat(record) for record in records]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")

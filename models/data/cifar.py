@@ -121,7 +121,7 @@ def _read(path: Path, layout: _Layout) -> Dataset:
 
 
 def _members(path: Path, wanted: set[str]) -> dict[str, bytes]:
-    """The wanted files' bytes; nothing is written to the disk."""
+    """Returns the bytes of the wanted files, and writes nothing to the disk."""
     contents = {}
     try:
         with tarfile.open(path, "r:gz") as archive:

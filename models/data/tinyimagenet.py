@@ -124,7 +124,7 @@ def _decoded(
 
 
 def _decode(path: Path, name: str, content: bytes) -> np.ndarray:
-    """uint8 (3, 64, 64); some of the images are gray in the archive."""
+    """Returns an image as uint8 (3, 64, 64). Some are gray in the archive."""
     try:
         from PIL import Image
     except ImportError:

@@ -80,7 +80,7 @@ class CryptoNasRecipe(Recipe):
             yield Arc(place, number, _KERNELS[int(operation)], skips)
 
     def reductions(self) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Yields each stage behind the first, with the outputs before it that a layer from there on reads."""
+        """Yields each stage after the first, with the outputs before it that a layer from there on reads."""
         arcs = list(self.layer_arcs())
         for stage in range(2, self.stage_count + 1):
             first = next(arc.number for arc in arcs if arc.place.stage == stage)

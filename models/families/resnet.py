@@ -103,7 +103,7 @@ class ResNetRecipe(Recipe):
         path, width, stride = place.path, place.width, place.stride
         inner, outer = self.keeps_inner_relu(place.stage), self.keeps_outer_relu(place.stage)
         before = sketch.shape
-        # Width, kernel and stride of each convolution; a ReLU is behind every one of them.
+        # Width, kernel and stride of each convolution; a ReLU is after every one of them.
         if self.block == "bottleneck":
             convs = [(width, 1, 1), (width, 3, stride), (self.block_width(width), 1, 1)]
         else:

@@ -160,7 +160,7 @@ class _Reader:
         if isinstance(layer, nn.BatchNorm2d):
             if not isinstance(self._modules.get(str(source.target)), nn.Conv2d):
                 raise ModelError(
-                    f"merging needs batch normalizations behind convolutions; {node.target} is not"
+                    f"merging needs batch normalizations after convolutions; {node.target} is not"
                 )
             gain, shift = kernels.gain_and_shift(layer)
             form = {
@@ -206,7 +206,7 @@ class _Reader:
     def _value(self, node: fx.Node, linear: fx.Node, activation: nn.Module | None = None) -> None:
         form, layers = self._forms[linear.name], self._layers[linear.name]
         if activation is None and _is_plain(form):
-            return  # an identity behind a value that stays
+            return  # an identity after a value that stays
         self.values.append(Value(node.name, linear.name, _shape_of(linear), form, layers, activation))
 
     def _stays(self, node: fx.Node) -> None:

@@ -1,7 +1,7 @@
 """Means and deviations of a network's values, as far as batch norms tell them without any image.
 
 Behind a batch norm, a channel has the mean beta and the deviation |gamma|. They are taken as those of a
-normal distribution, and summands as independent. So the moments behind ReLUs, additions and concatenations
+normal distribution, and summands as independent. So the moments after ReLUs, additions and concatenations
 follow.
 """
 
@@ -45,7 +45,7 @@ class Moments:
         return self.variance.sqrt().clamp_min(_SMALLEST)
 
     def through_relu(self) -> Moments:
-        """Returns the moments behind a ReLU."""
+        """Returns the moments after a ReLU."""
         z = self.mean / self.deviation
         density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
         above = torch.special.ndtr(z)
@@ -91,7 +91,7 @@ class _Tracer(fx.Tracer):
 
 
 def _behind(layer: nn.Module, before: Moments | None) -> Moments | None:
-    """Returns the moments behind `layer`, or None if they do not follow."""
+    """Returns the moments after `layer`, or None if they do not follow."""
     if isinstance(layer, FactorizedReduction):
         layer = layer.bn
     if isinstance(layer, nn.BatchNorm2d):

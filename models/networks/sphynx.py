@@ -14,7 +14,7 @@ from .layers import FactorizedReduction, activation, conv, conv_unit
 
 
 class Cell(nn.Module):
-    """A cell: two inputs, four nodes that each add two operators, and one ReLU behind their concatenation.
+    """A cell: two inputs, four nodes that each add two operators, and one ReLU after their concatenation.
 
     Args:
         before_width: the channels of the output of the cell before the last.
@@ -109,7 +109,7 @@ class Sphynx(nn.Module):
 
 
 def _plain(in_width: int, width: int) -> nn.Sequential:
-    """A convolution 1x1 and a batch norm without scale and shift."""
+    """Makes a convolution 1x1 and a batch norm without scale and shift."""
     return nn.Sequential(OrderedDict(conv=conv(in_width, width, 1), bn=nn.BatchNorm2d(width, affine=False)))
 
 

@@ -1,4 +1,4 @@
-"""Accuracies that papers publish, one CSV file per data set, to be drawn beside measured ones.
+"""Accuracies that papers publish, one CSV file per data set, to be drawn with measured ones.
 
 They are not comparable with measured accuracies in every respect: most were chosen on test images, and some
 were read from somebody else's plots. Each point therefore has a mark for the way in which it was read.
@@ -22,7 +22,7 @@ MARKS = {
     "2": "plots that somebody else redrew",
     "M": "memory, not verified",
 }
-"""The ways in which points were read, by their marks."""
+"""Says for each mark how a point was read."""
 _COLUMNS = ("method", "network", "relu_count", "accuracy_pct", "mark", "source", "note")
 
 
@@ -35,7 +35,7 @@ class PublishedPoint:
         network: the network; empty if it is not known.
         relu_count: the number of ReLUs; None if it is not published.
         accuracy_pct: the test accuracy in percent.
-        mark: the way in which the point was read, one of `MARKS`.
+        mark: one of `MARKS`; it says how the point was read.
         source: the place where it was read.
         note: a caution; may be empty.
 
@@ -50,6 +50,15 @@ class PublishedPoint:
     mark: str
     source: str
     note: str
+
+
+def published_data_sets() -> list[str]:
+    """Returns the names of the data sets with published points, sorted.
+
+    >>> published_data_sets()
+    ['cifar10', 'cifar100', 'imagenet', 'tinyimagenet']
+    """
+    return sorted(entry.name.removesuffix(".csv") for entry in _tables())
 
 
 def published_points(data: str) -> list[PublishedPoint]:

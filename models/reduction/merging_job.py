@@ -120,7 +120,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     found = planned(module, recipe)
     if not any(value.is_merged for value in found.values):
         raise ModelError(
-            f"there is nothing to merge in {before.recipe.name}: a ReLU is behind each convolution"
+            f"there is nothing to merge in {before.recipe.name}: a ReLU is after each convolution"
         )
     network = merged_network(found, recipe.input_shape)
 

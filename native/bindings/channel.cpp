@@ -5,39 +5,16 @@
 
 #include "bindings/buffers.h"
 #include "bindings/modules.h"
+#include "bindings/ranges.h"
 #include "channel/frames.h"
 
 namespace py = pybind11;
 using pi::python::Integer;
+using pi::python::Ranges;
 using pi::python::ReadView;
 using pi::python::WriteView;
 
 namespace {
-
-// Keeps its buffers exported while it lives.
-class Ranges {
- public:
-  explicit Ranges(const py::iterable& arrays) {
-    for (const py::handle array : arrays) {
-      views_.emplace_back(py::reinterpret_borrow<py::object>(array), false, "arrays");
-      if (!PyBuffer_IsContiguous(&views_.back().view, 'C')) {
-        throw py::type_error("arrays: need C-contiguous buffers");
-      }
-    }
-  }
-
-  std::vector<pi::Prefetch::Range> ranges() const {
-    std::vector<pi::Prefetch::Range> found;
-    for (const pi::python::Buffer& buffer : views_) {
-      found.push_back({static_cast<const std::uint8_t*>(buffer.view.buf),
-                       static_cast<std::size_t>(buffer.view.len)});
-    }
-    return found;
-  }
-
- private:
-  std::vector<pi::python::Buffer> views_;
-};
 
 constexpr std::size_t kStepBytes = 32 << 10;  // some 3 us from memory
 
@@ -51,14 +28,6 @@ struct BoundPrefetch {
   Ranges owner;
   pi::Prefetch prefetch;
 };
-
-void add_frame(const std::vector<iovec>& places, pi::Checksum& sum) {
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    sum.update(static_cast<const std::uint8_t*>(places[i].iov_base), places[i].iov_len);
-    if (i == 0) sum.end_item();
-  }
-  sum.end_item();
-}
 
 // Sends a frame whose first piece is its header. `sum` gets the whole frame, whatever has left.
 py::object send_at_once(Integer<int> socket, pi::Checksum* sum, const py::args& pieces) {
@@ -77,7 +46,7 @@ py::object send_at_once(Integer<int> socket, pi::Checksum* sum, const py::args& 
     const py::gil_scoped_release release;
     try {
       sent = pi::channel::send_at_once(socket, places.data(), places.size());
-      if (sum != nullptr) add_frame(places, *sum);
+      if (sum != nullptr) pi::channel::add_frame(places.data(), places.size(), *sum);
     } catch (const std::system_error& failure) {
       error = failure.code().value();
     }

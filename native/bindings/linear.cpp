@@ -4,11 +4,14 @@
 
 #include "bindings/buffers.h"
 #include "bindings/modules.h"
+#include "bindings/task.h"
 #include "linear/convolution.h"
 
 namespace py = pybind11;
 using pi::python::Integer;
+using pi::python::make_task;
 using pi::python::ReadView;
+using pi::python::Task;
 using pi::python::Text;
 using pi::python::WriteView;
 
@@ -71,43 +74,106 @@ void pack(const Convolution& convolution, const py::object& weights, const py::o
   pi::linear::pack_weights(convolution.shape, from.data(), to.data());
 }
 
+// The time of a call must not depend on what the buffers hold, so shifts are checked when it is
+// made.
+class ConvolveAdd {
+ public:
+  ConvolveAdd(const Convolution& convolution, const py::object& packed, const py::object& share,
+              std::uint32_t multiplier, const py::object& shift_bits, const py::object& workspace,
+              const py::object& out, int threads, const std::string& kernel)
+      : shape_(convolution.shape),
+        packed_(packed, "packed", pi::linear::packed_weight_count(shape_)),
+        share_(share, "share", convolution.in_count),
+        multiplier_(multiplier),
+        shift_bits_(shift_bits, "shift_bits", shape_.out_channels),
+        workspace_(workspace, "workspace"),
+        out_(out, "out", convolution.out_count),
+        threads_(threads),
+        kernel_(pi::linear::resolve_kernel(kernel)) {
+    check_shifts(shift_bits_);
+    if (workspace_.size() < pi::linear::workspace_words(shape_)) {
+      throw py::value_error("workspace: need at least " +
+                            std::to_string(pi::linear::workspace_words(shape_)) + " items");
+    }
+  }
+
+  void operator()() const {
+    pi::linear::convolve_add(kernel_, shape_, packed_.data(), share_.data(), multiplier_,
+                             shift_bits_.data(), workspace_.data(), out_.data(), threads_);
+  }
+
+ private:
+  pi::linear::ConvolutionShape shape_;
+  ReadView<std::int16_t> packed_;
+  ReadView<std::uint32_t> share_;
+  std::uint32_t multiplier_;
+  ReadView<std::uint8_t> shift_bits_;
+  WriteView<std::uint32_t> workspace_, out_;
+  int threads_;
+  pi::linear::Kernel kernel_;
+};
+
 void convolve_add(const Convolution& convolution, const py::object& packed, const py::object& share,
                   Integer<std::uint32_t> multiplier, const py::object& shift_bits,
                   const py::object& workspace, const py::object& out, Integer<int> threads,
                   const Text& kernel) {
-  const pi::linear::ConvolutionShape& shape = convolution.shape;
-  const ReadView<std::int16_t> weights(packed, "packed", pi::linear::packed_weight_count(shape));
-  const ReadView<std::uint32_t> x(share, "share", convolution.in_count);
-  const ReadView<std::uint8_t> shifts(shift_bits, "shift_bits", shape.out_channels);
-  check_shifts(shifts);
-  const WriteView<std::uint32_t> work(workspace, "workspace");
-  if (work.size() < pi::linear::workspace_words(shape)) {
-    throw py::value_error("workspace: need at least " +
-                          std::to_string(pi::linear::workspace_words(shape)) + " items");
-  }
-  const WriteView<std::uint32_t> sums(out, "out", convolution.out_count);
-  const pi::linear::Kernel chosen = pi::linear::resolve_kernel(kernel.value);
+  const ConvolveAdd call(convolution, packed, share, multiplier, shift_bits, workspace, out,
+                         threads, kernel.value);
   const py::gil_scoped_release release;
-  pi::linear::convolve_add(chosen, shape, weights.data(), x.data(), multiplier, shifts.data(),
-                           work.data(), sums.data(), threads);
+  call();
 }
+
+Task convolve_add_task(const Convolution& convolution, const py::object& packed,
+                       const py::object& share, Integer<std::uint32_t> multiplier,
+                       const py::object& shift_bits, const py::object& workspace,
+                       const py::object& out, Integer<int> threads, const Text& kernel) {
+  return make_task<ConvolveAdd>(convolution, packed, share, multiplier.value, shift_bits, workspace,
+                                out, threads.value, kernel.value);
+}
+
+class ScaleAdd {
+ public:
+  ScaleAdd(const py::object& x, std::size_t samples, std::uint32_t multiplier,
+           const py::object& shift_bits, const py::object& out)
+      : shift_bits_(shift_bits, "shift_bits"),
+        out_(out, "out"),
+        x_(x, "x", out_.size()),
+        samples_(samples),
+        multiplier_(multiplier) {
+    check_shifts(shift_bits_);
+    if (samples == 0 || shift_bits_.size() == 0 || out_.size() % samples != 0 ||
+        out_.size() / samples % shift_bits_.size() != 0) {
+      throw py::value_error("x: need whole samples and whole channels");
+    }
+  }
+
+  void operator()() const {
+    const std::size_t sample = out_.size() / samples_;
+    for (std::size_t n = 0; n < samples_; ++n) {
+      pi::linear::scale_add(x_.data() + n * sample, shift_bits_.size(), sample / shift_bits_.size(),
+                            multiplier_, shift_bits_.data(), out_.data() + n * sample);
+    }
+  }
+
+ private:
+  ReadView<std::uint8_t> shift_bits_;
+  WriteView<std::uint32_t> out_;
+  ReadView<std::uint32_t> x_;
+  std::size_t samples_;
+  std::uint32_t multiplier_;
+};
 
 void scale_add(const py::object& x, Integer<std::size_t> samples, Integer<std::uint32_t> multiplier,
                const py::object& shift_bits, const py::object& out) {
-  const ReadView<std::uint8_t> shifts(shift_bits, "shift_bits");
-  check_shifts(shifts);
-  const WriteView<std::uint32_t> sums(out, "out");
-  const ReadView<std::uint32_t> from(x, "x", sums.size());
-  if (samples == 0 || shifts.size() == 0 || sums.size() % samples != 0 ||
-      sums.size() / samples % shifts.size() != 0) {
-    throw py::value_error("x: need whole samples and whole channels");
-  }
-  const std::size_t sample = sums.size() / samples;
+  const ScaleAdd call(x, samples, multiplier, shift_bits, out);
   const py::gil_scoped_release release;
-  for (std::size_t n = 0; n < samples; ++n) {
-    pi::linear::scale_add(from.data() + n * sample, shifts.size(), sample / shifts.size(),
-                          multiplier, shifts.data(), sums.data() + n * sample);
-  }
+  call();
+}
+
+Task scale_add_task(const py::object& x, Integer<std::size_t> samples,
+                    Integer<std::uint32_t> multiplier, const py::object& shift_bits,
+                    const py::object& out) {
+  return make_task<ScaleAdd>(x, samples.value, multiplier.value, shift_bits, out);
 }
 
 }  // namespace
@@ -129,6 +195,11 @@ void bind_linear(py::module_& module) {
   submodule.def("convolve_add", &convolve_add, py::arg("convolution"), py::kw_only(),
                 py::arg("packed"), py::arg("share"), py::arg("multiplier"), py::arg("shift_bits"),
                 py::arg("workspace"), py::arg("out"), py::arg("threads"), py::arg("kernel"));
+  submodule.def("convolve_add_task", &convolve_add_task, py::arg("convolution"), py::kw_only(),
+                py::arg("packed"), py::arg("share"), py::arg("multiplier"), py::arg("shift_bits"),
+                py::arg("workspace"), py::arg("out"), py::arg("threads"), py::arg("kernel"));
   submodule.def("scale_add", &scale_add, py::arg("x"), py::kw_only(), py::arg("samples"),
+                py::arg("multiplier"), py::arg("shift_bits"), py::arg("out"));
+  submodule.def("scale_add_task", &scale_add_task, py::arg("x"), py::kw_only(), py::arg("samples"),
                 py::arg("multiplier"), py::arg("shift_bits"), py::arg("out"));
 }

@@ -10,10 +10,12 @@ PYBIND11_MODULE(_native, module) {
   bind_symmetric(module);
   bind_checksum(module);
   bind_channel(module);
+  bind_schedule(module);
   bind_ot(module);
   bind_ferret(module);
   bind_garble(module);
   bind_fss(module);
   bind_he(module);
   bind_linear(module);
+  bind_plain(module);
 }

@@ -13,3 +13,5 @@ void bind_fss(pybind11::module_& module);
 void bind_he(pybind11::module_& module);
 void bind_he_parts(pybind11::module_& submodule);
 void bind_linear(pybind11::module_& module);
+void bind_plain(pybind11::module_& module);
+void bind_schedule(pybind11::module_& module);

@@ -65,6 +65,14 @@ SentUpTo send_at_once(int socket, const iovec* pieces, std::size_t count) {
   return place;
 }
 
+void add_frame(const iovec* pieces, std::size_t count, Checksum& sum) {
+  for (std::size_t i = 0; i < count; ++i) {
+    sum.update(static_cast<const std::uint8_t*>(pieces[i].iov_base), pieces[i].iov_len);
+    if (i == 0) sum.end_item();
+  }
+  sum.end_item();
+}
+
 Arrival poll_frame(int socket, const ExpectedFrame& frame, double poll_s, Prefetch* ahead,
                    Checksum* sum) {
   Patience patience(poll_s);

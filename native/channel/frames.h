@@ -21,6 +21,9 @@ struct SentUpTo {
 // Throws std::system_error if the connection is lost.
 SentUpTo send_at_once(int socket, const iovec* pieces, std::size_t count);
 
+// Adds a frame, whose first piece is its header, to a checksum.
+void add_frame(const iovec* pieces, std::size_t count, Checksum& sum);
+
 // Describes the next frame: the header that is expected and the places of header and payload.
 struct ExpectedFrame {
   const std::uint8_t* expected_header;

@@ -44,7 +44,7 @@ std::size_t butterfly_bytes(const TableShape& table) {
   return bytes;
 }
 
-// Puts the blocks of a table behind the present ends of the state and the scratch.
+// Puts the blocks of a table after the present ends of the state and the scratch.
 TablePlace place_of(const TableShape& table, std::size_t& state, std::size_t& scratch) {
   TablePlace place{};
   if (table.bits == 0) return place;

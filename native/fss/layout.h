@@ -107,7 +107,7 @@ struct Layout {
   int bundle_count;
   std::size_t bundle_group_bytes[kMostLevels + 1];  // each way, by level; [0] is 0
   std::size_t online_group_bytes;                   // server to client, online
-  int answer_words;  // client to server, beside z: 32 packed bits each
+  int answer_words;  // client to server, besides z: 32 packed bits each
   std::size_t server_state_group_bytes;
   std::size_t client_state_group_bytes;
   std::size_t scratch_group_bytes;  // at each party, from the request to the last bundle

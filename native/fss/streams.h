@@ -1,4 +1,4 @@
-// Packs 32 values of a few bits: as a stream, one value behind the other, lowest bit first, or as
+// Packs 32 values of a few bits: as a stream, one value after the other, lowest bit first, or as
 // planes, one 32-bit word per bit, with lane i at bit i.
 #pragma once
 #include "symmetric/lanes.h"

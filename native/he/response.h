@@ -38,7 +38,7 @@ void transform_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, 
 struct Request {
   WeightLayout layout;
   const std::uint64_t* prepared;  // of transform_weights, or nullptr: made as they are needed
-  const std::uint64_t* inputs;    // loaded ciphertexts and their copies, a group a tile
+  const std::uint64_t* inputs;    // loaded ciphertexts and their copies, one group per tile
   std::size_t tiles;
   const std::uint64_t* public_key;  // a loaded ciphertext of zero
   const std::uint8_t* seeds;        // [tile][out_poly], fresh, secret

@@ -83,7 +83,7 @@ struct SoftspokenTemplates {
       counters[i][1] = 0;
     }
     const auto* counter_bytes = reinterpret_cast<const std::uint8_t*>(counters);
-    // Through memory: the registers of the narrow path hold AES states, but not the sums beside
+    // Through memory: the registers of the narrow path hold AES states, but not the sums as well
     // them. Nor do they hold a whole sum, so only the others sum the streams of a tree between the
     // encryptions of the next one.
     constexpr bool kSumsLater = Block4::kInFlight > 2;

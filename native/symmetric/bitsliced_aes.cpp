@@ -13,7 +13,7 @@ namespace {
 constexpr int kColumns = 4;
 constexpr std::size_t kStateBytes = std::size_t{kLanes} * kBlockBytes;
 
-// A bit of the four rows of a column: a word holds 8 blocks, one byte a row; four words, 32 blocks.
+// A bit of the four rows of a column: a word holds 8 blocks, a byte per row; four words, 32 blocks.
 using Column = std::uint32_t __attribute__((vector_size(16)));
 
 // Bit b of byte (row r, column c) of block 8 w + i is bit 8 r + i of word w of plane[b][c].

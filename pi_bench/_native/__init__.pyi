@@ -9,6 +9,8 @@ from . import garble as garble
 from . import he as he
 from . import linear as linear
 from . import ot as ot
+from . import plain as plain
+from . import schedule as schedule
 from . import symmetric as symmetric
 
 __version__: str  # of the project when the module was compiled

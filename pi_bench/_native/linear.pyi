@@ -5,6 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+from pi_bench._native.schedule import Task
+
 _Bytes: TypeAlias = Buffer | NDArray[np.uint8]
 _Words: TypeAlias = NDArray[np.uint32]
 
@@ -38,4 +40,17 @@ def convolve_add(
     threads: int,
     kernel: str,
 ) -> None: ...
+def convolve_add_task(
+    convolution: Convolution,
+    *,
+    packed: NDArray[np.int16],
+    share: _Words,
+    multiplier: int,
+    shift_bits: _Bytes,
+    workspace: _Words,
+    out: _Words,
+    threads: int,
+    kernel: str,
+) -> Task: ...
 def scale_add(x: _Words, *, samples: int, multiplier: int, shift_bits: _Bytes, out: _Words) -> None: ...
+def scale_add_task(x: _Words, *, samples: int, multiplier: int, shift_bits: _Bytes, out: _Words) -> Task: ...

@@ -25,7 +25,8 @@ from pi_bench.arithmetic.law import (
 class ActivationLaw(ABC):
     """Defines every activation of one mode. Arrays are uint32, results have the shape of `x`.
 
-    A law of a protocol's own names itself, says whether shares enter it, and computes four functions:
+    A protocol with an arithmetic of its own defines a subclass. It has a name, says whether its results
+    depend on shares, and computes four functions:
 
     ```python
     class FloorLaw(ActivationLaw):

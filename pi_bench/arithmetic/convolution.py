@@ -10,6 +10,9 @@ import numpy as np
 
 from pi_bench import _native
 
+Task = _native.schedule.Task
+"""A native call with its arguments, which a `pi_bench.channel.schedule.Schedule` makes without Python."""
+
 
 class RingConvolution:
     """Holds the shape of one operator, all of it public, and its kernel.
@@ -105,6 +108,37 @@ class RingConvolution:
             kernel=kernel,
         )
 
+    def task(
+        self,
+        packed: np.ndarray,
+        share: np.ndarray,
+        multiplier: int,
+        shift_bits: np.ndarray,
+        workspace: np.ndarray,
+        out: np.ndarray,
+        threads: int = 1,
+    ) -> Task:
+        """Returns the call of `add` with these arguments, for any number of uses. Raises as `add` does.
+
+        >>> layer = RingConvolution((1, 1, 1, 1), (1, 1, 1, 1))
+        >>> share, out = np.full((2, 1, 1, 1, 1), 5, np.uint32)
+        >>> packed, work = layer.pack(np.full((1, 1, 1, 1), 3, np.int16)), np.empty(2, np.uint32)
+        >>> task = layer.task(packed, share, 1, np.zeros(1, np.uint8), work, out)
+        >>> task(), task(), out.item()
+        (None, None, 35)
+        """
+        return _native.linear.convolve_add_task(
+            self._native,
+            packed=packed,
+            share=share,
+            multiplier=multiplier & 0xFFFFFFFF,
+            shift_bits=shift_bits,
+            workspace=workspace,
+            out=out,
+            threads=threads,
+            kernel="",
+        )
+
 
 def scale_add(x: np.ndarray, multiplier: int, shift_bits: np.ndarray, out: np.ndarray) -> None:
     """Adds ``(x * multiplier) << shift_bits[channel]`` mod 2^32 to `out`, in place.
@@ -122,5 +156,18 @@ def scale_add(x: np.ndarray, multiplier: int, shift_bits: np.ndarray, out: np.nd
         ValueError, TypeError: an array has another size or type, or a shift is beyond 31.
     """
     _native.linear.scale_add(
+        x, samples=len(x), multiplier=multiplier & 0xFFFFFFFF, shift_bits=shift_bits, out=out
+    )
+
+
+def scale_add_task(x: np.ndarray, multiplier: int, shift_bits: np.ndarray, out: np.ndarray) -> Task:
+    """Returns the call of `scale_add` with these arguments, for any number of uses. Raises as it does.
+
+    >>> out = np.zeros((1, 1), np.uint32)
+    >>> task = scale_add_task(np.array([[5]], np.uint32), 2, np.array([3], np.uint8), out)
+    >>> task(), out.item()
+    (None, 80)
+    """
+    return _native.linear.scale_add_task(
         x, samples=len(x), multiplier=multiplier & 0xFFFFFFFF, shift_bits=shift_bits, out=out
     )

@@ -24,6 +24,11 @@ import numpy as np
 RING_BITS = 32
 WORD_BYTES = RING_BITS // 8
 MODES = ("windowed", "exact", "truncated-sign")
+"""The modes that circuits and tables compute.
+
+A protocol with another arithmetic declares its own mode with an `ActivationLaw`, and uses none of these.
+"""
+
 TRUNCATED_SIGN = MODES[2]
 
 

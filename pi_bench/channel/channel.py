@@ -15,11 +15,11 @@ from pi_bench.channel.frame import HEADER_BYTES, MAGIC, FrameHeader, FrameKind, 
 from pi_bench.channel.link import Pace
 from pi_bench.channel.paced_sender import PacedSender
 from pi_bench.channel.receiver import Receiver
+from pi_bench.channel.schedule import Schedule, Stop
 from pi_bench.channel.sender import Sender, shut_down
 from pi_bench.crypto.checksum import Checksum
 from pi_bench.errors import ConnectionFailedError, PeerError, PeerGaveUpError
 
-DEFAULT_TIMEOUT_S = defaults.TIMEOUT_S
 DEFAULT_QUEUE_BYTES = 64 << 20
 MAX_ABORT_BYTES = 512
 _CHECKED_BYTES = 1 << 20  # added to the checksum while they are still in the cache
@@ -73,7 +73,7 @@ class Channel:
         self,
         connection: socket.socket,
         *,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
+        timeout_s: float = defaults.TIMEOUT_S,
         queue_bytes: int = DEFAULT_QUEUE_BYTES,
         poll_s: float = 0.0,
         pace: Pace | None = None,
@@ -125,11 +125,23 @@ class Channel:
         """
         self.send_encoded(header.encode(), views, header.payload_bytes)
 
-    def send_encoded(self, header: bytes, views: Sequence[memoryview], payload_bytes: int) -> None:
-        """Sends one frame, as `send` does, whose header is encoded already."""
+    def send_encoded(
+        self,
+        header: bytes,
+        views: Sequence[memoryview],
+        payload_bytes: int,
+        sent: tuple[int, int] | None = None,
+    ) -> None:
+        """Sends one frame, as `send` does, whose header is encoded already.
+
+        `sent` is what `carry_out` says of a frame that it has begun.
+        """
         checksum = None if self._checksums is None else self._checksums[0]
         try:
-            self._sender.send([memoryview(header), *views], checksum)
+            if sent is None:
+                self._sender.send([memoryview(header), *views], checksum)
+            else:
+                self._sender.send_rest([memoryview(header), *views], sent)
         except ConnectionFailedError as error:
             self._raise_for(error)
         self.sent.count(payload_bytes)
@@ -156,14 +168,21 @@ class Channel:
         return self.receive_encoded(expected.encode(), view, meanwhile) or expected
 
     def receive_encoded(
-        self, expected: bytes, view: memoryview, meanwhile: Iterator[None] | None = None
+        self,
+        expected: bytes,
+        view: memoryview,
+        meanwhile: Iterator[None] | None = None,
+        arrived: tuple[int, bool] | None = None,
     ) -> FrameHeader | None:
         """Receives the next frame, as `receive_into` does, where the expected header is encoded already.
 
-        Returns None if the header is the expected one, and else the header, whose depth differs.
+        `arrived` is what `carry_out` says of a frame that it has begun. Returns None if the header is the
+        expected one, and else the header, whose depth differs.
         """
         sums = None if self._checksums is None else self._checksums[1]
-        count, summed = self._receiver.poll_frame(expected, self._header, view, sums, meanwhile)
+        if arrived is None:
+            arrived = self._receiver.poll_frame(expected, self._header, view, sums, meanwhile)
+        count, summed = arrived
         if summed:
             self._read_rest(view, count - HEADER_BYTES, sums)
             self.received.count(view.nbytes)
@@ -182,6 +201,30 @@ class Channel:
         self._read_rest(view, position, sums)
         self.received.count(view.nbytes)
         return header
+
+    @property
+    def can_carry_out(self) -> bool:
+        """Whether `carry_out` may be called: messages are polled for, and none is waiting to be sent."""
+        return bool(self._receiver.poll_s) and self._sender.sends_at_once
+
+    def carry_out(self, schedule: Schedule, first: int, shared: bytes, own: bytes) -> Stop:
+        """Carries out the items of a schedule from `first` on in native code, as far as it need not sleep.
+
+        It writes `Schedule.ends_ns` of these items. The header of item i is `shared` followed by part i of
+        `own`, which has a part of the same length for every item. `sent` and `received` do not count the
+        frames; the caller does.
+
+        Raises:
+            ConnectionFailedError, PeerError: as `send`.
+        """
+        socket, poll_s = self._connection.fileno(), self._receiver.poll_s
+        try:
+            return schedule.run(first, socket, poll_s, shared, own, self._header, self._checksums)
+        except OSError as error:
+            try:
+                self._sender.fail(error)
+            except ConnectionFailedError as failure:
+                self._raise_for(failure)
 
     def _read_rest(self, view: memoryview, position: int, sums: Checksum | None) -> None:
         """Fills `view` from `position` on, and ends the payload of `sums` there if it is not complete yet."""

@@ -25,6 +25,7 @@ _HEADER = struct.Struct("<4sHHQIHHIQ")
 _SHARED = struct.Struct("<4sHHQI")  # what all headers of a phase begin with
 _OWN = struct.Struct("<HHIQ")
 HEADER_BYTES = _HEADER.size
+OWN_BYTES = _OWN.size
 
 
 class FrameKind(enum.IntEnum):
@@ -130,11 +131,22 @@ class PhaseHeaders:
     """
 
     def __init__(self, kind: FrameKind, session_id: int, inference_id: int) -> None:
-        self._shared = _SHARED.pack(MAGIC, FRAME_VERSION, kind, session_id, inference_id)
+        self.shared = _SHARED.pack(MAGIC, FRAME_VERSION, kind, session_id, inference_id)
+        """What all headers of the phase begin with. `own_part` follows."""
 
     def encode(self, step: int, number: int, depth: int, payload_bytes: int) -> bytes:
         """Writes the header of message `number` of a step."""
-        return self._shared + _OWN.pack(step, number, depth, payload_bytes)
+        return self.shared + _OWN.pack(step, number, depth, payload_bytes)
+
+
+def own_part(step: int, number: int, depth: int, payload_bytes: int) -> bytes:
+    """Writes the part of a header that differs within a phase, in `OWN_BYTES` bytes.
+
+    >>> headers = PhaseHeaders(FrameKind.ONLINE, session_id=1, inference_id=7)
+    >>> headers.shared + own_part(12, 3, 2, 4096) == headers.encode(12, 3, 2, 4096)
+    True
+    """
+    return _OWN.pack(step, number, depth, payload_bytes)
 
 
 def require_magic(first: bytes) -> None:

@@ -53,6 +53,11 @@ class PacedSender(Sender):
         self._clock, self._sleep = clock, sleep
         super().__init__(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
 
+    @property
+    def sends_at_once(self) -> bool:
+        """False, since every frame waits for its arrival."""
+        return False
+
     def send(self, views: list[memoryview], checksum: Checksum | None = None) -> None:
         """Queues `views` in pieces, each for the time of its arrival. Raises as `Sender.send` does."""
         self._require_sound()

@@ -115,6 +115,11 @@ class Receiver:
             self.require_time(deadline)
             position += self.receive_some([view[position:]], socket.MSG_WAITALL)
 
+    @property
+    def poll_s(self) -> float:
+        """The seconds for which it polls before it sleeps."""
+        return self._poll_s
+
     @staticmethod
     def require_time(deadline: float | None) -> None:
         """Checks that `deadline`, a time of `time.monotonic`, has not passed.

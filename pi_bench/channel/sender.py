@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NoReturn
 
 from pi_bench import _native
 from pi_bench.crypto.checksum import Checksum
@@ -58,6 +59,11 @@ class Sender:
         """Whether nothing is pending and nothing has failed."""
         return self._pending_bytes == 0 and self._failure is None
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether the next frame may be written to the socket without the queue."""
+        return self.idle and not self._closing
+
     def send(self, views: list[memoryview], checksum: Checksum | None = None) -> None:
         """Sends `views`, one frame, in order. If the socket is full, it returns before they have left.
 
@@ -73,16 +79,30 @@ class Sender:
                 sums = None if checksum is None else checksum.native
                 rest = _native.channel.send_at_once(self._connection.fileno(), sums, *views)
             except OSError as error:
-                self._fail(_send_reason(error, self._timeout_s))
-                self._require_sound()
+                self.fail(error)
             if rest is None:
                 return
-            first, offset = rest
-            self._enqueue([views[first][offset:], *views[first + 1 :]])
+            self.send_rest(views, rest)
             return
         self._enqueue(views)
         if checksum is not None:
             checksum.add_frame(*views)
+
+    def send_rest(self, views: list[memoryview], sent: tuple[int, int]) -> None:
+        """Sends what is left of a frame: `sent` has the number of the first view of it, and the bytes of that
+        view that have been sent. Raises as `send` does.
+        """
+        first, offset = sent
+        self._enqueue([views[first][offset:], *views[first + 1 :]])
+
+    def fail(self, error: OSError) -> NoReturn:
+        """Gives the connection up because of `error`.
+
+        Raises:
+            ConnectionFailedError: always, with the reason.
+        """
+        self._fail(_send_reason(error, self._timeout_s))
+        raise ConnectionFailedError(self._failure)
 
     def _enqueue(self, views: list[memoryview]) -> None:
         byte_count = sum(view.nbytes for view in views)
@@ -104,7 +124,7 @@ class Sender:
             self._wait_for(lambda: self._pending_bytes == 0)
 
     def send_last(self, views: list[memoryview]) -> None:
-        """Queues `views` behind all pending bytes, however many. Never waits and never raises."""
+        """Queues `views` after all pending bytes, however many. Never waits and never raises."""
         with self._changed:
             if self._failure is None and not self._closing:
                 self._append(views)

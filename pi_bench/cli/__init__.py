@@ -3,10 +3,12 @@
 Commands:
     latency, latency_connected        measures on this machine, or with a server on another one
     latency_output                    writes the result of both
+    sweep, table                      measures many networks, and those of a paper's table
+    sweep_cells, network_choice       measures the cells of both, and finds the networks that the user names
     inspect, prediction               shows the program, and predicts its cost
     accuracy, evaluation_data         compares answers over a data set, which it reads
     compare, regress, judgment        compares networks or kept runs, and judges their ratio
-    history                           lists, shows and names kept runs
+    history, report                   lists, shows and names kept runs, and makes a page of plots of them
     serve, infer                      runs one party for, or against, another machine
     micro                             times the primitives
     export, export_module             writes model files, from recipes or from networks of the user
@@ -15,15 +17,16 @@ Commands:
     schema, completion                prints a JSON Schema, or a script for the shell
 
 Options that commands share:
-    model_options, protocol_options   the model file and its fixed point, the protocol and its own options
-    running_options, stopping_options  batch, threads, link and time-outs, and the number of runs
-    fusion_option, fidelity_options   fused layers, and the choice of bits
+    measuring_options                 the options of `MeasurementOptions`, such as --runs and --link
+    model_options, protocol_options   the model file, the protocol and its own options
+    fusion_option, fidelity_options   --fuse without an objective, and the choice of bits by an export
     layer_options, history_option     the columns of tables, and the keeping of results
     limits_option, like_option        the limits of the machine, and the options of an earlier result
+    sweep_options, format_option      the settings of a sweep, and the format of a table
     training_options                  the settings of a training, its data and its device
 
 Around a command:
-    parser, help, arguments, values   makes the parser, formats its help, parses words and single values
+    parser, help, arguments           makes the parser, formats its help, parses words
     output, streams, progress         writes files, prints, and shows progress
     failures, warnings, interruption  prints errors and warnings, and handles Ctrl-C
 """

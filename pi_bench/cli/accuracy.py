@@ -10,14 +10,13 @@ from pi_bench.cli import (
     arguments,
     history_option,
     layer_options,
+    measuring_options,
     model_options,
     prediction,
     protocol_options,
-    running_options,
     training_options,
 )
 from pi_bench.cli.failures import Failures
-from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError, interruption_code
 from pi_bench.report.error_table import COLUMNS, require_columns
@@ -76,7 +75,7 @@ def add_parser(subparsers: Any) -> None:
     )
     training_options.add_archive(data)
     protocol_options.add_protocol(parser)
-    model_options.add_compile(parser)
+    measuring_options.add_options(parser.add_argument_group("fixed point"), "accuracy", "fixed point")
     running = parser.add_argument_group("private runs")
     running.add_argument(
         "--private-sample",
@@ -85,8 +84,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="number of images that two real parties answer, evenly spread; 0 leaves this out (default 8)",
     )
-    running_options.add_threads(running, "default: half of the cores")
-    running_options.add_timeout(running)
+    measuring_options.add_options(running, "accuracy", "measuring")
     running.add_argument(
         "--no-remedies",
         action="store_true",
@@ -145,8 +143,8 @@ def _task(
     from pi_bench.network.fusion import fuse_linear
 
     graph = load_model(parsed.model)
-    compiling = model_options.compile_options(parsed, graph)
-    fusing = fusion_costs(parsed)
+    asked = measuring_options.options_of(parsed)
+    compiling, fusing = asked.compile_options(graph, batch=1), asked.fusion_costs
     if fusing is not None:
         graph, _ = fuse_linear(graph, compiling.most_weight_bits, fusing)
     program, _ = compile_graph(graph, compiling)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pi_bench.cli.help import HelpFormatter, exit_code_lines
-from pi_bench.cli.values import (
+from pi_bench.measurement_options.values import (
     count,
     digest_prefix,
     link,
+    list_of,
     number,
     percentage,
     positive_int,
@@ -28,6 +29,7 @@ __all__ = [
     "count",
     "digest_prefix",
     "link",
+    "list_of",
     "number",
     "percentage",
     "positive_int",
@@ -95,7 +97,7 @@ class Parser(argparse.ArgumentParser):
 _FILES = ("model", "input", "data", "labels", "costs", "expect_logits")
 _LEFT_OUT = (
     *("run", "json", "output", "history", "no_history", "like", "verbose", "data_dir", "download"),
-    *("layers", "columns"),
+    *("layers", "columns", "format"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,8 @@ from pi_bench.cli import (
     arguments,
     history_option,
     limits_option,
-    model_options,
+    measuring_options,
     protocol_options,
-    running_options,
 )
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.judgment import refusal
@@ -42,7 +41,6 @@ examples:
   pi-bench compare model.pt --link loopback,lan,wan
   pi-bench compare baseline last --fail-if-slower 5%
 """
-_RUNS = 5
 
 
 def add_parser(subparsers: Any) -> None:
@@ -66,7 +64,8 @@ def add_parser(subparsers: Any) -> None:
         help="model files, or kept runs and files of --json; the first is the base",
     )
     protocol_options.add_protocols(parser)
-    model_options.add_compile(parser)
+    add_options = partial(measuring_options.add_options, command="compare")
+    add_options(parser.add_argument_group("fixed point"), group="fixed point")
     measuring = parser.add_argument_group("measuring (of model files)")
     measuring.add_argument(
         "--rounds",
@@ -76,27 +75,26 @@ def add_parser(subparsers: Any) -> None:
         f"{defaults.MOST_ROUNDS} until the interval is narrow; at least 4 give an interval)",
     )
     measuring.add_argument(
-        "--runs", type=arguments.positive_int, metavar="N", help=f"runs per side and round (default {_RUNS})"
+        "--runs",
+        type=arguments.positive_int,
+        metavar="N",
+        help=f"runs per side and round (default {defaults.RUNS})",
     )
     measuring.add_argument(
         "--link",
-        type=_list_of(arguments.link),
+        type=arguments.list_of(arguments.link),
         metavar="LINK[,LINK]",
         help="links between the parties, as for `pi-bench latency`, each a side of its own",
     )
     measuring.add_argument(
         "--threads",
-        type=_list_of(arguments.thread_count),
+        type=arguments.list_of(arguments.thread_count),
         metavar="N[,N]",
         help="computing threads per party, each a side of its own (default: half of the cores)",
     )
-    running_options.add_batch(measuring, "default: as many as the input file holds, or 1")
-    running_options.add_weight_cache(measuring)
-    running_options.add_timeout(measuring)
+    add_options(measuring, group="measuring")
     measuring.add_argument("--input", metavar="FILE.npy", help="input of the client (default: seeded noise)")
-    measuring.add_argument(
-        "--seed", type=arguments.count, default=0, metavar="N", help="seed of the noise (default 0)"
-    )
+    add_options(measuring, group="input")
     limits_option.add_limits(measuring)
     result = parser.add_argument_group("result")
     limits_option.add_relative(result)
@@ -228,7 +226,7 @@ def _measured(parsed: argparse.Namespace) -> tuple[list[Side], list[Result], int
         tasks = {}
         for name, one in variants.items():
             tasks[name] = prepared(replace(task_of(one), find_costs=None), progress)
-        rounds, runs = parsed.rounds or defaults.ROUNDS, parsed.runs or _RUNS
+        rounds, runs = parsed.rounds or defaults.ROUNDS, parsed.runs or defaults.RUNS
         with MachineWatch() as watch:
             most = defaults.MOST_ROUNDS if parsed.rounds is None else None
             sides, interruption = measure_sides(
@@ -258,7 +256,7 @@ def _variants(parsed: argparse.Namespace) -> dict[str, argparse.Namespace]:
     found: dict[str, argparse.Namespace] = {}
     names = iter(_unique(parsed.sides))
     for model, protocol, link, threads in itertools.product(parsed.sides, *lists.values()):
-        given = {**vars(parsed), "runs": parsed.runs or _RUNS}
+        given = {**vars(parsed), "runs": parsed.runs or defaults.RUNS}
         varied = {"model": model, "protocol": protocol, "link": link, "threads": threads}
         one = argparse.Namespace(**{**latency_defaults(), **given, **varied})
         words = {
@@ -289,17 +287,3 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 def _ends(paths: Sequence[tuple[str, ...]], kept: int) -> list[str]:
     return [str(Path(*parts[-kept:])) for parts in paths]
-
-
-def _list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
-    """Makes a parser of values with commas between them. `100Mbit,40ms` is one link."""
-
-    def parsed(text: str) -> tuple[Any, ...]:
-        try:
-            return (parse(text),)
-        except (argparse.ArgumentTypeError, ValueError, UsageError):
-            if "," not in text:
-                raise
-        return tuple(parse(part) for part in text.split(","))
-
-    return parsed

@@ -1,7 +1,4 @@
-"""Options of `pi-bench export` that choose the bits of a network: a fidelity, or bits by hand.
-
-`pi-bench latency` takes a fidelity too, and compares it with that of the model file.
-"""
+"""Options of `pi-bench export` that choose the bits of a network: a fidelity, or bits by hand."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli.arguments import number, positive_int
+from pi_bench.cli.arguments import positive_int
 from pi_bench.errors import UsageError
+from pi_bench.measurement_options.values import number_of_percent
 
 if TYPE_CHECKING:
-    from pi_bench.fidelity import FidelityGoal
     from pi_bench.network.graph import Graph
 
 
@@ -29,9 +26,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     99.5
     """
     group = parser.add_argument_group("fidelity")
-    add_goal(
-        group,
-        "find the cheapest bits of each layer with which private answers have the float network's class "
+    group.add_argument(
+        "--fidelity",
+        type=number_of_percent,
+        metavar="P%",
+        help="find the cheapest bits of each layer with which private answers have the float network's class "
         "on P%% of the inputs, and small errors of the logits; 90%% to 99.99%% (default 99%%)",
     )
     group.add_argument(
@@ -43,32 +42,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="bits of the calibrated maximum of all activations, by hand instead",
     )
-
-
-def add_goal(group: Any, meaning: str) -> None:
-    """Adds ``--fidelity`` alone to a group of an `argparse` parser. `meaning` is its help.
-
-    >>> parser = argparse.ArgumentParser()
-    >>> add_goal(parser, "the wanted fidelity")
-    >>> parser.parse_args(["--fidelity", "99.9%"]).fidelity
-    99.9
-    """
-    group.add_argument("--fidelity", type=_percentage, metavar="P%", help=meaning)
-
-
-def goal_of(parsed: argparse.Namespace) -> FidelityGoal | None:
-    """Returns the goal that the user sets, or None.
-
-    Raises:
-        UsageError: the options contradict each other, or one of them is impossible.
-
-    >>> goal_of(argparse.Namespace(fidelity=99.9, weight_bits=None, activation_bits=None))
-    FidelityGoal(same_class_pct=99.9)
-    """
-    require_fitting(parsed)
-    from pi_bench.fidelity import FidelityGoal
-
-    return None if parsed.fidelity is None else FidelityGoal(parsed.fidelity)
 
 
 def of(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -141,7 +114,3 @@ def printed_warnings() -> Iterator[None]:
                 filename=warning.filename,
                 lineno=warning.lineno,
             )
-
-
-def _percentage(text: str) -> float:
-    return number(text.removesuffix("%").rstrip())

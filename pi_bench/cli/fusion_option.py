@@ -1,73 +1,10 @@
-"""The option `--fuse`, with the link for which fusion plans."""
+"""The option `--fuse` without an objective."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from pi_bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from pi_bench.network.fusion import CostTable
-
-_FLAGS = ("--fuse", "--merge")
-_OBJECTIVE = "online"
-
-
-def add_fuse(group: argparse._ArgumentGroup) -> None:
-    """Adds `--fuse`. Its former name `--merge` stays, although `reduce merge` does something else.
-
-    >>> parser = argparse.ArgumentParser()
-    >>> add_fuse(parser.add_argument_group())
-    >>> parser.parse_args(["--merge", "online:lan"]).fuse
-    'online:lan'
-    """
-    group.add_argument(
-        *_FLAGS,
-        nargs="?",
-        const=_OBJECTIVE,
-        type=_objective,
-        metavar="online:LINK",
-        help="fuse linear operators that have no ReLU between them into one, where this is predicted to save "
-        "online time without adding offline bytes; the float network stays the same, the integer "
-        "network changes; with a link as for --link, such as online:wan, plan for its round trip and let "
-        "offline bytes grow where that saves online time",
-    )
-
-
-def fusion_costs(parsed: argparse.Namespace) -> CostTable | None:
-    """Returns the costs by which to fuse, or None if fusion was not asked for.
-
-    >>> fusion_costs(argparse.Namespace(fuse=None)) is None
-    True
-    >>> fusion_costs(argparse.Namespace(fuse="online:wan")).offline_may_grow
-    True
-    """
-    return None if parsed.fuse is None else costs_of_objective(parsed.fuse)
-
-
-def costs_of_objective(objective: str) -> CostTable:
-    """Returns the costs by which ``online`` or ``online:LINK`` plans.
-
-    >>> costs_of_objective("online").offline_may_grow
-    False
-
-    Raises:
-        UsageError: the text is neither, or the link cannot be read.
-    """
-    from pi_bench.channel.link import Link  # here, because numpy loads with the channel
-    from pi_bench.launch.fusion_costs import costs_on
-
-    name, colon, link = objective.partition(":")
-    if name != _OBJECTIVE or (colon and not link):
-        raise UsageError(
-            f"--fuse {objective[:40]!r} is no objective; write online, or online:LINK as in online:wan"
-        )
-    try:
-        return costs_on(Link.parse(link) if link and link != "loopback" else None)
-    except UsageError as error:
-        raise UsageError(f"--fuse {objective[:40]}: {error}") from None
+from pi_bench.measurement_options.fusion_objective import FLAGS, ONLINE
 
 
 def with_objectives(arguments: Iterable[str]) -> list[str]:
@@ -81,11 +18,6 @@ def with_objectives(arguments: Iterable[str]) -> list[str]:
     given = list(arguments)
     following = [*given[1:], ""]
     return [
-        f"{word}={_OBJECTIVE}" if word in _FLAGS and next_word.partition(":")[0] != _OBJECTIVE else word
+        f"{word}={ONLINE}" if word in FLAGS and next_word.partition(":")[0] != ONLINE else word
         for word, next_word in zip(given, following, strict=True)
     ]
-
-
-def _objective(text: str) -> str:
-    costs_of_objective(text)
-    return text

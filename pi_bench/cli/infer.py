@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pi_bench.cli import arguments, running_options
+from pi_bench.cli import arguments, measuring_options
 from pi_bench.cli.output import add_json
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def add_parser(subparsers: Any) -> None:
     requirements = parser.add_argument_group("requirements on the server (default: none)")
     requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
     requirements.add_argument("--mode", help="fail unless the server runs this mode")
-    running_options.add_expect_digest(requirements)
-    running_options.add_threads(parser, "default: all cores")
-    running_options.add_timeout(parser)
+    measuring_options.add_options(requirements, "infer", "requirements")
+    measuring_options.add_options(parser, "infer", "measuring")
     parser.set_defaults(run=run)
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import (
     arguments,
     layer_options,
+    measuring_options,
     model_options,
     prediction,
     protocol_options,
-    running_options,
 )
-from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.report.operator_table import COLUMNS, require_columns
 
@@ -38,12 +36,9 @@ def add_parser(subparsers: Any) -> None:
     )
     model_options.add_model(parser)
     protocol_options.add_protocol(parser)
-    model_options.add_compile(parser)
-    running_options.add_batch(parser, "default 1")
-    running_options.add_link(parser, "default: loopback as it is")
-    running_options.add_threads(parser, "default: half of the cores")
-    running_options.add_weight_cache(parser)
-    prediction.add_prediction(parser)
+    measuring_options.add_options(parser.add_argument_group("fixed point"), "inspect", "fixed point")
+    measuring_options.add_options(parser, "inspect", "measuring")
+    measuring_options.add_options(prediction.add_costs(parser), "inspect", "prediction")
     layer_options.add_layers(parser.add_argument_group("text"), COLUMNS)
     add_json(parser, "inspection")
     parser.set_defaults(run=run)
@@ -76,8 +71,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.report.inspection import render_inspection
     from pi_bench.tasks.inspecting import inspect_model
 
-    choose = partial(model_options.compile_options, parsed)
-    model = load(Path(parsed.model), choose, fuse=fusion_costs(parsed))
+    asked = measuring_options.options_of(parsed)
+    model = load(Path(parsed.model), asked.compiling(), fuse=asked.fusion_costs)
     options = info.settle(model.program, options, parsed.link)
     info.require(model.program, options)  # before costs are measured
     with Progress() as progress:

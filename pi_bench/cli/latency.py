@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from pi_bench.cli import (
     arguments,
-    fidelity_options,
+    format_option,
     history_option,
     latency_connected,
     latency_output,
     layer_options,
     like_option,
     limits_option,
+    measuring_options,
     model_options,
     prediction,
     protocol_options,
-    running_options,
-    stopping_options,
 )
 from pi_bench.cli.failures import Failures
-from pi_bench.cli.fusion_option import fusion_costs
 from pi_bench.cli.output import add_json
 from pi_bench.errors import VerificationError
 from pi_bench.report.layer_table import COLUMNS, require_columns
@@ -56,38 +54,29 @@ def add_parser(subparsers: Any) -> None:
     )
     model_options.add_model(parser, optional=True)
     protocol_options.add_protocol(parser)
-    model_options.add_compile(parser)
-    fidelity_options.add_goal(
-        parser.add_argument_group("fidelity"),
-        "compare the fidelity in the model file with this one, 90%% to 99.99%%, and warn if it is lower; the "
-        "bits stay those of the export (default: the fidelity that the export was asked for, or 99%%)",
-    )
+    add_options = partial(measuring_options.add_options, command="latency")
+    for group in ("fixed point", "fidelity"):
+        add_options(parser.add_argument_group(group), group=group)
     measuring = parser.add_argument_group("measuring")
-    stopping_options.add_stopping(measuring)
-    running_options.add_link(measuring, "default: loopback as it is")
-    running_options.add_batch(measuring, "default: as many as the input file holds, or 1")
-    running_options.add_threads(measuring, "default: half of the cores")
-    running_options.add_weight_cache(measuring)
-    running_options.add_timeout(measuring)
+    add_options(measuring, group="measuring")
     limits_option.add_limits(measuring)
     like_option.add_like(measuring)
     latency_connected.add_connecting(parser)
-    prediction.add_prediction(parser)
+    add_options(prediction.add_costs(parser), group="prediction")
     files = parser.add_argument_group("input and output")
     files.add_argument(
         "--input", metavar="FILE.npy", help="input of the client, real numbers (default: seeded noise)"
     )
-    files.add_argument(
-        "--seed", type=arguments.count, default=0, metavar="N", help="seed of the noise (default 0)"
-    )
+    add_options(files, group="input")
     files.add_argument("--output", metavar="FILE.npy", help="write the logits to this file, as float64")
     add_json(files, "result")
-    running_options.add_expect_digest(files)
+    add_options(files, group="requirements")
     layer_options.add_layers(
         parser.add_argument_group("text"),
         COLUMNS,
         whole=", then the parts of both phases, and each party's processor time and memory",
     )
+    format_option.add_format(files, "the result, as --json - prints it")
     history_option.add_history(files)
     parser.set_defaults(run=run)
 
@@ -110,6 +99,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     history_option.require_history(parsed)
     require_columns(parsed.columns)
+    format_option.require_format(parsed)
     for name in ("output", "json"):
         writable(getattr(parsed, name), parsed)
     if parsed.connect is not None:
@@ -160,10 +150,10 @@ def task_of(parsed: argparse.Namespace) -> Task:
 
     place = placement.place(parsed.threads)
     info, options = protocol_options.protocol_of(parsed, place.threads)
-    goal = fidelity_options.goal_of(parsed)
+    measuring_options.require_consistent(parsed)
 
     from pi_bench.crypto.symmetric import require_isa
-    from pi_bench.launch.inputs import batch_of, load_input
+    from pi_bench.launch.inputs import load_input
     from pi_bench.tasks import Task
 
     warn_of_instruction_set(require_isa())
@@ -174,20 +164,12 @@ def task_of(parsed: argparse.Namespace) -> Task:
         info=info,
         options=options,
         place=place,
-        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
-        stopping=stopping_options.stopping_of(parsed),
-        fuse=fusion_costs(parsed),
+        measuring=measuring_options.options_of(parsed),
         inputs=given,
         input_text="" if given is None else Path(parsed.input).name,
-        seed=parsed.seed,
-        link=parsed.link,
-        timeout_s=parsed.timeout,
-        expect_digest=parsed.expect_digest,
-        goal=goal,
         find_costs=partial(prediction.costs_of, parsed, info, place.threads),
         measure_costs=prediction.remeasuring(parsed, info, place.threads),
         find_limits=partial(limits_option.limits_of, parsed, place),
-        explain=parsed.explain,
         arguments=arguments.as_fields(parsed),
     )
 

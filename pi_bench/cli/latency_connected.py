@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pi_bench.cli import (
     arguments,
-    fidelity_options,
     latency_output,
-    model_options,
+    measuring_options,
     protocol_options,
-    stopping_options,
 )
 from pi_bench.cli.failures import Failures
-from pi_bench.cli.fusion_option import fusion_costs
-from pi_bench.cli.running_options import DEFAULT_WEIGHT_CACHE_MB
 from pi_bench.errors import UsageError, VerificationError
+from pi_bench.measurement_options.option import declarations
+from pi_bench.measurement_options.table import MeasurementOptions
 
 if TYPE_CHECKING:
     from pi_bench.launch.measurement import Measurement
     from pi_bench.report.documents.latency import Result
     from pi_bench.tasks.connected_task import ConnectedTask
-
-_MODEL_OPTIONS = ("weight_bits", "activation_bits", "headroom_bits", "scales", "fuse", "batch", "fidelity")
 
 
 def add_connecting(parser: argparse.ArgumentParser) -> None:
@@ -49,27 +44,7 @@ def add_connecting(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.npy",
         help="fail unless the logits of every run are those in this file, such as one of --output",
     )
-    group.add_argument(
-        "--logits-tolerance",
-        type=_tolerance,
-        default=0.0,
-        metavar="X",
-        help="largest difference of a logit from --expect-logits (default 0: none; a mode other than exact "
-        "rounds at random and needs one)",
-    )
-    group.add_argument(
-        "--insecure-verify",
-        action="store_true",
-        help="INSECURE: verify with the server's shares, which reveal its weights to this client; the server "
-        "needs the same option",
-    )
-
-
-def _tolerance(text: str) -> float:
-    value = arguments.number(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0; give 0 or more")
-    return value
+    measuring_options.add_options(group, "latency", "two machines")
 
 
 def require_one_machine(parsed: argparse.Namespace) -> None:
@@ -84,7 +59,8 @@ def require_one_machine(parsed: argparse.Namespace) -> None:
     """
     if parsed.model is None:
         raise UsageError("give a model file, or the address of a server with --connect HOST:PORT")
-    if parsed.expect_logits is not None or parsed.insecure_verify or parsed.logits_tolerance:
+    connected_only = [each for each in measuring_options.given_options(parsed) if each.connected_only]
+    if parsed.expect_logits is not None or connected_only:
         raise UsageError(
             "--expect-logits, --logits-tolerance and --insecure-verify go with --connect; without it every "
             "run is verified"
@@ -147,7 +123,7 @@ def task_of(parsed: argparse.Namespace) -> ConnectedTask:
     from pi_bench.cli.warnings import warn_of_instruction_set
     from pi_bench.crypto.symmetric import require_isa
     from pi_bench.launch.expected_logits import ExpectedLogits
-    from pi_bench.launch.inputs import batch_of, load_input
+    from pi_bench.launch.inputs import load_input
     from pi_bench.registry import require_known
     from pi_bench.tasks.connected_task import ConnectedTask
 
@@ -160,55 +136,38 @@ def task_of(parsed: argparse.Namespace) -> ConnectedTask:
         expected = ExpectedLogits.read(Path(parsed.expect_logits), parsed.logits_tolerance)
     return ConnectedTask(
         address=address,
-        threads=parsed.threads or len(os.sched_getaffinity(0)),
         model=None if parsed.model is None else Path(parsed.model),
-        compiling=lambda graph: model_options.compile_options(parsed, graph, batch_of(given, graph)),
-        fuse=fusion_costs(parsed),
+        measuring=measuring_options.options_of(parsed),
         protocol=parsed.protocol,
         mode=parsed.mode,
         options=protocol_options.given_options(parsed),
-        stopping=stopping_options.stopping_of(parsed),
         inputs=given,
         input_text="" if given is None else Path(parsed.input).name,
-        seed=parsed.seed,
-        timeout_s=parsed.timeout,
-        expect_digest=parsed.expect_digest,
         expected=expected,
-        insecure_verify=parsed.insecure_verify,
-        goal=fidelity_options.goal_of(parsed),
         arguments=arguments.as_fields(parsed),
     )
 
 
 def _require_two_machines(parsed: argparse.Namespace) -> None:
     """Refuses options that contradict ``--connect``."""
-    if parsed.link is not None:
-        raise UsageError("--link emulates a link on one machine; --connect measures over the real one")
-    if parsed.explain or parsed.costs is not None or parsed.measure_costs:
-        raise UsageError(
-            "--explain, --costs and --measure-costs predict for one machine, and --connect measures two; "
-            "leave them out"
-        )
-    if parsed.weight_cache != DEFAULT_WEIGHT_CACHE_MB:
-        raise UsageError("--weight-cache is the server's; give it to `pi-bench serve`")
+    given = measuring_options.given_options(parsed)
+    refusals = [option.refusal for option in given if option.refusal]
+    if parsed.costs is not None or parsed.measure_costs:
+        refusals.append(declarations(MeasurementOptions)["explain"].refusal)
+    if refusals:
+        raise UsageError(refusals[0])
     if parsed.logits_tolerance and parsed.expect_logits is None:
         raise UsageError("--logits-tolerance needs the logits to compare with: --expect-logits FILE.npy")
     if parsed.insecure_verify and parsed.model is None:
         raise UsageError("--insecure-verify compares with the weights in the model file; give that too")
     if parsed.model is None:
-        default = _defaults()
-        given = [name for name in _MODEL_OPTIONS if getattr(parsed, name) != default[name]]
-        if given:
+        of_the_model = [option.flags[0] for option in given if option.needs_model]
+        if of_the_model:
             raise UsageError(
-                f"--{given[0].replace('_', '-')} chooses a program for a model file, and none is given; "
+                f"{of_the_model[0]} chooses a program for a model file, and none is given; "
                 "give it to `pi-bench serve`, or give the model file too"
             )
-
-
-def _defaults() -> dict[str, Any]:
-    from pi_bench.cli.latency import latency_defaults
-
-    return latency_defaults()
+    measuring_options.require_consistent(parsed)
 
 
 def _add_failures(failures: Failures, result: Result, measurement: Measurement) -> None:

@@ -33,15 +33,30 @@ def finish(
     ```
     """
     from pi_bench.cli.output import deliver, write_array
-    from pi_bench.report.terminal import render_result
 
     with failures.collected():
         if parsed.output is not None:
             write_array(Path(parsed.output), measurement.logits)
     with failures.collected():
-        words = render_result(result, labels, layer_options.shown_of(parsed))
-        deliver(words, parsed.json, result, keep=partial(history_option.keep, parsed))
+        words = _words(parsed, result, labels)
+        as_it_is = parsed.format != "text"
+        deliver(words, parsed.json, result, keep=partial(history_option.keep, parsed), as_it_is=as_it_is)
     if measurement.interruption is not None:
         wanted = None if parsed.precision is not None else parsed.runs
         failures.add_interruption(measurement.interruption, len(measurement.runs), wanted, "runs")
     return failures.report()
+
+
+def _words(parsed: argparse.Namespace, result: Result, labels: Sequence[str]) -> str:
+    """Writes the result in the format that the user asks for."""
+    from pi_bench.cli.output import json_text
+    from pi_bench.report.result_table import result_row, result_table
+    from pi_bench.report.table_formats import write_table
+    from pi_bench.report.terminal import render_result
+
+    if parsed.format == "text":
+        return render_result(result, labels, layer_options.shown_of(parsed))
+    if parsed.format == "json":
+        return json_text(result)
+    table = result_table([result_row(result)], f"private inference of {result.network.name}")
+    return write_table(table, parsed.format)

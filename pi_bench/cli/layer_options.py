@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from pi_bench.cli.values import positive_int
+from pi_bench.measurement_options.values import positive_int
 from pi_bench.report.columns import ALL, DEFAULT_LAYERS, Column, Shown
 
 

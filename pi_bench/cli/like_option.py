@@ -10,17 +10,7 @@ from typing import Any
 from pi_bench.errors import InputError, UsageError
 
 FLAG = "--like"
-_GIVEN_ANEW = (
-    "model",
-    "input",
-    "costs",
-    "measure_costs",
-    "expect_digest",
-    "expect_logits",
-    "logits_tolerance",
-    "insecure_verify",  # an insecure flag is never repeated unasked
-    "like",
-)
+_FILES = ("model", "input", "costs", "measure_costs", "expect_logits", "like")
 
 
 def add_like(parser: argparse._ActionsContainer) -> None:
@@ -94,13 +84,18 @@ def _named(words: Sequence[str]) -> str | None:
 
 def _words(parser: argparse.ArgumentParser, fields: Mapping[str, Any]) -> list[str]:
     """Returns the flags that give these values, for those that differ from the default."""
+    from pi_bench.measurement_options.option import declarations
+    from pi_bench.measurement_options.table import MeasurementOptions
+
+    known = declarations(MeasurementOptions).values()
+    given_anew = {*_FILES, *(option.key for option in known if not option.repeated)}
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     command = commands.choices["latency"]
     command.complete(["--protocol", str(fields["protocol"])])
     found: list[str] = []
     for action in command._actions:
         value = fields.get(action.dest)
-        skipped = action.dest in _GIVEN_ANEW or not action.option_strings
+        skipped = action.dest in given_anew or not action.option_strings
         if skipped or value is None or value is False or value == action.default:
             continue
         found.append(action.option_strings[0] if len(action.option_strings) == 1 else _long(action))

@@ -50,7 +50,12 @@ def _json_target(name: str) -> str:
 
 
 def deliver(
-    words: str, json_name: str | None, fields: Any, *, keep: Callable[[Any], str] | None = None
+    words: str,
+    json_name: str | None,
+    fields: Any,
+    *,
+    keep: Callable[[Any], str] | None = None,
+    as_it_is: bool = False,
 ) -> None:
     """Writes a result to the file of ``--json``, then prints it: as `words`, or as JSON if the file is
     ``-``.
@@ -59,6 +64,7 @@ def deliver(
 
     Args:
         keep: keeps the result elsewhere before it is printed, and returns a line that says where.
+        as_it_is: prints `words` for a program: without that line, and no line is broken.
 
     Raises:
         OutputError: the file cannot be written. An older file of that name is left whole.
@@ -78,6 +84,8 @@ def deliver(
         text = f"{words}\n\n{kept}" if kept else words
         if json_name == STDOUT:
             print(json_text(fields))
+        elif as_it_is:
+            print(words.removesuffix("\n"))
         else:
             print_text(text)
 
@@ -216,6 +224,20 @@ def write_text(name: str, text: str) -> None:
         return
     with _writing(Path(name)), whole_file(Path(name)) as file:
         file.write(text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file. An older file is replaced at once or left whole.
+
+    Raises:
+        OutputError: the file cannot be written, for instance because the disk is full.
+
+    >>> write_bytes(Path("/dev/null/plot.png"), b"")
+    Traceback (most recent call last):
+    pi_bench.errors.OutputError: cannot write /dev/null/plot.png: Not a directory
+    """
+    with _writing(path), whole_file(path) as file:
+        file.write(content)
 
 
 @contextlib.contextmanager

@@ -17,22 +17,6 @@ if TYPE_CHECKING:
 COSTS_VARIABLE = "PI_BENCH_COSTS"
 
 
-def add_prediction(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of predictions and of their explanation. `costs_of` reads them.
-
-    >>> parser = argparse.ArgumentParser()
-    >>> add_prediction(parser)
-    >>> parser.parse_args(["--explain", "--costs", "costs.json"]).costs
-    'costs.json'
-    """
-    group = add_costs(parser)
-    group.add_argument(
-        "--explain",
-        action="store_true",
-        help="name the three largest costs of each phase, and the changes that would reduce them",
-    )
-
-
 def add_costs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Adds the options of the costs to predict with, and returns their group. `costs_of` reads them.
 
@@ -73,7 +57,7 @@ def costs_of(
     >>> from pi_bench.progress import silent
     >>> from pi_bench.registry import loadable_protocols
     >>> parser = argparse.ArgumentParser()
-    >>> add_prediction(parser)
+    >>> _ = add_costs(parser)
     >>> without_script = next(info for info in loadable_protocols() if info.script is None)
     >>> costs_of(parser.parse_args([]), without_script, 1, silent) is None
     True
@@ -104,7 +88,7 @@ def remeasuring(
 
     >>> from pi_bench.registry import default_protocol
     >>> parser = argparse.ArgumentParser()
-    >>> add_prediction(parser)
+    >>> _ = add_costs(parser)
     >>> remeasuring(parser.parse_args(["--measure-costs"]), default_protocol(), 1) is None
     True
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from pi_bench.launch.logs import verbosity
@@ -27,13 +28,21 @@ class Progress:
     ...     progress("run", 0, 5)
     """
 
-    def __init__(self, *, lines: bool = False, silent: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        lines: bool = False,
+        silent: bool = False,
+        left_s: Callable[[], float | None] | None = None,
+    ) -> None:
         """Chooses between bar, lines and silence.
 
         Args:
             lines: print a line for each new step if standard error is no terminal.
             silent: show nothing anywhere.
+            left_s: estimates the seconds that are left; None estimates them from the pace so far.
         """
+        self._left_s = left_s
         terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._bar = terminal and not silent and not verbosity()  # log messages would break the bar
         self._lines = lines and not terminal and not silent
@@ -64,7 +73,7 @@ class Progress:
 
     def _draw(self, what: str, done: int, total: int) -> None:
         if self._shown is None:
-            self._shown = _rich_progress()
+            self._shown = _rich_progress(self._left_s)
             self._task = self._shown.add_task(what, total=total, completed=done)
         elif done < self._done:  # another thing: its pace is its own
             self._shown.reset(self._task, total=total, completed=done, description=what)
@@ -79,7 +88,17 @@ class Progress:
         self._drawn_s = time.monotonic()
 
 
-def _rich_progress() -> RichProgress:
+def clock_text(seconds: float) -> str:
+    """Writes a duration as hours, minutes and seconds.
+
+    >>> clock_text(59.9), clock_text(3723)
+    ('0:59', '1:02:03')
+    """
+    hours, minutes = int(seconds) // 3600, int(seconds) // 60 % 60
+    return f"{f'{hours}:{minutes:02}' if hours else minutes}:{int(seconds) % 60:02}"
+
+
+def _rich_progress(left_s: Callable[[], float | None] | None) -> RichProgress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as RichProgress
@@ -90,11 +109,10 @@ def _rich_progress() -> RichProgress:
         """The time that is left at the pace so far; nothing until there is one."""
 
         def render(self, task: Any) -> Text:
-            left_s = task.time_remaining
-            if left_s is None or task.finished or task.elapsed is None or task.elapsed < _PACE_AFTER_S:
+            seconds = task.time_remaining if left_s is None else left_s()
+            if seconds is None or task.finished or task.elapsed is None or task.elapsed < _PACE_AFTER_S:
                 return Text("")
-            hours, minutes = int(left_s) // 3600, int(left_s) // 60 % 60
-            return Text(f"{f'{hours}:{minutes:02}' if hours else minutes}:{int(left_s) % 60:02} left")
+            return Text(f"{clock_text(seconds)} left")
 
     whole = Column(no_wrap=True, overflow="ellipsis")  # a line that wraps could not be taken back
     return RichProgress(
@@ -105,7 +123,7 @@ def _rich_progress() -> RichProgress:
         console=Console(file=sys.stderr, highlight=False),
         get_time=lambda: time.monotonic(),
         transient=True,
-        auto_refresh=False,  # no thread may run beside the parties
+        auto_refresh=False,  # no thread may run while the parties do
         redirect_stdout=False,
         redirect_stderr=False,
     )

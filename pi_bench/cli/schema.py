@@ -9,7 +9,7 @@ from typing import Any
 from pi_bench.errors import UsageError
 from pi_bench.unknown_name import unknown_name
 
-_NAMES = ("result", "accuracy", "comparison", "inspection", "micro", "answer", "export")
+_NAMES = ("result", "accuracy", "comparison", "inspection", "micro", "answer", "export", "table")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,7 +25,8 @@ def add_parser(subparsers: Any) -> None:
         description="Prints the JSON Schema (draft 2020-12) of the JSON that a command writes with --json. "
         "The schema result is for `pi-bench latency`, accuracy for `pi-bench accuracy`, comparison "
         "for `pi-bench compare`, inspection for `pi-bench inspect`, micro for `pi-bench micro`, "
-        "answer for `pi-bench infer`, and export for `pi-bench export`.",
+        "answer for `pi-bench infer`, export for `pi-bench export`, and table for `pi-bench sweep` and "
+        "`pi-bench table` with --format json.",
     )
     parser.add_argument(
         "what", nargs="?", metavar="|".join(_NAMES), help="the result that the schema describes"

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import model_options, protocol_options, running_options
-from pi_bench.cli.fusion_option import fusion_costs
+from pi_bench.cli import measuring_options, model_options, protocol_options
 from pi_bench.errors import EXIT_TERMINATED, UsageError, interruption_code
 from pi_bench.report.quantities import counted
 
@@ -47,11 +45,8 @@ def add_parser(subparsers: Any) -> None:
         help="address to listen on; port 0 takes any free port",
     )
     protocol_options.add_protocol(parser)
-    model_options.add_compile(parser)
-    running_options.add_batch(parser, "default 1; the input of every client must hold as many")
-    running_options.add_threads(parser, "default: all cores")
-    running_options.add_weight_cache(parser)
-    running_options.add_timeout(parser)
+    measuring_options.add_options(parser.add_argument_group("fixed point"), "serve", "fixed point")
+    measuring_options.add_options(parser, "serve", "measuring")
     measuring = parser.add_argument_group("measuring")
     measuring.add_argument(
         "--measure",
@@ -104,9 +99,8 @@ def run(parsed: argparse.Namespace) -> int:
 
     warn_of_instruction_set(require_isa())
     warn_of_protocol(info, notes_follow=True)
-    model = load(
-        Path(parsed.model), partial(model_options.compile_options, parsed), fuse=fusion_costs(parsed)
-    )
+    asked = measuring_options.options_of(parsed)
+    model = load(Path(parsed.model), asked.compiling(), fuse=asked.fusion_costs)
     options = info.settle(model.program, options, None)
     info.require(model.program, options)
     request = ServeRequest(

@@ -31,8 +31,8 @@ class Costs:
         unit_s: seconds by unit name, at `threads` computing threads per party. Units that no script uses do
             no harm.
         machine: describes the measured machine, as words by topic.
-        contention: for each name of `CONTENTION`, the factor by which computing takes longer beside the other
-            party than alone (1 by default).
+        contention: for each name of `CONTENTION`, the factor by which computing takes longer while the other
+            party computes than alone (1 by default).
 
     Raises:
         InputError: a number is out of range, or `contention` lacks a name or has an unknown one.

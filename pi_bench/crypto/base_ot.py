@@ -139,7 +139,7 @@ class BaseOtReceiver:
 
 
 def _random_scalar() -> bytes:
-    """Uniform modulo the group's order, up to 2^-250."""
+    """Draws a number that is uniform modulo the order of the group, up to a distance of 2^-250."""
     return sodium.crypto_core_ed25519_scalar_reduce(os.urandom(64))
 
 
@@ -148,7 +148,7 @@ def _rows(points: list[bytes]) -> np.ndarray:
 
 
 def _select(zeros: np.ndarray, ones: np.ndarray, choice_bits: np.ndarray) -> np.ndarray:
-    """Row i of `ones` where choice bit i is 1, of `zeros` elsewhere, by masks."""
+    """Takes row i of `ones` where choice bit i is 1, and of `zeros` elsewhere, by masks."""
     mask = (-choice_bits.astype(np.int8)).view(np.uint8)[:, None]
     selected: np.ndarray = zeros ^ (mask & (zeros ^ ones))
     return selected

@@ -1,4 +1,4 @@
-"""Extends correlated OTs by Ferret: about a quarter of a byte per OT, for three times the computing.
+"""Extends correlated OTs by Ferret: about a quarter of a byte per OT, and about three times the computing.
 
 Ferret (Yang, Weng, Lan, Zhang and Wang, CCS 2020) rests on learning parity with regular noise. Its
 single-point OTs are those of half-tree (Guo et al., EUROCRYPT 2023). docs/threat-model.md, section 7, has the
@@ -39,12 +39,10 @@ from pi_bench.crypto.ferret_groups import (
 )
 from pi_bench.crypto.ferret_plan import GROUP_TREES, FerretBatch
 from pi_bench.crypto.kdf import domain_hash
-from pi_bench.crypto.ot_extension import extension_bytes
+from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
 from pi_bench.crypto.secret import SecretBytes, wipe
+from pi_bench.crypto.symmetric import LANES
 from pi_bench.errors import PeerError
-
-LABEL_BYTES = 16
-_LANES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def choice_bytes(count: int) -> int:
     Raises:
         ValueError: `count` is negative or no multiple of 32.
     """
-    if count < 0 or count % _LANES:
+    if count < 0 or count % LANES:
         raise ValueError(f"OTs are extended in multiples of 32, not {count}")
     return count // 8
 

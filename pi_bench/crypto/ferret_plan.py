@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pi_bench import _native
+from pi_bench.crypto.ot_extension import LABEL_BYTES
+from pi_bench.crypto.symmetric import LANES
 
-_LABEL_BYTES = 16
-_LANES = 32
 GROUP_TREES: int = _native.ferret.GROUP_TREES
 """The trees that are grown together. A batch has a multiple of them."""
 
@@ -58,7 +58,7 @@ class FerretBatch:
         """Returns the batch with the fewest trees that makes `count` OTs.
 
         Raises:
-            ValueError: the parameters allow no so many samples.
+            ValueError: the parameters do not allow that many samples.
         """
         batch = cls(parameters, GROUP_TREES * -(-count // (GROUP_TREES << parameters.levels)))
         if not 0 < batch.trees <= parameters.most_trees:
@@ -88,16 +88,16 @@ class FerretBatch:
     @property
     def input_count(self) -> int:
         """The number of OTs that the batch uses up: its secret and its paths, rounded up to 32."""
-        return -(-(self.parameters.secrets + self.path_count) // _LANES) * _LANES
+        return -(-(self.parameters.secrets + self.path_count) // LANES) * LANES
 
     @property
     def message_bytes(self) -> int:
         """The bytes of the sender's corrections."""
-        return self.trees * (self.parameters.levels - 1) * _LABEL_BYTES
+        return self.trees * (self.parameters.levels - 1) * LABEL_BYTES
 
 
 def ferret_batches(count: int) -> tuple[FerretBatch, ...]:
-    """Returns the batches that make `count` OTs, beside those that each batch makes for the next one.
+    """Returns the batches that make `count` OTs, besides those that each batch makes for the next one.
 
     The first batch uses OTs of SoftSpoken. Few OTs take one small batch. More take a small batch that makes
     the inputs of a large one, and then as many large ones as are necessary.

@@ -142,7 +142,7 @@ class FssSpec:
         return self.native.bundle_group_bytes(level)
 
     def node_hashes(self, level: int) -> int:
-        """Returns how many tree nodes per element each party hashes at `level`; 0 behind the last level.
+        """Returns how many tree nodes per element each party hashes at `level`; 0 after the last level.
 
         A node that leads to the next level is hashed once, and one at the end of a digit as a leaf, too.
 
@@ -168,7 +168,7 @@ class FssSpec:
 
     @property
     def answer_group_bytes(self) -> int:
-        """Bytes from the client to the server per group, online, beside 4 bytes z per real element."""
+        """Bytes from the client to the server per group, online, besides 4 bytes z per real element."""
         return 4 * self.native.answer_words
 
     @property

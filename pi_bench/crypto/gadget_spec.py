@@ -84,6 +84,38 @@ class GadgetSpec:
         """Bytes from the garbler to the evaluator per group of 32, online. 4 bytes per element go back."""
         return self.native.online_group_bytes
 
+    # The rest has the names of `FssSpec`, so that a plan asks either kind of gadget alike.
+
+    @property
+    def request_ots(self) -> int:
+        """OTs per element that the evaluator chooses: those of its labels."""
+        return self.label_ots
+
+    @property
+    def choice_ots(self) -> int:
+        """OTs per element that the garbler chooses: that of the select bit, if there is one."""
+        return int(self.uses_select)
+
+    @property
+    def answer_group_bytes(self) -> int:
+        """Bytes of the evaluator's answer per group, besides 4 bytes per real element: none."""
+        return 0
+
+    @property
+    def share_versions(self) -> int:
+        """Shares of the result that the garbler has before it sends."""
+        return 1
+
+    @property
+    def kept_group_bytes(self) -> int:
+        """Bytes that the garbler keeps per group from its message to the answer: a word per element."""
+        return 4 * LANES
+
+    @property
+    def slice_groups(self) -> int:
+        """Groups whose garbled tables take 8 MiB, so that a slice of them is a message of moderate size."""
+        return max(1, (1 << 23) // self.garbled_group_bytes)
+
 
 def group_count(element_count: int) -> int:
     """Returns how many groups of 32 hold `element_count` elements.

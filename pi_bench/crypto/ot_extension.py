@@ -59,7 +59,7 @@ def random_delta(*, label: bool, even: bool = False) -> SecretBytes:
     """Draws 16 random bytes into locked memory.
 
     If delta serves wire labels (`label`), bit 0 of byte 0 is set, for their color bit. If it serves FSS
-    gadgets beside the labels' delta (`even`), bit 0 is cleared, so that the sum of both deltas is odd.
+    gadgets together with the labels' delta (`even`), bit 0 is cleared, so that the sum of both deltas is odd.
 
     >>> int(random_delta(label=True).array[0]) & 1, int(random_delta(label=False, even=True).array[0]) & 1
     (1, 0)
@@ -94,7 +94,7 @@ class _Instance:
         self._next_chunk = 0
 
     def _take_chunks(self, count: int) -> int:
-        """First chunk of `count` OTs; burned even if the call then fails."""
+        """Takes the chunks of `count` OTs and returns the first one. A call that fails burns them, too."""
         extension_bytes(count)
         first = self._next_chunk
         self._next_chunk += -(-count // _native.ot.CHUNK_OTS)
@@ -276,7 +276,7 @@ class CotSender(_Instance):
 
 
 def _bytes_of(data: bytes | SecretBytes | np.ndarray, what: str, shape: tuple[int, ...]) -> np.ndarray:
-    """`data` as contiguous uint8 of `shape`, or ValueError."""
+    """Returns `data` as contiguous uint8 of `shape`, or raises ValueError."""
     if isinstance(data, SecretBytes):
         array = data.array
     else:

@@ -125,7 +125,7 @@ class SecretBytes:
         return self._pages is None
 
     def close(self) -> None:
-        """Wipes, unlocks and unmaps; safe to call again. Views that still exist read zeros."""
+        """Wipes, unlocks and unmaps. It is safe to call again. Views that still exist read zeros."""
         pages, self._pages = self._pages, None
         if pages is None or os.getpid() != self._pid:
             return

@@ -21,7 +21,7 @@ SEED_BYTES = 16
 """The bytes of a 128-bit seed of a hash, of labels or of a checksum."""
 
 LANES = 32
-"""Elements that are evaluated in lock step and share one hash key a position."""
+"""Elements that are evaluated in lock step and share one hash key per position."""
 
 
 def require_isa() -> str:

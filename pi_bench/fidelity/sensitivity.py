@@ -1,6 +1,6 @@
 """Measures how much noise in a layer's values changes the logits, by adding some.
 
-The noise is added at one layer at a time, to the float network, and the nodes behind that layer are evaluated
+The noise is added at one layer at a time, to the float network, and the nodes after that layer are evaluated
 again. Noise of this size acts linearly, so the error of any other rounding follows from its variance.
 """
 

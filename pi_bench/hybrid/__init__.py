@@ -7,7 +7,8 @@ The plan:
     products, multiplications       the products under encryption, and those of activations
     lane_groups                     the units in which kernels compute and messages are sent
     modes, other_settings           modes and options, and other settings that are worth predicting
-    ot_plan, ot_choice              the OTs that an inference needs, and the choice of their extension
+    ot_construction                 the constructions by which OTs are extended
+    ot_plan, ot_choice              the OTs that an inference needs, and the choice of their construction
 
 The offline phase:
     exchange, exchanges             an exchange of messages, and one file for each of its kinds

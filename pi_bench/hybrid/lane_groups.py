@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from functools import cached_property
 
-from pi_bench.crypto.ferret import choice_bytes
-from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.crypto.symmetric import LANES
+from pi_bench.hybrid.ot_construction import SOFTSPOKEN, OtConstruction
 
 OFFLINE_SLICE_OTS = 1 << 17
 """The number of OTs that are extended together."""
@@ -23,12 +22,12 @@ class LaneGroups:
     """
 
     count: int
-    silent: bool = False
-    """Whether Ferret extends the job's OTs, instead of SoftSpoken."""
+    construction: OtConstruction = SOFTSPOKEN
+    """By which the job's OTs are extended."""
 
     def extension_bytes(self, ot_count: int) -> int:
         """Returns the size of the message by which `ot_count` OTs are chosen."""
-        return choice_bytes(ot_count) if self.silent else extension_bytes(ot_count)
+        return self.construction.choice_bytes(ot_count)
 
     @cached_property
     def group_count(self) -> int:

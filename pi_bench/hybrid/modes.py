@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
 from pi_bench.crypto.he import HE_PLANS
+from pi_bench.hybrid.ot_construction import CONSTRUCTIONS, SOFTSPOKEN, OtConstruction
 from pi_bench.network.program import Program
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 
@@ -35,12 +36,12 @@ HE_PLAN = Option[str](
 )
 OT = Option[str](
     "ot",
-    ("softspoken", "auto", "ferret"),
+    (SOFTSPOKEN.name, "auto", *(name for name in CONSTRUCTIONS if name != SOFTSPOKEN.name)),
     "how oblivious transfers are extended: softspoken with 4 bytes each, ferret with about a quarter of a "
     "byte each, more computing and a fixed cost per inference, auto whichever the link makes faster; ferret, "
     "which auto may choose, is experimental: it rests on learning parity with noise, its parameters were "
     "estimated inside this project alone, and its use with fss was not reviewed",
-    default="softspoken",
+    default=SOFTSPOKEN.name,
     metavar="NAME",
 )
 _HELP = (
@@ -50,13 +51,13 @@ _HELP = (
 )
 
 
-def uses_ferret(options: ProtocolOptions) -> bool:
-    """Tells whether Ferret extends the OTs.
+def ot_construction(options: ProtocolOptions) -> OtConstruction:
+    """Returns the construction of OTs that the options name, and the default for ``auto``.
 
-    >>> uses_ferret(ProtocolOptions("exact", values={"ot": "ferret"}))
+    >>> ot_construction(ProtocolOptions("exact", values={"ot": "ferret"})).begins_with_set_up
     True
     """
-    return OT.of(options) == "ferret"
+    return CONSTRUCTIONS.get(OT.of(options), SOFTSPOKEN)
 
 
 def ot_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
@@ -68,11 +69,9 @@ def ot_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
     >>> list(ot_notes(small_network()[0], ProtocolOptions("exact")))
     []
     """
-    if uses_ferret(options):
-        yield (
-            f"{OT.flag} ferret is experimental: its parameters of learning parity with noise were estimated "
-            "inside this project alone"
-        )
+    construction = ot_construction(options)
+    if construction.experimental:
+        yield f"{OT.flag} {construction.name} is experimental: {construction.experimental}"
 
 
 def window_law(options: ProtocolOptions) -> WindowLaw:

@@ -27,6 +27,7 @@ from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.crypto import gilboa
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
+from pi_bench.hybrid.ot_construction import SOFTSPOKEN, OtConstruction
 from pi_bench.network.program import RING_BITS, MultiplyOp, Program, element_count
 
 
@@ -47,7 +48,7 @@ class CrossJob(LaneGroups):
     count: int
     bit_count: int
     masked_by: int
-    silent: bool = False
+    construction: OtConstruction = SOFTSPOKEN
 
     @cached_property
     def offline_slices(self) -> list[range]:
@@ -111,7 +112,7 @@ class MultiplicationPlan:
     Args:
         versions: the number of versions of the server's share of each activation, by its id. Without an entry
             there is one version.
-        silent: whether Ferret extends the OTs.
+        construction: that of the OTs.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network(square=True)
@@ -125,7 +126,11 @@ class MultiplicationPlan:
     """
 
     def __init__(
-        self, program: Program, versions: Mapping[int, int] | None = None, *, silent: bool = False
+        self,
+        program: Program,
+        versions: Mapping[int, int] | None = None,
+        *,
+        construction: OtConstruction = SOFTSPOKEN,
     ) -> None:
         self.in_round: dict[int, list[MultiplyJob]] = {op.id: [] for op in program.activation_ops}
         number = 0
@@ -137,7 +142,7 @@ class MultiplicationPlan:
             else:
                 masks, bit_count = [op.left] * count + [op.right], RING_BITS
             crosses = tuple(
-                CrossJob(number + i, op.id, element_count(op.shape), bit_count, mask, silent)
+                CrossJob(number + i, op.id, element_count(op.shape), bit_count, mask, construction)
                 for i, mask in enumerate(masks)
             )
             number += len(crosses)

@@ -114,8 +114,8 @@ class _Schedule:
         for op in plan.program.ops:
             if isinstance(op, LinearOp):
                 products = plan.products_of(op.id)
-                # Ferret's messages cross the wire while the server computes the first products.
-                waits = plan.ots.silent and not self._begun
+                # The messages of the set-up cross the wire while the server computes the first products.
+                waits = plan.construction.begins_with_set_up and not self._begun
                 if not waits:
                     self._before_products(op.id)
                 for product in products:
@@ -153,7 +153,7 @@ class _Schedule:
         if not self._begun:
             self.exchanges.append(Trees.after_seeds(self._plan.ots))
             self._begun = True
-            if self._plan.ots.silent:
+            if self._plan.construction.begins_with_set_up:
                 self._labels_need = len(self.exchanges)
 
     def _finish(self) -> None:

@@ -1,4 +1,4 @@
-"""Which construction extends the OTs of an inference, and its batches in both directions.
+"""The batches of OTs of an inference in both directions, where its construction has any.
 
 SoftSpoken extends any number of OTs at any time. Ferret needs to know the numbers from the start. They follow
 from the public program, as everything here.
@@ -67,28 +67,15 @@ class DirectionPlan:
 class OtPlan:
     """Holds the plans of both directions: of the labels, and of the reverse OTs.
 
-    Attributes:
-        silent: whether Ferret extends the OTs, in both directions.
-
-    >>> OtPlan().silent, OtPlan.silent_for(label_count=1000, reverse_count=0).reverse.batches
-    (False, ())
+    >>> OtPlan.silent_for(label_count=1000, reverse_count=0).reverse.batches
+    ()
     """
 
     labels: DirectionPlan = DirectionPlan()
     reverse: DirectionPlan = DirectionPlan()
-    silent: bool = False
 
     @classmethod
     def silent_for(cls, label_count: int, reverse_count: int) -> OtPlan:
         """Returns the plan by which Ferret makes these numbers of OTs."""
         labels, reverse = map(DirectionPlan, map(ferret_batches, (label_count, reverse_count)))
-        return cls(labels, reverse, silent=True)
-
-
-def extension_work(role: str, count: int, *, silent: bool) -> CostUnits:
-    """Counts the work of extending `count` OTs, by role: "receiver" or "sender".
-
-    >>> extension_work("sender", 64, silent=True).units
-    {'ot silent sender': 64.0}
-    """
-    return ot_work(f"{'silent' if silent else 'extend'} {role}", count)
+        return cls(labels, reverse)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from pi_bench.arithmetic.activation_law import WINDOWED
 from pi_bench.crypto.he import transformed_bytes
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, uses_ferret, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, ot_construction, window_law
+from pi_bench.hybrid.ot_construction import CONSTRUCTIONS
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
 from pi_bench.protocol.interface import OtherSettings
@@ -50,9 +51,10 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
         if objective != HE_PLAN.of(options):
             other = options.with_value(HE_PLAN.name, objective)
             yield OtherSettings(f"{HE_PLAN.flag} {objective}", other, (Purpose.LINEAR,))
-    kind = "softspoken" if uses_ferret(options) else "ferret"
     purposes = Purpose.RELU, Purpose.TRUNCATION, Purpose.OTHER
-    yield OtherSettings(f"{OT.flag} {kind}", options.with_value(OT.name, kind), purposes)
+    for name in CONSTRUCTIONS:
+        if name != ot_construction(options).name:
+            yield OtherSettings(f"{OT.flag} {name}", options.with_value(OT.name, name), purposes)
     needed = sum(transformed_bytes(job.plan) for job in WorkPlan(program, options).products)
     if needed > options.weight_cache_bytes:
         megabytes = -(-needed // 10**6)

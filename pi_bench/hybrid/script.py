@@ -166,9 +166,9 @@ def _activation(
         server.compute(op.id, "", purpose, gathering)
         for groups in job.online_slices:
             count = len(job.elements(groups))
-            server.compute(op.id, "", purpose, SERVER_SLICE + _encoding(job, count))
+            server.compute(op.id, "", purpose, SERVER_SLICE + _gadget_work("encode", job, count))
             script.message(Party.SERVER, op.id, "", purpose, len(groups) * job.online_group_bytes)
-            client.compute(op.id, "", purpose, CLIENT_SLICE + _evaluation(job, count))
+            client.compute(op.id, "", purpose, CLIENT_SLICE + _gadget_work("evaluate", job, count))
             client.send(op.id, "", purpose, job.online_answer_bytes(groups))
     for product in products:
         step, count = product.op.id, element_count(product.op.shape)
@@ -179,8 +179,8 @@ def _activation(
     for job in jobs:
         for groups in job.online_slices:
             server.receive(op.id, "", gadget_purpose(job), job.online_answer_bytes(groups))
-            if job.table is not None:
-                work = fss_work("finish", job.table, len(job.elements(groups)))
+            work = _gadget_work("finish", job, len(job.elements(groups)))
+            if work.units:
                 server.compute(op.id, "", gadget_purpose(job), work)
         scattering = 0 if job.index is None else 2
         subtracting = 1 if job.table is None else 0
@@ -193,16 +193,16 @@ def _activation(
         server.compute(step, "", Purpose.MULTIPLICATION, words_work((7 * product.versions) * count))
 
 
-def _encoding(job: GadgetJob, count: int) -> CostUnits:
-    if job.table is None:
-        return gadget_work("encode", job.spec, count)
-    return fss_work("encode", job.table, count)
+def _gadget_work(step: str, job: GadgetJob, count: int) -> CostUnits:
+    """Counts the step "encode", "evaluate" or "finish" of `count` elements.
 
-
-def _evaluation(job: GadgetJob, count: int) -> CostUnits:
-    if job.table is None:
-        return evaluate_work(job.spec, count)
-    return fss_work("evaluate", job.table, count)
+    A garbled gadget finishes with a subtraction for the whole tensor, which `_activation` counts.
+    """
+    if job.table is not None:
+        return fss_work(step, job.table, count)
+    if step == "finish":
+        return NOTHING
+    return evaluate_work(job.spec, count) if step == "evaluate" else gadget_work(step, job.spec, count)
 
 
 def _term_work(term: LinearTerm, op: LinearOp) -> CostUnits:

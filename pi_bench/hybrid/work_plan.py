@@ -19,8 +19,9 @@ from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import transformed_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, uses_ferret, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, ot_construction, window_law
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
+from pi_bench.hybrid.ot_construction import SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.ot_plan import OtPlan
 from pi_bench.hybrid.products import ProductJob, product_jobs
 from pi_bench.network.program import (
@@ -31,7 +32,6 @@ from pi_bench.network.program import (
 from pi_bench.protocol.options import ProtocolOptions
 
 _ONLINE_SLICE_BYTES = 3 << 18
-_OFFLINE_SLICE_BYTES = 1 << 23
 _TABLE_SLICE_GROUPS = 1 << 9
 """The groups of an online slice of tables: so few that messages are on their way while the next is made."""
 
@@ -45,7 +45,7 @@ class GadgetJob(LaneGroups):
         index: that of `ActivationGroup`.
         spec: the numbers of the gadget.
         table: None if the gadget is garbled; otherwise it computes the same law with a shared table.
-        silent: whether Ferret extends its OTs.
+        construction: that of its OTs.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
@@ -62,7 +62,12 @@ class GadgetJob(LaneGroups):
     index: np.ndarray | None
     count: int
     table: FssSpec | None = None
-    silent: bool = False
+    construction: OtConstruction = SOFTSPOKEN
+
+    @property
+    def gadget(self) -> GadgetSpec | FssSpec:
+        """The numbers of the gadget that runs: of the table, or of the garbled one."""
+        return self.spec if self.table is None else self.table
 
     @cached_property
     def online_slices(self) -> list[range]:
@@ -75,31 +80,31 @@ class GadgetJob(LaneGroups):
     @cached_property
     def offline_slices(self) -> list[range]:
         """The ranges of lane groups offline, bounded in OTs and in bytes of garbled tables or tree nodes."""
-        if self.table is None:
-            ots, most = self.spec.label_ots, _OFFLINE_SLICE_BYTES // self.spec.garbled_group_bytes
-        else:
-            ots, most = self.table.choice_ots + self.table.request_ots, self.table.slice_groups
-        return slices(self.group_count, max(1, min(OFFLINE_SLICE_OTS // (ots * LANES), most)))
+        ots = self.gadget.request_ots
+        if self.table is not None:  # select bits of a garbled gadget have an exchange of their own
+            ots += self.table.choice_ots
+        most = min(OFFLINE_SLICE_OTS // (ots * LANES), self.gadget.slice_groups)
+        return slices(self.group_count, max(1, most))
 
     @cached_property
     def online_group_bytes(self) -> int:
         """The bytes of the server's online message per lane group."""
-        return (self.spec if self.table is None else self.table).online_group_bytes
+        return self.gadget.online_group_bytes
 
     @cached_property
     def kept_group_bytes(self) -> int:
         """The bytes per lane group that the server keeps from its message to the client's answer."""
-        return WORD_BYTES * LANES if self.table is None else self.table.kept_group_bytes
+        return self.gadget.kept_group_bytes
 
     @cached_property
     def share_versions(self) -> int:
         """The number of shares of the result that the server has before it knows which one counts."""
-        return 1 if self.table is None else self.table.share_versions
+        return self.gadget.share_versions
 
     @cached_property
     def answer_group_bytes(self) -> int:
-        """The bytes of the client's online message per lane group, beside a word per real element."""
-        return 0 if self.table is None else self.table.answer_group_bytes
+        """The bytes of the client's online message per lane group, besides a word per real element."""
+        return self.gadget.answer_group_bytes
 
     def online_answer_bytes(self, groups: range) -> int:
         """Returns the size of the client's online message for a range of lane groups.
@@ -115,13 +120,12 @@ class GadgetJob(LaneGroups):
     @property
     def label_direction_ots(self) -> int:
         """The number of OTs that the client chooses, of all lane groups."""
-        return self.padded_count * (self.spec.label_ots if self.table is None else self.table.request_ots)
+        return self.padded_count * self.gadget.request_ots
 
     @property
     def reverse_direction_ots(self) -> int:
         """The number of OTs that the server chooses, of all lane groups."""
-        chosen = int(self.spec.uses_select) if self.table is None else self.table.choice_ots
-        return self.padded_count * chosen
+        return self.padded_count * self.gadget.choice_ots
 
     def gather(self, tensor: np.ndarray) -> np.ndarray:
         """Returns the group's elements of a tensor, flat and without padding.
@@ -169,6 +173,8 @@ class WorkPlan:
     >>> job.online_group_bytes < plan.gadget_jobs[0].online_group_bytes / 20
     True
 
+    `construction` is that of the OTs.
+
     Raises:
         ModelError: the encryption cannot hold an operator.
     """
@@ -183,17 +189,18 @@ class WorkPlan:
                     self.products += product_jobs(
                         linear.id, term, program.weight_bits, len(self.products), HE_PLAN.of(options)
                     )
-        silent, number = uses_ferret(options), 0
+        self.construction, number = ot_construction(options), 0
         for activation in program.activation_ops:
             jobs = self.gadgets[activation.id] = []
             for group in activation.groups:
                 spec = gadget_spec(activation, group.kind, options)
                 table = FssSpec.of_gadget(spec) if uses_tables else None
-                jobs.append(GadgetJob(number, activation.id, spec, group.index, group.count, table, silent))
+                jobs.append(
+                    GadgetJob(number, activation.id, spec, group.index, group.count, table, self.construction)
+                )
                 number += 1
         versions = {op_id: max(job.share_versions for job in jobs) for op_id, jobs in self.gadgets.items()}
-        self.multiplications = MultiplicationPlan(program, versions, silent=silent)
-        self._silent = silent
+        self.multiplications = MultiplicationPlan(program, versions, construction=self.construction)
 
     @cached_property
     def _sources(self) -> dict[int, int]:
@@ -201,10 +208,8 @@ class WorkPlan:
 
     @cached_property
     def ots(self) -> OtPlan:
-        """The construction and the batches of all OTs of an inference."""
-        if not self._silent:
-            return OtPlan()
-        return OtPlan.silent_for(self._label_count, self._reverse_count)
+        """The batches of all OTs of an inference."""
+        return self.construction.plan(self._label_count, self._reverse_count)
 
     @property
     def ot_count(self) -> int:

@@ -75,7 +75,7 @@ def machine_limits(place: Placement, progress: Progress, *, cache: Path | None =
 
 
 def beside_earlier(measured: Mapping[str, float], threads: int) -> Limits | None:
-    """Returns other limits of this machine beside those that the cache of the user has for it.
+    """Returns other limits of this machine together with those that the cache of the user has for it.
 
     Returns None if the cache has none.
 

@@ -74,7 +74,7 @@ class ServerRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Reports one run of the client: the message ``done``, beside shares, output and logits.
+    """Reports one run of the client: the message ``done``, with shares, output and logits.
 
     Attributes:
         server: the run at a server on another machine, which reports to its client; None where the server

@@ -13,7 +13,7 @@ from pi_bench.protocol import ProtocolOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeRequest:
-    """Asks the server to listen: the message ``serve``, beside the program and the weights.
+    """Asks the server to listen: the message ``serve``, with the program and the weights.
 
     Attributes:
         measuring: serves one client, and reports records and shares to the launcher.
@@ -63,7 +63,7 @@ class ServeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectRequest:
-    """Asks the client to connect: the message ``connect``, beside the input.
+    """Asks the client to connect: the message ``connect``, with the input.
 
     Attributes:
         other_machine: connects to a server that this launcher has not started.

@@ -136,10 +136,10 @@ def _compute_s(record: PhaseRecord, spans: frozenset[tuple[int, str]]) -> float:
 
 
 def _slowdown(name: str, known: Costs, script: RunScript, runs: Sequence[Run]) -> float:
-    """Finds the factor by which one party's computing takes longer beside the other party than alone."""
+    """Finds the factor by which one party's computing takes longer while the other one computes."""
     party, phase = name.split(" ")
-    played = Simulation(known).play(getattr(script, phase))
-    alone_s = sum(span.compute_s for span in played.spans[Party(party)].values())
+    simulated = Simulation(known).run(getattr(script, phase))
+    alone_s = sum(span.compute_s for span in simulated.spans[Party(party)].values())
     measured_s = _typical(
         sum(float(span.compute_s) for span in run.record(party, phase).spans) for run in runs
     )

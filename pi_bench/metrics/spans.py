@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from pi_bench.protocol.script import NO_OP
@@ -43,22 +44,58 @@ class SpanRecorder:
             step.span.op_id, step.span.part = key
         return step
 
+    @property
+    def step_count(self) -> int:
+        """The number of spans so far."""
+        return len(self._steps)
+
+    def insert(self, place: int, keys: Iterable[tuple[int, str]]) -> None:
+        """Makes the spans of `keys` as if they had begun after the first `place` spans, in this order.
+
+        Spans that exist stay the same, and those among the first `place` keep their places.
+
+        >>> recorder = SpanRecorder()
+        >>> with recorder.step(4, ""):
+        ...     pass
+        >>> recorder.insert(1, [(-1, ""), (2, ""), (4, "")])
+        >>> [span.op_id for span in recorder.spans]
+        [-1, 2, 4]
+        """
+        steps = list(self._steps.items())
+        later = dict(steps[place:])
+        self._steps = dict(steps[:place])
+        for key in keys:
+            if key in later:
+                self._steps[key] = later.pop(key)
+            else:
+                self.step(*key)
+        self._steps |= later
+
+    @property
+    def since(self) -> float:
+        """The time up to which everything is counted, in seconds of `time.perf_counter`."""
+        return self._since
+
+    def resume(self, since: float) -> None:
+        """Counts the time from `since` on. The caller has counted the time before it."""
+        self._since = since
+
     def pause(self) -> None:
         """Counts the time since the last call as computing."""
         now = time.perf_counter()
         self.current.compute_s += now - self._since
         self._since = now
 
-    def book_send(self) -> None:
-        """Counts the time since the last call as sending."""
+    def book_send(self, span: Span | None = None) -> None:
+        """Counts the time since the last call as sending, for the current span or another one."""
         now = time.perf_counter()
-        self.current.send_s += now - self._since
+        (span or self.current).send_s += now - self._since
         self._since = now
 
-    def book_wait(self) -> None:
-        """Counts the time since the last call as waiting."""
+    def book_wait(self, span: Span | None = None) -> None:
+        """Counts the time since the last call as waiting, for the current span or another one."""
         now = time.perf_counter()
-        self.current.wait_s += now - self._since
+        (span or self.current).wait_s += now - self._since
         self._since = now
 
 

@@ -1,4 +1,4 @@
-"""Clamps with two bounds, such as ReLU6: the ReLUs that they take beside those of plain ReLUs."""
+"""Clamps with two bounds, such as ReLU6: the ReLUs that they take compared with plain ReLUs."""
 
 from __future__ import annotations
 

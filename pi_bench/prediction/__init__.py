@@ -1,1 +1,1 @@
-"""Predicts an inference: plays a protocol's script on measured costs and an emulated link."""
+"""Predicts an inference: simulates a protocol's script on measured costs and an emulated link."""

@@ -1,7 +1,7 @@
 """Attributes the time of a phase to its causes, such as rounds, ReLUs and linear layers.
 
 Parties and link work at the same time, so the time of a phase is not a sum. Each cause is taken away in turn
-and the phase is played again. The time that this saves is the cost of the cause.
+and the phase is simulated again. The time that this saves is the cost of the cause.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class RunCosts:
 
     @classmethod
     def of(cls, script: RunScript, setting: Setting) -> Self:
-        """Finds them by playing each phase without each cause."""
+        """Finds them by simulating each phase without each cause."""
         return cls(costs_of_causes(script.online, setting), costs_of_causes(script.offline, setting))
 
 
@@ -137,7 +137,7 @@ def _fixed_units(script: PhaseScript) -> frozenset[str]:
 
 
 def _played(script: PhaseScript, setting: Setting) -> float:
-    return Simulation(setting.costs, setting.link, polls=setting.polls).play(script).time_s
+    return Simulation(setting.costs, setting.link, polls=setting.polls).run(script).time_s
 
 
 def _busiest(script: PhaseScript, purpose: Purpose, setting: Setting) -> tuple[tuple[int, float], ...]:

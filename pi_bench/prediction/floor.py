@@ -154,18 +154,18 @@ class _Transport:
             return cls(link, 0.0, link.rtt_s / 2)
         return cls(None, limits.unit_s["socket"], limits.unit_s["round_trip"] / 2)
 
-    def play_s(self, script: PhaseScript) -> tuple[float, dict[int, int]]:
-        """Plays the messages of a script alone. Returns the seconds, and the dependent messages by step."""
+    def messages_s(self, script: PhaseScript) -> tuple[float, dict[int, int]]:
+        """Simulates the messages of a script alone. Returns seconds, and the dependent messages by step."""
         unit_s = {**dict.fromkeys(LINK_UNITS, 0.0), "byte received": self.byte_s}
         if self.link is None:
             unit_s["hop"] = self.hop_s
         costs = Costs(unit_s, threads=1, machine={})
         silent = script.changed(lambda action: replace(action, work=NOTHING))
-        played = Simulation(costs, self.link).play(silent)
+        simulated = Simulation(costs, self.link).run(silent)
         depths: dict[int, int] = {}
-        for (step, _), span in played.spans[Party.CLIENT].items():
+        for (step, _), span in simulated.spans[Party.CLIENT].items():
             depths[step] = depths.get(step, 0) + span.depth_count
-        return played.time_s, depths
+        return simulated.time_s, depths
 
     def transfer_s(self, sender: Party, wire_bytes: int) -> float:
         """Returns the seconds for which a direction is busy with bytes."""
@@ -178,7 +178,7 @@ class _Transport:
 def _phase(
     script: PhaseScript, least: Mapping[str, Mapping[str, float]], limits: Limits, transport: _Transport
 ) -> PhaseFloor:
-    link_s, depths = transport.play_s(script)
+    link_s, depths = transport.messages_s(script)
     roles = {
         Party.CLIENT: script.client.actions,
         Party.SERVER: _up_to_last_message(script.server.actions),

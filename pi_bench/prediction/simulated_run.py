@@ -42,7 +42,7 @@ class PredictedRun:
 
 
 def predict_run(script: RunScript, setting: Setting) -> PredictedRun:
-    """Plays both phases of `script`.
+    """Simulates both phases of `script`.
 
     Raises:
         InputError: the costs of `setting` lack a unit that the script needs.
@@ -54,4 +54,4 @@ def predict_run(script: RunScript, setting: Setting) -> PredictedRun:
     0
     """
     simulation = Simulation(setting.costs, setting.link, polls=setting.polls)
-    return PredictedRun(simulation.play(script.offline), simulation.play(script.online))
+    return PredictedRun(simulation.run(script.offline), simulation.run(script.online))

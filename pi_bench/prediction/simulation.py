@@ -1,4 +1,4 @@
-"""Plays the script of a phase with two parties, each busy with one thing at a time, and a link between them.
+"""Simulates the script of a phase: two parties, each busy with one thing at a time, and a link between them.
 
 A message leaves when its sender has handed it over. It is copied in and out at the rate of the machine, waits
 for earlier messages in its direction, and travels for the delay of the link. A receiver waits until the
@@ -31,8 +31,8 @@ class _Message:
 
 
 @dataclass(slots=True)
-class _Player:
-    """The state of one party that plays its script."""
+class _PartyState:
+    """Holds the state of one party in its script."""
 
     party: Party
     actions: Iterator[Action]
@@ -54,7 +54,7 @@ class _Player:
 
 
 class Simulation:
-    """Plays scripts on measured costs.
+    """Simulates scripts on measured costs.
 
     Args:
         link: the emulated link, None for loopback.
@@ -69,7 +69,7 @@ class Simulation:
     >>> script = PhaseScript("online")
     >>> script.client.compute(0, "", Purpose.OTHER, CostUnits({"word": 2.0}))
     >>> script.message(Party.CLIENT, 0, "", Purpose.OTHER, 1000)
-    >>> Simulation(costs).play(script).time_s
+    >>> Simulation(costs).run(script).time_s
     1.0
     """
 
@@ -79,14 +79,14 @@ class Simulation:
         self._link = link
         self._poll_s = POLL_S if polls and link is None else 0.0
 
-    def play(self, script: PhaseScript) -> PredictedPhase:
-        """Plays both parties until they have done all of their actions.
+    def run(self, script: PhaseScript) -> PredictedPhase:
+        """Simulates both parties until they have done all of their actions.
 
         Raises:
             ValueError: the parties wait for each other for ever, or a message has two sizes.
         """
-        players = {
-            party: _Player(party, iter(role.actions), self._costs.contention[f"{party} {script.name}"])
+        parties = {
+            party: _PartyState(party, iter(role.actions), self._costs.contention[f"{party} {script.name}"])
             for party, role in script.roles.items()
         }
         lines = {
@@ -96,90 +96,90 @@ class Simulation:
         moved = True
         while moved:
             moved = False
-            for party, player in players.items():
-                other = players[Party.SERVER if party is Party.CLIENT else Party.CLIENT]
-                moved |= self._advance(player, other, lines[party])
-        stuck = [player.party for player in players.values() if player.pending is not None]
-        if stuck or any(player.inbox for player in players.values()):
+            for party, state in parties.items():
+                other = parties[Party.SERVER if party is Party.CLIENT else Party.CLIENT]
+                moved |= self._advance(state, other, lines[party])
+        stuck = [state.party for state in parties.values() if state.pending is not None]
+        if stuck or any(state.inbox for state in parties.values()):
             raise ValueError(f"the script does not end: {stuck or 'a message that nobody receives'}")
-        client, server = players[Party.CLIENT], players[Party.SERVER]
+        client, server = parties[Party.CLIENT], parties[Party.SERVER]
         depth = max(client.depth_sent, client.depth_received, server.depth_sent, server.depth_received)
-        return PredictedPhase(client.time_s, depth, {party: p.spans for party, p in players.items()})
+        return PredictedPhase(client.time_s, depth, {party: p.spans for party, p in parties.items()})
 
-    def _advance(self, player: _Player, other: _Player, line: Timeline | None) -> bool:
-        """Plays every action that can be played now. Tells whether there was one."""
+    def _advance(self, state: _PartyState, other: _PartyState, line: Timeline | None) -> bool:
+        """Takes every action that is possible now. Tells whether there was one."""
         moved = False
         while True:
-            action = player.pending or next(player.actions, None)
-            player.pending = None
+            action = state.pending or next(state.actions, None)
+            state.pending = None
             if action is None:
                 return moved
-            if action.kind is ActionKind.RECEIVE and not player.inbox:
-                player.pending = action
+            if action.kind is ActionKind.RECEIVE and not state.inbox:
+                state.pending = action
                 return moved
             moved = True
             if action.kind is ActionKind.COMPUTE:
-                seconds = self._costs.seconds(action.work) - self._read_ahead_s(player, action)
-                seconds *= player.slowed
-                player.span(action).compute_s += seconds
-                player.time_s += seconds
+                seconds = self._costs.seconds(action.work) - self._read_ahead_s(state, action)
+                seconds *= state.slowed
+                state.span(action).compute_s += seconds
+                state.time_s += seconds
             elif action.kind is ActionKind.FLUSH:
-                left_s = max(0.0, player.arrived_s - player.time_s)
-                player.span(action).send_s += left_s
-                player.time_s += left_s
+                left_s = max(0.0, state.arrived_s - state.time_s)
+                state.span(action).send_s += left_s
+                state.time_s += left_s
             elif action.kind is ActionKind.SEND:
-                self._send(player, other, action, line)
+                self._send(state, other, action, line)
             else:
-                self._receive(player, action)
+                self._receive(state, action)
 
-    def _read_ahead_s(self, player: _Player, action: Action) -> float:
+    def _read_ahead_s(self, state: _PartyState, action: Action) -> float:
         """Returns the seconds of reading from memory that the party has saved, since it read while it
         waited."""
         amount = action.work.units.get(STREAMED, 0.0)
         streamed_s = amount * self._costs.of(STREAMED) if amount else 0.0
-        read_s = min(streamed_s, player.idle_s)
-        player.idle_s = 0.0
+        read_s = min(streamed_s, state.idle_s)
+        state.idle_s = 0.0
         return read_s
 
-    def _send(self, player: _Player, other: _Player, action: Action, line: Timeline | None) -> None:
+    def _send(self, state: _PartyState, other: _PartyState, action: Action, line: Timeline | None) -> None:
         unit_s, wire_bytes = self._costs.unit_s, HEADER_BYTES + action.byte_count
         copying_s = unit_s["message"] + wire_bytes * unit_s["byte sent"]
-        started = player.time_s
-        player.time_s += copying_s
+        started = state.time_s
+        state.time_s += copying_s
         if line is None:
-            begins, arrives = started + unit_s["hop"], player.time_s + unit_s["hop"]
+            begins, arrives = started + unit_s["hop"], state.time_s + unit_s["hop"]
         else:
-            player.arrived_s = line.arrival(wire_bytes, started)
-            begins = arrives = max(player.arrived_s, player.time_s) + unit_s["hop"]
-        depth = player.depth_received + 1
+            state.arrived_s = line.arrival(wire_bytes, started)
+            begins = arrives = max(state.arrived_s, state.time_s) + unit_s["hop"]
+        depth = state.depth_received + 1
         other.inbox.append(_Message(begins, arrives, action.byte_count, depth))
         if action.between:
             return
-        span = player.span(action)
-        if depth > player.depth_sent:
-            span.depth_count += max(0, depth - max(player.depth_sent, player.depth_received))
-            player.depth_sent = depth
+        span = state.span(action)
+        if depth > state.depth_sent:
+            span.depth_count += max(0, depth - max(state.depth_sent, state.depth_received))
+            state.depth_sent = depth
         span.send_s += copying_s
         span.sent_bytes += action.byte_count
         span.sent_count += 1
 
-    def _receive(self, player: _Player, action: Action) -> None:
-        unit_s, message = self._costs.unit_s, player.inbox.popleft()
+    def _receive(self, state: _PartyState, action: Action) -> None:
+        unit_s, message = self._costs.unit_s, state.inbox.popleft()
         if message.byte_count != action.byte_count:
             raise ValueError(f"{action.byte_count} bytes are due where {message.byte_count} come")
         copying_s = unit_s["message"] + (HEADER_BYTES + action.byte_count) * unit_s["byte received"]
-        waited_s = message.begins - player.time_s
-        player.idle_s = min(max(0.0, waited_s), self._poll_s)
+        waited_s = message.begins - state.time_s
+        state.idle_s = min(max(0.0, waited_s), self._poll_s)
         woken_s = unit_s["wake"] if waited_s > self._poll_s else 0.0
         # Bytes are copied while later ones arrive: at once on loopback, at the end of a slower link.
         begins = message.begins if self._link is None else message.arrives - copying_s
-        done = max(message.arrives, max(player.time_s, begins) + copying_s) + woken_s
+        done = max(message.arrives, max(state.time_s, begins) + copying_s) + woken_s
         if not action.between:
-            span = player.span(action)
-            if message.depth > player.depth_received:
-                span.depth_count += max(0, message.depth - max(player.depth_sent, player.depth_received))
-                player.depth_received = message.depth
-            span.wait_s += done - player.time_s
+            span = state.span(action)
+            if message.depth > state.depth_received:
+                span.depth_count += max(0, message.depth - max(state.depth_sent, state.depth_received))
+                state.depth_received = message.depth
+            span.wait_s += done - state.time_s
             span.received_bytes += action.byte_count
             span.received_count += 1
-        player.time_s = done
+        state.time_s = done

@@ -1,4 +1,4 @@
-"""Defines a primitive by its units, its cases and the work behind them."""
+"""Defines a primitive by its units, its cases and the work that they do."""
 
 from __future__ import annotations
 

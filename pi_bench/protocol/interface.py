@@ -104,7 +104,7 @@ class ProtocolInfo:
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
     caveat: str = ""
-    """A sentence that every command prints, such as that nobody has reviewed the protocol. "": none."""
+    """A sentence that every command prints, such as that nobody has reviewed the protocol, or nothing."""
     notes: Callable[[Program, ProtocolOptions], Iterable[str]] = no_notes
     """Yields sentences about a program that results and inspections print, such as how many of its
     activations the protocol computes in another way."""
@@ -112,7 +112,7 @@ class ProtocolInfo:
     """Replaces values such as ``auto`` by those for an emulated link, from public data alone. Commands call
     it before the handshake, so that results name the values of the run."""
     primitives: tuple[Primitive, ...] = ()
-    """The protocol's own primitives. Its script may use their units beside those of
+    """The protocol's own primitives. Its script may use their units besides those of
     `pi_bench.primitives.built_in`."""
     options: tuple[Option[Any], ...] = ()
     """The protocol's own options. They become flags, and keys of the handshake and of results."""
@@ -208,7 +208,7 @@ class ProtocolInfo:
 
 
 class PartyProtocol(ABC):
-    """Plays one party of one protocol on one session. `weights` is None at the client.
+    """Runs one party of one protocol on one session. `weights` is None at the client.
 
     At a server, `prepared` is the result of `prepare` for the same program, options and weights, or None.
 

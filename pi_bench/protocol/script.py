@@ -1,7 +1,7 @@
 """Scripts list the steps of both parties in a phase: computing, sending and receiving.
 
 A protocol writes its scripts from the public program alone (`ProtocolInfo.script`). Nothing in them is
-secret, and nothing runs. `pi_bench.prediction` plays them on measured costs and a link, and so predicts
+secret, and nothing runs. `pi_bench.prediction` simulates them on measured costs and a link, and so predicts
 times, bytes and rounds.
 """
 

@@ -9,6 +9,8 @@ from typing import Protocol as StructuralType
 
 import numpy as np
 
+from pi_bench.channel.schedule import Schedule
+
 ReadableBuffer = bytes | bytearray | memoryview | np.ndarray
 
 
@@ -94,6 +96,14 @@ class SessionLike(StructuralType):
 
         `meanwhile` yields steps of some microseconds, such as those of `pi_bench.arithmetic.prefetch`. Any
         number of them, or none, are taken until the message comes. Raises as `receive` does.
+        """
+
+    def carry_out(self, schedule: Schedule) -> None:
+        """Sends, receives and computes what a schedule says, in its order and each within its step.
+
+        The times, bytes and waiting of the items count as if each had been done by the other methods. No step
+        is entered meanwhile. Where the parties poll, nothing returns to Python between two items, apart from
+        work that is written in Python. Raises as the other methods do.
         """
 
     def flush(self) -> None:

@@ -27,6 +27,10 @@ Warnings:
     warnings, accuracy_warnings          about a result, with advice
     cautions                             about the machine, with advice
 
+Tables for papers and programs:
+    table_formats                        text, Markdown, LaTeX, CSV and JSON
+    result_table, published_table        results as rows, and published figures beside measured ones
+
 Text:
     text_table, columns                  tables, and the columns and rows that the user chooses
     text_width, colors, bars             width, colors, bars

@@ -45,7 +45,7 @@ COLUMNS: tuple[_ErrorColumn, ...] = (
         "root mean square of the errors, divided by that of the float values",
         _largest(lambda layer: layer.relative_error, lambda error: f"{100 * error:.3f} %"),
     ),
-    bar_column("this error as a bar, beside the largest"),
+    bar_column("this error as a bar, compared with the largest"),
     Column(
         "largest",
         "largest error",

@@ -35,7 +35,7 @@ def limits_part(limits: Limits) -> MeasuredLimits:
 
 
 def floor_part(floor: computed.Floor, program: Program, *, offline_s: float, online_s: float) -> Floor:
-    """Sets the floors of both phases beside their measured medians, and lists those of the operators.
+    """Compares the floors of both phases with their measured medians, and lists those of the operators.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()

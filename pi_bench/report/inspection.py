@@ -203,7 +203,7 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
 
 
 def _distribution_rows(inspection: document.Inspection) -> list[tuple[str, ...]]:
-    """Each count beside its percentage of the network's."""
+    """Returns each count with its percentage of the network's."""
     rows = []
     for counts in inspection.distribution:
         cells = ["vector" if counts.resolution is None else "x".join(map(str, counts.resolution))]

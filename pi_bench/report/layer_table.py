@@ -63,7 +63,7 @@ COLUMNS: tuple[_LayerColumn, ...] = (
         lambda rows: f"{100 * sum(row.fraction for row in rows):.1f} %",
     ),
     Column("floor", "times floor", "this time divided by the least that this machine needs", _times_floor),
-    bar_column("this time as a bar, beside the layer that takes longest"),
+    bar_column("this time as a bar, compared with the layer that takes longest"),
     Column("relus", "ReLUs", "number of ReLUs", _counted(lambda layer: layer.relu_count)),
     Column(
         "truncations", "trunc.", "truncations without ReLU", _counted(lambda layer: layer.truncation_count)

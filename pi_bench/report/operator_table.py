@@ -84,7 +84,7 @@ COLUMNS: tuple[_OperatorColumn, ...] = (
         "ids of the operators whose values it takes",
         _word(lambda op: ",".join(map(str, op.sources)) or "-"),
     ),
-    Column("scale", "scale", "bits behind the point", _word(lambda op: str(op.scale_bits))),
+    Column("scale", "scale", "bits after the point", _word(lambda op: str(op.scale_bits))),
     Column(
         "truncated",
         "truncated",

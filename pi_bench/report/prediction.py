@@ -1,4 +1,4 @@
-"""Predicted times and bytes, alone and beside measured ones, as part of a document and as text."""
+"""Predicted times and bytes, alone and with measured ones, as part of a document and as text."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def where_text(prediction: Prediction) -> str:
 
 
 def comparison_lines(prediction: ComparedPrediction, result: Result) -> list[str]:
-    """Sets predicted beside measured: phases, offline parts, and the layers that take most.
+    """Compares predicted with measured figures: phases, offline parts, and the layers that take most.
 
     ```python
     def show(result: Result) -> None:

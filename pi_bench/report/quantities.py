@@ -151,7 +151,7 @@ def percent(fraction: float, decimals: int = 0) -> str:
 
 
 def part_text(fraction: float, whole: str, decimals: int = 0) -> str:
-    """Writes a size beside another one: in percent if it is smaller, and else as a multiple.
+    """Writes a size compared with another one: in percent if it is smaller, and else as a multiple.
 
     >>> part_text(0.514, "the median"), part_text(0.514, "itself", 2), part_text(20.78, "the median")
     ('51 % of the median', '51.40 % of itself', '20.8 times the median')

@@ -80,7 +80,7 @@ def probe_unknown_link(session: Session, clock: Callable[[], float] = time.perf_
 def probe_as_client(
     session: Session, size: int, clock: Callable[[], float] = time.perf_counter
 ) -> MeasuredLink:
-    """Times round trips of a byte, then `size` bytes each way. `probe_as_server` plays the other party.
+    """Times round trips of a byte, then `size` bytes each way. `probe_as_server` runs the other party.
 
     ```python
     def probe(session: Session, link: Link) -> MeasuredLink:

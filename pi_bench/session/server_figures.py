@@ -23,7 +23,8 @@ from msgspec import Meta
 from pi_bench.errors import PeerError
 from pi_bench.network.program import LinearOp, Program
 from pi_bench.protocol.span import Span
-from pi_bench.session.session import Phase, PhaseRecord, Session
+from pi_bench.session.phase_record import Phase, PhaseRecord
+from pi_bench.session.session import Session
 
 MAX_DOCUMENT_BYTES = 8 << 20
 _PIECE_BYTES = 64 << 10  # memory at the receiver grows with the pieces that have arrived

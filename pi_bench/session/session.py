@@ -3,83 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import gc
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pi_bench.channel.channel import Channel
-from pi_bench.channel.frame import NO_STEP, FrameKind, PhaseHeaders
+from pi_bench.channel.frame import NO_STEP, OWN_BYTES, FrameKind, PhaseHeaders
+from pi_bench.channel.schedule import Item, ReceiveItem, Schedule, SendItem, WorkItem
 from pi_bench.errors import PeerError
 from pi_bench.metrics.resources import PeakMemoryMeter, cpu_time_s
 from pi_bench.metrics.spans import SpanRecorder
+from pi_bench.protocol.item_by_item import carry_out_item
 from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
 from pi_bench.protocol.span import Span
+from pi_bench.session.phase_record import Phase, PhaseRecord
+from pi_bench.session.schedule_headers import following_number, frame_step, schedule_headers
 
 _log = logging.getLogger(__name__)
 
 
-class Phase(enum.StrEnum):
-    """Lists the phases of a session.
-
-    >>> [phase.value for phase in Phase]
-    ['set_up', 'offline', 'online']
-    """
-
-    SET_UP = "set_up"
-    OFFLINE = "offline"
-    ONLINE = "online"
-
-
 _KINDS = {Phase.SET_UP: FrameKind.SET_UP, Phase.OFFLINE: FrameKind.OFFLINE, Phase.ONLINE: FrameKind.ONLINE}
-
-
-@dataclass(slots=True)
-class PhaseRecord:
-    """Holds the measurements of one party in one phase of one inference.
-
-    Attributes:
-        depth: the length of the longest chain of dependent messages. Half of it is the number of comm_rounds.
-
-    >>> record = PhaseRecord(Phase.ONLINE, 1, 0.5, 0.4, 1 << 20, True, 2, [])
-    >>> PhaseRecord.from_dict(record.as_dict()) == record
-    True
-    """
-
-    phase: Phase
-    inference_id: int
-    wall_s: float
-    cpu_s: float
-    peak_memory_bytes: int
-    peak_memory_by_phase: bool
-    depth: int
-    spans: list[Span]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        return {
-            "phase": self.phase.value,
-            "inference_id": self.inference_id,
-            "wall_s": self.wall_s,
-            "cpu_s": self.cpu_s,
-            "peak_memory_bytes": self.peak_memory_bytes,
-            "peak_memory_by_phase": self.peak_memory_by_phase,
-            "depth": self.depth,
-            "spans": [span.as_dict() for span in self.spans],
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> PhaseRecord:
-        """Makes the record from the values of `as_dict`."""
-        spans = [Span.from_dict(span) for span in values["spans"]]
-        return cls(**{**values, "phase": Phase(values["phase"]), "spans": spans})
 
 
 class Session:
@@ -128,6 +77,7 @@ class Session:
         self._received_slices: dict[int, int] = {}
         self._depth_sent = 0
         self._depth_received = 0
+        self._unsettled: _CarriedOut | None = None
         self._logs_messages = _log.isEnabledFor(logging.DEBUG)  # asked once: messages are in timed phases
 
     @contextlib.contextmanager
@@ -151,7 +101,9 @@ class Session:
             yield records
             recorder.pause()
             wall_s = time.perf_counter() - started
+            self._settle()
         finally:
+            self._unsettled = None
             if collects:
                 gc.enable()
             self._headers = PhaseHeaders(FrameKind.COMMAND, self.session_id, inference_id)
@@ -185,21 +137,7 @@ class Session:
             ConnectionFailedError: this or an earlier message could not be sent.
             PeerError: the same, and the peer had said why it left.
         """
-        recorder = self._recorder
-        recorder.pause()
-        views = [view for view in map(byte_view, buffers) if view]
-        size = sum(map(len, views))
-        depth = self._depth_received + 1
-        span = recorder.current
-        self.channel.send_encoded(self._header(span.op_id, self._sent_slices, depth, size), views, size)
-        if depth > self._depth_sent:
-            span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
-            self._depth_sent = depth
-        span.sent_bytes += size
-        span.sent_count += 1
-        if self._logs_messages:
-            _log.debug("step %d %s: sent %d bytes", span.op_id, span.part, size)
-        recorder.book_send()
+        self._send([view for view in map(byte_view, buffers) if view])
 
     def receive(self, byte_count: int) -> bytearray:
         """Receives the next message, of exactly `byte_count` payload bytes. Raises as `receive_into` does."""
@@ -216,14 +154,131 @@ class Session:
             PeerError: the message is of another step, size or depth, or the peer gave up.
             ConnectionFailedError: the peer stayed silent, or the connection was lost.
         """
-        recorder = self._recorder
-        recorder.pause()
         view = byte_view(buffer)
         if view.readonly:
             raise ValueError("cannot receive into a read-only buffer")
+        self._receive(view, meanwhile)
+
+    def carry_out(self, schedule: Schedule) -> None:
+        """Sends, receives and computes what a schedule says, as `SessionLike.carry_out` says.
+
+        Raises:
+            ConnectionFailedError: a message could not be sent, or none came in time.
+            PeerError: a message is of another step, size or depth, or the peer gave up.
+        """
+        items, position = schedule.items, 0
+        own = self._first_headers(schedule)
+        while position < len(items):
+            if self._logs_messages or not self.channel.can_carry_out:
+                carry_out_item(self, items[position])
+                position, own = position + 1, None
+                continue
+            if own is None:
+                own = bytes(position * OWN_BYTES) + self._headers_of(items[position:])
+            position, as_expected = self._carry_out_from(schedule, position, own)
+            own = own if as_expected else None
+
+    def _carry_out_from(self, schedule: Schedule, first: int, own: bytes) -> tuple[int, bool]:
+        """Carries out items natively, and the one that they stop at with sleep.
+
+        Returns the number of the next item, and whether the headers in `own` still hold for it.
+        """
+        self._settle()
+        recorder = self._recorder
+        recorder.pause()
+        stop = self.channel.carry_out(schedule, first, self._headers.shared, own)
+        if stop.item > first:
+            # Counted when the phase is over, or something else is sent or received.
+            self._unsettled = _CarriedOut(schedule, first, stop.item, recorder.step_count)
+            recorder.resume(recorder.since + 1e-9 * int(schedule.ends_ns[stop.item - 1]))
+        if not stop.begun:
+            return stop.item, True
+        self._settle()
+        item, expected_depth = schedule.items[stop.item], self._depth_sent + 1
+        span = recorder.step(item.step, item.part)
+        if isinstance(item, SendItem):
+            recorder.book_send(span.span)
+            with span:
+                self._send(list(item.buffers), stop.sent)
+            return stop.item + 1, True
+        assert isinstance(item, ReceiveItem)
+        recorder.book_wait(span.span)
+        with span:
+            depth = self._receive(item.buffer, None, stop.arrived)
+        return stop.item + 1, depth == expected_depth
+
+    def _first_headers(self, schedule: Schedule) -> bytes | None:
+        """Returns the headers of a schedule with which a phase begins. None: other messages came before."""
+        if self._unsettled is not None or self._sent_slices or self._received_slices:
+            return None
+        if schedule.first_headers is None:
+            schedule.first_headers = self._headers_of(schedule.items)
+        return schedule.first_headers
+
+    def _headers_of(self, items: Sequence[Item]) -> bytes:
+        self._settle()
+        numbers = self._sent_slices, self._received_slices
+        return schedule_headers(items, *numbers, self._depth_sent, self._depth_received)
+
+    def _settle(self) -> None:
+        """Counts the messages and the times of what was carried out natively."""
+        carried, self._unsettled = self._unsettled, None
+        if carried is None:
+            return
+        recorder, before = self._recorder, 0
+        items = carried.schedule.items[carried.first : carried.stop]
+        recorder.insert(carried.place, ((item.step, item.part) for item in items))
+        for item, end in zip(items, carried.schedule.ends_ns[carried.first :].tolist(), strict=False):
+            span, seconds = recorder.step(item.step, item.part).span, 1e-9 * (end - before)
+            before = end
+            match item:
+                case SendItem():
+                    self._next_number(item.step, self._sent_slices)
+                    self.channel.sent.count(item.byte_count)
+                    self._count_sent(span, item.byte_count)
+                    span.send_s += seconds
+                case ReceiveItem():
+                    self._next_number(item.step, self._received_slices)
+                    self.channel.received.count(item.byte_count)
+                    self._count_received(span, item.byte_count, self._depth_sent + 1)
+                    span.wait_s += seconds
+                case WorkItem():
+                    span.compute_s += seconds
+
+    def _send(self, views: list[memoryview], sent: tuple[int, int] | None = None) -> None:
+        """Sends one message, or the rest of one that `Channel.carry_out` has begun."""
+        self._settle()
+        recorder = self._recorder
+        recorder.pause()
+        span, size = recorder.current, sum(map(len, views))
+        header = self._header(span.op_id, self._sent_slices, self._depth_received + 1, size)
+        self.channel.send_encoded(header, views, size, sent)
+        self._count_sent(span, size)
+        if self._logs_messages:
+            _log.debug("step %d %s: sent %d bytes", span.op_id, span.part, size)
+        recorder.book_send()
+
+    def _count_sent(self, span: Span, size: int) -> None:
+        depth = self._depth_received + 1
+        if depth > self._depth_sent:
+            span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
+            self._depth_sent = depth
+        span.sent_bytes += size
+        span.sent_count += 1
+
+    def _receive(
+        self,
+        view: memoryview,
+        meanwhile: Iterator[None] | None,
+        arrived: tuple[int, bool] | None = None,
+    ) -> int:
+        """Receives one message, or the rest of one that `Channel.carry_out` has begun. Returns its depth."""
+        self._settle()
+        recorder = self._recorder
+        recorder.pause()
         span, size = recorder.current, len(view)
         expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
-        other = self.channel.receive_encoded(expected, view, meanwhile)
+        other = self.channel.receive_encoded(expected, view, meanwhile, arrived)
         depth = self._depth_sent + 1 if other is None else other.depth
         # The peer has received nothing deeper than the messages sent from here.
         if not 1 <= depth <= self._depth_sent + 1:
@@ -231,14 +286,18 @@ class Session:
                 f"the other party counts {depth} dependent messages "
                 f"where at most {self._depth_sent + 1} are possible"
             )
+        self._count_received(span, size, depth)
+        if self._logs_messages:
+            _log.debug("step %d %s: received %d bytes", span.op_id, span.part, size)
+        recorder.book_wait()
+        return depth
+
+    def _count_received(self, span: Span, size: int, depth: int) -> None:
         if depth > self._depth_received:
             span.depth_count += max(0, depth - max(self._depth_sent, self._depth_received))
             self._depth_received = depth
         span.received_bytes += size
         span.received_count += 1
-        if self._logs_messages:
-            _log.debug("step %d %s: received %d bytes", span.op_id, span.part, size)
-        recorder.book_wait()
 
     def flush(self) -> None:
         """Returns when every message has left this process. Raises as `send` does."""
@@ -261,10 +320,28 @@ class Session:
         self._depth_received = 0
 
     def _header(self, op_id: int, slices: dict[int, int], depth: int, payload_bytes: int) -> bytes:
-        step = NO_STEP if op_id == NO_OP else op_id
+        number = self._next_number(op_id, slices)
+        return self._headers.encode(frame_step(op_id), number, depth, payload_bytes)
+
+    @staticmethod
+    def _next_number(op_id: int, slices: dict[int, int]) -> int:
+        step = frame_step(op_id)
         number = slices.get(step, 0)
-        slices[step] = (number + 1) & 0xFFFF
-        return self._headers.encode(step, number, depth, payload_bytes)
+        slices[step] = following_number(number)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class _CarriedOut:
+    """Items `first` to `stop` of a schedule, whose messages and times are not counted yet.
+
+    There were `place` spans before.
+    """
+
+    schedule: Schedule
+    first: int
+    stop: int
+    place: int
 
 
 def byte_view(buffer: ReadableBuffer) -> memoryview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,8 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from pi_bench import defaults
 from pi_bench.channel import Address
 from pi_bench.errors import PeerError
-from pi_bench.fidelity import FidelityGoal
 from pi_bench.launch.connected_session import Checked, ConnectedSession, Contact
 from pi_bench.launch.expected_logits import ExpectedLogits
 from pi_bench.launch.inputs import noise_input
@@ -22,14 +21,11 @@ from pi_bench.launch.measurement import LatencyOptions, Measurement
 from pi_bench.launch.model import LoadedModel, PublicModel, load
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.requests import ConnectRequest
-from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.timed_runs import measure_session
 from pi_bench.launch.verification import RunVerifier
+from pi_bench.measurement_options.table import MeasurementOptions
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.metrics.machine_use import MachineWatch
-from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.fusion import CostTable
-from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.progress import Progress, silent
@@ -53,44 +49,35 @@ class ConnectedTask:
     Attributes:
         address: of the server.
         model: the model file, whose program the server must have; None takes the server's program.
-        compiling, fuse: the same as in `Task`, for the model file.
+        measuring: the options of the measurement. Those of the fixed point are for the model file.
         protocol, mode: the protocol and the mode that the server must have; None takes the server's.
         options: requires these values of the protocol's own options, by name.
-        threads: of the client.
-        stopping: how many runs.
-        inputs: real numbers of the input's shape; None draws noise with `seed`.
+        inputs: real numbers of the input's shape; None draws noise.
         input_text: names the input in the result, such as its file.
-        timeout_s: seconds without progress after which the measurement fails.
-        expect_digest: the beginning of the digest of the program; None accepts all.
         expected: the logits that every run must have; None compares nothing.
-        insecure_verify: whether the server's shares are asked for, with which every run is verified.
-        goal: the fidelity that the network in the model file should have.
         arguments: the arguments of the command, for the result.
 
     ```python
     def task(address: str) -> ConnectedTask:
-        return ConnectedTask(address=Address.parse(address), threads=1)
+        return ConnectedTask(address=Address.parse(address), measuring=MeasurementOptions(threads=1))
     ```
     """
 
     address: Address
-    threads: int
     model: Path | None = None
-    compiling: CompileOptions | Callable[[Graph], CompileOptions] = field(default_factory=CompileOptions)
-    fuse: CostTable | None = None
+    measuring: MeasurementOptions = field(default_factory=MeasurementOptions)
     protocol: str | None = None
     mode: str | None = None
     options: Mapping[str, int | str] = field(default_factory=dict)
-    stopping: Stopping = field(default_factory=lambda: Stopping(runs=5))
     inputs: np.ndarray | None = None
     input_text: str = ""
-    seed: int = 0
-    timeout_s: float = defaults.TIMEOUT_S
-    expect_digest: str | None = None
     expected: ExpectedLogits | None = None
-    insecure_verify: bool = False
-    goal: FidelityGoal | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def threads(self) -> int:
+        """The computing threads of the client: those that the options give, or one per core."""
+        return self.measuring.threads or len(os.sched_getaffinity(0))
 
 
 class ConnectedMeasurement:
@@ -112,8 +99,9 @@ class ConnectedMeasurement:
         self._inputs: np.ndarray | None = None
         self._contact: Contact | None = None
         if task.model is not None:
-            progress("loading the model", 0, task.stopping.most)
-            self._loaded = load(task.model, task.compiling, fuse=task.fuse)
+            asked = task.measuring
+            progress("loading the model", 0, asked.stopping.most)
+            self._loaded = load(task.model, asked.compiling(task.inputs), fuse=asked.fusion_costs)
             self._require_shapes(self._loaded)
 
     @property
@@ -133,22 +121,22 @@ class ConnectedMeasurement:
                 failed before the first timed run had finished.
             KeyboardInterrupt: no timed run has finished.
         """
-        task, loaded = self.task, self._loaded
+        task, loaded, asked = self.task, self._loaded, self.task.measuring
         request = ConnectRequest(
             host=task.address.host,
             port=task.address.port,
-            expect_digest=task.expect_digest if loaded is None else loaded.digest,
+            expect_digest=asked.expect_digest if loaded is None else loaded.digest,
             threads=task.threads,
-            timeout_s=task.timeout_s,
+            timeout_s=asked.timeout_s,
             poll_s=0.0,
             link=None,
             expect_protocol=task.protocol,
             expect_mode=task.mode,
             other_machine=True,
-            insecure_verify=task.insecure_verify,
+            insecure_verify=asked.insecure_verify,
         )
         place = Placement(task.threads, (), ())
-        session = ConnectedSession(request, place, task.stopping, self._prepare, waiting)
+        session = ConnectedSession(request, place, asked.stopping, self._prepare, waiting)
         with MachineWatch() as watch:
             measurement = measure_session(session, progress)
         measurement.machine_use = watch.use
@@ -156,19 +144,19 @@ class ConnectedMeasurement:
 
     def result(self, measurement: Measurement) -> Result:
         """Collects every figure of a measurement with at least one timed run, with its warnings."""
-        task, contact = self.task, self.contact
+        task, contact, asked = self.task, self.contact, self.task.measuring
         model = PublicModel(contact.program, contact.digest) if self._loaded is None else self._loaded
         float_logits = None
-        if task.insecure_verify and self._loaded is not None and self._inputs is not None:
+        if asked.insecure_verify and self._loaded is not None and self._inputs is not None:
             float_logits = outputs(self._loaded.graph, self._inputs)
         result = build_result(
             model,
             contact.info,
-            LatencyOptions(contact.options, task.stopping, task.timeout_s),
+            LatencyOptions(contact.options, asked.stopping, asked.timeout_s),
             measurement,
             float_logits,
             describe_environment(),
-            task.input_text or f"noise, seed {task.seed}",
+            task.input_text or f"noise, seed {asked.seed}",
             task.arguments,
         )
         assert measurement.probed_link is not None
@@ -179,11 +167,11 @@ class ConnectedMeasurement:
             server_environment=_machine(contact.server),
             unverified_reason=None if result.verification is not None else UNVERIFIED,
             expected_logits=_compared(task.expected, measurement),
-            fidelity=None if self._loaded is None else known_fidelity(self._loaded, law, task.goal),
+            fidelity=None if self._loaded is None else known_fidelity(self._loaded, law, asked.goal),
         )
         return replace(
             result,
-            warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)),
+            warnings=tuple(find_warnings(result, goal_is_asked=asked.goal is not None)),
             cautions=result_cautions(result, measurement.machine_use, None),
         )
 
@@ -196,11 +184,11 @@ class ConnectedMeasurement:
             if offered != wanted:
                 raise PeerError(f"option {name}: the client insists on {wanted}, the server offers {offered}")
         self._require_shapes(contact)
-        inputs = noise_input(program.input, task.seed) if task.inputs is None else task.inputs
+        inputs = noise_input(program.input, task.measuring.seed) if task.inputs is None else task.inputs
         encoded = encode_input(program, inputs)  # refuses a wrong input
         self._inputs = inputs.reshape(program.input.shape)
         verifier = None
-        if task.insecure_verify and loaded is not None:
+        if task.measuring.insecure_verify and loaded is not None:
             verifier = RunVerifier(program, loaded.weights, contact.info.law(contact.options), encoded)
         return Checked(self._inputs, verifier, task.expected)
 

@@ -11,23 +11,17 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from pi_bench import defaults
-from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
 from pi_bench.errors import interruption_code
-from pi_bench.fidelity import FidelityGoal
 from pi_bench.launch.inputs import noise_input
 from pi_bench.launch.latency import MeasuringSession, measure_latency
 from pi_bench.launch.measurement import LatencyOptions, Measurement
 from pi_bench.launch.model import LoadedModel, load
 from pi_bench.launch.placement import Placement
-from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.verification import RunVerifier
+from pi_bench.measurement_options.table import MeasurementOptions
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.metrics.machine_use import MachineWatch
-from pi_bench.network.compiler import CompileOptions
-from pi_bench.network.fusion import CostTable
-from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.prediction.floor import floor_of
@@ -52,22 +46,15 @@ class Task:
 
     Attributes:
         model: the model file.
-        compiling: the options of the compiler, or a function that chooses them for the network in the file.
         info: the protocol.
-        options: its options. Their `threads` are those of `place`.
+        options: the protocol's own options. Their `threads` are those of `place`.
         place: threads and cores of both parties.
-        stopping: how many runs.
-        fuse: the costs by which linear layers are fused where that pays; None fuses nothing.
-        inputs: real numbers of the input's shape; None draws noise with `seed`.
+        measuring: the options of the measurement.
+        inputs: real numbers of the input's shape; None draws noise.
         input_text: names the input in the result, such as its file.
-        link: the emulated link; None for loopback as it is.
-        timeout_s: seconds without progress after which the measurement fails.
-        expect_digest: the beginning of the digest of the program; None accepts all.
-        goal: the fidelity that the network should have; None for that of its export.
         find_costs: finds the costs to predict with; None predicts nothing.
         measure_costs: measures the costs again if the runs contradict the prediction; None never does.
         find_limits: finds the limits of this machine right before the parties start; None computes no floor.
-        explain: whether the largest costs are explained.
         arguments: the arguments of the command, for the result.
 
     ```python
@@ -84,20 +71,12 @@ class Task:
     info: ProtocolInfo
     options: ProtocolOptions
     place: Placement
-    compiling: CompileOptions | Callable[[Graph], CompileOptions] = field(default_factory=CompileOptions)
-    stopping: Stopping = field(default_factory=lambda: Stopping(runs=5))
-    fuse: CostTable | None = None
+    measuring: MeasurementOptions = field(default_factory=MeasurementOptions)
     inputs: np.ndarray | None = None
     input_text: str = ""
-    seed: int = 0
-    link: Link | None = None
-    timeout_s: float = defaults.TIMEOUT_S
-    expect_digest: str | None = None
-    goal: FidelityGoal | None = None
     find_costs: Callable[[Progress], Costs | None] | None = None
     measure_costs: Callable[[Progress], Costs | None] | None = None
     find_limits: Callable[[Progress], Limits | None] | None = None
-    explain: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -124,7 +103,8 @@ class PreparedTask:
     def options(self) -> LatencyOptions:
         """The options of the measurement."""
         task = self.task
-        return LatencyOptions(task.options, task.stopping, task.timeout_s, task.expect_digest, task.link)
+        asked = task.measuring
+        return LatencyOptions(task.options, asked.stopping, asked.timeout_s, asked.expect_digest, asked.link)
 
     def session(self) -> MeasuringSession:
         """Makes the context in which both parties run."""
@@ -160,7 +140,7 @@ class PreparedTask:
             measurement,
             outputs(self.model.graph, self.inputs),
             describe_environment(),
-            task.input_text or f"noise, seed {task.seed}",
+            task.input_text or f"noise, seed {task.measuring.seed}",
             task.arguments,
         )
         if self.costs is not None:
@@ -174,7 +154,7 @@ class PreparedTask:
         result = replace(self._with_floor(result), fidelity=self.fidelity)
         return replace(
             result,
-            warnings=tuple(find_warnings(result, goal_is_asked=task.goal is not None)),
+            warnings=tuple(find_warnings(result, goal_is_asked=task.measuring.goal is not None)),
             cautions=result_cautions(result, measurement.machine_use, self.limits),
         )
 
@@ -188,7 +168,7 @@ class PreparedTask:
             program,
             task.options,
             self.limits,
-            task.link,
+            task.measuring.link,
             round_count=result.online.comm_round_count,
         )
         measured_s = {"offline_s": result.offline.time_s, "online_s": result.online.latency_s.median}
@@ -199,9 +179,9 @@ class PreparedTask:
     def _predicted(self, result: Result, costs: Costs) -> Result:
         """Adds the prediction, and the explanation if the task asks for it."""
         task = self.task
-        setting = Setting(costs, task.link, polls=task.place.pinned)
+        setting = Setting(costs, task.measuring.link, polls=task.place.pinned)
         predicted, explanation = predict(
-            self.model, self.model.compiling, task.info, task.options, setting, explain=task.explain
+            self.model, self.model.compiling, task.info, task.options, setting, explain=task.measuring.explain
         )
         return replace(result, prediction=compared(predicted, result), explanation=explanation)
 
@@ -217,14 +197,15 @@ def prepared(task: Task, progress: Progress = silent) -> PreparedTask:
         return prepared(task).model
     ```
     """
-    progress("loading the model", 0, task.stopping.most)
-    model = load(task.model, task.compiling, fuse=task.fuse)
+    asked = task.measuring
+    progress("loading the model", 0, asked.stopping.most)
+    model = load(task.model, asked.compiling(task.inputs), fuse=asked.fusion_costs)
     program = model.program
-    task = dataclasses.replace(task, options=task.info.settle(program, task.options, task.link))
+    task = dataclasses.replace(task, options=task.info.settle(program, task.options, asked.link))
     task.info.require(program, task.options)
     law = task.info.law(task.options)
-    fidelity = known_fidelity(model, law, task.goal)  # refuses a damaged note
-    inputs = noise_input(program.input, task.seed) if task.inputs is None else task.inputs
+    fidelity = known_fidelity(model, law, asked.goal)  # refuses a damaged note
+    inputs = noise_input(program.input, asked.seed) if task.inputs is None else task.inputs
     encoded = encode_input(program, inputs)  # refuses a wrong input
     costs = None if task.find_costs is None else task.find_costs(progress)
     verifier = RunVerifier(program, model.weights, law, encoded)

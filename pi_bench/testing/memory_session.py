@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pi_bench.channel.schedule import Schedule
 from pi_bench.errors import ConnectionFailedError, PeerError
 from pi_bench.protocol import Party, ShareTrace
+from pi_bench.protocol.item_by_item import carry_out_item
 from pi_bench.protocol.session import ReadableBuffer
 
 RECEIVE_TIMEOUT_S = 60.0
@@ -108,6 +110,11 @@ class MemorySession:
         if meanwhile is not None and self._inbox.empty():
             next(meanwhile, None)
         view[:] = self._next(view.nbytes)
+
+    def carry_out(self, schedule: Schedule) -> None:
+        """Carries the items out one by one."""
+        for item in schedule.items:
+            carry_out_item(self, item)
 
     def flush(self) -> None:
         """Returns at once: `send` has copied everything."""

@@ -82,7 +82,7 @@ def run_at_both(
     """
     failures: list[BaseException] = []
 
-    def play(party: Party) -> _Result | None:
+    def run(party: Party) -> _Result | None:
         try:
             return call(party)
         except BaseException as error:
@@ -90,7 +90,7 @@ def run_at_both(
             sessions[party].hang_up()
             return None
 
-    running = {party: threads[party].submit(play, party) for party in Party}
+    running = {party: threads[party].submit(run, party) for party in Party}
     results = {party: future.result() for party, future in running.items()}
     if failures:
         raise failures[0]

@@ -4,7 +4,7 @@
       set-up     HE public key  ------------------------------------->
                  base OTs (reverse direction)  <--------------------->
       offline    <-------------------  seeds, fresh delta; its OTs' trees  ->
-                 layer by layer, a layer's tables behind the next one's products:
+                 layer by layer, a layer's tables after the next one's products:
                  <-----------------------  select bits pi: reverse OT extension
                  Enc(r) for every weighted product  ----------------->
                  <-------------------------------  Enc(W r - s), flooded

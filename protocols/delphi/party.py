@@ -6,7 +6,7 @@ from pi_bench.hybrid.parties.party import HybridClient, HybridServer
 
 
 class DelphiClient(HybridClient):
-    """Plays the client, who holds the input, evaluates the circuits and learns the logits.
+    """Runs the client, who holds the input, evaluates the circuits and learns the logits.
 
     >>> from pi_bench.registry import find_protocol
     >>> from pi_bench.testing import run_small_network
@@ -19,7 +19,7 @@ class DelphiClient(HybridClient):
 
 
 class DelphiServer(HybridServer):
-    """Plays the server, who holds the weights, garbles the circuits and learns nothing.
+    """Runs the server, who holds the weights, garbles the circuits and learns nothing.
 
     In exact mode both parties compute the integer network:
 

@@ -6,7 +6,7 @@ from pi_bench.hybrid.parties.party import HybridClient, HybridServer
 
 
 class FssClient(HybridClient):
-    """Plays the client, who holds the input, evaluates its shares of the tables and learns the logits.
+    """Runs the client, who holds the input, evaluates its shares of the tables and learns the logits.
 
     Online it receives a message for each layer and answers it. For 4 ReLUs its answer has 20 bytes: a word of
     4 bytes per ReLU, and a word that holds one bit for each ReLU of a group of 32.
@@ -23,7 +23,7 @@ class FssClient(HybridClient):
 
 
 class FssServer(HybridServer):
-    """Plays the server, who holds the weights, evaluates its shares of the tables and learns nothing.
+    """Runs the server, who holds the weights, evaluates its shares of the tables and learns nothing.
 
     In exact mode both parties compute the integer network:
 

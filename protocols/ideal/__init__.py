@@ -1,4 +1,4 @@
-"""INSECURE: the ideal functionality, played by a trusted dealer inside the server's process.
+"""INSECURE: the ideal functionality, computed by a trusted dealer inside the server's process.
 
     client                                   server (dealer)
       offline        <-------  its share v of every linear value

@@ -17,7 +17,7 @@ NAME = "ideal"
 
 
 class InsecureIdealClient(PartyProtocol):
-    """Plays the client: gives its input to the dealer and keeps the shares that the dealer samples for it.
+    """Runs the client: gives its input to the dealer and keeps the shares that the dealer samples for it.
 
     >>> from pi_bench.registry import find_protocol
     >>> from pi_bench.testing import run_in_memory, small_network
@@ -55,7 +55,7 @@ class InsecureIdealClient(PartyProtocol):
 
 
 class InsecureIdealServer(PartyProtocol):
-    """Plays the dealer: samples the client's shares and computes the network in the clear.
+    """Runs the dealer: samples the client's shares and computes the network in the clear.
 
     Its answer equals the integer network's:
 

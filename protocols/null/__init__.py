@@ -5,7 +5,7 @@ the input and the logits travel in the clear. The time that remains is that of s
 plain integer network. Messages and plaintext work follow one another here, so a protocol that overlaps
 them can be faster than this.
 
-``null`` plays the messages of `delphi`, ``null:NAME`` those of any protocol NAME that has a script.
+``null`` exchanges the messages of `delphi`, ``null:NAME`` those of any protocol NAME that has a script.
 """
 
 from dataclasses import replace
@@ -58,12 +58,12 @@ def derive(info: ProtocolInfo) -> ProtocolInfo:
     """
     if info.script is None:
         raise UsageError(
-            f"protocol {info.name} has no script of its messages, so null cannot play them; "
+            f"protocol {info.name} has no script of its messages, so null cannot send them; "
             "name a protocol that has one, or use null alone"
         )
-    played = {"script": staticmethod(info.script), "law": staticmethod(info.law)}
-    client = type("NullClientOf", (NullClient,), dict(played))
-    server = type("NullServerOf", (NullServer,), dict(played))
+    described = {"script": staticmethod(info.script), "law": staticmethod(info.law)}
+    client = type("NullClientOf", (NullClient,), dict(described))
+    server = type("NullServerOf", (NullServer,), dict(described))
     return replace(
         info,
         name=f"null:{info.name}",

@@ -1,24 +1,30 @@
-"""INSECURE: both parties of `null`, which send the messages of another protocol one by one."""
+"""INSECURE: both parties of `null`, which send the messages of another protocol one by one.
+
+The buffers of the online phase are the same in every inference, so each party makes one schedule of its
+messages and of the work between them. A session carries it out.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, groupby
+from functools import partial
 
 import numpy as np
 
 from pi_bench.arithmetic.activation_law import ActivationLaw
-from pi_bench.arithmetic.prefetch import prefetch
+from pi_bench.arithmetic.plain import fill_channels_task
+from pi_bench.channel.schedule import Item, ReceiveItem, Schedule, SendItem, WorkItem
 from pi_bench.network.execution.prepared_linear import PreparedLinear, workspace_for
-from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Op, Program, Weights
+from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Op, OutputOp, Program, Weights
 from pi_bench.protocol import PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
 from pi_bench.protocol.script import RunScript
 
-from .activation import prepare_activation
-from .moves import Move, online_moves, phase_moves, set_up_moves, with_operators
+from .activation import activation_work
+from .messages import PlannedMessage, online_messages, phase_messages, set_up_messages, with_operators
 
 NAME = "null"
+_ZEROS = memoryview(bytes(64 << 10))  # what messages carry beside the input and the logits
 
 
 class _NullParty(PartyProtocol):
@@ -32,18 +38,17 @@ class _NullParty(PartyProtocol):
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
         script, party = self.script(program, options), session.party
-        self._set_up = set_up_moves(script.set_up, party)
-        self._offline = phase_moves(script.offline.roles[party])
+        self._set_up = set_up_messages(script.set_up, party)
+        self._offline = phase_messages(script.offline.roles[party])
         self._role = script.online.roles[party]
-        self._online = online_moves(program, self._role, party)
-        most_bytes = max(move.byte_count for move in (*self._set_up, *self._offline, *self._online))
-        self._zeros = memoryview(bytes(most_bytes))  # what messages carry beside the input and the logits
+        self._online = online_messages(program, self._role, party)
+        most_bytes = max(message.byte_count for message in (*self._set_up, *self._offline, *self._online))
         self._received = memoryview(bytearray(most_bytes))
 
     @staticmethod
     @abstractmethod
     def script(program: Program, options: ProtocolOptions) -> RunScript:
-        """Returns the script whose messages are played."""
+        """Returns the script whose messages are exchanged."""
 
     @staticmethod
     @abstractmethod
@@ -51,31 +56,33 @@ class _NullParty(PartyProtocol):
         """Returns the law that activations follow."""
 
     def set_up(self) -> None:
-        """Plays the messages of the set-up."""
-        self._play(self._set_up)
+        """Exchanges the messages of the set-up."""
+        self._exchange(self._set_up)
 
-    def _play(self, moves: Iterable[Move]) -> None:
-        """Plays moves whose messages hold zeros only, neither input nor logits."""
-        for move in moves:
-            with self.session.step(move.step, move.part):
-                self._move(move, self._zeros)
+    def _exchange(self, messages: Iterable[PlannedMessage]) -> None:
+        """Exchanges messages that hold zeros only, neither input nor logits."""
+        for message in messages:
+            with self.session.step(message.step, message.part):
+                if message.sends:
+                    self.session.send(*_zeros(message.byte_count))
+                else:
+                    self.session.receive_into(self._received[: message.byte_count])
 
-    def _move(self, move: Move, carried: memoryview, meanwhile: Iterator[None] | None = None) -> None:
-        """Sends or receives one message within its step.
-
-        Args:
-            carried: the whole input or the logits.
-        """
-        if move.sends:
-            if move.carried_bytes:
-                zeros = self._zeros[: move.byte_count - move.carried_bytes]
-                self.session.send(carried[move.carried], zeros)
-            else:
-                self.session.send(self._zeros[: move.byte_count])
-            return
-        self.session.receive_into(self._received[: move.byte_count], meanwhile=meanwhile)
-        if move.carried_bytes:
-            carried[move.carried] = self._received[: move.carried_bytes]
+    def _items(self, message: PlannedMessage, carried: memoryview) -> Iterator[Item]:
+        """Yields the items of one message. `carried` is the whole input or the whole logits."""
+        place, zeros = carried[message.carried], message.byte_count - message.carried_bytes
+        if message.sends:
+            yield SendItem(message.step, message.part, (*([place] if place else []), *_zeros(zeros)))
+        elif zeros == 0 and place:
+            yield ReceiveItem(message.step, message.part, place)
+        else:
+            arrived = self._received[: message.byte_count]
+            yield ReceiveItem(message.step, message.part, arrived)
+            if place:
+                begin = np.frombuffer(arrived[: len(place)], np.uint8)
+                yield WorkItem(
+                    message.step, message.part, partial(np.copyto, np.frombuffer(place, np.uint8), begin)
+                )
 
 
 class NullClient(_NullParty):
@@ -102,13 +109,20 @@ class NullClient(_NullParty):
         prepared: object = None,
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
-        self._stretches = [
-            (step, list(moves)) for step, moves in groupby(self._online, lambda move: (move.step, move.part))
-        ]
+        self._input = np.zeros(program.input.shape, np.uint32)
+        self._logits = np.zeros(program.output.shape, np.uint32)
+        given, gained = _bytes_of(self._input), _bytes_of(self._logits)
+        self._schedule = Schedule(
+            [
+                item
+                for message in self._online
+                for item in self._items(message, given if message.sends else gained)
+            ]
+        )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Plays the messages of the offline phase."""
-        self._play(self._offline)
+        """Exchanges the messages of the offline phase."""
+        self._exchange(self._offline)
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, np.zeros(op.shape, np.uint32))
@@ -117,16 +131,12 @@ class NullClient(_NullParty):
         return Preprocessing(NAME, inference_id, {})
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """Plays the messages of the online phase, with the input in the clear."""
+        """Exchanges the messages of the online phase, with the input in the clear."""
         assert encoded_input is not None
         material.claim(NAME)
-        logits = np.empty(self.program.output.shape, np.uint32)
-        given, gained = _bytes_of(encoded_input), _bytes_of(logits)
-        for (step, part), stretch in self._stretches:
-            with self.session.step(step, part):
-                for move in stretch:
-                    self._move(move, given if move.sends else gained)
-        return logits
+        self._input[...] = encoded_input
+        self.session.carry_out(self._schedule)
+        return self._logits.copy()
 
 
 class NullServer(_NullParty):
@@ -152,71 +162,69 @@ class NullServer(_NullParty):
     ) -> None:
         super().__init__(session, program, options, weights, prepared)
         assert weights is not None
-        law = self.law(options)
-        self._activate = {op.id: prepare_activation(op, law) for op in program.activation_ops}
+        self._weights = weights
+        # The pages are touched here: np.empty would leave that to the online phase.
+        self._values = {
+            op.id: np.full(op.shape, 1, np.uint32) for op in program.ops if not isinstance(op, OutputOp)
+        }
         self._linear = {op.id: PreparedLinear(op, weights, program.weight_bits) for op in program.linear_ops}
         self._workspace = workspace_for(self._linear.values())
-        self._items = with_operators(program, self._role, self._online)
-        coming = [self._linear[op.id].weights for op in program.linear_ops]
-        self._coming = [array for arrays in coming for array in arrays]
-        counts = accumulate(map(len, coming))
-        self._used = {op.id: count for op, count in zip(program.linear_ops, counts, strict=True)}
-        self._stretches = [(step, list(items)) for step, items in groupby(self._items, _step_of)]
+        given = _bytes_of(self._values[program.input.id])
+        logits = _bytes_of(self._values[program.output.source])
+        items: list[Item] = []
+        for item in with_operators(program, self._role, self._online):
+            if isinstance(item, PlannedMessage):
+                items += self._items(item, logits if item.sends else given)
+            else:
+                items += self._work(item)
+        self._schedule = Schedule(items)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Plays the messages of the offline phase, and lays out the biases."""
-        self._play(self._offline)
-        biases = {f"constant:{op.id}": self._bias(op) for op in self.program.linear_ops}
-        return Preprocessing(NAME, inference_id, biases)
+        """Exchanges the messages of the offline phase."""
+        self._exchange(self._offline)
+        return Preprocessing(NAME, inference_id, {})
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
-        """Plays the messages of the online phase, and computes the network between them."""
-        arrays = material.claim(NAME)
-        source, output = self.program.input, self.program.output
-        values = {source.id: np.empty(source.shape, np.uint32)}
-        given = _bytes_of(values[source.id])
-        logits = given  # until they are computed no message carries them
-        ahead = prefetch(self._coming)
-        for (step, part), stretch in self._stretches:
-            with self.session.step(step, part):
-                for item in stretch:
-                    if not isinstance(item, Move):
-                        self._compute(item, values, arrays)
-                        ahead.drop(self._used.get(item.id, 0))
-                    elif item.sends:
-                        if item.carried_bytes:
-                            logits = _bytes_of(values[output.source])
-                        self._move(item, logits)
-                    else:
-                        self._move(item, given, ahead)
+        """Exchanges the messages of the online phase, and computes the network between them."""
+        material.claim(NAME)
+        self.session.carry_out(self._schedule)
         if self.session.trace is not None:
+            # Copied, since the next inference uses the same memory.
             for op in self.program.linear_ops:
-                self.session.trace.keep_linear(op.id, values[op.id])
+                self.session.trace.keep_linear(op.id, self._values[op.id].copy())
             for value in self.program.source_ops:
-                self.session.trace.keep_activation(value.id, values[value.id])
+                self.session.trace.keep_activation(value.id, self._values[value.id].copy())
         return None
 
-    def _compute(self, op: Op, values: dict[int, np.ndarray], arrays: dict[str, np.ndarray]) -> None:
-        """Adds an operator's value to `values`."""
+    def _work(self, op: Op) -> Iterator[Item]:
+        """Yields the calls that compute an operator's value."""
+        values = self._values
         if isinstance(op, LinearOp):
-            values[op.id] = arrays[f"constant:{op.id}"]
-            self._linear[op.id].add(values, values[op.id], self._workspace, self.options.threads)
+            out = values[op.id]
+            yield WorkItem(op.id, "", fill_channels_task(self._bias(op), out))
+            for call, reads in self._linear[op.id].work(values, out, self._workspace, self.options.threads):
+                yield WorkItem(op.id, "", call, reads)
         elif isinstance(op, MultiplyOp):
-            values[op.id] = values[op.left] * values[op.right]
+            yield WorkItem(op.id, "", partial(np.multiply, values[op.left], values[op.right], values[op.id]))
         elif isinstance(op, ActivationOp):
-            values[op.id] = self._activate[op.id](values[op.source])
+            for call in activation_work(op, self.law(self.options), values[op.source], values[op.id]):
+                yield WorkItem(op.id, "", call)
 
     def _bias(self, op: LinearOp) -> np.ndarray:
-        total = np.zeros(op.shape, np.uint32)
+        bias = np.zeros(op.shape[1], np.uint32)
         if op.bias is not None:
-            assert self.weights is not None
-            total += self.weights[op.bias].reshape(-1, *(1,) * (len(op.shape) - 2))
-        return total
+            bias += self._weights[op.bias].reshape(-1)
+        return bias
 
 
-def _step_of(item: Move | Op) -> tuple[int, str]:
-    return (item.step, item.part) if isinstance(item, Move) else (item.id, "")
+def _zeros(byte_count: int) -> list[memoryview]:
+    """Returns views of zeros that have so many bytes together.
+
+    They are all of one short block. So nothing but the network's own data has to come from memory.
+    """
+    whole, rest = divmod(byte_count, len(_ZEROS))
+    return [*[_ZEROS] * whole, *([_ZEROS[:rest]] if rest else [])]
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:
-    return np.ascontiguousarray(array).data.cast("B")
+    return array.data.cast("B")

@@ -13,6 +13,7 @@ import pytest
 from pi_bench.cli import main
 from pi_bench.cli.help import exit_code_lines
 from pi_bench.errors import (
+    EXIT_CELLS,
     EXIT_CODES,
     EXIT_INTERRUPTED,
     EXIT_SLOWER,
@@ -37,6 +38,7 @@ COMMANDS = (
     "infer",
     "micro",
     "history",
+    "report",
     "regress",
     "schema",
     "completion",
@@ -104,7 +106,13 @@ def test_the_listed_codes_are_those_of_the_errors() -> None:
     def codes(kind: type[PiBenchError]) -> set[int]:
         return {kind.exit_code}.union(*map(codes, kind.__subclasses__()))
 
-    assert set(EXIT_CODES) == codes(PiBenchError) | {0, EXIT_SLOWER, EXIT_INTERRUPTED, EXIT_TERMINATED}
+    assert set(EXIT_CODES) == codes(PiBenchError) | {
+        0,
+        EXIT_SLOWER,
+        EXIT_CELLS,
+        EXIT_INTERRUPTED,
+        EXIT_TERMINATED,
+    }
     assert (VerificationError.exit_code, OutputError.exit_code) == (1, 2)
 
 

@@ -1,4 +1,4 @@
-"""The floor beside real runs of both parties, and the option that leaves it out."""
+"""The floor compared with real runs of both parties, and the option that leaves it out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pi_bench.channel.link import Link
 from pi_bench.cli import main
 from pi_bench.costs import LIMIT_NAMES
 from pi_bench.launch.placement import place
-from pi_bench.launch.stopping import Stopping
+from pi_bench.measurement_options.table import MeasurementOptions
 from pi_bench.metrics.limits_process import measure_limits
 from pi_bench.prediction.floor import floor_of
 from pi_bench.prediction.limits import Limits
@@ -37,9 +37,8 @@ def test_no_real_run_is_below_its_floor(model_file: Path) -> None:
     for info in loadable_protocols():
         for link in LINKS:
             options = info.configure(threads=PLACE.threads)
-            task = Task(
-                model=model_file, info=info, options=options, place=PLACE, stopping=Stopping(3), link=link
-            )
+            measuring = MeasurementOptions(runs=3, link=link)
+            task = Task(model=model_file, info=info, options=options, place=PLACE, measuring=measuring)
             whole = prepared(task)
             runs.append((whole, whole.result(whole.measure())))
     after = limits()
@@ -47,8 +46,9 @@ def test_no_real_run_is_below_its_floor(model_file: Path) -> None:
     assert len(runs) >= 4 * len(LINKS)
     for whole, result in runs:
         task, rounds = whole.task, result.online.comm_round_count
-        floor = floor_of(task.info, whole.model.program, task.options, best, task.link, round_count=rounds)
-        name = f"{task.info.name}, {task.link}"
+        link = task.measuring.link
+        floor = floor_of(task.info, whole.model.program, task.options, best, link, round_count=rounds)
+        name = f"{task.info.name}, {link}"
         assert 0 < floor.online.whole.time_s <= min(result.online.latency_s.samples), name
         assert floor.offline.whole.time_s <= min(result.offline.samples_s), name
 

@@ -49,6 +49,7 @@ GIVEN_ANEW = {"input", "costs", "measure_costs", "expect_digest"} | {
 
 WITHOUT_EFFECT = {"help", "protocol", "like", "output", "json", "history", "no_history", "verbose"} | {
     "layers",
+    "format",
     "columns",
 }
 

@@ -15,20 +15,18 @@ HELP_MODULES = {
     *(
         f"pi_bench.cli.{name}"
         for name in (
-            *(
-                "arguments",
-                "failures",
-                "fusion_option",
-                "help",
-                "interruption",
-                "like_option",
-                "parser",
-                "streams",
-            ),
-            "values",
+            "arguments",
+            "failures",
+            "fusion_option",
+            "help",
+            "interruption",
+            "like_option",
+            "parser",
+            "streams",
         )
     ),
     "pi_bench.errors",
+    *(f"pi_bench.measurement_options{module}" for module in ("", ".fusion_objective", ".values")),
     "pi_bench.unknown_name",
 }
 SLOW = {
@@ -42,7 +40,7 @@ SLOW = {
     "logging",
     "tempfile",
 }
-MOST_MODULES = 75  # beside those of an interpreter that runs nothing
+MOST_MODULES = 75  # besides those of an interpreter that runs nothing
 
 
 def loaded(code: str) -> set[str]:

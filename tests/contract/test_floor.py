@@ -48,15 +48,15 @@ def costs_of(script: RunScript, own, limits: Limits, seed: int) -> Costs:
 def test_no_run_that_keeps_to_the_limits_is_below_the_floor(protocol, options, network, link) -> None:
     """Costs exactly at the limits (seed 0), and above them."""
     if protocol.script is None:
-        pytest.skip("without a script no run can be played")
+        pytest.skip("without a script no run can be simulated")
     program = network[0]
     script = protocol.script(program, options)
     for seed in range(4):
         limits = machine(seed)
         floor = floor_of(protocol, program, options, limits, link)
-        played = predict_run(script, Setting(costs_of(script, protocol.primitives, limits, seed), link))
+        simulated = predict_run(script, Setting(costs_of(script, protocol.primitives, limits, seed), link))
         for phase in ("offline", "online"):
-            least, found = getattr(floor, phase), getattr(played, phase)
+            least, found = getattr(floor, phase), getattr(simulated, phase)
             assert 0 < least.whole.time_s <= found.time_s * (1 + 1e-9)
             for operator in least.operators.values():
                 assert operator.time_s <= least.whole.time_s * (1 + 1e-9)

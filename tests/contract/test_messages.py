@@ -50,15 +50,15 @@ def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, net
         with pytest.raises(UsageError, match=f"{protocol.name} has no script"):
             find_protocol(f"null:{protocol.name}")
         return
-    played = honest(protocol, network, options)[0]
+    described = honest(protocol, network, options)[0]
     with toy_on_path():
-        playing = find_protocol(f"null:{protocol.name}")
-    null = honest(playing, network, options)[0]
-    assert all(_of(played.transcript, "online", party) for party in Party)
+        null_protocol = find_protocol(f"null:{protocol.name}")
+    null = honest(null_protocol, network, options)[0]
+    assert all(_of(described.transcript, "online", party) for party in Party)
     for party in Party:
-        assert _shape(_of(played.set_up, "set-up", party)) == _shape(_of(null.set_up, "set-up", party))
+        assert _shape(_of(described.set_up, "set-up", party)) == _shape(_of(null.set_up, "set-up", party))
         for phase in ("offline", "online"):
-            expected = _shape(_of(played.transcript, phase, party))
+            expected = _shape(_of(described.transcript, phase, party))
             assert _shape(_of(null.transcript, phase, party)) == expected
 
 

@@ -20,7 +20,7 @@ from pi_bench import _native
 from pi_bench.arithmetic import law
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
-from tests.fss_parties import LANES, FssRun, ideal_material, play, prepare
+from tests.fss_parties import LANES, FssRun, ideal_material, prepare, run_online
 
 FUZZ = int(os.environ.get("PI_BENCH_FUZZ", "1"))
 GROUPS = 3
@@ -59,7 +59,7 @@ class Gadget:
         x, v, next_mask = self.values()
         call = FssCall(self.spec, gadget=9, first_group=self.seed % 1000, isa=self.isa)
         material = ideal_material(self.spec, GROUPS, self.seed)
-        run = play(prepare(self.spec, v, material, call=call), x - v, next_mask, call=call)
+        run = run_online(prepare(self.spec, v, material, call=call), x - v, next_mask, call=call)
         assert run.share is not None
         return run.share + next_mask
 
@@ -226,7 +226,7 @@ def test_states_of_another_gadget_are_refused_or_read_within_bounds(gadget: Gadg
         (spec.server_state_group_bytes, spec.client_state_group_bytes) for spec in (gadget.spec, other.spec)
     ]
     try:
-        run: FssRun = play(foreign, x - v, next_mask)
+        run: FssRun = run_online(foreign, x - v, next_mask)
     except ValueError as error:
         assert str(error).startswith("state: ")
     else:

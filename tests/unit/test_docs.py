@@ -33,6 +33,24 @@ INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", ALL_TEXT, flags=re.
 TARGETS = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+def test_every_native_file_is_described() -> None:
+    """By its name without the instruction set; bindings and tests have one name per folder."""
+    described = set(re.findall(r"`(\w+)`", DOCUMENTS["docs/native.md"]))
+    folders = [path for path in (ROOT / "native").iterdir() if path.is_dir()]
+    files = [
+        path
+        for folder in folders
+        if folder.name not in ("bindings", "tests")
+        for path in folder.glob("*.[hc]*")
+    ]
+    assert len(files) > 100
+    instance = re.compile("_(portable|aesni|vaes512|ifma|avx2|vnni512)$")
+    assert {
+        path.stem for path in files if {path.stem, instance.sub("", path.stem)}.isdisjoint(described)
+    } == set()
+    assert {folder.name for folder in folders} <= described
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_resolve(name: str) -> None:
     links = re.findall(r"\]\(([^)]+)\)", DOCUMENTS[name])

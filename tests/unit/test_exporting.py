@@ -207,7 +207,7 @@ def test_importing_the_package_imports_no_torch():
 
 
 class MaskedReLU(nn.Module):
-    """In the manner of selective network linearization: one mask value a pixel, a frozen parameter."""
+    """In the manner of selective network linearization: one mask value per pixel, a frozen parameter."""
 
     def __init__(self, shape, seed):
         super().__init__()

@@ -26,6 +26,8 @@ MODULES = {
     "garble.pyi": _native.garble,
     "fss.pyi": _native.fss,
     "linear.pyi": _native.linear,
+    "plain.pyi": _native.plain,
+    "schedule.pyi": _native.schedule,
     "he/__init__.pyi": _native.he,
     "he/parts.pyi": _native.he.parts,
 }
@@ -67,7 +69,11 @@ def functions_of_stub(path: Path) -> dict[str, dict[str, object]]:
 def functions_of_module(module: ModuleType) -> dict[str, dict[str, object]]:
     found = {}
     for name, value in vars(module).items():
-        if isinstance(value, type) and not issubclass(value, Exception):
+        if (
+            isinstance(value, type)
+            and not issubclass(value, Exception)
+            and value.__init__.__doc__.startswith("__init__(")
+        ):
             found[name] = shape_of(parsed(value.__init__.__doc__))
         elif inspect.isroutine(value):
             found[name] = shape_of(parsed(value.__doc__))

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pi_bench
-from pi_bench.errors import EnvironmentUnsupportedError, UsageError
+from pi_bench.errors import EnvironmentUnsupportedError, InputError, UsageError
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.text_width import wrapped
 
@@ -87,6 +88,20 @@ def test_results_and_models_are_compared(model_file: Path) -> None:
     for sides in ((), (model_file,), (model_file, results[0])):
         with pytest.raises(UsageError):
             pi_bench.compare(*sides)
+
+
+def test_the_sides_of_a_comparison_have_the_options_of_a_measurement(model_file: Path) -> None:
+    """The same program and options, and the inputs of the caller, whose shape is checked."""
+    fixed_point = {"batch": 2, "weight_bits": 7, "activation_bits": 9, "options": {"label_chunk": 2}}
+    expected = pi_bench.inspect(model_file, protocol="delphi", **fixed_point)
+    compared = pi_bench.compare(model_file, protocols=["delphi", "null"], rounds=1, runs=1, **fixed_point)
+    assert [side.digest for side in compared.sides] == [expected.digest] * 2
+    assert [side.options["label_chunk"] for side in compared.sides] == [2, 2]
+    assert [side.input_count for side in compared.sides] == [2, 2]
+    with pytest.raises(InputError, match="shape"):
+        pi_bench.compare(model_file, protocols=["delphi", "null"], inputs=np.zeros((1, 1)))
+    with pytest.raises(UsageError, match="label_chunk"):
+        pi_bench.compare(model_file, protocols=["null", "ideal"], options={"label_chunk": 2})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Self
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
 from pi_bench.hybrid.multiplications import CrossJob
-from pi_bench.hybrid.ot_plan import extension_work
 from pi_bench.primitives.memory import random_work, words_work
 from pi_bench.primitives.ot import ot_work
 from pi_bench.protocol.script import Message, Purpose
@@ -46,8 +45,8 @@ class CrossChoices(Exchange):
         ots = self.job.ot_count(self.groups)
         drawn = random_work(len(self.job.elements(self.groups))) + words_work(_BIT_WORDS * ots)
         return ExchangeWork(
-            answer=SERVER_EXCHANGE + drawn + extension_work("receiver", ots, silent=self.job.silent),
-            accept=CLIENT_EXCHANGE + extension_work("sender", ots, silent=self.job.silent),
+            answer=SERVER_EXCHANGE + drawn + self.job.construction.work("receiver", ots),
+            accept=CLIENT_EXCHANGE + self.job.construction.work("sender", ots),
         )
 
 

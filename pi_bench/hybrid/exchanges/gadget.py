@@ -9,7 +9,6 @@ from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs import NOTHING
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
-from pi_bench.hybrid.ot_plan import extension_work
 from pi_bench.hybrid.work_plan import GadgetJob
 from pi_bench.primitives.gadget import gadget_work
 from pi_bench.primitives.memory import words_work
@@ -41,10 +40,10 @@ class Select(Exchange):
     def work(self, prepared: frozenset[int]) -> ExchangeWork:
         """Returns the computing of both parties, as `Exchange.work` says."""
         del prepared
-        count, silent = self.job.padded_count, self.job.silent
+        count = self.job.padded_count
         return ExchangeWork(
-            answer=SERVER_EXCHANGE + words_work(count) + extension_work("receiver", count, silent=silent),
-            accept=CLIENT_EXCHANGE + extension_work("sender", count, silent=silent),
+            answer=SERVER_EXCHANGE + words_work(count) + self.job.construction.work("receiver", count),
+            accept=CLIENT_EXCHANGE + self.job.construction.work("sender", count),
         )
 
 
@@ -96,8 +95,8 @@ class Garble(Exchange):
         )
         asking = CLIENT_EXCHANGE + words_work(3 * count) + correcting
         return ExchangeWork(
-            ask=asking + extension_work("receiver", labels, silent=self.job.silent),
-            take=SERVER_EXCHANGE + extension_work("sender", labels, silent=self.job.silent) + corrected,
+            ask=asking + self.job.construction.work("receiver", labels),
+            take=SERVER_EXCHANGE + self.job.construction.work("sender", labels) + corrected,
             answer=gadget_work("garble", spec, count),
             accept=CLIENT_EXCHANGE + gadget_work("accept", spec, count),
         )

@@ -21,7 +21,6 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.exchanges.gadget import gadget_purpose
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
-from pi_bench.hybrid.ot_plan import extension_work
 from pi_bench.hybrid.work_plan import GadgetJob
 from pi_bench.primitives.fss import fss_work
 from pi_bench.primitives.memory import random_work
@@ -73,13 +72,11 @@ class TableChoices(Exchange):
     def work(self, prepared: frozenset[int]) -> ExchangeWork:
         """Returns the computing of both parties, as `Exchange.work` says."""
         del prepared
-        ots = self.ot_count
+        ots, construction = self.ot_count, self.job.construction
+        extended = NOTHING if construction.extends_within else construction.work("sender", ots)
         return ExchangeWork(
-            answer=SERVER_EXCHANGE
-            + random_work(ots // LANES)
-            + extension_work("receiver", ots, silent=self.job.silent),
-            accept=CLIENT_EXCHANGE
-            + (extension_work("sender", ots, silent=True) if self.job.silent else NOTHING),
+            answer=SERVER_EXCHANGE + random_work(ots // LANES) + construction.work("receiver", ots),
+            accept=CLIENT_EXCHANGE + extended,
         )
 
 
@@ -143,12 +140,11 @@ class TableStep(Exchange):
         table, count = table_of(self.job), len(self.job.elements(self.groups))
         ask = take = NOTHING
         if self.number == 0:
-            silent = self.job.silent
-            ask = random_work(count) + extension_work("receiver", self.ot_count, silent=silent)
+            ask = random_work(count) + self.job.construction.work("receiver", self.ot_count)
             ask += fss_work("request", table, count)
-            if not silent:  # the client makes the labels of the server's choices where it uses them
-                ask += extension_work("sender", table.choice_ots * count, silent=False)
-            take = extension_work("sender", self.ot_count, silent=silent) + fss_work("answer", table, count)
+            if self.job.construction.extends_within:
+                ask += self.job.construction.work("sender", table.choice_ots * count)
+            take = self.job.construction.work("sender", self.ot_count) + fss_work("answer", table, count)
         growing = fss_work("grow", table, count, self.client_bundles)
         grown = fss_work("grow", table, count, self.server_bundles)
         return ExchangeWork(

@@ -33,7 +33,7 @@ def client_activation(
     scratch: ClientScratch,
     threads: int,
 ) -> None:
-    """Plays the client: evaluates the slices of `op` as they arrive, and sends its answers.
+    """Runs the client: evaluates the slices of `op` as they arrive, and sends its answers.
 
     `arrays` is the client's material, which the call uses up.
 
@@ -104,7 +104,7 @@ def server_activation(
     threads: int,
     meanwhile: Iterator[None],
 ) -> None:
-    """Plays the server: adds y - r' of the whole tensor to `masked`, and the products of its round.
+    """Runs the server: adds y - r' of the whole tensor to `masked`, and the products of its round.
 
     `arrays` is the server's material, which the call uses up. `meanwhile` is that of
     `SessionLike.receive_into`. The caller names the step.

@@ -26,7 +26,7 @@ _Place = tuple[int, int]
 
 
 class ClientCrosses:
-    """Plays the client: keeps its share beta of every cross product in `arrays`, as ``cross:NUMBER``.
+    """Runs the client: keeps its share beta of every cross product in `arrays`, as ``cross:NUMBER``.
 
     Both shares add up to t r, here mod 2^31:
 
@@ -96,7 +96,7 @@ class ClientCrosses:
 
 
 class ServerCrosses:
-    """Plays the server: draws every factor t, and keeps t and its share alpha of the cross product.
+    """Runs the server: draws every factor t, and keeps t and its share alpha of the cross product.
 
     In `arrays` they are ``factor:NUMBER`` and ``cross:NUMBER``. `ClientCrosses` shows both parties.
 

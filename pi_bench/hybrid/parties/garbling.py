@@ -43,7 +43,7 @@ from pi_bench.protocol.script import NO_OP
 
 
 class Evaluator:
-    """Plays the evaluator, who is the client: asks for labels, and keeps labels and tables in `arrays`.
+    """Runs the evaluator, who is the client: asks for labels, and keeps labels and tables in `arrays`.
 
     It is a context manager, which ends the label OTs. Evaluator and garbler begin with their seeds:
 
@@ -195,7 +195,7 @@ class Evaluator:
 
 
 class Garbler:
-    """Plays the garbler, who is the server: answers slice by slice, and keeps its states in `arrays`.
+    """Runs the garbler, who is the server: answers slice by slice, and keeps its states in `arrays`.
 
     It is a context manager. At its end delta and the label seed are wiped, unless `keep` was called. Then
     they live as long as the material. `Evaluator` shows both parties.

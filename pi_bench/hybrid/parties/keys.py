@@ -119,7 +119,7 @@ def client_set_up(
 
 
 def server_set_up(session: SessionLike, protocol: str = "hybrid", *, copy_keys: bool = True) -> ServerKeys:
-    """Receives the HE public key and sends the base OTs. `client_set_up` plays the other party.
+    """Receives the HE public key and sends the base OTs. `client_set_up` runs the other party.
 
     >>> from pi_bench.testing import run_sub_protocol
     >>> _, keys = run_sub_protocol(lambda session: client_set_up(session).close(), server_set_up)

@@ -7,7 +7,8 @@ labels and encrypts the masks of the next layer. So both parties and the wire ar
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +36,12 @@ from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Weights
 from pi_bench.protocol import SessionLike
 
+_Acts = dict[type[Exchange], Callable[[Any], None]]
+"""The act of a party for each kind of exchange. Its argument is an exchange of that kind."""
+
 
 class ClientOffline:
-    """Plays the client in one offline phase. `server_offline` shows both parties.
+    """Runs the client in one offline phase. `server_offline` shows both parties.
 
     ```python
     from pi_bench.hybrid.offline_schedule import client_turns, offline_schedule
@@ -66,6 +70,28 @@ class ClientOffline:
         self._crosses = ClientCrosses(session, keys.reverse, threads)
         self._tables = ClientTables(session, keys.reverse, self._evaluator, lease, threads)
         self._reverse_delta = keys.reverse.delta.array
+        self._asks: _Acts = {
+            Seeds: _wait,
+            Trees: lambda _: self._evaluator.send_trees(),
+            Product: self._products.ask,
+            Select: _wait,
+            Garble: self._ask_garble,
+            CrossChoices: _wait,
+            CrossCorrections: self._ask_corrections,
+            TableChoices: _wait,
+            TableStep: self._ask_table,
+        }
+        self._accepts: _Acts = {
+            Seeds: self._accept_seeds,
+            Trees: self._evaluator.accept_trees,
+            Product: self._products.accept,
+            Select: self._evaluator.accept_select,
+            Garble: self._evaluator.accept,
+            CrossChoices: self._crosses.accept,
+            CrossCorrections: _wait,
+            TableChoices: self._tables.accept_choices,
+            TableStep: self._tables.accept,
+        }
 
     def run(self) -> tuple[dict[str, np.ndarray], dict[int, np.ndarray]]:
         """Runs the phase. Returns the material of every gadget and cross product by name, and the client's
@@ -77,56 +103,26 @@ class ClientOffline:
         """
         with self._evaluator, contextlib.closing(self._tables):
             for turn, exchange in self._turns:
-                (self._ask if turn is Turn.ASK else self._accept)(exchange)
+                _act(self._asks if turn is Turn.ASK else self._accepts, exchange)
             arrays = self._evaluator.arrays | self._crosses.arrays | self._tables.arrays
             if self._plan.table_jobs:
                 seed = np.frombuffer(self._evaluator.table_seed, np.uint8)
                 arrays |= {"table_seed": seed, "reverse_delta": self._reverse_delta}
             return arrays, self._products.known
 
-    def _ask(self, exchange: Exchange) -> None:
-        match exchange:
-            case Product():
-                self._products.ask(exchange)
-            case Trees():
-                self._evaluator.send_trees()
-            case Garble():
-                share = self._products.known[self._plan.source_of(exchange.job)]
-                self._evaluator.ask(exchange, share)
-            case TableStep():
-                share = self._products.known[self._plan.source_of(exchange.job)]
-                self._tables.ask(exchange, share)
-            case CrossCorrections():
-                mask = self._products.known[exchange.job.masked_by]
-                self._crosses.ask(exchange, self._evaluator.reverse_seed, mask)
-            case Seeds() | Select() | CrossChoices() | TableChoices():
-                pass  # the server sends without being asked
-            case _:
-                raise AssertionError(f"no party works on {type(exchange).__name__}")
+    def _accept_seeds(self, exchange: Seeds) -> None:
+        self._evaluator.accept_seeds(exchange)
+        self._crosses.reverse = self._tables.reverse = self._evaluator.reverse
 
-    def _accept(self, exchange: Exchange) -> None:
-        match exchange:
-            case Product():
-                self._products.accept(exchange)
-            case Seeds():
-                self._evaluator.accept_seeds(exchange)
-                self._crosses.reverse = self._tables.reverse = self._evaluator.reverse
-            case Select():
-                self._evaluator.accept_select(exchange)
-            case Garble():
-                self._evaluator.accept(exchange)
-            case CrossChoices():
-                self._crosses.accept(exchange)
-            case TableChoices():
-                self._tables.accept_choices(exchange)
-            case TableStep():
-                self._tables.accept(exchange)
-            case Trees():
-                self._evaluator.accept_trees(exchange)
-            case CrossCorrections():
-                pass  # the server does not answer
-            case _:
-                raise AssertionError(f"no party works on {type(exchange).__name__}")
+    def _ask_garble(self, exchange: Garble) -> None:
+        self._evaluator.ask(exchange, self._products.known[self._plan.source_of(exchange.job)])
+
+    def _ask_table(self, exchange: TableStep) -> None:
+        self._tables.ask(exchange, self._products.known[self._plan.source_of(exchange.job)])
+
+    def _ask_corrections(self, exchange: CrossCorrections) -> None:
+        mask = self._products.known[exchange.job.masked_by]
+        self._crosses.ask(exchange, self._evaluator.reverse_seed, mask)
 
 
 def server_offline(
@@ -180,30 +176,38 @@ def server_offline(
     products = ServerProducts(session, plan, keys.he, prepared, weights, threads)
     crosses = ServerCrosses(session, keys.reverse, threads)
     tables = ServerTables(session, keys.reverse, garbler, lease, threads)
+
+    def send_seeds(_: Seeds) -> None:
+        garbler.send_seeds()
+        crosses.reverse = tables.reverse = garbler.reverse
+
+    answers: _Acts = {
+        Seeds: send_seeds,
+        Trees: garbler.receive_trees,
+        Product: products.answer,
+        Select: lambda exchange: garbler.send_select(exchange.job),
+        Garble: garbler.answer,
+        CrossChoices: crosses.send,
+        CrossCorrections: lambda exchange: crosses.receive(exchange, garbler.reverse_seed),
+        TableChoices: tables.send_choices,
+        TableStep: tables.answer,
+    }
     with contextlib.closing(tables):
         for exchange in exchanges:
-            match exchange:
-                case Product():
-                    products.answer(exchange)
-                case Seeds():
-                    garbler.send_seeds()
-                    crosses.reverse = tables.reverse = garbler.reverse
-                case Trees():
-                    garbler.receive_trees(exchange)
-                case Select():
-                    garbler.send_select(exchange.job)
-                case Garble():
-                    garbler.answer(exchange)
-                case CrossChoices():
-                    crosses.send(exchange)
-                case CrossCorrections():
-                    crosses.receive(exchange, garbler.reverse_seed)
-                case TableChoices():
-                    tables.send_choices(exchange)
-                case TableStep():
-                    tables.answer(exchange)
+            _act(answers, exchange)
     constants = {f"constant:{op_id}": constant for op_id, constant in products.constants.items()}
     arrays = garbler.arrays | crosses.arrays | tables.arrays | constants
     if plan.table_jobs:
         arrays["table_seed"] = np.frombuffer(garbler.table_seed, np.uint8)
     return arrays
+
+
+def _wait(_: Exchange) -> None:
+    """Does nothing. The server sends without being asked, or does not answer."""
+
+
+def _act(acts: _Acts, exchange: Exchange) -> None:
+    act = acts.get(type(exchange))
+    if act is None:
+        raise AssertionError(f"no party works on {type(exchange).__name__}")
+    act(exchange)

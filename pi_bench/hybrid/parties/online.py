@@ -55,7 +55,7 @@ def client_online(
     encoded_input: np.ndarray,
     threads: int,
 ) -> np.ndarray:
-    """Plays the client, and returns the logits, uint32 of the output's shape.
+    """Runs the client, and returns the logits, uint32 of the output's shape.
 
     `arrays` is the client's material, which the call uses up.
 
@@ -100,7 +100,7 @@ def server_online(
     scratch: ServerScratch,
     threads: int,
 ) -> None:
-    """Plays the server, which computes the program on x - r and so sees only uniform words.
+    """Runs the server, which computes the program on x - r and so sees only uniform words.
 
     `arrays` is the server's material, which the call uses up. `client_online` shows both parties.
 

@@ -20,7 +20,7 @@ from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptio
 
 
 class HybridClient(PartyProtocol):
-    """Plays the client, who holds the input, evaluates the circuits and learns the logits.
+    """Runs the client, who holds the input, evaluates the circuits and learns the logits.
 
     `name` is the name of the protocol. `uses_tables` is that of `WorkPlan`. A protocol derives a class:
 
@@ -50,7 +50,7 @@ class HybridClient(PartyProtocol):
         self._keys = keys.client_set_up(
             self.session,
             self.name,
-            even=self.uses_tables or self._plan.ots.silent,
+            even=self.uses_tables or self._plan.construction.begins_with_set_up,
             copy_keys=self._plan.needs_copy_keys,
         )
 
@@ -97,7 +97,7 @@ class HybridClient(PartyProtocol):
 
 
 class HybridServer(PartyProtocol):
-    """Plays the server, who holds the weights, garbles the circuits and learns nothing.
+    """Runs the server, who holds the weights, garbles the circuits and learns nothing.
 
     `name` is the name of the protocol. `uses_tables` is that of `WorkPlan`. A protocol derives a class:
 

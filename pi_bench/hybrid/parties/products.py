@@ -38,7 +38,7 @@ def draw_masks(program: Program) -> dict[int, np.ndarray]:
 
 
 class ClientProducts:
-    """Plays the client: sends encrypted masks and keeps its share of every value in `known`, by id.
+    """Runs the client: sends encrypted masks and keeps its share of every value in `known`, by id.
 
     Both shares of a product add up to the product with the mask:
 
@@ -105,7 +105,7 @@ class ClientProducts:
 
 
 class ServerProducts:
-    """Plays the server: multiplies the client's encrypted masks by the weights and blinds the products.
+    """Runs the server: multiplies the client's encrypted masks by the weights and blinds the products.
 
     `ClientProducts` shows both parties.
 

@@ -17,10 +17,10 @@ _LABELS, _REVERSE = "label OTs", "reverse OTs"
 
 
 class ClientOts:
-    """Plays the client, who receives labels and sends reverse OTs. Ferret makes them once it has begun.
+    """Runs the client, who receives labels and sends reverse OTs. Ferret makes them once it has begun.
 
     `reverse` is the connection's instance of SoftSpoken. `context` names the protocol, the session and the
-    inference. `ServerOts` plays the other party:
+    inference. `ServerOts` runs the other party:
 
     >>> import numpy as np
     >>> from pi_bench.hybrid.parties.keys import client_set_up, server_set_up
@@ -89,7 +89,7 @@ class ClientOts:
 
 
 class ServerOts:
-    """Plays the server, who sends labels and receives reverse OTs. `ClientOts` shows both parties.
+    """Runs the server, who sends labels and receives reverse OTs. `ClientOts` shows both parties.
 
     ```python
     from pi_bench.hybrid.parties.keys import ServerKeys

@@ -128,7 +128,7 @@ class _Tables:
 
 
 class ClientTables(_Tables):
-    """Plays the client: chooses the paths of the trees, and keeps its states in `arrays`.
+    """Runs the client: chooses the paths of the trees, and keeps its states in `arrays`.
 
     Both parties grow the table of a ReLU:
 
@@ -262,7 +262,7 @@ class ClientTables(_Tables):
 
 
 class ServerTables(_Tables):
-    """Plays the server: draws the masks of the tables, and keeps its states in `arrays`.
+    """Runs the server: draws the masks of the tables, and keeps its states in `arrays`.
 
     `ClientTables` shows both parties.
 
@@ -362,6 +362,6 @@ def _place(step: TableStep) -> _Place:
 
 
 def _bundle(table: FssSpec, groups: range, level: int) -> np.ndarray:
-    """Returns memory for a party's bundle of a level, which is empty behind the last level."""
+    """Returns memory for a party's bundle of a level, which is empty after the last level."""
     group_bytes = table.bundle_group_bytes(level) if level <= table.bundle_count else 0
     return np.empty(len(groups) * group_bytes, np.uint8)

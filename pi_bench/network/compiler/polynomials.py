@@ -160,7 +160,7 @@ class _Polynomial:
             plain = [term.source_scale_bits for term in image.terms if term.weights is None]
             if max(plain, default=scales.image) <= scales.image:
                 return values.emit_linear(self.node.name, image, scales.image), scales
-        raise self._fault("its input's range is too large beside that of its products")
+        raise self._fault("its input's range is too large compared with that of its products")
 
     def _scales(self, natural: int) -> _Scales:
         """Chooses the scales; `natural` is the finest scale that z can have without a shift."""

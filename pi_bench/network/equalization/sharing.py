@@ -105,7 +105,7 @@ class Sharing:
         return self.groups[node.inputs[0]]
 
     def _fixed(self, node: Node) -> np.ndarray:
-        """Also serves the output and nodes that this module does not know."""
+        """Keeps the factor 1. Serves the output and nodes that this module does not know, too."""
         fixed = np.full((1,) * len(node.shape), FIXED)
         for name in node.inputs:
             self._join(self.groups[name], np.array(FIXED))
@@ -164,7 +164,7 @@ class Sharing:
         return numbers if len(numbers) == 1 else numbers[node.first : node.first + node.shape[0]]
 
     def _take(self, node: TakeNode) -> np.ndarray:
-        """Zeros, at positions below 0, have any factor."""
+        """Takes elements. Zeros, at positions below 0, have any factor."""
         numbers, positions = self.groups[node.inputs[0]], np.array(node.positions)
         numbers = np.broadcast_to(numbers, (self._shapes[node.inputs[0]][0], *numbers.shape[1:]))
         taken: np.ndarray = numbers[positions]

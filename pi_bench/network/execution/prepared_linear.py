@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import numpy as np
 
-from pi_bench.arithmetic.convolution import RingConvolution, scale_add
+from pi_bench.arithmetic.convolution import RingConvolution, Task, scale_add, scale_add_task
 from pi_bench.network.execution.shares import apply_local, prepare_weights, ring_convolution
 from pi_bench.network.program import LinearOp, LinearTerm, Weights
+
+Work = tuple[Task | Callable[[], object], tuple[np.ndarray, ...]]
+"""A call, and the arrays that it reads apart from shares."""
 
 
 class PreparedLinear:
@@ -68,6 +72,56 @@ class PreparedLinear:
             for n in range(len(out)):
                 made = out[n : n + 1, place]
                 _add(term, kernel, packed, value[n : n + 1], made, workspace, threads)
+
+    def work(
+        self, values: Mapping[int, np.ndarray], out: np.ndarray, workspace: np.ndarray, threads: int = 1
+    ) -> list[Work]:
+        """Returns the calls that do as `add` does with these arrays, for any number of uses.
+
+        Each call has the arrays that it reads apart from shares.
+
+        >>> from pi_bench.testing import small_network
+        >>> program, weights = small_network()
+        >>> op = program.linear_ops[0]
+        >>> prepared = PreparedLinear(op, weights, program.weight_bits)
+        >>> values, workspace = {0: np.ones((1, 2), np.uint32)}, workspace_for([prepared])
+        >>> added, worked = np.zeros((2, *op.shape), np.uint32)
+        >>> prepared.add(values, added, workspace)
+        >>> for work, _ in prepared.work(values, worked, workspace):
+        ...     work()
+        >>> bool((worked == added).all())
+        True
+        """
+        calls: list[Work] = []
+        for (term, kernel, packed), fills_value in zip(self._terms, self._fills_value, strict=True):
+            source = values[term.source]
+            value = np.ascontiguousarray(apply_local(term.local, source))
+            if not np.may_share_memory(value, source):  # otherwise it is a view of the whole result
+                calls.append((partial(_copy_local, term, source, value), ()))
+            place = slice(term.first_channel, term.first_channel + term.shift_bits.size)
+            for n in (slice(None),) if fills_value else (slice(n, n + 1) for n in range(len(out))):
+                made = out[n] if fills_value else out[n, place]
+                call = _task(term, kernel, packed, value[n], made, workspace, threads)
+                calls.append((call, () if kernel is None else (packed,)))
+        return calls
+
+
+def _copy_local(term: LinearTerm, source: np.ndarray, value: np.ndarray) -> None:
+    np.copyto(value, apply_local(term.local, source))
+
+
+def _task(
+    term: LinearTerm,
+    kernel: RingConvolution | None,
+    packed: np.ndarray,
+    value: np.ndarray,
+    out: np.ndarray,
+    workspace: np.ndarray,
+    threads: int,
+) -> Task:
+    if kernel is None:
+        return scale_add_task(value, term.multiplier, term.shift_bits, out)
+    return kernel.task(packed, value, term.multiplier, term.shift_bits, workspace, out, threads)
 
 
 def _add(

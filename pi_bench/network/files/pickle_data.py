@@ -69,7 +69,7 @@ class Placeholder:
 def read_pickle(
     file: BinaryIO, builders: Mapping[str, Builder], persistent: Callable[[Any], Any] | None = None
 ) -> Any:
-    r"""Reads one pickle from `file`, whose position is then behind it.
+    r"""Reads one pickle from `file`, whose position is then after it.
 
     Mappings keep the entries whose keys are text; sets become lists.
 

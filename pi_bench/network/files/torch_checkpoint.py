@@ -64,7 +64,7 @@ def damaged(name: str) -> ModelError:
 
 def _too_long(name: str) -> ModelError:
     return ModelError(
-        f"{name} has more than {_MAX_PICKLE_BYTES >> 20} MiB of objects beside its tensors: save the "
+        f"{name} has more than {_MAX_PICKLE_BYTES >> 20} MiB of objects besides its tensors: save the "
         "state_dict alone, torch.save(module.state_dict(), file)"
     )
 

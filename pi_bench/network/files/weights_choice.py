@@ -1,6 +1,6 @@
-"""Finds a module's weights in a checkpoint: under which keys they lie, and behind which prefixes.
+"""Finds a module's weights in a checkpoint: under which keys they lie, and after which prefixes.
 
-Training scripts keep the weights under keys such as ``state_dict`` or ``net``, beside an optimizer and other
+Training scripts keep the weights under keys such as ``state_dict`` or ``net``, next to an optimizer and other
 copies, and wrappers put ``module.`` before or between the names. So the names of all tensors in the
 checkpoint are written out with the keys above them, and the places are found that have every weight of
 the module.

@@ -6,7 +6,7 @@ on the shapes. After a culled stage and global pooling, four convolutions become
 between two wide convolutions, fusion only makes the products larger.
 
 The objective is the predicted online time by a table of public costs. Without a link, the condition is that
-the offline bytes do not grow. The search takes single values and whole regions as moves until none helps.
+the offline bytes do not grow. The search takes single values and whole regions as changes until none helps.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ class Planner:
         improved = True
         while improved:
             improved = False
-            for move in self._moves(best, free):
-                kept = best ^ move
+            for change in self._changes(best, free):
+                kept = best ^ change
                 cost = self.cost(kept)
                 allowed = self._table.offline_may_grow or cost.offline_bytes <= base.offline_bytes
                 if allowed and cost.online_s < best_cost.online_s * (1 - 1e-9):
@@ -112,7 +112,7 @@ class Planner:
             if self._is_weighted(name, everything)
         }
 
-    def _moves(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
+    def _changes(self, kept: frozenset[str], free: tuple[str, ...]) -> Iterator[frozenset[str]]:
         """Yields runs of neighbors in a region to dissolve together, longest first, then single values,
         either way.
         """

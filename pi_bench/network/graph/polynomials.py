@@ -11,8 +11,8 @@ where scale and shift fold into the linear operator that makes x, and inner and 
 server's shares (`reduce_polynomials`): so the coefficients stay with the weights, and only squares and
 products remain to be computed. gain, 1 or -1, is public: the sign of a, which shares are multiplied by.
 
-A small a beside a large b makes z^2 and outer large beside their sum. Powers of images of their own do not
-cancel (`spread_polynomials`), at twice or three times the channels of the linear operator:
+A small a with a large b makes z^2 and outer large compared with their sum. Powers of images of their own do
+not cancel (`spread_polynomials`), at twice or three times the channels of the linear operator:
 
     degree 2    gain z^2 + b x + c               z = sqrt(|a|) x
     degree 3    z^3 + gain w^2 + c x + d         z = cbrt(a) x, w = sqrt(|b|) x

@@ -22,7 +22,7 @@ class Names:
     """The places that are taken: paths of tensors, and paths of modules, which are never the same.
 
     The dots of a name stay, since they are module paths in the files of most exporters. Names that collide
-    get a number, as in ``conv1`` beside the tensor ``conv1.weight``.
+    get a number, as in ``conv1`` next to the tensor ``conv1.weight``.
 
     >>> names = Names()
     >>> names.tensor("conv1.weight"), names.tensor("conv1"), names.tensor("conv1.weight.scale")

@@ -26,7 +26,7 @@ def _max_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
     x, window, is_line = _window(inputs, attributes)
     pads, ceil = window.pads, bool(attributes.pop("ceil_mode", 0))
     most = [extent // 2 for extent in window.extents]
-    if ceil and pads[:2] != pads[2:]:  # the pads behind that make the same windows without ceil_mode
+    if ceil and pads[:2] != pads[2:]:  # the end pads that make the same windows without ceil_mode
         ceil, counts = False, _counts(x, window)
         pads = [*pads[:2], *(_pads_behind(x, window, axis, counts[axis]) for axis in (0, 1))]
     x, padding = padded(x, pads, -torch.inf, most)
@@ -35,7 +35,7 @@ def _max_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 
 
 def _counts(x: torch.Tensor, window: OnnxWindow) -> list[int]:
-    """Returns the number of windows of each axis with ceil_mode, none of which begins in the pads behind."""
+    """Returns the number of windows of each axis with ceil_mode, none of which begins in the end pads."""
     counts = []
     for axis, size in enumerate(x.shape[2:]):
         before, after, step = window.pads[axis], window.pads[axis + 2], window.strides[axis]
@@ -79,7 +79,7 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> torch.Tensor:
 def _gathered(
     x: torch.Tensor, window: OnnxWindow, counted: bool, ceil: bool
 ) -> tuple[torch.Tensor, OnnxWindow]:
-    """Puts the elements of windows with dilations beside each other. Returns the windows of neighbors."""
+    """Puts the elements of windows with dilations next to each other. Returns the windows of neighbors."""
     if any(window.pads) and not counted:
         raise ModelError(
             "average pooling with dilations is supported without pads, or with count_include_pad"

@@ -60,7 +60,7 @@ class Axis:
 
     @property
     def after(self) -> int:
-        """Zeros behind the input that some output reads."""
+        """Zeros after the input that some output reads."""
         return max(0, (self.out_size - 1) * self.stride - self.before + self.extent - self.in_size)
 
     def representative(self, kind: int) -> int:

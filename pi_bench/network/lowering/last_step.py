@@ -1,4 +1,4 @@
-"""Leaves out the last step of a network behind its logits: softmax, log-softmax, sigmoid or argmax.
+"""Leaves out the last step of a network after its logits: softmax, log-softmax, sigmoid or argmax.
 
 The first three change no order of the classes, argmax chooses one, and the client has the logits. So the
 client applies them itself.
@@ -30,7 +30,7 @@ _BEHIND_A_CLASS = (
     ),
     *("contiguous", "alias", "lift_fresh_copy"),
 )
-"""Operators that only rearrange or convert their operand: behind argmax, they rearrange classes."""
+"""Operators that only rearrange or convert their operand: after argmax, they rearrange classes."""
 _ASSERTION = "assert_tensor_metadata"
 META_KEY = "left_to_client"
 """The key of a graph's meta that lists the operators, each with its dimension, in the order of computing."""

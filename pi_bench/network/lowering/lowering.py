@@ -79,10 +79,10 @@ def lower(
                 constants.add(fx_node, name_in_module, state[name_in_module])
         elif fx_node.op == "call_function":
             if not constants.fold(fx_node) and not masked.take(fx_node):
-                masked.settle_operands(fx_node)
+                masked.lower_operands(fx_node)
                 translate(lowering, fx_node)
         elif fx_node.op == "output":
-            masked.settle_operands(fx_node)
+            masked.lower_operands(fx_node)
             if result not in lowering.values:
                 raise ModelError("the network's output does not depend on its input")
             last = lowering.values[result]

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from pi_bench.errors import ModelError
 from pi_bench.network.graph import AddNode, BatchNormNode, FlattenNode, Node, ReluNode, ReshapeNode, ScaleNode
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.combinations import FACTORS, Combinations
+from pi_bench.network.lowering.per_channel import is_per_channel, per_channel
 from pi_bench.network.lowering.state import FxNode, Lowering, arguments, refuse, stem
 
 _TOLERANCE = 1e-5
+_NUMBER = "a factor or shift of it"
 """The coefficients of a mask and its complement, computed in float32, may miss a sum of 1 by this."""
 
 
@@ -46,7 +47,7 @@ class MaskLowering:
             ModelError: the call is linear, and cannot be lowered.
         """
         given = arguments(call)
-        self._settle_factors(call, given)
+        self._lower_factors(call, given)
         combination = self._combinations.collect(call, given)
         if combination is None:
             return False
@@ -54,7 +55,7 @@ class MaskLowering:
         if found is not None:
             self._lowering.values[call] = found
         elif len(call.users) > 1 and self._is_one_value(combination):
-            self._settle(call)  # so that each reader sees the same value, not its parts
+            self._lower(call)  # so that each reader sees the same value, not its parts
         return True
 
     def _is_one_value(self, combination: Combination) -> bool:
@@ -66,7 +67,7 @@ class MaskLowering:
             len(combination.coefficients) == 1 or len(powers.sources(combination)) > 1
         )
 
-    def _settle_factors(self, call: FxNode, given: dict[str, Any]) -> None:
+    def _lower_factors(self, call: FxNode, given: dict[str, Any]) -> None:
         """Makes one node of a sum of different values that is a factor of a product, so that the power is of
         the sum.
         """
@@ -78,9 +79,9 @@ class MaskLowering:
         for factor, combination in factors.items():
             several = combination is not None and len(self._combinations.powers.sources(combination)) > 1
             if several and factor not in self._lowering.values:
-                self._settle(factor)
+                self._lower(factor)
 
-    def settle_operands(self, call: FxNode) -> None:
+    def lower_operands(self, call: FxNode) -> None:
         """Makes nodes of the combinations that `call`, an operator of another kind, reads.
 
         Raises:
@@ -88,7 +89,7 @@ class MaskLowering:
         """
         for operand in call.all_input_nodes:
             if operand in self._combinations and operand not in self._lowering.values:
-                self._settle(operand)
+                self._lower(operand)
 
     def _recognized(self, call: FxNode, combination: Combination) -> Node | None:
         """Returns the node that equals the combination: a value, a ReLU, or a masked ReLU."""
@@ -107,7 +108,7 @@ class MaskLowering:
             return None
         return self._masked(call, source, kept)
 
-    def _settle(self, call: FxNode) -> None:
+    def _lower(self, call: FxNode) -> None:
         combination = self._combinations.powers.take(call, self._combinations[call])
         coefficients = dict(combination.coefficients)
         summands: list[Node] = []
@@ -162,15 +163,15 @@ class MaskLowering:
             return self._lowering.append(ScaleNode(name, (node.name,), node.shape, *numbers))
         shape = node.shape
         gain, shift = np.broadcast_to(gain, shape), np.broadcast_to(shift, shape)
-        if not (_is_by_channel(gain) and _is_by_channel(shift)):
+        if not (is_per_channel(gain) and is_per_channel(shift)):
             gain, shift = gain.reshape(-1), shift.reshape(-1)
             flat = FlattenNode(self._lowering.name(call, "flatten"), (node.name,), gain.shape)
             node = self._lowering.append(flat)
         channels = len(gain)
         name = self._lowering.name(call, "scale")
         values = {
-            "weight": _by_channel(call, gain),
-            "bias": _by_channel(call, shift),
+            "weight": per_channel(call, gain, _NUMBER),
+            "bias": per_channel(call, shift, _NUMBER),
             "mean": np.zeros(channels, np.float32),
             "variance": np.ones(channels, np.float32),
         }
@@ -196,16 +197,3 @@ def _require_binary(call: FxNode, kept: np.ndarray) -> None:
             f"lie between {kept.min():.4g} and {kept.max():.4g}); binarize the mask, for instance with "
             "(mask > 0.5).float(), and finetune before export",
         )
-
-
-def _is_by_channel(values: np.ndarray) -> bool:
-    full = values.reshape(len(values), -1)
-    return not (full != full[:, :1]).any()
-
-
-def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
-    """Reduces a coefficient with one number per channel to float32 (channels,)."""
-    column: Any = values.reshape(len(values), -1)[:, 0].astype(np.float32)
-    if not np.isfinite(column).all():
-        raise ModelError(str(refuse(call, "a factor or shift of it is NaN or infinite")))
-    return np.ascontiguousarray(column)

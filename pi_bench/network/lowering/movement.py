@@ -55,7 +55,7 @@ def _permuted(lowering: Lowering, call: FxNode, argument: Any, axes: Sequence[in
 
 
 def _shuffled(lowering: Lowering, call: FxNode, argument: Any, view: Shape, axes: Sequence[int]) -> None:
-    """Reshape to `view`, permute, and reshape to the call's own shape."""
+    """Reshapes to `view`, permutes, and reshapes to the call's own shape."""
     source = lowering.value(call, argument)
     seen = reshaped(lowering, call, source, view)
     turned = in_order(lowering, call, seen, axes)

@@ -15,6 +15,7 @@ from pi_bench.network.graph import PolynomialNode, ReluNode
 from pi_bench.network.lowering.advice import advice
 from pi_bench.network.lowering.combination import Combination
 from pi_bench.network.lowering.composites import composed_activation
+from pi_bench.network.lowering.per_channel import is_per_channel, per_channel
 from pi_bench.network.lowering.state import FxNode, Lowering, refuse
 
 MAX_DEGREE = 3
@@ -132,11 +133,11 @@ class Powers:
         if relu is not None:
             kept = np.broadcast_to(left[relu], source.shape)
             if np.all((kept == 0) | (kept == 1)) and not table[1:, kept == 1].any():
-                mask = _by_channel(call, kept) == 1
+                mask = _coefficients(call, kept) == 1
                 constant = np.where(kept == 1, table[0], 0.0)
                 table[0] = np.where(kept == 1, 0.0, table[0])
                 del left[relu]
-        coefficients = np.stack([_by_channel(call, row) for row in table], axis=1)
+        coefficients = np.stack([_coefficients(call, row) for row in table], axis=1)
         degree = MAX_DEGREE if coefficients[:, MAX_DEGREE].any() else 2
         name = self._lowering.name(call, "polynomial")
         node = PolynomialNode(
@@ -171,17 +172,13 @@ class Powers:
         return isinstance(node, ReluNode) and node.mask is None and node.inputs == (base,)
 
 
-def _by_channel(call: FxNode, values: np.ndarray) -> np.ndarray:
-    """Reduces a coefficient per element (channels, ...) with one number per channel to float64
-    (channels,)."""
-    full = values.reshape(values.shape[0], -1)
-    if not np.isfinite(full).all():
-        raise refuse(call, "a coefficient of a polynomial activation is NaN or infinite")
-    if (full != full[:, :1]).any():
+def _coefficients(call: FxNode, values: np.ndarray) -> np.ndarray:
+    """Reduces a coefficient per element (channels, ...) to float32 (channels,)."""
+    found = per_channel(call, values, "a coefficient of a polynomial activation")
+    if not is_per_channel(values):
         raise refuse(
             call,
-            "a polynomial activation has one coefficient a channel, and a mixture one kind a channel; "
+            "a polynomial activation has one coefficient per channel, and a mixture one kind per channel; "
             "parameters of shape (channels, 1, 1) are of that form",
         )
-    column: np.ndarray = full[:, 0]
-    return column
+    return found

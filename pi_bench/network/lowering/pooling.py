@@ -91,7 +91,7 @@ def _dilated(
 ) -> Node:
     """Lowers a max-pool whose windows leave out rows or columns. Returns its last node, to be added.
 
-    The elements of the windows are put beside each other first, along one axis after the other. Then windows
+    The elements of the windows are put next to each other first, along one axis after the other. Then windows
     of neighbors are pooled. `windows` has the kernel, stride, dilation and zeros before of each axis.
     """
     for axis, (taps, *window) in enumerate(windows, 1):

@@ -2,7 +2,7 @@
 
 With stride s, the outputs at positions ``s i + a`` read the inputs with the taps ``a, a + s, a + 2 s …`` of
 the kernel alone. So each phase a is a convolution with stride 1. The phases are computed together as
-channels, and put beside each other as in a pixel shuffle. No zeros are multiplied.
+channels, and put next to each other as in a pixel shuffle. No zeros are multiplied.
 """
 
 from __future__ import annotations

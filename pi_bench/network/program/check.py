@@ -98,7 +98,7 @@ def _check_linear(
             raise fault(op, "has a term that is multiplied by zero")
         if term.weighted is not None:
             if term.multiplier != 1:
-                raise fault(op, "has a multiplier beside weights")
+                raise fault(op, "has both a multiplier and weights")
             if term.source not in readable:
                 raise fault(op, "applies weights to a value whose mask follows from a product")
             _claim(op, term.weighted.weight, weight_names)

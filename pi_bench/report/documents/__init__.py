@@ -14,6 +14,7 @@ from pi_bench.report.documents.export import Export
 from pi_bench.report.documents.inspection import Inspection
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.documents.micro import Micro
+from pi_bench.report.documents.table import TableDocument
 from pi_bench.report.documents.words import WORDS
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
@@ -24,6 +25,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "micro": Micro,
     "answer": ServedAnswer,
     "export": Export,
+    "table": TableDocument,
 }
 """Each document by the name that `pi-bench schema` knows."""
 
@@ -35,6 +37,7 @@ _COMMANDS = {
     "micro": "micro",
     "answer": "infer",
     "export": "export",
+    "table": "table",
 }
 
 

@@ -111,7 +111,7 @@ class Times(Part, frozen=True, kw_only=True):
 
 
 class BothTimes(Part, frozen=True, kw_only=True):
-    """Sets the times of both parties beside the bytes that they exchange."""
+    """Holds the times of both parties and the bytes that they exchange."""
 
     client: Times
     server: Times

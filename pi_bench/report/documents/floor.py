@@ -41,7 +41,7 @@ class FloorTime(Part, frozen=True, kw_only=True):
 
 
 class PhaseFloor(FloorTime, frozen=True, kw_only=True):
-    """Holds the floor of a phase beside the measured time."""
+    """Holds the floor of a phase and the measured time."""
 
     times_floor: Annotated[
         Above0 | None, Meta(description="measured median divided by the floor; null where the floor is 0")

@@ -69,7 +69,7 @@ class CaseResult(Part, frozen=True, kw_only=True):
 
 
 class Micro(Part, frozen=True, kw_only=True):
-    """Seconds per unit of each primitive beside this machine's limits."""
+    """Seconds per unit of each primitive, and this machine's limits."""
 
     schema_version: SchemaVersion
     interrupted: Interrupted

@@ -70,7 +70,7 @@ class Prediction(Part, frozen=True, kw_only=True):
 
 
 class ComparedPrediction(Prediction, frozen=True, kw_only=True):
-    """Sets a prediction beside the measurement of the same network."""
+    """Compares a prediction with the measurement of the same network."""
 
     over_measured: OverMeasured
 

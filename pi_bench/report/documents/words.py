@@ -1,7 +1,7 @@
 """The meaning of each field name of the documents, for the schemas.
 
 One word has one meaning, so a name needs one description wherever it stands. A field that says more about
-itself has a description of its own beside its type, which counts. A key ``Type.name`` is for one type alone.
+itself has a description of its own besides its type, which counts. A key ``Type.name`` is for one type alone.
 """
 
 from __future__ import annotations

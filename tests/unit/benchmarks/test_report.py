@@ -1,4 +1,4 @@
-"""The report of the benchmarks: targets beside measured values, in the target's unit."""
+"""The report of the benchmarks: targets and measured values, in the target's unit."""
 
 import json
 from pathlib import Path

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pi_bench.crypto.fss import FssSpec
-from tests.fss_parties import LANES, FssRun, Labels, Material, ideal_labels, play, prepare
+from tests.fss_parties import LANES, FssRun, Labels, Material, ideal_labels, prepare, run_online
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "fss.json").read_text())
 CASES = {case["name"]: case for case in VECTORS["cases"]}
@@ -96,5 +96,5 @@ def test_every_message_and_the_result(isa: str, name: str) -> None:
     v = words(case, "v")
     u = np.frombuffer(bytes.fromhex(case["x"]), np.uint32) - v
     run = prepare(spec, v, material_of(spec, case), isa=isa)
-    play(run, u, words(case, "next mask"), isa=isa)
+    run_online(run, u, words(case, "next mask"), isa=isa)
     assert digests(run) == case["sha256"]

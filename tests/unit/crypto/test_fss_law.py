@@ -10,7 +10,7 @@ from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.ot_extension import random_delta
 from pi_bench.crypto.randomness import padded_words, random_words
-from tests.fss_parties import LANES, Extensions, ideal_material, play, prepare, restored
+from tests.fss_parties import LANES, Extensions, ideal_material, prepare, restored, run_online
 
 
 def relu(f: int, top: int, mode: str = "windowed", sign_drop: int = 0) -> tuple[FssSpec, str, int]:
@@ -34,7 +34,7 @@ def run_on(case: tuple[FssSpec, str, int], x: np.ndarray, v: np.ndarray, isa: st
     """The result, revealed, for uint32 x and v of whole groups."""
     spec, next_mask = case[0], random_words(v.shape)
     run = prepare(spec, v, Extensions().material(spec, v.size // LANES), isa=isa)
-    return play(run, x - v, next_mask, isa=isa).share + next_mask
+    return run_online(run, x - v, next_mask, isa=isa).share + next_mask
 
 
 SMALL = {
@@ -116,7 +116,7 @@ def test_elements_that_fill_no_group(name: str) -> None:
     v = padded_words(random_words((count,)), padded)
     next_mask = random_words((padded,))
     run = prepare(spec, v, Extensions().material(spec, 2))
-    play(run, padded_words(x - v[:count], padded), next_mask)
+    run_online(run, padded_words(x - v[:count], padded), next_mask)
     share = np.empty(padded, np.uint32)
     z = padded_words(run.z[:count], padded)
     fss.finish(spec, fss.FinishArguments(run.kept, z, run.answer, share))
@@ -139,7 +139,7 @@ def test_both_shares_of_a_table_add_up_at_every_index(bits: int, step: int) -> N
     limit = ~(v >> 4) & (1 << n) - 1
     for window in range(0, 1 << bits, step):
         u = np.full(LANES, (window << 4) - 15 & 2**32 - 1, np.uint32)
-        run = play(restored(prepared), u, np.zeros(LANES, np.uint32))
+        run = run_online(restored(prepared), u, np.zeros(LANES, np.uint32))
         planes = run.message[128:].view(np.uint32)[:, None] >> lanes & 1
         index = (planes[:n] << np.arange(n, dtype=np.uint32)[:, None]).sum(axis=0)
         of_server = planes[bits] ^ 1 ^ (window >> n) ^ choices[n + 1]
@@ -167,7 +167,7 @@ def test_slices_threads_and_paths_give_the_same_bytes(isa: str) -> None:
 
 def everything(spec, material, v, u, next_mask, call: FssCall) -> dict[object, np.ndarray]:
     """All messages and states."""
-    run = play(prepare(spec, v, material, call=call), u, next_mask, call=call)
+    run = run_online(prepare(spec, v, material, call=call), u, next_mask, call=call)
     fields = ("corrections", "opening", "server_state", "client_state", "message", "kept", "z", "answer")
     return run.bundles | {name: getattr(run, name) for name in fields}
 

@@ -8,7 +8,7 @@ import pytest
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.randomness import random_words
-from tests.fss_parties import LANES, ideal_material, play, prepare
+from tests.fss_parties import LANES, ideal_material, prepare, run_online
 
 GROUPS = 8
 COUNT = GROUPS * LANES
@@ -25,7 +25,7 @@ def test_square_of_a_result(name: str, versions: int) -> None:
     spec = GADGETS[name]
     x = np.random.default_rng(3).integers(-(1 << 22), 1 << 22, COUNT).astype(np.int32).view(np.uint32)
     v, r = random_words((2, COUNT))
-    run = play(prepare(spec, v, ideal_material(spec, GROUPS)), x - v, r)
+    run = run_online(prepare(spec, v, ideal_material(spec, GROUPS)), x - v, r)
     assert spec.share_versions == versions
 
     shares = fss.share_versions(spec, run.kept).transpose(1, 0, 2).reshape(versions, COUNT)

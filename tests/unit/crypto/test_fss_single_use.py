@@ -12,7 +12,7 @@ import pytest
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.randomness import random_words
-from tests.fss_parties import LANES, Extensions, FssRun, Material, play, prepare, restored
+from tests.fss_parties import LANES, Extensions, FssRun, Material, prepare, restored, run_online
 from tests.fss_recorder import repeated, watch_fss
 
 SPECS = [
@@ -37,7 +37,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counter]:
 def run_slice(call: FssCall, extensions: Extensions, groups: int) -> Material:
     material = extensions.material(call.spec, groups)
     u, v, next_mask = random_words((3, groups * LANES))
-    play(prepare(call.spec, v, material, call=call), u, next_mask, call=call)
+    run_online(prepare(call.spec, v, material, call=call), u, next_mask, call=call)
     return material
 
 
@@ -112,7 +112,7 @@ def test_what_a_second_message_of_one_state_would_show() -> None:
     sign_shift, sign_bits = spec.truncate_bits + spec.sign_drop, 11
     indices = []
     for state, share in ((run, u), (copied, other)):
-        message = play(state, share, random_words((LANES,))).message
+        message = run_online(state, share, random_words((LANES,))).message
         planes = message.view(np.uint32)[LANES : LANES + sign_bits]
         bits = planes[:, None] >> np.arange(LANES) & 1  # (position, lane)
         indices.append((bits << np.arange(sign_bits)[:, None]).sum(axis=0))
@@ -134,7 +134,7 @@ def test_a_state_takes_each_step_once(spec) -> None:
         steps.append(partial(fss.accept_opening, spec, run.opening, run.client_state))
     u, next_mask = random_words((2, LANES))
     check_refused(steps, list(states.values()))
-    play(run, u, next_mask, call=call_of(spec))
+    run_online(run, u, next_mask, call=call_of(spec))
     online = [partial(fss.encode, call_of(spec), encode_arguments(run, u))]
     online.append(partial(fss.evaluate, call_of(spec), evaluate_arguments(run, next_mask)))
     check_refused(steps + online, [*states.values(), run.message, run.kept, run.z, run.answer])

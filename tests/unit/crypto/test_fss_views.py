@@ -1,6 +1,6 @@
 """Each party's view of an FSS gadget, enumerated: uniform, and so alike for every share of the other party.
 
-tests/fss_view_gadgets.py holds the messages of the specification. The law is checked beside them, so that a
+tests/fss_view_gadgets.py holds the messages of the specification. The law is checked with them, so that a
 view that is uniform because nothing is computed would be seen. The flaws are those that the specification
 names.
 """

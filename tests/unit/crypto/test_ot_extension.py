@@ -79,7 +79,7 @@ def test_labels_look_uniform(cot_instance: CotInstance) -> None:
     sender, receiver = cot_instance(bytes(random_bytes(16, 5)))
     zero, active, _ = _extend(sender, receiver, np.zeros(4096, np.uint8))
     for labels in (zero, active):
-        ones = np.unpackbits(labels, axis=1).sum(axis=0, dtype=np.int64)  # of 32,768 a column; sigma is 90.5
+        ones = np.unpackbits(labels, axis=1).sum(axis=0, dtype=np.int64)  # 32,768 per column; sigma is 90.5
         assert (abs(ones - 16_384) < 7 * 90.5).all()
 
 

@@ -36,7 +36,7 @@ def test_auto_takes_ferret_where_bytes_cost_more_than_computing(uses_tables: boo
     assert chosen(200_000, None, uses_tables=uses_tables) == "softspoken"
     assert chosen(200_000, "100Gbit,1us", uses_tables=uses_tables) == "softspoken"
     assert chosen(64, slow_up, uses_tables=uses_tables) == "softspoken"  # the set-up alone is more
-    # Tables of circuits fill the way down, and most choices of OTs go up beside them.
+    # Tables of circuits fill the way down, and most choices of OTs go up at the same time.
     assert chosen(200_000, "100Mbit,40ms", uses_tables=uses_tables) == (
         "ferret" if uses_tables else "softspoken"
     )
@@ -51,7 +51,7 @@ def test_a_choice_of_the_user_stays() -> None:
 @pytest.mark.parametrize("uses_tables", [False, True])
 @pytest.mark.parametrize("relu_count", [300, 100_000, 300_000])
 def test_ferret_makes_as_many_ots_as_softspoken(relu_count: int, uses_tables: bool) -> None:
-    """Choices have 4 bytes with SoftSpoken and an eighth of a byte with Ferret, beside what begins it."""
+    """Choices have 4 bytes with SoftSpoken and an eighth of a byte with Ferret, besides the set-up."""
     program = program_of(relu_count)
     plans = [WorkPlan(program, options(kind), uses_tables=uses_tables) for kind in ("softspoken", "ferret")]
     sizes = [sum(e.request_bytes + e.answer_bytes for e in offline_schedule(plan)) for plan in plans]

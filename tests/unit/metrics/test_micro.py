@@ -65,7 +65,7 @@ def test_whole_groups_are_counted() -> None:
 
 
 def test_gadget_bytes_are_those_of_a_relu() -> None:
-    """11 half gates: two labels a gate offline, one a gate online; 12 labels of the client."""
+    """11 half gates: two labels per gate offline, one per gate online; 12 labels of the client."""
     row = run_micro({"evaluate": FAMILIES["evaluate"]}, TINY)["results"][0]
     assert row["case"] == "evaluate ReLU, 11 ANDs"
     sizes = row["unit_bytes"]
@@ -76,7 +76,7 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
 
 
 def test_cross_product_bytes_are_its_job_s() -> None:
-    """One OT a bit of the server's factor, and corrections of as many bits as still count."""
+    """One OT per bit of the server's factor, and corrections of as many bits as still count."""
     sizes = {
         row["case"]: row["unit_bytes"] for row in run_micro({"cross": FAMILIES["cross"]}, TINY)["results"]
     }

@@ -73,7 +73,7 @@ def test_thinning_keeps_the_first_relu_of_every_pair():
     assert kept == ["stages.0.0.relu", "stages.2.0.relu", "stages.2.2.relu"]
     mobile = dataclasses.replace(load_recipe("mobilenetv1-cifar100-411648"), thinned_stages=(2,))
     kept = [path for path, _ in mobile.relu_shapes() if path.startswith("stages.1")]
-    assert kept == ["stages.1.0.relu1", "stages.1.1.relu1"]  # behind the depthwise convolutions
+    assert kept == ["stages.1.0.relu1", "stages.1.1.relu1"]  # after the depthwise convolutions
 
 
 def test_the_most_critical_stage_is_never_culled():

@@ -63,4 +63,4 @@ def test_the_integer_network_computes_what_the_module_does(recipe, tmp_path):
     with torch.no_grad():
         floats = module(torch.from_numpy(images[:COMPARED])).numpy()
     noise = np.sqrt(np.mean((integers - floats) ** 2)) / floats.std()
-    assert noise < 0.1  # activations carry six to eight bits behind the point; a wrong layer gives 1
+    assert noise < 0.1  # activations carry six to eight bits after the point; a wrong layer gives 1

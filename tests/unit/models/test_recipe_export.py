@@ -62,7 +62,7 @@ def test_equal_seeds_make_equal_files(tmp_path):
 
 
 def test_given_weights_are_used(tmp_path, state):
-    # As training scripts leave them: in a checkpoint, behind the prefixes of wrappers.
+    # As training scripts leave them: in a checkpoint, after the prefixes of wrappers.
     wrapped = {f"module._orig_mod.{key}": value for key, value in state.items()}
     torch.save({"epoch": 1, "state_dict": wrapped}, tmp_path / "state.pt")
     images = np.random.default_rng(0).standard_normal((6, 3, 8, 8)).astype(np.float32)
@@ -82,7 +82,7 @@ def test_given_weights_are_used(tmp_path, state):
 
 
 def test_weights_at_one_of_several_places_with_extra_tensors(tmp_path, state):
-    """As a script leaves them that keeps an average of the weights and counts beside them."""
+    """As a script leaves them that keeps an average of the weights and counts with them."""
     other = {key: value + 1 for key, value in state.items()}
     average = {**state, "score": torch.ones(1), "total_ops": torch.ones(1)}
     torch.save({"net": other, "ema": average}, tmp_path / "state.pt")

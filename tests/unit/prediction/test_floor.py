@@ -29,13 +29,13 @@ def script() -> RunScript:
 
 def test_parties_and_kinds_of_work_overlap() -> None:
     """The largest of all times, and not their sum."""
-    played = script()
-    online = played.online
+    phases = script()
+    online = phases.online
     for _ in range(2):  # in two actions: amounts of one kind add up
         online.client.compute(1, "", Purpose.RELU, CostUnits({"evaluate gate": 500.0, STREAMED: 8e3}))
     online.server.compute(2, "", Purpose.LINEAR, CostUnits({"ring multiply-add": 1e5}))
     online.message(Party.SERVER, 3, "", Purpose.OTHER, 1000)
-    floor = script_floor(played, (), RECORDED).online
+    floor = script_floor(phases, (), RECORDED).online
     assert floor.whole.client_s == pytest.approx(2 * 1000 * 4e-10)  # AES; the bytes take less
     assert floor.whole.server_s == pytest.approx(1e5 * 1.8e-11)
     assert floor.whole.link_s == pytest.approx((1000 + HEADER_BYTES) * 2e-10 + 4.5e-6)
@@ -44,18 +44,18 @@ def test_parties_and_kinds_of_work_overlap() -> None:
 
 
 def test_work_after_the_last_message_is_not_waited_for() -> None:
-    played = script()
-    played.online.message(Party.SERVER, 0, "", Purpose.OTHER, 4)
-    played.online.server.compute(1, "", Purpose.LINEAR, CostUnits({"ring multiply-add": 1e9}))
-    assert script_floor(played, (), RECORDED).online.whole.server_s == 0
+    phases = script()
+    phases.online.message(Party.SERVER, 0, "", Purpose.OTHER, 4)
+    phases.online.server.compute(1, "", Purpose.LINEAR, CostUnits({"ring multiply-add": 1e9}))
+    assert script_floor(phases, (), RECORDED).online.whole.server_s == 0
 
 
 def test_dependent_messages_and_bytes_add_up_on_a_link() -> None:
     link = Link("asked", rtt_s=0.04, up_bits_per_s=8e6, down_bits_per_s=8e7)
-    played = script()
-    played.offline.message(Party.CLIENT, 0, "", Purpose.OTHER, 1_000_000 - HEADER_BYTES)
-    played.offline.message(Party.SERVER, 0, "", Purpose.OTHER, 10_000_000 - HEADER_BYTES)
-    floor = script_floor(played, (), RECORDED, link).offline
+    phases = script()
+    phases.offline.message(Party.CLIENT, 0, "", Purpose.OTHER, 1_000_000 - HEADER_BYTES)
+    phases.offline.message(Party.SERVER, 0, "", Purpose.OTHER, 10_000_000 - HEADER_BYTES)
+    floor = script_floor(phases, (), RECORDED, link).offline
     assert floor.whole.link_s == pytest.approx(1.0 + 1.0 + 0.04)
     assert floor.operators[0].link_s == pytest.approx(1.0)  # one direction of an operator
 

@@ -22,8 +22,8 @@ def costs(**unit_s: float) -> Costs:
     return Costs({**dict.fromkeys(LINK_UNITS, 0.0), "word": 1.0, **unit_s}, 1, {})
 
 
-def play(script: PhaseScript, link: Link | None = None, **unit_s: float) -> PredictedPhase:
-    return Simulation(costs(**unit_s), link).play(script)
+def simulate(script: PhaseScript, link: Link | None = None, **unit_s: float) -> PredictedPhase:
+    return Simulation(costs(**unit_s), link).run(script)
 
 
 def ping_pong() -> PhaseScript:
@@ -37,7 +37,7 @@ def ping_pong() -> PhaseScript:
 
 
 def test_turns_add_up() -> None:
-    phase = play(ping_pong())
+    phase = simulate(ping_pong())
     assert phase.time_s == 4
     assert phase.depth == 2
     client, server = phase.spans[Party.CLIENT], phase.spans[Party.SERVER]
@@ -48,13 +48,13 @@ def test_turns_add_up() -> None:
 
 
 def test_each_party_fills_its_time() -> None:
-    phase = play(ping_pong(), LINK, **BYTES, message=0.25, hop=0.125)
+    phase = simulate(ping_pong(), LINK, **BYTES, message=0.25, hop=0.125)
     booked = sum(s.compute_s + s.send_s + s.wait_s for s in phase.spans[Party.CLIENT].values())
     assert booked == pytest.approx(phase.time_s)
 
 
 def test_a_link_adds_transfer_and_delay_each_way() -> None:
-    assert play(ping_pong(), LINK).time_s == pytest.approx(4 + 0.5 + 1000 / 1e3 + 2000 / 2e3)
+    assert simulate(ping_pong(), LINK).time_s == pytest.approx(4 + 0.5 + 1000 / 1e3 + 2000 / 2e3)
 
 
 def test_messages_of_one_direction_queue_and_those_of_two_do_not() -> None:
@@ -64,7 +64,7 @@ def test_messages_of_one_direction_queue_and_those_of_two_do_not() -> None:
             role.send(0, "", OTHER, 1000 - HEADER_BYTES)
         for _ in range(3):
             role.receive(0, "", OTHER, 1000 - HEADER_BYTES)
-    phase = play(script, LINK)
+    phase = simulate(script, LINK)
     waits = {party: sum(span.wait_s for span in phase.spans[party].values()) for party in Party}
     assert waits[Party.SERVER] == pytest.approx(3 * 1000 / 1e3 + 0.25)
     assert phase.time_s == waits[Party.CLIENT] == pytest.approx(3 * 1000 / 2e3 + 0.25)
@@ -78,28 +78,28 @@ def test_parties_overlap() -> None:
         script.server.compute(0, "", OTHER, ONE_S)
         script.message(Party.SERVER, 0, "", OTHER, 1)
         script.client.compute(0, "", OTHER, ONE_S)
-    assert play(script).time_s == 11
+    assert simulate(script).time_s == 11
 
 
 def test_bytes_are_copied_out_while_more_are_copied_in() -> None:
     script = PhaseScript("online")
     script.message(Party.CLIENT, 0, "", OTHER, 1000 - HEADER_BYTES)
     script.message(Party.SERVER, 0, "", OTHER, 0)
-    assert play(script).time_s == 0
-    assert play(script, **BYTES).time_s == pytest.approx(1.0 + HEADER_BYTES * 1e-3)
+    assert simulate(script).time_s == 0
+    assert simulate(script, **BYTES).time_s == pytest.approx(1.0 + HEADER_BYTES * 1e-3)
 
 
 def test_a_receiver_that_slept_is_woken() -> None:
-    assert play(ping_pong(), wake=0.1).time_s == pytest.approx(4.2)
-    fast = Simulation(costs(word=1e-6, wake=0.1)).play(ping_pong())
+    assert simulate(ping_pong(), wake=0.1).time_s == pytest.approx(4.2)
+    fast = Simulation(costs(word=1e-6, wake=0.1)).run(ping_pong())
     assert fast.time_s == pytest.approx(4e-6)  # it was still asking
-    unpolled = Simulation(costs(word=1e-6, wake=0.1), polls=False).play(ping_pong())
+    unpolled = Simulation(costs(word=1e-6, wake=0.1), polls=False).run(ping_pong())
     assert unpolled.time_s == pytest.approx(0.2, rel=1e-3)
 
 
 def test_parties_slow_each_other_down_as_measured() -> None:
     contention = {**dict.fromkeys(CONTENTION, 1.0), "server online": 3.0, "server offline": 9.0}
-    slowed = Simulation(replace(costs(), contention=contention)).play(ping_pong())
+    slowed = Simulation(replace(costs(), contention=contention)).run(ping_pong())
     assert slowed.time_s == 1 + 3 * 2 + 1
 
 
@@ -110,9 +110,9 @@ def test_tables_are_read_while_a_party_asks() -> None:
     script.message(Party.SERVER, 0, "", OTHER, 1)
     script.client.compute(0, "", OTHER, CostUnits({"word": 1.0, "table byte": 3.0}))
     unit_s = {"word": 4e-4, "table byte": 2e-4}
-    assert play(script, **unit_s).time_s == pytest.approx(8e-4 + 6e-4 - 4e-4)
-    assert play(script, **unit_s, hop=1.0).time_s == pytest.approx(1 + 8e-4 + 6e-4 - 1e-3, abs=5e-4)
-    unpolled = Simulation(costs(**unit_s), polls=False).play(script)
+    assert simulate(script, **unit_s).time_s == pytest.approx(8e-4 + 6e-4 - 4e-4)
+    assert simulate(script, **unit_s, hop=1.0).time_s == pytest.approx(1 + 8e-4 + 6e-4 - 1e-3, abs=5e-4)
+    unpolled = Simulation(costs(**unit_s), polls=False).run(script)
     assert unpolled.time_s == pytest.approx(8e-4 + 6e-4)
 
 
@@ -120,7 +120,7 @@ def test_flushing_waits_for_the_link() -> None:
     script = ping_pong()
     script.server.flush(1, "")
     script.message(Party.SERVER, -1, "", OTHER, 0, between=True)
-    phase = play(script, LINK)
+    phase = simulate(script, LINK)
     assert phase.spans[Party.SERVER][1, ""].send_s == pytest.approx(2000 / 2e3 + 0.25)
 
 
@@ -129,7 +129,7 @@ def test_words_between_phases_count_for_none() -> None:
     script.message(Party.CLIENT, -1, "", OTHER, 8, between=True)
     script.server.compute(0, "", OTHER, ONE_S)
     script.message(Party.SERVER, 0, "", OTHER, 5)
-    phase = play(script)
+    phase = simulate(script)
     assert phase.depth == 1
     assert sum(span.sent_count for spans in phase.spans.values() for span in spans.values()) == 1
 
@@ -139,11 +139,11 @@ def test_a_script_that_cannot_end_is_refused() -> None:
     script.client.receive(0, "", OTHER, 1)
     script.server.receive(0, "", OTHER, 1)
     with pytest.raises(ValueError, match="does not end"):
-        play(script)
+        simulate(script)
     lost = PhaseScript("online")
     lost.client.send(0, "", OTHER, 1)
     with pytest.raises(ValueError, match="does not end"):
-        play(lost)
+        simulate(lost)
 
 
 def test_a_message_has_one_size() -> None:
@@ -151,4 +151,4 @@ def test_a_message_has_one_size() -> None:
     script.client.send(0, "", OTHER, 1)
     script.server.receive(0, "", OTHER, 2)
     with pytest.raises(ValueError, match="2 bytes are due where 1 come"):
-        play(script)
+        simulate(script)

@@ -1,4 +1,4 @@
-"""`null` plays scripts that differ from delphi's: the input and the logits find their messages."""
+"""`null` follows scripts that differ from delphi's: the input and the logits find their messages."""
 
 from __future__ import annotations
 

@@ -28,6 +28,9 @@ from pi_bench.report.documents.micro import Micro
 from pi_bench.report.history import render_list
 from pi_bench.report.inspection import render_inspection
 from pi_bench.report.micro import render_micro
+from pi_bench.report.published_table import published_table
+from pi_bench.report.result_table import result_row, result_table
+from pi_bench.report.table_formats import write_table
 from pi_bench.report.terminal import render_result
 from pi_bench.report.text_width import wrapped
 
@@ -94,6 +97,25 @@ def export_list() -> str:
     return list_table([models.load_recipe(name).summary() for name in names])
 
 
+def _rows() -> list[dict[str, Any]]:
+    """Rows of the stored result, under another protocol and over another link too."""
+    row = result_row(stored("latency", Result))
+    return [row, {**row, "protocol": "fss", "online_s": 0.00321}, {**row, "link": "wan", "cautions": "load"}]
+
+
+def sweep() -> str:
+    return write_table(result_table(_rows(), "sweep figures", ["3 of 4 cells are measured."]), "text")
+
+
+def table() -> str:
+    published = import_module("pi_bench.models.published.tables").load_table("deepreduce-4")
+    recipes = [row.built() for row in published.networks]
+    names = [recipe.name for recipe in recipes]
+    counts = {recipe.name: recipe.relu_count for recipe in recipes}
+    measured = [{**row, "name": row["network"]} for row in _rows()[1:]]
+    return write_table(published_table(published, names, measured, counts, {}), "text")
+
+
 SCREENS: dict[str, Callable[[], str]] = {
     "latency": latency,
     "latency-all": latency_all,
@@ -103,6 +125,8 @@ SCREENS: dict[str, Callable[[], str]] = {
     "compare": compare,
     "history": history,
     "export-list": export_list,
+    "sweep": sweep,
+    "table": table,
 }
 
 

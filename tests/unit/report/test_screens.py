@@ -122,7 +122,7 @@ def test_times_by_layer_are_the_clients_and_keep_their_sum(rows: list[tuple[int,
 
 
 def test_a_layer_that_the_client_does_not_see_gets_the_waiting_for_it() -> None:
-    """The server convolves for 3 s; the client waits 5 s for the ReLU behind it, of which 2 s are its own."""
+    """The server convolves for 3 s; the client waits 5 s for the ReLU after it, of which 2 s are its own."""
     none = Directions(client_to_server=0, server_to_client=0)
     unseen, waited = Times(compute_s=0, send_s=0, wait_s=0), Times(compute_s=1, send_s=0, wait_s=5)
     layers = [

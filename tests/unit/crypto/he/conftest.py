@@ -1,4 +1,4 @@
-"""An oracle in Python integers: the ring, the convolution; and one key pair a path."""
+"""An oracle in Python integers: the ring, the convolution; and one key pair per path."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Product = Callable[[list[int], list[int], int], list[int]]
 @pytest.fixture(scope="session")
 def negacyclic_product() -> Product:
     """product(x, y, modulus): x * y in Z_modulus[X] / (X^N + 1) by multiplications of large integers
-    with a slot a coefficient. x is not negative, y is signed."""
+    with one slot per coefficient. x is not negative, y is signed."""
     return _negacyclic_product
 
 
@@ -50,7 +50,7 @@ class Parties:
 
 @pytest.fixture(scope="session")
 def make_parties() -> Iterator[Callable[[str], Parties]]:
-    """make_parties(isa): one key pair a path, for all tests."""
+    """make_parties(isa): one key pair per path, for all tests."""
     made: dict[str, Parties] = {}
 
     def make(isa: str) -> Parties:

@@ -247,7 +247,7 @@ def test_kernels_copy_as_the_model(isa, secret, copied) -> None:
 def test_noise_of_a_copy_has_the_variance_that_the_parameters_name(
     secret, copied, negacyclic_product
 ) -> None:
-    """The noise is what the copy's phase has beside the moved phase."""
+    """The noise is what the copy's phase has besides the moved phase."""
     _, model = copied
     small, index = secret.tolist(), COPY_ORDER // 8
     phases = [

@@ -86,7 +86,7 @@ LARGE = {
     "batch of tiles": (2, 2, 3, (100, 110)),
     "tiles, stride 2": (1, 3, 4, (113, 97), (3, 3), (2, 2)),
     "tiles, 7x7": (1, 1, 2, (130, 96), (7, 7), (2, 2), (3, 3, 3, 3)),
-    "one row a tile": (1, 1, 2, (5, 2600), (3, 3), (1, 1), (1, 1, 1, 1)),
+    "one row per tile": (1, 1, 2, (5, 2600), (3, 3), (1, 1), (1, 1, 1, 1)),
     "kernel beyond the image": (1, 5, 4, (1, 1), (3, 3), (1, 1), (1, 1, 1, 1)),
     "dilated tiles": (1, 2, 3, (100, 110), (3, 3), (1, 1), (4, 4, 4, 4), (4, 4)),
     "1x1 of 7x7": (1, 150, 70, (7, 7), (1, 1), (1, 1), (0, 0, 0, 0)),
@@ -108,7 +108,7 @@ def test_tiles_are_used_where_the_names_say_so(convolution) -> None:
     counts = {name: LinearPlan.of(convolution(*LARGE[name]), WEIGHT_BITS).tile_count for name in LARGE}
     assert counts["cifar first"] == counts["many small channels"] == 1
     assert counts["batch of tiles"] >= 4 and counts["batch of tiles"] % 2 == 0
-    assert counts["one row a tile"] == 5
+    assert counts["one row per tile"] == 5
 
 
 @pytest.mark.parametrize("shape", [(1, 512, 10), (3, 37, 100), (1, 9000, 3), (1, 1, 1), (1, 3, 9000)])
@@ -141,7 +141,7 @@ def test_small_convolutions_in_every_layout(make_parties, available_isa, convolu
 def test_every_output_has_a_place_where_some_read_padding_alone(
     parties, convolution, convolve, outs, size, padding
 ) -> None:
-    """Such outputs lay behind their block, and behind the polynomial where its blocks filled it."""
+    """Such outputs lay after their block, and after the polynomial where its blocks filled it."""
     weighted = convolution(1, 1, outs, size, (1, 1), padding=padding)
     for layout in Layout.candidates(Geometry.of(weighted)):
         plan = LinearPlan.with_layout(weighted, WEIGHT_BITS, layout)
@@ -163,7 +163,7 @@ def test_convolutions_of_few_bytes(parties, convolution, convolve, name) -> None
 
 
 def test_weights_of_one_tap_are_constant_over_runs(convolution, separate_plan) -> None:
-    """And take the memory of a word a run; other kernels, and maps too small to gain, do not."""
+    """And take the memory of one word per run; other kernels, and maps too small to gain, do not."""
     plans = {name: separate_plan(convolution(*LARGE[name])) for name in LARGE}
     runs = {name: plan.run for name, plan in plans.items() if plan.run > 1}
     assert runs == {

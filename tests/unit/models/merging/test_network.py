@@ -172,7 +172,7 @@ def test_polynomials_stay_where_they_are():
 
 
 def test_networks_whose_norms_stand_before_convolutions_are_refused():
-    with pytest.raises(ModelError, match=r"merging needs batch normalizations behind convolutions; stages"):
+    with pytest.raises(ModelError, match=r"merging needs batch normalizations after convolutions; stages"):
         build(narrow("wrn-22-8-cifar10-1359872", "full"))
 
 

@@ -111,7 +111,7 @@ class Ramp:
 @pytest.mark.parametrize("bits", [8, 10, 12])
 @pytest.mark.parametrize("slope", [*SLOPES, 1e-6, -1e-6, 1e-12, 1 - 1e-6])
 def test_values_of_a_leaky_relu_are_two_units_off_at_most(slope: float, bits: int) -> None:
-    """Input and weight are rounded too, to half a unit and a part in 2^10 or, beside many bits, 2^9."""
+    """Input and weight are rounded too, to half a unit and a part in 2^10 or, with many bits, 2^9."""
     node = LeakyReluNode("leaky", ("conv",), (), slope)
     ramp = Ramp(node, {}, activation_bits=bits, weight_bits=12)
     rounding = 2.0 ** -min(10, 21 - bits)

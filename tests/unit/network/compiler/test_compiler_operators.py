@@ -68,7 +68,7 @@ def test_max_pools_share_comparisons_and_take_logarithmic_rounds(pool, rounds, c
 
 
 def rectified(pool: nn.Module, channels: int = 1) -> nn.Module:
-    """The pool of a value after ReLU, which a second reader keeps from going behind the pool."""
+    """The pool of a value after ReLU, which a second reader keeps from going after the pool."""
     return FromFunction(_pool_and_keep, c=conv(3, channels, 1), pool=pool)
 
 
@@ -195,7 +195,7 @@ def test_padding_before_a_convolution_merges_into_it() -> None:
 
 
 def test_a_tiny_summand_is_truncated_rather_than_made_too_fine() -> None:
-    """Its scale would leave the weights behind it too little room."""
+    """Its scale would leave the weights after it too little room."""
     module = FromFunction(
         lambda m, x: m.c(functional.relu(m.a(x)) + functional.relu(m.b(x)) / 1024),
         a=conv(3, 4, 1),

@@ -22,7 +22,7 @@ WEIGHT = (RANDOM.standard_normal((CHANNELS, 3, 1, 1)) / 2).astype(np.float32)
 
 
 def network(coefficients: list[list[float]], relu: str = "", gain: float = 1.0) -> Graph:
-    """A convolution and one activation. coefficients: a row a channel, the constant first, or one for all;
+    """A convolution and one activation. coefficients: a row per channel, the constant first, or one for all;
     relu: "r" where a channel is a ReLU."""
     table = np.array(coefficients, np.float32)
     table = np.ascontiguousarray(np.broadcast_to(table, (CHANNELS, table.shape[1])))
@@ -156,7 +156,7 @@ def test_what_leaves_its_range_is_told(coefficients, factor) -> None:
     found = decode_output(program, run.values[program.output.id])
     wrong = np.abs(found - outputs(graph, INPUTS[:1])).max() > 2**-7 * graph.ranges["act"]
     assert run.out_of_range or not wrong
-    if factor >= 6 and coefficients[0][0] <= 0:  # behind a large constant there is room
+    if factor >= 6 and coefficients[0][0] <= 0:  # after a large constant there is room
         assert run.out_of_range
 
 

@@ -269,7 +269,7 @@ def test_raw_features_have_public_factors_that_depend_on_inputs_alone() -> None:
 
 
 def test_public_numbers_keep_the_factor_1() -> None:
-    """A ReLU6's input and output stay, the layer behind it does not; a clamp at 0 alone is a ReLU."""
+    """A ReLU6's input and output stay, the layer after it does not; a clamp at 0 alone is a ReLU."""
     b = Network()
     b.add(ClampNode, "relu6", "a", 0.0, 6.0)
     b.conv("b", "relu6", 4, 4)

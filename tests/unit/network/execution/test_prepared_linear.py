@@ -46,6 +46,15 @@ def test_all_terms_are_added_to_what_stands_there() -> None:
         out = before.copy()
         prepared.add(values, out, workspace, threads=2)
         np.testing.assert_array_equal(out - before, linear_reference(op, values, weights))
+    # Calls that were made once see the values of the day.
+    out = before.copy()
+    calls = prepared.work(values, out, workspace, threads=2)
+    for value in values.values():
+        value += np.uint32(1 << 31 | 12345)
+    for call, _ in calls:
+        call()
+    np.testing.assert_array_equal(out - before, linear_reference(op, values, weights))
+    assert [reads[0].size > 0 for _, reads in calls if reads] == [True, True]
 
 
 def test_a_classifier_after_global_pooling() -> None:
@@ -58,6 +67,9 @@ def test_a_classifier_after_global_pooling() -> None:
     prepared, out = PreparedLinear(op, weights, 10), np.zeros((2, 3), np.uint32)
     prepared.add(values, out, workspace_for([prepared]))
     np.testing.assert_array_equal(out, linear_reference(op, values, weights))
+    for call, _ in prepared.work(values, out, workspace_for([prepared])):
+        call()
+    np.testing.assert_array_equal(out, 2 * linear_reference(op, values, weights))
 
 
 def test_weights_beyond_the_public_bound_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints with all that training scripts keep beside the weights, at any place, in both formats."""
+"""Checkpoints with all that training scripts keep with the weights, at any place, in both formats."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _CHANNELS = st.sampled_from((1, 2, 3, 9))  # few and many: products are made in 
 
 @st.composite
 def _chains(draw: Any) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, int, int]]]:
-    """An input and one to four convolutions that fit behind each other."""
+    """An input and one to four convolutions that fit after each other."""
     random = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     size = (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
     channels = draw(_CHANNELS)

@@ -31,7 +31,7 @@ class Network(nn.Module):
 
 
 class Lightning(nn.Module):
-    """Has its network as `model`, beside a loss and the attributes that a trainer leaves there."""
+    """Has its network as `model`, with a loss and the attributes that a trainer leaves there."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from tests.operators import Polynomial
 
 
 def quadratic(power: float, *, product: bool) -> tuple[list[Any], dict[str, np.ndarray]]:
-    """a x^power + b x + c of channels behind a convolution, ReLU in one of them."""
+    """a x^power + b x + c of channels after a convolution, ReLU in one of them."""
     node = helper.make_node
     nodes = [
         node("Conv", ["x", "act.w"], ["z"], kernel_shape=[1, 1]),

@@ -159,7 +159,7 @@ def test_relu_and_polynomial_in_one_channel_are_a_sum() -> None:
         (lambda m, x: x**4, "power 4; polynomial activations have degree 2 or 3"),
         (lambda m, x: x**0.5, "power 0.5"),
         (lambda m, x: (x * x) * (x * x), "degree 4"),
-        (lambda m, x: m.grid * x * x, "one coefficient a channel"),
+        (lambda m, x: m.grid * x * x, "one coefficient per channel"),
         (lambda m, x: x * x.mean((2, 3), keepdim=True), "products of two different"),
         (lambda m, x: x * x + float("nan"), "NaN"),
     ],

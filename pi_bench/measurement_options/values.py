@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import string
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pi_bench.errors import UsageError
 
@@ -110,6 +111,33 @@ def number(text: str) -> float:
     return value
 
 
+def not_negative(text: str) -> float:
+    """Parses a finite number of at least 0.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> not_negative("0.5")
+    0.5
+    """
+    value = number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0; give 0 or more")
+    return value
+
+
+def number_of_percent(text: str) -> float:
+    """Parses a percentage, with or without its sign, and returns the number of percent.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is anything else.
+
+    >>> number_of_percent("99.5%")
+    99.5
+    """
+    return number(text.removesuffix("%").rstrip())
+
+
 def link(text: str) -> Link | None:
     """Parses a link between the parties. Returns None for ``loopback``, which is not changed.
 
@@ -158,6 +186,26 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Returns a parser of values with commas between them. A text that is one value alone stays whole.
+
+    >>> list_of(positive_int)("1,2")
+    (1, 2)
+    >>> len(list_of(link)("100Mbit,40ms"))
+    1
+    """
+
+    def parsed(text: str) -> tuple[Any, ...]:
+        try:
+            return (parse(text),)
+        except (argparse.ArgumentTypeError, ValueError, UsageError):
+            if "," not in text:
+                raise
+        return tuple(parse(part) for part in text.split(","))
+
+    return parsed
 
 
 def _whole_number(text: str, least: int) -> int:

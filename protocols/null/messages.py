@@ -1,4 +1,4 @@
-"""INSECURE: the messages that `null` plays, from the script of the protocol whose messages they are."""
+"""INSECURE: the messages that `null` sends, from the script of the protocol whose messages they are."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _WHAT = {Party.CLIENT: "input", Party.SERVER: "logits"}
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PlannedMessage:
     """Describes one message as one party sends or receives it.
 
     It begins with the bytes `first` to `stop` of the input (client to server) or of the logits (server to
     client). Zeros follow. `step` and `part` are those of `SessionLike.step`.
 
-    >>> Move(sends=True, step=0, part="", byte_count=12, first=0, stop=8).carried_bytes
+    >>> PlannedMessage(sends=True, step=0, part="", byte_count=12, first=0, stop=8).carried_bytes
     8
     """
 
@@ -43,31 +43,31 @@ class Move:
         return self.stop - self.first
 
 
-def set_up_moves(messages: Iterable[Message], party: Party) -> list[Move]:
-    """Returns a party's moves of the set-up.
+def set_up_messages(messages: Iterable[Message], party: Party) -> list[PlannedMessage]:
+    """Returns a party's messages of the set-up.
 
-    >>> set_up_moves([Message(Party.SERVER, -1, "ot", 64)], Party.CLIENT)[0].sends
+    >>> set_up_messages([Message(Party.SERVER, -1, "ot", 64)], Party.CLIENT)[0].sends
     False
     """
-    return [Move(m.sender is party, m.step, m.part, m.byte_count) for m in messages]
+    return [PlannedMessage(m.sender is party, m.step, m.part, m.byte_count) for m in messages]
 
 
-def phase_moves(role: Role) -> list[Move]:
-    """Returns a party's moves of a phase: every message that the phase counts.
+def phase_messages(role: Role) -> list[PlannedMessage]:
+    """Returns a party's messages of a phase: every message that the phase counts.
 
     >>> from pi_bench.hybrid.script import hybrid_script
     >>> from pi_bench.protocol import ProtocolOptions
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> script = hybrid_script(program, ProtocolOptions("exact"))
-    >>> [(move.sends, move.byte_count) for move in phase_moves(script.online.client)]
+    >>> [(message.sends, message.byte_count) for message in phase_messages(script.online.client)]
     [(True, 8), (False, 10372), (True, 16), (False, 4)]
     """
-    return [_move(action) for action in role.actions if _is_message(action)]
+    return [_planned(action) for action in role.actions if _is_message(action)]
 
 
-def online_moves(program: Program, role: Role, party: Party) -> list[Move]:
-    """Returns a party's moves of the online phase, with the input and the logits.
+def online_messages(program: Program, role: Role, party: Party) -> list[PlannedMessage]:
+    """Returns a party's messages of the online phase, with the input and the logits.
 
     The messages of the input's step carry the input, and those of the output's step carry the logits.
 
@@ -76,30 +76,32 @@ def online_moves(program: Program, role: Role, party: Party) -> list[Move]:
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> script = hybrid_script(program, ProtocolOptions("exact"))
-    >>> [move.carried_bytes for move in online_moves(program, script.online.client, Party.CLIENT)]
+    >>> [message.carried_bytes for message in online_messages(program, script.online.client, Party.CLIENT)]
     [8, 0, 0, 4]
 
     Raises:
         UsageError: these messages have fewer bytes than the input or the logits.
     """
-    moves = phase_moves(role)
+    messages = phase_messages(role)
     for sender, op in ((Party.CLIENT, program.input), (Party.SERVER, program.output)):
         done, due = 0, WORD_BYTES * element_count(op.shape)
-        for index, move in enumerate(moves):
-            if move.step == op.id and move.sends == (sender is party):
-                stop = min(due, done + move.byte_count)
-                moves[index] = replace(move, first=done, stop=stop)
+        for index, message in enumerate(messages):
+            if message.step == op.id and message.sends == (sender is party):
+                stop = min(due, done + message.byte_count)
+                messages[index] = replace(message, first=done, stop=stop)
                 done = stop
         if done < due:
             raise UsageError(
-                f"null cannot play this protocol: its messages of the {_WHAT[sender]} have {done} bytes, and "
-                f"the {_WHAT[sender]} has {due}; use null alone"
+                f"null cannot imitate this protocol: its messages of the {_WHAT[sender]} have {done} bytes, "
+                f"and the {_WHAT[sender]} has {due}; use null alone"
             )
-    return moves
+    return messages
 
 
-def with_operators(program: Program, role: Role, moves: Iterable[Move]) -> list[Move | Op]:
-    """Returns the server's online moves and, between them, the operators to compute.
+def with_operators(
+    program: Program, role: Role, messages: Iterable[PlannedMessage]
+) -> list[PlannedMessage | Op]:
+    """Returns the server's online messages and, between them, the operators to compute.
 
     An operator comes before the first action of a later one, and after the whole input.
 
@@ -108,34 +110,35 @@ def with_operators(program: Program, role: Role, moves: Iterable[Move]) -> list[
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> script = hybrid_script(program, ProtocolOptions("exact"))
-    >>> moves = online_moves(program, script.online.server, Party.SERVER)
-    >>> [type(item).__name__ for item in with_operators(program, script.online.server, moves)]
-    ['Move', 'LinearOp', 'Move', 'Move', 'ActivationOp', 'LinearOp', 'Move']
+    >>> messages = online_messages(program, script.online.server, Party.SERVER)
+    >>> [type(item).__name__ for item in with_operators(program, script.online.server, messages)]
+    ['PlannedMessage', 'LinearOp', 'PlannedMessage', 'PlannedMessage', 'ActivationOp', 'LinearOp',
+     'PlannedMessage']
 
     Raises:
         UsageError: the server sends logits before it has the input.
     """
-    items: list[Move | Op] = []
+    items: list[PlannedMessage | Op] = []
     places = {op.id: place for place, op in enumerate(program.ops)}
     computed = 1  # the input is no work
     reached = 0
     due = WORD_BYTES * element_count(program.input.shape)
     received = 0
-    following = iter(moves)
+    following = iter(messages)
     for action in role.actions:
         reached = max(reached, places.get(action.step, 0))
         if received == due:
             items += program.ops[computed:reached]
             computed = max(computed, reached)
         if _is_message(action):
-            move = next(following)
-            if move.sends and move.carried_bytes and received < due:
+            message = next(following)
+            if message.sends and message.carried_bytes and received < due:
                 raise UsageError(
-                    "null cannot play this protocol: its server sends the logits before it has the input; "
+                    "null cannot imitate this protocol: its server sends the logits before it has the input; "
                     "use null alone"
                 )
-            received += 0 if move.sends else move.carried_bytes
-            items.append(move)
+            received += 0 if message.sends else message.carried_bytes
+            items.append(message)
     return items
 
 
@@ -143,5 +146,5 @@ def _is_message(action: Action) -> bool:
     return action.kind in (ActionKind.SEND, ActionKind.RECEIVE) and not action.between
 
 
-def _move(action: Action) -> Move:
-    return Move(action.kind is ActionKind.SEND, action.step, action.part, action.byte_count)
+def _planned(action: Action) -> PlannedMessage:
+    return PlannedMessage(action.kind is ActionKind.SEND, action.step, action.part, action.byte_count)

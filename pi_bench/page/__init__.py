@@ -1,0 +1,74 @@
+"""Makes one self-contained HTML page of results, and writes its plots as files.
+
+Data:
+    inputs          reads results from files, folders and the history
+    runs            gives each run a label that tells it from the others
+    parts           the parts of a page: sections, plots, tables
+    published       the accuracies and latencies that papers publish on the data sets of the runs
+
+Sections, each with its plots and tables:
+    headline        verification, online and offline time, floor
+    phases          the offline phase beside the online phase
+    layers          the online time of each layer: computing, sending, waiting
+    sent_bytes      bytes by direction and phase
+    floors          the least times, by client, server and link
+    predictions     predicted times beside measured ones
+    growth          the online latency over ReLUs and over the predicted time
+    frontier        accuracy over ReLUs; accuracy_latency has the plot over the online latency
+    settings        the same network under several protocols, links or numbers of threads
+    machines        machines, software, cautions and warnings
+
+Outputs, each a format of the same sections:
+    document        the HTML page, from the files of `template`
+    figure_files    the plots as SVG, PDF and PNG
+
+Drawing:
+    specs           pieces of Vega-Lite that several plots use
+    theme           colors in light and dark, and the style of plots
+    renderer        the library that draws: its JavaScript for the page, its conversion for files
+"""
+
+from __future__ import annotations
+
+from pi_bench.page import (
+    floors,
+    frontier,
+    growth,
+    headline,
+    layers,
+    machines,
+    phases,
+    predictions,
+    sent_bytes,
+    settings,
+)
+from pi_bench.page.inputs import PageInputs
+from pi_bench.page.parts import Section
+from pi_bench.page.published import PublishedPoints
+from pi_bench.page.runs import labeled_runs
+
+
+def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) -> list[Section]:
+    """Prepares every section of the page, in its order.
+
+    A section without the data for its plots says so, and draws none.
+
+    Args:
+        published: points of papers by data set (`pi_bench.page.published`).
+
+    >>> [section.name for section in sections_of(PageInputs())][:2]
+    ['headline', 'phases']
+    """
+    runs = labeled_runs(inputs.results)
+    return [
+        headline.section(runs),
+        phases.section(runs),
+        layers.section(runs),
+        sent_bytes.section(runs),
+        floors.section(runs),
+        predictions.section(runs),
+        growth.section(runs),
+        frontier.section(runs, inputs.accuracies, published or PublishedPoints()),
+        settings.section(runs),
+        machines.section(runs),
+    ]

@@ -1,0 +1,150 @@
+"""Accuracy over the online latency: measured here, and as papers print both.
+
+A point lies on the Pareto frontier if no other point of its series costs at most as much and is at least as
+accurate, and better in one of both. Each series has a frontier of its own: one protocol on one link, or one
+test bed of papers. Latencies of different test beds are never joined by a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.page.parts import PageTable, Plot
+from pi_bench.page.published import PublishedLatency
+from pi_bench.page.runs import LabeledRun
+from pi_bench.page.specs import (
+    Encoding,
+    layer,
+    logarithmic,
+    points,
+    quantity,
+    rounded,
+    series,
+    shapes,
+    tooltip,
+)
+from pi_bench.page.theme import FAINT
+from pi_bench.report.documents.accuracy import Accuracy
+from pi_bench.report.quantities import seconds
+
+_HERE = "measured here"
+
+
+def plot(
+    data: str, runs: Sequence[LabeledRun], own: Sequence[Accuracy], published: Sequence[PublishedLatency]
+) -> Plot | None:
+    """Returns the plot of a data set; None where no run has an accuracy.
+
+    A run has the accuracy that was measured for its program. Without one, it has that of the published
+    network of its name.
+
+    Args:
+        own: accuracies that were measured on this data set.
+
+    >>> plot("cifar100", [], [], []) is None
+    True
+    """
+    rows = _measured(runs, own, published)
+    if not rows:
+        return None
+    count = len(rows)
+    rows += [
+        {
+            "series": f"{point.method}, latency and accuracy as published",
+            "network": point.network,
+            "online_s": point.latency_s,
+            "accuracy_pct": point.accuracy_pct,
+            "accuracy_from": point.source,
+            "test_bed": point.test_bed,
+        }
+        for point in published
+        if point.latency_s
+    ]
+    on = f" on {data}" if data else ""
+    return Plot(
+        name=f"accuracy-latency{'-' if data else ''}{data}",
+        title=f"Accuracy against the online latency{on}",
+        words=f"{count} runs that were measured here, and {len(rows) - count} points with both figures as "
+        "published, on the test bed of their paper. The table names every test bed.",
+        spec=_spec(rows),
+        table=PageTable(
+            f"Accuracy and online latency{on}",
+            ("network", "series", "online latency", "accuracy", "accuracy from", "test bed of the latency"),
+            tuple(
+                (
+                    row["network"],
+                    row["series"],
+                    seconds(row["online_s"]),
+                    f"{row['accuracy_pct']:.2f} %",
+                    row["accuracy_from"],
+                    row["test_bed"],
+                )
+                for row in rows
+            ),
+        ),
+    )
+
+
+def frontier(candidates: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Returns the points (cost, accuracy) that no other point dominates, by rising cost.
+
+    >>> frontier([(1.0, 60.0), (2.0, 70.0), (3.0, 65.0), (2.0, 50.0)])
+    [(1.0, 60.0), (2.0, 70.0)]
+    """
+    found: list[tuple[float, float]] = []
+    for cost, accuracy in sorted(set(candidates), key=lambda point: (point[0], -point[1])):
+        if not found or accuracy > found[-1][1]:
+            found.append((cost, accuracy))
+    return found
+
+
+def _measured(
+    runs: Sequence[LabeledRun], own: Sequence[Accuracy], published: Sequence[PublishedLatency]
+) -> list[Encoding]:
+    by_digest = {each.network.digest: each for each in own}
+    by_name = {point.network: point for point in published}
+    rows: list[Encoding] = []
+    for run in runs:
+        result = run.result
+        scored, printed = by_digest.get(result.network.digest), by_name.get(result.network.name)
+        if not result.online.latency_s.median:  # a logarithmic axis has no 0
+            continue
+        if scored is not None and scored.integer.accuracy_pct is not None:
+            percent = scored.integer.accuracy_pct
+            origin, words = f"{scored.data.image_count:,} images of {scored.data.source}", _HERE
+        elif printed is not None:
+            percent, origin, words = printed.accuracy_pct, printed.source, "accuracy as published"
+        else:
+            continue
+        rows.append(
+            {
+                "series": f"{result.protocol}, {result.link.name}, {words}",
+                "network": result.network.name,
+                "online_s": rounded(result.online.latency_s.median),
+                "accuracy_pct": rounded(percent),
+                "accuracy_from": origin,
+                "test_bed": f"{result.environment.cpu_model}, link {result.link.name}",
+            }
+        )
+    return rows
+
+
+def _spec(rows: Sequence[Encoding]) -> Encoding:
+    x = logarithmic("online_s", "online latency", "s", [row["online_s"] for row in rows])
+    y = quantity("accuracy_pct", "accuracy", "", zero=False)
+    y["axis"]["labelExpr"] = "datum.label + ' %'"
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    lines = []
+    for name in names:
+        best = frontier([(row["online_s"], row["accuracy_pct"]) for row in rows if row["series"] == name])
+        values = [{"online_s": cost, "accuracy_pct": accuracy} for cost, accuracy in best]
+        lines.append(
+            layer({"type": "line", "interpolate": "step-after"}, values, x=x, y=y, color={"value": FAINT})
+        )
+    shape = shapes("series", names, beside_color=True)
+    shape.pop("legend", None)  # one legend shows color and shape
+    color = series("series", names)
+    color["legend"] = {"columns": 1, "labelLimit": 400}
+    shape["legend"] = color["legend"]
+    about = tooltip("network", "series", "accuracy_pct", "accuracy_from", "test_bed")
+    return points([*lines, layer("point", rows, x=x, y=y, color=color, shape=shape, tooltip=about)])

@@ -1,0 +1,108 @@
+"""Writes the sections as one HTML file that needs no network and no other file.
+
+jinja2 fills the templates and escapes every text, because its autoescape is on for all of them: a layout is
+read as HTML, and no name of a network can become a tag. Besides, the page's content security policy lets the
+browser run the scripts of this page alone, known by their hashes, and load nothing.
+
+Plots and results are embedded as compressed JSON in base64, so that a page of many runs stays small and no
+text in them can end a script. The page's button writes the results as a file that ``pi-bench history import``
+reads.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from pi_bench.page.figure_files import plots_of
+from pi_bench.page.inputs import printable
+from pi_bench.page.parts import Section
+from pi_bench.page.renderer import javascript
+from pi_bench.page.theme import DARK, LIGHT, plot_style
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_COMMAND = re.compile(r"`([^`]+)`")
+_TEMPLATES = files(__package__) / "template"
+
+
+def html_page(title: str, sections: Sequence[Section], documents: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the page.
+
+    Args:
+        documents: the values of the JSON of the results, to be embedded.
+
+    >>> page = html_page("two runs </title>", [Section("bytes", "Bytes")], [])
+    >>> page.count("</title>"), "two runs &lt;/title&gt;" in page
+    (1, True)
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["marked"] = _marked
+    scripts = [_inline(javascript()), _inline(_template("page.js"))]
+    return environment.get_template("page.html").render(
+        title=printable(title),
+        sections=sections,
+        plots=_packed(json.dumps({plot.name: plot.spec for plot in plots_of(sections)})),
+        style=plot_style(),
+        light=LIGHT,
+        dark=DARK,
+        css=_template("page.css"),
+        scripts=scripts,
+        policy=_policy(scripts),
+        results=_packed(_lines(documents)),
+        result_count=len(documents),
+    )
+
+
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _marked(text: str) -> Markup:
+    """Escapes a text, and marks up the commands that it names between backticks."""
+    from markupsafe import Markup, escape
+
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def _inline(script: str) -> str:
+    """Makes a script safe inside a script element, which the first ``</script`` in it would end."""
+    return script.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Allows these scripts alone, styles of the page, and no connection."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _lines(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Writes the results, one line of JSON each, in the form of ``pi-bench history export``."""
+    return "".join(
+        json.dumps({"tags": [], "result": document}, separators=(",", ":")) + "\n" for document in documents
+    )
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()

@@ -1,0 +1,172 @@
+"""Accuracy over ReLUs, with the points that papers publish. `accuracy_latency` has the plot over latency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.page import accuracy_latency
+from pi_bench.page.accuracy_latency import frontier
+from pi_bench.page.parts import PageTable, Plot, Section
+from pi_bench.page.published import PublishedAccuracy, PublishedPoints, data_set_of, way_of_reading
+from pi_bench.page.runs import LabeledRun
+from pi_bench.page.specs import Encoding, layer, logarithmic, points, quantity, rounded, shapes, tooltip
+from pi_bench.page.theme import ALARM, FAINT, SERIES
+from pi_bench.report.documents.accuracy import Accuracy
+
+_OURS = "measured here"
+_TITLE = "Accuracy against ReLUs and latency"
+_SIZE = {"condition": {"test": f"datum.method === '{_OURS}'", "value": 180}, "value": 60}
+
+
+def section(
+    runs: Sequence[LabeledRun], accuracies: Sequence[Accuracy], published: PublishedPoints
+) -> Section:
+    """Returns two plots per data set, as far as there are accuracies.
+
+    Args:
+        published: the points of papers by data set.
+
+    >>> section([], [], PublishedPoints()).missing[0][:60]
+    'No accuracy is given: `pi-bench accuracy MODEL --json FILE` '
+    """
+    plots, tables, missing = [], [], []
+    scored = [each for each in accuracies if each.integer.accuracy_pct is not None]
+    if not scored:
+        missing.append(
+            "No accuracy is given: `pi-bench accuracy MODEL --json FILE` with labeled images writes one, and "
+            "the page joins it with the latency of the same program."
+        )
+    if len(scored) < len(accuracies):
+        missing.append(f"{len(accuracies) - len(scored)} results of accuracy are without labels.")
+    for data in sorted({*published.accuracies, *(_data_set(each, published) for each in scored)}):
+        own = [each for each in scored if _data_set(each, published) == data]
+        over_relus = _over_relus(data, own, published.accuracies.get(data, ()))
+        if over_relus.spec["layer"][1]["data"]["values"]:
+            plots.append(over_relus)
+        else:
+            tables.append(over_relus.table)
+            missing.append(f"No point{_on(data)} has a number of ReLUs, so the table alone is shown.")
+        over_latency = accuracy_latency.plot(data, runs, own, published.latencies.get(data, ()))
+        if over_latency is not None:
+            plots.append(over_latency)
+        else:
+            missing.append(
+                f"No run is given of a network with a measured or published accuracy{_on(data)}, so there is "
+                "no plot over the latency."
+            )
+    words = (
+        (
+            "Published points are not comparable with measured ones in every respect: most were chosen on "
+            "test images, and the table says where each was read. Lines join the points of Pareto frontiers.",
+        )
+        if plots
+        else ()
+    )
+    return Section(
+        "accuracy", _TITLE, words=words, plots=tuple(plots), tables=tuple(tables), missing=tuple(missing)
+    )
+
+
+def _data_set(accuracy: Accuracy, published: PublishedPoints) -> str:
+    return data_set_of(f"{accuracy.network.name} {accuracy.data.source}", published.accuracies)
+
+
+def _on(data: str) -> str:
+    return f" on {data}" if data else ""
+
+
+def _percent(accuracy: Accuracy) -> float:
+    assert accuracy.integer.accuracy_pct is not None, "results without labels are left out"
+    return accuracy.integer.accuracy_pct
+
+
+def _over_relus(data: str, own: Sequence[Accuracy], published: Sequence[PublishedAccuracy]) -> Plot:
+    known = [point for point in published if point.relu_count is not None]
+    rows: list[Encoding] = [
+        {
+            "method": point.method,
+            "network": point.network or "unknown",
+            "relus": point.relu_count,
+            "accuracy_pct": point.accuracy_pct,
+            "source": point.source,
+        }
+        for point in known
+    ]
+    rows += [
+        {
+            "method": _OURS,
+            "network": each.network.name,
+            "relus": each.network.relu_count,
+            "accuracy_pct": rounded(_percent(each)),
+            "source": f"{each.data.image_count:,} images of {each.data.source}",
+        }
+        for each in own
+        if each.network.relu_count  # a logarithmic axis has no 0
+    ]
+    return Plot(
+        name=f"accuracy-relus{'-' if data else ''}{data}",
+        title=f"Accuracy against ReLUs{_on(data)}",
+        words=f"{len(known)} published points and {len(rows) - len(known)} measured here.",
+        spec=_spec(rows, "relus", logarithmic("relus", "ReLUs", "", [row["relus"] for row in rows])),
+        table=PageTable(
+            f"Accuracy and ReLUs{_on(data)}",
+            ("method", "network", "ReLUs", "accuracy", "source", "read from", "note"),
+            (
+                *(
+                    (
+                        _OURS,
+                        row["network"],
+                        f"{row['relus']:,}",
+                        f"{row['accuracy_pct']:.2f} %",
+                        row["source"],
+                        "-",
+                        "-",
+                    )
+                    for row in rows[len(known) :]
+                ),
+                *(_published_row(point) for point in published),
+            ),
+        ),
+    )
+
+
+def _published_row(point: PublishedAccuracy) -> tuple[str, ...]:
+    return (
+        point.method,
+        point.network or "-",
+        f"{point.relu_count:,}" if point.relu_count is not None else "not published",
+        f"{point.accuracy_pct:.2f} %",
+        point.source,
+        way_of_reading(point.mark),
+        point.note or "-",
+    )
+
+
+def _spec(rows: Sequence[Encoding], cost: str, x: Encoding) -> Encoding:
+    y = quantity("accuracy_pct", "accuracy", "", zero=False)
+    y["axis"]["labelExpr"] = "datum.label + ' %'"
+    best = frontier([(row[cost], row["accuracy_pct"]) for row in rows])
+    line = [{cost: each, "accuracy_pct": accuracy} for each, accuracy in best]
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    color = {
+        "field": "method",
+        "type": "nominal",
+        "scale": {"domain": methods, "range": [_color(method, methods) for method in methods]},
+    }
+    shape = shapes("method", methods, beside_color=True)
+    shape.pop("legend", None)
+    shown = [
+        name
+        for name in ("method", "network", "relus", "online", "accuracy_pct", "source")
+        if name in (rows or [{}])[0]
+    ]
+    return points(
+        [
+            layer({"type": "line", "interpolate": "step-after"}, line, x=x, y=y, color={"value": FAINT}),
+            layer("point", rows, x=x, y=y, color=color, shape=shape, size=_SIZE, tooltip=tooltip(*shown)),
+        ]
+    )
+
+
+def _color(method: str, methods: Sequence[str]) -> str:
+    return ALARM if method == _OURS else SERIES[methods.index(method) % len(SERIES)]

@@ -1,0 +1,160 @@
+"""The headline of a page: whether the answers are verified, both phases' times, the distance to the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.page.parts import Fact, PageTable, Section
+from pi_bench.page.runs import LabeledRun
+from pi_bench.report.documents.fields import Directions
+from pi_bench.report.documents.latency import Distribution, Result
+from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
+
+
+def section(runs: Sequence[LabeledRun]) -> Section:
+    """Returns the headline: large figures, and one row per run.
+
+    >>> section([]).missing
+    ('No result of `pi-bench latency` is given, so there are no times.',)
+    """
+    if not runs:
+        return Section(
+            "headline",
+            "At a glance",
+            missing=("No result of `pi-bench latency` is given, so there are no times.",),
+        )
+    facts = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
+    return Section("headline", "At a glance", facts=facts, tables=(_table(runs),))
+
+
+def verdict(result: Result) -> tuple[str, bool]:
+    """Says whether the answer is that of the integer network, and whether that is alarming.
+
+    ```python
+    def failed(result: Result) -> bool:
+        return verdict(result)[1]
+    ```
+    """
+    if result.verification is None:
+        return "not verified", True
+    return ("verified", False) if result.verification.passed else ("verification FAILED", True)
+
+
+def interval_text(latency: Distribution) -> str:
+    """Writes the interval of the median, or the middle half of the runs where they are too few for one.
+
+    ```python
+    def print_interval(result: Result) -> None:
+        print(interval_text(result.online.latency_s))
+    ```
+    """
+    if latency.interval is None:
+        return f"half of the runs took {span_text(latency.q1, latency.q3)}"
+    return f"{span_text(*latency.interval)} with a confidence of 95 %"
+
+
+def _facts_of_one(result: Result) -> tuple[Fact, ...]:
+    words, alarming = verdict(result)
+    latency, floor = result.online.latency_s, result.floor
+    return (
+        Fact("answer", words, _verification_note(result), alarming),
+        Fact(
+            "online latency",
+            seconds(latency.median),
+            f"Median of {counted(result.runs, 'run')}; {interval_text(latency)}.",
+        ),
+        Fact(
+            "offline",
+            seconds(result.offline.time_s),
+            f"Set-up, offline and online together take {seconds(result.first_inference_s)}.",
+        ),
+        Fact("floor", "not measured", "The result has no limits of the machine (--no-limits).")
+        if floor is None
+        else Fact(
+            "floor",
+            f"{times_text(floor.online.times_floor)} times",
+            f"The online latency is this many times the {seconds(floor.online.time_s)} that this machine and "
+            f"link need at least. Offline: {times_text(floor.offline.times_floor)} times the floor.",
+        ),
+        Fact(
+            "sent",
+            byte_count(_both(result.online.bytes)),
+            f"Online, in {counted(result.online.comm_round_count, 'communication round')}. "
+            f"Offline: {byte_count(_both(result.offline.bytes))}.",
+        ),
+    )
+
+
+def _verification_note(result: Result) -> str:
+    verification = result.verification
+    if verification is None:
+        return f"{result.unverified_reason or 'The result does not say why'}.".replace("..", ".")
+    if not verification.passed:
+        return f"{verification.failures[0] if verification.failures else 'The run broke its law'}."
+    agrees = "agrees" if verification.argmax_agrees_with_float else "does NOT agree"
+    return (
+        f"All {counted(verification.compared_count, 'value')} of "
+        f"{counted(verification.verified_run_count, 'run')} follow the law of mode {verification.mode}. The "
+        f"answer {agrees} with the float network."
+    )
+
+
+def _facts_of_several(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
+    verified = sum(not verdict(run.result)[1] for run in runs)
+    others = [run.label for run in runs if verdict(run.result)[1]]
+    fastest = min(runs, key=lambda run: run.result.online.latency_s.median)
+    slowest = max(runs, key=lambda run: run.result.online.latency_s.median)
+    floors = [
+        (run.result.floor.online.times_floor, run)
+        for run in runs
+        if run.result.floor is not None and run.result.floor.online.times_floor is not None
+    ]
+    nearest = min(floors, key=lambda each: each[0] or 0.0) if floors else None
+    return (
+        Fact(
+            "answers",
+            f"{verified} of {len(runs)} verified",
+            f"Not verified or failed: {'; '.join(others)}." if others else "Each run follows its law.",
+            bool(others),
+        ),
+        Fact(
+            "fastest online",
+            seconds(fastest.result.online.latency_s.median),
+            f"{fastest.label}; {interval_text(fastest.result.online.latency_s)}.",
+        ),
+        Fact("slowest online", seconds(slowest.result.online.latency_s.median), f"{slowest.label}."),
+        Fact("floor", "not measured", "No result has limits of the machine (--no-limits).")
+        if nearest is None
+        else Fact("nearest to its floor", f"{times_text(nearest[0])} times", f"{nearest[1].label}."),
+    )
+
+
+def _table(runs: Sequence[LabeledRun]) -> PageTable:
+    columns = (
+        *("run", "answer", "online", "confidence 95 %", "times floor", "offline", "first inference"),
+        *("sent online", "sent offline", "ReLUs", "network", "protocol", "link"),
+    )
+    return PageTable("Every run", columns, tuple(_row(run) for run in runs))
+
+
+def _row(run: LabeledRun) -> tuple[str, ...]:
+    result, interval = run.result, run.result.online.latency_s.interval
+    return (
+        run.label,
+        verdict(result)[0],
+        seconds(result.online.latency_s.median),
+        "-" if interval is None else span_text(*interval),
+        "-" if result.floor is None else times_text(result.floor.online.times_floor),
+        seconds(result.offline.time_s),
+        seconds(result.first_inference_s),
+        byte_count(_both(result.online.bytes)),
+        byte_count(_both(result.offline.bytes)),
+        f"{result.network.relu_count:,}",
+        result.network.name,
+        f"{result.protocol}, mode {result.mode}",
+        result.link.name,
+    )
+
+
+def _both(sent: Directions) -> int:
+    return sent.client_to_server + sent.server_to_client

@@ -1,0 +1,137 @@
+"""The online time of each layer on the client's clock, divided into computing, sending and waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.page.parts import PageTable, Plot, Section
+from pi_bench.page.runs import LabeledRun
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip
+from pi_bench.page.theme import ALARM, SERIES
+from pi_bench.report.documents.latency import MeasuredLayer
+from pi_bench.report.floor import layer_floors_s
+from pi_bench.report.layer_time import LayerTime, layer_times
+from pi_bench.report.quantities import percent, seconds, seconds_or_dash
+
+_KINDS = ("compute", "send", "wait", "hidden", "floor")
+_COLORS = (SERIES[0], SERIES[1], SERIES[4], SERIES[2], ALARM)
+
+
+def section(runs: Sequence[LabeledRun]) -> Section:
+    """Returns one plot per run, of which a reader chooses one.
+
+    >>> section([]).plots
+    ()
+    """
+    if not runs:
+        return Section("layers", "Online, by layer", missing=("No run is given.",))
+    return Section(
+        "layers",
+        "Online, by layer",
+        words=(
+            "To the right of 0 stand the client's computing, sending and waiting. Together they are the time "
+            "of the layer on the client's clock. The layers add up to about the online latency; medians of "
+            "single layers do not add up exactly.",
+            "To the left of 0 stands hidden work: the server computes it while the client does not wait for "
+            "it, so it is no part of the latency.",
+        ),
+        plots=tuple(_plot(run, choice=run.label) for run in runs),
+    )
+
+
+def segments(row: LayerTime[MeasuredLayer]) -> list[tuple[str, float, float]]:
+    """Divides a layer's time into segments: name, begin and end in seconds.
+
+    Those of the client begin at 0 and touch each other, and end at the time of the layer. Hidden work ends at
+    0. It is the server's work for the layer beyond the waiting that counts for the layer. Segments without a
+    length are left out.
+
+    ```python
+    def client_s(row: LayerTime[MeasuredLayer]) -> float:
+        return max(end for _, _, end in segments(row))
+    ```
+    """
+    client, server = row.layer.client, row.layer.server
+    found, begin = [], 0.0
+    for kind, length in (("compute", client.compute_s), ("send", client.send_s), ("wait", row.wait_s)):
+        found.append((kind, begin, begin + length))
+        begin += length
+    hidden = max(0.0, server.compute_s + server.send_s - row.wait_s)
+    found.append(("hidden", -hidden, 0.0))
+    return [each for each in found if each[2] > each[1]]
+
+
+def _plot(run: LabeledRun, choice: str) -> Plot:
+    known_s = layer_floors_s(run.result.floor)
+    measured = run.result.online.layers
+    rows = layer_times(measured, [known_s.get(each.id) for each in measured])
+    labels = _unique([row.layer.name for row in rows])
+    slowest = max(rows, key=lambda row: row.time_s)
+    return Plot(
+        name=f"layers-{run.number}",
+        title=f"Layers of {run.label}",
+        words=f"The {len(rows)} layers of {run.label}, from input to output. Most time takes "
+        f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers.",
+        spec=_spec(rows, labels),
+        table=PageTable(
+            f"Online time by layer of {run.label}",
+            ("layer", "operator", "ReLUs", "time", "compute", "send", "wait", "hidden", "floor"),
+            tuple(_texts(row, label) for row, label in zip(rows, labels, strict=True)),
+        ),
+        choice=choice,
+    )
+
+
+def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> Encoding:
+    bars = [
+        {"layer": label, "kind": kind, "from_s": rounded(begin), "to_s": rounded(end)}
+        for row, label in zip(rows, labels, strict=True)
+        for kind, begin, end in segments(row)
+    ]
+    floors = [
+        {"layer": label, "kind": "floor", "to_s": rounded(row.floor_s)}
+        for row, label in zip(rows, labels, strict=True)
+        if row.floor_s
+    ]
+    shown = {bar["kind"] for bar in bars} | ({"floor"} if floors else set())
+    kinds = [kind for kind in _KINDS if kind in shown]
+    color = series("kind", kinds, [_COLORS[_KINDS.index(kind)] for kind in kinds])
+    x = quantity("to_s", "time of the layer", "s")
+    x["axis"]["labelExpr"] = "format(abs(datum.value), '~s') + 's'"  # hidden work is drawn to the left
+    first = {**quantity("from_s", "time of the layer", "s"), "axis": x["axis"]}
+    tick = {"type": "tick", "thickness": 3, "size": 16}
+    return bars_of_runs(
+        labels,
+        [
+            layer(
+                {"type": "bar", "height": 14},
+                bars,
+                x=first,
+                x2={"field": "to_s"},
+                color=color,
+                tooltip=tooltip("layer", "kind"),
+            ),
+            *([layer(tick, floors, x=x, color=color, tooltip=tooltip("layer", "kind"))] if floors else []),
+        ],
+        field="layer",
+    )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Numbers names that several layers have, because one row of a plot has one name."""
+    return [
+        f"{name} #{names[: number + 1].count(name)}" if names.count(name) > 1 else name
+        for number, name in enumerate(names)
+    ]
+
+
+def _texts(row: LayerTime[MeasuredLayer], label: str) -> tuple[str, ...]:
+    lengths = {kind: end - begin for kind, begin, end in segments(row)}
+    return (
+        label,
+        row.layer.operator,
+        f"{row.layer.relu_count:,}" if row.layer.relu_count else "-",
+        seconds_or_dash(row.time_s),
+        *(seconds_or_dash(lengths.get(kind, 0.0)) for kind in _KINDS[:4]),
+        seconds_or_dash(row.floor_s or 0.0),
+    )

@@ -1,0 +1,95 @@
+"""The parts of a page as data: sections with facts, plots and tables. `document` writes them as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """Holds a table of texts. The first column names the rows.
+
+    Attributes:
+        title: the caption.
+        columns: the headings.
+        rows: one text per column.
+
+    >>> PageTable("bytes", ("run", "online"), (("first", "2.12 MB"),)).columns
+    ('run', 'online')
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Holds a plot and the table of its data, so that nobody depends on seeing the plot.
+
+    Attributes:
+        name: the name of its files, and its address within the page.
+        title: the heading.
+        words: the text alternative, in whole sentences.
+        spec: the plot in Vega-Lite, without a style.
+        table: the data that the plot shows.
+        choice: its name in the list from which a reader chooses one of several plots; empty for a plot that
+            is always shown.
+
+    >>> Plot("bytes", "Bytes", "One run sends 2.12 MB.", {}, PageTable("bytes", ("run",), ())).choice
+    ''
+    """
+
+    name: str
+    title: str
+    words: str
+    spec: dict[str, Any]
+    table: PageTable
+    choice: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """States one figure of the headline.
+
+    Attributes:
+        term: the name of the figure.
+        value: the figure, with its unit.
+        note: a sentence that belongs to it; may be empty.
+        alarming: whether it says that the figures must not be used.
+
+    >>> Fact("online latency", "5.42 ms").alarming
+    False
+    """
+
+    term: str
+    value: str
+    note: str = ""
+    alarming: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Holds a section of the page.
+
+    Attributes:
+        name: its address within the page.
+        title: the heading.
+        words: sentences that say how to read the section.
+        facts: figures in large type.
+        plots: the plots, in order.
+        tables: tables that belong to no plot.
+        missing: sentences that say which plots are left out, and why.
+
+    >>> Section("phases", "Offline and online", missing=("No run is given.",)).plots
+    ()
+    """
+
+    name: str
+    title: str
+    words: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    tables: tuple[PageTable, ...] = ()
+    missing: tuple[str, ...] = field(default=())

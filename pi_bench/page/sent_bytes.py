@@ -1,0 +1,98 @@
+"""Bytes that the parties send, by phase and direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pi_bench.page.parts import PageTable, Plot, Section
+from pi_bench.page.runs import LabeledRun
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, series, tooltip
+from pi_bench.report.documents.fields import Directions
+from pi_bench.report.quantities import byte_count, counted
+
+_DIRECTIONS = ("client to server", "server to client")
+
+
+def section(runs: Sequence[LabeledRun]) -> Section:
+    """Returns one plot per phase.
+
+    >>> section([]).missing
+    ('No run is given.',)
+    """
+    if not runs:
+        return Section("bytes", "Bytes", missing=("No run is given.",))
+    return Section(
+        "bytes",
+        "Bytes",
+        words=("Bytes of payload per inference. The two plots have different axes.",),
+        plots=(_plot(runs, "online"), _plot(runs, "offline")),
+    )
+
+
+def directions_of(run: LabeledRun, phase: str) -> dict[str, int]:
+    """Returns the bytes of a phase by direction.
+
+    ```python
+    def uploaded_bytes(run: LabeledRun) -> int:
+        return directions_of(run, "online")["client to server"]
+    ```
+    """
+    sent: Directions = run.result.online.bytes if phase == "online" else run.result.offline.bytes
+    return dict(zip(_DIRECTIONS, (sent.client_to_server, sent.server_to_client), strict=True))
+
+
+def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
+    labels = [run.label for run in runs]
+    rows: list[Encoding] = []
+    for run in runs:
+        begin = 0
+        for direction, count in directions_of(run, phase).items():
+            if count:
+                rows.append(
+                    {
+                        "run": run.label,
+                        "direction": direction,
+                        "from_bytes": begin,
+                        "to_bytes": begin + count,
+                        "bytes": byte_count(count),
+                    }
+                )
+            begin += count
+    totals = [sum(directions_of(run, phase).values()) for run in runs]
+    most = totals.index(max(totals))
+    several = f", the most of {len(runs)} runs" if len(runs) > 1 else ""
+    return Plot(
+        name=f"bytes-{phase}",
+        title=f"Bytes {phase}",
+        words=f"{labels[most]} sends {byte_count(totals[most])} {phase}{several}.",
+        spec=bars_of_runs(
+            labels,
+            [
+                layer(
+                    {"type": "bar", "height": 14},
+                    rows,
+                    x=quantity("from_bytes", f"bytes sent {phase}", "B"),
+                    x2={"field": "to_bytes"},
+                    color=series("direction", _DIRECTIONS),
+                    tooltip=tooltip("run", "direction", "bytes"),
+                )
+            ],
+        ),
+        table=PageTable(
+            f"Bytes sent {phase}",
+            ("run", *_DIRECTIONS, "together", *(("rounds",) if phase == "online" else ())),
+            tuple(
+                (
+                    run.label,
+                    *(byte_count(count) for count in directions_of(run, phase).values()),
+                    byte_count(total),
+                    *((_rounds(run),) if phase == "online" else ()),
+                )
+                for run, total in zip(runs, totals, strict=True)
+            ),
+        ),
+    )
+
+
+def _rounds(run: LabeledRun) -> str:
+    return counted(run.result.online.comm_round_count, "round").split()[0]

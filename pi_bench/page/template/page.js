@@ -1,0 +1,99 @@
+"use strict";
+(() => {
+  const style = JSON.parse(document.getElementById("plot-style").textContent);
+  let plots = {};
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const drawn = new Set();
+
+  // Labels take at most two fifths of the width, so that a phone shows bars too.
+  function styleFor(box) {
+    const config = structuredClone(style);
+    config.axisY.labelLimit = Math.max(80, Math.min(config.axisY.labelLimit, Math.round(0.4 * box.clientWidth)));
+    config.legend.columns = Math.max(1, Math.floor(box.clientWidth / 140));
+    return config;
+  }
+
+  async function draw(name) {
+    if (drawn.has(name)) return;
+    drawn.add(name);
+    const box = document.getElementById(name).querySelector(".drawing");
+    const theme = dark.matches ? "dark" : "light";
+    await vegaEmbed(box, plots[name], {
+      mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
+      config: styleFor(box), tooltip: { theme },
+    });
+    document.documentElement.dataset.firstPlotMs ??= String(Math.round(performance.now()));
+  }
+
+  // Of the plots of a chooser one is shown, and the others are drawn when they are chosen.
+  function choose(select) {
+    for (const option of select.options) {
+      document.getElementById(option.value).hidden = option.value !== select.value;
+    }
+    return draw(select.value);
+  }
+
+  const choosers = [...document.querySelectorAll(".chooser select")];
+  function followAddress() {
+    const name = decodeURIComponent(location.hash.slice(1));
+    for (const select of choosers) {
+      if ([...select.options].some((option) => option.value === name)) {
+        select.value = name;
+        choose(select);
+        document.getElementById(name).scrollIntoView();
+      }
+    }
+  }
+
+  function save(name, text, type) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  // A text that begins like a formula stays a text in spreadsheets.
+  function cell(value) {
+    const text = value === undefined ? "" : typeof value === "string" ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value);
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  }
+
+  function csv(spec) {
+    const rows = spec.layer.flatMap((layer) => layer.data.values);
+    const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    return [columns, ...rows.map((row) => columns.map((column) => row[column]))]
+      .map((row) => row.map(cell).join(",")).join("\n") + "\n";
+  }
+
+  async function unpacked(id) {
+    const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;
+  for (const button of document.querySelectorAll("button[data-plot]")) {
+    button.addEventListener("click", () => save(`${button.dataset.plot}.csv`, csv(plots[button.dataset.plot]), "text/csv"));
+  }
+  document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await unpacked("results"), "application/jsonl"));
+  for (const select of choosers) select.addEventListener("change", () => choose(select));
+  addEventListener("hashchange", followAddress);
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+  });
+
+  (async () => {
+    const later = new Set(choosers.flatMap((select) => [...select.options].map((option) => option.value)));
+    for (const select of choosers) for (const option of select.options) {
+      document.getElementById(option.value).hidden = option.value !== select.value;
+    }
+    plots = JSON.parse(await unpacked("plot-data"));
+    for (const name of Object.keys(plots)) {
+      if (!later.has(name)) await draw(name);
+    }
+    for (const select of choosers) await choose(select);
+    followAddress();
+    document.documentElement.dataset.drawn = String(drawn.size);
+  })();
+})();

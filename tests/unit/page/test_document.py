@@ -1,0 +1,93 @@
+"""A page is one file that holds its data and escapes every text."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pi_bench.history.result_files import read_file
+from pi_bench.page import sections_of
+from pi_bench.page.document import html_page
+from pi_bench.page.figure_files import figure_files, plots_of
+from tests.unit.page.stored_runs import HOSTILE, inputs_of, several, variant
+
+
+def page_of(*documents: dict[str, Any], title: str = "title") -> str:
+    return html_page(title, sections_of(inputs_of(*documents)), documents)
+
+
+def scripts(page: str) -> list[tuple[str, str]]:
+    return re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+
+
+def hostile() -> dict[str, Any]:
+    """A result whose texts all try to leave their place."""
+    document = variant(name=HOSTILE, protocol=HOSTILE, link=HOSTILE)
+    document["network"]["relu_count"] = 1
+    document["verification"].update(passed=False, failures=[HOSTILE])
+    document["online"]["layers"][0]["name"] = HOSTILE
+    document["environment"]["cpu_model"] = HOSTILE
+    document.update(warnings=[HOSTILE], notes=[HOSTILE])
+    return document
+
+
+def test_hostile_texts_stay_texts() -> None:
+    page = page_of(hostile(), variant(), title=HOSTILE)
+    harmless = page_of(variant(), variant(name="other"))
+    assert [given for given, _ in scripts(page)] == [given for given, _ in scripts(harmless)]
+    assert len(re.findall("<script", page)) == len(re.findall("<script", harmless))
+    visible = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert "<img" not in visible and "alert(1)</script>" not in page
+    assert "&lt;/script&gt;&lt;script&gt;alert(1)" in visible
+    assert "{{ 7*7 }}" in visible and "\u202e" not in page
+
+
+def test_the_policy_lets_the_two_scripts_of_the_page_run_and_loads_nothing() -> None:
+    page = page_of(variant())
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    code = [text for given, text in scripts(page) if not given]
+    hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in code}
+    assert set(re.findall(r"&#39;sha256-([^&]*)&#39;", policy)) == hashes and len(hashes) == 2
+    assert policy.startswith("default-src &#39;none&#39;") and "http" not in policy
+    outside = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.findall(r"(?:src|href)=\"(?!#)", outside)
+
+
+def test_the_embedded_results_are_those_that_were_given(tmp_path: Path) -> None:
+    documents = [hostile(), variant()]
+    (packed,) = re.findall(r'id="results">([^<]*)<', page_of(*documents))
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(gzip.decompress(base64.b64decode(packed)))
+    assert [document for document, _ in read_file(path)] == json.loads(json.dumps(documents))
+
+
+def test_a_page_of_fifty_runs_stays_below_three_megabytes() -> None:
+    documents = [variant(name=f"resnet18-cifar100-{n}", relu_count=n, factor=1 + n / 7) for n in range(50)]
+    for document in documents:
+        document["outputs"]["logits"] = [
+            each * document["network"]["relu_count"] for each in document["outputs"]["logits"]
+        ]
+    assert len(page_of(*documents).encode()) < 3_000_000
+
+
+def test_every_plot_has_a_table_and_a_text_alternative() -> None:
+    page = page_of(*several())
+    figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
+    assert len(figures) == len(plots_of(sections_of(inputs_of(*several()))))
+    for figure in figures:
+        assert len(re.findall(r'<th scope="row">', figure)) >= 3
+        assert len(re.findall(r'role="img" aria-label="[^"]{40,}"', figure)) == 1
+
+
+def test_a_figure_file_draws_every_run_in_light_colors() -> None:
+    plot = plots_of(sections_of(inputs_of(*several())))[0]
+    content = dict(figure_files(plot))
+    assert content["online.pdf"].startswith(b"%PDF-") and content["online.png"].startswith(b"\x89PNG")
+    svg = content["online.svg"].decode()
+    assert svg.startswith("<svg") and "var(--" not in svg and "NaN" not in svg
+    assert "57344 · fss · lan" in svg

@@ -1,0 +1,250 @@
+"""The data of plots obeys the laws of the figures that it shows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pi_bench.page import sections_of
+from pi_bench.page.accuracy_latency import frontier
+from pi_bench.page.inputs import NamedResult
+from pi_bench.page.layers import segments
+from pi_bench.page.parts import Plot, Section
+from pi_bench.page.published import published_on
+from pi_bench.page.runs import labeled_runs
+from pi_bench.page.theme import DARK, LIGHT
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.layer_time import layer_times
+from tests.unit.page.stored_runs import inputs_of, latency_fields, scored, several, variant
+
+RESULT = msgspec.convert(latency_fields(), Result)
+LAYER = RESULT.online.layers[0]
+SECONDS = st.floats(0, 10)
+TIMES = st.builds(
+    lambda compute, send, wait: {"compute_s": compute, "send_s": send, "wait_s": wait},
+    SECONDS,
+    SECONDS,
+    SECONDS,
+)
+
+
+def sections(*documents: dict[str, Any]) -> dict[str, Section]:
+    published = published_on([each["network"]["name"] for each in documents])
+    return {section.name: section for section in sections_of(inputs_of(*documents), published)}
+
+
+def rows(plot: Plot, layer: int = 0) -> list[dict[str, Any]]:
+    values: list[dict[str, Any]] = plot.spec["layer"][layer]["data"]["values"]
+    return values
+
+
+@given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=8))
+def test_segments_of_a_layer_touch_and_add_up_to_its_time(times: list[tuple[dict[str, float], ...]]) -> None:
+    fields = msgspec.to_builtins(LAYER)
+    layers = [
+        msgspec.convert({**fields, "client": client, "server": server}, type(LAYER))
+        for client, server in times
+    ]
+    found = layer_times(layers)
+    for row in found:
+        own = [each for each in segments(row) if each[0] != "hidden"]
+        assert sum(end - begin for _, begin, end in own) == pytest.approx(row.time_s, abs=1e-9)
+        assert [begin for _, begin, _ in own] == pytest.approx(
+            [0.0, *(end for *_, end in own[:-1])][: len(own)]
+        )
+        hidden = sum(end - begin for kind, begin, end in segments(row) if kind == "hidden")
+        server_s = row.layer.server.compute_s + row.layer.server.send_s
+        assert hidden + min(row.wait_s, server_s) == pytest.approx(server_s, abs=1e-9)
+    client_s = sum(sum(client.values()) for client, _ in times)
+    assert sum(row.time_s for row in found) == pytest.approx(client_s, abs=1e-6)
+
+
+def test_the_layers_of_a_run_add_up_to_what_the_client_recorded() -> None:
+    (plot,) = sections(latency_fields())["layers"].plots
+    drawn_s = sum(row["to_s"] - row["from_s"] for row in rows(plot) if row["kind"] != "hidden")
+    recorded_s = sum(
+        each.client.compute_s + each.client.send_s + each.client.wait_s for each in RESULT.online.layers
+    )
+    assert drawn_s == pytest.approx(recorded_s, rel=1e-4)
+    assert len(plot.table.rows) == len(RESULT.online.layers)
+
+
+def test_bytes_of_both_directions_touch_and_end_at_their_sum() -> None:
+    plots = sections(latency_fields())["bytes"].plots
+    for plot, sent in zip(plots, (RESULT.online.bytes, RESULT.offline.bytes), strict=True):
+        first, second = rows(plot)
+        assert (first["from_bytes"], first["to_bytes"]) == (0, sent.client_to_server)
+        assert (second["from_bytes"], second["to_bytes"]) == (
+            sent.client_to_server,
+            sent.client_to_server + sent.server_to_client,
+        )
+
+
+def test_the_bars_of_both_phases_are_the_medians_with_their_intervals() -> None:
+    found = sections(*several())["phases"]
+    online, offline = found.plots
+    assert [row["time_s"] for row in rows(online)] == pytest.approx(
+        [each["online"]["latency_s"]["median"] for each in several()], rel=1e-5
+    )
+    assert [row["time_s"] for row in rows(offline)] == pytest.approx(
+        [each["offline"]["time_s"] for each in several()], rel=1e-5
+    )
+    for plot in found.plots:
+        for bar, line in zip(rows(plot), rows(plot, 1), strict=True):
+            assert line["low_s"] <= bar["time_s"] <= line["high_s"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=8), st.sampled_from(["delphi", "fss"]), st.text(max_size=4)), max_size=8
+    )
+)
+@settings(max_examples=50)
+def test_no_two_runs_have_one_label(drawn: list[tuple[str, str, str]]) -> None:
+    results = [
+        NamedResult(
+            given_name,
+            msgspec.structs.replace(
+                RESULT, protocol=protocol, network=msgspec.structs.replace(RESULT.network, name=name)
+            ),
+        )
+        for name, protocol, given_name in drawn
+    ]
+    labels = [run.label for run in labeled_runs(results)]
+    assert len(set(labels)) == len(labels)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), max_size=12))
+def test_the_frontier_is_what_no_point_dominates(candidates: list[tuple[float, float]]) -> None:
+    def dominated(point: tuple[float, float]) -> bool:
+        return any(each != point and each[0] <= point[0] and each[1] >= point[1] for each in candidates)
+
+    assert frontier(candidates) == sorted({point for point in candidates if not dominated(point)})
+
+
+def test_every_section_has_its_plots_where_the_data_is_there() -> None:
+    found = sections(*several(), scored())
+    assert {name: len(section.plots) for name, section in found.items()} == {
+        "headline": 0,
+        "phases": 2,
+        "layers": 12,
+        "bytes": 2,
+        "floors": 2,
+        "predictions": 2,
+        "growth": 2,
+        "accuracy": 2,
+        "settings": 2,
+        "machines": 0,
+    }
+    names = [plot.name for section in found.values() for plot in section.plots]
+    assert len(set(names)) == len(names)
+    assert not any(section.missing for name, section in found.items() if name != "machines")
+
+
+def test_a_plot_without_data_is_left_out_with_the_reason() -> None:
+    document = {**variant(), "floor": None, "limits": None, "prediction": None}
+    found = sections(document)
+    for name, words in (
+        ("phases", "No floor is drawn"),
+        ("floors", "No result has a floor"),
+        ("predictions", "No result has a prediction"),
+        ("growth", "different numbers of ReLUs"),
+        ("accuracy", "No accuracy is given"),
+        ("settings", "nothing to compare"),
+    ):
+        assert any(words in each for each in found[name].missing), name
+    assert not (found["floors"].plots or found["predictions"].plots or found["growth"].plots)
+    assert len(rows(found["phases"].plots[0])) == 1
+
+
+def test_a_run_without_a_floor_is_named_beside_the_plot_of_the_others() -> None:
+    without = {**variant(name="resnet18-cifar100-57344"), "floor": None}
+    floors = sections(variant(), without)["floors"]
+    assert [row["run"] for row in rows(floors.plots[0])] == ["…12288"] * 4
+    assert "Without a floor: …57344." in floors.missing[0]
+
+
+def test_a_failed_and_a_missing_verification_are_alarming() -> None:
+    failed = variant(name="a-1")
+    failed["verification"].update(passed=False, failures=["layer 'relu1': 3 of 4 values differ"])
+    unverified = {
+        **variant(name="a-2"),
+        "verification": None,
+        "unverified_reason": "the server is another machine's",
+    }
+    (fact, *_) = sections(failed)["headline"].facts
+    assert (fact.value, fact.alarming) == ("verification FAILED", True)
+    assert "3 of 4 values differ" in fact.note
+    (fact, *_) = sections(failed, unverified, variant(name="a-3"))["headline"].facts
+    assert (fact.value, fact.alarming) == ("1 of 3 verified", True)
+
+
+def test_every_published_point_is_in_the_table_with_its_source() -> None:
+    plot = sections(variant())["accuracy"].plots[0]
+    points = published_on(["cifar100"]).accuracies["cifar100"]
+    assert [(row[0], row[4]) for row in plot.table.rows] == [(point.method, point.source) for point in points]
+    assert len(rows(plot, 1)) == sum(point.relu_count is not None for point in points)
+
+
+def test_a_run_without_an_accuracy_has_that_of_the_published_network_of_its_name() -> None:
+    (plot,) = sections(variant(name="resnet18-cifar100-229376"))["accuracy"].plots[1:]
+    first, *others = rows(plot, -1)
+    assert (first["accuracy_pct"], first["accuracy_from"]) == (76.22, "DeepReDuce Table 4")
+    assert first["series"] == "delphi, loopback, accuracy as published"
+    assert first["online_s"] == pytest.approx(RESULT.online.latency_s.median)
+    printed = [row for row in others if row["network"] == "resnet18-cifar100-229376"]
+    assert [row["online_s"] for row in printed] == [4.61] and "DELPHI" in printed[0]["test_bed"]
+    assert len(plot.table.rows) == len(others) + 1 and len({row[1] for row in plot.table.rows}) > 1
+
+
+def test_no_frontier_joins_latencies_of_different_test_beds() -> None:
+    plot = sections(variant(), variant(link="lan", factor=3.0), scored())["accuracy"].plots[1]
+    *lines, drawn = plot.spec["layer"]
+    of_series = {(row["online_s"], row["accuracy_pct"]): row["series"] for row in drawn["data"]["values"]}
+    for line in lines:
+        assert len({of_series[row["online_s"], row["accuracy_pct"]] for row in line["data"]["values"]}) == 1
+    assert len(lines) == len(set(of_series.values())) >= 3
+
+
+def test_points_without_a_number_of_relus_are_in_a_table_without_a_plot() -> None:
+    found = sections(variant(name="resnet18-imagenet-1"))["accuracy"]
+    assert found.plots == () and [row[2] for row in found.tables[0].rows] == ["not published"] * 2
+    assert any("No point on imagenet has a number of ReLUs" in each for each in found.missing)
+
+
+def test_times_of_zero_are_no_reason_to_fail() -> None:
+    document = variant(factor=0.0)
+    for part in ("online", "offline"):
+        document["floor"][part].update(time_s=0, client_s=0, server_s=0, link_s=0, times_floor=None)
+    document["prediction"]["online"]["latency_s"] = 0
+    names = [
+        plot.name for section in sections(document, variant(link="lan")).values() for plot in section.plots
+    ]
+    assert {"online", "floor-offline", "predicted-online", "settings-online"} <= set(names)
+
+
+def test_plots_use_the_colors_of_both_themes_alone() -> None:
+    text = str([plot.spec for section in sections(*several(), scored()).values() for plot in section.plots])
+    used = set(re.findall(r"var\(--(\w+)\)", text))
+    assert used and used <= set(LIGHT) == set(DARK)
+    assert "#" not in re.sub(r"'…?[\w-]+ #\d+'", "", text)
+
+
+def test_colors_stand_out_from_their_background() -> None:
+    def luminance(color: str) -> float:
+        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for theme in (LIGHT, DARK):
+        for behind in ("background", "panel"):
+            for name, color in theme.items():
+                if name not in ("background", "panel", "grid"):
+                    low, high = sorted((luminance(color), luminance(theme[behind])))
+                    needed = 4.5 if name in ("ink", "faint", "alarm") else 3
+                    assert (high + 0.05) / (low + 0.05) >= needed, (name, behind)
