@@ -21,13 +21,12 @@ process runs new base OTs.
 from __future__ import annotations
 
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from pi_bench import _native
 from pi_bench.crypto.additive_ot import additive_send
+from pi_bench.crypto.closed_context import ClosedContext
 from pi_bench.crypto.postponed_ots import PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
@@ -86,7 +85,7 @@ def base_choice_bits(delta: bytes | SecretBytes) -> np.ndarray:
     return 1 - np.unpackbits(_bytes_of(delta, "delta", (LABEL_BYTES,)), bitorder="little")
 
 
-class _Instance:
+class _Instance(ClosedContext):
     """Leaf seeds and a counter that only goes up."""
 
     def __init__(self) -> None:
@@ -103,14 +102,6 @@ class _Instance:
     def close(self) -> None:
         """Wipes the secrets; the instance cannot be used afterwards."""
         self._leaves.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class CotReceiver(_Instance):

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from pi_bench.costs import CostUnits
-from pi_bench.crypto.ferret import choice_bytes
+from pi_bench.crypto.ferret_plan import choice_bytes
 from pi_bench.crypto.ot_extension import extension_bytes
 from pi_bench.hybrid.ot_plan import OtPlan
 from pi_bench.primitives.ot import ot_work

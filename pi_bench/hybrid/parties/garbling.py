@@ -99,7 +99,7 @@ class Evaluator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ots.__exit__()
+        self._ots.close()
 
     def accept_seeds(self, exchange: Seeds) -> None:
         """Receives the garbler's hash seed and begins the OTs."""
