@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from unittest import mock
 
@@ -41,6 +42,38 @@ def test_joined_answers_save_bytes(convolution, separate_plan, channels, size) -
     separate = separate_plan(shape)
     assert 1.7 * wire_bytes(shape, "bytes") < separate.upload_bytes + separate.response_bytes
     assert wire_bytes(shape, "bytes") <= wire_bytes(shape, "compute")
+
+
+@pytest.mark.parametrize("objective", HE_PLANS)
+@pytest.mark.parametrize(
+    ("ins", "outs", "size", "stride"), [(32, 32, 16, 1), (64, 128, 8, 2), (256, 256, 2, 1)]
+)
+def test_images_of_a_batch_share_polynomials(convolution, ins, outs, size, stride, objective) -> None:
+    """And cost less than images alone, of which all use the same transforms of the weights."""
+    shape = convolution(16, ins, outs, (size, size), (3, 3), (stride, stride))
+    geometry = Geometry.of(shape)
+    layouts = [layout for layout in Layout.candidates(geometry) if layout.images == 1]
+    alone = min(layouts, key=lambda layout: layout.cost(geometry, objective))
+    together = LinearPlan.of(shape, 10, objective).layout
+    assert together.images > 1
+    assert together.cost(geometry, objective)[0] < 0.75 * alone.cost(geometry, objective)[0]
+    if objective == "bytes":
+        assert together.wire_bytes(geometry) <= 0.75 * alone.wire_bytes(geometry)
+
+
+def test_images_that_share_polynomials_add_nothing_to_the_noise(convolution) -> None:
+    """A coefficient of an output polynomial sums the weights of its output channels, however many images
+    stand there. So the bound is that of one image with as many channels per polynomial."""
+    shape = convolution(4, 12, 10, (6, 6))
+    geometry = Geometry.of(shape)
+    shared = [layout for layout in Layout.candidates(geometry) if layout.images > 1]
+    assert {layout.images for layout in shared} == {2, 4}
+    for layout in shared:
+        plan = LinearPlan.with_layout(shape, 10, layout)
+        alone = LinearPlan.with_layout(convolution(1, 12, 10, (6, 6)), 10, replace(layout, images=1))
+        assert plan.weight_bound == alone.weight_bound
+        weights = layout.out_block * layout.in_block * 9
+        assert plan.exponents.size == weights and plan.weight_bound.count >= weights
 
 
 def test_each_objective_is_the_cheapest_by_its_own_prices(convolution) -> None:
@@ -196,7 +229,7 @@ def test_copies_of_the_packed_masks_are_wiped(convolution) -> None:
     ("batch", "channels", "size", "kernel"),
     [
         (1, (1, 1), (1 << 20, 1), (8192, 1)),
-        (1 << 16, (1, 1), (2, 2), (1, 1)),
+        (1 << 16, (1, 1), (90, 90), (1, 1)),
         (1, (1, 1 << 17), (90, 90), (90, 90)),
     ],
     ids=["a polynomial for each output row", "for each image", "for each output channel"],
