@@ -165,35 +165,40 @@ def test_figures_of_the_derivation() -> None:
     assert 8193 <= parameters.noise_after_switch(weights) <= 8195
 
 
-def resnet18_shapes(convolution) -> list[LinearShape]:
+def resnet18_shapes(convolution, batch: int = 1) -> list[LinearShape]:
     """The linear operators of a CIFAR ResNet18."""
-    shapes = [convolution(1, 3, 64, (32, 32))]
+    shapes = [convolution(batch, 3, 64, (32, 32))]
     ins, size = 64, 32
     for outs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-        shapes.append(convolution(1, ins, outs, (size, size), (3, 3), (stride, stride)))
+        shapes.append(convolution(batch, ins, outs, (size, size), (3, 3), (stride, stride)))
         if stride > 1:
-            shapes.append(convolution(1, ins, outs, (size, size), (1, 1), (stride, stride), (0, 0, 0, 0)))
+            shapes.append(convolution(batch, ins, outs, (size, size), (1, 1), (stride, stride), (0, 0, 0, 0)))
         size //= stride
-        shapes += [convolution(1, outs, outs, (size, size))] * 3
+        shapes += [convolution(batch, outs, outs, (size, size))] * 3
         ins = outs
-    return [*shapes, LinearShape("dense", (1, 512), (1, 10))]
+    return [*shapes, LinearShape("dense", (batch, 512), (batch, 10))]
 
 
 def test_statistical_distance_of_the_threat_model(convolution) -> None:
     """Logarithms for all released coefficients of one ResNet18 inference, by plan and bits of weights."""
 
-    def distances(objective: str, bits: int, noise: Callable[[parameters.WeightBound], int]) -> list[float]:
-        plans = [LinearPlan.of(shape, bits, objective) for shape in resnet18_shapes(convolution)]
+    def distances(
+        objective: str, bits: int, noise: Callable[[parameters.WeightBound], int], batch: int = 1
+    ) -> list[float]:
+        plans = [LinearPlan.of(shape, bits, objective) for shape in resnet18_shapes(convolution, batch)]
         assert len(plans) == 21
         noises = [noise(plan.weight_bound) / 2 ** (parameters.FLOOD_BITS + 1) for plan in plans]
         total = sum(one * plan.released_count for one, plan in zip(noises, plans, strict=True))
-        return [math.log2(total), math.log2(max(noises))]
+        return [math.log2(total / batch), math.log2(max(noises))]
 
     mean, worst = parameters.expected_noise, parameters.noise_before_flood
     near = partial(pytest.approx, abs=0.006)
     compute, bytes_ = HE_PLANS
     assert distances(compute, 10, mean) == near([-68.13, 28.92 - 113])
     assert distances(bytes_, 10, mean) == near([-70.00, 25.87 - 113])
+    batched = [distances(objective, 10, mean, batch=16) for objective in HE_PLANS]
+    assert [one[0] for one in batched] == near([-69.21, -70.43])
+    assert max(one[1] for one in batched) < 28.92 - 113
     assert [distances(objective, 16, mean)[0] for objective in HE_PLANS] == near([-62.14, -64.03])
     assert [distances(objective, 10, worst)[0] for objective in HE_PLANS] == near([-54.92, -51.14])
 
