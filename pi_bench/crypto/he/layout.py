@@ -30,12 +30,11 @@ _PRODUCT_NS = 12_000
 _ANSWER_NS = 206_000
 _JOIN_NS = 125_000
 _DECRYPT_NS = 40_000
-_WEIGHT_NS = 26_000
-_COPIED_WEIGHT_NS = 38_000
-_RUNS_WEIGHT_NS = 3_000
+_WEIGHT_NS = 39_000
+_COPIED_WEIGHT_NS = 57_000
+_RUNS_WEIGHT_NS = 4_500
 """Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
-and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles.
-Its price is two thirds of its transform, because a server keeps a part of the transforms."""
+and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles."""
 
 _MAX_JOINED_PRODUCTS = 1 << 11
 """Bounds the memory of products that wait to be joined."""
@@ -134,9 +133,16 @@ class Layout:
         return tiles * in_polys * parameters.CIPHERTEXT_BYTES + answers * parameters.PACKED_POLY_BYTES
 
     def _weight_ns(self, geometry: Geometry) -> int:
+        """Returns the price of a weight polynomial.
+
+        A server keeps a part of the transforms, taken as a third. The weight polynomials of I images take
+        about I times the memory, so a part I times smaller is kept.
+        """
         if self.copies > 1:
-            return _COPIED_WEIGHT_NS
-        return _WEIGHT_NS if self.run(geometry) == 1 else _RUNS_WEIGHT_NS
+            price = _COPIED_WEIGHT_NS
+        else:
+            price = _WEIGHT_NS if self.run(geometry) == 1 else _RUNS_WEIGHT_NS
+        return price * (3 * self.images - 1) // (3 * self.images)
 
     @property
     def _copying_ns(self) -> int:
